@@ -1,0 +1,164 @@
+//! progenitor, called so that a document it cannot take is an error with a place.
+
+use std::io::Write as _;
+use std::panic::{self, AssertUnwindSafe};
+use std::process::{Command, Stdio};
+
+use openapiv3::OpenAPI;
+use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle};
+use quote::quote;
+use serde_json::Value;
+use syn::visit_mut::VisitMut;
+
+const HEADER: &str =
+    "// Generated from openapi/blocks.yaml by `cargo xtask codegen`. Do not edit.\n\n";
+
+/// Types written by hand in `blocks_api::open`, since the service may add values.
+const OPEN: [&str; 6] = [
+    "AgentName",
+    "MessageRole",
+    "MessageType",
+    "ArtifactKind",
+    "Direction",
+    "PullRequest",
+];
+
+/// The formatted source of a lowered document.
+pub fn emit(document: &Value) -> Result<String, String> {
+    let parsed = parse(document)?;
+    let tokens = generate(&parsed).map_err(|message| match culprit(&parsed) {
+        Some(place) => format!("at {place}: {message}"),
+        None => format!("at components.schemas: {message}"),
+    })?;
+    let mut file: syn::File = syn::parse2(tokens).map_err(|e| format!("generated code: {e}"))?;
+    OneLineDocs.visit_file_mut(&mut file);
+    rustfmt(&format!("{HEADER}{}", prettyplease::unparse(&file)))
+}
+
+/// The parser buffers paths and components, which loses the place of an error in
+/// them; so each operation and schema that fails alone is looked for.
+fn parse(document: &Value) -> Result<OpenAPI, String> {
+    const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
+    serde_path_to_error::deserialize(document).map_err(|whole| {
+        for (path, item) in document["paths"].as_object().into_iter().flatten() {
+            for method in METHODS.iter().filter(|m| item.get(**m).is_some()) {
+                let part: Result<openapiv3::Operation, _> =
+                    serde_path_to_error::deserialize(&item[*method]);
+                if let Err(e) = part {
+                    return format!("at paths.{path}.{method}.{}: {}", e.path(), e.inner());
+                }
+            }
+        }
+        let schemas = document["components"]["schemas"].as_object();
+        for (name, schema) in schemas.into_iter().flatten() {
+            let part: Result<openapiv3::ReferenceOr<openapiv3::Schema>, _> =
+                serde_path_to_error::deserialize(schema);
+            if let Err(e) = part {
+                return format!("at components.schemas.{name}.{}: {}", e.path(), e.inner());
+            }
+        }
+        format!("at {}: {}", whole.path(), whole.inner())
+    })
+}
+
+/// progenitor asserts where it could return an error, so its panics are caught
+/// (silently: a backtrace says nothing about the document).
+fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
+    let mut settings = GenerationSettings::new();
+    settings
+        .with_interface(InterfaceStyle::Builder)
+        .with_inner_type(quote! { crate::seam::Seam })
+        .with_hooks(HooksMode::Expected)
+        .with_derive("PartialEq");
+    for name in OPEN {
+        settings.with_replacement(name, format!("crate::open::{name}"), std::iter::empty());
+    }
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+        Generator::new(&settings).generate_tokens(document)
+    }));
+    panic::set_hook(hook);
+    match outcome {
+        Ok(result) => result.map_err(|e| e.to_string()),
+        Err(payload) => Err(payload
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+            .unwrap_or_else(|| "progenitor cannot take this".to_owned())),
+    }
+}
+
+/// The path that fails when it is generated alone.
+fn culprit(document: &OpenAPI) -> Option<String> {
+    document.paths.paths.keys().find_map(|path| {
+        let mut alone = document.clone();
+        alone.paths.paths.retain(|other, _| other == path);
+        let all_fail = {
+            let mut none = document.clone();
+            none.paths.paths.clear();
+            generate(&none).is_err()
+        };
+        (!all_fail && generate(&alone).is_err()).then(|| format!("paths.{path}"))
+    })
+}
+
+/// rustfmt turns a doc of many lines into a block whose indentation rustdoc reads as code.
+struct OneLineDocs;
+
+impl VisitMut for OneLineDocs {
+    fn visit_attributes_mut(&mut self, attributes: &mut Vec<syn::Attribute>) {
+        let split = std::mem::take(attributes)
+            .into_iter()
+            .flat_map(|attribute| {
+                let style = attribute.style;
+                match doc_text(&attribute) {
+                    Some(text) => text
+                        .lines()
+                        .map(|line| {
+                            let line = format!(" {}", line.trim());
+                            let mut one: syn::Attribute = syn::parse_quote!(#[doc = #line]);
+                            one.style = style;
+                            one
+                        })
+                        .collect(),
+                    None => vec![attribute],
+                }
+            });
+        *attributes = split.collect();
+    }
+}
+
+fn doc_text(attribute: &syn::Attribute) -> Option<String> {
+    let syn::Meta::NameValue(pair) = &attribute.meta else {
+        return None;
+    };
+    match &pair.value {
+        syn::Expr::Lit(syn::ExprLit {
+            lit: syn::Lit::Str(text),
+            ..
+        }) if pair.path.is_ident("doc") => Some(text.value()),
+        _ => None,
+    }
+}
+
+fn rustfmt(source: &str) -> Result<String, String> {
+    let failed = |e: &dyn std::fmt::Display| format!("rustfmt: {e} (rustup component add rustfmt)");
+    let mut child = Command::new("rustfmt")
+        .args(["--edition", "2024"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| failed(&e))?;
+    let mut stdin = child.stdin.take().ok_or_else(|| failed(&"no pipe"))?;
+    // Written from a thread of its own, since rustfmt may fill its output pipe first.
+    let text = source.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+    let output = child.wait_with_output().map_err(|e| failed(&e))?;
+    let written = writer.join().map_err(|_| failed(&"its input was lost"))?;
+    written.map_err(|e| failed(&e))?;
+    if !output.status.success() {
+        return Err(failed(&output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|e| failed(&e))
+}

@@ -1,0 +1,80 @@
+//! From the OpenAPI document to `generated.rs`: lower, emit, compare.
+
+mod emit;
+mod lower;
+
+use std::path::{Path, PathBuf};
+
+use similar::TextDiff;
+
+const DOCUMENT: &str = "openapi/blocks.yaml";
+const GENERATED: &str = "crates/blocks-api/src/generated.rs";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(name: &str) -> Result<String, String> {
+    std::fs::read_to_string(root().join(name)).map_err(|e| format!("{name}: {e}"))
+}
+
+fn generate() -> Result<String, String> {
+    render(&read(DOCUMENT)?)
+}
+
+/// The generated source of a document given as YAML.
+fn render(yaml: &str) -> Result<String, String> {
+    let mut document: serde_json::Value =
+        serde_yaml_ng::from_str(yaml).map_err(|e| format!("{DOCUMENT}: {e}"))?;
+    lower::lower(&mut document);
+    emit::emit(&document).map_err(|e| format!("{DOCUMENT}: {e}"))
+}
+
+/// Writes the generated source.
+pub fn write() -> Result<(), String> {
+    std::fs::write(root().join(GENERATED), generate()?).map_err(|e| format!("{GENERATED}: {e}"))
+}
+
+/// Compares the generated source with the one checked in.
+pub fn check() -> Result<(), String> {
+    let (old, new) = (read(GENERATED)?, generate()?);
+    if old == new {
+        return Ok(());
+    }
+    let diff = TextDiff::from_lines(&old, &new);
+    Err(format!(
+        "{}\n{GENERATED} does not follow from {DOCUMENT}. Run `cargo xtask codegen` and commit the result.",
+        diff.unified_diff().header("checked in", "generated")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_document_gives_the_same_bytes() {
+        assert_eq!(generate().unwrap(), generate().unwrap());
+    }
+
+    #[test]
+    fn an_operation_that_cannot_be_generated_is_named() {
+        let yaml = read(DOCUMENT)
+            .unwrap()
+            .replace("      operationId: getArtifact\n", "");
+        let error = render(&yaml).unwrap_err();
+        assert!(error.contains("artifacts/{artifact_id}"), "{error}");
+    }
+
+    #[test]
+    fn a_misshapen_document_is_an_error_with_its_place() {
+        let yaml = read(DOCUMENT)
+            .unwrap()
+            .replace("operationId: getArtifact", "operationId: [1]");
+        let error = render(&yaml).unwrap_err();
+        assert!(
+            error.contains("paths./rest/v1/sessions/{session_id}/artifacts/{artifact_id}"),
+            "{error}"
+        );
+    }
+}
