@@ -172,3 +172,24 @@ async fn every_answer_of_the_mock_validates_against_the_document() {
         .unwrap();
     assert_eq!(wrong.status(), 403);
 }
+
+#[test]
+fn every_example_of_the_document_validates() {
+    fn walk(value: &Value, found: &mut Vec<(Value, Value)>) {
+        if let (Some(schema), Some(example)) = (value.get("schema"), value.get("example")) {
+            found.push((schema.clone(), example.clone()));
+        }
+        match value {
+            Value::Object(map) => map.values().for_each(|v| walk(v, found)),
+            Value::Array(items) => items.iter().for_each(|v| walk(v, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(&document(), &mut found);
+    assert!(found.len() >= 10, "examples of all kinds of answers");
+    for (schema, example) in found {
+        let name = schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        assert!(validator(name).is_valid(&example), "{name}: {example}");
+    }
+}

@@ -186,3 +186,17 @@ async fn the_key_is_in_no_debug_output_and_no_error() {
     seen += &format!("{client:?} {error} {error:?}");
     assert!(!seen.contains(KEY), "{seen}");
 }
+
+#[tokio::test]
+async fn a_follow_up_without_a_thread_keeps_what_was_received() {
+    // Read as a session first, then as the follow-up's message.
+    let body = r#"{"id": "a196cec6-49cb-4c48-8e4c-2707fb5d6709", "new_field": 1}"#;
+    let server = Scripted::start("200 OK", "", body).await;
+    let id = "a196cec6-49cb-4c48-8e4c-2707fb5d6709".parse().unwrap();
+    let session = client(&server.url).session(id).await.unwrap();
+    let error = session.follow_up(FollowUp::new("more")).await.unwrap_err();
+    assert!(error.may_have_taken_effect());
+    assert_eq!(error.session_id(), Some(id));
+    assert!(error.body().unwrap().contains("new_field"), "{error:?}");
+    assert_eq!(server.requests(), 2);
+}

@@ -60,6 +60,20 @@ impl Error {
         }
     }
 
+    /// A follow-up that the service took but gave no thread to wait on.
+    pub(crate) fn without_thread(session_id: Uuid, message: &blocks_api::types::Message) -> Self {
+        Self {
+            operation: Some("createMessage"),
+            session_id: Some(session_id),
+            body: serde_json::to_string(message).ok(),
+            fate_unknown: true,
+            ..Self::new(
+                ErrorKind::Undecodable,
+                "the answer has no link to a reply".into(),
+            )
+        }
+    }
+
     /// Reads all of an answer into the error, so that nothing received is lost.
     pub(crate) async fn from_api(
         operation: &'static str,

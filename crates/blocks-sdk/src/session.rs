@@ -109,17 +109,18 @@ impl Session {
             Ok(response) => response.into_inner(),
             Err(error) => return Err(Error::from_api("createMessage", true, error).await),
         };
-        let link = message.links.and_then(|l| l.final_message).ok_or_else(|| {
-            Error::invalid_input(format!(
-                "the follow-up to {} was made without a thread",
-                self.id()
-            ))
-        })?;
-        Ok(Turn {
-            client: self.client.clone(),
-            session: self.id(),
-            href: link.href,
-        })
+        match message
+            .links
+            .as_ref()
+            .and_then(|l| l.final_message.as_ref())
+        {
+            Some(link) => Ok(Turn {
+                client: self.client.clone(),
+                session: self.id(),
+                href: link.href.clone(),
+            }),
+            None => Err(Error::without_thread(self.id(), &message)),
+        }
     }
 }
 

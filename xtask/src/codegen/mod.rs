@@ -57,6 +57,12 @@ mod tests {
         assert_eq!(generate().unwrap(), generate().unwrap());
     }
 
+    /// Also under the features that the whole workspace turns on, which could reorder maps.
+    #[test]
+    fn the_checked_in_code_follows_from_the_document() {
+        check().unwrap();
+    }
+
     #[test]
     fn an_operation_that_cannot_be_generated_is_named() {
         let yaml = read(DOCUMENT)
