@@ -28,7 +28,7 @@ pub fn emit(document: &Value) -> Result<String, String> {
     let parsed = parse(document)?;
     let tokens = generate(&parsed).map_err(|message| match culprit(&parsed) {
         Some(place) => format!("at {place}: {message}"),
-        None => format!("at components.schemas: {message}"),
+        None => format!("in several places: {message}"),
     })?;
     let mut file: syn::File = syn::parse2(tokens).map_err(|e| format!("generated code: {e}"))?;
     OneLineDocs.visit_file_mut(&mut file);
@@ -89,17 +89,30 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     }
 }
 
-/// The path that fails when it is generated alone.
+/// The path that fails when it is generated alone, or else the schema without
+/// whose content the document can be generated.
 fn culprit(document: &OpenAPI) -> Option<String> {
-    document.paths.paths.keys().find_map(|path| {
-        let mut alone = document.clone();
-        alone.paths.paths.retain(|other, _| other == path);
-        let all_fail = {
-            let mut none = document.clone();
-            none.paths.paths.clear();
-            generate(&none).is_err()
-        };
-        (!all_fail && generate(&alone).is_err()).then(|| format!("paths.{path}"))
+    let mut pathless = document.clone();
+    pathless.paths.paths.clear();
+    if generate(&pathless).is_ok() {
+        return document.paths.paths.keys().find_map(|path| {
+            let mut alone = document.clone();
+            alone.paths.paths.retain(|other, _| other == path);
+            generate(&alone).is_err().then(|| format!("paths.{path}"))
+        });
+    }
+    let schemas = &document.components.as_ref()?.schemas;
+    schemas.keys().find_map(|name| {
+        let mut without = pathless.clone();
+        let any = serde_json::from_value(serde_json::json!({})).ok()?;
+        without
+            .components
+            .as_mut()?
+            .schemas
+            .insert(name.clone(), any);
+        generate(&without)
+            .is_ok()
+            .then(|| format!("components.schemas.{name}"))
     })
 }
 

@@ -73,6 +73,16 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_that_cannot_be_generated_is_named() {
+        let code = "code: { type: string,";
+        let yaml = read(DOCUMENT)
+            .unwrap()
+            .replace(code, &format!("{code} pattern: '(',"));
+        let error = render(&yaml).unwrap_err();
+        assert!(error.contains("components.schemas.ErrorBody"), "{error}");
+    }
+
+    #[test]
     fn a_misshapen_document_is_an_error_with_its_place() {
         let yaml = read(DOCUMENT)
             .unwrap()
