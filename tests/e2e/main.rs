@@ -100,8 +100,10 @@ async fn a_create_of_unknown_fate_is_sent_once_and_loses_nothing() {
         );
         assert_eq!(server.requests(), 1);
     }
-    let broken =
-        Scripted::start_raw("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"id\"".into()).await;
+    let broken = Scripted::start_raw(vec![
+        "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"id\"".into(),
+    ])
+    .await;
     let error = client(&broken.url)
         .create_session(hello())
         .await
@@ -199,4 +201,73 @@ async fn a_follow_up_without_a_thread_keeps_what_was_received() {
     assert_eq!(error.session_id(), Some(id));
     assert!(error.body().unwrap().contains("new_field"), "{error:?}");
     assert_eq!(server.requests(), 2);
+}
+
+/// A turn whose looks meet `answers`, the last of them for ever; time is paused after the create.
+async fn turn_meeting(answers: &[(&str, &str)]) -> (Scripted, blocks_sdk::Turn) {
+    let session = r#"{"id": "a196cec6-49cb-4c48-8e4c-2707fb5d6709",
+        "_links": {"final_message": {"href": "/rest/v1/sessions/x/threads/y/messages"}}}"#;
+    let created = ("200 OK", session);
+    let raw = std::iter::once(&created)
+        .chain(answers)
+        .map(|(status, body)| {
+            let length = body.len();
+            format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            )
+        });
+    let server = Scripted::start_raw(raw.collect()).await;
+    let session = client(&server.url).create_session(hello()).await.unwrap();
+    tokio::time::pause();
+    (server, session.turn().unwrap())
+}
+
+const EMPTY: (&str, &str) = ("200 OK", r#"{"items": []}"#);
+const BUSY: (&str, &str) = ("503 Service Unavailable", "busy");
+
+#[tokio::test]
+async fn a_wait_outlives_transient_errors_and_takes_an_empty_reply() {
+    let reply = r#"{"items": [{"id": "a196cec6-49cb-4c48-8e4c-2707fb5d6709", "message": ""}]}"#;
+    let answers = [
+        EMPTY,
+        BUSY,
+        ("429 Too Many Requests", ""),
+        ("200 OK", "<html>"),
+        ("200 OK", reply),
+    ];
+    let (server, turn) = turn_meeting(&answers).await;
+    assert_eq!(turn.reply(WaitOptions::default()).await.unwrap().text(), "");
+    assert!(server.requests() > answers.len());
+}
+
+#[tokio::test]
+async fn a_wait_without_a_reply_ends_at_its_deadline() {
+    for answer in [EMPTY, BUSY] {
+        let (_server, turn) = turn_meeting(&[answer]).await;
+        let started = tokio::time::Instant::now();
+        let deadline = Duration::from_secs(90);
+        let options = WaitOptions {
+            deadline,
+            ..WaitOptions::default()
+        };
+        let error = turn.reply(options).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Deadline);
+        assert!(error.session_id().is_some());
+        assert_eq!(started.elapsed().as_secs(), 90);
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_wait_ends_at_once_when_waiting_cannot_help() {
+    for (status, code) in [
+        ("401 Unauthorized", 401),
+        ("403 Forbidden", 403),
+        ("404 Not Found", 404),
+    ] {
+        let (_server, turn) = turn_meeting(&[(status, "{}")]).await;
+        let error = turn.reply(WaitOptions::default()).await.unwrap_err();
+        assert_eq!(error.status(), Some(code));
+        tokio::time::resume();
+    }
 }

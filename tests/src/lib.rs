@@ -15,7 +15,7 @@ pub fn document() -> Value {
     serde_yaml_ng::from_str(&text).expect("the document is YAML")
 }
 
-/// A server that gives every request the same raw answer and counts them.
+/// A server that answers with raw bytes and counts the requests.
 pub struct Scripted {
     /// Its base URL.
     pub url: String,
@@ -26,14 +26,15 @@ impl Scripted {
     /// Serves `status` with `body` and further header lines, each ended by CRLF.
     pub async fn start(status: &'static str, headers: &'static str, body: &'static str) -> Self {
         let length = body.len();
-        Self::start_raw(format!(
+        Self::start_raw(vec![format!(
             "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-        ))
+        )])
         .await
     }
 
-    /// Serves bytes as they are; too few of them break the connection.
-    pub async fn start_raw(answer: String) -> Self {
+    /// Serves one answer after the other and then the last for ever, as they are; too few
+    /// bytes break the connection.
+    pub async fn start_raw(answers: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let requests = Arc::new(AtomicUsize::new(0));
@@ -42,7 +43,8 @@ impl Scripted {
             while let Ok((mut socket, _)) = listener.accept().await {
                 let mut buffer = vec![0; 16 * 1024];
                 if socket.read(&mut buffer).await.is_ok_and(|n| n > 0) {
-                    count.fetch_add(1, Ordering::SeqCst);
+                    let earlier = count.fetch_add(1, Ordering::SeqCst);
+                    let answer = &answers[earlier.min(answers.len() - 1)];
                     let _ = socket.write_all(answer.as_bytes()).await;
                     let _ = socket.shutdown().await;
                 }
