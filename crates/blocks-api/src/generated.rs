@@ -9,6 +9,7 @@ use progenitor_client::{ClientHooks, OperationInfo, RequestBuilderExt, encode_pa
 pub mod types {
     /// A file or plan. Fetch its url without the Authorization header.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct Artifact {
         /// When it was made.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -45,6 +46,7 @@ pub mod types {
     }
     /// A follow-up to a session.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct CreateMessageRequest {
         /// Existing artifacts to attach.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
@@ -62,6 +64,7 @@ pub mod types {
     }
     /// A new session. Give exactly one of agent_id, agent_name and profile.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct CreateSessionRequest {
         /// A custom agent of the workspace.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -97,6 +100,7 @@ pub mod types {
     }
     /// What went wrong. The documentation names code and message; the live service sends error. An intermediary may answer HTML or nothing.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct ErrorBody {
         /// VALIDATION, NOT_FOUND or BAD_REQUEST.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -117,6 +121,7 @@ pub mod types {
     }
     /// A link. Its host can differ from the one that was called.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct Link {
         /// The address.
         pub href: ::std::string::String,
@@ -130,6 +135,7 @@ pub mod types {
     }
     /// A message.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct Message {
         /// Its session.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -179,6 +185,7 @@ pub mod types {
     }
     /// Where the answer to a message is.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct MessageLinks {
         /// The reply; its page is empty until the reply is there.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -202,6 +209,7 @@ pub mod types {
     }
     /// One page of messages.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct MessagePage {
         /// The messages.
         pub items: ::std::vec::Vec<Message>,
@@ -224,6 +232,7 @@ pub mod types {
     }
     /// Where a page and what comes after it are. Both links drop the filters that were sent.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct PageLinks {
         /// Newer messages; keeps the gts cursor alone.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -244,6 +253,7 @@ pub mod types {
     }
     /// Which page this is, of how many.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct PageMeta {
         /// Messages in a page.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -267,6 +277,7 @@ pub mod types {
     }
     /// A session. What only some sources guarantee may be missing or null.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct Session {
         /// When it was created.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -319,6 +330,7 @@ pub mod types {
     }
     /// Where a session's parts are.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct SessionLinks {
         /// The reply; its page is empty until the reply is there.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]

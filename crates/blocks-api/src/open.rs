@@ -11,6 +11,7 @@ macro_rules! open_enum {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(from = "String", into = "String")]
+        #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(with = "String"))]
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
@@ -126,6 +127,7 @@ open_enum! {
 /// A pull request, in any of the shapes that the service was seen to send.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum PullRequest {
     /// An id or a URL.

@@ -8,6 +8,7 @@ use openapiv3::OpenAPI;
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle};
 use quote::quote;
 use serde_json::Value;
+use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 
 const HEADER: &str =
@@ -23,6 +24,8 @@ const OPEN: [&str; 6] = [
     "PullRequest",
 ];
 
+const SCHEMA_DERIVE: &str = "::schemars::JsonSchema";
+
 /// The formatted source of a lowered document.
 pub fn emit(document: &Value) -> Result<String, String> {
     let parsed = parse(document)?;
@@ -32,6 +35,7 @@ pub fn emit(document: &Value) -> Result<String, String> {
     })?;
     let mut file: syn::File = syn::parse2(tokens).map_err(|e| format!("generated code: {e}"))?;
     OneLineDocs.visit_file_mut(&mut file);
+    OptionalSchemas.visit_file_mut(&mut file);
     rustfmt(&format!("{HEADER}{}", prettyplease::unparse(&file)))
 }
 
@@ -69,7 +73,8 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
         .with_interface(InterfaceStyle::Builder)
         .with_inner_type(quote! { crate::seam::Seam })
         .with_hooks(HooksMode::Expected)
-        .with_derive("PartialEq");
+        .with_derive("PartialEq")
+        .with_derive(SCHEMA_DERIVE);
     for name in OPEN {
         settings.with_replacement(name, format!("crate::open::{name}"), std::iter::empty());
     }
@@ -139,6 +144,37 @@ impl VisitMut for OneLineDocs {
                 }
             });
         *attributes = split.collect();
+    }
+}
+
+/// typify cannot put a derive behind a feature, and few users want JSON Schemas.
+struct OptionalSchemas;
+
+impl VisitMut for OptionalSchemas {
+    fn visit_attributes_mut(&mut self, attributes: &mut Vec<syn::Attribute>) {
+        let mut found = false;
+        for attribute in attributes
+            .iter_mut()
+            .filter(|a| a.path().is_ident("derive"))
+        {
+            let Ok(derives) = attribute
+                .parse_args_with(Punctuated::<syn::Path, syn::Token![,]>::parse_terminated)
+            else {
+                continue;
+            };
+            let (schema, kept): (Vec<_>, Vec<_>) = derives.into_iter().partition(|path| {
+                path.segments
+                    .last()
+                    .is_some_and(|s| s.ident == "JsonSchema")
+            });
+            found |= !schema.is_empty();
+            *attribute = syn::parse_quote!(#[derive(#(#kept),*)]);
+        }
+        if found {
+            attributes.push(syn::parse_quote!(
+                #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
+            ));
+        }
     }
 }
 
