@@ -1,0 +1,123 @@
+//! `show`, `messages` and `transcript`: what there is.
+
+use std::pin::pin;
+
+use blocks_sdk::{MessageType, ToolCall, types::Message};
+use futures_util::StreamExt;
+
+use super::client;
+use super::turn::interruptible;
+use crate::args::{Format, MessagesArgs, Order, SessionArgs, TranscriptArgs};
+use crate::exit::Exit;
+use crate::output::Output;
+
+pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
+    let session = client()?.get_session(args.session).await?;
+    let Some(data) = session.data() else {
+        return Ok(());
+    };
+    if output.is_json() {
+        return output.value(data);
+    }
+    let mut lines = vec![
+        format!(
+            "title          {}",
+            data.title.as_deref().unwrap_or("(none)")
+        ),
+        format!("id             {}", session.id()),
+    ];
+    lines.extend(
+        session
+            .html_url()
+            .map(|url| format!("url            {url}")),
+    );
+    lines.extend(
+        data.created_at
+            .map(|at| format!("created        {}", at.to_rfc3339())),
+    );
+    for pull_request in session.pull_requests() {
+        let place = pull_request.url().unwrap_or("(unknown)");
+        lines.push(format!("pull request   {place}"));
+    }
+    lines.extend(
+        session
+            .plan_ids()
+            .iter()
+            .map(|id| format!("plan           {id}")),
+    );
+    output.text(&lines.join("\n"))
+}
+
+pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
+    let mut messages = client()?
+        .session(args.session)
+        .messages()
+        .types(args.types.into_iter().map(Into::into))
+        .roles(args.roles.into_iter().map(Into::into));
+    if let Some(thread) = args.thread {
+        messages = messages.thread_id(thread);
+    }
+    if let Some(ts) = args.newer_than {
+        messages = messages.newer_than(ts);
+    }
+    if matches!(args.direction, Order::Desc) {
+        messages = messages.newest_first();
+    }
+    if let Some(page) = args.page {
+        let page = messages.page(page).limit(args.limit).send().await?;
+        return page.messages().iter().try_for_each(|m| line(m, output));
+    }
+    let stream = match args.follow {
+        true => messages.watch().left_stream(),
+        false => messages.stream().right_stream(),
+    };
+    let mut stream = pin!(stream);
+    while let Some(message) = interruptible(stream.next()).await? {
+        line(&message?, output)?;
+    }
+    Ok(())
+}
+
+/// One message: a line of JSON, or its role and text.
+fn line(message: &Message, output: &Output) -> Result<(), Exit> {
+    if output.is_json() {
+        return output.value(message);
+    }
+    let role = message.role.as_ref().map_or("?", |role| role.as_str());
+    output.text(&format!("{role}: {}", content(message)))
+}
+
+fn content(message: &Message) -> String {
+    match ToolCall::of(message) {
+        Some(call) => format!("[{}] {}", call.name, call.input),
+        None => message.message.clone().unwrap_or_default(),
+    }
+}
+
+pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {
+    let session = client()?.session(args.session);
+    let transcript = session.transcript(args.tools).await?;
+    if output.is_json() || args.format == Format::Json {
+        return output.value(&transcript);
+    }
+    let mut parts = Vec::new();
+    for notice in &transcript.notices {
+        parts.push(format!("> notice: {}", content(notice)));
+    }
+    for turn in &transcript.turns {
+        if let Some(prompt) = &turn.prompt {
+            parts.push(format!("## You\n\n{}", content(prompt)));
+        }
+        for step in &turn.steps {
+            parts.push(match step.type_ {
+                Some(MessageType::ToolCall) => format!("    {}", content(step)),
+                _ => content(step),
+            });
+        }
+        parts.push(match &turn.reply {
+            Some(reply) => format!("## Agent\n\n{}", content(reply)),
+            None => "_There is no reply._".to_owned(),
+        });
+    }
+    output.text(&parts.join("\n\n"))
+}

@@ -1,0 +1,143 @@
+//! Many prompts: within the limit, and none started twice.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use blocks_mock::{Fault, Mock, Operation, RateLimit, Script, When};
+use serde_json::{Value, json};
+
+use crate::{Folder, Service};
+
+fn prompts(n: usize) -> String {
+    let line =
+        |i| json!({"id": format!("p{i}"), "agent_name": "claude", "message": format!("{i}")});
+    (0..n).map(|i| format!("{}\n", line(i))).collect()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn every_line_is_checked_before_anything_is_sent() {
+    let service = Service::new(Mock::builder());
+    let folder = Folder::new("checked");
+    let file = folder.file("prompts.jsonl");
+    for (line, expected) in [
+        (
+            r#"{"agent_name": "claude", "message": "x"}"#,
+            "line 2: an `id`",
+        ),
+        (
+            r#"{"id": "p0", "agent_name": "claude", "message": "x"}"#,
+            "line 2: the id `p0` is there twice",
+        ),
+        (r#"{"id": "b", "message": "x"}"#, "line 2: give exactly one"),
+        ("nonsense", "line 2: no JSON"),
+    ] {
+        std::fs::write(&file, format!("{}{line}\n", prompts(1))).unwrap();
+        let ended = service.run(&["batch", &file]);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.err.contains(expected), "{ended:?}");
+    }
+    assert_eq!(service.mock.received().len(), 0);
+}
+
+#[test]
+fn a_batch_killed_again_and_again_doubles_nothing_and_loses_nothing() {
+    let agent = Script::reply("Done.").after(Duration::from_millis(500));
+    let limit = RateLimit::default();
+    let service = Service::new(Mock::builder().agent(agent).rate_limit(limit));
+    let folder = Folder::new("killed");
+    let (file, journal) = (folder.file("prompts.jsonl"), folder.file("journal.jsonl"));
+    std::fs::write(&file, prompts(8)).unwrap();
+    let arguments = ["batch", &file, "--journal", &journal];
+    // Killed at whatever it does then; the moments differ from run to run of the test too.
+    for moment in [5, 40, 700, 1300] {
+        let mut child = service
+            .command(&arguments)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(moment));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let ended = service.run(&arguments);
+    let results = lines(&ended.out);
+    let ids: HashSet<&str> = results.iter().map(|r| r["id"].as_str().unwrap()).collect();
+    assert_eq!((results.len(), ids.len()), (8, 8), "{ended:?}");
+    let unknown = results.iter().filter(|r| r["status"] == "unknown").count();
+    let completed = results
+        .iter()
+        .filter(|r| r["final_message"] == "Done.")
+        .count();
+    assert_eq!(completed + unknown, 8, "{ended:?}");
+    assert_eq!(
+        ended.code,
+        Some(if unknown > 0 { 4 } else { 0 }),
+        "{ended:?}"
+    );
+    // No prompt was sent twice; one of unknown fate is named, and may have a session.
+    let bodies: Vec<String> = service
+        .mock
+        .received()
+        .into_iter()
+        .filter(|r| r.operation == Some(Operation::CreateSession))
+        .map(|r| r.body)
+        .collect();
+    assert_eq!(bodies.iter().collect::<HashSet<_>>().len(), bodies.len());
+    assert!((completed..=8).contains(&service.mock.session_count()));
+    assert!(
+        service
+            .mock
+            .received()
+            .iter()
+            .all(|r| r.status != Some(429))
+    );
+    // Once more: nothing is sent, and every reply is told again.
+    let before = service.mock.received().len();
+    assert_eq!(lines(&service.run(&arguments).out).len(), 8);
+    assert_eq!(service.mock.received().len(), before);
+}
+
+#[test]
+fn failures_are_told_apart() {
+    let service = Service::new(
+        Mock::builder()
+            .agent(Script::reply("Done.").after(Duration::ZERO))
+            .fault(
+                Operation::CreateSession,
+                When::ONCE,
+                Fault::status_after_effect(503),
+            )
+            .fault(Operation::CreateSession, When::ONCE, Fault::status(422)),
+    );
+    let folder = Folder::new("failures");
+    let (file, journal) = (folder.file("prompts.jsonl"), folder.file("journal.jsonl"));
+    std::fs::write(&file, prompts(3)).unwrap();
+    let ended = service.run(&["batch", &file, "--journal", &journal]);
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    let mut statuses: Vec<String> = lines(&ended.out)
+        .iter()
+        .map(|r| r["status"].to_string())
+        .collect();
+    statuses.sort();
+    assert_eq!(statuses, ["\"completed\"", "\"failed\"", "\"unknown\""]);
+    // The refused one is tried again, the unknown one only when asked for.
+    let again = service.run(&["batch", &file, "--journal", &journal]);
+    assert_eq!(
+        (again.code, service.mock.session_count()),
+        (Some(4), 3),
+        "{again:?}"
+    );
+    let retried = service.run(&["batch", &file, "--journal", &journal, "--retry-unknown"]);
+    assert_eq!(
+        (retried.code, service.mock.session_count()),
+        (Some(0), 4),
+        "{retried:?}"
+    );
+}

@@ -1,0 +1,131 @@
+//! The built binary against a mock, as a script uses it.
+
+mod batch;
+mod turns;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use blocks_mock::{MockBuilder, MockServer};
+
+/// A mock on a port, in a runtime of its own so that a test may wait for processes.
+struct Service {
+    mock: MockServer,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Service {
+    fn new(builder: MockBuilder) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mock = runtime.block_on(builder.start()).unwrap();
+        Self {
+            mock,
+            _runtime: runtime,
+        }
+    }
+
+    /// `blocks` with these arguments, talking to the mock.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = blocks(arguments);
+        command.env("BLOCKS_API_KEY", self.mock.key());
+        command.env("BLOCKS_API_BASE_URL", self.mock.url());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments).output().unwrap())
+    }
+}
+
+/// `blocks` without any of the environment that it reads.
+fn blocks(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blocks"));
+    command.args(arguments).stdin(Stdio::null());
+    for name in [
+        "BLOCKS_API_KEY",
+        "BLOCKS_API_BASE_URL",
+        "GITHUB_ACTIONS",
+        "GITHUB_OUTPUT",
+        "GITHUB_STEP_SUMMARY",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// A folder that is removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("blocks-cli-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_string_lossy().into_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The help of every command, as one text that a reviewer sees change.
+/// `UPDATE_GOLDEN=1 cargo test -p blocks-cli` writes it anew.
+#[test]
+fn the_whole_command_line_is_as_documented() {
+    let mut text = String::new();
+    for command in [
+        "",
+        "run",
+        "send",
+        "wait",
+        "show",
+        "messages",
+        "transcript",
+        "plan",
+        "artifact",
+        "batch",
+        "mock",
+        "completions",
+    ] {
+        let arguments: Vec<&str> = [command, "--help"]
+            .into_iter()
+            .filter(|a| !a.is_empty())
+            .collect();
+        let ended = Ended::of(blocks(&arguments).output().unwrap());
+        assert_eq!(ended.code, Some(0));
+        text += &format!("$ blocks {}\n{}\n", arguments.join(" "), ended.out);
+    }
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/help.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&golden, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(golden).unwrap(), text);
+}
