@@ -28,7 +28,11 @@ enum Chore {
 fn main() -> ExitCode {
     match Cli::parse().chore {
         Chore::Codegen { check } => {
-            let outcome = if check { codegen::check() } else { codegen::write() };
+            let outcome = if check {
+                codegen::check()
+            } else {
+                codegen::write()
+            };
             match outcome {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(message) => {
@@ -38,7 +42,9 @@ fn main() -> ExitCode {
             }
         }
         Chore::Drift(drift) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
             match runtime {
                 Ok(runtime) => ExitCode::from(runtime.block_on(drift.run())),
                 Err(error) => {

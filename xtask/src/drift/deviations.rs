@@ -41,8 +41,14 @@ struct Entry {
 
 impl Entry {
     fn other(&self) -> Option<(Side, &str)> {
-        let sides = [(Side::Page, &self.page), (Side::Service, &self.service), (Side::Sdk, &self.sdk)];
-        let mut given = sides.into_iter().filter_map(|(side, text)| Some((side, text.as_deref()?)));
+        let sides = [
+            (Side::Page, &self.page),
+            (Side::Service, &self.service),
+            (Side::Sdk, &self.sdk),
+        ];
+        let mut given = sides
+            .into_iter()
+            .filter_map(|(side, text)| Some((side, text.as_deref()?)));
         let first = given.next()?;
         given.next().is_none().then_some(first)
     }
@@ -89,7 +95,11 @@ impl Deviations {
                 return Err(format!("{file}:{line}: {fault}"));
             }
         }
-        Ok(Self { file: file.to_owned(), entries, marked })
+        Ok(Self {
+            file: file.to_owned(),
+            entries,
+            marked,
+        })
     }
 
     /// Marks the findings that are known, and adds one for each entry that no longer
@@ -105,7 +115,9 @@ impl Deviations {
             }
         }
         for (index, entry) in self.entries.iter().enumerate().filter(|(i, _)| !used[*i]) {
-            let Some((side, other)) = entry.other() else { continue };
+            let Some((side, other)) = entry.other() else {
+                continue;
+            };
             if outcome.covered.contains(&(side, entry.scope.clone())) {
                 outcome.findings.push(self.stale(index, entry, side, other));
             }
@@ -137,7 +149,8 @@ impl Deviations {
 mod tests {
     use super::*;
 
-    const ENTRY: &str = "- { place: '#/a', scope: op, document: x, page: y, evidence: e, date: 2026-05-31 }\n";
+    const ENTRY: &str =
+        "- { place: '#/a', scope: op, document: x, page: y, evidence: e, date: 2026-05-31 }\n";
 
     #[test]
     fn misshapen_entries_are_errors_with_their_line() {
@@ -149,7 +162,10 @@ mod tests {
         ] {
             let text = format!("\n{}", ENTRY.replace(from, to));
             let error = Deviations::parse("d.yaml", &text).unwrap_err();
-            assert!(error.starts_with("d.yaml:2") && error.contains(why), "{error}");
+            assert!(
+                error.starts_with("d.yaml:2") && error.contains(why),
+                "{error}"
+            );
         }
         let error = Deviations::parse("d.yaml", &ENTRY.replace("page: y", "pgae: y")).unwrap_err();
         assert!(error.contains("pgae"), "{error}");

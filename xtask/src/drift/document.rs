@@ -228,7 +228,10 @@ components:
         assert!(document.operation_of_request("GET", "/a/7/b").is_none());
         assert!(document.response(&operation, 201).unwrap().1.is_some());
         let errors = document.errors(&operation);
-        assert_eq!((errors[0].0, errors[0].1.as_slice()), (404, &["GONE".to_owned()][..]));
+        assert_eq!(
+            (errors[0].0, errors[0].1.as_slice()),
+            (404, &["GONE".to_owned()][..])
+        );
     }
 
     #[test]

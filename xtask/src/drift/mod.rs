@@ -7,6 +7,7 @@ pub mod deviations;
 pub mod docs;
 pub mod document;
 pub mod finding;
+pub mod live;
 pub mod marked;
 pub mod report;
 pub mod run;

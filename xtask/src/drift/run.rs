@@ -1,6 +1,7 @@
 //! `cargo xtask drift`: which checks run on what, and the reports they give.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
@@ -8,10 +9,14 @@ use super::deviations::{self, Deviations};
 use super::docs::{self, source};
 use super::document::{self, Document};
 use super::finding::Outcome;
+use super::live;
 use super::report::{Format, Report};
 
 /// The pages of the repository, which state the vendor's facts in words of our own.
-const PAGES: [&str; 2] = ["xtask/tests/pages/create-session.txt", "xtask/tests/pages/create-session.md"];
+const PAGES: [&str; 2] = [
+    "xtask/tests/pages/create-session.txt",
+    "xtask/tests/pages/create-session.md",
+];
 
 /// The arguments of `cargo xtask drift`.
 #[derive(Args, Debug)]
@@ -36,8 +41,38 @@ enum Check {
         #[arg(long, value_name = "URL")]
         index: Option<String>,
     },
-    /// Every offline check: the repository's pages.
+    /// Answers of the service against the document. Without flags nothing is created or billed;
+    /// the service is that of BLOCKS_API_BASE_URL, the key that of BLOCKS_API_KEY.
+    Live {
+        /// Also read this session.
+        #[arg(long, value_name = "ID", value_parser = uuid)]
+        session: Option<String>,
+        /// Also create a session and follow up in it; both are billed.
+        #[arg(long)]
+        create: bool,
+        /// Ask the mock server of this repository instead.
+        #[arg(long, conflicts_with_all = ["session", "captures"])]
+        mock: bool,
+        /// Ask nobody: read a HAR file, or a folder of answers as --save writes them.
+        #[arg(long, value_name = "PATH", conflicts_with_all = ["session", "create", "save"])]
+        captures: Option<PathBuf>,
+        /// Write the answers to a folder.
+        #[arg(long, value_name = "FOLDER")]
+        save: Option<PathBuf>,
+    },
+    /// Every offline check: the repository's pages, the mock server, the SDK's types.
     All,
+}
+
+/// An id goes into a path, so nothing else may.
+fn uuid(text: &str) -> Result<String, String> {
+    let shape = text.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+    let digits = text.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
+    if shape && digits {
+        Ok(text.to_owned())
+    } else {
+        Err("a session's id is a UUID".to_owned())
+    }
 }
 
 fn output(text: &str) -> Result<(Format, PathBuf), String> {
@@ -63,7 +98,10 @@ impl Drift {
         let known = Deviations::parse(deviations::FILE, &crate::read(deviations::FILE)?)?;
         let mut outcome = self.check.outcome(&document).await;
         known.apply(&mut outcome);
-        let report = Report { document: &document, outcome: &outcome };
+        let report = Report {
+            document: &document,
+            outcome: &outcome,
+        };
         for (format, file) in &self.output {
             append(file, &report.render(*format))?;
         }
@@ -88,7 +126,32 @@ impl Check {
                     outcome.attempt(page.and_then(|page| docs::check(document, &page)));
                 }
             }
-            Self::All => outcome.add(own_pages(document)),
+            Self::Live {
+                captures: Some(path),
+                ..
+            } => {
+                outcome.attempt(live::check_captures(document, path));
+            }
+            Self::Live {
+                mock: true, save, ..
+            } => outcome.attempt(mock(document, save.clone()).await),
+            Self::Live {
+                session,
+                create,
+                save,
+                ..
+            } => {
+                let reach = live::Reach {
+                    session: session.clone(),
+                    create: *create,
+                    save: save.clone(),
+                };
+                outcome.attempt(live::check(document, &live::Target::from_env(), &reach).await);
+            }
+            Self::All => {
+                outcome.add(own_pages(document));
+                outcome.attempt(mock(document, None).await);
+            }
         }
         outcome
     }
@@ -102,10 +165,32 @@ async fn read_index(document: &Document, url: &str) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
+/// The mock server stands for the service; creating is free there.
+async fn mock(document: &Document, save: Option<PathBuf>) -> Result<Outcome, String> {
+    let mock = blocks_mock::MockServer::builder()
+        .reply_after(Duration::ZERO)
+        .start()
+        .await
+        .map_err(|e| format!("the mock server: {e}"))?;
+    let target = live::Target {
+        base: mock.url(),
+        key: Some(mock.key().to_owned()),
+    };
+    let reach = live::Reach {
+        session: None,
+        create: true,
+        save,
+    };
+    live::check(document, &target, &reach).await
+}
+
 fn own_pages(document: &Document) -> Outcome {
     let mut outcome = Outcome::default();
     for name in PAGES {
-        let page = crate::read(name).map(|text| docs::PageText { name: name.to_owned(), text });
+        let page = crate::read(name).map(|text| docs::PageText {
+            name: name.to_owned(),
+            text,
+        });
         outcome.attempt(page.and_then(|page| docs::check(document, &page)));
     }
     outcome

@@ -103,9 +103,13 @@ impl Shape {
         let text = |name: &str| schema[name].as_str().map(str::to_owned);
         let mut shape = Self {
             pointer: home.clone(),
-            types: text("type").and_then(|t| JsonType::parse(&t)).into_iter().collect(),
+            types: text("type")
+                .and_then(|t| JsonType::parse(&t))
+                .into_iter()
+                .collect(),
             // Widths of numbers are hints for a program, not part of the wire.
-            format: text("format").filter(|f| !matches!(f.as_str(), "int32" | "int64" | "float" | "double")),
+            format: text("format")
+                .filter(|f| !matches!(f.as_str(), "int32" | "int64" | "float" | "double")),
             nullable: schema["nullable"] == true,
             default: schema.get("default").cloned(),
             ..Self::default()
@@ -113,7 +117,10 @@ impl Shape {
         if let Some(list) = schema["enum"].as_array() {
             shape.values = Some(Values {
                 pointer: format!("{home}/enum"),
-                list: list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect(),
+                list: list
+                    .iter()
+                    .filter_map(|v| v.as_str().map(str::to_owned))
+                    .collect(),
                 open: false,
             });
         }
@@ -123,21 +130,36 @@ impl Shape {
             }
         }
         if schema.get("items").is_some() {
-            shape.items = Some(Box::new(Self::at(document, &format!("{home}/items"), depth + 1)));
+            shape.items = Some(Box::new(Self::at(
+                document,
+                &format!("{home}/items"),
+                depth + 1,
+            )));
         }
-        for name in schema["properties"].as_object().into_iter().flat_map(|m| m.keys()) {
+        for name in schema["properties"]
+            .as_object()
+            .into_iter()
+            .flat_map(|m| m.keys())
+        {
             let place = format!("{home}/properties/{}", step(name));
             shape.properties.insert(name.clone(), place);
         }
         let required = schema["required"].as_array().into_iter().flatten();
-        shape.required = required.filter_map(|r| r.as_str().map(str::to_owned)).collect();
+        shape.required = required
+            .filter_map(|r| r.as_str().map(str::to_owned))
+            .collect();
         let parts = schema["allOf"].as_array().map_or(0, Vec::len);
         for index in 0..parts {
-            shape.join(Self::at(document, &format!("{home}/allOf/{index}"), depth + 1));
+            shape.join(Self::at(
+                document,
+                &format!("{home}/allOf/{index}"),
+                depth + 1,
+            ));
         }
         let choices = schema["anyOf"].as_array().map_or(0, Vec::len);
         if choices > 0 {
-            let alternatives = (0..choices).map(|i| Self::at(document, &format!("{home}/anyOf/{i}"), depth + 1));
+            let alternatives =
+                (0..choices).map(|i| Self::at(document, &format!("{home}/anyOf/{i}"), depth + 1));
             shape.join(Self::union(alternatives.collect()));
         }
         shape
@@ -222,7 +244,8 @@ mod tests {
 
     #[test]
     fn an_alternative_without_a_type_is_any() {
-        let any = shape("{ type: array, items: { anyOf: [{ type: string }, { description: x }] } }");
+        let any =
+            shape("{ type: array, items: { anyOf: [{ type: string }, { description: x }] } }");
         assert_eq!(any.type_text(), "any[]");
         assert_eq!(shape("{ type: integer, format: int64 }").format, None);
     }

@@ -32,14 +32,21 @@ impl Violation {
     /// The place in the value, dot by dot.
     pub fn name(&self) -> String {
         let name = self.instance.trim_start_matches('/').replace('/', ".");
-        if name.is_empty() { "the body".to_owned() } else { name }
+        if name.is_empty() {
+            "the body".to_owned()
+        } else {
+            name
+        }
     }
 }
 
 /// All violations of the schema at a pointer. Fields and enum values that the document
 /// does not know are violations too, of less weight.
 pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Violation> {
-    let mut walk = Walk { document, found: Vec::new() };
+    let mut walk = Walk {
+        document,
+        found: Vec::new(),
+    };
     walk.value(schema, value, "");
     walk.found
 }
@@ -50,9 +57,24 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn add(&mut self, kind: Kind, severity: Severity, pointer: &str, instance: &str, document: String, other: String) {
+    fn add(
+        &mut self,
+        kind: Kind,
+        severity: Severity,
+        pointer: &str,
+        instance: &str,
+        document: String,
+        other: String,
+    ) {
         let (pointer, instance) = (pointer.to_owned(), instance.to_owned());
-        self.found.push(Violation { kind, severity, pointer, instance, document, other });
+        self.found.push(Violation {
+            kind,
+            severity,
+            pointer,
+            instance,
+            document,
+            other,
+        });
     }
 
     fn value(&mut self, pointer: &str, value: &Value, instance: &str) {
@@ -60,7 +82,14 @@ impl Walk<'_> {
         let any = shape.types.is_empty() && shape.values.is_none();
         if value.is_null() && !any {
             if !shape.nullable {
-                self.add(Kind::Nullable, Severity::Breaking, pointer, instance, "never null".into(), "null".into());
+                self.add(
+                    Kind::Nullable,
+                    Severity::Breaking,
+                    pointer,
+                    instance,
+                    "never null".into(),
+                    "null".into(),
+                );
             }
             return;
         }
@@ -70,25 +99,48 @@ impl Walk<'_> {
             return;
         }
         let home = self.document.resolve(pointer);
-        let choices = self.document.get(&format!("{home}/anyOf")).and_then(Value::as_array).map_or(0, Vec::len);
+        let choices = self
+            .document
+            .get(&format!("{home}/anyOf"))
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len);
         match &shape.values {
             Some(values) if values.open => {
-                if let Some(text) = value.as_str().filter(|t| !values.list.iter().any(|v| v == t)) {
+                if let Some(text) = value
+                    .as_str()
+                    .filter(|t| !values.list.iter().any(|v| v == t))
+                {
                     let place = format!("{}/{}", values.pointer, step(text));
-                    self.add(Kind::EnumAdded, Severity::Additive, &place, instance, "nothing".into(), text.to_owned());
+                    self.add(
+                        Kind::EnumAdded,
+                        Severity::Additive,
+                        &place,
+                        instance,
+                        "nothing".into(),
+                        text.to_owned(),
+                    );
                 } else if !value.is_string() {
                     self.wrong_type(&shape, pointer, value, instance);
                 }
                 return;
             }
-            _ if choices > 0 => return self.choice(&home, choices, &shape, pointer, value, instance),
+            _ if choices > 0 => {
+                return self.choice(&home, choices, &shape, pointer, value, instance);
+            }
             _ => {}
         }
         self.children(&shape, value, instance);
     }
 
     fn wrong_type(&mut self, shape: &Shape, pointer: &str, value: &Value, instance: &str) {
-        self.add(Kind::Type, Severity::Breaking, pointer, instance, shape.type_text(), type_name(value).into());
+        self.add(
+            Kind::Type,
+            Severity::Breaking,
+            pointer,
+            instance,
+            shape.type_text(),
+            type_name(value).into(),
+        );
     }
 
     fn children(&mut self, shape: &Shape, value: &Value, instance: &str) {
@@ -100,7 +152,14 @@ impl Walk<'_> {
                         Some(place) => self.value(place, value, &inside),
                         None => {
                             let place = format!("{}/properties/{}", shape.pointer, step(name));
-                            self.add(Kind::FieldAdded, Severity::Additive, &place, &inside, "nothing".into(), type_name(value).into());
+                            self.add(
+                                Kind::FieldAdded,
+                                Severity::Additive,
+                                &place,
+                                &inside,
+                                "nothing".into(),
+                                type_name(value).into(),
+                            );
                         }
                     }
                 }
@@ -117,11 +176,27 @@ impl Walk<'_> {
     }
 
     /// The alternative that fits best speaks for all.
-    fn choice(&mut self, home: &str, choices: usize, shape: &Shape, pointer: &str, value: &Value, instance: &str) {
-        let breaking = |found: &[Violation]| found.iter().filter(|v| v.severity == Severity::Breaking).count();
+    fn choice(
+        &mut self,
+        home: &str,
+        choices: usize,
+        shape: &Shape,
+        pointer: &str,
+        value: &Value,
+        instance: &str,
+    ) {
+        let breaking = |found: &[Violation]| {
+            found
+                .iter()
+                .filter(|v| v.severity == Severity::Breaking)
+                .count()
+        };
         let best = (0..choices)
             .map(|index| {
-                let mut walk = Walk { document: self.document, found: Vec::new() };
+                let mut walk = Walk {
+                    document: self.document,
+                    found: Vec::new(),
+                };
                 walk.value(&format!("{home}/anyOf/{index}"), value, instance);
                 walk.found
             })
@@ -137,27 +212,66 @@ impl Walk<'_> {
     /// The keywords of a schema and of the parts of its `allOf`, but for those that lead deeper.
     fn keywords(&mut self, schema: &str, pointer: &str, value: &Value, instance: &str) {
         let home = self.document.resolve(schema);
-        let Some(node) = self.document.0.value.pointer(&home).and_then(Value::as_object) else {
+        let Some(node) = self
+            .document
+            .0
+            .value
+            .pointer(&home)
+            .and_then(Value::as_object)
+        else {
             return;
         };
         for error in shallow_errors(node, value) {
             let (kind, document, other, place) = self.explain(&error, &home, pointer, value);
-            let severity = if kind == Kind::EnumAdded { Severity::Additive } else { Severity::Breaking };
-            self.add(kind, severity, &place, &format!("{instance}{}", missing(&error)), document, other);
+            let severity = if kind == Kind::EnumAdded {
+                Severity::Additive
+            } else {
+                Severity::Breaking
+            };
+            self.add(
+                kind,
+                severity,
+                &place,
+                &format!("{instance}{}", missing(&error)),
+                document,
+                other,
+            );
         }
-        for index in 0..node.get("allOf").and_then(Value::as_array).map_or(0, Vec::len) {
+        for index in 0..node
+            .get("allOf")
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len)
+        {
             self.keywords(&format!("{home}/allOf/{index}"), pointer, value, instance);
         }
     }
 
-    fn explain(&self, error: &Fault, home: &str, pointer: &str, value: &Value) -> (Kind, String, String, String) {
+    fn explain(
+        &self,
+        error: &Fault,
+        home: &str,
+        pointer: &str,
+        value: &Value,
+    ) -> (Kind, String, String, String) {
         let node = self.document.get(home).cloned().unwrap_or_default();
         let at = pointer.to_owned();
         match error {
-            Fault::Type => (Kind::Type, Shape::of(self.document, pointer).type_text(), type_name(value).into(), at),
-            Fault::Format(format) => (Kind::Format, format.clone(), "a value of another format".into(), at),
+            Fault::Type => (
+                Kind::Type,
+                Shape::of(self.document, pointer).type_text(),
+                type_name(value).into(),
+                at,
+            ),
+            Fault::Format(format) => (
+                Kind::Format,
+                format.clone(),
+                "a value of another format".into(),
+                at,
+            ),
             Fault::Enum => {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let text = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
                 let place = format!("{home}/enum/{}", step(&text));
                 (Kind::EnumAdded, "nothing".into(), text, place)
             }
@@ -166,8 +280,14 @@ impl Walk<'_> {
                 (Kind::Required, "required".into(), "missing".into(), place)
             }
             Fault::Rule(text) => {
-                let given: Vec<&str> = rule_fields(&node).filter(|f| value.get(*f).is_some()).collect();
-                let given = if given.is_empty() { "none of them".to_owned() } else { given.join(", ") };
+                let given: Vec<&str> = rule_fields(&node)
+                    .filter(|f| value.get(*f).is_some())
+                    .collect();
+                let given = if given.is_empty() {
+                    "none of them".to_owned()
+                } else {
+                    given.join(", ")
+                };
                 (Kind::Rule, text.clone(), given, format!("{home}/oneOf"))
             }
             Fault::Other(text) => (Kind::Invalid, "a valid value".into(), text.clone(), at),
@@ -201,7 +321,14 @@ fn rule_fields(node: &Value) -> impl Iterator<Item = &str> {
 /// so is `nullable`, since null was looked at before.
 fn shallow_errors(node: &Map<String, Value>, value: &Value) -> Vec<Fault> {
     const DEEPER: [&str; 8] = [
-        "properties", "additionalProperties", "items", "allOf", "anyOf", "nullable", "example", "default",
+        "properties",
+        "additionalProperties",
+        "items",
+        "allOf",
+        "anyOf",
+        "nullable",
+        "example",
+        "default",
     ];
     let mut schema = node.clone();
     schema.retain(|name, _| !DEEPER.contains(&name.as_str()));
@@ -223,7 +350,10 @@ fn shallow_errors(node: &Map<String, Value>, value: &Value) -> Vec<Fault> {
             ValidationErrorKind::Required { property } => {
                 Fault::Missing(property.as_str().unwrap_or_default().to_owned())
             }
-            ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. } if !rule.is_empty() => {
+            ValidationErrorKind::OneOfNotValid { .. }
+            | ValidationErrorKind::OneOfMultipleValid { .. }
+                if !rule.is_empty() =>
+            {
                 Fault::Rule(format!("exactly one of {}", rule.join(", ")))
             }
             // The message would repeat the value, which may be a secret.
@@ -234,7 +364,9 @@ fn shallow_errors(node: &Map<String, Value>, value: &Value) -> Vec<Fault> {
 
 fn keyword(kind: &ValidationErrorKind) -> String {
     let text = format!("{kind:?}");
-    let end = text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_alphanumeric())
+        .unwrap_or(text.len());
     let mut name = text[..end].to_owned();
     if let Some(first) = name.get_mut(..1) {
         first.make_ascii_lowercase();

@@ -101,9 +101,10 @@ impl Section {
             ("query", "query" | "parameters" | "string") => Self::Query,
             ("response" | "returns", _) => Self::Response,
             ("errors", _) | ("error", "responses" | "codes") => Self::Errors,
-            ("headers" | "request" | "authorization" | "authentication" | "example" | "examples", _) => {
-                Self::Other
-            }
+            (
+                "headers" | "request" | "authorization" | "authentication" | "example" | "examples",
+                _,
+            ) => Self::Other,
             _ => return None,
         })
     }

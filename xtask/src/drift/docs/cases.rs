@@ -26,8 +26,15 @@ pub fn sample(label: &str, text: &str, line: usize, section: Option<Section>) ->
         _ => Section::Request,
     };
     let start = text.trim_start();
-    if matches!(language.as_str(), "json" | "jsonc") || (language.is_empty() && start.starts_with(['{', '['])) {
-        return Some(Sample { section, status, text: text.to_owned(), line });
+    if matches!(language.as_str(), "json" | "jsonc")
+        || (language.is_empty() && start.starts_with(['{', '[']))
+    {
+        return Some(Sample {
+            section,
+            status,
+            text: text.to_owned(),
+            line,
+        });
     }
     // The body of a curl command.
     let open = text.find("'{").filter(|_| text.contains("curl"))? + 1;
@@ -42,7 +49,11 @@ pub fn sample(label: &str, text: &str, line: usize, section: Option<Section>) ->
 
 /// Rows such as `400VALIDATIONNone of them was given.`: the last capital can belong to the
 /// code or to the sentence. A code that is known decides, then how the sentence begins.
-pub fn joined_rows(page: &mut Page, rows: &[(&str, usize)], known: &[String]) -> Result<(), String> {
+pub fn joined_rows(
+    page: &mut Page,
+    rows: &[(&str, usize)],
+    known: &[String],
+) -> Result<(), String> {
     for (text, line) in rows {
         let digits = text.chars().take_while(char::is_ascii_digit).count();
         let status: u16 = text[..digits]
@@ -51,13 +62,19 @@ pub fn joined_rows(page: &mut Page, rows: &[(&str, usize)], known: &[String]) ->
             .filter(|s| (100..600).contains(s))
             .ok_or_else(|| format!("line {line}: no status in `{text}`"))?;
         let rest = text[digits..].trim_start();
-        let run = rest.chars().take_while(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_').count();
+        let run = rest
+            .chars()
+            .take_while(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_')
+            .count();
         let (long, short) = (&rest[..run], &rest[..run.saturating_sub(1)]);
         let stated = |code: &str| {
             let on_page = page.errors.iter().any(|e| e.code.as_deref() == Some(code));
             on_page || known.iter().any(|k| k == code)
         };
-        let sentence = rest[run..].split([' ', ',', '.']).next().unwrap_or_default();
+        let sentence = rest[run..]
+            .split([' ', ',', '.'])
+            .next()
+            .unwrap_or_default();
         let field = page.fields.iter().any(|f| f.name() == sentence) || sentence.contains('_');
         let code = if stated(long) {
             long
@@ -72,7 +89,11 @@ pub fn joined_rows(page: &mut Page, rows: &[(&str, usize)], known: &[String]) ->
             return Err(format!("line {line}: no code in `{text}`"));
         }
         let code = (!code.is_empty()).then(|| code.to_owned());
-        page.add_errors(vec![ErrorCase { status, code, line: *line }]);
+        page.add_errors(vec![ErrorCase {
+            status,
+            code,
+            line: *line,
+        }]);
     }
     Ok(())
 }
@@ -91,7 +112,11 @@ mod tests {
             ("409TAKENsome_field is taken.", 4),
         ];
         joined_rows(&mut page, &rows, &["VALIDATION".to_owned()]).unwrap();
-        let codes: Vec<_> = page.errors.iter().map(|e| e.code.as_deref().unwrap()).collect();
+        let codes: Vec<_> = page
+            .errors
+            .iter()
+            .map(|e| e.code.as_deref().unwrap())
+            .collect();
         assert_eq!(codes, ["VALIDATION", "GONE_AWAY", "TAKEN"]);
     }
 
@@ -99,7 +124,10 @@ mod tests {
     fn the_body_of_a_curl_command_is_a_sample() {
         let text = "curl -X POST https://x \\\n  -d '{\n  \"a\": 1\n}'\n";
         let sample = sample("bash", text, 10, Some(Section::Other)).unwrap();
-        assert_eq!((sample.text.as_str(), sample.line), ("{\n  \"a\": 1\n}", 11));
+        assert_eq!(
+            (sample.text.as_str(), sample.line),
+            ("{\n  \"a\": 1\n}", 11)
+        );
         assert!(super::sample("javascript", "fetch({})", 1, None).is_none());
     }
 }

@@ -39,7 +39,13 @@ pub fn compare(document: &Document, page: &Page) -> Result<Outcome, String> {
 }
 
 fn looked_at(page: &Page) -> String {
-    format!("page {}: {} facts of {} {}", page.name, page.count(), page.method, page.path)
+    format!(
+        "page {}: {} facts of {} {}",
+        page.name,
+        page.count(),
+        page.method,
+        page.path
+    )
 }
 
 fn unknown_operation(document: &Document, page: &Page) -> crate::drift::finding::Finding {
@@ -51,7 +57,15 @@ fn unknown_operation(document: &Document, page: &Page) -> crate::drift::finding:
     };
     let mut sheet = Sheet::new(document, page, &known);
     let other = format!("{} {}", page.method, page.path);
-    sheet.add(Kind::OperationUnknown, Severity::Additive, "the operation", "/paths", "nothing", &other, page.line);
+    sheet.add(
+        Kind::OperationUnknown,
+        Severity::Additive,
+        "the operation",
+        "/paths",
+        "nothing",
+        &other,
+        page.line,
+    );
     sheet.findings.remove(0)
 }
 
@@ -94,7 +108,14 @@ fn body(sheet: &mut Sheet<'_>, section: Section, schema: &str) {
         }
     }
     let in_samples = sample_fields(page, section);
-    absent(sheet, section, schema, &mut Vec::new(), &described, &in_samples);
+    absent(
+        sheet,
+        section,
+        schema,
+        &mut Vec::new(),
+        &described,
+        &in_samples,
+    );
 }
 
 /// The place of a field and whether it is required, or the place where it would be.
@@ -112,7 +133,13 @@ fn locate(document: &Document, schema: &str, path: &[String]) -> Result<(String,
                 required = shape.required.contains(name);
                 pointer.clone_from(place);
             }
-            None => return Err(format!("{}/properties/{}", document.resolve(&pointer), step(name))),
+            None => {
+                return Err(format!(
+                    "{}/properties/{}",
+                    document.resolve(&pointer),
+                    step(name)
+                ));
+            }
         }
     }
     Ok((pointer, required))
@@ -124,12 +151,23 @@ fn added(sheet: &mut Sheet<'_>, field: &Field, pointer: &str) {
         _ => Severity::Additive,
     };
     let text = field.notation.type_text();
-    sheet.add(Kind::FieldAdded, severity, &sheet.subject(field.section, &field.name()), pointer, "nothing", &text, field.line);
+    sheet.add(
+        Kind::FieldAdded,
+        severity,
+        &sheet.subject(field.section, &field.name()),
+        pointer,
+        "nothing",
+        &text,
+        field.line,
+    );
 }
 
 /// The top-level fields in the samples of a section.
 fn sample_fields(page: &Page, section: Section) -> BTreeSet<String> {
-    let samples = page.samples.iter().filter(|s| s.section == section && s.status.is_none_or(|s| s < 400));
+    let samples = page
+        .samples
+        .iter()
+        .filter(|s| s.section == section && s.status.is_none_or(|s| s < 400));
     samples
         .filter_map(|s| serde_json::from_str::<Value>(&s.text).ok())
         .filter_map(|v| v.as_object().map(|m| m.keys().cloned().collect::<Vec<_>>()))
@@ -149,18 +187,43 @@ fn absent(
 ) {
     for (name, pointer) in Shape::of(sheet.document, schema).properties {
         around.push(name.clone());
-        let inside = described.iter().any(|d| d.len() > around.len() && d.starts_with(around));
+        let inside = described
+            .iter()
+            .any(|d| d.len() > around.len() && d.starts_with(around));
         if inside {
-            absent(sheet, section, &pointer, around, described, &BTreeSet::new());
+            absent(
+                sheet,
+                section,
+                &pointer,
+                around,
+                described,
+                &BTreeSet::new(),
+            );
         }
         if !inside && !described.contains(around) {
             let text = Shape::of(sheet.document, &pointer).type_text();
             let subject = sheet.subject(section, &around.join("."));
             let line = sheet.section_line(section);
             if in_samples.contains(&name) {
-                sheet.add(Kind::FieldUndescribed, Severity::Informational, &subject, &pointer, &text, "in a sample only", line);
+                sheet.add(
+                    Kind::FieldUndescribed,
+                    Severity::Informational,
+                    &subject,
+                    &pointer,
+                    &text,
+                    "in a sample only",
+                    line,
+                );
             } else {
-                sheet.add(Kind::FieldRemoved, Severity::Breaking, &subject, &pointer, &text, "nothing", line);
+                sheet.add(
+                    Kind::FieldRemoved,
+                    Severity::Breaking,
+                    &subject,
+                    &pointer,
+                    &text,
+                    "nothing",
+                    line,
+                );
             }
         }
         around.pop();
@@ -181,14 +244,26 @@ fn parameters(sheet: &mut Sheet<'_>, section: Section, place: &str) {
                 let required = parameter.is_some_and(|p| p["required"] == true);
                 fields::compare(sheet, field, &format!("{pointer}/schema"), required);
             }
-            None => added(sheet, field, &format!("{}/parameters", sheet.operation.pointer)),
+            None => added(
+                sheet,
+                field,
+                &format!("{}/parameters", sheet.operation.pointer),
+            ),
         }
     }
     for (name, pointer) in known {
         if !page.of(section).any(|f| f.name() == name) {
             let text = Shape::of(sheet.document, &format!("{pointer}/schema")).type_text();
             let (subject, line) = (sheet.subject(section, &name), sheet.section_line(section));
-            sheet.add(Kind::FieldRemoved, Severity::Breaking, &subject, &pointer, &text, "nothing", line);
+            sheet.add(
+                Kind::FieldRemoved,
+                Severity::Breaking,
+                &subject,
+                &pointer,
+                &text,
+                "nothing",
+                line,
+            );
         }
     }
 }
@@ -198,5 +273,9 @@ pub fn typed_default(field: &Field) -> Option<Value> {
     let text = field.default.as_deref()?;
     let value = default_value(text);
     let is_text = field.notation.type_text() == "string";
-    Some(if is_text { Value::String(text.to_owned()) } else { value })
+    Some(if is_text {
+        Value::String(text.to_owned())
+    } else {
+        value
+    })
 }

@@ -66,7 +66,11 @@ impl Page {
     /// How many facts the page states.
     pub fn count(&self) -> usize {
         let fields: usize = self.fields.iter().map(Field::count).sum();
-        let errors: usize = self.errors.iter().map(|e| 1 + usize::from(e.code.is_some())).sum();
+        let errors: usize = self
+            .errors
+            .iter()
+            .map(|e| 1 + usize::from(e.code.is_some()))
+            .sum();
         1 + fields + usize::from(self.rule.is_some()) + errors + self.samples.len()
     }
 
@@ -99,9 +103,17 @@ impl Field {
 /// The page names no operation, or states nothing that can be compared.
 pub fn page(name: &str, blocks: &[Block], known_codes: &[String]) -> Result<Page, String> {
     let Some((method, path, line)) = blocks.iter().find_map(operation) else {
-        return Err(format!("{name}: no operation such as `POST /rest/v1/sessions` stands on the page"));
+        return Err(format!(
+            "{name}: no operation such as `POST /rest/v1/sessions` stands on the page"
+        ));
     };
-    let mut page = Page { name: name.to_owned(), method, path, line, ..Page::default() };
+    let mut page = Page {
+        name: name.to_owned(),
+        method,
+        path,
+        line,
+        ..Page::default()
+    };
     let mut section = None;
     let mut joined = Vec::new();
     for block in blocks {
@@ -109,15 +121,23 @@ pub fn page(name: &str, blocks: &[Block], known_codes: &[String]) -> Result<Page
             Block::Heading { text, .. } => section = Section::of_heading(text),
             Block::Field(raw) => page.fields.push(field(name, raw, section)?),
             Block::Text { text, line } => page.prose(text, *line, section),
-            Block::Code { label, text, line } => page.samples.extend(cases::sample(label, text, *line, section)),
-            Block::Row { header, cells, line } => page.row(header, cells, *line, section)?,
+            Block::Code { label, text, line } => page
+                .samples
+                .extend(cases::sample(label, text, *line, section)),
+            Block::Row {
+                header,
+                cells,
+                line,
+            } => page.row(header, cells, *line, section)?,
             Block::JoinedRow { text, line } => joined.push((text.as_str(), *line)),
         }
     }
     page.descriptions(blocks);
     cases::joined_rows(&mut page, &joined, known_codes).map_err(|e| format!("{name}: {e}"))?;
     if page.fields.is_empty() && page.samples.is_empty() {
-        return Err(format!("{name}: no field and no sample could be read; the page's form may have changed"));
+        return Err(format!(
+            "{name}: no field and no sample could be read; the page's form may have changed"
+        ));
     }
     Ok(page)
 }
@@ -142,19 +162,31 @@ impl Page {
     /// Adds errors that are not known yet; one with a code says more than one without.
     pub fn add_errors(&mut self, found: Vec<ErrorCase>) {
         for case in found {
-            let same = |e: &ErrorCase| e.status == case.status && (e.code == case.code || case.code.is_none());
+            let same = |e: &ErrorCase| {
+                e.status == case.status && (e.code == case.code || case.code.is_none())
+            };
             if !self.errors.iter().any(same) {
-                self.errors.retain(|e| e.status != case.status || e.code.is_some());
+                self.errors
+                    .retain(|e| e.status != case.status || e.code.is_some());
                 self.errors.push(case);
             }
         }
     }
 
     /// A row is a field or an error, by its columns.
-    fn row(&mut self, header: &[String], cells: &[String], line: usize, section: Option<Section>) -> Result<(), String> {
+    fn row(
+        &mut self,
+        header: &[String],
+        cells: &[String],
+        line: usize,
+        section: Option<Section>,
+    ) -> Result<(), String> {
         let cell = |names: &[&str]| {
             let at = header.iter().position(|h| names.contains(&h.as_str()))?;
-            cells.get(at).map(|c| c.trim().to_owned()).filter(|c| !c.is_empty() && c != "-")
+            cells
+                .get(at)
+                .map(|c| c.trim().to_owned())
+                .filter(|c| !c.is_empty() && c != "-")
         };
         if let Some(status) = cell(&["status", "http status", "status code"]) {
             let status: u16 = status
@@ -168,7 +200,8 @@ impl Page {
         }
         let name = cell(&["field", "name", "parameter", "property"]);
         if let (Some(field_name), Some(notation)) = (name, cell(&["type"])) {
-            let required = cell(&["required"]).map(|r| matches!(r.to_lowercase().as_str(), "yes" | "true" | "required"));
+            let required = cell(&["required"])
+                .map(|r| matches!(r.to_lowercase().as_str(), "yes" | "true" | "required"));
             let raw = RawField {
                 section: None,
                 name: field_name,
@@ -186,28 +219,40 @@ impl Page {
 
 /// The method and path of the operation that blocks describe.
 pub fn operation_of(blocks: &[Block]) -> Option<(String, String)> {
-    blocks.iter().find_map(operation).map(|(method, path, _)| (method, path))
+    blocks
+        .iter()
+        .find_map(operation)
+        .map(|(method, path, _)| (method, path))
 }
 
 fn operation(block: &Block) -> Option<(String, String, usize)> {
     let (text, line) = match block {
-        Block::Heading { text, line } | Block::Text { text, line } | Block::Code { text, line, .. } => (text, *line),
+        Block::Heading { text, line }
+        | Block::Text { text, line }
+        | Block::Code { text, line, .. } => (text, *line),
         _ => return None,
     };
     let mut words = text.split_whitespace();
-    let method = words.next().filter(|w| matches!(*w, "GET" | "POST" | "PUT" | "PATCH" | "DELETE"))?;
+    let method = words
+        .next()
+        .filter(|w| matches!(*w, "GET" | "POST" | "PUT" | "PATCH" | "DELETE"))?;
     let target = words.next()?;
     let path = match target.find("://") {
         Some(at) => &target[at + 3..][target[at + 3..].find('/')?..],
         None => target,
     };
-    path.starts_with('/').then(|| (method.to_owned(), path.to_owned(), line))
+    path.starts_with('/')
+        .then(|| (method.to_owned(), path.to_owned(), line))
 }
 
 fn field(page: &str, raw: &RawField, heading: Option<Section>) -> Result<Field, String> {
     let place = format!("{page}:{}", raw.line);
-    let notation = Notation::parse(&raw.notation)
-        .ok_or_else(|| format!("{place}: `{}` is no type that `{}` could have", raw.notation, raw.name))?;
+    let notation = Notation::parse(&raw.notation).ok_or_else(|| {
+        format!(
+            "{place}: `{}` is no type that `{}` could have",
+            raw.notation, raw.name
+        )
+    })?;
     let section = raw
         .section
         .or(heading)

@@ -44,7 +44,15 @@ struct Pair<'a, 'b> {
 
 impl Pair<'_, '_> {
     fn add(&mut self, kind: Kind, severity: Severity, document: &str, page: &str) {
-        self.sheet.add(kind, severity, &self.subject, self.pointer, document, page, self.field.line);
+        self.sheet.add(
+            kind,
+            severity,
+            &self.subject,
+            self.pointer,
+            document,
+            page,
+            self.field.line,
+        );
     }
 
     /// The weight of a page that takes or gives more values than the document says, or fewer.
@@ -76,7 +84,12 @@ impl Pair<'_, '_> {
 
     fn format(&mut self) {
         let inner = |n: &Notation| n.items.as_ref().and_then(|i| i.format.clone());
-        let page = self.field.notation.format.clone().or_else(|| inner(&self.field.notation));
+        let page = self
+            .field
+            .notation
+            .format
+            .clone()
+            .or_else(|| inner(&self.field.notation));
         let items = self.shape.items.as_ref().and_then(|i| i.format.clone());
         let document = self.shape.format.clone().or(items);
         if page == document || (matches!(page.as_deref(), Some("uri")) && document.is_none()) {
@@ -87,7 +100,8 @@ impl Pair<'_, '_> {
             (None, Some(_)) => self.weight(false),
             _ => Severity::Breaking,
         };
-        let text = |format: &Option<String>| format.clone().unwrap_or_else(|| "no format".to_owned());
+        let text =
+            |format: &Option<String>| format.clone().unwrap_or_else(|| "no format".to_owned());
         self.add(Kind::Format, severity, &text(&document), &text(&page));
     }
 
@@ -98,7 +112,12 @@ impl Pair<'_, '_> {
             return;
         }
         let text = |nullable| if nullable { "nullable" } else { "never null" };
-        self.add(Kind::Nullable, self.weight(page), text(document), text(page));
+        self.add(
+            Kind::Nullable,
+            self.weight(page),
+            text(document),
+            text(page),
+        );
     }
 
     /// A request field without a mark is optional; a response field without one says nothing.
@@ -112,7 +131,12 @@ impl Pair<'_, '_> {
             return;
         }
         let text = |required| if required { "required" } else { "optional" };
-        self.add(Kind::Required, self.weight(!page), text(document), text(page));
+        self.add(
+            Kind::Required,
+            self.weight(!page),
+            text(document),
+            text(page),
+        );
     }
 
     fn default(&mut self) {
@@ -125,7 +149,11 @@ impl Pair<'_, '_> {
             (None, _) => Severity::Additive,
             _ => Severity::Informational,
         };
-        let text = |value: &Option<serde_json::Value>| value.as_ref().map_or_else(|| "no default".to_owned(), ToString::to_string);
+        let text = |value: &Option<serde_json::Value>| {
+            value
+                .as_ref()
+                .map_or_else(|| "no default".to_owned(), ToString::to_string)
+        };
         self.add(Kind::Default, severity, &text(&document), &text(&page));
     }
 
@@ -136,7 +164,12 @@ impl Pair<'_, '_> {
             (None, None) => return,
             (None, Some(document)) => {
                 let text = document.list.join(", ");
-                return self.add(Kind::EnumUnstated, Severity::Informational, &text, "no list of values");
+                return self.add(
+                    Kind::EnumUnstated,
+                    Severity::Informational,
+                    &text,
+                    "no list of values",
+                );
             }
             (Some(page), None) => {
                 let text = page.join(", ");
@@ -148,12 +181,28 @@ impl Pair<'_, '_> {
         let (line, subject) = (self.field.line, self.subject.clone());
         for value in page.iter().filter(|v| !document.list.contains(v)) {
             let place = format!("{}/{}", document.pointer, step(value));
-            self.sheet.add(Kind::EnumAdded, Severity::Additive, &subject, &place, "nothing", value, line);
+            self.sheet.add(
+                Kind::EnumAdded,
+                Severity::Additive,
+                &subject,
+                &place,
+                "nothing",
+                value,
+                line,
+            );
         }
         let severity = self.weight(false);
         for value in document.list.iter().filter(|v| !page.contains(v)) {
             let place = format!("{}/{}", document.pointer, step(value));
-            self.sheet.add(Kind::EnumRemoved, severity, &subject, &place, value, "nothing", line);
+            self.sheet.add(
+                Kind::EnumRemoved,
+                severity,
+                &subject,
+                &place,
+                value,
+                "nothing",
+                line,
+            );
         }
     }
 
@@ -164,9 +213,16 @@ impl Pair<'_, '_> {
             if document == Some(*page) {
                 continue;
             }
-            let wider = document.is_some_and(|d| if keyword.starts_with("max") { *page > d } else { *page < d });
+            let wider = document.is_some_and(|d| {
+                if keyword.starts_with("max") {
+                    *page > d
+                } else {
+                    *page < d
+                }
+            });
             let severity = self.weight(wider);
-            let text = document.map_or_else(|| format!("no {keyword}"), |d| format!("{keyword} {d}"));
+            let text =
+                document.map_or_else(|| format!("no {keyword}"), |d| format!("{keyword} {d}"));
             self.add(Kind::Limit, severity, &text, &format!("{keyword} {page}"));
         }
     }

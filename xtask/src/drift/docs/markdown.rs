@@ -11,10 +11,9 @@ const FIELDS: [&str; 2] = ["ParamField", "ResponseField"];
 pub fn is_markdown(text: &str) -> bool {
     let field = |l: &str| FIELDS.iter().any(|f| l.starts_with(&format!("<{f}")));
     text.starts_with("---\n")
-        || text
-            .lines()
-            .map(str::trim_start)
-            .any(|l| l.starts_with("# ") || l.starts_with("## ") || l.starts_with("```") || field(l))
+        || text.lines().map(str::trim_start).any(|l| {
+            l.starts_with("# ") || l.starts_with("## ") || l.starts_with("```") || field(l)
+        })
 }
 
 /// Reads a page into blocks.
@@ -65,7 +64,9 @@ fn normalise(text: &str) -> (String, Vec<usize>) {
 fn plain_attributes(line: &str) -> String {
     let (mut out, mut rest) = (String::new(), line);
     while let Some(start) = rest.find("={") {
-        let Some(length) = rest[start..].find('}') else { break };
+        let Some(length) = rest[start..].find('}') else {
+            break;
+        };
         let value = rest[start + 2..start + length].trim_matches(['"', '\'', '`']);
         out.push_str(&rest[..start]);
         out.push_str(&format!("=\"{value}\""));
@@ -148,7 +149,11 @@ impl Reader {
             }
             Event::End(TagEnd::TableRow) => {
                 let (header, cells) = (self.header.clone(), std::mem::take(&mut self.cells));
-                self.blocks.push(Block::Row { header, cells, line });
+                self.blocks.push(Block::Row {
+                    header,
+                    cells,
+                    line,
+                });
             }
             Event::InlineHtml(tag) => self.tag(&tag, line)?,
             Event::Text(text) | Event::Code(text) | Event::Html(text) => self.push(&text, line),
@@ -183,8 +188,13 @@ impl Reader {
         }
         let field = self.open.iter().rev().find_map(|open| open.field);
         match field.and_then(|index| self.blocks.get_mut(index)) {
-            Some(Block::Field(field)) => field.text = format!("{} {text}", field.text).trim().to_owned(),
-            _ => self.blocks.push(Block::Text { text: text.to_owned(), line: self.text_line }),
+            Some(Block::Field(field)) => {
+                field.text = format!("{} {text}", field.text).trim().to_owned()
+            }
+            _ => self.blocks.push(Block::Text {
+                text: text.to_owned(),
+                line: self.text_line,
+            }),
         }
     }
 
@@ -194,7 +204,10 @@ impl Reader {
         for (index, row) in text.lines().enumerate() {
             if let Some((_, value)) = row.split_once(':') {
                 let text = value.trim().trim_matches(['"', '\'']).to_owned();
-                self.blocks.push(Block::Text { text, line: line + index + 1 });
+                self.blocks.push(Block::Text {
+                    text,
+                    line: line + index + 1,
+                });
             }
         }
     }
@@ -237,7 +250,10 @@ impl Reader {
     }
 
     fn field(&self, start: &BytesStart<'_>, line: usize) -> Result<RawField, String> {
-        let mut field = RawField { line, ..RawField::default() };
+        let mut field = RawField {
+            line,
+            ..RawField::default()
+        };
         for attribute in start.html_attributes() {
             let attribute = attribute.map_err(|e| format!("line {line}: {e}"))?;
             let key = attribute.key.as_ref().to_owned();
@@ -296,16 +312,25 @@ mod tests {
             <ResponseField name=\"_links\" type=\"object\">\n  Links.\n  <Expandable title=\"more\">\n\n    <ResponseField\n      name=\"self\"\n      type={\"object | null\"}\n    >\n      This one.\n    </ResponseField>\n  </Expandable>\n</ResponseField>\n";
         let found = fields(text);
         assert_eq!(found.len(), 3, "{found:?}");
-        assert_eq!((found[0].name.as_str(), found[0].required, found[0].line), ("a", Some(true), 3));
+        assert_eq!(
+            (found[0].name.as_str(), found[0].required, found[0].line),
+            ("a", Some(true), 3)
+        );
         assert_eq!(found[0].text, "Less < than 5 <= 6.");
         assert_eq!((found[2].name.as_str(), found[2].line), ("_links.self", 11));
-        assert_eq!((found[2].notation.as_str(), found[2].text.as_str()), ("object | null", "This one."));
+        assert_eq!(
+            (found[2].notation.as_str(), found[2].text.as_str()),
+            ("object | null", "This one.")
+        );
         assert_eq!(found[1].text, "Links.");
     }
 
     #[test]
     fn a_component_that_cannot_be_read_is_an_error_with_its_line() {
-        for text in ["a\n\n<ParamField body=\"a\" type=\"string\n\nText\n", "a\n\n<ParamField body=\"a\" type=\"string\">\nText\n"] {
+        for text in [
+            "a\n\n<ParamField body=\"a\" type=\"string\n\nText\n",
+            "a\n\n<ParamField body=\"a\" type=\"string\">\nText\n",
+        ] {
             let error = blocks(text).unwrap_err();
             assert!(error.contains("line 3"), "{error}");
         }
@@ -315,8 +340,22 @@ mod tests {
     fn tables_code_and_the_head_are_read() {
         let text = "---\ntitle: T\napi: \"POST /a\"\n---\n\n| Status | Code |\n| --- | --- |\n| `400` | X |\n\n```json 200\n{\n  \"a\": 1\n}\n```\n";
         let found = blocks(text).unwrap();
-        assert!(found.contains(&Block::Text { text: "POST /a".into(), line: 3 }), "{found:?}");
-        assert!(found.iter().any(|b| matches!(b, Block::Row { cells, line: 8, .. } if cells[0] == "400")));
-        assert!(found.iter().any(|b| matches!(b, Block::Code { label, line: 11, .. } if label == "json 200")));
+        assert!(
+            found.contains(&Block::Text {
+                text: "POST /a".into(),
+                line: 3
+            }),
+            "{found:?}"
+        );
+        assert!(
+            found
+                .iter()
+                .any(|b| matches!(b, Block::Row { cells, line: 8, .. } if cells[0] == "400"))
+        );
+        assert!(
+            found
+                .iter()
+                .any(|b| matches!(b, Block::Code { label, line: 11, .. } if label == "json 200"))
+        );
     }
 }

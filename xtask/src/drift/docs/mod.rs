@@ -27,7 +27,9 @@ pub fn check(document: &Document, page: &PageText) -> Result<Outcome, String> {
     let name = &page.name;
     let start = page.text.trim_start().to_lowercase();
     if start.starts_with("<!doctype") || start.starts_with("<html") {
-        return Err(format!("{name}: this is HTML; give the page's text or its Markdown form"));
+        return Err(format!(
+            "{name}: this is HTML; give the page's text or its Markdown form"
+        ));
     }
     let blocks = if markdown::is_markdown(&page.text) {
         markdown::blocks(&page.text)
@@ -41,9 +43,15 @@ pub fn check(document: &Document, page: &PageText) -> Result<Outcome, String> {
 
 /// Whether a page describes an operation at all; a guide does not.
 pub fn names_operation(page: &PageText) -> bool {
-    let form = if markdown::is_markdown(&page.text) { markdown::blocks } else { plain::blocks };
+    let form = if markdown::is_markdown(&page.text) {
+        markdown::blocks
+    } else {
+        plain::blocks
+    };
     // A page that cannot be read is not left out: the check says what is wrong with it.
-    form(&page.text).map_or(true, |blocks| facts::operation_of(&blocks).is_some_and(|(_, path)| path.starts_with("/rest/")))
+    form(&page.text).map_or(true, |blocks| {
+        facts::operation_of(&blocks).is_some_and(|(_, path)| path.starts_with("/rest/"))
+    })
 }
 
 /// All error codes of the document.

@@ -87,8 +87,14 @@ fn literal(text: &str) -> Option<String> {
 /// One alternative: a base, list marks, and a qualifier in brackets.
 fn one(text: &str) -> Option<Notation> {
     let text = text.trim();
-    if let Some(items) = text.strip_prefix("array of ").or(text.strip_prefix("list of ")) {
-        let items = items.strip_suffix('s').and_then(one).or_else(|| one(items))?;
+    if let Some(items) = text
+        .strip_prefix("array of ")
+        .or(text.strip_prefix("list of "))
+    {
+        let items = items
+            .strip_suffix('s')
+            .and_then(one)
+            .or_else(|| one(items))?;
         return Some(list(items));
     }
     if let Some(base) = text.strip_suffix("[]") {
@@ -153,7 +159,9 @@ fn qualify(notation: &mut Notation, qualifier: &str) {
     let word = qualifier.trim().to_lowercase();
     notation.format = match word.as_str() {
         "enum" | "optional" | "required" => None,
-        "iso 8601" | "iso8601" | "iso-8601" | "datetime" | "timestamp" => Some("date-time".to_owned()),
+        "iso 8601" | "iso8601" | "iso-8601" | "datetime" | "timestamp" => {
+            Some("date-time".to_owned())
+        }
         "url" => Some("uri".to_owned()),
         _ => Some(word),
     };
@@ -195,7 +203,14 @@ mod tests {
 
     #[test]
     fn other_words_are_no_type() {
-        for text in ["", "The first message.", "required", "null", "strnig", "map<"] {
+        for text in [
+            "",
+            "The first message.",
+            "required",
+            "null",
+            "strnig",
+            "map<",
+        ] {
             assert_eq!(Notation::parse(text), None, "{text}");
         }
     }

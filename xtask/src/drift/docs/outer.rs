@@ -21,21 +21,46 @@ pub fn rule(sheet: &mut Sheet<'_>) {
         (None, None) => return,
         (Some(known), None) => {
             let line = sheet.section_line(Section::Request);
-            (Severity::Informational, text("exactly one", &known), "no rule".to_owned(), line)
+            (
+                Severity::Informational,
+                text("exactly one", &known),
+                "no rule".to_owned(),
+                line,
+            )
         }
-        (None, Some(rule)) => {
-            (Severity::Breaking, "no rule".to_owned(), text(rule.how_many, &rule.fields), rule.line)
-        }
+        (None, Some(rule)) => (
+            Severity::Breaking,
+            "no rule".to_owned(),
+            text(rule.how_many, &rule.fields),
+            rule.line,
+        ),
         (Some(known), Some(rule)) => {
             if rule.how_many == "exactly one" && rule.fields == known {
                 return;
             }
             let all = known.iter().all(|k| rule.fields.contains(k));
-            let severity = if all { Severity::Additive } else { Severity::Breaking };
-            (severity, text("exactly one", &known), text(rule.how_many, &rule.fields), rule.line)
+            let severity = if all {
+                Severity::Additive
+            } else {
+                Severity::Breaking
+            };
+            (
+                severity,
+                text("exactly one", &known),
+                text(rule.how_many, &rule.fields),
+                rule.line,
+            )
         }
     };
-    sheet.add(Kind::Rule, severity, "the rule over its fields", &pointer, &document, &page, line);
+    sheet.add(
+        Kind::Rule,
+        severity,
+        "the rule over its fields",
+        &pointer,
+        &document,
+        &page,
+        line,
+    );
 }
 
 fn text(how_many: &str, fields: &[String]) -> String {
@@ -47,10 +72,12 @@ fn document_rule(one_of: Option<&Value>) -> Option<Vec<String>> {
     let mut fields: Vec<String> = one_of?
         .as_array()?
         .iter()
-        .map(|choice| match choice["required"].as_array().map(Vec::as_slice) {
-            Some([Value::String(field)]) => Some(field.clone()),
-            _ => None,
-        })
+        .map(
+            |choice| match choice["required"].as_array().map(Vec::as_slice) {
+                Some([Value::String(field)]) => Some(field.clone()),
+                _ => None,
+            },
+        )
         .collect::<Option<_>>()?;
     fields.sort();
     Some(fields)
@@ -63,28 +90,69 @@ pub fn errors(sheet: &mut Sheet<'_>) {
     let known = sheet.document.errors(sheet.operation);
     for case in &page.errors {
         let subject = format!("error {}", case.status);
-        let Some((_, codes, pointer)) = known.iter().find(|(status, ..)| *status == case.status) else {
+        let Some((_, codes, pointer)) = known.iter().find(|(status, ..)| *status == case.status)
+        else {
             let pointer = format!("{}/responses/{}", sheet.operation.pointer, case.status);
-            let other = format!("{} {}", case.status, case.code.as_deref().unwrap_or_default());
-            sheet.add(Kind::StatusAdded, Severity::Additive, &subject, &pointer, "nothing", other.trim(), case.line);
+            let other = format!(
+                "{} {}",
+                case.status,
+                case.code.as_deref().unwrap_or_default()
+            );
+            sheet.add(
+                Kind::StatusAdded,
+                Severity::Additive,
+                &subject,
+                &pointer,
+                "nothing",
+                other.trim(),
+                case.line,
+            );
             continue;
         };
         if let Some(code) = case.code.as_ref().filter(|c| !codes.contains(c)) {
             let place = format!("{}/x-error-codes/{code}", sheet.document.resolve(pointer));
-            sheet.add(Kind::CodeAdded, Severity::Additive, &subject, &place, "nothing", code, case.line);
+            sheet.add(
+                Kind::CodeAdded,
+                Severity::Additive,
+                &subject,
+                &place,
+                "nothing",
+                code,
+                case.line,
+            );
         }
     }
     for (status, codes, pointer) in known {
         let subject = format!("error {status}");
         let Some(case) = page.errors.iter().find(|e| e.status == status) else {
             let line = page.errors.first().map_or(page.line, |e| e.line);
-            sheet.add(Kind::StatusRemoved, Severity::Breaking, &subject, &pointer, &status.to_string(), "nothing", line);
+            sheet.add(
+                Kind::StatusRemoved,
+                Severity::Breaking,
+                &subject,
+                &pointer,
+                &status.to_string(),
+                "nothing",
+                line,
+            );
             continue;
         };
-        let stated = |code: &String| page.errors.iter().any(|e| e.status == status && e.code.as_ref() == Some(code));
+        let stated = |code: &String| {
+            page.errors
+                .iter()
+                .any(|e| e.status == status && e.code.as_ref() == Some(code))
+        };
         for code in codes.iter().filter(|c| !stated(c)) {
             let place = format!("{}/x-error-codes/{code}", sheet.document.resolve(&pointer));
-            sheet.add(Kind::CodeRemoved, Severity::Breaking, &subject, &place, code, "nothing", case.line);
+            sheet.add(
+                Kind::CodeRemoved,
+                Severity::Breaking,
+                &subject,
+                &place,
+                code,
+                "nothing",
+                case.line,
+            );
         }
     }
 }
@@ -97,7 +165,10 @@ pub fn samples(sheet: &mut Sheet<'_>) {
             Section::Request => sheet.document.request_schema(sheet.operation),
             _ => {
                 let status = sample.status.unwrap_or(200);
-                sheet.document.response(sheet.operation, status).and_then(|(_, schema)| schema)
+                sheet
+                    .document
+                    .response(sheet.operation, status)
+                    .and_then(|(_, schema)| schema)
             }
         };
         if let Some(schema) = schema {
@@ -107,19 +178,33 @@ pub fn samples(sheet: &mut Sheet<'_>) {
 }
 
 fn check_sample(sheet: &mut Sheet<'_>, sample: &Sample, schema: &str) {
-    let side = if sample.section == Section::Request { "request" } else { "response" };
+    let side = if sample.section == Section::Request {
+        "request"
+    } else {
+        "response"
+    };
     let value: Value = match serde_json::from_str(&sample.text) {
         Ok(value) => value,
         Err(e) => {
             let line = sample.line + e.line().saturating_sub(1);
             let home = sheet.document.resolve(schema);
             let subject = format!("{side} sample");
-            return sheet.add(Kind::SampleBroken, Severity::Informational, &subject, &home, "JSON", &e.to_string(), line);
+            return sheet.add(
+                Kind::SampleBroken,
+                Severity::Informational,
+                &subject,
+                &home,
+                "JSON",
+                &e.to_string(),
+                line,
+            );
         }
     };
     let marked = Marked::parse("sample", &sample.text).ok();
     for violation in validate::check(sheet.document, schema, &value) {
-        let offset = marked.as_ref().map_or(1, |m| m.place(&violation.instance).line);
+        let offset = marked
+            .as_ref()
+            .map_or(1, |m| m.place(&violation.instance).line);
         let subject = format!("{side} sample `{}`", violation.name());
         sheet.add(
             violation.kind,

@@ -9,7 +9,12 @@ use super::notation::Notation;
 /// A line that stands where a field should and cannot be understood.
 pub fn blocks(text: &str) -> Result<Vec<Block>, String> {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    let mut reader = Reader { lines: &lines, at: 0, section: None, blocks: Vec::new() };
+    let mut reader = Reader {
+        lines: &lines,
+        at: 0,
+        section: None,
+        blocks: Vec::new(),
+    };
     while reader.at < lines.len() {
         reader.step()?;
     }
@@ -30,7 +35,10 @@ impl Reader<'_> {
             self.at += 1;
         } else if self.is_heading(self.at) {
             self.section = Section::of_heading(text);
-            self.blocks.push(Block::Heading { text: text.trim().to_owned(), line });
+            self.blocks.push(Block::Heading {
+                text: text.trim().to_owned(),
+                line,
+            });
             self.at += 1;
         } else if text.starts_with(['{', '[']) {
             self.code()?;
@@ -40,7 +48,10 @@ impl Reader<'_> {
             self.row(text, line);
             self.at += 1;
         } else {
-            self.blocks.push(Block::Text { text: text.trim().to_owned(), line });
+            self.blocks.push(Block::Text {
+                text: text.trim().to_owned(),
+                line,
+            });
             self.at += 1;
         }
         Ok(())
@@ -67,7 +78,12 @@ impl Reader<'_> {
         } else {
             (first..self.lines.len()).find(|i| self.lines[*i].starts_with(['}', ']']))
         };
-        let end = end.ok_or_else(|| format!("line {}: the sample that begins here does not end", first + 1))?;
+        let end = end.ok_or_else(|| {
+            format!(
+                "line {}: the sample that begins here does not end",
+                first + 1
+            )
+        })?;
         self.blocks.push(Block::Code {
             label: String::new(),
             text: self.lines[first..=end].join("\n"),
@@ -82,7 +98,10 @@ impl Reader<'_> {
         let (line, name) = (self.at + 1, self.lines[self.at].trim());
         let notation = self.lines.get(self.at + 1).map_or("", |l| l.trim());
         if Notation::parse(notation).is_none() {
-            return Err(format!("line {}: `{notation}` is no type that `{name}` could have", line + 1));
+            return Err(format!(
+                "line {}: `{notation}` is no type that `{name}` could have",
+                line + 1
+            ));
         }
         let mut field = RawField {
             name: name.to_owned(),
@@ -111,18 +130,27 @@ impl Reader<'_> {
         Ok(())
     }
 
-
     /// A row of the table of errors; a copied table has tabs, or nothing between its cells.
     fn row(&mut self, text: &str, line: usize) {
         let cells: Vec<String> = text.split('\t').map(|c| c.trim().to_owned()).collect();
         let starts_with_status = text.trim_start().starts_with(|c: char| c.is_ascii_digit());
         self.blocks.push(if !starts_with_status {
-            Block::Text { text: text.trim().to_owned(), line }
+            Block::Text {
+                text: text.trim().to_owned(),
+                line,
+            }
         } else if cells.len() > 1 {
             let header = ["status", "code", "reason"].map(str::to_owned).to_vec();
-            Block::Row { header, cells, line }
+            Block::Row {
+                header,
+                cells,
+                line,
+            }
         } else {
-            Block::JoinedRow { text: text.trim().to_owned(), line }
+            Block::JoinedRow {
+                text: text.trim().to_owned(),
+                line,
+            }
         });
     }
 }
@@ -131,7 +159,9 @@ impl Reader<'_> {
 fn is_name(text: &str) -> bool {
     let text = text.trim();
     text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
         && !text.ends_with('.')
 }
 
@@ -149,7 +179,9 @@ fn mark(text: &str) -> Option<Mark> {
         _ => {}
     }
     let value = text.strip_prefix("default:")?.trim();
-    Some(Mark::Default(value.trim_matches(['"', '\'', '`']).to_owned()))
+    Some(Mark::Default(
+        value.trim_matches(['"', '\'', '`']).to_owned(),
+    ))
 }
 
 #[cfg(test)]
@@ -169,23 +201,35 @@ mod tests {
 
     #[test]
     fn a_field_has_type_marks_and_description() {
-        let found = fields("Body\n\nTold first.\na_b\nstring (uuid)\nrequired\ndefault:\"x\"\nOne.\n\nTwo.\nc\nobject\n");
+        let found = fields(
+            "Body\n\nTold first.\na_b\nstring (uuid)\nrequired\ndefault:\"x\"\nOne.\n\nTwo.\nc\nobject\n",
+        );
         assert_eq!(found.len(), 2);
         let first = &found[0];
         assert_eq!((first.name.as_str(), first.line), ("a_b", 4));
-        assert_eq!((first.required, first.default.as_deref()), (Some(true), Some("x")));
+        assert_eq!(
+            (first.required, first.default.as_deref()),
+            (Some(true), Some("x"))
+        );
         assert_eq!(first.text, "One. Two.");
     }
 
     #[test]
     fn a_name_without_a_type_is_an_error_with_its_line() {
         let error = blocks("Body\n\nfield\nstrnig\n").unwrap_err();
-        assert!(error.contains("line 4") && error.contains("strnig"), "{error}");
+        assert!(
+            error.contains("line 4") && error.contains("strnig"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_sample_without_an_end_is_an_error() {
-        assert!(blocks("Response\n\n{\n  \"a\": 1\n").unwrap_err().contains("line 3"));
+        assert!(
+            blocks("Response\n\n{\n  \"a\": 1\n")
+                .unwrap_err()
+                .contains("line 3")
+        );
     }
 
     #[test]

@@ -24,7 +24,9 @@ const RULES: [(&str, &str); 4] = [
 
 /// The rule over fields that a sentence states.
 pub fn rule(text: &str, line: usize) -> Option<Rule> {
-    let (words, how_many) = RULES.iter().find(|(words, _)| find(text, words).is_some())?;
+    let (words, how_many) = RULES
+        .iter()
+        .find(|(words, _)| find(text, words).is_some())?;
     let start = find(text, words)? + words.len();
     let mut fields = Vec::new();
     for word in text[start..].split_whitespace() {
@@ -33,7 +35,10 @@ pub fn rule(text: &str, line: usize) -> Option<Rule> {
         match word {
             "and" | "or" | "the" | "" => {}
             _ if word.contains('_') || word.chars().all(|c| c.is_ascii_lowercase()) => {
-                if matches!(word, "must" | "is" | "has" | "should" | "may" | "can" | "needs" | "shall") {
+                if matches!(
+                    word,
+                    "must" | "is" | "has" | "should" | "may" | "can" | "needs" | "shall"
+                ) {
                     break;
                 }
                 fields.push(word.to_owned());
@@ -45,29 +50,51 @@ pub fn rule(text: &str, line: usize) -> Option<Rule> {
         }
     }
     fields.sort();
-    (fields.len() > 1).then_some(Rule { how_many, fields, line })
+    (fields.len() > 1).then_some(Rule {
+        how_many,
+        fields,
+        line,
+    })
 }
 
 /// The values of which a sentence says that they are all.
 pub fn values(text: &str) -> Option<Vec<String>> {
     const WORDS: [&str; 9] = [
-        "one of:", "one of", "allowed values:", "allowed values are", "possible values:",
-        "possible values are", "valid values:", "supported values:", "either",
+        "one of:",
+        "one of",
+        "allowed values:",
+        "allowed values are",
+        "possible values:",
+        "possible values are",
+        "valid values:",
+        "supported values:",
+        "either",
     ];
     for words in WORDS {
-        let Some(start) = find(text, words) else { continue };
-        if RULES.iter().any(|(rule, _)| text[..start + words.len()].to_lowercase().ends_with(rule)) {
+        let Some(start) = find(text, words) else {
+            continue;
+        };
+        if RULES
+            .iter()
+            .any(|(rule, _)| text[..start + words.len()].to_lowercase().ends_with(rule))
+        {
             continue;
         }
         let rest = &text[start + words.len()..];
         let end = rest.find(['.', ';', ')', '(']).unwrap_or(rest.len());
-        let list = rest[..end].replace(" or ", ",").replace(" and ", ",").replace(['|', '/'], ",");
+        let list = rest[..end]
+            .replace(" or ", ",")
+            .replace(" and ", ",")
+            .replace(['|', '/'], ",");
         let items: Vec<String> = list
             .split(',')
             .map(|item| item.trim().trim_matches(['`', '"', '\'', ':']).to_owned())
             .filter(|item| !item.is_empty())
             .collect();
-        let words = |item: &String| item.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+        let words = |item: &String| {
+            item.chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        };
         if items.len() > 1 && items.iter().all(words) {
             return Some(items);
         }
@@ -133,8 +160,15 @@ pub fn errors(text: &str, line: usize) -> Vec<ErrorCase> {
         let Some(status) = word.parse().ok().filter(|s| (400..600).contains(s)) else {
             continue;
         };
-        let code = words.get(index + 1).filter(|w| is_code(w)).map(|w| (*w).to_owned());
-        let verb = index > 0 && matches!(words[index - 1].to_lowercase().as_str(), "returns" | "return" | "answers" | "with");
+        let code = words
+            .get(index + 1)
+            .filter(|w| is_code(w))
+            .map(|w| (*w).to_owned());
+        let verb = index > 0
+            && matches!(
+                words[index - 1].to_lowercase().as_str(),
+                "returns" | "return" | "answers" | "with"
+            );
         if code.is_some() || verb {
             found.push(ErrorCase { status, code, line });
         }
@@ -144,7 +178,10 @@ pub fn errors(text: &str, line: usize) -> Vec<ErrorCase> {
 
 /// An error code: capitals and underscores.
 pub fn is_code(text: &str) -> bool {
-    text.len() > 2 && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    text.len() > 2
+        && text
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// Where words stand in a text, whatever their case, at the start of a word.
@@ -162,19 +199,36 @@ mod tests {
 
     #[test]
     fn values_are_read_in_several_wordings() {
-        for text in ["A name. One of a, b_c.", "Either `a` or `b_c`.", "Allowed values: a | b_c", "Must be one of: a and b_c; no other"] {
+        for text in [
+            "A name. One of a, b_c.",
+            "Either `a` or `b_c`.",
+            "Allowed values: a | b_c",
+            "Must be one of: a and b_c; no other",
+        ] {
             assert_eq!(values(text).unwrap(), ["a", "b_c"], "{text}");
         }
-        for text in ["One of the agents that you made.", "Exactly one of a, b must be given.", "Someone of a, b"] {
+        for text in [
+            "One of the agents that you made.",
+            "Exactly one of a, b must be given.",
+            "Someone of a, b",
+        ] {
             assert_eq!(values(text), None, "{text}");
         }
     }
 
     #[test]
     fn the_rule_is_read_in_several_wordings() {
-        for text in ["Exactly one of b, a, or c_d must be provided.", "Give exactly one of `a`, `b` and `c_d`.", "You send exactly one of c_d, a, b."] {
+        for text in [
+            "Exactly one of b, a, or c_d must be provided.",
+            "Give exactly one of `a`, `b` and `c_d`.",
+            "You send exactly one of c_d, a, b.",
+        ] {
             let rule = rule(text, 1).unwrap();
-            assert_eq!((rule.how_many, rule.fields), ("exactly one", vec!["a".into(), "b".into(), "c_d".into()]), "{text}");
+            assert_eq!(
+                (rule.how_many, rule.fields),
+                ("exactly one", vec!["a".into(), "b".into(), "c_d".into()]),
+                "{text}"
+            );
         }
         assert_eq!(rule("One of a, b.", 1), None);
     }
@@ -182,10 +236,23 @@ mod tests {
     #[test]
     fn errors_defaults_and_limits_are_read() {
         let found = errors("Without it the service returns 400 VALIDATION, or 404.", 3);
-        assert_eq!(found, [ErrorCase { status: 400, code: Some("VALIDATION".into()), line: 3 }]);
+        assert_eq!(
+            found,
+            [ErrorCase {
+                status: 400,
+                code: Some("VALIDATION".into()),
+                line: 3
+            }]
+        );
         assert!(errors("At most 500 characters.", 1).is_empty());
-        assert_eq!(default("Items in a page. Defaults to `50`.").as_deref(), Some("50"));
-        assert_eq!(limits("A title, at most 200 characters.")["maxLength"], 200.0);
+        assert_eq!(
+            default("Items in a page. Defaults to `50`.").as_deref(),
+            Some("50")
+        );
+        assert_eq!(
+            limits("A title, at most 200 characters.")["maxLength"],
+            200.0
+        );
         let range = limits("Between 1 and 100.");
         assert_eq!((range["minimum"], range["maximum"]), (1.0, 100.0));
     }

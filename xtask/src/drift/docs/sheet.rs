@@ -20,13 +20,31 @@ pub struct Sheet<'a> {
 impl<'a> Sheet<'a> {
     /// An empty sheet.
     pub fn new(document: &'a Document, page: &'a Page, operation: &'a Operation) -> Self {
-        Self { document, page, operation, findings: Vec::new() }
+        Self {
+            document,
+            page,
+            operation,
+            findings: Vec::new(),
+        }
     }
 
     /// Puts a difference down, once for each place and kind.
     #[expect(clippy::too_many_arguments, reason = "a finding has as many parts")]
-    pub fn add(&mut self, kind: Kind, severity: Severity, subject: &str, pointer: &str, document: &str, other: &str, line: usize) {
-        if self.findings.iter().any(|f| f.kind == kind && f.pointer == pointer) {
+    pub fn add(
+        &mut self,
+        kind: Kind,
+        severity: Severity,
+        subject: &str,
+        pointer: &str,
+        document: &str,
+        other: &str,
+        line: usize,
+    ) {
+        if self
+            .findings
+            .iter()
+            .any(|f| f.kind == kind && f.pointer == pointer)
+        {
             return;
         }
         self.findings.push(Finding {
@@ -38,7 +56,10 @@ impl<'a> Sheet<'a> {
             pointer: pointer.to_owned(),
             document: document.to_owned(),
             other: other.to_owned(),
-            origin: Origin { name: self.page.name.clone(), line: Some(line) },
+            origin: Origin {
+                name: self.page.name.clone(),
+                line: Some(line),
+            },
             advice: advice(kind).to_owned(),
             known: None,
         });
@@ -58,7 +79,10 @@ impl<'a> Sheet<'a> {
 
     /// The line to point at when something is absent: the first field of its section.
     pub fn section_line(&self, section: Section) -> usize {
-        self.page.of(section).next().map_or(self.page.line, |f| f.line)
+        self.page
+            .of(section)
+            .next()
+            .map_or(self.page.line, |f| f.line)
     }
 
     /// Why a page without a whole part is not a page in sync.
@@ -73,9 +97,11 @@ impl<'a> Sheet<'a> {
 /// What a maintainer does about a difference.
 pub fn advice(kind: Kind) -> &'static str {
     match kind {
-        Kind::FieldAdded | Kind::EnumAdded | Kind::StatusAdded | Kind::CodeAdded | Kind::OperationUnknown => {
-            "add it to the document, then `cargo xtask codegen`"
-        }
+        Kind::FieldAdded
+        | Kind::EnumAdded
+        | Kind::StatusAdded
+        | Kind::CodeAdded
+        | Kind::OperationUnknown => "add it to the document, then `cargo xtask codegen`",
         Kind::FieldRemoved | Kind::EnumRemoved | Kind::StatusRemoved | Kind::CodeRemoved => {
             "ask the live service; remove it from the document, or list it in openapi/deviations.yaml"
         }

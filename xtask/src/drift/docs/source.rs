@@ -29,10 +29,16 @@ pub async fn read(source: &str) -> Result<PageText, String> {
         std::io::stdin()
             .read_to_string(&mut text)
             .map_err(|e| format!("standard input: {e}"))?;
-        return Ok(PageText { name: "standard input".to_owned(), text });
+        return Ok(PageText {
+            name: "standard input".to_owned(),
+            text,
+        });
     }
     let text = std::fs::read_to_string(Path::new(source)).map_err(|e| format!("{source}: {e}"))?;
-    Ok(PageText { name: source.to_owned(), text })
+    Ok(PageText {
+        name: source.to_owned(),
+        text,
+    })
 }
 
 /// The pages of an index in Markdown (such as an `llms.txt`) on its own host.
@@ -45,7 +51,10 @@ pub async fn read_index(url: &str) -> Result<Vec<PageText>, String> {
     let (index, _) = fetch(&http, url).await?;
     let links = links(&index, &home);
     if links.is_empty() || links.len() > MOST_PAGES {
-        return Err(format!("{url}: {} links to pages; 1 to {MOST_PAGES} are expected", links.len()));
+        return Err(format!(
+            "{url}: {} links to pages; 1 to {MOST_PAGES} are expected",
+            links.len()
+        ));
     }
     let mut pages = Vec::new();
     for link in links {
@@ -64,7 +73,9 @@ pub async fn read_index(url: &str) -> Result<Vec<PageText>, String> {
 fn links(index: &str, home: &reqwest::Url) -> Vec<reqwest::Url> {
     let mut found: Vec<reqwest::Url> = pulldown_cmark::Parser::new(index)
         .filter_map(|event| match event {
-            pulldown_cmark::Event::Start(pulldown_cmark::Tag::Link { dest_url, .. }) => home.join(&dest_url).ok(),
+            pulldown_cmark::Event::Start(pulldown_cmark::Tag::Link { dest_url, .. }) => {
+                home.join(&dest_url).ok()
+            }
             _ => None,
         })
         .filter(|link| link.host_str() == home.host_str() && link.path() != home.path())
@@ -115,7 +126,10 @@ mod tests {
     fn an_index_gives_the_pages_of_its_own_host() {
         let home = reqwest::Url::parse("https://docs.example/llms.txt").unwrap();
         let index = "- [A](https://docs.example/a.md): x\n- [A](/a.md)\n- [B](https://else.example/b.md)\n- [All](/llms-full.txt)\n";
-        let found: Vec<String> = links(index, &home).iter().map(ToString::to_string).collect();
+        let found: Vec<String> = links(index, &home)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(found, ["https://docs.example/a.md"]);
     }
 }

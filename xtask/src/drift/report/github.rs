@@ -12,7 +12,12 @@ pub fn render(report: &Report<'_>) -> String {
             Severity::Informational => "notice",
         };
         let (file, place) = report.place(finding);
-        let title = format!("{}[{}]: {}", finding.severity.as_str(), finding.kind.as_str(), finding.title());
+        let title = format!(
+            "{}[{}]: {}",
+            finding.severity.as_str(),
+            finding.kind.as_str(),
+            finding.title()
+        );
         let message = format!(
             "document: {}\n{} ({}): {}\nto do: {}",
             finding.document,
@@ -39,7 +44,9 @@ pub fn render(report: &Report<'_>) -> String {
 
 /// A message of a workflow command ends at the line's end, so breaks are escaped.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {

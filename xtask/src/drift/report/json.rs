@@ -6,7 +6,9 @@ use super::Report;
 use crate::drift::finding::Finding;
 
 pub fn render(report: &Report<'_>) -> String {
-    let list = |findings: Vec<&Finding>| -> Vec<Value> { findings.into_iter().map(|f| one(report, f)).collect() };
+    let list = |findings: Vec<&Finding>| -> Vec<Value> {
+        findings.into_iter().map(|f| one(report, f)).collect()
+    };
     let value = json!({
         "verdict": match report.exit_code() { 0 => "in sync", 1 => "drift", _ => "could not check" },
         "drift": list(report.drift()),

@@ -62,5 +62,8 @@ fn row(report: &Report<'_>, finding: &Finding) -> String {
 
 /// What the other side says must not become a mark, a tag or a mention.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('<', "&lt;").replace('@', "@\u{200b}").replace('\n', " ")
+    text.replace('|', "\\|")
+        .replace('<', "&lt;")
+        .replace('@', "@\u{200b}")
+        .replace('\n', " ")
 }

@@ -52,21 +52,37 @@ impl Report<'_> {
 
     /// The findings that are not known, the weightiest first.
     pub fn drift(&self) -> Vec<&Finding> {
-        let mut drift: Vec<&Finding> = self.outcome.findings.iter().filter(|f| f.known.is_none()).collect();
+        let mut drift: Vec<&Finding> = self
+            .outcome
+            .findings
+            .iter()
+            .filter(|f| f.known.is_none())
+            .collect();
         drift.sort_by_key(|f| f.severity);
         drift
     }
 
     /// The findings that are known.
     pub fn known(&self) -> Vec<&Finding> {
-        self.outcome.findings.iter().filter(|f| f.known.is_some()).collect()
+        self.outcome
+            .findings
+            .iter()
+            .filter(|f| f.known.is_some())
+            .collect()
     }
 
     /// The file and the place that a finding is shown at.
     pub fn place(&self, finding: &Finding) -> (String, Place) {
         if finding.kind == Kind::StaleDeviation {
             let line = finding.origin.line.unwrap_or(1);
-            return (finding.origin.name.clone(), Place { line, column: 1, width: 1 });
+            return (
+                finding.origin.name.clone(),
+                Place {
+                    line,
+                    column: 1,
+                    width: 1,
+                },
+            );
         }
         let marked = &self.document.0;
         (marked.file.clone(), marked.place(&finding.pointer))
@@ -75,12 +91,19 @@ impl Report<'_> {
     /// The last line: what it all comes to.
     pub fn verdict(&self) -> String {
         let (drift, known) = (self.drift().len(), self.known().len());
-        let known = format!("{known} known deviation{}", if known == 1 { "" } else { "s" });
+        let known = format!(
+            "{known} known deviation{}",
+            if known == 1 { "" } else { "s" }
+        );
         match (self.exit_code(), drift) {
             (0, _) => format!("in sync, {known}"),
             (2, 0) => format!("could not check everything, {known}"),
             (code, n) => {
-                let more = if code == 2 { ", and not everything could be checked" } else { "" };
+                let more = if code == 2 {
+                    ", and not everything could be checked"
+                } else {
+                    ""
+                };
                 format!("{n} drift{}, {known}{more}", if n == 1 { "" } else { "s" })
             }
         }

@@ -45,7 +45,9 @@ fn one(report: &Report<'_>, finding: &Finding) -> String {
     } else {
         let text = &report.document.0.text;
         let label = format!("document: {}", finding.document);
-        let annotation = AnnotationKind::Primary.span(span(text, place.line, place.column, place.width)).label(label);
+        let annotation = AnnotationKind::Primary
+            .span(span(text, place.line, place.column, place.width))
+            .label(label);
         let snippet = Snippet::source(text).path(file).annotation(annotation);
         title.element(snippet).element(says).element(advice)
     };
@@ -58,9 +60,17 @@ fn one(report: &Report<'_>, finding: &Finding) -> String {
 
 /// The bytes of a place that is given in lines and characters.
 fn span(text: &str, line: usize, column: usize, width: usize) -> std::ops::Range<usize> {
-    let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line - 1)
+        .map(str::len)
+        .sum();
     let here = text[start..].lines().next().unwrap_or_default();
-    let byte = |chars: usize| here.char_indices().nth(chars).map_or(here.len(), |(at, _)| at);
+    let byte = |chars: usize| {
+        here.char_indices()
+            .nth(chars)
+            .map_or(here.len(), |(at, _)| at)
+    };
     let (from, to) = (start + byte(column - 1), start + byte(column - 1 + width));
     from..to.max(from)
 }
