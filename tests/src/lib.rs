@@ -1,60 +1,56 @@
-//! The one harness of the tests across the crates: they act as a user of them would.
+//! The one harness of the tests across the crates.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod scripted;
+mod world;
 
-use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use serde_json::{Value, json};
+
+pub use scripted::{Answer, Scripted, Seen};
+pub use world::World;
+
+/// The key of every client here: a text that occurs nowhere else, so that a leak is found.
+pub const KEY: &str = "key-0d4f5b9b8a11-never-shown";
+
+/// A session's id, where a test needs one that is fixed.
+pub const SESSION: &str = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
+/// Its thread's.
+pub const THREAD: &str = "8c1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b22";
 
 /// The OpenAPI document.
+///
+/// # Panics
+/// When it is missing or no YAML.
 pub fn document() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/blocks.yaml");
-    let text = std::fs::read_to_string(path).expect("the document is in the repository");
-    serde_yaml_ng::from_str(&text).expect("the document is YAML")
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/blocks.yaml");
+    let text = std::fs::read_to_string(path).expect("the OpenAPI document");
+    serde_yaml_ng::from_str(&text).expect("YAML")
 }
 
-/// A server that answers with raw bytes and counts the requests.
-pub struct Scripted {
-    /// Its base URL.
-    pub url: String,
-    requests: Arc<AtomicUsize>,
+/// A session as a create answers it.
+pub fn created() -> Value {
+    let session = format!("https://api.prod.blocks.team/rest/v1/sessions/{SESSION}");
+    let thread = format!("{session}/threads/{THREAD}/messages");
+    json!({
+        "id": SESSION, "title": "A title", "pull_requests": [], "source_url": null,
+        "is_archived": false, "is_private": false, "thread_id": THREAD,
+        "created_at": "2026-05-02T09:30:00.000Z", "updated_at": "2026-05-02T09:30:00.000Z",
+        "session_html_url": format!("https://blocks.team/app/sessions/{SESSION}"),
+        "_links": {
+            "self": {"href": session}, "messages": {"href": format!("{session}/messages")},
+            "thread": {"href": thread},
+            "final_message": {"href": format!("{thread}?type=final_message&role=assistant")},
+        },
+    })
 }
 
-impl Scripted {
-    /// Serves `status` with `body` and further header lines, each ended by CRLF.
-    pub async fn start(status: &'static str, headers: &'static str, body: &'static str) -> Self {
-        let length = body.len();
-        Self::start_raw(vec![format!(
-            "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-        )])
-        .await
-    }
+/// A page of `items`.
+pub fn page(items: Value) -> Value {
+    json!({"items": items})
+}
 
-    /// Serves one answer after the other and then the last for ever, as they are; too few
-    /// bytes break the connection.
-    pub async fn start_raw(answers: Vec<String>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let requests = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&requests);
-        tokio::spawn(async move {
-            while let Ok((mut socket, _)) = listener.accept().await {
-                let mut buffer = vec![0; 16 * 1024];
-                if socket.read(&mut buffer).await.is_ok_and(|n| n > 0) {
-                    let earlier = count.fetch_add(1, Ordering::SeqCst);
-                    let answer = &answers[earlier.min(answers.len() - 1)];
-                    let _ = socket.write_all(answer.as_bytes()).await;
-                    let _ = socket.shutdown().await;
-                }
-            }
-        });
-        Self { url, requests }
-    }
-
-    /// How many requests came.
-    pub fn requests(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
-    }
+/// A page with the agent's reply.
+pub fn replied(text: &str) -> Value {
+    page(
+        json!([{"id": "0f4f7b0c-2b4e-4a53-8a64-2d1c9e7d3c33", "type": "final_message", "message": text}]),
+    )
 }

@@ -1,26 +1,67 @@
-//! The one place that every request passes: it adds the key and takes off what
-//! the service does not know.
+//! The one place that every request passes: it adds the key, keeps the request on
+//! the base URL, and hands it to the policy that sends it.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use progenitor_client::{ClientHooks, OperationInfo};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Request, Response};
 use serde::de::DeserializeOwned;
 
 use crate::{Client, ClientInfo, Error, ResponseValue};
 
-/// What a [`Client`] carries beside its base URL: the key, out of sight.
+/// The status of the response that stands in for a failure which the policy keeps.
+const FAILED: u16 = 599;
+
+/// How a request is sent: how often, how fast, and over what.
+///
+/// The trait belongs to this crate and is implemented above it, so that attempts are
+/// governed in one place while the generated code stays as it is.
+pub trait Policy: Send + Sync {
+    /// Sends `request`, or gives up. After `None` the generated method fails with
+    /// [`Error::UnexpectedResponse`]; the reason stays with the policy, since progenitor's
+    /// error type has no room for it.
+    fn execute(
+        &self,
+        request: Request,
+    ) -> Pin<Box<dyn Future<Output = Option<Response>> + Send + '_>>;
+}
+
+/// What a [`Client`] carries beside its base URL: the key, out of sight, and the policy.
 #[derive(Clone)]
 pub struct Seam {
     authorization: HeaderValue,
+    policy: Option<Arc<dyn Policy>>,
 }
 
 impl Seam {
-    /// A seam that authenticates with `key`, or `None` where a header cannot carry it.
-    pub fn new(key: &str) -> Option<Self> {
-        let mut authorization = HeaderValue::from_str(&format!("ApiKey {key}")).ok()?;
+    /// A seam that sends `authorization` with every request, each of them once.
+    ///
+    /// ```
+    /// use blocks_api::{Client, seam::Seam};
+    ///
+    /// let seam = Seam::new("ApiKey my-key".parse()?);
+    /// let client = Client::new_with_client("https://api.blocks.team", Default::default(), seam);
+    /// assert!(!format!("{client:?}").contains("my-key"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(mut authorization: HeaderValue) -> Self {
         authorization.set_sensitive(true);
-        Some(Self { authorization })
+        Self {
+            authorization,
+            policy: None,
+        }
+    }
+
+    /// The same key under a policy.
+    pub fn with_policy(&self, policy: Arc<dyn Policy>) -> Self {
+        Self {
+            authorization: self.authorization.clone(),
+            policy: Some(policy),
+        }
     }
 }
 
@@ -31,14 +72,8 @@ impl fmt::Debug for Seam {
 }
 
 impl ClientHooks<Seam> for Client {
-    async fn pre<E>(
-        &self,
-        request: &mut reqwest::Request,
-        _: &OperationInfo,
-    ) -> Result<(), Error<E>> {
-        let base = reqwest::Url::parse(self.baseurl())
-            .map_err(|e| Error::InvalidRequest(format!("base URL: {e}")))?;
-        if request.url().origin() != base.origin() {
+    async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), Error<E>> {
+        if !stays_home(self.baseurl(), request.url().as_str()) {
             return Err(Error::InvalidRequest(
                 "the request leaves the base URL".into(),
             ));
@@ -48,10 +83,32 @@ impl ClientHooks<Seam> for Client {
         headers.insert(AUTHORIZATION, self.inner().authorization.clone());
         Ok(())
     }
+
+    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
+        let Some(policy) = &self.inner().policy else {
+            return self.client().execute(request).await;
+        };
+        Ok(policy.execute(request).await.unwrap_or_else(|| {
+            let mut failed = http::Response::new(Vec::new());
+            *failed.status_mut() = http::StatusCode::from_u16(FAILED).unwrap_or_default();
+            failed.into()
+        }))
+    }
+}
+
+/// Whether `url`, as the parser wrote it, continues `base`: same scheme, host and port,
+/// with the path next.
+fn stays_home(base: &str, url: &str) -> bool {
+    let base = base.trim_end_matches('/');
+    url.strip_prefix(base)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Reads `url` as one page or object, through the same hooks as a generated method.
 /// `operation_id` says what the link leads to.
+///
+/// # Errors
+/// Those of a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
 pub async fn follow<T: DeserializeOwned>(
     client: &Client,
     operation_id: &'static str,
@@ -67,5 +124,26 @@ pub async fn follow<T: DeserializeOwned>(
         ResponseValue::from_response(response).await
     } else {
         Err(Error::UnexpectedResponse(response))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_stays_on_the_base_url() {
+        for (base, url, home) in [
+            ("https://a.b", "https://a.b/rest", true),
+            ("https://a.b/", "https://a.b/rest", true),
+            ("http://[::1]:80", "http://[::1]:80/rest", true),
+            ("https://a.b", "https://a.b.evil/rest", false),
+            ("https://a.b", "https://a.b:8443/rest", false),
+            ("https://a.b", "https://a.b@evil/rest", false),
+            ("https://a.b", "http://a.b/rest", false),
+            ("https://a.b", "https://a.b", false),
+        ] {
+            assert_eq!(stays_home(base, url), home, "{base} {url}");
+        }
     }
 }

@@ -1,25 +1,63 @@
-//! The client: where to send, with which key, and how long an attempt may take.
+//! The client: one key, one base URL, one budget.
 
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use blocks_api::seam::Seam;
+use blocks_api::seam::{Policy, Seam};
 use reqwest::Url;
-use reqwest::redirect::Policy;
+use reqwest::header::HeaderValue;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
+use crate::budget::Budget;
+use crate::builder::ClientBuilder;
+use crate::call::{Admission, Operation};
 use crate::error::Error;
+use crate::key::Key;
 use crate::request::CreateSession;
+use crate::retry::RetryPolicy;
 use crate::session::Session;
+use crate::superseded::Sessions;
+use crate::transport::Transport;
 
-const BASE_URL: &str = "https://api.blocks.team";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// A client of one workspace. Cheap to clone.
-#[derive(Clone, Debug)]
+/// A client of one workspace. Cheap to clone; clones share one budget of requests.
+#[derive(Clone)]
 pub struct Client {
-    pub(crate) api: blocks_api::Client,
-    pub(crate) base: Url,
+    pub(crate) core: Arc<Core>,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) attempt_timeout: Duration,
+}
+
+/// What clones share.
+pub(crate) struct Core {
+    pub base: Url,
+    pub key: Key,
+    /// Builds requests; the transport sends them.
+    pub http: reqwest::Client,
+    pub seam: Seam,
+    pub transport: Arc<dyn Transport>,
+    pub budget: Arc<Budget>,
+    pub user_agent: HeaderValue,
+    pub max_body: usize,
+    pub sessions: Sessions,
+    /// Set once the deployment refused a repeated `role`.
+    pub one_role_at_a_time: AtomicBool,
+    /// Whether a download may come over plain http.
+    pub allow_http: bool,
+}
+
+impl Core {
+    /// The generated client, with `policy` under it.
+    pub fn api(&self, policy: Arc<dyn Policy>) -> blocks_api::Client {
+        let origin = self.base.as_str().trim_end_matches('/');
+        blocks_api::Client::new_with_client(
+            origin,
+            self.http.clone(),
+            self.seam.with_policy(policy),
+        )
+    }
 }
 
 impl Client {
@@ -28,132 +66,117 @@ impl Client {
     /// # Errors
     /// When the key is missing, or for the reasons of [`ClientBuilder::build`].
     pub fn from_env() -> Result<Self, Error> {
-        let key = std::env::var("BLOCKS_API_KEY")
-            .map_err(|_| Error::invalid_input("set BLOCKS_API_KEY to a key of your workspace"))?;
-        let builder = Self::builder(key);
+        let key = std::env::var("BLOCKS_API_KEY").map_err(|_| {
+            Error::invalid_input(
+                "BLOCKS_API_KEY is not set; keys are made in the settings of your Blocks workspace",
+            )
+        })?;
+        let builder = ClientBuilder::new(Zeroizing::new(key));
         match std::env::var("BLOCKS_API_BASE_URL") {
-            Ok(url) => builder.base_url(url).build(),
-            Err(_) => builder.build(),
+            Ok(url) if !url.is_empty() => builder.base_url(url).build(),
+            _ => builder.build(),
         }
     }
 
     /// A client with `key`, and settings to change.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, RateLimit};
+    /// use std::time::Duration;
+    ///
+    /// let client = Client::builder("my-key")
+    ///     .attempt_timeout(Duration::from_secs(20))
+    ///     .rate_limit(RateLimit::per_minute(50)?)
+    ///     .build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
     pub fn builder(key: impl Into<String>) -> ClientBuilder {
-        ClientBuilder {
-            key: key.into(),
-            base_url: BASE_URL.into(),
-            allow_http: false,
+        ClientBuilder::new(Zeroizing::new(key.into()))
+    }
+
+    /// The same client, budget included, whose calls are retried by `policy`.
+    #[must_use]
+    pub fn with_retry(&self, policy: RetryPolicy) -> Self {
+        Self {
+            retry: policy,
+            ..self.clone()
         }
     }
 
-    /// Creates a session. Sent once: see [`Error::may_have_taken_effect`].
+    /// The same client, budget included, whose attempts may take `timeout`.
+    #[must_use]
+    pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
+        Self {
+            attempt_timeout: timeout,
+            ..self.clone()
+        }
+    }
+
+    /// Creates a session, posts its first message and dispatches it to the agent.
+    ///
+    /// It is sent again only when it certainly had no effect.
     ///
     /// # Errors
-    /// Invalid input before anything is sent; whatever went wrong after it.
+    /// Invalid input before anything is sent; whatever went wrong after it. When
+    /// [`Error::may_have_taken_effect`], do not simply call this again.
+    ///
+    /// ```no_run
+    /// # async fn run(client: blocks_sdk::Client) -> Result<(), blocks_sdk::Error> {
+    /// use blocks_sdk::{Agent, CreateSession};
+    ///
+    /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
+    /// let session = client.create_session(request.title("Parser test")).await?;
+    /// println!("{}", session.reply().await?.text());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn create_session(&self, request: CreateSession) -> Result<Session, Error> {
         let body = request.validated()?;
-        match self.api.create_session().body(body).send().await {
-            Ok(response) => Ok(Session::new(self.clone(), response.into_inner())),
-            Err(error) => Err(Error::from_api("createSession", true, error).await),
-        }
+        let operation = Operation::CREATE_SESSION;
+        let admission = Admission::Wait(operation.lane());
+        let send =
+            |api: blocks_api::Client| async move { api.create_session().body(body).send().await };
+        let data = self.call(operation, admission, send).await?;
+        Ok(Session::with_data(self.clone(), data))
     }
 
     /// Reads a session. The links to its thread are always null here.
     ///
     /// # Errors
     /// Status 404 when it does not exist in this workspace.
-    pub async fn session(&self, id: Uuid) -> Result<Session, Error> {
-        match self.api.get_session().session_id(id).send().await {
-            Ok(response) => Ok(Session::new(self.clone(), response.into_inner())),
-            Err(error) => Err(Error::from_api("getSession", false, error).await),
-        }
-    }
-}
-
-/// Settings of a [`Client`].
-pub struct ClientBuilder {
-    key: String,
-    base_url: String,
-    allow_http: bool,
-}
-
-impl ClientBuilder {
-    /// Another base URL: https, or a loopback address.
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = url.into();
-        self
+    pub async fn get_session(&self, id: Uuid) -> Result<Session, Error> {
+        let data = self.session_data(id).await?;
+        Ok(Session::with_data(self.clone(), data))
     }
 
-    /// Sends the key over plain http, to any host. For networks of your own only.
-    pub fn allow_insecure_http(mut self) -> Self {
-        self.allow_http = true;
-        self
+    pub(crate) async fn session_data(&self, id: Uuid) -> Result<blocks_api::types::Session, Error> {
+        let operation = Operation::GET_SESSION;
+        let admission = Admission::Wait(operation.lane());
+        let send =
+            |api: blocks_api::Client| async move { api.get_session().session_id(id).send().await };
+        let result = self.call(operation, admission, send).await;
+        result.map_err(|error| error.with_session(id))
     }
 
-    /// The client.
+    /// A handle of a session of which only the id is known. Sends nothing.
     ///
-    /// # Errors
-    /// When the key cannot stand in a header, or the base URL is not an origin of https or loopback.
-    pub fn build(self) -> Result<Client, Error> {
-        let base = Url::parse(&self.base_url)
-            .map_err(|e| Error::invalid_input(format!("the base URL cannot be read: {e}")))?;
-        if !base.username().is_empty() || base.password().is_some() {
-            return Err(Error::invalid_input(
-                "the base URL must not carry credentials",
-            ));
-        }
-        if base.path() != "/" || base.query().is_some() || base.fragment().is_some() {
-            return Err(Error::invalid_input(
-                "the base URL must have no path; every path is under /rest/v1",
-            ));
-        }
-        let safe = base.scheme() == "https"
-            || (base.scheme() == "http" && (self.allow_http || is_loopback(&base)));
-        if !safe {
-            return Err(Error::invalid_input(
-                "the base URL must be https, unless it is loopback",
-            ));
-        }
-        let seam = (!self.key.trim().is_empty())
-            .then(|| Seam::new(self.key.trim()))
-            .flatten()
-            .ok_or_else(|| {
-                Error::invalid_input(
-                    "the key is empty or has characters that a header cannot carry",
-                )
-            })?;
-        let http = reqwest::Client::builder()
-            // A redirect could carry the key to a host that only a response named.
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ATTEMPT_TIMEOUT)
-            // reqwest itself repeats some requests; a create must be sent once.
-            .retry(reqwest::retry::never())
-            .user_agent(concat!("blocks-sdk-rust/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| Error::invalid_input(format!("no HTTP client can be built: {e}")))?;
-        let origin = base.as_str().trim_end_matches('/');
-        Ok(Client {
-            api: blocks_api::Client::new_with_client(origin, http, seam),
-            base,
-        })
+    /// ```
+    /// # fn run(client: blocks_sdk::Client, id: uuid::Uuid) {
+    /// assert_eq!(client.session(id).id(), id);
+    /// # }
+    /// ```
+    pub fn session(&self, id: Uuid) -> Session {
+        Session::with_id(self.clone(), id)
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
-impl std::fmt::Debug for ClientBuilder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "ClientBuilder {{ base_url: {:?}, key: <redacted> }}",
-            self.base_url
-        )
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base_url", &self.core.base.as_str())
+            .field("key", &self.core.key)
+            .field("retry", &self.retry)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,19 @@
-//! One error: what happened, to which operation, and whether it may have taken effect.
+//! One error: what happened, to which operation, whether it may have taken effect, and
+//! everything that was received.
 
+use std::borrow::Cow;
+use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
-use blocks_api::Error as ApiError;
+use bytes::Bytes;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::pending::Pending;
+
 /// What kind of failure an [`Error`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// Refused before anything was sent.
@@ -16,180 +22,380 @@ pub enum ErrorKind {
     Status,
     /// No whole answer came.
     Connection,
+    /// An attempt took longer than its time-out.
+    Timeout,
     /// A success that cannot be decoded; [`Error::body`] has what was received.
     Undecodable,
-    /// A deadline passed while the agent was still working.
+    /// A wait's deadline passed while the agent was still working: see [`Error::pending`].
     Deadline,
+    /// A follow-up interrupted the turn that was waited for.
+    Superseded,
+    /// A file could not be written.
+    File,
 }
 
 /// Any failure of this crate.
-#[derive(Debug)]
-pub struct Error {
+///
+/// [`Display`](fmt::Display) is one sentence for a person. Programs ask the methods.
+///
+/// ```
+/// use blocks_sdk::{Agent, ErrorKind};
+///
+/// let error = Agent::from_fields(None, Some("cluade"), None).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+/// assert!(error.to_string().contains("did you mean claude?"));
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
     kind: ErrorKind,
     operation: Option<&'static str>,
     detail: String,
     status: Option<u16>,
-    body: Option<String>,
+    code: Option<String>,
+    message: Option<String>,
+    request_id: Option<String>,
+    retry_after: Option<Duration>,
+    body: Option<Bytes>,
+    attempts: u32,
     fate_unknown: bool,
     session_id: Option<Uuid>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    pending: Option<Pending>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What one call received and how often it tried, for the error of its end.
+#[derive(Default)]
+pub(crate) struct Context {
+    pub operation: &'static str,
+    pub attempts: u32,
+    pub status: Option<u16>,
+    pub request_id: Option<String>,
+    pub retry_after: Option<Duration>,
+    pub body: Option<Bytes>,
+    pub fate_unknown: bool,
 }
 
 impl Error {
     fn new(kind: ErrorKind, detail: String) -> Self {
-        Self {
+        Self(Box::new(Inner {
             kind,
-            detail,
             operation: None,
+            detail,
             status: None,
+            code: None,
+            message: None,
+            request_id: None,
+            retry_after: None,
             body: None,
+            attempts: 0,
             fate_unknown: false,
             session_id: None,
+            pending: None,
             source: None,
-        }
+        }))
     }
 
     pub(crate) fn invalid_input(detail: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidInput, detail.into())
     }
 
-    pub(crate) fn deadline(session_id: Uuid, detail: String) -> Self {
-        Self {
-            session_id: Some(session_id),
-            ..Self::new(ErrorKind::Deadline, detail)
-        }
-    }
-
-    /// A follow-up that the service took but gave no thread to wait on.
-    pub(crate) fn without_thread(session_id: Uuid, message: &blocks_api::types::Message) -> Self {
-        Self {
-            operation: Some("createMessage"),
-            session_id: Some(session_id),
-            body: serde_json::to_string(message).ok(),
-            fate_unknown: true,
-            ..Self::new(
-                ErrorKind::Undecodable,
-                "the answer has no link to a reply".into(),
-            )
-        }
-    }
-
-    /// Reads all of an answer into the error, so that nothing received is lost.
-    pub(crate) async fn from_api(
-        operation: &'static str,
-        creates: bool,
-        error: ApiError<()>,
-    ) -> Self {
-        let mut this = match error {
-            ApiError::UnexpectedResponse(response) => {
-                let status = response.status();
-                let body = response.text().await.unwrap_or_default();
-                let mut e = Self::new(ErrorKind::Status, format!("{status}: {}", reason(&body)));
-                e.status = Some(status.as_u16());
-                e.fate_unknown = status.is_server_error() || status.as_u16() == 408;
-                e.with_body(body)
-            }
-            ApiError::InvalidResponsePayload(bytes, source) => {
-                let mut e = Self::new(
-                    ErrorKind::Undecodable,
-                    format!("cannot decode the answer: {source}"),
-                );
-                e.fate_unknown = true;
-                e.source = Some(Box::new(source));
-                e.with_body(String::from_utf8_lossy(&bytes).into_owned())
-            }
-            ApiError::CommunicationError(source) | ApiError::ResponseBodyError(source) => {
-                let mut e = Self::new(ErrorKind::Connection, "no whole answer came".into());
-                e.fate_unknown = !source.is_connect() && !source.is_builder();
-                e.source = Some(Box::new(source.without_url()));
-                e
-            }
-            ApiError::InvalidRequest(detail) | ApiError::Custom(detail) => {
-                Self::invalid_input(detail)
-            }
-            other => Self::new(ErrorKind::Connection, other.to_string()),
+    /// The end of a call, with all that it received.
+    pub(crate) fn of_call(kind: ErrorKind, detail: String, context: Context) -> Self {
+        let parsed = context.body.as_deref().map(parse).unwrap_or_default();
+        let text = |names: &[&str]| {
+            let found = names.iter().find_map(|name| parsed[*name].as_str());
+            found.map(str::to_owned)
         };
-        this.operation = Some(operation);
-        this.fate_unknown &= creates;
-        this
+        let message = text(&["error", "message"]);
+        let code = text(&["code"]);
+        let mut error = Self::new(kind, detail);
+        let inner = &mut error.0;
+        if kind == ErrorKind::Status {
+            let reason = message.as_ref().or(code.as_ref()).cloned();
+            let reason = reason.unwrap_or_else(|| excerpt(context.body.as_deref()));
+            if !reason.is_empty() {
+                inner.detail = format!("{}: {reason}", inner.detail);
+            }
+        }
+        inner.operation = Some(context.operation);
+        inner.attempts = context.attempts;
+        inner.status = context.status;
+        inner.request_id = context.request_id;
+        inner.retry_after = context.retry_after;
+        inner.fate_unknown = context.fate_unknown;
+        if context.fate_unknown {
+            inner.session_id = context.body.as_deref().and_then(find_id);
+        }
+        inner.body = context.body;
+        inner.message = message;
+        inner.code = code;
+        error
     }
 
-    fn with_body(mut self, body: String) -> Self {
-        let id = serde_json::from_str::<Value>(&body)
-            .ok()
-            .and_then(|v| v["id"].as_str()?.parse().ok());
-        self.session_id = id;
-        self.body = Some(body);
+    pub(crate) fn deadline(pending: Pending, after: Duration, last: Option<&Self>) -> Self {
+        let last = last
+            .map(|error| format!("; the last look: {error}"))
+            .unwrap_or_default();
+        let detail = format!(
+            "no reply of session {} within {after:?}{last}; wait on with the pending value of this error",
+            pending.session_id()
+        );
+        Self::new(ErrorKind::Deadline, detail).with_pending(pending)
+    }
+
+    pub(crate) fn superseded(pending: Pending) -> Self {
+        let detail = format!(
+            "a follow-up to session {} interrupted this turn; wait for the follow-up's reply",
+            pending.session_id()
+        );
+        Self::new(ErrorKind::Superseded, detail).with_pending(pending)
+    }
+
+    pub(crate) fn file(detail: String, source: std::io::Error) -> Self {
+        Self::new(ErrorKind::File, detail).with_source(source)
+    }
+
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
+        self
+    }
+
+    pub(crate) fn with_session(mut self, id: Uuid) -> Self {
+        self.0.session_id = Some(id);
+        self
+    }
+
+    pub(crate) fn with_pending(mut self, pending: Pending) -> Self {
+        self.0.session_id = Some(pending.session_id());
+        self.0.pending = Some(pending);
         self
     }
 
     /// What kind of failure this is.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The operation that failed, as the OpenAPI document names it.
     pub fn operation(&self) -> Option<&'static str> {
-        self.operation
+        self.0.operation
     }
 
-    /// The HTTP status, for [`ErrorKind::Status`].
+    /// The HTTP status, where a response came.
     pub fn status(&self) -> Option<u16> {
-        self.status
+        self.0.status
     }
 
-    /// The body that came, whole.
-    pub fn body(&self) -> Option<&str> {
-        self.body.as_deref()
+    /// The service's code, such as `VALIDATION`. The live service often sends none.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// The service's own words.
+    pub fn message(&self) -> Option<&str> {
+        self.0.message.as_deref()
+    }
+
+    /// The id under which the service knows the request, where it sent one.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// How long a 429 asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// What was received of the body, at most as much as
+    /// [`ClientBuilder::max_body`](crate::ClientBuilder::max_body); bytes that are no UTF-8 are replaced.
+    pub fn body(&self) -> Option<Cow<'_, str>> {
+        self.0.body.as_deref().map(String::from_utf8_lossy)
+    }
+
+    /// Attempts made; zero when nothing was sent.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
     }
 
     /// Whether a create or follow-up may have been carried out although it failed.
+    ///
     /// Look at the dashboard before you send it again: each session is billed.
     pub fn may_have_taken_effect(&self) -> bool {
-        self.fate_unknown
+        self.0.fate_unknown
     }
 
-    /// The session concerned, where its id is known or stood in the answer.
+    /// The session concerned, where its id is known or stood in what was received.
     pub fn session_id(&self) -> Option<Uuid> {
-        self.session_id
+        self.0.session_id
     }
 
-    /// Whether trying a read again may help.
-    pub(crate) fn is_transient(&self) -> bool {
-        match self.kind {
-            ErrorKind::Connection | ErrorKind::Undecodable => true,
-            ErrorKind::Status => self.status.is_some_and(|s| matches!(s, 408 | 429 | 500..)),
+    /// What a wait that failed was waiting for, to wait on with [`Client::resume`](crate::Client::resume).
+    pub fn pending(&self) -> Option<&Pending> {
+        self.0.pending.as_ref()
+    }
+
+    /// Status 404: it does not exist, or belongs to another workspace.
+    pub fn is_not_found(&self) -> bool {
+        self.0.status == Some(404)
+    }
+
+    /// Status 400 or 422: the service found the input invalid.
+    pub fn is_validation(&self) -> bool {
+        matches!(self.0.status, Some(400 | 422))
+    }
+
+    /// Status 401 or 403: the key is missing, wrong, or of another environment.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self.0.status, Some(401 | 403))
+    }
+
+    /// Whether the same read may succeed later.
+    pub fn is_transient(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::Undecodable => true,
+            ErrorKind::Status => matches!(self.0.status, Some(408 | 429 | 500..)),
             _ => false,
+        }
+    }
+
+    /// What the user can do.
+    fn advice(&self) -> &'static str {
+        if self.0.fate_unknown {
+            return "; it may have taken effect all the same, so look before you send it again";
+        }
+        match self.0.status {
+            Some(401 | 403) => "; check that the API key is of this workspace and environment",
+            Some(404) => "; check the id, and that the key is of the same workspace",
+            Some(429) => "; other users of the key may take its limit",
+            _ => "",
         }
     }
 }
 
-/// The best message in an error body: the live service and the documentation differ.
-fn reason(body: &str) -> String {
-    let parsed: Value = serde_json::from_str(body).unwrap_or_default();
-    ["error", "message", "code"]
-        .iter()
-        .find_map(|field| parsed[*field].as_str())
-        .map_or_else(|| body.chars().take(200).collect(), str::to_owned)
+fn parse(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_default()
+}
+
+/// The beginning of a body that has no message of its own, on one line.
+fn excerpt(body: Option<&[u8]>) -> String {
+    const LONGEST: usize = 200;
+    let text = String::from_utf8_lossy(body.unwrap_or_default());
+    let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = words.char_indices().nth(LONGEST) {
+        words.truncate(end);
+        words.push('…');
+    }
+    words
+}
+
+/// The session's `id` in a body, also in one that is cut short or no JSON throughout; or the
+/// session that a link in it names.
+fn find_id(body: &[u8]) -> Option<Uuid> {
+    if let Some(id) = parse(body)["id"].as_str() {
+        return id.parse().ok();
+    }
+    let text = String::from_utf8_lossy(body);
+    let mut fields = text.split("\"id\"").skip(1);
+    let field = fields.find_map(|rest| {
+        let value = rest.trim_start().strip_prefix(':')?.trim_start();
+        value.strip_prefix('"')?.split('"').next()?.parse().ok()
+    });
+    let mut links = text.split("/sessions/").skip(1);
+    field.or_else(|| links.find_map(|rest| rest.get(..36)?.parse().ok()))
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(operation) = self.operation {
-            write!(f, "{operation} failed: ")?;
+        let inner = &self.0;
+        if let Some(operation) = inner.operation {
+            write!(f, "{operation} failed")?;
+            if inner.attempts > 1 {
+                write!(f, " after {} attempts", inner.attempts)?;
+            }
+            f.write_str(": ")?;
         }
-        f.write_str(&self.detail)?;
-        if self.fate_unknown {
-            f.write_str(
-                "; it may have taken effect all the same, so look before you send it again",
-            )?;
+        f.write_str(&inner.detail)?;
+        if let Some(id) = inner.session_id.filter(|_| inner.fate_unknown) {
+            write!(f, " (session {id})")?;
         }
-        Ok(())
+        f.write_str(self.advice())
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|e| e as _)
+/// The fields that have a value. The body is there in full, so it is in `Debug` too.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        let mut fields = f.debug_struct("Error");
+        fields
+            .field("kind", &inner.kind)
+            .field("detail", &inner.detail);
+        if let Some(operation) = inner.operation {
+            fields
+                .field("operation", &operation)
+                .field("attempts", &inner.attempts);
+        }
+        if let Some(status) = inner.status {
+            fields.field("status", &status);
+        }
+        if let Some(body) = self.body() {
+            fields.field("body", &body);
+        }
+        if let Some(id) = &inner.request_id {
+            fields.field("request_id", id);
+        }
+        if inner.fate_unknown {
+            fields.field("may_have_taken_effect", &true);
+        }
+        if let Some(id) = inner.session_id {
+            fields.field("session_id", &id);
+        }
+        if let Some(source) = &inner.source {
+            fields.field("source", source);
+        }
+        fields.finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_found_in_what_was_received() {
+        let id = "a196cec6-49cb-4c48-8e4c-2707fb5d6709";
+        for body in [
+            format!(r#"{{"id": "{id}", "title": 7}}"#),
+            format!(r#"{{"title":"x", "id" : "{id}", "pull_req"#),
+            format!(r#"<pre>{{"id":"{id}"}}</pre>"#),
+            format!(r#"{{"_links":{{"self":{{"href":"https://x/rest/v1/sessions/{id}"#),
+        ] {
+            let found = find_id(body.as_bytes()).map(|id| id.to_string());
+            assert_eq!(found.as_deref(), Some(id), "{body}");
+        }
+        for body in [
+            "",
+            "{\"id\": 7}",
+            "\"id\":\"x\"",
+            "{\"ids\": [1]",
+            "/sessions/1",
+        ] {
+            assert_eq!(find_id(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_excerpt_is_one_line_and_short() {
+        let page = "<html>\n  <h1>Bad\tGateway</h1>".to_owned() + &"é".repeat(500);
+        let text = excerpt(Some(page.as_bytes()));
+        assert!(text.starts_with("<html> <h1>Bad Gateway</h1>é"));
+        assert_eq!(text.chars().count(), 201);
     }
 }

@@ -17,25 +17,72 @@
 //! ```
 //!
 //! What holds:
-//! - A create or follow-up is sent at most once. When its fate is unknown, the error
-//!   says so: [`Error::may_have_taken_effect`].
-//! - The key goes to the configured base URL only, also when a link names another host.
-//! - A wait outlives transient errors until its deadline.
+//! - **A create or follow-up is never doubled.** It is sent again only when it certainly had no
+//!   effect. When its fate is unknown, the error says so: [`Error::may_have_taken_effect`].
+//! - **One budget for a key.** A client and its clones share the service's 100 requests a
+//!   minute; a 429 slows them down and fails none of their waits.
+//! - **Waiting is durable.** A wait outlives transient errors until its deadline, and
+//!   [`Pending`] can be stored and waited on in another process.
+//! - **Reading loses nothing and repeats nothing**, while messages come and go.
+//! - **The key stays at home.** It goes to the configured base URL only, also when a link names
+//!   another host, and is in no error, log or `Debug` output.
+//! - **Unknown is not an error.** Fields and values newer than this release are kept.
+//!
+//! Where to begin: [`Client`], [`Session`], [`Turn`], [`Messages`], [`Error`]. For tests without
+//! a network, the crate `blocks-mock` is a service to plug in: [`ClientBuilder::service`].
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `rustls` (default) | TLS by rustls |
+//! | `native-tls` | TLS by the platform's library |
+//! | `tracing` | spans and events of each call, attempt and look |
+//! | `schemars` | JSON Schemas of the data types |
 
 mod agent;
+mod artifact;
+mod budget;
+mod builder;
+mod call;
 mod client;
 mod error;
+mod feed;
+mod key;
 mod link;
+mod messages;
+mod observe;
+mod page;
+mod pager;
+mod pending;
 mod request;
+mod retry;
+mod retry_after;
 mod session;
+mod superseded;
+mod transcript;
+mod transport;
+mod turn;
+mod watch;
 
 pub use agent::Agent;
-pub use blocks_api::open::{AgentName, MessageRole, MessageType, PullRequest};
+pub use artifact::Artifact;
+pub use blocks_api::open::{
+    AgentName, ArtifactKind, Direction, MessageRole, MessageType, PullRequest,
+};
 pub use blocks_api::types;
-pub use client::{Client, ClientBuilder};
+pub use budget::RateLimit;
+pub use builder::ClientBuilder;
+pub use client::Client;
 pub use error::{Error, ErrorKind};
+pub use link::{Link, Linked};
+pub use messages::Messages;
+pub use page::Page;
+pub use pending::Pending;
 pub use request::{CreateSession, FollowUp};
-pub use session::{Reply, Session, Turn, WaitOptions};
+pub use retry::RetryPolicy;
+pub use session::Session;
+pub use transcript::{ToolCall, Transcript, TranscriptTurn};
+pub use transport::{SendError, Sending, Transport};
+pub use turn::{Progress, Reply, Turn, Wait, replies};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -1,19 +1,125 @@
-//! A link is followed at home: its path and query on the configured base URL.
+//! A link knows what it leads to, and is followed at home: its path and query are kept, its
+//! origin is the configured base URL's.
 
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+
+use blocks_api::{seam, types};
 use reqwest::Url;
 
+use crate::call::{Admission, Operation};
+use crate::client::Client;
 use crate::error::Error;
+use crate::page::Page;
+use crate::session::Session;
+
+/// A link to a `T`, as the service sent it. Follow it with [`Client::follow`].
+pub struct Link<T> {
+    href: String,
+    target: PhantomData<fn() -> T>,
+}
+
+impl<T> Link<T> {
+    pub(crate) fn new(href: impl Into<String>) -> Self {
+        Self {
+            href: href.into(),
+            target: PhantomData,
+        }
+    }
+
+    /// The link of a response; `None` where it is missing or null.
+    pub(crate) fn of(link: Option<&types::Link>) -> Option<Self> {
+        link.map(|link| Self::new(&link.href))
+    }
+
+    /// The address. Its host can differ from the one that was called, and is not asked.
+    pub fn href(&self) -> &str {
+        &self.href
+    }
+}
+
+impl<T> Clone for Link<T> {
+    fn clone(&self) -> Self {
+        Self::new(&self.href)
+    }
+}
+
+impl<T> fmt::Debug for Link<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Link").field(&self.href).finish()
+    }
+}
+
+impl<T> PartialEq for Link<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.href == other.href
+    }
+}
+
+/// What a [`Link`] can lead to.
+pub trait Linked: Sized + private::Sealed {
+    /// Reads what is at `href`.
+    #[doc(hidden)]
+    fn read(client: &Client, href: &str) -> impl Future<Output = Result<Self, Error>> + Send;
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for super::Session {}
+    impl Sealed for super::Page {}
+}
+
+impl Linked for Session {
+    async fn read(client: &Client, href: &str) -> Result<Self, Error> {
+        let url = resolve(&client.core.base, href)?;
+        let operation = Operation::GET_SESSION;
+        let send = |api| follow::<types::Session>(api, operation, url);
+        let admission = Admission::Wait(operation.lane());
+        let data = client.call(operation, admission, send).await?;
+        Ok(Self::with_data(client.clone(), data))
+    }
+}
+
+impl Linked for Page {
+    async fn read(client: &Client, href: &str) -> Result<Self, Error> {
+        let url = resolve(&client.core.base, href)?;
+        let admission = Admission::Wait(Operation::LIST_SESSION_MESSAGES.lane());
+        Self::fetch(client, url, admission).await
+    }
+}
+
+/// [`seam::follow`] over a client of one's own, as a call needs it.
+pub(crate) async fn follow<T: serde::de::DeserializeOwned>(
+    api: blocks_api::Client,
+    operation: Operation,
+    url: Url,
+) -> Result<blocks_api::ResponseValue<T>, blocks_api::Error<()>> {
+    seam::follow(&api, operation.id, url).await
+}
+
+impl Client {
+    /// Reads what `link` leads to, on the configured base URL whatever host it names.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when its path is not below
+    /// `/rest/v1/`; whatever the request met.
+    pub async fn follow<T: Linked>(&self, link: &Link<T>) -> Result<T, Error> {
+        T::read(self, &link.href).await
+    }
+}
 
 /// Where to send the request for `href`: on `base`'s origin, below `/rest/v1/`.
 /// The server builds links from its own environment, so their host is not trusted.
-pub fn resolve(base: &Url, href: &str) -> Result<Url, Error> {
+pub(crate) fn resolve(base: &Url, href: &str) -> Result<Url, Error> {
     let refused = |why: &str| Error::invalid_input(format!("the link `{href}` is refused: {why}"));
     let link = base.join(href).map_err(|e| refused(&e.to_string()))?;
     if !matches!(link.scheme(), "http" | "https") {
         return Err(refused("its scheme is not http or https"));
     }
-    // Parsing has resolved `..` already; an encoded slash or dot could bring it back.
-    if !link.path().starts_with("/rest/v1/") || link.path().contains('%') {
+    // Parsing has resolved `..` already; an encoded slash could hide one from it.
+    let path = link.path().to_ascii_lowercase();
+    if !path.starts_with("/rest/v1/") || ["%2f", "%5c", "%2e"].iter().any(|e| path.contains(e)) {
         return Err(refused("its path is not below /rest/v1/"));
     }
     let mut url = base.clone();
@@ -26,28 +132,55 @@ pub fn resolve(base: &Url, href: &str) -> Result<Url, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn base() -> Url {
+        Url::parse("https://api.blocks.team").unwrap()
+    }
 
     #[test]
     fn every_link_ends_on_the_base_or_is_refused() {
-        let base = Url::parse("https://api.blocks.team").unwrap();
         let good = "https://api.blocks.team/rest/v1/sessions/1?type=a";
         for href in [
             "https://api.prod.blocks.team/rest/v1/sessions/1?type=a",
             "//evil.example/rest/v1/sessions/1?type=a#x",
             "/rest/v1/sessions/1?type=a",
+            "/rest/v1/x/../sessions/1?type=a",
             "https://user:pass@evil.example/rest/v1/sessions/1?type=a",
         ] {
-            assert_eq!(resolve(&base, href).unwrap().as_str(), good, "{href}");
+            assert_eq!(resolve(&base(), href).unwrap().as_str(), good, "{href}");
         }
         for href in [
             "/rest/v1/../../etc",
             "/rest/v1/%2e%2e/x",
+            "/rest/v1/..%2Fx",
+            "/rest/v1/..%5cx",
             "/rest/v2/x",
+            "/REST/V2/x",
             "file:///rest/v1/x",
             "data:x",
+            "javascript:/rest/v1/",
             "http://",
+            "",
         ] {
-            assert!(resolve(&base, href).is_err(), "{href}");
+            assert!(resolve(&base(), href).is_err(), "{href}");
+        }
+        let encoded = resolve(&base(), "/rest/v1/a%20b").unwrap();
+        assert_eq!(encoded.path(), "/rest/v1/a%20b");
+    }
+
+    proptest! {
+        #[test]
+        fn no_string_leads_to_a_foreign_origin(
+            scheme in "(https?:|ftp:|)", slashes in r"[/\\]{0,3}", host in "[a-z@:.%0-9]{0,12}", path in ".*",
+        ) {
+            for href in [format!("{scheme}{slashes}{host}/rest/v1/{path}"), path] {
+                if let Ok(url) = resolve(&base(), &href) {
+                    prop_assert_eq!(url.origin(), base().origin());
+                    prop_assert!(url.path().starts_with("/rest/v1/"));
+                    prop_assert!(url.username().is_empty() && url.password().is_none());
+                }
+            }
         }
     }
 }

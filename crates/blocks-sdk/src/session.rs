@@ -1,202 +1,233 @@
-//! A session, its turns, and waiting for their replies.
+//! A session: created, read, or known by its id alone.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use blocks_api::{seam, types};
-use tokio::time::{Instant, sleep_until};
+use blocks_api::open::PullRequest;
+use blocks_api::types;
+use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::call::{Admission, Operation};
 use crate::client::Client;
-use crate::error::Error;
-use crate::link;
+use crate::error::{Context, Error, ErrorKind};
+use crate::link::Link;
+use crate::messages::Messages;
+use crate::page::Page;
+use crate::pending::Pending;
 use crate::request::FollowUp;
+use crate::superseded::Turns;
+use crate::turn::{Reply, Turn};
 
-/// How long to wait for a reply, and how often to look.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WaitOptions {
-    /// The whole wait; 30 minutes unless set.
-    pub deadline: Duration,
-    /// Between two looks; at least 2 s, which is 30 of the 100 requests in a minute.
-    pub interval: Duration,
-}
-
-impl WaitOptions {
-    const MIN_INTERVAL: Duration = Duration::from_secs(2);
-}
-
-impl Default for WaitOptions {
-    fn default() -> Self {
-        Self {
-            deadline: Duration::from_secs(30 * 60),
-            interval: Self::MIN_INTERVAL,
-        }
-    }
-}
-
-/// A session and the client that knows it.
+/// A session, and the client that reaches it.
 #[derive(Clone, Debug)]
 pub struct Session {
     client: Client,
-    data: types::Session,
+    id: Uuid,
+    data: Option<types::Session>,
+    turns: Arc<Turns>,
+    began: Instant,
 }
 
 impl Session {
-    pub(crate) fn new(client: Client, data: types::Session) -> Self {
-        Self { client, data }
+    pub(crate) fn with_id(client: Client, id: Uuid) -> Self {
+        Self {
+            turns: client.core.sessions.turns(id),
+            client,
+            id,
+            data: None,
+            began: Instant::now(),
+        }
+    }
+
+    pub(crate) fn with_data(client: Client, data: types::Session) -> Self {
+        let mut session = Self::with_id(client, data.id);
+        session.data = Some(data);
+        session
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// The session's id.
     pub fn id(&self) -> Uuid {
-        self.data.id
+        self.id
+    }
+
+    /// Everything the service sent; `None` while only the id is known.
+    pub fn data(&self) -> Option<&types::Session> {
+        self.data.as_ref()
     }
 
     /// Where a person can watch it.
     pub fn html_url(&self) -> Option<&str> {
-        self.data.session_html_url.as_deref()
+        self.data.as_ref()?.session_html_url.as_deref()
     }
 
-    /// Everything the service sent.
-    pub fn data(&self) -> &types::Session {
-        &self.data
+    /// Pull requests as of the last read. They are filled only once the agent has opened
+    /// them, so [`refresh`](Self::refresh) after the reply.
+    pub fn pull_requests(&self) -> &[PullRequest] {
+        let all = self.data.as_ref().and_then(|d| d.pull_requests.as_deref());
+        all.unwrap_or_default()
+    }
+
+    /// The ids of its plans as of the last read, oldest first.
+    pub fn plan_ids(&self) -> &[Uuid] {
+        let all = self
+            .data
+            .as_ref()
+            .and_then(|d| d.plan_artifact_ids.as_deref());
+        all.unwrap_or_default()
+    }
+
+    fn links(&self) -> Option<&types::SessionLinks> {
+        self.data.as_ref()?.links.as_ref()
+    }
+
+    /// The link to the session itself.
+    pub fn self_link(&self) -> Option<Link<Self>> {
+        Link::of(self.links()?.self_.as_ref())
+    }
+
+    /// The link to all its messages.
+    pub fn messages_link(&self) -> Option<Link<Page>> {
+        Link::of(self.links()?.messages.as_ref())
+    }
+
+    /// The link to the first thread; `None` when the session was read again.
+    pub fn thread_link(&self) -> Option<Link<Page>> {
+        Link::of(self.links()?.thread.as_ref())
+    }
+
+    /// The link to the reply; `None` when the session was read again.
+    pub fn final_message_link(&self) -> Option<Link<Page>> {
+        Link::of(self.links()?.final_message.as_ref())
+    }
+
+    /// Reads the session again, and keeps its thread, which the service then leaves out.
+    ///
+    /// # Errors
+    /// Whatever the request met.
+    pub async fn refresh(&mut self) -> Result<(), Error> {
+        let mut data = self.client.session_data(self.id).await?;
+        if let Some(old) = self.data.take() {
+            data.thread_id = data.thread_id.or(old.thread_id);
+            data.links = match (data.links, old.links) {
+                (Some(mut new), Some(old)) => {
+                    new.thread = new.thread.or(old.thread);
+                    new.final_message = new.final_message.or(old.final_message);
+                    Some(new)
+                }
+                (new, old) => new.or(old),
+            };
+        }
+        self.data = Some(data);
+        Ok(())
     }
 
     /// The first turn, where this session was just created.
     ///
     /// # Errors
-    /// When the session has no link to a final message: one that was read again never has.
+    /// When no thread is known: one that was read by its id has none. The error says what to do.
     pub fn turn(&self) -> Result<Turn, Error> {
-        let link = self
-            .data
-            .links
-            .as_ref()
-            .and_then(|l| l.final_message.as_ref());
-        let link = link.ok_or_else(|| {
-            Error::invalid_input(format!(
-                "session {} has no thread here; keep the turn of the create, or send a follow-up",
-                self.id()
-            ))
-        })?;
-        Ok(Turn {
-            client: self.client.clone(),
-            session: self.id(),
-            href: link.href.clone(),
-        })
+        let thread_id = self.data.as_ref().and_then(|data| data.thread_id);
+        let pending = match (self.final_message_link(), thread_id) {
+            (Some(link), thread) => Pending::at(self.id, thread, link.href()),
+            (None, Some(thread)) => Pending::new(self.id, thread),
+            (None, None) => {
+                return Err(Error::invalid_input(format!(
+                    "no thread of session {} is known here, since only a create names it: keep its \
+                     `pending` value, wait for a thread by its id, or send a follow-up",
+                    self.id
+                ))
+                .with_session(self.id));
+            }
+        };
+        let turns = Arc::clone(&self.turns);
+        Ok(Turn::begun(
+            self.client.clone(),
+            pending,
+            turns,
+            0,
+            self.began,
+        ))
     }
 
-    /// Waits for the first reply with the default options.
+    /// The turn of a thread that is known by its id.
+    ///
+    /// ```
+    /// # fn run(session: blocks_sdk::Session, thread: uuid::Uuid) {
+    /// let wait = session.turn_of(thread).reply();
+    /// # }
+    /// ```
+    pub fn turn_of(&self, thread_id: Uuid) -> Turn {
+        self.client.resume(Pending::new(self.id, thread_id))
+    }
+
+    /// Waits for the first reply, for up to 30 minutes. [`Session::turn`] has the options.
     ///
     /// # Errors
-    /// Those of [`Session::turn`] and [`Turn::reply`].
+    /// Those of [`Session::turn`] and of the wait.
     pub async fn reply(&self) -> Result<Reply, Error> {
-        self.turn()?.reply(WaitOptions::default()).await
+        self.turn()?.reply().await
     }
 
-    /// Posts a follow-up, which starts a new turn and interrupts one in flight. Sent once.
+    /// Posts a follow-up, which starts a new turn and interrupts one in flight: whoever waits
+    /// for that, in this program, is told so.
+    ///
+    /// It is sent again only when it certainly had no effect.
     ///
     /// # Errors
     /// Invalid input before anything is sent; whatever went wrong after it.
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
         let body = request.validated()?;
-        let sent = self
-            .client
-            .api
-            .create_message()
-            .session_id(self.id())
-            .body(body)
-            .send()
-            .await;
-        let message = match sent {
-            Ok(response) => response.into_inner(),
-            Err(error) => return Err(Error::from_api("createMessage", true, error).await),
+        let (operation, id) = (Operation::CREATE_MESSAGE, self.id);
+        let send = |api: blocks_api::Client| async move {
+            api.create_message().session_id(id).body(body).send().await
         };
-        match message
+        let admission = Admission::Wait(operation.lane());
+        let sent = self.client.call(operation, admission, send).await;
+        let message = sent.map_err(|error| error.with_session(id))?;
+        let number = self.turns.begin();
+        let link = message
             .links
             .as_ref()
-            .and_then(|l| l.final_message.as_ref())
-        {
-            Some(link) => Ok(Turn {
-                client: self.client.clone(),
-                session: self.id(),
-                href: link.href.clone(),
-            }),
-            None => Err(Error::without_thread(self.id(), &message)),
-        }
+            .and_then(|links| links.final_message.as_ref());
+        let pending = match (link, message.chat_thread_id) {
+            (Some(link), thread) => Pending::at(id, thread, &link.href),
+            (None, Some(thread)) => Pending::new(id, thread),
+            (None, None) => return Err(without_thread(id, &message)),
+        };
+        let turns = Arc::clone(&self.turns);
+        Ok(Turn::begun(
+            self.client.clone(),
+            pending,
+            turns,
+            number,
+            Instant::now(),
+        ))
+    }
+
+    /// Its messages, of all threads: as a page, as a stream, or as they come.
+    pub fn messages(&self) -> Messages {
+        Messages::new(self.client.clone(), self.id, None)
+    }
+
+    /// The messages of one thread.
+    pub fn thread_messages(&self, thread_id: Uuid) -> Messages {
+        Messages::new(self.client.clone(), self.id, Some(thread_id))
     }
 }
 
-/// One turn of the agent: its reply is behind a link.
-#[derive(Clone, Debug)]
-pub struct Turn {
-    client: Client,
-    session: Uuid,
-    href: String,
-}
-
-impl Turn {
-    /// Waits for the reply. Transient errors do not end the wait before its deadline.
-    ///
-    /// # Errors
-    /// The deadline, or an answer that waiting cannot mend (such as 401, 403, 404).
-    pub async fn reply(&self, options: WaitOptions) -> Result<Reply, Error> {
-        let started = Instant::now();
-        let deadline = started + options.deadline;
-        let interval = options.interval.max(WaitOptions::MIN_INTERVAL);
-        let mut last_error = None;
-        loop {
-            let look = Instant::now();
-            // An attempt must not outlive the wait.
-            match tokio::time::timeout_at(deadline, self.look()).await {
-                Ok(Ok(Some(message))) => return Ok(Reply { message }),
-                Ok(Ok(None)) => last_error = None,
-                Ok(Err(error)) if error.is_transient() => last_error = Some(error),
-                Ok(Err(error)) => return Err(error),
-                Err(_) => {}
-            }
-            if look + interval >= deadline {
-                sleep_until(deadline).await;
-                let why = last_error
-                    .map(|e| format!("; the last look: {e}"))
-                    .unwrap_or_default();
-                return Err(Error::deadline(
-                    self.session,
-                    format!(
-                        "no reply of session {} within {:?}{why}",
-                        self.session, options.deadline
-                    ),
-                ));
-            }
-            sleep_until(look + interval).await;
-        }
-    }
-
-    /// Looks once: the reply, or `None` while the agent works.
-    ///
-    /// # Errors
-    /// Whatever the request met.
-    pub async fn look(&self) -> Result<Option<types::Message>, Error> {
-        const OPERATION: &str = "listThreadMessages";
-        let url = link::resolve(&self.client.base, &self.href)?;
-        match seam::follow::<types::MessagePage>(&self.client.api, OPERATION, url).await {
-            Ok(page) => Ok(page.into_inner().items.into_iter().next()),
-            Err(error) => Err(Error::from_api(OPERATION, false, error).await),
-        }
-    }
-}
-
-/// The agent's final message.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reply {
-    message: types::Message,
-}
-
-impl Reply {
-    /// The text; an empty one is a valid reply.
-    pub fn text(&self) -> &str {
-        self.message.message.as_deref().unwrap_or_default()
-    }
-
-    /// Everything the service sent.
-    pub fn message(&self) -> &types::Message {
-        &self.message
-    }
+/// A follow-up that the service took, without a thread to wait on.
+fn without_thread(id: Uuid, message: &types::Message) -> Error {
+    let context = Context {
+        operation: Operation::CREATE_MESSAGE.id,
+        attempts: 1,
+        body: serde_json::to_vec(message).ok().map(Into::into),
+        fate_unknown: true,
+        ..Context::default()
+    };
+    let detail = "the answer names no thread to wait on".to_owned();
+    Error::of_call(ErrorKind::Undecodable, detail, context).with_session(id)
 }

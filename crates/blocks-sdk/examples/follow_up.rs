@@ -1,0 +1,19 @@
+//! Asks, and asks on in the same session: `cargo run --example follow_up`.
+
+use blocks_sdk::{Agent, CreateSession, FollowUp};
+
+mod support;
+
+#[tokio::main]
+async fn main() -> support::Result {
+    let (client, _mock) = support::connect().await?;
+    let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
+    let session = client.create_session(request).await?;
+    println!("{}", session.reply().await?.text());
+
+    let turn = session
+        .follow_up(FollowUp::new("And one about squids."))
+        .await?;
+    println!("{}", turn.reply().await?.text());
+    Ok(())
+}

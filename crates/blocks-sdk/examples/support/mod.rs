@@ -1,0 +1,25 @@
+//! Where the examples send to: the service when `BLOCKS_API_KEY` is set, or else a mock server
+//! in this process.
+
+use std::error::Error;
+use std::time::Duration;
+
+use blocks_mock::MockServer;
+use blocks_sdk::Client;
+
+pub type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+/// A client, and the mock server that it talks to; dropping that closes its port.
+pub async fn connect() -> Result<(Client, Option<MockServer>)> {
+    if std::env::var_os("BLOCKS_API_KEY").is_some() {
+        return Ok((Client::from_env()?, None));
+    }
+    eprintln!("BLOCKS_API_KEY is not set: talking to a mock server in this process.");
+    let mock = MockServer::builder()
+        .reply("Octopuses have three hearts.")
+        .reply_after(Duration::from_secs(3))
+        .start()
+        .await?;
+    let client = Client::builder(mock.key()).base_url(mock.url()).build()?;
+    Ok((client, Some(mock)))
+}

@@ -1,0 +1,27 @@
+//! Prints a session's messages as they come: `cargo run --example watch`.
+
+use std::pin::pin;
+
+use blocks_sdk::{Agent, CreateSession, MessageType};
+use futures_util::StreamExt;
+
+mod support;
+
+#[tokio::main]
+async fn main() -> support::Result {
+    let (client, _mock) = support::connect().await?;
+    let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
+    let session = client.create_session(request).await?;
+
+    let mut watch = pin!(session.messages().everything().watch());
+    while let Some(message) = watch.next().await {
+        let message = message?;
+        let role = message.role.as_ref().map_or("?", |role| role.as_str());
+        println!("{role}: {}", message.message.as_deref().unwrap_or_default());
+        // A watch has no end of its own.
+        if message.type_ == Some(MessageType::FinalMessage) {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! Files and plans that an agent made: what they are, and their bytes.
+//!
+//! The bytes lie on a storage host behind a presigned URL. That is the one request to a
+//! foreign host, and it never carries the API key.
+
+use std::fmt;
+use std::path::Path;
+
+use blocks_api::types;
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::stream::{StreamExt, unfold};
+use reqwest::header::{HeaderValue, USER_AGENT};
+use reqwest::{Method, Request, Response, Url};
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::builder::is_safe;
+use crate::call::{Admission, Operation};
+use crate::client::Client;
+use crate::error::{Context, Error, ErrorKind};
+use crate::session::Session;
+
+/// How errors of a download name it: it is no operation of the document.
+const DOWNLOAD: &str = "download";
+
+/// An artifact of a session.
+#[derive(Clone)]
+pub struct Artifact {
+    client: Client,
+    session_id: Uuid,
+    data: types::Artifact,
+}
+
+impl Session {
+    /// An artifact that is attached to this session. There is no list: ids come from
+    /// [`plan_ids`](Self::plan_ids).
+    ///
+    /// # Errors
+    /// Status 404 when it is not attached to this session.
+    pub async fn artifact(&self, id: Uuid) -> Result<Artifact, Error> {
+        Artifact::read(self.client().clone(), self.id(), id).await
+    }
+
+    /// The plans as of now, oldest first. Reads the session, then each plan.
+    ///
+    /// # Errors
+    /// Whatever a request met.
+    pub async fn plans(&self) -> Result<Vec<Artifact>, Error> {
+        let data = self.client().session_data(self.id()).await?;
+        let mut plans = Vec::new();
+        for id in data.plan_artifact_ids.unwrap_or_default() {
+            plans.push(self.artifact(id).await?);
+        }
+        Ok(plans)
+    }
+}
+
+impl Artifact {
+    async fn read(client: Client, session_id: Uuid, id: Uuid) -> Result<Self, Error> {
+        let operation = Operation::GET_ARTIFACT;
+        let send = |api: blocks_api::Client| async move {
+            api.get_artifact()
+                .session_id(session_id)
+                .artifact_id(id)
+                .send()
+                .await
+        };
+        let admission = Admission::Wait(operation.lane());
+        let data = client.call(operation, admission, send).await;
+        Ok(Self {
+            data: data.map_err(|error| error.with_session(session_id))?,
+            client,
+            session_id,
+        })
+    }
+
+    /// Everything the service sent. Its `url` gives access to whoever has it, for 6 days.
+    pub fn data(&self) -> &types::Artifact {
+        &self.data
+    }
+
+    /// Its id.
+    pub fn id(&self) -> Uuid {
+        self.data.id
+    }
+
+    /// Its name, as the agent gave it: not a path to trust.
+    pub fn file_name(&self) -> Option<&str> {
+        self.data.file_name.as_deref()
+    }
+
+    /// Its bytes as they arrive. A URL that has expired is renewed once.
+    ///
+    /// # Errors
+    /// What the storage host answered, or a broken connection; also as an item of the
+    /// stream, after which nothing follows. What was read before is then not whole.
+    pub async fn stream(&self) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send, Error> {
+        let response = match self.open().await {
+            // The storage host says so when a presigned URL has expired.
+            Err(error) if error.status() == Some(403) => {
+                let client = self.client.clone();
+                let renewed = Self::read(client, self.session_id, self.id()).await?;
+                renewed.open().await?
+            }
+            result => result?,
+        };
+        let expected = response.content_length();
+        let each = self.client.attempt_timeout;
+        Ok(unfold(Some((response, 0)), move |state| async move {
+            let (mut response, read) = state?;
+            let chunk = timeout(each, response.chunk()).await;
+            match chunk {
+                Ok(Ok(Some(chunk))) => {
+                    let read = read + chunk.len() as u64;
+                    Some((Ok(chunk), Some((response, read))))
+                }
+                Ok(Ok(None)) if expected.is_none_or(|expected| expected == read) => None,
+                Ok(Ok(None)) => Some((Err(broken("it ended too early".into(), None)), None)),
+                Ok(Err(source)) => {
+                    let detail = "the connection broke in the middle".to_owned();
+                    Some((Err(broken(detail, Some(source))), None))
+                }
+                Err(_) => Some((
+                    Err(broken(format!("nothing came for {each:?}"), None)),
+                    None,
+                )),
+            }
+        }))
+    }
+
+    /// Its bytes, in memory.
+    ///
+    /// # Errors
+    /// Those of [`stream`](Self::stream).
+    pub async fn bytes(&self) -> Result<Bytes, Error> {
+        let mut stream = std::pin::pin!(self.stream().await?);
+        let mut all = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            all.extend_from_slice(&chunk?);
+        }
+        Ok(all.into())
+    }
+
+    /// Writes its bytes to a new file: whole, or not at all. A file that is there already is
+    /// an error, not overwritten.
+    ///
+    /// # Errors
+    /// Those of [`stream`](Self::stream); [`ErrorKind::File`] when the file cannot be written.
+    pub async fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let path = path.as_ref();
+        let failed = |source| Error::file(format!("{} cannot be written", path.display()), source);
+        // Reserves the name first, so that nobody else's file is lost when it is renamed over.
+        let reserved = tokio::fs::File::create_new(path).await.map_err(failed)?;
+        drop(reserved);
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(format!(".{}.part", Uuid::new_v4()));
+        let result = self.save_to(partial.as_ref(), path).await;
+        if result.is_err() {
+            // Best effort: the first error is the one to tell.
+            let _ = tokio::fs::remove_file(&partial).await;
+            let _ = tokio::fs::remove_file(path).await;
+        }
+        result
+    }
+
+    async fn save_to(&self, partial: &Path, path: &Path) -> Result<(), Error> {
+        let failed = |source| Error::file(format!("{} cannot be written", path.display()), source);
+        let mut stream = std::pin::pin!(self.stream().await?);
+        let mut file = tokio::fs::File::create_new(partial).await.map_err(failed)?;
+        while let Some(chunk) = stream.next().await {
+            file.write_all(&chunk?).await.map_err(failed)?;
+        }
+        file.sync_all().await.map_err(failed)?;
+        tokio::fs::rename(partial, path).await.map_err(failed)
+    }
+
+    /// The response that carries its bytes, asked for without the key.
+    async fn open(&self) -> Result<Response, Error> {
+        let core = &self.client.core;
+        let url = Url::parse(&self.data.url)
+            .map_err(|e| Error::invalid_input(format!("the artifact's URL cannot be read: {e}")))?;
+        if !is_safe(&url, core.allow_http) {
+            return Err(Error::invalid_input(
+                "the artifact's URL is not https, so anyone on the way could read the file",
+            ));
+        }
+        let mut request = Request::new(Method::GET, url);
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, core.user_agent.clone());
+        headers.insert(reqwest::header::ACCEPT, HeaderValue::from_static("*/*"));
+        let each = self.client.attempt_timeout;
+        let response = match timeout(each, core.transport.send(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(source)) => {
+                return Err(broken_by(source.to_string()).with_source(source));
+            }
+            Err(_) => return Err(broken_by(format!("no answer came within {each:?}"))),
+        };
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let context = Context {
+            operation: DOWNLOAD,
+            attempts: 1,
+            status: Some(response.status().as_u16()),
+            ..Context::default()
+        };
+        let detail = format!("the storage host answered {}", response.status());
+        Err(Error::of_call(ErrorKind::Status, detail, context).with_session(self.session_id))
+    }
+}
+
+fn broken_by(detail: String) -> Error {
+    let context = Context {
+        operation: DOWNLOAD,
+        attempts: 1,
+        ..Context::default()
+    };
+    Error::of_call(ErrorKind::Connection, detail, context)
+}
+
+fn broken(detail: String, source: Option<reqwest::Error>) -> Error {
+    match source {
+        Some(source) => broken_by(detail).with_source(source.without_url()),
+        None => broken_by(detail),
+    }
+}
+
+/// Without the presigned URL's query, which is as good as a password.
+impl fmt::Debug for Artifact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.data.url.split(['?', '#']).next().unwrap_or_default();
+        f.debug_struct("Artifact")
+            .field("session_id", &self.session_id)
+            .field("id", &self.data.id)
+            .field("file_name", &self.data.file_name)
+            .field("url", &format_args!("{url}?<redacted>"))
+            .finish_non_exhaustive()
+    }
+}

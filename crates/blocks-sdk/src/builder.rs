@@ -1,0 +1,222 @@
+//! The settings of a client, checked before it is built.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use blocks_api::seam::Seam;
+use bytes::Bytes;
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+use reqwest::redirect::Policy;
+use tower_service::Service;
+use zeroize::Zeroizing;
+
+use crate::budget::{Budget, RateLimit};
+use crate::client::{Client, Core};
+use crate::error::Error;
+use crate::key::Key;
+use crate::retry::RetryPolicy;
+use crate::transport::{ServiceTransport, Transport};
+
+const BASE_URL: &str = "https://api.blocks.team";
+const USER_AGENT: &str = concat!("blocks-sdk-rust/", env!("CARGO_PKG_VERSION"));
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+const MAX_BODY: usize = 16 << 20;
+/// Below the 5 s after which common servers close an idle connection: a create on one that
+/// is just being closed would have an unknown fate. Polls, 2 s apart, still share one.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Settings of a [`Client`].
+#[must_use]
+pub struct ClientBuilder {
+    key: Zeroizing<String>,
+    base_url: String,
+    allow_http: bool,
+    connect_timeout: Duration,
+    attempt_timeout: Duration,
+    retry: RetryPolicy,
+    rate_limit: RateLimit,
+    user_agent: String,
+    max_body: usize,
+    transport: Option<Arc<dyn Transport>>,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(key: Zeroizing<String>) -> Self {
+        Self {
+            key,
+            base_url: BASE_URL.into(),
+            allow_http: false,
+            connect_timeout: CONNECT_TIMEOUT,
+            attempt_timeout: ATTEMPT_TIMEOUT,
+            retry: RetryPolicy::default(),
+            rate_limit: RateLimit::default(),
+            user_agent: USER_AGENT.into(),
+            max_body: MAX_BODY,
+            transport: None,
+        }
+    }
+
+    /// Another base URL than `https://api.blocks.team`: https, or a loopback address.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = url.into();
+        self
+    }
+
+    /// Sends the key over plain http, to any host. For networks of your own only.
+    pub fn allow_insecure_http(mut self) -> Self {
+        self.allow_http = true;
+        self
+    }
+
+    /// How long a connection may take to be made; 10 s unless set. Not for a client or
+    /// transport of your own.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long an attempt may take, its answer read whole; 60 s unless set.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = timeout;
+        self
+    }
+
+    /// How often a call is sent again.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Requests a minute; 100 unless set, which is the service's limit of a key.
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.rate_limit = limit;
+        self
+    }
+
+    /// How the client names itself.
+    pub fn user_agent(mut self, text: impl Into<String>) -> Self {
+        self.user_agent = text.into();
+        self
+    }
+
+    /// Bytes of an answer that are read at most; 16 MiB unless set. Downloads have no limit.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Sends by a client of your own: proxies, certificates, name resolution. Give it no
+    /// redirects and no retries; both are decided here.
+    pub fn http_client(self, client: reqwest::Client) -> Self {
+        self.transport(client)
+    }
+
+    /// Sends by a transport of your own.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Sends to a tower service in this process, such as the mock's: no socket, so that
+    /// tests run on tokio's paused clock.
+    pub fn service<S, B>(self, service: S) -> Self
+    where
+        S: Service<http::Request<reqwest::Body>, Response = http::Response<B>>,
+        S: Clone + Send + Sync + 'static,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        S::Future: Send,
+        B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.transport(ServiceTransport(service))
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// When the key cannot stand in a header, the base URL is not an origin of https or
+    /// loopback, or the platform's TLS cannot be set up.
+    pub fn build(self) -> Result<Client, Error> {
+        let base = base(&self.base_url, self.allow_http)?;
+        let key = Key::new(self.key)?;
+        let user_agent = HeaderValue::from_str(&self.user_agent)
+            .map_err(|_| Error::invalid_input("the user agent cannot stand in a header"))?;
+        let http = reqwest::Client::builder()
+            // A redirect could carry the key to a host that only a response named.
+            .redirect(Policy::none())
+            // reqwest itself repeats some requests; what is repeated is decided in `retry`.
+            .retry(reqwest::retry::never())
+            .connect_timeout(self.connect_timeout)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .build()
+            .map_err(|error| {
+                Error::invalid_input("no HTTP client can be set up").with_source(error)
+            })?;
+        let core = Core {
+            base,
+            seam: Seam::new(key.authorization()?),
+            key,
+            transport: self.transport.unwrap_or_else(|| Arc::new(http.clone())),
+            http,
+            budget: Arc::new(Budget::new(self.rate_limit)),
+            user_agent,
+            max_body: self.max_body,
+            sessions: Default::default(),
+            one_role_at_a_time: AtomicBool::new(false),
+            allow_http: self.allow_http,
+        };
+        Ok(Client {
+            core: Arc::new(core),
+            retry: self.retry,
+            attempt_timeout: self.attempt_timeout,
+        })
+    }
+}
+
+fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
+    let base = Url::parse(text)
+        .map_err(|e| Error::invalid_input(format!("the base URL cannot be read: {e}")))?;
+    if !base.username().is_empty() || base.password().is_some() {
+        return Err(Error::invalid_input(
+            "the base URL must not carry credentials",
+        ));
+    }
+    if base.path() != "/" || base.query().is_some() || base.fragment().is_some() {
+        return Err(Error::invalid_input(
+            "the base URL must have no path; every path is under /rest/v1",
+        ));
+    }
+    if !is_safe(&base, allow_http) {
+        return Err(Error::invalid_input(
+            "the base URL must be https, unless it is loopback",
+        ));
+    }
+    Ok(base)
+}
+
+/// Whether what is sent to `url` can be read by nobody on the way.
+pub(crate) fn is_safe(url: &Url, allow_http: bool) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && (allow_http || is_loopback(url)))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("key", &"<redacted>")
+            // What stands before an `@` may be a password; such a URL is refused by `build`.
+            .field("base_url", &self.base_url.rsplit('@').next())
+            .finish_non_exhaustive()
+    }
+}

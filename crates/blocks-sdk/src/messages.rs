@@ -1,0 +1,271 @@
+//! Which messages to read, and how: a page, a stream, or as they come.
+
+use std::sync::atomic::Ordering;
+
+use blocks_api::open::{Direction, MessageRole, MessageType};
+use blocks_api::types::Message;
+use futures_core::Stream;
+use futures_util::stream::{StreamExt, unfold};
+use reqwest::Url;
+use uuid::Uuid;
+
+use crate::budget::Lane;
+use crate::call::Admission;
+use crate::client::Client;
+use crate::error::Error;
+use crate::feed::Feed;
+use crate::page::Page;
+use crate::retry::RetryPolicy;
+use crate::watch::Watch;
+
+/// Messages in a page that a stream reads: the most that the service gives.
+pub(crate) const PAGE: u64 = 100;
+
+/// A choice of messages. Without a filter the service leaves out tool calls and the user's
+/// own messages.
+///
+/// ```no_run
+/// # async fn run(session: blocks_sdk::Session) -> Result<(), blocks_sdk::Error> {
+/// use futures_util::StreamExt;
+///
+/// let mut all = std::pin::pin!(session.messages().everything().stream());
+/// while let Some(message) = all.next().await {
+///     println!("{:?}", message?.message);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a choice of messages reads nothing by itself"]
+pub struct Messages {
+    client: Client,
+    session_id: Uuid,
+    path_thread: Option<Uuid>,
+    types: Vec<MessageType>,
+    roles: Vec<MessageRole>,
+    thread_id: Option<Uuid>,
+    newer_than: Option<f64>,
+    page: u64,
+    limit: u64,
+    direction: Direction,
+}
+
+impl Messages {
+    pub(crate) fn new(client: Client, session_id: Uuid, path_thread: Option<Uuid>) -> Self {
+        Self {
+            client,
+            session_id,
+            path_thread,
+            types: Vec::new(),
+            roles: Vec::new(),
+            thread_id: None,
+            newer_than: None,
+            page: 1,
+            limit: 50,
+            direction: Direction::Asc,
+        }
+    }
+
+    /// Only these types. Unless set: messages and final messages, which the service chooses.
+    pub fn types(mut self, types: impl IntoIterator<Item = MessageType>) -> Self {
+        self.types = types.into_iter().collect();
+        self
+    }
+
+    /// Only these roles. Unless set: the assistant's, which the service chooses.
+    pub fn roles(mut self, roles: impl IntoIterator<Item = MessageRole>) -> Self {
+        self.roles = roles.into_iter().collect();
+        self
+    }
+
+    /// All types, of the user and of the assistant.
+    pub fn everything(self) -> Self {
+        self.types([
+            MessageType::Message,
+            MessageType::FinalMessage,
+            MessageType::ToolCall,
+        ])
+        .roles([MessageRole::User, MessageRole::Assistant])
+    }
+
+    /// Only messages of this thread. An unknown one has no messages.
+    /// The service ignores it where the choice is of one thread's messages already.
+    pub fn thread_id(mut self, id: Uuid) -> Self {
+        self.thread_id = Some(id);
+        self
+    }
+
+    /// Only messages whose `ts` is strictly greater, in epoch seconds. Messages without a
+    /// `ts`, as the user's typically are, are then left out by the service.
+    pub fn newer_than(mut self, ts: f64) -> Self {
+        self.newer_than = Some(ts);
+        self
+    }
+
+    /// Newest first. Unless set: oldest first; it is always sent, since the service's own
+    /// default is told in two ways.
+    pub fn newest_first(mut self) -> Self {
+        self.direction = Direction::Desc;
+        self
+    }
+
+    /// Which page, from 1. For [`send`](Self::send) alone.
+    pub fn page(mut self, page: u64) -> Self {
+        self.page = page;
+        self
+    }
+
+    /// Messages in a page, 1 to 100; 50 unless set. For [`send`](Self::send) alone.
+    pub fn limit(mut self, limit: u64) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Reads one page.
+    ///
+    /// # Errors
+    /// Invalid input before anything is sent; whatever the request met.
+    pub async fn send(&self) -> Result<Page, Error> {
+        if !(1..=100).contains(&self.limit) || self.page == 0 {
+            return Err(Error::invalid_input(format!(
+                "page {} of {} messages: pages count from 1 and have 1 to 100 messages",
+                self.page, self.limit
+            )));
+        }
+        self.fetch(Admission::Wait(Lane::Interactive)).await
+    }
+
+    /// Every message there is, page by page, with one page in memory.
+    ///
+    /// Each comes exactly once while messages are added and deleted meanwhile, and in order,
+    /// except one that was added late among those that had been read already: that comes last.
+    /// After an error nothing follows.
+    pub fn stream(self) -> impl Stream<Item = Result<Message, Error>> + Send {
+        unfold(Some(Feed::new(self)), |feed| async {
+            let mut feed = feed?;
+            match feed.next(Lane::Interactive).await {
+                Ok(Some(message)) => Some((Ok(message), Some(feed))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+
+    /// Every message there is, then each new one as it comes. It has no end of its own.
+    ///
+    /// Each comes exactly once, also with a `ts` that is equal to another's, null, or late:
+    /// one that appears among the last 1,000 is found. It looks every 2 s, or as often as the
+    /// budget allows, and outlives transient errors. Always oldest first.
+    ///
+    /// ```no_run
+    /// # async fn run(session: blocks_sdk::Session) -> Result<(), blocks_sdk::Error> {
+    /// use futures_util::StreamExt;
+    ///
+    /// let mut watch = std::pin::pin!(session.messages().everything().watch());
+    /// while let Some(message) = watch.next().await {
+    ///     println!("{}", message?.message.unwrap_or_default());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(mut self) -> impl Stream<Item = Result<Message, Error>> + Send {
+        self.direction = Direction::Asc;
+        unfold(Some(Watch::new(self)), |watch| async {
+            let mut watch = watch?;
+            match watch.next().await {
+                Ok(message) => Some((Ok(message), Some(watch))),
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+
+    /// All of it, in memory.
+    ///
+    /// # Errors
+    /// Whatever a request met.
+    pub async fn collect(self) -> Result<Vec<Message>, Error> {
+        let mut stream = std::pin::pin!(self.stream());
+        let mut all = Vec::new();
+        while let Some(message) = stream.next().await {
+            all.push(message?);
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn without_retries(mut self) -> Self {
+        self.client = self.client.with_retry(RetryPolicy::none());
+        self
+    }
+
+    pub(crate) fn is_descending(&self) -> bool {
+        self.direction == Direction::Desc
+    }
+
+    /// The same choice for each of its roles alone, where the deployment takes one at a time.
+    pub(crate) fn by_role(&self) -> Vec<Self> {
+        let one = |role: &MessageRole| self.clone().roles([role.clone()]);
+        self.roles.iter().map(one).collect()
+    }
+
+    pub(crate) fn has_many_roles(&self) -> bool {
+        self.roles.len() > 1
+    }
+
+    /// Reads one page. A deployment that refuses a repeated `role` is asked for each role
+    /// alone, and the answers are put together; this is remembered.
+    async fn fetch(&self, admission: Admission) -> Result<Page, Error> {
+        let split = &self.client.core.one_role_at_a_time;
+        if !self.has_many_roles() || !split.load(Ordering::Relaxed) {
+            match self.read(admission).await {
+                Err(error) if self.has_many_roles() && error.status() == Some(422) => {}
+                result => return result,
+            }
+        }
+        let page = Feed::by_role(self.clone())
+            .page(self.page, self.limit)
+            .await?;
+        split.store(true, Ordering::Relaxed);
+        Ok(page)
+    }
+
+    /// Reads one page as it stands.
+    pub(crate) async fn read(&self, admission: Admission) -> Result<Page, Error> {
+        let result = Page::fetch(&self.client, self.url()?, admission).await;
+        result.map_err(|error| error.with_session(self.session_id))
+    }
+
+    fn url(&self) -> Result<Url, Error> {
+        let mut url = self.client.core.base.clone();
+        let session = self.session_id;
+        url.set_path(&match self.path_thread {
+            Some(thread) => format!("/rest/v1/sessions/{session}/threads/{thread}/messages"),
+            None => format!("/rest/v1/sessions/{session}/messages"),
+        });
+        if self.newer_than.is_some_and(|ts| !ts.is_finite()) {
+            return Err(Error::invalid_input("newer_than must be a finite number"));
+        }
+        let mut query = url.query_pairs_mut();
+        // An array is sent by repeating its name: one of `a,b` is refused.
+        for value in &self.types {
+            query.append_pair("type", value.as_str());
+        }
+        for value in &self.roles {
+            query.append_pair("role", value.as_str());
+        }
+        if let Some(id) = self.thread_id {
+            query.append_pair("thread_id", &id.to_string());
+        }
+        if let Some(ts) = self.newer_than {
+            query.append_pair("gts", &ts.to_string());
+        }
+        query.append_pair("page", &self.page.to_string());
+        query.append_pair("limit", &self.limit.to_string());
+        query.append_pair("direction", self.direction.as_str());
+        drop(query);
+        Ok(url)
+    }
+}

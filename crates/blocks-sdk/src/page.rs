@@ -1,0 +1,124 @@
+//! One page of messages.
+
+use std::time::Duration;
+
+use blocks_api::types;
+use chrono::{DateTime, Utc};
+use reqwest::Url;
+
+use crate::call::{Admission, Operation};
+use crate::client::Client;
+use crate::error::Error;
+use crate::link::{Link, follow};
+
+/// The filters that a page's links lose, as they were seen to on the live service.
+const FILTERS: [&str; 5] = ["type", "role", "thread_id", "limit", "direction"];
+
+/// One page of messages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    data: types::MessagePage,
+    /// The filters that it was asked with.
+    filters: Vec<(String, String)>,
+}
+
+impl Page {
+    /// Reads the page at `url`, which is at home already.
+    pub(crate) async fn fetch(
+        client: &Client,
+        url: Url,
+        admission: Admission,
+    ) -> Result<Self, Error> {
+        let operation = if url.path().contains("/threads/") {
+            Operation::LIST_THREAD_MESSAGES
+        } else {
+            Operation::LIST_SESSION_MESSAGES
+        };
+        let filters = url
+            .query_pairs()
+            .filter(|(name, _)| FILTERS.contains(&name.as_ref()))
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        let send = |api| follow::<types::MessagePage>(api, operation, url);
+        let data = client.call(operation, admission, send).await?;
+        Ok(Self { data, filters })
+    }
+
+    /// A page put together from several, which has no links.
+    pub(crate) fn merged(data: types::MessagePage) -> Self {
+        Self {
+            data,
+            filters: Vec::new(),
+        }
+    }
+
+    /// The messages, in the order that was asked for.
+    pub fn messages(&self) -> &[types::Message] {
+        &self.data.items
+    }
+
+    /// The messages, to keep.
+    pub fn into_messages(self) -> Vec<types::Message> {
+        self.data.items
+    }
+
+    /// Messages over all pages, where the service says.
+    pub fn total(&self) -> Option<u64> {
+        u64::try_from(self.data.meta.as_ref()?.total?).ok()
+    }
+
+    /// Pages in all, where the service says.
+    pub fn total_pages(&self) -> Option<u64> {
+        u64::try_from(self.data.meta.as_ref()?.total_pages?).ok()
+    }
+
+    /// The link to this page, with the filters that the service leaves out of it.
+    pub fn self_link(&self) -> Option<Link<Self>> {
+        let link = self.data.links.as_ref()?.self_.as_ref()?;
+        Some(self.filtered(&link.href))
+    }
+
+    /// The link to the messages that came after this page's, with the same filters.
+    ///
+    /// Its cursor is strict, so a message with an equal, late or missing `ts` is not behind
+    /// it: [`Messages::watch`](crate::Messages::watch) loses none.
+    pub fn newer_link(&self) -> Option<Link<Self>> {
+        let link = self.data.links.as_ref()?.new_messages.as_ref()?;
+        Some(self.filtered(&link.href))
+    }
+
+    /// `href` with the filters put back that it does not have.
+    fn filtered(&self, href: &str) -> Link<Self> {
+        let href = href.split('#').next().unwrap_or_default();
+        let (path, query) = href.split_once('?').unwrap_or((href, ""));
+        let has = |name: &str| {
+            query
+                .split('&')
+                .any(|pair| pair.split('=').next() == Some(name))
+        };
+        // Form encoding, by the library that reads it again.
+        let Ok(mut encoder) = Url::parse("http://localhost/") else {
+            return Link::new(href);
+        };
+        encoder.set_query(Some(query).filter(|query| !query.is_empty()));
+        for (name, value) in self.filters.iter().filter(|(name, _)| !has(name)) {
+            encoder.query_pairs_mut().append_pair(name, value);
+        }
+        let query = encoder.query().map(|q| format!("?{q}")).unwrap_or_default();
+        Link::new(format!("{path}{query}"))
+    }
+
+    /// Everything the service sent.
+    pub fn data(&self) -> &types::MessagePage {
+        &self.data
+    }
+}
+
+/// When a message was written: its `ts`, or its creation where it has none.
+pub(crate) fn time(message: &types::Message) -> Option<f64> {
+    message.ts.or_else(|| {
+        let created: DateTime<Utc> = message.created_at?;
+        let since = created.signed_duration_since(DateTime::UNIX_EPOCH);
+        since.to_std().ok().map(|d: Duration| d.as_secs_f64())
+    })
+}

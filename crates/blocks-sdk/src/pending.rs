@@ -1,0 +1,85 @@
+//! What is waited for, as a value to store: another process can wait on from it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A reply that is to come. Store it as JSON, and wait on with
+/// [`Client::resume`](crate::Client::resume), in this process or another.
+///
+/// It holds no key and nothing secret.
+///
+/// ```
+/// use blocks_sdk::Pending;
+///
+/// let text = r#"{
+///   "session_id": "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11",
+///   "final_message": "/rest/v1/sessions/5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11/threads/8c1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b22/messages?type=final_message"
+/// }"#;
+/// let pending: Pending = serde_json::from_str(text)?;
+/// assert_eq!(pending.session_id().to_string(), "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct Pending {
+    session_id: Uuid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thread_id: Option<Uuid>,
+    /// The link behind which the reply will be. Where it leads is checked when it is followed.
+    final_message: String,
+}
+
+impl Pending {
+    /// The reply of a thread, of which only the ids are known.
+    pub fn new(session_id: Uuid, thread_id: Uuid) -> Self {
+        Self {
+            session_id,
+            thread_id: Some(thread_id),
+            final_message: format!(
+                "/rest/v1/sessions/{session_id}/threads/{thread_id}/messages?type=final_message&role=assistant"
+            ),
+        }
+    }
+
+    pub(crate) fn at(session_id: Uuid, thread_id: Option<Uuid>, href: &str) -> Self {
+        Self {
+            session_id,
+            thread_id: thread_id.or_else(|| thread_in(href)),
+            final_message: href.to_owned(),
+        }
+    }
+
+    /// The session.
+    pub fn session_id(&self) -> Uuid {
+        self.session_id
+    }
+
+    /// The thread of the turn, where the service named it.
+    pub fn thread_id(&self) -> Option<Uuid> {
+        self.thread_id
+    }
+
+    pub(crate) fn href(&self) -> &str {
+        &self.final_message
+    }
+}
+
+/// The thread that a link's path names.
+fn thread_in(href: &str) -> Option<Uuid> {
+    let (_, rest) = href.split_once("/threads/")?;
+    rest.split(['/', '?']).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pending_value_survives_storage() {
+        let pending = Pending::new(Uuid::from_u128(1), Uuid::from_u128(2));
+        let text = serde_json::to_string(&pending).unwrap();
+        assert_eq!(serde_json::from_str::<Pending>(&text).unwrap(), pending);
+        let at = Pending::at(pending.session_id, None, pending.href());
+        assert_eq!(at, pending, "the thread stands in the link too");
+    }
+}

@@ -1,0 +1,137 @@
+//! Where requests go: a socket, or a service in the same process.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use reqwest::{Request, Response};
+use tower_service::Service;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// The future of [`Transport::send`].
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> + Send + 'a>>;
+
+/// Sends one request once: no retry, no redirect, no header of its own.
+///
+/// Implemented for [`reqwest::Client`], and for any tower service by
+/// [`ClientBuilder::service`](crate::ClientBuilder::service). One's own is for proxies,
+/// recordings and tests.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends `request`, which carries the API key unless it is a download.
+    fn send(&self, request: Request) -> Sending<'_>;
+}
+
+/// Why no response came, and whether the request can have reached the server.
+#[derive(Debug)]
+pub struct SendError {
+    never_sent: bool,
+    source: BoxError,
+}
+
+impl SendError {
+    /// Not one byte of the request was written: it is safe to send it again.
+    pub fn never_sent(source: impl Into<BoxError>) -> Self {
+        Self {
+            never_sent: true,
+            source: source.into(),
+        }
+    }
+
+    /// The request may have been received. When in doubt, this is the truth to tell.
+    pub fn may_be_sent(source: impl Into<BoxError>) -> Self {
+        Self {
+            never_sent: false,
+            source: source.into(),
+        }
+    }
+
+    pub(crate) fn is_never_sent(&self) -> bool {
+        self.never_sent
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.never_sent {
+            "the request could not be sent"
+        } else {
+            "the connection broke after the request may have been sent"
+        })
+    }
+}
+
+impl StdError for SendError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.source.as_ref())
+    }
+}
+
+impl Transport for reqwest::Client {
+    fn send(&self, request: Request) -> Sending<'_> {
+        Box::pin(async move {
+            self.execute(request).await.map_err(|error| {
+                // A pooled connection that the server closed before anything was written
+                // on it is "canceled" to hyper.
+                let canceled = sources(&error)
+                    .filter_map(|e| e.downcast_ref::<hyper::Error>())
+                    .any(hyper::Error::is_canceled);
+                let never_sent = error.is_connect() || error.is_builder() || canceled;
+                // The URL is in the operation's name already, and may be presigned.
+                let error = error.without_url();
+                if never_sent {
+                    SendError::never_sent(error)
+                } else {
+                    SendError::may_be_sent(error)
+                }
+            })
+        })
+    }
+}
+
+/// A tower service as a transport. Its error counts as "never sent" when an
+/// [`io::ErrorKind::ConnectionRefused`] is its cause.
+pub(crate) struct ServiceTransport<S>(pub S);
+
+impl<S, B> Transport for ServiceTransport<S>
+where
+    S: Service<http::Request<reqwest::Body>, Response = http::Response<B>>,
+    S: Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn send(&self, request: Request) -> Sending<'_> {
+        // A service is made ready and called by one owner.
+        let mut service = self.0.clone();
+        Box::pin(async move {
+            let request = http::Request::try_from(request).map_err(SendError::never_sent)?;
+            poll_fn(|context| service.poll_ready(context))
+                .await
+                .map_err(SendError::never_sent)?;
+            let response = service.call(request).await.map_err(|error| {
+                let error: BoxError = error.into();
+                let refused = sources(error.as_ref())
+                    .filter_map(|e| e.downcast_ref::<io::Error>())
+                    .any(|e| e.kind() == io::ErrorKind::ConnectionRefused);
+                if refused {
+                    SendError::never_sent(error)
+                } else {
+                    SendError::may_be_sent(error)
+                }
+            })?;
+            Ok(response.map(reqwest::Body::wrap).into())
+        })
+    }
+}
+
+/// An error and what caused it, outermost first.
+fn sources<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}

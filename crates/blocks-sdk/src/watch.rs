@@ -1,0 +1,77 @@
+//! Messages as they come.
+
+use std::time::Duration;
+
+use blocks_api::types::Message;
+use tokio::time::Instant;
+
+use crate::budget::{Lane, Poll};
+use crate::error::Error;
+use crate::feed::Feed;
+use crate::messages::Messages;
+
+const INTERVAL: Duration = Duration::from_secs(2);
+const MAX_INTERVAL: Duration = Duration::from_secs(15);
+
+pub(crate) struct Watch {
+    feed: Feed,
+    /// When something came last: what is silent for long gives way to others.
+    news: Instant,
+    looked: Instant,
+    next: Instant,
+    failures: u32,
+}
+
+impl Watch {
+    pub fn new(choice: Messages) -> Self {
+        let now = Instant::now();
+        // A page is one attempt here: the watch itself goes on after transient errors.
+        let choice = choice.without_retries();
+        Self {
+            feed: Feed::new(choice),
+            news: now,
+            looked: now,
+            next: now,
+            failures: 0,
+        }
+    }
+
+    pub async fn next(&mut self) -> Result<Message, Error> {
+        loop {
+            let lane = Lane::Poll(Poll {
+                began: self.news,
+                looked: self.looked,
+                not_before: self.next,
+            });
+            let result = self.feed.next(lane).await;
+            let now = Instant::now();
+            match result {
+                Ok(Some(message)) => {
+                    self.failures = 0;
+                    self.news = now;
+                    // What is left of this page, and the pages after it, need no wait.
+                    self.next = now;
+                    return Ok(message);
+                }
+                Ok(None) => {
+                    self.failures = 0;
+                    self.feed.go_on();
+                }
+                Err(error) if error.is_transient() => self.failures += 1,
+                Err(error) => return Err(error),
+            }
+            self.looked = now;
+            self.next = now + self.pause();
+        }
+    }
+
+    /// Longer after errors, with jitter.
+    fn pause(&self) -> Duration {
+        if self.failures == 0 {
+            return INTERVAL;
+        }
+        let doubled = INTERVAL.saturating_mul(2_u32.saturating_pow(self.failures - 1));
+        let bound = doubled.min(MAX_INTERVAL);
+        INTERVAL + (bound - INTERVAL).mul_f64(fastrand::f64())
+    }
+}

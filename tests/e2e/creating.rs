@@ -1,0 +1,335 @@
+//! Creates and follow-ups: never doubled, never lost.
+
+use std::time::Duration;
+
+use blocks_sdk::{Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RetryPolicy};
+use blocks_tests::{Answer, KEY, SESSION, Scripted, created};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::hello;
+
+/// Creates a session against `answers`. Returns the result, the requests sent, and the time it took.
+async fn create(answers: Vec<Answer>) -> (Result<uuid::Uuid, Error>, usize, Duration) {
+    let script = Scripted::new(answers);
+    let start = Instant::now();
+    let result = script.client().create_session(hello()).await;
+    (result.map(|s| s.id()), script.count(), start.elapsed())
+}
+
+fn assert_made(result: &Result<uuid::Uuid, Error>) {
+    let id = result.as_ref().expect("a session");
+    assert_eq!(id.to_string(), SESSION);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_is_repeated_after_the_wait_it_asks_for() {
+    let limited = |value: &str| Answer::text(429, "slow down").header("retry-after", value);
+    let date =
+        limited("Sun, 06 Nov 1994 08:49:37 GMT").header("date", "Sun, 06 Nov 1994 08:49:35 GMT");
+    for answer in [limited("2"), date] {
+        let (result, requests, took) = create(vec![answer, Answer::ok(&created())]).await;
+        assert_made(&result);
+        assert_eq!((requests, took.as_secs()), (2, 2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_without_a_wait_is_repeated_after_a_backoff() {
+    let answers = vec![Answer::text(429, ""), Answer::ok(&created())];
+    let (result, requests, took) = create(answers).await;
+    assert_made(&result);
+    assert_eq!(requests, 2);
+    assert!((1..=4).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_longer_than_the_call_may_take_fails_now_and_holds_for_all() {
+    let limited = Answer::text(429, "").header("retry-after", "3600");
+    let script = Scripted::new([limited, Answer::ok(&created())]);
+    let client = script.client();
+    let start = Instant::now();
+    let error = client.create_session(hello()).await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+    assert!(!error.may_have_taken_effect());
+    let error = client.clone().create_session(hello()).await.unwrap_err();
+    assert_eq!(error.attempts(), 0, "{error}");
+    assert_eq!((script.count(), start.elapsed()), (1, Duration::ZERO));
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    client.create_session(hello()).await.unwrap();
+    assert_eq!(script.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_connection_is_tried_again() {
+    let answers = vec![Answer::Refused, Answer::Refused, Answer::ok(&created())];
+    let (result, requests, _) = create(answers).await;
+    assert_made(&result);
+    assert_eq!(requests, 3);
+
+    let (result, requests, _) = create(vec![Answer::Refused]).await;
+    let error = result.unwrap_err();
+    assert_eq!((error.kind(), requests), (ErrorKind::Connection, 5));
+    assert_eq!(error.attempts(), 5);
+    assert!(!error.may_have_taken_effect(), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_leaves_its_fate_unknown_is_sent_once_and_loses_nothing() {
+    let session = created().to_string();
+    let unknown_shape = json!({"id": SESSION, "title": 7}).to_string();
+    let half = &format!("{{\"id\":\"{SESSION}\",\"title\":\"A ti");
+    let half_link = &session[..session.find("/messages").unwrap()];
+    for (answer, kind, body, has_id) in [
+        (
+            Answer::text(503, "busy"),
+            ErrorKind::Status,
+            Some("busy"),
+            false,
+        ),
+        (Answer::text(500, ""), ErrorKind::Status, Some(""), false),
+        (
+            Answer::text(503, session.clone()),
+            ErrorKind::Status,
+            Some(session.as_str()),
+            true,
+        ),
+        (Answer::text(408, ""), ErrorKind::Status, Some(""), false),
+        (
+            Answer::text(307, "").header("location", "https://evil.example/"),
+            ErrorKind::Status,
+            Some(""),
+            false,
+        ),
+        (Answer::Broken, ErrorKind::Connection, None, false),
+        (Answer::Silence, ErrorKind::Timeout, None, false),
+        (
+            Answer::text(200, half.as_str()).breaking(),
+            ErrorKind::Connection,
+            Some(half.as_str()),
+            true,
+        ),
+        (
+            Answer::text(200, half_link).breaking(),
+            ErrorKind::Connection,
+            Some(half_link),
+            true,
+        ),
+        (
+            Answer::text(200, half.as_str()),
+            ErrorKind::Undecodable,
+            Some(half.as_str()),
+            true,
+        ),
+        (
+            Answer::text(200, "<html>"),
+            ErrorKind::Undecodable,
+            Some("<html>"),
+            false,
+        ),
+        (
+            Answer::text(200, ""),
+            ErrorKind::Undecodable,
+            Some(""),
+            false,
+        ),
+        (
+            Answer::text(201, unknown_shape.clone()),
+            ErrorKind::Undecodable,
+            Some(unknown_shape.as_str()),
+            true,
+        ),
+    ] {
+        let answer = match answer {
+            response @ Answer::Response { .. } => response.header("x-request-id", "r-1"),
+            other => other,
+        };
+        let has_status = matches!(answer, Answer::Response { .. });
+        let (result, requests, _) = create(vec![answer.clone(), Answer::ok(&created())]).await;
+        let error = result.expect_err("a failure");
+        assert_eq!(error.kind(), kind, "{answer:?}");
+        assert!(error.may_have_taken_effect(), "{error}");
+        assert!(error.to_string().contains("createSession"), "{error}");
+        assert!(
+            error.to_string().contains("look before you send it again"),
+            "{error}"
+        );
+        assert_eq!(error.body().as_deref(), body, "{answer:?}");
+        assert_eq!(
+            error.session_id().map(|id| id.to_string()).as_deref(),
+            has_id.then_some(SESSION),
+            "{answer:?}"
+        );
+        assert_eq!(
+            error.request_id(),
+            has_status.then_some("r-1"),
+            "{answer:?}"
+        );
+        assert_eq!(error.status().is_some(), has_status, "{answer:?}");
+        assert_eq!((error.attempts(), requests), (1, 1), "{answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_certainly_had_no_effect_and_tells_the_best_reason() {
+    for (status, body, reason) in [
+        (422, r#"{"error": "no agent"}"#, "no agent"),
+        (
+            400,
+            r#"{"code": "VALIDATION", "message": "bad agent"}"#,
+            "bad agent",
+        ),
+        (400, r#"{"code": "VALIDATION"}"#, "VALIDATION"),
+        (422, "<html><h1>No</h1></html>", "<h1>No</h1>"),
+        (400, "", "400 Bad Request"),
+    ] {
+        let (result, requests, _) = create(vec![Answer::text(status, body)]).await;
+        let error = result.unwrap_err();
+        assert!(error.is_validation() && !error.may_have_taken_effect());
+        assert!(error.to_string().contains(reason), "{error}");
+        assert_eq!(error.code().is_some(), body.contains("code"));
+        assert_eq!(requests, 1);
+    }
+    let (result, ..) = create(vec![Answer::text(422, r#"{"error": "no"#).breaking()]).await;
+    assert_eq!(
+        result.unwrap_err().status(),
+        Some(422),
+        "the status was told"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_never_ends_is_cut_at_the_limit() {
+    let script = Scripted::new([Answer::text(200, created().to_string() + &" ".repeat(5000))]);
+    let client = script.builder().max_body(1000).build().unwrap();
+    let error = client.create_session(hello()).await.unwrap_err();
+    assert_eq!(error.body().unwrap().len(), 1000);
+    assert!(error.may_have_taken_effect());
+    assert_eq!(error.session_id().unwrap().to_string(), SESSION);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follow_up_obeys_the_same_rules() {
+    let message = json!({"id": SESSION, "new_field": 1});
+    for (answer, requests, unknown) in [
+        (Answer::text(503, ""), 1, true),
+        (Answer::ok(&message), 1, true),
+        (Answer::text(404, ""), 1, false),
+        (Answer::Refused, 5, false),
+    ] {
+        let script = Scripted::new([answer.clone()]);
+        let session = script.client().session(SESSION.parse().unwrap());
+        let error = session.follow_up(FollowUp::new("more")).await.unwrap_err();
+        assert_eq!(error.may_have_taken_effect(), unknown, "{error}");
+        assert_eq!(error.session_id(), Some(session.id()));
+        assert_eq!(script.count(), requests, "{answer:?}");
+        let keeps = error.body().is_some_and(|body| body.contains("new_field"));
+        assert_eq!(
+            keeps,
+            matches!(answer, Answer::Response { status: 200, .. })
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_input_is_refused_before_anything_is_sent() {
+    let script = Scripted::new([]);
+    let client = script.client();
+    for request in [
+        CreateSession::new(Agent::claude(), " "),
+        hello().title("x".repeat(201)),
+        CreateSession::new(Agent::Profile(serde_json::Map::new()), "hello"),
+    ] {
+        let error = client.create_session(request).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(!error.may_have_taken_effect());
+    }
+    for line in [
+        json!({"message": "hi"}),
+        json!({"agent_name": "claude"}),
+        json!({"message": "hi", "agent_name": "claude", "agent_id": SESSION}),
+        json!({"message": "hi", "agent_name": "claude", "titel": "x"}),
+        json!({"message": 7, "agent_name": "claude"}),
+        json!([]),
+    ] {
+        let error = CreateSession::from_json(line.clone()).expect_err(&line.to_string());
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(script.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_field_of_a_create_is_sent_by_its_name() {
+    let script = Scripted::new([Answer::ok(&created())]);
+    let id: uuid::Uuid = SESSION.parse().unwrap();
+    let profile = Agent::profile(json!({"name": "reviewer"})).unwrap();
+    let request = CreateSession::new(profile, "hello")
+        .private()
+        .title("x".repeat(200))
+        .artifacts([id])
+        .session_group(id);
+    script.client().create_session(request).await.unwrap();
+    let seen = &script.seen()[0];
+    let sent: serde_json::Value = serde_json::from_str(&seen.body).unwrap();
+    assert_eq!(
+        sent,
+        json!({
+            "message": "hello", "profile": {"name": "reviewer"}, "is_private": true,
+            "title": "x".repeat(200), "artifact_ids": [SESSION], "session_group_id": SESSION,
+        })
+    );
+    let same = CreateSession::from_json(sent.clone()).unwrap();
+    script.client().create_session(same).await.unwrap();
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&script.seen()[1].body).unwrap(),
+        sent
+    );
+    assert_eq!(
+        seen.authorization.as_deref(),
+        Some(format!("ApiKey {KEY}").as_str())
+    );
+    assert!(!seen.headers.iter().any(|name| name == "api-version"));
+    assert!(seen.headers.iter().any(|name| name == "user-agent"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_out_and_retries_can_be_set_for_a_call() {
+    let script = Scripted::new([Answer::Silence]);
+    let client = script.client();
+    let start = Instant::now();
+    let hasty = client.with_attempt_timeout(Duration::from_secs(1));
+    let error = hasty.create_session(hello()).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), start.elapsed().as_secs()),
+        (ErrorKind::Timeout, 1)
+    );
+    let script = Scripted::new([Answer::Refused]);
+    let once = script.client().with_retry(RetryPolicy::none());
+    once.create_session(hello()).await.unwrap_err();
+    assert_eq!(script.count(), 1);
+}
+
+#[test]
+fn a_base_url_that_would_expose_the_key_is_refused() {
+    for url in [
+        "http://api.blocks.team",
+        "ftp://127.0.0.1",
+        "https://u:p@api.blocks.team",
+        "https://api.blocks.team/rest/v1",
+        "nonsense",
+    ] {
+        assert!(Client::builder(KEY).base_url(url).build().is_err(), "{url}");
+    }
+    for url in [
+        "http://localhost:80",
+        "http://[::1]:8080",
+        "https://blocks.example",
+    ] {
+        assert!(Client::builder(KEY).base_url(url).build().is_ok(), "{url}");
+    }
+    let insecure = Client::builder(KEY)
+        .base_url("http://blocks.intern")
+        .allow_insecure_http();
+    assert!(insecure.build().is_ok());
+    assert!(Client::builder("line\nbreak").build().is_err());
+}

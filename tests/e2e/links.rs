@@ -1,0 +1,112 @@
+//! Links are followed at home, and the key stays there.
+
+use blocks_sdk::{ErrorKind, Link, Page};
+use blocks_tests::{Answer, KEY, SESSION, Scripted, THREAD, created, page, replied};
+use serde_json::json;
+
+use crate::hello;
+
+/// A session whose reply is behind `href`.
+fn linking(href: &str) -> Answer {
+    let mut session = created();
+    session["_links"]["final_message"]["href"] = href.into();
+    Answer::ok(&session)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_is_followed_on_the_base_url_or_refused() {
+    let path = format!("/rest/v1/sessions/{SESSION}/threads/{THREAD}/messages?type=final_message");
+    for (href, followed) in [
+        (format!("https://api.prod.blocks.team{path}"), true),
+        (format!("https://evil.example{path}"), true),
+        (format!("https://user:pass@evil.example:99{path}#x"), true),
+        (format!("//evil.example{path}"), true),
+        (path.clone(), true),
+        (format!("/rest/v1/../..{path}"), true),
+        ("/rest/v1/../../admin".into(), false),
+        ("/rest/v1/..%2f..%2fadmin".into(), false),
+        ("https://evil.example/collect".into(), false),
+        (format!("file://{path}"), false),
+        (format!("ftp://api.blocks.team{path}"), false),
+    ] {
+        let script = Scripted::new([linking(&href), Answer::ok(&replied("done"))]);
+        let session = script.client().create_session(hello()).await.unwrap();
+        let result = session.reply().await;
+        let seen = script.seen();
+        if followed {
+            assert_eq!(result.unwrap().text(), "done");
+            let expected = format!("https://api.blocks.team{path}");
+            assert_eq!(seen[1].url.as_str(), expected, "{href}");
+        } else {
+            assert_eq!(
+                result.unwrap_err().kind(),
+                ErrorKind::InvalidInput,
+                "{href}"
+            );
+            assert_eq!(seen.len(), 1, "{href}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_is_not_followed() {
+    let redirect = Answer::text(307, "").header("location", "https://evil.example/");
+    let script = Scripted::new([redirect]);
+    let error = script
+        .client()
+        .get_session(SESSION.parse().unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!((error.status(), script.count()), (Some(307), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn typed_links_lead_to_their_kind_and_null_ones_to_none() {
+    let script = Scripted::new([
+        Answer::ok(&created()),
+        Answer::ok(&created()),
+        Answer::ok(&replied("done")),
+    ]);
+    let client = script.client();
+    let session = client.create_session(hello()).await.unwrap();
+    let again = client.follow(&session.self_link().unwrap()).await.unwrap();
+    assert_eq!(again.id(), session.id());
+    let link: Link<Page> = again.thread_link().unwrap();
+    let thread = client.follow(&link).await.unwrap();
+    assert_eq!(thread.messages()[0].message.as_deref(), Some("done"));
+    let bare = Scripted::new([Answer::ok(
+        &json!({"id": SESSION, "_links": {"thread": null}}),
+    )]);
+    let bare = bare.client().get_session(session.id()).await.unwrap();
+    assert!(bare.self_link().is_none() && bare.thread_link().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_filters_that_links_lose_are_put_back() {
+    let mut answer = page(json!([]));
+    let path = format!("https://api.prod.blocks.team/rest/v1/sessions/{SESSION}/messages");
+    answer["_links"] =
+        json!({"self": {"href": path}, "new_messages": {"href": format!("{path}?gts=12.5")}});
+    let script = Scripted::new([Answer::ok(&answer)]);
+    let client = script.client();
+    let messages = client
+        .session(SESSION.parse().unwrap())
+        .messages()
+        .everything();
+    let page = messages.newer_than(3.0).limit(9).send().await.unwrap();
+    let newer = client.follow(&page.newer_link().unwrap()).await.unwrap();
+    client.follow(&newer.newer_link().unwrap()).await.unwrap();
+    let filters = "type=message&type=final_message&type=tool_call&role=user&role=assistant\
+                   &limit=9&direction=asc";
+    for seen in &script.seen()[1..] {
+        assert_eq!(
+            seen.url.query(),
+            Some(format!("gts=12.5&{filters}").as_str())
+        );
+        assert_eq!(seen.url.host_str(), Some("api.blocks.team"));
+        assert_eq!(
+            seen.authorization.as_deref(),
+            Some(format!("ApiKey {KEY}").as_str())
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! Reads: repeated while that can help, decoded whatever their shape.
+
+use blocks_sdk::{MessageRole, MessageType, PullRequest};
+use blocks_tests::{Answer, SESSION, Scripted, created, page};
+use serde_json::json;
+
+#[tokio::test(start_paused = true)]
+async fn a_read_is_repeated_after_what_passes() {
+    for answer in [
+        Answer::text(429, ""),
+        Answer::text(408, ""),
+        Answer::text(500, ""),
+        Answer::text(502, "<html>"),
+        Answer::text(503, ""),
+        Answer::text(504, ""),
+        Answer::Broken,
+        Answer::Refused,
+        Answer::Silence,
+        Answer::text(200, "{\"id\":").breaking(),
+    ] {
+        let script = Scripted::new([answer.clone(), Answer::ok(&created())]);
+        let session = script.client().get_session(SESSION.parse().unwrap()).await;
+        assert_eq!(session.unwrap().id().to_string(), SESSION, "{answer:?}");
+        assert_eq!(script.count(), 2, "{answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_always_fails_ends_after_its_attempts() {
+    for (answer, attempts) in [
+        (Answer::text(503, "busy"), 5),
+        (Answer::Broken, 5),
+        (Answer::text(404, ""), 1),
+        (Answer::text(401, ""), 1),
+        (Answer::text(302, ""), 1),
+        (Answer::text(200, "<html>"), 1),
+    ] {
+        let script = Scripted::new([answer]);
+        let id = SESSION.parse().unwrap();
+        let error = script.client().get_session(id).await.unwrap_err();
+        assert_eq!(
+            (error.attempts() as usize, script.count()),
+            (attempts, attempts)
+        );
+        assert_eq!(error.session_id(), Some(id));
+        assert!(!error.may_have_taken_effect());
+        if attempts > 1 {
+            assert!(error.to_string().contains("after 5 attempts"), "{error}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_fields_and_both_shapes_of_pull_requests_are_kept() {
+    let mut session = created();
+    session["pull_requests"] =
+        json!(["https://x/1", {"url": "https://x/2", "status": "open", "n": 1}, 7, null]);
+    session["brand_new"] = json!({"a": [1]});
+    session["_links"]["self"]["extra"] = json!(true);
+    let script = Scripted::new([Answer::ok(&session)]);
+    let read = script
+        .client()
+        .get_session(SESSION.parse().unwrap())
+        .await
+        .unwrap();
+    let urls: Vec<_> = read.pull_requests().iter().map(PullRequest::url).collect();
+    assert_eq!(urls, [Some("https://x/1"), Some("https://x/2"), None, None]);
+    let mut kept = serde_json::to_value(read.data().unwrap()).unwrap();
+    let mut sent = session.clone();
+    // The same instant, in whichever of its spellings.
+    for value in [&mut kept, &mut sent] {
+        value
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, v| !v.is_null() && !name.ends_with("_at"));
+    }
+    assert_eq!(kept, sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn missing_and_null_fields_are_no_error() {
+    for body in [
+        json!({"id": SESSION}),
+        json!({
+            "id": SESSION, "title": null, "pull_requests": null, "source_url": null,
+            "is_archived": null, "is_private": null, "created_at": null, "updated_at": null,
+            "thread_id": null, "session_html_url": null, "session_group_id": null,
+            "plan_artifact_ids": null, "_links": null,
+        }),
+    ] {
+        let script = Scripted::new([Answer::ok(&body)]);
+        let session = script
+            .client()
+            .get_session(SESSION.parse().unwrap())
+            .await
+            .unwrap();
+        assert!(session.pull_requests().is_empty() && session.plan_ids().is_empty());
+        assert_eq!(session.final_message_link(), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_roles_and_types_are_kept_as_text() {
+    let items = json!([
+        {"id": SESSION, "role": "system", "type": "thought", "message": null, "ts": null, "new": 1},
+        {"id": SESSION, "role": null, "type": null},
+    ]);
+    let script = Scripted::new([Answer::ok(&page(items))]);
+    let session = script.client().session(SESSION.parse().unwrap());
+    let page = session.messages().send().await.unwrap();
+    let message = &page.messages()[0];
+    assert_eq!(message.role, Some(MessageRole::Other("system".into())));
+    assert_eq!(message.type_, Some(MessageType::Other("thought".into())));
+    assert_eq!(message.extra["new"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_filter_is_sent_and_arrays_repeat_their_name() {
+    let script = Scripted::new([Answer::ok(&page(json!([])))]);
+    let id: uuid::Uuid = SESSION.parse().unwrap();
+    let session = script.client().session(id);
+    let messages = session
+        .messages()
+        .everything()
+        .thread_id(id)
+        .newer_than(1.5);
+    messages
+        .newest_first()
+        .page(3)
+        .limit(7)
+        .send()
+        .await
+        .unwrap();
+    session.thread_messages(id).send().await.unwrap();
+    for (limit, page) in [(0, 1), (101, 1), (50, 0)] {
+        session
+            .messages()
+            .limit(limit)
+            .page(page)
+            .send()
+            .await
+            .unwrap_err();
+    }
+    let seen = script.seen();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(
+        seen[0].url.query().unwrap(),
+        format!(
+            "type=message&type=final_message&type=tool_call&role=user&role=assistant\
+             &thread_id={id}&gts=1.5&page=3&limit=7&direction=desc"
+        )
+    );
+    assert!(
+        seen[1]
+            .url
+            .path()
+            .ends_with(&format!("/threads/{id}/messages"))
+    );
+    assert_eq!(seen[1].url.query(), Some("page=1&limit=50&direction=asc"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_keeps_the_thread_that_the_service_leaves_out() {
+    let mut again = created();
+    again["thread_id"] = json!(null);
+    again["_links"]["thread"] = json!(null);
+    again["_links"]["final_message"] = json!(null);
+    again["pull_requests"] = json!([{"url": "https://x/1", "status": "open"}]);
+    let script = Scripted::new([Answer::ok(&created()), Answer::ok(&again)]);
+    let mut session = script
+        .client()
+        .create_session(crate::hello())
+        .await
+        .unwrap();
+    let link = session.final_message_link();
+    session.refresh().await.unwrap();
+    assert_eq!(session.pull_requests()[0].url(), Some("https://x/1"));
+    assert_eq!(session.final_message_link(), link);
+    assert!(session.turn().is_ok());
+}

@@ -1,0 +1,216 @@
+//! Waits: they outlive what passes, end at what does not, and can go on elsewhere.
+
+use std::time::Duration;
+
+use blocks_sdk::{ErrorKind, FollowUp, Pending, Progress, replies};
+use blocks_tests::{Answer, SESSION, Scripted, THREAD, created, page, replied};
+use futures_util::StreamExt;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::hello;
+
+fn empty() -> Answer {
+    Answer::ok(&page(json!([])))
+}
+
+/// A script that begins with a create.
+fn after_create(answers: impl IntoIterator<Item = Answer>) -> Scripted {
+    Scripted::new(std::iter::once(Answer::ok(&created())).chain(answers))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_looks_every_two_seconds_until_the_reply() {
+    let script = after_create([empty(), empty(), empty(), Answer::ok(&replied("done"))]);
+    let start = Instant::now();
+    let session = script.client().create_session(hello()).await.unwrap();
+    assert_eq!(session.reply().await.unwrap().text(), "done");
+    assert_eq!((script.count(), start.elapsed().as_secs()), (5, 8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_reply_is_a_reply_and_a_message_on_the_way_is_none() {
+    let on_the_way = json!([{"id": SESSION, "type": "message", "message": "looking"}]);
+    let script = after_create([Answer::ok(&page(on_the_way)), Answer::ok(&replied(""))]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    assert_eq!(session.reply().await.unwrap().text(), "");
+    assert_eq!(script.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_transient_errors_do_not_end_a_wait() {
+    let errors = [
+        Answer::text(503, ""),
+        Answer::text(429, ""),
+        Answer::Broken,
+        Answer::text(200, "<html>"),
+        Answer::Refused,
+    ];
+    let answers = errors.into_iter().cycle().take(50);
+    let script = after_create(answers.chain([Answer::ok(&replied("at last"))]));
+    let session = script.client().create_session(hello()).await.unwrap();
+    assert_eq!(session.reply().await.unwrap().text(), "at last");
+    assert_eq!(script.count(), 52);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_gives_back_what_another_client_waits_on_with() {
+    let script = after_create([empty()]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    let start = Instant::now();
+    let wait = session
+        .turn()
+        .unwrap()
+        .reply()
+        .deadline(Duration::from_secs(90));
+    let error = wait.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert_eq!(start.elapsed().as_secs(), 90);
+    let stored = serde_json::to_string(error.pending().unwrap()).unwrap();
+
+    let elsewhere = Scripted::new([Answer::ok(&replied("found"))]);
+    let pending: Pending = serde_json::from_str(&stored).unwrap();
+    assert_eq!(pending.thread_id().unwrap().to_string(), THREAD);
+    let reply = elsewhere.client().resume(pending).reply().await.unwrap();
+    assert_eq!(reply.text(), "found");
+    assert_eq!(elsewhere.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_does_not_outlive_the_deadline() {
+    let script = after_create([Answer::Silence]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    let start = Instant::now();
+    let wait = session
+        .turn()
+        .unwrap()
+        .reply()
+        .deadline(Duration::from_secs(10));
+    assert_eq!(wait.await.unwrap_err().kind(), ErrorKind::Deadline);
+    assert_eq!(start.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_at_once_when_waiting_cannot_help() {
+    for status in [401, 403, 404] {
+        let script = after_create([empty(), Answer::text(status, "{}")]);
+        let session = script.client().create_session(hello()).await.unwrap();
+        let error = session.reply().await.unwrap_err();
+        assert_eq!(error.status(), Some(status));
+        assert!(error.pending().is_some());
+        assert_eq!(script.count(), 3);
+    }
+}
+
+/// A follow-up's answer, whose reply is in a thread of its own.
+fn followed() -> Answer {
+    let thread = "9d1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b33";
+    let href = format!("/rest/v1/sessions/{SESSION}/threads/{thread}/messages?type=final_message");
+    Answer::ok(&json!({
+        "id": SESSION, "chat_thread_id": thread, "_links": {"final_message": {"href": href}},
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follow_up_tells_the_waiter_of_the_turn_that_it_interrupts() {
+    // The old turn is looked at once more, in case its reply came just before.
+    for (last_look, kind) in [
+        (empty(), Some(ErrorKind::Superseded)),
+        (Answer::ok(&replied("done")), None),
+    ] {
+        let script = after_create([empty(), followed(), last_look]);
+        let client = script.client();
+        let session = client.create_session(hello()).await.unwrap();
+        let turn = session.turn().unwrap();
+        let old = tokio::spawn(async move { turn.reply().await });
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        // Another handle of the same session, of a clone of the client.
+        let start = Instant::now();
+        let handle = client.clone().session(session.id());
+        let next = handle.follow_up(FollowUp::new("stop")).await.unwrap();
+        let result = old.await.unwrap();
+        assert!(
+            start.elapsed() < Duration::from_secs(3),
+            "no longer than its turns take"
+        );
+        assert_eq!(result.err().map(|e| e.kind()), kind);
+        assert_eq!(script.count(), 4);
+        assert_ne!(next.thread_id(), session.turn().unwrap().thread_id());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_was_superseded_before_the_wait_is_told_so_too() {
+    let script = after_create([followed(), empty(), Answer::ok(&replied("new"))]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    let next = session.follow_up(FollowUp::new("instead")).await.unwrap();
+    let error = session.reply().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Superseded, "{error}");
+    assert_eq!(next.reply().await.unwrap().text(), "new");
+    assert_eq!(script.count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_tells_each_look_and_ends_with_the_reply() {
+    let script = after_create([empty(), Answer::text(503, ""), Answer::ok(&replied("done"))]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    let progress = session.turn().unwrap().reply().progress();
+    let steps: Vec<_> = progress.map(Result::unwrap).collect().await;
+    let [
+        Progress::Waiting {
+            looks: 1,
+            error: None,
+            ..
+        },
+        Progress::Waiting {
+            looks: 2,
+            error: Some(_),
+            ..
+        },
+        Progress::Replied(reply),
+    ] = &steps[..]
+    else {
+        panic!("{steps:?}");
+    };
+    assert_eq!(reply.text(), "done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_waits_end_in_the_order_of_their_replies() {
+    let fast = Scripted::new([empty(), Answer::ok(&replied("fast"))]);
+    let slow = Scripted::new([empty(), empty(), empty(), Answer::ok(&replied("slow"))]);
+    let turns = [&slow, &fast].map(|script| {
+        let pending = Pending::new(SESSION.parse().unwrap(), THREAD.parse().unwrap());
+        script.client().resume(pending)
+    });
+    let all = replies(turns, |wait| wait).map(|(_, result)| result.unwrap().text().to_owned());
+    assert_eq!(all.collect::<Vec<_>>().await, ["fast", "slow"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_is_one_request_and_no_wait() {
+    let script = after_create([empty(), Answer::ok(&replied("done"))]);
+    let turn = script
+        .client()
+        .create_session(hello())
+        .await
+        .unwrap()
+        .turn()
+        .unwrap();
+    assert!(turn.look().await.unwrap().is_none());
+    assert_eq!(turn.look().await.unwrap().unwrap().text(), "done");
+    assert_eq!(script.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_without_a_thread_says_what_to_do() {
+    let script = Scripted::new([Answer::ok(&json!({"id": SESSION}))]);
+    let session = script
+        .client()
+        .get_session(SESSION.parse().unwrap())
+        .await
+        .unwrap();
+    let error = session.reply().await.unwrap_err();
+    assert!(error.to_string().contains("send a follow-up"), "{error}");
+    assert_eq!(script.count(), 1);
+}

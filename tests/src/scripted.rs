@@ -1,0 +1,194 @@
+//! A transport that answers by a script, one answer for each request.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use blocks_sdk::{Client, ClientBuilder, SendError, Sending, Transport};
+use bytes::Bytes;
+use futures_util::stream;
+use reqwest::{Method, Request, Url};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::KEY;
+
+/// How one request is answered.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// A response.
+    Response {
+        /// The status.
+        status: u16,
+        /// Headers.
+        headers: Vec<(&'static str, String)>,
+        /// The body.
+        body: String,
+        /// The body breaks off after this.
+        broken: bool,
+    },
+    /// No connection can be made.
+    Refused,
+    /// The connection breaks after the request was sent.
+    Broken,
+    /// No answer ever comes.
+    Silence,
+}
+
+impl Answer {
+    /// A response with a body of text.
+    pub fn text(status: u16, body: impl Into<String>) -> Self {
+        Self::Response {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+            broken: false,
+        }
+    }
+
+    /// A 200 with a body of JSON.
+    pub fn ok(body: &Value) -> Self {
+        Self::text(200, body.to_string())
+    }
+
+    /// The same response with a header more.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        if let Self::Response { headers, .. } = &mut self {
+            headers.push((name, value.into()));
+        }
+        self
+    }
+
+    /// The same response, broken off after its body.
+    #[must_use]
+    pub fn breaking(mut self) -> Self {
+        if let Self::Response { broken, .. } = &mut self {
+            *broken = true;
+        }
+        self
+    }
+}
+
+/// A request as it was sent.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// When, on tokio's clock.
+    pub at: Instant,
+    /// The method.
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+    /// The names of all headers.
+    pub headers: Vec<String>,
+    /// The body.
+    pub body: String,
+}
+
+/// Answers by a script; the last answer is repeated for ever.
+#[derive(Clone)]
+pub struct Scripted(Arc<Mutex<State>>);
+
+struct State {
+    answers: VecDeque<Answer>,
+    seen: Vec<Seen>,
+}
+
+impl Scripted {
+    /// A transport with these answers.
+    pub fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            answers: answers.into_iter().collect(),
+            seen: Vec::new(),
+        })))
+    }
+
+    /// A builder of a client that sends here.
+    pub fn builder(&self) -> ClientBuilder {
+        Client::builder(KEY).transport(self.clone())
+    }
+
+    /// A client that sends here.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    pub fn client(&self) -> Client {
+        self.builder().build().expect("a client")
+    }
+
+    /// What was sent so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.state().seen.clone()
+    }
+
+    /// How many requests were sent so far.
+    pub fn count(&self) -> usize {
+        self.state().seen.len()
+    }
+
+    /// More answers, after those that are left.
+    pub fn then(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.state().answers.extend(answers);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no test panics under the lock")
+    }
+
+    fn take(&self, request: &Request) -> Answer {
+        let mut state = self.state();
+        state.seen.push(seen(request));
+        if state.answers.len() > 1 {
+            state.answers.pop_front().expect("more than one")
+        } else {
+            state.answers.front().cloned().unwrap_or(Answer::Refused)
+        }
+    }
+}
+
+pub(crate) fn seen(request: &Request) -> Seen {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let body = request.body().and_then(|body| body.as_bytes());
+    let key = request.headers().get("authorization");
+    Seen {
+        at: Instant::now(),
+        method: request.method().clone(),
+        url: request.url().clone(),
+        authorization: key.map(|value| text(value.as_bytes())),
+        headers: request.headers().keys().map(ToString::to_string).collect(),
+        body: text(body.unwrap_or_default()),
+    }
+}
+
+impl Transport for Scripted {
+    fn send(&self, request: Request) -> Sending<'_> {
+        let answer = self.take(&request);
+        Box::pin(async move {
+            let error = |kind: ErrorKind| io::Error::from(kind);
+            match answer {
+                Answer::Refused => Err(SendError::never_sent(error(ErrorKind::ConnectionRefused))),
+                Answer::Broken => Err(SendError::may_be_sent(error(ErrorKind::ConnectionReset))),
+                Answer::Silence => std::future::pending().await,
+                Answer::Response {
+                    status,
+                    headers,
+                    body,
+                    broken,
+                } => {
+                    let mut response = http::Response::builder().status(status);
+                    for (name, value) in headers {
+                        response = response.header(name, value);
+                    }
+                    let mut pieces = vec![Ok(Bytes::from(body))];
+                    if broken {
+                        pieces.push(Err(error(ErrorKind::ConnectionReset)));
+                    }
+                    let body = reqwest::Body::wrap_stream(stream::iter(pieces));
+                    Ok(response.body(body).expect("a response").into())
+                }
+            }
+        })
+    }
+}
