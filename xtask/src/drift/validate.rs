@@ -95,7 +95,7 @@ impl Walk<'_> {
         }
         let before = self.found.len();
         self.keywords(pointer, pointer, value, instance);
-        if self.found.len() > before {
+        if self.found[before..].iter().any(|v| v.kind == Kind::Type) {
             return;
         }
         let home = self.document.resolve(pointer);

@@ -118,28 +118,27 @@ fn body(sheet: &mut Sheet<'_>, section: Section, schema: &str) {
     );
 }
 
+/// The object at a pointer, or the one that the list there holds.
+fn object(document: &Document, pointer: &str) -> Shape {
+    let mut shape = Shape::of(document, pointer);
+    match shape.items.take() {
+        Some(items) if !items.properties.is_empty() => *items,
+        _ => shape,
+    }
+}
+
 /// The place of a field and whether it is required, or the place where it would be.
 fn locate(document: &Document, schema: &str, path: &[String]) -> Result<(String, bool), String> {
     let mut pointer = schema.to_owned();
     let mut required = false;
     for name in path {
-        let mut shape = Shape::of(document, &pointer);
-        if let Some(items) = shape.items.take().filter(|i| !i.properties.is_empty()) {
-            shape = *items;
-        }
-        let name = name.trim_end_matches("[]");
+        let shape = object(document, &pointer);
         match shape.properties.get(name) {
             Some(place) => {
                 required = shape.required.contains(name);
                 pointer.clone_from(place);
             }
-            None => {
-                return Err(format!(
-                    "{}/properties/{}",
-                    document.resolve(&pointer),
-                    step(name)
-                ));
-            }
+            None => return Err(format!("{}/properties/{}", shape.pointer, step(name))),
         }
     }
     Ok((pointer, required))
@@ -168,11 +167,21 @@ fn sample_fields(page: &Page, section: Section) -> BTreeSet<String> {
         .samples
         .iter()
         .filter(|s| s.section == section && s.status.is_none_or(|s| s < 400));
-    samples
-        .filter_map(|s| serde_json::from_str::<Value>(&s.text).ok())
-        .filter_map(|v| v.as_object().map(|m| m.keys().cloned().collect::<Vec<_>>()))
-        .flatten()
-        .collect()
+    samples.flat_map(|s| keys(&s.text)).collect()
+}
+
+/// The keys of a sample. One that is broken is reported as such; what it shows counts still.
+fn keys(sample: &str) -> Vec<String> {
+    match serde_json::from_str::<Value>(sample) {
+        Ok(value) => value
+            .as_object()
+            .map_or_else(Vec::new, |map| map.keys().cloned().collect()),
+        Err(_) => sample
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix('"')?.split_once("\":"))
+            .map(|(key, _)| key.to_owned())
+            .collect(),
+    }
 }
 
 /// What the document has and the page does not describe. The fields inside one are looked
@@ -185,7 +194,7 @@ fn absent(
     described: &BTreeSet<Vec<String>>,
     in_samples: &BTreeSet<String>,
 ) {
-    for (name, pointer) in Shape::of(sheet.document, schema).properties {
+    for (name, pointer) in object(sheet.document, schema).properties {
         around.push(name.clone());
         let inside = described
             .iter()

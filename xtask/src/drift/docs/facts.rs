@@ -260,7 +260,11 @@ fn field(page: &str, raw: &RawField, heading: Option<Section>) -> Result<Field, 
     let literals = (!notation.values.is_empty()).then(|| notation.values.clone());
     Ok(Field {
         section,
-        path: raw.name.split('.').map(str::to_owned).collect(),
+        path: raw
+            .name
+            .split('.')
+            .map(|n| n.trim_end_matches("[]").to_owned())
+            .collect(),
         required: raw.required,
         default: raw.default.clone().or_else(|| prose::default(&raw.text)),
         values: literals.or_else(|| prose::values(&raw.text)),

@@ -24,10 +24,10 @@ pub fn compare(sheet: &mut Sheet<'_>, field: &Field, pointer: &str, required: bo
     };
     if pair.types() {
         pair.format();
+        pair.default();
     }
     pair.nullable();
     pair.required(required);
-    pair.default();
     pair.values();
     pair.limits();
 }

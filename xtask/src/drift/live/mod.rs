@@ -1,7 +1,7 @@
 //! The service's answers against the document, live or captured.
 
 mod capture;
-mod exchange;
+pub mod exchange;
 mod probe;
 
 use std::path::{Path, PathBuf};
