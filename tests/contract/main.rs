@@ -64,83 +64,146 @@ fn document_and_sdk_agree_on_all_eight_combinations_of_the_agent_rule() {
     }
 }
 
-#[tokio::test]
-async fn every_answer_of_the_mock_validates_against_the_document() {
-    let mock = blocks_mock::MockServer::builder()
-        .reply_after(std::time::Duration::ZERO)
-        .start()
-        .await
-        .unwrap();
-    let http = reqwest::Client::new();
-    let base = format!("{}/rest/v1/sessions", mock.url());
-    let key = format!("ApiKey {}", mock.key());
-    let fetch = |request: reqwest::RequestBuilder, schema: &'static str| {
-        let request = request.header("authorization", key.clone());
-        async move {
-            let response = request.send().await.unwrap();
-            let status = response.status().as_u16();
-            let value: Value = response.json().await.unwrap();
-            let failures: Vec<String> = validator(schema)
-                .iter_errors(&value)
-                .map(|e| e.to_string())
-                .collect();
-            assert!(failures.is_empty(), "{schema}: {failures:?} in {value}");
-            (status, value)
+/// Sends to a mock, and validates every answer against the document.
+struct Walker {
+    mock: blocks_mock::MockServer,
+    http: reqwest::Client,
+}
+
+impl Walker {
+    async fn new(dialect: blocks_mock::Dialect) -> Self {
+        use blocks_mock::{Action, Script};
+        use std::time::Duration;
+        let script = Script::reply("Done.")
+            .after(Duration::ZERO)
+            .at(Duration::ZERO, Action::Message("Looking.".into()))
+            .at(
+                Duration::ZERO,
+                Action::ToolCall {
+                    name: "bash".into(),
+                    input: json!({"command": "ls"}),
+                },
+            )
+            .at(Duration::ZERO, Action::Notice("Out of credit soon.".into()))
+            .at(
+                Duration::ZERO,
+                Action::PullRequest("https://example.com/1".into()),
+            )
+            .at(
+                Duration::ZERO,
+                Action::Plan {
+                    file_name: "plan.md".into(),
+                    text: "1. Go.".into(),
+                },
+            );
+        let builder = blocks_mock::MockServer::builder().dialect(dialect);
+        Self {
+            mock: builder.agent(script).start().await.unwrap(),
+            http: reqwest::Client::new(),
         }
-    };
-    let create = json!({"message": "hi", "agent_name": "claude"});
-    let (status, made) = fetch(http.post(&base).json(&create), "Session").await;
-    assert_eq!(status, 200);
-    let session = format!("{base}/{}", made["id"].as_str().unwrap());
-    let (_, read) = fetch(http.get(&session), "Session").await;
-    assert_eq!(read["_links"]["final_message"], Value::Null);
-    let plan = format!(
-        "{session}/artifacts/{}",
-        read["plan_artifact_ids"][0].as_str().unwrap()
-    );
-    let (_, artifact) = fetch(http.get(plan), "Artifact").await;
-    let file = http.get(artifact["url"].as_str().unwrap());
-    assert_eq!(
-        file.try_clone().unwrap().send().await.unwrap().status(),
-        200
-    );
-    assert_eq!(
-        file.header("authorization", &key)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        400
-    );
+    }
 
-    let messages = format!("{session}/messages");
-    let (_, page) = fetch(http.get(&messages), "MessagePage").await;
-    assert_eq!(page["meta"]["total"], 2, "the reply stands there twice");
-    let both = format!("{messages}?role=user&role=assistant&type=message&direction=desc&limit=1");
-    let (_, page) = fetch(http.get(both), "MessagePage").await;
-    assert_eq!(
-        (&page["meta"]["total"], &page["meta"]["total_pages"]),
-        (&json!(2), &json!(2))
-    );
-    assert_eq!(page["items"][0]["role"], "assistant");
-    let (_, made) = fetch(
-        http.post(&messages).json(&json!({"message": "more"})),
-        "Message",
-    )
-    .await;
-    let (_, page) = fetch(
-        http.get(made["_links"]["final_message"]["href"].as_str().unwrap()),
-        "MessagePage",
-    )
-    .await;
-    assert_eq!(page["items"][0]["type"], "final_message");
+    fn url(&self, path: &str) -> String {
+        format!("{}/rest/v1/sessions{path}", self.mock.url())
+    }
 
-    for (target, expected) in [("x", 422), (ID, 404)] {
+    async fn send(&self, request: reqwest::RequestBuilder, schema: &str) -> (u16, Value) {
+        let key = format!("ApiKey {}", self.mock.key());
+        let request = request.header("authorization", key);
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let value: Value = response.json().await.unwrap();
+        let failures: Vec<String> = validator(schema)
+            .iter_errors(&value)
+            .map(|e| e.to_string())
+            .collect();
+        assert!(failures.is_empty(), "{schema}: {failures:?} in {value}");
+        (status, value)
+    }
+
+    async fn get(&self, path: &str, schema: &str) -> (u16, Value) {
+        self.send(self.http.get(self.url(path)), schema).await
+    }
+
+    async fn post(&self, path: &str, body: Value, schema: &str) -> (u16, Value) {
+        let request = self.http.post(self.url(path)).json(&body);
+        self.send(request, schema).await
+    }
+}
+
+#[tokio::test]
+async fn every_answer_of_both_dialects_validates_against_the_document() {
+    use blocks_mock::Dialect;
+    let mut bare = Dialect::documented();
+    bare.bare_items = true;
+    bare.created_status = 201;
+    for dialect in [Dialect::observed(), Dialect::documented(), bare] {
+        let invalid = dialect.validation_status;
+        let walker = Walker::new(dialect.clone()).await;
+        let create = json!({"message": "hi", "agent_name": "claude"});
+        let (status, made) = walker.post("", create, "Session").await;
+        assert_eq!(status, dialect.created_status);
+        assert!(made["_links"]["final_message"]["href"].is_string());
+        let session = format!("/{}", made["id"].as_str().unwrap());
+        let thread = made["thread_id"].as_str().unwrap();
+        let (_, read) = walker.get(&session, "Session").await;
+        assert_eq!(read["_links"]["final_message"], Value::Null);
         assert_eq!(
-            fetch(http.get(format!("{base}/{target}")), "ErrorBody")
-                .await
-                .0,
-            expected
+            read["pull_requests"][0].is_object(),
+            dialect.pull_request_objects
+        );
+
+        let messages = format!("{session}/messages");
+        let (_, page) = walker.get(&messages, "MessagePage").await;
+        let final_texts = if dialect.doubled_final { 2 } else { 1 };
+        let notices = if dialect.system_notices { 1 } else { 0 };
+        assert_eq!(page["meta"]["total"], 2 + final_texts + notices);
+        let all = format!(
+            "{messages}?role=user&role=assistant&type=message&type=final_message&type=tool_call"
+        );
+        let (_, page) = walker.get(&all, "MessagePage").await;
+        assert_eq!(page["meta"]["total"], 4 + final_texts + notices);
+        let newest = page["items"][0]["type"] == "final_message";
+        assert_eq!(newest, dialect.newest_first);
+        let threaded = format!("{session}/threads/{thread}/messages?direction=asc&limit=1&page=2");
+        let (_, page) = walker.get(&threaded, "MessagePage").await;
+        assert_eq!(page["items"].as_array().unwrap().len(), 1);
+        let unknown = format!("{messages}?thread_id={ID}");
+        let (_, page) = walker.get(&unknown, "MessagePage").await;
+        assert_eq!(page["items"], json!([]));
+
+        let (_, made) = walker
+            .post(&messages, json!({"message": "more"}), "Message")
+            .await;
+        assert!(made["_links"]["final_message"]["href"].is_string());
+        assert_ne!(made["chat_thread_id"], thread);
+        if dialect.observed_fields {
+            let plan = read["plan_artifact_ids"][0].as_str().unwrap();
+            let path = format!("{session}/artifacts/{plan}");
+            let (_, artifact) = walker.get(&path, "Artifact").await;
+            let url = artifact["url"].as_str().unwrap();
+            let file = || walker.http.get(url);
+            assert_eq!(file().send().await.unwrap().status(), 200);
+            let with_key = file().header("authorization", "ApiKey test-key");
+            assert_eq!(with_key.send().await.unwrap().status(), 400);
+        }
+        refusals(&walker, &session, invalid).await;
+    }
+}
+
+/// Everything that is refused, with the document's error body.
+async fn refusals(walker: &Walker, session: &str, invalid: u16) {
+    let messages = format!("{session}/messages");
+    assert_eq!(walker.get("/x", "ErrorBody").await.0, invalid);
+    for path in [
+        "".to_owned(),
+        "/messages".into(),
+        format!("/artifacts/{ID}"),
+        format!("/threads/{ID}/messages"),
+    ] {
+        assert_eq!(
+            walker.get(&format!("/{ID}{path}"), "ErrorBody").await.0,
+            404
         );
     }
     for query in [
@@ -150,27 +213,47 @@ async fn every_answer_of_the_mock_validates_against_the_document() {
         "type=a,b",
         "direction=up",
         "gts=x",
+        "thread_id=x",
     ] {
-        let answer = fetch(http.get(format!("{messages}?{query}")), "ErrorBody").await;
-        assert_eq!(answer.0, 422, "{query}");
+        let path = format!("{messages}?{query}");
+        assert_eq!(walker.get(&path, "ErrorBody").await.0, invalid, "{query}");
     }
-    for (body, expected) in [
-        (json!({"message": "hi"}), 422),
-        (json!({"message": "hi", "agent_name": "clyde"}), 422),
+    for body in [
+        json!({"message": "hi"}),
+        json!({"agent_name": "claude"}),
+        json!({"message": "", "agent_name": "claude"}),
+        json!({"message": "hi", "agent_name": "clyde"}),
+        json!({"message": "hi", "agent_name": "claude", "profile": {"a": 1}}),
+        json!({"message": "hi", "agent_name": "claude", "title": "x".repeat(201)}),
+        json!({"message": "hi", "agent_name": "claude", "is_private": 1}),
+        json!({"message": "hi", "agent_name": "claude", "artifact_ids": ["x"]}),
+        json!([]),
     ] {
         assert_eq!(
-            fetch(http.post(&base).json(&body), "ErrorBody").await.0,
-            expected
+            walker.post("", body.clone(), "ErrorBody").await.0,
+            invalid,
+            "{body}"
         );
     }
-    assert_eq!(http.get(&session).send().await.unwrap().status(), 401);
-    let wrong = http
-        .get(&session)
-        .header("authorization", "ApiKey other")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(wrong.status(), 403);
+    assert_eq!(
+        walker.post(&messages, json!({}), "ErrorBody").await.0,
+        invalid
+    );
+    let bare = walker.http.get(walker.url(session));
+    let malformed = walker
+        .http
+        .get(walker.url(session))
+        .header("authorization", "Bearer x");
+    let wrong = walker
+        .http
+        .get(walker.url(session))
+        .header("authorization", "ApiKey other");
+    for (request, status) in [(bare, 401), (malformed, 401), (wrong, 403)] {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status);
+        let body: Value = response.json().await.unwrap();
+        assert!(validator("ErrorBody").is_valid(&body), "{body}");
+    }
 }
 
 #[test]

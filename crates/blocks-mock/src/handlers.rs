@@ -1,197 +1,311 @@
-//! The six operations and the storage host's downloads.
+//! The six operations, over JSON.
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, Request, State as Shared};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{get, post};
-use chrono::Utc;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::query;
-use crate::server::{Received, State};
-use crate::store::{Session, Thread};
+use crate::fault::Operation;
+use crate::mock::{Inner, State};
+use crate::query::{Query, uuid};
+use crate::route::Ids;
+use crate::store::{Artifact, Session};
 
-type App = Shared<Arc<State>>;
-type Pairs = Query<Vec<(String, String)>>;
-type Answer = Result<Json<Value>, Failure>;
+/// The core agents of the documentation.
+const AGENTS: [&str; 6] = ["claude", "codex", "gemini", "opencode", "cursor", "kimi"];
 
-const AGENTS: [&str; 7] = [
-    "claude", "codex", "gemini", "opencode", "cursor", "kimi", "sisyphus",
-];
+/// A refusal, before the dialect gives it its form.
+#[derive(Debug)]
+pub enum Failure {
+    Invalid(String),
+    NotFound,
+    Unauthenticated,
+    Forbidden,
+    RateLimited,
+    WrongMethod(&'static str),
+    /// The storage host's own.
+    Storage(u16, &'static str),
+}
 
-pub struct Failure(StatusCode, String);
+type Answer = Result<(u16, Value), Failure>;
 
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        (self.0, Json(json!({"error": self.1}))).into_response()
+/// One request's view of the mock.
+pub struct Handler<'a> {
+    pub inner: &'a Inner,
+    /// The origin that was called.
+    pub called: &'a str,
+}
+
+impl Handler<'_> {
+    pub fn handle(&self, operation: Operation, ids: &Ids<'_>, query: &str, body: &[u8]) -> Answer {
+        if operation == Operation::CreateSession {
+            return self.create_session(body);
+        }
+        let invalid = |name: &str| Failure::Invalid(format!("{name} must be a UUID"));
+        let id = uuid(ids.session).ok_or_else(|| invalid("session_id"))?;
+        let part = || uuid(ids.part).ok_or_else(|| invalid("the id in the path"));
+        let mut state = self.inner.state();
+        let State {
+            sessions,
+            user_messages,
+            ..
+        } = &mut *state;
+        let index = sessions.get_index_of(&id).unwrap_or_default();
+        let session = sessions.get_mut(&id).ok_or(Failure::NotFound);
+        match operation {
+            Operation::GetSession => {
+                let session = self.advanced(session?);
+                Ok((200, self.session(session, None)))
+            }
+            Operation::CreateMessage => {
+                let body = object(body, &MESSAGE_FIELDS)?;
+                let session = self.advanced(session?);
+                *user_messages += 1;
+                Ok((200, self.create_message(session, index, &body)))
+            }
+            Operation::ListSessionMessages => self.list(session?, None, query),
+            Operation::ListThreadMessages => {
+                let thread = part()?;
+                self.list(session?, Some(thread), query)
+            }
+            Operation::GetArtifact => {
+                let artifact = part()?;
+                let session = self.advanced(session?);
+                let found = session.plans.iter().find(|plan| plan.id == artifact);
+                Ok((200, self.artifact(found.ok_or(Failure::NotFound)?)))
+            }
+            Operation::CreateSession | Operation::Download => Err(Failure::NotFound),
+        }
     }
-}
 
-fn invalid(message: impl Into<String>) -> Failure {
-    Failure(StatusCode::UNPROCESSABLE_ENTITY, message.into())
-}
-
-fn not_found() -> Failure {
-    Failure(StatusCode::NOT_FOUND, "not found".into())
-}
-
-fn uuid(text: &str) -> Result<Uuid, Failure> {
-    text.parse()
-        .map_err(|_| invalid(format!("{text} is not a UUID")))
-}
-
-pub fn router(state: Arc<State>) -> Router {
-    let session = "/rest/v1/sessions/{session}";
-    Router::new()
-        .route("/rest/v1/sessions", post(create_session))
-        .route(session, get(get_session))
-        .route(
-            &format!("{session}/messages"),
-            post(create_message).get(list_session),
-        )
-        .route(
-            &format!("{session}/threads/{{thread}}/messages"),
-            get(list_thread),
-        )
-        .route(
-            &format!("{session}/artifacts/{{artifact}}"),
-            get(get_artifact),
-        )
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&state),
-            authenticate,
-        ))
-        .route("/storage/{artifact}", get(download))
-        .layer(middleware::from_fn_with_state(Arc::clone(&state), record))
-        .with_state(state)
-}
-
-async fn record(Shared(state): App, request: Request, next: Next) -> Response {
-    let headers = request
-        .headers()
-        .iter()
-        .map(|(name, value)| {
-            (
-                name.to_string(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
-        })
-        .collect();
-    state.store().received.push(Received {
-        method: request.method().to_string(),
-        target: request.uri().to_string(),
-        headers,
-    });
-    next.run(request).await
-}
-
-async fn authenticate(Shared(state): App, request: Request, next: Next) -> Response {
-    let given = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|v| v.to_str().ok());
-    match given.and_then(|text| text.strip_prefix("ApiKey ")) {
-        Some(key) if key == state.key => next.run(request).await,
-        Some(_) => Failure(StatusCode::FORBIDDEN, "wrong key".into()).into_response(),
-        None => Failure(
-            StatusCode::UNAUTHORIZED,
-            "Authorization: ApiKey <key> is needed".into(),
-        )
-        .into_response(),
+    fn advanced<'s>(&self, session: &'s mut Session) -> &'s mut Session {
+        session.advance(&self.inner.dialect, &self.inner.clock);
+        session
     }
-}
 
-fn body(bytes: &Bytes) -> Result<Value, Failure> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|e| invalid(e.to_string()))?;
-    if value["message"].as_str().is_none_or(str::is_empty) {
-        return Err(invalid("message is required"));
+    fn create_session(&self, body: &[u8]) -> Answer {
+        let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
+        let body = object(body, &SESSION_FIELDS)?;
+        self.check_agent(&body)?;
+        let message = body["message"].as_str().unwrap_or_default();
+        let title = match body.get("title").and_then(Value::as_str) {
+            Some(title) if title.chars().count() > 200 => {
+                return Err(Failure::Invalid(
+                    "title has more than 200 characters".into(),
+                ));
+            }
+            Some(title) => title.to_owned(),
+            None => message.chars().take(60).collect(),
+        };
+        let is_private = body.get("is_private") == Some(&json!(true));
+        let group = body.get("session_group_id").cloned().unwrap_or_default();
+        let mut session = Session::new(clock.id(), title, is_private, group, clock);
+        // Asked before the lock is taken: it is the test's own code.
+        let number = self.inner.state().sessions.len();
+        let script = self.inner.script(number, 0, message);
+        let (thread, _) = session.begin_turn(message, script, dialect, clock);
+        let answer = self.session(&session, Some(thread));
+        let mut state = self.inner.state();
+        state.user_messages += 1;
+        state.sessions.insert(session.id, session);
+        Ok((dialect.created_status, answer))
     }
-    let ids = &value["artifact_ids"];
-    let good = ids.is_null()
-        || ids.as_array().is_some_and(|ids| {
-            ids.iter()
-                .all(|id| id.as_str().is_some_and(|id| id.parse::<Uuid>().is_ok()))
+
+    fn check_agent(&self, body: &Map<String, Value>) -> Result<(), Failure> {
+        let dialect = &self.inner.dialect;
+        let given = ["agent_id", "agent_name", "profile"]
+            .iter()
+            .filter(|field| body.contains_key(**field))
+            .count();
+        if given == 0 || (given > 1 && dialect.several_agents_refused) {
+            return Err(Failure::Invalid(
+                "exactly one of agent_id, agent_name, profile is needed".into(),
+            ));
+        }
+        let Some(name) = body.get("agent_name").and_then(Value::as_str) else {
+            return Ok(());
+        };
+        if AGENTS.contains(&name) || (dialect.sisyphus && name == "sisyphus") {
+            Ok(())
+        } else {
+            Err(Failure::Invalid(format!("unknown agent_name {name}")))
+        }
+    }
+
+    fn create_message(
+        &self,
+        session: &mut Session,
+        index: usize,
+        body: &Map<String, Value>,
+    ) -> Value {
+        let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
+        let text = body["message"].as_str().unwrap_or_default();
+        let script = self.inner.script(index, session.threads.len(), text);
+        let (thread, message) = session.begin_turn(text, script, dialect, clock);
+        let base = self.base(session.id);
+        let mut answer = session
+            .messages
+            .iter()
+            .find(|m| m.id == message)
+            .map(|m| m.json(session.id, dialect, clock))
+            .unwrap_or_default();
+        answer["_links"] = json!({
+            "self": {"href": format!("{base}/messages")},
+            "thread": {"href": thread_link(&base, thread)},
+            "final_message": {"href": final_link(&base, thread)},
         });
-    if good {
-        Ok(value)
-    } else {
-        Err(invalid("artifact_ids must be UUIDs"))
+        answer
+    }
+
+    fn base(&self, session: Uuid) -> String {
+        let origin = self.inner.dialect.link_origin.as_deref();
+        format!(
+            "{}/rest/v1/sessions/{session}",
+            origin.unwrap_or(self.called)
+        )
+    }
+
+    fn session(&self, session: &Session, thread: Option<Uuid>) -> Value {
+        let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
+        let (id, base) = (session.id, self.base(session.id));
+        let pull_requests: Vec<Value> = session
+            .pull_requests
+            .iter()
+            .map(|url| match dialect.pull_request_objects {
+                true => json!({"url": url, "status": "open"}),
+                false => json!(url),
+            })
+            .collect();
+        let created = clock.iso(session.created);
+        let mut answer = json!({
+            "id": id, "title": session.title, "pull_requests": pull_requests, "source_url": null,
+            "is_archived": false, "is_private": session.is_private,
+            "created_at": created, "updated_at": created, "thread_id": thread,
+            "session_html_url": format!("https://blocks.team/app/sessions/{id}"),
+            "_links": {
+                "self": {"href": base}, "messages": {"href": format!("{base}/messages")},
+                "thread": thread.map(|t| json!({"href": thread_link(&base, t)})),
+                "final_message": thread.map(|t| json!({"href": final_link(&base, t)})),
+            },
+        });
+        if dialect.observed_fields {
+            let plans: Vec<Uuid> = session.plans.iter().map(|plan| plan.id).collect();
+            answer["session_group_id"] = session.group.clone();
+            answer["plan_artifact_ids"] = json!(plans);
+        }
+        answer
+    }
+
+    fn list(&self, session: &mut Session, thread: Option<Uuid>, query: &str) -> Answer {
+        let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
+        let query = Query::read(query, thread.is_some(), dialect).map_err(Failure::Invalid)?;
+        if let Some(thread) = thread {
+            session.count_poll(thread);
+        }
+        let session = &*self.advanced(session);
+        let start = (query.page - 1).saturating_mul(query.limit);
+        let (mut total, mut newest) = (0, None::<f64>);
+        let mut items = Vec::new();
+        let mut take = |message: &crate::store::Message| {
+            if !query.wants(message) {
+                return;
+            }
+            if (start..start.saturating_add(query.limit)).contains(&total) {
+                items.push(message.json(session.id, dialect, clock));
+            }
+            total += 1;
+            newest = message.ts.into_iter().chain(newest).reduce(f64::max);
+        };
+        match (thread, query.descending) {
+            (Some(id), false) => session.of_thread(id).for_each(&mut take),
+            (Some(id), true) => session.of_thread(id).rev().for_each(&mut take),
+            (None, false) => session.messages.iter().for_each(&mut take),
+            (None, true) => session.messages.iter().rev().for_each(&mut take),
+        }
+        let base = self.base(session.id);
+        let path = match thread {
+            Some(thread) => thread_link(&base, thread),
+            None => format!("{base}/messages"),
+        };
+        let cursor = newest.unwrap_or_else(|| clock.now().floor());
+        let kept = if dialect.links_drop_filters {
+            ""
+        } else {
+            &query.sent
+        };
+        let own = match kept.strip_prefix('&') {
+            Some(kept) => format!("{path}?{kept}"),
+            None => path.clone(),
+        };
+        Ok((
+            200,
+            json!({
+                "items": items,
+                "meta": {
+                    "total": total, "page": query.page, "limit": query.limit,
+                    "total_pages": total.div_ceil(query.limit),
+                },
+                "_links": {
+                    "self": {"href": own},
+                    "new_messages": {"href": format!("{path}?gts={cursor}{kept}")},
+                },
+            }),
+        ))
+    }
+
+    fn artifact(&self, artifact: &Artifact) -> Value {
+        let clock = &self.inner.clock;
+        let expires = clock.now() + self.inner.presigned_for.as_secs_f64();
+        let url = format!(
+            "{}/storage/{}?expires={expires}&signature={}",
+            self.inner.origin(),
+            artifact.id,
+            signature(artifact.id, &expires.to_string()),
+        );
+        json!({
+            "id": artifact.id, "url": url, "file_name": artifact.file_name,
+            "file_path": artifact.file_name, "file_size_in_kb": artifact.text.len() as f64 / 1024.0,
+            "mime_type": "text/markdown", "kind": "plan", "plan_id": artifact.id,
+            "created_at": clock.iso(artifact.created),
+        })
+    }
+
+    /// The storage host: bytes for whoever has a signature, and for nobody who sends a key too.
+    pub fn download(&self, artifact: &str, query: &str, with_key: bool) -> Result<String, Failure> {
+        if with_key {
+            return Err(Failure::Storage(400, "Only one auth mechanism allowed"));
+        }
+        let value = |name: &str| {
+            let mut pairs = form_urlencoded::parse(query.as_bytes());
+            let found = pairs.find(|(n, _)| n == name);
+            found
+                .map(|(_, value)| value.into_owned())
+                .unwrap_or_default()
+        };
+        let id = uuid(artifact).ok_or(Failure::Storage(404, "NoSuchKey"))?;
+        let expires = value("expires");
+        let fresh = expires
+            .parse::<f64>()
+            .is_ok_and(|at| at > self.inner.clock.now());
+        if value("signature") != signature(id, &expires) {
+            return Err(Failure::Storage(403, "SignatureDoesNotMatch"));
+        }
+        if !fresh {
+            return Err(Failure::Storage(403, "Request has expired"));
+        }
+        let state = self.inner.state();
+        let mut plans = state.sessions.values().flat_map(|s| &s.plans);
+        let found = plans.find(|plan| plan.id == id);
+        found
+            .map(|plan| plan.text.clone())
+            .ok_or(Failure::Storage(404, "NoSuchKey"))
     }
 }
 
-fn check_agent(body: &Value) -> Result<(), Failure> {
-    let given = ["agent_id", "agent_name", "profile"]
-        .iter()
-        .filter(|f| !body[**f].is_null())
-        .count();
-    if given != 1 {
-        return Err(invalid(
-            "exactly one of agent_id, agent_name, profile is needed",
-        ));
-    }
-    match &body["agent_name"] {
-        Value::Null => {}
-        name if AGENTS.iter().any(|a| name == a) => {}
-        name => return Err(invalid(format!("unknown agent {name}"))),
-    }
-    match &body["agent_id"] {
-        Value::Null => Ok(()),
-        id => uuid(id.as_str().unwrap_or_default()).map(|_| ()),
-    }
-}
-
-async fn create_session(Shared(state): App, bytes: Bytes) -> Answer {
-    let body = body(&bytes)?;
-    check_agent(&body)?;
-    let title = body["title"].as_str().unwrap_or("New session").to_owned();
-    if title.chars().count() > 200 {
-        return Err(invalid("title is longer than 200 characters"));
-    }
-    let thread = Thread::new(
-        body["message"].as_str().unwrap_or_default(),
-        &state.reply,
-        state.reply_after,
-    );
-    let (id, thread_id) = (Uuid::new_v4(), thread.id);
-    let session = Session {
-        title,
-        is_private: body["is_private"].as_bool().unwrap_or(false),
-        session_group_id: body["session_group_id"].clone(),
-        created_at: Utc::now(),
-        plan_id: Uuid::new_v4(),
-        threads: vec![thread],
-    };
-    let answer = session_json(&state, id, &session, Some(thread_id));
-    state.store().sessions.insert(id, session);
-    Ok(Json(answer))
-}
-
-fn session_json(state: &State, id: Uuid, session: &Session, thread: Option<Uuid>) -> Value {
-    let base = format!("{}/rest/v1/sessions/{id}", state.origin());
-    let plans: &[Uuid] = if session.has_plan() {
-        std::slice::from_ref(&session.plan_id)
-    } else {
-        &[]
-    };
-    json!({
-        "id": id, "title": session.title, "pull_requests": [], "source_url": null,
-        "is_archived": false, "is_private": session.is_private,
-        "created_at": session.created_at, "updated_at": session.created_at,
-        "thread_id": thread, "session_group_id": session.session_group_id,
-        "plan_artifact_ids": plans,
-        "session_html_url": format!("https://blocks.team/app/sessions/{id}"),
-        "_links": {
-            "self": {"href": base}, "messages": {"href": format!("{base}/messages")},
-            "thread": thread.map(|t| json!({"href": thread_link(&base, t)})),
-            "final_message": thread.map(|t| json!({"href": final_link(&base, t)})),
-        },
-    })
+/// Good for a mock: it changes with what it signs.
+fn signature(id: Uuid, expires: &str) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (id, expires).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 fn thread_link(base: &str, thread: Uuid) -> String {
@@ -199,96 +313,56 @@ fn thread_link(base: &str, thread: Uuid) -> String {
 }
 
 fn final_link(base: &str, thread: Uuid) -> String {
-    format!(
-        "{}?type=final_message&role=assistant",
-        thread_link(base, thread)
-    )
+    let thread = thread_link(base, thread);
+    format!("{thread}?type=final_message&role=assistant")
 }
 
-async fn get_session(Shared(state): App, Path(id): Path<String>) -> Answer {
-    let id = uuid(&id)?;
-    let store = state.store();
-    let session = store.sessions.get(&id).ok_or_else(not_found)?;
-    Ok(Json(session_json(&state, id, session, None)))
+type Check = fn(&Value) -> bool;
+
+const SESSION_FIELDS: [(&str, Check, &str); 9] = [
+    ("message", is_message, "a text that is not empty"),
+    ("agent_name", Value::is_string, "a string"),
+    ("agent_id", is_uuid, "a UUID"),
+    ("profile", Value::is_object, "an object"),
+    ("is_private", Value::is_boolean, "a boolean"),
+    ("artifact_ids", is_uuids, "a list of UUIDs"),
+    ("title", Value::is_string, "a string"),
+    ("session_group_id", is_uuid, "a UUID"),
+    ("config_values", Value::is_object, "an object"),
+];
+
+const MESSAGE_FIELDS: [(&str, Check, &str); 3] = [
+    ("message", is_message, "a text that is not empty"),
+    ("artifact_ids", is_uuids, "a list of UUIDs"),
+    ("profile", Value::is_object, "an object"),
+];
+
+fn is_message(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.is_empty())
 }
 
-async fn create_message(Shared(state): App, Path(id): Path<String>, bytes: Bytes) -> Answer {
-    let id = uuid(&id)?;
-    let body = body(&bytes)?;
-    let mut store = state.store();
-    let session = store.sessions.get_mut(&id).ok_or_else(not_found)?;
-    session.threads.iter_mut().for_each(Thread::interrupt);
-    let thread = Thread::new(
-        body["message"].as_str().unwrap_or_default(),
-        &state.reply,
-        state.reply_after,
-    );
-    let mut answer = thread.user_message(id);
-    let base = format!("{}/rest/v1/sessions/{id}", state.origin());
-    answer["_links"] = json!({
-        "self": {"href": format!("{base}/messages")},
-        "thread": {"href": thread_link(&base, thread.id)},
-        "final_message": {"href": final_link(&base, thread.id)},
-    });
-    session.threads.push(thread);
-    Ok(Json(answer))
+fn is_uuid(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| uuid(text).is_some())
 }
 
-async fn list_session(Shared(state): App, Path(id): Path<String>, Query(query): Pairs) -> Answer {
-    let id = uuid(&id)?;
-    let store = state.store();
-    let session = store.sessions.get(&id).ok_or_else(not_found)?;
-    let all = session
-        .threads
-        .iter()
-        .flat_map(|t| t.messages(id))
-        .collect();
-    let path = format!("{}/rest/v1/sessions/{id}/messages", state.origin());
-    query::page(all, &query, &path).map(Json).map_err(invalid)
+fn is_uuids(value: &Value) -> bool {
+    value.as_array().is_some_and(|ids| ids.iter().all(is_uuid))
 }
 
-async fn list_thread(
-    Shared(state): App,
-    Path((id, thread)): Path<(String, String)>,
-    Query(mut query): Pairs,
-) -> Answer {
-    let (id, thread) = (uuid(&id)?, uuid(&thread)?);
-    // Ignored on this path.
-    query.retain(|(name, _)| name != "thread_id");
-    let store = state.store();
-    let session = store.sessions.get(&id).ok_or_else(not_found)?;
-    let all = session
-        .threads
-        .iter()
-        .filter(|t| t.id == thread)
-        .flat_map(|t| t.messages(id))
-        .collect();
-    let path = thread_link(&format!("{}/rest/v1/sessions/{id}", state.origin()), thread);
-    query::page(all, &query, &path).map(Json).map_err(invalid)
-}
-
-async fn get_artifact(Shared(state): App, Path((id, artifact)): Path<(String, String)>) -> Answer {
-    let (id, artifact) = (uuid(&id)?, uuid(&artifact)?);
-    let store = state.store();
-    let session = store.sessions.get(&id).ok_or_else(not_found)?;
-    if !session.has_plan() || session.plan_id != artifact {
-        return Err(not_found());
+/// The body as an object whose known fields have their types.
+fn object(body: &[u8], fields: &[(&str, Check, &str)]) -> Result<Map<String, Value>, Failure> {
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|e| Failure::Invalid(format!("the body is no JSON: {e}")))?;
+    let Value::Object(object) = value else {
+        return Err(Failure::Invalid("the body must be an object".into()));
+    };
+    if !object.contains_key("message") {
+        return Err(Failure::Invalid("message is required".into()));
     }
-    Ok(Json(json!({
-        "id": artifact, "url": format!("http://{}/storage/{artifact}?signature=mock", state.address),
-        "file_name": "plan.md", "file_path": "plan.md", "file_size_in_kb": 0.1,
-        "mime_type": "text/markdown", "kind": "plan", "plan_id": artifact,
-        "created_at": session.created_at,
-    })))
-}
-
-async fn download(headers: HeaderMap) -> Response {
-    if headers.contains_key(header::AUTHORIZATION) {
-        return Failure(
-            StatusCode::BAD_REQUEST,
-            "only one authentication mechanism".into(),
-        )
-        .into_response();
+    for (name, check, expected) in fields {
+        if object.get(*name).is_some_and(|value| !check(value)) {
+            return Err(Failure::Invalid(format!("{name} must be {expected}")));
+        }
     }
-    "# Plan\n".into_response()
+    Ok(object)
 }

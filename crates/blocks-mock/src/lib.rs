@@ -1,19 +1,55 @@
-//! A mock server of the Blocks Sessions API, on a loopback port of its own.
+//! A mock of the Blocks Sessions API: the whole protocol, its quirks and its faults, in
+//! milliseconds and without a network.
 //!
-//! It knows the protocol, not the client: a mistake in the client's types cannot
-//! hide in both ends of a test.
+//! It knows the protocol, not the client: a mistake in the client's types cannot hide in both
+//! ends of a test. What it guarantees:
+//!
+//! - **In process** ([`Mock::service`], a tower service) or **on a loopback port**
+//!   ([`MockBuilder::start`]); any number side by side, nothing global.
+//! - **All time is tokio's**, so that a test with a paused clock waits an hour in no time.
+//! - **Two dialects** ([`Dialect`]), since the documentation and the live service disagree.
+//! - **Scripted agents** ([`Script`]), **faults** ([`Fault`]), a **rate limiter**
+//!   ([`RateLimit`]), and a **ledger** of what was received and what took effect.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! let mock = blocks_mock::MockServer::start().await?;
 //! assert!(mock.url().starts_with("http://127.0.0.1:"));
+//! assert_eq!(mock.session_count(), 0);
 //! # Ok::<(), std::io::Error>(())
 //! # }).unwrap();
 //! ```
 
+mod alter;
+mod body;
+mod clock;
+mod config;
+mod dialect;
+mod duration;
+mod fault;
 mod handlers;
+mod ledger;
+mod limit;
+mod mock;
 mod query;
+mod route;
+mod script;
 mod server;
+mod service;
 mod store;
 
-pub use server::{MockServer, MockServerBuilder, Received};
+pub use body::MockBody;
+pub use config::{DialectChoice, DialectName, MockConfig};
+pub use dialect::Dialect;
+pub use fault::{Fault, FaultRule, Operation, RetryAfter, When};
+pub use ledger::{LedgerMode, Received};
+pub use limit::RateLimit;
+pub use mock::{Mock, MockBuilder};
+pub use script::{Action, ReplyWhen, Script, Step, TurnInfo};
+pub use server::MockServer;
+pub use service::MockService;
+pub use store::MessageSpec;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeCode;

@@ -1,96 +1,120 @@
 //! The filters of a page of messages, read as the service reads them.
 
-use serde_json::{Value, json};
+use uuid::Uuid;
 
-/// One page of `messages` (oldest first) under the query's filters, or what is wrong with it.
-pub fn page(messages: Vec<Value>, query: &[(String, String)], path: &str) -> Result<Value, String> {
-    let one = |name: &str| {
-        query
+use crate::dialect::Dialect;
+use crate::store::Message;
+
+/// What a request asks for.
+pub struct Query {
+    types: Vec<String>,
+    roles: Vec<String>,
+    thread: Option<Uuid>,
+    gts: Option<f64>,
+    pub page: u64,
+    pub limit: u64,
+    pub descending: bool,
+    /// The filters as they were sent, for links that keep them.
+    pub sent: String,
+}
+
+impl Query {
+    /// Reads a query string, or says what is wrong with it. On a thread's own path
+    /// `thread_id` is ignored.
+    pub fn read(query: &str, of_thread: bool, dialect: &Dialect) -> Result<Self, String> {
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        let all = |name: &str| -> Vec<String> {
+            let named = pairs.iter().filter(|(n, _)| n == name);
+            named.map(|(_, value)| value.clone()).collect()
+        };
+        let one = |name: &str| all(name).into_iter().next_back();
+        let roles = choices("role", all("role"), &["user", "assistant"], &["assistant"])?;
+        if all("role").len() > 1 && dialect.repeated_role_refused {
+            return Err("role must be one of user, assistant".into());
+        }
+        let direction = one("direction");
+        let descending = match direction.as_deref() {
+            None => dialect.newest_first,
+            Some("asc") => false,
+            Some("desc") => true,
+            Some(_) => return Err("direction must be asc or desc".into()),
+        };
+        let thread = match one("thread_id").filter(|_| !of_thread) {
+            Some(text) => Some(uuid(&text).ok_or("thread_id must be a UUID")?),
+            None => None,
+        };
+        let gts = match one("gts") {
+            Some(text) => Some(
+                text.parse::<f64>()
+                    .ok()
+                    .filter(|gts| gts.is_finite())
+                    .ok_or("gts must be a number")?,
+            ),
+            None => None,
+        };
+        let sent = pairs
             .iter()
-            .rev()
-            .find(|(k, _)| k == name)
-            .map(|(_, v)| v.as_str())
-    };
-    let types = choices(
-        query,
-        "type",
-        &["message", "final_message", "tool_call"],
-        &["message", "final_message"],
-    )?;
-    let roles = choices(query, "role", &["user", "assistant"], &["assistant"])?;
-    let page = number(one("page"), 1, usize::MAX, 1, "page")?;
-    let limit = number(one("limit"), 1, 100, 50, "limit")?;
-    let gts: Option<f64> = match one("gts") {
-        Some(text) => Some(
-            text.parse()
-                .map_err(|_| "gts must be a number".to_owned())?,
-        ),
-        None => None,
-    };
-    let mut kept: Vec<Value> = messages
-        .into_iter()
-        .filter(|m| types.iter().any(|t| m["type"] == *t))
-        .filter(|m| roles.iter().any(|r| m["role"] == *r))
-        .filter(|m| one("thread_id").is_none_or(|id| m["chat_thread_id"] == id))
-        .filter(|m| gts.is_none_or(|gts| m["ts"].as_f64().is_some_and(|ts| ts > gts)))
-        .collect();
-    match one("direction") {
-        None | Some("asc") => {}
-        Some("desc") => kept.reverse(),
-        Some(_) => return Err("direction must be asc or desc".into()),
+            .filter(|(name, _)| !matches!(name.as_str(), "gts" | "page"))
+            .map(|(name, value)| format!("&{name}={}", encode(value)))
+            .collect();
+        Ok(Self {
+            types: choices(
+                "type",
+                all("type"),
+                &["message", "final_message", "tool_call"],
+                &["message", "final_message"],
+            )?,
+            roles,
+            thread,
+            gts,
+            page: number("page", one("page"), u64::MAX, 1)?,
+            limit: number("limit", one("limit"), 100, 50)?,
+            descending,
+            sent,
+        })
     }
-    let total = kept.len();
-    let cursor = kept
-        .iter()
-        .filter_map(|m| m["ts"].as_f64())
-        .reduce(f64::max)
-        .unwrap_or_else(|| chrono::Utc::now().timestamp() as f64);
-    let items: Vec<Value> = kept
-        .into_iter()
-        .skip((page - 1).saturating_mul(limit))
-        .take(limit)
-        .collect();
-    Ok(json!({
-        "items": items,
-        "meta": {"total": total, "page": page, "limit": limit, "total_pages": total.div_ceil(limit)},
-        "_links": {
-            "self": {"href": path},
-            "new_messages": {"href": format!("{path}?gts={cursor}")},
-        },
-    }))
+
+    pub fn wants(&self, message: &Message) -> bool {
+        let is = |choices: &[String], value: &str| choices.iter().any(|c| c == value);
+        is(&self.types, &message.kind)
+            && is(&self.roles, &message.role)
+            && self.thread.is_none_or(|id| message.thread == Some(id))
+            && self
+                .gts
+                .is_none_or(|gts| message.ts.is_some_and(|ts| ts > gts))
+    }
 }
 
-fn choices<'a>(
-    query: &'a [(String, String)],
+fn encode(value: &str) -> String {
+    form_urlencoded::byte_serialize(value.as_bytes()).collect()
+}
+
+/// A UUID as JSON and paths write it; other spellings of one are refused.
+pub fn uuid(text: &str) -> Option<Uuid> {
+    (text.len() == 36).then(|| text.parse().ok()).flatten()
+}
+
+fn choices(
     name: &str,
+    given: Vec<String>,
     allowed: &[&str],
-    default: &[&'a str],
-) -> Result<Vec<&'a str>, String> {
-    let given: Vec<&str> = query
-        .iter()
-        .filter(|(k, _)| k == name)
-        .map(|(_, v)| v.as_str())
-        .collect();
-    if let Some(bad) = given.iter().find(|v| !allowed.contains(v)) {
-        return Err(format!("{name} cannot be {bad}"));
+    default: &[&str],
+) -> Result<Vec<String>, String> {
+    if given.is_empty() {
+        return Ok(default.iter().map(|&d| d.to_owned()).collect());
     }
-    Ok(if given.is_empty() {
-        default.to_vec()
-    } else {
-        given
-    })
+    match given.iter().find(|v| !allowed.contains(&v.as_str())) {
+        Some(_) => Err(format!("{name} must be one of {}", allowed.join(", "))),
+        None => Ok(given),
+    }
 }
 
-fn number(
-    text: Option<&str>,
-    min: usize,
-    max: usize,
-    default: usize,
-    name: &str,
-) -> Result<usize, String> {
-    match text.map(str::parse) {
+fn number(name: &str, text: Option<String>, max: u64, default: u64) -> Result<u64, String> {
+    match text.map(|text| text.parse()) {
         None => Ok(default),
-        Some(Ok(n)) if (min..=max).contains(&n) => Ok(n),
+        Some(Ok(n)) if (1..=max).contains(&n) => Ok(n),
         Some(_) => Err(format!("{name} is out of range")),
     }
 }

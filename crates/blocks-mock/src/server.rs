@@ -1,154 +1,100 @@
-//! The server's life: its settings, its port, its ledger.
+//! The mock on a loopback port.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::ops::Deref;
+use std::sync::PoisonError;
 
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::handlers;
-use crate::store::Store;
+use crate::mock::{Mock, MockBuilder};
 
-/// A request that the server received, whether or not it answered it well.
-#[derive(Clone, Debug)]
-pub struct Received {
-    /// The method.
-    pub method: String,
-    /// Path and query.
-    pub target: String,
-    /// Headers in the order of arrival, their names in lower case.
-    pub headers: Vec<(String, String)>,
-}
-
-pub(crate) struct State {
-    pub key: String,
-    pub reply: String,
-    pub reply_after: Duration,
-    pub link_origin: Option<String>,
-    pub address: SocketAddr,
-    pub store: Mutex<Store>,
-}
-
-impl State {
-    /// The store, also after a handler panicked: a test then still sees its ledger.
-    pub fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What links begin with.
-    pub fn origin(&self) -> String {
-        self.link_origin
-            .clone()
-            .unwrap_or_else(|| format!("http://{}", self.address))
-    }
-}
-
-/// Settings of a [`MockServer`].
-#[derive(Clone, Debug)]
-pub struct MockServerBuilder {
-    key: String,
-    reply: String,
-    reply_after: Duration,
-    link_origin: Option<String>,
-}
-
-impl MockServerBuilder {
-    /// The key that is accepted; `test-key` unless set.
-    pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.key = key.into();
-        self
-    }
-
-    /// What the agent answers.
-    pub fn reply(mut self, text: impl Into<String>) -> Self {
-        self.reply = text.into();
-        self
-    }
-
-    /// How long the agent works on each turn; one second unless set.
-    pub fn reply_after(mut self, duration: Duration) -> Self {
-        self.reply_after = duration;
-        self
-    }
-
-    /// The origin that links name, as the service does: it can differ from the one called.
-    pub fn link_origin(mut self, origin: impl Into<String>) -> Self {
-        self.link_origin = Some(origin.into());
-        self
-    }
-
-    /// Binds a free loopback port and serves until the value is dropped.
-    ///
-    /// # Errors
-    /// When no port can be bound.
-    pub async fn start(self) -> std::io::Result<MockServer> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let state = Arc::new(State {
-            key: self.key,
-            reply: self.reply,
-            reply_after: self.reply_after,
-            link_origin: self.link_origin,
-            address: listener.local_addr()?,
-            store: Mutex::default(),
-        });
-        let router = handlers::router(Arc::clone(&state));
-        let task = tokio::spawn(async move {
-            // Ends with the task; a failure shows as refused connections.
-            let _ = axum::serve(listener, router).await;
-        });
-        Ok(MockServer { state, task })
-    }
-}
-
-/// A running mock server. Dropping it closes its port.
+/// A mock that serves on a loopback port until it is dropped. It is a [`Mock`], and has all
+/// of its methods.
 pub struct MockServer {
-    state: Arc<State>,
+    mock: Mock,
+    address: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl MockServer {
-    /// Starts a server with the default settings.
+    /// Serves with the default settings, on a free port.
     ///
     /// # Errors
     /// When no port can be bound.
-    pub async fn start() -> std::io::Result<Self> {
-        Self::builder().start().await
+    pub async fn start() -> io::Result<Self> {
+        Mock::builder().start().await
     }
 
-    /// Settings to change before the start.
-    pub fn builder() -> MockServerBuilder {
-        MockServerBuilder {
-            key: "test-key".into(),
-            reply: "Done.".into(),
-            reply_after: Duration::from_secs(1),
-            link_origin: None,
+    /// A server with settings.
+    pub fn builder() -> MockBuilder {
+        Mock::builder()
+    }
+
+    pub(crate) async fn serve(mock: Mock, port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let address = listener.local_addr()?;
+        {
+            let origin = &mock.inner.origin;
+            let mut origin = origin.lock().unwrap_or_else(PoisonError::into_inner);
+            *origin = format!("http://{address}");
         }
+        let task = tokio::spawn(accept(listener, mock.clone()));
+        Ok(Self {
+            mock,
+            address,
+            task,
+        })
     }
 
-    /// The base URL to give to a client.
+    /// The base URL, such as `http://127.0.0.1:49152`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.state.address)
+        format!("http://{}", self.address)
     }
 
-    /// The key that is accepted.
-    pub fn key(&self) -> &str {
-        &self.state.key
+    /// The mock that is served.
+    pub fn mock(&self) -> &Mock {
+        &self.mock
     }
+}
 
-    /// Every request so far, in order.
-    pub fn received(&self) -> Vec<Received> {
-        self.state.store().received.clone()
-    }
+impl Deref for MockServer {
+    type Target = Mock;
 
-    /// How many sessions exist.
-    pub fn session_count(&self) -> usize {
-        self.state.store().sessions.len()
+    fn deref(&self) -> &Mock {
+        &self.mock
     }
 }
 
 impl Drop for MockServer {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, mock: Mock) {
+    // Ends the connections with itself, so that a dropped server answers nobody.
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        // What cannot be accepted now may be accepted once others have closed.
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let service = mock.service();
+        connections.spawn(async move {
+            let answer = service_fn(|request| service.serve(request));
+            // An error of the service is a fault: hyper then closes without an answer.
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), answer)
+                .await;
+        });
+        while connections.try_join_next().is_some() {}
     }
 }

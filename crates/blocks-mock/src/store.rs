@@ -1,103 +1,327 @@
-//! What the server remembers: sessions, their threads and messages, and what came in.
+//! Sessions, their threads and messages. Scripts are carried out when someone looks.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::server::Received;
+use crate::clock::Clock;
+use crate::dialect::Dialect;
+use crate::script::{Action, ReplyWhen, Script};
 
-#[derive(Default)]
-pub struct Store {
-    pub received: Vec<Received>,
-    pub sessions: HashMap<Uuid, Session>,
+/// A message to place in a session from a test, by [`Mock::emit`](crate::Mock::emit).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct MessageSpec {
+    /// `user` or `assistant`, or a value that no client knows.
+    pub role: String,
+    /// `message`, `final_message` or `tool_call`, or a value that no client knows.
+    pub kind: String,
+    /// The text.
+    pub text: String,
+    /// Epoch seconds: equal to another's, late, or null.
+    pub ts: Option<f64>,
+}
+
+impl MessageSpec {
+    /// A message of the assistant.
+    pub fn assistant(text: impl Into<String>, ts: Option<f64>) -> Self {
+        Self {
+            role: "assistant".into(),
+            kind: "message".into(),
+            text: text.into(),
+            ts,
+        }
+    }
+}
+
+/// Role and type.
+const PROMPT: (&str, &str) = ("user", "message");
+const MESSAGE: (&str, &str) = ("assistant", "message");
+const TOOL_CALL: (&str, &str) = ("assistant", "tool_call");
+const FINAL: (&str, &str) = ("assistant", "final_message");
+const NOTICE: (&str, &str) = MESSAGE;
+
+pub struct Message {
+    pub id: Uuid,
+    pub thread: Option<Uuid>,
+    task: Uuid,
+    pub role: Arc<str>,
+    pub kind: Arc<str>,
+    text: String,
+    pub ts: Option<f64>,
+    /// Epoch seconds of its creation, by which it is sorted where it has no `ts`.
+    created: f64,
+}
+
+impl Message {
+    pub fn sort_key(&self) -> f64 {
+        self.ts.unwrap_or(self.created)
+    }
+
+    pub fn json(&self, session: Uuid, dialect: &Dialect, clock: &Clock) -> Value {
+        let mut item = json!({
+            "id": self.id, "chat_thread_id": self.thread, "role": *self.role,
+            "type": *self.kind, "message": self.text, "ts": self.ts,
+        });
+        if !dialect.bare_items {
+            let time = clock.iso(self.created);
+            item["chat_id"] = json!(session);
+            item["task_id"] = json!(self.task);
+            item["created_at"] = json!(time);
+            item["updated_at"] = json!(time);
+        }
+        item
+    }
+}
+
+pub struct Artifact {
+    pub id: Uuid,
+    pub file_name: String,
+    pub text: String,
+    pub created: f64,
+}
+
+/// A turn of the agent: what its script still has to do.
+pub struct Thread {
+    pub id: Uuid,
+    task: Uuid,
+    began: Instant,
+    /// Steps that are still to come, the last first.
+    to_come: Vec<(Instant, Action)>,
+    when: ReplyWhen,
+    text: String,
+    polls: u64,
+    /// Replied, or interrupted.
+    over: bool,
 }
 
 pub struct Session {
+    pub id: Uuid,
     pub title: String,
     pub is_private: bool,
-    pub session_group_id: Value,
-    pub created_at: DateTime<Utc>,
-    pub plan_id: Uuid,
+    pub group: Value,
+    pub created: f64,
+    pub pull_requests: Vec<String>,
+    pub plans: Vec<Artifact>,
     pub threads: Vec<Thread>,
-}
-
-pub struct Thread {
-    pub id: Uuid,
-    user: Entry,
-    reply: Entry,
-    due: Instant,
-    interrupted: bool,
-}
-
-struct Entry {
-    id: Uuid,
-    text: String,
-    ts: f64,
-}
-
-impl Thread {
-    pub fn new(message: &str, reply: &str, after: Duration) -> Self {
-        let now = Utc::now().timestamp_micros() as f64 / 1e6;
-        Self {
-            id: Uuid::new_v4(),
-            user: Entry {
-                id: Uuid::new_v4(),
-                text: message.into(),
-                ts: now,
-            },
-            reply: Entry {
-                id: Uuid::new_v4(),
-                text: reply.into(),
-                ts: now + after.as_secs_f64(),
-            },
-            due: Instant::now() + after,
-            interrupted: false,
-        }
-    }
-
-    /// A follow-up ends a turn that is still in flight: its reply never comes.
-    pub fn interrupt(&mut self) {
-        self.interrupted |= Instant::now() < self.due;
-    }
-
-    fn replied(&self) -> bool {
-        !self.interrupted && Instant::now() >= self.due
-    }
-
-    /// The user's message, as the service shows it.
-    pub fn user_message(&self, session: Uuid) -> Value {
-        self.message(session, &self.user, "user", "message")
-    }
-
-    /// Everything visible now, oldest first. The last message repeats the final one.
-    pub fn messages(&self, session: Uuid) -> Vec<Value> {
-        let mut all = vec![self.user_message(session)];
-        if self.replied() {
-            let mut last = self.message(session, &self.reply, "assistant", "message");
-            last["id"] = json!(Uuid::from_u128(self.reply.id.as_u128() ^ 1));
-            all.push(last);
-            all.push(self.message(session, &self.reply, "assistant", "final_message"));
-        }
-        all
-    }
-
-    fn message(&self, session: Uuid, entry: &Entry, role: &str, kind: &str) -> Value {
-        let at = DateTime::from_timestamp_micros((entry.ts * 1e6) as i64).unwrap_or_default();
-        json!({
-            "id": entry.id, "chat_id": session, "chat_thread_id": self.id, "task_id": self.id,
-            "role": role, "type": kind, "message": entry.text, "ts": entry.ts,
-            "created_at": at, "updated_at": at,
-        })
-    }
+    /// In the order of time.
+    pub messages: Vec<Message>,
+    /// The places of each thread's messages among them.
+    by_thread: HashMap<Uuid, Vec<usize>>,
+    in_order: bool,
 }
 
 impl Session {
-    /// Whether the agent has written its plan, which it does with the first reply.
-    pub fn has_plan(&self) -> bool {
-        self.threads.first().is_some_and(Thread::replied)
+    pub fn new(id: Uuid, title: String, is_private: bool, group: Value, clock: &Clock) -> Self {
+        Self {
+            id,
+            title,
+            is_private,
+            group,
+            created: clock.now(),
+            pull_requests: Vec::new(),
+            plans: Vec::new(),
+            threads: Vec::new(),
+            messages: Vec::new(),
+            by_thread: HashMap::new(),
+            in_order: true,
+        }
+    }
+
+    /// Begins a turn, which interrupts the one in flight. Returns its thread and the user's message.
+    pub fn begin_turn(
+        &mut self,
+        text: &str,
+        script: Script,
+        dialect: &Dialect,
+        clock: &Clock,
+    ) -> (Uuid, Uuid) {
+        let began = Instant::now();
+        let time = clock.at(began);
+        self.threads.iter_mut().for_each(|thread| {
+            thread.over = true;
+            thread.to_come.clear();
+        });
+        let mut to_come: Vec<_> = script
+            .steps
+            .into_iter()
+            .map(|step| (began + step.at, step.action))
+            .collect();
+        // The latest first, so that the next is taken from the end; equal times keep their order.
+        to_come.reverse();
+        to_come.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let thread = Thread {
+            id: clock.id(),
+            task: clock.id(),
+            began,
+            to_come,
+            when: script.when,
+            text: script.text,
+            polls: 0,
+            over: false,
+        };
+        let (id, task) = (thread.id, thread.task);
+        let first = self.threads.is_empty();
+        self.threads.push(thread);
+        if first && dialect.system_notices {
+            self.place(
+                None,
+                task,
+                NOTICE,
+                "The session begins.".into(),
+                (Some(time), time),
+                clock,
+            );
+        }
+        let ts = Some(time).filter(|_| !dialect.user_ts_null);
+        let message = self.place(Some(id), task, PROMPT, text.to_owned(), (ts, time), clock);
+        (id, message)
+    }
+
+    /// Places a message with its `ts` and the time of its creation.
+    fn place(
+        &mut self,
+        thread: Option<Uuid>,
+        task: Uuid,
+        (role, kind): (&str, &str),
+        text: String,
+        (ts, created): (Option<f64>, f64),
+        clock: &Clock,
+    ) -> Uuid {
+        let message = Message {
+            id: clock.id(),
+            thread,
+            task,
+            role: clock.shared(role),
+            kind: clock.shared(kind),
+            text,
+            ts,
+            created,
+        };
+        let id = message.id;
+        let last = self.messages.last().map(Message::sort_key);
+        if last.is_some_and(|last| message.sort_key() < last) {
+            self.in_order = false;
+        } else if let Some(thread) = thread {
+            let places = self.by_thread.entry(thread).or_default();
+            places.push(self.messages.len());
+        }
+        self.messages.push(message);
+        id
+    }
+
+    pub fn emit(&mut self, thread: Option<Uuid>, spec: MessageSpec, clock: &Clock) -> Uuid {
+        let (task, kind) = (clock.id(), (spec.role.as_str(), spec.kind.as_str()));
+        let times = (spec.ts, clock.now());
+        self.place(thread, task, kind, spec.text, times, clock)
+    }
+
+    pub fn delete(&mut self, message: Uuid) -> bool {
+        let before = self.messages.len();
+        self.messages.retain(|m| m.id != message);
+        self.in_order &= self.messages.len() == before;
+        self.messages.len() < before
+    }
+
+    /// Carries out what has come due.
+    pub fn advance(&mut self, dialect: &Dialect, clock: &Clock) {
+        let now = Instant::now();
+        for index in 0..self.threads.len() {
+            if self.threads[index].over {
+                continue;
+            }
+            let end = match self.threads[index].when {
+                ReplyWhen::After(after) => Some(self.threads[index].began + after),
+                ReplyWhen::AfterPolls(polls) if self.threads[index].polls >= polls => Some(now),
+                ReplyWhen::AfterPolls(_) | ReplyWhen::Never => None,
+            };
+            let until = end.map_or(now, |end| end.min(now));
+            while let Some((at, _)) = self.threads[index].to_come.last()
+                && *at <= until
+                && let Some((at, action)) = self.threads[index].to_come.pop()
+            {
+                self.act(index, at, action, clock);
+            }
+            if let Some(end) = end.filter(|end| *end <= now) {
+                let text = std::mem::take(&mut self.threads[index].text);
+                self.finish(index, text, clock.at(end), dialect, clock);
+            }
+        }
+        self.put_in_order();
+    }
+
+    fn act(&mut self, thread: usize, at: Instant, action: Action, clock: &Clock) {
+        let (id, task) = (self.threads[thread].id, self.threads[thread].task);
+        let time = clock.at(at);
+        let (thread, kind, text) = match action {
+            Action::Message(text) => (Some(id), MESSAGE, text),
+            Action::ToolCall { name, input } => {
+                let text = json!({"__name__": name, "input": input}).to_string();
+                (Some(id), TOOL_CALL, text)
+            }
+            Action::Notice(text) => (None, NOTICE, text),
+            Action::PullRequest(url) => return self.pull_requests.push(url),
+            Action::Plan { file_name, text } => {
+                return self.plans.push(Artifact {
+                    id: clock.id(),
+                    file_name,
+                    text,
+                    created: time,
+                });
+            }
+        };
+        self.place(thread, task, kind, text, (Some(time), time), clock);
+    }
+
+    /// Ends a thread's turn with a final message.
+    pub fn finish(
+        &mut self,
+        thread: usize,
+        text: String,
+        ts: f64,
+        dialect: &Dialect,
+        clock: &Clock,
+    ) {
+        let Some(turn) = self.threads.get_mut(thread) else {
+            return;
+        };
+        turn.over = true;
+        let (id, task) = (turn.id, turn.task);
+        let times = (Some(ts), ts);
+        if dialect.doubled_final {
+            self.place(Some(id), task, MESSAGE, text.clone(), times, clock);
+        }
+        self.place(Some(id), task, FINAL, text, times, clock);
+    }
+
+    fn put_in_order(&mut self) {
+        if self.in_order {
+            return;
+        }
+        self.messages
+            .sort_by(|a, b| a.sort_key().total_cmp(&b.sort_key()));
+        self.by_thread.clear();
+        for (place, message) in self.messages.iter().enumerate() {
+            if let Some(thread) = message.thread {
+                self.by_thread.entry(thread).or_default().push(place);
+            }
+        }
+        self.in_order = true;
+    }
+
+    /// The messages of one thread, oldest first.
+    pub fn of_thread(&self, thread: Uuid) -> impl DoubleEndedIterator<Item = &Message> {
+        let places = self.by_thread.get(&thread).map_or(&[][..], Vec::as_slice);
+        places.iter().map(|place| &self.messages[*place])
+    }
+
+    /// Counts a look at a thread that did not find its reply.
+    pub fn count_poll(&mut self, thread: Uuid) {
+        if let Some(turn) = self.threads.iter_mut().find(|t| t.id == thread && !t.over) {
+            turn.polls += 1;
+        }
     }
 }

@@ -123,6 +123,12 @@ impl ClientBuilder {
 
     /// Sends to a tower service in this process, such as the mock's: no socket, so that
     /// tests run on tokio's paused clock.
+    ///
+    /// ```
+    /// let mock = blocks_mock::Mock::new();
+    /// let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
     pub fn service<S, B>(self, service: S) -> Self
     where
         S: Service<http::Request<reqwest::Body>, Response = http::Response<B>>,

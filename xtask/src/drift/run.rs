@@ -167,7 +167,8 @@ async fn read_index(document: &Document, url: &str) -> Result<Outcome, String> {
 
 /// The mock server stands for the service; creating is free there.
 async fn mock(document: &Document, save: Option<PathBuf>) -> Result<Outcome, String> {
-    let mock = blocks_mock::MockServer::builder()
+    let mock = blocks_mock::Mock::builder()
+        .dialect(blocks_mock::Dialect::observed())
         .reply_after(Duration::ZERO)
         .start()
         .await

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use blocks_mock::MockServer;
+use blocks_mock::{Action, MockServer, Script};
 use blocks_sdk::Client;
 
 pub type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
@@ -15,11 +15,20 @@ pub async fn connect() -> Result<(Client, Option<MockServer>)> {
         return Ok((Client::from_env()?, None));
     }
     eprintln!("BLOCKS_API_KEY is not set: talking to a mock server in this process.");
-    let mock = MockServer::builder()
-        .reply("Octopuses have three hearts.")
-        .reply_after(Duration::from_secs(3))
-        .start()
-        .await?;
+    let second = Duration::from_secs(1);
+    let look = Action::ToolCall {
+        name: "search".into(),
+        input: "octopus hearts".into(),
+    };
+    let plan = Action::Plan {
+        file_name: "plan.md".into(),
+        text: "1. Find an octopus.\n2. Count.\n".into(),
+    };
+    let script = Script::reply("Octopuses have three hearts.")
+        .after(3 * second)
+        .at(second, look)
+        .at(2 * second, plan);
+    let mock = MockServer::builder().agent(script).start().await?;
     let client = Client::builder(mock.key()).base_url(mock.url()).build()?;
     Ok((client, Some(mock)))
 }

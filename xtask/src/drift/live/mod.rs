@@ -157,7 +157,9 @@ impl<'a> Run<'a> {
                 continue;
             };
             let text = |value: &Value| value.as_str().map(str::to_owned);
-            thread = thread.or_else(|| text(&body["items"][0]["chat_thread_id"]));
+            // A system notice belongs to no thread.
+            let mut items = body["items"].as_array().into_iter().flatten();
+            thread = thread.or_else(|| items.find_map(|item| text(&item["chat_thread_id"])));
             artifact = artifact.or_else(|| text(&body["plan_artifact_ids"][0]));
         }
         self.send_all(probe::parts(

@@ -1,0 +1,60 @@
+//! Faults that leave the answer JSON, and change what it says.
+
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+
+pub fn alter(answer: &mut Value, fault: &Fault) {
+    match fault {
+        Fault::ForeignLinks(origin) => each_href(answer, &mut |href| {
+            let path = href.find("/rest/v1/").map(|at| href[at..].to_owned());
+            *href = format!("{origin}{}", path.unwrap_or_default());
+        }),
+        Fault::NullLinks => each_object(answer, &mut |object| {
+            for name in ["thread_id", "chat_thread_id"] {
+                if let Some(id) = object.get_mut(name) {
+                    *id = Value::Null;
+                }
+            }
+            if let Some(links) = object.get_mut("_links") {
+                for name in ["thread", "final_message"] {
+                    links[name] = Value::Null;
+                }
+            }
+        }),
+        Fault::Missing(names) => each_object(answer, &mut |object| {
+            object.retain(|name, _| !names.contains(name));
+        }),
+        Fault::Field(name, value) => each_object(answer, &mut |object| {
+            object.insert(name.clone(), json!(value));
+        }),
+        _ => {}
+    }
+}
+
+/// The answer, and each of its items where it is a page.
+fn each_object(answer: &mut Value, change: &mut dyn FnMut(&mut serde_json::Map<String, Value>)) {
+    if let Some(items) = answer.get_mut("items").and_then(Value::as_array_mut) {
+        for item in items {
+            each_object(item, change);
+        }
+    }
+    if let Value::Object(object) = answer {
+        change(object);
+    }
+}
+
+fn each_href(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
+    match value {
+        Value::Object(object) => {
+            for (name, inner) in object {
+                match inner {
+                    Value::String(href) if name == "href" => change(href),
+                    inner => each_href(inner, change),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| each_href(item, change)),
+        _ => {}
+    }
+}

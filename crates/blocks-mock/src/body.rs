@@ -1,0 +1,110 @@
+//! A response's body: bytes, pauses and breaks.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
+
+/// The body of a mock's response.
+#[derive(Debug, Default)]
+pub struct MockBody {
+    pieces: VecDeque<Piece>,
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Bytes(Bytes),
+    Pause(Duration),
+    Reset,
+}
+
+impl MockBody {
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        let pieces = (!bytes.is_empty()).then_some(Piece::Bytes(bytes));
+        Self {
+            pieces: pieces.into_iter().collect(),
+            pause: None,
+        }
+    }
+
+    /// The bytes of a body that is whole, as every one is before a fault.
+    pub(crate) fn bytes(&self) -> Bytes {
+        match self.pieces.front() {
+            Some(Piece::Bytes(bytes)) => bytes.clone(),
+            _ => Bytes::new(),
+        }
+    }
+
+    /// Breaks after these bytes.
+    pub(crate) fn broken(bytes: Bytes) -> Self {
+        let mut body = Self::whole(bytes);
+        // Lets a server send what it has, which it would drop with the connection.
+        body.pieces
+            .push_back(Piece::Pause(Duration::from_millis(1)));
+        body.pieces.push_back(Piece::Reset);
+        body
+    }
+
+    /// Comes in pieces of so many bytes, each after a pause.
+    pub(crate) fn drip(bytes: &Bytes, size: usize, every: Duration) -> Self {
+        let pieces = bytes.chunks(size.max(1)).flat_map(|chunk| {
+            let piece = Piece::Bytes(bytes.slice_ref(chunk));
+            [Piece::Pause(every), piece]
+        });
+        Self {
+            pieces: pieces.collect(),
+            pause: None,
+        }
+    }
+}
+
+impl Body for MockBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        loop {
+            if let Some(pause) = &mut self.pause {
+                if pause.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+                self.pause = None;
+            }
+            return Poll::Ready(match self.pieces.pop_front() {
+                None => None,
+                Some(Piece::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
+                Some(Piece::Reset) => Some(Err(io::ErrorKind::ConnectionReset.into())),
+                Some(Piece::Pause(duration)) => {
+                    self.pause = Some(Box::pin(sleep(duration)));
+                    continue;
+                }
+            });
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty() && self.pause.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let length = self.pieces.iter().map(|piece| match piece {
+            Piece::Bytes(bytes) => Some(bytes.len() as u64),
+            Piece::Pause(_) => Some(0),
+            // What would have come is not known.
+            Piece::Reset => None,
+        });
+        length
+            .sum::<Option<u64>>()
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}

@@ -1,0 +1,131 @@
+//! A mock's settings as JSON, for the command line.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dialect::Dialect;
+use crate::fault::FaultRule;
+use crate::limit::RateLimit;
+use crate::script::Script;
+
+/// A mock's settings, to be read from JSON. Durations are written as people do: `"30s"`.
+///
+/// ```
+/// use blocks_mock::MockConfig;
+///
+/// let config: MockConfig = serde_json::from_str(r#"{
+///     "dialect": "documented",
+///     "agent": {
+///         "text": "Done.", "when": {"after": "1m"},
+///         "steps": [{"at": "10s", "do": {"message": "Looking."}}]
+///     },
+///     "faults": [
+///         {"operation": "createSession", "when": {"times": 2},
+///          "fault": {"status": {"status": 503, "after_effect": true}}}
+///     ],
+///     "rate_limit": {"requests": 100, "window": "1m", "retry_after": {"seconds": 2}}
+/// }"#)?;
+/// let mock = blocks_mock::MockBuilder::from(config).build();
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct MockConfig {
+    /// The key that is accepted.
+    pub key: String,
+    /// `"observed"`, `"documented"`, or the switches that differ from `observed`.
+    pub dialect: DialectChoice,
+    /// What the agent does in each turn.
+    pub agent: Script,
+    /// What goes wrong.
+    pub faults: Vec<FaultRule>,
+    /// The rate limit; none unless given.
+    pub rate_limit: Option<RateLimit>,
+    /// Makes ids and probabilities the same in every run.
+    pub seed: Option<u64>,
+    /// The port to serve on; zero is a free one.
+    pub port: u16,
+    /// How long presigned URLs are valid.
+    #[serde(skip)]
+    pub presigned_for: Option<Duration>,
+}
+
+impl Default for MockConfig {
+    fn default() -> Self {
+        Self {
+            key: "test-key".into(),
+            dialect: DialectChoice::default(),
+            agent: Script::default(),
+            faults: Vec::new(),
+            rate_limit: None,
+            seed: None,
+            port: 0,
+            presigned_for: None,
+        }
+    }
+}
+
+/// A dialect by its name, or by its switches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum DialectChoice {
+    /// By its name.
+    Named(DialectName),
+    /// The switches that differ from `observed`.
+    Switches(Box<Dialect>),
+}
+
+/// The dialects that have a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DialectName {
+    /// [`Dialect::observed`]
+    #[default]
+    Observed,
+    /// [`Dialect::documented`]
+    Documented,
+}
+
+impl std::str::FromStr for DialectName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "observed" => Ok(Self::Observed),
+            "documented" => Ok(Self::Documented),
+            _ => Err("the dialects are observed and documented".into()),
+        }
+    }
+}
+
+impl Default for DialectChoice {
+    fn default() -> Self {
+        Self::Named(DialectName::Observed)
+    }
+}
+
+impl From<Dialect> for DialectChoice {
+    fn from(dialect: Dialect) -> Self {
+        Self::Switches(Box::new(dialect))
+    }
+}
+
+impl From<DialectName> for Dialect {
+    fn from(name: DialectName) -> Self {
+        match name {
+            DialectName::Observed => Self::observed(),
+            DialectName::Documented => Self::documented(),
+        }
+    }
+}
+
+impl From<DialectChoice> for Dialect {
+    fn from(choice: DialectChoice) -> Self {
+        match choice {
+            DialectChoice::Named(name) => name.into(),
+            DialectChoice::Switches(dialect) => *dialect,
+        }
+    }
+}

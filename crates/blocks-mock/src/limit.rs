@@ -1,0 +1,56 @@
+//! The rate limit of a key.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::fault::RetryAfter;
+
+/// How many requests a key may make: those above it are answered 429.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimit {
+    /// Requests in a window; 100.
+    pub requests: usize,
+    /// The window, which slides; one minute.
+    #[serde(with = "crate::duration")]
+    pub window: Duration,
+    /// What a 429 asks for; nothing unless set, as the service may do.
+    pub retry_after: Option<RetryAfter>,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self {
+            requests: 100,
+            window: Duration::from_secs(60),
+            retry_after: None,
+        }
+    }
+}
+
+/// When each key's requests of the window were.
+#[derive(Debug, Default)]
+pub(crate) struct Windows(HashMap<String, VecDeque<Instant>>);
+
+impl Windows {
+    /// Whether the key may make one more request now; it is counted if so.
+    pub fn admit(&mut self, limit: &RateLimit, key: &str, now: Instant) -> bool {
+        if !self.0.contains_key(key) {
+            self.0.insert(key.to_owned(), VecDeque::new());
+        }
+        let Some(times) = self.0.get_mut(key) else {
+            return true;
+        };
+        while times.front().is_some_and(|t| now - *t >= limit.window) {
+            times.pop_front();
+        }
+        let admitted = times.len() < limit.requests;
+        if admitted {
+            times.push_back(now);
+        }
+        admitted
+    }
+}

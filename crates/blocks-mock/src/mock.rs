@@ -1,0 +1,375 @@
+//! The mock itself, its settings, and what a test asks it.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::config::MockConfig;
+use crate::dialect::Dialect;
+use crate::fault::{Fault, FaultRule, Faults, Operation, When};
+use crate::ledger::{LedgerMode, Received};
+use crate::limit::{RateLimit, Windows};
+use crate::script::{Script, TurnInfo};
+use crate::server::MockServer;
+use crate::service::MockService;
+use crate::store::{MessageSpec, Session};
+
+/// Where presigned URLs lead in process; no name that resolves.
+const STORAGE: &str = "https://storage.blocks-mock.invalid";
+const PRESIGNED_FOR: Duration = Duration::from_secs(6 * 86_400);
+
+type AgentFn = Arc<dyn Fn(&TurnInfo) -> Script + Send + Sync>;
+
+/// A service in this process. Cheap to clone; clones are the same service.
+#[derive(Clone)]
+pub struct Mock {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub key: String,
+    pub dialect: Dialect,
+    pub limit: Option<RateLimit>,
+    pub ledger: LedgerMode,
+    pub presigned_for: Duration,
+    pub clock: Clock,
+    agent: AgentFn,
+    /// What links begin with, when the dialect names no other, and where downloads are.
+    pub origin: Mutex<String>,
+    pub state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub sessions: indexmap::IndexMap<Uuid, Session>,
+    pub faults: Faults,
+    pub windows: Windows,
+    pub received: Vec<Received>,
+    pub user_messages: usize,
+}
+
+impl Inner {
+    /// The state, also after a panic: a test then still sees its ledger.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn origin(&self) -> String {
+        let origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        origin.clone()
+    }
+
+    pub fn script(&self, session: usize, turn: usize, message: &str) -> Script {
+        (self.agent)(&TurnInfo {
+            session,
+            turn,
+            message: message.to_owned(),
+        })
+    }
+}
+
+impl Mock {
+    /// A mock of the service as it was observed, whose agent says "Done." after a second.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A mock with settings.
+    ///
+    /// ```
+    /// use blocks_mock::{Fault, Mock, Operation, When};
+    ///
+    /// let mock = Mock::builder()
+    ///     .reply("Octopuses have three hearts.")
+    ///     .fault(Operation::CreateSession, When::ONCE, Fault::status_after_effect(503))
+    ///     .build();
+    /// assert_eq!(mock.session_count(), 0);
+    /// ```
+    pub fn builder() -> MockBuilder {
+        MockBuilder::default()
+    }
+
+    /// The mock as a tower service over `http` types: no socket, so that a test can run on
+    /// tokio's paused clock.
+    pub fn service(&self) -> MockService {
+        MockService(self.clone())
+    }
+
+    /// The key that is accepted.
+    pub fn key(&self) -> &str {
+        &self.inner.key
+    }
+
+    /// Adds a fault, after those that are there.
+    pub fn inject(&self, operation: impl Into<Option<Operation>>, when: When, fault: Fault) {
+        self.inner.state().faults.0.push(FaultRule {
+            operation: operation.into(),
+            when,
+            fault,
+        });
+    }
+
+    /// Takes all faults away.
+    pub fn clear_faults(&self) {
+        self.inner.state().faults.0.clear();
+    }
+
+    /// What was received so far.
+    pub fn received(&self) -> Vec<Received> {
+        self.inner.state().received.clone()
+    }
+
+    /// How many requests of an operation were received.
+    pub fn count(&self, operation: Operation) -> usize {
+        let state = self.inner.state();
+        let of = |r: &&Received| r.operation == Some(operation);
+        state.received.iter().filter(of).count()
+    }
+
+    /// The sessions that exist, oldest first.
+    pub fn sessions(&self) -> Vec<Uuid> {
+        self.inner.state().sessions.keys().copied().collect()
+    }
+
+    /// How many sessions exist.
+    pub fn session_count(&self) -> usize {
+        self.inner.state().sessions.len()
+    }
+
+    /// How many messages of users took effect: first ones and follow-ups.
+    pub fn user_message_count(&self) -> usize {
+        self.inner.state().user_messages
+    }
+
+    /// The threads of a session, oldest first.
+    pub fn threads(&self, session: Uuid) -> Vec<Uuid> {
+        let state = self.inner.state();
+        let threads = state.sessions.get(&session).map(|s| &s.threads);
+        threads.into_iter().flatten().map(|t| t.id).collect()
+    }
+
+    /// Epoch seconds on the mock's clock, as `ts` counts them.
+    pub fn now(&self) -> f64 {
+        self.inner.clock.now()
+    }
+
+    /// Places a message, in a thread or as a notice in none. Returns its id; `None` when there
+    /// is no such session.
+    pub fn emit(
+        &self,
+        session: Uuid,
+        thread: impl Into<Option<Uuid>>,
+        message: MessageSpec,
+    ) -> Option<Uuid> {
+        let mut state = self.inner.state();
+        let session = state.sessions.get_mut(&session)?;
+        Some(session.emit(thread.into(), message, &self.inner.clock))
+    }
+
+    /// Deletes a message, as the service does: it is left out from then on. Whether it was there.
+    pub fn delete_message(&self, message: Uuid) -> bool {
+        let mut state = self.inner.state();
+        state.sessions.values_mut().any(|s| s.delete(message))
+    }
+
+    /// Lets the latest turn of a session reply now. Whether there is such a session.
+    pub fn finish(&self, session: Uuid, text: impl Into<String>) -> bool {
+        let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
+        let mut state = self.inner.state();
+        let Some(session) = state.sessions.get_mut(&session) else {
+            return false;
+        };
+        session.advance(dialect, clock);
+        let latest = session.threads.len().saturating_sub(1);
+        session.finish(latest, text.into(), clock.now(), dialect, clock);
+        true
+    }
+
+    /// Opens a pull request in a session. Whether there is such a session.
+    pub fn open_pull_request(&self, session: Uuid, url: impl Into<String>) -> bool {
+        let mut state = self.inner.state();
+        let session = state.sessions.get_mut(&session);
+        session.map(|s| s.pull_requests.push(url.into())).is_some()
+    }
+
+    pub(crate) fn record(&self, received: Received) -> usize {
+        let mut state = self.inner.state();
+        state.received.push(received);
+        state.received.len() - 1
+    }
+
+    pub(crate) fn answered(&self, place: usize, status: u16) {
+        if let Some(received) = self.inner.state().received.get_mut(place) {
+            received.status = Some(status);
+        }
+    }
+
+    /// Whether a key may make one more request.
+    pub(crate) fn admit(&self, key: &str) -> bool {
+        let limit = self.inner.limit.as_ref();
+        limit.is_none_or(|limit| {
+            let mut state = self.inner.state();
+            state.windows.admit(limit, key, Instant::now())
+        })
+    }
+}
+
+impl Default for Mock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Settings of a [`Mock`].
+#[derive(Clone)]
+#[must_use]
+pub struct MockBuilder {
+    config: MockConfig,
+    agent: Option<AgentFn>,
+    ledger: LedgerMode,
+}
+
+impl Default for MockBuilder {
+    fn default() -> Self {
+        Self::from(MockConfig::default())
+    }
+}
+
+impl From<MockConfig> for MockBuilder {
+    fn from(config: MockConfig) -> Self {
+        Self {
+            config,
+            agent: None,
+            ledger: LedgerMode::Full,
+        }
+    }
+}
+
+impl MockBuilder {
+    /// The key that is accepted; `test-key` unless set.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.config.key = key.into();
+        self
+    }
+
+    /// How it behaves where sources disagree; [`Dialect::observed`] unless set.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.config.dialect = dialect.into();
+        self
+    }
+
+    /// What the agent answers.
+    pub fn reply(mut self, text: impl Into<String>) -> Self {
+        self.config.agent.text = text.into();
+        self
+    }
+
+    /// How long the agent works on each turn; one second unless set.
+    pub fn reply_after(mut self, duration: Duration) -> Self {
+        self.config.agent = self.config.agent.after(duration);
+        self
+    }
+
+    /// What the agent does in each turn.
+    pub fn agent(mut self, script: Script) -> Self {
+        self.config.agent = script;
+        self
+    }
+
+    /// What the agent does in each turn, by its session, number and message.
+    pub fn agent_fn(mut self, agent: impl Fn(&TurnInfo) -> Script + Send + Sync + 'static) -> Self {
+        self.agent = Some(Arc::new(agent));
+        self
+    }
+
+    /// The origin that links name, whatever the dialect says.
+    pub fn link_origin(mut self, origin: impl Into<String>) -> Self {
+        let mut dialect = Dialect::from(self.config.dialect);
+        dialect.link_origin = Some(origin.into());
+        self.config.dialect = dialect.into();
+        self
+    }
+
+    /// A fault, at an operation or at any (`None`).
+    pub fn fault(
+        mut self,
+        operation: impl Into<Option<Operation>>,
+        when: When,
+        fault: Fault,
+    ) -> Self {
+        self.config.faults.push(FaultRule {
+            operation: operation.into(),
+            when,
+            fault,
+        });
+        self
+    }
+
+    /// Answers 429 above a limit; there is none unless set.
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.config.rate_limit = Some(limit);
+        self
+    }
+
+    /// Makes ids, probabilities and dates the same in every run.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.config.seed = Some(seed);
+        self
+    }
+
+    /// How much the ledger keeps.
+    pub fn ledger(mut self, mode: LedgerMode) -> Self {
+        self.ledger = mode;
+        self
+    }
+
+    /// How long presigned URLs are valid; 6 days unless set.
+    pub fn presigned_for(mut self, duration: Duration) -> Self {
+        self.config.presigned_for = Some(duration);
+        self
+    }
+
+    /// The port to serve on, for [`start`](Self::start); a free one unless set.
+    pub fn port(mut self, port: u16) -> Self {
+        self.config.port = port;
+        self
+    }
+
+    /// The mock, in this process.
+    pub fn build(self) -> Mock {
+        let script = self.config.agent;
+        let agent = self
+            .agent
+            .unwrap_or_else(|| Arc::new(move |_| script.clone()));
+        let state = State {
+            faults: Faults(self.config.faults),
+            ..State::default()
+        };
+        Mock {
+            inner: Arc::new(Inner {
+                key: self.config.key,
+                dialect: self.config.dialect.into(),
+                limit: self.config.rate_limit,
+                ledger: self.ledger,
+                presigned_for: self.config.presigned_for.unwrap_or(PRESIGNED_FOR),
+                clock: Clock::new(self.config.seed),
+                agent,
+                origin: Mutex::new(STORAGE.into()),
+                state: Mutex::new(state),
+            }),
+        }
+    }
+
+    /// The mock on a loopback port, until the value is dropped.
+    ///
+    /// # Errors
+    /// When the port cannot be bound.
+    pub async fn start(self) -> io::Result<MockServer> {
+        let port = self.config.port;
+        MockServer::serve(self.build(), port).await
+    }
+}

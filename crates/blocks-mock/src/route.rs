@@ -1,0 +1,58 @@
+//! Which operation a request is for.
+
+use http::Method;
+
+use crate::fault::Operation;
+
+/// A request's place among the operations.
+#[derive(Debug, PartialEq)]
+pub enum Route<'a> {
+    Operation(Operation, Ids<'a>),
+    /// A path of the service, with a method that it does not have there.
+    WrongMethod(&'static str),
+    Nowhere,
+}
+
+/// The ids that a path names, as text.
+#[derive(Debug, Default, PartialEq)]
+pub struct Ids<'a> {
+    pub session: &'a str,
+    /// A thread or an artifact.
+    pub part: &'a str,
+}
+
+pub fn route<'a>(method: &Method, path: &'a str) -> Route<'a> {
+    use Operation::{
+        CreateMessage, CreateSession, Download, GetArtifact, GetSession, ListSessionMessages,
+        ListThreadMessages,
+    };
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let (get, post, session, part) = match segments[..] {
+        ["rest", "v1", "sessions"] => (None, Some(CreateSession), "", ""),
+        ["rest", "v1", "sessions", id] => (Some(GetSession), None, id, ""),
+        ["rest", "v1", "sessions", id, "messages"] => {
+            (Some(ListSessionMessages), Some(CreateMessage), id, "")
+        }
+        ["rest", "v1", "sessions", id, "threads", thread, "messages"] => {
+            (Some(ListThreadMessages), None, id, thread)
+        }
+        ["rest", "v1", "sessions", id, "artifacts", artifact] => {
+            (Some(GetArtifact), None, id, artifact)
+        }
+        ["storage", artifact] => (Some(Download), None, "", artifact),
+        _ => return Route::Nowhere,
+    };
+    let operation = match *method {
+        Method::GET => get,
+        Method::POST => post,
+        _ => None,
+    };
+    match operation {
+        Some(operation) => Route::Operation(operation, Ids { session, part }),
+        None => Route::WrongMethod(match (get, post) {
+            (Some(_), Some(_)) => "GET, POST",
+            (Some(_), None) => "GET",
+            _ => "POST",
+        }),
+    }
+}

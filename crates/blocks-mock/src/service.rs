@@ -1,0 +1,317 @@
+//! One request's way through the mock: recorded, met by a fault or not, admitted, answered.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{
+    ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, LOCATION, RETRY_AFTER,
+};
+use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tower_service::Service;
+
+use crate::body::MockBody;
+use crate::fault::{Fault, Operation, RetryAfter};
+use crate::handlers::{Failure, Handler};
+use crate::ledger::{LedgerMode, Received};
+use crate::mock::Mock;
+use crate::route::{Ids, Route, route};
+
+/// A [`Mock`] as a tower service. It takes any authority, so that a client may keep the base
+/// URL that it has in production.
+#[derive(Clone)]
+pub struct MockService(pub(crate) Mock);
+
+impl<B> Service<Request<B>> for MockService
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<MockBody>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Response<MockBody>>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let mock = self.0.clone();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+            mock.respond(&parts, body).await
+        })
+    }
+}
+
+impl Mock {
+    /// Answers one request.
+    ///
+    /// # Errors
+    /// Where a fault says that the connection is refused or breaks.
+    async fn respond(&self, parts: &Parts, body: Bytes) -> io::Result<Response<MockBody>> {
+        let route = route(&parts.method, parts.uri.path());
+        let operation = match route {
+            Route::Operation(operation, _) => Some(operation),
+            Route::WrongMethod(_) | Route::Nowhere => None,
+        };
+        let place = self.record(self.receive(parts, operation, &body));
+        let fault = operation.and_then(|operation| {
+            let random = || self.inner.clock.random();
+            self.inner.state().faults.next(operation, random)
+        });
+        if let Some(Fault::Delay(delay)) = &fault {
+            tokio::time::sleep(*delay).await;
+        }
+        let prevented = fault.as_ref().is_some_and(Fault::prevents);
+        let answer = (!prevented).then(|| self.answer(&route, parts, &body));
+        let response = self.with_fault(answer, fault)?;
+        self.answered(place, response.status().as_u16());
+        Ok(response)
+    }
+
+    fn receive(&self, parts: &Parts, operation: Option<Operation>, body: &Bytes) -> Received {
+        let mut received = Received {
+            at: Instant::now(),
+            operation,
+            method: parts.method.to_string(),
+            target: String::new(),
+            headers: Vec::new(),
+            body: String::new(),
+            status: None,
+        };
+        if self.inner.ledger == LedgerMode::Full {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let target = parts.uri.path_and_query();
+            received.target = target.map(ToString::to_string).unwrap_or_default();
+            let headers = parts.headers.iter();
+            received.headers = headers
+                .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
+                .collect();
+            received.body = text(body);
+        }
+        received
+    }
+
+    fn answer(&self, route: &Route<'_>, parts: &Parts, body: &Bytes) -> Response<MockBody> {
+        let called = called(parts);
+        let handler = Handler {
+            inner: &self.inner,
+            called: &called,
+        };
+        let query = parts.uri.query().unwrap_or_default();
+        let result = match route {
+            Route::Operation(Operation::Download, Ids { part, .. }) => {
+                let with_key = parts.headers.contains_key(AUTHORIZATION);
+                return match handler.download(part, query, with_key) {
+                    Ok(text) => response(200, "text/markdown", text),
+                    Err(failure) => self.failed(failure),
+                };
+            }
+            Route::Operation(operation, ids) => self
+                .admit_request(parts)
+                .and_then(|()| handler.handle(*operation, ids, query, body)),
+            Route::WrongMethod(allowed) => Err(Failure::WrongMethod(allowed)),
+            Route::Nowhere => Err(Failure::NotFound),
+        };
+        match result {
+            Ok((status, value)) => json_response(status, &value),
+            Err(failure) => self.failed(failure),
+        }
+    }
+
+    fn admit_request(&self, parts: &Parts) -> Result<(), Failure> {
+        let given = parts
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|v| v.to_str().ok());
+        let key = given
+            .and_then(|text| text.strip_prefix("ApiKey "))
+            .ok_or(Failure::Unauthenticated)?;
+        if key != self.key() {
+            return Err(Failure::Forbidden);
+        }
+        if self.admit(key) {
+            Ok(())
+        } else {
+            Err(Failure::RateLimited)
+        }
+    }
+
+    /// A refusal in the form that the dialect gives it.
+    fn failed(&self, failure: Failure) -> Response<MockBody> {
+        let dialect = &self.inner.dialect;
+        let (status, code, text) = match &failure {
+            Failure::Invalid(text) => (dialect.validation_status, "VALIDATION", text.clone()),
+            Failure::NotFound => (404, "NOT_FOUND", "Not found".into()),
+            Failure::Unauthenticated => (
+                401,
+                "UNAUTHORIZED",
+                "Authorization: ApiKey <key> is needed".into(),
+            ),
+            Failure::Forbidden => (403, "FORBIDDEN", "The key is wrong".into()),
+            Failure::RateLimited => (429, "RATE_LIMITED", "Too many requests".into()),
+            Failure::WrongMethod(_) => (405, "METHOD_NOT_ALLOWED", "Method not allowed".into()),
+            Failure::Storage(status, text) => {
+                let xml = format!("<Error><Message>{text}</Message></Error>");
+                return response(*status, "application/xml", xml);
+            }
+        };
+        let body = if dialect.error_codes {
+            json!({"code": code, "message": text})
+        } else {
+            json!({"error": text})
+        };
+        let mut response = json_response(status, &body);
+        match failure {
+            Failure::WrongMethod(allowed) => {
+                let allowed = HeaderValue::from_static(allowed);
+                response.headers_mut().insert(ALLOW, allowed);
+            }
+            Failure::RateLimited => {
+                let asked = self
+                    .inner
+                    .limit
+                    .as_ref()
+                    .and_then(|limit| limit.retry_after);
+                self.ask_to_wait(&mut response, asked);
+            }
+            _ => {}
+        }
+        response
+    }
+
+    pub(crate) fn ask_to_wait(&self, response: &mut Response<MockBody>, asked: Option<RetryAfter>) {
+        let headers = response.headers_mut();
+        let header = |text: String| HeaderValue::try_from(text).ok();
+        let clock = &self.inner.clock;
+        let value = match asked {
+            None => None,
+            Some(RetryAfter::Seconds(seconds)) => header(seconds.to_string()),
+            Some(RetryAfter::Date(seconds)) => {
+                let now = clock.now().floor();
+                if let Some(now) = header(clock.http_date(now)) {
+                    headers.insert(DATE, now);
+                }
+                header(clock.http_date(now + seconds as f64))
+            }
+        };
+        if let Some(value) = value {
+            headers.insert(RETRY_AFTER, value);
+        }
+    }
+
+    /// The answer as the fault makes it; `None` when the operation was not carried out.
+    fn with_fault(
+        &self,
+        answer: Option<Response<MockBody>>,
+        fault: Option<Fault>,
+    ) -> io::Result<Response<MockBody>> {
+        let answer = answer.unwrap_or_else(|| response(200, "application/json", ""));
+        let Some(fault) = fault else {
+            return Ok(answer);
+        };
+        let bytes = || answer.body().bytes();
+        Ok(match fault {
+            Fault::Delay(_) => answer,
+            Fault::Refuse => return Err(io::ErrorKind::ConnectionRefused.into()),
+            Fault::ResetBefore | Fault::ResetAfter => {
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
+            Fault::Status {
+                status,
+                body,
+                retry_after,
+                ..
+            } => {
+                let mut failed = response(status, "application/json", body);
+                self.ask_to_wait(&mut failed, retry_after);
+                failed
+            }
+            Fault::Redirect(to) => {
+                let mut redirect = response(307, "text/plain", "");
+                if let Ok(to) = HeaderValue::try_from(to) {
+                    redirect.headers_mut().insert(LOCATION, to);
+                }
+                redirect
+            }
+            Fault::ResetInBody => {
+                let bytes = bytes();
+                let mut broken = answer;
+                broken
+                    .headers_mut()
+                    .insert(CONTENT_LENGTH, bytes.len().into());
+                broken.map(|_| MockBody::broken(bytes.slice(..bytes.len() / 2)))
+            }
+            Fault::Truncate => {
+                let bytes = bytes();
+                answer.map(|_| MockBody::whole(bytes.slice(..bytes.len() / 2)))
+            }
+            Fault::InvalidJson => answer.map(|_| MockBody::whole("{\"id\": nonsense")),
+            Fault::Html => response(200, "text/html", "<html><h1>It works</h1></html>"),
+            Fault::ContentType(kind) => {
+                let mut other = answer;
+                if let Ok(kind) = HeaderValue::try_from(kind) {
+                    other.headers_mut().insert(CONTENT_TYPE, kind);
+                }
+                other
+            }
+            Fault::Size(size) => {
+                let mut padded = bytes().to_vec();
+                padded.resize(size.max(padded.len()), b' ');
+                answer.map(|_| MockBody::whole(padded))
+            }
+            Fault::Drip { bytes: size, every } => {
+                let bytes = bytes();
+                answer.map(|_| MockBody::drip(&bytes, size, every))
+            }
+            Fault::ForeignLinks(_) | Fault::NullLinks | Fault::Missing(_) | Fault::Field(..) => {
+                let Ok(mut value) = serde_json::from_slice::<Value>(&bytes()) else {
+                    return Ok(answer);
+                };
+                crate::alter::alter(&mut value, &fault);
+                answer.map(|_| MockBody::whole(value.to_string()))
+            }
+        })
+    }
+}
+
+/// The origin that was called.
+fn called(parts: &Parts) -> String {
+    match (parts.uri.scheme_str(), parts.uri.authority()) {
+        (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
+        _ => {
+            let host = parts.headers.get(HOST).and_then(|v| v.to_str().ok());
+            format!("http://{}", host.unwrap_or("localhost"))
+        }
+    }
+}
+
+fn response(status: u16, kind: &'static str, body: impl Into<Bytes>) -> Response<MockBody> {
+    let mut response = Response::new(MockBody::whole(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+fn json_response(status: u16, value: &Value) -> Response<MockBody> {
+    response(status, "application/json", value.to_string())
+}
+
+/// For hyper, which wants a service by reference.
+impl MockService {
+    pub(crate) async fn serve<B>(&self, request: Request<B>) -> io::Result<Response<MockBody>>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.clone().call(request).await
+    }
+}

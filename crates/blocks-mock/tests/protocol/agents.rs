@@ -1,0 +1,203 @@
+//! Scripted agents, in paused time.
+
+use std::time::Duration;
+
+use blocks_mock::{Action, MessageSpec, Mock, Operation, Script};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+use tower_service::Service;
+
+use crate::{call, created};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The texts that a path's page shows.
+async fn texts(mock: &Mock, path: &str) -> Vec<String> {
+    let (status, page) = call(mock, "GET", path, None).await;
+    assert_eq!(status, 200, "{page}");
+    let items = page["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|m| m["message"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeline_is_followed() {
+    let tool = Action::ToolCall {
+        name: "bash".into(),
+        input: json!({"command": "ls"}),
+    };
+    let plan = Action::Plan {
+        file_name: "plan.md".into(),
+        text: "1. Go.".into(),
+    };
+    let script = Script::reply("Done.")
+        .after(60 * SECOND)
+        .at(10 * SECOND, Action::Message("Looking.".into()))
+        .at(20 * SECOND, tool)
+        .at(
+            30 * SECOND,
+            Action::PullRequest("https://example.com/1".into()),
+        )
+        .at(40 * SECOND, plan)
+        .at(50 * SECOND, Action::Notice("Low on credit.".into()));
+    let mock = Mock::builder().agent(script).build();
+    let (session, messages) = created(&mock).await;
+    let calls = format!("{messages}?type=tool_call");
+    let read = || async {
+        let (_, read) = call(&mock, "GET", &session, None).await;
+        (
+            read["pull_requests"].as_array().unwrap().len(),
+            read["plan_artifact_ids"].as_array().unwrap().len(),
+        )
+    };
+    assert!(texts(&mock, &messages).await.is_empty());
+    sleep(10 * SECOND).await;
+    assert_eq!(texts(&mock, &messages).await, ["Looking."]);
+    assert!(texts(&mock, &calls).await.is_empty());
+    sleep(10 * SECOND).await;
+    assert_eq!(
+        texts(&mock, &calls).await,
+        [r#"{"__name__":"bash","input":{"command":"ls"}}"#]
+    );
+    assert_eq!(read().await, (0, 0));
+    sleep(20 * SECOND).await;
+    assert_eq!(read().await, (1, 1));
+    sleep(20 * SECOND).await;
+    assert_eq!(
+        texts(&mock, &messages).await,
+        ["Looking.", "Done.", "Done."]
+    );
+    let all = texts(&mock, &format!("{session}/messages")).await;
+    assert!(all.contains(&"Low on credit.".to_owned()), "{all:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_can_wait_for_polls_or_for_ever() {
+    let mock = Mock::builder()
+        .agent(Script::reply("Done.").after_polls(2))
+        .build();
+    let (_, messages) = created(&mock).await;
+    let link = format!("{messages}?type=final_message");
+    assert!(texts(&mock, &link).await.is_empty());
+    assert_eq!(texts(&mock, &link).await, ["Done."]);
+    let stuck = Mock::builder().agent(Script::stuck()).build();
+    let (_, messages) = created(&stuck).await;
+    sleep(3600 * 24 * SECOND).await;
+    assert!(texts(&stuck, &messages).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follow_up_opens_a_thread_and_interrupts_the_turn() {
+    let mock = Mock::builder()
+        .agent_fn(|turn| {
+            Script::reply(format!("{} of {}", turn.message, turn.turn)).after(60 * SECOND)
+        })
+        .build();
+    let (session, first) = created(&mock).await;
+    sleep(30 * SECOND).await;
+    let body = Some(json!({"message": "instead"}));
+    let (_, made) = call(&mock, "POST", &format!("{session}/messages"), body).await;
+    let second = format!(
+        "{session}/threads/{}/messages",
+        made["chat_thread_id"].as_str().unwrap()
+    );
+    sleep(600 * SECOND).await;
+    assert!(texts(&mock, &first).await.is_empty());
+    assert_eq!(texts(&mock, &second).await, ["instead of 1"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_can_act_for_the_agent() {
+    let mock = Mock::builder().agent(Script::stuck()).build();
+    created(&mock).await;
+    let id = mock.sessions()[0];
+    let thread = mock.threads(id)[0];
+    let now = mock.now();
+    let path = format!("/{id}/messages?type=message&direction=asc");
+    for (text, ts) in [
+        ("second", Some(now + 2.0)),
+        ("first", Some(now + 1.0)),
+        ("equal", Some(now + 2.0)),
+    ] {
+        mock.emit(id, thread, MessageSpec::assistant(text, ts))
+            .unwrap();
+    }
+    assert_eq!(texts(&mock, &path).await[1..], ["first", "second", "equal"]);
+    let gts = format!("{path}&gts={}", now + 1.5);
+    assert_eq!(texts(&mock, &gts).await, ["second", "equal"]);
+    let gone = mock
+        .emit(id, thread, MessageSpec::assistant("oops", None))
+        .unwrap();
+    assert!(mock.delete_message(gone) && !mock.delete_message(gone));
+    assert!(!texts(&mock, &path).await.contains(&"oops".to_owned()));
+    sleep(5 * SECOND).await;
+    assert!(mock.finish(id, "Done.") && mock.open_pull_request(id, "https://example.com/1"));
+    let last = texts(&mock, &format!("/{id}/messages")).await;
+    assert_eq!(last.last().map(String::as_str), Some("Done."));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_presigned_url_expires_and_refuses_a_key() {
+    let plan = Action::Plan {
+        file_name: "plan.md".into(),
+        text: "1. Go.".into(),
+    };
+    let script = Script::reply("Done.").at(Duration::ZERO, plan);
+    let mock = Mock::builder()
+        .agent(script)
+        .presigned_for(60 * SECOND)
+        .build();
+    let (session, _) = created(&mock).await;
+    let (_, read) = call(&mock, "GET", &session, None).await;
+    let path = format!(
+        "{session}/artifacts/{}",
+        read["plan_artifact_ids"][0].as_str().unwrap()
+    );
+    let (_, artifact) = call(&mock, "GET", &path, None).await;
+    let url = artifact["url"].as_str().unwrap();
+    assert_eq!(download(&mock, url, false).await, (200, "1. Go.".into()));
+    assert_eq!(download(&mock, url, true).await.0, 400);
+    assert_eq!(
+        download(&mock, &url.replace("signature=", "signature=0"), false)
+            .await
+            .0,
+        403
+    );
+    sleep(60 * SECOND).await;
+    assert_eq!(download(&mock, url, false).await.0, 403);
+    let (_, renewed) = call(&mock, "GET", &path, None).await;
+    assert_eq!(
+        download(&mock, renewed["url"].as_str().unwrap(), false)
+            .await
+            .0,
+        200
+    );
+    assert_eq!(mock.count(Operation::Download), 5);
+}
+
+async fn download(mock: &Mock, url: &str, with_key: bool) -> (u16, String) {
+    let mut request = http::Request::get(url);
+    if with_key {
+        request = request.header("authorization", "ApiKey test-key");
+    }
+    let request = request.body(String::new()).unwrap();
+    let response = mock.service().call(request).await.unwrap();
+    let status = response.status().as_u16();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seed_makes_everything_the_same() {
+    let run = || async {
+        let mock = Mock::builder().seed(7).build();
+        let (session, messages) = created(&mock).await;
+        sleep(5 * SECOND).await;
+        let page: (u16, Value) = call(&mock, "GET", &messages, None).await;
+        (session, page)
+    };
+    assert_eq!(run().await, run().await);
+}

@@ -1,0 +1,172 @@
+//! Each fault, as a client sees it over a socket.
+
+use std::time::Duration;
+
+use blocks_mock::{Fault, Mock, Operation, RetryAfter, When};
+use reqwest::Response;
+use serde_json::json;
+
+use crate::Socket;
+
+/// A create that meets `fault`, and how many sessions exist then.
+async fn meeting(fault: Fault) -> (Result<Response, reqwest::Error>, Socket) {
+    let builder = Mock::builder().fault(Operation::CreateSession, When::ONCE, fault);
+    let socket = Socket::new(builder).await;
+    let result = socket.creating().send().await;
+    (result, socket)
+}
+
+#[tokio::test]
+async fn a_status_comes_before_or_after_the_effect() {
+    for (fault, sessions) in [
+        (Fault::status(503), 0),
+        (Fault::status_after_effect(503), 1),
+    ] {
+        let (result, socket) = meeting(fault).await;
+        assert_eq!(result.unwrap().status(), 503);
+        assert_eq!(socket.mock.session_count(), sessions);
+        assert_eq!(
+            socket.creating().send().await.unwrap().status(),
+            200,
+            "once"
+        );
+    }
+}
+
+#[tokio::test]
+async fn retry_after_comes_in_both_forms() {
+    let (result, _socket) = meeting(Fault::rate_limited(Some(RetryAfter::Seconds(2)))).await;
+    let response = result.unwrap();
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            &response.headers()["retry-after"]
+        ),
+        (429, &"2".parse().unwrap())
+    );
+    let (result, _socket) = meeting(Fault::rate_limited(Some(RetryAfter::Date(2)))).await;
+    let response = result.unwrap();
+    let date = response.headers()["retry-after"].to_str().unwrap();
+    assert!(date.ends_with(" GMT"), "{date}");
+    let (result, _socket) = meeting(Fault::rate_limited(None)).await;
+    assert!(!result.unwrap().headers().contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn connections_break_before_or_after_the_effect() {
+    for (fault, sessions) in [
+        (Fault::Refuse, 0),
+        (Fault::ResetBefore, 0),
+        (Fault::ResetAfter, 1),
+    ] {
+        let (result, socket) = meeting(fault.clone()).await;
+        assert!(result.is_err(), "{fault:?}");
+        assert_eq!(socket.mock.session_count(), sessions, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_breaks_in_the_middle() {
+    let (result, socket) = meeting(Fault::ResetInBody).await;
+    let response = result.unwrap();
+    assert!(response.content_length().is_some_and(|length| length > 0));
+    assert!(response.bytes().await.is_err());
+    assert_eq!(socket.mock.session_count(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_is_no_json_in_many_ways() {
+    for fault in [Fault::Truncate, Fault::InvalidJson, Fault::Html] {
+        let (result, socket) = meeting(fault.clone()).await;
+        let response = result.unwrap();
+        assert_eq!(response.status(), 200);
+        let html = response.headers()["content-type"] == "text/html";
+        assert_eq!(html, fault == Fault::Html);
+        let text = response.text().await.unwrap();
+        assert!(!text.is_empty() && serde_json::from_str::<serde_json::Value>(&text).is_err());
+        assert_eq!(socket.mock.session_count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn content_type_size_and_place_can_be_wrong() {
+    let (result, _socket) = meeting(Fault::ContentType("text/plain".into())).await;
+    assert_eq!(result.unwrap().headers()["content-type"], "text/plain");
+    let (result, _socket) = meeting(Fault::Size(3_000_000)).await;
+    let body = result.unwrap().bytes().await.unwrap();
+    assert_eq!(body.len(), 3_000_000);
+    assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
+    let (result, socket) = meeting(Fault::Redirect("https://evil.example/".into())).await;
+    let response = result.unwrap();
+    assert_eq!(response.status(), 307);
+    assert_eq!(response.headers()["location"], "https://evil.example/");
+    assert_eq!(socket.mock.session_count(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_can_be_late_and_drip() {
+    for fault in [
+        Fault::Delay(Duration::from_millis(1)),
+        Fault::Drip {
+            bytes: 100,
+            every: Duration::from_micros(10),
+        },
+    ] {
+        let (result, _socket) = meeting(fault).await;
+        let session: serde_json::Value = result.unwrap().json().await.unwrap();
+        assert!(session["id"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn links_can_be_foreign_or_null() {
+    let (result, _socket) = meeting(Fault::ForeignLinks("https://evil.example".into())).await;
+    let session: serde_json::Value = result.unwrap().json().await.unwrap();
+    let href = session["_links"]["final_message"]["href"].as_str().unwrap();
+    assert!(
+        href.starts_with("https://evil.example/rest/v1/sessions/"),
+        "{href}"
+    );
+    let (result, _socket) = meeting(Fault::NullLinks).await;
+    let session: serde_json::Value = result.unwrap().json().await.unwrap();
+    assert_eq!(session["_links"]["final_message"], json!(null));
+    assert_eq!(session["thread_id"], json!(null));
+}
+
+#[tokio::test]
+async fn fields_can_be_missing_unknown_and_retyped() {
+    let (result, _socket) = meeting(Fault::Missing(vec!["title".into(), "_links".into()])).await;
+    let session: serde_json::Value = result.unwrap().json().await.unwrap();
+    assert!(session.get("title").is_none() && session.get("_links").is_none());
+    for (name, value) in [("brand_new", json!([1])), ("title", json!(7))] {
+        let (result, _socket) = meeting(Fault::Field(name.into(), value.clone())).await;
+        let session: serde_json::Value = result.unwrap().json().await.unwrap();
+        assert_eq!(session[name], value);
+    }
+}
+
+#[tokio::test]
+async fn faults_come_n_times_by_chance_and_at_their_operation() {
+    let builder = Mock::builder()
+        .seed(7)
+        .fault(Operation::GetSession, When::Always, Fault::status(500))
+        .fault(Operation::CreateSession, When::Times(2), Fault::status(500))
+        .fault(
+            Operation::CreateSession,
+            When::Probability(0.5),
+            Fault::status(502),
+        );
+    let socket = Socket::new(builder).await;
+    let mut statuses = Vec::new();
+    for _ in 0..40 {
+        statuses.push(socket.creating().send().await.unwrap().status().as_u16());
+    }
+    assert_eq!(statuses[..2], [500, 500]);
+    let by_chance = statuses.iter().filter(|s| **s == 502).count();
+    assert!((8..30).contains(&by_chance), "{by_chance} of 38");
+    assert_eq!(socket.get("/x").await.0, 500);
+    socket.mock.clear_faults();
+    assert_eq!(socket.get("/x").await.0, 422);
+    socket.mock.inject(None, When::ONCE, Fault::status(418));
+    assert_eq!(socket.get("/x").await.0, 418);
+}

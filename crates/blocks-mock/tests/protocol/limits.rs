@@ -1,0 +1,73 @@
+//! The rate limiter and the ledger.
+
+use std::time::Duration;
+
+use blocks_mock::{LedgerMode, Mock, Operation, RateLimit, RetryAfter};
+
+use crate::{Socket, call, created};
+
+#[tokio::test(start_paused = true)]
+async fn the_limiter_counts_in_a_window_that_slides() {
+    let limit = RateLimit {
+        retry_after: Some(RetryAfter::Seconds(3)),
+        ..RateLimit::default()
+    };
+    let mock = Mock::builder().rate_limit(limit).build();
+    for n in 0..100 {
+        assert_eq!(call(&mock, "GET", "/x", None).await.0, 422, "{n}");
+    }
+    assert_eq!(call(&mock, "GET", "/x", None).await.0, 429);
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    assert_eq!(call(&mock, "GET", "/x", None).await.0, 429);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(call(&mock, "GET", "/x", None).await.0, 422);
+}
+
+#[tokio::test]
+async fn a_429_of_the_limiter_says_what_it_is_told_to() {
+    let limit = RateLimit {
+        requests: 0,
+        retry_after: Some(RetryAfter::Seconds(3)),
+        ..RateLimit::default()
+    };
+    let socket = Socket::new(Mock::builder().rate_limit(limit)).await;
+    let response = socket.creating().send().await.unwrap();
+    assert_eq!(response.status(), 429);
+    assert_eq!(response.headers()["retry-after"], "3");
+}
+
+#[tokio::test]
+async fn the_ledger_tells_what_was_received_and_what_took_effect() {
+    let socket = Socket::new(Mock::builder()).await;
+    let session = socket.create().await;
+    let path = format!("/{}", session["id"].as_str().unwrap());
+    socket.get(&path).await;
+    let received = socket.mock.received();
+    assert_eq!(received.len(), 2);
+    assert_eq!(received[0].operation, Some(Operation::CreateSession));
+    assert_eq!(
+        (received[0].method.as_str(), received[0].status),
+        ("POST", Some(200))
+    );
+    assert_eq!(received[0].header("authorization"), Some("ApiKey test-key"));
+    assert!(received[0].body.contains("claude"));
+    assert_eq!(received[1].target, format!("/rest/v1/sessions{path}"));
+    assert_eq!(socket.mock.count(Operation::GetSession), 1);
+    assert_eq!(
+        (
+            socket.mock.session_count(),
+            socket.mock.user_message_count()
+        ),
+        (1, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_of_counts_keeps_no_texts() {
+    let mock = Mock::builder().ledger(LedgerMode::Counts).build();
+    created(&mock).await;
+    let received = mock.received();
+    assert_eq!(mock.count(Operation::CreateSession), 1);
+    assert!(received[0].body.is_empty() && received[0].headers.is_empty());
+    assert_eq!(received[0].status, Some(200));
+}

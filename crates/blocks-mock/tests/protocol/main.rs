@@ -1,0 +1,80 @@
+//! Each switch, fault and script, as a client sees it: over a socket, and in process where
+//! time matters.
+
+mod agents;
+mod faults;
+mod limits;
+mod switches;
+
+use blocks_mock::{Mock, MockBuilder, MockServer};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower_service::Service;
+
+/// A mock on a port, and a client of it.
+struct Socket {
+    mock: MockServer,
+    http: reqwest::Client,
+}
+
+impl Socket {
+    async fn new(builder: MockBuilder) -> Self {
+        Self {
+            mock: builder.start().await.unwrap(),
+            http: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
+        }
+    }
+
+    fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}/rest/v1/sessions{path}", self.mock.url());
+        self.http
+            .request(method, url)
+            .header("authorization", "ApiKey test-key")
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        let response = self
+            .request(reqwest::Method::GET, path)
+            .send()
+            .await
+            .unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    fn creating(&self) -> reqwest::RequestBuilder {
+        let body = json!({"message": "hi", "agent_name": "claude"});
+        self.request(reqwest::Method::POST, "").json(&body)
+    }
+
+    async fn create(&self) -> Value {
+        self.creating().send().await.unwrap().json().await.unwrap()
+    }
+}
+
+/// A request to a mock in process.
+async fn call(mock: &Mock, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    let request = http::Request::builder()
+        .method(method)
+        .uri(format!("https://api.blocks.team/rest/v1/sessions{path}"))
+        .header("authorization", format!("ApiKey {}", mock.key()))
+        .body(body.map(|b| b.to_string()).unwrap_or_default())
+        .unwrap();
+    let response = mock.service().call(request).await.unwrap();
+    let status = response.status().as_u16();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+/// A session in process: its path, and that of its first thread's messages.
+async fn created(mock: &Mock) -> (String, String) {
+    let body = json!({"message": "hi", "agent_name": "claude"});
+    let (status, made) = call(mock, "POST", "", Some(body)).await;
+    assert_eq!(status, 200, "{made}");
+    let session = format!("/{}", made["id"].as_str().unwrap());
+    let thread = made["thread_id"].as_str().unwrap();
+    let messages = format!("{session}/threads/{thread}/messages");
+    (session, messages)
+}
