@@ -1,7 +1,6 @@
 //! `cargo xtask drift`: which checks run on what, and the reports they give.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
@@ -167,12 +166,8 @@ async fn read_index(document: &Document, url: &str) -> Result<Outcome, String> {
 
 /// The mock server stands for the service; creating is free there.
 async fn mock(document: &Document, save: Option<PathBuf>) -> Result<Outcome, String> {
-    let mock = blocks_mock::Mock::builder()
-        .dialect(blocks_mock::Dialect::observed())
-        .reply_after(Duration::ZERO)
-        .start()
-        .await
-        .map_err(|e| format!("the mock server: {e}"))?;
+    let server = live::mock::server().start().await;
+    let mock = server.map_err(|e| format!("the mock server: {e}"))?;
     let target = live::Target {
         base: mock.url(),
         key: Some(mock.key().to_owned()),

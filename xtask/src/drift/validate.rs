@@ -66,6 +66,11 @@ impl Walk<'_> {
         document: String,
         other: String,
     ) {
+        // The parts of an `allOf` say the same thing of a type.
+        let same = |v: &Violation| v.kind == kind && v.pointer == pointer && v.instance == instance;
+        if self.found.iter().any(same) {
+            return;
+        }
         let (pointer, instance) = (pointer.to_owned(), instance.to_owned());
         self.found.push(Violation {
             kind,

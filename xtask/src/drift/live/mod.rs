@@ -2,6 +2,7 @@
 
 mod capture;
 pub mod exchange;
+pub mod mock;
 mod probe;
 
 use std::path::{Path, PathBuf};
