@@ -11,5 +11,6 @@ pub mod live;
 pub mod marked;
 pub mod report;
 pub mod run;
+pub mod sdk;
 pub mod shape;
 pub mod validate;

@@ -10,6 +10,7 @@ use super::document::{self, Document};
 use super::finding::Outcome;
 use super::live;
 use super::report::{Format, Report};
+use super::sdk;
 
 /// The pages of the repository, which state the vendor's facts in words of our own.
 const PAGES: [&str; 2] = [
@@ -59,8 +60,40 @@ enum Check {
         #[arg(long, value_name = "FOLDER")]
         save: Option<PathBuf>,
     },
+    /// The SDK's types and requests against the document.
+    Types,
     /// Every offline check: the repository's pages, the mock server, the SDK's types.
     All,
+}
+
+/// Runs this command again with the SDK compiled in, which the plain alias leaves out.
+fn with_types() -> u8 {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = std::process::Command::new(cargo)
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "xtask",
+            "--features",
+            "types",
+            "--",
+        ])
+        .args(std::env::args_os().skip(1))
+        .status();
+    match status.map(|s| s.code()) {
+        Ok(Some(code @ 0..=2)) => code as u8,
+        Ok(_) => {
+            eprintln!(
+                "could not check: the SDK does not build; `cargo xtask drift docs` and `live` run without it"
+            );
+            2
+        }
+        Err(error) => {
+            eprintln!("could not check: cargo: {error}");
+            2
+        }
+    }
 }
 
 /// An id goes into a path, so nothing else may.
@@ -83,6 +116,9 @@ fn output(text: &str) -> Result<(Format, PathBuf), String> {
 impl Drift {
     /// Runs the checks and gives the exit code: 0 in sync, 1 drift, 2 could not check.
     pub async fn run(&self) -> u8 {
+        if !sdk::BUILT_IN && matches!(self.check, Check::Types | Check::All) {
+            return with_types();
+        }
         match self.report().await {
             Ok(code) => code,
             Err(error) => {
@@ -147,9 +183,11 @@ impl Check {
                 };
                 outcome.attempt(live::check(document, &live::Target::from_env(), &reach).await);
             }
+            Self::Types => outcome.attempt(sdk::check(document).await),
             Self::All => {
                 outcome.add(own_pages(document));
                 outcome.attempt(mock(document, None).await);
+                outcome.attempt(sdk::check(document).await);
             }
         }
         outcome
