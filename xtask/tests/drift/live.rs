@@ -91,111 +91,41 @@ async fn without_a_key_only_the_probes_that_need_none_are_sent() {
     assert!(error.contains("BLOCKS_API_KEY"), "{error}");
 }
 
-/// Each fault is found, at a line of the document, and with its weight.
-#[tokio::test]
-async fn a_broken_contract_is_found() {
-    use Operation::{
-        CreateMessage, CreateSession, GetArtifact, GetSession, ListSessionMessages,
-        ListThreadMessages,
-    };
+type Row = (Operation, Fault, Kind, Severity, &'static str);
+
+/// What breaks the contract, and where in the document it is found.
+#[rustfmt::skip] // A row to a line.
+fn faults() -> Vec<Row> {
+    use Operation::{CreateMessage, CreateSession, GetArtifact, GetSession, ListSessionMessages, ListThreadMessages};
     let field = |name: &str, value: Value| Fault::Field(name.to_owned(), value);
-    let code = Fault::Status {
-        status: 422,
-        body: r#"{"code": "TEAPOT"}"#.to_owned(),
-        retry_after: None,
-        after_effect: false,
-    };
-    let document = document();
-    for (operation, fault, kind, severity, at) in [
-        (
-            CreateSession,
-            field("id", json!("seven")),
-            Format,
-            Breaking,
-            "        id: {",
-        ),
-        (
-            GetSession,
-            Fault::Missing(vec!["id".to_owned()]),
-            Required,
-            Breaking,
-            "        id: {",
-        ),
-        (
-            GetSession,
-            field("is_archived", json!("no")),
-            Type,
-            Breaking,
-            "        is_archived: {",
-        ),
-        (
-            GetSession,
-            field("cost", json!(1.5)),
-            FieldAdded,
-            Additive,
-            "properties:",
-        ),
-        (
-            GetSession,
-            field("created_at", json!("yesterday")),
-            Format,
-            Breaking,
-            "        created_at: {",
-        ),
-        (
-            CreateMessage,
-            field("_links", json!({"self": {"url": "x"}})),
-            Required,
-            Breaking,
-            "        href: {",
-        ),
-        (
-            ListSessionMessages,
-            Fault::Missing(vec!["items".to_owned()]),
-            Required,
-            Breaking,
-            "        items: {",
-        ),
-        (
-            ListThreadMessages,
-            field("role", json!("system")),
-            EnumAdded,
-            Additive,
-            "enum: [user, assistant]",
-        ),
-        (
-            GetArtifact,
-            field("kind", json!("image")),
-            EnumAdded,
-            Additive,
-            "enum: [plan, file]",
-        ),
-        (
-            GetArtifact,
-            field("url", Value::Null),
-            Nullable,
-            Breaking,
-            "        url: {",
-        ),
+    let missing = |name: &str| Fault::Missing(vec![name.to_owned()]);
+    let body = r#"{"code": "TEAPOT"}"#.to_owned();
+    let code = Fault::Status { status: 422, body, retry_after: None, after_effect: false };
+    vec![
+        (CreateSession, field("id", json!("seven")), Format, Breaking, "        id: {"),
+        (GetSession, missing("id"), Required, Breaking, "        id: {"),
+        (GetSession, field("is_archived", json!("no")), Type, Breaking, "        is_archived: {"),
+        (GetSession, field("cost", json!(1.5)), FieldAdded, Additive, "properties:"),
+        (GetSession, field("created_at", json!("yesterday")), Format, Breaking, "        created_at: {"),
+        (CreateMessage, field("_links", json!({"self": {"url": "x"}})), Required, Breaking, "        href: {"),
+        (ListSessionMessages, missing("items"), Required, Breaking, "        items: {"),
+        (ListThreadMessages, field("role", json!("system")), EnumAdded, Additive, "enum: [user, assistant]"),
+        (GetArtifact, field("kind", json!("image")), EnumAdded, Additive, "enum: [plan, file]"),
+        (GetArtifact, field("url", Value::Null), Nullable, Breaking, "        url: {"),
         (GetSession, Fault::status(410), Status, Breaking, "'404'"),
-        (
-            ListSessionMessages,
-            Fault::status(402),
-            Status,
-            Breaking,
-            "'401'",
-        ),
+        (ListSessionMessages, Fault::status(402), Status, Breaking, "'401'"),
         (CreateSession, Fault::Html, NotJson, Breaking, "2XX:"),
         (CreateSession, Fault::InvalidJson, NotJson, Breaking, "2XX:"),
         (CreateSession, code, CodeAdded, Additive, "Unprocessable:"),
-        (
-            GetArtifact,
-            Fault::Redirect("https://else.invalid/".to_owned()),
-            Status,
-            Breaking,
-            "'404'",
-        ),
-    ] {
+        (GetArtifact, Fault::Redirect("https://else.invalid/".to_owned()), Status, Breaking, "'404'"),
+    ]
+}
+
+/// Each fault is found, at a line of the document, and with its weight.
+#[tokio::test]
+async fn a_broken_contract_is_found() {
+    let document = document();
+    for (operation, fault, kind, severity, at) in faults() {
         let name = format!("{operation:?} {fault:?}");
         let outcome = ask(Dialect::observed(), Some((operation, fault)), all()).await;
         let found = outcome.findings.iter().any(|f| {

@@ -1,6 +1,7 @@
 //! One change at a time: each that means something is found at its place and with its
 //! weight, and one that means nothing raises nothing.
 
+mod around;
 mod document;
 mod live;
 mod messages;
