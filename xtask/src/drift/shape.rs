@@ -69,6 +69,8 @@ pub struct Values {
 pub struct Shape {
     /// Where the schema stands, references followed.
     pub pointer: String,
+    /// Where the schema with the properties stands: itself, or a part of it.
+    pub object: String,
     /// The types; none means any.
     pub types: BTreeSet<JsonType>,
     /// The format of a string.
@@ -103,6 +105,7 @@ impl Shape {
         let text = |name: &str| schema[name].as_str().map(str::to_owned);
         let mut shape = Self {
             pointer: home.clone(),
+            object: home.clone(),
             types: text("type")
                 .and_then(|t| JsonType::parse(&t))
                 .into_iter()
@@ -171,7 +174,7 @@ impl Shape {
             self.types = part.types;
         }
         if self.properties.is_empty() && !part.properties.is_empty() {
-            self.pointer = part.pointer;
+            self.object = part.object;
         }
         self.format = self.format.take().or(part.format);
         self.nullable |= part.nullable;
@@ -193,6 +196,9 @@ impl Shape {
                 whole.types.extend(alternative.types);
             }
             whole.nullable |= alternative.nullable;
+            if !alternative.properties.is_empty() {
+                whole.object = alternative.object;
+            }
             whole.properties.extend(alternative.properties);
             whole.values = whole.values.or(alternative.values);
         }

@@ -156,7 +156,7 @@ impl Walk<'_> {
                     match shape.properties.get(name) {
                         Some(place) => self.value(place, value, &inside),
                         None => {
-                            let place = format!("{}/properties/{}", shape.pointer, step(name));
+                            let place = format!("{}/properties/{}", shape.object, step(name));
                             self.add(
                                 Kind::FieldAdded,
                                 Severity::Additive,

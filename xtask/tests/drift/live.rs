@@ -286,6 +286,10 @@ fn a_change_of_a_captured_answer_is_found() {
     ] {
         assert_eq!(find(200, &|body| body[name] = value.clone()), [], "{name}");
     }
+    let pull_request = json!([{"url": "y", "state": "open"}]);
+    let found = find(200, &|body| body["pull_requests"] = pull_request.clone());
+    let place = "/components/schemas/PullRequest/anyOf/1/properties/state";
+    assert_eq!(found, [(FieldAdded, Additive, place.to_owned())]);
     let status = find(418, &|body| *body = json!({"error": "x"}));
     let responses = "/paths/~1rest~1v1~1sessions/post/responses/418";
     assert_eq!(status, [(StatusAdded, Additive, responses.to_owned())]);

@@ -138,7 +138,7 @@ fn locate(document: &Document, schema: &str, path: &[String]) -> Result<(String,
                 required = shape.required.contains(name);
                 pointer.clone_from(place);
             }
-            None => return Err(format!("{}/properties/{}", shape.pointer, step(name))),
+            None => return Err(format!("{}/properties/{}", shape.object, step(name))),
         }
     }
     Ok((pointer, required))

@@ -36,7 +36,10 @@ pub async fn check(document: &Document) -> Result<Outcome, String> {
 #[cfg(not(feature = "types"))]
 #[expect(clippy::unused_async, reason = "the other half waits")]
 pub async fn check(_: &Document) -> Result<Outcome, String> {
-    Err("the SDK's types: xtask was built without the feature `types`".to_owned())
+    Err(
+        "the SDK's types: xtask does not build with them (cargo build -p xtask --features types)"
+            .to_owned(),
+    )
 }
 
 /// A type of the SDK, as `schemars` describes it.

@@ -66,7 +66,7 @@ pub fn compare(document: &Document, sdk: &SdkType, findings: &mut Vec<Finding>) 
         .iter()
         .filter(|(n, _)| !shape.properties.contains_key(*n))
     {
-        let place = format!("{}/properties/{}", shape.pointer, step(name));
+        let place = format!("{}/properties/{}", shape.object, step(name));
         let text = read(&sdk.schema, schema, 0).text();
         let severity = if sdk.sent {
             Severity::Breaking
