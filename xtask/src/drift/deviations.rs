@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::docs::advice;
+use super::document::Document;
 use super::finding::{Finding, Kind, Origin, Outcome, Severity, Side};
 use super::marked::Marked;
 
@@ -82,7 +83,7 @@ impl Deviations {
     ///
     /// # Errors
     /// An entry is misshapen; the line is named.
-    pub fn parse(file: &str, text: &str) -> Result<Self, String> {
+    pub fn parse(file: &str, text: &str, document: &Document) -> Result<Self, String> {
         let marked = Marked::parse(file, text)?;
         let entries = match &marked.value {
             serde_json::Value::Null => Vec::new(),
@@ -90,7 +91,9 @@ impl Deviations {
                 .map_err(|e| format!("{file}: entry {}: {}", e.path(), e.inner()))?,
         };
         for (index, entry) in entries.iter().enumerate() {
-            if let Some(fault) = entry.fault() {
+            let unknown = (!document.names(&entry.scope))
+                .then_some("`scope` is no operation and no schema of the document");
+            if let Some(fault) = entry.fault().or(unknown) {
                 let line = marked.place(&format!("/{index}")).line;
                 return Err(format!("{file}:{line}: {fault}"));
             }
@@ -152,6 +155,11 @@ mod tests {
     const ENTRY: &str =
         "- { place: '#/a', scope: op, document: x, page: y, evidence: e, date: 2026-05-31 }\n";
 
+    fn parse(text: &str) -> Result<Deviations, String> {
+        let document = "paths: { /a: { get: { operationId: op } } }";
+        Deviations::parse("d.yaml", text, &Document::parse("t", document).unwrap())
+    }
+
     #[test]
     fn misshapen_entries_are_errors_with_their_line() {
         for (from, to, why) in [
@@ -159,15 +167,16 @@ mod tests {
             ("evidence: e", "evidence: ''", "evidence"),
             ("2026-05-31", "soon", "date"),
             ("'#/a'", "a", "pointer"),
+            ("scope: op", "scope: opp", "operation"),
         ] {
             let text = format!("\n{}", ENTRY.replace(from, to));
-            let error = Deviations::parse("d.yaml", &text).unwrap_err();
+            let error = parse(&text).unwrap_err();
             assert!(
                 error.starts_with("d.yaml:2") && error.contains(why),
                 "{error}"
             );
         }
-        let error = Deviations::parse("d.yaml", &ENTRY.replace("page: y", "pgae: y")).unwrap_err();
+        let error = parse(&ENTRY.replace("page: y", "pgae: y")).unwrap_err();
         assert!(error.contains("pgae"), "{error}");
     }
 }

@@ -84,6 +84,12 @@ impl Document {
             .collect()
     }
 
+    /// Whether there is an operation or a schema of this name.
+    pub fn names(&self, name: &str) -> bool {
+        let schema = format!("/components/schemas/{}", step(name));
+        self.operations().iter().any(|o| o.id == name) || self.get(&schema).is_some()
+    }
+
     /// The operation of a method and a path template, whatever its parameters are called.
     pub fn operation(&self, method: &str, path: &str) -> Option<Operation> {
         let wanted = template(path);

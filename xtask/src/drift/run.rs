@@ -124,7 +124,8 @@ impl Drift {
 
     async fn report(&self) -> Result<u8, String> {
         let document = Document::parse(document::FILE, &crate::read(document::FILE)?)?;
-        let known = Deviations::parse(deviations::FILE, &crate::read(deviations::FILE)?)?;
+        let known =
+            Deviations::parse(deviations::FILE, &crate::read(deviations::FILE)?, &document)?;
         let mut outcome = self.check.outcome(&document).await;
         known.apply(&mut outcome);
         let report = Report {
