@@ -2,6 +2,7 @@
 
 mod creating;
 mod links;
+mod mocked;
 mod paging;
 mod reading;
 mod secrets;

@@ -32,7 +32,8 @@ const MAX_INTERVAL: Duration = Duration::from_secs(15);
 #[derive(Clone, Debug)]
 pub struct Turn {
     client: Client,
-    pending: Pending,
+    /// Shared, since thousands may wait.
+    pending: Arc<Pending>,
     turns: Arc<Turns>,
     number: u64,
     began: Instant,
@@ -50,7 +51,7 @@ impl Turn {
     ) -> Self {
         Self {
             client,
-            pending,
+            pending: Arc::new(pending),
             turns,
             number,
             began,
@@ -64,7 +65,7 @@ impl Turn {
         Self {
             number: turns.latest(),
             client,
-            pending,
+            pending: Arc::new(pending),
             turns,
             began: now,
             first_look: now,
@@ -122,7 +123,7 @@ impl Turn {
         let operation = Operation::LIST_THREAD_MESSAGES;
         let send = |api| link::follow::<types::MessagePage>(api, operation, url);
         let page = self.client.call(operation, admission, send).await;
-        let page = page.map_err(|error| error.with_pending(self.pending.clone()))?;
+        let page = page.map_err(|error| error.with_pending(self.pending().clone()))?;
         let message = page
             .items
             .into_iter()
@@ -294,7 +295,7 @@ impl Looking {
             Ok(Some(look)) => look,
             Ok(None) => return self.last_look().await,
             Err(_) => {
-                let pending = turn.pending.clone();
+                let pending = turn.pending().clone();
                 let error = self.last_error.as_ref();
                 return Err(Error::deadline(pending, self.wait.deadline, error));
             }
@@ -335,7 +336,7 @@ impl Looking {
         let turn = &self.wait.turn;
         match timeout_at(self.deadline, Box::pin(turn.look())).await {
             Ok(Ok(Some(reply))) => Ok(Progress::Replied(reply)),
-            _ => Err(Error::superseded(turn.pending.clone())),
+            _ => Err(Error::superseded(turn.pending().clone())),
         }
     }
 }
@@ -361,10 +362,11 @@ pub fn replies(
     options: impl Fn(Wait) -> Wait,
 ) -> impl Stream<Item = (Pending, Result<Reply, Error>)> + Send + Unpin {
     let waits = turns.into_iter().map(|turn| {
+        let pending = Arc::clone(&turn.pending);
         let wait = options(turn.reply());
         async move {
             let result = wait.run().await;
-            (turn.pending, result)
+            (Pending::clone(&pending), result)
         }
     });
     waits.collect::<FuturesUnordered<_>>().boxed()

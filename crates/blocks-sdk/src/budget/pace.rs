@@ -59,11 +59,12 @@ impl Default for RateLimit {
 
 /// After a 429 the rate falls by a fifth, but the answers of one overrun count once.
 const FALL: f64 = 0.8;
-const FALL_APART: Duration = Duration::from_secs(30);
+const FALL_APART: Duration = Duration::from_secs(12);
 /// It never falls below this share, so that a program always goes on.
 const FLOOR: f64 = 0.05;
-/// It rises by this share of the whole in a second without a 429.
-const RISE_PER_SECOND: f64 = 0.08 / 60.0;
+/// It rises by this share of the whole in the first minute after a 429, and faster with each:
+/// slowly while others still use the key, and soon to the whole once they have gone.
+const RISE: f64 = 0.06;
 /// The pause after a 429 that does not say how long: doubled with each in a row, with jitter.
 const BLIND_PAUSE: Duration = Duration::from_secs(2);
 const BLIND_PAUSE_CAP: Duration = Duration::from_secs(32);
@@ -80,6 +81,7 @@ pub(crate) struct Pace {
     spent_until: Instant,
     paused_until: Option<Instant>,
     fell_at: Option<Instant>,
+    refused_at: Option<Instant>,
     rose_at: Instant,
     refused_in_a_row: u32,
 }
@@ -92,6 +94,7 @@ impl Pace {
             spent_until: now,
             paused_until: None,
             fell_at: None,
+            refused_at: None,
             rose_at: now,
             refused_in_a_row: 0,
         }
@@ -130,8 +133,10 @@ impl Pace {
     /// An answer that was not a 429.
     pub fn answered(&mut self, now: Instant) {
         self.refused_in_a_row = 0;
-        let seconds = (now - self.rose_at).as_secs_f64();
-        self.share = (self.share + seconds * RISE_PER_SECOND).min(1.0);
+        let minutes = |since: Instant| (now - since).as_secs_f64() / 60.0;
+        let quiet = self.refused_at.map_or(0.0, minutes);
+        let rise = RISE * (1.0 + quiet) * minutes(self.rose_at);
+        self.share = (self.share + rise).min(1.0);
         self.rose_at = now;
     }
 
@@ -143,6 +148,7 @@ impl Pace {
             self.fell_at = Some(now);
         }
         self.rose_at = now;
+        self.refused_at = Some(now);
         let blind = BLIND_PAUSE
             .saturating_mul(2_u32.saturating_pow(self.refused_in_a_row))
             .min(BLIND_PAUSE_CAP)

@@ -1,0 +1,153 @@
+//! Simulated hours of many sessions on one key: the real stack against the mock in process, on
+//! tokio's paused clock. What other policies do is simulated against the same mock.
+
+#![allow(dead_code, unused_imports)] // Each benchmark uses a part.
+
+mod others;
+mod ours;
+
+use std::time::Duration;
+
+use blocks_mock::{LedgerMode, Mock, RateLimit, Script};
+use tokio::time::Instant;
+
+pub use others::{poll, run as run_other, run_open as run_other_open};
+pub use ours::{run as run_ours, run_over as run_ours_over};
+
+pub const MINUTE: Duration = Duration::from_secs(60);
+/// The service's limit.
+pub const LIMIT: usize = 100;
+
+/// A session to come: when it is asked for, and how long its agent works; `None` is for ever.
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    pub arrives: Duration,
+    pub works: Option<Duration>,
+}
+
+/// What became of a session.
+#[derive(Clone, Copy, Debug)]
+pub enum Fate {
+    /// The reply was known so long after it was there.
+    Completed(Duration),
+    Failed,
+}
+
+/// The end of a simulation.
+pub struct Run {
+    pub fates: Vec<Fate>,
+    /// When requests were received, and whether they were answered 429.
+    pub requests: Vec<(Duration, bool)>,
+}
+
+/// Durations of work: lognormal with a median of 180 s and a sigma of 1, as the seed has it.
+pub fn works(n: usize, seed: u64) -> Vec<Duration> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut normal = || {
+        // Box and Muller's transform.
+        let (a, b) = (random.f64().max(1e-12), random.f64());
+        (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
+    };
+    (0..n)
+        .map(|_| Duration::from_secs_f64(180.0 * normal().exp()))
+        .collect()
+}
+
+/// All at once.
+pub fn burst(n: usize, seed: u64) -> Vec<Job> {
+    let job = |works| Job {
+        arrives: Duration::ZERO,
+        works: Some(works),
+    };
+    works(n, seed).into_iter().map(job).collect()
+}
+
+/// Spread so that the key is busy and not overrun: at most 20 a minute, and `n` over 10 minutes
+/// where that is slower.
+pub fn spread(n: usize, seed: u64) -> Vec<Job> {
+    let apart = (10.0 * 60.0 / n as f64).max(3.0);
+    let jobs = works(n, seed).into_iter().enumerate();
+    jobs.map(|(i, works)| Job {
+        arrives: Duration::from_secs_f64(i as f64 * apart),
+        works: Some(works),
+    })
+    .collect()
+}
+
+/// The service, which works on the session of job `i`, whose message is `i`, as long as the job says.
+pub fn service(jobs: &[Job]) -> Mock {
+    let works: Vec<_> = jobs.iter().map(|job| job.works).collect();
+    Mock::builder()
+        .seed(1)
+        .ledger(LedgerMode::Counts)
+        .rate_limit(RateLimit::default())
+        .agent_fn(
+            move |turn| match turn.message.parse().ok().and_then(|job: usize| works[job]) {
+                Some(works) => Script::reply("Done.").after(works),
+                None => Script::stuck(),
+            },
+        )
+        .build()
+}
+
+/// Runs a simulation on a clock of its own.
+pub fn simulate<F: Future>(simulation: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(simulation)
+}
+
+/// What the mock's ledger has.
+pub fn requests(mock: &Mock, start: Instant) -> Vec<(Duration, bool)> {
+    let received = mock.received();
+    received
+        .iter()
+        .map(|r| (r.at - start, r.status == Some(429)))
+        .collect()
+}
+
+impl Run {
+    pub fn completed(&self) -> usize {
+        self.delays().len()
+    }
+
+    pub fn failed(&self) -> usize {
+        self.fates.len() - self.completed()
+    }
+
+    pub fn limited(&self) -> usize {
+        self.requests.iter().filter(|(_, limited)| *limited).count()
+    }
+
+    /// In seconds, the shortest first.
+    pub fn delays(&self) -> Vec<f64> {
+        let completed = self.fates.iter().filter_map(|fate| match fate {
+            Fate::Completed(delay) => Some(delay.as_secs_f64()),
+            Fate::Failed => None,
+        });
+        let mut delays: Vec<f64> = completed.collect();
+        delays.sort_by(f64::total_cmp);
+        delays
+    }
+
+    pub fn mean(&self) -> f64 {
+        let delays = self.delays();
+        delays.iter().sum::<f64>() / delays.len().max(1) as f64
+    }
+
+    pub fn p95(&self) -> f64 {
+        let delays = self.delays();
+        let place = (delays.len() * 95).div_ceil(100).saturating_sub(1);
+        delays.get(place).copied().unwrap_or(0.0)
+    }
+
+    /// The most requests in any 60 s.
+    pub fn densest_minute(&self) -> usize {
+        let times: Vec<_> = self.requests.iter().map(|(at, _)| *at).collect();
+        let within = |i: usize| times[i..].partition_point(|t| *t < times[i] + MINUTE);
+        (0..times.len()).map(within).max().unwrap_or(0)
+    }
+}

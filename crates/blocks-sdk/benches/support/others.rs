@@ -1,0 +1,227 @@
+//! Other policies, against the same mock. All but the fixed one get our rate and our least
+//! interval, so that only the choice of whom to poll differs.
+
+use std::time::Duration;
+
+use blocks_mock::Mock;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
+use tower_service::Service;
+
+use super::{Fate, Job, Run, requests};
+
+const LEAST_INTERVAL: f64 = 2.0;
+const SPACING: Duration = Duration::from_millis(625);
+const BURST: u32 = 3;
+
+/// A session as a policy sees it.
+struct Session {
+    job: usize,
+    link: String,
+    created: Instant,
+    polled: Instant,
+    next: Instant,
+}
+
+/// Runs `policy` until every session has completed, failed, or passed `deadline`.
+pub async fn run(mock: &Mock, jobs: &[Job], policy: &str, deadline: Duration) -> Run {
+    run_open(mock, jobs, policy, deadline, jobs.len()).await
+}
+
+/// The same with so many open at a time.
+pub async fn run_open(
+    mock: &Mock,
+    jobs: &[Job],
+    policy: &str,
+    deadline: Duration,
+    at_a_time: usize,
+) -> Run {
+    let start = Instant::now();
+    let fates = match policy {
+        "fixed" => fixed(mock, jobs, start).await,
+        _ => paced(mock, jobs, policy, deadline, at_a_time).await,
+    };
+    Run {
+        fates,
+        requests: requests(mock, start),
+    }
+}
+
+/// One loop with our pace: creates first, then the poll that the policy chooses.
+async fn paced(
+    mock: &Mock,
+    jobs: &[Job],
+    policy: &str,
+    deadline: Duration,
+    at_a_time: usize,
+) -> Vec<Fate> {
+    let start = Instant::now();
+    let mut to_create: Vec<usize> = (0..jobs.len()).rev().collect();
+    let mut open: Vec<Session> = Vec::new();
+    let mut fates = Vec::new();
+    let mut spent_until = start;
+    while !to_create.is_empty() || !open.is_empty() {
+        let now = Instant::now();
+        let before = open.len();
+        open.retain(|session| now - session.created < deadline);
+        fates.extend((open.len()..before).map(|_| Fate::Failed));
+        let free = spent_until - SPACING * (BURST - 1);
+        let room = open.len() < at_a_time;
+        let next = to_create.last().filter(|_| room);
+        let arrives = next.map(|job| start + jobs[*job].arrives);
+        let wanted = if arrives.is_some_and(|at| at <= now.max(free)) {
+            now
+        } else {
+            let polls = open.iter().map(|session| session.next);
+            match polls.chain(arrives).min() {
+                Some(wanted) => wanted,
+                None => break,
+            }
+        };
+        if free.max(wanted) > now {
+            sleep_until(free.max(wanted)).await;
+            continue;
+        }
+        spent_until = spent_until.max(now) + SPACING;
+        if let Some(job) = to_create.pop_if(|job| room && start + jobs[*job].arrives <= now) {
+            open.push(create(mock, job).await);
+            continue;
+        }
+        let ready = open.iter().enumerate().filter(|(_, s)| s.next <= now);
+        let best = ready.max_by(|a, b| claim(policy, a.1, now).total_cmp(&claim(policy, b.1, now)));
+        let Some((place, _)) = best else { continue };
+        if poll(mock, &open[place].link).await == Some(true) {
+            let session = open.swap_remove(place);
+            fates.push(completed(&session, &jobs[session.job]));
+            continue;
+        }
+        let session = &mut open[place];
+        session.polled = now;
+        let age = (now - session.created).as_secs_f64();
+        let interval = if policy == "age" { 0.1 * age } else { 0.0 };
+        session.next = now + Duration::from_secs_f64(interval.max(LEAST_INTERVAL));
+    }
+    fates
+}
+
+/// How much a policy wants to poll a session now.
+fn claim(policy: &str, session: &Session, now: Instant) -> f64 {
+    let since = (now - session.polled).as_secs_f64();
+    if policy != "greedy" {
+        return since;
+    }
+    // With the distribution known: the chance that the reply came since the last poll, times
+    // how long it then has been there, half the time on the average.
+    let age = (now - session.created).as_secs_f64();
+    let alive = |t: f64| 1.0 - lognormal_cdf(t);
+    let before = alive((age - since).max(0.0)).max(1e-12);
+    (1.0 - alive(age) / before) * since / 2.0
+}
+
+/// Of a median of 180 s and a sigma of 1.
+fn lognormal_cdf(t: f64) -> f64 {
+    if t <= 0.0 {
+        return 0.0;
+    }
+    let x = (t / 180.0).ln() / std::f64::consts::SQRT_2;
+    // Abramowitz and Stegun, 7.1.26.
+    let y = x.abs();
+    let k = 1.0 / (1.0 + 0.327_591_1 * y);
+    let poly = k
+        * (0.254_829_592
+            + k * (-0.284_496_736
+                + k * (1.421_413_741 + k * (-1.453_152_027 + k * 1.061_405_429))));
+    let erf = (1.0 - poly * (-y * y).exp()).copysign(x);
+    0.5 * (1.0 + erf)
+}
+
+/// Every session for itself: a poll each 5 s, five tries of a request that is answered 429.
+async fn fixed(mock: &Mock, jobs: &[Job], start: Instant) -> Vec<Fate> {
+    let mut all = tokio::task::JoinSet::new();
+    for (number, job) in jobs.iter().copied().enumerate() {
+        let mock = mock.clone();
+        all.spawn(async move {
+            sleep_until(start + job.arrives).await;
+            let Some(session) = retry(|| try_create(&mock, number)).await else {
+                return Fate::Failed;
+            };
+            loop {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                match retry(|| poll(&mock, &session.link)).await {
+                    Some(true) => return completed(&session, &job),
+                    Some(false) => {}
+                    None => return Fate::Failed,
+                }
+            }
+        });
+    }
+    all.join_all().await
+}
+
+/// Five tries, 1, 2, 4 and 8 s apart.
+async fn retry<T, F: Future<Output = Option<T>>>(attempt: impl Fn() -> F) -> Option<T> {
+    for number in 0..5 {
+        if let Some(value) = attempt().await {
+            return Some(value);
+        }
+        if number < 4 {
+            tokio::time::sleep(Duration::from_secs(1 << number)).await;
+        }
+    }
+    None
+}
+
+fn completed(session: &Session, job: &Job) -> Fate {
+    let works = job.works.unwrap_or_default();
+    Fate::Completed(Instant::now() - (session.created + works))
+}
+
+async fn create(mock: &Mock, job: usize) -> Session {
+    try_create(mock, job).await.expect("within the limit")
+}
+
+async fn try_create(mock: &Mock, job: usize) -> Option<Session> {
+    let body = json!({"message": job.to_string(), "agent_name": "claude"}).to_string();
+    let made = send(
+        mock,
+        "POST",
+        "https://api.blocks.team/rest/v1/sessions",
+        body,
+    )
+    .await?;
+    let now = Instant::now();
+    let link = made["_links"]["final_message"]["href"].as_str()?;
+    Some(Session {
+        job,
+        link: link.to_owned(),
+        created: now,
+        polled: now,
+        next: now + Duration::from_secs_f64(LEAST_INTERVAL),
+    })
+}
+
+/// Whether the reply is there; `None` after a 429.
+pub async fn poll(mock: &Mock, link: &str) -> Option<bool> {
+    let page = send(mock, "GET", link, String::new()).await?;
+    Some(
+        page["items"]
+            .as_array()
+            .is_some_and(|items| !items.is_empty()),
+    )
+}
+
+async fn send(mock: &Mock, method: &str, url: &str, body: String) -> Option<Value> {
+    let request = http::Request::builder()
+        .method(method)
+        .uri(url)
+        .header("authorization", format!("ApiKey {}", mock.key()))
+        .body(body)
+        .ok()?;
+    let response = mock.service().call(request).await.ok()?;
+    if !response.status().is_success() {
+        return None;
+    }
+    let bytes = response.into_body().collect().await.ok()?.to_bytes();
+    serde_json::from_slice(&bytes).ok()
+}

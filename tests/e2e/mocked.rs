@@ -1,0 +1,202 @@
+//! The whole chain on the mock, in paused time: what its agents do, and its worst minutes.
+
+use std::time::Duration;
+
+use blocks_mock::{Action, Dialect, Fault, Mock, Operation, RateLimit, Script, When};
+use blocks_sdk::{
+    Agent, Client, CreateSession, ErrorKind, FollowUp, MessageType, ToolCall, replies,
+};
+use futures_util::StreamExt;
+
+use crate::hello;
+
+fn client(mock: &Mock) -> Client {
+    let builder = Client::builder(mock.key()).service(mock.service());
+    builder.build().unwrap()
+}
+
+/// An agent that does a bit of everything within a minute.
+fn busy() -> Script {
+    let second = Duration::from_secs(1);
+    let plan = Action::Plan {
+        file_name: "../plan.md".into(),
+        text: "1. Go.".into(),
+    };
+    let tool = Action::ToolCall {
+        name: "bash".into(),
+        input: serde_json::json!({"command": "ls"}),
+    };
+    Script::reply("Done.")
+        .after(60 * second)
+        .at(10 * second, Action::Message("Looking.".into()))
+        .at(20 * second, tool)
+        .at(30 * second, plan)
+        .at(
+            50 * second,
+            Action::PullRequest("https://example.com/1".into()),
+        )
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_dialects_give_the_same_conversation() {
+    for dialect in [Dialect::observed(), Dialect::documented()] {
+        let doubled = dialect.doubled_final;
+        let mock = Mock::builder().dialect(dialect).agent(busy()).build();
+        let mut session = client(&mock).create_session(hello()).await.unwrap();
+        assert_eq!(session.reply().await.unwrap().text(), "Done.");
+        session.refresh().await.unwrap();
+        assert_eq!(
+            session.pull_requests()[0].url(),
+            Some("https://example.com/1")
+        );
+        let next = session.follow_up(FollowUp::new("more")).await.unwrap();
+        assert_eq!(next.reply().await.unwrap().text(), "Done.");
+
+        let transcript = session.transcript(true).await.unwrap();
+        let [first, second] = &transcript.turns[..] else {
+            panic!("{transcript:?}");
+        };
+        assert_eq!(
+            first.prompt.as_ref().unwrap().message.as_deref(),
+            Some("hello")
+        );
+        assert_eq!(
+            second.prompt.as_ref().unwrap().message.as_deref(),
+            Some("more")
+        );
+        assert_eq!(
+            first.reply.as_ref().unwrap().message.as_deref(),
+            Some("Done.")
+        );
+        assert_eq!(first.doubled.is_some(), doubled);
+        let call = ToolCall::of(&first.steps[1]).unwrap();
+        assert_eq!(
+            (call.name.as_str(), &call.input["command"]),
+            ("bash", &"ls".into())
+        );
+        assert_eq!(first.steps.len(), 2, "the text of the reply is no step");
+        assert_eq!(transcript.notices.len(), usize::from(doubled));
+        let without = session.transcript(false).await.unwrap();
+        assert_eq!(without.turns[0].steps[0].type_, Some(MessageType::Message));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
+    let minute = Duration::from_secs(60);
+    let mock = Mock::builder().agent(busy()).presigned_for(minute).build();
+    let session = client(&mock).create_session(hello()).await.unwrap();
+    session.reply().await.unwrap();
+    let plan = session.plans().await.unwrap().remove(0);
+    assert_eq!(&plan.bytes().await.unwrap()[..], b"1. Go.");
+    tokio::time::sleep(2 * minute).await;
+    let folder = std::env::temp_dir().join(format!("blocks-test-{}", plan.id()));
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("plan.md");
+    plan.save(&path).await.unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"1. Go.");
+    // Once for the first download, then refused, renewed and downloaded.
+    assert_eq!(
+        (
+            mock.count(Operation::Download),
+            mock.count(Operation::GetArtifact)
+        ),
+        (3, 2)
+    );
+    let downloads = mock
+        .received()
+        .into_iter()
+        .filter(|r| r.operation == Some(Operation::Download));
+    assert!(
+        downloads
+            .into_iter()
+            .all(|r| r.header("authorization").is_none())
+    );
+
+    let again = plan.save(&path).await.unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::File, "nothing is overwritten");
+    for fault in [Fault::ResetInBody, Fault::status(500), Fault::ResetBefore] {
+        mock.inject(Operation::Download, When::ONCE, fault);
+        // The presigned URL has expired again, so each is renewed first or fails on the way.
+        let fresh = session.artifact(plan.id()).await.unwrap();
+        let error = fresh.save(folder.join("other.md")).await.unwrap_err();
+        assert_eq!(error.operation(), Some("download"));
+        let url = fresh.data().url.split_once("signature=").unwrap().1;
+        assert!(!format!("{fresh:?} {error:?} {error}").contains(url));
+    }
+    assert_eq!(
+        std::fs::read_dir(&folder).unwrap().count(),
+        1,
+        "whole or absent"
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_session_exists_whatever_happens_to_a_create() {
+    for (fault, sessions, known) in [
+        (Fault::status_after_effect(503), 1, false),
+        (Fault::ResetAfter, 1, false),
+        (Fault::ResetInBody, 1, false),
+        (Fault::Truncate, 1, true),
+        (Fault::Html, 1, false),
+        (Fault::Field("title".into(), 7.into()), 1, true),
+        (Fault::Delay(Duration::from_secs(3600)), 0, false),
+        (Fault::status(503), 0, false),
+    ] {
+        let mock = Mock::builder()
+            .fault(Operation::CreateSession, When::ONCE, fault.clone())
+            .build();
+        let error = client(&mock).create_session(hello()).await.unwrap_err();
+        assert!(error.may_have_taken_effect(), "{fault:?}");
+        assert_eq!(mock.session_count(), sessions, "{fault:?}");
+        assert_eq!(mock.count(Operation::CreateSession), 1, "{fault:?}");
+        if known {
+            assert_eq!(error.session_id(), Some(mock.sessions()[0]), "{fault:?}");
+        }
+    }
+    for fault in [Fault::Refuse, Fault::rate_limited(None)] {
+        let mock = Mock::builder()
+            .fault(Operation::CreateSession, When::Times(2), fault)
+            .build();
+        client(&mock).create_session(hello()).await.unwrap();
+        assert_eq!(
+            (mock.session_count(), mock.count(Operation::CreateSession)),
+            (1, 3)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_without_a_thread_is_no_lost_session() {
+    let mock = Mock::builder()
+        .fault(Operation::CreateSession, When::ONCE, Fault::NullLinks)
+        .build();
+    let session = client(&mock).create_session(hello()).await.unwrap();
+    let error = session.reply().await.unwrap_err();
+    assert_eq!(error.session_id(), Some(mock.sessions()[0]));
+    let thread = mock.threads(session.id())[0];
+    assert_eq!(
+        session.turn_of(thread).reply().await.unwrap().text(),
+        "Done."
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_sessions_stay_within_the_limit() {
+    let mock = Mock::builder()
+        .rate_limit(RateLimit::default())
+        .reply_after(Duration::from_secs(90))
+        .build();
+    let client = client(&mock);
+    let creates =
+        (0..100).map(|n| client.create_session(CreateSession::new(Agent::claude(), n.to_string())));
+    let sessions = futures_util::future::join_all(creates).await;
+    let turns = sessions
+        .into_iter()
+        .map(|session| session.unwrap().turn().unwrap());
+    let all: Vec<_> = replies(turns, |wait| wait).collect().await;
+    assert!(all.iter().all(|(_, result)| result.is_ok()));
+    assert!(mock.received().iter().all(|r| r.status != Some(429)));
+    assert_eq!(mock.session_count(), 100);
+}
