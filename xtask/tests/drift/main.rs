@@ -11,6 +11,7 @@ mod report;
 mod schemas;
 #[cfg(feature = "types")]
 mod sdk;
+mod source;
 
 use xtask::drift::deviations::Deviations;
 use xtask::drift::docs::{self, PageText};

@@ -180,6 +180,40 @@ const MARKDOWN_PAGE: &[Row] = &[
             "| Field | Type | Required | Description |\n| --- | --- | --- | --- |\n| `agent_id` | string (uuid) | no | An agent. |",
         )],
     ),
+    (
+        "an example after all else",
+        &[
+            (
+                "<ResponseExample>\n```json 200",
+                "<ResponseExample>\n```json",
+            ),
+            (
+                "## Response\n",
+                "## Parameters\n\nThe above.\n\n## Response\n",
+            ),
+            (
+                "<RequestExample>\n```bash curl",
+                "## Example request\n\n<RequestExample>\n```bash curl",
+            ),
+        ],
+    ),
+    (
+        "a sample of an error",
+        &[(
+            "## Errors\n",
+            "## Errors\n\n```json\n{ \"error\": \"Name an agent.\" }\n```\n",
+        )],
+    ),
+    (
+        "an example in another section",
+        &[
+            ("</ResponseExample>", "</ResponseExample>\n\n## Response"),
+            (
+                "## Response\n\n<ResponseExample>\n```json 200",
+                "<ResponseExample>\n```json",
+            ),
+        ],
+    ),
 ];
 
 const DOCUMENT: &[Row] = &[

@@ -21,6 +21,8 @@ pub enum Block {
     },
     /// A block of code.
     Code {
+        /// What it belongs to, where the block itself says it.
+        section: Option<Section>,
         /// What stands beside its opening fence.
         label: String,
         /// The code.
@@ -95,6 +97,10 @@ impl Section {
             return None;
         }
         let last = words.last().copied().unwrap_or_default();
+        // Such as `Example response`, but not `Error responses`.
+        if matches!(rest, "example" | "sample" | "success" | "successful") && last == "response" {
+            return Some(Self::Response);
+        }
         Some(match (rest, last) {
             ("body", _) | ("request", "body" | "fields" | "parameters") => Self::Request,
             ("path", "path" | "parameters") => Self::Path,

@@ -19,10 +19,14 @@ pub struct ErrorCase {
 pub fn sample(label: &str, text: &str, line: usize, section: Option<Section>) -> Option<Sample> {
     let mut words = label.split_whitespace();
     let language = words.next().unwrap_or_default().to_lowercase();
-    let status = words.find_map(|w| w.parse().ok().filter(|s| (100..600).contains(s)));
+    let words: Vec<String> = words.map(str::to_lowercase).collect();
+    let number = |w: &String| w.parse().ok().filter(|s| (100..600).contains(s));
+    let status = words.iter().find_map(number);
+    // Any error has the same body.
+    let status = status.or((section == Some(Section::Errors)).then_some(400));
     let section = match section {
         Some(Section::Response | Section::Errors) => Section::Response,
-        _ if status.is_some() => Section::Response,
+        _ if status.is_some() || words.iter().any(|w| w == "response") => Section::Response,
         _ => Section::Request,
     };
     let start = text.trim_start();
@@ -129,5 +133,26 @@ mod tests {
             ("{\n  \"a\": 1\n}", 11)
         );
         assert!(super::sample("javascript", "fetch({})", 1, None).is_none());
+    }
+
+    #[test]
+    fn a_sample_knows_its_side_and_status() {
+        let (request, response) = (Section::Request, Section::Response);
+        for (label, section, side, status) in [
+            ("json", Some(Section::Request), request, None),
+            ("json 201", Some(Section::Other), response, Some(201)),
+            ("json Response", None, response, None),
+            ("json", Some(Section::Response), response, None),
+            (
+                "json 404 Not found",
+                Some(Section::Errors),
+                response,
+                Some(404),
+            ),
+            ("json", Some(Section::Errors), response, Some(400)),
+        ] {
+            let sample = sample(label, "{}", 1, section).unwrap();
+            assert_eq!((sample.section, sample.status), (side, status), "{label}");
+        }
     }
 }

@@ -121,9 +121,14 @@ pub fn page(name: &str, blocks: &[Block], known_codes: &[String]) -> Result<Page
             Block::Heading { text, .. } => section = Section::of_heading(text),
             Block::Field(raw) => page.fields.push(field(name, raw, section)?),
             Block::Text { text, line } => page.prose(text, *line, section),
-            Block::Code { label, text, line } => page
+            Block::Code {
+                section: own,
+                label,
+                text,
+                line,
+            } => page
                 .samples
-                .extend(cases::sample(label, text, *line, section)),
+                .extend(cases::sample(label, text, *line, own.or(section))),
             Block::Row {
                 header,
                 cells,

@@ -119,7 +119,13 @@ impl Reader {
             Event::End(TagEnd::CodeBlock) => {
                 if let Some((label, line)) = self.code.take() {
                     let text = std::mem::take(&mut self.text);
-                    self.blocks.push(Block::Code { label, text, line });
+                    let section = self.example();
+                    self.blocks.push(Block::Code {
+                        section,
+                        label,
+                        text,
+                        line,
+                    });
                 }
             }
             Event::Start(Tag::HtmlBlock) => {
@@ -168,6 +174,18 @@ impl Reader {
             self.text_line = line;
         }
         self.text.push_str(text);
+    }
+
+    /// The side that an example around this place shows.
+    fn example(&self) -> Option<Section> {
+        self.open
+            .iter()
+            .rev()
+            .find_map(|open| match open.name.as_str() {
+                "RequestExample" => Some(Section::Request),
+                "ResponseExample" => Some(Section::Response),
+                _ => None,
+            })
     }
 
     /// A block of HTML is read again as a paragraph, in which tags and prose are told apart.

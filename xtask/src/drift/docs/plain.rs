@@ -85,6 +85,7 @@ impl Reader<'_> {
             )
         })?;
         self.blocks.push(Block::Code {
+            section: None,
             label: String::new(),
             text: self.lines[first..=end].join("\n"),
             line: first + 1,
