@@ -6,6 +6,7 @@ mod mocked;
 mod paging;
 mod reading;
 mod secrets;
+mod sockets;
 mod waiting;
 
 use blocks_sdk::{Agent, CreateSession};

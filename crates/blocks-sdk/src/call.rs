@@ -13,7 +13,7 @@ use blocks_api::{Error as ApiError, ResponseValue};
 use bytes::{Bytes, BytesMut};
 use chrono::Utc;
 use reqwest::header::{HeaderMap, USER_AGENT};
-use reqwest::{Request, Response, StatusCode};
+use reqwest::{Request, Response, ResponseBuilderExt, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::budget::Lane;
@@ -272,15 +272,20 @@ impl Call {
             ..Context::default()
         };
         let too_large = received.as_ref().is_some_and(|r| r.too_large);
-        let headers = received.as_ref().map(|r| r.headers.clone());
-        if let Some(received) = received {
+        let mut headers = None;
+        if let Some(mut received) = received {
             context.status = Some(received.status.as_u16());
             context.request_id = request_id(&received.headers).map(|id| self.core.key.scrub(id));
+            headers = Some(std::mem::take(&mut received.headers));
             context.body = Some(received.into_body());
         }
         if verdict == Verdict::Done && end.is_ok() && !too_large {
-            let mut response = http::Response::new(context.body.clone().unwrap_or_default());
-            *response.status_mut() = status(&context);
+            // With some URL, or else the conversion parses one of its own each time.
+            let response = http::Response::builder()
+                .status(status(&context))
+                .url(self.core.base.clone())
+                .body(context.body.clone().unwrap_or_default());
+            let mut response = response.ok()?;
             *response.headers_mut() = headers.unwrap_or_default();
             self.end().context = context;
             return Some(response.into());
