@@ -1,32 +1,57 @@
-//! The repository's chores: `cargo xtask codegen [--check]`.
-
-mod codegen;
+//! `cargo xtask`: the repository's chores, each with a name.
 
 use std::process::ExitCode;
 
-const USAGE: &str = "\
-Usage: cargo xtask codegen [--check]
+use clap::{Parser, Subcommand};
+use xtask::{codegen, drift};
 
-  codegen          write crates/blocks-api/src/generated.rs from openapi/blocks.yaml
-  codegen --check  write nothing; print a diff and exit 1 when the two differ";
+/// The repository's chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Write crates/blocks-api/src/generated.rs from openapi/blocks.yaml.
+    Codegen {
+        /// Write nothing; print a diff and exit 1 when the two differ.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Find where document, pages, service and SDK moved apart: exit 0 in sync, 1 drift, 2 could not check.
+    Drift(drift::run::Drift),
+}
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let outcome = match words.as_slice() {
-        ["codegen"] => codegen::write(),
-        ["codegen", "--check"] => codegen::check(),
-        ["--help" | "-h"] => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
+    match Cli::parse().chore {
+        Chore::Codegen { check } => {
+            let outcome = if check {
+                codegen::check()
+            } else {
+                codegen::write()
+            };
+            match outcome {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(message) => {
+                    eprintln!("{message}");
+                    ExitCode::FAILURE
+                }
+            }
         }
-        _ => Err(USAGE.to_owned()),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("{message}");
-            ExitCode::FAILURE
+        Chore::Drift(drift) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            match runtime {
+                Ok(runtime) => ExitCode::from(runtime.block_on(drift.run())),
+                Err(error) => {
+                    eprintln!("could not check: {error}");
+                    ExitCode::from(2)
+                }
+            }
         }
     }
 }

@@ -3,20 +3,12 @@
 mod emit;
 mod lower;
 
-use std::path::{Path, PathBuf};
-
 use similar::TextDiff;
+
+use crate::{read, root};
 
 const DOCUMENT: &str = "openapi/blocks.yaml";
 const GENERATED: &str = "crates/blocks-api/src/generated.rs";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn read(name: &str) -> Result<String, String> {
-    std::fs::read_to_string(root().join(name)).map_err(|e| format!("{name}: {e}"))
-}
 
 fn generate() -> Result<String, String> {
     render(&read(DOCUMENT)?)

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Opens, updates or closes the one issue about drift: drift-issue.sh REPORT
+# PAGES and LIVE are the exit codes of the two checks, RUN is a link to the run.
+set -euo pipefail
+report=$1
+touch "$report"
+cat "$report" >> "${GITHUB_STEP_SUMMARY:-/dev/stdout}"
+
+# An issue's text has at most 65536 characters.
+body=$(mktemp)
+head -c 60000 "$report" > "$body"
+printf '\n[The run](%s): pages %s, live %s (0 in sync, 1 drift, 2 could not check).\n' "$RUN" "$PAGES" "$LIVE" >> "$body"
+
+number=$(gh issue list --label drift --state open --limit 1 --json number --jq '.[0].number // empty')
+if [ "$PAGES" = 0 ] && [ "$LIVE" = 0 ]; then
+  if [ -n "$number" ]; then
+    gh issue close "$number" --comment "In sync again: $RUN"
+  fi
+  exit 0
+fi
+gh label create drift --description "Document, code and service moved apart" --force
+if [ -n "$number" ]; then
+  gh issue edit "$number" --body-file "$body"
+else
+  gh issue create --title "Spec drift" --label drift --body-file "$body"
+fi
+# The run is red as long as the issue is open.
+exit 1
