@@ -3,6 +3,7 @@
 mod emit;
 mod lower;
 
+use serde_json::Value;
 use similar::TextDiff;
 
 use crate::{read, root};
@@ -10,16 +11,32 @@ use crate::{read, root};
 const DOCUMENT: &str = "openapi/blocks.yaml";
 const GENERATED: &str = "crates/blocks-api/src/generated.rs";
 
-fn generate() -> Result<String, String> {
+/// The generated source of the document.
+///
+/// # Errors
+/// What is wrong with the document, and where.
+pub fn generate() -> Result<String, String> {
     render(&read(DOCUMENT)?)
+}
+
+/// The document as progenitor can take it.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn lowered() -> Result<Value, String> {
+    lower_yaml(&read(DOCUMENT)?)
 }
 
 /// The generated source of a document given as YAML.
 fn render(yaml: &str) -> Result<String, String> {
-    let mut document: serde_json::Value =
+    emit::emit(&lower_yaml(yaml)?).map_err(|e| format!("{DOCUMENT}: {e}"))
+}
+
+fn lower_yaml(yaml: &str) -> Result<Value, String> {
+    let mut document: Value =
         serde_yaml_ng::from_str(yaml).map_err(|e| format!("{DOCUMENT}: {e}"))?;
     lower::lower(&mut document);
-    emit::emit(&document).map_err(|e| format!("{DOCUMENT}: {e}"))
+    Ok(document)
 }
 
 /// Writes the generated source.
