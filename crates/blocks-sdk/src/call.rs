@@ -162,7 +162,7 @@ impl Client {
             end: Mutex::default(),
         });
         let api = self.core.api(Arc::clone(&call) as Arc<dyn Policy>);
-        let result = observe::operation(operation.id, &self.core.base, send(api)).await;
+        let result = observe::operation(operation, &self.core.base, send(api)).await;
         result
             .map(ResponseValue::into_inner)
             .map_err(|error| call.explain(error))

@@ -10,18 +10,21 @@ mod on {
     use reqwest::Url;
     use tracing::{Instrument, Level};
 
+    use crate::call::Operation;
     use crate::retry::Outcome;
 
     /// `future` within the span of one call.
     pub(crate) fn operation<F: Future>(
-        id: &'static str,
+        operation: Operation,
         base: &Url,
         future: F,
     ) -> impl Future<Output = F::Output> + use<F> {
+        let method = if operation.creates { "POST" } else { "GET" };
         let span = tracing::span!(
             Level::DEBUG,
             "blocks.call",
-            operation = id,
+            operation = operation.id,
+            http.request.method = method,
             server.address = base.host_str().unwrap_or_default(),
             server.port = base.port_or_known_default(),
         );
@@ -55,9 +58,10 @@ mod off {
 
     use reqwest::Url;
 
+    use crate::call::Operation;
     use crate::retry::Outcome;
 
-    pub(crate) fn operation<F: Future>(_: &'static str, _: &Url, future: F) -> F {
+    pub(crate) fn operation<F: Future>(_: Operation, _: &Url, future: F) -> F {
         future
     }
 
