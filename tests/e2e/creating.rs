@@ -1,5 +1,6 @@
 //! Creates and follow-ups: never doubled, never lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use blocks_sdk::{Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RetryPolicy};
@@ -332,4 +333,44 @@ fn a_base_url_that_would_expose_the_key_is_refused() {
         .allow_insecure_http();
     assert!(insecure.build().is_ok());
     assert!(Client::builder("line\nbreak").build().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_is_noted_once_just_before_it_is_sent() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let script = Scripted::new([Answer::Refused, Answer::ok(&created())]);
+    let client = script.client();
+    let notes = Arc::new(AtomicUsize::new(0));
+    let note = {
+        let (notes, script) = (Arc::clone(&notes), script.clone());
+        move || {
+            assert_eq!(script.count(), 0, "nothing was sent yet");
+            notes.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    };
+    client.create_session_noting(hello(), note).await.unwrap();
+    assert_eq!((notes.load(Ordering::Relaxed), script.count()), (1, 2));
+
+    let full = || Err(std::io::ErrorKind::StorageFull.into());
+    let error = client
+        .create_session_noting(hello(), full)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::File);
+    assert!(!error.may_have_taken_effect());
+    assert_eq!(script.count(), 2);
+
+    // One that still waits for its turn is not noted, so a crash then leaves it in no doubt.
+    let waiting = (0..20).map(|_| {
+        let notes = Arc::clone(&notes);
+        client.create_session_noting(hello(), move || {
+            notes.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        })
+    });
+    let all = futures_util::future::join_all(waiting);
+    let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
+    assert!(notes.load(Ordering::Relaxed) < 8, "{notes:?}");
+    assert_eq!(script.count(), notes.load(Ordering::Relaxed) + 1);
 }

@@ -130,6 +130,7 @@ pub(crate) struct Call {
     core: Arc<Core>,
     operation: Operation,
     admission: Admission,
+    note: Option<Note>,
     retry: RetryPolicy,
     attempt_timeout: Duration,
     /// The success whose decoding may still fail, or the failure.
@@ -142,6 +143,9 @@ struct End {
     failure: Option<Error>,
 }
 
+/// What is done just before a request is sent for the first time.
+pub(crate) type Note = Box<dyn Fn() -> std::io::Result<()> + Send + Sync>;
+
 impl Client {
     /// Sends what `send` builds, as one call of `operation`.
     pub(crate) async fn call<T, F>(
@@ -153,10 +157,25 @@ impl Client {
     where
         F: Future<Output = Result<ResponseValue<T>, ApiError<()>>>,
     {
+        self.call_noting(operation, admission, None, send).await
+    }
+
+    /// The same with a note.
+    pub(crate) async fn call_noting<T, F>(
+        &self,
+        operation: Operation,
+        admission: Admission,
+        note: Option<Note>,
+        send: impl FnOnce(blocks_api::Client) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<ResponseValue<T>, ApiError<()>>>,
+    {
         let call = Arc::new(Call {
             core: Arc::clone(&self.core),
             operation,
             admission,
+            note,
             retry: self.retry,
             attempt_timeout: self.attempt_timeout,
             end: Mutex::default(),
@@ -198,6 +217,10 @@ impl Call {
             if attempts == 0 {
                 // Waiting for the first turn is not the call's own time.
                 deadline = Instant::now() + self.retry.total;
+                if let Some(Err(source)) = self.note.as_ref().map(|note| note()) {
+                    let detail = "nothing was sent, since it could not be noted".to_owned();
+                    return self.fail(Error::file(detail, source));
+                }
             }
             attempts += 1;
             let Some(copy) = request.try_clone() else {

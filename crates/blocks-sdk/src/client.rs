@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::budget::Budget;
 use crate::builder::ClientBuilder;
-use crate::call::{Admission, Operation};
+use crate::call::{Admission, Note, Operation};
 use crate::error::Error;
 use crate::key::Key;
 use crate::request::CreateSession;
@@ -131,12 +131,42 @@ impl Client {
     /// # }
     /// ```
     pub async fn create_session(&self, request: CreateSession) -> Result<Session, Error> {
+        self.create(request, None).await
+    }
+
+    /// Creates a session, and calls `note` once its turn in the budget has come, just before
+    /// the request is sent: for a journal that tells after a crash which creates may have
+    /// begun. Many creates may wait for their turns, and none of those is noted.
+    ///
+    /// # Errors
+    /// As [`create_session`](Self::create_session); [`ErrorKind::File`](crate::ErrorKind::File)
+    /// when `note` fails, and then nothing was sent.
+    ///
+    /// ```no_run
+    /// # async fn run(client: blocks_sdk::Client) -> Result<(), blocks_sdk::Error> {
+    /// use blocks_sdk::{Agent, CreateSession};
+    ///
+    /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
+    /// let note = || std::fs::write("journal", "starting");
+    /// let session = client.create_session_noting(request, note).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn create_session_noting(
+        &self,
+        request: CreateSession,
+        note: impl Fn() -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Result<Session, Error> {
+        self.create(request, Some(Box::new(note))).await
+    }
+
+    async fn create(&self, request: CreateSession, note: Option<Note>) -> Result<Session, Error> {
         let body = request.validated()?;
         let operation = Operation::CREATE_SESSION;
         let admission = Admission::Wait(operation.lane());
         let send =
             |api: blocks_api::Client| async move { api.create_session().body(body).send().await };
-        let data = self.call(operation, admission, send).await?;
+        let data = self.call_noting(operation, admission, note, send).await?;
         Ok(Session::with_data(self.clone(), data))
     }
 

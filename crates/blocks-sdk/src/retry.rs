@@ -73,6 +73,18 @@ impl RetryPolicy {
     }
 }
 
+/// The longest pause of a poll after errors.
+const POLL_CAP: Duration = Duration::from_secs(15);
+
+/// From a poll to the next: the interval, longer after `failures` in a row, with jitter so
+/// that polls which failed together do not return together. `random` is in 0 to 1.
+pub(crate) fn poll_pause(interval: Duration, failures: u32, random: f64) -> Duration {
+    let doublings = failures.saturating_sub(1);
+    let doubled = interval.saturating_mul(2_u32.saturating_pow(doublings));
+    let bound = doubled.min(POLL_CAP.max(interval));
+    interval + bound.saturating_sub(interval).mul_f64(random)
+}
+
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
@@ -167,6 +179,17 @@ mod tests {
             bounds,
             [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]
         );
+    }
+
+    #[test]
+    fn a_poll_goes_further_apart_after_errors() {
+        let interval = Duration::from_secs(2);
+        for (failures, most) in [(0, 2), (1, 2), (2, 4), (3, 8), (4, 15), (99, 15)] {
+            let bounds = [0.0, 1.0].map(|random| poll_pause(interval, failures, random));
+            assert_eq!(bounds, [interval, Duration::from_secs(most)]);
+        }
+        let rare = Duration::from_secs(60);
+        assert_eq!(poll_pause(rare, 5, 1.0), rare);
     }
 
     proptest! {

@@ -20,13 +20,12 @@ use crate::error::Error;
 use crate::link;
 use crate::observe;
 use crate::pending::Pending;
+use crate::retry::poll_pause;
 use crate::superseded::Turns;
 
 const DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// Between two looks: a single waiter then takes at most 30 of the 100 requests in a minute.
 const MIN_INTERVAL: Duration = Duration::from_secs(2);
-/// After transient errors looks go further apart, up to this.
-const MAX_INTERVAL: Duration = Duration::from_secs(15);
 
 /// One turn of the agent. Its reply is behind a link.
 #[derive(Clone, Debug)]
@@ -311,24 +310,12 @@ impl Looking {
             Err(error) => return Err(error),
         };
         self.failures = error.as_ref().map_or(0, |_| self.failures + 1);
-        self.next = looked + self.pause();
+        self.next = looked + poll_pause(self.wait.interval, self.failures, fastrand::f64());
         Ok(Progress::Waiting {
             elapsed: self.began.elapsed(),
             looks: self.looks,
             error,
         })
-    }
-
-    /// To the next look: the interval, longer after errors, with jitter so that waiters
-    /// which failed together do not return together.
-    fn pause(&self) -> Duration {
-        let interval = self.wait.interval;
-        if self.failures == 0 {
-            return interval;
-        }
-        let doubled = interval.saturating_mul(2_u32.saturating_pow(self.failures - 1));
-        let bound = doubled.min(MAX_INTERVAL.max(interval));
-        interval + bound.saturating_sub(interval).mul_f64(fastrand::f64())
     }
 
     /// The turn is over: either its reply came before the follow-up did, or never will.

@@ -9,9 +9,9 @@ use crate::budget::{Lane, Poll};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::messages::Messages;
+use crate::retry::poll_pause;
 
 const INTERVAL: Duration = Duration::from_secs(2);
-const MAX_INTERVAL: Duration = Duration::from_secs(15);
 
 pub(crate) struct Watch {
     feed: Feed,
@@ -61,17 +61,7 @@ impl Watch {
                 Err(error) => return Err(error),
             }
             self.looked = now;
-            self.next = now + self.pause();
+            self.next = now + poll_pause(INTERVAL, self.failures, fastrand::f64());
         }
-    }
-
-    /// Longer after errors, with jitter.
-    fn pause(&self) -> Duration {
-        if self.failures == 0 {
-            return INTERVAL;
-        }
-        let doubled = INTERVAL.saturating_mul(2_u32.saturating_pow(self.failures - 1));
-        let bound = doubled.min(MAX_INTERVAL);
-        INTERVAL + (bound - INTERVAL).mul_f64(fastrand::f64())
     }
 }

@@ -40,7 +40,7 @@ pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
         text_of(&format!("@{file}"))?
     };
     let prompts = prompts(&text)?;
-    let mut journal = Journal::open(args.journal.as_deref())?;
+    let journal = Journal::open(args.journal.as_deref())?;
     let client = client()?;
     let total = prompts.len();
     let mut tally = Tally::default();
@@ -88,8 +88,6 @@ pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
             "interrupted; start it again with the same --journal to go on",
         )
     })??;
-    drop(open);
-    journal.close()?;
     eprintln!(
         "{} replied, {} failed, {} still running, {} of unknown fate",
         tally.replied, tally.failed, tally.running, tally.unknown
@@ -116,8 +114,12 @@ async fn one(
         let pending = match pending {
             Some(pending) => pending,
             None => {
-                journal.starting(&prompt.id)?;
-                let session = match client.create_session(prompt.request).await {
+                let note = {
+                    let (journal, id) = (journal.clone(), prompt.id.clone());
+                    move || journal.starting(&id)
+                };
+                let create = client.create_session_noting(prompt.request, note);
+                let session = match create.await {
                     Err(error) if !error.may_have_taken_effect() => {
                         journal.not_started(&prompt.id)?;
                         return Err(error.into());

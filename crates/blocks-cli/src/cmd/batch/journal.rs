@@ -1,11 +1,11 @@
 //! What a batch has done, written before it goes on: a line of JSON for each step, on the disk
 //! before the next is taken.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use blocks_sdk::Pending;
 use fs4::fs_std::FileExt;
@@ -24,10 +24,11 @@ pub enum State {
     Ended(Value),
 }
 
-/// The journal, or none: then nothing is remembered.
+/// The journal, or none: then nothing is remembered. Clones write to the same file.
+#[derive(Clone)]
 pub struct Journal {
-    file: Option<RefCell<File>>,
-    states: HashMap<String, State>,
+    file: Option<Arc<Mutex<File>>>,
+    states: Arc<HashMap<String, State>>,
 }
 
 impl Journal {
@@ -35,7 +36,7 @@ impl Journal {
         let Some(path) = path else {
             return Ok(Self {
                 file: None,
-                states: HashMap::new(),
+                states: Arc::default(),
             });
         };
         let failed = |e: std::io::Error| Exit::failed(format!("{}: {e}", path.display()));
@@ -60,8 +61,8 @@ impl Journal {
             file.write_all(b"\n").map_err(failed)?;
         }
         Ok(Self {
-            file: Some(RefCell::new(file)),
-            states,
+            file: Some(Arc::new(Mutex::new(file))),
+            states: Arc::new(states),
         })
     }
 
@@ -69,9 +70,9 @@ impl Journal {
         self.states.get(id).cloned()
     }
 
-    /// Before the create is sent.
-    pub fn starting(&self, id: &str) -> Result<(), Exit> {
-        self.write(&json!({"id": id, "event": "starting"}))
+    /// Just before the create is sent.
+    pub fn starting(&self, id: &str) -> std::io::Result<()> {
+        self.append(&json!({"id": id, "event": "starting"}))
     }
 
     /// After a create that certainly had no effect.
@@ -87,20 +88,17 @@ impl Journal {
         self.write(&json!({"id": id, "event": "ended", "result": result}))
     }
 
-    pub fn close(&mut self) -> Result<(), Exit> {
-        match self.file.take() {
-            Some(file) => file.into_inner().sync_all().map_err(failed),
-            None => Ok(()),
-        }
+    fn write(&self, entry: &Value) -> Result<(), Exit> {
+        self.append(entry).map_err(failed)
     }
 
-    fn write(&self, entry: &Value) -> Result<(), Exit> {
+    fn append(&self, entry: &Value) -> std::io::Result<()> {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        let mut file = file.borrow_mut();
-        let written = file.write_all(format!("{entry}\n").as_bytes());
-        written.and_then(|()| file.sync_data()).map_err(failed)
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(format!("{entry}\n").as_bytes())?;
+        file.sync_data()
     }
 }
 
