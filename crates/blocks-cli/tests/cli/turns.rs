@@ -296,6 +296,28 @@ fn verbose_shows_requests_without_the_key() {
 }
 
 #[test]
+fn a_terminal_gets_a_spinner_and_no_escape_sequence_of_an_agent() {
+    let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}hostile";
+    let agent = Script::reply(hostile).after(Duration::from_millis(2500));
+    let service = Service::new(Mock::builder().agent(agent));
+    let command = service.command(&["run", "--agent", "claude", "Go."]);
+    let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
+    let shown = terminal.exp_eof().unwrap();
+    assert!(
+        shown.contains("\r\u{1b}[K/ 2s") || shown.contains("\r\u{1b}[K- 2s"),
+        "{shown:?}"
+    );
+    assert!(shown.contains("[2J]0;ownedhostile"), "{shown:?}");
+    assert!(
+        !shown.contains("\u{1b}[2J") && !shown.contains('\u{7}'),
+        "{shown:?}"
+    );
+    // What a script reads is what the agent wrote.
+    let id = service.mock.sessions()[0].to_string();
+    assert_eq!(service.run(&["wait", &id]).out, format!("{hostile}\n"));
+}
+
+#[test]
 fn mock_prints_what_to_export_and_serves() {
     let mut command = blocks(&[
         "mock",
