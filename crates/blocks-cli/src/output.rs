@@ -10,6 +10,9 @@ use serde_json::Value;
 use crate::exit::Exit;
 use crate::{github, text};
 
+/// Set in the logs of CI systems.
+const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
+
 pub struct Output {
     json: bool,
     github: bool,
@@ -61,7 +64,7 @@ impl Output {
     /// Before a wait: where to look, and the ids for whatever comes after this step.
     pub fn begun(&self, outcome: &Outcome) -> Result<(), Exit> {
         let place = outcome.session_html_url.as_deref();
-        self.note(&format!("session {}", place.unwrap_or(&outcome.session_id)));
+        note(&format!("session {}", place.unwrap_or(&outcome.session_id)));
         if !self.github {
             return Ok(());
         }
@@ -97,7 +100,7 @@ impl Output {
             ))?;
         }
         if self.json {
-            return self.value(outcome);
+            return json(outcome);
         }
         match reply {
             Some(text) => self.text(text),
@@ -105,28 +108,18 @@ impl Output {
         }
     }
 
-    /// A value as one line of JSON, in which control characters are escaped.
-    pub fn value(&self, value: &impl Serialize) -> Result<(), Exit> {
-        let line = serde_json::to_string(value)
-            .map_err(|e| Exit::failed(format!("no JSON can be written: {e}")))?;
-        print(&line)
-    }
-
-    /// A text from an agent.
+    /// A text from an agent: as it is to a file or a program, harmless to a terminal or the log
+    /// of a CI system.
     pub fn text(&self, text: &str) -> Result<(), Exit> {
         let mut safe = text.to_owned();
-        if std::io::stdout().is_terminal() {
+        let in_ci = CI.iter().any(|name| std::env::var_os(name).is_some());
+        if in_ci || std::io::stdout().is_terminal() {
             safe = text::plain(&safe);
         }
-        if std::env::var_os("GITHUB_ACTIONS").is_some() {
+        if in_ci {
             safe = text::no_commands(&safe);
         }
         print(&safe)
-    }
-
-    /// A line for a person.
-    pub fn note(&self, line: &str) {
-        eprintln!("{}", text::no_commands(&text::plain(line)));
     }
 
     /// How long a wait has taken, on a terminal alone.
@@ -147,6 +140,18 @@ impl Output {
             eprint!("\r\u{1b}[K");
         }
     }
+}
+
+/// A line for a person, on standard error.
+pub fn note(line: &str) {
+    eprintln!("{}", text::no_commands(&text::plain(line)));
+}
+
+/// A value as one line of JSON, in which control characters are escaped.
+pub fn json(value: &impl Serialize) -> Result<(), Exit> {
+    let line = serde_json::to_string(value)
+        .map_err(|e| Exit::failed(format!("no JSON can be written: {e}")))?;
+    print(&text::no_commands_in_json(&line))
 }
 
 /// A line on standard output. A reader that has gone, as `head` does, is no failure.

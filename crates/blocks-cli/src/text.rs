@@ -13,25 +13,31 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// For a log that a CI system reads for commands: the two forms of them that GitHub knows
-/// (`::set-output::` and `##[group]`, at the start of a line) are broken by a space of no width.
+/// Marks that begin a command to a CI system wherever they stand in a line: GitHub's older
+/// form, Azure's and TeamCity's.
+const MARKS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
+
+/// For a log that a CI system reads for commands: their marks, and GitHub's `::` at the start of
+/// a line, are broken by a space of no width.
 pub fn no_commands(text: &str) -> String {
-    let break_at = |line: &str, start: usize| {
-        let (before, after) = line.split_at(start + 1);
-        format!("{before}\u{200b}{after}")
-    };
     // A lone carriage return begins a line there, too.
-    text.split_inclusive(['\n', '\r'])
-        .map(|line| {
-            let start = line.len() - line.trim_start().len();
-            let rest = &line[start..];
-            if rest.starts_with("::") || rest.starts_with("##[") {
-                break_at(line, start)
-            } else {
-                line.to_owned()
-            }
-        })
-        .collect()
+    let lines = text.split_inclusive(['\n', '\r']).map(|line| {
+        let rest = line.trim_start();
+        match rest.strip_prefix(':').filter(|rest| rest.starts_with(':')) {
+            Some(end) => format!("{}\u{200b}{end}", &line[..line.len() - end.len()]),
+            None => line.to_owned(),
+        }
+    });
+    MARKS.iter().fold(lines.collect(), |text: String, mark| {
+        text.replace(mark, &format!("#\u{200b}{}", &mark[1..]))
+    })
+}
+
+/// The same for a line of JSON, whose meaning stays.
+pub fn no_commands_in_json(line: &str) -> String {
+    MARKS.iter().fold(line.to_owned(), |line, mark| {
+        line.replace(mark, &format!("\\u0023{}", &mark[1..]))
+    })
 }
 
 #[cfg(test)]
@@ -75,16 +81,23 @@ mod tests {
             "\r\n::debug::x",
             "\u{a0}::notice::x",
             "::endgroup::",
+            "in a line ##[set-env name=PATH;]x",
+            "##vso[task.setvariable variable=x]y",
+            "##teamcity[buildStatus status='SUCCESS']",
+            "###[error]x",
         ] {
             let safe = no_commands(text);
-            let lines = safe.split(['\n', '\r']).map(str::trim_start);
-            assert!(
-                lines
-                    .clone()
-                    .all(|l| !l.starts_with("::") && !l.starts_with("##[")),
-                "{safe:?}"
-            );
+            let mut lines = safe.split(['\n', '\r']).map(str::trim_start);
+            assert!(lines.all(|line| !line.starts_with("::")), "{safe:?}");
+            assert!(MARKS.iter().all(|mark| !safe.contains(mark)), "{safe:?}");
+            let json = serde_json::to_string(text).unwrap();
+            let safe = no_commands_in_json(&json);
+            assert!(MARKS.iter().all(|mark| !safe.contains(mark)), "{safe:?}");
+            assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
         }
-        assert_eq!(no_commands("a :: b\nstd::mem"), "a :: b\nstd::mem");
+        assert_eq!(
+            no_commands("a :: b\nstd::mem #[x]"),
+            "a :: b\nstd::mem #[x]"
+        );
     }
 }

@@ -2,10 +2,9 @@
 
 mod journal;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use blocks_sdk::{Client, CreateSession, Error, Pending};
+use blocks_sdk::{Client, Error, Pending};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
@@ -14,14 +13,9 @@ use super::turn::interruptible;
 use super::{client, text_of};
 use crate::args::BatchArgs;
 use crate::exit::{Code, Exit};
-use crate::output::print;
+use crate::output::{json as json_line, note};
+use crate::prompts::{self, Prompt};
 use journal::{Journal, State};
-
-/// A line of the file.
-struct Prompt {
-    id: String,
-    request: CreateSession,
-}
 
 /// How many ended in each way.
 #[derive(Default)]
@@ -39,7 +33,7 @@ pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
     } else {
         text_of(&format!("@{file}"))?
     };
-    let prompts = prompts(&text)?;
+    let prompts = prompts::parse(&text).map_err(Exit::wrong_use)?;
     let journal = Journal::open(args.journal.as_deref())?;
     let client = client()?;
     let total = prompts.len();
@@ -50,19 +44,19 @@ pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
         match journal.state(&prompt.id) {
             Some(State::Ended(result)) => {
                 tally.replied += 1;
-                print(&result.to_string())?;
+                json_line(&result)?;
             }
             Some(State::Created(pending)) => {
                 open.push(one(&client, &journal, prompt, Some(pending), args.timeout));
             }
             Some(State::Starting) if !args.retry_unknown => {
                 tally.unknown += 1;
-                eprintln!(
+                note(&format!(
                     "{}: an earlier run was interrupted while it was started, so a session may \
                      exist; --retry-unknown starts it again",
-                    crate::text::plain(&prompt.id)
-                );
-                print(&json!({"id": prompt.id, "status": "unknown"}).to_string())?;
+                    prompt.id
+                ));
+                json_line(&json!({"id": prompt.id, "status": "unknown"}))?;
             }
             Some(State::Starting) | None => {
                 open.push(one(&client, &journal, prompt, None, args.timeout));
@@ -72,13 +66,9 @@ pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
     let run = async {
         while let Some((id, result)) = open.next().await {
             let line = result_line(&id, &result, &mut tally);
-            print(&line.to_string())?;
+            json_line(&line)?;
             let ended = tally.replied + tally.failed + tally.running + tally.unknown;
-            eprintln!(
-                "{ended} of {total}: {} {}",
-                crate::text::plain(&id),
-                line["status"]
-            );
+            note(&format!("{ended} of {total}: {id} {}", line["status"]));
         }
         Ok::<(), Exit>(())
     };
@@ -88,10 +78,10 @@ pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
             "interrupted; start it again with the same --journal to go on",
         )
     })??;
-    eprintln!(
+    note(&format!(
         "{} replied, {} failed, {} still running, {} of unknown fate",
         tally.replied, tally.failed, tally.running, tally.unknown
-    );
+    ));
     match tally {
         Tally { unknown: 1.., .. } => {
             Err(Exit::new(Code::FateUnknown, "some may have been started"))
@@ -187,35 +177,4 @@ fn result_line(id: &str, result: &Result<Value, Failure>, tally: &mut Tally) -> 
         "failed"
     };
     json!({"id": id, "status": status, "session_id": error.session_id(), "error": error.to_string()})
-}
-
-/// Reads the file. Every line is checked before anything is sent.
-fn prompts(text: &str) -> Result<Vec<Prompt>, Exit> {
-    let mut seen = HashSet::new();
-    let mut prompts = Vec::new();
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    for (number, line) in lines {
-        let wrong = |what: String| Exit::wrong_use(format!("line {}: {what}", number + 1));
-        let mut value: Value =
-            serde_json::from_str(line).map_err(|e| wrong(format!("no JSON: {e}")))?;
-        let id = value.as_object_mut().and_then(|object| object.remove("id"));
-        let id = match id {
-            Some(Value::String(id)) if !id.is_empty() => id,
-            Some(Value::Number(id)) => id.to_string(),
-            _ => {
-                return Err(wrong(
-                    "an `id` of yours is needed, a text or a number".into(),
-                ));
-            }
-        };
-        if !seen.insert(id.clone()) {
-            return Err(wrong(format!("the id `{id}` is there twice")));
-        }
-        let request = CreateSession::from_json(value).map_err(|e| wrong(e.to_string()))?;
-        prompts.push(Prompt { id, request });
-    }
-    Ok(prompts)
 }

@@ -9,7 +9,7 @@ use super::client;
 use super::turn::interruptible;
 use crate::args::{Format, MessagesArgs, Order, SessionArgs, TranscriptArgs};
 use crate::exit::Exit;
-use crate::output::Output;
+use crate::output::{Output, json};
 
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
     let session = client()?.get_session(args.session).await?;
@@ -17,7 +17,7 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
         return Ok(());
     };
     if output.is_json() {
-        return output.value(data);
+        return json(data);
     }
     let mut lines = vec![
         format!(
@@ -81,7 +81,7 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
 /// One message: a line of JSON, or its role and text.
 fn line(message: &Message, output: &Output) -> Result<(), Exit> {
     if output.is_json() {
-        return output.value(message);
+        return json(message);
     }
     let role = message.role.as_ref().map_or("?", |role| role.as_str());
     output.text(&format!("{role}: {}", content(message)))
@@ -98,7 +98,7 @@ pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exi
     let session = client()?.session(args.session);
     let transcript = session.transcript(args.tools).await?;
     if output.is_json() || args.format == Format::Json {
-        return output.value(&transcript);
+        return json(&transcript);
     }
     let mut parts = Vec::new();
     for notice in &transcript.notices {

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use super::{client, text_of};
 use crate::args::{RunArgs, SendArgs, WaitArgs, WaitOptions};
 use crate::exit::{Code, Exit};
-use crate::output::{Outcome, Output};
+use crate::output::{Outcome, Output, note};
 
 pub async fn run(args: RunArgs, output: &Output) -> Result<(), Exit> {
     let profile = match &args.profile {
@@ -70,7 +70,7 @@ async fn follow(
         })?;
     }
     if options.no_wait {
-        output.note(&go_on(turn.pending()));
+        note(&go_on(turn.pending()));
         return output.ended(&begun);
     }
     reply(turn, session, options.timeout, output).await
@@ -138,7 +138,7 @@ async fn reply(
     };
     // Pull requests are there only now. The reply is worth more than they are.
     if let Err(error) = session.refresh().await {
-        output.note(&format!("the pull requests cannot be read: {error}"));
+        note(&format!("the pull requests cannot be read: {error}"));
     }
     let mut outcome = Outcome::new("completed", turn.pending(), Some(&session));
     outcome.final_message = Some(reply);

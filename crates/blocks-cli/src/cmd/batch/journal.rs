@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,14 +40,8 @@ impl Journal {
             });
         };
         let failed = |e: std::io::Error| Exit::failed(format!("{}: {e}", path.display()));
-        let text = match std::fs::read_to_string(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            result => result.map_err(failed)?,
-        };
-        let states = states(&text).map_err(|line| {
-            Exit::wrong_use(format!("{} is no journal: line {line}", path.display()))
-        })?;
         let mut file = OpenOptions::new()
+            .read(true)
             .append(true)
             .create(true)
             .open(path)
@@ -56,6 +50,14 @@ impl Journal {
             let message = format!("{} is in use by another run", path.display());
             return Err(Exit::wrong_use(message));
         }
+        // Read under the lock: what another run wrote until it let go is known.
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        // A line may be torn within a character.
+        let text = String::from_utf8_lossy(&bytes);
+        let states = states(&text).map_err(|line| {
+            Exit::wrong_use(format!("{} is no journal: line {line}", path.display()))
+        })?;
         // A line that was torn by the end of an earlier run is closed, so that it stays alone.
         if !text.is_empty() && !text.ends_with('\n') {
             file.write_all(b"\n").map_err(failed)?;
