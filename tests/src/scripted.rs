@@ -23,7 +23,7 @@ pub enum Answer {
         /// Headers.
         headers: Vec<(&'static str, String)>,
         /// The body.
-        body: String,
+        body: Bytes,
         /// The body breaks off after this.
         broken: bool,
     },
@@ -37,7 +37,7 @@ pub enum Answer {
 
 impl Answer {
     /// A response with a body of text.
-    pub fn text(status: u16, body: impl Into<String>) -> Self {
+    pub fn text(status: u16, body: impl Into<Bytes>) -> Self {
         Self::Response {
             status,
             headers: Vec::new(),
@@ -128,6 +128,13 @@ impl Scripted {
         self.state().seen.len()
     }
 
+    /// These answers instead of those that are left; what was seen is forgotten.
+    pub fn replace(&self, answers: impl IntoIterator<Item = Answer>) {
+        let mut state = self.state();
+        state.answers = answers.into_iter().collect();
+        state.seen.clear();
+    }
+
     /// More answers, after those that are left.
     pub fn then(&self, answers: impl IntoIterator<Item = Answer>) {
         self.state().answers.extend(answers);
@@ -181,7 +188,7 @@ impl Transport for Scripted {
                     for (name, value) in headers {
                         response = response.header(name, value);
                     }
-                    let mut pieces = vec![Ok(Bytes::from(body))];
+                    let mut pieces = vec![Ok(body)];
                     if broken {
                         pieces.push(Err(error(ErrorKind::ConnectionReset)));
                     }

@@ -81,7 +81,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             operation: None,
-            detail,
+            detail: sentence(&detail),
             status: None,
             code: None,
             message: None,
@@ -109,15 +109,17 @@ impl Error {
         };
         let message = text(&["error", "message"]);
         let code = text(&["code"]);
+        let mut reason = None;
+        if kind == ErrorKind::Status {
+            reason = message.clone().or_else(|| code.clone());
+            reason = reason.or_else(|| Some(excerpt(context.body.as_deref())));
+        }
+        let detail = match reason.filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("{detail}: {reason}"),
+            None => detail,
+        };
         let mut error = Self::new(kind, detail);
         let inner = &mut error.0;
-        if kind == ErrorKind::Status {
-            let reason = message.as_ref().or(code.as_ref()).cloned();
-            let reason = reason.unwrap_or_else(|| excerpt(context.body.as_deref()));
-            if !reason.is_empty() {
-                inner.detail = format!("{}: {reason}", inner.detail);
-            }
-        }
         inner.operation = Some(context.operation);
         inner.attempts = context.attempts;
         inner.status = context.status;
@@ -277,6 +279,18 @@ fn parse(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_default()
 }
 
+/// A text from elsewhere as a part of one sentence: on one line, without control characters,
+/// and no longer than a person reads.
+fn sentence(text: &str) -> String {
+    const LONGEST: usize = 600;
+    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = chars.by_ref().take(LONGEST).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
 /// The beginning of a body that has no message of its own, on one line.
 fn excerpt(body: Option<&[u8]>) -> String {
     const LONGEST: usize = 200;
@@ -389,6 +403,24 @@ mod tests {
         ] {
             assert_eq!(find_id(body.as_bytes()), None, "{body}");
         }
+    }
+
+    #[test]
+    fn what_a_server_says_stays_one_short_sentence() {
+        let context = Context {
+            operation: "getSession",
+            status: Some(400),
+            body: Some(format!(r#"{{"error": "a\n\u001b[2Jb{}"}}"#, "é".repeat(5000)).into()),
+            ..Context::default()
+        };
+        let error = Error::of_call(ErrorKind::Status, "400 Bad Request".into(), context);
+        let told = error.to_string();
+        assert!(
+            told.starts_with("getSession failed: 400 Bad Request: a  [2Jbé"),
+            "{told}"
+        );
+        assert!(told.chars().count() < 700 && told.ends_with('…'), "{told}");
+        assert_eq!(error.message().map(|m| m.chars().count()), Some(5007));
     }
 
     #[test]

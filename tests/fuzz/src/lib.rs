@@ -1,0 +1,68 @@
+//! Everything that reads input from outside, against any input at all.
+//!
+//! Each target takes bytes and panics when a promise is broken. `cargo fuzz` finds new bytes;
+//! the tests replay the seeds, and what was found before, on every run.
+
+mod local;
+mod service;
+
+pub use local::{batch, page};
+pub use service::{errors, links, responses, retry_after};
+
+/// A promise over any input.
+pub type Target = fn(&[u8]);
+
+/// The targets by name, which is also the name of their folder of seeds.
+pub const TARGETS: [(&str, Target); 6] = [
+    ("responses", responses),
+    ("errors", errors),
+    ("links", links),
+    ("retry_after", retry_after),
+    ("page", page),
+    ("batch", batch),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::TARGETS;
+
+    /// How often each seed is changed.
+    const VARIANTS: usize = 60;
+
+    #[test]
+    fn seeds_and_variants_of_them_break_no_promise() {
+        for (name, target) in TARGETS {
+            let folder = format!("{}/seeds/{name}", env!("CARGO_MANIFEST_DIR"));
+            let mut random = fastrand::Rng::with_seed(1);
+            let mut count = 0;
+            for file in std::fs::read_dir(&folder).expect("a folder of seeds") {
+                let seed = std::fs::read(file.unwrap().path()).unwrap();
+                target(&seed);
+                for _ in 0..VARIANTS {
+                    target(&changed(&seed, &mut random));
+                }
+                count += 1;
+            }
+            assert!(count > 0, "{folder} is empty");
+        }
+    }
+
+    /// A few bytes replaced, a piece cut out, or a piece doubled.
+    fn changed(seed: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+        let mut data = seed.to_vec();
+        if data.is_empty() {
+            return vec![random.u8(..)];
+        }
+        let at = random.usize(..data.len());
+        let end = random.usize(at..data.len().min(at + 40)) + 1;
+        match random.u8(..3) {
+            0 => (0..3).for_each(|_| {
+                let at = random.usize(..data.len());
+                data[at] = random.u8(..);
+            }),
+            1 => drop(data.drain(at..end)),
+            _ => data.extend_from_within(at..end),
+        }
+        data
+    }
+}

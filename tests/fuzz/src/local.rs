@@ -1,0 +1,35 @@
+//! What is read from files: a page of the vendor's documentation, and a batch.
+
+use std::sync::LazyLock;
+
+use xtask::drift::docs;
+use xtask::drift::document::Document;
+
+/// A documentation page: facts or an error, never a crash.
+pub fn page(data: &[u8]) {
+    static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi/blocks.yaml");
+        let text = std::fs::read_to_string(path).expect("the OpenAPI document");
+        Document::parse("blocks.yaml", &text).expect("a document")
+    });
+    let page = docs::PageText {
+        name: "page".into(),
+        text: String::from_utf8_lossy(data).into_owned(),
+    };
+    let _ = docs::names_operation(&page);
+    if let Ok(outcome) = docs::check(&DOCUMENT, &page) {
+        assert!(!outcome.looked_at.is_empty(), "in sync with nothing read");
+    }
+}
+
+/// A batch file: prompts with an id each, or an error that names the line.
+pub fn batch(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match blocks_cli::prompts::parse(&text) {
+        Ok(prompts) => {
+            let ids: std::collections::HashSet<_> = prompts.iter().map(|p| &p.id).collect();
+            assert_eq!(ids.len(), prompts.len());
+        }
+        Err(error) => assert!(error.starts_with("line "), "{error}"),
+    }
+}

@@ -1,0 +1,207 @@
+//! What the service, or whoever answers in its place, can send.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use blocks_sdk::{
+    Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RateLimit, RetryPolicy,
+};
+use blocks_tests::{Answer, KEY, SESSION, Scripted, THREAD, created, page};
+use futures_util::StreamExt;
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+/// A client in paused time, and who answers it.
+struct Bench {
+    runtime: Runtime,
+    service: Scripted,
+    client: RefCell<Client>,
+}
+
+thread_local! {
+    /// One for each thread: building a client takes longer than most inputs.
+    static BENCH: Bench = Bench::new();
+}
+
+impl Bench {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        let service = Scripted::new([]);
+        Self {
+            runtime,
+            client: client(&service).into(),
+            service,
+        }
+    }
+
+    fn client(&self) -> Client {
+        self.client.borrow().clone()
+    }
+
+    /// Runs `work` while `answer` is the first answer, and an empty page every other.
+    fn run<T>(&self, answer: Answer, work: impl AsyncFnOnce(&Client) -> T) -> T {
+        self.service.replace([answer, Answer::ok(&page(json!([])))]);
+        let value = self.runtime.block_on(work(&self.client()));
+        for seen in self.service.seen() {
+            assert_eq!(seen.url.host_str(), Some("api.blocks.team"), "{}", seen.url);
+            assert!(seen.url.path().starts_with("/rest/v1/"), "{}", seen.url);
+        }
+        value
+    }
+}
+
+/// No error may show the key, and each is told on one line.
+fn check(error: &Error) {
+    let told = error.to_string();
+    assert!(!told.contains(KEY) && !format!("{error:?}").contains(KEY));
+    assert!(error.operation().is_some() || error.kind() == ErrorKind::InvalidInput);
+}
+
+fn hello() -> CreateSession {
+    CreateSession::new(Agent::claude(), "hello")
+}
+
+/// Any body under a success, to each operation. The first byte chooses the operation.
+pub fn responses(data: &[u8]) {
+    let Some((choice, body)) = data.split_first() else {
+        return;
+    };
+    let answer = Answer::text(200, body.to_vec());
+    BENCH.with(|bench| {
+        let sent = bench.run(answer, async |client| read(client, *choice).await);
+        if let Err(error) = sent {
+            check(&error);
+            let creates = choice % 6 < 2;
+            assert_eq!(error.may_have_taken_effect(), creates, "{error:?}");
+            assert!(error.body().is_some(), "{error:?}");
+        }
+    });
+}
+
+async fn read(client: &Client, choice: u8) -> Result<(), Error> {
+    let retry = RetryPolicy::none();
+    let client = client.with_retry(retry);
+    let session = client.session(SESSION.parse().expect("an id"));
+    let thread = THREAD.parse().expect("an id");
+    match choice % 6 {
+        0 => {
+            let session = client.create_session(hello()).await?;
+            // Whatever the links are, what they lead to is asked for at home.
+            let links = [session.thread_link(), session.final_message_link()];
+            for link in links.into_iter().flatten() {
+                let _ = client.follow(&link).await;
+            }
+            let _ = format!("{session:?}");
+        }
+        1 => drop(session.follow_up(FollowUp::new("more")).await?),
+        2 => drop(client.get_session(session.id()).await?),
+        3 => {
+            let wait = session.turn_of(thread).reply();
+            let ended = wait.deadline(Duration::from_secs(5)).await;
+            // A wait goes on after an answer that cannot be decoded.
+            let error = ended.err().map(|error| error.kind());
+            assert!(
+                matches!(error, None | Some(ErrorKind::Deadline)),
+                "{error:?}"
+            );
+        }
+        4 => {
+            let mut stream = std::pin::pin!(session.messages().stream());
+            while let Some(message) = stream.next().await {
+                message?;
+            }
+        }
+        _ => drop(session.transcript(true).await?),
+    }
+    Ok(())
+}
+
+/// Any body under any error status. The first two bytes choose the status.
+pub fn errors(data: &[u8]) {
+    let [high, low, body @ ..] = data else {
+        return;
+    };
+    let status = 300 + u16::from_be_bytes([*high, *low]) % 300;
+    let answer = Answer::text(status, body.to_vec());
+    BENCH.with(|bench| {
+        let id = SESSION.parse().expect("an id");
+        let work =
+            async |client: &Client| client.with_retry(RetryPolicy::none()).get_session(id).await;
+        let error = bench.run(answer, work).expect_err("no success");
+        check(&error);
+        assert_eq!(error.status(), Some(status));
+        assert!(error.body().is_some());
+        let text = error.to_string();
+        assert!(
+            text.chars().count() < 1_000 && !text.contains('\n'),
+            "{text}"
+        );
+    });
+}
+
+/// Any text as each link of a session: followed at home or refused.
+pub fn links(data: &[u8]) {
+    let href = String::from_utf8_lossy(data);
+    let mut session = created();
+    for name in ["self", "messages", "thread", "final_message"] {
+        session["_links"][name]["href"] = json!(href);
+    }
+    let answer = Answer::ok(&session);
+    BENCH.with(|bench| {
+        bench.run(answer, async |client| {
+            let session = client.create_session(hello()).await.expect("a session");
+            let pages = [session.messages_link(), session.thread_link()];
+            for link in pages.into_iter().flatten() {
+                if let Err(error) = client.follow(&link).await {
+                    check(&error);
+                }
+            }
+            if let Some(link) = session.self_link() {
+                let _ = client.follow(&link).await;
+            }
+            let wait = session.turn().map(|turn| turn.reply());
+            if let Ok(wait) = wait {
+                let _ = wait.deadline(Duration::from_secs(3)).await;
+            }
+        });
+    });
+}
+
+/// Any `Retry-After` of a 429: waited for, or given up within the call's own time.
+pub fn retry_after(data: &[u8]) {
+    let text: String = String::from_utf8_lossy(data)
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
+    let answer = Answer::text(429, "").header("retry-after", text);
+    BENCH.with(|bench| {
+        let left = bench.runtime.block_on(async {
+            bench.service.replace([answer, Answer::ok(&created())]);
+            let begun = Instant::now();
+            let error = bench.client().create_session(hello()).await.err()?;
+            assert!(begun.elapsed() <= Duration::from_secs(125), "{error:?}");
+            check(&error);
+            assert!(!error.may_have_taken_effect());
+            error.retry_after()
+        });
+        // The pause stays with its client, also for the next input.
+        match left {
+            Some(left) if left < Duration::from_secs(86_400) => {
+                bench.runtime.block_on(tokio::time::sleep(left));
+            }
+            Some(_) => *bench.client.borrow_mut() = client(&bench.service),
+            None => {}
+        }
+    });
+}
+
+fn client(service: &Scripted) -> Client {
+    let limit = RateLimit::per_minute(6_000_000).expect("a rate");
+    let builder = service.builder().rate_limit(limit).max_body(1 << 20);
+    builder.build().expect("a client")
+}
