@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use blocks_api::types;
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use crate::builder::is_safe;
 use crate::call::{Admission, Operation};
 use crate::client::Client;
 use crate::error::{Context, Error, ErrorKind};
+use crate::key::Key;
 use crate::session::Session;
 
 /// How errors of a download name it: it is no operation of the document.
@@ -92,6 +94,7 @@ impl Artifact {
     }
 
     /// Its bytes as they arrive. A URL that has expired is renewed once.
+    /// Each piece has the attempt's time-out; the whole has none but yours.
     ///
     /// # Errors
     /// What the storage host answered, or a broken connection; also as an item of the
@@ -108,37 +111,47 @@ impl Artifact {
         };
         let expected = response.content_length();
         let each = self.client.attempt_timeout;
-        Ok(unfold(Some((response, 0)), move |state| async move {
-            let (mut response, read) = state?;
+        let key = self.client.core.key.clone();
+        Ok(unfold(Some((response, 0, key)), move |state| async move {
+            let (mut response, read, key) = state?;
             let chunk = timeout(each, response.chunk()).await;
             match chunk {
                 Ok(Ok(Some(chunk))) => {
                     let read = read + chunk.len() as u64;
-                    Some((Ok(chunk), Some((response, read))))
+                    Some((Ok(chunk), Some((response, read, key))))
                 }
                 Ok(Ok(None)) if expected.is_none_or(|expected| expected == read) => None,
-                Ok(Ok(None)) => Some((Err(broken("it ended too early".into(), None)), None)),
+                Ok(Ok(None)) => Some((Err(broken("it ended too early".into(), &key)), None)),
                 Ok(Err(source)) => {
                     let detail = "the connection broke in the middle".to_owned();
-                    Some((Err(broken(detail, Some(source))), None))
+                    let error = broken(detail, &key).with_source(source.without_url());
+                    Some((Err(error), None))
                 }
-                Err(_) => Some((
-                    Err(broken(format!("nothing came for {each:?}"), None)),
-                    None,
-                )),
+                Err(_) => {
+                    let error = broken(format!("nothing came for {each:?}"), &key);
+                    Some((Err(error), None))
+                }
             }
         }))
     }
 
-    /// Its bytes, in memory.
+    /// Its bytes, in memory: at most [`max_body`](crate::ClientBuilder::max_body), 16 MiB
+    /// unless set. What may be larger goes through [`stream`](Self::stream) or
+    /// [`save`](Self::save), which have no limit.
     ///
     /// # Errors
-    /// Those of [`stream`](Self::stream).
+    /// Those of [`stream`](Self::stream), and that it is larger.
     pub async fn bytes(&self) -> Result<Bytes, Error> {
+        let core = &self.client.core;
         let mut stream = std::pin::pin!(self.stream().await?);
         let mut all = Vec::new();
         while let Some(chunk) = stream.next().await {
             all.extend_from_slice(&chunk?);
+            if all.len() > core.max_body {
+                let most = core.max_body;
+                let detail = format!("it is larger than {most} bytes; stream it or save it");
+                return Err(broken(detail, &core.key));
+            }
         }
         Ok(all.into())
     }
@@ -191,12 +204,15 @@ impl Artifact {
         headers.insert(USER_AGENT, core.user_agent.clone());
         headers.insert(reqwest::header::ACCEPT, HeaderValue::from_static("*/*"));
         let each = self.client.attempt_timeout;
-        let response = match timeout(each, core.transport.send(request)).await {
+        let mut response = match timeout(each, core.transport.send(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(source)) => {
-                return Err(broken_by(source.to_string()).with_source(source));
+                return Err(broken(source.to_string(), &core.key).with_source(source));
             }
-            Err(_) => return Err(broken_by(format!("no answer came within {each:?}"))),
+            Err(_) => {
+                let detail = format!("no answer came within {each:?}");
+                return Err(broken(detail, &core.key));
+            }
         };
         if response.status().is_success() {
             return Ok(response);
@@ -205,27 +221,39 @@ impl Artifact {
             operation: DOWNLOAD,
             attempts: 1,
             status: Some(response.status().as_u16()),
+            body: Some(beginning(&mut response, each).await),
             ..Context::default()
         };
         let detail = format!("the storage host answered {}", response.status());
-        Err(Error::of_call(ErrorKind::Status, detail, context).with_session(self.session_id))
+        let error = Error::of_call(ErrorKind::Status, detail, context, &core.key);
+        Err(error.with_session(self.session_id))
     }
 }
 
-fn broken_by(detail: String) -> Error {
+/// What the storage host says of its refusal: enough for a person, however much comes.
+async fn beginning(response: &mut Response, each: Duration) -> Bytes {
+    const MOST: usize = 64 << 10;
+    let mut body = Vec::new();
+    let read = async {
+        while body.len() < MOST
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            let room = MOST - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        }
+    };
+    // What came until then is kept.
+    let _ = timeout(each, read).await;
+    body.into()
+}
+
+fn broken(detail: String, key: &Key) -> Error {
     let context = Context {
         operation: DOWNLOAD,
         attempts: 1,
         ..Context::default()
     };
-    Error::of_call(ErrorKind::Connection, detail, context)
-}
-
-fn broken(detail: String, source: Option<reqwest::Error>) -> Error {
-    match source {
-        Some(source) => broken_by(detail).with_source(source.without_url()),
-        None => broken_by(detail),
-    }
+    Error::of_call(ErrorKind::Connection, detail, context, key)
 }
 
 /// Without the presigned URL's query, which is as good as a password.

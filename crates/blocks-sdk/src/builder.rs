@@ -103,7 +103,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Bytes of an answer that are read at most; 16 MiB unless set. Downloads have no limit.
+    /// Bytes of an answer that are read at most, and of an artifact that is read into memory;
+    /// 16 MiB unless set. A download that is streamed or saved has no limit.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self

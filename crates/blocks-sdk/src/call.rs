@@ -274,7 +274,7 @@ impl Call {
                 retry_after: Some(left),
                 ..Context::default()
             };
-            Error::of_call(ErrorKind::Timeout, detail, context)
+            self.error(ErrorKind::Timeout, detail, context)
         })
     }
 
@@ -298,7 +298,7 @@ impl Call {
         let mut headers = None;
         if let Some(mut received) = received {
             context.status = Some(received.status.as_u16());
-            context.request_id = request_id(&received.headers).map(|id| self.core.key.scrub(id));
+            context.request_id = request_id(&received.headers);
             headers = Some(std::mem::take(&mut received.headers));
             context.body = Some(received.into_body());
         }
@@ -313,7 +313,6 @@ impl Call {
             self.end().context = context;
             return Some(response.into());
         }
-        context.body = context.body.map(|body| self.scrub(body));
         self.fail(self.failure(end, too_large, context))
     }
 
@@ -339,7 +338,7 @@ impl Call {
                 "the connection broke in the middle of the answer".into(),
             ),
         };
-        let error = Error::of_call(kind, self.core.key.scrub(detail), context);
+        let error = self.error(kind, detail, context);
         match end {
             Err(Break::Send(source)) => error.with_source(source),
             Err(Break::Body(source)) => error.with_source(source.without_url()),
@@ -347,12 +346,8 @@ impl Call {
         }
     }
 
-    /// The body without the key, should the server have echoed it.
-    fn scrub(&self, body: Bytes) -> Bytes {
-        match std::str::from_utf8(&body) {
-            Ok(text) => self.core.key.scrub(text.to_owned()).into(),
-            Err(_) => body,
-        }
+    fn error(&self, kind: ErrorKind, detail: String, context: Context) -> Error {
+        Error::of_call(kind, detail, context, &self.core.key)
     }
 
     fn end(&self) -> std::sync::MutexGuard<'_, End> {
@@ -374,12 +369,8 @@ impl Call {
         context.operation = self.operation.id;
         match error {
             ApiError::InvalidResponsePayload(_, source) => {
-                context.body = context.body.map(|body| self.scrub(body));
-                let detail = self
-                    .core
-                    .key
-                    .scrub(format!("cannot decode the answer: {source}"));
-                Error::of_call(ErrorKind::Undecodable, detail, context)
+                let detail = format!("cannot decode the answer: {source}");
+                self.error(ErrorKind::Undecodable, detail, context)
             }
             ApiError::InvalidRequest(detail) | ApiError::Custom(detail) => {
                 Error::invalid_input(detail)
@@ -390,7 +381,7 @@ impl Call {
             }
             other => {
                 let detail = format!("no usable answer: {:?}", other.status());
-                Error::of_call(ErrorKind::Connection, detail, context)
+                self.error(ErrorKind::Connection, detail, context)
             }
         }
     }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::key::Key;
 use crate::pending::Pending;
 
 /// What kind of failure an [`Error`] is.
@@ -100,36 +101,38 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, detail.into())
     }
 
-    /// The end of a call, with all that it received.
-    pub(crate) fn of_call(kind: ErrorKind, detail: String, context: Context) -> Self {
-        let parsed = context.body.as_deref().map(parse).unwrap_or_default();
+    /// The end of a call, with all that it received but the key.
+    pub(crate) fn of_call(kind: ErrorKind, detail: String, context: Context, key: &Key) -> Self {
+        let body = context.body.map(|body| key.scrub_bytes(body));
+        let parsed = body.as_deref().map(parse).unwrap_or_default();
         let text = |names: &[&str]| {
             let found = names.iter().find_map(|name| parsed[*name].as_str());
-            found.map(str::to_owned)
+            // Once more: the body may have had it with escapes.
+            found.map(|text| key.scrub(text.to_owned()))
         };
         let message = text(&["error", "message"]);
         let code = text(&["code"]);
         let mut reason = None;
         if kind == ErrorKind::Status {
             reason = message.clone().or_else(|| code.clone());
-            reason = reason.or_else(|| Some(excerpt(context.body.as_deref())));
+            reason = reason.or_else(|| Some(excerpt(body.as_deref())));
         }
         let detail = match reason.filter(|reason| !reason.is_empty()) {
             Some(reason) => format!("{detail}: {reason}"),
             None => detail,
         };
-        let mut error = Self::new(kind, detail);
+        let mut error = Self::new(kind, key.scrub(detail));
         let inner = &mut error.0;
         inner.operation = Some(context.operation);
         inner.attempts = context.attempts;
         inner.status = context.status;
-        inner.request_id = context.request_id;
+        inner.request_id = context.request_id.map(|id| key.scrub(id));
         inner.retry_after = context.retry_after;
         inner.fate_unknown = context.fate_unknown;
         if context.fate_unknown {
-            inner.session_id = context.body.as_deref().and_then(find_id);
+            inner.session_id = body.as_deref().and_then(find_id);
         }
-        inner.body = context.body;
+        inner.body = body;
         inner.message = message;
         inner.code = code;
         error
@@ -407,13 +410,14 @@ mod tests {
 
     #[test]
     fn what_a_server_says_stays_one_short_sentence() {
+        let key = Key::new("secret".to_owned().into()).unwrap();
         let context = Context {
             operation: "getSession",
             status: Some(400),
             body: Some(format!(r#"{{"error": "a\n\u001b[2Jb{}"}}"#, "é".repeat(5000)).into()),
             ..Context::default()
         };
-        let error = Error::of_call(ErrorKind::Status, "400 Bad Request".into(), context);
+        let error = Error::of_call(ErrorKind::Status, "400 Bad Request".into(), context, &key);
         let told = error.to_string();
         assert!(
             told.starts_with("getSession failed: 400 Bad Request: a  [2Jbé"),

@@ -9,6 +9,9 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
+/// What stands where the key stood.
+const REDACTED: &str = "<redacted>";
+
 /// A key that a header can carry.
 #[derive(Clone)]
 pub(crate) struct Key(Arc<Zeroizing<String>>);
@@ -42,16 +45,33 @@ impl Key {
     /// `text` without the key: a server may echo what it was sent.
     pub fn scrub(&self, text: String) -> String {
         if text.contains(self.0.as_str()) {
-            text.replace(self.0.as_str(), "<redacted>")
+            text.replace(self.0.as_str(), REDACTED)
         } else {
             text
         }
+    }
+
+    /// The same for bytes, whatever stands around the key.
+    pub fn scrub_bytes(&self, bytes: Bytes) -> Bytes {
+        let key = self.0.as_bytes();
+        let mut clean = Vec::new();
+        let mut rest = &bytes[..];
+        while let Some(at) = rest.windows(key.len()).position(|window| window == key) {
+            clean.extend_from_slice(&rest[..at]);
+            clean.extend_from_slice(REDACTED.as_bytes());
+            rest = &rest[at + key.len()..];
+        }
+        if clean.is_empty() {
+            return bytes;
+        }
+        clean.extend_from_slice(rest);
+        clean.into()
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<redacted>")
+        f.write_str(REDACTED)
     }
 }
 
@@ -81,5 +101,16 @@ mod tests {
             "ApiKey <redacted> is wrong"
         );
         assert_eq!(format!("{key:?}"), "<redacted>");
+        for (echo, clean) in [
+            (
+                &b"\xffsecret\xfe, secretsecret"[..],
+                &b"\xff<redacted>\xfe, <redacted><redacted>"[..],
+            ),
+            (b"secret", b"<redacted>"),
+            (b"secre", b"secre"),
+            (b"", b""),
+        ] {
+            assert_eq!(key.scrub_bytes(Bytes::from_static(echo)), clean);
+        }
     }
 }

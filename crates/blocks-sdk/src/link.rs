@@ -118,8 +118,9 @@ pub(crate) fn resolve(base: &Url, href: &str) -> Result<Url, Error> {
         return Err(refused("its scheme is not http or https"));
     }
     // Parsing has resolved `..` already; an encoded slash could hide one from it.
-    let path = link.path().to_ascii_lowercase();
-    if !path.starts_with("/rest/v1/") || ["%2f", "%5c", "%2e"].iter().any(|e| path.contains(e)) {
+    let lower = link.path().to_ascii_lowercase();
+    let hides = ["%2f", "%5c", "%2e"].iter().any(|e| lower.contains(e));
+    if hides || !link.path().starts_with("/rest/v1/") {
         return Err(refused("its path is not below /rest/v1/"));
     }
     let mut url = base.clone();
@@ -156,7 +157,7 @@ mod tests {
             "/rest/v1/..%2Fx",
             "/rest/v1/..%5cx",
             "/rest/v2/x",
-            "/REST/V2/x",
+            "/REST/v1/x",
             "file:///rest/v1/x",
             "data:x",
             "javascript:/rest/v1/",

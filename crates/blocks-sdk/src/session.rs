@@ -196,7 +196,7 @@ impl Session {
         let pending = match (link, message.chat_thread_id) {
             (Some(link), thread) => Pending::at(id, thread, &link.href),
             (None, Some(thread)) => Pending::new(id, thread),
-            (None, None) => return Err(without_thread(id, &message)),
+            (None, None) => return Err(without_thread(self, &message)),
         };
         let turns = Arc::clone(&self.turns);
         Ok(Turn::begun(
@@ -220,7 +220,7 @@ impl Session {
 }
 
 /// A follow-up that the service took, without a thread to wait on.
-fn without_thread(id: Uuid, message: &types::Message) -> Error {
+fn without_thread(session: &Session, message: &types::Message) -> Error {
     let context = Context {
         operation: Operation::CREATE_MESSAGE.id,
         attempts: 1,
@@ -229,5 +229,6 @@ fn without_thread(id: Uuid, message: &types::Message) -> Error {
         ..Context::default()
     };
     let detail = "the answer names no thread to wait on".to_owned();
-    Error::of_call(ErrorKind::Undecodable, detail, context).with_session(id)
+    let key = &session.client.core.key;
+    Error::of_call(ErrorKind::Undecodable, detail, context, key).with_session(session.id)
 }

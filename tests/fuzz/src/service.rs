@@ -192,7 +192,9 @@ pub fn retry_after(data: &[u8]) {
         // The pause stays with its client, also for the next input.
         match left {
             Some(left) if left < Duration::from_secs(86_400) => {
-                bench.runtime.block_on(tokio::time::sleep(left));
+                bench
+                    .runtime
+                    .block_on(async { tokio::time::sleep(left).await });
             }
             Some(_) => *bench.client.borrow_mut() = client(&bench.service),
             None => {}
