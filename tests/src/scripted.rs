@@ -37,7 +37,12 @@ pub enum Answer {
 
 impl Answer {
     /// A response with a body of text.
-    pub fn text(status: u16, body: impl Into<Bytes>) -> Self {
+    pub fn text(status: u16, body: impl Into<String>) -> Self {
+        Self::bytes(status, body.into())
+    }
+
+    /// A response with any body.
+    pub fn bytes(status: u16, body: impl Into<Bytes>) -> Self {
         Self::Response {
             status,
             headers: Vec::new(),

@@ -13,7 +13,8 @@ use crate::call::Admission;
 use crate::error::Error;
 use crate::messages::{Messages, PAGE};
 
-/// How many pages back a late message is looked for.
+/// How many pages back a late message is looked for, and how many pages without anything new
+/// are read before the end is taken for reached.
 const LOOK_BACK: u64 = 10;
 
 /// One choice of messages, read to its end, and again from there.
@@ -28,6 +29,8 @@ pub(crate) struct Pager {
     backlog: VecDeque<Message>,
     /// Going backwards for late messages: the page to read next.
     back: Option<u64>,
+    /// Pages in a row, on the way forward, that had nothing new.
+    stale: u64,
     at_end: bool,
 }
 
@@ -42,6 +45,7 @@ impl Pager {
             seen: Seen::default(),
             backlog: VecDeque::new(),
             back: None,
+            stale: 0,
             at_end: false,
         }
     }
@@ -81,9 +85,11 @@ impl Pager {
             .saturating_sub(total.unwrap_or(u64::MAX));
         self.total = total;
         let length = page.messages().len();
+        self.stale += 1;
         for message in page.into_messages() {
             if self.seen.insert(message.id) {
                 self.found += 1;
+                self.stale = 0;
                 self.backlog.push_back(message);
             }
         }
@@ -103,7 +109,8 @@ impl Pager {
     /// Where to go after a page was read on the way forward.
     fn after(&mut self, number: u64, length: usize, pages: Option<u64>) {
         let more = pages.map_or(length as u64 >= PAGE, |pages| number < pages);
-        if more {
+        // A service that says the same for ever does not hold anyone for ever.
+        if more && self.stale < LOOK_BACK {
             self.page = number + 1;
             return;
         }
@@ -136,6 +143,7 @@ impl Pager {
         self.settled = self.total.unwrap_or(0);
         self.found = 0;
         self.back = None;
+        self.stale = 0;
         self.at_end = true;
     }
 }

@@ -71,7 +71,7 @@ pub fn responses(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else {
         return;
     };
-    let answer = Answer::text(200, body.to_vec());
+    let answer = Answer::bytes(200, body.to_vec());
     BENCH.with(|bench| {
         let sent = bench.run(answer, async |client| read(client, *choice).await);
         if let Err(error) = sent {
@@ -127,7 +127,7 @@ pub fn errors(data: &[u8]) {
         return;
     };
     let status = 300 + u16::from_be_bytes([*high, *low]) % 300;
-    let answer = Answer::text(status, body.to_vec());
+    let answer = Answer::bytes(status, body.to_vec());
     BENCH.with(|bench| {
         let id = SESSION.parse().expect("an id");
         let work =

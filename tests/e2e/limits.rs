@@ -1,0 +1,133 @@
+//! A server that sends too much, too deep, or for ever, holds neither memory nor time.
+
+use std::time::Duration;
+
+use blocks_mock::{Fault, Mock, Operation, Script, When};
+use blocks_sdk::{Client, ErrorKind, RetryPolicy, Sending, Transport};
+use blocks_tests::{Answer, KEY, SESSION, Scripted, created, page};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
+
+use crate::hello;
+
+/// Answers every request with a body that never ends: a piece, a pause, the next piece.
+#[derive(Clone, Copy)]
+struct Endless {
+    piece: &'static [u8],
+    pause: Duration,
+}
+
+impl Transport for Endless {
+    fn send(&self, _: reqwest::Request) -> Sending<'_> {
+        let Self { piece, pause } = *self;
+        let pieces = stream::repeat(piece).then(move |piece| async move {
+            sleep(pause).await;
+            Ok::<_, std::io::Error>(Bytes::from_static(piece))
+        });
+        let body = reqwest::Body::wrap_stream(pieces);
+        let response = http::Response::new(body).into();
+        Box::pin(async { Ok(response) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_an_end_is_cut_at_the_limit() {
+    let endless = Endless {
+        piece: &[b' '; 64 << 10],
+        pause: Duration::ZERO,
+    };
+    let builder = Client::builder(KEY).transport(endless);
+    let error = builder.build().unwrap().create_session(hello()).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Undecodable);
+    assert_eq!(error.body().unwrap().len(), 16 << 20);
+    assert!(error.may_have_taken_effect());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_drips_is_given_up_after_the_attempts_time() {
+    let drip = Endless {
+        piece: b" ",
+        pause: Duration::from_secs(7),
+    };
+    let client = Client::builder(KEY).transport(drip).build().unwrap();
+    let begun = Instant::now();
+    let error = client.create_session(hello()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(begun.elapsed().as_secs(), 60);
+    assert_eq!(error.body().unwrap().len(), 8, "what came is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_that_is_too_deep_is_an_error() {
+    let mut deep = created();
+    deep["extra"] = json!("DEEP");
+    let deep = deep.to_string();
+    for nested in ["[".repeat(200_000), r#"{"a":"#.repeat(100_000)] {
+        let script = Scripted::new([Answer::text(200, deep.replace("\"DEEP\"", &nested))]);
+        let error = script.client().create_session(hello()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Undecodable);
+        assert_eq!(error.session_id().unwrap().to_string(), SESSION);
+        let script = Scripted::new([Answer::text(422, nested)]);
+        let error = script.client().create_session(hello()).await.unwrap_err();
+        assert!(error.is_validation(), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_that_repeat_themselves_for_ever_come_to_an_end() {
+    let message = json!({"id": SESSION, "message": "again"});
+    let items = vec![message; 100];
+    let script = Scripted::new([Answer::ok(&page(json!(items)))]);
+    let session = script.client().session(SESSION.parse().unwrap());
+    let read: Vec<_> = session.messages().stream().collect().await;
+    assert_eq!(read.len(), 1);
+}
+
+#[tokio::test]
+async fn headers_without_an_end_are_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 4096];
+        let _ = stream.read(&mut request).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
+        // Until the other side has had enough.
+        while stream.write_all(&[b'a'; 4096]).await.is_ok() {}
+    });
+    let builder = Client::builder(KEY).base_url(format!("http://{address}"));
+    let client = builder.retry(RetryPolicy::none()).build().unwrap();
+    let error = client.create_session(hello()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert!(error.may_have_taken_effect());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_artifact_in_memory_has_a_limit_and_a_refusal_keeps_its_words() {
+    let plan = blocks_mock::Action::Plan {
+        file_name: "plan.md".into(),
+        text: "x".repeat(5_000),
+    };
+    let agent = Script::reply("Done.").at(Duration::ZERO, plan);
+    let mock = Mock::builder().agent(agent).build();
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let client = builder.max_body(4_000).build().unwrap();
+    let session = client.create_session(hello()).await.unwrap();
+    session.reply().await.unwrap();
+    let plan = session.plans().await.unwrap().remove(0);
+    let error = plan.bytes().await.unwrap_err();
+    assert!(
+        error.to_string().contains("larger than 4000 bytes"),
+        "{error}"
+    );
+
+    mock.inject(Operation::Download, When::ONCE, Fault::status(500));
+    let error = plan.bytes().await.unwrap_err();
+    assert_eq!(error.status(), Some(500));
+    assert!(error.body().unwrap().contains("a fault of the mock"));
+}
