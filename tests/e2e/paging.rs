@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use blocks_sdk::{MessageRole, types::Message};
-use blocks_tests::World;
+use blocks_tests::{Answer, SESSION, Scripted, World, page};
 use futures_util::StreamExt;
 use proptest::prelude::*;
-use serde_json::Value;
-use tokio::time::timeout;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
 
 fn number(message: &Message) -> u128 {
     message.id.as_u128()
@@ -264,4 +264,19 @@ async fn interleave(
         }
     }
     (read, placed, unseen)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_waits_out_a_pause_that_no_call_would() {
+    let message = json!([{"id": SESSION, "message": "late", "ts": 1.0}]);
+    let script = Scripted::new([
+        Answer::text(429, "").header("retry-after", "3600"),
+        Answer::ok(&page(message)),
+    ]);
+    let session = script.client().session(SESSION.parse().unwrap());
+    let begun = Instant::now();
+    let mut watch = Box::pin(session.messages().watch());
+    let message = watch.next().await.unwrap().unwrap();
+    assert_eq!(message.message.as_deref(), Some("late"));
+    assert_eq!((script.count(), begun.elapsed().as_secs()), (2, 3600));
 }

@@ -1,10 +1,12 @@
 //! The one harness of the tests across the crates.
 
+mod recorder;
 mod scripted;
 mod world;
 
 use serde_json::{Value, json};
 
+pub use recorder::{Exchange, Recorder};
 pub use scripted::{Answer, Scripted, Seen};
 pub use world::World;
 

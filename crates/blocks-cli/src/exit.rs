@@ -1,7 +1,5 @@
 //! How the program ends, as scripts see it.
 
-use std::process::ExitCode;
-
 use blocks_sdk::{Error, ErrorKind};
 
 /// An end that is not success: its code, and what to tell.
@@ -19,12 +17,6 @@ pub enum Code {
     StillRunning = 3,
     FateUnknown = 4,
     Interrupted = 130,
-}
-
-impl From<Code> for ExitCode {
-    fn from(code: Code) -> Self {
-        Self::from(code as u8)
-    }
 }
 
 impl Exit {

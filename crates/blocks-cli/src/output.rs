@@ -1,23 +1,19 @@
 //! Where results and progress go.
 
-use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use blocks_sdk::{Pending, Session};
+use blocks_sdk::{Client, Pending, Session};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::exit::Exit;
+use crate::host::Host;
 use crate::{github, text};
 
-/// Set in the logs of CI systems.
-const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
-
 pub struct Output {
+    host: Host,
     json: bool,
     github: bool,
-    /// A spinner is for a person who looks.
-    spins: bool,
 }
 
 /// What became of a turn, by the names that the vendor's action has for the same things.
@@ -49,12 +45,13 @@ impl Outcome {
 }
 
 impl Output {
-    pub fn new(json: bool, github: bool) -> Self {
-        Self {
-            json,
-            github,
-            spins: std::io::stderr().is_terminal(),
-        }
+    pub fn new(host: Host, json: bool, github: bool) -> Self {
+        Self { host, json, github }
+    }
+
+    /// The client that the environment describes.
+    pub fn client(&self) -> Result<Client, Exit> {
+        self.host.client()
     }
 
     pub fn is_json(&self) -> bool {
@@ -64,7 +61,7 @@ impl Output {
     /// Before a wait: where to look, and the ids for whatever comes after this step.
     pub fn begun(&self, outcome: &Outcome) -> Result<(), Exit> {
         let place = outcome.session_html_url.as_deref();
-        note(&format!("session {}", place.unwrap_or(&outcome.session_id)));
+        self.note(&format!("session {}", place.unwrap_or(&outcome.session_id)));
         if !self.github {
             return Ok(());
         }
@@ -100,7 +97,7 @@ impl Output {
             ))?;
         }
         if self.json {
-            return json(outcome);
+            return self.json(outcome);
         }
         match reply {
             Some(text) => self.text(text),
@@ -112,54 +109,52 @@ impl Output {
     /// of a CI system.
     pub fn text(&self, text: &str) -> Result<(), Exit> {
         let mut safe = text.to_owned();
-        let in_ci = CI.iter().any(|name| std::env::var_os(name).is_some());
-        if in_ci || std::io::stdout().is_terminal() {
+        if self.host.in_ci || self.host.out_is_terminal {
             safe = text::plain(&safe);
         }
-        if in_ci {
+        if self.host.in_ci {
             safe = text::no_commands(&safe);
         }
-        print(&safe)
+        self.print(&safe)
     }
 
-    /// How long a wait has taken, on a terminal alone.
+    /// How long a wait has taken: a spinner, for a person who looks.
     pub fn waiting(&self, elapsed: Duration) {
-        if self.spins {
+        if self.host.err_is_terminal {
             const FRAMES: [char; 4] = ['|', '/', '-', '\\'];
             let frame = FRAMES[elapsed.as_secs() as usize / 2 % FRAMES.len()];
             let elapsed = humantime::format_duration(Duration::from_secs(elapsed.as_secs()));
-            eprint!("\r\u{1b}[K{frame} {elapsed}");
-            // A spinner that cannot be shown is no reason to stop.
-            let _ = std::io::stderr().flush();
+            self.host.tell(&format!("\r\u{1b}[K{frame} {elapsed}"));
         }
     }
 
     /// Takes the spinner away.
     pub fn waited(&self) {
-        if self.spins {
-            eprint!("\r\u{1b}[K");
+        if self.host.err_is_terminal {
+            self.host.tell("\r\u{1b}[K");
         }
     }
-}
 
-/// A line for a person, on standard error.
-pub fn note(line: &str) {
-    eprintln!("{}", text::no_commands(&text::plain(line)));
-}
+    /// A line for a person, on standard error.
+    pub fn note(&self, line: &str) {
+        let safe = text::no_commands(&text::plain(line));
+        self.host.tell(&format!("{safe}\n"));
+    }
 
-/// A value as one line of JSON, in which control characters are escaped.
-pub fn json(value: &impl Serialize) -> Result<(), Exit> {
-    let line = serde_json::to_string(value)
-        .map_err(|e| Exit::failed(format!("no JSON can be written: {e}")))?;
-    print(&text::no_commands_in_json(&line))
-}
+    /// A value as one line of JSON, in which control characters are escaped.
+    pub fn json(&self, value: &impl Serialize) -> Result<(), Exit> {
+        let line = serde_json::to_string(value)
+            .map_err(|e| Exit::failed(format!("no JSON can be written: {e}")))?;
+        self.print(&text::no_commands_in_json(&line))
+    }
 
-/// A line on standard output. A reader that has gone, as `head` does, is no failure.
-pub fn print(line: &str) -> Result<(), Exit> {
-    match writeln!(std::io::stdout(), "{line}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Exit::failed(format!("standard output: {error}")))
-        }
-        _ => Ok(()),
+    /// A line on standard output, as it is.
+    pub fn print(&self, line: &str) -> Result<(), Exit> {
+        self.bytes(format!("{line}\n").as_bytes())
+    }
+
+    /// Bytes on standard output, as they are.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Exit> {
+        self.host.write(bytes)
     }
 }

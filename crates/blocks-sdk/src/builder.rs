@@ -1,8 +1,8 @@
 //! The settings of a client, checked before it is built.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use blocks_api::seam::Seam;
@@ -152,22 +152,18 @@ impl ClientBuilder {
         let key = Key::new(self.key)?;
         let user_agent = HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::invalid_input("the user agent cannot stand in a header"))?;
-        let http = reqwest::Client::builder()
-            // A redirect could carry the key to a host that only a response named.
-            .redirect(Policy::none())
-            // reqwest itself repeats some requests; what is repeated is decided in `retry`.
-            .retry(reqwest::retry::never())
-            .connect_timeout(self.connect_timeout)
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .build()
-            .map_err(|error| {
-                Error::invalid_input("no HTTP client can be set up").with_source(error)
-            })?;
+        let (http, transport) = match self.transport {
+            Some(transport) => (request_builder()?, transport),
+            None => {
+                let http = http(self.connect_timeout)?;
+                (http.clone(), Arc::new(http) as Arc<dyn Transport>)
+            }
+        };
         let core = Core {
             base,
             seam: Seam::new(key.authorization()?),
             key,
-            transport: self.transport.unwrap_or_else(|| Arc::new(http.clone())),
+            transport,
             http,
             budget: Arc::new(Budget::new(self.rate_limit)),
             user_agent,
@@ -182,6 +178,29 @@ impl ClientBuilder {
             attempt_timeout: self.attempt_timeout,
         })
     }
+}
+
+fn http(connect_timeout: Duration) -> Result<reqwest::Client, Error> {
+    reqwest::Client::builder()
+        // A redirect could carry the key to a host that only a response named.
+        .redirect(Policy::none())
+        // reqwest itself repeats some requests; what is repeated is decided in `retry`.
+        .retry(reqwest::retry::never())
+        .connect_timeout(connect_timeout)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .build()
+        .map_err(|error| Error::invalid_input("no HTTP client can be set up").with_source(error))
+}
+
+/// What builds the requests of a client with a transport of its own. It sends nothing, so one
+/// does for the process: setting up TLS takes longer than most tests.
+fn request_builder() -> Result<reqwest::Client, Error> {
+    static BUILDER: OnceLock<reqwest::Client> = OnceLock::new();
+    if let Some(builder) = BUILDER.get() {
+        return Ok(builder.clone());
+    }
+    let builder = http(CONNECT_TIMEOUT)?;
+    Ok(BUILDER.get_or_init(|| builder).clone())
 }
 
 fn base(text: &str, allow_http: bool) -> Result<Url, Error> {

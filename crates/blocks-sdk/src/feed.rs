@@ -6,6 +6,7 @@ use blocks_api::types::{Message, MessagePage, PageMeta};
 
 use crate::budget::Lane;
 use crate::call::Admission;
+use crate::client::Client;
 use crate::error::Error;
 use crate::messages::Messages;
 use crate::page::{Page, time};
@@ -48,13 +49,14 @@ impl Feed {
 
     /// The next message; `None` at the end. A page that must be read takes a turn in `lane`.
     pub async fn next(&mut self, lane: Lane) -> Result<Option<Message>, Error> {
+        let client = self.choice.client().clone();
         for index in 0..self.pagers.len() {
             loop {
                 let pager = &mut self.pagers[index].0;
                 if pager.peek().is_some() || pager.is_at_end() {
                     break;
                 }
-                match pager.advance(Admission::Wait(lane)).await {
+                match pager.advance(admitted(&client, lane).await).await {
                     Ok(()) => self.any_read = true,
                     // Perhaps the deployment refuses a repeated role: each alone will tell.
                     Err(error)
@@ -64,7 +66,6 @@ impl Feed {
                     {
                         *self = Self::by_role(self.choice.clone());
                         let next = Box::pin(self.next(lane)).await?;
-                        let client = self.choice.client();
                         client
                             .core
                             .one_role_at_a_time
@@ -131,4 +132,14 @@ impl Feed {
             extra: Default::default(),
         }))
     }
+}
+
+/// A poll takes its turn here: it has no deadline, so that it waits out the longest pause which
+/// a server asks for, where a call would give up.
+async fn admitted(client: &Client, lane: Lane) -> Admission {
+    if let Lane::Poll(_) = lane {
+        client.core.budget.turn(lane).await;
+        return Admission::HasTurn;
+    }
+    Admission::Wait(lane)
 }

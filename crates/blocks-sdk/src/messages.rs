@@ -15,7 +15,6 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::page::Page;
-use crate::retry::RetryPolicy;
 use crate::watch::Watch;
 
 /// Messages in a page that a stream reads: the most that the service gives.
@@ -194,11 +193,6 @@ impl Messages {
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
-    }
-
-    pub(crate) fn without_retries(mut self) -> Self {
-        self.client = self.client.with_retry(RetryPolicy::none());
-        self
     }
 
     pub(crate) fn is_descending(&self) -> bool {

@@ -25,8 +25,6 @@ pub(crate) struct Watch {
 impl Watch {
     pub fn new(choice: Messages) -> Self {
         let now = Instant::now();
-        // A page is one attempt here: the watch itself goes on after transient errors.
-        let choice = choice.without_retries();
         Self {
             feed: Feed::new(choice),
             news: now,

@@ -9,11 +9,11 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
+use super::text_of;
 use super::turn::interruptible;
-use super::{client, text_of};
 use crate::args::BatchArgs;
 use crate::exit::{Code, Exit};
-use crate::output::{json as json_line, note};
+use crate::output::Output;
 use crate::prompts::{self, Prompt};
 use journal::{Journal, State};
 
@@ -26,7 +26,7 @@ struct Tally {
     unknown: usize,
 }
 
-pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
+pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
     let file = args.file.to_string_lossy();
     let text = if file == "-" {
         text_of("-")?
@@ -35,7 +35,7 @@ pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
     };
     let prompts = prompts::parse(&text).map_err(Exit::wrong_use)?;
     let journal = Journal::open(args.journal.as_deref())?;
-    let client = client()?;
+    let client = output.client()?;
     let total = prompts.len();
     let mut tally = Tally::default();
     // Those that go on from an earlier run come first: their agents may be done.
@@ -44,19 +44,19 @@ pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
         match journal.state(&prompt.id) {
             Some(State::Ended(result)) => {
                 tally.replied += 1;
-                json_line(&result)?;
+                output.json(&result)?;
             }
             Some(State::Created(pending)) => {
                 open.push(one(&client, &journal, prompt, Some(pending), args.timeout));
             }
             Some(State::Starting) if !args.retry_unknown => {
                 tally.unknown += 1;
-                note(&format!(
+                output.note(&format!(
                     "{}: an earlier run was interrupted while it was started, so a session may \
                      exist; --retry-unknown starts it again",
                     prompt.id
                 ));
-                json_line(&json!({"id": prompt.id, "status": "unknown"}))?;
+                output.json(&json!({"id": prompt.id, "status": "unknown"}))?;
             }
             Some(State::Starting) | None => {
                 open.push(one(&client, &journal, prompt, None, args.timeout));
@@ -66,9 +66,9 @@ pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
     let run = async {
         while let Some((id, result)) = open.next().await {
             let line = result_line(&id, &result, &mut tally);
-            json_line(&line)?;
+            output.json(&line)?;
             let ended = tally.replied + tally.failed + tally.running + tally.unknown;
-            note(&format!("{ended} of {total}: {id} {}", line["status"]));
+            output.note(&format!("{ended} of {total}: {id} {}", line["status"]));
         }
         Ok::<(), Exit>(())
     };
@@ -78,7 +78,7 @@ pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
             "interrupted; start it again with the same --journal to go on",
         )
     })??;
-    note(&format!(
+    output.note(&format!(
         "{} replied, {} failed, {} still running, {} of unknown fate",
         tally.replied, tally.failed, tally.running, tally.unknown
     ));

@@ -5,9 +5,9 @@ use blocks_mock::{MockBuilder, MockConfig};
 use super::turn::interruptible;
 use crate::args::MockArgs;
 use crate::exit::Exit;
-use crate::output::print;
+use crate::output::Output;
 
-pub async fn mock(args: MockArgs) -> Result<(), Exit> {
+pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     let mut config = match &args.script {
         Some(path) => {
             let wrong =
@@ -30,8 +30,8 @@ pub async fn mock(args: MockArgs) -> Result<(), Exit> {
         .start()
         .await
         .map_err(|e| Exit::failed(format!("the mock cannot be served: {e}")))?;
-    print(&format!("export BLOCKS_API_BASE_URL={}", server.url()))?;
-    print(&format!("export BLOCKS_API_KEY={}", server.key()))?;
+    output.print(&format!("export BLOCKS_API_BASE_URL={}", server.url()))?;
+    output.print(&format!("export BLOCKS_API_KEY={}", server.key()))?;
     // Serves until it is interrupted, which is its proper end.
     let _ = interruptible(std::future::pending::<()>()).await;
     Ok(())

@@ -8,14 +8,7 @@ pub mod turn;
 
 use std::io::Read;
 
-use blocks_sdk::Client;
-
 use crate::exit::Exit;
-
-/// The client that the environment describes.
-fn client() -> Result<Client, Exit> {
-    Ok(Client::from_env()?)
-}
 
 /// A text, a file (`@FILE`), or standard input (`-`).
 fn text_of(argument: &str) -> Result<String, Exit> {

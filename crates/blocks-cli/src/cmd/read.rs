@@ -5,19 +5,18 @@ use std::pin::pin;
 use blocks_sdk::{MessageType, ToolCall, types::Message};
 use futures_util::StreamExt;
 
-use super::client;
 use super::turn::interruptible;
 use crate::args::{Format, MessagesArgs, Order, SessionArgs, TranscriptArgs};
 use crate::exit::Exit;
-use crate::output::{Output, json};
+use crate::output::Output;
 
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
-    let session = client()?.get_session(args.session).await?;
+    let session = output.client()?.get_session(args.session).await?;
     let Some(data) = session.data() else {
         return Ok(());
     };
     if output.is_json() {
-        return json(data);
+        return output.json(data);
     }
     let mut lines = vec![
         format!(
@@ -49,7 +48,8 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
 }
 
 pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
-    let mut messages = client()?
+    let mut messages = output
+        .client()?
         .session(args.session)
         .messages()
         .types(args.types.into_iter().map(Into::into))
@@ -81,7 +81,7 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
 /// One message: a line of JSON, or its role and text.
 fn line(message: &Message, output: &Output) -> Result<(), Exit> {
     if output.is_json() {
-        return json(message);
+        return output.json(message);
     }
     let role = message.role.as_ref().map_or("?", |role| role.as_str());
     output.text(&format!("{role}: {}", content(message)))
@@ -95,10 +95,10 @@ fn content(message: &Message) -> String {
 }
 
 pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {
-    let session = client()?.session(args.session);
+    let session = output.client()?.session(args.session);
     let transcript = session.transcript(args.tools).await?;
     if output.is_json() || args.format == Format::Json {
-        return json(&transcript);
+        return output.json(&transcript);
     }
     let mut parts = Vec::new();
     for notice in &transcript.notices {

@@ -8,10 +8,10 @@ use blocks_sdk::{
 };
 use futures_util::StreamExt;
 
-use super::{client, text_of};
+use super::text_of;
 use crate::args::{RunArgs, SendArgs, WaitArgs, WaitOptions};
 use crate::exit::{Code, Exit};
-use crate::output::{Outcome, Output, note};
+use crate::output::{Outcome, Output};
 
 pub async fn run(args: RunArgs, output: &Output) -> Result<(), Exit> {
     let profile = match &args.profile {
@@ -36,14 +36,14 @@ pub async fn run(args: RunArgs, output: &Output) -> Result<(), Exit> {
     if let Some(group) = args.session_group {
         request = request.session_group(group);
     }
-    let client = client()?;
+    let client = output.client()?;
     let session = interruptible(client.create_session(request)).await??;
     let turn = session.turn()?;
     follow(&turn, session, &args.wait, output).await
 }
 
 pub async fn send(args: SendArgs, output: &Output) -> Result<(), Exit> {
-    let client = client()?;
+    let client = output.client()?;
     let session = client.session(args.session);
     let request = FollowUp::new(text_of(&args.prompt)?);
     let turn = interruptible(session.follow_up(request)).await??;
@@ -70,14 +70,14 @@ async fn follow(
         })?;
     }
     if options.no_wait {
-        note(&go_on(turn.pending()));
+        output.note(&go_on(turn.pending()));
         return output.ended(&begun);
     }
     reply(turn, session, options.timeout, output).await
 }
 
 pub async fn wait(args: WaitArgs, output: &Output) -> Result<(), Exit> {
-    let client = client()?;
+    let client = output.client()?;
     let pending = match (args.pending, args.session, args.thread) {
         (Some(path), ..) => {
             let text = std::fs::read_to_string(&path)
@@ -138,7 +138,7 @@ async fn reply(
     };
     // Pull requests are there only now. The reply is worth more than they are.
     if let Err(error) = session.refresh().await {
-        note(&format!("the pull requests cannot be read: {error}"));
+        output.note(&format!("the pull requests cannot be read: {error}"));
     }
     let mut outcome = Outcome::new("completed", turn.pending(), Some(&session));
     outcome.final_message = Some(reply);

@@ -1,0 +1,132 @@
+//! Every fault that the mock can make.
+
+use std::time::Duration;
+
+use blocks_mock::{Fault, Operation, RetryAfter};
+use serde_json::{Value, json};
+
+const EVIL: &str = "https://evil.example";
+
+/// The faults that an operation can meet: those of any answer, and those of its fields.
+pub fn of(operation: Operation, document: &Value) -> Vec<Fault> {
+    let mut all = of_any_answer();
+    all.extend(of_fields(operation, document));
+    all
+}
+
+fn of_any_answer() -> Vec<Fault> {
+    let second = Duration::from_secs(1);
+    let mut all = Vec::new();
+    for status in [400, 401, 403, 404, 409, 418, 422, 429] {
+        // A refusal is believed: a service that refuses and obeys cannot be told from one that
+        // refuses.
+        all.push(Fault::status(status));
+    }
+    for status in [302, 408, 500, 502, 503, 504, 599] {
+        all.push(Fault::status(status));
+        all.push(Fault::status_after_effect(status));
+    }
+    let asked = [0, 2, 100_000].map(RetryAfter::Seconds);
+    for asked in asked.into_iter().chain([RetryAfter::Date(7)]) {
+        all.push(Fault::rate_limited(Some(asked)));
+    }
+    for body in [
+        "",
+        "<html>Bad Gateway</html>",
+        r#"{"code": "X", "message": "no"}"#,
+    ] {
+        all.push(Fault::Status {
+            status: 502,
+            body: body.into(),
+            retry_after: None,
+            after_effect: true,
+        });
+    }
+    all.extend([
+        Fault::Delay(second),
+        Fault::Delay(3600 * second),
+        Fault::Refuse,
+        Fault::ResetBefore,
+        Fault::ResetAfter,
+        Fault::ResetInBody,
+        Fault::Truncate,
+        Fault::InvalidJson,
+        Fault::Html,
+        Fault::ContentType("text/plain".into()),
+        Fault::ContentType("application/octet-stream".into()),
+        Fault::Size(200_000),
+        Fault::Size(MAX_BODY + 1),
+        Fault::Redirect(format!("{EVIL}/rest/v1/sessions")),
+        Fault::Redirect("/rest/v1/sessions".into()),
+        Fault::Drip {
+            bytes: 100,
+            every: Duration::from_millis(10),
+        },
+        Fault::Drip {
+            bytes: 1,
+            every: 20 * second,
+        },
+        Fault::ForeignLinks(EVIL.into()),
+        Fault::ForeignLinks(String::new()),
+        Fault::NullLinks,
+        Fault::Field("brand_new".into(), json!({"a": [1]})),
+        Fault::Field("role".into(), json!("oracle")),
+        Fault::Field("type".into(), json!("dream")),
+    ]);
+    for url in [
+        "https://evil.example/x",
+        "http://evil.example/x",
+        "file:///x",
+        "",
+    ] {
+        all.push(Fault::Field("url".into(), json!(url)));
+    }
+    all
+}
+
+/// What the clients of the matrix read of an answer at most.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// Each field of the operation's answer: missing, null, and of another type.
+fn of_fields(operation: Operation, document: &Value) -> Vec<Fault> {
+    let schemas: &[&str] = match operation {
+        Operation::CreateSession | Operation::GetSession => &["Session"],
+        Operation::CreateMessage => &["Message"],
+        Operation::ListSessionMessages | Operation::ListThreadMessages => {
+            &["MessagePage", "Message"]
+        }
+        Operation::GetArtifact => &["Artifact"],
+        _ => &[],
+    };
+    let properties = schemas.iter().flat_map(|schema| {
+        let properties = &document["components"]["schemas"][*schema]["properties"];
+        properties.as_object().expect("properties").keys()
+    });
+    let faults = properties.flat_map(|name| {
+        [
+            Fault::Missing(vec![name.clone()]),
+            Fault::Field(name.clone(), Value::Null),
+            Fault::Field(name.clone(), json!([7])),
+        ]
+    });
+    faults.collect()
+}
+
+/// The mock names the faults it knows when it is asked for one that it does not.
+#[test]
+fn no_kind_of_fault_is_left_out() {
+    let error = serde_json::from_str::<Fault>("\"?\"")
+        .unwrap_err()
+        .to_string();
+    let (_, known) = error.split_once("expected one of ").unwrap();
+    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    assert!(known.len() > 15, "{error}");
+    let all = of(Operation::GetSession, &blocks_tests::document());
+    for kind in known {
+        let has = |fault: &Fault| match serde_json::to_value(fault).unwrap() {
+            Value::String(name) => name == kind,
+            value => value.get(kind).is_some(),
+        };
+        assert!(all.iter().any(has), "no fault of the kind {kind}");
+    }
+}

@@ -1,0 +1,176 @@
+//! Thousands of sessions while a fifth of all requests goes wrong, in paused time.
+//!
+//! Whatever happens is drawn from a seed: `SOAK_SEED=7 cargo test -p blocks-tests --test soak`
+//! runs that seed alone, just as it ran before. `SOAK_RUNS=100` runs more of them.
+
+mod program;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use blocks_mock::{
+    Dialect, Fault, LedgerMode, Mock, MockBuilder, Operation, RateLimit, RetryAfter, Script, When,
+};
+use blocks_sdk::Client;
+use blocks_tests::KEY;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use program::{Ended, Job};
+
+/// Sessions of one run, which share a key and its 100 requests a minute.
+const SESSIONS: usize = 500;
+/// 20 runs of 500 sessions.
+const RUNS: u64 = 20;
+
+/// What an agent was asked, and how often: the truth that the programs are held to.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<HashMap<String, usize>>>);
+
+impl Asked {
+    fn count(&self, message: &str) -> usize {
+        let asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.get(message).copied().unwrap_or_default()
+    }
+
+    fn add(&self, message: &str) {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *asked.entry(message.to_owned()).or_default() += 1;
+    }
+}
+
+/// What the reply to a message is.
+fn answer_to(message: &str) -> String {
+    format!("The answer to: {message}")
+}
+
+/// Faults of which one strikes a fifth of the requests. None changes what an answer says: such
+/// a lie cannot be told from the truth.
+fn faults() -> Vec<Fault> {
+    let second = Duration::from_secs(1);
+    let mut all: Vec<Fault> = [403, 404, 408, 422, 500, 502, 503, 504]
+        .map(Fault::status)
+        .into();
+    all.extend([500, 503].map(Fault::status_after_effect));
+    all.extend(
+        [
+            None,
+            Some(RetryAfter::Seconds(3)),
+            Some(RetryAfter::Date(5)),
+        ]
+        .map(Fault::rate_limited),
+    );
+    all.extend([
+        Fault::Delay(5 * second),
+        Fault::Delay(90 * second),
+        Fault::Refuse,
+        Fault::ResetBefore,
+        Fault::ResetAfter,
+        Fault::ResetInBody,
+        Fault::Truncate,
+        Fault::InvalidJson,
+        Fault::Html,
+        Fault::ContentType("text/plain".into()),
+        Fault::Size(50_000),
+        Fault::Redirect("https://evil.example/rest/v1/sessions".into()),
+        Fault::Drip {
+            bytes: 50,
+            every: second,
+        },
+        Fault::ForeignLinks("https://evil.example".into()),
+        Fault::NullLinks,
+        Fault::Field("brand_new".into(), json!([1])),
+    ]);
+    all
+}
+
+fn service(seed: u64, asked: &Asked) -> MockBuilder {
+    let faults = faults();
+    // One rule after another is asked, so that together they strike a fifth of the requests.
+    let each = 1.0 - 0.8_f64.powf(1.0 / faults.len() as f64);
+    let agent = {
+        let asked = asked.clone();
+        move |turn: &blocks_mock::TurnInfo| {
+            asked.add(&turn.message);
+            // From seconds to minutes, and not two alike.
+            let work = Duration::from_millis(2_000 + (turn.session as u64 * 7_919) % 400_000);
+            Script::reply(answer_to(&turn.message)).after(work)
+        }
+    };
+    let dialect = match seed % 2 {
+        0 => Dialect::observed(),
+        _ => Dialect::documented(),
+    };
+    let builder = Mock::builder()
+        .key(KEY)
+        .seed(seed)
+        .dialect(dialect)
+        .agent_fn(agent)
+        .rate_limit(RateLimit::default())
+        .ledger(LedgerMode::Counts);
+    faults.into_iter().fold(builder, |builder, fault| {
+        builder.fault(None::<Operation>, When::Probability(each), fault)
+    })
+}
+
+/// What became of one run's sessions.
+#[derive(Debug, Default, PartialEq)]
+struct Tally {
+    requests: usize,
+    replies: usize,
+    in_doubt: usize,
+}
+
+async fn run(seed: u64) -> Tally {
+    fastrand::seed(seed);
+    let asked = Asked::default();
+    let mock = service(seed, &asked).build();
+    let client = Client::builder(KEY).service(mock.service()).build();
+    let client = client.expect("a client");
+    let jobs = (0..SESSIONS).map(|number| Job::new(seed, number, &client));
+    let mut tally = Tally::default();
+    for ended in join_all(jobs.map(Job::run)).await {
+        for turn in ended {
+            let times = asked.count(&turn.message);
+            let told = format!("seed {seed}, {}", turn.message);
+            match turn.end {
+                Ended::Replied(text) => {
+                    assert_eq!(times, 1, "{told}: begun {times} times");
+                    assert_eq!(text, answer_to(&turn.message), "{told}");
+                    tally.replies += 1;
+                }
+                Ended::InDoubt => {
+                    assert!(times <= 1, "{told}: begun {times} times");
+                    tally.in_doubt += 1;
+                }
+            }
+        }
+    }
+    tally.requests = mock.received().len();
+    tally
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_reply_is_lost_and_no_session_doubled() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let seeds = match number("SOAK_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SOAK_RUNS").unwrap_or(RUNS),
+    };
+    let mut all = Tally::default();
+    for seed in seeds.clone() {
+        let tally = run(seed).await;
+        all.requests += tally.requests;
+        all.replies += tally.replies;
+        all.in_doubt += tally.in_doubt;
+    }
+    let sessions = SESSIONS * seeds.count();
+    println!("{sessions} sessions: {all:?}, none lost, none doubled");
+    assert!(all.replies > sessions, "each session has two turns");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seed_replays_exactly() {
+    assert_eq!(run(3).await, run(3).await);
+}
