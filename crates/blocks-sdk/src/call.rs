@@ -157,17 +157,19 @@ impl Client {
     where
         F: Future<Output = Result<ResponseValue<T>, ApiError<()>>>,
     {
-        self.call_noting(operation, admission, None, send).await
+        self.call_for(operation, admission, None, Ok, send).await
     }
 
-    /// The same with a note.
-    pub(crate) async fn call_noting<T, F>(
+    /// The same with a note, and for what `take` finds in the answer: where that is not what
+    /// the call is for, the error has all that came.
+    pub(crate) async fn call_for<T, U, F>(
         &self,
         operation: Operation,
         admission: Admission,
         note: Option<Note>,
+        take: impl FnOnce(T) -> Result<U, &'static str>,
         send: impl FnOnce(blocks_api::Client) -> F,
-    ) -> Result<T, Error>
+    ) -> Result<U, Error>
     where
         F: Future<Output = Result<ResponseValue<T>, ApiError<()>>>,
     {
@@ -182,9 +184,8 @@ impl Client {
         });
         let api = self.core.api(Arc::clone(&call) as Arc<dyn Policy>);
         let result = observe::operation(operation, &self.core.base, send(api)).await;
-        result
-            .map(ResponseValue::into_inner)
-            .map_err(|error| call.explain(error))
+        let answer = result.map_err(|error| call.explain(error))?;
+        take(answer.into_inner()).map_err(|missing| call.undecodable(missing.to_owned()))
     }
 }
 
@@ -365,12 +366,10 @@ impl Call {
         if let Some(failure) = end.failure.take() {
             return failure;
         }
-        let mut context = std::mem::take(&mut end.context);
-        context.operation = self.operation.id;
+        drop(end);
         match error {
             ApiError::InvalidResponsePayload(_, source) => {
-                let detail = format!("cannot decode the answer: {source}");
-                self.error(ErrorKind::Undecodable, detail, context)
+                self.undecodable(format!("cannot decode the answer: {source}"))
             }
             ApiError::InvalidRequest(detail) | ApiError::Custom(detail) => {
                 Error::invalid_input(detail)
@@ -381,8 +380,23 @@ impl Call {
             }
             other => {
                 let detail = format!("no usable answer: {:?}", other.status());
+                let context = self.received();
                 self.error(ErrorKind::Connection, detail, context)
             }
+        }
+    }
+
+    /// A success that is not what the call is for.
+    fn undecodable(&self, detail: String) -> Error {
+        let context = self.received();
+        self.error(ErrorKind::Undecodable, detail, context)
+    }
+
+    /// What came, for the error of it.
+    fn received(&self) -> Context {
+        Context {
+            operation: self.operation.id,
+            ..std::mem::take(&mut self.end().context)
         }
     }
 }

@@ -166,7 +166,7 @@ impl Client {
         let admission = Admission::Wait(operation.lane());
         let send =
             |api: blocks_api::Client| async move { api.create_session().body(body).send().await };
-        let data = self.call_noting(operation, admission, note, send).await?;
+        let data = self.call_for(operation, admission, note, Ok, send).await?;
         Ok(Session::with_data(self.clone(), data))
     }
 

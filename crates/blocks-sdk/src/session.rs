@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::call::{Admission, Operation};
 use crate::client::Client;
-use crate::error::{Context, Error, ErrorKind};
+use crate::error::Error;
 use crate::link::Link;
 use crate::messages::Messages;
 use crate::page::Page;
@@ -186,18 +186,19 @@ impl Session {
             api.create_message().session_id(id).body(body).send().await
         };
         let admission = Admission::Wait(operation.lane());
-        let sent = self.client.call(operation, admission, send).await;
-        let message = sent.map_err(|error| error.with_session(id))?;
-        let number = self.turns.begin();
-        let link = message
-            .links
-            .as_ref()
-            .and_then(|links| links.final_message.as_ref());
-        let pending = match (link, message.chat_thread_id) {
-            (Some(link), thread) => Pending::at(id, thread, &link.href),
-            (None, Some(thread)) => Pending::new(id, thread),
-            (None, None) => return Err(without_thread(self, &message)),
+        let pending = |message: types::Message| {
+            let link = message.links.and_then(|links| links.final_message);
+            match (link, message.chat_thread_id) {
+                (Some(link), thread) => Ok(Pending::at(id, thread, &link.href)),
+                (None, Some(thread)) => Ok(Pending::new(id, thread)),
+                (None, None) => Err("the answer names no thread to wait on"),
+            }
         };
+        let sent = self
+            .client
+            .call_for(operation, admission, None, pending, send);
+        let pending = sent.await.map_err(|error| error.with_session(id))?;
+        let number = self.turns.begin();
         let turns = Arc::clone(&self.turns);
         Ok(Turn::begun(
             self.client.clone(),
@@ -217,18 +218,4 @@ impl Session {
     pub fn thread_messages(&self, thread_id: Uuid) -> Messages {
         Messages::new(self.client.clone(), self.id, Some(thread_id))
     }
-}
-
-/// A follow-up that the service took, without a thread to wait on.
-fn without_thread(session: &Session, message: &types::Message) -> Error {
-    let context = Context {
-        operation: Operation::CREATE_MESSAGE.id,
-        attempts: 1,
-        body: serde_json::to_vec(message).ok().map(Into::into),
-        fate_unknown: true,
-        ..Context::default()
-    };
-    let detail = "the answer names no thread to wait on".to_owned();
-    let key = &session.client.core.key;
-    Error::of_call(ErrorKind::Undecodable, detail, context, key).with_session(session.id)
 }
