@@ -1,8 +1,15 @@
 //! `blocks`: coding agents from a terminal, a script or CI.
 //!
+//! ```console
+//! export BLOCKS_API_KEY=…
+//! blocks run --agent claude "Add a test for the parser."
+//! ```
+//!
 //! The reply, and nothing else, goes to standard output; what a person wants to know on the way
-//! goes to standard error. This library is the command's own:
-//! [`main`] is the program, and [`run`] a command within another, such as a test.
+//! goes to standard error. It ends with 0 when done, 1 when failed, 2 after wrong use, 3 when the
+//! agent was still at work at the deadline, 4 when a create or follow-up may have taken effect
+//! although it failed, and 130 when interrupted. This library is the command's own: [`main`] is
+//! the program, and [`run`] a command within another, such as a test.
 
 mod args;
 mod cmd;

@@ -11,6 +11,20 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 /// The body of a mock's response.
+///
+/// ```
+/// # use blocks_mock::Mock;
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_body_util::BodyExt;
+/// use tower_service::Service;
+///
+/// let request = http::Request::get("/nowhere").body(http_body_util::Empty::<bytes::Bytes>::new())?;
+/// let body = Mock::new().service().call(request).await?.into_body();
+/// assert_eq!(body.collect().await?.to_bytes(), r#"{"error":"Not found"}"#);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct MockBody {
     pieces: VecDeque<Piece>,

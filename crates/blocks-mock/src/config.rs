@@ -68,6 +68,16 @@ impl Default for MockConfig {
 }
 
 /// A dialect by its name, or by its switches.
+///
+/// ```
+/// use blocks_mock::{Dialect, DialectChoice};
+///
+/// let named: DialectChoice = serde_json::from_str(r#""documented""#)?;
+/// assert_eq!(Dialect::from(named), Dialect::documented());
+/// let switches: DialectChoice = serde_json::from_str(r#"{"created_status": 201}"#)?;
+/// assert_eq!(Dialect::from(switches).created_status, 201);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum DialectChoice {
@@ -78,6 +88,14 @@ pub enum DialectChoice {
 }
 
 /// The dialects that have a name.
+///
+/// ```
+/// use blocks_mock::{Dialect, DialectName};
+///
+/// let name: DialectName = "documented".parse()?;
+/// assert_eq!(Dialect::from(name), Dialect::documented());
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DialectName {

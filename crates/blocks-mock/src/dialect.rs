@@ -53,6 +53,13 @@ pub struct Dialect {
 
 impl Dialect {
     /// As the live service was seen to behave.
+    ///
+    /// ```
+    /// use blocks_mock::Dialect;
+    ///
+    /// assert_eq!(Dialect::observed(), Dialect::default());
+    /// assert_eq!(Dialect::observed().validation_status, 422);
+    /// ```
     pub fn observed() -> Self {
         Self {
             validation_status: 422,
@@ -74,6 +81,13 @@ impl Dialect {
     }
 
     /// As the vendor's documentation says.
+    ///
+    /// ```
+    /// use blocks_mock::Dialect;
+    ///
+    /// assert_eq!(Dialect::documented().validation_status, 400);
+    /// assert!(Dialect::documented().error_codes);
+    /// ```
     pub fn documented() -> Self {
         Self {
             validation_status: 400,

@@ -6,6 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One of the six operations, as the OpenAPI document names them, or a download.
+///
+/// ```
+/// use blocks_mock::Operation;
+///
+/// let name = serde_json::to_string(&Operation::ListThreadMessages)?;
+/// assert_eq!(name, r#""listThreadMessages""#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -40,6 +48,23 @@ impl Operation {
 }
 
 /// `Retry-After`, in either of its forms.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// use blocks_mock::{Fault, Operation, RetryAfter, When};
+///
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// let wait = Fault::rate_limited(Some(RetryAfter::Seconds(7)));
+/// mock.inject(Operation::GetSession, When::ONCE, wait);
+/// # let begin = tokio::time::Instant::now();
+/// let read = client.get_session(uuid::Uuid::nil()).await;
+/// assert!(read.unwrap_err().is_not_found(), "the first answer was a 429, the second this");
+/// # assert_eq!(begin.elapsed().as_secs(), 7);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAfter {
@@ -50,6 +75,20 @@ pub enum RetryAfter {
 }
 
 /// What goes wrong with a request.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// use blocks_mock::{Fault, Mock, When};
+///
+/// let mock = Mock::builder().fault(None, When::ONCE, Fault::ResetInBody).build();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// assert!(client.create_session(request).await.is_err());
+/// assert_eq!(mock.session_count(), 1, "the break came after the effect");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -110,6 +149,22 @@ pub enum Fault {
 
 impl Fault {
     /// A status without effect, and with an error body.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_mock::{Fault, Operation, When};
+    ///
+    /// mock.inject(Operation::GetSession, When::Times(2), Fault::status(503));
+    /// client.get_session(session.id()).await?;
+    /// assert_eq!(mock.count(Operation::GetSession), 3, "a read is tried again");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn status(status: u16) -> Self {
         Self::Status {
             status,
@@ -120,6 +175,21 @@ impl Fault {
     }
 
     /// A status after the effect: the worst a client can meet.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// use blocks_mock::{Fault, Mock, Operation, When};
+    ///
+    /// let fault = Fault::status_after_effect(503);
+    /// let mock = Mock::builder().fault(Operation::CreateSession, When::ONCE, fault).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// let error = client.create_session(request).await.unwrap_err();
+    /// assert_eq!((error.status(), mock.session_count()), (Some(503), 1));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn status_after_effect(status: u16) -> Self {
         Self::Status {
             status,
@@ -130,6 +200,21 @@ impl Fault {
     }
 
     /// A 429 that asks to wait.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// use blocks_mock::{Fault, Mock, When};
+    ///
+    /// let mock = Mock::builder().fault(None, When::ONCE, Fault::rate_limited(None)).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// client.create_session(request).await?;
+    /// let answers: Vec<_> = mock.received().iter().map(|request| request.status).collect();
+    /// assert_eq!(answers, [Some(429), Some(200)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn rate_limited(retry_after: Option<RetryAfter>) -> Self {
         Self::Status {
             status: 429,
@@ -150,6 +235,16 @@ impl Fault {
 }
 
 /// How often a fault happens.
+///
+/// ```
+/// use blocks_mock::{Fault, Mock, Operation, When};
+///
+/// let mock = Mock::builder()
+///     .fault(Operation::CreateSession, When::ONCE, Fault::Refuse)
+///     .fault(None, When::Probability(0.1), Fault::status(500))
+///     .seed(7)
+///     .build();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -158,7 +253,7 @@ pub enum When {
     Always,
     /// The next so many times.
     Times(u64),
-    /// Each time with this probability, from the mock's seed.
+    /// Each time with this probability, 0 to 1, from the mock's seed.
     Probability(f64),
 }
 
@@ -168,6 +263,15 @@ impl When {
 }
 
 /// A fault with its place and frequency.
+///
+/// ```
+/// use blocks_mock::{Fault, FaultRule, When};
+///
+/// let rule: FaultRule = serde_json::from_str(r#"{"when": "always", "fault": {"delay": "250ms"}}"#)?;
+/// assert_eq!((rule.operation, rule.when), (None, When::Always));
+/// assert_eq!(rule.fault, Fault::Delay(std::time::Duration::from_millis(250)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {

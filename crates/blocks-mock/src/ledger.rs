@@ -5,6 +5,23 @@ use tokio::time::Instant;
 use crate::fault::Operation;
 
 /// A request that was received, whether or not it was answered well.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// use blocks_mock::Operation;
+///
+/// let create = &mock.received()[0];
+/// assert_eq!(create.operation, Some(Operation::CreateSession));
+/// assert_eq!((create.method.as_str(), create.target.as_str()), ("POST", "/rest/v1/sessions"));
+/// assert!(create.body.contains(r#""message":"Go.""#));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Received {
@@ -25,7 +42,20 @@ pub struct Received {
 }
 
 impl Received {
-    /// A header's value.
+    /// The first value of a header, by its name in lower case.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let create = &mock.received()[0];
+    /// assert_eq!(create.header("authorization"), Some("ApiKey test-key"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(n, _)| n == name);
         found.map(|(_, value)| value.as_str())
@@ -33,6 +63,20 @@ impl Received {
 }
 
 /// How much the ledger keeps.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// use blocks_mock::{LedgerMode, Mock, Operation};
+///
+/// let mock = Mock::builder().ledger(LedgerMode::Counts).build();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let _ = client.get_session(uuid::Uuid::nil()).await;
+/// assert_eq!(mock.count(Operation::GetSession), 1);
+/// assert!(mock.received()[0].headers.is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LedgerMode {
     /// Every request, with headers and body.

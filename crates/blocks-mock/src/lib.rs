@@ -11,6 +11,25 @@
 //! - **Scripted agents** ([`Script`]), **faults** ([`Fault`]), a **rate limiter**
 //!   ([`RateLimit`]), and a **ledger** of what was received and what took effect.
 //!
+//! In process, with any client that takes a tower service:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), blocks_sdk::Error> {
+//! use blocks_mock::{Mock, Operation};
+//! use blocks_sdk::{Agent, Client, CreateSession};
+//!
+//! let mock = Mock::builder().reply("Done.").reply_after(std::time::Duration::from_secs(60)).build();
+//! let client = Client::builder(mock.key()).service(mock.service()).build()?;
+//! let session = client.create_session(CreateSession::new(Agent::claude(), "Go.")).await?;
+//! assert_eq!(session.reply().await?.text(), "Done.");
+//! assert_eq!(mock.count(Operation::CreateSession), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! On a port, for programs in any language:
+//!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! let mock = blocks_mock::MockServer::start().await?;

@@ -9,6 +9,22 @@ use tokio::time::Instant;
 use crate::fault::RetryAfter;
 
 /// How many requests a key may make: those above it are answered 429.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// use blocks_mock::{Mock, RateLimit};
+///
+/// let limit = RateLimit { requests: 1, ..RateLimit::default() };
+/// let mock = Mock::builder().rate_limit(limit).build();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let client = client.with_retry(blocks_sdk::RetryPolicy::none());
+/// # let read = || client.get_session(uuid::Uuid::nil());
+/// assert_eq!(read().await.unwrap_err().status(), Some(404));
+/// assert_eq!(read().await.unwrap_err().status(), Some(429), "the second in this minute");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimit {

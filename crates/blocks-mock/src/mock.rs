@@ -25,6 +25,19 @@ const PRESIGNED_FOR: Duration = Duration::from_secs(6 * 86_400);
 type AgentFn = Arc<dyn Fn(&TurnInfo) -> Script + Send + Sync>;
 
 /// A service in this process. Cheap to clone; clones are the same service.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// let mock = blocks_mock::Mock::new();
+/// let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// let session = client.create_session(request).await?;
+/// assert_eq!(session.reply().await?.text(), "Done.");
+/// assert_eq!(mock.sessions(), [session.id()]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Mock {
     pub(crate) inner: Arc<Inner>,
@@ -105,6 +118,13 @@ impl Mock {
     }
 
     /// Adds a fault, after those that are there.
+    ///
+    /// ```
+    /// # use blocks_mock::{Fault, Mock, Operation, When};
+    /// # let mock = Mock::new();
+    /// mock.inject(Operation::CreateSession, When::ONCE, Fault::Refuse);
+    /// mock.inject(None, When::Always, Fault::status(503)); // at any operation
+    /// ```
     pub fn inject(&self, operation: impl Into<Option<Operation>>, when: When, fault: Fault) {
         self.inner.state().faults.0.push(FaultRule {
             operation: operation.into(),
@@ -124,6 +144,11 @@ impl Mock {
     }
 
     /// How many requests of an operation were received.
+    ///
+    /// ```
+    /// # use blocks_mock::{Mock, Operation};
+    /// assert_eq!(Mock::new().count(Operation::CreateSession), 0);
+    /// ```
     pub fn count(&self, operation: Operation) -> usize {
         let state = self.inner.state();
         let of = |r: &&Received| r.operation == Some(operation);
@@ -159,6 +184,20 @@ impl Mock {
 
     /// Places a message, in a thread or as a notice in none. Returns its id; `None` when there
     /// is no such session.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let text = blocks_mock::MessageSpec::assistant("Halfway.", Some(mock.now()));
+    /// mock.emit(session.id(), None, text);
+    /// assert_eq!(session.messages().collect().await?.len(), 2, "with the notice of the begin");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn emit(
         &self,
         session: Uuid,
@@ -177,6 +216,19 @@ impl Mock {
     }
 
     /// Lets the latest turn of a session reply now. Whether there is such a session.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// assert!(mock.finish(session.id(), "Done early."));
+    /// assert_eq!(session.reply().await?.text(), "Done early.");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn finish(&self, session: Uuid, text: impl Into<String>) -> bool {
         let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
         let mut state = self.inner.state();
@@ -225,6 +277,11 @@ impl Default for Mock {
 }
 
 /// Settings of a [`Mock`].
+///
+/// ```
+/// let mock = blocks_mock::Mock::builder().key("my-key").reply("Three hearts.").seed(7).build();
+/// assert_eq!(mock.key(), "my-key");
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct MockBuilder {
@@ -257,12 +314,18 @@ impl MockBuilder {
     }
 
     /// How it behaves where sources disagree; [`Dialect::observed`] unless set.
+    ///
+    /// ```
+    /// use blocks_mock::{Dialect, Mock};
+    ///
+    /// let mock = Mock::builder().dialect(Dialect::documented()).build();
+    /// ```
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.config.dialect = dialect.into();
         self
     }
 
-    /// What the agent answers.
+    /// What the agent answers; `Done.` unless set.
     pub fn reply(mut self, text: impl Into<String>) -> Self {
         self.config.agent.text = text.into();
         self
@@ -275,12 +338,23 @@ impl MockBuilder {
     }
 
     /// What the agent does in each turn.
+    ///
+    /// ```
+    /// let mock = blocks_mock::Mock::builder().agent(blocks_mock::Script::stuck()).build();
+    /// ```
     pub fn agent(mut self, script: Script) -> Self {
         self.config.agent = script;
         self
     }
 
     /// What the agent does in each turn, by its session, number and message.
+    ///
+    /// ```
+    /// use blocks_mock::{Mock, Script, TurnInfo};
+    ///
+    /// let echo = |turn: &TurnInfo| Script::reply(format!("{}: {}", turn.turn, turn.message));
+    /// let mock = Mock::builder().agent_fn(echo).build();
+    /// ```
     pub fn agent_fn(mut self, agent: impl Fn(&TurnInfo) -> Script + Send + Sync + 'static) -> Self {
         self.agent = Some(Arc::new(agent));
         self
@@ -294,7 +368,7 @@ impl MockBuilder {
         self
     }
 
-    /// A fault, at an operation or at any (`None`).
+    /// A fault, at an operation or at any (`None`). Of several that apply, the first happens.
     pub fn fault(
         mut self,
         operation: impl Into<Option<Operation>>,
@@ -310,12 +384,23 @@ impl MockBuilder {
     }
 
     /// Answers 429 above a limit; there is none unless set.
+    ///
+    /// ```
+    /// use blocks_mock::{Mock, RateLimit};
+    ///
+    /// let mock = Mock::builder().rate_limit(RateLimit::default()).build(); // 100 a minute
+    /// ```
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.config.rate_limit = Some(limit);
         self
     }
 
-    /// Makes ids, probabilities and dates the same in every run.
+    /// Makes ids, probabilities and dates the same in every run; time begins on 2026-05-02.
+    ///
+    /// ```
+    /// let mock = blocks_mock::Mock::builder().seed(7).build();
+    /// assert!((1_777_714_200.0..1_777_800_000.0).contains(&mock.now()), "its day is always the same");
+    /// ```
     pub fn seed(mut self, seed: u64) -> Self {
         self.config.seed = Some(seed);
         self
@@ -328,6 +413,10 @@ impl MockBuilder {
     }
 
     /// How long presigned URLs are valid; 6 days unless set.
+    ///
+    /// ```
+    /// let mock = blocks_mock::Mock::builder().presigned_for(std::time::Duration::from_secs(5)).build();
+    /// ```
     pub fn presigned_for(mut self, duration: Duration) -> Self {
         self.config.presigned_for = Some(duration);
         self
@@ -368,6 +457,16 @@ impl MockBuilder {
     ///
     /// # Errors
     /// When the port cannot be bound.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let mock = blocks_mock::Mock::builder().reply("Three hearts.").start().await?;
+    /// let client = blocks_sdk::Client::builder(mock.key()).base_url(mock.url()).build();
+    /// # assert!(client.is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start(self) -> io::Result<MockServer> {
         let port = self.config.port;
         MockServer::serve(self.build(), port).await

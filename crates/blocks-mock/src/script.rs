@@ -6,19 +6,36 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// When the final message is there.
+///
+/// ```
+/// use blocks_mock::{ReplyWhen, Script};
+///
+/// assert_eq!(Script::stuck().when, ReplyWhen::Never);
+/// let when: ReplyWhen = serde_json::from_str(r#"{"after": "1m 30s"}"#)?;
+/// assert_eq!(when, ReplyWhen::After(std::time::Duration::from_secs(90)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReplyWhen {
     /// This long after the turn began.
     After(#[serde(with = "crate::duration")] Duration),
-    /// Once its thread was looked at so many times without finding it.
+    /// At so many looks at its thread: those before find nothing, this one finds it.
     AfterPolls(u64),
     /// Never: the session is stuck.
     Never,
 }
 
 /// One thing that the agent does on its way.
+///
+/// ```
+/// use blocks_mock::Action;
+///
+/// let action: Action = serde_json::from_str(r#"{"tool_call": {"name": "bash", "input": "ls"}}"#)?;
+/// assert_eq!(action, Action::ToolCall { name: "bash".into(), input: "ls".into() });
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -47,6 +64,15 @@ pub enum Action {
 }
 
 /// An action and its time after the turn began.
+///
+/// ```
+/// use blocks_mock::{Action, Step};
+///
+/// let step: Step = serde_json::from_str(r#"{"at": "10s", "do": {"message": "Looking."}}"#)?;
+/// assert_eq!(step.at, std::time::Duration::from_secs(10));
+/// assert_eq!(step.action, Action::Message("Looking.".into()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
@@ -82,6 +108,12 @@ pub struct Script {
 
 impl Script {
     /// Replies with `text` after one second.
+    ///
+    /// ```
+    /// # use blocks_mock::Script;
+    /// let script = Script::reply("Octopuses have three hearts.");
+    /// assert_eq!(script.text, "Octopuses have three hearts.");
+    /// ```
     pub fn reply(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -90,6 +122,20 @@ impl Script {
     }
 
     /// Never replies.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # use blocks_mock::{Mock, Script};
+    /// let mock = Mock::builder().agent(Script::stuck()).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let error = session.reply().await.unwrap_err(); // after 30 minutes of the paused clock
+    /// assert_eq!(error.kind(), blocks_sdk::ErrorKind::Deadline);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stuck() -> Self {
         Self {
             when: ReplyWhen::Never,
@@ -98,13 +144,35 @@ impl Script {
     }
 
     /// Replies after this time.
+    ///
+    /// ```
+    /// # use blocks_mock::{ReplyWhen, Script};
+    /// # use std::time::Duration;
+    /// let slow = Script::reply("Done.").after(Duration::from_secs(600));
+    /// assert_eq!(slow.when, ReplyWhen::After(Duration::from_secs(600)));
+    /// ```
     #[must_use]
     pub fn after(mut self, duration: Duration) -> Self {
         self.when = ReplyWhen::After(duration);
         self
     }
 
-    /// Replies once its thread was looked at so many times without finding it.
+    /// Replies at so many looks at its thread: those before find nothing, this one finds it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # use blocks_mock::{Mock, Operation, Script};
+    /// let mock = Mock::builder().agent(Script::default().after_polls(3)).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// session.reply().await?;
+    /// let looks = mock.count(Operation::ListThreadMessages);
+    /// # assert_eq!(looks, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn after_polls(mut self, polls: u64) -> Self {
         self.when = ReplyWhen::AfterPolls(polls);
@@ -112,6 +180,14 @@ impl Script {
     }
 
     /// Does `action` at this time after the turn began.
+    ///
+    /// ```
+    /// # use blocks_mock::{Action, Script};
+    /// # use std::time::Duration;
+    /// let notice = Action::Notice("The agent is busy.".into());
+    /// let script = Script::default().at(Duration::from_millis(500), notice);
+    /// assert_eq!(script.steps.len(), 1);
+    /// ```
     #[must_use]
     pub fn at(mut self, at: Duration, action: Action) -> Self {
         self.steps.push(Step { at, action });
@@ -130,6 +206,24 @@ impl Default for Script {
 }
 
 /// A turn that begins, for [`MockBuilder::agent_fn`](crate::MockBuilder::agent_fn).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// use blocks_mock::{Mock, Script, TurnInfo};
+/// use blocks_sdk::FollowUp;
+///
+/// let count = |turn: &TurnInfo| Script::reply(format!("turn {}", turn.turn));
+/// let mock = Mock::builder().agent_fn(count).build();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// session.reply().await?;
+/// let second = session.follow_up(FollowUp::new("Go on.")).await?;
+/// assert_eq!(second.reply().await?.text(), "turn 1");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct TurnInfo {
     /// The session's number, from 0 in the order of creation.

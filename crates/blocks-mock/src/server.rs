@@ -14,7 +14,20 @@ use tokio::task::JoinHandle;
 use crate::mock::{Mock, MockBuilder};
 
 /// A mock that serves on a loopback port until it is dropped. It is a [`Mock`], and has all
-/// of its methods.
+/// of its methods. It needs a runtime whose time is real: a paused clock runs ahead of
+/// sockets, for which there is [`Mock::service`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// use blocks_mock::{MockServer, Operation};
+///
+/// let mock = MockServer::start().await?;
+/// println!("a program in any language finds it at {}", mock.url());
+/// assert_eq!(mock.count(Operation::CreateSession), 0);
+/// # Ok(())
+/// # }
+/// ```
 pub struct MockServer {
     mock: Mock,
     address: SocketAddr,
@@ -26,11 +39,28 @@ impl MockServer {
     ///
     /// # Errors
     /// When no port can be bound.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let mock = blocks_mock::MockServer::start().await?;
+    /// assert_eq!(mock.key(), "test-key");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start() -> io::Result<Self> {
         Mock::builder().start().await
     }
 
     /// A server with settings.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let mock = blocks_mock::MockServer::builder().reply("Three hearts.").start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> MockBuilder {
         Mock::builder()
     }
@@ -51,12 +81,31 @@ impl MockServer {
         })
     }
 
-    /// The base URL, such as `http://127.0.0.1:49152`.
+    /// The base URL, without a slash at its end, such as `http://127.0.0.1:49152`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let mock = blocks_mock::MockServer::start().await?;
+    /// assert!(mock.url().starts_with("http://127.0.0.1:"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The mock that is served.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let server = blocks_mock::MockServer::start().await?;
+    /// let mock = server.mock().clone(); // to ask from elsewhere what was received
+    /// assert!(mock.received().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn mock(&self) -> &Mock {
         &self.mock
     }

@@ -24,6 +24,20 @@ use crate::route::{Ids, Route, route};
 
 /// A [`Mock`] as a tower service. It takes any authority, so that a client may keep the base
 /// URL that it has in production.
+///
+/// ```
+/// # use blocks_mock::Mock;
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use tower_service::Service;
+///
+/// let request = http::Request::get("https://api.blocks.team/rest/v1/sessions/1")
+///     .body(http_body_util::Empty::<bytes::Bytes>::new())?;
+/// let answer = Mock::new().service().call(request).await?;
+/// assert_eq!(answer.status(), 401, "it came without a key");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct MockService(pub(crate) Mock);
 

@@ -12,6 +12,22 @@ use crate::dialect::Dialect;
 use crate::script::{Action, ReplyWhen, Script};
 
 /// A message to place in a session from a test, by [`Mock::emit`](crate::Mock::emit).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// use blocks_mock::MessageSpec;
+///
+/// let mut newer = MessageSpec::assistant("Hm.", Some(mock.now()));
+/// newer.kind = "thought".into(); // a type that no client knows
+/// assert!(mock.emit(session.id(), None, newer).is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MessageSpec {
@@ -27,6 +43,24 @@ pub struct MessageSpec {
 
 impl MessageSpec {
     /// A message of the assistant.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_mock::MessageSpec;
+    ///
+    /// // Two at the same time, which a cursor cannot tell apart.
+    /// for text in ["One.", "Two."] {
+    ///     mock.emit(session.id(), None, MessageSpec::assistant(text, Some(1.0)));
+    /// }
+    /// assert_eq!(session.messages().collect().await?.len(), 3, "with the notice of the begin");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn assistant(text: impl Into<String>, ts: Option<f64>) -> Self {
         Self {
             role: "assistant".into(),

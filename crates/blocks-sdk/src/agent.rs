@@ -7,6 +7,14 @@ use uuid::Uuid;
 use crate::error::Error;
 
 /// Who works on a new session. A value of this type names exactly one agent.
+///
+/// ```
+/// use blocks_sdk::{Agent, AgentName};
+///
+/// assert_eq!(Agent::claude(), Agent::Name(AgentName::Claude));
+/// let custom = Agent::Id(uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11"));
+/// assert_ne!(custom, Agent::claude());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Agent {
@@ -50,6 +58,14 @@ impl Agent {
     }
 
     /// A core agent that may be newer than this release; the name is sent as it is.
+    ///
+    /// ```
+    /// use blocks_sdk::{Agent, AgentName};
+    ///
+    /// let newer = Agent::other_name("newest");
+    /// assert_eq!(newer, Agent::Name(AgentName::Other("newest".into())));
+    /// assert_eq!(Agent::other_name("kimi"), Agent::kimi());
+    /// ```
     pub fn other_name(name: impl Into<String>) -> Self {
         Self::Name(name.into().into())
     }

@@ -27,7 +27,23 @@ use crate::session::Session;
 /// How errors of a download name it: it is no operation of the document.
 const DOWNLOAD: &str = "download";
 
-/// An artifact of a session.
+/// A file or a plan of a session: what the service says of it, and its bytes.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+/// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+/// # let mock = blocks_mock::Mock::builder().agent(script).build();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// let plans = session.plans().await?;
+/// assert_eq!(plans[0].file_name(), Some("plan.md"));
+/// assert_eq!(plans[0].bytes().await?, "1. Look.");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Artifact {
     client: Client,
@@ -41,6 +57,23 @@ impl Session {
     ///
     /// # Errors
     /// Status 404 when it is not attached to this session.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let mut session = session;
+    /// session.refresh().await?; // plans are known once the session is read
+    /// let plan = session.artifact(session.plan_ids()[0]).await?;
+    /// assert_eq!(plan.id(), session.plan_ids()[0]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn artifact(&self, id: Uuid) -> Result<Artifact, Error> {
         Artifact::read(self.client().clone(), self.id(), id).await
     }
@@ -49,6 +82,23 @@ impl Session {
     ///
     /// # Errors
     /// Whatever a request met.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// for plan in session.plans().await? {
+    ///     println!("{}", plan.file_name().unwrap_or("a plan"));
+    /// }
+    /// # assert_eq!(session.plans().await?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn plans(&self) -> Result<Vec<Artifact>, Error> {
         let data = self.client().session_data(self.id()).await?;
         let mut plans = Vec::new();
@@ -79,6 +129,24 @@ impl Artifact {
     }
 
     /// Everything the service sent. Its `url` gives access to whoever has it, for 6 days.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::ArtifactKind;
+    ///
+    /// let plan = session.plans().await?.remove(0);
+    /// assert_eq!(plan.data().kind, Some(ArtifactKind::Plan));
+    /// assert_eq!(plan.data().mime_type.as_deref(), Some("text/markdown"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn data(&self) -> &types::Artifact {
         &self.data
     }
@@ -89,6 +157,24 @@ impl Artifact {
     }
 
     /// Its name, as the agent gave it: not a path to trust.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let plan = session.plans().await?.remove(0);
+    /// let name = plan.file_name().unwrap_or_default();
+    /// // Only the last part, so that it cannot lead out of a folder.
+    /// let safe = std::path::Path::new(name).file_name();
+    /// assert_eq!(safe, Some("plan.md".as_ref()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn file_name(&self) -> Option<&str> {
         self.data.file_name.as_deref()
     }
@@ -99,6 +185,28 @@ impl Artifact {
     /// # Errors
     /// What the storage host answered, or a broken connection; also as an item of the
     /// stream, after which nothing follows. What was read before is then not whole.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use futures_util::StreamExt;
+    ///
+    /// let plan = session.plans().await?.remove(0);
+    /// let mut pieces = std::pin::pin!(plan.stream().await?);
+    /// let mut length = 0;
+    /// while let Some(piece) = pieces.next().await {
+    ///     length += piece?.len();
+    /// }
+    /// assert_eq!(length, "1. Look.".len());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn stream(&self) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send, Error> {
         let response = match self.open().await {
             // The storage host says so when a presigned URL has expired.
@@ -141,6 +249,21 @@ impl Artifact {
     ///
     /// # Errors
     /// Those of [`stream`](Self::stream), and that it is larger.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let plan = session.plans().await?.remove(0);
+    /// assert_eq!(plan.bytes().await?, "1. Look.");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn bytes(&self) -> Result<Bytes, Error> {
         let core = &self.client.core;
         let mut stream = std::pin::pin!(self.stream().await?);
@@ -161,6 +284,26 @@ impl Artifact {
     ///
     /// # Errors
     /// Those of [`stream`](Self::stream); [`ErrorKind::File`] when the file cannot be written.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let plan = session.plans().await?.remove(0);
+    /// # let folder = std::env::temp_dir();
+    /// let path = folder.join(format!("{}.md", plan.id()));
+    /// plan.save(&path).await?;
+    /// assert_eq!(std::fs::read_to_string(&path).unwrap(), "1. Look.");
+    /// assert!(plan.save(&path).await.is_err(), "the file is there already");
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         let failed = |source| Error::file(format!("{} cannot be written", path.display()), source);

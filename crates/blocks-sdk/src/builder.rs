@@ -30,6 +30,17 @@ const MAX_BODY: usize = 16 << 20;
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Settings of a [`Client`].
+///
+/// ```
+/// use blocks_sdk::{Client, RetryPolicy};
+/// use std::time::Duration;
+///
+/// let client = Client::builder("my-key")
+///     .attempt_timeout(Duration::from_secs(20))
+///     .retry(RetryPolicy::default().max_attempts(3))
+///     .build()?;
+/// # Ok::<(), blocks_sdk::Error>(())
+/// ```
 #[must_use]
 pub struct ClientBuilder {
     key: Zeroizing<String>,
@@ -60,13 +71,30 @@ impl ClientBuilder {
         }
     }
 
-    /// Another base URL than `https://api.blocks.team`: https, or a loopback address.
+    /// Another base URL than `https://api.blocks.team`: an origin without a path, of https or
+    /// on a loopback address.
+    ///
+    /// ```
+    /// use blocks_sdk::Client;
+    ///
+    /// let at = |url: &str| Client::builder("my-key").base_url(url).build();
+    /// assert!(at("http://localhost:8765").is_ok());
+    /// assert!(at("http://example.com").is_err(), "the key would be readable on the way");
+    /// assert!(at("https://example.com/rest/v1").is_err(), "an origin has no path");
+    /// ```
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = url.into();
         self
     }
 
     /// Sends the key over plain http, to any host. For networks of your own only.
+    ///
+    /// ```
+    /// use blocks_sdk::Client;
+    ///
+    /// let builder = Client::builder("my-key").base_url("http://blocks.internal:8765");
+    /// assert!(builder.allow_insecure_http().build().is_ok());
+    /// ```
     pub fn allow_insecure_http(mut self) -> Self {
         self.allow_http = true;
         self
@@ -74,30 +102,84 @@ impl ClientBuilder {
 
     /// How long a connection may take to be made; 10 s unless set. Not for a client or
     /// transport of your own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let builder = blocks_sdk::Client::builder("my-key");
+    /// let client = builder.connect_timeout(Duration::from_secs(3)).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
     /// How long an attempt may take, its answer read whole; 60 s unless set.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// use blocks_mock::{Fault, Mock, When};
+    /// use blocks_sdk::{Client, ErrorKind, RetryPolicy};
+    /// use std::time::Duration;
+    ///
+    /// let slow = Mock::builder().fault(None, When::Always, Fault::Delay(Duration::from_secs(9)));
+    /// # let slow = slow.build();
+    /// let client = Client::builder(slow.key())
+    ///     .service(slow.service())
+    ///     .attempt_timeout(Duration::from_secs(5))
+    ///     .retry(RetryPolicy::none())
+    ///     .build()?;
+    /// let error = client.get_session(uuid::Uuid::nil()).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Timeout);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
         self
     }
 
-    /// How often a call is sent again.
+    /// How often a call is sent again; [`RetryPolicy::default`] unless set.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, RetryPolicy};
+    ///
+    /// let client = Client::builder("my-key").retry(RetryPolicy::none()).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }
 
     /// Requests a minute; 100 unless set, which is the service's limit of a key.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, RateLimit};
+    ///
+    /// let client = Client::builder("my-key").rate_limit(RateLimit::per_minute(50)?).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.rate_limit = limit;
         self
     }
 
-    /// How the client names itself.
+    /// How the client names itself; `blocks-sdk-rust/` and its version unless set.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// let builder = blocks_sdk::Client::builder(mock.key()).service(mock.service());
+    /// let client = builder.user_agent("nightly-tests/1.0").build()?;
+    /// # let _ = client.get_session(uuid::Uuid::nil()).await;
+    /// assert_eq!(mock.received()[0].header("user-agent"), Some("nightly-tests/1.0"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn user_agent(mut self, text: impl Into<String>) -> Self {
         self.user_agent = text.into();
         self
@@ -105,6 +187,20 @@ impl ClientBuilder {
 
     /// Bytes of an answer that are read at most, and of an artifact that is read into memory;
     /// 16 MiB unless set. A download that is streamed or saved has no limit.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// let builder = blocks_sdk::Client::builder(mock.key()).service(mock.service());
+    /// let client = builder.max_body(20).build()?;
+    /// let error = client.create_session(request).await.unwrap_err();
+    /// assert_eq!(error.body().map(|body| body.len()), Some(20));
+    /// assert!(error.may_have_taken_effect(), "the session was created all the same");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
@@ -112,11 +208,37 @@ impl ClientBuilder {
 
     /// Sends by a client of your own: proxies, certificates, name resolution. Give it no
     /// redirects and no retries; both are decided here.
+    ///
+    /// ```
+    /// let http = reqwest::Client::builder()
+    ///     .redirect(reqwest::redirect::Policy::none())
+    ///     .retry(reqwest::retry::never())
+    ///     .proxy(reqwest::Proxy::https("http://proxy.internal:3128")?)
+    ///     .build()?;
+    /// let client = blocks_sdk::Client::builder("my-key").http_client(http).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn http_client(self, client: reqwest::Client) -> Self {
         self.transport(client)
     }
 
     /// Sends by a transport of your own.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, SendError, Sending, Transport};
+    ///
+    /// /// For a program that must not reach the service.
+    /// struct Offline;
+    ///
+    /// impl Transport for Offline {
+    ///     fn send(&self, _: reqwest::Request) -> Sending<'_> {
+    ///         Box::pin(async { Err(SendError::never_sent("offline")) })
+    ///     }
+    /// }
+    ///
+    /// let client = Client::builder("my-key").transport(Offline).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
@@ -145,8 +267,16 @@ impl ClientBuilder {
     /// The client.
     ///
     /// # Errors
-    /// When the key cannot stand in a header, the base URL is not an origin of https or
+    /// When the key or the user agent cannot stand in a header, the base URL is not an origin of https or
     /// loopback, or the platform's TLS cannot be set up.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, ErrorKind};
+    ///
+    /// assert!(Client::builder("my-key").build().is_ok());
+    /// let error = Client::builder("two\nlines").build().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    /// ```
     pub fn build(self) -> Result<Client, Error> {
         let base = base(&self.base_url, self.allow_http)?;
         let key = Key::new(self.key)?;

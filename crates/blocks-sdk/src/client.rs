@@ -23,6 +23,15 @@ use crate::superseded::Sessions;
 use crate::transport::Transport;
 
 /// A client of one workspace. Cheap to clone; clones share one budget of requests.
+///
+/// ```
+/// use blocks_sdk::Client;
+///
+/// let client = Client::builder("my-key").build()?;
+/// let same = client.clone(); // takes its requests from the same budget
+/// assert!(!format!("{same:?}").contains("my-key"));
+/// # Ok::<(), blocks_sdk::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Client {
     pub(crate) core: Arc<Core>,
@@ -65,6 +74,12 @@ impl Client {
     ///
     /// # Errors
     /// When the key is missing, or for the reasons of [`ClientBuilder::build`].
+    ///
+    /// ```no_run
+    /// // BLOCKS_API_KEY=… my-program
+    /// let client = blocks_sdk::Client::from_env()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
     pub fn from_env() -> Result<Self, Error> {
         let key = std::env::var("BLOCKS_API_KEY").map_err(|_| {
             Error::invalid_input(
@@ -95,6 +110,21 @@ impl Client {
     }
 
     /// The same client, budget included, whose calls are retried by `policy`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// use blocks_mock::{Fault, Mock, When};
+    /// # use blocks_sdk::{Client, RetryPolicy};
+    ///
+    /// let mock = Mock::builder().fault(None, When::Always, Fault::status(503)).build();
+    /// # let client = Client::builder(mock.key()).service(mock.service()).build()?;
+    /// let hurried = client.with_retry(RetryPolicy::default().max_attempts(2));
+    /// let error = hurried.get_session(uuid::Uuid::nil()).await.unwrap_err();
+    /// assert_eq!((error.attempts(), mock.received().len()), (2, 2));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
         Self {
@@ -104,6 +134,24 @@ impl Client {
     }
 
     /// The same client, budget included, whose attempts may take `timeout`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_mock::{Fault, When};
+    /// use std::time::Duration;
+    ///
+    /// mock.inject(None, When::ONCE, Fault::Delay(Duration::from_secs(200)));
+    /// let patient = client.with_attempt_timeout(Duration::from_secs(300));
+    /// patient.get_session(session.id()).await?;
+    /// assert_eq!(mock.received().len(), 2, "the create and one read, which was not given up");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
         Self {
@@ -120,13 +168,17 @@ impl Client {
     /// Invalid input before anything is sent; whatever went wrong after it. When
     /// [`Error::may_have_taken_effect`], do not simply call this again.
     ///
-    /// ```no_run
-    /// # async fn run(client: blocks_sdk::Client) -> Result<(), blocks_sdk::Error> {
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// use blocks_sdk::{Agent, CreateSession};
     ///
     /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
     /// let session = client.create_session(request.title("Parser test")).await?;
     /// println!("{}", session.reply().await?.text());
+    /// # assert_eq!(mock.sessions(), [session.id()]);
     /// # Ok(())
     /// # }
     /// ```
@@ -142,13 +194,20 @@ impl Client {
     /// As [`create_session`](Self::create_session); [`ErrorKind::File`](crate::ErrorKind::File)
     /// when `note` fails, and then nothing was sent.
     ///
-    /// ```no_run
-    /// # async fn run(client: blocks_sdk::Client) -> Result<(), blocks_sdk::Error> {
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// use blocks_sdk::{Agent, CreateSession};
     ///
+    /// # let journal = std::env::temp_dir().join(format!("{}.journal", uuid::Uuid::new_v4()));
+    /// # let path = journal.clone();
     /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
-    /// let note = || std::fs::write("journal", "starting");
+    /// let note = move || std::fs::write(&journal, "starting");
     /// let session = client.create_session_noting(request, note).await?;
+    /// # assert_eq!(std::fs::read_to_string(&path).unwrap(), "starting");
+    /// # std::fs::remove_file(path).unwrap();
     /// # Ok(())
     /// # }
     /// ```
@@ -174,6 +233,22 @@ impl Client {
     ///
     /// # Errors
     /// Status 404 when it does not exist in this workspace.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let read = client.get_session(session.id()).await?;
+    /// assert_eq!(read.html_url(), session.html_url());
+    ///
+    /// let error = client.get_session(uuid::Uuid::nil()).await.unwrap_err();
+    /// assert!(error.is_not_found());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn get_session(&self, id: Uuid) -> Result<Session, Error> {
         let data = self.session_data(id).await?;
         Ok(Session::with_data(self.clone(), data))
@@ -191,8 +266,14 @@ impl Client {
     /// A handle of a session of which only the id is known. Sends nothing.
     ///
     /// ```
-    /// # fn run(client: blocks_sdk::Client, id: uuid::Uuid) {
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// let id = uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
     /// assert_eq!(client.session(id).id(), id);
+    /// assert!(mock.received().is_empty());
+    /// # Ok(())
     /// # }
     /// ```
     pub fn session(&self, id: Uuid) -> Session {

@@ -14,6 +14,19 @@ use crate::key::Key;
 use crate::pending::Pending;
 
 /// What kind of failure an [`Error`] is.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// use blocks_sdk::ErrorKind;
+///
+/// let error = client.get_session(uuid::Uuid::nil()).await.unwrap_err();
+/// assert_eq!((error.kind(), error.status()), (ErrorKind::Status, Some(404)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -202,12 +215,12 @@ impl Error {
         self.0.message.as_deref()
     }
 
-    /// The id under which the service knows the request, where it sent one.
+    /// The service's id of the request: its header `x-request-id` or `request-id`, if sent.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// How long a 429 asks to wait.
+    /// How long the service asks to wait, by its `Retry-After`: most often with a 429.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
@@ -226,6 +239,20 @@ impl Error {
     /// Whether a create or follow-up may have been carried out although it failed.
     ///
     /// Look at the dashboard before you send it again: each session is billed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// mock.inject(None, blocks_mock::When::ONCE, blocks_mock::Fault::ResetAfter);
+    /// let error = client.create_session(request).await.unwrap_err();
+    /// assert!(error.may_have_taken_effect());
+    /// assert_eq!(mock.session_count(), 1, "there it is, though its answer was lost");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn may_have_taken_effect(&self) -> bool {
         self.0.fate_unknown
     }
@@ -236,6 +263,20 @@ impl Error {
     }
 
     /// What a wait that failed was waiting for, to wait on with [`Client::resume`](crate::Client::resume).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let error = session.turn()?.reply().deadline(Default::default()).await.unwrap_err();
+    /// let pending = error.pending().expect("a wait knows what it waited for").clone();
+    /// assert_eq!(client.resume(pending).reply().await?.text(), "Done.");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pending(&self) -> Option<&Pending> {
         self.0.pending.as_ref()
     }

@@ -15,6 +15,22 @@ use crate::page::Page;
 use crate::session::Session;
 
 /// A link to a `T`, as the service sent it. Follow it with [`Client::follow`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// use blocks_sdk::{Link, Page};
+///
+/// let link: Link<Page> = session.messages_link().expect("a session has it");
+/// let page = client.follow(&link).await?;
+/// assert_eq!(page.messages().len(), 1, "the notice that the session begins");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Link<T> {
     href: String,
     target: PhantomData<fn() -> T>,
@@ -34,6 +50,19 @@ impl<T> Link<T> {
     }
 
     /// The address. Its host can differ from the one that was called, and is not asked.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let link = session.self_link().expect("a session has it");
+    /// assert!(link.href().ends_with(&session.id().to_string()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn href(&self) -> &str {
         &self.href
     }
@@ -57,7 +86,28 @@ impl<T> PartialEq for Link<T> {
     }
 }
 
-/// What a [`Link`] can lead to.
+/// What a [`Link`] can lead to: a [`Session`] or a [`Page`], and nothing else.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// use blocks_sdk::{Client, Error, Link, Linked};
+///
+/// /// Follows a link where there is one.
+/// async fn read<T: Linked>(client: &Client, link: Option<Link<T>>) -> Result<Option<T>, Error> {
+///     Ok(match link {
+///         Some(link) => Some(client.follow(&link).await?),
+///         None => None,
+///     })
+/// }
+/// assert!(read(&client, session.self_link()).await?.is_some());
+/// # Ok(())
+/// # }
+/// ```
 pub trait Linked: Sized + private::Sealed {
     /// Reads what is at `href`.
     #[doc(hidden)]
@@ -104,6 +154,20 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when its path is not below
     /// `/rest/v1/`; whatever the request met.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let link = session.final_message_link().expect("a session just created has it");
+    /// let page = client.follow(&link).await?;
+    /// assert!(page.messages().is_empty(), "the agent still works");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn follow<T: Linked>(&self, link: &Link<T>) -> Result<T, Error> {
         T::read(self, &link.href).await
     }

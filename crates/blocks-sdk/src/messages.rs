@@ -23,8 +23,13 @@ pub(crate) const PAGE: u64 = 100;
 /// A choice of messages. Without a filter the service leaves out tool calls and the user's
 /// own messages.
 ///
-/// ```no_run
-/// # async fn run(session: blocks_sdk::Session) -> Result<(), blocks_sdk::Error> {
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
 /// use futures_util::StreamExt;
 ///
 /// let mut all = std::pin::pin!(session.messages().everything().stream());
@@ -66,18 +71,63 @@ impl Messages {
     }
 
     /// Only these types. Unless set: messages and final messages, which the service chooses.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::MessageType;
+    ///
+    /// # session.reply().await?;
+    /// let replies = session.messages().types([MessageType::FinalMessage]).collect().await?;
+    /// assert_eq!(replies.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn types(mut self, types: impl IntoIterator<Item = MessageType>) -> Self {
         self.types = types.into_iter().collect();
         self
     }
 
     /// Only these roles. Unless set: the assistant's, which the service chooses.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::MessageRole;
+    ///
+    /// let prompts = session.messages().roles([MessageRole::User]).collect().await?;
+    /// assert_eq!(prompts[0].message.as_deref(), Some("Go."));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn roles(mut self, roles: impl IntoIterator<Item = MessageRole>) -> Self {
         self.roles = roles.into_iter().collect();
         self
     }
 
     /// All types, of the user and of the assistant.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let usual = session.messages().collect().await?;
+    /// let all = session.messages().everything().collect().await?;
+    /// assert_eq!(all.len(), usual.len() + 1, "with what the user wrote");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn everything(self) -> Self {
         self.types([
             MessageType::Message,
@@ -89,13 +139,46 @@ impl Messages {
 
     /// Only messages of this thread. An unknown one has no messages.
     /// The service ignores it where the choice is of one thread's messages already.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let turn = session.turn()?;
+    /// let thread = turn.thread_id().expect("a create names it");
+    /// # turn.reply().await?;
+    /// // The notice that the session begins is in no thread.
+    /// let of_thread = session.messages().thread_id(thread).collect().await?;
+    /// assert_eq!(of_thread.len() + 1, session.messages().collect().await?.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn thread_id(mut self, id: Uuid) -> Self {
         self.thread_id = Some(id);
         self
     }
 
-    /// Only messages whose `ts` is strictly greater, in epoch seconds. Messages without a
-    /// `ts`, as the user's typically are, are then left out by the service.
+    /// Only messages whose `ts` is strictly greater, in epoch seconds with fractions; a number
+    /// that is not finite is refused when it is read. Messages without a `ts`, as the user's
+    /// typically are, are then left out by the service.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// let all = session.messages().collect().await?;
+    /// let first = all[0].ts.expect("the agent's messages have one");
+    /// assert!(session.messages().newer_than(first).collect().await?.len() < all.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn newer_than(mut self, ts: f64) -> Self {
         self.newer_than = Some(ts);
         self
@@ -103,18 +186,61 @@ impl Messages {
 
     /// Newest first. Unless set: oldest first; it is always sent, since the service's own
     /// default is told in two ways.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// let page = session.messages().newest_first().limit(1).send().await?;
+    /// assert_eq!(page.messages()[0].message.as_deref(), Some("Done."));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn newest_first(mut self) -> Self {
         self.direction = Direction::Desc;
         self
     }
 
     /// Which page, from 1. For [`send`](Self::send) alone.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// let second = session.messages().limit(2).page(2).send().await?;
+    /// assert_eq!(second.messages().len(), 1, "the third of three");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn page(mut self, page: u64) -> Self {
         self.page = page;
         self
     }
 
     /// Messages in a page, 1 to 100; 50 unless set. For [`send`](Self::send) alone.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// let page = session.messages().limit(2).send().await?;
+    /// assert_eq!((page.messages().len(), page.total()), (2, Some(3)));
+    /// assert!(session.messages().limit(101).send().await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn limit(mut self, limit: u64) -> Self {
         self.limit = limit;
         self
@@ -124,6 +250,19 @@ impl Messages {
     ///
     /// # Errors
     /// Invalid input before anything is sent; whatever the request met.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let page = session.messages().send().await?;
+    /// assert_eq!(page.total_pages(), Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn send(&self) -> Result<Page, Error> {
         if !(1..=100).contains(&self.limit) || self.page == 0 {
             return Err(Error::invalid_input(format!(
@@ -139,6 +278,26 @@ impl Messages {
     /// Each comes exactly once while messages are added and deleted meanwhile, and in order,
     /// except one that was added late among those that had been read already: that comes last.
     /// After an error nothing follows.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use futures_util::TryStreamExt;
+    ///
+    /// # session.reply().await?;
+    /// let mut messages = std::pin::pin!(session.messages().stream());
+    /// let mut last = None;
+    /// while let Some(message) = messages.try_next().await? {
+    ///     last = message.message;
+    /// }
+    /// assert_eq!(last.as_deref(), Some("Done."));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stream(self) -> impl Stream<Item = Result<Message, Error>> + Send {
         unfold(Some(Feed::new(self)), |feed| async {
             let mut feed = feed?;
@@ -156,13 +315,22 @@ impl Messages {
     /// one that appears among the last 1,000 is found. It looks every 2 s, or as often as the
     /// budget allows, and outlives transient errors. Always oldest first.
     ///
-    /// ```no_run
-    /// # async fn run(session: blocks_sdk::Session) -> Result<(), blocks_sdk::Error> {
-    /// use futures_util::StreamExt;
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::MessageType;
+    /// use futures_util::TryStreamExt;
     ///
     /// let mut watch = std::pin::pin!(session.messages().everything().watch());
-    /// while let Some(message) = watch.next().await {
-    ///     println!("{}", message?.message.unwrap_or_default());
+    /// while let Some(message) = watch.try_next().await? {
+    ///     println!("{}", message.message.unwrap_or_default());
+    ///     if message.type_ == Some(MessageType::FinalMessage) {
+    ///         break;
+    ///     }
     /// }
     /// # Ok(())
     /// # }
@@ -182,6 +350,21 @@ impl Messages {
     ///
     /// # Errors
     /// Whatever a request met.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// let messages = session.messages().collect().await?;
+    /// let last = messages.last().and_then(|message| message.message.as_deref());
+    /// assert_eq!(last, Some("Done."));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn collect(self) -> Result<Vec<Message>, Error> {
         let mut stream = std::pin::pin!(self.stream());
         let mut all = Vec::new();

@@ -15,6 +15,21 @@ use crate::link::{Link, follow};
 const FILTERS: [&str; 5] = ["type", "role", "thread_id", "limit", "direction"];
 
 /// One page of messages.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// # session.reply().await?;
+/// let page = session.messages().limit(2).send().await?;
+/// assert_eq!(page.messages().len(), 2);
+/// assert_eq!((page.total(), page.total_pages()), (Some(3), Some(2)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     data: types::MessagePage,
@@ -53,16 +68,57 @@ impl Page {
     }
 
     /// The messages, in the order that was asked for.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// for message in session.messages().send().await?.messages() {
+    ///     println!("{}", message.message.as_deref().unwrap_or_default());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn messages(&self) -> &[types::Message] {
         &self.data.items
     }
 
     /// The messages, to keep.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let messages = session.messages().send().await?.into_messages();
+    /// assert_eq!(messages.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn into_messages(self) -> Vec<types::Message> {
         self.data.items
     }
 
     /// Messages over all pages, where the service says.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// // A look that reads one message tells how many there are.
+    /// assert_eq!(session.messages().limit(1).send().await?.total(), Some(3));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn total(&self) -> Option<u64> {
         u64::try_from(self.data.meta.as_ref()?.total?).ok()
     }
@@ -73,6 +129,20 @@ impl Page {
     }
 
     /// The link to this page, with the filters that the service leaves out of it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let page = session.messages().send().await?;
+    /// let again = client.follow(&page.self_link().expect("a page has it")).await?;
+    /// assert_eq!(again.messages(), page.messages());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn self_link(&self) -> Option<Link<Self>> {
         let link = self.data.links.as_ref()?.self_.as_ref()?;
         Some(self.filtered(&link.href))
@@ -82,6 +152,22 @@ impl Page {
     ///
     /// Its cursor is strict, so a message with an equal, late or missing `ts` is not behind
     /// it: [`Messages::watch`](crate::Messages::watch) loses none.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let page = session.messages().send().await?;
+    /// session.reply().await?;
+    /// let newer = client.follow(&page.newer_link().expect("a page has it")).await?;
+    /// let last = newer.messages().last().and_then(|message| message.message.as_deref());
+    /// assert_eq!(last, Some("Done."));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn newer_link(&self) -> Option<Link<Self>> {
         let link = self.data.links.as_ref()?.new_messages.as_ref()?;
         Some(self.filtered(&link.href))

@@ -31,6 +31,22 @@ pub struct Pending {
 
 impl Pending {
     /// The reply of a thread, of which only the ids are known.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::Pending;
+    ///
+    /// let thread = session.turn()?.thread_id().expect("a create names it");
+    /// let pending = Pending::new(session.id(), thread);
+    /// assert_eq!(client.resume(pending).reply().await?.text(), "Done.");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(session_id: Uuid, thread_id: Uuid) -> Self {
         Self {
             session_id,

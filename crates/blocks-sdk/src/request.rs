@@ -23,6 +23,17 @@ const FIELDS: [&str; 9] = [
 ];
 
 /// A new session.
+///
+/// ```
+/// use blocks_sdk::{Agent, CreateSession};
+///
+/// let request = CreateSession::new(Agent::claude(), "Go.").title("A walk").private();
+/// let sent = serde_json::json!({
+///     "message": "Go.", "agent_name": "claude", "title": "A walk", "is_private": true,
+/// });
+/// assert_eq!(request, CreateSession::from_json(sent)?);
+/// # Ok::<(), blocks_sdk::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateSession {
     body: types::CreateSessionRequest,
@@ -30,6 +41,20 @@ pub struct CreateSession {
 
 impl CreateSession {
     /// A session in which `agent` works on `message`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// use blocks_sdk::{Agent, CreateSession, ErrorKind};
+    ///
+    /// client.create_session(CreateSession::new(Agent::codex(), "Fix the tests.")).await?;
+    /// let empty = client.create_session(CreateSession::new(Agent::codex(), " ")).await;
+    /// assert_eq!(empty.unwrap_err().kind(), ErrorKind::InvalidInput);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(agent: Agent, message: impl Into<String>) -> Self {
         let mut body = types::CreateSessionRequest {
             message: message.into(),
@@ -51,24 +76,75 @@ impl CreateSession {
     }
 
     /// Hides the session from other members of the workspace.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # use blocks_sdk::{Agent, CreateSession};
+    /// let request = CreateSession::new(Agent::claude(), "Go.").private();
+    /// let session = client.create_session(request).await?;
+    /// assert_eq!(session.data().and_then(|data| data.is_private), Some(true));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn private(mut self) -> Self {
         self.body.is_private = Some(true);
         self
     }
 
     /// A title of at most 200 characters.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # use blocks_sdk::{Agent, CreateSession};
+    /// let request = CreateSession::new(Agent::claude(), "Go.").title("A walk");
+    /// let session = client.create_session(request).await?;
+    /// assert_eq!(session.data().and_then(|data| data.title.as_deref()), Some("A walk"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.body.title = Some(title.into());
         self
     }
 
     /// Attaches existing artifacts to the first message.
+    ///
+    /// ```
+    /// # use blocks_sdk::{Agent, CreateSession};
+    /// # let plan = uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
+    /// let request = CreateSession::new(Agent::claude(), "Carry out the plan.").artifacts([plan]);
+    /// # let sent = serde_json::json!({
+    /// #     "message": "Carry out the plan.", "agent_name": "claude", "artifact_ids": [plan],
+    /// # });
+    /// # assert_eq!(request, CreateSession::from_json(sent)?);
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
     pub fn artifacts(mut self, ids: impl IntoIterator<Item = Uuid>) -> Self {
         self.body.artifact_ids.extend(ids);
         self
     }
 
     /// Puts the session into an existing group.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # use blocks_sdk::{Agent, CreateSession};
+    /// # let group = uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
+    /// let request = CreateSession::new(Agent::claude(), "Go.").session_group(group);
+    /// let session = client.create_session(request).await?;
+    /// assert_eq!(session.data().and_then(|data| data.session_group_id), Some(group));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn session_group(mut self, id: Uuid) -> Self {
         self.body.session_group_id = Some(id);
         self
@@ -136,6 +212,22 @@ impl CreateSession {
 }
 
 /// A follow-up to a session. It interrupts a turn that is still in flight.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// use blocks_sdk::FollowUp;
+///
+/// session.reply().await?;
+/// let turn = session.follow_up(FollowUp::new("Now document it.")).await?;
+/// assert_eq!(turn.reply().await?.text(), "Done.");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct FollowUp {
     body: types::CreateMessageRequest,
@@ -143,6 +235,21 @@ pub struct FollowUp {
 
 impl FollowUp {
     /// A follow-up with `message`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::{ErrorKind, FollowUp};
+    ///
+    /// let error = session.follow_up(FollowUp::new("")).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             body: types::CreateMessageRequest {
@@ -154,12 +261,43 @@ impl FollowUp {
     }
 
     /// Attaches existing artifacts.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # use blocks_sdk::FollowUp;
+    /// let plan = session.plans().await?.remove(0);
+    /// session.follow_up(FollowUp::new("Carry it out.").artifacts([plan.id()])).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn artifacts(mut self, ids: impl IntoIterator<Item = Uuid>) -> Self {
         self.body.artifact_ids.extend(ids);
         self
     }
 
     /// Lets another profile work on it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # use blocks_sdk::FollowUp;
+    /// let reviewer = serde_json::Map::from_iter([("name".to_owned(), "reviewer".into())]);
+    /// session.follow_up(FollowUp::new("Now review it.").profile(reviewer)).await?;
+    /// # assert!(mock.received()[1].body.contains(r#""profile":{"name":"reviewer"}"#));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn profile(mut self, profile: Map<String, Value>) -> Self {
         self.body.profile = profile;
         self

@@ -36,29 +36,79 @@ pub struct RetryPolicy {
 
 impl RetryPolicy {
     /// One attempt, never repeated.
+    ///
+    /// ```
+    /// use blocks_sdk::RetryPolicy;
+    ///
+    /// assert_eq!(RetryPolicy::none(), RetryPolicy::default().max_attempts(1));
+    /// ```
     pub fn none() -> Self {
         Self::default().max_attempts(1)
     }
 
-    /// Attempts in all; zero counts as one.
+    /// Attempts in all; 5 unless set, and zero counts as one.
+    ///
+    /// ```
+    /// use blocks_sdk::RetryPolicy;
+    ///
+    /// assert_eq!(RetryPolicy::default().max_attempts(5), RetryPolicy::default());
+    /// assert_eq!(RetryPolicy::default().max_attempts(0), RetryPolicy::none());
+    /// ```
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// The first bound of the pause between attempts; it doubles with each.
+    /// The first bound of the pause between attempts; 0.5 s unless set. It doubles with each.
+    ///
+    /// ```
+    /// use blocks_sdk::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// // The first pause is drawn from 0 to 2 s, the next from 0 to 4 s.
+    /// let gentle = RetryPolicy::default().base(Duration::from_secs(2));
+    /// assert_ne!(gentle, RetryPolicy::default());
+    /// ```
     pub fn base(mut self, base: Duration) -> Self {
         self.base = base;
         self
     }
 
-    /// The bound that the pause never passes.
+    /// The bound that the pause never passes; 30 s unless set. What a 429 asks for is not
+    /// bounded by it.
+    ///
+    /// ```
+    /// use blocks_sdk::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// // Every pause is drawn from 0 to 1 s, however many there are.
+    /// let steady = RetryPolicy::default().base(Duration::from_secs(1)).cap(Duration::from_secs(1));
+    /// assert_ne!(steady, RetryPolicy::default());
+    /// ```
     pub fn cap(mut self, cap: Duration) -> Self {
         self.cap = cap;
         self
     }
 
-    /// The time from the first attempt after which no further one begins.
+    /// The time from the first attempt within which a further one must be due; 2 minutes unless
+    /// set. One that is due may still wait for its turn in the budget.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// use blocks_mock::{Fault, When};
+    /// use blocks_sdk::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// mock.inject(None, When::Always, Fault::status(503));
+    /// let policy = RetryPolicy::default().max_attempts(1000).total(Duration::from_secs(10));
+    /// let error = client.with_retry(policy).get_session(uuid::Uuid::nil()).await.unwrap_err();
+    /// assert!(error.attempts() < 1000, "ten seconds were over before");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn total(mut self, total: Duration) -> Self {
         self.total = total;
         self

@@ -19,6 +19,23 @@ use crate::superseded::Turns;
 use crate::turn::{Reply, Turn};
 
 /// A session, and the client that reaches it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// use blocks_sdk::{Agent, CreateSession, FollowUp};
+///
+/// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
+/// let session = client.create_session(request).await?;
+/// println!("{}", session.reply().await?.text());
+/// let turn = session.follow_up(FollowUp::new("Now document it.")).await?;
+/// println!("{}", turn.reply().await?.text());
+/// # assert_eq!(mock.user_message_count(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Session {
     client: Client,
@@ -50,28 +67,104 @@ impl Session {
     }
 
     /// The session's id.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let id = session.id().to_string(); // to store, or to show
+    /// let again = client.session(id.parse().expect("it was an id"));
+    /// assert_eq!(again.id(), session.id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn id(&self) -> Uuid {
         self.id
     }
 
     /// Everything the service sent; `None` while only the id is known.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let data = session.data().expect("the create sent it");
+    /// assert_eq!(data.title.as_deref(), Some("Go."));
+    /// assert!(client.session(session.id()).data().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn data(&self) -> Option<&types::Session> {
         self.data.as_ref()
     }
 
     /// Where a person can watch it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// println!("watch it at {}", session.html_url().unwrap_or("the dashboard"));
+    /// # assert!(session.html_url().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn html_url(&self) -> Option<&str> {
         self.data.as_ref()?.session_html_url.as_deref()
     }
 
     /// Pull requests as of the last read. They are filled only once the agent has opened
     /// them, so [`refresh`](Self::refresh) after the reply.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::PullRequest;
+    ///
+    /// # mock.open_pull_request(session.id(), "https://example.com/pull/1");
+    /// let mut session = session;
+    /// session.reply().await?;
+    /// session.refresh().await?;
+    /// let urls: Vec<_> = session.pull_requests().iter().filter_map(PullRequest::url).collect();
+    /// assert_eq!(urls, ["https://example.com/pull/1"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pull_requests(&self) -> &[PullRequest] {
         let all = self.data.as_ref().and_then(|d| d.pull_requests.as_deref());
         all.unwrap_or_default()
     }
 
     /// The ids of its plans as of the last read, oldest first.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let mut session = session;
+    /// session.refresh().await?;
+    /// assert_eq!(session.plan_ids().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn plan_ids(&self) -> &[Uuid] {
         let all = self
             .data
@@ -85,21 +178,76 @@ impl Session {
     }
 
     /// The link to the session itself.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let link = session.self_link().expect("a session has it");
+    /// assert_eq!(client.follow(&link).await?.id(), session.id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn self_link(&self) -> Option<Link<Self>> {
         Link::of(self.links()?.self_.as_ref())
     }
 
     /// The link to all its messages.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let link = session.messages_link().expect("a session has it");
+    /// let page = client.follow(&link).await?;
+    /// assert_eq!(page.total(), Some(1), "the notice that the session begins");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn messages_link(&self) -> Option<Link<Page>> {
         Link::of(self.links()?.messages.as_ref())
     }
 
     /// The link to the first thread; `None` when the session was read again.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// assert!(session.thread_link().is_some());
+    /// let read = client.get_session(session.id()).await?;
+    /// assert!(read.thread_link().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn thread_link(&self) -> Option<Link<Page>> {
         Link::of(self.links()?.thread.as_ref())
     }
 
     /// The link to the reply; `None` when the session was read again.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let link = session.final_message_link().expect("a session just created has it");
+    /// session.reply().await?;
+    /// assert_eq!(client.follow(&link).await?.messages().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn final_message_link(&self) -> Option<Link<Page>> {
         Link::of(self.links()?.final_message.as_ref())
     }
@@ -108,6 +256,22 @@ impl Session {
     ///
     /// # Errors
     /// Whatever the request met.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let mut session = session;
+    /// # mock.open_pull_request(session.id(), "https://example.com/pull/1");
+    /// session.refresh().await?;
+    /// assert_eq!(session.pull_requests().len(), 1);
+    /// assert!(session.turn().is_ok(), "its thread is still known");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn refresh(&mut self) -> Result<(), Error> {
         let mut data = self.client.session_data(self.id).await?;
         if let Some(old) = self.data.take() {
@@ -129,6 +293,22 @@ impl Session {
     ///
     /// # Errors
     /// When no thread is known: one that was read by its id has none. The error says what to do.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let turn = session.turn()?;
+    /// assert_eq!(turn.reply().await?.text(), "Done.");
+    ///
+    /// let read = client.get_session(session.id()).await?;
+    /// assert!(read.turn().is_err(), "a read does not tell its thread");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn turn(&self) -> Result<Turn, Error> {
         let thread_id = self.data.as_ref().and_then(|data| data.thread_id);
         let pending = match (self.final_message_link(), thread_id) {
@@ -168,6 +348,19 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`Session::turn`] and of the wait.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let reply = session.reply().await?;
+    /// assert_eq!(reply.text(), "Done.");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn reply(&self) -> Result<Reply, Error> {
         self.turn()?.reply().await
     }
@@ -178,7 +371,25 @@ impl Session {
     /// It is sent again only when it certainly had no effect.
     ///
     /// # Errors
-    /// Invalid input before anything is sent; whatever went wrong after it.
+    /// Invalid input before anything is sent; whatever went wrong after it. When
+    /// [`Error::may_have_taken_effect`], do not simply call this again.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::{ErrorKind, FollowUp};
+    ///
+    /// let first = session.turn()?;
+    /// let second = session.follow_up(FollowUp::new("Stop, do this first.")).await?;
+    /// assert_eq!(second.reply().await?.text(), "Done.");
+    /// assert_eq!(first.reply().await.unwrap_err().kind(), ErrorKind::Superseded);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
         let body = request.validated()?;
         let (operation, id) = (Operation::CREATE_MESSAGE, self.id);
@@ -210,11 +421,43 @@ impl Session {
     }
 
     /// Its messages, of all threads: as a page, as a stream, or as they come.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// for message in session.messages().everything().collect().await? {
+    ///     println!("{}", message.message.unwrap_or_default());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn messages(&self) -> Messages {
         Messages::new(self.client.clone(), self.id, None)
     }
 
     /// The messages of one thread.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let turn = session.turn()?;
+    /// # turn.reply().await?;
+    /// let thread = turn.thread_id().expect("a create names it");
+    /// let messages = session.thread_messages(thread).everything().collect().await?;
+    /// assert!(messages.iter().all(|message| message.chat_thread_id == Some(thread)));
+    /// # assert!(!messages.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn thread_messages(&self, thread_id: Uuid) -> Messages {
         Messages::new(self.client.clone(), self.id, Some(thread_id))
     }

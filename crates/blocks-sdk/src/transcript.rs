@@ -12,6 +12,23 @@ use crate::error::Error;
 use crate::session::Session;
 
 /// The conversation of a session. Every message that the service gave is in it exactly once.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// session.reply().await?;
+/// let transcript = session.transcript(true).await?;
+/// assert_eq!((transcript.turns.len(), transcript.notices.len()), (1, 1));
+/// // It is data: store it, and read it again.
+/// let text = serde_json::to_string(&transcript).unwrap();
+/// assert_eq!(serde_json::from_str::<blocks_sdk::Transcript>(&text).unwrap(), transcript);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Transcript {
@@ -22,6 +39,22 @@ pub struct Transcript {
 }
 
 /// One turn: what the user asked, what the agent did, and its reply.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// session.reply().await?;
+/// let turn = session.transcript(true).await?.turns.remove(0);
+/// assert_eq!(turn.prompt.and_then(|prompt| prompt.message).as_deref(), Some("Go."));
+/// assert_eq!(turn.reply.and_then(|reply| reply.message).as_deref(), Some("Done."));
+/// assert!(turn.steps.is_empty() && turn.doubled.is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct TranscriptTurn {
@@ -39,6 +72,14 @@ pub struct TranscriptTurn {
 }
 
 /// A call of a tool. Its result is not told by the service.
+///
+/// ```
+/// use blocks_sdk::ToolCall;
+///
+/// let call: ToolCall = serde_json::from_str(r#"{"__name__": "bash", "input": {"command": "ls"}}"#)?;
+/// assert_eq!((call.name.as_str(), &call.input["command"]), ("bash", &"ls".into()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct ToolCall {
@@ -73,6 +114,23 @@ impl ToolCall {
 
 impl Transcript {
     /// Puts messages, oldest first, together into turns.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::Transcript;
+    ///
+    /// # session.reply().await?;
+    /// // Messages that were stored as they came make the same conversation.
+    /// let messages = session.messages().everything().collect().await?;
+    /// assert_eq!(Transcript::from_messages(messages), session.transcript(true).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn from_messages(messages: impl IntoIterator<Item = Message>) -> Self {
         let mut transcript = Self::default();
         let mut places: HashMap<Uuid, usize> = HashMap::new();
@@ -137,8 +195,13 @@ impl Session {
     /// # Errors
     /// Whatever a request met.
     ///
-    /// ```no_run
-    /// # async fn run(session: blocks_sdk::Session) -> Result<(), blocks_sdk::Error> {
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
     /// for turn in session.transcript(false).await?.turns {
     ///     let text = |m: Option<blocks_sdk::types::Message>| m.and_then(|m| m.message);
     ///     println!("> {:?}\n{:?}", text(turn.prompt), text(turn.reply));

@@ -20,12 +20,58 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> 
 /// Implemented for [`reqwest::Client`], and for any tower service by
 /// [`ClientBuilder::service`](crate::ClientBuilder::service). One's own is for proxies,
 /// recordings and tests.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// use blocks_sdk::{Client, Sending, Transport};
+///
+/// /// Tells of each request before it is sent.
+/// struct Told<T>(T);
+///
+/// impl<T: Transport> Transport for Told<T> {
+///     fn send(&self, request: reqwest::Request) -> Sending<'_> {
+///         eprintln!("{} {}", request.method(), request.url().path());
+///         self.0.send(request)
+///     }
+/// }
+///
+/// # let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+/// # let http = http.retry(reqwest::retry::never()).build().unwrap();
+/// let client = Client::builder("my-key").transport(Told(http)).build()?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Transport: Send + Sync + 'static {
     /// Sends `request`, which carries the API key unless it is a download.
+    ///
+    /// # Errors
+    /// When no response came. The error says whether the request can have been received, by
+    /// which a create is sent again or not.
     fn send(&self, request: Request) -> Sending<'_>;
 }
 
 /// Why no response came, and whether the request can have reached the server.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # use blocks_sdk::{Agent, Client, CreateSession, SendError, Sending, Transport};
+/// struct Broken;
+///
+/// impl Transport for Broken {
+///     fn send(&self, _: reqwest::Request) -> Sending<'_> {
+///         Box::pin(async { Err(SendError::may_be_sent("the cable was cut")) })
+///     }
+/// }
+///
+/// let client = Client::builder("my-key").transport(Broken).build()?;
+/// let create = CreateSession::new(Agent::claude(), "Go.");
+/// let error = client.create_session(create).await.unwrap_err();
+/// assert!(error.may_have_taken_effect() && error.attempts() == 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct SendError {
     never_sent: bool,
@@ -34,6 +80,11 @@ pub struct SendError {
 
 impl SendError {
     /// Not one byte of the request was written: it is safe to send it again.
+    ///
+    /// ```
+    /// let error = blocks_sdk::SendError::never_sent("no route to the host");
+    /// assert_eq!(error.to_string(), "the request could not be sent");
+    /// ```
     pub fn never_sent(source: impl Into<BoxError>) -> Self {
         Self {
             never_sent: true,
@@ -42,6 +93,13 @@ impl SendError {
     }
 
     /// The request may have been received. When in doubt, this is the truth to tell.
+    ///
+    /// ```
+    /// use std::error::Error;
+    ///
+    /// let error = blocks_sdk::SendError::may_be_sent("the connection was reset");
+    /// assert_eq!(error.source().unwrap().to_string(), "the connection was reset");
+    /// ```
     pub fn may_be_sent(source: impl Into<BoxError>) -> Self {
         Self {
             never_sent: false,

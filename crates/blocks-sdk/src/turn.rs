@@ -28,6 +28,20 @@ const DEADLINE: Duration = Duration::from_secs(30 * 60);
 const MIN_INTERVAL: Duration = Duration::from_secs(2);
 
 /// One turn of the agent. Its reply is behind a link.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// let turn = session.turn()?;
+/// assert!(turn.look().await?.is_none(), "the agent still works");
+/// assert_eq!(turn.reply().await?.text(), "Done.");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Turn {
     client: Client,
@@ -72,6 +86,20 @@ impl Turn {
     }
 
     /// What is waited for, as a value to store.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let stored = serde_json::to_string(session.turn()?.pending()).unwrap();
+    /// let pending: blocks_sdk::Pending = serde_json::from_str(&stored).unwrap();
+    /// assert_eq!(pending.session_id(), session.id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pending(&self) -> &Pending {
         &self.pending
     }
@@ -88,11 +116,16 @@ impl Turn {
 
     /// Waits for the reply. Await it as it is, set its deadline, or show its progress.
     ///
-    /// ```no_run
-    /// # async fn run(turn: blocks_sdk::Turn) -> Result<(), blocks_sdk::Error> {
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
     /// use std::time::Duration;
     ///
-    /// let reply = turn.reply().deadline(Duration::from_secs(3600)).await?;
+    /// let reply = session.turn()?.reply().deadline(Duration::from_secs(3600)).await?;
     /// println!("{}", reply.text());
     /// # Ok(())
     /// # }
@@ -135,11 +168,17 @@ impl Turn {
 }
 
 impl Client {
-    /// Waits on for what was pending, in this process or another.
+    /// Waits on for what was pending, in this process or another. Sends nothing by itself.
     ///
-    /// ```no_run
-    /// # async fn run(client: blocks_sdk::Client, text: &str) -> Result<(), Box<dyn std::error::Error>> {
-    /// let pending: blocks_sdk::Pending = serde_json::from_str(text)?;
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # let text = serde_json::to_string(session.turn()?.pending())?;
+    /// let pending: blocks_sdk::Pending = serde_json::from_str(&text)?;
     /// println!("{}", client.resume(pending).reply().await?.text());
     /// # Ok(())
     /// # }
@@ -177,7 +216,21 @@ pub enum Progress {
 }
 
 impl Wait {
-    /// The whole wait; 30 minutes unless set.
+    /// The whole wait; 30 minutes unless set. What is not there then is an error of the kind
+    /// [`Deadline`](crate::ErrorKind::Deadline), and can be waited on.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let wait = session.turn()?.reply().deadline(std::time::Duration::from_millis(500));
+    /// assert_eq!(wait.await.unwrap_err().kind(), blocks_sdk::ErrorKind::Deadline);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -191,12 +244,17 @@ impl Wait {
 
     /// The wait as a stream: an item for each look, the last of them the reply or the error.
     ///
-    /// ```no_run
-    /// # async fn run(turn: blocks_sdk::Turn) -> Result<(), blocks_sdk::Error> {
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
     /// use blocks_sdk::Progress;
     /// use futures_util::StreamExt;
     ///
-    /// let mut progress = std::pin::pin!(turn.reply().progress());
+    /// let mut progress = std::pin::pin!(session.turn()?.reply().progress());
     /// while let Some(step) = progress.next().await {
     ///     match step? {
     ///         Progress::Waiting { elapsed, .. } => eprintln!("waiting for {elapsed:?}"),
@@ -331,8 +389,14 @@ impl Looking {
 /// Waits for the replies of many turns, each as `options` makes of its [`Wait`], and gives
 /// them in the order in which they come. Turns of one client share its budget fairly.
 ///
-/// ```no_run
-/// # async fn run(turns: Vec<blocks_sdk::Turn>) {
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// # let turns = [session.turn()?];
 /// use futures_util::StreamExt;
 ///
 /// let mut replies = blocks_sdk::replies(turns, |wait| wait);
@@ -342,6 +406,7 @@ impl Looking {
 ///         Err(error) => eprintln!("{}: {error}", pending.session_id()),
 ///     }
 /// }
+/// # Ok(())
 /// # }
 /// ```
 pub fn replies(
@@ -360,6 +425,19 @@ pub fn replies(
 }
 
 /// The agent's final message.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// let reply = session.reply().await?;
+/// assert_eq!((reply.text(), reply.session_id()), ("Done.", session.id()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     session_id: Uuid,

@@ -11,6 +11,15 @@ use crate::error::Error;
 ///
 /// The service's limit is 100, which is the default. Give a program less where others
 /// share its key.
+///
+/// ```
+/// use blocks_sdk::{Client, RateLimit};
+///
+/// assert_eq!(RateLimit::default(), RateLimit::per_minute(100)?);
+/// // Two programs share a key, half of it for each.
+/// let client = Client::builder("my-key").rate_limit(RateLimit::per_minute(50)?).build()?;
+/// # Ok::<(), blocks_sdk::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     per_minute: u32,
