@@ -1,7 +1,9 @@
 //! The repository's chores, as `cargo xtask` runs them.
 
 pub mod codegen;
+pub mod command;
 pub mod drift;
+pub mod pictures;
 
 use std::path::{Path, PathBuf};
 
