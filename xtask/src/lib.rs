@@ -4,6 +4,7 @@ pub mod codegen;
 pub mod command;
 pub mod drift;
 pub mod pictures;
+pub mod readme;
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{codegen, drift, pictures};
+use xtask::{codegen, drift, pictures, readme};
 
 /// The repository's chores.
 #[derive(Parser)]
@@ -25,6 +25,8 @@ enum Chore {
     Drift(drift::run::Drift),
     /// Write the README's pictures, docs/*.svg: sessions of the built command, and the fleet figure.
     Pictures(pictures::Pictures),
+    /// Run every command and program of README.md and the guide; exit 1 when one does not work.
+    Readme,
 }
 
 /// A chore that ends well, or says why not.
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
             codegen::write()
         }),
         Chore::Pictures(pictures) => code(pictures.draw()),
+        Chore::Readme => code(readme::check()),
         Chore::Drift(drift) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()

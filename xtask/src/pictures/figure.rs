@@ -37,7 +37,7 @@ const POLICIES: [Policy; 4] = [
     policy("ours", "blocks-sdk", "#58a6ff", 5.0, ""),
     policy(
         "greedy",
-        "knows how long agents take",
+        "for comparison: how long agents take is known",
         "#e3b341",
         1.8,
         "3 4",
@@ -62,13 +62,15 @@ const fn policy(
 
 const WIDTH: f64 = 820.0;
 const HEIGHT: f64 = 420.0;
-const PANEL: (f64, f64) = (340.0, 230.0);
-const LEFT: [f64; 2] = [62.0, 456.0];
+const PANEL: (f64, f64) = (322.0, 230.0);
+const LEFT: [f64; 2] = [62.0, 472.0];
 const TOP: f64 = 84.0;
 const SESSIONS: [f64; 6] = [1.0, 8.0, 20.0, 50.0, 200.0, 1000.0];
 const SECONDS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
-const LEAST: f64 = 0.5;
+/// Both axes end here, at as many sessions and as many seconds.
 const MOST: f64 = 1000.0;
+/// In seconds.
+const LEAST: f64 = 0.5;
 
 /// Reads the rows; other lines are left out.
 ///
@@ -162,11 +164,12 @@ fn curve<'a>(svg: &mut Svg, left: f64, policy: &Policy, rows: impl Iterator<Item
         } else if row.failed > 0.0 {
             svg.dot((x, y), 5.0, super::svg::BACKGROUND, policy.color);
             let lost = row.failed / (row.completed + row.failed) * 100.0;
+            let last = row.n == MOST;
             let style = Text {
-                anchor: "middle",
+                anchor: if last { "end" } else { "middle" },
                 ..Text::new(11.0, policy.color)
             };
-            svg.text((x, y + 19.0), style, &format!("{lost:.0} % lost"));
+            svg.text((x, y - 11.0), style, &format!("{lost:.0} % lost"));
         } else {
             svg.dot((x, y), policy.width.min(3.0), policy.color, policy.color);
         }

@@ -14,10 +14,10 @@ use crate::command::Mock;
 pub enum Source {
     /// The person at the keyboard.
     Typed,
-    /// Standard output.
-    Output,
     /// Standard error.
     Error,
+    /// Standard output.
+    Output,
 }
 
 /// A line of a terminal session.

@@ -68,7 +68,8 @@ pub async fn batch(args: BatchArgs) -> Result<(), Exit> {
             let line = result_line(&id, &result, &mut tally);
             json_line(&line)?;
             let ended = tally.replied + tally.failed + tally.running + tally.unknown;
-            note(&format!("{ended} of {total}: {id} {}", line["status"]));
+            let status = line["status"].as_str().unwrap_or_default();
+            note(&format!("{ended} of {total}: {id} {status}"));
         }
         Ok::<(), Exit>(())
     };
