@@ -164,12 +164,11 @@ fn curve<'a>(svg: &mut Svg, left: f64, policy: &Policy, rows: impl Iterator<Item
         } else if row.failed > 0.0 {
             svg.dot((x, y), 5.0, super::svg::BACKGROUND, policy.color);
             let lost = row.failed / (row.completed + row.failed) * 100.0;
-            let last = row.n == MOST;
             let style = Text {
-                anchor: if last { "end" } else { "middle" },
+                anchor: "end",
                 ..Text::new(11.0, policy.color)
             };
-            svg.text((x, y - 11.0), style, &format!("{lost:.0} % lost"));
+            svg.text((x + 6.0, y - 11.0), style, &format!("{lost:.0} % lost"));
         } else {
             svg.dot((x, y), policy.width.min(3.0), policy.color, policy.color);
         }
