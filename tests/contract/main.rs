@@ -1,6 +1,7 @@
 //! What the document says, what the SDK says and what the mock says are one.
 
 mod house;
+mod operations;
 
 use blocks_sdk::Agent;
 use blocks_tests::document;
