@@ -153,8 +153,16 @@ fn curve<'a>(svg: &mut Svg, left: f64, policy: &Policy, rows: impl Iterator<Item
     let some = |row: &&&Row| row.completed > 0.0;
     let points: Vec<_> = rows.iter().filter(some).map(|row| place(row)).collect();
     svg.line(&points, policy.color, policy.width, policy.dashes);
+    let mut before = 0.0;
     for row in rows {
         let (x, y) = place(row);
+        // On the side where the curve does not come from.
+        let label = if before > row.mean_delay_s {
+            20.0
+        } else {
+            -11.0
+        };
+        before = row.mean_delay_s;
         if row.completed == 0.0 {
             let y = up(MOST);
             for slope in [4.5, -4.5] {
@@ -168,7 +176,7 @@ fn curve<'a>(svg: &mut Svg, left: f64, policy: &Policy, rows: impl Iterator<Item
                 anchor: "end",
                 ..Text::new(11.0, policy.color)
             };
-            svg.text((x + 6.0, y - 11.0), style, &format!("{lost:.0} % lost"));
+            svg.text((x + 6.0, y + label), style, &format!("{lost:.0} % lost"));
         } else {
             svg.dot((x, y), policy.width.min(3.0), policy.color, policy.color);
         }
