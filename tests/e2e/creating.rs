@@ -75,72 +75,45 @@ async fn a_refused_connection_is_tried_again() {
     assert!(!error.may_have_taken_effect(), "{error}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn whatever_leaves_its_fate_unknown_is_sent_once_and_loses_nothing() {
+/// An answer after which nobody knows whether the create took effect; the error's kind, what it
+/// has of the body, and whether the session's id stood in it.
+type UnknownFate = (Answer, ErrorKind, Option<String>, bool);
+
+fn unknown_fates() -> Vec<UnknownFate> {
+    use ErrorKind::{Connection, Status, Timeout, Undecodable};
     let session = created().to_string();
     let unknown_shape = json!({"id": SESSION, "title": 7}).to_string();
-    let half = &format!("{{\"id\":\"{SESSION}\",\"title\":\"A ti");
-    let half_link = &session[..session.find("/messages").unwrap()];
-    for (answer, kind, body, has_id) in [
-        (
-            Answer::text(503, "busy"),
-            ErrorKind::Status,
-            Some("busy"),
-            false,
-        ),
-        (Answer::text(500, ""), ErrorKind::Status, Some(""), false),
-        (
-            Answer::text(503, session.clone()),
-            ErrorKind::Status,
-            Some(session.as_str()),
-            true,
-        ),
-        (Answer::text(408, ""), ErrorKind::Status, Some(""), false),
-        (
-            Answer::text(307, "").header("location", "https://evil.example/"),
-            ErrorKind::Status,
-            Some(""),
-            false,
-        ),
-        (Answer::Broken, ErrorKind::Connection, None, false),
-        (Answer::Silence, ErrorKind::Timeout, None, false),
-        (
-            Answer::text(200, half.as_str()).breaking(),
-            ErrorKind::Connection,
-            Some(half.as_str()),
-            true,
-        ),
-        (
-            Answer::text(200, half_link).breaking(),
-            ErrorKind::Connection,
-            Some(half_link),
-            true,
-        ),
-        (
-            Answer::text(200, half.as_str()),
-            ErrorKind::Undecodable,
-            Some(half.as_str()),
-            true,
-        ),
-        (
-            Answer::text(200, "<html>"),
-            ErrorKind::Undecodable,
-            Some("<html>"),
-            false,
-        ),
-        (
-            Answer::text(200, ""),
-            ErrorKind::Undecodable,
-            Some(""),
-            false,
-        ),
-        (
-            Answer::text(201, unknown_shape.clone()),
-            ErrorKind::Undecodable,
-            Some(unknown_shape.as_str()),
-            true,
-        ),
-    ] {
+    let half = format!("{{\"id\":\"{SESSION}\",\"title\":\"A ti");
+    let half_link = session[..session.find("/messages").unwrap()].to_owned();
+    let text = |status, body: &str, kind, has_id| {
+        let answer = Answer::text(status, body.to_owned());
+        (answer, kind, Some(body.to_owned()), has_id)
+    };
+    let breaking = |body: &str| {
+        let answer = Answer::text(200, body.to_owned()).breaking();
+        (answer, Connection, Some(body.to_owned()), true)
+    };
+    let redirect = Answer::text(307, "").header("location", "https://evil.example/");
+    vec![
+        text(503, "busy", Status, false),
+        text(500, "", Status, false),
+        text(503, &session, Status, true),
+        text(408, "", Status, false),
+        (redirect, Status, Some(String::new()), false),
+        (Answer::Broken, Connection, None, false),
+        (Answer::Silence, Timeout, None, false),
+        breaking(&half),
+        breaking(&half_link),
+        text(200, &half, Undecodable, true),
+        text(200, "<html>", Undecodable, false),
+        text(200, "", Undecodable, false),
+        text(201, &unknown_shape, Undecodable, true),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_leaves_its_fate_unknown_is_sent_once_and_loses_nothing() {
+    for (answer, kind, body, has_id) in unknown_fates() {
         let answer = match answer {
             response @ Answer::Response { .. } => response.header("x-request-id", "r-1"),
             other => other,
@@ -155,7 +128,7 @@ async fn whatever_leaves_its_fate_unknown_is_sent_once_and_loses_nothing() {
             error.to_string().contains("look before you send it again"),
             "{error}"
         );
-        assert_eq!(error.body().as_deref(), body, "{answer:?}");
+        assert_eq!(error.body().as_deref(), body.as_deref(), "{answer:?}");
         assert_eq!(
             error.session_id().map(|id| id.to_string()).as_deref(),
             has_id.then_some(SESSION),

@@ -1,7 +1,10 @@
 //! The repository's chores, as `cargo xtask` runs them.
 
 pub mod codegen;
+pub mod command;
 pub mod drift;
+pub mod pictures;
+pub mod readme;
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{codegen, drift};
+use xtask::{codegen, drift, pictures, readme};
 
 /// The repository's chores.
 #[derive(Parser)]
@@ -23,24 +23,32 @@ enum Chore {
     },
     /// Find where document, pages, service and SDK moved apart: exit 0 in sync, 1 drift, 2 could not check.
     Drift(drift::run::Drift),
+    /// Write the README's pictures, docs/*.svg: sessions of the built command, and the fleet figure.
+    Pictures(pictures::Pictures),
+    /// Run every command and program of README.md and the guide; exit 1 when one does not work.
+    Readme,
+}
+
+/// A chore that ends well, or says why not.
+fn code(outcome: Result<(), String>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn main() -> ExitCode {
     match Cli::parse().chore {
-        Chore::Codegen { check } => {
-            let outcome = if check {
-                codegen::check()
-            } else {
-                codegen::write()
-            };
-            match outcome {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(message) => {
-                    eprintln!("{message}");
-                    ExitCode::FAILURE
-                }
-            }
-        }
+        Chore::Codegen { check } => code(if check {
+            codegen::check()
+        } else {
+            codegen::write()
+        }),
+        Chore::Pictures(pictures) => code(pictures.draw()),
+        Chore::Readme => code(readme::check()),
         Chore::Drift(drift) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()

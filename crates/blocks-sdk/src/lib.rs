@@ -28,7 +28,7 @@
 //!   another host, and is in no error, log or `Debug` output.
 //! - **Unknown is not an error.** Fields and values newer than this release are kept.
 //!
-//! Where to begin: [`Client`], [`Session`], [`Turn`], [`Messages`], [`Error`]. For tests without
+//! Where to begin: the [`guide`]; then [`Client`], [`Session`], [`Turn`], [`Messages`], [`Error`]. For tests without
 //! a network, the crate `blocks-mock` is a service to plug in: [`ClientBuilder::service`].
 //!
 //! | feature | what it adds |
@@ -46,6 +46,9 @@ mod call;
 mod client;
 mod error;
 mod feed;
+// Pages alone, so it costs a build nothing.
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod key;
 mod link;
 mod messages;

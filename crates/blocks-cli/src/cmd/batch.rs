@@ -68,7 +68,8 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
             let line = result_line(&id, &result, &mut tally);
             output.json(&line)?;
             let ended = tally.replied + tally.failed + tally.running + tally.unknown;
-            output.note(&format!("{ended} of {total}: {id} {}", line["status"]));
+            let status = line["status"].as_str().unwrap_or_default();
+            output.note(&format!("{ended} of {total}: {id} {status}"));
         }
         Ok::<(), Exit>(())
     };

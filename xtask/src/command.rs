@@ -1,0 +1,70 @@
+//! The command `blocks` as it is built, and its mock on a port, for chores that run them.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Builds the command, and says where it is.
+///
+/// # Errors
+/// It does not build.
+pub fn build() -> Result<PathBuf, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["build", "--quiet", "--package", "blocks-cli"])
+        .current_dir(crate::root());
+    let status = command.status().map_err(|e| format!("cargo: {e}"))?;
+    if !status.success() {
+        return Err("blocks-cli does not build".into());
+    }
+    // Both are built into the same folder.
+    let this = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
+    Ok(this.with_file_name(format!("blocks{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// `blocks mock`, until the value is dropped.
+pub struct Mock {
+    process: Child,
+    /// The base URL and the key, as variables of the environment.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Mock {
+    /// Starts it with the settings of a JSON file.
+    ///
+    /// # Errors
+    /// It does not start, or does not say where it is.
+    pub fn start(blocks: &Path, script: &Path) -> Result<Self, String> {
+        let mut command = Command::new(blocks);
+        command.arg("mock").arg("--script").arg(script);
+        let mut process = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| format!("blocks mock: {e}"))?;
+        let output = process.stdout.take();
+        let mut mock = Self {
+            process,
+            variables: Vec::new(),
+        };
+        let lines = output.into_iter().flat_map(|o| BufReader::new(o).lines());
+        for line in lines.map_while(Result::ok).take(2) {
+            let pair = line.strip_prefix("export ").and_then(|l| l.split_once('='));
+            let (name, value) = pair.ok_or_else(|| format!("blocks mock said {line}"))?;
+            mock.variables.push((name.into(), value.into()));
+        }
+        if mock.variables.len() == 2 {
+            Ok(mock)
+        } else {
+            Err("blocks mock did not start".into())
+        }
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,64 @@
+//! The README's pictures: terminal sessions, recorded from the built command, and the figure of
+//! fleets, drawn from the benchmark's own rows.
+
+mod figure;
+mod record;
+mod scenes;
+mod svg;
+mod terminal;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::{command, root};
+
+/// The arguments of `cargo xtask pictures`.
+#[derive(clap::Args, Debug)]
+pub struct Pictures {
+    /// Draw the figure from the rows that `cargo bench -p blocks-sdk --bench fleet -- --json`
+    /// wrote to this file, instead of running it, which takes minutes.
+    #[arg(long, value_name = "FILE")]
+    rows: Option<PathBuf>,
+}
+
+impl Pictures {
+    /// Writes all of them into `docs/`.
+    ///
+    /// # Errors
+    /// What cannot be built, run or written.
+    pub fn draw(&self) -> Result<(), String> {
+        let blocks = command::build()?;
+        for scene in scenes::all() {
+            let lines = record::record(&scene, &blocks)?;
+            write(scene.name, &terminal::draw(scene.title, &lines))?;
+        }
+        let rows = match &self.rows {
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?
+            }
+            None => benchmark()?,
+        };
+        write("fleet", &figure::draw(&figure::rows(&rows)?))
+    }
+}
+
+fn write(name: &str, svg: &str) -> Result<(), String> {
+    let path = Path::new("docs").join(format!("{name}.svg"));
+    println!("{}", path.display());
+    std::fs::write(root().join(&path), svg).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// The rows of the benchmark, a line of JSON each.
+fn benchmark() -> Result<String, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args("bench --package blocks-sdk --bench fleet -- --json".split(' '))
+        .current_dir(root())
+        .stderr(Stdio::inherit());
+    let output = command.output().map_err(|e| format!("cargo bench: {e}"))?;
+    if !output.status.success() {
+        return Err("the benchmark failed".into());
+    }
+    String::from_utf8(output.stdout).map_err(|e| format!("cargo bench: {e}"))
+}

@@ -1,0 +1,83 @@
+//! A terminal session as a picture: what is typed, and the two streams apart.
+
+use super::record::{Line, Source};
+use super::svg::{BRIGHT, DIM, GREEN, MONOSPACE, PLAIN, Svg, Text};
+
+const COLUMNS: usize = 96;
+const SIZE: f64 = 13.0;
+const COLUMN: f64 = SIZE * 0.602;
+const ROW: f64 = 19.0;
+const MARGIN: f64 = 18.0;
+const HEAD: f64 = 40.0;
+
+/// The picture of `lines`.
+pub fn draw(title: &str, lines: &[Line]) -> String {
+    let rows: Vec<(Source, bool, String)> = lines.iter().flat_map(rows).collect();
+    let width = (COLUMNS as f64 * COLUMN + 2.0 * MARGIN).ceil();
+    let height = HEAD + rows.len() as f64 * ROW + MARGIN;
+    let mut svg = Svg::new(width, height, MONOSPACE, title);
+    let small = Text::new(11.0, DIM);
+    svg.text((MARGIN, 24.0), small, title);
+    let end = Text {
+        anchor: "end",
+        ..small
+    };
+    svg.text(
+        (width - MARGIN, 24.0),
+        end,
+        "white: standard output, grey: standard error",
+    );
+    for (number, (source, first, text)) in rows.iter().enumerate() {
+        let y = HEAD + (number as f64 + 0.8) * ROW;
+        let (color, bold) = match source {
+            Source::Typed => (BRIGHT, true),
+            Source::Output => (PLAIN, false),
+            Source::Error => (DIM, false),
+        };
+        let mut x = MARGIN;
+        if *source == Source::Typed {
+            if *first {
+                svg.text((x, y), Text::new(SIZE, GREEN), "$");
+            }
+            x += 2.0 * COLUMN;
+        }
+        let style = Text {
+            bold,
+            ..Text::new(SIZE, color)
+        };
+        svg.text((x, y), style, text);
+    }
+    svg.finish()
+}
+
+/// A line as the rows that it takes, each with whether it is the first of them.
+fn rows(line: &Line) -> Vec<(Source, bool, String)> {
+    let room = match line.source {
+        Source::Typed => COLUMNS - 2,
+        _ => COLUMNS,
+    };
+    let chars: Vec<char> = line.text.chars().collect();
+    let mut pieces: Vec<String> = chars.chunks(room).map(|c| c.iter().collect()).collect();
+    if pieces.is_empty() {
+        pieces.push(String::new());
+    }
+    let numbered = pieces.into_iter().enumerate();
+    numbered
+        .map(|(n, text)| (line.source, n == 0, text))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_takes_rows_and_an_empty_one_too() {
+        let line = |text: String| Line {
+            source: Source::Output,
+            text,
+        };
+        assert_eq!(rows(&line("é".repeat(COLUMNS + 1))).len(), 2);
+        assert_eq!(rows(&line(String::new())).len(), 1);
+    }
+}
