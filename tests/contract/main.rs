@@ -1,5 +1,7 @@
 //! What the document says, what the SDK says and what the mock says are one.
 
+mod dependencies;
+
 use blocks_sdk::Agent;
 use blocks_tests::document;
 use serde_json::{Map, Value, json};
