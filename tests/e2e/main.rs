@@ -1,6 +1,7 @@
 //! What a program sees through the public interface, in paused time.
 
 mod creating;
+mod downloads;
 mod limits;
 mod links;
 mod mocked;

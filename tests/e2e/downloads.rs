@@ -1,0 +1,79 @@
+//! The one request to a foreign host: without the key, nowhere else, and not for ever.
+
+use std::time::Duration;
+
+use blocks_mock::{Action, Fault, Mock, Operation, Script, When};
+use blocks_sdk::{Client, ErrorKind};
+use blocks_tests::{Answer, SESSION, Scripted, THREAD};
+use serde_json::json;
+
+use crate::hello;
+
+/// An artifact whose bytes are at `url`. Any id will do.
+fn artifact(url: &str) -> Answer {
+    Answer::ok(&json!({"id": THREAD, "file_name": "plan.md", "url": url}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_others_can_listen_to_is_not_asked() {
+    for url in [
+        "http://storage.example/x?signature=s3cret",
+        "http://127.0.0.1.evil.example/x?signature=s3cret",
+        "ftp://storage.example/x?signature=s3cret",
+        "file:///etc/passwd",
+        "nonsense?signature=s3cret",
+    ] {
+        let script = Scripted::new([artifact(url)]);
+        let session = script.client().session(SESSION.parse().unwrap());
+        let artifact = session.artifact(THREAD.parse().unwrap()).await.unwrap();
+        let error = artifact.bytes().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
+        assert_eq!(script.count(), 1, "{url}");
+        let told = format!("{artifact:?} {error} {error:?}");
+        assert!(!told.contains("s3cret"), "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_of_the_storage_host_is_an_error() {
+    let redirect = Answer::text(302, "").header("location", "https://evil.example/");
+    let script = Scripted::new([
+        artifact("https://storage.example/x?signature=s3cret"),
+        redirect,
+    ]);
+    let session = script.client().session(SESSION.parse().unwrap());
+    let artifact = session.artifact(THREAD.parse().unwrap()).await.unwrap();
+    let error = artifact.bytes().await.unwrap_err();
+    assert_eq!((error.status(), script.count()), (Some(302), 2));
+    let asked = &script.seen()[1];
+    assert_eq!(asked.url.host_str(), Some("storage.example"));
+    assert_eq!(asked.authorization, None);
+    assert!(!format!("{error} {error:?}").contains("s3cret"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_piece_that_does_not_come_ends_the_download() {
+    let plan = Action::Plan {
+        file_name: "plan.md".into(),
+        text: "1. Go.".into(),
+    };
+    let agent = Script::reply("Done.").at(Duration::ZERO, plan);
+    let mock = Mock::builder().agent(agent).build();
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let session = builder.build().unwrap().create_session(hello()).await;
+    let session = session.unwrap();
+    session.reply().await.unwrap();
+    let plan = session.plans().await.unwrap().remove(0);
+    let every = Duration::from_secs(61);
+    mock.inject(
+        Operation::Download,
+        When::ONCE,
+        Fault::Drip { bytes: 1, every },
+    );
+    let error = plan.bytes().await.unwrap_err();
+    assert!(
+        error.to_string().contains("nothing came for 60s"),
+        "{error}"
+    );
+    assert_eq!(error.operation(), Some("download"));
+}
