@@ -52,6 +52,53 @@ async fn a_redirect_of_the_storage_host_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_cannot_be_decoded_is_told_without_the_address() {
+    let url = "https://storage.example/x?signature=s3cret";
+    for answer in [
+        Answer::ok(&json!({"id": 7, "url": url})),
+        Answer::text(500, format!("see {url}")),
+        Answer::text(404, format!(r#"{{"error": "no {url} here"}}"#)),
+    ] {
+        let script = Scripted::new([answer]);
+        let session = script.client().session(SESSION.parse().unwrap());
+        let error = session.artifact(THREAD.parse().unwrap()).await.unwrap_err();
+        let told = format!("{error} {error:?}");
+        assert!(
+            !told.contains("s3cret") && told.contains("https://storage"),
+            "{told}"
+        );
+        assert!(error.body().unwrap().contains("s3cret"), "nothing is lost");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_save_that_is_dropped_leaves_nothing() {
+    let plan = Action::Plan {
+        file_name: "plan.md".into(),
+        text: "1. Go.".into(),
+    };
+    let agent = Script::reply("Done.").at(Duration::ZERO, plan);
+    let mock = Mock::builder().agent(agent).build();
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let session = builder.build().unwrap().create_session(hello()).await;
+    let session = session.unwrap();
+    session.reply().await.unwrap();
+    let plan = session.plans().await.unwrap().remove(0);
+    let every = Duration::from_secs(10);
+    mock.inject(
+        Operation::Download,
+        When::ONCE,
+        Fault::Drip { bytes: 1, every },
+    );
+    let folder = std::env::temp_dir().join(format!("blocks-dropped-{}", plan.id()));
+    std::fs::create_dir(&folder).unwrap();
+    let save = plan.save(folder.join("plan.md"));
+    tokio::time::timeout(3 * every, save).await.unwrap_err();
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    std::fs::remove_dir(folder).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_piece_that_does_not_come_ends_the_download() {
     let plan = Action::Plan {
         file_name: "plan.md".into(),

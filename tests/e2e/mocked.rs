@@ -121,7 +121,13 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
         let fresh = session.artifact(plan.id()).await.unwrap();
         let error = fresh.save(folder.join("other.md")).await.unwrap_err();
         assert_eq!(error.operation(), Some("download"));
-        let url = fresh.data().url.split_once("signature=").unwrap().1;
+        let url = fresh
+            .data()
+            .url
+            .as_str()
+            .split_once("signature=")
+            .unwrap()
+            .1;
         assert!(!format!("{fresh:?} {error:?} {error}").contains(url));
     }
     assert_eq!(

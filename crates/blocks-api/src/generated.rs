@@ -34,8 +34,7 @@ pub mod types {
         /// The plan it belongs to.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub plan_id: ::std::option::Option<::uuid::Uuid>,
-        /// Presigned address on a storage host, valid for 6 days. It is a secret.
-        pub url: ::std::string::String,
+        pub url: crate::open::PresignedUrl,
         #[serde(flatten)]
         pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
@@ -384,7 +383,7 @@ pub mod types {
             >,
             plan_id:
                 ::std::result::Result<::std::option::Option<::uuid::Uuid>, ::std::string::String>,
-            url: ::std::result::Result<::std::string::String, ::std::string::String>,
+            url: ::std::result::Result<crate::open::PresignedUrl, ::std::string::String>,
             extra: ::std::result::Result<
                 ::serde_json::Map<::std::string::String, ::serde_json::Value>,
                 ::std::string::String,
@@ -491,7 +490,7 @@ pub mod types {
             }
             pub fn url<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::string::String>,
+                T: ::std::convert::TryInto<crate::open::PresignedUrl>,
                 T::Error: ::std::fmt::Display,
             {
                 self.url = value

@@ -149,6 +149,45 @@ impl PullRequest {
     }
 }
 
+/// An address on a storage host that gives access to whoever has it: a secret, whose query is
+/// kept out of `Debug`.
+///
+/// ```
+/// use blocks_api::open::PresignedUrl;
+///
+/// let url = PresignedUrl::from("https://storage.example/plan.md?signature=s3cret".to_owned());
+/// assert_eq!(format!("{url:?}"), "https://storage.example/plan.md?<redacted>");
+/// assert!(url.as_str().ends_with("s3cret"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+#[cfg_attr(
+    feature = "schemars",
+    derive(schemars::JsonSchema),
+    schemars(with = "String")
+)]
+pub struct PresignedUrl(String);
+
+impl PresignedUrl {
+    /// The whole of it, to fetch without the API key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for PresignedUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl fmt::Debug for PresignedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.0.split(['?', '#']).next().unwrap_or_default();
+        write!(f, "{address}?<redacted>")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

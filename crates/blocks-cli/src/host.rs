@@ -11,6 +11,20 @@ use crate::exit::Exit;
 /// Set in the logs of CI systems.
 const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
 
+/// Whether standard output goes to a file, which no CI system reads as its log.
+#[cfg(unix)]
+fn is_file(out: &std::io::Stdout) -> bool {
+    use std::os::fd::AsFd;
+    let copy = out.as_fd().try_clone_to_owned();
+    let metadata = copy.and_then(|copy| std::fs::File::from(copy).metadata());
+    metadata.is_ok_and(|metadata| metadata.is_file())
+}
+
+#[cfg(not(unix))]
+fn is_file(_: &std::io::Stdout) -> bool {
+    false
+}
+
 type Sink = Mutex<Box<dyn Write + Send>>;
 type MakeClient = Box<dyn Fn() -> Result<Client, Error> + Send + Sync>;
 
@@ -22,7 +36,7 @@ pub struct Host {
     /// Whether a person sees standard output, and standard error, as it comes.
     pub(crate) out_is_terminal: bool,
     pub(crate) err_is_terminal: bool,
-    /// Whether a CI system reads the output for commands.
+    /// Whether a CI system reads standard output for commands.
     pub(crate) in_ci: bool,
 }
 
@@ -33,7 +47,7 @@ impl Host {
         Self {
             out_is_terminal: out.is_terminal(),
             err_is_terminal: err.is_terminal(),
-            in_ci: CI.iter().any(|name| std::env::var_os(name).is_some()),
+            in_ci: CI.iter().any(|name| std::env::var_os(name).is_some()) && !is_file(&out),
             out: Mutex::new(Box::new(out)),
             err: Mutex::new(Box::new(err)),
             client: Box::new(Client::from_env),

@@ -105,11 +105,16 @@ impl Output {
         }
     }
 
-    /// A text from an agent: as it is to a file or a program, harmless to a terminal or the log
-    /// of a CI system.
+    /// Whether what goes to standard output must be made harmless first: to a terminal, or to the
+    /// log of a CI system. To a file or a program it goes as it is.
+    pub fn is_watched(&self) -> bool {
+        self.host.in_ci || self.host.out_is_terminal
+    }
+
+    /// A text from an agent, harmless where that matters.
     pub fn text(&self, text: &str) -> Result<(), Exit> {
         let mut safe = text.to_owned();
-        if self.host.in_ci || self.host.out_is_terminal {
+        if self.is_watched() {
             safe = text::plain(&safe);
         }
         if self.host.in_ci {
@@ -141,11 +146,11 @@ impl Output {
         self.host.tell(&format!("{safe}\n"));
     }
 
-    /// A value as one line of JSON, in which control characters are escaped.
+    /// A value as one line of JSON, in which everything that is not plain is escaped.
     pub fn json(&self, value: &impl Serialize) -> Result<(), Exit> {
         let line = serde_json::to_string(value)
             .map_err(|e| Exit::failed(format!("no JSON can be written: {e}")))?;
-        self.print(&text::no_commands_in_json(&line))
+        self.print(&text::safe_json(&line))
     }
 
     /// A line on standard output, as it is.

@@ -1,5 +1,7 @@
 //! Texts from elsewhere, made safe for where they go.
 
+use std::fmt::Write;
+
 /// For a terminal: without control characters, so that no escape sequence gets through.
 /// Line breaks and tabs stay.
 pub fn plain(text: &str) -> String {
@@ -10,7 +12,7 @@ pub fn plain(text: &str) -> String {
 
 /// Characters that change how others are shown, such as those that turn the direction.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Marks that begin a command to a CI system wherever they stand in a line: GitHub's older
@@ -33,9 +35,17 @@ pub fn no_commands(text: &str) -> String {
     })
 }
 
-/// The same for a line of JSON, whose meaning stays.
-pub fn no_commands_in_json(line: &str) -> String {
-    MARKS.iter().fold(line.to_owned(), |line, mark| {
+/// Both for a line of JSON, whose meaning stays: what is not plain is escaped.
+pub fn safe_json(line: &str) -> String {
+    let mut safe = String::with_capacity(line.len());
+    for c in line.chars() {
+        if c.is_control() || is_invisible(c) {
+            let _ = write!(safe, "\\u{:04x}", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+    }
+    MARKS.iter().fold(safe, |line, mark| {
         line.replace(mark, &format!("\\u0023{}", &mark[1..]))
     })
 }
@@ -62,12 +72,16 @@ mod tests {
             "\u{85}",
             "\u{1b}[?1049h",
             "\u{90}q",
+            "\u{61c}x",
         ] {
             let safe = plain(text);
             assert!(
                 !safe.chars().any(|c| c.is_control() || is_invisible(c)),
                 "{text:?}"
             );
+            let json = safe_json(&serde_json::to_string(text).unwrap());
+            assert_eq!(plain(&json), json, "{text:?}");
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }
         assert_eq!(plain("two\nlines\tand é"), "two\nlines\tand é");
         for text in [
@@ -91,7 +105,7 @@ mod tests {
             assert!(lines.all(|line| !line.starts_with("::")), "{safe:?}");
             assert!(MARKS.iter().all(|mark| !safe.contains(mark)), "{safe:?}");
             let json = serde_json::to_string(text).unwrap();
-            let safe = no_commands_in_json(&json);
+            let safe = safe_json(&json);
             assert!(MARKS.iter().all(|mark| !safe.contains(mark)), "{safe:?}");
             assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
         }

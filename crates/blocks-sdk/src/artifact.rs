@@ -4,7 +4,8 @@
 //! foreign host, and it never carries the API key.
 
 use std::fmt;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use blocks_api::types;
@@ -308,34 +309,27 @@ impl Artifact {
         let path = path.as_ref();
         let failed = |source| Error::file(format!("{} cannot be written", path.display()), source);
         // Reserves the name first, so that nobody else's file is lost when it is renamed over.
-        let reserved = tokio::fs::File::create_new(path).await.map_err(failed)?;
-        drop(reserved);
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(format!(".{}.part", Uuid::new_v4()));
-        let result = self.save_to(partial.as_ref(), path).await;
-        if result.is_err() {
-            // Best effort: the first error is the one to tell.
-            let _ = tokio::fs::remove_file(&partial).await;
-            let _ = tokio::fs::remove_file(path).await;
-        }
-        result
-    }
-
-    async fn save_to(&self, partial: &Path, path: &Path) -> Result<(), Error> {
-        let failed = |source| Error::file(format!("{} cannot be written", path.display()), source);
+        let reserved = Unfinished::create(path).await.map_err(failed)?;
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}.part", Uuid::new_v4()));
+        let mut partial = Unfinished::create(name.as_ref()).await.map_err(failed)?;
         let mut stream = std::pin::pin!(self.stream().await?);
-        let mut file = tokio::fs::File::create_new(partial).await.map_err(failed)?;
         while let Some(chunk) = stream.next().await {
-            file.write_all(&chunk?).await.map_err(failed)?;
+            partial.file.write_all(&chunk?).await.map_err(failed)?;
         }
-        file.sync_all().await.map_err(failed)?;
-        tokio::fs::rename(partial, path).await.map_err(failed)
+        partial.file.sync_all().await.map_err(failed)?;
+        tokio::fs::rename(&partial.path, path)
+            .await
+            .map_err(failed)?;
+        partial.finished();
+        reserved.finished();
+        Ok(())
     }
 
     /// The response that carries its bytes, asked for without the key.
     async fn open(&self) -> Result<Response, Error> {
         let core = &self.client.core;
-        let url = Url::parse(&self.data.url)
+        let url = Url::parse(self.data.url.as_str())
             .map_err(|e| Error::invalid_input(format!("the artifact's URL cannot be read: {e}")))?;
         if !is_safe(&url, core.allow_http) {
             return Err(Error::invalid_input(
@@ -373,6 +367,36 @@ impl Artifact {
     }
 }
 
+/// A new file that is removed again unless it is finished, also when the save is dropped.
+struct Unfinished {
+    path: PathBuf,
+    file: tokio::fs::File,
+    finished: bool,
+}
+
+impl Unfinished {
+    async fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            file: tokio::fs::File::create_new(path).await?,
+            path: path.to_owned(),
+            finished: false,
+        })
+    }
+
+    fn finished(mut self) {
+        self.finished = true;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Best effort: why it was not finished is what there is to tell.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
 /// What the storage host says of its refusal: enough for a person, however much comes.
 async fn beginning(response: &mut Response, each: Duration) -> Bytes {
     const MOST: usize = 64 << 10;
@@ -399,15 +423,13 @@ fn broken(detail: String, key: &Key) -> Error {
     Error::of_call(ErrorKind::Connection, detail, context, key)
 }
 
-/// Without the presigned URL's query, which is as good as a password.
 impl fmt::Debug for Artifact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = self.data.url.split(['?', '#']).next().unwrap_or_default();
         f.debug_struct("Artifact")
             .field("session_id", &self.session_id)
             .field("id", &self.data.id)
             .field("file_name", &self.data.file_name)
-            .field("url", &format_args!("{url}?<redacted>"))
+            .field("url", &self.data.url)
             .finish_non_exhaustive()
     }
 }

@@ -285,7 +285,7 @@ impl ClientBuilder {
         let (http, transport) = match self.transport {
             Some(transport) => (request_builder()?, transport),
             None => {
-                let http = http(self.connect_timeout)?;
+                let http = http(self.connect_timeout, &base)?;
                 (http.clone(), Arc::new(http) as Arc<dyn Transport>)
             }
         };
@@ -310,7 +310,16 @@ impl ClientBuilder {
     }
 }
 
-fn http(connect_timeout: Duration) -> Result<reqwest::Client, Error> {
+fn http(connect_timeout: Duration, base: &Url) -> Result<reqwest::Client, Error> {
+    let mut builder = http_builder(connect_timeout);
+    if base.scheme() != "https" {
+        // What is not encrypted would show the key to a proxy that the environment names.
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(no_http)
+}
+
+fn http_builder(connect_timeout: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         // A redirect could carry the key to a host that only a response named.
         .redirect(Policy::none())
@@ -318,8 +327,10 @@ fn http(connect_timeout: Duration) -> Result<reqwest::Client, Error> {
         .retry(reqwest::retry::never())
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .build()
-        .map_err(|error| Error::invalid_input("no HTTP client can be set up").with_source(error))
+}
+
+fn no_http(error: reqwest::Error) -> Error {
+    Error::invalid_input("no HTTP client can be set up").with_source(error)
 }
 
 /// What builds the requests of a client with a transport of its own. It sends nothing, so one
@@ -329,7 +340,7 @@ fn request_builder() -> Result<reqwest::Client, Error> {
     if let Some(builder) = BUILDER.get() {
         return Ok(builder.clone());
     }
-    let builder = http(CONNECT_TIMEOUT)?;
+    let builder = http_builder(CONNECT_TIMEOUT).build().map_err(no_http)?;
     Ok(BUILDER.get_or_init(|| builder).clone())
 }
 

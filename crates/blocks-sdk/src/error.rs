@@ -7,11 +7,11 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::key::Key;
 use crate::pending::Pending;
+use crate::received::{excerpt, find_id, parse, sentence, without_queries};
 
 /// What kind of failure an [`Error`] is.
 ///
@@ -134,7 +134,7 @@ impl Error {
             Some(reason) => format!("{detail}: {reason}"),
             None => detail,
         };
-        let mut error = Self::new(kind, key.scrub(detail));
+        let mut error = Self::new(kind, without_queries(&key.scrub(detail)));
         let inner = &mut error.0;
         inner.operation = Some(context.operation);
         inner.attempts = context.attempts;
@@ -319,50 +319,6 @@ impl Error {
     }
 }
 
-fn parse(body: &[u8]) -> Value {
-    serde_json::from_slice(body).unwrap_or_default()
-}
-
-/// A text from elsewhere as a part of one sentence: on one line, without control characters,
-/// and no longer than a person reads.
-fn sentence(text: &str) -> String {
-    const LONGEST: usize = 600;
-    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut short: String = chars.by_ref().take(LONGEST).collect();
-    if chars.next().is_some() {
-        short.push('…');
-    }
-    short
-}
-
-/// The beginning of a body that has no message of its own, on one line.
-fn excerpt(body: Option<&[u8]>) -> String {
-    const LONGEST: usize = 200;
-    let text = String::from_utf8_lossy(body.unwrap_or_default());
-    let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = words.char_indices().nth(LONGEST) {
-        words.truncate(end);
-        words.push('…');
-    }
-    words
-}
-
-/// The session's `id` in a body, also in one that is cut short or no JSON throughout; or the
-/// session that a link in it names.
-fn find_id(body: &[u8]) -> Option<Uuid> {
-    if let Some(id) = parse(body)["id"].as_str() {
-        return id.parse().ok();
-    }
-    let text = String::from_utf8_lossy(body);
-    let mut fields = text.split("\"id\"").skip(1);
-    let field = fields.find_map(|rest| {
-        let value = rest.trim_start().strip_prefix(':')?.trim_start();
-        value.strip_prefix('"')?.split('"').next()?.parse().ok()
-    });
-    let mut links = text.split("/sessions/").skip(1);
-    field.or_else(|| links.find_map(|rest| rest.get(..36)?.parse().ok()))
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
@@ -381,7 +337,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The fields that have a value. The body is there in full, so it is in `Debug` too.
+/// The fields that have a value. The body is there in full but for the queries of addresses.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
@@ -398,7 +354,7 @@ impl fmt::Debug for Error {
             fields.field("status", &status);
         }
         if let Some(body) = self.body() {
-            fields.field("body", &body);
+            fields.field("body", &without_queries(&body));
         }
         if let Some(id) = &inner.request_id {
             fields.field("request_id", id);
@@ -427,29 +383,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_found_in_what_was_received() {
-        let id = "a196cec6-49cb-4c48-8e4c-2707fb5d6709";
-        for body in [
-            format!(r#"{{"id": "{id}", "title": 7}}"#),
-            format!(r#"{{"title":"x", "id" : "{id}", "pull_req"#),
-            format!(r#"<pre>{{"id":"{id}"}}</pre>"#),
-            format!(r#"{{"_links":{{"self":{{"href":"https://x/rest/v1/sessions/{id}"#),
-        ] {
-            let found = find_id(body.as_bytes()).map(|id| id.to_string());
-            assert_eq!(found.as_deref(), Some(id), "{body}");
-        }
-        for body in [
-            "",
-            "{\"id\": 7}",
-            "\"id\":\"x\"",
-            "{\"ids\": [1]",
-            "/sessions/1",
-        ] {
-            assert_eq!(find_id(body.as_bytes()), None, "{body}");
-        }
-    }
-
-    #[test]
     fn what_a_server_says_stays_one_short_sentence() {
         let key = Key::new("secret".to_owned().into()).unwrap();
         let context = Context {
@@ -466,13 +399,5 @@ mod tests {
         );
         assert!(told.chars().count() < 700 && told.ends_with('…'), "{told}");
         assert_eq!(error.message().map(|m| m.chars().count()), Some(5007));
-    }
-
-    #[test]
-    fn an_excerpt_is_one_line_and_short() {
-        let page = "<html>\n  <h1>Bad\tGateway</h1>".to_owned() + &"é".repeat(500);
-        let text = excerpt(Some(page.as_bytes()));
-        assert!(text.starts_with("<html> <h1>Bad Gateway</h1>é"));
-        assert_eq!(text.chars().count(), 201);
     }
 }

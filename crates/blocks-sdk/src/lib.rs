@@ -56,6 +56,7 @@ mod observe;
 mod page;
 mod pager;
 mod pending;
+mod received;
 mod request;
 mod retry;
 mod retry_after;
@@ -69,7 +70,7 @@ mod watch;
 pub use agent::Agent;
 pub use artifact::Artifact;
 pub use blocks_api::open::{
-    AgentName, ArtifactKind, Direction, MessageRole, MessageType, PullRequest,
+    AgentName, ArtifactKind, Direction, MessageRole, MessageType, PresignedUrl, PullRequest,
 };
 pub use blocks_api::types;
 pub use budget::RateLimit;

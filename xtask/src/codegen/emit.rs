@@ -15,12 +15,13 @@ const HEADER: &str =
     "// Generated from openapi/blocks.yaml by `cargo xtask codegen`. Do not edit.\n\n";
 
 /// Types written by hand in `blocks_api::open`, since the service may add values.
-const OPEN: [&str; 6] = [
+const OPEN: [&str; 7] = [
     "AgentName",
     "MessageRole",
     "MessageType",
     "ArtifactKind",
     "Direction",
+    "PresignedUrl",
     "PullRequest",
 ];
 

@@ -59,6 +59,24 @@ async fn the_documented_dialect_has_more_errors_and_breaks_nothing() {
 
 /// What costs money is done only when it is asked for.
 #[tokio::test]
+async fn a_key_is_not_sent_where_others_can_listen() {
+    for (base, allowed) in [
+        ("http://api.blocks.team", false),
+        ("http://127.0.0.1.evil.example", false),
+        ("ftp://127.0.0.1", false),
+        ("http://127.0.0.1:1", true),
+    ] {
+        let target = Target {
+            base: base.to_owned(),
+            key: Some("a-secret-key".to_owned()),
+        };
+        let checked = live::check(&document(), &target, &Reach::default()).await;
+        let refused = checked.is_err_and(|e| e.contains("must be https"));
+        assert_eq!(refused, !allowed, "{base}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_created_unless_it_is_asked_for() {
     let mock = Mock::builder().start().await.unwrap();
     let target = Target {

@@ -27,11 +27,16 @@ pub async fn artifact(args: ArtifactArgs, output: &Output) -> Result<(), Exit> {
     download(&artifact, args.output, output).await
 }
 
-/// To a new file that the user named, whole or not at all; or to standard output as it comes.
-/// The name that the agent gave is not used for anything.
+/// To a new file that the user named, whole or not at all; or to standard output: as it comes
+/// to a file or a program, as a text to a terminal or a log. The name that the agent gave is not
+/// used for anything.
 async fn download(artifact: &Artifact, file: Option<PathBuf>, output: &Output) -> Result<(), Exit> {
     if let Some(path) = file {
         return Ok(interruptible(artifact.save(path)).await??);
+    }
+    if output.is_watched() {
+        let bytes = interruptible(artifact.bytes()).await??;
+        return output.text(String::from_utf8_lossy(&bytes).trim_end_matches('\n'));
     }
     let mut stream = pin!(artifact.stream().await?);
     while let Some(chunk) = interruptible(stream.next()).await? {

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod download;
 pub mod mock;
+mod pending;
 pub mod read;
 pub mod turn;
 

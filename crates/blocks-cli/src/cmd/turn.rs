@@ -8,6 +8,7 @@ use blocks_sdk::{
 };
 use futures_util::StreamExt;
 
+use super::pending::{self, PendingFile};
 use super::text_of;
 use crate::args::{RunArgs, SendArgs, WaitArgs, WaitOptions};
 use crate::exit::{Code, Exit};
@@ -37,37 +38,41 @@ pub async fn run(args: RunArgs, output: &Output) -> Result<(), Exit> {
         request = request.session_group(group);
     }
     let client = output.client()?;
+    let pending = args.wait.pending_file()?;
     let session = interruptible(client.create_session(request)).await??;
     let turn = session.turn()?;
-    follow(&turn, session, &args.wait, output).await
+    follow(&turn, session, pending, &args.wait, output).await
 }
 
 pub async fn send(args: SendArgs, output: &Output) -> Result<(), Exit> {
     let client = output.client()?;
     let session = client.session(args.session);
     let request = FollowUp::new(text_of(&args.prompt)?);
+    let pending = args.wait.pending_file()?;
     let turn = interruptible(session.follow_up(request)).await??;
-    follow(&turn, session, &args.wait, output).await
+    follow(&turn, session, pending, &args.wait, output).await
+}
+
+impl WaitOptions {
+    fn pending_file(&self) -> Result<Option<PendingFile>, Exit> {
+        let path = self.pending.as_deref();
+        path.map(PendingFile::create).transpose()
+    }
 }
 
 /// What comes after a create or follow-up.
 async fn follow(
     turn: &Turn,
     session: Session,
+    pending: Option<PendingFile>,
     options: &WaitOptions,
     output: &Output,
 ) -> Result<(), Exit> {
     let begun = Outcome::new("started", turn.pending(), Some(&session));
     output.begun(&begun)?;
-    if let Some(path) = &options.pending {
-        let text = serde_json::to_string(turn.pending()).unwrap_or_default();
-        std::fs::write(path, text).map_err(|e| {
-            Exit::failed(format!(
-                "{}: {e}; {}",
-                path.display(),
-                go_on(turn.pending())
-            ))
-        })?;
+    if let Some(Err(error)) = pending.map(|file| file.write(turn.pending())) {
+        let what = go_on(turn.pending());
+        return Err(Exit::failed(format!("--pending: {error}; {what}")));
     }
     if options.no_wait {
         output.note(&go_on(turn.pending()));
@@ -79,16 +84,7 @@ async fn follow(
 pub async fn wait(args: WaitArgs, output: &Output) -> Result<(), Exit> {
     let client = output.client()?;
     let pending = match (args.pending, args.session, args.thread) {
-        (Some(path), ..) => {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|e| Exit::wrong_use(format!("{}: {e}", path.display())))?;
-            serde_json::from_str(&text).map_err(|e| {
-                Exit::wrong_use(format!(
-                    "{} is not what `--pending` writes: {e}",
-                    path.display()
-                ))
-            })?
-        }
+        (Some(path), ..) => pending::read(&path)?,
         (None, Some(session), Some(thread)) => Pending::new(session, thread),
         (None, Some(session), None) => latest(&client.session(session)).await?,
         (None, None, _) => return Err(Exit::wrong_use("give a session or --pending")),

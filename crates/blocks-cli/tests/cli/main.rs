@@ -1,6 +1,7 @@
 //! The built binary against a mock, as a script uses it.
 
 mod batch;
+mod safety;
 mod turns;
 
 use std::path::{Path, PathBuf};
@@ -48,6 +49,7 @@ fn blocks(arguments: &[&str]) -> Command {
     for name in [
         "BLOCKS_API_KEY",
         "BLOCKS_API_BASE_URL",
+        "CI",
         "GITHUB_ACTIONS",
         "GITHUB_OUTPUT",
         "GITHUB_STEP_SUMMARY",

@@ -99,6 +99,14 @@ fn add(outcome: &mut Outcome, findings: Vec<super::finding::Finding>) {
     }
 }
 
+/// Whether nobody on the way can read what is sent there.
+fn keeps_secrets(base: &reqwest::Url) -> bool {
+    let host = base.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    let loopback = host == "localhost" || address.is_ok_and(|a| a.is_loopback());
+    base.scheme() == "https" || (base.scheme() == "http" && loopback)
+}
+
 struct Run<'a> {
     document: &'a Document,
     target: &'a Target,
@@ -115,12 +123,18 @@ impl<'a> Run<'a> {
     fn new(document: &'a Document, target: &'a Target, reach: &'a Reach) -> Result<Self, String> {
         let base =
             reqwest::Url::parse(&target.base).map_err(|e| format!("BLOCKS_API_BASE_URL: {e}"))?;
-        let http = reqwest::Client::builder()
+        if !keeps_secrets(&base) {
+            return Err("BLOCKS_API_BASE_URL must be https, unless it is loopback".into());
+        }
+        let mut http = reqwest::Client::builder()
             // The key goes to the configured host only.
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(30))
-            .build()
-            .map_err(|e| e.to_string())?;
+            .timeout(Duration::from_secs(30));
+        if base.scheme() != "https" {
+            // What is not encrypted would show the key to a proxy that the environment names.
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|e| e.to_string())?;
         Ok(Self {
             document,
             target,

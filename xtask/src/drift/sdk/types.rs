@@ -1,7 +1,7 @@
 //! The types of the SDK by name: a component schema without one is drift.
 
 use blocks_sdk::{
-    AgentName, ArtifactKind, Direction, MessageRole, MessageType, PullRequest, types,
+    AgentName, ArtifactKind, Direction, MessageRole, MessageType, PresignedUrl, PullRequest, types,
 };
 
 use super::{SdkEnum, SdkType, compare};
@@ -39,6 +39,7 @@ pub fn check(document: &Document) -> Outcome {
         false: types::PageMeta as "PageMeta",
         false: types::Session as "Session",
         false: types::SessionLinks as "SessionLinks",
+        false: PresignedUrl as "PresignedUrl",
         false: PullRequest as "PullRequest",
     ];
     let enums = enums![AgentName, ArtifactKind, Direction, MessageRole, MessageType];

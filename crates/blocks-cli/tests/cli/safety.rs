@@ -1,0 +1,91 @@
+//! What an agent or an environment could do to the user, and does not.
+
+use std::fs::File;
+use std::time::Duration;
+
+use blocks_mock::{Action, Fault, Mock, Operation, Script, When};
+
+use crate::{Ended, Folder, Service};
+
+const HOSTILE: &str = "::set-output name=x::y\n\u{1b}[2J\u{9b}31m1. Go.\n";
+
+/// A service with a session whose plan is hostile, and the session's id.
+fn hostile_plan() -> (Service, String) {
+    let plan = Action::Plan {
+        file_name: "../../plan.md".into(),
+        text: HOSTILE.into(),
+    };
+    let agent = Script::reply("Done.")
+        .after(Duration::ZERO)
+        .at(Duration::ZERO, plan);
+    let service = Service::new(Mock::builder().agent(agent));
+    service.run(&["run", "--agent", "claude", "Go."]);
+    let id = service.mock.sessions()[0].to_string();
+    (service, id)
+}
+
+#[test]
+fn a_plan_reaches_a_log_harmless_and_a_file_as_it_is() {
+    let (service, id) = hostile_plan();
+    let folder = Folder::new("safety-plan");
+    let in_ci = || {
+        let mut command = service.command(&["plan", &id]);
+        command.env("CI", "true");
+        command
+    };
+    let log = Ended::of(in_ci().output().unwrap());
+    assert_eq!(log.out, ":\u{200b}:set-output name=x::y\n[2J31m1. Go.\n");
+    let file = folder.file("plan.md");
+    let status = in_ci().stdout(File::create(&file).unwrap()).status();
+    assert!(status.unwrap().success());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), HOSTILE);
+    assert_eq!(service.run(&["plan", &id]).out, HOSTILE, "to a program");
+}
+
+#[test]
+fn a_plan_reaches_a_terminal_harmless() {
+    let (service, id) = hostile_plan();
+    let command = service.command(&["plan", &id]);
+    let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
+    let shown = terminal.exp_eof().unwrap();
+    assert!(shown.contains("[2J31m1. Go."), "{shown:?}");
+    assert!(!shown.contains(['\u{1b}', '\u{9b}']), "{shown:?}");
+}
+
+#[test]
+fn a_file_for_what_is_pending_is_made_first_and_none_is_lost() {
+    let fault = Fault::status(422);
+    let service = Service::new(Mock::builder().fault(Operation::CreateSession, When::ONCE, fault));
+    let folder = Folder::new("safety-pending");
+    let file = folder.file("pending");
+    let arguments = [
+        "run",
+        "--agent",
+        "claude",
+        "--no-wait",
+        "--pending",
+        &file,
+        "Go.",
+    ];
+    let refused = service.run(&arguments);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(!std::path::Path::new(&file).exists(), "nothing is pending");
+
+    std::fs::write(&file, "mine").unwrap();
+    let there = service.run(&arguments);
+    assert_eq!(there.code, Some(2), "{there:?}");
+    assert!(there.err.contains("nothing was sent"), "{there:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    assert_eq!(service.mock.count(Operation::CreateSession), 1);
+}
+
+#[test]
+fn a_proxy_does_not_see_what_is_sent_in_plain_text() {
+    let (service, id) = hostile_plan();
+    // Nobody listens there, so that whatever is sent to it fails.
+    let mut command = service.command(&["show", &id]);
+    command.env("HTTP_PROXY", "http://127.0.0.1:1");
+    command.env("http_proxy", "http://127.0.0.1:1");
+    let ended = Ended::of(command.output().unwrap());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
