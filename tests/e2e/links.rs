@@ -74,6 +74,11 @@ async fn typed_links_lead_to_their_kind_and_null_ones_to_none() {
     let link: Link<Page> = again.thread_link().unwrap();
     let thread = client.follow(&link).await.unwrap();
     assert_eq!(thread.messages()[0].message.as_deref(), Some("done"));
+    let href = created()["_links"]["thread"]["href"].clone();
+    assert_eq!(link.href(), href);
+    assert!(format!("{link:?}").contains(link.href()));
+    assert_eq!(Some(&link), again.thread_link().as_ref());
+    assert_ne!(Some(&link), again.final_message_link().as_ref());
     let bare = Scripted::new([Answer::ok(
         &json!({"id": SESSION, "_links": {"thread": null}}),
     )]);

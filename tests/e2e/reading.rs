@@ -1,8 +1,11 @@
 //! Reads: repeated while that can help, decoded whatever their shape.
 
-use blocks_sdk::{MessageRole, MessageType, PullRequest};
+use std::time::Duration;
+
+use blocks_sdk::{MessageRole, MessageType, PullRequest, RateLimit, RetryPolicy};
 use blocks_tests::{Answer, SESSION, Scripted, created, page};
 use serde_json::json;
+use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
 async fn a_read_is_repeated_after_what_passes() {
@@ -177,4 +180,37 @@ async fn a_refresh_keeps_the_thread_that_the_service_leaves_out() {
     assert_eq!(session.pull_requests()[0].url(), Some("https://x/1"));
     assert_eq!(session.final_message_link(), link);
     assert!(session.turn().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_and_pauses_are_those_of_the_policy() {
+    let id = SESSION.parse().unwrap();
+    let (none, month) = (Duration::ZERO, Duration::from_secs(30 * 86_400));
+    let default = RetryPolicy::default();
+    for (policy, answer, attempts, longest) in [
+        (default.base(none), Answer::Refused, 5, none),
+        (default.base(month).cap(none), Answer::Refused, 5, none),
+        (default.base(month).cap(month), Answer::Refused, 1, none),
+        (default.max_attempts(2).base(none), Answer::Refused, 2, none),
+        (default.max_attempts(0), Answer::Refused, 1, none),
+        (RetryPolicy::none(), Answer::Refused, 1, none),
+        // The time is over after the first attempt.
+        (
+            default.total(none),
+            Answer::Silence,
+            1,
+            Duration::from_secs(60),
+        ),
+    ] {
+        let script = Scripted::new([answer]);
+        let limit = RateLimit::per_minute(6_000_000).unwrap();
+        let builder = script.builder().retry(policy).rate_limit(limit);
+        let begun = Instant::now();
+        let error = builder.build().unwrap().get_session(id).await.unwrap_err();
+        assert_eq!(script.count(), attempts, "{policy:?}");
+        assert_eq!(error.attempts() as usize, attempts, "{policy:?}");
+        // Turns in the budget are less than a millisecond apart.
+        let pause = begun.elapsed().saturating_sub(Duration::from_millis(20));
+        assert!(pause <= longest, "{policy:?}: {pause:?}");
+    }
 }
