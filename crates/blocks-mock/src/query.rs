@@ -112,9 +112,13 @@ fn choices(
 }
 
 fn number(name: &str, text: Option<String>, max: u64, default: u64) -> Result<u64, String> {
-    match text.map(|text| text.parse()) {
-        None => Ok(default),
-        Some(Ok(n)) if (1..=max).contains(&n) => Ok(n),
-        Some(_) => Err(format!("{name} is out of range")),
+    let Some(text) = text else {
+        return Ok(default);
+    };
+    let whole = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    // More digits than a u64 holds are a number, too.
+    match whole.then(|| text.parse().unwrap_or(u64::MAX)) {
+        Some(n) if (1..=max).contains(&n) => Ok(n),
+        _ => Err(format!("{name} is out of range")),
     }
 }
