@@ -49,6 +49,18 @@ async fn a_link_is_followed_on_the_base_url_or_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_link_in_which_the_key_is_echoed_is_refused_without_it() {
+    let script = Scripted::new([linking(&format!("https://evil.example/{KEY}"))]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    let error = session.reply().await.unwrap_err();
+    let told = format!("{error} {error:?}");
+    assert!(
+        told.contains("evil.example") && !told.contains(KEY),
+        "{told}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_redirect_is_not_followed() {
     let redirect = Answer::text(307, "").header("location", "https://evil.example/");
     let script = Scripted::new([redirect]);

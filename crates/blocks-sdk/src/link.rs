@@ -9,7 +9,7 @@ use blocks_api::{seam, types};
 use reqwest::Url;
 
 use crate::call::{Admission, Operation};
-use crate::client::Client;
+use crate::client::{Client, Core};
 use crate::error::Error;
 use crate::page::Page;
 use crate::session::Session;
@@ -122,7 +122,7 @@ mod private {
 
 impl Linked for Session {
     async fn read(client: &Client, href: &str) -> Result<Self, Error> {
-        let url = resolve(&client.core.base, href)?;
+        let url = client.core.resolve(href)?;
         let operation = Operation::GET_SESSION;
         let send = |api| follow::<types::Session>(api, operation, url);
         let admission = Admission::Wait(operation.lane());
@@ -133,7 +133,7 @@ impl Linked for Session {
 
 impl Linked for Page {
     async fn read(client: &Client, href: &str) -> Result<Self, Error> {
-        let url = resolve(&client.core.base, href)?;
+        let url = client.core.resolve(href)?;
         let admission = Admission::Wait(Operation::LIST_SESSION_MESSAGES.lane());
         Self::fetch(client, url, admission).await
     }
@@ -173,19 +173,29 @@ impl Client {
     }
 }
 
-/// Where to send the request for `href`: on `base`'s origin, below `/rest/v1/`.
+impl Core {
+    /// Where to send the request for `href`.
+    pub fn resolve(&self, href: &str) -> Result<Url, Error> {
+        resolve(&self.base, href).map_err(|why| {
+            // A server may put into a link whatever it was sent.
+            let told = format!("the link `{href}` is refused: {why}");
+            Error::invalid_input(self.key.scrub(told))
+        })
+    }
+}
+
+/// On `base`'s origin, below `/rest/v1/`; or why not.
 /// The server builds links from its own environment, so their host is not trusted.
-pub(crate) fn resolve(base: &Url, href: &str) -> Result<Url, Error> {
-    let refused = |why: &str| Error::invalid_input(format!("the link `{href}` is refused: {why}"));
-    let link = base.join(href).map_err(|e| refused(&e.to_string()))?;
+fn resolve(base: &Url, href: &str) -> Result<Url, String> {
+    let link = base.join(href).map_err(|e| e.to_string())?;
     if !matches!(link.scheme(), "http" | "https") {
-        return Err(refused("its scheme is not http or https"));
+        return Err("its scheme is not http or https".into());
     }
     // Parsing has resolved `..` already; an encoded slash could hide one from it.
     let lower = link.path().to_ascii_lowercase();
     let hides = ["%2f", "%5c", "%2e"].iter().any(|e| lower.contains(e));
     if hides || !link.path().starts_with("/rest/v1/") {
-        return Err(refused("its path is not below /rest/v1/"));
+        return Err("its path is not below /rest/v1/".into());
     }
     let mut url = base.clone();
     url.set_path(link.path());

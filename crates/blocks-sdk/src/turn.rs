@@ -147,7 +147,7 @@ impl Turn {
     }
 
     async fn look_as(&self, admission: Admission) -> Result<Option<Reply>, Error> {
-        let mut url = link::resolve(&self.client.core.base, self.pending.href())?;
+        let mut url = self.client.core.resolve(self.pending.href())?;
         // Links were seen to lose their filters.
         if !url.query_pairs().any(|(name, _)| name == "type") {
             url.query_pairs_mut().append_pair("type", "final_message");
