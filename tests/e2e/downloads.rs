@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use blocks_mock::{Action, Fault, Mock, Operation, Script, When};
-use blocks_sdk::{Client, ErrorKind};
+use blocks_sdk::{Artifact, Client, ErrorKind};
 use blocks_tests::{Answer, SESSION, Scripted, THREAD};
 use serde_json::json;
 
@@ -12,6 +12,27 @@ use crate::hello;
 /// An artifact whose bytes are at `url`. Any id will do.
 fn artifact(url: &str) -> Answer {
     Answer::ok(&json!({"id": THREAD, "file_name": "plan.md", "url": url}))
+}
+
+/// A plan whose bytes come one by one.
+async fn dripping(every: Duration) -> Artifact {
+    let plan = Action::Plan {
+        file_name: "plan.md".into(),
+        text: "1. Go.".into(),
+    };
+    let agent = Script::reply("Done.").at(Duration::ZERO, plan);
+    let mock = Mock::builder().agent(agent).build();
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let session = builder.build().unwrap().create_session(hello()).await;
+    let session = session.unwrap();
+    session.reply().await.unwrap();
+    let plan = session.plans().await.unwrap().remove(0);
+    mock.inject(
+        Operation::Download,
+        When::ONCE,
+        Fault::Drip { bytes: 1, every },
+    );
+    plan
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,23 +94,8 @@ async fn an_answer_that_cannot_be_decoded_is_told_without_the_address() {
 
 #[tokio::test(start_paused = true)]
 async fn a_save_that_is_dropped_leaves_nothing() {
-    let plan = Action::Plan {
-        file_name: "plan.md".into(),
-        text: "1. Go.".into(),
-    };
-    let agent = Script::reply("Done.").at(Duration::ZERO, plan);
-    let mock = Mock::builder().agent(agent).build();
-    let builder = Client::builder(mock.key()).service(mock.service());
-    let session = builder.build().unwrap().create_session(hello()).await;
-    let session = session.unwrap();
-    session.reply().await.unwrap();
-    let plan = session.plans().await.unwrap().remove(0);
     let every = Duration::from_secs(10);
-    mock.inject(
-        Operation::Download,
-        When::ONCE,
-        Fault::Drip { bytes: 1, every },
-    );
+    let plan = dripping(every).await;
     let folder = std::env::temp_dir().join(format!("blocks-dropped-{}", plan.id()));
     std::fs::create_dir(&folder).unwrap();
     let save = plan.save(folder.join("plan.md"));
@@ -100,23 +106,7 @@ async fn a_save_that_is_dropped_leaves_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_piece_that_does_not_come_ends_the_download() {
-    let plan = Action::Plan {
-        file_name: "plan.md".into(),
-        text: "1. Go.".into(),
-    };
-    let agent = Script::reply("Done.").at(Duration::ZERO, plan);
-    let mock = Mock::builder().agent(agent).build();
-    let builder = Client::builder(mock.key()).service(mock.service());
-    let session = builder.build().unwrap().create_session(hello()).await;
-    let session = session.unwrap();
-    session.reply().await.unwrap();
-    let plan = session.plans().await.unwrap().remove(0);
-    let every = Duration::from_secs(61);
-    mock.inject(
-        Operation::Download,
-        When::ONCE,
-        Fault::Drip { bytes: 1, every },
-    );
+    let plan = dripping(Duration::from_secs(61)).await;
     let error = plan.bytes().await.unwrap_err();
     assert!(
         error.to_string().contains("nothing came for 60s"),
