@@ -151,6 +151,17 @@ async fn a_turn_that_was_superseded_before_the_wait_is_told_so_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_follow_up_that_names_no_thread_interrupts_all_the_same() {
+    let script = after_create([Answer::ok(&json!({"id": SESSION})), empty()]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    let error = session.follow_up(FollowUp::new("stop")).await.unwrap_err();
+    assert!(error.may_have_taken_effect());
+    assert_eq!(error.status(), Some(200));
+    let error = session.reply().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Superseded, "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn progress_tells_each_look_and_ends_with_the_reply() {
     let script = after_create([empty(), Answer::text(503, ""), Answer::ok(&replied("done"))]);
     let session = script.client().create_session(hello()).await.unwrap();

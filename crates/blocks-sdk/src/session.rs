@@ -397,19 +397,19 @@ impl Session {
             api.create_message().session_id(id).body(body).send().await
         };
         let admission = Admission::Wait(operation.lane());
-        let pending = |message: types::Message| {
+        let begun = |message: types::Message| {
+            // The service took it: it interrupts, also where it names nothing to wait on.
+            let number = self.turns.begin();
             let link = message.links.and_then(|links| links.final_message);
             match (link, message.chat_thread_id) {
-                (Some(link), thread) => Ok(Pending::at(id, thread, &link.href)),
-                (None, Some(thread)) => Ok(Pending::new(id, thread)),
+                (Some(link), thread) => Ok((number, Pending::at(id, thread, &link.href))),
+                (None, Some(thread)) => Ok((number, Pending::new(id, thread))),
                 (None, None) => Err("the answer names no thread to wait on"),
             }
         };
-        let sent = self
-            .client
-            .call_for(operation, admission, None, pending, send);
-        let pending = sent.await.map_err(|error| error.with_session(id))?;
-        let number = self.turns.begin();
+        let client = &self.client;
+        let sent = client.call_for(operation, admission, None, begun, send);
+        let (number, pending) = sent.await.map_err(|error| error.with_session(id))?;
         let turns = Arc::clone(&self.turns);
         Ok(Turn::begun(
             self.client.clone(),
