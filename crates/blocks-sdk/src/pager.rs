@@ -85,14 +85,16 @@ impl Pager {
             .saturating_sub(total.unwrap_or(u64::MAX));
         self.total = total;
         let length = page.messages().len();
-        self.stale += 1;
-        for message in page.into_messages() {
-            if self.seen.insert(message.id) {
-                self.found += 1;
-                self.stale = 0;
-                self.backlog.push_back(message);
-            }
-        }
+        let mut messages = page.into_messages();
+        messages.retain(|message| self.seen.insert(message.id));
+        self.found += messages.len() as u64;
+        self.stale = if messages.is_empty() {
+            self.stale + 1
+        } else {
+            0
+        };
+        // Whole, since a message is large to move one by one.
+        self.backlog.append(&mut messages.into());
         // What was deleted does not count as found any more.
         self.settled = self.settled.saturating_sub(lost.saturating_sub(self.found));
         self.found = self.found.saturating_sub(lost);
