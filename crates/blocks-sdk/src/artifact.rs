@@ -309,15 +309,17 @@ impl Artifact {
         let path = path.as_ref();
         let failed = |source| Error::file(format!("{} cannot be written", path.display()), source);
         // Reserves the name first, so that nobody else's file is lost when it is renamed over.
-        let reserved = Unfinished::create(path).await.map_err(failed)?;
+        let (reserved, _) = Unfinished::create(path).await.map_err(failed)?;
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".{}.part", Uuid::new_v4()));
-        let mut partial = Unfinished::create(name.as_ref()).await.map_err(failed)?;
+        let (partial, mut file) = Unfinished::create(name.as_ref()).await.map_err(failed)?;
         let mut stream = std::pin::pin!(self.stream().await?);
         while let Some(chunk) = stream.next().await {
-            partial.file.write_all(&chunk?).await.map_err(failed)?;
+            file.write_all(&chunk?).await.map_err(failed)?;
         }
-        partial.file.sync_all().await.map_err(failed)?;
+        file.sync_all().await.map_err(failed)?;
+        // Some systems rename no file that is open.
+        drop(file);
         tokio::fs::rename(&partial.path, path)
             .await
             .map_err(failed)?;
@@ -370,17 +372,15 @@ impl Artifact {
 /// A new file that is removed again unless it is finished, also when the save is dropped.
 struct Unfinished {
     path: PathBuf,
-    file: tokio::fs::File,
     finished: bool,
 }
 
 impl Unfinished {
-    async fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            file: tokio::fs::File::create_new(path).await?,
-            path: path.to_owned(),
-            finished: false,
-        })
+    async fn create(path: &Path) -> io::Result<(Self, tokio::fs::File)> {
+        let file = tokio::fs::File::create_new(path).await?;
+        let path = path.to_owned();
+        let finished = false;
+        Ok((Self { path, finished }, file))
     }
 
     fn finished(mut self) {
