@@ -18,8 +18,8 @@
 //! What holds:
 //! - **The key is added in one place**, to requests to the base URL only; one that leaves it is
 //!   refused. It is in no `Debug` output.
-//! - **Nothing is repeated here.** How often a request is sent is the
-//!   [`Policy`](seam::Policy)'s affair, or the HTTP client's where there is none.
+//! - **Nothing is repeated here.** A method sends its request once, over the
+//!   [`Policy`](seam::Policy), or over the HTTP client where there is none.
 //! - **Unknown is not an error.** A field of an answer that is not in the document is kept in
 //!   `extra`, and a value of an enum that is not, as [`open`] tells.
 //! - **[`types`] and [`Client`] follow the document.** They are generated and never edited by

@@ -7,21 +7,25 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use progenitor_client::{ClientHooks, OperationInfo};
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::{Request, Response};
 use serde::de::DeserializeOwned;
 
 use crate::{Client, ClientInfo, Error, ResponseValue};
 
+/// The document's version, which the generated code sends and the service does not know.
+const API_VERSION: HeaderName = HeaderName::from_static("api-version");
+
 /// The status of the response that stands in for a failure which the policy keeps.
 const FAILED: u16 = 599;
 
-/// How a request is sent: how often, how fast, and over what.
+/// How the request of one attempt is sent, and over what.
 ///
 /// The trait belongs to this crate and is implemented above it, so that attempts are
-/// governed in one place while the generated code stays as it is.
+/// governed in one place while the generated code stays as it is. Whoever wants another
+/// attempt calls the generated method again.
 pub trait Policy: Send + Sync {
-    /// Sends `request`, or gives up. After `None` the generated method fails with
+    /// Sends `request` once, or gives up. After `None` the generated method fails with
     /// [`Error::UnexpectedResponse`]; the reason stays with the policy, since progenitor's
     /// error type has no room for it.
     fn execute(
@@ -79,7 +83,7 @@ impl ClientHooks<Seam> for Client {
             ));
         }
         let headers = request.headers_mut();
-        headers.remove("api-version");
+        headers.remove(API_VERSION);
         headers.insert(AUTHORIZATION, self.inner().authorization.clone());
         Ok(())
     }

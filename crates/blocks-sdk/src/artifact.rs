@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::builder::is_safe;
-use crate::call::{Admission, Operation};
+use crate::call::{Admission, Api, Operation};
 use crate::client::Client;
 use crate::error::{Context, Error, ErrorKind};
 use crate::key::Key;
@@ -113,7 +113,7 @@ impl Session {
 impl Artifact {
     async fn read(client: Client, session_id: Uuid, id: Uuid) -> Result<Self, Error> {
         let operation = Operation::GET_ARTIFACT;
-        let send = |api: blocks_api::Client| async move {
+        let send = |api: Api| async move {
             api.get_artifact()
                 .session_id(session_id)
                 .artifact_id(id)

@@ -323,8 +323,9 @@ fn http_builder(connect_timeout: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         // A redirect could carry the key to a host that only a response named.
         .redirect(Policy::none())
-        // reqwest itself repeats some requests; what is repeated is decided in `retry`.
-        .retry(reqwest::retry::never())
+        // reqwest itself repeats some requests; what is repeated is decided in `retry`. With
+        // none to come, it also keeps no copy of each request.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
 }

@@ -1,28 +1,26 @@
-//! One call from its first attempt to its end: the policy under the generated methods.
+//! One call from its first attempt to its end: turns, attempts, and what is made of them.
 //!
-//! Every request passes here, takes its turn in the budget, is sent, and is read to its end
-//! within the attempt, so that nothing received is lost whatever happens to the rest.
+//! A call runs its generated method once for each attempt. The request that the method builds
+//! comes back here as its policy, is sent, and is read to its end, so that nothing received
+//! is lost whatever happens to the rest.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use blocks_api::seam::Policy;
 use blocks_api::{Error as ApiError, ResponseValue};
-use bytes::{Bytes, BytesMut};
-use chrono::Utc;
-use reqwest::header::{HeaderMap, USER_AGENT};
-use reqwest::{Request, Response, ResponseBuilderExt, StatusCode};
+use reqwest::header::{HeaderMap, HeaderName, USER_AGENT};
+use reqwest::{Request, Response};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::attempt::{Attempt, Break, Ended};
 use crate::budget::Lane;
 use crate::client::{Client, Core};
 use crate::error::{Context, Error, ErrorKind};
 use crate::observe;
 use crate::retry::{Outcome, RetryPolicy, Verdict, verdict};
-use crate::retry_after::retry_after;
-use crate::transport::{SendError, Transport};
 
 /// One of the document's operations.
 #[derive(Clone, Copy, Debug)]
@@ -66,65 +64,6 @@ pub(crate) enum Admission {
     HasTurn,
 }
 
-/// What was received in an attempt, kept outside it so that a time-out cannot lose it.
-#[derive(Default)]
-struct Received {
-    status: StatusCode,
-    headers: HeaderMap,
-    first: Option<Bytes>,
-    rest: BytesMut,
-    too_large: bool,
-}
-
-impl Received {
-    fn push(&mut self, chunk: Bytes, limit: usize) {
-        let length = self.rest.len() + self.first.as_ref().map_or(0, Bytes::len);
-        let room = limit.saturating_sub(length);
-        self.too_large = chunk.len() > room;
-        let chunk = chunk.slice(..chunk.len().min(room));
-        // Most bodies come in one piece, which then need not be copied.
-        if self.first.is_none() && self.rest.is_empty() {
-            self.first = Some(chunk);
-            return;
-        }
-        if let Some(first) = self.first.take() {
-            self.rest.extend_from_slice(&first);
-        }
-        self.rest.extend_from_slice(&chunk);
-    }
-
-    fn into_body(self) -> Bytes {
-        self.first.unwrap_or_else(|| self.rest.freeze())
-    }
-}
-
-/// How an attempt ended when not with a whole response.
-enum Break {
-    Send(SendError),
-    Body(reqwest::Error),
-    Timeout,
-}
-
-async fn attempt(
-    transport: &dyn Transport,
-    request: Request,
-    limit: usize,
-    received: &mut Option<Received>,
-) -> Result<(), Break> {
-    let mut response = transport.send(request).await.map_err(Break::Send)?;
-    let received = received.insert(Received {
-        status: response.status(),
-        headers: std::mem::take(response.headers_mut()),
-        ..Received::default()
-    });
-    while !received.too_large
-        && let Some(chunk) = response.chunk().await.map_err(Break::Body)?
-    {
-        received.push(chunk, limit);
-    }
-    Ok(())
-}
-
 /// One call under way.
 pub(crate) struct Call {
     core: Arc<Core>,
@@ -133,45 +72,43 @@ pub(crate) struct Call {
     note: Option<Note>,
     retry: RetryPolicy,
     attempt_timeout: Duration,
-    /// The success whose decoding may still fail, or the failure.
-    end: Mutex<End>,
-}
-
-#[derive(Default)]
-struct End {
-    context: Context,
-    failure: Option<Error>,
+    attempt: Attempt,
 }
 
 /// What is done just before a request is sent for the first time.
 pub(crate) type Note = Box<dyn Fn() -> std::io::Result<()> + Send + Sync>;
 
+/// The generated client of one call.
+pub(crate) type Api = Arc<blocks_api::Client>;
+/// What a generated method returns.
+pub(crate) type Sent<T> = Result<ResponseValue<T>, ApiError<()>>;
+
 impl Client {
     /// Sends what `send` builds, as one call of `operation`.
-    pub(crate) async fn call<T, F>(
+    pub(crate) fn call<T, F>(
         &self,
         operation: Operation,
         admission: Admission,
-        send: impl FnOnce(blocks_api::Client) -> F,
-    ) -> Result<T, Error>
+        send: impl Fn(Api) -> F,
+    ) -> impl Future<Output = Result<T, Error>>
     where
-        F: Future<Output = Result<ResponseValue<T>, ApiError<()>>>,
+        F: Future<Output = Sent<T>>,
     {
-        self.call_for(operation, admission, None, Ok, send).await
+        self.call_for(operation, admission, None, Ok, send)
     }
 
     /// The same with a note, and for what `take` finds in the answer: where that is not what
     /// the call is for, the error has all that came.
-    pub(crate) async fn call_for<T, U, F>(
+    pub(crate) fn call_for<T, U, F>(
         &self,
         operation: Operation,
         admission: Admission,
         note: Option<Note>,
         take: impl FnOnce(T) -> Result<U, &'static str>,
-        send: impl FnOnce(blocks_api::Client) -> F,
-    ) -> Result<U, Error>
+        send: impl Fn(Api) -> F,
+    ) -> impl Future<Output = Result<U, Error>>
     where
-        F: Future<Output = Result<ResponseValue<T>, ApiError<()>>>,
+        F: Future<Output = Sent<T>>,
     {
         let call = Arc::new(Call {
             core: Arc::clone(&self.core),
@@ -180,12 +117,9 @@ impl Client {
             note,
             retry: self.retry,
             attempt_timeout: self.attempt_timeout,
-            end: Mutex::default(),
+            attempt: Attempt::default(),
         });
-        let api = self.core.api(Arc::clone(&call) as Arc<dyn Policy>);
-        let result = observe::operation(operation, &self.core.base, send(api)).await;
-        let answer = result.map_err(|error| call.explain(error))?;
-        take(answer.into_inner()).map_err(|missing| call.undecodable(missing.to_owned()))
+        observe::operation(operation, &self.core.base, call.run(take, send))
     }
 }
 
@@ -194,14 +128,24 @@ impl Policy for Call {
         &self,
         mut request: Request,
     ) -> Pin<Box<dyn Future<Output = Option<Response>> + Send + '_>> {
-        let agent = self.core.user_agent.clone();
+        let core = &self.core;
+        let agent = core.user_agent.clone();
         request.headers_mut().entry(USER_AGENT).or_insert(agent);
-        Box::pin(self.run(request))
+        let sending = core.transport.send(request);
+        Box::pin(self.attempt.receive(sending, core.max_body, &core.base))
     }
 }
 
 impl Call {
-    async fn run(&self, request: Request) -> Option<Response> {
+    async fn run<T, U, F>(
+        self: Arc<Self>,
+        take: impl FnOnce(T) -> Result<U, &'static str>,
+        send: impl Fn(Api) -> F,
+    ) -> Result<U, Error>
+    where
+        F: Future<Output = Sent<T>>,
+    {
+        let api = Arc::new(self.core.api(Arc::clone(&self) as Arc<dyn Policy>));
         let mut turn = match self.admission {
             Admission::Wait(lane) => Some(self.core.budget.turn(lane)),
             Admission::HasTurn => None,
@@ -210,9 +154,7 @@ impl Call {
         let mut attempts = 0;
         loop {
             if let Some(turn) = &mut turn {
-                if let Some(error) = self.pause_past(deadline, attempts) {
-                    return self.fail(error);
-                }
+                self.check_pause(deadline, attempts)?;
                 turn.await;
             }
             if attempts == 0 {
@@ -220,26 +162,22 @@ impl Call {
                 deadline = Instant::now() + self.retry.total;
                 if let Some(Err(source)) = self.note.as_ref().map(|note| note()) {
                     let detail = "nothing was sent, since it could not be noted".to_owned();
-                    return self.fail(Error::file(detail, source));
+                    return Err(Error::file(detail, source));
                 }
             }
             attempts += 1;
-            let Some(copy) = request.try_clone() else {
-                return self.fail(Error::invalid_input(
-                    "the request's body cannot be repeated",
-                ));
+            let why = match timeout(self.attempt_timeout, send(Arc::clone(&api))).await {
+                Ok(Ok(answer)) => return self.accept(answer, attempts, take),
+                Ok(Err(error)) => why(error)?,
+                Err(_) => {
+                    self.attempt.breaks(Break::Timeout);
+                    None
+                }
             };
-            let mut received = None;
-            let transport = self.core.transport.as_ref();
-            let sent = attempt(transport, copy, self.core.max_body, &mut received);
-            let end = timeout(self.attempt_timeout, sent)
-                .await
-                .unwrap_or(Err(Break::Timeout));
-            let outcome = outcome(&end, received.as_ref());
+            let ended = self.attempt.take();
+            let outcome = ended.outcome();
             observe::attempt(self.operation.id, attempts, outcome);
-            let asked = received
-                .as_ref()
-                .and_then(|r| retry_after(&r.headers, Utc::now()));
+            let asked = ended.asked();
             let verdict = verdict(self.operation.creates, outcome);
             let again_at = match verdict {
                 Verdict::AgainAfterPause => Some(self.core.budget.refused(asked)),
@@ -258,92 +196,94 @@ impl Call {
                 // The budget itself keeps the pause of a 429.
                 Some(_) if verdict == Verdict::AgainAfterPause => {}
                 Some(at) => sleep(at - Instant::now()).await,
-                None => return self.finish(end, received, verdict, attempts, asked),
+                None => {
+                    let fate_unknown = self.operation.creates
+                        && matches!(verdict, Verdict::Done | Verdict::FateUnknown);
+                    let context = Context {
+                        attempts,
+                        retry_after: asked,
+                        fate_unknown,
+                        ..self.context()
+                    };
+                    return Err(self.failure(ended, why, context));
+                }
             }
         }
     }
 
-    /// The error of a call that would have to wait for longer than it may.
-    fn pause_past(&self, deadline: Instant, attempts: u32) -> Option<Error> {
-        let pause = self.core.budget.paused_until()?;
-        (pause > deadline).then(|| {
-            let left = pause - Instant::now();
-            let detail = format!("the service asked to wait, and {left:?} of it are left");
+    /// The end of a call whose answer could be decoded.
+    fn accept<T, U>(
+        &self,
+        answer: ResponseValue<T>,
+        attempts: u32,
+        take: impl FnOnce(T) -> Result<U, &'static str>,
+    ) -> Result<U, Error> {
+        let outcome = Outcome::Status(answer.status().as_u16());
+        observe::attempt(self.operation.id, attempts, outcome);
+        self.core.budget.answered();
+        take(answer.into_inner()).map_err(|missing| {
             let context = Context {
-                operation: self.operation.id,
                 attempts,
-                retry_after: Some(left),
-                ..Context::default()
+                fate_unknown: self.operation.creates,
+                ..self.context()
             };
-            self.error(ErrorKind::Timeout, detail, context)
+            self.failure(self.attempt.take(), Some(missing.to_owned()), context)
         })
     }
 
-    fn finish(
-        &self,
-        end: Result<(), Break>,
-        received: Option<Received>,
-        verdict: Verdict,
-        attempts: u32,
-        asked: Option<Duration>,
-    ) -> Option<Response> {
-        let mut context = Context {
-            operation: self.operation.id,
-            attempts,
-            retry_after: asked,
-            fate_unknown: self.operation.creates
-                && matches!(verdict, Verdict::Done | Verdict::FateUnknown),
-            ..Context::default()
+    /// The error of a call that would have to wait for longer than it may.
+    fn check_pause(&self, deadline: Instant, attempts: u32) -> Result<(), Error> {
+        let pause = self.core.budget.paused_until();
+        let Some(pause) = pause.filter(|pause| *pause > deadline) else {
+            return Ok(());
         };
-        let too_large = received.as_ref().is_some_and(|r| r.too_large);
-        let mut headers = None;
-        if let Some(mut received) = received {
-            context.status = Some(received.status.as_u16());
-            context.request_id = request_id(&received.headers);
-            headers = Some(std::mem::take(&mut received.headers));
-            context.body = Some(received.into_body());
-        }
-        if verdict == Verdict::Done && end.is_ok() && !too_large {
-            // With some URL, or else the conversion parses one of its own each time.
-            let response = http::Response::builder()
-                .status(status(&context))
-                .url(self.core.base.clone())
-                .body(context.body.clone().unwrap_or_default());
-            let mut response = response.ok()?;
-            *response.headers_mut() = headers.unwrap_or_default();
-            self.end().context = context;
-            return Some(response.into());
-        }
-        self.fail(self.failure(end, too_large, context))
+        let left = pause - Instant::now();
+        let detail = format!("the service asked to wait, and {left:?} of it are left");
+        let context = Context {
+            attempts,
+            retry_after: Some(left),
+            ..self.context()
+        };
+        Err(self.error(ErrorKind::Timeout, detail, context))
     }
 
-    fn failure(&self, end: Result<(), Break>, too_large: bool, context: Context) -> Error {
+    /// The error of an attempt that was the last; `why` tells what is wrong with a whole answer.
+    fn failure(&self, ended: Ended, why: Option<String>, mut context: Context) -> Error {
         let limit = self.core.max_body;
-        let success = context.status.is_some_and(|s| (200..300).contains(&s));
-        let (kind, detail) = match &end {
-            _ if context.status.is_some() && !success => {
-                (ErrorKind::Status, status(&context).to_string())
-            }
-            Ok(()) if too_large => (
+        let mut too_large = false;
+        let mut refusal = None;
+        if let Some(mut received) = ended.received {
+            context.status = Some(received.status.as_u16());
+            context.request_id = request_id(&received.headers);
+            context.body = Some(received.body());
+            too_large = received.too_large;
+            refusal = Some(received.status).filter(|status| !status.is_success());
+        }
+        let (kind, detail) = match (&ended.broke, refusal) {
+            (_, Some(status)) => (ErrorKind::Status, status.to_string()),
+            (None, None) if too_large => (
                 ErrorKind::Undecodable,
                 format!("the answer is larger than {limit} bytes, of which the first were kept"),
             ),
-            Ok(()) => (ErrorKind::Undecodable, "the answer is not usable".into()),
-            Err(Break::Timeout) => (
+            (None, None) => (
+                ErrorKind::Undecodable,
+                why.unwrap_or_else(|| "the answer is not usable".into()),
+            ),
+            (Some(Break::Timeout), None) => (
                 ErrorKind::Timeout,
                 format!("no whole answer came within {:?}", self.attempt_timeout),
             ),
-            Err(Break::Send(error)) => (ErrorKind::Connection, error.to_string()),
-            Err(Break::Body(_)) => (
+            (Some(Break::Send(error)), None) => (ErrorKind::Connection, error.to_string()),
+            (Some(Break::Body(_)), None) => (
                 ErrorKind::Connection,
                 "the connection broke in the middle of the answer".into(),
             ),
         };
         let error = self.error(kind, detail, context);
-        match end {
-            Err(Break::Send(source)) => error.with_source(source),
-            Err(Break::Body(source)) => error.with_source(source.without_url()),
-            Ok(()) | Err(Break::Timeout) => error,
+        match ended.broke {
+            Some(Break::Send(source)) => error.with_source(source),
+            Some(Break::Body(source)) => error.with_source(source.without_url()),
+            None | Some(Break::Timeout) => error,
         }
     }
 
@@ -351,74 +291,43 @@ impl Call {
         Error::of_call(kind, detail, context, &self.core.key)
     }
 
-    fn end(&self) -> std::sync::MutexGuard<'_, End> {
-        self.end.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fail(&self, error: Error) -> Option<Response> {
-        self.end().failure = Some(error);
-        None
-    }
-
-    /// The failure that this call kept, or what the generated method says.
-    fn explain(&self, error: ApiError<()>) -> Error {
-        let mut end = self.end();
-        if let Some(failure) = end.failure.take() {
-            return failure;
-        }
-        drop(end);
-        match error {
-            ApiError::InvalidResponsePayload(_, source) => {
-                self.undecodable(format!("cannot decode the answer: {source}"))
-            }
-            ApiError::InvalidRequest(detail) | ApiError::Custom(detail) => {
-                Error::invalid_input(detail)
-            }
-            ApiError::CommunicationError(source) => {
-                Error::invalid_input("the request cannot be built")
-                    .with_source(source.without_url())
-            }
-            other => {
-                let detail = format!("no usable answer: {:?}", other.status());
-                let context = self.received();
-                self.error(ErrorKind::Connection, detail, context)
-            }
-        }
-    }
-
-    /// A success that is not what the call is for.
-    fn undecodable(&self, detail: String) -> Error {
-        let context = self.received();
-        self.error(ErrorKind::Undecodable, detail, context)
-    }
-
-    /// What came, for the error of it.
-    fn received(&self) -> Context {
+    fn context(&self) -> Context {
         Context {
             operation: self.operation.id,
-            ..std::mem::take(&mut self.end().context)
+            ..Context::default()
         }
     }
 }
 
-fn outcome(end: &Result<(), Break>, received: Option<&Received>) -> Outcome {
-    match (end, received) {
-        // A status that is no success is the answer, even when its body broke off.
-        (Ok(()), Some(r)) => Outcome::Status(r.status.as_u16()),
-        (Err(_), Some(r)) if !r.status.is_success() => Outcome::Status(r.status.as_u16()),
-        (Err(Break::Send(error)), _) if error.is_never_sent() => Outcome::NotSent,
-        _ => Outcome::Broken,
+/// Why an answer cannot be decoded; `None` when there is no whole answer.
+///
+/// # Errors
+/// When the request cannot be built, and so was not sent.
+fn why(error: ApiError<()>) -> Result<Option<String>, Error> {
+    match error {
+        ApiError::InvalidResponsePayload(_, source) => {
+            Ok(Some(format!("cannot decode the answer: {source}")))
+        }
+        ApiError::InvalidRequest(detail) | ApiError::Custom(detail) => {
+            Err(Error::invalid_input(detail))
+        }
+        ApiError::CommunicationError(source) => {
+            let error = Error::invalid_input("the request cannot be built");
+            Err(error.with_source(source.without_url()))
+        }
+        _ => Ok(None),
     }
 }
 
-fn status(context: &Context) -> StatusCode {
-    let code = context.status.unwrap_or_default();
-    StatusCode::from_u16(code).unwrap_or_default()
-}
+/// What servers call the number of a request.
+const REQUEST_IDS: [HeaderName; 2] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+];
 
 fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-request-id", "request-id"].iter().find_map(|name| {
-        let value = headers.get(*name)?.to_str().ok()?;
+    REQUEST_IDS.iter().find_map(|name| {
+        let value = headers.get(name)?.to_str().ok()?;
         Some(value.to_owned())
     })
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::budget::Budget;
 use crate::builder::ClientBuilder;
-use crate::call::{Admission, Note, Operation};
+use crate::call::{Admission, Api, Note, Operation};
 use crate::error::Error;
 use crate::key::Key;
 use crate::request::CreateSession;
@@ -223,8 +223,10 @@ impl Client {
         let body = request.validated()?;
         let operation = Operation::CREATE_SESSION;
         let admission = Admission::Wait(operation.lane());
-        let send =
-            |api: blocks_api::Client| async move { api.create_session().body(body).send().await };
+        let send = |api: Api| {
+            let body = body.clone();
+            async move { api.create_session().body(body).send().await }
+        };
         let data = self.call_for(operation, admission, note, Ok, send).await?;
         Ok(Session::with_data(self.clone(), data))
     }
@@ -257,8 +259,7 @@ impl Client {
     pub(crate) async fn session_data(&self, id: Uuid) -> Result<blocks_api::types::Session, Error> {
         let operation = Operation::GET_SESSION;
         let admission = Admission::Wait(operation.lane());
-        let send =
-            |api: blocks_api::Client| async move { api.get_session().session_id(id).send().await };
+        let send = |api: Api| async move { api.get_session().session_id(id).send().await };
         let result = self.call(operation, admission, send).await;
         result.map_err(|error| error.with_session(id))
     }

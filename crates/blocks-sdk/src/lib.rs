@@ -40,6 +40,7 @@
 
 mod agent;
 mod artifact;
+mod attempt;
 mod budget;
 mod builder;
 mod call;

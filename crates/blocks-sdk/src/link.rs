@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use blocks_api::{seam, types};
 use reqwest::Url;
 
-use crate::call::{Admission, Operation};
+use crate::call::{Admission, Api, Operation};
 use crate::client::{Client, Core};
 use crate::error::Error;
 use crate::page::Page;
@@ -124,7 +124,7 @@ impl Linked for Session {
     async fn read(client: &Client, href: &str) -> Result<Self, Error> {
         let url = client.core.resolve(href)?;
         let operation = Operation::GET_SESSION;
-        let send = |api| follow::<types::Session>(api, operation, url);
+        let send = |api| follow::<types::Session>(api, operation, url.clone());
         let admission = Admission::Wait(operation.lane());
         let data = client.call(operation, admission, send).await?;
         Ok(Self::with_data(client.clone(), data))
@@ -141,7 +141,7 @@ impl Linked for Page {
 
 /// [`seam::follow`] over a client of one's own, as a call needs it.
 pub(crate) async fn follow<T: serde::de::DeserializeOwned>(
-    api: blocks_api::Client,
+    api: Api,
     operation: Operation,
     url: Url,
 ) -> Result<blocks_api::ResponseValue<T>, blocks_api::Error<()>> {

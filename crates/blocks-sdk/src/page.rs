@@ -54,7 +54,7 @@ impl Page {
             .filter(|(name, _)| FILTERS.contains(&name.as_ref()))
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
-        let send = |api| follow::<types::MessagePage>(api, operation, url);
+        let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
         let data = client.call(operation, admission, send).await?;
         Ok(Self { data, filters })
     }

@@ -7,7 +7,7 @@ use blocks_api::types;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::call::{Admission, Operation};
+use crate::call::{Admission, Api, Operation};
 use crate::client::Client;
 use crate::error::Error;
 use crate::link::Link;
@@ -393,8 +393,9 @@ impl Session {
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
         let body = request.validated()?;
         let (operation, id) = (Operation::CREATE_MESSAGE, self.id);
-        let send = |api: blocks_api::Client| async move {
-            api.create_message().session_id(id).body(body).send().await
+        let send = |api: Api| {
+            let body = body.clone();
+            async move { api.create_message().session_id(id).body(body).send().await }
         };
         let admission = Admission::Wait(operation.lane());
         let begun = |message: types::Message| {

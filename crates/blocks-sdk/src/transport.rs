@@ -7,6 +7,7 @@ use std::io;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use futures_util::TryFutureExt;
 use reqwest::{Request, Response};
 use tower_service::Service;
 
@@ -130,23 +131,21 @@ impl StdError for SendError {
 
 impl Transport for reqwest::Client {
     fn send(&self, request: Request) -> Sending<'_> {
-        Box::pin(async move {
-            self.execute(request).await.map_err(|error| {
-                // A pooled connection that the server closed before anything was written
-                // on it is "canceled" to hyper.
-                let canceled = sources(&error)
-                    .filter_map(|e| e.downcast_ref::<hyper::Error>())
-                    .any(hyper::Error::is_canceled);
-                let never_sent = error.is_connect() || error.is_builder() || canceled;
-                // The URL is in the operation's name already, and may be presigned.
-                let error = error.without_url();
-                if never_sent {
-                    SendError::never_sent(error)
-                } else {
-                    SendError::may_be_sent(error)
-                }
-            })
-        })
+        Box::pin(self.execute(request).map_err(|error| {
+            // A pooled connection that the server closed before anything was written on it is
+            // "canceled" to hyper.
+            let canceled = sources(&error)
+                .filter_map(|e| e.downcast_ref::<hyper::Error>())
+                .any(hyper::Error::is_canceled);
+            let never_sent = error.is_connect() || error.is_builder() || canceled;
+            // The URL is in the operation's name already, and may be presigned.
+            let error = error.without_url();
+            if never_sent {
+                SendError::never_sent(error)
+            } else {
+                SendError::may_be_sent(error)
+            }
+        }))
     }
 }
 

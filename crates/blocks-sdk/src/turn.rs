@@ -153,7 +153,7 @@ impl Turn {
             url.query_pairs_mut().append_pair("type", "final_message");
         }
         let operation = Operation::LIST_THREAD_MESSAGES;
-        let send = |api| link::follow::<types::MessagePage>(api, operation, url);
+        let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
         let page = self.client.call(operation, admission, send).await;
         let page = page.map_err(|error| error.with_pending(self.pending().clone()))?;
         let message = page

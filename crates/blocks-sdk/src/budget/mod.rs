@@ -173,13 +173,19 @@ impl Future for Turn {
             None => {
                 let number = this.drawn.unwrap_or(state.next_number);
                 state.next_number = state.next_number.max(number + 1);
-                (this.number, this.drawn) = (Some(number), Some(number));
+                this.drawn = Some(number);
+                // Most calls find a turn free, and nobody before them.
+                if state.queue.is_empty() && this.lane.wanted(now).max(state.pace.next()) <= now {
+                    state.pace.take(now);
+                    return Progress::Ready(());
+                }
+                this.number = Some(number);
                 let waiter = Waiter {
                     waker: None,
                     lane: this.lane,
                 };
                 state.queue.insert(number, waiter);
-                // Most calls find a turn free, and need no timer.
+                // A turn may be free, and then no timer is needed.
                 if state
                     .timer
                     .is_none_or(|until| this.lane.wanted(now) < until)

@@ -78,6 +78,10 @@ impl Queue {
         lane.insert(number, waiter);
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.interactive.is_empty() && self.creates.is_empty() && self.polls.is_empty()
+    }
+
     fn lanes(&mut self) -> [&mut BTreeMap<u64, Waiter>; 3] {
         [&mut self.interactive, &mut self.creates, &mut self.polls]
     }
