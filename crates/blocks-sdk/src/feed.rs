@@ -1,5 +1,6 @@
 //! One choice of messages as one sequence, also from a deployment that takes one role at a time.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use blocks_api::types::{Message, MessagePage, PageMeta};
@@ -49,6 +50,33 @@ impl Feed {
 
     /// The next message; `None` at the end. A page that must be read takes a turn in `lane`.
     pub async fn next(&mut self, lane: Lane) -> Result<Option<Message>, Error> {
+        self.fill(lane).await?;
+        Ok(self.take_first())
+    }
+
+    /// All that can be told before another page is read; nothing at the end.
+    pub async fn batch(&mut self, lane: Lane) -> Result<VecDeque<Message>, Error> {
+        self.fill(lane).await?;
+        if let [(pager, _)] = self.pagers.as_mut_slice() {
+            return Ok(pager.take());
+        }
+        let mut batch = VecDeque::new();
+        while self.is_filled()
+            && let Some(message) = self.take_first()
+        {
+            batch.push_back(message);
+        }
+        Ok(batch)
+    }
+
+    /// Whether each sequence can tell its next message, or has none.
+    fn is_filled(&self) -> bool {
+        let mut pagers = self.pagers.iter();
+        pagers.all(|(pager, _)| pager.peek().is_some() || pager.is_at_end())
+    }
+
+    /// Reads pages until each sequence can tell its next message, or has none.
+    async fn fill(&mut self, lane: Lane) -> Result<(), Error> {
         let client = self.choice.client().clone();
         for index in 0..self.pagers.len() {
             loop {
@@ -65,18 +93,18 @@ impl Feed {
                             && self.choice.has_many_roles() =>
                     {
                         *self = Self::by_role(self.choice.clone());
-                        let next = Box::pin(self.next(lane)).await?;
+                        Box::pin(self.fill(lane)).await?;
                         client
                             .core
                             .one_role_at_a_time
                             .store(true, Ordering::Relaxed);
-                        return Ok(next);
+                        return Ok(());
                     }
                     Err(error) => return Err(error),
                 }
             }
         }
-        Ok(self.take_first())
+        Ok(())
     }
 
     /// Takes what comes first over all sequences. A message without any time stays where it

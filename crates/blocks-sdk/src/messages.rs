@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use blocks_api::open::{Direction, MessageRole, MessageType};
 use blocks_api::types::Message;
 use futures_core::Stream;
-use futures_util::stream::{StreamExt, unfold};
+use futures_util::stream::{StreamExt, TryStreamExt, iter, unfold};
 use reqwest::Url;
 use uuid::Uuid;
 
@@ -301,12 +301,13 @@ impl Messages {
     pub fn stream(self) -> impl Stream<Item = Result<Message, Error>> + Send {
         unfold(Some(Feed::new(self)), |feed| async {
             let mut feed = feed?;
-            match feed.next(Lane::Interactive).await {
-                Ok(Some(message)) => Some((Ok(message), Some(feed))),
-                Ok(None) => None,
+            match feed.batch(Lane::Interactive).await {
+                Ok(batch) if batch.is_empty() => None,
+                Ok(batch) => Some((Ok(iter(batch).map(Ok)), Some(feed))),
                 Err(error) => Some((Err(error), None)),
             }
         })
+        .try_flatten()
     }
 
     /// Every message there is, then each new one as it comes. It has no end of its own.

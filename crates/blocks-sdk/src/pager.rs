@@ -50,6 +50,11 @@ impl Pager {
         }
     }
 
+    /// All messages that are in memory: one by one, each would be moved several times.
+    pub fn take(&mut self) -> VecDeque<Message> {
+        std::mem::take(&mut self.backlog)
+    }
+
     /// The next message that is in memory.
     pub fn pop(&mut self) -> Option<Message> {
         self.backlog.pop_front()
@@ -93,8 +98,11 @@ impl Pager {
         } else {
             0
         };
-        // Whole, since a message is large to move one by one.
-        self.backlog.append(&mut messages.into());
+        if self.backlog.is_empty() {
+            self.backlog = messages.into();
+        } else {
+            self.backlog.extend(messages);
+        }
         // What was deleted does not count as found any more.
         self.settled = self.settled.saturating_sub(lost.saturating_sub(self.found));
         self.found = self.found.saturating_sub(lost);
