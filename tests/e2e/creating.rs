@@ -62,6 +62,28 @@ async fn a_wait_that_is_longer_than_the_call_may_take_fails_now_and_holds_for_al
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_sent_again_is_the_same() {
+    let limited = Answer::text(429, "").header("retry-after", "1");
+    let script = Scripted::new([limited, Answer::Refused, Answer::ok(&created())]);
+    script.client().create_session(hello()).await.unwrap();
+    let sent = script.seen().into_iter().map(|seen| {
+        let key = seen.authorization;
+        (seen.method, seen.url, key, seen.headers, seen.body)
+    });
+    let sent: Vec<_> = sent.collect();
+    assert!(sent[0].4.contains("hello"), "{}", sent[0].4);
+    assert_eq!(sent, vec![sent[0].clone(); 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_tells_of_its_last_attempt_alone() {
+    let script = Scripted::new([Answer::text(429, "slow down"), Answer::Refused]);
+    let error = script.client().create_session(hello()).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connection, 5));
+    assert_eq!((error.status(), error.body()), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_connection_is_tried_again() {
     let answers = vec![Answer::Refused, Answer::Refused, Answer::ok(&created())];
     let (result, requests, _) = create(answers).await;
