@@ -202,6 +202,11 @@ async fn an_answer_that_never_ends_is_cut_at_the_limit() {
     assert_eq!(error.body().unwrap().len(), 1000);
     assert!(error.may_have_taken_effect());
     assert_eq!(error.session_id().unwrap().to_string(), SESSION);
+
+    let longest = created().to_string();
+    let script = Scripted::new([Answer::text(200, &longest)]);
+    let client = script.builder().max_body(longest.len()).build().unwrap();
+    assert!(client.create_session(hello()).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
