@@ -120,6 +120,21 @@ async fn a_deployment_that_takes_one_role_is_asked_twice() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn roles_that_are_asked_for_alone_come_in_order_though_their_pages_end_apart() {
+    let world = World::default().one_role_at_a_time();
+    world.change(|messages| {
+        for n in 0..250_u32 {
+            let role = if n % 4 == 0 { "user" } else { "assistant" };
+            messages.push(World::message(n.into(), Some(n.into()), role));
+        }
+    });
+    let messages = world.session().messages();
+    let both = messages.roles([MessageRole::User, MessageRole::Assistant]);
+    let read: Vec<_> = both.collect().await.unwrap().iter().map(number).collect();
+    assert_eq!(read, (0..250).collect::<Vec<_>>());
+}
+
 /// Reads a watch until nothing has come for a while.
 async fn drain(
     watch: &mut (impl futures_util::Stream<Item = Result<Message, blocks_sdk::Error>> + Unpin),

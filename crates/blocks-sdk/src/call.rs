@@ -168,7 +168,7 @@ impl Call {
             attempts += 1;
             let why = match timeout(self.attempt_timeout, send(Arc::clone(&api))).await {
                 Ok(Ok(answer)) => return self.accept(answer, attempts, take),
-                Ok(Err(error)) => why(error)?,
+                Ok(Err(error)) => undecodable(error)?,
                 Err(_) => {
                     self.attempt.breaks(Break::Timeout);
                     None
@@ -303,7 +303,7 @@ impl Call {
 ///
 /// # Errors
 /// When the request cannot be built, and so was not sent.
-fn why(error: ApiError<()>) -> Result<Option<String>, Error> {
+fn undecodable(error: ApiError<()>) -> Result<Option<String>, Error> {
     match error {
         ApiError::InvalidResponsePayload(_, source) => {
             Ok(Some(format!("cannot decode the answer: {source}")))

@@ -71,8 +71,7 @@ impl Feed {
 
     /// Whether each sequence can tell its next message, or has none.
     fn is_filled(&self) -> bool {
-        let mut pagers = self.pagers.iter();
-        pagers.all(|(pager, _)| pager.peek().is_some() || pager.is_at_end())
+        self.pagers.iter().all(|(pager, _)| pager.is_filled())
     }
 
     /// Reads pages until each sequence can tell its next message, or has none.
@@ -81,7 +80,7 @@ impl Feed {
         for index in 0..self.pagers.len() {
             loop {
                 let pager = &mut self.pagers[index].0;
-                if pager.peek().is_some() || pager.is_at_end() {
+                if pager.is_filled() {
                     break;
                 }
                 match pager.advance(admitted(&client, lane).await).await {

@@ -69,9 +69,9 @@ impl Pager {
         self.total
     }
 
-    /// Whether everything was read.
-    pub fn is_at_end(&self) -> bool {
-        self.at_end
+    /// Whether the next message is in memory, or everything was read.
+    pub fn is_filled(&self) -> bool {
+        !self.backlog.is_empty() || self.at_end
     }
 
     /// Goes on from the end: the last page may have grown.
