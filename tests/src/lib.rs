@@ -2,12 +2,14 @@
 
 mod recorder;
 mod scripted;
+mod vendor;
 mod world;
 
 use serde_json::{Value, json};
 
 pub use recorder::{Exchange, Recorder};
 pub use scripted::{Answer, Scripted, Seen};
+pub use vendor::{Vendor, VendorRequest, VendorServer};
 pub use world::World;
 
 /// The key of every client here: a text that occurs nowhere else, so that a leak is found.
