@@ -87,7 +87,9 @@ impl Mock {
         }
         let prevented = fault.as_ref().is_some_and(Fault::prevents);
         let answer = (!prevented).then(|| self.answer(&route, parts, &body));
-        let response = self.with_fault(answer, fault)?;
+        let response = self
+            .with_fault(answer, fault)
+            .inspect_err(|_| self.report(place))?;
         self.answered(place, response.status().as_u16());
         Ok(response)
     }

@@ -8,12 +8,15 @@ use crate::exit::Exit;
 use crate::output::Output;
 
 pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
+    if args.schema {
+        return output.print(&format!("{:#}", MockConfig::schema()));
+    }
     let mut config = match &args.script {
         Some(path) => {
             let wrong =
                 |e: &dyn std::fmt::Display| Exit::wrong_use(format!("{}: {e}", path.display()));
             let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
-            serde_json::from_str(&text).map_err(|e| wrong(&e))?
+            MockConfig::parse(&text).map_err(|e| wrong(&e))?
         }
         None => MockConfig::default(),
     };
@@ -26,6 +29,18 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     if let Some(after) = args.reply_after {
         builder = builder.reply_after(after);
     }
+    if let Some(address) = args.listen {
+        builder = builder.listen(address);
+    }
+    if let Some(url) = args.public_url {
+        builder = builder.public_url(url);
+    }
+    if args.control {
+        builder = builder.control(true);
+    }
+    if !args.quiet {
+        builder = builder.on_request(log);
+    }
     let server = builder
         .start()
         .await
@@ -35,4 +50,17 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     // Serves until it is interrupted, which is its proper end.
     let _ = interruptible(std::future::pending::<()>()).await;
     Ok(())
+}
+
+/// One line for each request.
+fn log(request: &blocks_mock::Received) {
+    let status = request.status.map(|status| status.to_string());
+    let line = format!(
+        "{} {} {}\n",
+        request.method,
+        request.target,
+        status.as_deref().unwrap_or("connection closed"),
+    );
+    // The mock serves on when nothing reads its log.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
 }
