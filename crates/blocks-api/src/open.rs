@@ -144,39 +144,68 @@ open_enum! {
     }
 }
 
-/// A pull request, in any of the shapes that the service was seen to send.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub enum PullRequest {
-    /// An id or a URL.
-    Text(String),
-    /// An object; `url` and `status` are the fields seen so far.
-    Object(JsonObject),
-    /// Any other value, as it was received.
-    Other(RawJson),
+/// A pull request, in any of the shapes that the service was seen to send: an id or a URL as text, or an object.
+///
+/// ```
+/// use blocks_api::open::PullRequest;
+///
+/// let text = r#"["https://x/1", {"url": "https://x/2", "status": "open"}, 7]"#;
+/// let all: Vec<PullRequest> = serde_json::from_str(text)?;
+/// assert_eq!(all[1].url(), Some("https://x/2"));
+/// assert_eq!(all[1].status(), Some("open"));
+/// assert_eq!((all[2].url(), all[2].raw().as_str()), (None, "7"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct PullRequest {
+    url: Option<String>,
+    status: Option<String>,
+    raw: RawJson,
 }
 
 impl PullRequest {
     /// The URL, or the id where the service sent only that.
-    pub fn url(&self) -> Option<String> {
-        match self {
-            Self::Text(text) => Some(text.clone()),
-            Self::Object(object) => Some(object.get("url")?.as_str()?.to_owned()),
-            Self::Other(_) => None,
-        }
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// The state, where the service sent one.
+    pub fn status(&self) -> Option<&str> {
+        self.status.as_deref()
+    }
+
+    /// The value exactly as it was received.
+    pub fn raw(&self) -> &RawJson {
+        &self.raw
     }
 }
 
 impl FromJson for PullRequest {
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
-        let other = || Self::Other(RawJson::of_valid(raw));
-        Ok(Decoded::exact(match raw.as_bytes().first() {
-            Some(b'"') => serde_json::from_str(raw).map_or_else(|_| other(), Self::Text),
-            Some(b'{') => raw.parse().map_or_else(|_| other(), Self::Object),
-            _ => other(),
+        let object: JsonObject = raw.parse().unwrap_or_default();
+        let text = |name: &str| serde_json::from_str(object.raw(name)?).ok();
+        Ok(Decoded::exact(Self {
+            url: serde_json::from_str(raw).ok().or_else(|| text("url")),
+            status: text("status"),
+            raw: RawJson::of_valid(raw),
         }))
+    }
+}
+
+impl Serialize for PullRequest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.raw.serialize(serializer)
+    }
+}
+
+#[cfg(feature = "schemars")]
+impl schemars::JsonSchema for PullRequest {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PullRequest".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"description": "A pull request: an id or a URL, or an object with `url` and `status`."})
     }
 }
 
@@ -272,6 +301,18 @@ impl AsRef<str> for Id {
 impl PartialEq<Uuid> for Id {
     fn eq(&self, uuid: &Uuid) -> bool {
         self.to_uuid().as_ref() == Some(uuid)
+    }
+}
+
+impl PartialEq<&Id> for Uuid {
+    fn eq(&self, id: &&Id) -> bool {
+        **id == *self
+    }
+}
+
+impl PartialEq<Id> for Uuid {
+    fn eq(&self, id: &Id) -> bool {
+        *id == *self
     }
 }
 
@@ -529,11 +570,7 @@ mod tests {
         let text = r#"["https://x/1",{"url":"https://x/2","status":"open"},7]"#;
         let all: Vec<PullRequest> = serde_json::from_str(text).unwrap();
         let urls: Vec<_> = all.iter().map(PullRequest::url).collect();
-        let expected = [
-            Some("https://x/1".to_owned()),
-            Some("https://x/2".to_owned()),
-            None,
-        ];
+        let expected = [Some("https://x/1"), Some("https://x/2"), None];
         assert_eq!(urls, expected);
         assert_eq!(serde_json::to_string(&all).unwrap(), text);
     }
