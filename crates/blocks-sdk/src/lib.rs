@@ -46,6 +46,7 @@ mod builder;
 mod call;
 mod client;
 mod error;
+mod failure;
 mod feed;
 // Pages alone, so it costs a build nothing.
 #[cfg(any(doc, doctest))]
