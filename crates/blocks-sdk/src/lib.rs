@@ -60,6 +60,7 @@ mod page;
 mod pager;
 mod pending;
 mod received;
+mod repair;
 mod request;
 mod retry;
 mod retry_after;

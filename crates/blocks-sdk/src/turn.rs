@@ -159,7 +159,13 @@ impl Turn {
         let message = page
             .items
             .into_iter()
-            .find(|message| matches!(message.type_, None | Some(MessageType::FinalMessage)));
+            // The service was asked for final messages alone, so only another known type is no reply.
+            .find(|message| {
+                !matches!(
+                    message.type_,
+                    Some(MessageType::Message | MessageType::ToolCall)
+                )
+            });
         Ok(message.map(|message| Reply {
             session_id: self.session_id().clone(),
             message: Box::new(message),
