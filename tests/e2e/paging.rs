@@ -109,7 +109,7 @@ fn deviations() -> Vec<Deviation> {
             all.extend((!is_undetectable).then_some(deviation));
         }
     }
-    all.extend([50, 100, 1000].map(|size| Deviation {
+    all.extend([100, 1000].map(|size| Deviation {
         ignores_limit: Some(size),
         ..Deviation::default()
     }));

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use blocks_sdk::{Client, ClientBuilder, Sending, Session, Transport};
+use blocks_sdk::{Client, ClientBuilder, RateLimit, Sending, Session, Transport};
 use reqwest::Request;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -140,12 +140,15 @@ impl ShiftingSession {
         self.state().requests
     }
 
-    /// The session, from the client's side.
+    /// The session, from the side of a client without a rate limit.
     ///
     /// # Panics
     /// When no client can be built.
     pub fn session(&self) -> Session {
-        self.session_with(|builder| builder)
+        self.session_with(|builder| {
+            let limit = RateLimit::per_minute(u32::MAX);
+            builder.rate_limit(limit.expect("a limit"))
+        })
     }
 
     /// The session of a client with other settings.

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use blocks_api::types::{Message, MessagePage, PageMeta};
-use chrono::{DateTime, Utc};
 
 use crate::budget::Lane;
 use crate::call::Admission;
@@ -50,6 +49,21 @@ struct Sequence {
     pager: Pager,
     /// The time of the message that it gave last, and never an earlier one.
     time: f64,
+}
+
+impl Sequence {
+    /// By what the next message is compared: its time, and its creation unless it is late.
+    fn key(&self, message: &Message, descending: bool) -> (f64, Option<i64>) {
+        let time = time(message).map(|time| if descending { -time } else { time });
+        match time.filter(|time| *time >= self.time) {
+            None => (self.time, None),
+            Some(time) => {
+                let created = message.created_at.map(|at| at.timestamp_micros());
+                let created = created.map(|at| if descending { -at } else { at });
+                (time, created)
+            }
+        }
+    }
 }
 
 impl MergedPages {
@@ -140,30 +154,26 @@ impl MergedPages {
         Ok(())
     }
 
-    /// Takes the earliest of the next messages. A message without any time, or with an earlier one
-    /// than the message before it, follows that message.
+    /// Takes the earliest of the next messages; of two with the same time, the one created first.
+    /// A message without any time, or with an earlier one than the message before it, follows
+    /// that message.
     fn take_first(&mut self) -> Option<Message> {
         let descending = self.query.is_descending();
-        let sign = if descending { -1.0 } else { 1.0 };
-        let mut first: Option<(f64, Option<DateTime<Utc>>, usize)> = None;
+        let mut first: Option<((f64, Option<i64>), usize)> = None;
         for (index, sequence) in self.sequences.iter().enumerate() {
             let Some(message) = sequence.pager.peek() else {
                 continue;
             };
-            let time = time(message).map_or(sequence.time, |t| sequence.time.max(sign * t));
-            let created = message.created_at;
-            let is_first = first.is_none_or(|(best, best_created, _)| {
-                let by_creation = match descending {
-                    false => created.cmp(&best_created),
-                    true => best_created.cmp(&created),
-                };
-                time.total_cmp(&best).then(by_creation).is_lt()
+            let key = sequence.key(message, descending);
+            let is_first = first.is_none_or(|(best, _)| {
+                let by_time = key.0.total_cmp(&best.0);
+                by_time.then(key.1.cmp(&best.1)).is_lt()
             });
             if is_first {
-                first = Some((time, created, index));
+                first = Some((key, index));
             }
         }
-        let (time, _, index) = first?;
+        let ((time, _), index) = first?;
         let sequence = &mut self.sequences[index];
         sequence.time = time;
         sequence.pager.pop()

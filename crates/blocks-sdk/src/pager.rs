@@ -26,7 +26,7 @@ const LOOK_BACK: u64 = 1_000;
 /// did not show, because another message was deleted at the same time.
 const POLLS_BETWEEN_CHECKS: u32 = 10;
 /// Reads without a new message after which the service is taken to repeat itself, besides some
-/// for each page that was read before.
+/// for each page of the list.
 const IDLE_READS: u64 = 16;
 /// Full pages in a row after which a size that was reduced is doubled.
 const FULL_PAGES: u32 = 4;
@@ -52,6 +52,8 @@ pub(crate) struct Pager {
     shifted: bool,
     /// Nothing is given out until the end was reached once.
     skipping: bool,
+    /// No message that is known was found in the whole list.
+    known_are_gone: bool,
     polling: bool,
     polls: u32,
     /// Where the next check further back continues.
@@ -174,6 +176,7 @@ impl Pager {
             unusable: None,
             shifted: false,
             skipping: false,
+            known_are_gone: false,
             polling: false,
             polls: 0,
             check_from: None,
@@ -337,7 +340,8 @@ impl Pager {
             return Ok(());
         }
         // Nothing can be missing before the first message of the list.
-        let at_start = reading.start == 0 && (!self.known.is_partial() || reading.count() == 0);
+        let no_known = self.known.len() == 0 || self.known_are_gone || reading.count() == 0;
+        let at_start = reading.start == 0 && no_known;
         let mut identities = reading.identities.iter();
         if at_start || identities.any(|identity| self.known.contains(*identity)) {
             self.note_shift(&reading);
@@ -415,6 +419,7 @@ impl Pager {
             return;
         }
         let polled = std::mem::take(&mut self.polling);
+        self.known_are_gone = false;
         if count > 0 || start == 0 {
             let edge = |identity| Edge {
                 index: end - 1,
@@ -465,8 +470,10 @@ impl Pager {
     fn give_out(&mut self, reading: Reading) -> bool {
         let identities = reading.identities;
         let is_known = |identity: &u64| self.known.contains(*identity);
-        // What is before them may have been read so long ago that it is not remembered.
-        let first = match self.known.is_partial() && !self.skipping {
+        // What is before the known ones may have been read so long ago that it is not remembered.
+        // Newest first, it arrived after the start.
+        let leaves_out = self.known.is_partial() || self.query.is_descending();
+        let first = match leaves_out && !self.skipping {
             true => identities.iter().position(is_known).unwrap_or(0),
             false => 0,
         };
@@ -519,10 +526,13 @@ impl Pager {
                 return Ok(());
             }
             Phase::Search { .. } => {
-                if !reading.is_full() && reading.total().is_none_or(|total| total <= end) {
+                let is_end = !reading.is_full() && reading.total().is_none_or(|total| total <= end);
+                if is_end && self.known.is_partial() {
                     return Err(self.lost_place());
                 }
-                self.phase = Phase::Search { index: end };
+                self.known_are_gone = is_end;
+                let index = if is_end { 0 } else { end };
+                self.phase = Phase::Search { index };
                 return Ok(());
             }
             Phase::Forward if after_edge => {
@@ -589,7 +599,9 @@ impl Pager {
         } else if matches!(self.phase, Phase::Forward | Phase::Back { .. } | Phase::Search { .. } | Phase::Verify { .. }) {
             self.idle += 1;
         }
-        if self.idle <= IDLE_READS + 3 * self.progress / self.sizes.most.max(1) {
+        let length = self.total.unwrap_or(0).min(self.progress + 2 * LOOK_BACK);
+        let pages = length.max(self.progress) / self.sizes.most.max(1);
+        if self.idle <= IDLE_READS + 4 * pages {
             return Ok(());
         }
         self.idle = 0;
