@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use blocks_sdk::{ErrorKind, MessageRole, Watch, WatchCursor, WatchEvent, types::Message};
+use blocks_sdk::{ErrorKind, Id, MessageRole, Watch, WatchCursor, WatchEvent, types::Message};
 use blocks_tests::{Answer, Deviation, Meta, Placed, SESSION, Scripted, ShiftingSession, page};
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 fn number(message: &Message) -> u128 {
-    let id = message.id.to_string();
-    id.parse::<uuid::Uuid>().unwrap().as_u128()
+    let id = message.id.as_ref().unwrap();
+    id.to_uuid().unwrap().as_u128()
 }
 
 /// Messages 1 to `n`, a second apart.
@@ -26,7 +26,15 @@ async fn all(service: &ShiftingSession) -> Vec<u128> {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_reads_page_by_page() {
-    for (n, requests) in [(0, 1), (1, 1), (99, 1), (100, 2), (101, 2), (198, 3), (250, 3)] {
+    for (n, requests) in [
+        (0, 1),
+        (1, 1),
+        (99, 1),
+        (100, 2),
+        (101, 2),
+        (198, 3),
+        (250, 3),
+    ] {
         let service = ShiftingSession::new(many(n));
         assert_eq!(all(&service).await, (1..=n).collect::<Vec<_>>());
         assert_eq!(service.requests(), requests, "{n}");
@@ -89,13 +97,19 @@ async fn a_page_that_is_cut_off_is_read_again() {
         Answer::text(200, &whole[..20]),
         Answer::text(200, r#"{"items": [], "meta": {"total": 0}}"#),
     ]);
-    let session = script.client().session(SESSION.parse().unwrap());
+    let session = script.client().session(SESSION.parse::<Id>().unwrap());
     assert_eq!(session.messages().collect().await.unwrap(), []);
     assert_eq!(script.count(), 2);
 }
 
 fn deviations() -> Vec<Deviation> {
-    let metas = [Meta::Right, Meta::Missing, Meta::Total, Meta::RequestedLimit, Meta::TotalOfPage];
+    let metas = [
+        Meta::Right,
+        Meta::Missing,
+        Meta::Total,
+        Meta::RequestedLimit,
+        Meta::TotalOfPage,
+    ];
     let mut all = Vec::new();
     for meta in metas {
         for cap in [None, Some(1), Some(2), Some(7), Some(50), Some(99)] {
@@ -147,7 +161,11 @@ async fn missing_messages_are_an_error_that_counts_them() {
         meta: Meta::Extra(5),
         ..Deviation::default()
     };
-    for (deviation, given, missing) in [(ignores_page, 100, 130), (no_first, 0, 230), (extra, 230, 5)] {
+    for (deviation, given, missing) in [
+        (ignores_page, 100, 130),
+        (no_first, 0, 230),
+        (extra, 230, 5),
+    ] {
         let service = ShiftingSession::new(many(230)).deviating(deviation);
         let results: Vec<_> = service.session().messages().stream().collect().await;
         assert_eq!(results.len(), given + 1);
@@ -192,7 +210,10 @@ async fn a_message_that_is_too_large_is_reported_alone() {
         assert_eq!(read, expected.collect::<Vec<_>>());
         let errors = results.iter().filter_map(|result| result.as_ref().err());
         for error in errors {
-            assert!(error.to_string().contains("larger than 50000 bytes"), "{error}");
+            assert!(
+                error.to_string().contains("larger than 50000 bytes"),
+                "{error}"
+            );
         }
     }
 }
@@ -236,7 +257,11 @@ async fn split_roles_are_requested_apart() {
     };
     let read: Vec<_> = both().collect().await.unwrap().iter().map(number).collect();
     assert_eq!(read, (2..=241).collect::<Vec<_>>());
-    assert_eq!(service.requests(), 5, "the rejection, then two pages of each role");
+    assert_eq!(
+        service.requests(),
+        5,
+        "the rejection, then two pages of each role"
+    );
     let page = both().page(2).limit(10).send().await.unwrap();
     let read: Vec<_> = page.messages().iter().map(number).collect();
     assert_eq!(read, (12..=21).collect::<Vec<_>>());
@@ -246,7 +271,13 @@ async fn split_roles_are_requested_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn split_role_pages_merge_in_order() {
-    let role = |n: u32| if n.is_multiple_of(4) { "user" } else { "assistant" };
+    let role = |n: u32| {
+        if n.is_multiple_of(4) {
+            "user"
+        } else {
+            "assistant"
+        }
+    };
     let message = |n: u32| Placed::new(n.into(), Some(n.into()), role(n));
     let service = ShiftingSession::new((0..250).map(message).collect()).deviating(one_role());
     let messages = service.session().messages();
@@ -384,7 +415,7 @@ async fn a_watch_waits_for_the_end_of_a_long_pause() {
         Answer::text(429, "").header("retry-after", "3600"),
         Answer::ok(&page(message)),
     ]);
-    let session = script.client().session(SESSION.parse().unwrap());
+    let session = script.client().session(SESSION.parse::<Id>().unwrap());
     let started = Instant::now();
     let mut watch = session.messages().watch();
     let message = watch.next().await.unwrap().unwrap();

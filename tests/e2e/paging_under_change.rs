@@ -15,8 +15,8 @@ use tokio::time::timeout;
 const LATE: u128 = 1_000_000;
 
 fn number(message: &Message) -> u128 {
-    let id = message.id.to_string();
-    id.parse::<uuid::Uuid>().unwrap().as_u128()
+    let id = message.id.as_ref().unwrap();
+    id.to_uuid().unwrap().as_u128()
 }
 
 /// What happens between two requests. Places are in thousandths of the list.
@@ -106,7 +106,11 @@ impl List {
 
     fn message(&self, number: u128, ts: Option<f64>, created: f64, user: bool) -> Placed {
         let created = chrono(created);
-        let role = if user && self.roles { "user" } else { "assistant" };
+        let role = if user && self.roles {
+            "user"
+        } else {
+            "assistant"
+        };
         Placed::with(number, role, &json!({"ts": ts, "created_at": created}))
     }
 
@@ -131,7 +135,12 @@ impl List {
                 self.next_late += 1;
                 // It was created last of those with an equal time.
                 let index = self.times.partition_point(|(_, other)| *other <= time);
-                let message = self.message(number, Some(time), 900_000.0 + number as f64, number % 2 == 0);
+                let message = self.message(
+                    number,
+                    Some(time),
+                    900_000.0 + number as f64,
+                    number % 2 == 0,
+                );
                 self.times.insert(index, (number, time));
                 all.insert(index, message);
             }
@@ -144,7 +153,11 @@ fn chrono(seconds: f64) -> String {
     let seconds = seconds as u64;
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let (hours, minutes) = (rest / 3_600, rest / 60 % 60);
-    format!("1970-01-{:02}T{hours:02}:{minutes:02}:{:02}Z", days + 1, rest % 60)
+    format!(
+        "1970-01-{:02}T{hours:02}:{minutes:02}:{:02}Z",
+        days + 1,
+        rest % 60
+    )
 }
 
 struct Setup {
@@ -203,7 +216,11 @@ impl Setup {
     fn check(&self, read: &[u128]) -> Result<(), TestCaseError> {
         let expected = self.throughout();
         let wanted: HashSet<u128> = expected.iter().copied().collect();
-        let kept: Vec<u128> = read.iter().copied().filter(|n| wanted.contains(n)).collect();
+        let kept: Vec<u128> = read
+            .iter()
+            .copied()
+            .filter(|n| wanted.contains(n))
+            .collect();
         prop_assert_eq!(kept, expected);
         let all: HashSet<u128> = read.iter().copied().collect();
         prop_assert_eq!(all.len(), read.len(), "one comes twice: {:?}", read);
@@ -220,7 +237,12 @@ impl Setup {
         let is_next = |a: &u128, b: &u128| if self.case.descending { a > b } else { a < b };
         let mut last = in_order.next();
         for n in in_order {
-            prop_assert!(last.is_none_or(|last| is_next(last, n)), "{:?} before {}", last, n);
+            prop_assert!(
+                last.is_none_or(|last| is_next(last, n)),
+                "{:?} before {}",
+                last,
+                n
+            );
             last = Some(n);
         }
         Ok(())

@@ -157,7 +157,7 @@ impl ShiftingSession {
     /// When no client can be built.
     pub fn session_with(&self, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Session {
         let builder = Client::builder(KEY).transport(self.clone());
-        let id = SESSION.parse().expect("an id");
+        let id: Uuid = SESSION.parse().expect("an id");
         set(builder).build().expect("a client").session(id)
     }
 
@@ -186,14 +186,22 @@ impl ShiftingSession {
         let number = |name: &str| all(name)[0].parse::<usize>().expect("a number");
         let roles = all("role");
         if state.deviation.one_role_at_a_time && roles.len() > 1 {
-            return (422, r#"{"error": "role must be one of user, assistant"}"#.into());
+            return (
+                422,
+                r#"{"error": "role must be one of user, assistant"}"#.into(),
+            );
         }
         let wanted = |m: &&Placed| roles.is_empty() || roles.contains(&m.role);
         let mut listed: Vec<&Placed> = state.messages.iter().filter(wanted).collect();
         if all("direction") == ["desc"] {
             listed.reverse();
         }
-        (200, state.deviation.page(&listed, number("page"), number("limit")))
+        (
+            200,
+            state
+                .deviation
+                .page(&listed, number("page"), number("limit")),
+        )
     }
 }
 
@@ -202,9 +210,16 @@ impl Deviation {
         let total = listed.len();
         let limit = self.cap.unwrap_or(asked).min(asked);
         let limit = self.ignores_limit.unwrap_or(limit);
-        let start = if self.ignores_page { 0 } else { (page - 1) * limit };
+        let start = if self.ignores_page {
+            0
+        } else {
+            (page - 1) * limit
+        };
         let is_empty = self.empty_page == Some(page);
-        let shown = listed.iter().skip(start).take(if is_empty { 0 } else { limit });
+        let shown = listed
+            .iter()
+            .skip(start)
+            .take(if is_empty { 0 } else { limit });
         let items: Vec<&str> = shown.map(|message| message.json.as_str()).collect();
         let pages = |limit: usize| total.div_ceil(limit);
         let meta = match self.meta {

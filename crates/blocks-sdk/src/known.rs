@@ -1,7 +1,6 @@
 //! The messages that were read last, as far as they can be read again.
 
 use std::collections::{HashSet, VecDeque};
-use std::fmt::{self, Write};
 use std::io;
 
 use blocks_api::types::Message;
@@ -13,8 +12,11 @@ const REMEMBERED: usize = 2_000;
 /// stays the same in every release, since a stored cursor contains it, and that a JSON number holds.
 pub(crate) fn identity(message: &Message) -> u64 {
     let mut hash = Hash::default();
-    // Writing to a hash cannot fail.
-    let _ = write!(hash, "{}", message.id);
+    match &message.id {
+        Some(id) => hash.add(id.as_str().as_bytes()),
+        // Writing to a hash cannot fail.
+        None => drop(serde_json::to_writer(&mut hash, message)),
+    }
     hash.finish()
 }
 
@@ -33,7 +35,7 @@ pub(crate) fn identity_in_cut_page(body: &str) -> u64 {
     });
     let mut hash = Hash::default();
     let text = field.map_or(items, |(id, _)| id);
-    let _ = hash.write_str(text);
+    hash.add(text.as_bytes());
     hash.finish()
 }
 
@@ -56,13 +58,6 @@ impl Hash {
     /// The high bits, which are mixed best, and at most 53, which a JSON number holds exactly.
     fn finish(self) -> u64 {
         (self.0 ^ (self.0 << 29)) >> 11
-    }
-}
-
-impl fmt::Write for Hash {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.add(text.as_bytes());
-        Ok(())
     }
 }
 

@@ -58,7 +58,8 @@ impl Sequence {
         match time.filter(|time| *time >= self.time) {
             None => (self.time, None),
             Some(time) => {
-                let created = message.created_at.map(|at| at.timestamp_micros());
+                let created = message.created_at.as_ref();
+                let created = created.map(|at| at.utc().timestamp_micros());
                 let created = created.map(|at| if descending { -at } else { at });
                 (time, created)
             }
@@ -102,7 +103,10 @@ impl MergedPages {
         }
         let mut batch = Batch::default();
         while self.is_filled() {
-            let pagers = self.sequences.iter_mut().map(|sequence| &mut sequence.pager);
+            let pagers = self
+                .sequences
+                .iter_mut()
+                .map(|sequence| &mut sequence.pager);
             batch.too_large = { pagers }.find_map(Pager::take_too_large);
             if batch.too_large.is_some() {
                 break;
@@ -205,7 +209,10 @@ impl MergedPages {
         let mut position = 0;
         while (items.len() as u64) < limit {
             self.fill(Lane::Interactive).await?;
-            let pagers = self.sequences.iter_mut().map(|sequence| &mut sequence.pager);
+            let pagers = self
+                .sequences
+                .iter_mut()
+                .map(|sequence| &mut sequence.pager);
             if let Some(error) = { pagers }.find_map(Pager::take_too_large) {
                 return Err(error);
             }

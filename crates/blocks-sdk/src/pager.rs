@@ -78,13 +78,23 @@ enum Phase {
     /// Reads on from the edge.
     Forward,
     /// Looks for a message that is known, at this index and before it.
-    Back { index: u64, distance: u64 },
+    Back {
+        index: u64,
+        distance: u64,
+    },
     /// Nothing known was found down to the start of the list: looks for it from there upwards.
-    Search { index: u64 },
+    Search {
+        index: u64,
+    },
     /// `held` starts right after the edge, and is used if the edge has not moved.
-    Verify { held: Reading },
+    Verify {
+        held: Reading,
+    },
     /// Looks for late messages, at this index and before it.
-    Sweep { index: u64, until: u64 },
+    Sweep {
+        index: u64,
+        until: u64,
+    },
     End,
 }
 
@@ -374,7 +384,10 @@ impl Pager {
         if self.sizes.fixed {
             return;
         }
-        if let Some(limit) = reading.limit.filter(|limit| (count.max(1)..asked).contains(limit)) {
+        if let Some(limit) = reading
+            .limit
+            .filter(|limit| (count.max(1)..asked).contains(limit))
+        {
             self.ceiling = self.ceiling.min(limit);
         }
         if count > 0 && count < asked && count == self.longest {
@@ -387,7 +400,11 @@ impl Pager {
             }
         }
         self.sizes.most = self.sizes.most.min(self.ceiling);
-        self.full_pages = if reading.is_full() { self.full_pages + 1 } else { 0 };
+        self.full_pages = if reading.is_full() {
+            self.full_pages + 1
+        } else {
+            0
+        };
         if self.full_pages >= FULL_PAGES {
             self.full_pages = 0;
             self.sizes.most = (2 * self.sizes.most).min(self.ceiling);
@@ -483,9 +500,9 @@ impl Pager {
             is_new[place] = match last_known.filter(|last| place < *last) {
                 None => self.known.push(*identity),
                 Some(last) => {
-                    let next = identities[place..=last].iter().find(|next| {
-                        **next != *identity && self.known.contains(**next)
-                    });
+                    let next = identities[place..=last]
+                        .iter()
+                        .find(|next| **next != *identity && self.known.contains(**next));
                     let next = next.copied().unwrap_or(*identity);
                     self.known.insert_before(next, *identity)
                 }
@@ -555,7 +572,9 @@ impl Pager {
     fn continue_sweep(&mut self, start: u64, index: u64, until: u64) {
         let next = start.min(index.saturating_sub(1));
         let is_check = until == u64::MAX;
-        let floor = self.edge.map_or(0, |edge| edge.index.saturating_sub(LOOK_BACK));
+        let floor = self
+            .edge
+            .map_or(0, |edge| edge.index.saturating_sub(LOOK_BACK));
         if is_check {
             self.check_from = Some(next).filter(|next| *next > floor);
         }
@@ -596,7 +615,10 @@ impl Pager {
         if found {
             self.idle = 0;
             self.progress = self.edge.map_or(0, |edge| edge.index);
-        } else if matches!(self.phase, Phase::Forward | Phase::Back { .. } | Phase::Search { .. } | Phase::Verify { .. }) {
+        } else if matches!(
+            self.phase,
+            Phase::Forward | Phase::Back { .. } | Phase::Search { .. } | Phase::Verify { .. }
+        ) {
             self.idle += 1;
         }
         let length = self.total.unwrap_or(0).min(self.progress + 2 * LOOK_BACK);
@@ -613,17 +635,19 @@ impl Pager {
         }
         self.phase = Phase::Forward;
         let missing = self.total.and_then(|total| total.checked_sub(given));
-        Err(Error::incomplete(match missing.filter(|missing| *missing > 0) {
-            Some(missing) => format!(
-                "the service lists {} messages, but its pages contained only {given}: {missing} \
+        Err(Error::incomplete(
+            match missing.filter(|missing| *missing > 0) {
+                Some(missing) => format!(
+                    "the service lists {} messages, but its pages contained only {given}: {missing} \
                  are missing; read again, and report it to the service if they stay missing",
-                given + missing,
-            ),
-            None => format!(
-                "the pages repeat the {given} messages that were read, so an unknown number is \
+                    given + missing,
+                ),
+                None => format!(
+                    "the pages repeat the {given} messages that were read, so an unknown number is \
                  missing; read again, and report it to the service if it repeats"
-            ),
-        }))
+                ),
+            },
+        ))
     }
 
     fn lost_place(&mut self) -> Error {

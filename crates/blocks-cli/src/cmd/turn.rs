@@ -97,7 +97,10 @@ pub async fn wait(args: WaitArgs, output: &Output) -> Result<(), Exit> {
 async fn latest(session: &Session) -> Result<Pending, Exit> {
     let prompts = session.messages().roles([MessageRole::User]).newest_first();
     let page = prompts.limit(1).send().await?;
-    let thread = page.messages().first().and_then(|m| m.chat_thread_id);
+    let thread = page
+        .messages()
+        .first()
+        .and_then(|m| m.chat_thread_id.clone());
     let thread = thread.ok_or_else(|| {
         Exit::failed(format!(
             "session {} has no turn to wait for; name it with --thread",
