@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
-use blocks_sdk::{ErrorKind, Id, MessageRole, Watch, WatchCursor, WatchEvent, types::Message};
-use blocks_tests::{Answer, Deviation, Meta, Placed, SESSION, Scripted, ShiftingSession, page};
+use blocks_mock::Mock;
+use blocks_sdk::{
+    Client, ErrorKind, FollowUp, Id, MessageRole, Watch, WatchCursor, WatchEvent, types::Message,
+};
+use blocks_tests::{
+    Answer, Deviation, Meta, Placed, SESSION, Scripted, ShiftingSession, THREAD, page, replied,
+};
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
+
+use crate::hello;
 
 fn number(message: &Message) -> u128 {
     let id = message.id.as_ref().unwrap();
@@ -421,4 +428,52 @@ async fn a_watch_waits_for_the_end_of_a_long_pause() {
     let message = watch.next().await.unwrap().unwrap();
     assert_eq!(message.message.as_deref(), Some("late"));
     assert_eq!((script.count(), started.elapsed().as_secs()), (2, 3600));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_links_to_itself_and_to_newer_messages() {
+    let mock = Mock::new();
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let client = builder.build().unwrap();
+    let session = client.create_session(hello()).await.unwrap();
+    session.reply().await.unwrap();
+    let all = session.messages().everything();
+    let third = all.clone().limit(1).page(3).send().await.unwrap();
+    let again = client.follow(&third.self_link().unwrap()).await.unwrap();
+    assert_eq!(again.messages(), third.messages());
+    assert_eq!(again.data().meta, third.data().meta);
+
+    let newer_than = third.messages()[0].ts.unwrap() - 0.001;
+    let newer = all.newer_than(newer_than).limit(1).send().await.unwrap();
+    assert_eq!(newer.messages(), third.messages());
+    let again = client.follow(&newer.self_link().unwrap()).await.unwrap();
+    assert_eq!(again.messages(), third.messages(), "with its gts");
+
+    session
+        .follow_up(FollowUp::new("More."))
+        .await
+        .unwrap()
+        .reply()
+        .await
+        .unwrap();
+    let newest = client.follow(&third.newer_link().unwrap()).await.unwrap();
+    assert_eq!(
+        newest.messages().len(),
+        1,
+        "the limit is kept, the page is not"
+    );
+    assert!(newest.messages()[0].ts > third.messages()[0].ts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_final_message_link_without_its_thread_gets_it() {
+    let link = format!("/rest/v1/sessions/{SESSION}/messages?type=final_message");
+    let mut followed = json!({"id": SESSION, "chat_thread_id": THREAD});
+    followed["_links"] = json!({"final_message": {"href": link}});
+    let script = Scripted::new([Answer::ok(&followed), Answer::ok(&replied("second"))]);
+    let session = script.client().session(SESSION.parse::<Id>().unwrap());
+    let turn = session.follow_up(FollowUp::new("More.")).await.unwrap();
+    assert_eq!(turn.reply().await.unwrap().text(), "second");
+    let query = format!("type=final_message&thread_id={THREAD}");
+    assert_eq!(script.seen()[1].url.query(), Some(query.as_str()));
 }
