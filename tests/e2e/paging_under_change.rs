@@ -118,7 +118,7 @@ impl List {
         match *change {
             Change::Append { count, ts } => {
                 for n in 0..count {
-                    self.append(all, ts, n % 2 == 0);
+                    self.append(all, ts, n.is_multiple_of(2));
                 }
             }
             Change::Delete { place, count } => {
@@ -139,7 +139,7 @@ impl List {
                     number,
                     Some(time),
                     900_000.0 + number as f64,
-                    number % 2 == 0,
+                    number.is_multiple_of(2),
                 );
                 self.times.insert(index, (number, time));
                 all.insert(index, message);
