@@ -10,6 +10,7 @@ mod paging_under_change;
 mod reading;
 mod secrets;
 mod sockets;
+mod tolerant;
 mod waiting;
 
 use blocks_sdk::{Agent, CreateSession};

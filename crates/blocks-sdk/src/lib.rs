@@ -46,6 +46,7 @@ mod builder;
 mod call;
 mod client;
 mod error;
+mod failure;
 // Pages alone, so it costs a build nothing.
 #[cfg(any(doc, doctest))]
 pub mod guide;
@@ -54,6 +55,7 @@ mod known;
 mod link;
 mod merged;
 mod messages;
+mod notice;
 mod observe;
 mod page;
 mod pager;
@@ -85,6 +87,7 @@ pub use client::Client;
 pub use error::{Error, ErrorKind};
 pub use link::{Link, Linked};
 pub use messages::Messages;
+pub use notice::{FailureNotice, FailureNoticeKind};
 pub use page::Page;
 pub use pending::Pending;
 pub use request::{CreateSession, FollowUp};
