@@ -53,9 +53,9 @@ fn ts() -> impl Strategy<Value = Ts> {
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         3 => (0..1000_usize, 1..4_usize).prop_map(|(place, count)| Change::Delete { place, count }),
-        1 => (0..1000_usize, 1..250_usize).prop_map(|(place, count)| Change::Delete { place, count }),
+        1 => (0..1000_usize, 1..200_usize).prop_map(|(place, count)| Change::Delete { place, count }),
         2 => (1..4_usize, ts()).prop_map(|(count, ts)| Change::Append { count, ts }),
-        1 => (1..120_usize, ts()).prop_map(|(count, ts)| Change::Append { count, ts }),
+        1 => (1..60_usize, ts()).prop_map(|(count, ts)| Change::Append { count, ts }),
         3 => (0..1000_usize).prop_map(|place| Change::Late { place }),
     ]
 }
@@ -63,10 +63,10 @@ fn change() -> impl Strategy<Value = Change> {
 fn case() -> impl Strategy<Value = Case> {
     let message = || (ts(), any::<bool>());
     let messages = prop_oneof![
-        6 => prop::collection::vec(message(), 0..90),
+        12 => prop::collection::vec(message(), 0..50),
         1 => prop::collection::vec(message(), 0..400),
     ];
-    let cap = prop_oneof![1 => Just(None), 4 => (10..40_usize).prop_map(Some)];
+    let cap = prop_oneof![1 => Just(None), 6 => (8..25_usize).prop_map(Some)];
     let changes = prop::collection::vec(prop::collection::vec(change(), 0..4), 0..9);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     (messages, cap, flags, changes).prop_map(|(messages, cap, flags, changes)| Case {
@@ -274,7 +274,7 @@ async fn watch(setup: &Setup) -> Vec<u128> {
         if let Ok(Some(message)) = timeout(Duration::from_secs(3), watch.next()).await {
             read.push(number(&message.unwrap()));
         }
-        if restart && read.len() > 25 {
+        if restart && read.len() > 15 {
             restart = false;
             let stored = serde_json::to_string(&watch.cursor()).unwrap();
             let cursor: WatchCursor = serde_json::from_str(&stored).unwrap();
