@@ -120,7 +120,7 @@ impl Artifact {
                 .send()
                 .await
         };
-        let admission = Admission::Wait(operation.lane());
+        let admission = Admission::Wait(operation.priority());
         let data = client.call(operation, admission, send).await;
         Ok(Self {
             data: data.map_err(|error| error.with_session(session_id))?,
@@ -219,7 +219,7 @@ impl Artifact {
             result => result?,
         };
         let expected = response.content_length();
-        let each = self.client.attempt_timeout;
+        let each = self.client.timeouts.read;
         let key = self.client.core.key.clone();
         Ok(unfold(Some((response, 0, key)), move |state| async move {
             let (mut response, read, key) = state?;
@@ -342,7 +342,7 @@ impl Artifact {
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, core.user_agent.clone());
         headers.insert(reqwest::header::ACCEPT, HeaderValue::from_static("*/*"));
-        let each = self.client.attempt_timeout;
+        let each = self.client.timeouts.read;
         let mut response = match timeout(each, core.transport.send(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(source)) => {

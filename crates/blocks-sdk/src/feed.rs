@@ -5,13 +5,12 @@ use std::sync::atomic::Ordering;
 
 use blocks_api::types::{Message, MessagePage, PageMeta};
 
-use crate::budget::Lane;
 use crate::call::Admission;
-use crate::client::Client;
 use crate::error::Error;
 use crate::messages::Messages;
 use crate::page::{Page, time};
 use crate::pager::Pager;
+use crate::rate_limit::Priority;
 
 pub(crate) struct Feed {
     choice: Messages,
@@ -49,13 +48,13 @@ impl Feed {
     }
 
     /// The next message; `None` at the end. A page that must be read takes a turn in `lane`.
-    pub async fn next(&mut self, lane: Lane) -> Result<Option<Message>, Error> {
+    pub async fn next(&mut self, lane: Priority) -> Result<Option<Message>, Error> {
         self.fill(lane).await?;
         Ok(self.take_first())
     }
 
     /// All that can be told before another page is read; nothing at the end.
-    pub async fn batch(&mut self, lane: Lane) -> Result<VecDeque<Message>, Error> {
+    pub async fn batch(&mut self, lane: Priority) -> Result<VecDeque<Message>, Error> {
         self.fill(lane).await?;
         if let [(pager, _)] = self.pagers.as_mut_slice() {
             return Ok(pager.take());
@@ -75,7 +74,7 @@ impl Feed {
     }
 
     /// Reads pages until each sequence can tell its next message, or has none.
-    async fn fill(&mut self, lane: Lane) -> Result<(), Error> {
+    async fn fill(&mut self, lane: Priority) -> Result<(), Error> {
         let client = self.choice.client().clone();
         for index in 0..self.pagers.len() {
             loop {
@@ -83,7 +82,7 @@ impl Feed {
                 if pager.is_filled() {
                     break;
                 }
-                match pager.advance(admitted(&client, lane).await).await {
+                match pager.advance(admission(lane)).await {
                     Ok(()) => self.any_read = true,
                     // Perhaps the deployment refuses a repeated role: each alone will tell.
                     Err(error)
@@ -136,7 +135,7 @@ impl Feed {
         let mut items = Vec::new();
         let mut position = 0;
         while (items.len() as u64) < limit
-            && let Some(message) = self.next(Lane::Interactive).await?
+            && let Some(message) = self.next(Priority::Interactive).await?
         {
             if position >= skip {
                 items.push(message);
@@ -161,12 +160,11 @@ impl Feed {
     }
 }
 
-/// A poll takes its turn here: it has no deadline, so that it waits out the longest pause which
-/// a server asks for, where a call would give up.
-async fn admitted(client: &Client, lane: Lane) -> Admission {
-    if let Lane::Poll(_) = lane {
-        client.core.budget.turn(lane).await;
-        return Admission::HasTurn;
+/// A poll has no time-out, so that it waits out the longest pause which a service asks for, where
+/// a call would give up.
+fn admission(lane: Priority) -> Admission {
+    match lane {
+        Priority::Poll(_) => Admission::Once(lane),
+        Priority::Interactive | Priority::Create => Admission::Wait(lane),
     }
-    Admission::Wait(lane)
 }

@@ -41,7 +41,6 @@
 mod agent;
 mod artifact;
 mod attempt;
-mod budget;
 mod builder;
 mod call;
 mod client;
@@ -53,19 +52,20 @@ pub mod guide;
 mod key;
 mod link;
 mod messages;
-mod observe;
 mod page;
 mod pager;
 mod pending;
+mod rate_limit;
 mod received;
 mod request;
 mod retry;
 mod retry_after;
 mod session;
-mod superseded;
+mod telemetry;
 mod transcript;
 mod transport;
 mod turn;
+mod turns;
 mod watch;
 
 pub use agent::Agent;
@@ -74,7 +74,6 @@ pub use blocks_api::open::{
     AgentName, ArtifactKind, Direction, MessageRole, MessageType, PresignedUrl, PullRequest,
 };
 pub use blocks_api::types;
-pub use budget::RateLimit;
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use error::{Error, ErrorKind};
@@ -82,12 +81,13 @@ pub use link::{Link, Linked};
 pub use messages::Messages;
 pub use page::Page;
 pub use pending::Pending;
+pub use rate_limit::{RateLimit, RateLimitStatus};
 pub use request::{CreateSession, FollowUp};
 pub use retry::RetryPolicy;
 pub use session::Session;
 pub use transcript::{ToolCall, Transcript, TranscriptTurn};
 pub use transport::{SendError, Sending, Transport};
-pub use turn::{Progress, Reply, Turn, Wait, replies};
+pub use turn::{Progress, ProgressStream, Reply, Turn, Wait, replies};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -9,12 +9,12 @@ use futures_util::stream::{StreamExt, TryStreamExt, iter, unfold};
 use reqwest::Url;
 use uuid::Uuid;
 
-use crate::budget::Lane;
 use crate::call::Admission;
 use crate::client::Client;
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::page::Page;
+use crate::rate_limit::Priority;
 use crate::watch::Watch;
 
 /// Messages in a page that a stream reads: the most that the service gives.
@@ -270,7 +270,7 @@ impl Messages {
                 self.page, self.limit
             )));
         }
-        self.fetch(Admission::Wait(Lane::Interactive)).await
+        self.fetch(Admission::Wait(Priority::Interactive)).await
     }
 
     /// Every message there is, page by page, with one page in memory.
@@ -301,7 +301,7 @@ impl Messages {
     pub fn stream(self) -> impl Stream<Item = Result<Message, Error>> + Send {
         unfold(Some(Feed::new(self)), |feed| async {
             let mut feed = feed?;
-            match feed.batch(Lane::Interactive).await {
+            match feed.batch(Priority::Interactive).await {
                 Ok(batch) if batch.is_empty() => None,
                 Ok(batch) => Some((Ok(iter(batch).map(Ok)), Some(feed))),
                 Err(error) => Some((Err(error), None)),

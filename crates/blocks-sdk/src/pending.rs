@@ -1,12 +1,14 @@
-//! What is waited for, as a value to store: another process can wait on from it.
+//! A serializable handle to a pending reply: another process can resume waiting from it.
+
+use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A reply that is to come. Store it as JSON, and wait on with
+/// A pending reply. Store it as JSON, and resume waiting with
 /// [`Client::resume`](crate::Client::resume), in this process or another.
 ///
-/// It holds no key and nothing secret.
+/// It contains no key and nothing secret.
 ///
 /// ```
 /// use blocks_sdk::Pending;
@@ -51,9 +53,7 @@ impl Pending {
         Self {
             session_id,
             thread_id: Some(thread_id),
-            final_message: format!(
-                "/rest/v1/sessions/{session_id}/threads/{thread_id}/messages?type=final_message&role=assistant"
-            ),
+            final_message: link(&session_id, &thread_id),
         }
     }
 
@@ -75,9 +75,20 @@ impl Pending {
         self.thread_id
     }
 
+    /// The link that is built from the ids, for when the service's own cannot be used.
+    pub(crate) fn by_ids(&self) -> Option<String> {
+        Some(link(&self.session_id, self.thread_id.as_ref()?))
+    }
+
     pub(crate) fn href(&self) -> &str {
         &self.final_message
     }
+}
+
+fn link(session_id: &impl Display, thread_id: &impl Display) -> String {
+    format!(
+        "/rest/v1/sessions/{session_id}/threads/{thread_id}/messages?type=final_message&role=assistant"
+    )
 }
 
 /// The thread that a link's path names.
@@ -96,6 +107,6 @@ mod tests {
         let text = serde_json::to_string(&pending).unwrap();
         assert_eq!(serde_json::from_str::<Pending>(&text).unwrap(), pending);
         let at = Pending::at(pending.session_id, None, pending.href());
-        assert_eq!(at, pending, "the thread stands in the link too");
+        assert_eq!(at, pending, "the link names the thread, too");
     }
 }

@@ -15,8 +15,8 @@ use crate::messages::Messages;
 use crate::page::Page;
 use crate::pending::Pending;
 use crate::request::FollowUp;
-use crate::superseded::Turns;
 use crate::turn::{Reply, Turn};
+use crate::turns::LatestTurn;
 
 /// A session, and the client that reaches it.
 ///
@@ -41,23 +41,27 @@ pub struct Session {
     client: Client,
     id: Uuid,
     data: Option<types::Session>,
-    turns: Arc<Turns>,
-    began: Instant,
+    turns: Arc<LatestTurn>,
+    started: Instant,
 }
 
 impl Session {
     pub(crate) fn with_id(client: Client, id: Uuid) -> Self {
         Self {
-            turns: client.core.sessions.turns(id),
+            turns: client.core.turns.of(&id.to_string()),
             client,
             id,
             data: None,
-            began: Instant::now(),
+            started: Instant::now(),
         }
     }
 
     pub(crate) fn with_data(client: Client, data: types::Session) -> Self {
         let mut session = Self::with_id(client, data.id);
+        if let Some(thread) = data.thread_id {
+            let thread = Some(thread.to_string());
+            session.turns.number(thread, data.created_at);
+        }
         session.data = Some(data);
         session
     }
@@ -323,13 +327,14 @@ impl Session {
                 .with_session(self.id));
             }
         };
-        let turns = Arc::clone(&self.turns);
-        Ok(Turn::begun(
+        let thread = pending.thread_id().map(|thread| thread.to_string());
+        let created_at = self.data.as_ref().and_then(|data| data.created_at);
+        Ok(Turn::started(
             self.client.clone(),
             pending,
-            turns,
-            0,
-            self.began,
+            Arc::clone(&self.turns),
+            self.turns.number(thread, created_at),
+            self.started,
         ))
     }
 
@@ -337,14 +342,14 @@ impl Session {
     ///
     /// ```
     /// # fn run(session: blocks_sdk::Session, thread: uuid::Uuid) {
-    /// let wait = session.turn_of(thread).reply();
+    /// let wait = session.turn_in_thread(thread).reply();
     /// # }
     /// ```
-    pub fn turn_of(&self, thread_id: Uuid) -> Turn {
+    pub fn turn_in_thread(&self, thread_id: Uuid) -> Turn {
         self.client.resume(Pending::new(self.id, thread_id))
     }
 
-    /// Waits for the first reply, for up to 30 minutes. [`Session::turn`] has the options.
+    /// Waits for the first reply, for up to an hour. [`Session::turn`] has the options.
     ///
     /// # Errors
     /// Those of [`Session::turn`] and of the wait.
@@ -386,7 +391,7 @@ impl Session {
     /// let first = session.turn()?;
     /// let second = session.follow_up(FollowUp::new("Stop, do this first.")).await?;
     /// assert_eq!(second.reply().await?.text(), "Done.");
-    /// assert_eq!(first.reply().await.unwrap_err().kind(), ErrorKind::Superseded);
+    /// assert_eq!(first.reply().await.unwrap_err().kind(), ErrorKind::Interrupted);
     /// # Ok(())
     /// # }
     /// ```
@@ -397,10 +402,12 @@ impl Session {
             let body = body.clone();
             async move { api.create_message().session_id(id).body(body).send().await }
         };
-        let admission = Admission::Wait(operation.lane());
-        let begun = |message: types::Message| {
-            // The service took it: it interrupts, also where it names nothing to wait on.
-            let number = self.turns.begin();
+        let admission = Admission::Wait(operation.priority());
+        let sent_at = self.turns.sending();
+        let accepted = |message: types::Message| {
+            // It interrupts also where it names no thread to wait for.
+            let thread = message.chat_thread_id.map(|thread| thread.to_string());
+            let number = self.turns.accepted(sent_at, thread, message.created_at);
             let link = message.links.and_then(|links| links.final_message);
             match (link, message.chat_thread_id) {
                 (Some(link), thread) => Ok((number, Pending::at(id, thread, &link.href))),
@@ -409,10 +416,15 @@ impl Session {
             }
         };
         let client = &self.client;
-        let sent = client.call_for(operation, admission, None, begun, send);
-        let (number, pending) = sent.await.map_err(|error| error.with_session(id))?;
+        let sent = client.call_for(operation, admission, None, accepted, send);
+        let (number, pending) = sent.await.map_err(|error| {
+            if error.may_have_taken_effect() {
+                self.turns.unknown_outcome(sent_at);
+            }
+            error.with_session(id)
+        })?;
         let turns = Arc::clone(&self.turns);
-        Ok(Turn::begun(
+        Ok(Turn::started(
             self.client.clone(),
             pending,
             turns,

@@ -5,10 +5,10 @@ use std::time::Duration;
 use blocks_api::types::Message;
 use tokio::time::Instant;
 
-use crate::budget::{Lane, Poll};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::messages::Messages;
+use crate::rate_limit::{PollSchedule, Priority};
 use crate::retry::poll_pause;
 
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -36,10 +36,11 @@ impl Watch {
 
     pub async fn next(&mut self) -> Result<Message, Error> {
         loop {
-            let lane = Lane::Poll(Poll {
-                began: self.news,
-                looked: self.looked,
-                not_before: self.next,
+            let lane = Priority::Poll(PollSchedule {
+                started: self.news,
+                last_poll: self.looked,
+                ready_at: self.next,
+                first_before: None,
             });
             let result = self.feed.next(lane).await;
             let now = Instant::now();

@@ -142,7 +142,7 @@ async fn reply(
 }
 
 async fn progress(turn: &Turn, timeout: Duration, output: &Output) -> Result<String, Error> {
-    let mut progress = pin!(turn.reply().deadline(timeout).progress());
+    let mut progress = turn.reply().timeout(timeout).progress();
     while let Some(step) = progress.next().await {
         match step? {
             Progress::Waiting { elapsed, .. } => output.waiting(elapsed),
