@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use blocks_api::seam::Policy;
 use blocks_api::{Error as ApiError, ResponseValue};
-use reqwest::header::{HeaderMap, HeaderName, USER_AGENT};
-use reqwest::{Request, Response, StatusCode};
+use reqwest::header::USER_AGENT;
+use reqwest::{Request, Response};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::attempt::{Attempt, Break, Ended};
 use crate::client::{Client, Core};
 use crate::error::{Context, Error, ErrorKind};
+use crate::failure::undecodable;
 use crate::rate_limit::{NoPermit, Permit, Priority, after, require_runtime};
 use crate::retry::{AttemptTimeouts, Outcome, RetryPolicy, Verdict, verdict};
 use crate::telemetry;
@@ -67,7 +68,7 @@ pub(crate) enum Admission {
 
 /// One call in progress.
 pub(crate) struct Call {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     operation: Operation,
     admission: Admission,
     note: Option<Note>,
@@ -167,7 +168,10 @@ impl Policy for Call {
         let agent = core.user_agent.clone();
         request.headers_mut().entry(USER_AGENT).or_insert(agent);
         let sending = core.transport.send(request);
-        Box::pin(self.attempt.receive(sending, core.max_body, &core.base))
+        Box::pin(
+            self.attempt
+                .receive(sending, core.max_body, &core.base, &core.key),
+        )
     }
 }
 
@@ -212,14 +216,13 @@ impl Call {
                     }
                 },
                 Err(_) => {
-                    self.attempt.breaks(Break::Timeout);
-                    progress.last_limit = limit;
+                    self.attempt.breaks(Break::Timeout(limit));
                     None
                 }
             };
             progress.last = Some((self.attempt.take(), why));
             let Some(retry_at) = self.retry_at(&mut progress) else {
-                return Err(self.failure(progress));
+                return Err(self.failed(progress));
             };
             drop(permit);
             // The rate limiter itself keeps the pause of a 429.
@@ -301,7 +304,7 @@ impl Call {
         let ended = self.attempt.take();
         match take(response.into_inner()) {
             Ok(taken) => Ok((taken, ended)),
-            Err(missing) => Err(self.failure(CallProgress {
+            Err(missing) => Err(self.failed(CallProgress {
                 attempts,
                 last: Some((ended, Some(missing.to_owned()))),
                 ..CallProgress::default()
@@ -312,7 +315,7 @@ impl Call {
     /// The error of a call that would have to wait for longer than it may.
     fn no_permit(&self, no_permit: NoPermit, progress: CallProgress) -> Error {
         if progress.last.is_some() {
-            return self.failure(progress);
+            return self.failed(progress);
         }
         let left = no_permit
             .paused_until
@@ -329,60 +332,21 @@ impl Call {
     }
 
     /// The error of a call whose last attempt failed.
-    fn failure(&self, progress: CallProgress) -> Error {
-        let mut context = self.context(progress.attempts);
+    fn failed(&self, progress: CallProgress) -> Error {
         let (ended, why) = progress.last.unwrap_or_default();
-        context.retry_after = ended.asked();
-        context.fate_unknown = self.operation.creates
-            && matches!(
-                verdict(true, ended.outcome()),
-                Verdict::Done | Verdict::OutcomeUnknown
-            );
-        let limit = self.core.max_body;
-        let mut too_large = false;
-        let mut refusal = None;
-        if let Some(mut received) = ended.received {
-            context.status = Some(received.status.as_u16());
-            context.request_id = request_id(&received.headers);
-            context.body = Some(received.body());
-            too_large = received.too_large;
-            refusal = Some(received.status).filter(|status| !status.is_success());
-        }
-        let (kind, detail) = match (&ended.broke, refusal) {
-            (_, Some(StatusCode::TOO_MANY_REQUESTS)) => {
-                let asked = context.retry_after;
-                let retry = asked.map(|asked| format!(", retry after {asked:.0?}"));
-                let detail = format!("429 Too Many Requests{}", retry.unwrap_or_default());
-                (ErrorKind::RateLimited, detail)
-            }
-            (_, Some(status)) => (ErrorKind::Status, status.to_string()),
-            (None, None) if too_large => (
-                ErrorKind::Undecodable,
-                format!("the answer is larger than {limit} bytes, of which the first were kept"),
-            ),
-            (None, None) => (
-                ErrorKind::Undecodable,
-                why.unwrap_or_else(|| "the answer is not usable".into()),
-            ),
-            (Some(Break::Timeout), None) => (
-                ErrorKind::Timeout,
-                format!("no complete response within {:?}", progress.last_limit),
-            ),
-            (Some(Break::Send(error)), None) => (ErrorKind::Connection, error.to_string()),
-            (Some(Break::Body(_)), None) => (
-                ErrorKind::Connection,
-                "the connection broke in the middle of the answer".into(),
-            ),
+        let context = Context {
+            retry_after: ended.asked(),
+            fate_unknown: self.operation.creates
+                && matches!(
+                    verdict(true, ended.outcome()),
+                    Verdict::Done | Verdict::OutcomeUnknown
+                ),
+            ..self.context(progress.attempts)
         };
-        let error = self.error(kind, detail, context);
-        match ended.broke {
-            Some(Break::Send(source)) => error.with_source(source),
-            Some(Break::Body(source)) => error.with_source(source.without_url()),
-            None | Some(Break::Timeout) => error,
-        }
+        self.failure(ended, why, context)
     }
 
-    fn error(&self, kind: ErrorKind, detail: String, context: Context) -> Error {
+    pub(crate) fn error(&self, kind: ErrorKind, detail: String, context: Context) -> Error {
         Error::of_call(kind, detail, context, &self.core.key)
     }
 
@@ -404,39 +368,4 @@ struct CallProgress {
     failures: u32,
     /// What came of the last one; the text says what is wrong with a complete response.
     last: Option<(Ended, Option<String>)>,
-    /// How long the last one could take.
-    last_limit: Duration,
-}
-
-/// Why an answer cannot be decoded; `None` when there is no whole answer.
-///
-/// # Errors
-/// When the request cannot be built, and so was not sent.
-fn undecodable(error: ApiError<()>) -> Result<Option<String>, Error> {
-    match error {
-        ApiError::InvalidResponsePayload(_, source) => {
-            Ok(Some(format!("cannot decode the answer: {source}")))
-        }
-        ApiError::InvalidRequest(detail) | ApiError::Custom(detail) => {
-            Err(Error::invalid_input(detail))
-        }
-        ApiError::CommunicationError(source) => {
-            let error = Error::invalid_input("the request cannot be built");
-            Err(error.with_source(source.without_url()))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// What servers call the number of a request.
-const REQUEST_IDS: [HeaderName; 2] = [
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("request-id"),
-];
-
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    REQUEST_IDS.iter().find_map(|name| {
-        let value = headers.get(name)?.to_str().ok()?;
-        Some(value.to_owned())
-    })
 }

@@ -45,6 +45,7 @@ mod builder;
 mod call;
 mod client;
 mod error;
+mod failure;
 mod feed;
 // Pages alone, so it costs a build nothing.
 #[cfg(any(doc, doctest))]
@@ -52,6 +53,7 @@ pub mod guide;
 mod key;
 mod link;
 mod messages;
+mod notice;
 mod page;
 mod pager;
 mod pending;
@@ -70,8 +72,10 @@ mod watch;
 
 pub use agent::Agent;
 pub use artifact::Artifact;
+pub use blocks_api::json::{JsonObject, RawJson};
 pub use blocks_api::open::{
-    AgentName, ArtifactKind, Direction, MessageRole, MessageType, PresignedUrl, PullRequest,
+    AgentName, ArtifactKind, Direction, Id, InvalidId, MessageRole, MessageType, PresignedUrl,
+    PullRequest, Timestamp,
 };
 pub use blocks_api::types;
 pub use builder::ClientBuilder;
@@ -79,6 +83,7 @@ pub use client::Client;
 pub use error::{Error, ErrorKind};
 pub use link::{Link, Linked};
 pub use messages::Messages;
+pub use notice::{FailureNotice, FailureNoticeKind};
 pub use page::Page;
 pub use pending::Pending;
 pub use rate_limit::{RateLimit, RateLimitStatus};

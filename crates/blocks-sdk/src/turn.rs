@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use blocks_api::open::MessageType;
+use blocks_api::open::{Id, MessageType};
 use blocks_api::types;
 use bytes::Bytes;
 use futures_core::Stream;
@@ -14,13 +14,12 @@ use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt, unfold};
 use reqwest::Url;
 use tokio::time::{Instant, timeout_at};
-use uuid::Uuid;
 
 use crate::call::{Admission, Operation};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, LastPoll};
 use crate::link;
-use crate::pending::Pending;
+use crate::pending::{Pending, segment};
 use crate::rate_limit::{Permit, PollSchedule, Priority, after};
 use crate::retry::poll_pause;
 use crate::telemetry;
@@ -84,11 +83,10 @@ impl Turn {
     }
 
     fn resumed(client: Client, pending: Pending) -> Self {
-        let turns = client.core.turns.of(&pending.session_id().to_string());
-        let thread = pending.thread_id().map(|thread| thread.to_string());
+        let turns = client.core.turns.of(pending.session_id().as_str());
         let now = Instant::now();
         Self {
-            number: turns.number(thread, None),
+            number: turns.number(pending.thread_id(), None),
             client,
             pending: Arc::new(pending),
             turns,
@@ -117,12 +115,12 @@ impl Turn {
     }
 
     /// The session.
-    pub fn session_id(&self) -> Uuid {
+    pub fn session_id(&self) -> &Id {
         self.pending.session_id()
     }
 
     /// The thread, where the service named it.
-    pub fn thread_id(&self) -> Option<Uuid> {
+    pub fn thread_id(&self) -> Option<&Id> {
         self.pending.thread_id()
     }
 
@@ -199,7 +197,7 @@ impl Turn {
         let message =
             items.find(|message| matches!(message.type_, None | Some(MessageType::FinalMessage)));
         message.map(|message| Reply {
-            session_id: self.session_id(),
+            session_id: self.session_id().clone(),
             message: Box::new(message),
         })
     }
@@ -225,8 +223,8 @@ impl Turn {
             && !url.path().contains("/threads/")
             && !has(&url, "thread_id")
         {
-            let thread = thread.to_string();
-            url.query_pairs_mut().append_pair("thread_id", &thread);
+            url.query_pairs_mut()
+                .append_pair("thread_id", thread.as_str());
         }
         Ok(url)
     }
@@ -236,15 +234,15 @@ impl Turn {
         let operation = Operation::LIST_SESSION_MESSAGES;
         let url = self.client.core.resolve(&format!(
             "/rest/v1/sessions/{}/messages?role=user&direction=desc&limit=100",
-            self.session_id()
+            segment(self.session_id())
         ))?;
         let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
         let admission = Admission::Wait(Priority::Interactive);
         let page = self.client.call(operation, admission, send).await?;
-        let prompts = page.items.into_iter().filter_map(|message| {
-            let thread = message.chat_thread_id?.to_string();
-            Some((thread, message.created_at?))
-        });
+        let prompts = page
+            .items
+            .into_iter()
+            .filter_map(|message| Some((message.chat_thread_id?, message.created_at?.utc())));
         self.turns.learn(prompts);
         Ok(())
     }
@@ -677,7 +675,7 @@ pub fn replies(
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    session_id: Uuid,
+    session_id: Id,
     message: Box<types::Message>,
 }
 
@@ -688,8 +686,8 @@ impl Reply {
     }
 
     /// The session that it belongs to.
-    pub fn session_id(&self) -> Uuid {
-        self.session_id
+    pub fn session_id(&self) -> &Id {
+        &self.session_id
     }
 
     /// Everything the service sent.

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use blocks_api::open::Id;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
@@ -27,7 +28,7 @@ struct KnownTurns {
 }
 
 struct KnownTurn {
-    thread: Option<String>,
+    thread: Option<Id>,
     /// When its request was sent; zero when that was not here.
     sent: u64,
     /// When this client received its response, or was given its id.
@@ -81,7 +82,7 @@ impl LatestTurn {
     pub fn accepted(
         &self,
         sent: u64,
-        thread: Option<String>,
+        thread: Option<&Id>,
         created_at: Option<DateTime<Utc>>,
     ) -> usize {
         self.add(sent, thread, created_at, true)
@@ -95,7 +96,7 @@ impl LatestTurn {
     fn add(
         &self,
         sent: u64,
-        thread: Option<String>,
+        thread: Option<&Id>,
         created_at: Option<DateTime<Utc>>,
         is_certain: bool,
     ) -> usize {
@@ -103,7 +104,7 @@ impl LatestTurn {
             let mut known = self.known();
             known.clock += 1;
             let turn = KnownTurn {
-                thread,
+                thread: thread.cloned(),
                 sent,
                 known: known.clock,
                 created_at,
@@ -117,8 +118,8 @@ impl LatestTurn {
     }
 
     /// The number of a turn that was not started here, or is known already.
-    pub fn number(&self, thread: Option<String>, created_at: Option<DateTime<Utc>>) -> usize {
-        if let Some(thread) = &thread {
+    pub fn number(&self, thread: Option<&Id>, created_at: Option<DateTime<Utc>>) -> usize {
+        if let Some(thread) = thread {
             let mut known = self.known();
             let place = known
                 .turns
@@ -134,9 +135,9 @@ impl LatestTurn {
     }
 
     /// What the service says of when the turns of these threads were created.
-    pub fn learn(&self, prompts: impl IntoIterator<Item = (String, DateTime<Utc>)>) {
+    pub fn learn(&self, prompts: impl IntoIterator<Item = (Id, DateTime<Utc>)>) {
         for (thread, created_at) in prompts {
-            let number = self.number(Some(thread), Some(created_at));
+            let number = self.number(Some(&thread), Some(created_at));
             self.known().turns[number].created_at = Some(created_at);
         }
     }
@@ -216,14 +217,14 @@ mod tests {
         DateTime::from_timestamp(seconds, 0)
     }
 
-    fn thread(name: &str) -> Option<String> {
-        Some(name.to_owned())
+    fn id(name: &str) -> Id {
+        Id::from_service(name).unwrap()
     }
 
     #[test]
     fn a_follow_up_interrupts_what_was_known_before_it() {
         let turns = LatestTurn::default();
-        let first = turns.number(thread("a"), None);
+        let first = turns.number(Some(&id("a")), None);
         assert_eq!(turns.standing(first), Standing::Latest);
         let sent = turns.sending();
         assert_eq!(
@@ -234,15 +235,15 @@ mod tests {
         let second = turns.accepted(sent, None, None);
         assert_eq!(turns.standing(first), Standing::Interrupted);
         assert_eq!(turns.standing(second), Standing::Latest);
-        assert_eq!(turns.number(thread("a"), at(9)), first);
+        assert_eq!(turns.number(Some(&id("a")), at(9)), first);
     }
 
     #[test]
     fn overlapping_follow_ups_go_by_their_creation() {
         let turns = LatestTurn::default();
         let (a, b) = (turns.sending(), turns.sending());
-        let second = turns.accepted(b, thread("b"), at(2));
-        let first = turns.accepted(a, thread("a"), at(1));
+        let second = turns.accepted(b, Some(&id("b")), at(2));
+        let first = turns.accepted(a, Some(&id("a")), at(1));
         assert_eq!(turns.standing(first), Standing::Interrupted);
         assert_eq!(turns.standing(second), Standing::Latest);
     }
@@ -251,15 +252,12 @@ mod tests {
     fn overlapping_follow_ups_without_times_are_unknown() {
         let turns = LatestTurn::default();
         let (a, b) = (turns.sending(), turns.sending());
-        let second = turns.accepted(b, thread("b"), at(1));
-        let first = turns.accepted(a, thread("a"), at(1));
+        let second = turns.accepted(b, Some(&id("b")), at(1));
+        let first = turns.accepted(a, Some(&id("a")), at(1));
         for number in [first, second] {
             assert_eq!(turns.standing(number), Standing::Unknown);
         }
-        turns.learn([
-            ("a".to_owned(), at(1).unwrap()),
-            ("b".to_owned(), at(2).unwrap()),
-        ]);
+        turns.learn([(id("a"), at(1).unwrap()), (id("b"), at(2).unwrap())]);
         assert_eq!(turns.standing(first), Standing::Interrupted);
         assert_eq!(turns.standing(second), Standing::Latest);
     }
@@ -267,14 +265,11 @@ mod tests {
     #[test]
     fn an_unknown_outcome_interrupts_when_the_service_says_so() {
         let turns = LatestTurn::default();
-        let first = turns.number(thread("a"), at(1));
+        let first = turns.number(Some(&id("a")), at(1));
         let sent = turns.sending();
         turns.unknown_outcome(sent);
         assert_eq!(turns.standing(first), Standing::Unknown);
-        turns.learn([
-            ("a".to_owned(), at(1).unwrap()),
-            ("b".to_owned(), at(2).unwrap()),
-        ]);
+        turns.learn([(id("a"), at(1).unwrap()), (id("b"), at(2).unwrap())]);
         assert_eq!(turns.standing(first), Standing::Interrupted);
     }
 

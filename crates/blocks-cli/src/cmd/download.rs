@@ -17,7 +17,7 @@ pub async fn plan(args: PlanArgs, output: &Output) -> Result<(), Exit> {
         .plan_ids()
         .last()
         .ok_or_else(|| Exit::failed(format!("session {} has no plan", args.session)))?;
-    let plan = session.artifact(*latest).await?;
+    let plan = session.artifact(latest).await?;
     download(&plan, args.output, output).await
 }
 

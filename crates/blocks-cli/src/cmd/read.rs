@@ -32,7 +32,8 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
     );
     lines.extend(
         data.created_at
-            .map(|at| format!("created        {}", at.to_rfc3339())),
+            .as_ref()
+            .map(|at| format!("created        {at}")),
     );
     for pull_request in session.pull_requests() {
         let place = pull_request.url().unwrap_or("(unknown)");
@@ -89,7 +90,10 @@ fn line(message: &Message, output: &Output) -> Result<(), Exit> {
 
 fn content(message: &Message) -> String {
     match ToolCall::of(message) {
-        Some(call) => format!("[{}] {}", call.name, call.input),
+        Some(call) => {
+            let arguments = serde_json::to_string(&call.arguments()).unwrap_or_default();
+            format!("[{}] {arguments}", call.name)
+        }
         None => message.message.clone().unwrap_or_default(),
     }
 }

@@ -1,12 +1,10 @@
 //! `run`, `send` and `wait`: one turn of the agent.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use blocks_sdk::{
     Agent, CreateSession, Error, ErrorKind, FollowUp, MessageRole, Pending, Progress, Session, Turn,
 };
-use futures_util::StreamExt;
 
 use super::pending::{self, PendingFile};
 use super::text_of;
@@ -97,7 +95,10 @@ pub async fn wait(args: WaitArgs, output: &Output) -> Result<(), Exit> {
 async fn latest(session: &Session) -> Result<Pending, Exit> {
     let prompts = session.messages().roles([MessageRole::User]).newest_first();
     let page = prompts.limit(1).send().await?;
-    let thread = page.messages().first().and_then(|m| m.chat_thread_id);
+    let thread = page
+        .messages()
+        .first()
+        .and_then(|m| m.chat_thread_id.clone());
     let thread = thread.ok_or_else(|| {
         Exit::failed(format!(
             "session {} has no turn to wait for; name it with --thread",
