@@ -385,7 +385,7 @@ impl Wait {
             unusable: None,
             last: LastPoll::None,
             order_read_at: 0,
-            is_last: false,
+            late_poll: LatePoll::NotDue,
             wait: self,
         }
     }
@@ -448,8 +448,15 @@ struct WaitState {
     last: LastPoll,
     /// How many turns were known when the service was asked for their order.
     order_read_at: usize,
-    /// Whether the poll after the time-out was made.
-    is_last: bool,
+    late_poll: LatePoll,
+}
+
+/// The one poll that may follow the time-out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum LatePoll {
+    NotDue,
+    Due,
+    Made,
 }
 
 /// What a wait for a permit came to.
@@ -468,7 +475,7 @@ impl WaitState {
             let is_interrupted = self.is_interrupted(version).await;
             match self.permit(is_interrupted, version).await {
                 Permitted::Permit(permit) => return self.poll(permit, is_interrupted).await,
-                Permitted::TimedOut if self.may_poll_late() => self.is_last = true,
+                Permitted::TimedOut if self.may_poll_late() => self.late_poll = LatePoll::Due,
                 Permitted::TimedOut => return Err(self.timed_out()),
                 Permitted::NewTurn => {}
             }
@@ -495,7 +502,7 @@ impl WaitState {
     async fn permit(&self, is_interrupted: bool, version: usize) -> Permitted {
         let turn = &self.wait.turn;
         let now = Instant::now();
-        let (priority, until) = if self.is_last {
+        let (priority, until) = if self.late_poll == LatePoll::Due {
             (Priority::Interactive, now + LAST_PERMIT)
         } else if now >= self.deadline && self.polls > 0 {
             return Permitted::TimedOut;
@@ -535,13 +542,13 @@ impl WaitState {
     fn may_poll_late(&self) -> bool {
         let was_stopped = Instant::now() >= self.deadline + STOPPED;
         let is_paused = self.wait.turn.client.core.limiter.paused_until().is_some();
-        !self.is_last && !is_paused && (self.polls == 0 || was_stopped)
+        self.late_poll == LatePoll::NotDue && !is_paused && (self.polls == 0 || was_stopped)
     }
 
     async fn poll(&mut self, permit: Permit, is_interrupted: bool) -> Result<Progress, Error> {
         let now = Instant::now();
-        self.is_last |= now >= self.deadline;
-        let end = if self.is_last {
+        let end = if now >= self.deadline {
+            self.late_poll = LatePoll::Made;
             now + LAST_POLL
         } else {
             self.deadline
