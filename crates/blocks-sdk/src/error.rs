@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Timeout,
     /// A success that cannot be decoded; [`Error::body`] has what was received.
     Undecodable,
+    /// The pages of a list disagree with its total, or repeat: messages are missing.
+    Incomplete,
     /// A wait's time-out passed before there was a reply: see [`Error::pending`].
     Deadline,
     /// A follow-up interrupted the turn that was waited for.
@@ -212,6 +214,10 @@ impl Error {
             pending.session_id()
         );
         Self::new(ErrorKind::Interrupted, detail).with_pending(pending)
+    }
+
+    pub(crate) fn incomplete(detail: String) -> Self {
+        Self::new(ErrorKind::Incomplete, detail)
     }
 
     pub(crate) fn file(detail: String, source: std::io::Error) -> Self {

@@ -46,12 +46,13 @@ mod call;
 mod client;
 mod error;
 mod failure;
-mod feed;
 // Pages alone, so it costs a build nothing.
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod key;
+mod known;
 mod link;
+mod merged;
 mod messages;
 mod notice;
 mod page;
@@ -59,16 +60,19 @@ mod pager;
 mod pending;
 mod rate_limit;
 mod received;
+mod repair;
 mod request;
 mod retry;
 mod retry_after;
 mod session;
+mod stream;
 mod telemetry;
 mod transcript;
 mod transport;
 mod turn;
 mod turns;
 mod watch;
+mod window;
 
 pub use agent::Agent;
 pub use artifact::Artifact;
@@ -90,9 +94,11 @@ pub use rate_limit::{RateLimit, RateLimitStatus};
 pub use request::{CreateSession, FollowUp};
 pub use retry::RetryPolicy;
 pub use session::Session;
+pub use stream::MessageStream;
 pub use transcript::{ToolCall, Transcript, TranscriptTurn};
 pub use transport::{SendError, Sending, Transport};
 pub use turn::{Progress, ProgressStream, Reply, Turn, Wait, replies};
+pub use watch::{Watch, WatchCursor, WatchEvent};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

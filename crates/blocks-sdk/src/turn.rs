@@ -193,9 +193,14 @@ impl Turn {
     }
 
     fn reply_in(&self, page: types::MessagePage) -> Option<Reply> {
-        let mut items = page.items.into_iter();
-        let message =
-            items.find(|message| matches!(message.type_, None | Some(MessageType::FinalMessage)));
+        // The service was asked for final messages alone, so only another known type is no reply.
+        let is_reply = |message: &types::Message| {
+            !matches!(
+                message.type_,
+                Some(MessageType::Message | MessageType::ToolCall)
+            )
+        };
+        let message = page.items.into_iter().find(is_reply);
         message.map(|message| Reply {
             session_id: self.session_id().clone(),
             message: Box::new(message),
