@@ -125,7 +125,7 @@ async fn one(
         let reply = client
             .resume(pending.clone())
             .reply()
-            .deadline(timeout)
+            .timeout(timeout)
             .await?;
         let result = json!({
             "id": prompt.id, "status": "completed", "session_id": pending.session_id(),

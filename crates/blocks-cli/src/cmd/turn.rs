@@ -1,12 +1,10 @@
 //! `run`, `send` and `wait`: one turn of the agent.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use blocks_sdk::{
     Agent, CreateSession, Error, ErrorKind, FollowUp, MessageRole, Pending, Progress, Session, Turn,
 };
-use futures_util::StreamExt;
 
 use super::pending::{self, PendingFile};
 use super::text_of;
@@ -145,7 +143,7 @@ async fn reply(
 }
 
 async fn progress(turn: &Turn, timeout: Duration, output: &Output) -> Result<String, Error> {
-    let mut progress = pin!(turn.reply().deadline(timeout).progress());
+    let mut progress = turn.reply().timeout(timeout).progress();
     while let Some(step) = progress.next().await {
         match step? {
             Progress::Waiting { elapsed, .. } => output.waiting(elapsed),
