@@ -2,7 +2,6 @@
 
 use blocks_mock::{MockBuilder, MockConfig};
 
-use super::turn::interruptible;
 use crate::args::MockArgs;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -11,7 +10,7 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     let mut config = match &args.script {
         Some(path) => {
             let wrong =
-                |e: &dyn std::fmt::Display| Exit::wrong_use(format!("{}: {e}", path.display()));
+                |e: &dyn std::fmt::Display| Exit::usage(format!("{}: {e}", path.display()));
             let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
             serde_json::from_str(&text).map_err(|e| wrong(&e))?
         }
@@ -33,6 +32,6 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     output.print(&format!("export BLOCKS_API_BASE_URL={}", server.url()))?;
     output.print(&format!("export BLOCKS_API_KEY={}", server.key()))?;
     // Serves until it is interrupted, which is its proper end.
-    let _ = interruptible(std::future::pending::<()>()).await;
+    let _ = output.host().interruption().await;
     Ok(())
 }

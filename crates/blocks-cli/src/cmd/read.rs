@@ -1,17 +1,16 @@
-//! `show`, `messages` and `transcript`: what there is.
+//! `show`, `messages` and `transcript`.
 
 use std::pin::pin;
 
 use blocks_sdk::{MessageType, ToolCall, types::Message};
 use futures_util::StreamExt;
 
-use super::turn::interruptible;
 use crate::args::{Format, MessagesArgs, Order, SessionArgs, TranscriptArgs};
 use crate::exit::Exit;
 use crate::output::Output;
 
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.get_session(args.session).await?;
+    let session = output.client()?.get_session(args.session.0).await?;
     let Some(data) = session.data() else {
         return Ok(());
     };
@@ -50,7 +49,7 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
 pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     let mut messages = output
         .client()?
-        .session(args.session)
+        .session(args.session.0)
         .messages()
         .types(args.types.into_iter().map(Into::into))
         .roles(args.roles.into_iter().map(Into::into));
@@ -72,10 +71,21 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
         false => messages.stream().right_stream(),
     };
     let mut stream = pin!(stream);
-    while let Some(message) = interruptible(stream.next()).await? {
-        line(&message?, output)?;
+    loop {
+        // No request is made for a reader that has gone, as `head` does.
+        let next = tokio::select! {
+            biased;
+            next = stream.next() => next,
+            by = output.host().interruption_or_closed_output() => return Err(by.into()),
+        };
+        let Some(message) = next.transpose()? else {
+            return Ok(());
+        };
+        line(&message, output)?;
+        if args.until_done && message.type_ == Some(MessageType::FinalMessage) {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 /// One message: a line of JSON, or its role and text.
@@ -89,13 +99,18 @@ fn line(message: &Message, output: &Output) -> Result<(), Exit> {
 
 fn content(message: &Message) -> String {
     match ToolCall::of(message) {
-        Some(call) => format!("[{}] {}", call.name, call.input),
+        Some(call) => tool_call(&call),
         None => message.message.clone().unwrap_or_default(),
     }
 }
 
+/// The name of a tool and all its arguments.
+fn tool_call(call: &ToolCall) -> String {
+    format!("[{}] {}", call.name, call.input)
+}
+
 pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.session(args.session);
+    let session = output.client()?.session(args.session.0);
     let transcript = session.transcript(args.tools).await?;
     if output.is_json() || args.format == Format::Json {
         return output.json(&transcript);
@@ -116,7 +131,7 @@ pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exi
         }
         parts.push(match &turn.reply {
             Some(reply) => format!("## Agent\n\n{}", content(reply)),
-            None => "_There is no reply._".to_owned(),
+            None => "_No reply._".to_owned(),
         });
     }
     output.text(&parts.join("\n\n"))

@@ -28,14 +28,14 @@ fn every_line_is_checked_before_anything_is_sent() {
     for (line, expected) in [
         (
             r#"{"agent_name": "claude", "message": "x"}"#,
-            "line 2: an `id`",
+            "line 2: missing `id`",
         ),
         (
             r#"{"id": "p0", "agent_name": "claude", "message": "x"}"#,
-            "line 2: the id `p0` is there twice",
+            "line 2: duplicate id `p0`",
         ),
         (r#"{"id": "b", "message": "x"}"#, "line 2: give exactly one"),
-        ("nonsense", "line 2: no JSON"),
+        ("nonsense", "line 2: invalid JSON"),
     ] {
         std::fs::write(&file, format!("{}{line}\n", prompts(1))).unwrap();
         let ended = service.run(&["batch", &file]);

@@ -114,8 +114,11 @@ fn the_whole_command_line_is_as_documented() {
         "plan",
         "artifact",
         "batch",
+        "check",
         "mock",
+        "schema",
         "completions",
+        "man",
     ] {
         let arguments: Vec<&str> = [command, "--help"]
             .into_iter()

@@ -133,9 +133,9 @@ fn send_and_wait_go_on() {
         &pending,
         "Go.",
     ]);
-    assert_eq!((ended.code, ended.out.as_str()), (Some(0), ""));
-    assert!(ended.err.contains("blocks wait "), "{ended:?}");
     let id = service.mock.sessions()[0];
+    assert_eq!((ended.code, &ended.out), (Some(0), &format!("{id}\n")));
+    assert!(ended.err.contains("blocks wait "), "{ended:?}");
     let thread = service.mock.threads(id)[0].to_string();
     let id = id.to_string();
     for arguments in [
@@ -178,7 +178,7 @@ fn a_deadline_and_an_unknown_fate_have_their_codes() {
         "timed_out"
     );
     assert!(
-        ended.err.contains("wait on with: blocks wait "),
+        ended.err.contains("to keep waiting, run: blocks wait "),
         "{ended:?}"
     );
 
@@ -196,7 +196,7 @@ fn wrong_use_sends_nothing_and_says_what_to_do() {
     for (arguments, expected) in [
         (
             vec!["run", "Go."],
-            "exactly one of agent_id, agent_name, profile; given: none",
+            "--agent NAME, --agent-id UUID, --profile JSON and --profile-file FILE",
         ),
         (
             vec!["run", "--agent", "cluade", "Go."],
@@ -204,22 +204,28 @@ fn wrong_use_sends_nothing_and_says_what_to_do() {
         ),
         (
             vec!["run", "--agent", "kimi", "--profile", "{\"a\":1}", "Go."],
-            "agent_name and profile",
+            "cannot be used with",
         ),
         (
             vec!["run", "--agent", "claude", " "],
             "the message is empty",
         ),
         (
-            vec!["run", "--agent", "claude", "@/nowhere/at/all"],
-            "/nowhere/at/all",
+            vec![
+                "run",
+                "--agent",
+                "claude",
+                "--prompt-file",
+                "/nowhere/at/all",
+            ],
+            "--prompt-file: cannot read /nowhere/at/all: No such file",
         ),
         (
             vec!["run", "--agent", "claude", "--timeout", "soon", "Go."],
-            "--timeout",
+            "invalid value 'soon' for '--timeout",
         ),
         (vec!["run", "--key", "secret", "Go."], "--key"),
-        (vec!["wait"], "required"),
+        (vec!["wait"], "--pending"),
     ] {
         let ended = service.run(&arguments);
         assert_eq!(ended.code, Some(2), "{ended:?}");
@@ -264,7 +270,9 @@ fn github_gets_the_ids_before_the_wait_and_texts_of_many_lines() {
         "thread_id",
         "session_html_url",
         "status",
+        "exit_code",
         "pull_requests",
+        "error",
         "final_message",
         "status",
     ];
