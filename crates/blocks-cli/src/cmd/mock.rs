@@ -9,8 +9,7 @@ use crate::output::Output;
 pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     let mut config = match &args.script {
         Some(path) => {
-            let wrong =
-                |e: &dyn std::fmt::Display| Exit::usage(format!("{}: {e}", path.display()));
+            let wrong = |e: &dyn std::fmt::Display| Exit::usage(format!("{}: {e}", path.display()));
             let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
             serde_json::from_str(&text).map_err(|e| wrong(&e))?
         }

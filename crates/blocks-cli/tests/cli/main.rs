@@ -1,6 +1,8 @@
 //! The built binary against a mock, as a script uses it.
 
 mod batch;
+mod before_create;
+mod in_process;
 mod safety;
 mod turns;
 
