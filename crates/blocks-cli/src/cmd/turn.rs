@@ -24,8 +24,9 @@ struct Job<'a> {
     report: TurnReport,
     /// Whether the ids are among the step outputs already.
     ids_are_written: bool,
-    /// Whether the reply is on standard output already.
+    /// Whether the reply was written to standard output already, and whether that failed.
     is_printed: bool,
+    is_lost: bool,
     /// What happens to the file of `--pending` once the reply is printed.
     settle: Option<Settle>,
 }
@@ -69,6 +70,7 @@ impl<'a> Job<'a> {
             report: TurnReport::default(),
             ids_are_written: false,
             is_printed: false,
+            is_lost: false,
             settle: None,
         }
     }
@@ -283,7 +285,10 @@ impl<'a> Job<'a> {
         self.report.final_message = Some(reply.text().to_owned());
         if !output.is_json() {
             self.is_printed = true;
-            output.text(reply.text())?;
+            if let Err(exit) = output.text(reply.text()) {
+                self.is_lost = true;
+                return Err(exit);
+            }
             // Nothing would show what this read returns.
             if !output.is_github() {
                 return Ok(());
@@ -315,7 +320,7 @@ impl<'a> Job<'a> {
         // A reply that was received stays a result, whatever failed after it.
         self.report.status = if replied { Status::Completed } else { status };
         if let Some(exit) = &mut exit {
-            self.describe_end(exit, replied);
+            self.describe_end(exit, replied && !self.is_lost);
         }
         self.report.exit_code = exit.as_ref().map_or(0, |exit| exit.code as u8);
         self.report.error = exit.as_ref().map(|exit| (*exit.error).clone());
@@ -324,7 +329,7 @@ impl<'a> Job<'a> {
         if let Err(failed) = &printed {
             output.note_error(failed);
             self.note_resume();
-        } else if replied {
+        } else if replied && !self.is_lost {
             self.settle_pending_file();
         }
         let late = printed.err().or_else(|| output.side_failure());

@@ -2,6 +2,7 @@
 
 mod batch;
 mod before_create;
+mod ends;
 mod in_process;
 mod safety;
 mod turns;
