@@ -148,7 +148,7 @@ impl Host {
             ["0", "false", "no", "off"].contains(&value.as_str())
         };
         let set = |name: &&str| self.var(name).is_some_and(|value| !says_no(&value));
-        CI.iter().any(|name| set(&name))
+        CI.iter().any(set)
     }
 
     /// Whether a CI system reads standard output for commands, which it does not for a file.

@@ -144,6 +144,7 @@ impl Output {
             false => String::new(),
         };
         let status = report.status.name();
+        let text = text.trim_end();
         let markdown = format!("### Blocks: {status}\n\n{place}\n\n{text}\n{rest}");
         if let Err(error) = files.write_summary(&markdown) {
             self.note(&format!(

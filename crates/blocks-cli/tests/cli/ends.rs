@@ -7,9 +7,9 @@ use blocks_mock::{Fault, Mock, Operation, Script, When};
 use serde_json::{Value, json};
 
 use crate::Folder;
-use crate::in_process::{Ended, Stream, Test};
+use crate::in_process::{Ended, Test};
 
-fn valid(name: &str, value: &Value) {
+pub fn valid(name: &str, value: &Value) {
     let path = format!("{}/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -20,14 +20,14 @@ fn valid(name: &str, value: &Value) {
     assert_eq!(errors, Vec::<String>::new(), "{value}");
 }
 
-fn replying() -> Mock {
+pub fn replying() -> Mock {
     Mock::builder()
         .agent(Script::reply("Done.").after(Duration::from_secs(4)))
         .build()
 }
 
 /// A session with one prompt that has its reply.
-async fn session(mock: &Mock) -> String {
+pub async fn session(mock: &Mock) -> String {
     Test::new(mock, "run --agent claude --no-wait hello")
         .run()
         .await;
@@ -343,109 +343,6 @@ async fn a_signal_after_the_reply_keeps_the_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_says_when_polls_fail_and_what_failed_last() {
-    let mock = replying();
-    mock.inject(
-        Operation::ListThreadMessages,
-        When::Always,
-        Fault::status(503),
-    );
-    let ended = Test::new(&mock, "run --agent claude --json --timeout 1m hello")
-        .run()
-        .await;
-    assert_eq!(ended.code, 3, "{ended:?}");
-    let report = ended.json();
-    let message = report["error"]["message"].as_str().unwrap();
-    assert!(
-        message.starts_with("no reply within 1m; last error: "),
-        "{message}"
-    );
-    assert_eq!(report["error"]["http_status"], 503);
-    assert_eq!(
-        ended.err.matches("a poll failed, still waiting: ").count(),
-        1,
-        "{ended:?}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn finding_the_newest_prompt_is_bounded() {
-    let mock = replying();
-    let session = session(&mock).await;
-    mock.inject(
-        Operation::ListSessionMessages,
-        When::Always,
-        Fault::Delay(Duration::from_secs(500)),
-    );
-    let start = tokio::time::Instant::now();
-    let ended = Test::new(&mock, &format!("wait {session} --timeout 5s --json"))
-        .run()
-        .await;
-    assert_eq!((ended.code, start.elapsed().as_secs()), (3, 5), "{ended:?}");
-    assert_eq!(ended.json()["session_id"], session);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_silent_wait_says_each_minute_that_it_continues() {
-    let mock = Mock::builder().agent(Script::stuck()).build();
-    let ended = Test::new(&mock, "run --agent claude --timeout 5m30s hello")
-        .run()
-        .await;
-    for minute in 1..=5 {
-        let line = format!("still working, {minute}m\n");
-        assert_eq!(ended.err.matches(&line).count(), 1, "{ended:?}");
-    }
-    assert_eq!(ended.err.matches("still working").count(), 5, "{ended:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_reply_that_cannot_be_printed_is_no_success() {
-    for (errno, code) in [(28, 1), (32, 141)] {
-        let mock = replying();
-        let err = Stream::default();
-        let line = "run --agent claude hello";
-        let test = Test::new(&mock, line).out(Stream::failing(errno)).err(&err);
-        let ended = test.run().await;
-        assert_eq!(ended.code, code, "{ended:?}");
-        let session = mock.sessions()[0];
-        assert!(
-            ended.err.contains(&format!("run: blocks wait {session}")),
-            "{ended:?}"
-        );
-        assert_eq!(ended.err.contains("error: "), code == 1, "{ended:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_wait_prints_the_id() {
-    let mock = replying();
-    let ended = Test::new(&mock, "run --agent claude --no-wait hello")
-        .run()
-        .await;
-    assert_eq!(ended.out, format!("{}\n", mock.sessions()[0]));
-    let json = Test::new(&mock, "run --agent claude --no-wait --json hello")
-        .run()
-        .await
-        .json();
-    valid("result", &json);
-    assert_eq!(json["status"], "started");
-}
-
-#[tokio::test(start_paused = true)]
-async fn reading_commands_report_failures_as_json() {
-    let mock = replying();
-    mock.inject(None, When::Always, Fault::status(403));
-    let id = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
-    for line in ["show", "messages", "transcript"] {
-        let ended = Test::new(&mock, &format!("{line} {id} --json")).run().await;
-        assert_eq!(ended.code, 1, "{ended:?}");
-        let report = ended.json();
-        valid("failure", &report);
-        assert_eq!(report["error"]["http_status"], 403);
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_interrupted_read_does_not_speak_of_a_create() {
     let mock = replying();
     mock.inject(None, When::Always, Fault::Delay(Duration::from_secs(500)));
@@ -460,22 +357,6 @@ async fn an_interrupted_read_does_not_speak_of_a_create() {
         (ended.code, ended.err.as_str()),
         (130, "error: interrupted\n")
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn check_says_whether_the_key_is_accepted() {
-    let mock = replying();
-    let good = Test::new(&mock, "check --json").run().await;
-    valid("check", &good.json());
-    assert_eq!(
-        (good.code, &good.json()["status"]),
-        (0, &"completed".into())
-    );
-    mock.inject(None, When::Always, Fault::status(403));
-    let bad = Test::new(&mock, "check").run().await;
-    assert_eq!(bad.code, 1, "{bad:?}");
-    assert!(bad.out.contains("key              rejected"), "{bad:?}");
-    assert_eq!(mock.session_count(), 0);
 }
 
 /// The schemas in the repository. `UPDATE_GOLDEN=1 cargo test -p blocks-cli` writes them anew.

@@ -1,10 +1,14 @@
 //! The built binary against a mock, as a script uses it.
 
 mod batch;
+mod batches;
 mod before_create;
 mod ends;
 mod in_process;
+mod messages;
+mod process;
 mod safety;
+mod side_files;
 mod turns;
 
 use std::path::{Path, PathBuf};
