@@ -83,7 +83,9 @@ async fn pages_that_repeat_themselves_for_ever_come_to_an_end() {
     let message = json!({"id": SESSION, "message": "again"});
     let items = vec![message; 100];
     let script = Scripted::new([Answer::ok(&page(json!(items)))]);
-    let session = script.client().session(SESSION.parse().unwrap());
+    let session = script
+        .client()
+        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
     let read: Vec<_> = session.messages().stream().collect().await;
     assert_eq!(read.len(), 1);
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 fn number(message: &Message) -> u128 {
-    message.id.as_u128()
+    message.id.as_ref().unwrap().to_uuid().unwrap().as_u128()
 }
 
 /// Messages 1 to `n`, a second apart.
@@ -288,7 +288,9 @@ async fn a_watch_waits_out_a_pause_that_no_call_would() {
         Answer::text(429, "").header("retry-after", "3600"),
         Answer::ok(&page(message)),
     ]);
-    let session = script.client().session(SESSION.parse().unwrap());
+    let session = script
+        .client()
+        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
     let begun = Instant::now();
     let mut watch = Box::pin(session.messages().watch());
     let message = watch.next().await.unwrap().unwrap();

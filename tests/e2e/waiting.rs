@@ -191,7 +191,10 @@ async fn many_waits_end_in_the_order_of_their_replies() {
     let fast = Scripted::new([empty(), Answer::ok(&replied("fast"))]);
     let slow = Scripted::new([empty(), empty(), empty(), Answer::ok(&replied("slow"))]);
     let turns = [&slow, &fast].map(|script| {
-        let pending = Pending::new(SESSION.parse().unwrap(), THREAD.parse().unwrap());
+        let pending = Pending::new(
+            SESSION.parse::<blocks_sdk::Id>().unwrap(),
+            THREAD.parse::<blocks_sdk::Id>().unwrap(),
+        );
         script.client().resume(pending)
     });
     let all = replies(turns, |wait| wait).map(|(_, result)| result.unwrap().text().to_owned());
@@ -218,7 +221,7 @@ async fn a_session_without_a_thread_says_what_to_do() {
     let script = Scripted::new([Answer::ok(&json!({"id": SESSION}))]);
     let session = script
         .client()
-        .get_session(SESSION.parse().unwrap())
+        .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
         .await
         .unwrap();
     let error = session.reply().await.unwrap_err();

@@ -73,7 +73,7 @@ impl World {
     /// When no client can be built.
     pub fn session(&self) -> Session {
         let client = Client::builder(KEY).transport(self.clone()).build();
-        let id = SESSION.parse().expect("an id");
+        let id: Uuid = SESSION.parse().expect("an id");
         client.expect("a client").session(id)
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use uuid::Uuid;
+use blocks_sdk::Id;
 
 /// Longer than any process lives. Larger values mean the same, and cannot overflow a clock.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -34,8 +34,8 @@ impl fmt::Display for Timeout {
 }
 
 /// A session: its id, or an address that contains it, as other commands print it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionRef(pub Uuid);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRef(pub Id);
 
 impl FromStr for SessionRef {
     type Err = String;
@@ -72,13 +72,13 @@ mod tests {
 
     #[test]
     fn a_session_is_an_id_or_an_address() {
-        let id = Uuid::from_u128(7);
+        let id = Id::from(uuid::Uuid::from_u128(7));
         for text in [
             id.to_string(),
             format!("https://blocks.team/app/sessions/{id}"),
             format!("https://blocks.team/app/w/sessions/{id}/?tab=a#b"),
         ] {
-            assert_eq!(text.parse(), Ok(SessionRef(id)), "{text}");
+            assert_eq!(text.parse(), Ok(SessionRef(id.clone())), "{text}");
         }
         for text in ["", "x", "https://blocks.team/app/sessions/x"] {
             assert!(text.parse::<SessionRef>().is_err(), "{text}");

@@ -45,7 +45,7 @@ impl Bench {
                 session.id()
             ),
             url: url.to_owned(),
-            session: session.id(),
+            session: session.id().to_uuid().expect("a UUID"),
             turn,
             sdk,
             bare: reqwest::Client::new(),

@@ -132,7 +132,10 @@ impl Policy for Call {
         let agent = core.user_agent.clone();
         request.headers_mut().entry(USER_AGENT).or_insert(agent);
         let sending = core.transport.send(request);
-        Box::pin(self.attempt.receive(sending, core.max_body, &core.base))
+        Box::pin(
+            self.attempt
+                .receive(sending, core.max_body, &core.base, &core.key),
+        )
     }
 }
 

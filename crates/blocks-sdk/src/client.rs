@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use blocks_api::open::Id;
 use blocks_api::seam::{Policy, Seam};
 use reqwest::Url;
 use reqwest::header::HeaderValue;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::budget::Budget;
@@ -251,15 +251,18 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn get_session(&self, id: Uuid) -> Result<Session, Error> {
-        let data = self.session_data(id).await?;
+    pub async fn get_session(&self, id: impl Into<Id>) -> Result<Session, Error> {
+        let data = self.session_data(&id.into()).await?;
         Ok(Session::with_data(self.clone(), data))
     }
 
-    pub(crate) async fn session_data(&self, id: Uuid) -> Result<blocks_api::types::Session, Error> {
+    pub(crate) async fn session_data(&self, id: &Id) -> Result<blocks_api::types::Session, Error> {
         let operation = Operation::GET_SESSION;
         let admission = Admission::Wait(operation.lane());
-        let send = |api: Api| async move { api.get_session().session_id(id).send().await };
+        let send = |api: Api| {
+            let id = id.clone();
+            async move { api.get_session().session_id(id).send().await }
+        };
         let result = self.call(operation, admission, send).await;
         result.map_err(|error| error.with_session(id))
     }
@@ -272,13 +275,13 @@ impl Client {
     /// # let mock = blocks_mock::Mock::new();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// let id = uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
-    /// assert_eq!(client.session(id).id(), id);
+    /// assert_eq!(*client.session(id).id(), id);
     /// assert!(mock.received().is_empty());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn session(&self, id: Uuid) -> Session {
-        Session::with_id(self.clone(), id)
+    pub fn session(&self, id: impl Into<Id>) -> Session {
+        Session::with_id(self.clone(), id.into())
     }
 }
 

@@ -6,8 +6,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use blocks_api::open::{Id, InvalidId};
 use bytes::Bytes;
-use uuid::Uuid;
 
 use crate::key::Key;
 use crate::pending::Pending;
@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Deadline,
     /// A follow-up interrupted the turn that was waited for.
     Superseded,
+    /// The turn to wait for is unknown: the session exists, but no response named its thread.
+    UnknownTurn,
     /// A file could not be written.
     File,
 }
@@ -73,7 +75,7 @@ struct Inner {
     body: Option<Bytes>,
     attempts: u32,
     fate_unknown: bool,
-    session_id: Option<Uuid>,
+    session_id: Option<Id>,
     pending: Option<Pending>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -112,6 +114,10 @@ impl Error {
 
     pub(crate) fn invalid_input(detail: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidInput, detail.into())
+    }
+
+    pub(crate) fn unknown_turn(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::UnknownTurn, detail.into())
     }
 
     /// The end of a call, with all that it received but the key.
@@ -179,13 +185,13 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_session(mut self, id: Uuid) -> Self {
-        self.0.session_id = Some(id);
+    pub(crate) fn with_session(mut self, id: &Id) -> Self {
+        self.0.session_id = Some(id.clone());
         self
     }
 
     pub(crate) fn with_pending(mut self, pending: Pending) -> Self {
-        self.0.session_id = Some(pending.session_id());
+        self.0.session_id = Some(pending.session_id().clone());
         self.0.pending = Some(pending);
         self
     }
@@ -258,8 +264,8 @@ impl Error {
     }
 
     /// The session concerned, where its id is known or stood in what was received.
-    pub fn session_id(&self) -> Option<Uuid> {
-        self.0.session_id
+    pub fn session_id(&self) -> Option<&Id> {
+        self.0.session_id.as_ref()
     }
 
     /// What a wait that failed was waiting for, to wait on with [`Client::resume`](crate::Client::resume).
@@ -330,7 +336,7 @@ impl fmt::Display for Error {
             f.write_str(": ")?;
         }
         f.write_str(&inner.detail)?;
-        if let Some(id) = inner.session_id.filter(|_| inner.fate_unknown) {
+        if let Some(id) = inner.session_id.as_ref().filter(|_| inner.fate_unknown) {
             write!(f, " (session {id})")?;
         }
         f.write_str(self.advice())
@@ -362,13 +368,19 @@ impl fmt::Debug for Error {
         if inner.fate_unknown {
             fields.field("may_have_taken_effect", &true);
         }
-        if let Some(id) = inner.session_id {
+        if let Some(id) = &inner.session_id {
             fields.field("session_id", &id);
         }
         if let Some(source) = &inner.source {
             fields.field("source", source);
         }
         fields.finish_non_exhaustive()
+    }
+}
+
+impl From<InvalidId> for Error {
+    fn from(error: InvalidId) -> Self {
+        Self::invalid_input(error.to_string())
     }
 }
 

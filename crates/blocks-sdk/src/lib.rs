@@ -70,8 +70,10 @@ mod watch;
 
 pub use agent::Agent;
 pub use artifact::Artifact;
+pub use blocks_api::json::{JsonObject, RawJson};
 pub use blocks_api::open::{
-    AgentName, ArtifactKind, Direction, MessageRole, MessageType, PresignedUrl, PullRequest,
+    AgentName, ArtifactKind, Direction, Id, InvalidId, MessageRole, MessageType, PresignedUrl,
+    PullRequest, Timestamp,
 };
 pub use blocks_api::types;
 pub use budget::RateLimit;

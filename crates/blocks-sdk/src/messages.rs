@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
+use blocks_api::open::Id;
 use blocks_api::open::{Direction, MessageRole, MessageType};
 use blocks_api::types::Message;
 use futures_core::Stream;
 use futures_util::stream::{StreamExt, TryStreamExt, iter, unfold};
 use reqwest::Url;
-use uuid::Uuid;
 
 use crate::budget::Lane;
 use crate::call::Admission;
@@ -15,6 +15,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::page::Page;
+use crate::pending::segment;
 use crate::watch::Watch;
 
 /// Messages in a page that a stream reads: the most that the service gives.
@@ -43,11 +44,11 @@ pub(crate) const PAGE: u64 = 100;
 #[must_use = "a choice of messages reads nothing by itself"]
 pub struct Messages {
     client: Client,
-    session_id: Uuid,
-    path_thread: Option<Uuid>,
+    session_id: Id,
+    path_thread: Option<Id>,
     types: Vec<MessageType>,
     roles: Vec<MessageRole>,
-    thread_id: Option<Uuid>,
+    thread_id: Option<Id>,
     newer_than: Option<f64>,
     page: u64,
     limit: u64,
@@ -55,7 +56,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    pub(crate) fn new(client: Client, session_id: Uuid, path_thread: Option<Uuid>) -> Self {
+    pub(crate) fn new(client: Client, session_id: Id, path_thread: Option<Id>) -> Self {
         Self {
             client,
             session_id,
@@ -156,8 +157,8 @@ impl Messages {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn thread_id(mut self, id: Uuid) -> Self {
-        self.thread_id = Some(id);
+    pub fn thread_id(mut self, id: impl Into<Id>) -> Self {
+        self.thread_id = Some(id.into());
         self
     }
 
@@ -413,13 +414,13 @@ impl Messages {
     /// Reads one page as it stands.
     pub(crate) async fn read(&self, admission: Admission) -> Result<Page, Error> {
         let result = Page::fetch(&self.client, self.url()?, admission).await;
-        result.map_err(|error| error.with_session(self.session_id))
+        result.map_err(|error| error.with_session(&self.session_id))
     }
 
     fn url(&self) -> Result<Url, Error> {
         let mut url = self.client.core.base.clone();
-        let session = self.session_id;
-        url.set_path(&match self.path_thread {
+        let session = segment(&self.session_id);
+        url.set_path(&match self.path_thread.as_ref().map(segment) {
             Some(thread) => format!("/rest/v1/sessions/{session}/threads/{thread}/messages"),
             None => format!("/rest/v1/sessions/{session}/messages"),
         });
@@ -434,8 +435,8 @@ impl Messages {
         for value in &self.roles {
             query.append_pair("role", value.as_str());
         }
-        if let Some(id) = self.thread_id {
-            query.append_pair("thread_id", &id.to_string());
+        if let Some(id) = &self.thread_id {
+            query.append_pair("thread_id", id.as_str());
         }
         if let Some(ts) = self.newer_than {
             query.append_pair("gts", &ts.to_string());

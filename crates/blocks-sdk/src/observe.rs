@@ -47,7 +47,7 @@ mod on {
         );
     }
 
-    pub(crate) fn look(session: uuid::Uuid, looks: u64, found: bool) {
+    pub(crate) fn look(session: &blocks_api::open::Id, looks: u64, found: bool) {
         tracing::event!(Level::TRACE, %session, looks, found, "look");
     }
 }
@@ -67,7 +67,7 @@ mod off {
 
     pub(crate) fn attempt(_: &'static str, _: u32, _: Outcome) {}
 
-    pub(crate) fn look(_: uuid::Uuid, _: u64, _: bool) {}
+    pub(crate) fn look(_: &blocks_api::open::Id, _: u64, _: bool) {}
 }
 
 #[cfg(not(feature = "tracing"))]

@@ -203,7 +203,7 @@ impl Page {
 /// When a message was written: its `ts`, or its creation where it has none.
 pub(crate) fn time(message: &types::Message) -> Option<f64> {
     message.ts.or_else(|| {
-        let created: DateTime<Utc> = message.created_at?;
+        let created: DateTime<Utc> = message.created_at.as_ref()?.utc();
         let since = created.signed_duration_since(DateTime::UNIX_EPOCH);
         since.to_std().ok().map(|d: Duration| d.as_secs_f64())
     })

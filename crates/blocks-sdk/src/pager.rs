@@ -5,9 +5,9 @@
 //! at the end fewer were seen than there are, the last pages are read again, backwards.
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use blocks_api::types::Message;
-use uuid::Uuid;
 
 use crate::call::Admission;
 use crate::error::Error;
@@ -91,7 +91,7 @@ impl Pager {
         self.total = total;
         let length = page.messages().len();
         let mut messages = page.into_messages();
-        messages.retain(|message| self.seen.insert(message.id));
+        messages.retain(|message| self.seen.insert(identity(message)));
         self.found += messages.len() as u64;
         self.stale = if messages.is_empty() {
             self.stale + 1
@@ -161,13 +161,13 @@ impl Pager {
 /// The ids of the last messages, as many as are ever read again.
 #[derive(Default)]
 struct Seen {
-    order: VecDeque<Uuid>,
-    ids: HashSet<Uuid>,
+    order: VecDeque<u64>,
+    ids: HashSet<u64>,
 }
 
 impl Seen {
     /// Whether `id` is new.
-    fn insert(&mut self, id: Uuid) -> bool {
+    fn insert(&mut self, id: u64) -> bool {
         if !self.ids.insert(id) {
             return false;
         }
@@ -181,4 +181,16 @@ impl Seen {
         }
         true
     }
+}
+
+/// What tells a message from every other: its id, or its content where it has none.
+fn identity(message: &Message) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match &message.id {
+        Some(id) => id.hash(&mut hasher),
+        None => serde_json::to_string(message)
+            .unwrap_or_default()
+            .hash(&mut hasher),
+    }
+    hasher.finish()
 }

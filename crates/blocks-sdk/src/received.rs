@@ -1,8 +1,8 @@
 //! What was received, as an error tells it: short, on one line, and without secrets; and what can
 //! be found in it.
 
+use blocks_api::open::Id;
 use serde_json::Value;
-use uuid::Uuid;
 
 /// A body as JSON; null when it is none.
 pub(crate) fn parse(body: &[u8]) -> Value {
@@ -57,9 +57,9 @@ pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
 
 /// The session's `id` in a body, also in one that is cut short or no JSON throughout; or the
 /// session that a link in it names.
-pub(crate) fn find_id(body: &[u8]) -> Option<Uuid> {
+pub(crate) fn find_id(body: &[u8]) -> Option<Id> {
     if let Some(id) = parse(body)["id"].as_str() {
-        return id.parse().ok();
+        return Id::from_service(id);
     }
     let text = String::from_utf8_lossy(body);
     let mut fields = text.split("\"id\"").skip(1);

@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use blocks_api::open::Id;
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 /// The turns of one session, as far as this client and its clones began them.
 #[derive(Default)]
@@ -54,15 +54,15 @@ pub(crate) struct Sessions(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    turns: HashMap<Uuid, Weak<Turns>>,
+    turns: HashMap<Id, Weak<Turns>>,
     /// When to look next for sessions that nobody holds any more.
     sweep_at: usize,
 }
 
 impl Sessions {
-    pub fn turns(&self, id: Uuid) -> Arc<Turns> {
+    pub fn turns(&self, id: &Id) -> Arc<Turns> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turns) = known.turns.get(&id).and_then(Weak::upgrade) {
+        if let Some(turns) = known.turns.get(id).and_then(Weak::upgrade) {
             return turns;
         }
         if known.turns.len() >= known.sweep_at {
@@ -70,7 +70,7 @@ impl Sessions {
             known.sweep_at = 2 * known.turns.len().max(32);
         }
         let turns = Arc::new(Turns::default());
-        known.turns.insert(id, Arc::downgrade(&turns));
+        known.turns.insert(id.clone(), Arc::downgrade(&turns));
         turns
     }
 }

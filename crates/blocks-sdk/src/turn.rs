@@ -5,13 +5,13 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use blocks_api::open::Id;
 use blocks_api::open::MessageType;
 use blocks_api::types;
 use futures_core::Stream;
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt, unfold};
 use tokio::time::{Instant, timeout_at};
-use uuid::Uuid;
 
 use crate::budget::{Lane, Poll};
 use crate::call::{Admission, Operation};
@@ -105,12 +105,12 @@ impl Turn {
     }
 
     /// The session.
-    pub fn session_id(&self) -> Uuid {
+    pub fn session_id(&self) -> &Id {
         self.pending.session_id()
     }
 
     /// The thread, where the service named it.
-    pub fn thread_id(&self) -> Option<Uuid> {
+    pub fn thread_id(&self) -> Option<&Id> {
         self.pending.thread_id()
     }
 
@@ -161,7 +161,7 @@ impl Turn {
             .into_iter()
             .find(|message| matches!(message.type_, None | Some(MessageType::FinalMessage)));
         Ok(message.map(|message| Reply {
-            session_id: self.session_id(),
+            session_id: self.session_id().clone(),
             message: Box::new(message),
         }))
     }
@@ -440,7 +440,7 @@ pub fn replies(
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    session_id: Uuid,
+    session_id: Id,
     message: Box<types::Message>,
 }
 
@@ -451,8 +451,8 @@ impl Reply {
     }
 
     /// The session that it belongs to.
-    pub fn session_id(&self) -> Uuid {
-        self.session_id
+    pub fn session_id(&self) -> &Id {
+        &self.session_id
     }
 
     /// Everything the service sent.

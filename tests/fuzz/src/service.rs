@@ -86,8 +86,8 @@ pub fn responses(data: &[u8]) {
 async fn read(client: &Client, choice: u8) -> Result<(), Error> {
     let retry = RetryPolicy::none();
     let client = client.with_retry(retry);
-    let session = client.session(SESSION.parse().expect("an id"));
-    let thread = THREAD.parse().expect("an id");
+    let session = client.session(SESSION.parse::<blocks_sdk::Id>().expect("an id"));
+    let thread = THREAD.parse::<blocks_sdk::Id>().expect("an id");
     match choice % 6 {
         0 => {
             let session = client.create_session(hello()).await?;
@@ -129,7 +129,7 @@ pub fn errors(data: &[u8]) {
     let status = 300 + u16::from_be_bytes([*high, *low]) % 300;
     let answer = Answer::bytes(status, body.to_vec());
     BENCH.with(|bench| {
-        let id = SESSION.parse().expect("an id");
+        let id = SESSION.parse::<blocks_sdk::Id>().expect("an id");
         let work =
             async |client: &Client| client.with_retry(RetryPolicy::none()).get_session(id).await;
         let error = bench.run(answer, work).expect_err("no success");

@@ -2,6 +2,7 @@
 
 mod emit;
 mod lower;
+mod tolerant;
 
 use serde_json::Value;
 use similar::TextDiff;

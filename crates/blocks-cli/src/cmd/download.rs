@@ -18,14 +18,14 @@ pub async fn plan(args: PlanArgs, output: &Output) -> Result<(), Exit> {
         .plan_ids()
         .last()
         .ok_or_else(|| Exit::failed(format!("session {} has no plan", session.id())))?;
-    let artifact = session.artifact(*latest).await?;
+    let artifact = session.artifact(latest).await?;
     let ids = (session.id().to_string(), latest.to_string());
     download(&artifact, ids, file, output).await
 }
 
 pub async fn artifact(args: ArtifactArgs, output: &Output) -> Result<(), Exit> {
     let file = new_file(args.output)?;
-    let session = output.client()?.session(args.session.0);
+    let session = output.client()?.session(&args.session.0);
     let artifact = session.artifact(args.artifact).await?;
     let ids = (session.id().to_string(), args.artifact.to_string());
     download(&artifact, ids, file, output).await

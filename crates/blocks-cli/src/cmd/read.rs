@@ -31,7 +31,8 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
     );
     lines.extend(
         data.created_at
-            .map(|at| format!("created        {}", at.to_rfc3339())),
+            .as_ref()
+            .map(|at| format!("created        {at}")),
     );
     for pull_request in session.pull_requests() {
         let place = pull_request.url().unwrap_or("(unknown)");
@@ -106,7 +107,8 @@ fn content(message: &Message) -> String {
 
 /// The name of a tool and all its arguments.
 fn tool_call(call: &ToolCall) -> String {
-    format!("[{}] {}", call.name, call.input)
+    let arguments = serde_json::to_string(&call.arguments()).unwrap_or_default();
+    format!("[{}] {arguments}", call.name)
 }
 
 pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use blocks_sdk::{Client, CreateSession, FollowUp, Pending, Turn};
+use blocks_sdk::{Client, CreateSession, FollowUp, Id, Pending, Turn};
 use tokio::time::timeout;
 
 use super::agent::agent;
@@ -22,6 +22,8 @@ use crate::report::{Status, TurnReport};
 struct Job<'a> {
     output: &'a Output,
     report: TurnReport,
+    /// Whether there is a prompt to wait for: it was accepted now, or earlier.
+    is_sent: bool,
     /// Whether the ids are among the step outputs already.
     ids_are_written: bool,
     /// Whether the reply was written to standard output already, and whether that failed.
@@ -68,6 +70,7 @@ impl<'a> Job<'a> {
         Self {
             output,
             report: TurnReport::default(),
+            is_sent: false,
             ids_are_written: false,
             is_printed: false,
             is_lost: false,
@@ -149,7 +152,7 @@ impl<'a> Job<'a> {
             None => None,
         };
         let session = match (&content, args.session) {
-            (Some(content), _) => content.session_id.parse().map_err(|_| {
+            (Some(content), _) => Id::from_service(&content.session_id).ok_or_else(|| {
                 Exit::usage(format!(
                     "--pending: `{}` is not a session id",
                     content.session_id
@@ -162,6 +165,7 @@ impl<'a> Job<'a> {
             .as_ref()
             .and_then(|content| content.pending().ok().flatten());
         let start = tokio::time::Instant::now();
+        self.is_sent = true;
         let pending = match (stored, args.thread) {
             (Some(pending), _) => pending,
             (None, Some(thread)) => Pending::new(session, thread),
@@ -189,7 +193,7 @@ impl<'a> Job<'a> {
     async fn find_latest(
         &self,
         client: &Client,
-        session: uuid::Uuid,
+        session: Id,
         limit: Duration,
     ) -> Result<Pending, Exit> {
         const SHORTEST: Duration = Duration::from_secs(10);
@@ -249,6 +253,7 @@ impl<'a> Job<'a> {
         options: &WaitOptions,
     ) -> Result<Status, Exit> {
         identify(turn.pending(), &mut self.report);
+        self.is_sent = true;
         self.output.report_started(&self.report);
         self.ids_are_written = true;
         self.keep(file, Some(turn.pending()));
@@ -342,8 +347,8 @@ impl<'a> Job<'a> {
     /// How to continue, for a person and for a machine.
     fn describe_end(&self, exit: &mut Exit, replied: bool) {
         self.output.note_error(exit);
-        let is_sent = self.ids_are_written || exit.code == Code::OutcomeUnknown;
-        if is_sent && !replied {
+        let may_be_sent = self.is_sent || exit.code == Code::OutcomeUnknown;
+        if may_be_sent && !replied {
             exit.error.resume = resume_command(&self.report);
             self.note_resume();
         }

@@ -130,7 +130,7 @@ async fn every_end_is_one_json_object_with_the_ids() {
                 "send" => format!("send {} {options} more", session(&mock).await),
                 _ => {
                     let session = session(&mock).await;
-                    let thread = mock.threads(session.parse().unwrap())[0];
+                    let thread = mock.threads(&session)[0];
                     format!("wait {session} --thread {thread} {options}")
                 }
             };

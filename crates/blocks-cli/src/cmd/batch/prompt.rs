@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use blocks_sdk::{Client, Pending};
+use blocks_sdk::{Client, Id, Pending};
 
 use super::journal::{Journal, State};
 use crate::cmd::latest::latest;
@@ -112,8 +112,8 @@ impl Context<'_> {
     }
 
     async fn find(&self, session_id: &str) -> Result<Pending, Exit> {
-        let session = session_id.parse();
-        let session = session.map_err(|_| Exit::failed("the journal has no usable session id"))?;
+        let session = Id::from_service(session_id)
+            .ok_or_else(|| Exit::failed("the journal has no usable session id"))?;
         latest(&self.client.session(session))
             .await
             .map_err(Exit::after_create)
