@@ -1,6 +1,6 @@
 //! Links are followed at home, and the key stays there.
 
-use blocks_sdk::{ErrorKind, Link, Page};
+use blocks_sdk::{Link, Page};
 use blocks_tests::{Answer, KEY, SESSION, Scripted, THREAD, created, page, replied};
 use serde_json::json;
 

@@ -9,6 +9,7 @@ mod paging;
 mod reading;
 mod secrets;
 mod sockets;
+mod tolerant;
 mod waiting;
 
 use blocks_sdk::{Agent, CreateSession};

@@ -11,14 +11,15 @@ use std::time::Duration;
 
 use blocks_api::seam::Policy;
 use blocks_api::{Error as ApiError, ResponseValue};
-use reqwest::header::{HeaderMap, HeaderName, USER_AGENT};
+use reqwest::header::USER_AGENT;
 use reqwest::{Request, Response};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::attempt::{Attempt, Break, Ended};
+use crate::attempt::{Attempt, Break};
 use crate::budget::Lane;
 use crate::client::{Client, Core};
 use crate::error::{Context, Error, ErrorKind};
+use crate::failure::undecodable;
 use crate::observe;
 use crate::retry::{Outcome, RetryPolicy, Verdict, verdict};
 
@@ -66,12 +67,12 @@ pub(crate) enum Admission {
 
 /// One call under way.
 pub(crate) struct Call {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     operation: Operation,
     admission: Admission,
     note: Option<Note>,
     retry: RetryPolicy,
-    attempt_timeout: Duration,
+    pub(crate) attempt_timeout: Duration,
     attempt: Attempt,
 }
 
@@ -250,47 +251,7 @@ impl Call {
         Err(self.error(ErrorKind::Timeout, detail, context))
     }
 
-    /// The error of an attempt that was the last; `why` tells what is wrong with a whole answer.
-    fn failure(&self, ended: Ended, why: Option<String>, mut context: Context) -> Error {
-        let limit = self.core.max_body;
-        let mut too_large = false;
-        let mut refusal = None;
-        if let Some(mut received) = ended.received {
-            context.status = Some(received.status.as_u16());
-            context.request_id = request_id(&received.headers);
-            context.body = Some(received.body());
-            too_large = received.too_large;
-            refusal = Some(received.status).filter(|status| !status.is_success());
-        }
-        let (kind, detail) = match (&ended.broke, refusal) {
-            (_, Some(status)) => (ErrorKind::Status, status.to_string()),
-            (None, None) if too_large => (
-                ErrorKind::Undecodable,
-                format!("the answer is larger than {limit} bytes, of which the first were kept"),
-            ),
-            (None, None) => (
-                ErrorKind::Undecodable,
-                why.unwrap_or_else(|| "the answer is not usable".into()),
-            ),
-            (Some(Break::Timeout), None) => (
-                ErrorKind::Timeout,
-                format!("no whole answer came within {:?}", self.attempt_timeout),
-            ),
-            (Some(Break::Send(error)), None) => (ErrorKind::Connection, error.to_string()),
-            (Some(Break::Body(_)), None) => (
-                ErrorKind::Connection,
-                "the connection broke in the middle of the answer".into(),
-            ),
-        };
-        let error = self.error(kind, detail, context);
-        match ended.broke {
-            Some(Break::Send(source)) => error.with_source(source),
-            Some(Break::Body(source)) => error.with_source(source.without_url()),
-            None | Some(Break::Timeout) => error,
-        }
-    }
-
-    fn error(&self, kind: ErrorKind, detail: String, context: Context) -> Error {
+    pub(crate) fn error(&self, kind: ErrorKind, detail: String, context: Context) -> Error {
         Error::of_call(kind, detail, context, &self.core.key)
     }
 
@@ -300,37 +261,4 @@ impl Call {
             ..Context::default()
         }
     }
-}
-
-/// Why an answer cannot be decoded; `None` when there is no whole answer.
-///
-/// # Errors
-/// When the request cannot be built, and so was not sent.
-fn undecodable(error: ApiError<()>) -> Result<Option<String>, Error> {
-    match error {
-        ApiError::InvalidResponsePayload(_, source) => {
-            Ok(Some(format!("cannot decode the answer: {source}")))
-        }
-        ApiError::InvalidRequest(detail) | ApiError::Custom(detail) => {
-            Err(Error::invalid_input(detail))
-        }
-        ApiError::CommunicationError(source) => {
-            let error = Error::invalid_input("the request cannot be built");
-            Err(error.with_source(source.without_url()))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// What servers call the number of a request.
-const REQUEST_IDS: [HeaderName; 2] = [
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("request-id"),
-];
-
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    REQUEST_IDS.iter().find_map(|name| {
-        let value = headers.get(name)?.to_str().ok()?;
-        Some(value.to_owned())
-    })
 }

@@ -46,6 +46,7 @@ mod builder;
 mod call;
 mod client;
 mod error;
+mod failure;
 mod feed;
 // Pages alone, so it costs a build nothing.
 #[cfg(any(doc, doctest))]
@@ -53,6 +54,7 @@ pub mod guide;
 mod key;
 mod link;
 mod messages;
+mod notice;
 mod observe;
 mod page;
 mod pager;
@@ -82,6 +84,7 @@ pub use client::Client;
 pub use error::{Error, ErrorKind};
 pub use link::{Link, Linked};
 pub use messages::Messages;
+pub use notice::{FailureNotice, FailureNoticeKind};
 pub use page::Page;
 pub use pending::Pending;
 pub use request::{CreateSession, FollowUp};
