@@ -96,7 +96,7 @@ pub enum Command {
 #[derive(ClapArgs)]
 pub struct WaitOptions {
     #[command(flatten)]
-    pub timeout: TimeoutOption,
+    pub reply: ReplyOptions,
     /// Do not wait for the reply; print the session's id
     #[arg(long)]
     pub no_wait: bool,
@@ -106,7 +106,7 @@ pub struct WaitOptions {
 }
 
 #[derive(ClapArgs)]
-pub struct TimeoutOption {
+pub struct ReplyOptions {
     /// Longest wait for a reply, such as 90s or `1h 30m`; 0 polls once
     #[arg(
         long,
@@ -115,6 +115,9 @@ pub struct TimeoutOption {
         allow_hyphen_values = true
     )]
     pub timeout: Timeout,
+    /// Exit with 5 if the reply looks like a notice of failure (an opinion on its text)
+    #[arg(long)]
+    pub fail_on_notice: bool,
 }
 
 /// A prompt, given as text or as a file.
@@ -193,7 +196,7 @@ pub struct WaitArgs {
     #[arg(long, value_name = "FILE")]
     pub pending: Option<PathBuf>,
     #[command(flatten)]
-    pub timeout: TimeoutOption,
+    pub reply: ReplyOptions,
 }
 
 #[derive(ClapArgs)]
@@ -296,7 +299,7 @@ pub struct BatchArgs {
     #[arg(long)]
     pub fail_fast: bool,
     #[command(flatten)]
-    pub timeout: TimeoutOption,
+    pub reply: ReplyOptions,
 }
 
 #[derive(ClapArgs)]

@@ -25,6 +25,7 @@ pub enum Code {
     Usage = 2,
     StillRunning = 3,
     OutcomeUnknown = 4,
+    Notice = 5,
     HungUp = 129,
     Interrupted = 130,
     ClosedOutput = 141,
@@ -39,6 +40,7 @@ impl Code {
             Self::Usage => Status::Refused,
             Self::StillRunning => Status::TimedOut,
             Self::OutcomeUnknown => Status::Unknown,
+            Self::Notice => Status::Completed,
             Self::HungUp | Self::Interrupted | Self::ClosedOutput | Self::Terminated => {
                 Status::Interrupted
             }
@@ -145,6 +147,7 @@ fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Undecodable => "undecodable",
         ErrorKind::Deadline => "timed_out",
         ErrorKind::Superseded => "superseded",
+        ErrorKind::UnknownTurn => "no_thread",
         ErrorKind::File => "file",
         _ => "other",
     }

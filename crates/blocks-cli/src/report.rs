@@ -61,6 +61,10 @@ pub struct TurnReport {
     pub session_html_url: Option<String>,
     /// The text of the reply.
     pub final_message: Option<String>,
+    /// `authentication`, `limit` or `other` when the reply looks like a notice that the agent failed. An opinion on
+    /// its text: the service reports no failures.
+    #[serde(default)]
+    pub failure_notice: Option<String>,
     /// Pull requests of the session, as the service sent them. Read after the reply.
     pub pull_requests: Vec<Value>,
     /// What went wrong.

@@ -32,6 +32,8 @@ struct Tally {
     running: usize,
     unknown: usize,
     interrupted: usize,
+    /// Those among the completed whose reply looks like a notice of failure.
+    notices: usize,
 }
 
 struct Batch<'a> {
@@ -40,6 +42,7 @@ struct Batch<'a> {
     client_for_create: Client,
     journal: Journal,
     timeout: Duration,
+    fail_on_notice: bool,
     total: usize,
     /// What is known of the prompts that are running, in the order of the file.
     running: Running,
@@ -67,7 +70,8 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         client,
         client_for_create,
         journal,
-        timeout: args.timeout.timeout.0,
+        timeout: args.reply.timeout.0,
+        fail_on_notice: args.reply.fail_on_notice,
         total: prompts.len(),
         running: Running::default(),
         tally: Tally::default(),
@@ -112,6 +116,8 @@ impl Batch<'_> {
             match self.journal.entry(&prompt.id).map(|entry| entry.state) {
                 Some(State::Ended(result)) => {
                     self.tally.completed += 1;
+                    let noticed = !result["failure_notice"].is_null();
+                    self.tally.notices += usize::from(noticed && self.fail_on_notice);
                     self.output.json(&result)?;
                 }
                 Some(created @ State::Created { .. }) => {
@@ -168,6 +174,7 @@ impl Batch<'_> {
             client_for_create: self.client_for_create.clone(),
             journal: self.journal.clone(),
             timeout: self.timeout,
+            fail_on_notice: self.fail_on_notice,
         };
         let running = std::mem::take(&mut self.running);
         let mut open = FuturesUnordered::new();
@@ -192,7 +199,7 @@ impl Batch<'_> {
                     continue;
                 }
             };
-            if fail_fast && report.status != Status::Completed {
+            if fail_fast && report.exit_code != 0 {
                 self.stop
                     .get_or_insert("a prompt failed (--fail-fast)".into());
             }
@@ -272,6 +279,7 @@ impl Batch<'_> {
 
     fn print(&mut self, report: TurnReport) -> Result<(), Exit> {
         self.tally.add(report.status);
+        self.tally.notices += usize::from(report.exit_code == Code::Notice as u8);
         self.output.json(&report)?;
         let ended = self.tally.ended();
         let id = report.id.map(|id| match id {
@@ -313,6 +321,11 @@ impl Batch<'_> {
                 Exit::new(Code::StillRunning, "timed_out", "some are still running")
             }
             Tally { failed: 1.., .. } => Exit::failed("some failed"),
+            Tally { notices: 1.., .. } => Exit::new(
+                Code::Notice,
+                "failure_notice",
+                "some replies look like notices of failure",
+            ),
             _ => match self.stop {
                 Some(why) => Exit::failed(why),
                 None => return Ok(()),

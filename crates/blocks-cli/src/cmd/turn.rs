@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::agent::agent;
 use super::latest::latest;
 use super::pending::{self, Content, PendingFile};
-use super::wait::{Watcher, describe, identify, read_pull_requests, resume_command};
+use super::wait::{Watcher, describe, identify, keep_reply, read_pull_requests, resume_command};
 use crate::args::{PromptArgs, RunArgs, SendArgs, WaitArgs, WaitOptions};
 use crate::exit::{Code, Exit};
 use crate::host::Interruption;
@@ -146,7 +146,7 @@ impl<'a> Job<'a> {
         let output = self.output;
         output.open_github()?;
         let client = output.client()?;
-        let limit = args.timeout.timeout.0;
+        let limit = args.reply.timeout.0;
         let content = match &args.pending {
             Some(path) => Some(pending::read(path, output.host())?),
             None => None,
@@ -180,12 +180,11 @@ impl<'a> Job<'a> {
         if let (Some(path), Some(content)) = (args.pending, content) {
             self.settle = Some(Settle::MarkReplied(path, content));
         }
-        let left = match limit.is_zero() {
-            true => limit,
-            // At least one poll is made.
-            false => limit.saturating_sub(start.elapsed()),
-        };
-        self.await_reply(&client.resume(pending), left).await?;
+        // When nothing is left, one poll is made.
+        let left = limit.saturating_sub(start.elapsed());
+        let fail_on_notice = args.reply.fail_on_notice;
+        self.await_reply(&client.resume(pending), left, fail_on_notice)
+            .await?;
         Ok(Status::Completed)
     }
 
@@ -263,14 +262,19 @@ impl<'a> Job<'a> {
                 .note(&format!("to wait for the reply, run: {resume}"));
             return Ok(Status::Started);
         }
-        self.await_reply(turn, options.timeout.timeout.0)
+        self.await_reply(turn, options.reply.timeout.0, options.reply.fail_on_notice)
             .await
             .map_err(Exit::after_create)?;
         Ok(Status::Completed)
     }
 
     /// Waits, prints the reply, and only then does what can fail or take time.
-    async fn await_reply(&mut self, turn: &Turn, limit: Duration) -> Result<(), Exit> {
+    async fn await_reply(
+        &mut self,
+        turn: &Turn,
+        limit: Duration,
+        fail_on_notice: bool,
+    ) -> Result<(), Exit> {
         let output = self.output;
         let resume = resume_command(&self.report).unwrap_or_default();
         let words = format!("error: interrupted; to keep waiting, run: {resume}\n");
@@ -287,7 +291,7 @@ impl<'a> Job<'a> {
         output.clear_progress();
         let reply = waited??;
         output.host().set_last_words(String::new());
-        self.report.final_message = Some(reply.text().to_owned());
+        let opinion = keep_reply(&reply, fail_on_notice, &mut self.report);
         if !output.is_json() {
             self.is_printed = true;
             if let Err(exit) = output.text(reply.text()) {
@@ -296,16 +300,16 @@ impl<'a> Job<'a> {
             }
             // Nothing would show what this read returns.
             if !output.is_github() {
-                return Ok(());
+                return opinion;
             }
         }
         let client = output.client()?;
         let read = read_pull_requests(&client, turn.pending(), &mut self.report);
         match output.host().interruptible(read).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => opinion,
             Ok(Err(what)) => {
                 output.note(&format!("warning: {what}"));
-                Ok(())
+                opinion
             }
             Err(by) => Err(Exit::interrupted(
                 by,

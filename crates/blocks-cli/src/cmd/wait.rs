@@ -3,7 +3,9 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use blocks_sdk::{Client, Error, ErrorKind, Pending, Progress, Reply, Session, Turn};
+use blocks_sdk::{
+    Client, Error, ErrorKind, FailureNoticeKind, Pending, Progress, Reply, Session, Turn,
+};
 use futures_util::StreamExt;
 use tokio::time::{Instant, interval_at, timeout};
 
@@ -102,6 +104,35 @@ fn timed_out(limit: Duration, last: Option<&Error>) -> Exit {
     exit.error.code = last.and_then(Error::code).map(str::to_owned);
     exit.error.request_id = last.and_then(Error::request_id).map(str::to_owned);
     exit
+}
+
+/// Keeps a reply, and what its text looks like.
+///
+/// # Errors
+/// With `--fail-on-notice`, when it looks like a notice of failure.
+pub fn keep_reply(
+    reply: &Reply,
+    fail_on_notice: bool,
+    report: &mut TurnReport,
+) -> Result<(), Exit> {
+    report.final_message = Some(reply.text().to_owned());
+    let Some(notice) = reply.failure_notice() else {
+        return Ok(());
+    };
+    let kind = match notice.kind {
+        FailureNoticeKind::Authentication => "authentication",
+        FailureNoticeKind::Limit => "limit",
+        _ => "other",
+    };
+    report.failure_notice = Some(kind.to_owned());
+    if !fail_on_notice {
+        return Ok(());
+    }
+    let message = format!(
+        "the reply looks like a notice of failure ({kind}): {}",
+        notice.text
+    );
+    Err(Exit::new(Code::Notice, "failure_notice", message))
 }
 
 /// Reads the session after the reply, since pull requests are known only then. The reply is

@@ -125,3 +125,43 @@ async fn check_says_whether_the_key_is_accepted() {
     assert!(bad.out.contains("key              rejected"), "{bad:?}");
     assert_eq!(mock.session_count(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_of_failure_is_a_result_and_an_opinion() {
+    let text = "Claude Code: Authentication failed. Check the account.";
+    let mock = Mock::builder()
+        .agent(Script::reply(text).after(Duration::ZERO))
+        .build();
+    for (options, code) in [("", 0), ("--fail-on-notice", 5)] {
+        let line = format!("run --agent claude --json hello {options}");
+        let ended = Test::new(&mock, line.trim()).run().await;
+        assert_eq!(ended.code, code, "{ended:?}");
+        let report = ended.json();
+        valid("result", &report);
+        assert_eq!(report["status"], "completed");
+        assert_eq!(report["failure_notice"], "authentication");
+        assert_eq!(
+            (&report["final_message"], &report["exit_code"]),
+            (&text.into(), &code.into())
+        );
+        let plain = Test::new(&mock, line.replace(" --json", "").trim())
+            .run()
+            .await;
+        assert_eq!((plain.code, plain.out), (code, format!("{text}\n")));
+        let session = mock.sessions()[0];
+        let wait = Test::new(&mock, format!("wait {session} {options}").trim())
+            .run()
+            .await;
+        assert_eq!(wait.code, code, "{wait:?}");
+        let prompt = r#"{"id":"a","agent_name":"claude","message":"x"}"#;
+        let folder = crate::Folder::new("notice");
+        let line = format!("batch - --journal {} {options}", folder.file("journal"));
+        for _ in 1..=2 {
+            let batch = Test::new(&mock, line.trim()).input(prompt).run().await;
+            assert_eq!(
+                (batch.code, batch.json()["exit_code"].clone()),
+                (code, code.into())
+            );
+        }
+    }
+}

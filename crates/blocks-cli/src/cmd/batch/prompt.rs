@@ -8,7 +8,9 @@ use blocks_sdk::{Client, Id, Pending};
 
 use super::journal::{Journal, State};
 use crate::cmd::latest::latest;
-use crate::cmd::wait::{Watcher, describe, identify, read_pull_requests, resume_command};
+use crate::cmd::wait::{
+    Watcher, describe, identify, keep_reply, read_pull_requests, resume_command,
+};
 use crate::exit::{Code, Exit};
 use crate::output::Output;
 use crate::prompts::Prompt;
@@ -28,6 +30,7 @@ pub struct Context<'a> {
     pub client_for_create: Client,
     pub journal: Journal,
     pub timeout: Duration,
+    pub fail_on_notice: bool,
 }
 
 pub type Running = Mutex<BTreeMap<usize, TurnReport>>;
@@ -98,7 +101,8 @@ impl Context<'_> {
             .await
             .map_err(Exit::after_create)?;
         let mut read = TurnReport::default();
-        update(&mut |report| report.final_message = Some(reply.text().to_owned()));
+        let mut opinion = Ok(());
+        update(&mut |report| opinion = keep_reply(&reply, self.fail_on_notice, report));
         if let Err(what) = read_pull_requests(&self.client, &pending, &mut read).await {
             self.output.note(&format!("warning: {id}: {what}"));
         }
@@ -108,7 +112,7 @@ impl Context<'_> {
                 report.session_html_url = Some(url);
             }
         });
-        Ok(())
+        opinion
     }
 
     async fn find(&self, session_id: &str) -> Result<Pending, Exit> {
