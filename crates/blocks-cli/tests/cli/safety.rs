@@ -53,7 +53,7 @@ fn a_plan_reaches_a_terminal_harmless() {
 }
 
 #[test]
-fn a_file_for_what_is_pending_is_made_first_and_none_is_lost() {
+fn a_pending_file_is_created_first() {
     let fault = Fault::status(422);
     let service = Service::new(Mock::builder().fault(Operation::CreateSession, When::ONCE, fault));
     let folder = Folder::new("safety-pending");
@@ -80,7 +80,7 @@ fn a_file_for_what_is_pending_is_made_first_and_none_is_lost() {
 }
 
 #[test]
-fn a_proxy_does_not_see_what_is_sent_in_plain_text() {
+fn a_proxy_gets_no_plain_text() {
     let (service, id) = hostile_plan();
     // Nobody listens there, so that whatever is sent to it fails.
     let mut command = service.command(&["show", &id]);

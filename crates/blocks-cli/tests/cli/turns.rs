@@ -68,7 +68,7 @@ fn json_has_the_names_of_the_vendors_action() {
 }
 
 #[test]
-fn what_was_read_again_is_the_same() {
+fn reading_again_prints_the_same() {
     let service = replying();
     service.run(&["run", "--agent", "claude", "--no-wait", "Go."]);
     let id = service.mock.sessions()[0].to_string();
@@ -120,7 +120,7 @@ fn what_was_read_again_is_the_same() {
 }
 
 #[test]
-fn send_and_wait_go_on() {
+fn send_and_wait_continue_a_session() {
     let service = replying();
     let folder = Folder::new("wait");
     let pending = folder.file("pending.json");
@@ -161,7 +161,7 @@ fn send_and_wait_go_on() {
 }
 
 #[test]
-fn a_deadline_and_an_unknown_fate_have_their_codes() {
+fn time_out_and_unknown_outcome_have_codes() {
     let service = Service::new(Mock::builder().agent(Script::stuck()));
     let ended = service.run(&[
         "--json",
@@ -191,7 +191,7 @@ fn a_deadline_and_an_unknown_fate_have_their_codes() {
 }
 
 #[test]
-fn wrong_use_sends_nothing_and_says_what_to_do() {
+fn usage_errors_send_nothing() {
     let service = replying();
     for (arguments, expected) in [
         (
@@ -245,7 +245,7 @@ fn wrong_use_sends_nothing_and_says_what_to_do() {
 }
 
 #[test]
-fn github_gets_the_ids_before_the_wait_and_texts_of_many_lines() {
+fn github_gets_ids_before_the_wait() {
     let hostile = "::set-output name=a::b\nEOF\nstatus<<EOF";
     let agent = Script::reply(hostile).after(Duration::ZERO);
     let service = Service::new(Mock::builder().agent(agent));
@@ -304,7 +304,7 @@ fn verbose_shows_requests_without_the_key() {
 }
 
 #[test]
-fn a_terminal_gets_a_spinner_and_no_escape_sequence_of_an_agent() {
+fn a_terminal_gets_no_escape_sequence() {
     let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}hostile";
     let agent = Script::reply(hostile).after(Duration::from_millis(2500));
     let service = Service::new(Mock::builder().agent(agent));
