@@ -289,7 +289,13 @@ impl<'a> Job<'a> {
             .interruptible(watcher.reply(turn, limit))
             .await;
         output.clear_progress();
-        let reply = waited??;
+        let reply = match waited? {
+            Ok(reply) => reply,
+            Err(exit) if exit.code == Code::StillRunning && !limit.is_zero() => {
+                return Err(self.check_for_newer_prompt(turn, exit).await);
+            }
+            Err(exit) => return Err(exit),
+        };
         output.host().set_last_words(String::new());
         let opinion = keep_reply(&reply, fail_on_notice, &mut self.report);
         if !output.is_json() {
@@ -316,6 +322,33 @@ impl<'a> Job<'a> {
                 "interrupted after the reply, before pull requests were read",
             )),
         }
+    }
+
+    /// A prompt that another process sent interrupts this one, and its reply never comes. The
+    /// service does not say so, hence this check once the time is over.
+    async fn check_for_newer_prompt(&mut self, turn: &Turn, timed_out: Exit) -> Exit {
+        const LIMIT: Duration = Duration::from_secs(3);
+        let Ok(client) = self.output.client() else {
+            return timed_out;
+        };
+        let session = client.session(turn.session_id());
+        let read = timeout(LIMIT, latest(&session));
+        let newest = match self.output.host().interruptible(read).await {
+            Ok(Ok(Ok(newest))) => newest,
+            Ok(_) => return timed_out,
+            Err(by) => return by.into(),
+        };
+        if newest.thread_id() == turn.thread_id() {
+            return timed_out;
+        }
+        // To continue means to wait for the newer prompt.
+        identify(&newest, &mut self.report);
+        let message = format!(
+            "{}; a newer prompt in session {} interrupted this one",
+            timed_out.error.message,
+            turn.session_id()
+        );
+        Exit::new(Code::Failed, "superseded", message)
     }
 
     /// Reports the end, whatever it is, and returns the exit code.

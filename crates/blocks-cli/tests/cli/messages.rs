@@ -165,3 +165,24 @@ async fn a_notice_of_failure_is_a_result_and_an_opinion() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_prompt_of_another_process_is_named() {
+    let mock = Mock::builder().agent(Script::stuck()).build();
+    let session = session(&mock).await;
+    let first = mock.threads(&session)[0];
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    Test::new(&mock, &format!("send {session} --no-wait more"))
+        .run()
+        .await;
+    let second = mock.threads(&session)[1];
+    let line = format!("wait {session} --thread {first} --timeout 30s --json");
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let error = &ended.json()["error"];
+    assert_eq!(error["kind"], "superseded");
+    let resume = format!("blocks wait {session} --thread {second}");
+    assert_eq!(error["resume"], resume);
+    let line = format!("wait {session} --thread {second} --timeout 30s");
+    assert_eq!(Test::new(&mock, &line).run().await.code, 3);
+}
