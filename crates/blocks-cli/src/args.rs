@@ -97,8 +97,10 @@ pub enum Command {
 pub struct WaitOptions {
     #[command(flatten)]
     pub reply: ReplyOptions,
+    #[command(flatten)]
+    pub output: OutputOption,
     /// Do not wait for the reply; print the session's id
-    #[arg(long)]
+    #[arg(long, conflicts_with = "output")]
     pub no_wait: bool,
     /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
     #[arg(long, value_name = "FILE")]
@@ -118,6 +120,13 @@ pub struct ReplyOptions {
     /// Exit with 5 if the reply looks like a notice of failure (an opinion on its text)
     #[arg(long)]
     pub fail_on_notice: bool,
+}
+
+#[derive(ClapArgs)]
+pub struct OutputOption {
+    /// Write the reply to this new file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// A prompt, given as text or as a file.
@@ -195,6 +204,8 @@ pub struct WaitArgs {
     /// Resume from a file written by `run --pending`; the file is kept
     #[arg(long, value_name = "FILE")]
     pub pending: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputOption,
     #[command(flatten)]
     pub reply: ReplyOptions,
 }

@@ -13,6 +13,7 @@
 mod args;
 mod cmd;
 mod exit;
+mod files;
 mod github;
 mod host;
 mod input;

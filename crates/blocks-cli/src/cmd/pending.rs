@@ -3,15 +3,14 @@
 //! `run` and `send` write it when the prompt was sent, and remove it when they print the reply.
 //! `wait` leaves it, and marks it as replied: then `run` and `send` may replace it.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use blocks_sdk::Pending;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::exit::Exit;
+use crate::files::NewFile;
 use crate::host::Host;
 use crate::input;
 use crate::report::TurnReport;
@@ -57,13 +56,8 @@ impl Content {
     }
 }
 
-/// A file that can be written, which is known before anything is sent. It appears under its name
-/// when there is something in it.
-pub struct PendingFile {
-    path: PathBuf,
-    temporary: PathBuf,
-    file: File,
-}
+/// The file, which can be written: that is known before anything is sent.
+pub struct PendingFile(NewFile);
 
 impl PendingFile {
     /// # Errors
@@ -89,52 +83,27 @@ impl PendingFile {
                 None => return Err(wrong("the file exists")),
             }
         }
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{}.tmp", uuid::Uuid::new_v4().simple()));
-        let temporary = PathBuf::from(name);
-        let file = private_new_file(&temporary).map_err(|e| wrong(&e.to_string()))?;
-        Ok(Self {
-            path: path.to_owned(),
-            temporary,
-            file,
-        })
+        NewFile::create(path)
+            .map(Self)
+            .map_err(|e| wrong(&e.to_string()))
     }
 
     /// Writes the file as a whole.
     pub fn write(mut self, content: &Content) -> Result<(), Exit> {
-        let written = (|| {
-            self.file.write_all(&serde_json::to_vec(content)?)?;
-            self.file.sync_data()?;
-            std::fs::rename(&self.temporary, &self.path)
-        })();
-        written.map_err(|error: std::io::Error| {
-            let path = self.path.display();
+        let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
+        let written = bytes.and_then(|bytes| self.0.write(&bytes));
+        written.map_err(|error| {
+            let path = self.0.path().display();
             Exit::failed(format!("cannot write --pending {path}: {error}"))
         })
     }
-}
-
-impl Drop for PendingFile {
-    fn drop(&mut self) {
-        // After a write there is nothing under this name. Otherwise nothing is pending.
-        let _ = std::fs::remove_file(&self.temporary);
-    }
-}
-
-/// A new file that only the user can read, since it concerns the user's sessions.
-fn private_new_file(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 /// Marks that the reply was printed. Best effort: the reply itself was delivered.
 pub fn mark_replied(path: &Path, content: &Content) -> std::io::Result<()> {
     let mut content = content.clone();
     content.replied = true;
-    std::fs::write(path, serde_json::to_vec(&content)?)
+    NewFile::create(path)?.write(&serde_json::to_vec(&content)?)
 }
 
 /// Reads such a file.

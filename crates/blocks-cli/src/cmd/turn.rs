@@ -1,6 +1,6 @@
 //! `run`, `send` and `wait`: one prompt and its reply.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use blocks_sdk::{Client, CreateSession, FollowUp, Id, Pending, Turn};
@@ -12,6 +12,7 @@ use super::pending::{self, Content, PendingFile};
 use super::wait::{Watcher, describe, identify, keep_reply, read_pull_requests, resume_command};
 use crate::args::{PromptArgs, RunArgs, SendArgs, WaitArgs, WaitOptions};
 use crate::exit::{Code, Exit};
+use crate::files::NewFile;
 use crate::host::Interruption;
 use crate::input;
 use crate::output::Output;
@@ -29,6 +30,8 @@ struct Job<'a> {
     /// Whether the reply was written to standard output already, and whether that failed.
     is_printed: bool,
     is_lost: bool,
+    /// The file of `--output`.
+    reply_file: Option<NewFile>,
     /// What happens to the file of `--pending` once the reply is printed.
     settle: Option<Settle>,
 }
@@ -74,6 +77,7 @@ impl<'a> Job<'a> {
             ids_are_written: false,
             is_printed: false,
             is_lost: false,
+            reply_file: None,
             settle: None,
         }
     }
@@ -94,6 +98,7 @@ impl<'a> Job<'a> {
             request = request.session_group(group);
         }
         let client = output.client_for_create()?;
+        self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
         let sent = output
             .host()
@@ -127,6 +132,7 @@ impl<'a> Job<'a> {
         output.open_github()?;
         let request = FollowUp::new(prompt(&args.prompt, output)?);
         let session = output.client_for_create()?.session(args.session.0);
+        self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
         self.report.session_id = Some(session.id().to_string());
         let sent = output
@@ -147,6 +153,7 @@ impl<'a> Job<'a> {
         output.open_github()?;
         let client = output.client()?;
         let limit = args.reply.timeout.0;
+        self.open_reply_file(args.output.output.as_deref())?;
         let content = match &args.pending {
             Some(path) => Some(pending::read(path, output.host())?),
             None => None,
@@ -209,6 +216,37 @@ impl<'a> Job<'a> {
                 Err(exit)
             }
         }
+    }
+
+    /// Before the create: a file that cannot be written is known in time.
+    fn open_reply_file(&mut self, path: Option<&Path>) -> Result<(), Exit> {
+        self.output.host().listen();
+        // `-` is standard output, as it is without the option.
+        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+            return Ok(());
+        };
+        let wrong = |what: &str| Exit::usage(format!("--output {}: {what}", path.display()));
+        if path.symlink_metadata().is_ok() {
+            return Err(wrong("the file exists"));
+        }
+        self.reply_file = Some(NewFile::create(path).map_err(|e| wrong(&e.to_string()))?);
+        Ok(())
+    }
+
+    /// Writes the reply to the file of `--output`, if there is one. A reply that the file cannot
+    /// take goes to standard output.
+    fn write_reply_file(&mut self, text: &str) -> bool {
+        let Some(mut file) = self.reply_file.take() else {
+            return false;
+        };
+        let written = file.write(format!("{text}\n").as_bytes());
+        if let Err(error) = &written {
+            let path = file.path().display();
+            self.output.fail_beside(Exit::failed(format!(
+                "cannot write --output {path}: {error}"
+            )));
+        }
+        written.is_ok()
     }
 
     /// Before the create: a file that cannot be written is known in time, and from here on a
@@ -298,9 +336,10 @@ impl<'a> Job<'a> {
         };
         output.host().set_last_words(String::new());
         let opinion = keep_reply(&reply, fail_on_notice, &mut self.report);
+        let is_in_file = self.write_reply_file(reply.text());
         if !output.is_json() {
             self.is_printed = true;
-            if let Err(exit) = output.text(reply.text()) {
+            if !is_in_file && let Err(exit) = output.text(reply.text()) {
                 self.is_lost = true;
                 return Err(exit);
             }

@@ -205,3 +205,77 @@ async fn a_download_reports_its_file() {
     );
     assert_eq!(stream.run().await.out, "1. Go.\n");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_goes_to_its_file() {
+    let folder = Folder::new("reply-file");
+    let mock = replying("Done.");
+    let file = folder.file("reply");
+    let line = format!("run --agent claude --output {file} hello");
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, ""), "{ended:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "Done.\n");
+    for path in [file.as_str(), "/nowhere/reply", "/"] {
+        let line = format!("run --agent claude --output {path} hello");
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(
+            ended.err.contains(&format!("--output {path}: ")),
+            "{ended:?}"
+        );
+    }
+    assert_eq!(mock.session_count(), 1);
+    let stream = Test::new(&mock, "run --agent claude --output - hello")
+        .run()
+        .await;
+    assert_eq!((stream.code, stream.out.as_str()), (0, "Done.\n"));
+    assert_eq!(
+        std::fs::read_dir(&folder.0).unwrap().count(),
+        1,
+        "no temporary file is left"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_its_file_cannot_take_is_printed() {
+    let folder = Folder::new("reply-file-gone");
+    let mock = Mock::builder()
+        .agent(Script::reply("Done.").after(Duration::from_secs(10)))
+        .build();
+    let inner = folder.0.join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let line = format!(
+        "run --agent claude --output {}/reply hello",
+        inner.display()
+    );
+    let test = Test::new(&mock, &line);
+    let remove = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        std::fs::remove_dir_all(&inner).unwrap();
+    };
+    let (ended, ()) = tokio::join!(test.run(), remove);
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (1, "Done.\n"),
+        "{ended:?}"
+    );
+    assert!(
+        ended.err.contains("warning: cannot write --output"),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn follow_until_done_ends_after_the_final_message() {
+    let mock = Mock::builder()
+        .agent(Script::reply("Done.").after(Duration::from_secs(30)))
+        .build();
+    Test::new(&mock, "run --agent claude --no-wait hello")
+        .run()
+        .await;
+    let session = mock.sessions()[0];
+    let line = format!("messages {session} --follow --until-done");
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.out.ends_with("assistant: Done.\n"), "{ended:?}");
+}
