@@ -366,10 +366,30 @@ impl Command {
     }
 }
 
-/// Whether a command line that cannot be parsed asks for JSON.
-pub fn asks_for_json(line: &[OsString]) -> bool {
-    let options = line.iter().take_while(|argument| *argument != "--");
-    options.into_iter().any(|argument| argument == "--json")
+/// What a command line asks for although it cannot be parsed.
+pub struct Unparsed {
+    pub json: bool,
+    pub github_output: bool,
+    /// Whether its command sends or awaits a prompt.
+    pub is_turn: bool,
+}
+
+impl Unparsed {
+    pub fn new(line: &[OsString]) -> Self {
+        let options: Vec<_> = line
+            .iter()
+            .skip(1)
+            .take_while(|word| *word != "--")
+            .collect();
+        let has = |option: &str| options.iter().any(|word| *word == option);
+        let mut words = options.iter().filter_map(|word| word.to_str());
+        let command = words.find(|word| !word.starts_with('-'));
+        Self {
+            json: has("--json"),
+            github_output: has("--github-output"),
+            is_turn: matches!(command, Some("run" | "send" | "wait")),
+        }
+    }
 }
 
 /// The completions for a shell.

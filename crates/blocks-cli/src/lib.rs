@@ -29,10 +29,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Args, Command};
+use args::{Args, Command, Unparsed};
 use exit::{Code, Exit};
 pub use host::{Host, Interruption, Signals};
 use output::{Output, OutputOptions};
+use report::{Status, TurnReport};
 
 /// The command: reads the process's arguments and environment, and returns its exit code.
 pub fn main() -> ExitCode {
@@ -85,8 +86,10 @@ where
 
 /// Help and the version go to standard output; a usage error is reported like every other end.
 fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 {
+    let asked = Unparsed::new(line);
     let options = OutputOptions {
-        json: args::asks_for_json(line),
+        json: asked.json,
+        github: asked.github_output && asked.is_turn,
         ..OutputOptions::default()
     };
     let output = Output::new(host, options);
@@ -95,16 +98,29 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
         let printed = output.bytes(text.as_bytes());
         return printed.map_or_else(|exit| exit.code as u8, |()| 0);
     }
-    match options.json {
-        true => {
-            let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-            output.report_failure(&Exit::usage(message))
+    let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    let exit = Exit::usage(message);
+    if !asked.is_turn && asked.json {
+        return output.report_failure(&exit);
+    }
+    // With its usage, as it is; what follows is for machines.
+    output.host().write_stderr(&text);
+    if asked.is_turn {
+        let report = TurnReport {
+            status: Status::Refused,
+            exit_code: Code::Usage as u8,
+            error: Some(*exit.error),
+            ..TurnReport::default()
+        };
+        if asked.json {
+            // The code says already that it failed.
+            let _ = output.json(&report);
         }
-        false => {
-            output.host().write_stderr(&text);
-            Code::Usage as u8
+        if output.open_github().is_ok() {
+            output.report_to_github(&report, false);
         }
     }
+    Code::Usage as u8
 }
 
 async fn execute(args: Args, host: Host) -> u8 {

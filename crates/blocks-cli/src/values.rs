@@ -17,6 +17,10 @@ impl FromStr for Timeout {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim() == "0" {
+            // The only number that needs no unit.
+            return Ok(Self(Duration::ZERO));
+        }
         match humantime::parse_duration(text) {
             Ok(duration) => Ok(Self(duration.min(NO_LIMIT))),
             Err(humantime::DurationError::NumberOverflow) => Ok(Self(NO_LIMIT)),

@@ -6,6 +6,7 @@ use blocks_mock::{Mock, Script};
 use serde_json::Value;
 
 use crate::Folder;
+use crate::ends::valid;
 use crate::in_process::{Test, creates};
 
 fn mock() -> Mock {
@@ -181,6 +182,11 @@ async fn a_usage_error_is_json_too() {
         "nonsense --json",
     ] {
         let report = Test::new(&mock, line).run().await.json();
+        let schema = match ["run", "wait"].contains(&line.split(' ').next().unwrap()) {
+            true => "result",
+            false => "failure",
+        };
+        valid(schema, &report);
         assert_eq!(report["status"], "refused", "{line}");
         assert_eq!(report["exit_code"], 2, "{line}");
         assert_eq!(report["error"]["kind"], "usage", "{line}");
@@ -266,4 +272,36 @@ async fn a_huge_timeout_means_no_limit_and_zero_polls_once() {
         "{ended:?}"
     );
     assert_eq!(mock.received().len() - before, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_usage_error_is_among_the_step_outputs() {
+    for line in [
+        "run --github-output --agent claude --timeout soon hello",
+        "run --github-output --agent nonsense hello",
+        "wait --github-output",
+    ] {
+        let mock = mock();
+        let folder = Folder::new("usage-outputs");
+        let outputs = folder.file("outputs");
+        let test = Test::new(&mock, line).variable("GITHUB_OUTPUT", &outputs);
+        assert_eq!(test.run().await.code, 2, "{line}");
+        let text = std::fs::read_to_string(outputs).unwrap();
+        let names: Vec<&str> = text
+            .lines()
+            .filter_map(|line| Some(line.split_once("<<")?.0))
+            .collect();
+        let expected = [
+            "session_id",
+            "thread_id",
+            "session_html_url",
+            "status",
+            "exit_code",
+            "pull_requests",
+            "error",
+            "final_message",
+        ];
+        assert_eq!(names, expected, "{line}: {text}");
+        assert!(text.contains("\nrefused\n"), "{text}");
+    }
 }

@@ -137,7 +137,7 @@ impl Context<'_> {
             Err(error) => {
                 match error.session_id() {
                     _ if !error.may_have_taken_effect() => self.journal.not_started(&id),
-                    Some(session) => self.journal.unknown(&id, &session.to_string()),
+                    Some(session) => self.journal.unknown(&id, session.as_str()),
                     None => {}
                 }
                 return Err(error.into());
