@@ -7,17 +7,20 @@ use blocks_sdk::Artifact;
 use futures_util::StreamExt;
 
 use crate::args::{ArtifactArgs, PlanArgs};
-use crate::exit::Exit;
+use crate::exit::{Code, Exit};
 use crate::output::Output;
 use crate::report::{DownloadReport, Status};
 
 pub async fn plan(args: PlanArgs, output: &Output) -> Result<(), Exit> {
     let file = new_file(args.output)?;
     let session = output.client()?.get_session(args.session.0).await?;
-    let latest = session
-        .plan_ids()
-        .last()
-        .ok_or_else(|| Exit::failed(format!("session {} has no plan", session.id())))?;
+    let latest = session.plan_ids().last().ok_or_else(|| {
+        Exit::new(
+            Code::Failed,
+            "no_plan",
+            format!("session {} has no plan", session.id()),
+        )
+    })?;
     let artifact = session.artifact(latest).await?;
     let ids = (session.id().to_string(), latest.to_string());
     download(&artifact, ids, file, output).await
