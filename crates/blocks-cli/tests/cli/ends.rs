@@ -192,19 +192,32 @@ async fn a_failed_create_has_its_status_and_code() {
         (Fault::ResetAfter, 4, "unknown", Value::Null),
         (Fault::Html, 4, "unknown", json!(200)),
     ] {
-        let mock = replying();
-        mock.inject(Operation::CreateSession, When::Always, fault.clone());
-        let ended = Test::new(&mock, "run --agent claude --json hello")
-            .run()
-            .await;
-        assert_eq!(ended.code, code, "{fault:?}: {ended:?}");
-        let report = ended.json();
-        valid("result", &report);
-        assert_eq!(
-            (&report["status"], &report["error"]["http_status"]),
-            (&status.into(), &http)
-        );
-        assert_eq!(report["error"]["may_have_taken_effect"], code == 4);
+        for command in ["run", "send", "batch"] {
+            let mock = replying();
+            let (line, operation) = match command {
+                "run" => (
+                    "run --agent claude --json hello".to_owned(),
+                    Operation::CreateSession,
+                ),
+                "send" => (
+                    format!("send {} --json more", session(&mock).await),
+                    Operation::CreateMessage,
+                ),
+                _ => ("batch -".to_owned(), Operation::CreateSession),
+            };
+            mock.inject(operation, When::Always, fault.clone());
+            let before = mock.count(operation);
+            let prompt = r#"{"id":"a","agent_name":"claude","message":"x"}"#;
+            let ended = Test::new(&mock, &line).input(prompt).run().await;
+            assert_eq!(ended.code, code, "{line} {fault:?}: {ended:?}");
+            let report = ended.json();
+            valid("result", &report);
+            let found = (&report["status"], &report["error"]["http_status"]);
+            assert_eq!(found, (&status.into(), &http), "{line}: {ended:?}");
+            assert_eq!(report["exit_code"], code);
+            assert_eq!(report["error"]["may_have_taken_effect"], code == 4);
+            assert_eq!(mock.count(operation) - before, 1, "{line} {fault:?}");
+        }
     }
 }
 
