@@ -79,15 +79,20 @@ async fn json_that_is_too_deep_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_that_repeat_themselves_for_ever_come_to_an_end() {
+async fn pages_that_repeat_for_ever_are_an_error() {
     let message = json!({"id": SESSION, "message": "again"});
     let items = vec![message; 100];
     let script = Scripted::new([Answer::ok(&page(json!(items)))]);
     let session = script
         .client()
         .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
-    let read: Vec<_> = session.messages().stream().collect().await;
-    assert_eq!(read.len(), 1);
+    let mut messages = session.messages().stream();
+    let first = messages.next().await.unwrap().unwrap();
+    assert_eq!(first.message.as_deref(), Some("again"));
+    let error = messages.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Incomplete);
+    assert!(messages.next().await.is_none());
+    assert!(script.count() < 30, "{}", script.count());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod limits;
 mod links;
 mod mocked;
 mod paging;
+mod paging_under_change;
 mod reading;
 mod secrets;
 mod sockets;

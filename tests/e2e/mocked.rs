@@ -40,7 +40,7 @@ fn busy() -> Script {
 #[tokio::test(start_paused = true)]
 async fn both_dialects_give_the_same_conversation() {
     for dialect in [Dialect::observed(), Dialect::documented()] {
-        let doubled = dialect.doubled_final;
+        let doubled = dialect.duplicated_final;
         let mock = Mock::builder().dialect(dialect).agent(busy()).build();
         let mut session = client(&mock).create_session(hello()).await.unwrap();
         assert_eq!(session.reply().await.unwrap().text(), "Done.");

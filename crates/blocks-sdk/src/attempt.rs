@@ -10,6 +10,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Response, ResponseBuilderExt, StatusCode, Url};
 
 use crate::key::Key;
+use crate::repair::repair;
 use crate::retry::Outcome;
 use crate::retry_after::retry_after;
 use crate::transport::{SendError, Sending};
@@ -58,7 +59,7 @@ impl Received {
             // Without one, the conversion would parse some address each time.
             .url(url.clone())
             // A server that repeats the key must not place it into an id, a path or a log.
-            .body(key.scrub_bytes(self.body()));
+            .body(repair(key.scrub_bytes(self.body())));
         answer.ok().map(Response::from)
     }
 

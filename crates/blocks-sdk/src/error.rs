@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Timeout,
     /// A success that cannot be decoded; [`Error::body`] has what was received.
     Undecodable,
+    /// The pages of a list disagree with its total, or repeat: messages are missing.
+    Incomplete,
     /// A wait's deadline passed while the agent was still working: see [`Error::pending`].
     Deadline,
     /// A follow-up interrupted the turn that was waited for.
@@ -174,6 +176,10 @@ impl Error {
             pending.session_id()
         );
         Self::new(ErrorKind::Superseded, detail).with_pending(pending)
+    }
+
+    pub(crate) fn incomplete(detail: String) -> Self {
+        Self::new(ErrorKind::Incomplete, detail)
     }
 
     pub(crate) fn file(detail: String, source: std::io::Error) -> Self {

@@ -47,12 +47,13 @@ mod call;
 mod client;
 mod error;
 mod failure;
-mod feed;
 // Pages alone, so it costs a build nothing.
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod key;
+mod known;
 mod link;
+mod merged;
 mod messages;
 mod notice;
 mod observe;
@@ -60,15 +61,18 @@ mod page;
 mod pager;
 mod pending;
 mod received;
+mod repair;
 mod request;
 mod retry;
 mod retry_after;
 mod session;
+mod stream;
 mod superseded;
 mod transcript;
 mod transport;
 mod turn;
 mod watch;
+mod window;
 
 pub use agent::Agent;
 pub use artifact::Artifact;
@@ -90,9 +94,11 @@ pub use pending::Pending;
 pub use request::{CreateSession, FollowUp};
 pub use retry::RetryPolicy;
 pub use session::Session;
+pub use stream::MessageStream;
 pub use transcript::{ToolCall, Transcript, TranscriptTurn};
 pub use transport::{SendError, Sending, Transport};
 pub use turn::{Progress, Reply, Turn, Wait, replies};
+pub use watch::{Watch, WatchCursor, WatchEvent};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 
 use blocks_api::{seam, types};
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use crate::call::{Admission, Api, Operation};
@@ -191,10 +192,10 @@ fn resolve(base: &Url, href: &str) -> Result<Url, String> {
     if !matches!(link.scheme(), "http" | "https") {
         return Err("its scheme is not http or https".into());
     }
-    // Parsing has resolved `..` already; an encoded slash could hide one from it.
-    let lower = link.path().to_ascii_lowercase();
-    let hides = ["%2f", "%5c", "%2e"].iter().any(|e| lower.contains(e));
-    if hides || !link.path().starts_with("/rest/v1/") {
+    // Parsing has resolved `..` already. An encoded slash, which an id may contain, must not hide one from it.
+    let decoded = percent_decode_str(link.path()).decode_utf8_lossy();
+    let mut parts = decoded.split(['/', '\\']);
+    if parts.any(|part| part == ".." || part == ".") || !link.path().starts_with("/rest/v1/") {
         return Err("its path is not below /rest/v1/".into());
     }
     let mut url = base.clone();
@@ -240,8 +241,9 @@ mod tests {
         ] {
             assert!(resolve(&base(), href).is_err(), "{href}");
         }
-        let encoded = resolve(&base(), "/rest/v1/a%20b").unwrap();
-        assert_eq!(encoded.path(), "/rest/v1/a%20b");
+        for path in ["/rest/v1/a%20b", "/rest/v1/a%2Fb", "/rest/v1/a%2e%2eb"] {
+            assert_eq!(resolve(&base(), path).unwrap().path(), path);
+        }
     }
 
     proptest! {

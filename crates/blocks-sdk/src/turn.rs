@@ -11,6 +11,7 @@ use blocks_api::types;
 use futures_core::Stream;
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt, unfold};
+use reqwest::Url;
 use tokio::time::{Instant, timeout_at};
 
 use crate::budget::{Lane, Poll};
@@ -148,9 +149,18 @@ impl Turn {
 
     async fn look_as(&self, admission: Admission) -> Result<Option<Reply>, Error> {
         let mut url = self.client.core.resolve(self.pending.href())?;
-        // Links were seen to lose their filters.
-        if !url.query_pairs().any(|(name, _)| name == "type") {
+        // Links were seen to lose their filters. Without its thread, the reply of another turn
+        // would be found.
+        let has = |url: &Url, filter: &str| url.query_pairs().any(|(name, _)| name == filter);
+        if !has(&url, "type") {
             url.query_pairs_mut().append_pair("type", "final_message");
+        }
+        let thread = self
+            .thread_id()
+            .filter(|_| !url.path().contains("/threads/"));
+        if let Some(thread) = thread.filter(|_| !has(&url, "thread_id")) {
+            let thread = thread.to_string();
+            url.query_pairs_mut().append_pair("thread_id", &thread);
         }
         let operation = Operation::LIST_THREAD_MESSAGES;
         let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
@@ -159,7 +169,13 @@ impl Turn {
         let message = page
             .items
             .into_iter()
-            .find(|message| matches!(message.type_, None | Some(MessageType::FinalMessage)));
+            // The service was asked for final messages alone, so only another known type is no reply.
+            .find(|message| {
+                !matches!(
+                    message.type_,
+                    Some(MessageType::Message | MessageType::ToolCall)
+                )
+            });
         Ok(message.map(|message| Reply {
             session_id: self.session_id().clone(),
             message: Box::new(message),
