@@ -2,11 +2,11 @@
 
 use std::pin::pin;
 
-use blocks_sdk::{MessageType, ToolCall, types::Message};
+use blocks_sdk::{MessageType, ToolCall, Watch, WatchEvent, types::Message};
 use futures_util::StreamExt;
 
 use crate::args::{Format, MessagesArgs, Order, SessionArgs, TranscriptArgs};
-use crate::exit::Exit;
+use crate::exit::{Exit, with_causes};
 use crate::output::Output;
 
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
@@ -67,25 +67,45 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
         let page = messages.page(page).limit(args.limit).send().await?;
         return page.messages().iter().try_for_each(|m| line(m, output));
     }
-    let stream = match args.follow {
-        true => messages.watch().left_stream(),
-        false => messages.stream().right_stream(),
-    };
-    let mut stream = pin!(stream);
-    loop {
-        // No request is made for a reader that has gone, as `head` does.
-        let next = tokio::select! {
-            biased;
-            next = stream.next() => next,
-            by = output.host().interruption_or_closed_output() => return Err(by.into()),
-        };
-        let Some(message) = next.transpose()? else {
-            return Ok(());
-        };
-        line(&message, output)?;
-        if args.until_done && message.type_ == Some(MessageType::FinalMessage) {
-            return Ok(());
+    if args.follow {
+        return follow(messages.watch(), args.until_done, output).await;
+    }
+    let mut stream = pin!(messages.stream());
+    while let Some(message) = until_closed(stream.next(), output).await? {
+        line(&message?, output)?;
+    }
+    Ok(())
+}
+
+/// Prints messages as they arrive. Failing polls do not end it, but they are reported once.
+async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(), Exit> {
+    let mut is_failing = false;
+    while let Some(event) = until_closed(watch.next_event(), output).await? {
+        match event? {
+            WatchEvent::Message(message) => {
+                is_failing = false;
+                line(&message, output)?;
+                if until_done && message.type_ == Some(MessageType::FinalMessage) {
+                    return Ok(());
+                }
+            }
+            WatchEvent::PollFailed { error, .. } if !is_failing => {
+                is_failing = true;
+                let error = with_causes(&error);
+                output.note(&format!("a poll failed, still following: {error}"));
+            }
+            _ => {}
         }
+    }
+    Ok(())
+}
+
+/// No request is made for a reader that has gone, as `head` does.
+async fn until_closed<T>(next: impl Future<Output = T>, output: &Output) -> Result<T, Exit> {
+    tokio::select! {
+        biased;
+        value = next => Ok(value),
+        by = output.host().interruption_or_closed_output() => Err(by.into()),
     }
 }
 

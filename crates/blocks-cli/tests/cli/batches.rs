@@ -103,7 +103,8 @@ async fn an_interrupted_batch_reports_every_prompt() {
         let thread = mock.threads(session)[0];
         let resume = format!("blocks wait {session} --thread {thread}");
         assert_eq!(line["error"]["resume"], resume);
-        let page = format!(" session https://blocks.team/app/sessions/{session}\n");
+        let page = line["session_html_url"].as_str().unwrap();
+        let page = format!(" session {page}\n");
         assert!(
             ended.err.contains(&page),
             "the id is there as soon as it is known: {ended:?}"

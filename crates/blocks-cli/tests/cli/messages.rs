@@ -186,3 +186,26 @@ async fn a_newer_prompt_of_another_process_is_named() {
     let line = format!("wait {session} --thread {second} --timeout 30s");
     assert_eq!(Test::new(&mock, &line).run().await.code, 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn follow_says_once_that_polls_fail() {
+    let mock = replying();
+    let session = session(&mock).await;
+    mock.inject(
+        Operation::ListSessionMessages,
+        When::Times(40),
+        Fault::status(503),
+    );
+    let line = format!("messages {session} --follow --until-done");
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(
+        ended
+            .err
+            .matches("a poll failed, still following: ")
+            .count(),
+        1,
+        "{ended:?}"
+    );
+    assert!(ended.out.ends_with("assistant: Done.\n"), "{ended:?}");
+}

@@ -341,3 +341,21 @@ fn a_journal_that_cannot_be_written_loses_no_reply() {
     );
     assert_eq!(service.mock.session_count(), 3);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_the_mock_prints_can_be_pasted() {
+    let key = "x'; echo INJECTED #";
+    let folder = Folder::new("mock-key");
+    let script = folder.file("pasted");
+    let mut mock = spawn(blocks(&["mock", "--key", key]));
+    let mut out = BufReader::new(mock.stdout.take().unwrap());
+    let (mut url, mut key_line) = (String::new(), String::new());
+    out.read_line(&mut url).unwrap();
+    out.read_line(&mut key_line).unwrap();
+    kill("-TERM", &mock);
+    assert_eq!(mock.wait().unwrap().code(), Some(0));
+    std::fs::write(&script, url + &key_line + "printf %s \"$BLOCKS_API_KEY\"\n").unwrap();
+    let pasted = Ended::of(Command::new("sh").arg(&script).output().unwrap());
+    assert_eq!(pasted.out, key);
+}

@@ -41,10 +41,14 @@ fn run_prints_the_reply_and_nothing_else() {
         "{ended:?}"
     );
     let id = service.mock.sessions()[0];
-    assert_eq!(
-        ended.err,
-        format!("session https://blocks.team/app/sessions/{id}\n")
+    let mut notes = ended.err.lines();
+    let note = notes.next().unwrap();
+    assert!(
+        note.starts_with("session https://blocks.team/app/"),
+        "{ended:?}"
     );
+    assert!(note.ends_with(&format!("/sessions/{id}")), "{ended:?}");
+    assert_eq!(notes.next(), None);
     assert!(service.mock.received()[0].body.contains("A title"));
 }
 
