@@ -8,6 +8,8 @@ use crate::input;
 use crate::output::Output;
 
 pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
+    // Before the lines are printed, since their reader may end this process.
+    output.host().listen();
     let mut config = match &args.script {
         Some(path) => {
             let text = input::read_text("--script", path, output.host())?;
