@@ -151,7 +151,9 @@ async fn whatever_leaves_its_fate_unknown_is_sent_once_and_loses_nothing() {
         assert!(error.may_have_taken_effect(), "{error}");
         assert!(error.to_string().contains("createSession"), "{error}");
         assert!(
-            error.to_string().contains("look before you send it again"),
+            error
+                .to_string()
+                .contains("check the dashboard before you retry"),
             "{error}"
         );
         assert_eq!(error.body().as_deref(), body.as_deref(), "{answer:?}");

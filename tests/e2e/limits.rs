@@ -43,7 +43,7 @@ async fn an_answer_without_an_end_is_cut_at_the_limit() {
     let builder = Client::builder(KEY).transport(endless);
     let error = builder.build().unwrap().create_session(hello()).await;
     let error = error.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Undecodable);
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(error.body().unwrap().len(), 16 << 20);
     assert!(error.may_have_taken_effect());
 }

@@ -2,6 +2,7 @@
 
 mod creating;
 mod downloads;
+mod errors;
 mod limits;
 mod links;
 mod mocked;

@@ -258,6 +258,7 @@ impl Call {
     fn context(&self) -> Context {
         Context {
             operation: self.operation.id,
+            host: self.core.base.host_str().map(str::to_owned),
             ..Context::default()
         }
     }

@@ -153,7 +153,7 @@ impl Client {
     /// Reads what `link` leads to, on the configured base URL whatever host it names.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when its path is not below
+    /// [`ErrorKind::UntrustedLink`](crate::ErrorKind::UntrustedLink) when its path is not below
     /// `/rest/v1/`; whatever the request met.
     ///
     /// ```
@@ -180,7 +180,7 @@ impl Core {
         resolve(&self.base, href).map_err(|why| {
             // A server may put into a link whatever it was sent.
             let told = format!("the link `{href}` is refused: {why}");
-            Error::invalid_input(self.key.scrub(told))
+            Error::untrusted_link(self.key.scrub(told))
         })
     }
 }
