@@ -115,7 +115,9 @@ impl From<Error> for Exit {
         let unknown = error.may_have_taken_effect();
         let code = match error.kind() {
             _ if unknown => Code::OutcomeUnknown,
-            ErrorKind::InvalidInput if error.attempts() == 0 => Code::Usage,
+            ErrorKind::InvalidInput | ErrorKind::Configuration if error.attempts() == 0 => {
+                Code::Usage
+            }
             ErrorKind::Deadline => Code::StillRunning,
             _ => Code::Failed,
         };
@@ -148,6 +150,10 @@ fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Deadline => "timed_out",
         ErrorKind::Superseded => "superseded",
         ErrorKind::UnknownTurn => "no_thread",
+        ErrorKind::TooLarge => "too_large",
+        ErrorKind::UntrustedLink => "untrusted_link",
+        ErrorKind::Configuration => "configuration",
+        ErrorKind::Incomplete => "incomplete",
         ErrorKind::File => "file",
         _ => "other",
     }
