@@ -12,6 +12,7 @@ mod reading;
 mod secrets;
 mod sockets;
 mod tolerant;
+mod vendor;
 mod waiting;
 
 use blocks_sdk::{Agent, CreateSession};
