@@ -13,6 +13,7 @@ mod secrets;
 mod sockets;
 mod tolerant;
 mod vendor;
+mod vendor_commands;
 mod waiting;
 
 use blocks_sdk::{Agent, CreateSession};
