@@ -189,7 +189,7 @@ async fn a_session_without_a_thread_is_no_lost_session() {
     assert_eq!(error.session_id(), Some(&mock.sessions()[0].into()));
     let thread = mock.threads(session.id())[0];
     assert_eq!(
-        session.turn_of(thread).reply().await.unwrap().text(),
+        session.turn_in_thread(thread).reply().await.unwrap().text(),
         "Done."
     );
 }

@@ -193,15 +193,30 @@ async fn attempts_and_pauses_are_those_of_the_policy() {
     let (none, month) = (Duration::ZERO, Duration::from_secs(30 * 86_400));
     let default = RetryPolicy::default();
     for (policy, answer, attempts, longest) in [
-        (default.base(none), Answer::Refused, 5, none),
-        (default.base(month).cap(none), Answer::Refused, 5, none),
-        (default.base(month).cap(month), Answer::Refused, 1, none),
-        (default.max_attempts(2).base(none), Answer::Refused, 2, none),
+        (default.initial_backoff(none), Answer::Refused, 5, none),
+        (
+            default.initial_backoff(month).max_backoff(none),
+            Answer::Refused,
+            5,
+            none,
+        ),
+        (
+            default.initial_backoff(month).max_backoff(month),
+            Answer::Refused,
+            1,
+            none,
+        ),
+        (
+            default.max_attempts(2).initial_backoff(none),
+            Answer::Refused,
+            2,
+            none,
+        ),
         (default.max_attempts(0), Answer::Refused, 1, none),
         (RetryPolicy::none(), Answer::Refused, 1, none),
         // The time is over after the first attempt.
         (
-            default.total(none),
+            default.call_timeout(Duration::from_secs(60)),
             Answer::Silence,
             1,
             Duration::from_secs(60),

@@ -62,7 +62,7 @@ async fn a_deadline_gives_back_what_another_client_waits_on_with() {
         .turn()
         .unwrap()
         .reply()
-        .deadline(Duration::from_secs(90));
+        .timeout(Duration::from_secs(90));
     let error = wait.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Deadline);
     assert_eq!(start.elapsed().as_secs(), 90);
@@ -85,7 +85,7 @@ async fn an_attempt_does_not_outlive_the_deadline() {
         .turn()
         .unwrap()
         .reply()
-        .deadline(Duration::from_secs(10));
+        .timeout(Duration::from_secs(10));
     assert_eq!(wait.await.unwrap_err().kind(), ErrorKind::Deadline);
     assert_eq!(start.elapsed().as_secs(), 10);
 }
@@ -115,7 +115,7 @@ fn followed() -> Answer {
 async fn a_follow_up_tells_the_waiter_of_the_turn_that_it_interrupts() {
     // The old turn is looked at once more, in case its reply came just before.
     for (last_look, kind) in [
-        (empty(), Some(ErrorKind::Superseded)),
+        (empty(), Some(ErrorKind::Interrupted)),
         (Answer::ok(&replied("done")), None),
     ] {
         let script = after_create([empty(), followed(), last_look]);
@@ -145,7 +145,7 @@ async fn a_turn_that_was_superseded_before_the_wait_is_told_so_too() {
     let session = script.client().create_session(hello()).await.unwrap();
     let next = session.follow_up(FollowUp::new("instead")).await.unwrap();
     let error = session.reply().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Superseded, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
     assert_eq!(next.reply().await.unwrap().text(), "new");
     assert_eq!(script.count(), 4);
 }
@@ -158,7 +158,7 @@ async fn a_follow_up_that_names_no_thread_interrupts_all_the_same() {
     assert!(error.may_have_taken_effect());
     assert_eq!(error.status(), Some(200));
     let error = session.reply().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Superseded, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,12 +169,12 @@ async fn progress_tells_each_look_and_ends_with_the_reply() {
     let steps: Vec<_> = progress.map(Result::unwrap).collect().await;
     let [
         Progress::Waiting {
-            looks: 1,
+            polls: 1,
             error: None,
             ..
         },
         Progress::Waiting {
-            looks: 2,
+            polls: 2,
             error: Some(_),
             ..
         },
@@ -211,8 +211,8 @@ async fn a_look_is_one_request_and_no_wait() {
         .unwrap()
         .turn()
         .unwrap();
-    assert!(turn.look().await.unwrap().is_none());
-    assert_eq!(turn.look().await.unwrap().unwrap().text(), "done");
+    assert!(turn.poll_once().await.unwrap().is_none());
+    assert_eq!(turn.poll_once().await.unwrap().unwrap().text(), "done");
     assert_eq!(script.count(), 3);
 }
 

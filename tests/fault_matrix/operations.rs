@@ -92,11 +92,11 @@ async fn act(act: Act, scene: &Scene, target: Option<&Target>) -> Result<(), Err
         Act::Get => drop(client.get_session(session.id()).await?),
         Act::Refresh => session.clone().refresh().await?,
         Act::FollowUp => drop(session.follow_up(FollowUp::new("more")).await?),
-        Act::Look => drop(session.turn()?.look().await?),
-        Act::Reply => drop(session.turn()?.reply().deadline(WAIT).await?),
+        Act::Look => drop(session.turn()?.poll_once().await?),
+        Act::Reply => drop(session.turn()?.reply().timeout(WAIT).await?),
         Act::Replies => {
             let turns = [session.turn()?, session.turn()?];
-            let mut replies = blocks_sdk::replies(turns, |wait| wait.deadline(WAIT));
+            let mut replies = blocks_sdk::replies(turns, |wait| wait.timeout(WAIT));
             while let Some((_, result)) = replies.next().await {
                 result?;
             }

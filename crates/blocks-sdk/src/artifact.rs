@@ -122,7 +122,7 @@ impl Artifact {
                 request.send().await
             }
         };
-        let admission = Admission::Wait(operation.lane());
+        let admission = Admission::Wait(operation.priority());
         let usable = |data: types::Artifact| match (&data.id, &data.url) {
             (None, None) => Err("the response has neither `id` nor `url`"),
             _ => Ok(data),
@@ -228,7 +228,7 @@ impl Artifact {
             result => result?,
         };
         let expected = response.content_length();
-        let each = self.client.attempt_timeout;
+        let each = self.client.timeouts.read;
         let key = self.client.core.key.clone();
         Ok(unfold(Some((response, 0, key)), move |state| async move {
             let (mut response, read, key) = state?;
@@ -352,7 +352,7 @@ impl Artifact {
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, core.user_agent.clone());
         headers.insert(reqwest::header::ACCEPT, HeaderValue::from_static("*/*"));
-        let each = self.client.attempt_timeout;
+        let each = self.client.timeouts.read;
         let mut response = match timeout(each, core.transport.send(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(source)) => {

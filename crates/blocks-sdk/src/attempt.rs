@@ -19,7 +19,8 @@ use crate::transport::{SendError, Sending};
 pub(crate) enum Break {
     Send(SendError),
     Body(reqwest::Error),
-    Timeout,
+    /// It took longer than it may.
+    Timeout(Duration),
 }
 
 /// What was received.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use blocks_api::open::{Id, InvalidId};
@@ -49,12 +50,15 @@ pub enum ErrorKind {
     Configuration,
     /// The pages of a list disagree with its total, or repeat: messages are missing.
     Incomplete,
-    /// A wait's deadline passed while the agent was still working: see [`Error::pending`].
+    /// A wait's time-out passed before there was a reply: see [`Error::pending`].
     Deadline,
     /// A follow-up interrupted the turn that was waited for.
-    Superseded,
+    Interrupted,
     /// The turn to wait for is unknown: the session exists, but no response named its thread.
     UnknownTurn,
+    /// The service asks to wait for longer than the call may take, or too many requests wait
+    /// before it: see [`Error::retry_after`]. A create that failed so had no effect.
+    RateLimited,
     /// A file could not be written.
     File,
 }
@@ -70,8 +74,10 @@ pub enum ErrorKind {
 /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
 /// assert!(error.to_string().contains("did you mean claude?"));
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     operation: Option<&'static str>,
@@ -87,7 +93,7 @@ struct Inner {
     fate_unknown: bool,
     session_id: Option<Id>,
     pending: Option<Pending>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// What one call received and how often it tried, for the error of its end.
@@ -101,6 +107,18 @@ pub(crate) struct Context {
     pub body: Option<Bytes>,
     pub fate_unknown: bool,
     pub host: Option<String>,
+}
+
+/// What the last poll of a wait received.
+#[derive(Debug, Default)]
+pub(crate) enum LastPoll {
+    /// There was none.
+    #[default]
+    None,
+    /// A page without a reply.
+    NoReply { status: u16, body: Bytes },
+    /// An error that did not end the wait.
+    Failed(Error),
 }
 
 impl Error {
@@ -149,7 +167,7 @@ impl Error {
         let message = received::message(&parsed, context.status).map(scrub);
         let code = received::code(&parsed).map(scrub);
         let reason = match kind {
-            ErrorKind::Status => message.clone().or_else(|| code.clone()),
+            ErrorKind::Status | ErrorKind::RateLimited => message.clone().or_else(|| code.clone()),
             ErrorKind::Undecodable => message.clone(),
             _ => None,
         };
@@ -187,23 +205,43 @@ impl Error {
         error
     }
 
-    pub(crate) fn deadline(pending: Pending, after: Duration, last: Option<&Self>) -> Self {
-        let last = last
-            .map(|error| format!("; the last look: {error}"))
-            .unwrap_or_default();
+    /// The end of a wait at its time-out, with everything that its last poll received.
+    pub(crate) fn deadline(pending: Pending, after: Duration, last: LastPoll, key: &Key) -> Self {
+        let cause = match &last {
+            LastPoll::Failed(error) => format!(" (last error: {error})"),
+            LastPoll::None | LastPoll::NoReply { .. } => String::new(),
+        };
         let detail = format!(
-            "no reply of session {} within {after:?}{last}; wait on with the pending value of this error",
+            "no reply from session {} within {after:?}{cause}; resume with the pending value of this error",
             pending.session_id()
         );
-        Self::new(ErrorKind::Deadline, detail).with_pending(pending)
+        let mut error = Self::new(ErrorKind::Deadline, detail).with_pending(pending);
+        let inner = &mut error.0;
+        match last {
+            LastPoll::None => {}
+            LastPoll::NoReply { status, body } => {
+                inner.status = Some(status);
+                inner.body = Some(key.scrub_bytes(body));
+            }
+            LastPoll::Failed(last) => {
+                inner.status = last.0.status;
+                inner.code = last.0.code.clone();
+                inner.message = last.0.message.clone();
+                inner.request_id = last.0.request_id.clone();
+                inner.retry_after = last.0.retry_after;
+                inner.body = last.0.body.clone();
+                inner.source = Some(Arc::new(last));
+            }
+        }
+        error
     }
 
-    pub(crate) fn superseded(pending: Pending) -> Self {
+    pub(crate) fn interrupted(pending: Pending) -> Self {
         let detail = format!(
             "a follow-up to session {} interrupted this turn; wait for the follow-up's reply",
             pending.session_id()
         );
-        Self::new(ErrorKind::Superseded, detail).with_pending(pending)
+        Self::new(ErrorKind::Interrupted, detail).with_pending(pending)
     }
 
     pub(crate) fn incomplete(detail: String) -> Self {
@@ -215,7 +253,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.0.source = Some(Box::new(source));
+        self.0.source = Some(Arc::new(source));
         self
     }
 
@@ -311,7 +349,7 @@ impl Error {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let error = session.turn()?.reply().deadline(Default::default()).await.unwrap_err();
+    /// let error = session.turn()?.reply().timeout(Default::default()).await.unwrap_err();
     /// let pending = error.pending().expect("a wait knows what it waited for").clone();
     /// assert_eq!(client.resume(pending).reply().await?.text(), "Done.");
     /// # Ok(())
@@ -336,10 +374,18 @@ impl Error {
         matches!(self.0.status, Some(401 | 403))
     }
 
+    /// Status 429, or too many requests for the rate limit: see [`Error::retry_after`].
+    pub fn is_rate_limited(&self) -> bool {
+        self.0.kind == ErrorKind::RateLimited || self.0.status == Some(429)
+    }
+
     /// Whether the same read may succeed later.
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::Undecodable => true,
+            ErrorKind::Connection
+            | ErrorKind::Timeout
+            | ErrorKind::Undecodable
+            | ErrorKind::RateLimited => true,
             ErrorKind::Status => matches!(self.0.status, Some(408 | 429 | 500..)),
             _ => false,
         }

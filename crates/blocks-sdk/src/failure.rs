@@ -27,7 +27,14 @@ impl Call {
                 .filter(|_| !received.status.is_success());
         }
         let host = context.host.clone().unwrap_or_default();
+        let is_refused_by_limit = context.status == Some(429);
         let (kind, detail) = match (&ended.broke, refused) {
+            (_, Some(refused)) if is_refused_by_limit => {
+                let asked = context.retry_after;
+                let retry = asked.map(|asked| format!(", retry after {asked:.0?}"));
+                let detail = format!("{refused}{}", retry.unwrap_or_default());
+                (ErrorKind::RateLimited, detail)
+            }
             (_, Some(refused)) => (ErrorKind::Status, refused),
             (None, None) if too_large => (
                 ErrorKind::TooLarge,
@@ -37,9 +44,9 @@ impl Call {
                 let why = why.unwrap_or_else(|| "the response cannot be used".into());
                 (ErrorKind::Undecodable, format!("{why}{content}"))
             }
-            (Some(Break::Timeout), None) => (
+            (Some(Break::Timeout(limit)), None) => (
                 ErrorKind::Timeout,
-                format!("no complete response within {:?}", self.attempt_timeout),
+                format!("no complete response within {limit:.1?}"),
             ),
             (Some(Break::Send(error)), None) => {
                 let cause = innermost(error);
@@ -65,7 +72,7 @@ impl Call {
         match ended.broke {
             Some(Break::Send(source)) => error.with_source(source),
             Some(Break::Body(source)) => error.with_source(source.without_url()),
-            None | Some(Break::Timeout) => error,
+            None | Some(Break::Timeout(_)) => error,
         }
     }
 }

@@ -41,7 +41,6 @@
 mod agent;
 mod artifact;
 mod attempt;
-mod budget;
 mod builder;
 mod call;
 mod client;
@@ -56,10 +55,10 @@ mod link;
 mod merged;
 mod messages;
 mod notice;
-mod observe;
 mod page;
 mod pager;
 mod pending;
+mod rate_limit;
 mod received;
 mod repair;
 mod request;
@@ -67,10 +66,11 @@ mod retry;
 mod retry_after;
 mod session;
 mod stream;
-mod superseded;
+mod telemetry;
 mod transcript;
 mod transport;
 mod turn;
+mod turns;
 mod watch;
 mod window;
 
@@ -82,7 +82,6 @@ pub use blocks_api::open::{
     PullRequest, Timestamp,
 };
 pub use blocks_api::types;
-pub use budget::RateLimit;
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use error::{Error, ErrorKind};
@@ -91,13 +90,14 @@ pub use messages::Messages;
 pub use notice::{FailureNotice, FailureNoticeKind};
 pub use page::Page;
 pub use pending::Pending;
+pub use rate_limit::{RateLimit, RateLimitStatus};
 pub use request::{CreateSession, FollowUp};
 pub use retry::RetryPolicy;
 pub use session::Session;
 pub use stream::MessageStream;
 pub use transcript::{ToolCall, Transcript, TranscriptTurn};
 pub use transport::{SendError, Sending, Transport};
-pub use turn::{Progress, Reply, Turn, Wait, replies};
+pub use turn::{Progress, ProgressStream, Reply, Turn, Wait, replies};
 pub use watch::{Watch, WatchCursor, WatchEvent};
 
 #[cfg(doctest)]

@@ -126,7 +126,7 @@ impl Linked for Session {
         let url = client.core.resolve(href)?;
         let operation = Operation::GET_SESSION;
         let send = |api| follow::<types::Session>(api, operation, url.clone());
-        let admission = Admission::Wait(operation.lane());
+        let admission = Admission::Wait(operation.priority());
         let data = client.call(operation, admission, send).await?;
         Ok(Self::with_data(client.clone(), data))
     }
@@ -135,7 +135,7 @@ impl Linked for Session {
 impl Linked for Page {
     async fn read(client: &Client, href: &str) -> Result<Self, Error> {
         let url = client.core.resolve(href)?;
-        let admission = Admission::Wait(Operation::LIST_SESSION_MESSAGES.lane());
+        let admission = Admission::Wait(Operation::LIST_SESSION_MESSAGES.priority());
         Self::fetch(client, url, admission).await
     }
 }

@@ -5,14 +5,13 @@ use std::sync::atomic::Ordering;
 
 use blocks_api::types::{Message, MessagePage, PageMeta};
 
-use crate::budget::Lane;
 use crate::call::Admission;
-use crate::client::Client;
 use crate::error::Error;
 use crate::known::{Known, identity};
 use crate::messages::Messages;
 use crate::page::{Page, time};
 use crate::pager::Pager;
+use crate::rate_limit::Priority;
 use crate::watch::WatchCursor;
 
 /// What can be given out before another page is read.
@@ -93,7 +92,7 @@ impl MergedPages {
 
     /// All that can be given out before another page is read; nothing at the end. Each page takes
     /// a permit with `priority`.
-    pub async fn batch(&mut self, priority: Lane) -> Result<Batch, Error> {
+    pub async fn batch(&mut self, priority: Priority) -> Result<Batch, Error> {
         self.fill(priority).await?;
         if let [sequence] = self.sequences.as_mut_slice() {
             return Ok(Batch {
@@ -127,7 +126,7 @@ impl MergedPages {
     }
 
     /// Reads pages until the next message of each sequence is known, if it has one.
-    async fn fill(&mut self, priority: Lane) -> Result<(), Error> {
+    async fn fill(&mut self, priority: Priority) -> Result<(), Error> {
         let client = self.query.client().clone();
         for index in 0..self.sequences.len() {
             loop {
@@ -135,7 +134,7 @@ impl MergedPages {
                 if pager.is_filled() {
                     break;
                 }
-                match pager.advance(admitted(&client, priority).await).await {
+                match pager.advance(admission(priority)).await {
                     Ok(()) => self.any_read = true,
                     // Perhaps the deployment rejects a repeated role: then each alone succeeds.
                     Err(error)
@@ -208,7 +207,7 @@ impl MergedPages {
         let mut items = Vec::new();
         let mut position = 0;
         while (items.len() as u64) < limit {
-            self.fill(Lane::Interactive).await?;
+            self.fill(Priority::Interactive).await?;
             let pagers = self
                 .sequences
                 .iter_mut()
@@ -261,12 +260,11 @@ fn sequences(queries: Vec<Messages>, start: &Start) -> Vec<Sequence> {
     sequences
 }
 
-/// A poll takes its permit here: it has no deadline, so it waits for the end of the longest pause
-/// that a server asks for, where a call would fail.
-async fn admitted(client: &Client, priority: Lane) -> Admission {
-    if let Lane::Poll(_) = priority {
-        client.core.budget.turn(priority).await;
-        return Admission::HasTurn;
+/// A poll has no time-out, so it waits for the end of the longest pause that a service asks for,
+/// where a call would fail.
+fn admission(priority: Priority) -> Admission {
+    match priority {
+        Priority::Poll(_) => Admission::Once(priority),
+        Priority::Interactive | Priority::Create => Admission::Wait(priority),
     }
-    Admission::Wait(priority)
 }

@@ -6,13 +6,13 @@ use blocks_api::open::{Direction, Id, MessageRole, MessageType};
 use blocks_api::types::Message;
 use reqwest::Url;
 
-use crate::budget::Lane;
 use crate::call::Admission;
 use crate::client::Client;
 use crate::error::Error;
 use crate::merged::{MergedPages, Start};
 use crate::page::Page;
 use crate::pending::segment;
+use crate::rate_limit::Priority;
 use crate::stream::MessageStream;
 use crate::watch::Watch;
 
@@ -267,7 +267,7 @@ impl Messages {
                 self.page, self.limit
             )));
         }
-        self.fetch(Admission::Wait(Lane::Interactive)).await
+        self.fetch(Admission::Wait(Priority::Interactive)).await
     }
 
     /// Every message there is, page by page, with one page in memory.

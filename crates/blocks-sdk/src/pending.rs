@@ -1,14 +1,14 @@
-//! What is waited for, as a value to store: another process can wait on from it.
+//! A serializable handle to a pending reply: another process can resume waiting from it.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use blocks_api::open::Id;
 
-/// A reply that is to come. Store it as JSON, and wait on with
+/// A pending reply. Store it as JSON, and resume waiting with
 /// [`Client::resume`](crate::Client::resume), in this process or another.
 ///
-/// It holds no key and nothing secret.
+/// It contains no key and nothing secret.
 ///
 /// ```
 /// use blocks_sdk::Pending;
@@ -77,6 +77,14 @@ impl Pending {
         self.thread_id.as_ref()
     }
 
+    /// The link that is built from the ids, for when the service's own cannot be used.
+    pub(crate) fn by_ids(&self) -> Option<String> {
+        Some(final_message_path(
+            &self.session_id,
+            self.thread_id.as_ref()?,
+        ))
+    }
+
     pub(crate) fn href(&self) -> &str {
         &self.final_message
     }
@@ -118,6 +126,6 @@ mod tests {
         let text = serde_json::to_string(&pending).unwrap();
         assert_eq!(serde_json::from_str::<Pending>(&text).unwrap(), pending);
         let at = Pending::at(pending.session_id.clone(), None, pending.href());
-        assert_eq!(at, pending, "the thread stands in the link too");
+        assert_eq!(at, pending, "the link names the thread, too");
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use blocks_api::open::{Id, MessageRole, PullRequest};
+use blocks_api::open::{Id, MessageRole, PullRequest, Timestamp};
 use blocks_api::types;
 use tokio::time::Instant;
 
@@ -15,8 +15,8 @@ use crate::messages::Messages;
 use crate::page::Page;
 use crate::pending::{Pending, thread_in};
 use crate::request::FollowUp;
-use crate::superseded::Turns;
 use crate::turn::{Reply, Turn};
+use crate::turns::LatestTurn;
 
 /// A session, and the client that reaches it.
 ///
@@ -41,23 +41,27 @@ pub struct Session {
     client: Client,
     id: Id,
     data: Option<types::Session>,
-    turns: Arc<Turns>,
-    began: Instant,
+    turns: Arc<LatestTurn>,
+    started: Instant,
 }
 
 impl Session {
     pub(crate) fn with_id(client: Client, id: Id) -> Self {
         Self {
-            turns: client.core.sessions.turns(&id),
+            turns: client.core.turns.of(id.as_str()),
             client,
             id,
             data: None,
-            began: Instant::now(),
+            started: Instant::now(),
         }
     }
 
     pub(crate) fn with_data(client: Client, data: types::Session) -> Self {
         let mut session = Self::with_id(client, data.id.clone());
+        if let Some(thread) = &data.thread_id {
+            let created_at = data.created_at.as_ref().map(Timestamp::utc);
+            session.turns.number(Some(thread), created_at);
+        }
         session.data = Some(data);
         session
     }
@@ -326,13 +330,16 @@ impl Session {
                 ))
                 .with_session(&self.id)
             })?;
-        let turns = Arc::clone(&self.turns);
-        Ok(Turn::begun(
+        let created_at = data.and_then(|data| data.created_at.as_ref());
+        let number = self
+            .turns
+            .number(pending.thread_id(), created_at.map(Timestamp::utc));
+        Ok(Turn::started(
             self.client.clone(),
             pending,
-            turns,
-            0,
-            self.began,
+            Arc::clone(&self.turns),
+            number,
+            self.started,
         ))
     }
 
@@ -402,7 +409,7 @@ impl Session {
         {
             return Err(self.unknown_turn("its last two messages have the same time"));
         }
-        Ok(turns.pop().map(|(_, thread)| self.turn_of(thread)))
+        Ok(turns.pop().map(|(_, thread)| self.turn_in_thread(thread)))
     }
 
     fn unknown_turn(&self, why: &str) -> Error {
@@ -417,14 +424,14 @@ impl Session {
     ///
     /// ```
     /// # fn run(session: blocks_sdk::Session, thread: uuid::Uuid) {
-    /// let wait = session.turn_of(thread).reply();
+    /// let wait = session.turn_in_thread(thread).reply();
     /// # }
     /// ```
-    pub fn turn_of(&self, thread_id: impl Into<Id>) -> Turn {
+    pub fn turn_in_thread(&self, thread_id: impl Into<Id>) -> Turn {
         self.client.resume(Pending::new(&self.id, thread_id))
     }
 
-    /// Waits for the first reply, for up to 30 minutes. [`Session::turn`] has the options.
+    /// Waits for the first reply, for up to an hour. [`Session::turn`] has the options.
     ///
     /// # Errors
     /// Those of [`Session::turn`] and of the wait.
@@ -466,7 +473,7 @@ impl Session {
     /// let first = session.turn()?;
     /// let second = session.follow_up(FollowUp::new("Stop, do this first.")).await?;
     /// assert_eq!(second.reply().await?.text(), "Done.");
-    /// assert_eq!(first.reply().await.unwrap_err().kind(), ErrorKind::Superseded);
+    /// assert_eq!(first.reply().await.unwrap_err().kind(), ErrorKind::Interrupted);
     /// # Ok(())
     /// # }
     /// ```
@@ -477,22 +484,30 @@ impl Session {
             let (body, id) = (body.clone(), self.id.clone());
             async move { api.create_message().session_id(id).body(body).send().await }
         };
-        let admission = Admission::Wait(operation.lane());
-        let begun = |message: types::Message| {
-            // The service took it: it interrupts, also where it names nothing to wait on.
-            let number = self.turns.begin();
+        let admission = Admission::Wait(operation.priority());
+        let sent_at = self.turns.sending();
+        let accepted = |message: types::Message| {
             let links = message.links.as_ref();
             let thread = links.and_then(|links| links.thread.as_ref());
             let final_message = links.and_then(|links| links.final_message.as_ref());
             let pending = self.pending(message.chat_thread_id, thread, final_message);
+            // It interrupts also where it names no thread to wait for.
+            let thread = pending.as_ref().and_then(Pending::thread_id);
+            let created_at = message.created_at.as_ref().map(Timestamp::utc);
+            let number = self.turns.accepted(sent_at, thread, created_at);
             let pending = pending.ok_or("the response names no thread to wait for")?;
             Ok((number, pending))
         };
         let client = &self.client;
-        let sent = client.call_for(operation, admission, None, begun, send);
-        let (number, pending) = sent.await.map_err(|error| error.with_session(&self.id))?;
+        let sent = client.call_for(operation, admission, None, accepted, send);
+        let (number, pending) = sent.await.map_err(|error| {
+            if error.may_have_taken_effect() {
+                self.turns.unknown_outcome(sent_at);
+            }
+            error.with_session(&self.id)
+        })?;
         let turns = Arc::clone(&self.turns);
-        Ok(Turn::begun(
+        Ok(Turn::started(
             self.client.clone(),
             pending,
             turns,

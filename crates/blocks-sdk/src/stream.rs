@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 use blocks_api::types::Message;
 use futures_core::Stream;
 
-use crate::budget::Lane;
 use crate::error::Error;
 use crate::merged::{Batch, MergedPages, Start};
 use crate::messages::Messages;
+use crate::rate_limit::Priority;
 
 /// The messages of a query, read page by page; see [`Messages::stream`].
 ///
@@ -71,7 +71,7 @@ impl Stream for MessageStream {
             }
             let batch = this.source.poll(context, |mut pages| {
                 Box::pin(async move {
-                    let batch = pages.batch(Lane::Interactive).await;
+                    let batch = pages.batch(Priority::Interactive).await;
                     (pages, batch)
                 })
             });

@@ -11,11 +11,11 @@ use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::budget::{Lane, Poll as PollClaim};
 use crate::error::{Error, ErrorKind};
 use crate::known::Known;
 use crate::merged::{Batch, MergedPages, Start};
 use crate::messages::Messages;
+use crate::rate_limit::{PollSchedule, Priority};
 use crate::retry::poll_pause;
 use crate::stream::Source;
 
@@ -292,10 +292,11 @@ impl Poller {
 
     /// Reads what is new, when the next poll is due.
     async fn step(&mut self) -> Result<Step, Error> {
-        let priority = Lane::Poll(PollClaim {
-            began: self.news,
-            looked: self.polled,
-            not_before: self.next,
+        let priority = Priority::Poll(PollSchedule {
+            started: self.news,
+            last_poll: self.polled,
+            ready_at: self.next,
+            first_before: None,
         });
         let result = self.pages.batch(priority).await;
         let now = Instant::now();

@@ -101,8 +101,8 @@ async fn read(client: &Client, choice: u8) -> Result<(), Error> {
         1 => drop(session.follow_up(FollowUp::new("more")).await?),
         2 => drop(client.get_session(session.id()).await?),
         3 => {
-            let wait = session.turn_of(thread).reply();
-            let ended = wait.deadline(Duration::from_secs(5)).await;
+            let wait = session.turn_in_thread(thread).reply();
+            let ended = wait.timeout(Duration::from_secs(5)).await;
             // A wait goes on after an answer that cannot be decoded.
             let error = ended.err().map(|error| error.kind());
             assert!(
@@ -166,7 +166,7 @@ pub fn links(data: &[u8]) {
             }
             let wait = session.turn().map(|turn| turn.reply());
             if let Ok(wait) = wait {
-                let _ = wait.deadline(Duration::from_secs(3)).await;
+                let _ = wait.timeout(Duration::from_secs(3)).await;
             }
         });
     });

@@ -33,12 +33,12 @@ impl Watcher<'_> {
     /// The time-out says what failed last, so that it cannot be taken for a busy agent.
     pub async fn reply(&self, turn: &Turn, limit: Duration) -> Result<Reply, Exit> {
         if limit.is_zero() {
-            let reply = turn.look().await.map_err(Exit::from)?;
+            let reply = turn.poll_once().await.map_err(Exit::from)?;
             return reply.ok_or_else(|| timed_out(limit, None));
         }
         let start = Instant::now();
         let mut minutes = interval_at(start + MINUTE, MINUTE);
-        let mut progress = pin!(turn.reply().deadline(limit).progress());
+        let mut progress = pin!(turn.reply().timeout(limit).progress());
         let mut last_error: Option<Error> = None;
         loop {
             let step = tokio::select! {
