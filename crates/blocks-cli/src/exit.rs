@@ -149,12 +149,12 @@ fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Undecodable => "undecodable",
         ErrorKind::Deadline => "timed_out",
         ErrorKind::Interrupted => "superseded",
-        ErrorKind::RateLimited => "rate_limited",
         ErrorKind::UnknownTurn => "no_thread",
         ErrorKind::TooLarge => "too_large",
         ErrorKind::UntrustedLink => "untrusted_link",
         ErrorKind::Configuration => "configuration",
         ErrorKind::Incomplete => "incomplete",
+        ErrorKind::RateLimited => "rate_limited",
         ErrorKind::File => "file",
         _ => "other",
     }

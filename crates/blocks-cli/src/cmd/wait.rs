@@ -1,10 +1,12 @@
 //! Waiting for the reply of one prompt, and what is read after it.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use blocks_sdk::{
     Client, Error, ErrorKind, FailureNoticeKind, Pending, Progress, Reply, Session, Turn,
 };
+use futures_util::StreamExt;
 use tokio::time::{Instant, interval_at, timeout};
 
 use crate::exit::{Code, Exit, with_causes};
@@ -30,9 +32,13 @@ impl Watcher<'_> {
     /// # Errors
     /// The time-out says what failed last, so that it cannot be taken for a busy agent.
     pub async fn reply(&self, turn: &Turn, limit: Duration) -> Result<Reply, Exit> {
+        if limit.is_zero() {
+            let reply = turn.poll_once().await.map_err(Exit::from)?;
+            return reply.ok_or_else(|| timed_out(limit, None));
+        }
         let start = Instant::now();
         let mut minutes = interval_at(start + MINUTE, MINUTE);
-        let mut progress = turn.reply().timeout(limit).progress();
+        let mut progress = pin!(turn.reply().timeout(limit).progress());
         let mut last_error: Option<Error> = None;
         loop {
             let step = tokio::select! {
