@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use blocks_api::types::{Message, MessagePage, PageMeta};
 
 use crate::call::Admission;
-use crate::client::Client;
 use crate::error::Error;
 use crate::known::{Known, identity};
 use crate::messages::Messages;

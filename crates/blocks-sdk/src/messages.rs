@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::merged::{MergedPages, Start};
 use crate::page::Page;
 use crate::pending::segment;
+use crate::rate_limit::Priority;
 use crate::stream::MessageStream;
 use crate::watch::Watch;
 
