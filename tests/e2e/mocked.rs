@@ -1,5 +1,6 @@
 //! The whole chain on the mock, in paused time: what its agents do, and its worst minutes.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use blocks_mock::{Action, Dialect, Fault, Mock, Operation, RateLimit, Script, When};
@@ -211,4 +212,58 @@ async fn a_hundred_sessions_stay_within_the_limit() {
     assert!(all.iter().all(|(_, result)| result.is_ok()));
     assert!(mock.received().iter().all(|r| r.status != Some(429)));
     assert_eq!(mock.session_count(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_wait_ends_unpolled_while_creates_queue() {
+    let limit = RateLimit::default();
+    let mock = Mock::builder()
+        .rate_limit(limit)
+        .reply_after(Duration::from_secs(10))
+        .build();
+    let client = client(&mock);
+    let one = |number: usize| {
+        let client = client.clone();
+        async move {
+            let request = CreateSession::new(Agent::claude(), number.to_string());
+            let session = client.create_session(request).await?;
+            session
+                .turn()?
+                .reply()
+                .timeout(Duration::from_secs(300))
+                .await
+        }
+    };
+    let all = futures_util::future::join_all((0..600).map(one)).await;
+    assert_eq!(all.iter().filter(|result| result.is_err()).count(), 0);
+    assert!(
+        mock.received()
+            .iter()
+            .all(|request| request.status != Some(429))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_follow_up_that_took_effect_last_is_the_latest() {
+    let mock = Mock::builder()
+        .reply_after(Duration::from_secs(600))
+        .build();
+    let session = client(&mock).create_session(hello()).await.unwrap();
+    let slow = Fault::Drip {
+        bytes: 100,
+        every: Duration::from_secs(1),
+    };
+    // The response to A comes last, though its effect came first.
+    mock.inject(Operation::CreateMessage, When::ONCE, slow);
+    let second = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        session.follow_up(FollowUp::new("B")).await
+    };
+    let (a, b) = tokio::join!(session.follow_up(FollowUp::new("A")), second);
+    let (a, b) = tokio::join!(
+        a.unwrap().reply().into_future(),
+        b.unwrap().reply().into_future()
+    );
+    assert_eq!(a.unwrap_err().kind(), ErrorKind::Interrupted);
+    assert_eq!(b.unwrap().text(), "Done.");
 }

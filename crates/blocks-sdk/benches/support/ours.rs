@@ -45,7 +45,10 @@ where
             let _place = open.acquire().await;
             let result = one(&client, number, deadline).await;
             match (result, job.works) {
-                (Ok((created, known)), Some(works)) => Fate::Completed(known - (created + works)),
+                (Ok((created, known)), Some(works)) => Fate::Completed {
+                    create_wait: created - (start + job.arrives),
+                    delay: known - (created + works),
+                },
                 _ => Fate::Failed,
             }
         });
