@@ -88,7 +88,7 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
     let mock = Mock::builder().agent(busy()).presigned_for(minute).build();
     let session = client(&mock).create_session(hello()).await.unwrap();
     session.reply().await.unwrap();
-    let plan = session.plans().await.unwrap().remove(0);
+    let plan = session.plans().await.unwrap().remove(0).unwrap();
     assert_eq!(&plan.bytes().await.unwrap()[..], b"1. Go.");
     tokio::time::sleep(2 * minute).await;
     let folder = std::env::temp_dir().join(format!("blocks-test-{}", plan.id()));
