@@ -49,10 +49,10 @@ impl Admission {
                 false => now,
             };
         }
-        let Some((last, _)) = used.iter().rev().find(|(_, is_poll)| *is_poll) else {
+        let Some((earlier, _)) = used.iter().rev().filter(|(_, is_poll)| *is_poll).nth(2) else {
             return now;
         };
-        let spaced = *last + WINDOW.div_f64((CAPACITY - calls).max(SHARE) as f64);
+        let spaced = *earlier + WINDOW.div_f64((CAPACITY - calls).max(SHARE) as f64) * BURST;
         let call = used.iter().find(|(_, is_poll)| !is_poll);
         now.max(call.map_or(spaced, |(at, _)| spaced.min(*at + WINDOW)))
     }

@@ -16,6 +16,10 @@ pub(super) const WINDOW: Duration = Duration::from_secs(61);
 /// Polls get at least one slot in this many, also while calls queue.
 const POLL_SHARE: usize = 5;
 
+/// So many polls may be made at the same time, and wait for one another's places after that: the
+/// polls of a few sessions need not be moved apart.
+const POLL_BURST: usize = 3;
+
 /// What a slot is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
@@ -101,8 +105,13 @@ impl Slots {
 
     /// When the next poll is due if `left` of the window's slots are left for polls.
     fn next_poll(&self, left: usize) -> Option<Instant> {
-        let last = self.used.iter().rev().find(|slot| slot.is_poll)?;
-        let spaced = last.taken_at + self.spacing(left.max(self.capacity / POLL_SHARE));
+        let polls = self.used.iter().rev().filter(|slot| slot.is_poll);
+        let earlier = polls.take(POLL_BURST).last()?;
+        if self.polls < POLL_BURST {
+            return None;
+        }
+        let spacing = self.spacing(left.max(self.capacity / POLL_SHARE));
+        let spaced = earlier.taken_at + spacing * POLL_BURST as u32;
         // A call that leaves the window makes room for polls that are closer together.
         let call = self.used.iter().find(|slot| !slot.is_poll);
         Some(call.map_or(spaced, |call| spaced.min(call.taken_at + WINDOW)))
@@ -193,11 +202,16 @@ mod tests {
         assert_eq!(taken, expected);
     }
 
+    /// Three at the same time, each three `spacing` after the one before.
+    fn threes(count: u32, spacing: Duration) -> Vec<Duration> {
+        (0..count).map(|n| spacing * (n / 3 * 3)).collect()
+    }
+
     #[test]
     fn polls_are_spread_over_the_window() {
         let mut slots = Slots::new(61);
-        let taken = take_all(&mut slots, Use::Poll, Instant::now(), 122);
-        assert_eq!(taken, (0..122).map(|n| SECOND * n).collect::<Vec<_>>());
+        let taken = take_all(&mut slots, Use::Poll, Instant::now(), 60);
+        assert_eq!(taken, threes(60, SECOND));
     }
 
     #[test]
@@ -207,11 +221,12 @@ mod tests {
         for _ in 0..41 {
             slots.take(start, Use::Call, false).unwrap();
         }
-        let taken = take_all(&mut slots, Use::Poll, start, 122);
-        // 20 in the first window, 3.05 s apart; then every second, as the calls have left.
-        let first = (0..20).map(|n| SECOND.mul_f64(3.05) * n);
-        let second = (0..61).map(|n| WINDOW + SECOND * n);
-        assert_eq!(taken, first.chain(second).collect::<Vec<_>>());
+        // 20 in the first window, 3.05 s apart; then 61, as the calls have left.
+        let taken = take_all(&mut slots, Use::Poll, start, 121);
+        let (first, second) = taken.split_at(20);
+        assert_eq!(first, threes(20, SECOND.mul_f64(3.05)));
+        assert_eq!(second[0], WINDOW);
+        assert_eq!(second.len(), 60);
     }
 
     #[test]
@@ -222,9 +237,10 @@ mod tests {
             slots.take(start, Use::Call, true).unwrap();
         }
         assert_eq!(slots.take(start, Use::Call, true), Err(start + WINDOW));
-        assert!(slots.take(start, Use::Call, false).is_ok(), "no poll waits");
-        slots.take(start, Use::Poll, true).unwrap();
-        let spaced = start + WINDOW.div_f64(20.0);
+        for _ in 0..3 {
+            slots.take(start, Use::Poll, true).unwrap();
+        }
+        let spaced = start + WINDOW.div_f64(20.0) * 3;
         assert_eq!(slots.take(start, Use::Poll, true), Err(spaced));
         assert!(slots.take(start, Use::UrgentPoll, true).is_ok());
     }

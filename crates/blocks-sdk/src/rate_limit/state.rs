@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::RateLimit;
 use super::adaptive::AdaptiveRate;
 use super::queue::{Candidates, Priority, Queue};
-use super::slots::{Slots, Use, WINDOW};
+use super::slots::{Slots, Use};
 
 /// A class that waits gets at least one permit for so many of the classes above it.
 const PASSED_OVER: u32 = 4;
@@ -109,8 +109,7 @@ impl State {
         }
         let all = self.queue.candidates(now);
         let mut next = all.later_poll.map(|(ticket, at)| Next { ticket, at });
-        let is_soon = |next: Next| next.at <= now + WINDOW;
-        let polls_wait = all.poll.is_some() || next.is_some_and(is_soon);
+        let polls_wait = all.poll.is_some();
         for (ticket, what) in self.in_order(&all).into_iter().flatten() {
             match self.slots.take(now, what, polls_wait) {
                 Ok(slot) => {
@@ -257,6 +256,7 @@ fn use_of(priority: Priority) -> Use {
 #[cfg(test)]
 mod tests {
     use super::super::queue::PollSchedule;
+    use super::super::slots::WINDOW;
     use super::*;
     use proptest::prelude::*;
 
