@@ -49,11 +49,8 @@ impl Document {
         if paths.is_none() {
             bail!("{file}: it contains no `paths`");
         }
-        for path in paths
-            .into_iter()
-            .flat_map(|p| p.keys())
-            .filter(|p| !p.starts_with('/'))
-        {
+        let mut names = paths.into_iter().flat_map(|p| p.keys());
+        if let Some(path) = names.find(|p| !p.starts_with('/')) {
             let line = document.0.place(&format!("/paths/{}", step(path))).line;
             bail!("{file}:{line}: the path {path} does not start with a slash");
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::document::{Document, Operation};
 use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side};
 use crate::marked::step;
-use crate::page::compare::links;
+use crate::page::outer::links;
 use crate::shape::Shape;
 use crate::validate;
 

@@ -68,10 +68,9 @@ impl Page {
 
     /// Whether it describes an operation; a guide at most quotes some.
     pub fn is_reference(&self) -> bool {
-        !self.operations.is_empty()
-            && !(self.fields.is_empty()
-                && self.errors.is_empty()
-                && self.samples.iter().all(|s| s.section != Section::Response))
+        let response = |s: &Sample| s.section == Section::Response;
+        let states_any = !self.fields.is_empty() || !self.errors.is_empty();
+        !self.operations.is_empty() && (states_any || self.samples.iter().any(response))
     }
 }
 

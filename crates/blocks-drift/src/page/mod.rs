@@ -1,11 +1,12 @@
 //! The vendor's documentation pages against the document.
 
 mod block;
-pub mod compare;
+mod compare;
 mod facts;
 mod fields;
 mod markdown;
 mod notation;
+pub mod outer;
 mod plain;
 mod prose;
 mod samples;

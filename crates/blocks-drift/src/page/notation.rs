@@ -84,10 +84,8 @@ fn literal(text: &str) -> Option<String> {
     })
 }
 
-/// One alternative: a base, list marks, and a qualifier in brackets.
-fn one(text: &str) -> Option<Notation> {
-    let text = text.trim();
-    let lower = text.to_lowercase();
+/// A type with a mark before or after it, such as `nullable`; nothing without a mark.
+fn marked(text: &str, lower: &str) -> Option<Option<Notation>> {
     for mark in [
         "nullable",
         "optional",
@@ -103,15 +101,27 @@ fn one(text: &str) -> Option<Notation> {
             .map(|r| r.trim().trim_matches([',', '·', ';']).trim())
             .filter(|r| !r.is_empty())
         {
-            let mut notation = one(rest)?;
+            let Some(mut notation) = one(rest) else {
+                return Some(None);
+            };
             notation.nullable |= mark == "nullable";
             match mark {
                 "required" => notation.required = Some(true),
                 "optional" => notation.required = Some(false),
                 _ => {}
             }
-            return Some(notation);
+            return Some(Some(notation));
         }
+    }
+    None
+}
+
+/// One alternative: a base, list marks, and a qualifier in brackets.
+fn one(text: &str) -> Option<Notation> {
+    let text = text.trim();
+    let lower = text.to_lowercase();
+    if let Some(marked) = marked(text, &lower) {
+        return marked;
     }
     if let Some(items) = lower
         .strip_prefix("array of ")

@@ -8,20 +8,20 @@ use super::facts::Page;
 use crate::document::Document;
 use crate::finding::{Finding, Kind, Outcome, Severity, Side};
 
+static URL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(https?://[A-Za-z0-9.-]+(?::\d+)?)(/rest/v\d+)"#).expect("a pattern")
+});
+static BASE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)base\s*URL\W*(https?://[A-Za-z0-9.-]+)").expect("a pattern"));
+static HEADER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"((?i:authorization)|[Xx]-[A-Za-z-]+|[A-Z][A-Za-z]*-(?:Key|Token))["']?\s*[:=]\s*["'`]?([A-Z][A-Za-z]+)\s+["'`]?[$<{\[a-zA-Z]"#).expect("a pattern")
+});
+static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)(\d[\d,]*)\s*(?:requests?|calls?)\s*(?:/|per|a|each|every)\s*(?:an?\s+)?(minute|second|hour|day)").expect("a pattern")
+});
+
 /// Compares what the text and the code of a page state. Returns how many facts were stated.
 pub fn compare(document: &Document, page: &Page, outcome: &mut Outcome) -> usize {
-    static URL: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"(https?://[A-Za-z0-9.-]+(?::\d+)?)(/rest/v\d+)"#).expect("a pattern")
-    });
-    static BASE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)base\s*URL\W*(https?://[A-Za-z0-9.-]+)").expect("a pattern")
-    });
-    static HEADER: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"((?i:authorization)|[Xx]-[A-Za-z-]+|[A-Z][A-Za-z]*-(?:Key|Token))["']?\s*[:=]\s*["'`]?([A-Z][A-Za-z]+)\s+["'`]?[$<{\[a-zA-Z]"#).expect("a pattern")
-    });
-    static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)(\d[\d,]*)\s*(?:requests?|calls?)\s*(?:/|per|a|each|every)\s*(?:an?\s+)?(minute|second|hour|day)").expect("a pattern")
-    });
     let value = &document.0.value;
     let server = value["servers"][0]["url"]
         .as_str()
