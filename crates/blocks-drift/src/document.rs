@@ -301,7 +301,7 @@ components:
             (
                 "responses/Gone'",
                 "responses/None'",
-                "t:8: the reference #/components/responses/None",
+                "t:9: the reference #/components/responses/None",
             ),
             ("  /a/{id}:", "  a/{id}:", "t:2: the path a/{id}"),
             (

@@ -101,7 +101,7 @@ mod tests {
             .unwrap()
             .replace("      operationId: getArtifact\n", "");
         let error = render(&yaml).unwrap_err();
-        assert!(error.contains("artifacts/{artifact_id}"), "{error}");
+        assert!(error.contains("artifacts~1{artifact_id}"), "{error}");
     }
 
     #[test]
@@ -121,7 +121,9 @@ mod tests {
             .replace("operationId: getArtifact", "operationId: [1]");
         let error = render(&yaml).unwrap_err();
         assert!(
-            error.contains("paths./rest/v1/sessions/{session_id}/artifacts/{artifact_id}"),
+            error.contains(
+                "#/paths/~1rest~1v1~1sessions~1{session_id}~1artifacts~1{artifact_id}/get"
+            ),
             "{error}"
         );
     }

@@ -48,10 +48,17 @@ pub fn blocks(text: &str) -> Result<Vec<Block>> {
         },
         ..ParseOptions::mdx()
     };
+    static OPENED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\((\d+):\d+").expect("a pattern"));
     let tree = ::markdown::to_mdast(&escape(text), &options).map_err(|message| {
-        let line = message.place.as_deref().map_or(1, |place| match place {
-            ::markdown::message::Place::Position(at) => at.start.line,
-            ::markdown::message::Place::Point(at) => at.line,
+        // An element that is not closed is reported at its end; its start is in the text.
+        let opened = OPENED
+            .captures(&message.reason)
+            .and_then(|c| c[1].parse().ok());
+        let line: usize = opened.unwrap_or_else(|| match message.place.as_deref() {
+            Some(::markdown::message::Place::Position(at)) => at.start.line,
+            Some(::markdown::message::Place::Point(at)) => at.line,
+            None => 1,
         });
         anyhow!("line {line}: {}", message.reason)
     })?;

@@ -194,7 +194,7 @@ fn words(text: &str) -> Option<Notation> {
         return Some(found);
     }
     let (first, last) = (text.split_once(' '), text.rsplit_once(' '));
-    let pairs = [first.map(|(a, b)| (a, b)), last.map(|(a, b)| (b, a))];
+    let pairs = [first, last.map(|(a, b)| (b, a))];
     for (name, format) in pairs.into_iter().flatten() {
         let format = format.trim_matches(['·', '-', ',', ' ']);
         let known = [

@@ -104,9 +104,7 @@ impl Reader<'_> {
     /// Everything up to the next heading.
     fn request_code(&mut self) {
         let first = self.at;
-        while self.at < self.lines.len()
-            && !(self.is_heading(self.at) && Section::of_heading(self.lines[self.at]).is_some())
-        {
+        while self.at < self.lines.len() && !self.is_heading(self.at) {
             self.at += 1;
         }
         let text = self.lines[first..self.at].join("\n");

@@ -47,7 +47,7 @@ fn items(list: &str) -> Vec<String> {
 }
 
 fn list_pattern(before: &str) -> Regex {
-    let separator = r"(?:\s*[,|/;•]\s*(?:or\s+|and\s+)?|\s+or\s+|\s+and\s+)";
+    let separator = r"(?:\s*[,|/•]\s*(?:or\s+|and\s+)?|\s+or\s+|\s+and\s+)";
     Regex::new(&format!(
         r"(?i){before}\s*[:—-]?\s*({ITEM}(?:{separator}{ITEM})+)"
     ))
@@ -132,7 +132,7 @@ pub fn limits(text: &str, is_text: bool, is_list: bool) -> (BTreeMap<String, f64
     pattern!(ANY, r"\b\d+(?:,\d{3})*(?:\.\d+)?\b");
     pattern!(
         NAMES,
-        r"(?i)(ISO|RFC|UUID)[ -]?v?\d+|\b[45]\d\d\b(?:\s+[A-Z_]{3,})?|\b(HTTP|status)\s+\d+"
+        r"(?i)(ISO|RFC|UUID)[ -]?v?\d+|\b[45]\d\d\s+`?[A-Z_]{3,}|\b(returns?|with)\s+`?[45]\d\d\b|\b(HTTP|status)\s+\d+"
     );
     let mut rest = NAMES.replace_all(text, "").into_owned();
     let mut found = BTreeMap::new();
