@@ -1,7 +1,7 @@
 //! What the document says, what the SDK says and what the mock says are one.
 
 mod dependencies;
-mod house;
+mod layout;
 mod operations;
 
 use blocks_sdk::Agent;
@@ -159,7 +159,7 @@ async fn every_answer_of_both_dialects_validates_against_the_document() {
 
         let messages = format!("{session}/messages");
         let (_, page) = walker.get(&messages, "MessagePage").await;
-        let final_texts = if dialect.doubled_final { 2 } else { 1 };
+        let final_texts = if dialect.duplicated_final { 2 } else { 1 };
         let notices = if dialect.system_notices { 1 } else { 0 };
         assert_eq!(page["meta"]["total"], 2 + final_texts + notices);
         let all = format!(
@@ -252,7 +252,7 @@ async fn refusals(walker: &Walker, session: &str, invalid: u16) {
         .http
         .get(walker.url(session))
         .header("authorization", "ApiKey other");
-    for (request, status) in [(bare, 401), (malformed, 401), (wrong, 403)] {
+    for (request, status) in [(bare, 401), (malformed, 403), (wrong, 403)] {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), status);
         let body: Value = response.json().await.unwrap();

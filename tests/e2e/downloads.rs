@@ -45,8 +45,13 @@ async fn an_address_that_others_can_listen_to_is_not_asked() {
         "nonsense?signature=s3cret",
     ] {
         let script = Scripted::new([artifact(url)]);
-        let session = script.client().session(SESSION.parse().unwrap());
-        let artifact = session.artifact(THREAD.parse().unwrap()).await.unwrap();
+        let session = script
+            .client()
+            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        let artifact = session
+            .artifact(THREAD.parse::<blocks_sdk::Id>().unwrap())
+            .await
+            .unwrap();
         let error = artifact.bytes().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
         assert_eq!(script.count(), 1, "{url}");
@@ -62,8 +67,13 @@ async fn a_redirect_of_the_storage_host_is_an_error() {
         artifact("https://storage.example/x?signature=s3cret"),
         redirect,
     ]);
-    let session = script.client().session(SESSION.parse().unwrap());
-    let artifact = session.artifact(THREAD.parse().unwrap()).await.unwrap();
+    let session = script
+        .client()
+        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let artifact = session
+        .artifact(THREAD.parse::<blocks_sdk::Id>().unwrap())
+        .await
+        .unwrap();
     let error = artifact.bytes().await.unwrap_err();
     assert_eq!((error.status(), script.count()), (Some(302), 2));
     let asked = &script.seen()[1];
@@ -76,13 +86,18 @@ async fn a_redirect_of_the_storage_host_is_an_error() {
 async fn an_answer_that_cannot_be_decoded_is_told_without_the_address() {
     let url = "https://storage.example/x?signature=s3cret";
     for answer in [
-        Answer::ok(&json!({"id": 7, "url": url})),
+        Answer::ok(&json!({"id": [], "url": {"href": url}})),
         Answer::text(500, format!("see {url}")),
         Answer::text(404, format!(r#"{{"error": "no {url} here"}}"#)),
     ] {
         let script = Scripted::new([answer]);
-        let session = script.client().session(SESSION.parse().unwrap());
-        let error = session.artifact(THREAD.parse().unwrap()).await.unwrap_err();
+        let session = script
+            .client()
+            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        let error = session
+            .artifact(THREAD.parse::<blocks_sdk::Id>().unwrap())
+            .await
+            .unwrap_err();
         let told = format!("{error} {error:?}");
         assert!(
             !told.contains("s3cret") && told.contains("https://storage"),

@@ -8,11 +8,7 @@ use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side};
 /// The facts of the document as a whole, which some page must state.
 const WHOLE: [(Kind, &str, &str); 3] = [
     (Kind::Server, "the base URL", "/servers"),
-    (
-        Kind::Security,
-        "the authentication header",
-        "/components/securitySchemes",
-    ),
+    (Kind::Security, "the authentication header", "/components/securitySchemes"),
     (Kind::RateLimit, "the rate limit", "/info/description"),
 ];
 
@@ -36,12 +32,7 @@ pub fn judge(document: &Document, outcome: &mut Outcome) {
         let page = |c: &&crate::finding::Covered| c.side == Side::Page && c.scope == operation.id;
         if !outcome.covered.iter().any(|c| page(&c)) {
             let text = format!("{} {}", operation.method, operation.path);
-            let finding = absent(
-                Kind::OperationRemoved,
-                "the operation",
-                &operation.pointer,
-                text,
-            );
+            let finding = absent(Kind::OperationRemoved, "the operation", &operation.pointer, text);
             outcome.report(Side::Page, &operation.id, "all pages", vec![finding]);
         }
     }
@@ -77,10 +68,7 @@ pub fn rows(document: &Document, outcome: &Outcome) -> Vec<Row> {
         rows.push(row(id, Side::Page, outcome));
     }
     for covered in &outcome.covered {
-        if !rows
-            .iter()
-            .any(|r| r.side == covered.side && r.scope == covered.scope)
-        {
+        if !rows.iter().any(|r| r.side == covered.side && r.scope == covered.scope) {
             rows.push(row(&covered.scope, covered.side, outcome));
         }
     }
@@ -88,46 +76,27 @@ pub fn rows(document: &Document, outcome: &Outcome) -> Vec<Row> {
 }
 
 fn row(scope: &str, side: Side, outcome: &Outcome) -> Row {
-    let own = || {
-        outcome
-            .covered
-            .iter()
-            .filter(|c| c.side == side && c.scope == scope)
-    };
+    let own = || outcome.covered.iter().filter(|c| c.side == side && c.scope == scope);
     let absent = |f: &&Finding| f.side == side && f.scope == scope && f.other == NOTHING;
     Row {
         scope: scope.to_owned(),
         side,
         facts: own().map(|c| c.facts).sum(),
         sources: own().map(|c| c.origin.clone()).collect(),
-        unmentioned: outcome
-            .findings
-            .iter()
-            .filter(absent)
-            .map(|f| f.pointer.clone())
-            .collect(),
+        unmentioned: outcome.findings.iter().filter(absent).map(|f| f.pointer.clone()).collect(),
     }
 }
 
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let scope = if self.scope.is_empty() {
-            "document"
-        } else {
-            &self.scope
-        };
+        let scope = if self.scope.is_empty() { "document" } else { &self.scope };
         write!(f, "{scope} ({}): ", self.side)?;
         match self.sources.len() {
             0 => f.write_str("not compared")?,
             1..=4 if self.side == Side::Page => {
                 write!(f, "{} facts, by {}", self.facts, self.sources.join(", "))?
             }
-            n => write!(
-                f,
-                "{} facts, by {n} source{}",
-                self.facts,
-                if n == 1 { "" } else { "s" }
-            )?,
+            n => write!(f, "{} facts, by {n} source{}", self.facts, if n == 1 { "" } else { "s" })?,
         }
         let names = self.unmentioned.iter().filter_map(|p| p.rsplit('/').next());
         let names: Vec<&str> = names.collect();

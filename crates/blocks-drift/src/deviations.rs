@@ -56,14 +56,9 @@ impl Entry {
     }
 
     fn other(&self) -> Option<(Side, &str)> {
-        let sides = [
-            (Side::Page, &self.page),
-            (Side::Service, &self.service),
-            (Side::Sdk, &self.sdk),
-        ];
-        let mut given = sides
-            .into_iter()
-            .filter_map(|(side, text)| Some((side, text.as_deref()?)));
+        let sides =
+            [(Side::Page, &self.page), (Side::Service, &self.service), (Side::Sdk, &self.sdk)];
+        let mut given = sides.into_iter().filter_map(|(side, text)| Some((side, text.as_deref()?)));
         let first = given.next()?;
         given.next().is_none().then_some(first)
     }
@@ -87,11 +82,7 @@ impl Entry {
     }
 
     fn is_about(&self, place: &str, finding: &Finding) -> bool {
-        let scope = if finding.scope.is_empty() {
-            "document"
-        } else {
-            &finding.scope
-        };
+        let scope = if finding.scope.is_empty() { "document" } else { &finding.scope };
         fits(&place[1..], &finding.pointer)
             && (self.scope == "*" || self.scope == scope)
             && self.other() == Some((finding.side, finding.other.as_str()))
@@ -102,10 +93,7 @@ impl Entry {
     fn was_covered(&self, document: &Document, side: Side, outcome: &Outcome) -> bool {
         let covered = |scope: &str| {
             let scope = if scope == "document" { "" } else { scope };
-            outcome
-                .covered
-                .iter()
-                .any(|c| c.side == side && c.scope == scope)
+            outcome.covered.iter().any(|c| c.side == side && c.scope == scope)
         };
         if self.scope != "*" {
             return covered(&self.scope);
@@ -142,23 +130,15 @@ impl Deviations {
         let entries = match &marked.value {
             serde_json::Value::Null => Vec::new(),
             list => serde_path_to_error::deserialize::<_, Vec<Entry>>(list).map_err(|e| {
-                let pointer = format!(
-                    "/{}",
-                    e.path()
-                        .to_string()
-                        .trim_start_matches('[')
-                        .replace(']', "")
-                );
+                let pointer =
+                    format!("/{}", e.path().to_string().trim_start_matches('[').replace(']', ""));
                 let line = marked.place(&pointer.replace('.', "/")).line;
                 anyhow!("{file}:{line}: {}: {}", e.path(), e.inner())
             })?,
         };
         for (index, entry) in entries.iter().enumerate() {
             if let Some(fault) = entry.fault(document) {
-                bail!(
-                    "{file}:{}: {fault}",
-                    marked.place(&format!("/{index}")).line
-                );
+                bail!("{file}:{}: {fault}", marked.place(&format!("/{index}")).line);
             }
         }
         Ok(Self { entries, marked })
@@ -176,11 +156,7 @@ impl Deviations {
             let judged = side != Side::Service && entry.was_covered(document, side, outcome);
             for place in entry.places() {
                 let mut used = false;
-                for finding in outcome
-                    .findings
-                    .iter_mut()
-                    .filter(|f| entry.is_about(place, f))
-                {
+                for finding in outcome.findings.iter_mut().filter(|f| entry.is_about(place, f)) {
                     used = true;
                     finding.known = Some(format!("{} ({})", entry.evidence.trim(), entry.date));
                 }
@@ -235,26 +211,15 @@ mod tests {
         ] {
             let text = format!("\n{}", ENTRY.replace(from, to));
             let document = Document::parse("t", DOCUMENT).unwrap();
-            let error = Deviations::parse("d.yaml", &text, &document)
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.starts_with("d.yaml:2") && error.contains(why),
-                "{error}"
-            );
+            let error = Deviations::parse("d.yaml", &text, &document).unwrap_err().to_string();
+            assert!(error.starts_with("d.yaml:2") && error.contains(why), "{error}");
         }
     }
 
     #[test]
     fn a_star_stands_for_any_steps() {
-        assert!(fits(
-            "/paths/*/responses/401",
-            "/paths/~1a/get/responses/401"
-        ));
-        assert!(!fits(
-            "/paths/*/responses/401",
-            "/paths/~1a/get/responses/404"
-        ));
+        assert!(fits("/paths/*/responses/401", "/paths/~1a/get/responses/401"));
+        assert!(!fits("/paths/*/responses/401", "/paths/~1a/get/responses/404"));
         assert!(!fits("/a", "/a/b"));
     }
 }

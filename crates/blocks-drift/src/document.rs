@@ -110,9 +110,7 @@ impl Document {
     /// The operation of a method and a path template, whatever its parameters are called.
     pub fn operation(&self, method: &str, path: &str) -> Option<Operation> {
         let wanted = template(path);
-        self.operations()
-            .into_iter()
-            .find(|o| o.method == method && template(&o.path) == wanted)
+        self.operations().into_iter().find(|o| o.method == method && template(&o.path) == wanted)
     }
 
     /// The operation that a request's path belongs to.
@@ -122,10 +120,7 @@ impl Document {
             let template: Vec<&str> = o.path.trim_matches('/').split('/').collect();
             o.method == method
                 && template.len() == parts.len()
-                && template
-                    .iter()
-                    .zip(&parts)
-                    .all(|(t, p)| t.starts_with('{') || t == p)
+                && template.iter().zip(&parts).all(|(t, p)| t.starts_with('{') || t == p)
         })
     }
 
@@ -169,16 +164,11 @@ impl Document {
         let mut found: Vec<(String, String)> = Vec::new();
         for owner in [item, &operation.pointer] {
             let list = format!("{owner}/parameters");
-            let count = self
-                .get(&list)
-                .and_then(Value::as_array)
-                .map_or(0, Vec::len);
+            let count = self.get(&list).and_then(Value::as_array).map_or(0, Vec::len);
             for index in 0..count {
                 let pointer = self.resolve(&format!("{list}/{index}"));
                 let parameter = self.0.value.pointer(&pointer);
-                let name = parameter
-                    .filter(|p| p["in"] == place)
-                    .and_then(|p| p["name"].as_str());
+                let name = parameter.filter(|p| p["in"] == place).and_then(|p| p["name"].as_str());
                 if let Some(name) = name {
                     found.retain(|(known, _)| known != name);
                     found.push((name.to_owned(), pointer));
@@ -191,20 +181,13 @@ impl Document {
     /// The media types of a response.
     pub fn media_types(&self, response: &str) -> Vec<String> {
         let content = self.get(response).and_then(|r| r["content"].as_object());
-        content
-            .into_iter()
-            .flat_map(|c| c.keys().cloned())
-            .collect()
+        content.into_iter().flat_map(|c| c.keys().cloned()).collect()
     }
 
     /// All error codes of the document.
     pub fn codes(&self) -> Vec<String> {
         let operations = self.operations();
-        operations
-            .iter()
-            .flat_map(|o| self.errors(o))
-            .flat_map(|(_, codes, _)| codes)
-            .collect()
+        operations.iter().flat_map(|o| self.errors(o)).flat_map(|(_, codes, _)| codes).collect()
     }
 
     fn schema_in(&self, pointer: &str) -> Option<String> {
@@ -226,13 +209,11 @@ pub fn template_names(path: &str) -> Vec<String> {
 fn template(path: &str) -> Vec<String> {
     path.trim_matches('/')
         .split('/')
-        .map(|part| {
-            if part.starts_with(['{', ':', '<']) {
-                "{}".to_owned()
-            } else {
-                part.to_owned()
-            }
-        })
+        .map(
+            |part| {
+                if part.starts_with(['{', ':', '<']) { "{}".to_owned() } else { part.to_owned() }
+            },
+        )
         .collect()
 }
 
@@ -287,11 +268,7 @@ components:
         let (status, codes, _) = document.errors(&operation).remove(0);
         assert_eq!((status, codes), (404, vec!["GONE".to_owned()]));
         let parameters = document.parameters(&operation, "query");
-        assert_eq!(
-            parameters.len(),
-            1,
-            "the operation's own replaces the path's"
-        );
+        assert_eq!(parameters.len(), 1, "the operation's own replaces the path's");
         assert!(parameters[0].1.contains("/get/"));
     }
 
@@ -310,9 +287,7 @@ components:
                 "t:6:",
             ),
         ] {
-            let error = Document::parse("t", &TEXT.replace(from, to))
-                .unwrap_err()
-                .to_string();
+            let error = Document::parse("t", &TEXT.replace(from, to)).unwrap_err().to_string();
             assert!(error.starts_with(why), "{error}");
         }
     }

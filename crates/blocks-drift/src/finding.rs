@@ -153,11 +153,7 @@ pub struct Finding {
 impl Finding {
     /// The headline in one line.
     pub fn title(&self) -> String {
-        let scope = if self.scope.is_empty() {
-            "document"
-        } else {
-            &self.scope
-        };
+        let scope = if self.scope.is_empty() { "document" } else { &self.scope };
         format!("{scope}, {}", self.subject)
     }
 
@@ -171,19 +167,8 @@ impl Finding {
 
     /// Whether two findings say the same, wherever they were found.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        (
-            self.kind,
-            &self.scope,
-            &self.pointer,
-            &self.subject,
-            &self.other,
-        ) == (
-            other.kind,
-            &other.scope,
-            &other.pointer,
-            &other.subject,
-            &other.other,
-        )
+        (self.kind, &self.scope, &self.pointer, &self.subject, &self.other)
+            == (other.kind, &other.scope, &other.pointer, &other.subject, &other.other)
     }
 }
 
@@ -219,11 +204,7 @@ impl Outcome {
     /// Adds the outcome of another check.
     pub fn add(&mut self, other: Self) {
         for finding in other.findings {
-            if !self
-                .findings
-                .iter()
-                .any(|f| f.side == finding.side && f.says_the_same(&finding))
-            {
+            if !self.findings.iter().any(|f| f.side == finding.side && f.says_the_same(&finding)) {
                 self.findings.push(finding);
             }
         }
@@ -244,17 +225,9 @@ impl Outcome {
     /// Adds findings of one source, each once.
     pub fn report(&mut self, side: Side, scope: &str, origin: &str, findings: Vec<Finding>) {
         for finding in findings {
-            let finding = Finding {
-                side,
-                scope: scope.to_owned(),
-                origin: origin.to_owned(),
-                ..finding
-            };
-            if !self
-                .findings
-                .iter()
-                .any(|f| f.side == side && f.says_the_same(&finding))
-            {
+            let finding =
+                Finding { side, scope: scope.to_owned(), origin: origin.to_owned(), ..finding };
+            if !self.findings.iter().any(|f| f.side == side && f.says_the_same(&finding)) {
                 self.findings.push(finding);
             }
         }

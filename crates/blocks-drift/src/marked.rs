@@ -45,12 +45,7 @@ impl Marked {
         let mut places = HashMap::new();
         let value = convert(node, "", &mut places)
             .map_err(|e| anyhow!("{file}:{}: {e}", node.span.start.line()))?;
-        Ok(Self {
-            file: file.to_owned(),
-            text: text.to_owned(),
-            value,
-            places,
-        })
+        Ok(Self { file: file.to_owned(), text: text.to_owned(), value, places })
     }
 
     /// The place of a JSON pointer, or of its nearest parent that exists.
@@ -63,11 +58,7 @@ impl Marked {
             match path.rfind('/') {
                 Some(end) => path = &path[..end],
                 None => {
-                    return Place {
-                        line: 1,
-                        column: 1,
-                        width: 1,
-                    };
+                    return Place { line: 1, column: 1, width: 1 };
                 }
             }
         }
@@ -157,11 +148,7 @@ mod tests {
         let marked = Marked::parse("t", text).unwrap();
         let line = |pointer| marked.place(pointer).line;
         assert_eq!((line("/a/b"), line("/a/b/c")), (2, 2));
-        assert_eq!(
-            (line("/d"), line("/d/c")),
-            (3, 2),
-            "an alias has the place of its anchor"
-        );
+        assert_eq!((line("/d"), line("/d/c")), (3, 2), "an alias has the place of its anchor");
         assert_eq!((line("/e/1"), line("/e/q~1r")), (4, 4));
         assert_eq!(line("/a/none/deeper"), 1, "the nearest parent");
         assert_eq!(marked.value["d"]["c"], 1);
@@ -170,9 +157,7 @@ mod tests {
 
     #[test]
     fn broken_text_is_an_error_with_its_place() {
-        let error = Marked::parse("file.yaml", "a:\n  - [b\n")
-            .unwrap_err()
-            .to_string();
+        let error = Marked::parse("file.yaml", "a:\n  - [b\n").unwrap_err().to_string();
         assert!(error.starts_with("file.yaml:"), "{error}");
     }
 }

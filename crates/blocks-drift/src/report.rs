@@ -47,46 +47,27 @@ impl Report<'_> {
 
     /// 0 in sync, 1 drift, 2 could not check.
     pub fn exit_code(&self) -> u8 {
-        if self.outcome.errors.is_empty() {
-            u8::from(!self.drift().is_empty())
-        } else {
-            2
-        }
+        if self.outcome.errors.is_empty() { u8::from(!self.drift().is_empty()) } else { 2 }
     }
 
     /// The findings that are not known, the most serious first.
     pub fn drift(&self) -> Vec<&Finding> {
-        let mut drift: Vec<&Finding> = self
-            .outcome
-            .findings
-            .iter()
-            .filter(|f| f.known.is_none())
-            .collect();
+        let mut drift: Vec<&Finding> =
+            self.outcome.findings.iter().filter(|f| f.known.is_none()).collect();
         drift.sort_by_key(|f| f.severity);
         drift
     }
 
     /// The findings that are known.
     pub fn known(&self) -> Vec<&Finding> {
-        self.outcome
-            .findings
-            .iter()
-            .filter(|f| f.known.is_some())
-            .collect()
+        self.outcome.findings.iter().filter(|f| f.known.is_some()).collect()
     }
 
     /// The file and the place that a finding is shown at.
     pub fn place(&self, finding: &Finding) -> (String, Place) {
         if finding.kind == Kind::StaleDeviation {
             let line = finding.line.unwrap_or(1);
-            return (
-                finding.origin.clone(),
-                Place {
-                    line,
-                    column: 1,
-                    width: 1,
-                },
-            );
+            return (finding.origin.clone(), Place { line, column: 1, width: 1 });
         }
         let marked = &self.document.0;
         (marked.file.clone(), marked.place(&finding.pointer))
@@ -95,17 +76,13 @@ impl Report<'_> {
     /// The last line: the verdict and its numbers.
     pub fn verdict(&self) -> String {
         let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-        let (drift, known) = (
-            self.drift().len(),
-            plural(self.known().len(), "known deviation"),
-        );
+        let (drift, known) = (self.drift().len(), plural(self.known().len(), "known deviation"));
         match (self.exit_code(), drift) {
             (0, _) => format!("in sync, {known}"),
             (2, 0) => format!("could not check everything, {known}"),
-            (2, n) => format!(
-                "{}, {known}, and not everything could be checked",
-                plural(n, "difference")
-            ),
+            (2, n) => {
+                format!("{}, {known}, and not everything could be checked", plural(n, "difference"))
+            }
             (_, n) => format!("{}, {known}", plural(n, "difference")),
         }
     }
@@ -137,16 +114,11 @@ impl Report<'_> {
         };
         let title = finding.title();
         let severity: &str = finding.severity.into();
-        let title = level
-            .with_name(severity)
-            .primary_title(&title)
-            .id(<&str>::from(finding.kind));
+        let title = level.with_name(severity).primary_title(&title).id(<&str>::from(finding.kind));
         let says = format!("{} ({})", finding.other, finding.source());
         let side: &str = finding.side.into();
         let says = Level::NOTE.with_name(side).message(says);
-        let advice = Level::HELP
-            .with_name("to do")
-            .message(finding.kind.advice(finding.side));
+        let advice = Level::HELP.with_name("to do").message(finding.kind.advice(finding.side));
         let (file, place) = self.place(finding);
         let group = if finding.kind == Kind::StaleDeviation {
             title
@@ -163,10 +135,7 @@ impl Report<'_> {
         };
         let text = Renderer::plain().term_width(WIDTH).render(&[group]);
         // Without its empty lines a report of several findings fits one screen.
-        text.lines()
-            .filter(|line| line.trim() != "|")
-            .flat_map(|line| [line, "\n"])
-            .collect()
+        text.lines().filter(|line| line.trim() != "|").flat_map(|line| [line, "\n"]).collect()
     }
 
     fn json(&self) -> String {
@@ -199,12 +168,7 @@ impl Report<'_> {
                 Severity::Informational => "notice",
             };
             let (file, place) = self.place(finding);
-            let title = format!(
-                "{}[{}]: {}",
-                finding.severity,
-                finding.kind,
-                finding.title()
-            );
+            let title = format!("{}[{}]: {}", finding.severity, finding.kind, finding.title());
             let message = format!(
                 "document: {}\n{} ({}): {}\nto do: {}",
                 finding.document,
@@ -266,11 +230,7 @@ impl Report<'_> {
         });
         section(&mut out, "Known deviations", &known.collect::<Vec<_>>());
         let rows = coverage::rows(self.document, self.outcome);
-        section(
-            &mut out,
-            "Compared",
-            &rows.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        );
+        section(&mut out, "Compared", &rows.iter().map(ToString::to_string).collect::<Vec<_>>());
         section(&mut out, "Notes", &self.outcome.notes);
         out
     }
@@ -281,11 +241,7 @@ fn section(out: &mut String, title: &str, items: &[String]) {
     if items.is_empty() {
         return;
     }
-    let open = if title == "Could not check" {
-        " open"
-    } else {
-        ""
-    };
+    let open = if title == "Could not check" { " open" } else { "" };
     let _ = writeln!(out, "\n<details{open}><summary>{title}</summary>\n");
     for item in items {
         let _ = writeln!(out, "- {}", cell(item));
@@ -295,26 +251,16 @@ fn section(out: &mut String, title: &str, items: &[String]) {
 
 /// The bytes of a place that is given in lines and characters.
 fn span(text: &str, place: Place) -> std::ops::Range<usize> {
-    let start: usize = text
-        .split_inclusive('\n')
-        .take(place.line - 1)
-        .map(str::len)
-        .sum();
+    let start: usize = text.split_inclusive('\n').take(place.line - 1).map(str::len).sum();
     let here = text[start..].lines().next().unwrap_or_default();
-    let byte = |chars: usize| {
-        here.char_indices()
-            .nth(chars)
-            .map_or(here.len(), |(at, _)| at)
-    };
+    let byte = |chars: usize| here.char_indices().nth(chars).map_or(here.len(), |(at, _)| at);
     let from = start + byte(place.column - 1);
     from..(start + byte(place.column - 1 + place.width)).max(from)
 }
 
 /// A message of a workflow command ends at the line's end, so breaks are escaped.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
@@ -323,8 +269,5 @@ fn property(text: &str) -> String {
 
 /// Text of the other side must not become a mark, a tag or a mention.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|")
-        .replace('<', "&lt;")
-        .replace('@', "@\u{200b}")
-        .replace('\n', " ")
+    text.replace('|', "\\|").replace('<', "&lt;").replace('@', "@\u{200b}").replace('\n', " ")
 }

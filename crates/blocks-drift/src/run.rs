@@ -69,9 +69,7 @@ enum Check {
 
 /// An id goes into a path, so nothing else may.
 fn session_id(text: &str) -> Result<String, String> {
-    uuid::Uuid::try_parse(text)
-        .map(|id| id.to_string())
-        .map_err(|e| e.to_string())
+    uuid::Uuid::try_parse(text).map(|id| id.to_string()).map_err(|e| e.to_string())
 }
 
 fn output(text: &str) -> Result<(Format, PathBuf), String> {
@@ -103,10 +101,7 @@ impl Drift {
         let known = Deviations::parse(deviations::FILE, &known, &document)?;
         let mut outcome = self.check.outcome(&document).await;
         known.apply(&document, &mut outcome);
-        let report = Report {
-            document: &document,
-            outcome: &outcome,
-        };
+        let report = Report { document: &document, outcome: &outcome };
         for (format, file) in &self.output {
             append(file, &report.render(*format)).with_context(|| file.display().to_string())?;
         }
@@ -133,32 +128,19 @@ impl Check {
                     own_pages(document, &mut outcome);
                 }
             }
-            Self::Live {
-                captures: Some(path),
-                ..
-            } => {
+            Self::Live { captures: Some(path), .. } => {
                 outcome.attempt(live::check_captures(
                     document,
                     path,
                     &live::Target::from_env().base,
                 ));
             }
-            Self::Live {
-                mock: true, save, ..
-            } => {
+            Self::Live { mock: true, save, .. } => {
                 outcome.attempt(mock(document, save.clone()).await);
             }
-            Self::Live {
-                session,
-                create,
-                save,
-                ..
-            } => {
-                let reach = live::Reach {
-                    session: session.clone(),
-                    create: *create,
-                    save: save.clone(),
-                };
+            Self::Live { session, create, save, .. } => {
+                let reach =
+                    live::Reach { session: session.clone(), create: *create, save: save.clone() };
                 outcome.attempt(live::check(document, &live::Target::from_env(), &reach).await);
             }
             Self::Sdk => outcome.attempt(sdk::check(document).await),
@@ -182,19 +164,9 @@ pub fn check_index(document: &Document, pages: &[PageText], outcome: &mut Outcom
 
 /// The mock server takes the place of the service; creating is free there.
 async fn mock(document: &Document, save: Option<PathBuf>) -> Result<Outcome> {
-    let mock = live::mock::server()
-        .start()
-        .await
-        .context("the mock server")?;
-    let target = live::Target {
-        base: mock.url(),
-        key: Some(mock.key().to_owned()),
-    };
-    let reach = live::Reach {
-        session: None,
-        create: true,
-        save,
-    };
+    let mock = live::mock::server().start().await.context("the mock server")?;
+    let target = live::Target { base: mock.url(), key: Some(mock.key().to_owned()) };
+    let reach = live::Reach { session: None, create: true, save };
     live::check(document, &target, &reach).await
 }
 
@@ -212,9 +184,5 @@ fn append(file: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(file)?
-        .write_all(text.as_bytes())
+    std::fs::OpenOptions::new().create(true).append(true).open(file)?.write_all(text.as_bytes())
 }

@@ -38,26 +38,16 @@ struct Recorder(Arc<Mutex<Vec<Sent>>>);
 impl Transport for Recorder {
     fn send(&self, request: reqwest::Request) -> Sending<'_> {
         let bytes = request.body().and_then(|b| b.as_bytes());
-        let header = request
-            .headers()
-            .get("authorization")
-            .and_then(|v| v.to_str().ok());
+        let header = request.headers().get("authorization").and_then(|v| v.to_str().ok());
         let sent = Sent {
             method: request.method().to_string(),
             path: request.url().path().to_owned(),
             base: request.url().origin().ascii_serialization(),
             authorization: header.unwrap_or_default().to_owned(),
-            query: request
-                .url()
-                .query_pairs()
-                .map(|(name, _)| name.into_owned())
-                .collect(),
+            query: request.url().query_pairs().map(|(name, _)| name.into_owned()).collect(),
             body: bytes.and_then(|b| serde_json::from_slice(b).ok()),
         };
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(sent);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
         Box::pin(async { Err(SendError::may_be_sent("recorded, and not sent")) })
     }
 }
@@ -81,17 +71,9 @@ pub async fn check(document: &Document) -> Result<Outcome> {
         allowed(sent.err())?;
     }
     let messages = client(&recorder)?.session(ID).messages().everything();
-    let messages = messages
-        .thread_id(ID)
-        .newer_than(1.5)
-        .page(2)
-        .limit(10)
-        .newest_first();
+    let messages = messages.thread_id(ID).newer_than(1.5).page(2).limit(10).newest_first();
     allowed(messages.send().await.err())?;
-    let thread = client(&recorder)?
-        .session(ID)
-        .thread_messages(ID)
-        .everything();
+    let thread = client(&recorder)?.session(ID).thread_messages(ID).everything();
     allowed(thread.newer_than(1.5).page(2).limit(10).send().await.err())?;
     let sent = std::mem::take(&mut *recorder.0.lock().unwrap_or_else(PoisonError::into_inner));
     compare(document, &sent, &mut outcome);
@@ -99,9 +81,7 @@ pub async fn check(document: &Document) -> Result<Outcome> {
 }
 
 fn client(recorder: &Recorder) -> Result<Client> {
-    let builder = Client::builder("no-key")
-        .transport(recorder.clone())
-        .retry(RetryPolicy::none());
+    let builder = Client::builder("no-key").transport(recorder.clone()).retry(RetryPolicy::none());
     builder.build().context("blocks_sdk")
 }
 
@@ -124,18 +104,13 @@ async fn limits(document: &Document, outcome: &mut Outcome) -> Result<()> {
     let recorder = Recorder::default();
     let limit = |name: &str, keyword: &str| {
         let operation = document.operation("GET", "/rest/v1/sessions/{id}/messages")?;
-        let (_, pointer) = document
-            .parameters(&operation, "query")
-            .into_iter()
-            .find(|(n, _)| n == name)?;
+        let (_, pointer) =
+            document.parameters(&operation, "query").into_iter().find(|(n, _)| n == name)?;
         let shape = Shape::of(document, &format!("{pointer}/schema"));
         Some((format!("{pointer}/schema"), *shape.limits.get(keyword)?))
     };
     let title = "/components/schemas/CreateSessionRequest/properties/title";
-    let length = Shape::of(document, title)
-        .limits
-        .get("maxLength")
-        .map(|l| (title.to_owned(), *l));
+    let length = Shape::of(document, title).limits.get("maxLength").map(|l| (title.to_owned(), *l));
     for (name, keyword, found) in [
         ("limit", "minimum", limit("limit", "minimum")),
         ("limit", "maximum", limit("limit", "maximum")),
@@ -151,21 +126,11 @@ async fn limits(document: &Document, outcome: &mut Outcome) -> Result<()> {
             reason = "limits are small and positive"
         )]
         let stated = stated as u64;
-        let beyond = if keyword == "minimum" {
-            stated.saturating_sub(1)
-        } else {
-            stated + 1
-        };
+        let beyond = if keyword == "minimum" { stated.saturating_sub(1) } else { stated + 1 };
         for (value, allowed) in [(stated, true), (beyond, false)] {
             let client = client(&recorder)?;
             let error = match name {
-                "limit" => client
-                    .session(ID)
-                    .messages()
-                    .limit(value)
-                    .send()
-                    .await
-                    .err(),
+                "limit" => client.session(ID).messages().limit(value).send().await.err(),
                 "page" => client.session(ID).messages().page(value).send().await.err(),
                 _ => {
                     let title = "t".repeat(usize::try_from(value)?);
@@ -176,10 +141,7 @@ async fn limits(document: &Document, outcome: &mut Outcome) -> Result<()> {
                 }
             };
             if is_accepted(error) != allowed {
-                let other = format!(
-                    "{value} is {}",
-                    if allowed { "refused" } else { "accepted" }
-                );
+                let other = format!("{value} is {}", if allowed { "refused" } else { "accepted" });
                 let found = finding(
                     Kind::Limit,
                     Severity::Breaking,
@@ -208,36 +170,25 @@ fn enums(document: &Document, outcome: &mut Outcome) {
         let shape = Shape::of(document, &format!("/components/schemas/{name}"));
         let list = shape.values.map_or_else(Vec::new, |v| v.list);
         let place = |value: &str| format!("/components/schemas/{name}/enum/{}", step(value));
-        let removed = list
-            .iter()
-            .filter(|v| !known.contains(&v.as_str()))
-            .map(|value| {
-                finding(
-                    Kind::EnumRemoved,
-                    Severity::Informational,
-                    &format!("the value `{value}`"),
-                    &place(value),
-                    ("a value", NOTHING),
-                )
-            });
-        let added = known
-            .iter()
-            .filter(|v| !list.iter().any(|l| l == *v))
-            .map(|value| {
-                finding(
-                    Kind::EnumAdded,
-                    Severity::Breaking,
-                    &format!("the value `{value}`"),
-                    &place(value),
-                    (NOTHING, "a value"),
-                )
-            });
-        outcome.report(
-            Side::Sdk,
-            name,
-            "blocks_sdk",
-            removed.chain(added).collect(),
-        );
+        let removed = list.iter().filter(|v| !known.contains(&v.as_str())).map(|value| {
+            finding(
+                Kind::EnumRemoved,
+                Severity::Informational,
+                &format!("the value `{value}`"),
+                &place(value),
+                ("a value", NOTHING),
+            )
+        });
+        let added = known.iter().filter(|v| !list.iter().any(|l| l == *v)).map(|value| {
+            finding(
+                Kind::EnumAdded,
+                Severity::Breaking,
+                &format!("the value `{value}`"),
+                &place(value),
+                (NOTHING, "a value"),
+            )
+        });
+        outcome.report(Side::Sdk, name, "blocks_sdk", removed.chain(added).collect());
         outcome.cover(Side::Sdk, name, "blocks_sdk", known.len());
     }
 }
@@ -245,18 +196,12 @@ fn enums(document: &Document, outcome: &mut Outcome) {
 /// Every way to name an agent, with as little and as much as a request can have.
 fn creates() -> Vec<CreateSession> {
     let object = || Map::from_iter([("name".to_owned(), json!("x"))]);
-    let names = AgentName::KNOWN
-        .iter()
-        .map(|n| Agent::Name(AgentName::from((*n).to_owned())));
+    let names = AgentName::KNOWN.iter().map(|n| Agent::Name(AgentName::from((*n).to_owned())));
     let agents = names.chain([Agent::Id(ID), Agent::Profile(object())]);
     agents
         .flat_map(|agent| {
             let least = CreateSession::new(agent, "message");
-            let most = least
-                .clone()
-                .private()
-                .title("t".repeat(200))
-                .artifacts([ID]);
+            let most = least.clone().private().title("t".repeat(200)).artifacts([ID]);
             [least, most.session_group(ID).config_values(object())]
         })
         .collect()
@@ -271,9 +216,7 @@ fn follow_ups() -> Vec<FollowUp> {
 fn compare(document: &Document, sent: &[Sent], outcome: &mut Outcome) {
     for operation in document.operations() {
         let is_own = |s: &&Sent| {
-            document
-                .operation_of_request(&s.method, &s.path)
-                .is_some_and(|o| o.id == operation.id)
+            document.operation_of_request(&s.method, &s.path).is_some_and(|o| o.id == operation.id)
         };
         let own: Vec<&Sent> = sent.iter().filter(is_own).collect();
         if !own.is_empty() {
@@ -284,12 +227,9 @@ fn compare(document: &Document, sent: &[Sent], outcome: &mut Outcome) {
         }
     }
     let mut found = Vec::new();
-    let server = document.0.value["servers"][0]["url"]
-        .as_str()
-        .unwrap_or_default();
-    let scheme = document.0.value["components"]["securitySchemes"]
-        .as_object()
-        .and_then(|s| s.iter().next());
+    let server = document.0.value["servers"][0]["url"].as_str().unwrap_or_default();
+    let scheme =
+        document.0.value["components"]["securitySchemes"].as_object().and_then(|s| s.iter().next());
     for sent in sent {
         if sent.base != server.trim_end_matches('/') {
             found.push(finding(
@@ -300,15 +240,11 @@ fn compare(document: &Document, sent: &[Sent], outcome: &mut Outcome) {
                 (server, &sent.base),
             ));
         }
-        let (name, header) = scheme.map_or(("", ""), |(name, s)| {
-            (name.as_str(), s["name"].as_str().unwrap_or_default())
-        });
+        let (name, header) = scheme
+            .map_or(("", ""), |(name, s)| (name.as_str(), s["name"].as_str().unwrap_or_default()));
         let word = sent.authorization.split(' ').next().unwrap_or_default();
         if word != name || !header.eq_ignore_ascii_case("authorization") {
-            let texts = (
-                format!("{header}: {name}"),
-                format!("Authorization: {word}"),
-            );
+            let texts = (format!("{header}: {name}"), format!("Authorization: {word}"));
             let place = format!("/components/securitySchemes/{name}");
             found.push(finding(
                 Kind::Security,
@@ -331,20 +267,14 @@ fn bodies(document: &Document, operation: &Operation, sent: &[&Sent]) -> Vec<Fin
     for body in sent.iter().filter_map(|s| s.body.as_ref()) {
         seen.extend(body.as_object().into_iter().flat_map(Map::keys));
         // Whatever the document does not allow, a service that follows it may refuse.
-        found.extend(
-            validate::check(document, &schema, body)
-                .into_iter()
-                .map(|v| Finding {
-                    severity: Severity::Breaking,
-                    subject: format!("sent field `{}`", v.finding.subject),
-                    ..v.finding
-                }),
-        );
+        found.extend(validate::check(document, &schema, body).into_iter().map(|v| Finding {
+            severity: Severity::Breaking,
+            subject: format!("sent field `{}`", v.finding.subject),
+            ..v.finding
+        }));
     }
-    for (name, place) in Shape::of(document, &schema)
-        .properties
-        .iter()
-        .filter(|(n, _)| !seen.contains(n))
+    for (name, place) in
+        Shape::of(document, &schema).properties.iter().filter(|(n, _)| !seen.contains(n))
     {
         let text = Shape::of(document, place).type_text();
         found.push(finding(
@@ -361,34 +291,27 @@ fn bodies(document: &Document, operation: &Operation, sent: &[&Sent]) -> Vec<Fin
 fn queries(document: &Document, operation: &Operation, sent: &[&Sent]) -> Vec<Finding> {
     let seen: BTreeSet<&String> = sent.iter().flat_map(|s| &s.query).collect();
     let known = document.parameters(operation, "query");
-    let unsent = known
-        .iter()
-        .filter(|(name, _)| !seen.contains(name))
-        .map(|(name, place)| {
-            finding(
-                Kind::FieldRemoved,
-                Severity::Breaking,
-                &format!("query parameter `{name}`"),
-                place,
-                ("a parameter", "no builder sends it"),
-            )
-        });
-    let unknown = seen
-        .iter()
-        .filter(|n| !known.iter().any(|(k, _)| k == **n))
-        .map(|name| {
-            let place = format!("{}/parameters/{}", operation.pointer, step(name));
-            finding(
-                Kind::FieldAdded,
-                Severity::Breaking,
-                &format!("query parameter `{name}`"),
-                &place,
-                (NOTHING, "sent"),
-            )
-        });
-    let required = ["header", "query"]
-        .into_iter()
-        .flat_map(|place| document.parameters(operation, place));
+    let unsent = known.iter().filter(|(name, _)| !seen.contains(name)).map(|(name, place)| {
+        finding(
+            Kind::FieldRemoved,
+            Severity::Breaking,
+            &format!("query parameter `{name}`"),
+            place,
+            ("a parameter", "no builder sends it"),
+        )
+    });
+    let unknown = seen.iter().filter(|n| !known.iter().any(|(k, _)| k == **n)).map(|name| {
+        let place = format!("{}/parameters/{}", operation.pointer, step(name));
+        finding(
+            Kind::FieldAdded,
+            Severity::Breaking,
+            &format!("query parameter `{name}`"),
+            &place,
+            (NOTHING, "sent"),
+        )
+    });
+    let required =
+        ["header", "query"].into_iter().flat_map(|place| document.parameters(operation, place));
     let required = required.filter(|(name, place)| {
         document.get(place).is_some_and(|p| p["required"] == true) && !seen.contains(name)
     });

@@ -39,14 +39,8 @@ pub struct Values {
 }
 
 /// The keywords that are compared as numbers.
-pub const LIMITS: [&str; 6] = [
-    "minimum",
-    "maximum",
-    "minLength",
-    "maxLength",
-    "minItems",
-    "maxItems",
-];
+pub const LIMITS: [&str; 6] =
+    ["minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"];
 
 /// What a schema allows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -96,10 +90,7 @@ impl Shape {
         let mut shape = Self {
             pointer: home.clone(),
             object: home.clone(),
-            types: text("type")
-                .and_then(|t| t.parse().ok())
-                .into_iter()
-                .collect(),
+            types: text("type").and_then(|t| t.parse().ok()).into_iter().collect(),
             // Widths of numbers are hints for a program, not part of the wire.
             format: text("format")
                 .filter(|f| !matches!(f.as_str(), "int32" | "int64" | "float" | "double"))
@@ -130,37 +121,21 @@ impl Shape {
             }
         }
         if schema.get("items").is_some() {
-            shape.items = Some(Box::new(Self::at(
-                document,
-                &format!("{home}/items"),
-                depth + 1,
-            )));
+            shape.items = Some(Box::new(Self::at(document, &format!("{home}/items"), depth + 1)));
         }
-        for name in schema["properties"]
-            .as_object()
-            .into_iter()
-            .flat_map(|m| m.keys())
-        {
+        for name in schema["properties"].as_object().into_iter().flat_map(|m| m.keys()) {
             let place = format!("{home}/properties/{}", step(name));
             shape.properties.insert(name.clone(), place);
         }
         let required = schema["required"].as_array().into_iter().flatten();
-        shape.required = required
-            .filter_map(|r| r.as_str().map(str::to_owned))
-            .collect();
+        shape.required = required.filter_map(|r| r.as_str().map(str::to_owned)).collect();
         let parts = schema["allOf"].as_array().map_or(0, Vec::len);
         for index in 0..parts {
-            shape.join(Self::at(
-                document,
-                &format!("{home}/allOf/{index}"),
-                depth + 1,
-            ));
+            shape.join(Self::at(document, &format!("{home}/allOf/{index}"), depth + 1));
         }
         let choices = alternatives(document, &home);
         if !choices.is_empty() {
-            let shapes = choices
-                .iter()
-                .map(|place| Self::at(document, place, depth + 1));
+            let shapes = choices.iter().map(|place| Self::at(document, place, depth + 1));
             shape.join(Self::union(shapes.collect()));
             // The branch that is left out allows null and nothing else.
             shape.nullable |= count(schema, "anyOf") > choices.len();
@@ -223,9 +198,7 @@ impl Shape {
 
 /// The fields of which a `oneOf` beside `properties` requires each in turn.
 pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
-    let branches = schema["oneOf"]
-        .as_array()
-        .filter(|_| schema["properties"].is_object())?;
+    let branches = schema["oneOf"].as_array().filter(|_| schema["properties"].is_object())?;
     let field = |branch: &Value| match branch["required"].as_array().map(Vec::as_slice) {
         Some([Value::String(field)]) => Some(field.clone()),
         _ => None,
@@ -297,14 +270,9 @@ mod tests {
     #[test]
     fn nullable_references_keep_their_schema() {
         let null = "{ type: object, nullable: true, maxProperties: 0 }";
-        let link = shape(&format!(
-            "{{ description: d, anyOf: [{{ $ref: '#/O' }}, {null}] }}"
-        ));
+        let link = shape(&format!("{{ description: d, anyOf: [{{ $ref: '#/O' }}, {null}] }}"));
         assert!(link.nullable && link.required.contains("x"));
-        assert_eq!(
-            (link.object.as_str(), link.type_text().as_str()),
-            ("/O", "object")
-        );
+        assert_eq!((link.object.as_str(), link.type_text().as_str()), ("/O", "object"));
         let union = shape("{ oneOf: [{ $ref: '#/O' }, { type: string }] }");
         assert_eq!(union.type_text(), "string | object");
     }

@@ -23,10 +23,7 @@ pub struct Violation {
 /// All violations of the schema at a pointer. Fields and enum values that the document
 /// does not know are violations too, which are only additive.
 pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Violation> {
-    let mut walk = Walk {
-        document,
-        found: Vec::new(),
-    };
+    let mut walk = Walk { document, found: Vec::new() };
     walk.value(schema, value, "");
     walk.found
 }
@@ -34,10 +31,8 @@ pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Violation>
 /// Whether a text of a sample only stands for a value: shortened, or in brackets.
 pub fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
-    let bracketed = |open, close| {
-        text.find(open)
-            .is_some_and(|at| text[at..].contains::<char>(close))
-    };
+    let bracketed =
+        |open, close| text.find(open).is_some_and(|at| text[at..].contains::<char>(close));
     text.contains('…')
         || text.contains("...")
         || bracketed('<', '>')
@@ -55,11 +50,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn add(&mut self, instance: &str, finding: Finding) {
         let name = instance.trim_start_matches('/').replace('/', ".");
-        let subject = if name.is_empty() {
-            "the body".to_owned()
-        } else {
-            name
-        };
+        let subject = if name.is_empty() { "the body".to_owned() } else { name };
         // The parts of an `allOf` say the same of a type.
         let same = |v: &Violation| {
             v.instance == instance
@@ -67,10 +58,7 @@ impl Walk<'_> {
         };
         if !self.found.iter().any(same) {
             let finding = Finding { subject, ..finding };
-            self.found.push(Violation {
-                instance: instance.to_owned(),
-                finding,
-            });
+            self.found.push(Violation { instance: instance.to_owned(), finding });
         }
     }
 
@@ -99,10 +87,7 @@ impl Walk<'_> {
         }
         let before = self.found.len();
         self.keywords(pointer, &shape, pointer, value, instance);
-        if self.found[before..]
-            .iter()
-            .any(|v| v.finding.kind == Kind::Type)
-        {
+        if self.found[before..].iter().any(|v| v.finding.kind == Kind::Type) {
             return;
         }
         let home = self.document.resolve(pointer);
@@ -187,22 +172,14 @@ impl Walk<'_> {
         instance: &str,
     ) {
         let breaking = |found: &[Violation]| {
-            found
-                .iter()
-                .filter(|v| v.finding.severity == Severity::Breaking)
-                .count()
+            found.iter().filter(|v| v.finding.severity == Severity::Breaking).count()
         };
         let attempts = choices.iter().map(|place| {
-            let mut walk = Walk {
-                document: self.document,
-                found: Vec::new(),
-            };
+            let mut walk = Walk { document: self.document, found: Vec::new() };
             walk.value(place, value, instance);
             walk.found
         });
-        let best = attempts
-            .min_by_key(|found| (breaking(found), found.len()))
-            .unwrap_or_default();
+        let best = attempts.min_by_key(|found| (breaking(found), found.len())).unwrap_or_default();
         if breaking(&best) > 0 {
             self.wrong_type(shape, pointer, value, instance);
         } else {
@@ -217,24 +194,12 @@ impl Walk<'_> {
             return;
         };
         if let Some(fields) = rule_fields(&node).filter(|_| value.is_object()) {
-            let given: Vec<&str> = fields
-                .iter()
-                .map(String::as_str)
-                .filter(|f| value.get(f).is_some())
-                .collect();
+            let given: Vec<&str> =
+                fields.iter().map(String::as_str).filter(|f| value.get(f).is_some()).collect();
             if given.len() != 1 {
-                let other = if given.is_empty() {
-                    "none of them".into()
-                } else {
-                    given.join(", ")
-                };
+                let other = if given.is_empty() { "none of them".into() } else { given.join(", ") };
                 let rule = format!("exactly one of {}", fields.join(", "));
-                self.breaking(
-                    Kind::Rule,
-                    &format!("{home}/oneOf"),
-                    instance,
-                    (&rule, &other),
-                );
+                self.breaking(Kind::Rule, &format!("{home}/oneOf"), instance, (&rule, &other));
             }
         }
         let placeholder = value.as_str().is_some_and(is_placeholder);
@@ -248,9 +213,7 @@ impl Walk<'_> {
                 }
                 _ if placeholder => {}
                 Fault::Enum => {
-                    let text = value
-                        .as_str()
-                        .map_or_else(|| value.to_string(), str::to_owned);
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                     self.enum_value(&format!("{home}/enum"), &[], &text, instance);
                 }
                 Fault::Format(format) => {
@@ -266,13 +229,7 @@ impl Walk<'_> {
             }
         }
         for index in 0..node["allOf"].as_array().map_or(0, Vec::len) {
-            self.keywords(
-                &format!("{home}/allOf/{index}"),
-                shape,
-                pointer,
-                value,
-                instance,
-            );
+            self.keywords(&format!("{home}/allOf/{index}"), shape, pointer, value, instance);
         }
     }
 }
@@ -337,9 +294,7 @@ fn faults(node: &Value, value: &Value) -> Vec<Fault> {
 
 fn keyword(kind: &ValidationErrorKind) -> String {
     let text = format!("{kind:?}");
-    let end = text
-        .find(|c: char| !c.is_alphanumeric())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len());
     let mut name = text[..end].to_owned();
     if let Some(first) = name.get_mut(..1) {
         first.make_ascii_lowercase();

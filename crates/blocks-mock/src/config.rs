@@ -35,7 +35,7 @@ use crate::script::Script;
 pub struct MockConfig {
     /// The key that is accepted.
     pub key: String,
-    /// `"observed"`, `"documented"`, or the switches that differ from `observed`.
+    /// `"observed"`, `"documented"`, `"vendor_mock"`, or the switches that differ from `observed`.
     pub dialect: DialectChoice,
     /// What the agent does in each turn.
     pub agent: Script,
@@ -104,6 +104,8 @@ pub enum DialectName {
     Observed,
     /// [`Dialect::documented`]
     Documented,
+    /// [`Dialect::vendor_mock`]
+    VendorMock,
 }
 
 impl std::str::FromStr for DialectName {
@@ -113,7 +115,8 @@ impl std::str::FromStr for DialectName {
         match text {
             "observed" => Ok(Self::Observed),
             "documented" => Ok(Self::Documented),
-            _ => Err("the dialects are observed and documented".into()),
+            "vendor_mock" => Ok(Self::VendorMock),
+            _ => Err("expected observed, documented or vendor_mock".into()),
         }
     }
 }
@@ -135,6 +138,7 @@ impl From<DialectName> for Dialect {
         match name {
             DialectName::Observed => Self::observed(),
             DialectName::Documented => Self::documented(),
+            DialectName::VendorMock => Self::vendor_mock(),
         }
     }
 }

@@ -1,11 +1,12 @@
-//! What the documentation and the live service tell differently, one switch for each.
+//! Differences between the sources of the contract, one switch for each.
 
 use serde::{Deserialize, Serialize};
 
-/// How validation failures look, and the other rows on which sources disagree.
+/// The behaviour to mimic where the sources of the contract disagree.
 ///
-/// A dialect is a set of switches; begin with [`Dialect::observed`] or [`Dialect::documented`]
-/// and turn what your test is about.
+/// A dialect is a set of switches. Three presets name a source each: [`Dialect::observed`] (the
+/// live service), [`Dialect::documented`] (the vendor's pages) and [`Dialect::vendor_mock`] (the
+/// mock of the vendor's public client). Take one and change the switches that your test is about.
 ///
 /// ```
 /// use blocks_mock::Dialect;
@@ -24,7 +25,7 @@ pub struct Dialect {
     pub error_codes: bool,
     /// The status of a successful create. The documentation does not say whether 200 or 201.
     pub created_status: u16,
-    /// Pages newest first unless asked otherwise, as documented; else oldest first.
+    /// Pages without a `direction` are newest first, as documented; else oldest first.
     pub newest_first: bool,
     /// Pull requests as objects with `url` and `status`, as observed; else as text.
     pub pull_request_objects: bool,
@@ -33,7 +34,7 @@ pub struct Dialect {
     /// A page's links without the filters that were sent.
     pub links_drop_filters: bool,
     /// The last `message` of a finished thread repeats its final message.
-    pub doubled_final: bool,
+    pub duplicated_final: bool,
     /// A notice of the system, in no thread, when a session begins.
     pub system_notices: bool,
     /// A repeated `role` is refused, as by older deployments.
@@ -44,6 +45,29 @@ pub struct Dialect {
     pub bare_items: bool,
     /// Sessions have `session_group_id` and `plan_artifact_ids`, which are seen and not documented.
     pub observed_fields: bool,
+    /// The status for a wrong key and for a malformed `Authorization` header: 403 by the service,
+    /// 401 by the vendor's mock. A request without the header is always answered 401.
+    pub wrong_key_status: u16,
+    /// An unknown thread on the threaded path is answered 404, as documented; else with an empty
+    /// page, as observed.
+    pub unknown_thread_refused: bool,
+    /// `session_html_url` contains the workspace's id, as observed; the documentation's samples
+    /// lack it.
+    pub workspace_in_html_url: bool,
+    /// A tool call's arguments are one text under `input`, as older deployments send them; else
+    /// they are at top level, beside `__name__`.
+    pub tool_input_text: bool,
+    /// Every session is private, whatever the create asked for, as a workspace's admins can set.
+    pub forced_private: bool,
+    /// A session that is read again has a link to its final message that contains
+    /// `/threads/null/`, as the vendor's mock sends it; else the link is null.
+    pub null_thread_link: bool,
+    /// The final message of a follow-up names the first thread, as the vendor's mock does.
+    pub final_names_first_thread: bool,
+    /// Times have no zone.
+    pub times_without_zone: bool,
+    /// Ids of messages, tasks and threads are `m0`, `task-1` and `t1` instead of UUIDs.
+    pub short_ids: bool,
     /// The agent `sisyphus` is known, which only the vendor's client names.
     pub sisyphus: bool,
     /// Two or three of `agent_id`, `agent_name`, `profile` are refused. What the service does
@@ -69,12 +93,21 @@ impl Dialect {
             pull_request_objects: true,
             link_origin: Some("https://api.prod.blocks.team".into()),
             links_drop_filters: true,
-            doubled_final: true,
+            duplicated_final: true,
             system_notices: true,
             repeated_role_refused: false,
             user_ts_null: false,
             bare_items: false,
             observed_fields: true,
+            wrong_key_status: 403,
+            unknown_thread_refused: false,
+            workspace_in_html_url: true,
+            tool_input_text: false,
+            forced_private: false,
+            null_thread_link: false,
+            final_names_first_thread: false,
+            times_without_zone: false,
+            short_ids: false,
             sisyphus: true,
             several_agents_refused: true,
         }
@@ -96,12 +129,50 @@ impl Dialect {
             pull_request_objects: false,
             link_origin: None,
             links_drop_filters: false,
-            doubled_final: false,
+            duplicated_final: false,
             system_notices: false,
             user_ts_null: true,
             observed_fields: false,
+            unknown_thread_refused: true,
+            workspace_in_html_url: false,
+            tool_input_text: true,
             sisyphus: false,
             ..Self::observed()
+        }
+    }
+
+    /// As the mock of the vendor's public client answers: ids that are not UUIDs, items without
+    /// `chat_id`, `task_id` and times, 401 for a wrong key, links that name no thread.
+    ///
+    /// ```
+    /// use blocks_mock::Dialect;
+    ///
+    /// assert!(Dialect::vendor_mock().short_ids);
+    /// assert_eq!(Dialect::vendor_mock().wrong_key_status, 401);
+    /// ```
+    pub fn vendor_mock() -> Self {
+        Self {
+            pull_request_objects: false,
+            duplicated_final: false,
+            system_notices: false,
+            bare_items: true,
+            observed_fields: false,
+            wrong_key_status: 401,
+            tool_input_text: true,
+            null_thread_link: true,
+            final_names_first_thread: true,
+            short_ids: true,
+            ..Self::observed()
+        }
+    }
+}
+
+impl Dialect {
+    /// An ISO 8601 time in UTC, with or without its zone.
+    pub(crate) fn time(&self, time: String) -> String {
+        match time.strip_suffix('Z') {
+            Some(local) if self.times_without_zone => local.to_owned(),
+            _ => time,
         }
     }
 }

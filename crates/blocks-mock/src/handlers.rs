@@ -7,10 +7,13 @@ use crate::fault::Operation;
 use crate::mock::{Inner, State};
 use crate::query::{Query, uuid};
 use crate::route::Ids;
-use crate::store::{Artifact, Session};
+use crate::store::{Artifact, Names, Session};
 
 /// The core agents of the documentation.
 const AGENTS: [&str; 6] = ["claude", "codex", "gemini", "opencode", "cursor", "kimi"];
+
+/// The one workspace of a mock, in the addresses of its sessions.
+const WORKSPACE: Uuid = Uuid::from_u128(0x7d1c_4f0a_52b3_4c6e_9a0d_3f5e_8b27_61c4);
 
 /// A refusal, before the dialect gives it its form.
 #[derive(Debug)]
@@ -41,7 +44,6 @@ impl Handler<'_> {
         }
         let invalid = |name: &str| Failure::Invalid(format!("{name} must be a UUID"));
         let id = uuid(ids.session).ok_or_else(|| invalid("session_id"))?;
-        let part = || uuid(ids.part).ok_or_else(|| invalid("the id in the path"));
         let mut state = self.inner.state();
         let State {
             sessions,
@@ -63,11 +65,19 @@ impl Handler<'_> {
             }
             Operation::ListSessionMessages => self.list(session?, None, query),
             Operation::ListThreadMessages => {
-                let thread = part()?;
-                self.list(session?, Some(thread), query)
+                let session = session?;
+                let dialect = &self.inner.dialect;
+                let names = Names { session, dialect };
+                let thread = names.read_thread(ids.part);
+                let thread = thread.ok_or_else(|| invalid("thread_id"))?;
+                let known = names.session.threads.iter().any(|t| t.id == thread);
+                if !known && dialect.unknown_thread_refused {
+                    return Err(Failure::NotFound);
+                }
+                self.list(session, Some(thread), query)
             }
             Operation::GetArtifact => {
-                let artifact = part()?;
+                let artifact = uuid(ids.part).ok_or_else(|| invalid("artifact_id"))?;
                 let session = self.advanced(session?);
                 let found = session.plans.iter().find(|plan| plan.id == artifact);
                 Ok((200, self.artifact(found.ok_or(Failure::NotFound)?)))
@@ -95,7 +105,7 @@ impl Handler<'_> {
             Some(title) => title.to_owned(),
             None => message.chars().take(60).collect(),
         };
-        let is_private = body.get("is_private") == Some(&json!(true));
+        let is_private = dialect.forced_private || body.get("is_private") == Some(&json!(true));
         let group = body.get("session_group_id").cloned().unwrap_or_default();
         let mut session = Session::new(clock.id(), title, is_private, group, clock);
         // Asked before the lock is taken: it is the test's own code.
@@ -145,12 +155,13 @@ impl Handler<'_> {
             .messages
             .iter()
             .find(|m| m.id == message)
-            .map(|m| m.json(session.id, dialect, clock))
+            .map(|m| m.json(session, dialect, clock))
             .unwrap_or_default();
+        let thread = Names { session, dialect }.thread(thread);
         answer["_links"] = json!({
             "self": {"href": format!("{base}/messages")},
-            "thread": {"href": thread_link(&base, thread)},
-            "final_message": {"href": final_link(&base, thread)},
+            "thread": {"href": thread_link(&base, &thread)},
+            "final_message": {"href": final_link(&base, &thread)},
         });
         answer
     }
@@ -174,16 +185,25 @@ impl Handler<'_> {
                 false => json!(url),
             })
             .collect();
-        let created = clock.iso(session.created);
+        let created = dialect.time(clock.iso(session.created));
+        let thread = thread.map(|thread| Names { session, dialect }.thread(thread));
+        let final_message = match &thread {
+            None if dialect.null_thread_link => Some(final_link(&base, "null")),
+            thread => thread.as_deref().map(|thread| final_link(&base, thread)),
+        };
+        let workspace = match dialect.workspace_in_html_url {
+            true => format!("{WORKSPACE}/"),
+            false => String::new(),
+        };
         let mut answer = json!({
             "id": id, "title": session.title, "pull_requests": pull_requests, "source_url": null,
             "is_archived": false, "is_private": session.is_private,
             "created_at": created, "updated_at": created, "thread_id": thread,
-            "session_html_url": format!("https://blocks.team/app/sessions/{id}"),
+            "session_html_url": format!("https://blocks.team/app/{workspace}sessions/{id}"),
             "_links": {
                 "self": {"href": base}, "messages": {"href": format!("{base}/messages")},
-                "thread": thread.map(|t| json!({"href": thread_link(&base, t)})),
-                "final_message": thread.map(|t| json!({"href": final_link(&base, t)})),
+                "thread": thread.map(|t| json!({"href": thread_link(&base, &t)})),
+                "final_message": final_message.map(|href| json!({"href": href})),
             },
         });
         if dialect.observed_fields {
@@ -196,7 +216,8 @@ impl Handler<'_> {
 
     fn list(&self, session: &mut Session, thread: Option<Uuid>, query: &str) -> Answer {
         let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
-        let query = Query::read(query, thread.is_some(), dialect).map_err(Failure::Invalid)?;
+        let names = Names { session, dialect };
+        let query = Query::read(query, thread.is_some(), &names).map_err(Failure::Invalid)?;
         if let Some(thread) = thread {
             session.count_poll(thread);
         }
@@ -209,7 +230,7 @@ impl Handler<'_> {
                 return;
             }
             if (start..start.saturating_add(query.limit)).contains(&total) {
-                items.push(message.json(session.id, dialect, clock));
+                items.push(message.json(session, dialect, clock));
             }
             total += 1;
             newest = message.ts.into_iter().chain(newest).reduce(f64::max);
@@ -222,7 +243,7 @@ impl Handler<'_> {
         }
         let base = self.base(session.id);
         let path = match thread {
-            Some(thread) => thread_link(&base, thread),
+            Some(thread) => thread_link(&base, &Names { session, dialect }.thread(thread)),
             None => format!("{base}/messages"),
         };
         let cursor = newest.unwrap_or_else(|| clock.now().floor());
@@ -264,7 +285,7 @@ impl Handler<'_> {
             "id": artifact.id, "url": url, "file_name": artifact.file_name,
             "file_path": artifact.file_name, "file_size_in_kb": artifact.text.len() as f64 / 1024.0,
             "mime_type": "text/markdown", "kind": "plan", "plan_id": artifact.id,
-            "created_at": clock.iso(artifact.created),
+            "created_at": self.inner.dialect.time(clock.iso(artifact.created)),
         })
     }
 
@@ -308,11 +329,11 @@ fn signature(id: Uuid, expires: &str) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-fn thread_link(base: &str, thread: Uuid) -> String {
+fn thread_link(base: &str, thread: &str) -> String {
     format!("{base}/threads/{thread}/messages")
 }
 
-fn final_link(base: &str, thread: Uuid) -> String {
+fn final_link(base: &str, thread: &str) -> String {
     let thread = thread_link(base, thread);
     format!("{thread}?type=final_message&role=assistant")
 }

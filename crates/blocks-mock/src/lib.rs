@@ -64,7 +64,7 @@ pub use fault::{Fault, FaultRule, Operation, RetryAfter, When};
 pub use ledger::{LedgerMode, Received};
 pub use limit::RateLimit;
 pub use mock::{Mock, MockBuilder};
-pub use script::{Action, ReplyWhen, Script, Step, TurnInfo};
+pub use script::{Action, FailureNotice, ReplyWhen, Script, Step, TurnInfo};
 pub use server::MockServer;
 pub use service::MockService;
 pub use store::MessageSpec;

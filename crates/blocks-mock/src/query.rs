@@ -2,8 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::dialect::Dialect;
-use crate::store::Message;
+use crate::store::{Message, Names};
 
 /// What a request asks for.
 pub struct Query {
@@ -21,7 +20,8 @@ pub struct Query {
 impl Query {
     /// Reads a query string, or says what is wrong with it. On a thread's own path
     /// `thread_id` is ignored.
-    pub fn read(query: &str, of_thread: bool, dialect: &Dialect) -> Result<Self, String> {
+    pub fn read(query: &str, of_thread: bool, names: &Names<'_>) -> Result<Self, String> {
+        let dialect = names.dialect;
         let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
@@ -42,7 +42,7 @@ impl Query {
             Some(_) => return Err("direction must be asc or desc".into()),
         };
         let thread = match one("thread_id").filter(|_| !of_thread) {
-            Some(text) => Some(uuid(&text).ok_or("thread_id must be a UUID")?),
+            Some(text) => Some(names.read_thread(&text).ok_or("thread_id must be a UUID")?),
             None => None,
         };
         let gts = match one("gts") {

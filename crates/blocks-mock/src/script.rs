@@ -46,7 +46,7 @@ pub enum Action {
     ToolCall {
         /// The tool's name.
         name: String,
-        /// What it is given.
+        /// Its arguments: an object, whose keys the dialect may put at top level, or any value.
         #[serde(default)]
         input: Value,
     },
@@ -82,6 +82,44 @@ pub struct Step {
     /// What is done.
     #[serde(rename = "do")]
     pub action: Action,
+}
+
+/// The final texts with which agents were seen to report a failure. The service has no status:
+/// the text is the only sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureNotice {
+    /// The agent could not log in to its model's provider.
+    Authentication,
+    /// The provider's rate limit or quota is exceeded.
+    RateLimit,
+    /// The subscription's limit is reached until a time of day.
+    UsageLimit,
+}
+
+impl FailureNotice {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Authentication, Self::RateLimit, Self::UsageLimit];
+
+    /// The text of the final message.
+    ///
+    /// ```
+    /// use blocks_mock::FailureNotice;
+    ///
+    /// let text = FailureNotice::UsageLimit.text();
+    /// assert_eq!(text, "You've hit your limit · resets 3pm (UTC)");
+    /// ```
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Authentication => {
+                "Claude Code: Authentication failed. Check the credentials of your workspace."
+            }
+            Self::RateLimit => {
+                "Claude Code: Rate limit or quota exceeded. Wait, or check the plan of your account."
+            }
+            Self::UsageLimit => "You've hit your limit · resets 3pm (UTC)",
+        }
+    }
 }
 
 /// What the agent does in one turn.
@@ -141,6 +179,26 @@ impl Script {
             when: ReplyWhen::Never,
             ..Self::default()
         }
+    }
+
+    /// Ends the turn with a notice of failure as its final message, as agents were seen to do.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// use blocks_mock::{FailureNotice, Mock, Script};
+    ///
+    /// let mock = Mock::builder().agent(Script::failure(FailureNotice::RateLimit)).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let reply = session.reply().await?;
+    /// assert!(reply.text().starts_with("Claude Code: Rate limit or quota exceeded."));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn failure(notice: FailureNotice) -> Self {
+        Self::reply(notice.text())
     }
 
     /// Replies after this time.

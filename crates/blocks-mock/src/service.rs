@@ -141,14 +141,16 @@ impl Mock {
     }
 
     fn admit_request(&self, parts: &Parts) -> Result<(), Failure> {
-        let given = parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|v| v.to_str().ok());
-        let key = given
+        let mut given = parts.headers.get_all(AUTHORIZATION).iter();
+        let first = given.next().ok_or(Failure::Unauthenticated)?;
+        let key = first
+            .to_str()
+            .ok()
             .and_then(|text| text.strip_prefix("ApiKey "))
-            .ok_or(Failure::Unauthenticated)?;
-        if key != self.key() {
+            .filter(|key| *key == self.key())
+            .ok_or(Failure::Forbidden)?;
+        // Two headers are malformed, even when both contain the key.
+        if given.next().is_some() {
             return Err(Failure::Forbidden);
         }
         if self.admit(key) {
@@ -169,7 +171,11 @@ impl Mock {
                 "UNAUTHORIZED",
                 "Authorization: ApiKey <key> is needed".into(),
             ),
-            Failure::Forbidden => (403, "FORBIDDEN", "The key is wrong".into()),
+            Failure::Forbidden => (
+                dialect.wrong_key_status,
+                "FORBIDDEN",
+                "The key is wrong, or the header is malformed".into(),
+            ),
             Failure::RateLimited => (429, "RATE_LIMITED", "Too many requests".into()),
             Failure::WrongMethod(_) => (405, "METHOD_NOT_ALLOWED", "Method not allowed".into()),
             Failure::Storage(status, text) => {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -80,6 +80,8 @@ const NOTICE: (&str, &str) = MESSAGE;
 
 pub struct Message {
     pub id: Uuid,
+    /// Counts the session's messages in the order of creation, for short ids.
+    number: u32,
     pub thread: Option<Uuid>,
     task: Uuid,
     pub role: Arc<str>,
@@ -95,19 +97,71 @@ impl Message {
         self.ts.unwrap_or(self.created)
     }
 
-    pub fn json(&self, session: Uuid, dialect: &Dialect, clock: &Clock) -> Value {
+    pub fn json(&self, session: &Session, dialect: &Dialect, clock: &Clock) -> Value {
+        let names = Names { session, dialect };
+        let thread = match session.threads.first() {
+            Some(first) if dialect.final_names_first_thread && *self.kind == *FINAL.1 => {
+                self.thread.map(|_| first.id)
+            }
+            _ => self.thread,
+        };
         let mut item = json!({
-            "id": self.id, "chat_thread_id": self.thread, "role": *self.role,
-            "type": *self.kind, "message": self.text, "ts": self.ts,
+            "id": names.message(self), "chat_thread_id": thread.map(|id| names.thread(id)),
+            "role": *self.role, "type": *self.kind, "message": self.text, "ts": self.ts,
         });
         if !dialect.bare_items {
-            let time = clock.iso(self.created);
-            item["chat_id"] = json!(session);
-            item["task_id"] = json!(self.task);
+            let time = dialect.time(clock.iso(self.created));
+            item["chat_id"] = json!(session.id);
+            item["task_id"] = json!(names.task(self));
             item["created_at"] = json!(time);
             item["updated_at"] = json!(time);
         }
         item
+    }
+}
+
+/// The ids of a session's parts, as the dialect writes and reads them.
+pub struct Names<'a> {
+    pub session: &'a Session,
+    pub dialect: &'a Dialect,
+}
+
+impl Names<'_> {
+    fn message(&self, message: &Message) -> String {
+        match self.dialect.short_ids {
+            true => format!("m{}", message.number),
+            false => message.id.to_string(),
+        }
+    }
+
+    pub fn thread(&self, id: Uuid) -> String {
+        let threads = &self.session.threads;
+        match threads.iter().position(|thread| thread.id == id) {
+            Some(index) if self.dialect.short_ids => format!("t{}", index + 1),
+            _ => id.to_string(),
+        }
+    }
+
+    fn task(&self, message: &Message) -> String {
+        let threads = &self.session.threads;
+        let turn = threads
+            .iter()
+            .position(|thread| thread.task == message.task);
+        match self.dialect.short_ids {
+            true => format!("task-{}", turn.map_or(0, |index| index + 1)),
+            false => message.task.to_string(),
+        }
+    }
+
+    /// The thread that a request names; the nil UUID when there is no such thread, and `None`
+    /// when the text is not an id.
+    pub fn read_thread(&self, text: &str) -> Option<Uuid> {
+        if !self.dialect.short_ids {
+            return crate::query::uuid(text);
+        }
+        let threads = &self.session.threads;
+        let found = threads.iter().find(|thread| self.thread(thread.id) == text);
+        Some(found.map_or(Uuid::nil(), |thread| thread.id))
     }
 }
 
@@ -146,6 +200,8 @@ pub struct Session {
     /// The places of each thread's messages among them.
     by_thread: HashMap<Uuid, Vec<usize>>,
     in_order: bool,
+    /// How many messages were placed so far.
+    placed: u32,
 }
 
 impl Session {
@@ -162,6 +218,7 @@ impl Session {
             messages: Vec::new(),
             by_thread: HashMap::new(),
             in_order: true,
+            placed: 0,
         }
     }
 
@@ -225,8 +282,10 @@ impl Session {
         (ts, created): (Option<f64>, f64),
         clock: &Clock,
     ) -> Uuid {
+        self.placed += 1;
         let message = Message {
             id: clock.id(),
+            number: self.placed - 1,
             thread,
             task,
             role: clock.shared(role),
@@ -277,7 +336,7 @@ impl Session {
                 && *at <= until
                 && let Some((at, action)) = self.threads[index].to_come.pop()
             {
-                self.act(index, at, action, clock);
+                self.act(index, at, action, dialect, clock);
             }
             if let Some(end) = end.filter(|end| *end <= now) {
                 let text = std::mem::take(&mut self.threads[index].text);
@@ -287,14 +346,20 @@ impl Session {
         self.put_in_order();
     }
 
-    fn act(&mut self, thread: usize, at: Instant, action: Action, clock: &Clock) {
+    fn act(
+        &mut self,
+        thread: usize,
+        at: Instant,
+        action: Action,
+        dialect: &Dialect,
+        clock: &Clock,
+    ) {
         let (id, task) = (self.threads[thread].id, self.threads[thread].task);
         let time = clock.at(at);
         let (thread, kind, text) = match action {
             Action::Message(text) => (Some(id), MESSAGE, text),
             Action::ToolCall { name, input } => {
-                let text = json!({"__name__": name, "input": input}).to_string();
-                (Some(id), TOOL_CALL, text)
+                (Some(id), TOOL_CALL, tool_call(name, input, dialect))
             }
             Action::Notice(text) => (None, NOTICE, text),
             Action::PullRequest(url) => return self.pull_requests.push(url),
@@ -325,7 +390,7 @@ impl Session {
         turn.over = true;
         let (id, task) = (turn.id, turn.task);
         let times = (Some(ts), ts);
-        if dialect.doubled_final {
+        if dialect.duplicated_final {
             self.place(Some(id), task, MESSAGE, text.clone(), times, clock);
         }
         self.place(Some(id), task, FINAL, text, times, clock);
@@ -358,4 +423,19 @@ impl Session {
             turn.polls += 1;
         }
     }
+}
+
+/// A tool call's text, in the shape of the dialect.
+fn tool_call(name: String, input: Value, dialect: &Dialect) -> String {
+    let mut call = match input {
+        Value::Null => Map::new(),
+        Value::Object(arguments) if !dialect.tool_input_text => arguments,
+        Value::String(text) => Map::from_iter([("input".into(), text.into())]),
+        other if dialect.tool_input_text => {
+            Map::from_iter([("input".into(), other.to_string().into())])
+        }
+        other => Map::from_iter([("input".into(), other)]),
+    };
+    call.insert("__name__".into(), name.into());
+    Value::Object(call).to_string()
 }

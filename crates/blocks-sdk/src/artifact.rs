@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use blocks_api::open::Id;
 use blocks_api::types;
 use bytes::Bytes;
 use futures_core::Stream;
@@ -48,7 +49,8 @@ const DOWNLOAD: &str = "download";
 #[derive(Clone)]
 pub struct Artifact {
     client: Client,
-    session_id: Uuid,
+    session_id: Id,
+    id: Id,
     data: types::Artifact,
 }
 
@@ -70,13 +72,13 @@ impl Session {
     /// # let session = client.create_session(request).await?;
     /// let mut session = session;
     /// session.refresh().await?; // plans are known once the session is read
-    /// let plan = session.artifact(session.plan_ids()[0]).await?;
-    /// assert_eq!(plan.id(), session.plan_ids()[0]);
+    /// let plan = session.artifact(&session.plan_ids()[0]).await?;
+    /// assert_eq!(plan.id(), &session.plan_ids()[0]);
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn artifact(&self, id: Uuid) -> Result<Artifact, Error> {
-        Artifact::read(self.client().clone(), self.id(), id).await
+    pub async fn artifact(&self, id: impl Into<Id>) -> Result<Artifact, Error> {
+        Artifact::read(self.client().clone(), self.id().clone(), id.into()).await
     }
 
     /// The plans as of now, oldest first. Reads the session, then each plan.
@@ -111,21 +113,28 @@ impl Session {
 }
 
 impl Artifact {
-    async fn read(client: Client, session_id: Uuid, id: Uuid) -> Result<Self, Error> {
+    async fn read(client: Client, session_id: Id, id: Id) -> Result<Self, Error> {
         let operation = Operation::GET_ARTIFACT;
-        let send = |api: Api| async move {
-            api.get_artifact()
-                .session_id(session_id)
-                .artifact_id(id)
-                .send()
-                .await
+        let send = |api: Api| {
+            let (session_id, id) = (session_id.clone(), id.clone());
+            async move {
+                let request = api.get_artifact().session_id(session_id).artifact_id(id);
+                request.send().await
+            }
         };
-        let admission = Admission::Wait(operation.lane());
-        let data = client.call(operation, admission, send).await;
+        let admission = Admission::Wait(operation.priority());
+        let usable = |data: types::Artifact| match (&data.id, &data.url) {
+            (None, None) => Err("the response has neither `id` nor `url`"),
+            _ => Ok(data),
+        };
+        let data = client
+            .call_for(operation, admission, None, usable, send)
+            .await;
         Ok(Self {
-            data: data.map_err(|error| error.with_session(session_id))?,
+            data: data.map_err(|error| error.with_session(&session_id))?,
             client,
             session_id,
+            id,
         })
     }
 
@@ -153,8 +162,8 @@ impl Artifact {
     }
 
     /// Its id.
-    pub fn id(&self) -> Uuid {
-        self.data.id
+    pub fn id(&self) -> &Id {
+        &self.id
     }
 
     /// Its name, as the agent gave it: not a path to trust.
@@ -213,13 +222,13 @@ impl Artifact {
             // The storage host says so when a presigned URL has expired.
             Err(error) if error.status() == Some(403) => {
                 let client = self.client.clone();
-                let renewed = Self::read(client, self.session_id, self.id()).await?;
+                let renewed = Self::read(client, self.session_id.clone(), self.id.clone()).await?;
                 renewed.open().await?
             }
             result => result?,
         };
         let expected = response.content_length();
-        let each = self.client.attempt_timeout;
+        let each = self.client.timeouts.read;
         let key = self.client.core.key.clone();
         Ok(unfold(Some((response, 0, key)), move |state| async move {
             let (mut response, read, key) = state?;
@@ -331,7 +340,8 @@ impl Artifact {
     /// The response that carries its bytes, asked for without the key.
     async fn open(&self) -> Result<Response, Error> {
         let core = &self.client.core;
-        let url = Url::parse(self.data.url.as_str())
+        let url = self.data.url.as_ref().map_or("", |url| url.as_str());
+        let url = Url::parse(url)
             .map_err(|e| Error::invalid_input(format!("the artifact's URL cannot be read: {e}")))?;
         if !is_safe(&url, core.allow_http) {
             return Err(Error::invalid_input(
@@ -342,7 +352,7 @@ impl Artifact {
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, core.user_agent.clone());
         headers.insert(reqwest::header::ACCEPT, HeaderValue::from_static("*/*"));
-        let each = self.client.attempt_timeout;
+        let each = self.client.timeouts.read;
         let mut response = match timeout(each, core.transport.send(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(source)) => {
@@ -365,7 +375,7 @@ impl Artifact {
         };
         let detail = format!("the storage host answered {}", response.status());
         let error = Error::of_call(ErrorKind::Status, detail, context, &core.key);
-        Err(error.with_session(self.session_id))
+        Err(error.with_session(&self.session_id))
     }
 }
 
@@ -427,7 +437,7 @@ impl fmt::Debug for Artifact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Artifact")
             .field("session_id", &self.session_id)
-            .field("id", &self.data.id)
+            .field("id", &self.id)
             .field("file_name", &self.data.file_name)
             .field("url", &self.data.url)
             .finish_non_exhaustive()

@@ -13,17 +13,16 @@ use reqwest::redirect::Policy;
 use tower_service::Service;
 use zeroize::Zeroizing;
 
-use crate::budget::{Budget, RateLimit};
 use crate::client::{Client, Core};
 use crate::error::Error;
 use crate::key::Key;
-use crate::retry::RetryPolicy;
+use crate::rate_limit::{RateLimit, RateLimiter};
+use crate::retry::{AttemptTimeouts, CREATE_ATTEMPT_TIMEOUT, READ_ATTEMPT_TIMEOUT, RetryPolicy};
 use crate::transport::{ServiceTransport, Transport};
 
 const BASE_URL: &str = "https://api.blocks.team";
 const USER_AGENT: &str = concat!("blocks-sdk-rust/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_BODY: usize = 16 << 20;
 /// Below the 5 s after which common servers close an idle connection: a create on one that
 /// is just being closed would have an unknown fate. Polls, 2 s apart, still share one.
@@ -47,7 +46,8 @@ pub struct ClientBuilder {
     base_url: String,
     allow_http: bool,
     connect_timeout: Duration,
-    attempt_timeout: Duration,
+    attempt_timeout: Option<Duration>,
+    create_timeout: Option<Duration>,
     retry: RetryPolicy,
     rate_limit: RateLimit,
     user_agent: String,
@@ -62,7 +62,8 @@ impl ClientBuilder {
             base_url: BASE_URL.into(),
             allow_http: false,
             connect_timeout: CONNECT_TIMEOUT,
-            attempt_timeout: ATTEMPT_TIMEOUT,
+            attempt_timeout: None,
+            create_timeout: None,
             retry: RetryPolicy::default(),
             rate_limit: RateLimit::default(),
             user_agent: USER_AGENT.into(),
@@ -115,7 +116,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long an attempt may take, its answer read whole; 60 s unless set.
+    /// How long an attempt may take until its response is complete. Default: 60 s, and 180 s for
+    /// a create or follow-up.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -137,7 +139,22 @@ impl ClientBuilder {
     /// # }
     /// ```
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.attempt_timeout = timeout;
+        self.attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// The same for creates and follow-ups alone. Default: 180 s, since one that is given up has
+    /// an unknown outcome. It is never less than the time-out of connecting.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let builder = blocks_sdk::Client::builder("my-key");
+    /// let client = builder.create_timeout(Duration::from_secs(600)).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn create_timeout(mut self, timeout: Duration) -> Self {
+        self.create_timeout = Some(timeout);
         self
     }
 
@@ -282,10 +299,19 @@ impl ClientBuilder {
         let key = Key::new(self.key)?;
         let user_agent = HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::invalid_input("the user agent cannot stand in a header"))?;
+        let mut timeouts = AttemptTimeouts {
+            read: self.attempt_timeout.unwrap_or(READ_ATTEMPT_TIMEOUT),
+            create: (self.create_timeout.or(self.attempt_timeout))
+                .unwrap_or(CREATE_ATTEMPT_TIMEOUT),
+            connect: None,
+        };
         let (http, transport) = match self.transport {
             Some(transport) => (request_builder()?, transport),
             None => {
-                let http = http(self.connect_timeout, &base)?;
+                // An attempt that is given up while it connects must end as "not connected".
+                let connect = self.connect_timeout.min(timeouts.read).min(timeouts.create);
+                timeouts.connect = Some(connect);
+                let http = http(connect, &base)?;
                 (http.clone(), Arc::new(http) as Arc<dyn Transport>)
             }
         };
@@ -295,17 +321,17 @@ impl ClientBuilder {
             key,
             transport,
             http,
-            budget: Arc::new(Budget::new(self.rate_limit)),
+            limiter: Arc::new(RateLimiter::new(self.rate_limit)),
             user_agent,
             max_body: self.max_body,
-            sessions: Default::default(),
+            turns: Default::default(),
             one_role_at_a_time: AtomicBool::new(false),
             allow_http: self.allow_http,
         };
         Ok(Client {
             core: Arc::new(core),
             retry: self.retry,
-            attempt_timeout: self.attempt_timeout,
+            timeouts,
         })
     }
 }

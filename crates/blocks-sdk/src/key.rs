@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use memchr::memmem;
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
@@ -56,7 +57,7 @@ impl Key {
         let key = self.0.as_bytes();
         let mut clean = Vec::new();
         let mut rest = &bytes[..];
-        while let Some(at) = rest.windows(key.len()).position(|window| window == key) {
+        while let Some(at) = memmem::find(rest, key) {
             clean.extend_from_slice(&rest[..at]);
             clean.extend_from_slice(REDACTED.as_bytes());
             rest = &rest[at + key.len()..];

@@ -3,6 +3,7 @@
 mod check;
 mod emit;
 mod lower;
+mod tolerant;
 
 use serde_json::Value;
 use similar::TextDiff;

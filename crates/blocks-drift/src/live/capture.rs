@@ -44,17 +44,13 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
         if file.is_dir() {
             let mut inside = std::fs::read_dir(&file)
                 .and_then(|entries| {
-                    entries
-                        .map(|e| e.map(|e| e.path()))
-                        .collect::<std::io::Result<Vec<PathBuf>>>()
+                    entries.map(|e| e.map(|e| e.path())).collect::<std::io::Result<Vec<PathBuf>>>()
                 })
                 .context(shown)?;
             inside.sort();
             files.extend(inside.into_iter().rev());
         } else if file == path
-            || file
-                .extension()
-                .is_some_and(|e| ["json", "jsonl", "har"].iter().any(|k| e == *k))
+            || file.extension().is_some_and(|e| ["json", "jsonl", "har"].iter().any(|k| e == *k))
         {
             let found = std::fs::read(&file)
                 .context(shown.clone())
@@ -62,9 +58,7 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
             match found {
                 Err(error) if file == path => return Err(error.context(shown)),
                 Err(_) => captures.take(Err("not a capture")),
-                Ok(found) => found
-                    .into_iter()
-                    .for_each(|exchange| captures.take(exchange)),
+                Ok(found) => found.into_iter().for_each(|exchange| captures.take(exchange)),
             }
         }
     }
@@ -80,23 +74,14 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
 
 /// The reasons with their numbers, for a report.
 pub fn counts(skipped: &BTreeMap<&'static str, usize>) -> String {
-    let list: Vec<String> = skipped
-        .iter()
-        .map(|(why, n)| format!("{n} {why}"))
-        .collect();
-    if list.is_empty() {
-        "none".to_owned()
-    } else {
-        list.join(", ")
-    }
+    let list: Vec<String> = skipped.iter().map(|(why, n)| format!("{n} {why}")).collect();
+    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
 }
 
 type Entries = Vec<Result<Exchange, &'static str>>;
 
 fn parse(file: &Path, bytes: &[u8], hosts: &[String]) -> Result<Entries> {
-    let name = file
-        .file_name()
-        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let name = file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_start_matches('\u{feff}');
     if file.extension().is_some_and(|e| e == "jsonl") {
@@ -111,9 +96,7 @@ fn parse(file: &Path, bytes: &[u8], hosts: &[String]) -> Result<Entries> {
     }
     let value: Value = serde_json::from_str(text)?;
     if let Some(log) = value.get("log") {
-        let entries = log["entries"]
-            .as_array()
-            .context("the HAR file has no `log.entries`")?;
+        let entries = log["entries"].as_array().context("the HAR file has no `log.entries`")?;
         let folder = file.parent().unwrap_or(Path::new("."));
         return Ok(entries
             .iter()
@@ -133,10 +116,8 @@ fn capture(name: &str, value: &Value) -> Result<Exchange, &'static str> {
     let (Some(method), Some(path)) = (text("method"), text("path")) else {
         return Err("without method or path");
     };
-    let status = value["status"]
-        .as_u64()
-        .and_then(|s| u16::try_from(s).ok())
-        .ok_or("without a status")?;
+    let status =
+        value["status"].as_u64().and_then(|s| u16::try_from(s).ok()).ok_or("without a status")?;
     let (path, query) = path_of(&path);
     if !path.starts_with("/rest/") {
         return Err("of another path");
@@ -166,10 +147,7 @@ fn entry(
     folder: &Path,
 ) -> Result<Exchange, &'static str> {
     let (request, response) = (&entry["request"], &entry["response"]);
-    let method = request["method"]
-        .as_str()
-        .ok_or("without a request")?
-        .to_uppercase();
+    let method = request["method"].as_str().ok_or("without a request")?.to_uppercase();
     let url = reqwest::Url::parse(request["url"].as_str().ok_or("without a request")?)
         .map_err(|_| "without a URL")?;
     let host = url.host_str().unwrap_or_default();
@@ -182,10 +160,7 @@ fn entry(
     if matches!(method.as_str(), "OPTIONS" | "HEAD" | "CONNECT" | "TRACE") {
         return Err("preflight or without a body");
     }
-    let status = match response["status"]
-        .as_u64()
-        .and_then(|s| u16::try_from(s).ok())
-    {
+    let status = match response["status"].as_u64().and_then(|s| u16::try_from(s).ok()) {
         None | Some(0) => return Err("without a response"),
         Some(101..=199) => return Err("of another protocol"),
         Some(300..=399) => return Err("redirected or not modified"),
@@ -194,11 +169,9 @@ fn entry(
     };
     let header = |name: &str| {
         let headers = response["headers"].as_array().into_iter().flatten();
-        headers.into_iter().find(|h| {
-            h["name"]
-                .as_str()
-                .is_some_and(|n| n.eq_ignore_ascii_case(name))
-        })?["value"]
+        headers
+            .into_iter()
+            .find(|h| h["name"].as_str().is_some_and(|n| n.eq_ignore_ascii_case(name)))?["value"]
             .as_str()
             .map(str::to_owned)
     };
@@ -206,20 +179,12 @@ fn entry(
     let media_type = header("content-type").or(content["mimeType"].as_str().map(str::to_owned));
     let media_type =
         media_type.filter(|m| !m.is_empty() && m != "x-unknown" && m != "application/octet-stream");
-    if media_type
-        .as_deref()
-        .is_some_and(|m| m.contains("event-stream"))
-    {
+    if media_type.as_deref().is_some_and(|m| m.contains("event-stream")) {
         return Err("of another protocol");
     }
     let (path, _) = path_of(url.as_str());
-    let query = url
-        .query_pairs()
-        .map(|(name, _)| name.into_owned())
-        .collect();
-    let sent = request["postData"]["text"]
-        .as_str()
-        .and_then(|t| serde_json::from_str(t).ok());
+    let query = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+    let sent = request["postData"]["text"].as_str().and_then(|t| serde_json::from_str(t).ok());
     let name = format!("{name}: {method} {path}");
     Ok(Exchange {
         name,
@@ -235,9 +200,7 @@ fn entry(
 
 /// The recorded body; one that is missing, cut or empty was not recorded.
 fn content_of(content: &Value, folder: &Path) -> Body {
-    let attached = content["_file"]
-        .as_str()
-        .filter(|f| !f.contains(['/', '\\']));
+    let attached = content["_file"].as_str().filter(|f| !f.contains(['/', '\\']));
     let bytes = match (content["text"].as_str(), attached) {
         (Some(text), _) if content["encoding"] == "base64" => {
             let clean: String = text.split_whitespace().collect();
@@ -250,10 +213,7 @@ fn content_of(content: &Value, folder: &Path) -> Body {
     let Some(bytes) = bytes.filter(|b| !b.is_empty()) else {
         return Body::Unknown;
     };
-    let size = content["size"]
-        .as_u64()
-        .and_then(|s| usize::try_from(s).ok())
-        .unwrap_or(0);
+    let size = content["size"].as_u64().and_then(|s| usize::try_from(s).ok()).unwrap_or(0);
     match parse_body(&bytes) {
         Body::Other(_) if size > bytes.len() || content["comment"].is_string() => Body::Unknown,
         body => body,
@@ -262,19 +222,15 @@ fn content_of(content: &Value, folder: &Path) -> Body {
 
 /// The path of a URL or of a path with a query, and the names in the query.
 fn path_of(url: &str) -> (String, Vec<String>) {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| {
-        rest.find('/').map_or("/", |at| &rest[at..])
-    });
+    let rest =
+        url.split_once("://").map_or(url, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let query = query.split('#').next().unwrap_or_default();
     let names = query
         .split('&')
         .filter(|p| !p.is_empty())
         .map(|p| p.split('=').next().unwrap_or_default().to_owned());
-    (
-        path.split('#').next().unwrap_or_default().to_owned(),
-        names.collect(),
-    )
+    (path.split('#').next().unwrap_or_default().to_owned(), names.collect())
 }
 
 /// Writes a response as a capture, without the presigned URL that an artifact has.

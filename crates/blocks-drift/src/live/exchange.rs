@@ -57,16 +57,8 @@ pub fn parse_body(text: &[u8]) -> Body {
 }
 
 /// The fields without which a program cannot wait for a reply or read it.
-const NEEDED: [&str; 8] = [
-    "_links",
-    "thread_id",
-    "thread",
-    "final_message",
-    "items",
-    "href",
-    "message",
-    "id",
-];
+const NEEDED: [&str; 8] =
+    ["_links", "thread_id", "thread", "final_message", "items", "href", "message", "id"];
 
 /// Many exchanges, and what they show together.
 pub struct Comparison<'a> {
@@ -80,19 +72,13 @@ pub struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     /// An empty comparison.
     pub fn new(document: &'a Document) -> Self {
-        Self {
-            document,
-            outcome: Outcome::default(),
-            seen: BTreeMap::new(),
-        }
+        Self { document, outcome: Outcome::default(), seen: BTreeMap::new() }
     }
 
     /// Compares one exchange. `expected` are the statuses that the document names for such a
     /// request; without them any documented one is right.
     pub fn add(&mut self, exchange: &Exchange, expected: Option<&[u16]>) {
-        let Some(operation) = self
-            .document
-            .operation_of_request(&exchange.method, &exchange.path)
+        let Some(operation) = self.document.operation_of_request(&exchange.method, &exchange.path)
         else {
             let scope = format!("{} {}", exchange.method, exchange.path);
             let found = finding(
@@ -102,9 +88,7 @@ impl<'a> Comparison<'a> {
                 "/paths",
                 (NOTHING, &exchange.status.to_string()),
             );
-            return self
-                .outcome
-                .report(Side::Service, &scope, &exchange.name, vec![found]);
+            return self.outcome.report(Side::Service, &scope, &exchange.name, vec![found]);
         };
         let mut found = self.status(exchange, &operation, expected);
         let mut facts = 1;
@@ -116,10 +100,8 @@ impl<'a> Comparison<'a> {
             }
         }
         found.extend(self.request(exchange, &operation));
-        self.outcome
-            .report(Side::Service, &operation.id, &exchange.name, found);
-        self.outcome
-            .cover(Side::Service, &operation.id, &exchange.name, facts);
+        self.outcome.report(Side::Service, &operation.id, &exchange.name, found);
+        self.outcome.cover(Side::Service, &operation.id, &exchange.name, facts);
     }
 
     /// Adds a finding for each property that no response of its operation had.
@@ -142,8 +124,7 @@ impl<'a> Comparison<'a> {
                 )
             });
             let absent = absent.collect();
-            self.outcome
-                .report(Side::Service, &operation, "all responses", absent);
+            self.outcome.report(Side::Service, &operation, "all responses", absent);
         }
         self.outcome
     }
@@ -161,11 +142,7 @@ impl<'a> Comparison<'a> {
             |e: &u16| *e == exchange.status || (*e == 200 && (200..300).contains(&exchange.status));
         if let Some(expected) = expected.filter(|e| !e.iter().any(fits)) {
             let name = |s: &u16| {
-                if *s == 200 {
-                    "2XX".to_owned()
-                } else {
-                    s.to_string()
-                }
+                if *s == 200 { "2XX".to_owned() } else { s.to_string() }
             };
             let wanted: Vec<String> = expected.iter().map(name).collect();
             let pointer = format!("{responses}/{}", wanted[0]);
@@ -191,11 +168,7 @@ impl<'a> Comparison<'a> {
 
     /// An intermediary may respond to an error with HTML; a success is the service's own.
     fn severity(exchange: &Exchange) -> Severity {
-        if exchange.status < 300 {
-            Severity::Breaking
-        } else {
-            Severity::Informational
-        }
+        if exchange.status < 300 { Severity::Breaking } else { Severity::Informational }
     }
 
     fn media_type(&self, exchange: &Exchange, pointer: &str) -> Option<Finding> {
@@ -285,11 +258,7 @@ impl<'a> Comparison<'a> {
     fn request(&self, exchange: &Exchange, operation: &Operation) -> Vec<Finding> {
         let mut found = Vec::new();
         let known = self.document.parameters(operation, "query");
-        for name in exchange
-            .query
-            .iter()
-            .filter(|n| !known.iter().any(|(k, _)| k == *n))
-        {
+        for name in exchange.query.iter().filter(|n| !known.iter().any(|(k, _)| k == *n)) {
             let place = format!("{}/parameters/{}", operation.pointer, step(name));
             found.push(finding(
                 Kind::FieldAdded,
@@ -299,20 +268,15 @@ impl<'a> Comparison<'a> {
                 (NOTHING, "sent"),
             ));
         }
-        let schema = self
-            .document
-            .request_schema(operation)
-            .filter(|_| exchange.status < 300);
+        let schema = self.document.request_schema(operation).filter(|_| exchange.status < 300);
         if let (Some(schema), Some(sent)) = (schema, &exchange.sent) {
-            found.extend(
-                validate::check(self.document, &schema, sent)
-                    .into_iter()
-                    .map(|v| Finding {
-                        severity: Severity::Additive,
-                        subject: format!("sent field `{}`", v.finding.subject),
-                        ..v.finding
-                    }),
-            );
+            found.extend(validate::check(self.document, &schema, sent).into_iter().map(|v| {
+                Finding {
+                    severity: Severity::Additive,
+                    subject: format!("sent field `{}`", v.finding.subject),
+                    ..v.finding
+                }
+            }));
         }
         found
     }

@@ -192,12 +192,7 @@ impl<'a> Run<'a> {
             thread = thread.or_else(|| items.find_map(|item| text(&item["chat_thread_id"])));
             artifact = artifact.or_else(|| text(&body["plan_artifact_ids"][0]));
         }
-        self.send_all(probe::parts(
-            session,
-            thread.as_deref(),
-            artifact.as_deref(),
-        ))
-        .await;
+        self.send_all(probe::parts(session, thread.as_deref(), artifact.as_deref())).await;
     }
 
     async fn send_all(&mut self, probes: Vec<Probe>) {
@@ -244,16 +239,11 @@ impl<'a> Run<'a> {
 
     async fn exchange(&self, probe: &Probe) -> Result<Exchange> {
         let path = format!("/rest/v1{}", probe.path);
-        let query = if probe.query.is_empty() {
-            String::new()
-        } else {
-            format!("?{}", probe.query)
-        };
+        let query =
+            if probe.query.is_empty() { String::new() } else { format!("?{}", probe.query) };
         let name = format!("{}: {} {path}{query}", probe.name, probe.method);
         let base = self.base.as_str().trim_end_matches('/');
-        let mut request = self
-            .http
-            .request(probe.method.clone(), format!("{base}{path}{query}"));
+        let mut request = self.http.request(probe.method.clone(), format!("{base}{path}{query}"));
         let key = match probe.auth {
             Auth::None => None,
             Auth::Wrong => Some("wrong-on-purpose"),
@@ -271,10 +261,8 @@ impl<'a> Run<'a> {
         let failed = |e: reqwest::Error| anyhow::Error::new(e.without_url()).context(name.clone());
         let response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
-        let media_type = response
-            .headers()
-            .get("content-type")
-            .and_then(|v| v.to_str().ok().map(str::to_owned));
+        let media_type =
+            response.headers().get("content-type").and_then(|v| v.to_str().ok().map(str::to_owned));
         let bytes = response.bytes().await.map_err(failed)?;
         Ok(Exchange {
             name: name.clone(),
@@ -297,10 +285,7 @@ impl<'a> Run<'a> {
         };
         let mut outcome = self.comparison.finish();
         outcome.errors.extend(self.errors);
-        outcome.notes.push(format!(
-            "{} responses of {host} were compared{part}",
-            self.compared
-        ));
+        outcome.notes.push(format!("{} responses of {host} were compared{part}", self.compared));
         outcome
     }
 }

@@ -39,23 +39,11 @@ pub struct Probe {
 
 impl Probe {
     fn get(name: &'static str, path: String, expected: &'static [u16]) -> Self {
-        Self {
-            name,
-            method: Method::GET,
-            path,
-            query: "",
-            auth: Auth::Key,
-            body: None,
-            expected,
-        }
+        Self { name, method: Method::GET, path, query: "", auth: Auth::Key, body: None, expected }
     }
 
     fn post(name: &'static str, path: String, body: Value, expected: &'static [u16]) -> Self {
-        Self {
-            method: Method::POST,
-            body: Some(body),
-            ..Self::get(name, path, expected)
-        }
+        Self { method: Method::POST, body: Some(body), ..Self::get(name, path, expected) }
     }
 
     fn query(self, query: &'static str) -> Self {
@@ -72,23 +60,15 @@ const INVALID: &[u16] = &[422, 400];
 /// The service may look for the session before it looks at the input.
 const INVALID_OR_GONE: &[u16] = &[422, 400, 404];
 
-const BAD_QUERIES: [&str; 7] = [
-    "limit=0",
-    "limit=101",
-    "page=0",
-    "direction=up",
-    "type=none",
-    "role=none",
-    "gts=x",
-];
+const BAD_QUERIES: [&str; 7] =
+    ["limit=0", "limit=101", "page=0", "direction=up", "type=none", "role=none", "gts=x"];
 
 /// What needs no key: every operation without one and with a wrong one.
 pub fn without_key() -> Vec<Probe> {
     let mut probes = Vec::new();
-    for (name, auth, expected) in [
-        ("no key", Auth::None, &[401u16][..]),
-        ("wrong key", Auth::Wrong, &[403][..]),
-    ] {
+    for (name, auth, expected) in
+        [("no key", Auth::None, &[401u16][..]), ("wrong key", Auth::Wrong, &[403][..])]
+    {
         let session = format!("/sessions/{NOBODY}");
         let get = |path: String| Probe::get(name, path, expected).auth(auth);
         let post = |path: String| Probe::post(name, path, json!({}), expected).auth(auth);
@@ -118,29 +98,12 @@ pub fn refused() -> Vec<Probe> {
             INVALID_OR_GONE,
         ),
         Probe::get("no such session", format!("{session}/messages"), &[404]),
-        Probe::get(
-            "no such session",
-            format!("{session}/threads/{NOBODY}/messages"),
-            &[404],
-        ),
-        Probe::get(
-            "no such session",
-            format!("{session}/artifacts/{NOBODY}"),
-            &[404],
-        ),
-        Probe::get(
-            "not a UUID",
-            format!("{session}/artifacts/none"),
-            INVALID_OR_GONE,
-        ),
+        Probe::get("no such session", format!("{session}/threads/{NOBODY}/messages"), &[404]),
+        Probe::get("no such session", format!("{session}/artifacts/{NOBODY}"), &[404]),
+        Probe::get("not a UUID", format!("{session}/artifacts/none"), INVALID_OR_GONE),
     ];
     let bad = |query| {
-        Probe::get(
-            "a bad query",
-            format!("{session}/messages"),
-            INVALID_OR_GONE,
-        )
-        .query(query)
+        Probe::get("a bad query", format!("{session}/messages"), INVALID_OR_GONE).query(query)
     };
     probes.extend(BAD_QUERIES.map(bad));
     probes
@@ -159,11 +122,7 @@ pub fn reads(session: &str) -> Vec<Probe> {
             .query("direction=desc&limit=1&gts=0"),
         Probe::get("no such thread", messages.clone(), &[200])
             .query("thread_id=00000000-0000-4000-8000-000000000000"),
-        Probe::get(
-            "no such artifact",
-            format!("/sessions/{session}/artifacts/{NOBODY}"),
-            &[404],
-        ),
+        Probe::get("no such artifact", format!("/sessions/{session}/artifacts/{NOBODY}"), &[404]),
     ];
     probes.extend(
         BAD_QUERIES.map(|query| Probe::get("a bad query", messages.clone(), INVALID).query(query)),
@@ -180,13 +139,8 @@ pub fn parts(session: &str, thread: Option<&str>, artifact: Option<&str>) -> Vec
             &[200],
         )
     });
-    let artifact = artifact.map(|id| {
-        Probe::get(
-            "an artifact",
-            format!("/sessions/{session}/artifacts/{id}"),
-            &[200],
-        )
-    });
+    let artifact = artifact
+        .map(|id| Probe::get("an artifact", format!("/sessions/{session}/artifacts/{id}"), &[200]));
     thread.into_iter().chain(artifact).collect()
 }
 
@@ -199,10 +153,5 @@ pub fn create() -> Probe {
 /// Follows up, which is billed.
 pub fn follow_up(session: &str) -> Probe {
     let body = json!({"message": "Reply with the word done."});
-    Probe::post(
-        "a follow-up",
-        format!("/sessions/{session}/messages"),
-        body,
-        &[200],
-    )
+    Probe::post("a follow-up", format!("/sessions/{session}/messages"), body, &[200])
 }

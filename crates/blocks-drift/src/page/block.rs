@@ -4,34 +4,17 @@
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
     /// A heading, with its level where the form has levels.
-    Heading {
-        text: String,
-        level: u8,
-        line: usize,
-    },
+    Heading { text: String, level: u8, line: usize },
     /// A method and a path that are a line of their own.
-    Operation {
-        method: String,
-        path: String,
-        line: usize,
-    },
+    Operation { method: String, path: String, line: usize },
     /// A field with its description.
     Field(RawField),
     /// A line or paragraph of prose.
     Text { text: String, line: usize },
     /// A block of code; `line` is that of its first character.
-    Code {
-        section: Option<Section>,
-        label: String,
-        text: String,
-        line: usize,
-    },
+    Code { section: Option<Section>, label: String, text: String, line: usize },
     /// A row of a table; the column names are in lower case.
-    Row {
-        header: Vec<String>,
-        cells: Vec<String>,
-        line: usize,
-    },
+    Row { header: Vec<String>, cells: Vec<String>, line: usize },
     /// A row of errors whose cells are joined, as in a page's plain text.
     JoinedRow { text: String, line: usize },
 }
@@ -80,10 +63,8 @@ impl Section {
             attribute attributes properties property object payload 200 201 400 404 ok json and \
             possible optional required ";
         let lower = text.to_lowercase();
-        let words: Vec<&str> = lower
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|w| !w.is_empty())
-            .collect();
+        let words: Vec<&str> =
+            lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
         let has = |list: &[&str]| words.iter().any(|w| list.contains(w));
         let keywords = [
             (Self::Errors, &["error", "errors"][..]),
@@ -91,13 +72,7 @@ impl Section {
             (Self::Query, &["query"]),
             (
                 Self::Header,
-                &[
-                    "header",
-                    "headers",
-                    "authorization",
-                    "authorizations",
-                    "authentication",
-                ],
+                &["header", "headers", "authorization", "authorizations", "authentication"],
             ),
             (Self::Response, &["response", "responses", "returns"]),
             (Self::Request, &["body"]),
@@ -109,10 +84,7 @@ impl Section {
         if words.is_empty() || words.len() > 4 || !words.iter().all(known) {
             return None;
         }
-        let found = keywords
-            .iter()
-            .find(|(_, list)| has(list))
-            .map(|(section, _)| *section)?;
+        let found = keywords.iter().find(|(_, list)| has(list)).map(|(section, _)| *section)?;
         let fields = has(&["parameters", "fields", "payload", "params", "attributes"]);
         Some(match found {
             Self::Response if has(&["code", "codes", "status"]) => Self::Errors,
@@ -125,14 +97,9 @@ impl Section {
 /// The method and the path of a text that is an operation and nothing else. A file may be named
 /// in front, and the path may be a whole URL.
 pub fn operation(text: &str) -> Option<(String, String)> {
-    let mut words = text
-        .split_whitespace()
-        .map(|w| w.trim_matches(['`', '"', '\'', '*']));
+    let mut words = text.split_whitespace().map(|w| w.trim_matches(['`', '"', '\'', '*']));
     let mut method = words.next()?;
-    if [".json", ".yaml", ".yml"]
-        .iter()
-        .any(|e| method.ends_with(e))
-    {
+    if [".json", ".yaml", ".yml"].iter().any(|e| method.ends_with(e)) {
         method = words.next()?;
     }
     let method = method.to_uppercase();

@@ -50,9 +50,7 @@ pub fn compare<'a>(
     to.parameters(Section::Header);
     let request = document.request_schema(operation);
     to.body(Section::Request, request.as_deref());
-    let response = document
-        .response(operation, 200)
-        .and_then(|(_, schema)| schema);
+    let response = document.response(operation, 200).and_then(|(_, schema)| schema);
     to.body(Section::Response, response.as_deref());
     to.rule(request.as_deref());
     to.error_rows();
@@ -93,19 +91,13 @@ pub(super) fn locate(
 pub(super) fn shown<'v>(samples: &[&'v Value], path: &[String]) -> Vec<&'v Value> {
     let mut here: Vec<&Value> = samples.to_vec();
     for name in path {
-        here = here
-            .into_iter()
-            .flat_map(each)
-            .filter_map(|v| v.get(name))
-            .collect();
+        here = here.into_iter().flat_map(each).filter_map(|v| v.get(name)).collect();
     }
     here.into_iter().flat_map(each).collect()
 }
 
 fn each(value: &Value) -> Vec<&Value> {
-    value
-        .as_array()
-        .map_or_else(|| vec![value], |items| items.iter().collect())
+    value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())
 }
 
 impl Comparison<'_> {
@@ -138,54 +130,26 @@ impl Comparison<'_> {
     fn added(&mut self, field: &Field, pointer: &str) {
         let required = field.required == Some(true) && field.default.is_none();
         let sent = field.section != Section::Response;
-        let severity = if sent && required {
-            Severity::Breaking
-        } else {
-            Severity::Additive
-        };
-        let (text, name) = (
-            field.notation.type_text(),
-            subject(field.section, &field.name()),
-        );
+        let severity = if sent && required { Severity::Breaking } else { Severity::Additive };
+        let (text, name) = (field.notation.type_text(), subject(field.section, &field.name()));
         self.facts += 1;
-        self.add(
-            Kind::FieldAdded,
-            severity,
-            &name,
-            pointer,
-            (NOTHING, &text),
-            field.line,
-        );
+        self.add(Kind::FieldAdded, severity, &name, pointer, (NOTHING, &text), field.line);
     }
 
     fn removed(&mut self, section: Section, name: &str, pointer: &str, schema: &str) {
         let text = Shape::of(self.document, schema).type_text();
         let (name, line) = (subject(section, name), self.line(section));
         self.facts += 1;
-        self.add(
-            Kind::FieldRemoved,
-            Severity::Breaking,
-            &name,
-            pointer,
-            (&text, NOTHING),
-            line,
-        );
+        self.add(Kind::FieldRemoved, Severity::Breaking, &name, pointer, (&text, NOTHING), line);
     }
 
     /// Parameters of one location, each against the one of its name.
     fn parameters(&mut self, section: Section) {
         let place = section.to_string();
         let known = self.document.parameters(self.operation, &place);
-        let names = (
-            template_names(self.path.0),
-            template_names(&self.operation.path),
-        );
+        let names = (template_names(self.path.0), template_names(&self.operation.path));
         let renamed = |name: &str| {
-            names
-                .0
-                .iter()
-                .position(|n| n == name)
-                .and_then(|at| names.1.get(at).cloned())
+            names.0.iter().position(|n| n == name).and_then(|at| names.1.get(at).cloned())
         };
         let page = self.page;
         let fields: Vec<&Field> = page.of(section).collect();
@@ -199,14 +163,10 @@ impl Comparison<'_> {
         let mut seen = BTreeSet::new();
         for field in fields {
             let own = field.name();
-            let name = renamed(&own)
-                .filter(|_| section == Section::Path)
-                .unwrap_or_else(|| own.clone());
+            let name =
+                renamed(&own).filter(|_| section == Section::Path).unwrap_or_else(|| own.clone());
             if let Some((_, pointer)) = known.iter().find(|(n, _)| *n == name) {
-                let required = self
-                    .document
-                    .get(pointer)
-                    .is_some_and(|p| p["required"] == true);
+                let required = self.document.get(pointer).is_some_and(|p| p["required"] == true);
                 fields::compare(self, field, &format!("{pointer}/schema"), required);
                 if own != name {
                     let subject = subject(section, &name);
@@ -221,10 +181,7 @@ impl Comparison<'_> {
                 }
                 seen.insert(name);
             } else if !self.is_elsewhere(section, &own) {
-                self.added(
-                    field,
-                    &format!("{}/parameters/{}", self.operation.pointer, step(&own)),
-                );
+                self.added(field, &format!("{}/parameters/{}", self.operation.pointer, step(&own)));
             }
         }
         for (name, pointer) in known.iter().filter(|(n, _)| !seen.contains(n)) {
@@ -255,11 +212,7 @@ impl Comparison<'_> {
             for field in fields {
                 self.added(
                     field,
-                    &format!(
-                        "{}/requestBody/{}",
-                        self.operation.pointer,
-                        step(&field.name())
-                    ),
+                    &format!("{}/requestBody/{}", self.operation.pointer, step(&field.name())),
                 );
             }
             return;
@@ -269,10 +222,7 @@ impl Comparison<'_> {
             .iter()
             .filter(|s| s.section == section && s.status.is_none_or(|s| s < 400))
             .collect();
-        let values: Vec<&Value> = samples
-            .iter()
-            .filter_map(|s| s.value.as_ref().ok())
-            .collect();
+        let values: Vec<&Value> = samples.iter().filter_map(|s| s.value.as_ref().ok()).collect();
         if fields.is_empty() && values.is_empty() {
             self.errors.push(format!(
                 "{} has a {section} body, and the page has neither its fields nor a sample; its form may have changed",
@@ -324,9 +274,7 @@ impl Comparison<'_> {
         let own = object(self.document, schema);
         let described = |path: &[String]| fields.iter().any(|f| f.path == path);
         let inside = |path: &[String]| {
-            fields
-                .iter()
-                .any(|f| f.path.len() > path.len() && f.path.starts_with(path))
+            fields.iter().any(|f| f.path.len() > path.len() && f.path.starts_with(path))
         };
         let here: Vec<&Value> = samples
             .map_or_else(Vec::new, |s| shown(s, path))
@@ -344,10 +292,8 @@ impl Comparison<'_> {
                 self.removed(section, &path.join("."), &pointer, &pointer);
             } else {
                 if !listed && !shown_only && (path.len() == 1 || inside(&path[..path.len() - 1])) {
-                    let (text, line) = (
-                        Shape::of(self.document, &pointer).type_text(),
-                        self.line(section),
-                    );
+                    let (text, line) =
+                        (Shape::of(self.document, &pointer).type_text(), self.line(section));
                     let subject = subject(section, &path.join("."));
                     self.add(
                         Kind::FieldUndescribed,

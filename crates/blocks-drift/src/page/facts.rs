@@ -96,10 +96,7 @@ struct State {
 /// # Errors
 /// Something looks like a field, a row or a sample and cannot be understood; its line is named.
 pub fn page(name: &str, blocks: &[Block], codes: &[String]) -> Result<Page> {
-    let mut page = Page {
-        name: name.to_owned(),
-        ..Page::default()
-    };
+    let mut page = Page { name: name.to_owned(), ..Page::default() };
     let mut state = State::default();
     for block in blocks {
         page.block(block, &mut state, codes)?;
@@ -132,23 +129,12 @@ impl Page {
                 self.field(raw, state)?;
             }
             Block::Text { text, line } => self.prose(text, *line),
-            Block::Code {
-                section,
-                label,
-                text,
-                line,
-            } => {
-                self.text
-                    .extend(text.lines().zip(*line..).map(|(t, n)| (t.to_owned(), n)));
+            Block::Code { section, label, text, line } => {
+                self.text.extend(text.lines().zip(*line..).map(|(t, n)| (t.to_owned(), n)));
                 let found = samples::find(label, text, *line, section.or(state.section));
-                self.samples
-                    .extend(found.map_err(|e| anyhow!("line {line}: {e}"))?);
+                self.samples.extend(found.map_err(|e| anyhow!("line {line}: {e}"))?);
             }
-            Block::Row {
-                header,
-                cells,
-                line,
-            } => self.row(header, cells, *line, state)?,
+            Block::Row { header, cells, line } => self.row(header, cells, *line, state)?,
             Block::JoinedRow { text, line } => {
                 let case = prose::joined_row(text, *line, codes)
                     .ok_or_else(|| anyhow!("line {line}: there is no status in `{text}`"))?;
@@ -165,9 +151,8 @@ impl Page {
         self.order = self.order.or_else(|| prose::order(text).map(|o| (o, line)));
         for sentence in text.split(". ").filter(|s| s.contains("always null")) {
             let words = sentence.split(|c: char| !(c.is_alphanumeric() || "_.".contains(c)));
-            let names = words
-                .filter(|w| w.contains('_'))
-                .map(|w| (w.trim_matches('.').to_owned(), line));
+            let names =
+                words.filter(|w| w.contains('_')).map(|w| (w.trim_matches('.').to_owned(), line));
             self.nulls.extend(names);
         }
     }
@@ -175,11 +160,7 @@ impl Page {
     fn field(&mut self, raw: &RawField, state: &State) -> Result<()> {
         let line = raw.line;
         let notation = Notation::parse(&raw.notation).ok_or_else(|| {
-            anyhow!(
-                "line {line}: `{}` is not a type that `{}` could have",
-                raw.notation,
-                raw.name
-            )
+            anyhow!("line {line}: `{}` is not a type that `{}` could have", raw.notation, raw.name)
         })?;
         let Some(section) = raw.section.or(state.section) else {
             bail!(
@@ -200,11 +181,7 @@ impl Page {
         let default = raw.default.clone().or_else(|| prose::default(&raw.text));
         self.fields.push(Field {
             section,
-            path: raw
-                .name
-                .split('.')
-                .map(|n| n.trim_end_matches("[]").to_owned())
-                .collect(),
+            path: raw.name.split('.').map(|n| n.trim_end_matches("[]").to_owned()).collect(),
             required: raw.required.or(notation.required),
             deprecated: raw.deprecated,
             default: default.map(|text| value(&text, is_text)),
@@ -246,17 +223,10 @@ impl Page {
             let text = cell(STATUS).unwrap_or_default();
             let status = text.split_whitespace().next().and_then(|s| s.parse().ok());
             let status = status.ok_or_else(|| anyhow!("line {line}: `{text}` is not a status"))?;
-            self.errors.push(ErrorCase {
-                status,
-                code: cell(CODE),
-                line,
-            });
+            self.errors.push(ErrorCase { status, code: cell(CODE), line });
             return Ok(());
         }
-        let fields = !matches!(
-            state.section,
-            None | Some(Section::Errors | Section::Example)
-        );
+        let fields = !matches!(state.section, None | Some(Section::Errors | Section::Example));
         let table = has(NAME) && has(&["type", "data type"]);
         if !fields && !table {
             self.prose(&cells.join(" | "), line);
@@ -265,9 +235,7 @@ impl Page {
             }
             return Ok(());
         }
-        if let Some(other) = header
-            .iter()
-            .find(|h| !known.iter().any(|k| k.contains(&h.as_str())))
+        if let Some(other) = header.iter().find(|h| !known.iter().any(|k| k.contains(&h.as_str())))
         {
             bail!("line {line}: the column `{other}` of a table of fields is not known");
         }
@@ -280,9 +248,9 @@ impl Page {
                 Ok(Some(true))
             }
             Some("no" | "false" | "optional" | "✗" | "✘" | "❌" | "n") => Ok(Some(false)),
-            Some(other) => Err(anyhow!(
-                "line {line}: `{other}` says neither required nor optional"
-            )),
+            Some(other) => {
+                Err(anyhow!("line {line}: `{other}` says neither required nor optional"))
+            }
         };
         let required = match flag(&["optional"])? {
             Some(optional) => Some(!optional),
@@ -316,33 +284,17 @@ const NAME: &[&str] = &[
     "argument",
 ];
 const REQUIRED: &[&str] = &["required", "mandatory", "required?"];
-const TEXT: &[&str] = &[
-    "description",
-    "notes",
-    "note",
-    "meaning",
-    "details",
-    "values",
-    "allowed values",
-];
+const TEXT: &[&str] =
+    &["description", "notes", "note", "meaning", "details", "values", "allowed values"];
 const STATUS: &[&str] = &["status", "http status", "status code", "http code", "http"];
-const CODE: &[&str] = &[
-    "code",
-    "error code",
-    "error",
-    "reason",
-    "message",
-    "description",
-    "meaning",
-    "when",
-];
+const CODE: &[&str] =
+    &["code", "error code", "error", "reason", "message", "description", "meaning", "when"];
 
 /// A default as JSON, typed as the page types it.
 fn value(text: &str, is_text: bool) -> Value {
     let parsed = serde_json::from_str(text).ok();
     let parsed = parsed.or_else(|| {
-        text.contains('\'')
-            .then(|| serde_json::from_str(&text.replace('\'', "\"")).ok())?
+        text.contains('\'').then(|| serde_json::from_str(&text.replace('\'', "\"")).ok())?
     });
     match parsed {
         Some(Value::String(inner)) => Value::String(inner),

@@ -28,13 +28,8 @@ pub fn subject(section: Section, name: &str) -> String {
 /// Compares a field that both sides have.
 pub fn compare(to: &mut Comparison<'_>, field: &Field, pointer: &str, required: bool) {
     let shape = Shape::of(to.document, pointer);
-    let mut pair = Pair {
-        sent: field.section != Section::Response,
-        to,
-        field,
-        pointer,
-        shape: &shape,
-    };
+    let mut pair =
+        Pair { sent: field.section != Section::Response, to, field, pointer, shape: &shape };
     pair.types();
     pair.format();
     pair.nullable();
@@ -115,9 +110,7 @@ impl Pair<'_, '_> {
         let inner = notation.items.as_ref().and_then(|i| i.format.clone());
         let page = notation.format.clone().or(inner);
         let items = self.shape.items.as_deref();
-        let part = items
-            .filter(|_| self.shape.format.is_none())
-            .unwrap_or(self.shape);
+        let part = items.filter(|_| self.shape.format.is_none()).unwrap_or(self.shape);
         let document = part.format.clone();
         self.to.facts += usize::from(page.is_some() || document.is_some());
         let text = notation.types.contains(&JsonType::String) || notation.items.is_some();
@@ -142,12 +135,7 @@ impl Pair<'_, '_> {
         self.to.facts += 1;
         if page != document && self.field.section != Section::Path {
             let text = |nullable| if nullable { "nullable" } else { "never null" };
-            self.add(
-                Kind::Nullable,
-                self.severity(page),
-                text(document),
-                text(page),
-            );
+            self.add(Kind::Nullable, self.severity(page), text(document), text(page));
         }
     }
 
@@ -161,12 +149,7 @@ impl Pair<'_, '_> {
         self.to.facts += 1;
         if page != document {
             let text = |required| if required { "required" } else { "optional" };
-            self.add(
-                Kind::Required,
-                self.severity(!page),
-                text(document),
-                text(page),
-            );
+            self.add(Kind::Required, self.severity(!page), text(document), text(page));
         }
     }
 
@@ -190,21 +173,14 @@ impl Pair<'_, '_> {
             _ => Severity::Informational,
         };
         let text = |value: &Option<Value>| {
-            value
-                .as_ref()
-                .map_or_else(|| "no default".to_owned(), ToString::to_string)
+            value.as_ref().map_or_else(|| "no default".to_owned(), ToString::to_string)
         };
         self.add(Kind::Default, severity, &text(document), &text(page));
     }
 
     fn deprecated(&mut self) {
         if self.field.deprecated && !self.shape.deprecated {
-            self.add(
-                Kind::Deprecated,
-                Severity::Informational,
-                "not deprecated",
-                "deprecated",
-            );
+            self.add(Kind::Deprecated, Severity::Informational, "not deprecated", "deprecated");
         }
     }
 
@@ -254,12 +230,8 @@ impl Pair<'_, '_> {
     }
 
     fn limits(&mut self) {
-        let keywords: BTreeSet<&String> = self
-            .field
-            .limits
-            .keys()
-            .chain(self.shape.limits.keys())
-            .collect();
+        let keywords: BTreeSet<&String> =
+            self.field.limits.keys().chain(self.shape.limits.keys()).collect();
         for keyword in keywords {
             let page = self.field.limits.get(keyword).copied();
             let document = self.shape.limits.get(keyword).copied();
@@ -271,11 +243,8 @@ impl Pair<'_, '_> {
                 (Some(page), Some(document)) => (page > document) == keyword.starts_with("max"),
                 (page, _) => page.is_none(),
             };
-            let severity = if page.is_none() {
-                Severity::Informational
-            } else {
-                self.severity(wider)
-            };
+            let severity =
+                if page.is_none() { Severity::Informational } else { self.severity(wider) };
             let text = |value: Option<f64>| {
                 value.map_or_else(|| format!("no {keyword}"), |v| format!("{keyword} {v}"))
             };
@@ -285,9 +254,7 @@ impl Pair<'_, '_> {
 }
 
 fn text_of(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Whether the page allows every value that the document allows.
@@ -305,11 +272,7 @@ fn page_within(page: &Notation, document: &Shape) -> bool {
     let mut types = page.types.clone();
     if types.remove(&JsonType::Number) {
         let integer = document.types.contains(&JsonType::Integer);
-        types.insert(if integer {
-            JsonType::Integer
-        } else {
-            JsonType::Number
-        });
+        types.insert(if integer { JsonType::Integer } else { JsonType::Number });
     }
     types_within(&types, &document.types)
         && match (&page.items, &document.items) {

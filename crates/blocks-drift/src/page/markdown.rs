@@ -21,16 +21,9 @@ pub fn is_markdown(text: &str) -> bool {
         || text.lines().map(str::trim_start).any(|l| {
             let hashes = l.trim_start_matches('#');
             (hashes.len() < l.len() && hashes.starts_with(' '))
-                || [
-                    "```",
-                    "<ParamField",
-                    "<ResponseField",
-                    "| ---",
-                    "|---",
-                    "| :--",
-                ]
-                .iter()
-                .any(|mark| l.starts_with(mark))
+                || ["```", "<ParamField", "<ResponseField", "| ---", "|---", "| :--"]
+                    .iter()
+                    .any(|mark| l.starts_with(mark))
         })
 }
 
@@ -52,9 +45,7 @@ pub fn blocks(text: &str) -> Result<Vec<Block>> {
         LazyLock::new(|| Regex::new(r"\((\d+):\d+").expect("a pattern"));
     let tree = ::markdown::to_mdast(&escape(text), &options).map_err(|message| {
         // An element that is not closed is reported at its end; its start is in the text.
-        let opened = OPENED
-            .captures(&message.reason)
-            .and_then(|c| c[1].parse().ok());
+        let opened = OPENED.captures(&message.reason).and_then(|c| c[1].parse().ok());
         let line: usize = opened.unwrap_or_else(|| match message.place.as_deref() {
             Some(::markdown::message::Place::Position(at)) => at.start.line,
             Some(::markdown::message::Place::Point(at)) => at.line,
@@ -142,10 +133,7 @@ fn text_of(node: &Node) -> String {
 
 impl Reader {
     fn children(&mut self, node: &Node) -> Result<()> {
-        node.children()
-            .into_iter()
-            .flatten()
-            .try_for_each(|child| self.node(child))
+        node.children().into_iter().flatten().try_for_each(|child| self.node(child))
     }
 
     fn node(&mut self, node: &Node) -> Result<()> {
@@ -158,11 +146,7 @@ impl Reader {
                     Some((method, path)) => {
                         self.blocks.push(Block::Operation { method, path, line });
                     }
-                    None => self.blocks.push(Block::Heading {
-                        text,
-                        level: heading.depth,
-                        line,
-                    }),
+                    None => self.blocks.push(Block::Heading { text, level: heading.depth, line }),
                 }
             }
             Node::Code(code) => {
@@ -193,9 +177,7 @@ impl Reader {
         for child in node.children().into_iter().flatten() {
             match child {
                 Node::MdxJsxTextElement(e)
-                    if e.name
-                        .as_deref()
-                        .is_some_and(|n| n.starts_with(char::is_uppercase)) =>
+                    if e.name.as_deref().is_some_and(|n| n.starts_with(char::is_uppercase)) =>
                 {
                     self.prose(&std::mem::take(&mut text), line);
                     self.node(child)?;
@@ -212,9 +194,7 @@ impl Reader {
     fn prose(&mut self, text: &str, line: usize) {
         if let Some(Block::Field(field)) = self.fields.last().and_then(|f| self.blocks.get_mut(*f))
         {
-            field.text = format!("{} {}", field.text, text.trim())
-                .trim()
-                .replace('\n', " ");
+            field.text = format!("{} {}", field.text, text.trim()).trim().replace('\n', " ");
             return;
         }
         let mut rest = String::new();
@@ -222,21 +202,14 @@ impl Reader {
         for (index, part) in text.lines().enumerate() {
             match operation(part) {
                 Some((method, path)) => {
-                    self.blocks.push(Block::Operation {
-                        method,
-                        path,
-                        line: line + index,
-                    });
+                    self.blocks.push(Block::Operation { method, path, line: line + index });
                     first = line + index + 1;
                 }
                 None => rest = format!("{rest} {}", part.trim()),
             }
         }
         if !rest.trim().is_empty() {
-            self.blocks.push(Block::Text {
-                text: rest.trim().to_owned(),
-                line: first,
-            });
+            self.blocks.push(Block::Text { text: rest.trim().to_owned(), line: first });
         }
     }
 
@@ -249,10 +222,7 @@ impl Reader {
             let line = line + index + 1;
             match operation(value).filter(|_| matches!(key.trim(), "api" | "openapi")) {
                 Some((method, path)) => self.blocks.push(Block::Operation { method, path, line }),
-                None => self.blocks.push(Block::Text {
-                    text: value.to_owned(),
-                    line,
-                }),
+                None => self.blocks.push(Block::Text { text: value.to_owned(), line }),
             }
         }
     }
@@ -265,11 +235,7 @@ impl Reader {
             if index == 0 {
                 header = cells.iter().map(|c| c.to_lowercase()).collect();
             } else {
-                self.blocks.push(Block::Row {
-                    header: header.clone(),
-                    cells,
-                    line: line_of(row),
-                });
+                self.blocks.push(Block::Row { header: header.clone(), cells, line: line_of(row) });
             }
         }
     }
@@ -354,10 +320,7 @@ impl Reader {
         attributes: &[AttributeContent],
         line: usize,
     ) -> Result<RawField> {
-        let mut field = RawField {
-            line,
-            ..RawField::default()
-        };
+        let mut field = RawField { line, ..RawField::default() };
         for attribute in attributes {
             let AttributeContent::Property(attribute) = attribute else {
                 bail!("line {line}: an attribute that is spread cannot be read");

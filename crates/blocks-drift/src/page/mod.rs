@@ -63,12 +63,7 @@ pub fn check(document: &Document, text: &PageText) -> Result<Outcome> {
             continue;
         };
         let found = compare::compare(document, &page, &operation, (path, *line));
-        outcome.errors.extend(
-            found
-                .errors
-                .into_iter()
-                .map(|e| format!("{}: {e}", page.name)),
-        );
+        outcome.errors.extend(found.errors.into_iter().map(|e| format!("{}: {e}", page.name)));
         outcome.cover(Side::Page, &operation.id, &page.name, found.facts);
         outcome.report(Side::Page, &operation.id, &page.name, found.findings);
     }
@@ -95,9 +90,9 @@ pub fn check_indexed(document: &Document, text: &PageText) -> Result<Outcome> {
         Err(error) if is_html(&text.text) || names_an_operation(document, &text.text) => {
             return Err(error);
         }
-        Err(error) => outcome.add(skipped(&format!(
-            "not about an operation and not readable ({error:#})"
-        ))),
+        Err(error) => {
+            outcome.add(skipped(&format!("not about an operation and not readable ({error:#})")))
+        }
         Ok(page) if page.is_reference() => return check(document, text),
         Ok(page) => {
             let facts = whole::compare(document, &page, &mut outcome);
@@ -114,26 +109,18 @@ fn names_an_operation(document: &Document, text: &str) -> bool {
     let top = text.lines().take(12).filter_map(|line| {
         let line = line.trim().trim_start_matches('#').trim();
         block::operation(
-            line.strip_prefix("api:")
-                .or(line.strip_prefix("openapi:"))
-                .unwrap_or(line),
+            line.strip_prefix("api:").or(line.strip_prefix("openapi:")).unwrap_or(line),
         )
     });
-    top.into_iter()
-        .any(|(method, path)| document.operation(&method, &path).is_some())
+    top.into_iter().any(|(method, path)| document.operation(&method, &path).is_some())
 }
 
 fn is_html(text: &str) -> bool {
     let start = block::clean(text).trim_start().to_lowercase();
     let start = start.split("-->").last().unwrap_or_default().trim_start();
-    [
-        "<!doctype html",
-        "<html",
-        "mime-version:",
-        "from: <saved by",
-    ]
-    .iter()
-    .any(|s| start.starts_with(s))
+    ["<!doctype html", "<html", "mime-version:", "from: <saved by"]
+        .iter()
+        .any(|s| start.starts_with(s))
 }
 
 fn read(document: &Document, text: &PageText) -> Result<Page> {

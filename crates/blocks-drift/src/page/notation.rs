@@ -86,20 +86,13 @@ fn literal(text: &str) -> Option<String> {
 
 /// A type with a mark before or after it, such as `nullable`; nothing without a mark.
 fn marked(text: &str, lower: &str) -> Option<Option<Notation>> {
-    for mark in [
-        "nullable",
-        "optional",
-        "required",
-        "read-only",
-        "deprecated",
-    ] {
+    for mark in ["nullable", "optional", "required", "read-only", "deprecated"] {
         let rest = lower
             .strip_suffix(mark)
             .map(|r| &text[..r.len()])
             .or_else(|| lower.strip_prefix(mark).map(|_| &text[mark.len()..]));
-        if let Some(rest) = rest
-            .map(|r| r.trim().trim_matches([',', '·', ';']).trim())
-            .filter(|r| !r.is_empty())
+        if let Some(rest) =
+            rest.map(|r| r.trim().trim_matches([',', '·', ';']).trim()).filter(|r| !r.is_empty())
         {
             let Some(mut notation) = one(rest) else {
                 return Some(None);
@@ -123,17 +116,9 @@ fn one(text: &str) -> Option<Notation> {
     if let Some(marked) = marked(text, &lower) {
         return marked;
     }
-    if let Some(items) = lower
-        .strip_prefix("array of ")
-        .or(lower.strip_prefix("list of "))
-    {
+    if let Some(items) = lower.strip_prefix("array of ").or(lower.strip_prefix("list of ")) {
         let items = &text[text.len() - items.len()..];
-        return Some(list(
-            items
-                .strip_suffix('s')
-                .and_then(one)
-                .or_else(|| one(items))?,
-        ));
+        return Some(list(items.strip_suffix('s').and_then(one).or_else(|| one(items))?));
     }
     if let Some(items) = lower.strip_suffix(" array").or(lower.strip_suffix(" list")) {
         return Some(list(one(&text[..items.len()])?));
@@ -142,24 +127,15 @@ fn one(text: &str) -> Option<Notation> {
         return Some(list(one(base)?));
     }
     if let Some(base) = text.strip_suffix('?') {
-        return one(base).map(|n| Notation {
-            nullable: true,
-            ..n
-        });
+        return one(base).map(|n| Notation { nullable: true, ..n });
     }
-    let Some(open) = text
-        .find(['(', '<', '['])
-        .filter(|at| !text[*at..].starts_with("[]"))
-    else {
+    let Some(open) = text.find(['(', '<', '[']).filter(|at| !text[*at..].starts_with("[]")) else {
         return match text.find("[] ") {
             Some(at) => one(&text[..at + 2]).map(|mut n| {
                 if let Some(items) = n.items.as_deref_mut() {
                     qualify(
                         items,
-                        text[at + 2..]
-                            .trim()
-                            .trim_matches(['(', ')'])
-                            .trim_end_matches("[]"),
+                        text[at + 2..].trim().trim_matches(['(', ')']).trim_end_matches("[]"),
                     );
                 }
                 n
@@ -322,14 +298,7 @@ mod tests {
 
     #[test]
     fn other_words_are_not_types() {
-        for text in [
-            "",
-            "The first message.",
-            "required",
-            "null",
-            "strnig",
-            "map<",
-        ] {
+        for text in ["", "The first message.", "required", "null", "strnig", "map<"] {
             assert_eq!(Notation::parse(text), None, "{text}");
         }
     }

@@ -23,9 +23,8 @@ impl Comparison<'_> {
         let text =
             |how_many: &str, fields: &[String]| format!("{how_many} of {}", fields.join(", "));
         let stated = page.map_or_else(|| "no rule".to_owned(), |r| text(&r.how_many, &r.fields));
-        let document = known
-            .as_deref()
-            .map_or_else(|| "no rule".to_owned(), |k| text("exactly one", k));
+        let document =
+            known.as_deref().map_or_else(|| "no rule".to_owned(), |k| text("exactly one", k));
         self.facts += usize::from(known.is_some() || page.is_some());
         if stated == document {
             return;
@@ -52,11 +51,7 @@ impl Comparison<'_> {
     /// distinguish errors by it break. Only rows of a table count: sentences name single cases.
     pub(super) fn error_rows(&mut self) {
         let (page, known) = (self.page, self.document.errors(self.operation));
-        let cases = page
-            .errors
-            .iter()
-            .chain(&page.mentions)
-            .filter(|c| c.status >= 400);
+        let cases = page.errors.iter().chain(&page.mentions).filter(|c| c.status >= 400);
         for case in cases {
             let subject = format!("error {}", case.status);
             self.facts += 1;
@@ -75,16 +70,9 @@ impl Comparison<'_> {
                 continue;
             };
             let sentence = |code: &&String| code.contains(' ');
-            if let Some(code) = case
-                .code
-                .as_ref()
-                .filter(|c| !codes.contains(c) && !sentence(c))
-            {
-                let place = format!(
-                    "{}/x-error-codes/{}",
-                    self.document.resolve(pointer),
-                    step(code)
-                );
+            if let Some(code) = case.code.as_ref().filter(|c| !codes.contains(c) && !sentence(c)) {
+                let place =
+                    format!("{}/x-error-codes/{}", self.document.resolve(pointer), step(code));
                 self.add(
                     Kind::CodeAdded,
                     Severity::Additive,
@@ -121,11 +109,7 @@ impl Comparison<'_> {
             let of = |c: &ErrorCase| c.status == status && c.code.as_ref() == Some(code);
             let listed = rows.iter().filter(|e| of(e)).count();
             let named = page.mentions.iter().filter(|e| of(e)).count();
-            let place = format!(
-                "{}/x-error-codes/{}",
-                self.document.resolve(pointer),
-                step(code)
-            );
+            let place = format!("{}/x-error-codes/{}", self.document.resolve(pointer), step(code));
             if listed == 0 {
                 self.add(
                     Kind::CodeRemoved,
@@ -136,10 +120,8 @@ impl Comparison<'_> {
                     first.line,
                 );
             } else if listed < named {
-                let (document, other) = (
-                    format!("{named} cases in sentences"),
-                    format!("{listed} rows"),
-                );
+                let (document, other) =
+                    (format!("{named} cases in sentences"), format!("{listed} rows"));
                 self.add(
                     Kind::ErrorRows,
                     Severity::Informational,
@@ -189,14 +171,7 @@ impl Comparison<'_> {
             let pointer = format!("{}/responses/{status}", self.operation.pointer);
             let subject = format!("error {status}");
             let texts = (NOTHING, "a status");
-            self.add(
-                Kind::StatusAdded,
-                Severity::Additive,
-                &subject,
-                &pointer,
-                texts,
-                sample.line,
-            );
+            self.add(Kind::StatusAdded, Severity::Additive, &subject, &pointer, texts, sample.line);
         }
         found?.1
     }
@@ -205,27 +180,19 @@ impl Comparison<'_> {
         self.facts += 1;
         for violation in validate::check(self.document, schema, value) {
             // What lines that were left out contain is not known.
-            let shown = matches!(
-                violation.finding.kind,
-                Kind::Type | Kind::FieldAdded | Kind::Nullable
-            );
+            let shown =
+                matches!(violation.finding.kind, Kind::Type | Kind::FieldAdded | Kind::Nullable);
             if !sample.shortened || shown {
                 let line = Some(sample.line_of(&violation.instance));
                 let subject = format!("{side} sample `{}`", violation.finding.subject);
-                self.findings.push(Finding {
-                    subject,
-                    line,
-                    ..violation.finding
-                });
+                self.findings.push(Finding { subject, line, ..violation.finding });
             }
         }
         for (instance, why) in links(self.document, value) {
             self.facts += 1;
             if let Some(why) = why {
-                let (line, subject) = (
-                    sample.line_of(&instance),
-                    format!("{side} sample `{instance}`"),
-                );
+                let (line, subject) =
+                    (sample.line_of(&instance), format!("{side} sample `{instance}`"));
                 let home = self.document.resolve(schema);
                 let texts = ("a link to an operation", why);
                 self.add(Kind::Link, Severity::Breaking, &subject, &home, texts, line);
@@ -300,9 +267,8 @@ pub fn links(document: &Document, value: &Value) -> Vec<(String, Option<&'static
     let mut open = vec![(String::new(), value)];
     while let Some((pointer, value)) = open.pop() {
         if let Some(href) = value.get("href").and_then(Value::as_str) {
-            let path = href
-                .split_once("://")
-                .and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+            let path =
+                href.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
             let path = path.map(|p| p.split(['?', '#']).next().unwrap_or_default());
             let why = match path {
                 None => Some("no absolute URL"),
@@ -314,16 +280,12 @@ pub fn links(document: &Document, value: &Value) -> Vec<(String, Option<&'static
             found.push((format!("{pointer}/href"), why));
         }
         match value {
-            Value::Object(map) => open.extend(
-                map.iter()
-                    .map(|(k, v)| (format!("{pointer}/{}", step(k)), v)),
-            ),
-            Value::Array(items) => open.extend(
-                items
-                    .iter()
-                    .enumerate()
-                    .map(|(i, v)| (format!("{pointer}/{i}"), v)),
-            ),
+            Value::Object(map) => {
+                open.extend(map.iter().map(|(k, v)| (format!("{pointer}/{}", step(k)), v)))
+            }
+            Value::Array(items) => {
+                open.extend(items.iter().enumerate().map(|(i, v)| (format!("{pointer}/{i}"), v)))
+            }
             _ => {}
         }
     }

@@ -14,13 +14,8 @@ use super::notation::Notation;
 /// A line that is at the place of a field, a type or a row and cannot be understood.
 pub fn blocks(text: &str) -> Result<Vec<Block>> {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    let mut reader = Reader {
-        lines: &lines,
-        at: 0,
-        section: None,
-        header: Vec::new(),
-        blocks: Vec::new(),
-    };
+    let mut reader =
+        Reader { lines: &lines, at: 0, section: None, header: Vec::new(), blocks: Vec::new() };
     while reader.at < lines.len() {
         reader.step()?;
     }
@@ -52,11 +47,7 @@ impl Reader<'_> {
             self.at += 1;
         } else if self.is_heading(self.at) {
             self.section = Section::of_heading(text);
-            self.blocks.push(Block::Heading {
-                text: text.to_owned(),
-                level: 2,
-                line,
-            });
+            self.blocks.push(Block::Heading { text: text.to_owned(), level: 2, line });
             self.at += 1;
             if self.section == Some(Section::Example) {
                 self.request_code();
@@ -74,20 +65,14 @@ impl Reader<'_> {
         } else if self.in_fields() && is_type(text) {
             bail!("line {line}: the type `{text}` belongs to no field");
         } else {
-            self.blocks.push(Block::Text {
-                text: text.to_owned(),
-                line,
-            });
+            self.blocks.push(Block::Text { text: text.to_owned(), line });
             self.at += 1;
         }
         Ok(())
     }
 
     fn in_fields(&self) -> bool {
-        !matches!(
-            self.section,
-            None | Some(Section::Errors | Section::Example)
-        )
+        !matches!(self.section, None | Some(Section::Errors | Section::Example))
     }
 
     /// A heading is a short line with an empty line before it and after it.
@@ -109,12 +94,7 @@ impl Reader<'_> {
         }
         let text = self.lines[first..self.at].join("\n");
         let section = Some(Section::Example);
-        self.blocks.push(Block::Code {
-            section,
-            label: String::new(),
-            text,
-            line: first + 1,
-        });
+        self.blocks.push(Block::Code { section, label: String::new(), text, line: first + 1 });
     }
 
     /// A JSON sample, up to the bracket at the start of a line that closes it.
@@ -125,10 +105,7 @@ impl Reader<'_> {
                 || (*i == first && self.lines[*i].ends_with(['}', ']']))
         };
         let Some(end) = (first..self.lines.len()).find(closes) else {
-            bail!(
-                "line {}: the sample that starts here does not end",
-                first + 1
-            );
+            bail!("line {}: the sample that starts here does not end", first + 1);
         };
         self.blocks.push(Block::Code {
             section: None,
@@ -145,10 +122,7 @@ impl Reader<'_> {
         let (line, name) = (self.at + 1, self.lines[self.at].trim());
         let notation = self.lines.get(self.at + 1).map_or("", |l| l.trim());
         if Notation::parse(notation).is_none() {
-            bail!(
-                "line {}: `{notation}` is not a type that `{name}` could have",
-                line + 1
-            );
+            bail!("line {}: `{notation}` is not a type that `{name}` could have", line + 1);
         }
         let mut field = RawField {
             name: name.to_owned(),
@@ -178,10 +152,7 @@ impl Reader<'_> {
                 break;
             }
             if is_type(text) {
-                bail!(
-                    "line {}: the type `{text}` belongs to no field",
-                    self.at + 1
-                );
+                bail!("line {}: the type `{text}` belongs to no field", self.at + 1);
             }
             field.text = format!("{} {text}", field.text).trim().to_owned();
             self.at += 1;
@@ -191,10 +162,8 @@ impl Reader<'_> {
     }
 
     fn table_row(&mut self, line: usize) {
-        let cells: Vec<String> = self.lines[self.at]
-            .split('\t')
-            .map(|c| c.trim().to_owned())
-            .collect();
+        let cells: Vec<String> =
+            self.lines[self.at].split('\t').map(|c| c.trim().to_owned()).collect();
         let status = cells[0].starts_with(|c: char| c.is_ascii_digit());
         if self.header.is_empty() && status {
             self.header = ["status", "code", "reason"].map(str::to_owned).to_vec();
@@ -202,35 +171,21 @@ impl Reader<'_> {
         if self.header.is_empty() {
             self.header = cells.iter().map(|c| c.to_lowercase()).collect();
         } else {
-            self.blocks.push(Block::Row {
-                header: self.header.clone(),
-                cells,
-                line,
-            });
+            self.blocks.push(Block::Row { header: self.header.clone(), cells, line });
         }
         self.at += 1;
     }
 
     /// A row of errors, whose cells are joined.
     fn row(&mut self, text: &str, line: usize) -> Result<()> {
-        let capitals = text
-            .chars()
-            .take_while(|c| c.is_ascii_uppercase() || *c == '_')
-            .count();
-        self.blocks
-            .push(if text.starts_with(|c: char| c.is_ascii_digit()) {
-                Block::JoinedRow {
-                    text: text.to_owned(),
-                    line,
-                }
-            } else if capitals > 3 {
-                bail!("line {line}: `{text}` looks like an error without a status");
-            } else {
-                Block::Text {
-                    text: text.to_owned(),
-                    line,
-                }
-            });
+        let capitals = text.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').count();
+        self.blocks.push(if text.starts_with(|c: char| c.is_ascii_digit()) {
+            Block::JoinedRow { text: text.to_owned(), line }
+        } else if capitals > 3 {
+            bail!("line {line}: `{text}` looks like an error without a status");
+        } else {
+            Block::Text { text: text.to_owned(), line }
+        });
         Ok(())
     }
 }

@@ -39,19 +39,13 @@ pub struct ErrorCase {
 fn items(list: &str) -> Vec<String> {
     pattern!(SEPARATOR, r"\s*(?:[,|/;•\n]|\bor\b|\band\b)\s*");
     let trim = |item: &str| item.trim_matches(['`', '"', '\'', '.', ' ']).to_owned();
-    SEPARATOR
-        .split(list)
-        .map(trim)
-        .filter(|item| !item.is_empty())
-        .collect()
+    SEPARATOR.split(list).map(trim).filter(|item| !item.is_empty()).collect()
 }
 
 fn list_pattern(before: &str) -> Regex {
     let separator = r"(?:\s*[,|/•]\s*(?:or\s+|and\s+)?|\s+or\s+|\s+and\s+)";
-    Regex::new(&format!(
-        r"(?i){before}\s*[:—-]?\s*({ITEM}(?:{separator}{ITEM})+)"
-    ))
-    .expect("a pattern")
+    Regex::new(&format!(r"(?i){before}\s*[:—-]?\s*({ITEM}(?:{separator}{ITEM})+)"))
+        .expect("a pattern")
 }
 
 /// The rule over fields that a sentence states.
@@ -69,11 +63,7 @@ pub fn rule(text: &str, line: usize) -> Option<Rule> {
     };
     let mut fields = items(&found[2]);
     fields.sort();
-    Some(Rule {
-        how_many,
-        fields,
-        line,
-    })
+    Some(Rule { how_many, fields, line })
 }
 
 /// The values that a sentence says are all.
@@ -108,9 +98,7 @@ pub fn default(text: &str) -> Option<String> {
         DEFAULT,
         r#"(?i)\b(?:defaults to|default is|default:|by default,?)\s*(\[[^\]]*\]|`[^`]+`|"[^"]+"|[A-Za-z0-9_.-]+)"#
     );
-    let value = DEFAULT.captures(text)?[1]
-        .trim_matches(['`', '"', '\'', '.'])
-        .to_owned();
+    let value = DEFAULT.captures(text)?[1].trim_matches(['`', '"', '\'', '.']).to_owned();
     Some(value).filter(|v| !["the", "a", "all", "to", "and"].contains(&v.as_str()))
 }
 
@@ -166,12 +154,7 @@ pub fn limits(text: &str, is_text: bool, is_list: bool) -> (BTreeMap<String, f64
             } else {
                 let value = c.get(1).or(c.get(3)).and_then(|m| number(m.as_str()));
                 let unit = unit.or_else(|| known_unit(c.get(4)).map(|u| u.trim().to_owned()));
-                add(
-                    if index == 1 { "min" } else { "max" },
-                    value,
-                    unit.as_deref(),
-                    &c[0],
-                );
+                add(if index == 1 { "min" } else { "max" }, value, unit.as_deref(), &c[0]);
             }
         }
         rest = pattern.replace_all(&rest, "").into_owned();
@@ -192,11 +175,7 @@ pub fn errors(text: &str, line: usize) -> Vec<ErrorCase> {
     cases
         .filter_map(|c| {
             let code = c.get(3).map(|m| m.as_str().to_owned());
-            Some(ErrorCase {
-                status: c[2].parse().ok()?,
-                code,
-                line,
-            })
+            Some(ErrorCase { status: c[2].parse().ok()?, code, line })
         })
         .collect()
 }
@@ -206,12 +185,7 @@ pub fn order(text: &str) -> Option<&'static str> {
     let text = text.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
     match (
-        has(&[
-            "newest first",
-            "most recent first",
-            "newest-first",
-            "descending",
-        ]),
+        has(&["newest first", "most recent first", "newest-first", "descending"]),
         has(&["oldest first", "oldest-first", "ascending"]),
     ) {
         (true, false) => Some("newest first"),
@@ -287,20 +261,10 @@ mod tests {
     #[test]
     fn limits_are_read_in_many_wordings() {
         for (text, is_text, is_list, expected) in [
-            (
-                "A title, at most 200 characters.",
-                true,
-                false,
-                "maxLength 200",
-            ),
+            ("A title, at most 200 characters.", true, false, "maxLength 200"),
             ("Maximum length: 9,000.", true, false, "maxLength 9000"),
             ("Between 1 and 100.", false, false, "maximum 100 minimum 1"),
-            (
-                "Minimum 1, maximum 500.",
-                false,
-                false,
-                "maximum 500 minimum 1",
-            ),
+            ("Minimum 1, maximum 500.", false, false, "maximum 500 minimum 1"),
             ("1–500", false, false, "maximum 500 minimum 1"),
             ("Minimum 1.", false, false, "minimum 1"),
             ("Up to 10 artifacts.", false, true, "maxItems 10"),
@@ -310,28 +274,15 @@ mod tests {
             let found: Vec<String> = found.iter().map(|(k, v)| format!("{k} {v}")).collect();
             assert_eq!((found.join(" ").as_str(), unread), (expected, 0), "{text}");
         }
-        assert_eq!(
-            limits("Takes 7 tries, ISO 8601, 400 VALIDATION.", false, false).1,
-            1
-        );
+        assert_eq!(limits("Takes 7 tries, ISO 8601, 400 VALIDATION.", false, false).1, 1);
     }
 
     #[test]
     fn errors_and_defaults_are_read() {
         let found = errors("Without it the service returns 400 VALIDATION, or 404.", 3);
-        assert_eq!(
-            found,
-            [ErrorCase {
-                status: 400,
-                code: Some("VALIDATION".into()),
-                line: 3
-            }]
-        );
+        assert_eq!(found, [ErrorCase { status: 400, code: Some("VALIDATION".into()), line: 3 }]);
         assert!(errors("At most 500 characters, after 500 ms.", 1).is_empty());
-        assert_eq!(
-            default("Items in a page. Defaults to `50`.").as_deref(),
-            Some("50")
-        );
+        assert_eq!(default("Items in a page. Defaults to `50`.").as_deref(), Some("50"));
         assert_eq!(order("Sorted by time, newest first."), Some("newest first"));
     }
 
@@ -344,10 +295,7 @@ mod tests {
             ("404GONE_AWAYThe thing left.", "GONE_AWAY"),
             ("409TAKENsome_field is taken.", "TAKEN"),
         ] {
-            assert_eq!(
-                joined_row(text, 1, &known).unwrap().code.as_deref(),
-                Some(code)
-            );
+            assert_eq!(joined_row(text, 1, &known).unwrap().code.as_deref(), Some(code));
         }
         assert_eq!(joined_row("4xxVALIDATION", 1, &known), None);
     }

@@ -46,9 +46,8 @@ pub fn find(
     let lower = label.to_lowercase();
     let mut words = lower.split_whitespace();
     let language = words.next().unwrap_or_default();
-    let status = lower
-        .split_whitespace()
-        .find_map(|w| w.parse().ok().filter(|s| (100..600).contains(s)));
+    let status =
+        lower.split_whitespace().find_map(|w| w.parse().ok().filter(|s| (100..600).contains(s)));
     let status = status.or((section == Some(Section::Errors)).then_some(400));
     let start = text.trim_start();
     let bare = language.is_empty()
@@ -57,11 +56,7 @@ pub fn find(
         let response = status.is_some()
             || lower.contains("response")
             || matches!(section, Some(Section::Response | Section::Errors));
-        let section = if response {
-            Section::Response
-        } else {
-            Section::Request
-        };
+        let section = if response { Section::Response } else { Section::Request };
         return Ok(Some(sample(section, status, text, line, false)));
     }
     static BODY: LazyLock<Regex> = LazyLock::new(|| {
@@ -136,12 +131,5 @@ fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: 
         (_, false) => serde_json::from_str(&text)
             .map_err(|e| (e.to_string(), line + e.line().saturating_sub(1))),
     };
-    Sample {
-        section,
-        status,
-        value,
-        shortened,
-        marked: marked.ok(),
-        line,
-    }
+    Sample { section, status, value, shortened, marked: marked.ok(), line }
 }

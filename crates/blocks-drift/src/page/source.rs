@@ -28,19 +28,11 @@ pub async fn read(source: &str) -> Result<PageText> {
     }
     if source == "-" {
         let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("standard input")?;
-        return Ok(PageText {
-            name: "standard input".to_owned(),
-            text,
-        });
+        std::io::stdin().read_to_string(&mut text).context("standard input")?;
+        return Ok(PageText { name: "standard input".to_owned(), text });
     }
     let text = std::fs::read_to_string(Path::new(source)).with_context(|| source.to_owned())?;
-    Ok(PageText {
-        name: source.to_owned(),
-        text,
-    })
+    Ok(PageText { name: source.to_owned(), text })
 }
 
 /// The pages of an index in Markdown (such as an `llms.txt`) on its own host.
@@ -53,10 +45,7 @@ pub async fn read_index(url: &str) -> Result<Vec<PageText>> {
     let (index, _) = fetch(&http, url).await?;
     let links = links(&index, &home);
     if links.is_empty() || links.len() > MOST_PAGES {
-        bail!(
-            "{url}: {} links to pages; 1 to {MOST_PAGES} are expected",
-            links.len()
-        );
+        bail!("{url}: {} links to pages; 1 to {MOST_PAGES} are expected", links.len());
     }
     let mut pages = Vec::new();
     for link in links {
@@ -100,18 +89,11 @@ async fn fetch_page(url: &str) -> Result<PageText> {
 
 /// Pages are public: no key is sent.
 fn client() -> Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .timeout(Duration::from_secs(30))
-        .build()
-        .context("the HTTP client")
+    reqwest::Client::builder().timeout(Duration::from_secs(30)).build().context("the HTTP client")
 }
 
 async fn fetch(http: &reqwest::Client, url: &str) -> Result<(String, bool)> {
-    let response = http
-        .get(url)
-        .send()
-        .await
-        .map_err(reqwest::Error::without_url);
+    let response = http.get(url).send().await.map_err(reqwest::Error::without_url);
     let response = response.and_then(reqwest::Response::error_for_status);
     let response = response.with_context(|| format!("{url}: the page could not be fetched"))?;
     let asked = reqwest::Url::parse(url).ok();
@@ -135,10 +117,7 @@ mod tests {
     fn an_index_gives_the_pages_of_its_own_host() {
         let home = reqwest::Url::parse("https://docs.example/llms.txt").unwrap();
         let index = "- [A](https://docs.example/a.md): x\n- [A](/a.md)\n- [B](https://else.example/b.md)\n- [All](/llms-full.txt)\n";
-        let found: Vec<String> = links(index, &home)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let found: Vec<String> = links(index, &home).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["https://docs.example/a.md"]);
     }
 }

@@ -23,20 +23,14 @@ static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
 /// Compares what the text and the code of a page state. Returns how many facts were stated.
 pub fn compare(document: &Document, page: &Page, outcome: &mut Outcome) -> usize {
     let value = &document.0.value;
-    let server = value["servers"][0]["url"]
-        .as_str()
-        .unwrap_or_default()
-        .trim_end_matches('/');
-    let scheme = value["components"]["securitySchemes"]
-        .as_object()
-        .and_then(|s| s.iter().next());
+    let server = value["servers"][0]["url"].as_str().unwrap_or_default().trim_end_matches('/');
+    let scheme = value["components"]["securitySchemes"].as_object().and_then(|s| s.iter().next());
     let header =
         scheme.map(|(name, s)| format!("{}: {name}", s["name"].as_str().unwrap_or_default()));
     let limit = LIMIT.captures(value["info"]["description"].as_str().unwrap_or_default());
     let limit = limit.map(|c| format!("{} requests per {}", &c[1], &c[2]));
-    let place = scheme.map_or_else(String::new, |(name, _)| {
-        format!("/components/securitySchemes/{name}")
-    });
+    let place =
+        scheme.map_or_else(String::new, |(name, _)| format!("/components/securitySchemes/{name}"));
     let (mut findings, mut facts) = (Vec::new(), 0);
     let mut check = |kind: Kind,
                      subject: &str,

@@ -66,11 +66,7 @@ async fn workflow(name: &str, index: &str, service: &str, open: &str) -> (bool, 
         blocks_drift::read(".github/drift-issue.sh").unwrap(),
     )
     .unwrap();
-    let path = format!(
-        "{}:{}",
-        folder.join("bin").display(),
-        std::env::var("PATH").unwrap()
-    );
+    let path = format!("{}:{}", folder.join("bin").display(), std::env::var("PATH").unwrap());
     let mut success = true;
     let mut codes = Vec::new();
     for step in workflow["jobs"]["vendor"]["steps"].as_array().unwrap() {
@@ -78,10 +74,7 @@ async fn workflow(name: &str, index: &str, service: &str, open: &str) -> (bool, 
             continue;
         };
         let mut command = tokio::process::Command::new("bash");
-        command
-            .args(["-e", "-c", script])
-            .current_dir(&folder)
-            .env("PATH", &path);
+        command.args(["-e", "-c", script]).current_dir(&folder).env("PATH", &path);
         for (key, value) in [
             ("INDEX", index),
             ("BLOCKS_API_BASE_URL", service),
@@ -104,24 +97,18 @@ async fn workflow(name: &str, index: &str, service: &str, open: &str) -> (bool, 
         }
         success = command.status().await.unwrap().success();
         let outputs = std::fs::read_to_string(folder.join("outputs")).unwrap();
-        codes = outputs
-            .lines()
-            .filter_map(|l| l.strip_prefix("code=").map(str::to_owned))
-            .collect();
+        codes =
+            outputs.lines().filter_map(|l| l.strip_prefix("code=").map(str::to_owned)).collect();
     }
     let text = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
     (success, text("log"), text("report.md"))
 }
 
 async fn site(change: impl Fn(&str) -> String) -> String {
-    let mut files: Vec<(String, String)> = pages("md")
-        .into_iter()
-        .map(|p| (format!("/{}", p.name), change(&p.text)))
-        .collect();
-    let links: String = files
-        .iter()
-        .map(|(path, _)| format!("- [Page]({path}): about it\n"))
-        .collect();
+    let mut files: Vec<(String, String)> =
+        pages("md").into_iter().map(|p| (format!("/{}", p.name), change(&p.text))).collect();
+    let links: String =
+        files.iter().map(|(path, _)| format!("- [Page]({path}): about it\n")).collect();
     files.push((
         "/llms.txt".to_owned(),
         format!("# Index\n\n{links}- [Elsewhere](https://else.invalid/x.md)\n"),
@@ -141,10 +128,7 @@ async fn the_daily_workflow_keeps_one_issue() {
 
     let changed = site(|text| text.replace("maximum 100", "maximum 500")).await;
     let (success, log, report) = workflow("changed", &changed, &mock.url(), "").await;
-    assert!(
-        !success && log.matches("issue create").count() == 1,
-        "{log}"
-    );
+    assert!(!success && log.matches("issue create").count() == 1, "{log}");
     assert!(log.contains("--title Spec drift"), "{log}");
     for part in [
         "maximum 100",
@@ -156,32 +140,22 @@ async fn the_daily_workflow_keeps_one_issue() {
         assert!(report.contains(part), "{part}: {report}");
     }
     let (_, log, _) = workflow("again", &changed, &mock.url(), "7").await;
-    assert!(
-        log.contains("issue edit 7") && !log.contains("issue create"),
-        "{log}"
-    );
+    assert!(log.contains("issue edit 7") && !log.contains("issue create"), "{log}");
 
     // Nothing listens there: that is not drift, and an open issue is not closed.
     let (success, log, _) = workflow("down", "http://127.0.0.1:1/llms.txt", &mock.url(), "").await;
-    assert!(
-        !success && log.contains("--title Drift could not be checked"),
-        "{log}"
-    );
+    assert!(!success && log.contains("--title Drift could not be checked"), "{log}");
 }
 
 /// What other sides say cannot end a command of a workflow, or become a mark or a mention.
 #[test]
 fn reports_are_safe_and_name_both_places() {
     use blocks_drift::report::Format;
-    let text = pages("md")[2].text.replace(
-        "type=\"number\" default={50}",
-        "type=\"number\" default={\"5|<b>@all%\"}",
-    );
+    let text = pages("md")[2]
+        .text
+        .replace("type=\"number\" default={50}", "type=\"number\" default={\"5|<b>@all%\"}");
     let outcome = changed("md", 2, &text);
-    let report = Report {
-        document: &DOCUMENT,
-        outcome: &outcome,
-    };
+    let report = Report { document: &DOCUMENT, outcome: &outcome };
     let github = report.render(Format::Github);
     assert!(
         github.contains("::error file=openapi/blocks.yaml,line=") && github.contains("@all%25"),
@@ -190,17 +164,11 @@ fn reports_are_safe_and_name_both_places() {
     let markdown = report.render(Format::Markdown);
     assert!(markdown.contains("5\\|&lt;b>@\u{200b}all"), "{markdown}");
     let json: serde_json::Value = serde_json::from_str(&report.render(Format::Json)).unwrap();
-    assert_eq!(
-        (&json["verdict"], &json["drift"][0]["kind"]),
-        (&"drift".into(), &"default".into())
-    );
+    assert_eq!((&json["verdict"], &json["drift"][0]["kind"]), (&"drift".into(), &"default".into()));
     let plain = report.render(Format::Text);
     assert!(
         plain.contains("breaking[default]: listSessionMessages") && plain.contains("(messages.md:"),
         "{plain}"
     );
-    assert!(
-        plain.contains("compared getArtifact (page): not compared"),
-        "{plain}"
-    );
+    assert!(plain.contains("compared getArtifact (page): not compared"), "{plain}");
 }

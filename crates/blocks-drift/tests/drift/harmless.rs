@@ -11,24 +11,14 @@ fn on_lines(text: &str, change: impl Fn(&str) -> String) -> String {
 fn is_heading(form: &str, line: &str) -> bool {
     line.starts_with("## ")
         || (form == "txt"
-            && [
-                "Body",
-                "Response",
-                "Errors",
-                "Path parameters",
-                "Query parameters",
-            ]
-            .contains(&line))
+            && ["Body", "Response", "Errors", "Path parameters", "Query parameters"]
+                .contains(&line))
 }
 
 const EDITS: &[Edit] = &[
     ("line ends of Windows", |_, t| t.replace('\n', "\r\n")),
     ("spaces at line ends", |form, t| {
-        if form == "txt" {
-            on_lines(t, |l| format!("{l}  "))
-        } else {
-            t.to_owned() + "  \n"
-        }
+        if form == "txt" { on_lines(t, |l| format!("{l}  ")) } else { t.to_owned() + "  \n" }
     }),
     ("a byte order mark", |_, t| format!("\u{feff}{t}")),
     ("empty lines at the end", |_, t| t.to_owned() + "\n\n\n"),
@@ -40,24 +30,14 @@ const EDITS: &[Edit] = &[
         }
     }),
     ("a section of prose", |form, t| {
-        let heading = if form == "md" {
-            "## Good to know"
-        } else {
-            "Good to know"
-        };
-        let at = t
-            .lines()
-            .position(|l| is_heading(form, l) && l.contains("Errors"));
+        let heading = if form == "md" { "## Good to know" } else { "Good to know" };
+        let at = t.lines().position(|l| is_heading(form, l) && l.contains("Errors"));
         let lines: Vec<&str> = t.lines().collect();
         match at {
             Some(at) => {
-                [
-                    &lines[..at],
-                    &[heading, "", "An agent works for minutes.", ""],
-                    &lines[at..],
-                ]
-                .concat()
-                .join("\n")
+                [&lines[..at], &[heading, "", "An agent works for minutes.", ""], &lines[at..]]
+                    .concat()
+                    .join("\n")
                     + "\n"
             }
             None => format!("{t}\n{heading}\n\nAn agent works for minutes.\n"),
@@ -77,46 +57,29 @@ const EDITS: &[Edit] = &[
     ("a picture in headings", |form, t| {
         on_lines(t, |l| {
             if is_heading(form, l) {
-                l.replace("Body", "📦 Body")
-                    .replace("Response", "\u{200b}Response")
+                l.replace("Body", "📦 Body").replace("Response", "\u{200b}Response")
             } else {
                 l.to_owned()
             }
         })
     }),
-    ("other ids", |_, t| {
-        t.replace("5f0c7a52-3a1e", "11111111-3a1e")
-    }),
-    ("shortened ids", |_, t| {
-        t.replace("8c1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b22", "8c1d…")
-    }),
+    ("other ids", |_, t| t.replace("5f0c7a52-3a1e", "11111111-3a1e")),
+    ("shortened ids", |_, t| t.replace("8c1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b22", "8c1d…")),
     ("names for ids", |_, t| {
-        t.replace(
-            "\"8c1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b22\"",
-            "\"<thread_id>\"",
-        )
+        t.replace("\"8c1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b22\"", "\"<thread_id>\"")
     }),
     ("other texts in samples", |_, t| {
-        t.replace("Parser renamed", "Another title")
-            .replace("Now document it.", "Write it down.")
+        t.replace("Parser renamed", "Another title").replace("Now document it.", "Write it down.")
     }),
-    ("other times", |_, t| {
-        t.replace("2026-05-02T", "2027-01-31T")
-    }),
+    ("other times", |_, t| t.replace("2026-05-02T", "2027-01-31T")),
     ("another host in links", |_, t| {
-        t.replace(
-            "\"href\": \"https://api.blocks.team",
-            "\"href\": \"https://api.blocks.team:443",
-        )
-        .replace(":443", "")
+        t.replace("\"href\": \"https://api.blocks.team", "\"href\": \"https://api.blocks.team:443")
+            .replace(":443", "")
     }),
     ("other descriptions", |_, t| {
-        t.replace("The session to read.", "Which one.")
-            .replace("A profile,", "Some profile,")
+        t.replace("The session to read.", "Which one.").replace("A profile,", "Some profile,")
     }),
-    ("another word for one of", |_, t| {
-        t.replace("One of ", "Must be one of ")
-    }),
+    ("another word for one of", |_, t| t.replace("One of ", "Must be one of ")),
     ("a comment", |form, t| {
         if form == "md" {
             t.replacen("## ", "{/* <ParamField body=\"draft\" type=\"string\">x</ParamField> */}\n\n<!-- 500 GONE -->\n\n## ", 1)
@@ -138,18 +101,10 @@ const EDITS: &[Edit] = &[
         t.replace("string (ISO 8601)", "ISO 8601 string")
             .replace("string[] (uuid[])", "array of string (uuid)")
     }),
-    ("RFC 3339 times", |_, t| {
-        t.replace("(ISO 8601)", "(RFC 3339)")
-    }),
+    ("RFC 3339 times", |_, t| t.replace("(ISO 8601)", "(RFC 3339)")),
     ("marks with capitals", |form, t| {
         if form == "txt" {
-            on_lines(t, |l| {
-                if l == "required" {
-                    "Required".into()
-                } else {
-                    l.into()
-                }
-            })
+            on_lines(t, |l| if l == "required" { "Required".into() } else { l.into() })
         } else {
             t.replace("{null}", "{undefined}") + "\n"
         }
@@ -169,10 +124,7 @@ fn harmless_edits_raise_nothing() {
                 count += 1;
                 let outcome = changed(form, page, &edited);
                 if exit_code(&DOCUMENT, &outcome) != 0 {
-                    let report = Report {
-                        document: &DOCUMENT,
-                        outcome: &outcome,
-                    };
+                    let report = Report { document: &DOCUMENT, outcome: &outcome };
                     alarms.push(format!(
                         "{name}, {}: {:?} {:?}",
                         text.name,
@@ -185,9 +137,5 @@ fn harmless_edits_raise_nothing() {
     }
     println!("{} false alarms of {count}", alarms.len());
     assert!(count >= 100, "{count}");
-    assert!(
-        alarms.len() * 50 <= count,
-        "{} of {count}: {alarms:#?}",
-        alarms.len()
-    );
+    assert!(alarms.len() * 50 <= count, "{} of {count}: {alarms:#?}", alarms.len());
 }

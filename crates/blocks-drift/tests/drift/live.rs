@@ -14,10 +14,7 @@ use Severity::{Additive, Breaking, Informational};
 
 async fn run(mock: blocks_mock::MockBuilder, reach: Reach) -> Outcome {
     let mock = mock.start().await.unwrap();
-    let target = Target {
-        base: mock.url(),
-        key: Some(mock.key().to_owned()),
-    };
+    let target = Target { base: mock.url(), key: Some(mock.key().to_owned()) };
     let mut outcome = live::check(&DOCUMENT, &target, &reach).await.unwrap();
     assert!(mock.received().len() <= 62, "within the limit of requests");
     KNOWN.apply(&DOCUMENT, &mut outcome);
@@ -26,10 +23,7 @@ async fn run(mock: blocks_mock::MockBuilder, reach: Reach) -> Outcome {
 }
 
 fn all() -> Reach {
-    Reach {
-        create: true,
-        ..Reach::default()
-    }
+    Reach { create: true, ..Reach::default() }
 }
 
 #[tokio::test]
@@ -41,21 +35,12 @@ async fn the_observed_dialect_is_in_sync() {
 #[tokio::test]
 async fn nothing_is_created_unless_it_is_asked_for() {
     let mock = Mock::builder().start().await.unwrap();
-    let target = Target {
-        base: mock.url(),
-        key: Some(mock.key().to_owned()),
-    };
-    live::check(&DOCUMENT, &target, &Reach::default())
-        .await
-        .unwrap();
+    let target = Target { base: mock.url(), key: Some(mock.key().to_owned()) };
+    live::check(&DOCUMENT, &target, &Reach::default()).await.unwrap();
     assert_eq!(mock.session_count(), 0);
-    let target = Target {
-        base: "http://api.blocks.team".to_owned(),
-        key: Some("a-key".to_owned()),
-    };
-    let error = live::check(&DOCUMENT, &target, &Reach::default())
-        .await
-        .unwrap_err();
+    let target =
+        Target { base: "http://api.blocks.team".to_owned(), key: Some("a-key".to_owned()) };
+    let error = live::check(&DOCUMENT, &target, &Reach::default()).await.unwrap_err();
     assert!(error.to_string().contains("must be https"), "{error}");
 }
 
@@ -63,41 +48,19 @@ async fn nothing_is_created_unless_it_is_asked_for() {
 /// the contract.
 #[tokio::test]
 async fn failures_of_the_setup_could_not_be_checked() {
-    for fault in [
-        Fault::status(503),
-        Fault::rate_limited(None),
-        Fault::ResetBefore,
-    ] {
+    for fault in [Fault::status(503), Fault::rate_limited(None), Fault::ResetBefore] {
         let mock = live::mock::server().fault(Operation::GetSession, When::Always, fault);
         let outcome = run(mock, Reach::default()).await;
         assert!(!outcome.errors.is_empty() && outcome.findings.is_empty());
     }
     let mock = live::mock::server().start().await.unwrap();
-    let target = Target {
-        base: mock.url(),
-        key: Some("revoked".to_owned()),
-    };
+    let target = Target { base: mock.url(), key: Some("revoked".to_owned()) };
     let outcome = live::check(&DOCUMENT, &target, &all()).await.unwrap();
-    assert!(
-        outcome.errors[0].contains("the key was rejected"),
-        "{:?}",
-        outcome.errors
-    );
+    assert!(outcome.errors[0].contains("the key was rejected"), "{:?}", outcome.errors);
     assert_eq!(outcome.findings, []);
     let session = Some("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11".to_owned());
-    let outcome = run(
-        live::mock::server(),
-        Reach {
-            session,
-            ..Reach::default()
-        },
-    )
-    .await;
-    assert!(
-        outcome.errors[0].contains("does not exist"),
-        "{:?}",
-        outcome.errors
-    );
+    let outcome = run(live::mock::server(), Reach { session, ..Reach::default() }).await;
+    assert!(outcome.errors[0].contains("does not exist"), "{:?}", outcome.errors);
     assert_eq!(outcome.findings, []);
 }
 
@@ -107,30 +70,18 @@ async fn wrong_statuses_and_bodies_are_found() {
         (Operation::GetSession, Fault::status(410), Status),
         (Operation::CreateSession, Fault::Html, NotJson),
         (Operation::CreateSession, Fault::InvalidJson, NotJson),
-        (
-            Operation::GetArtifact,
-            Fault::Redirect("https://else.invalid/".to_owned()),
-            Status,
-        ),
+        (Operation::GetArtifact, Fault::Redirect("https://else.invalid/".to_owned()), Status),
     ] {
         let name = format!("{operation:?} {fault:?}");
         let mock = live::mock::server().fault(operation, When::Always, fault);
         let outcome = run(mock, all()).await;
-        assert!(
-            outcome.findings.iter().any(|f| f.kind == kind),
-            "{name}: {:#?}",
-            outcome.findings
-        );
+        assert!(outcome.findings.iter().any(|f| f.kind == kind), "{name}: {:#?}", outcome.findings);
     }
 }
 
 /// An operation's method, path and a response that is in sync.
 fn example(operation: &str) -> (String, String, Value) {
-    let found = DOCUMENT
-        .operations()
-        .into_iter()
-        .find(|o| o.id == operation)
-        .unwrap();
+    let found = DOCUMENT.operations().into_iter().find(|o| o.id == operation).unwrap();
     let id = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
     let path = found
         .path
@@ -171,52 +122,25 @@ fn found(
     };
     let mut comparison = Comparison::new(&DOCUMENT);
     comparison.add(&exchange, None);
-    comparison
-        .finish()
-        .findings
-        .into_iter()
-        .map(|f| (f.kind, f.severity, f.pointer))
-        .collect()
+    comparison.finish().findings.into_iter().map(|f| (f.kind, f.severity, f.pointer)).collect()
 }
 
 /// Every field of every example: with another type, null where the document forbids it, and left out.
 #[test]
 fn faults_of_bodies_are_found() {
     let mut count = 0;
-    for operation in [
-        "createSession",
-        "getSession",
-        "listSessionMessages",
-        "listThreadMessages",
-        "getArtifact",
-    ] {
+    for operation in
+        ["createSession", "getSession", "listSessionMessages", "listThreadMessages", "getArtifact"]
+    {
         let (.., good) = example(operation);
-        assert_eq!(
-            found(operation, 200, "application/json", &good.to_string()),
-            [],
-            "{operation}"
-        );
-        let mut places: Vec<String> = good
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(|k| format!("/{k}"))
-            .collect();
+        assert_eq!(found(operation, 200, "application/json", &good.to_string()), [], "{operation}");
+        let mut places: Vec<String> =
+            good.as_object().unwrap().keys().map(|k| format!("/{k}")).collect();
         if good.get("items").is_some() {
             places.extend(
-                good["items"][0]
-                    .as_object()
-                    .unwrap()
-                    .keys()
-                    .map(|k| format!("/items/0/{k}")),
+                good["items"][0].as_object().unwrap().keys().map(|k| format!("/items/0/{k}")),
             );
-            places.extend(
-                good["meta"]
-                    .as_object()
-                    .unwrap()
-                    .keys()
-                    .map(|k| format!("/meta/{k}")),
-            );
+            places.extend(good["meta"].as_object().unwrap().keys().map(|k| format!("/meta/{k}")));
         }
         for place in places {
             let (parent, name) = place.rsplit_once('/').unwrap();
@@ -232,11 +156,7 @@ fn faults_of_bodies_are_found() {
                 "{operation} {place}: {wrong_type:?}"
             );
             let mut less = good.clone();
-            less.pointer_mut(parent)
-                .unwrap()
-                .as_object_mut()
-                .unwrap()
-                .remove(name);
+            less.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
             let missing = found(operation, 200, "application/json", &less.to_string());
             assert!(
                 missing
@@ -262,48 +182,15 @@ fn single_faults_are_found_with_their_severity() {
     let json = "application/json; charset=utf-8";
     for (status, media, body, kind, severity) in [
         (201, "text/plain", session.to_string(), MediaType, Breaking),
+        (201, json, edited(&|b| b["cost"] = 7.into()), FieldAdded, Additive),
+        (201, json, edited(&|b| b["id"] = Value::Null), Nullable, Breaking),
+        (201, json, edited(&link("/rest/v1/sessions")), Link, Breaking),
+        (201, json, edited(&link("https://api.blocks.team/rest/v2/sessions/x")), Link, Breaking),
+        (201, json, edited(&|b| b["_links"]["self"] = json!({"url": "x"})), Required, Breaking),
         (
             201,
             json,
-            edited(&|b| b["cost"] = 7.into()),
-            FieldAdded,
-            Additive,
-        ),
-        (
-            201,
-            json,
-            edited(&|b| b["id"] = Value::Null),
-            Nullable,
-            Breaking,
-        ),
-        (
-            201,
-            json,
-            edited(&link("/rest/v1/sessions")),
-            Link,
-            Breaking,
-        ),
-        (
-            201,
-            json,
-            edited(&link("https://api.blocks.team/rest/v2/sessions/x")),
-            Link,
-            Breaking,
-        ),
-        (
-            201,
-            json,
-            edited(&|b| b["_links"]["self"] = json!({"url": "x"})),
-            Required,
-            Breaking,
-        ),
-        (
-            201,
-            json,
-            format!(
-                "{{\"id\": \"{}\", \"id\": 1}}",
-                session["id"].as_str().unwrap()
-            ),
+            format!("{{\"id\": \"{}\", \"id\": 1}}", session["id"].as_str().unwrap()),
             NotJson,
             Breaking,
         ),
@@ -322,29 +209,17 @@ fn single_faults_are_found_with_their_severity() {
             Informational,
         ),
         (418, json, "{}".to_owned(), StatusAdded, Additive),
-        (
-            422,
-            json,
-            "{\"code\": \"TEAPOT\"}".to_owned(),
-            CodeAdded,
-            Additive,
-        ),
+        (422, json, "{\"code\": \"TEAPOT\"}".to_owned(), CodeAdded, Additive),
         (401, json, "<html>".to_owned(), NotJson, Informational),
     ] {
         let found = found("createSession", status, media, &body);
-        assert!(
-            found.iter().any(|f| (f.0, f.1) == (kind, severity)),
-            "{body}: {found:?}"
-        );
+        assert!(found.iter().any(|f| (f.0, f.1) == (kind, severity)), "{body}: {found:?}");
     }
     let (.., mut page) = example("listSessionMessages");
     for total in [json!(1.5), json!(9_223_372_036_854_775_808_u64)] {
         page["meta"]["total"] = total;
         let found = found("listSessionMessages", 200, json, &page.to_string());
-        assert!(
-            found.iter().any(|f| f.0 == Type && f.2.ends_with("total")),
-            "{found:?}"
-        );
+        assert!(found.iter().any(|f| f.0 == Type && f.2.ends_with("total")), "{found:?}");
     }
 }
 
@@ -367,11 +242,7 @@ fn harmless_har_entries_raise_nothing() {
         json!({"status": 201, "content": {"mimeType": "application/json", "text": session.to_string()}}),
     );
     let get = |response: Value| {
-        entry(
-            "GET",
-            &format!("{url}/5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11"),
-            response,
-        )
+        entry("GET", &format!("{url}/5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11"), response)
     };
     let with = |status: u16, content: Value| get(json!({"status": status, "content": content}));
     let text = session.to_string();
@@ -380,17 +251,9 @@ fn harmless_har_entries_raise_nothing() {
         base64::engine::general_purpose::STANDARD.encode(&text)
     };
     let entries = vec![
-        entry(
-            "OPTIONS",
-            url,
-            json!({"status": 204, "content": {"text": ""}}),
-        ),
+        entry("OPTIONS", url, json!({"status": 204, "content": {"text": ""}})),
         entry("HEAD", url, json!({"status": 200})),
-        entry(
-            "CONNECT",
-            "https://api.blocks.team:443/",
-            json!({"status": 200}),
-        ),
+        entry("CONNECT", "https://api.blocks.team:443/", json!({"status": 200})),
         entry(
             "GET",
             "https://other.example/rest/v1/sessions",
@@ -414,10 +277,7 @@ fn harmless_har_entries_raise_nothing() {
         with(304, json!({"text": ""})),
         with(429, json!({"text": "slow"})),
         with(502, json!({"text": "<html>"})),
-        with(
-            200,
-            json!({"mimeType": "text/event-stream", "text": "data: x"}),
-        ),
+        with(200, json!({"mimeType": "text/event-stream", "text": "data: x"})),
         with(200, Value::Null),
         with(200, json!({})),
         with(200, json!({"text": null})),
@@ -425,19 +285,13 @@ fn harmless_har_entries_raise_nothing() {
         with(200, json!({"size": 99999, "text": &text[..40]})),
         with(200, json!({"mimeType": "x-unknown", "text": text})),
         with(200, json!({"mimeType": "", "text": text})),
-        with(
-            200,
-            json!({"encoding": "base64", "text": base64, "mimeType": "application/json"}),
-        ),
+        with(200, json!({"encoding": "base64", "text": base64, "mimeType": "application/json"})),
         with(
             200,
             json!({"encoding": "base64", "text": format!("{}\n{}", &base64[..20], &base64[20..])}),
         ),
         with(200, json!({"_file": "../other.json"})),
-        with(
-            200,
-            json!({"mimeType": "application/json;charset=UTF-8", "text": text}),
-        ),
+        with(200, json!({"mimeType": "application/json;charset=UTF-8", "text": text})),
         json!({"request": {"method": "post", "url": url, "postData": {"text": "{\"message\": \"m\", \"agent_name\": \"claude\"}"}}, "response": {"status": 200, "content": {"text": text}}}),
         json!({"request": {"method": "GET", "url": format!("{url}/5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11/messages?limit=1#x")}, "response": {"status": 200, "content": {}}}),
     ];
@@ -448,54 +302,29 @@ fn harmless_har_entries_raise_nothing() {
         std::fs::write(&file, format!("\u{feff}{har}")).unwrap();
         let outcome = live::check_captures(&DOCUMENT, &file, "https://api.blocks.team").unwrap();
         assert_eq!(outcome.findings, [], "{entry}");
-        assert!(
-            outcome.notes[0].contains("captured responses"),
-            "{:?}",
-            outcome.notes
-        );
+        assert!(outcome.notes[0].contains("captured responses"), "{:?}", outcome.notes);
     }
     std::fs::write(folder.join("package.json"), "{\"name\": \"x\"}").unwrap();
     let outcome = live::check_captures(&DOCUMENT, &folder, "https://api.blocks.team").unwrap();
-    assert!(
-        outcome.notes[0].contains("1 not a capture"),
-        "{:?}",
-        outcome.notes
-    );
+    assert!(outcome.notes[0].contains("1 not a capture"), "{:?}", outcome.notes);
     let sent = json!({"log": {"entries": [{"request": {"method": "POST", "url": format!("{url}?team=1"), "postData": {"text": "{\"message\": \"m\", \"agent_name\": \"claude\", \"model\": 1}"}}, "response": {"status": 200, "content": {"text": text}}}]}});
     std::fs::write(folder.join("0.har"), sent.to_string()).unwrap();
     let outcome =
         live::check_captures(&DOCUMENT, &folder.join("0.har"), "https://api.blocks.team").unwrap();
-    let names: Vec<&str> = outcome
-        .findings
-        .iter()
-        .map(|f| f.subject.as_str())
-        .collect();
+    let names: Vec<&str> = outcome.findings.iter().map(|f| f.subject.as_str()).collect();
     assert_eq!(names, ["sent parameter `team`", "sent field `model`"]);
 }
 
 #[tokio::test]
 async fn saved_responses_are_compared_without_the_key() {
     let folder = folder("saved");
-    let reach = Reach {
-        save: Some(folder.clone()),
-        ..all()
-    };
+    let reach = Reach { save: Some(folder.clone()), ..all() };
     run(live::mock::server().key("a-secret-key"), reach).await;
     let mut outcome = live::check_captures(&DOCUMENT, &folder, "https://api.blocks.team").unwrap();
     KNOWN.apply(&DOCUMENT, &mut outcome);
-    let report = Report {
-        document: &DOCUMENT,
-        outcome: &outcome,
-    };
-    assert_eq!(
-        report.drift(),
-        Vec::<&blocks_drift::finding::Finding>::new()
-    );
+    let report = Report { document: &DOCUMENT, outcome: &outcome };
+    assert_eq!(report.drift(), Vec::<&blocks_drift::finding::Finding>::new());
     for file in std::fs::read_dir(&folder).unwrap() {
-        assert!(
-            !std::fs::read_to_string(file.unwrap().path())
-                .unwrap()
-                .contains("a-secret-key")
-        );
+        assert!(!std::fs::read_to_string(file.unwrap().path()).unwrap().contains("a-secret-key"));
     }
 }

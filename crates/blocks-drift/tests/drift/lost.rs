@@ -23,11 +23,7 @@ fn cut_pages_are_never_in_sync() {
         }
     }
     println!("{count} cuts");
-    assert!(
-        silent.is_empty(),
-        "{} of {count}: {silent:#?}",
-        silent.len()
-    );
+    assert!(silent.is_empty(), "{} of {count}: {silent:#?}", silent.len());
 }
 
 #[test]
@@ -44,9 +40,7 @@ fn lost_pages_are_never_in_sync() {
                 hidden(" /rest/v1", " /api/v2")
                     .replace("team/rest/v1", "team/api/v2")
                     .replace("100 requests", "some"),
-                hidden("GET ", "HEAD ")
-                    .replace("POST ", "HEAD ")
-                    .replace("100 requests", "some"),
+                hidden("GET ", "HEAD ").replace("POST ", "HEAD ").replace("100 requests", "some"),
                 hidden("GET ", "Send a GET to ")
                     .replace("POST ", "Send a POST to ")
                     .replace("api: \"", "about: \"x")
@@ -73,74 +67,32 @@ fn lost_pages_are_never_in_sync() {
 fn what_is_not_understood_is_an_error_with_its_line() {
     let number = |text: &str, part: &str| {
         let exact = text.lines().position(|l| l == part);
-        exact
-            .or_else(|| text.lines().position(|l| l.contains(part)))
-            .unwrap()
-            + 1
+        exact.or_else(|| text.lines().position(|l| l.contains(part))).unwrap() + 1
     };
     for (page, form, from, to, part) in [
         (0, "txt", "profile\nobject", "profile\nobjekt", "objekt"),
         (0, "txt", "\nBody\n", "\nWhat is sent\n", "message"),
-        (
-            0,
-            "txt",
-            "source_url\nstring | null",
-            "string | null",
-            "string | null",
-        ),
-        (
-            0,
-            "txt",
-            "400VALIDATIONNo",
-            "4xxVALIDATIONNo",
-            "4xxVALIDATION",
-        ),
+        (0, "txt", "source_url\nstring | null", "string | null", "string | null"),
+        (0, "txt", "400VALIDATIONNo", "4xxVALIDATIONNo", "4xxVALIDATION"),
         (0, "txt", "400VALIDATIONNo", "VALIDATIONNo", "VALIDATIONNo"),
-        (
-            2,
-            "txt",
-            "\nQuery parameters\n",
-            "\nOptional filters\n",
-            "type",
-        ),
+        (2, "txt", "\nQuery parameters\n", "\nOptional filters\n", "type"),
         (2, "md", "type=\"number\"", "type=\"nummer\"", "nummer"),
         (0, "md", "<Note>", "<Notice>", "<Notice>"),
         (0, "md", "required>", "requierd>", "requierd"),
         (0, "md", "required>", "required=\"perhaps\">", "perhaps"),
-        (
-            0,
-            "md",
-            "</ParamField>\n\n## Response",
-            "## Response",
-            "artifact_ids",
-        ),
+        (0, "md", "</ParamField>\n\n## Response", "## Response", "artifact_ids"),
         (1, "md", "| Status |", "| State  |", "`404`"),
-        (
-            1,
-            "md",
-            "## Errors",
-            "<SharedErrors />\n\n## Errors",
-            "SharedErrors",
-        ),
+        (1, "md", "## Errors", "<SharedErrors />\n\n## Errors", "SharedErrors"),
     ] {
         let text = pages(form)[page].text.replacen(from, to, 1);
         assert_ne!(text, pages(form)[page].text, "{from}");
-        let page = PageText {
-            name: "page".to_owned(),
-            text,
-        };
-        let error = format!(
-            "{:#}",
-            blocks_drift::page::check(&DOCUMENT, &page).unwrap_err()
-        );
+        let page = PageText { name: "page".to_owned(), text };
+        let error = format!("{:#}", blocks_drift::page::check(&DOCUMENT, &page).unwrap_err());
         let text = page.text.replace("</Notice>", "</Note>");
         let line = number(&text, part);
         let near =
             (line.saturating_sub(3)..=line + 3).any(|l| error.contains(&format!("line {l}:")));
-        assert!(
-            error.starts_with("page") && near,
-            "{to}: line {line}: {error}"
-        );
+        assert!(error.starts_with("page") && near, "{to}: line {line}: {error}");
     }
 }
 
@@ -149,33 +101,16 @@ fn what_is_not_understood_is_an_error_with_its_line() {
 fn tables_of_fields_are_read() {
     let page = "# List\n\n`GET /rest/v1/sessions/{session_id}/messages`\n\n## Query parameters\n\n| Parameter | Type | Required | Default | Description |\n| --- | --- | --- | --- | --- |\n| page | number | ✗ | 1 | Minimum 1. |\n| team | string | ✓ | | New. |\n| view | string | | | New. |\n\n## Response\n\n| Field | Type | Description |\n| --- | --- | --- |\n| `items` | object[] | The messages. |\n";
     let check = |text: &str| {
-        blocks_drift::page::check(
-            &DOCUMENT,
-            &PageText {
-                name: "page".into(),
-                text: text.into(),
-            },
-        )
+        blocks_drift::page::check(&DOCUMENT, &PageText { name: "page".into(), text: text.into() })
     };
     let outcome = check(page).unwrap();
     let added: Vec<(&str, String)> = outcome
         .findings
         .iter()
         .filter(|f| f.pointer.contains("/get/parameters/"))
-        .map(|f| {
-            (
-                f.pointer.rsplit('/').next().unwrap(),
-                f.severity.to_string(),
-            )
-        })
+        .map(|f| (f.pointer.rsplit('/').next().unwrap(), f.severity.to_string()))
         .collect();
-    assert_eq!(
-        added,
-        [
-            ("team", "breaking".to_owned()),
-            ("view", "additive".to_owned())
-        ]
-    );
+    assert_eq!(added, [("team", "breaking".to_owned()), ("view", "additive".to_owned())]);
     for (from, to) in [
         ("| Parameter |", "| Thing |"),
         ("✗", "perhaps"),
@@ -195,23 +130,9 @@ fn guides_are_left_out_with_a_note() {
         "# Guide\n\n<Card title=\"x\">\n\nNot closed.\n",
     ] {
         let mut pages = pages("md");
-        pages.push(PageText {
-            name: "guide".to_owned(),
-            text: text.to_owned(),
-        });
+        pages.push(PageText { name: "guide".to_owned(), text: text.to_owned() });
         let outcome = outcome(&DOCUMENT, &pages);
-        assert_eq!(
-            exit_code(&DOCUMENT, &outcome),
-            0,
-            "{text}: {:?}",
-            outcome.errors
-        );
-        assert!(
-            outcome
-                .notes
-                .iter()
-                .any(|n| n.starts_with("guide: left out")),
-            "{text}"
-        );
+        assert_eq!(exit_code(&DOCUMENT, &outcome), 0, "{text}: {:?}", outcome.errors);
+        assert!(outcome.notes.iter().any(|n| n.starts_with("guide: left out")), "{text}");
     }
 }

@@ -57,27 +57,13 @@ pub(crate) fn exit_code(document: &Document, outcome: &Outcome) -> u8 {
 pub(crate) fn changed(form: &str, page: usize, text: &str) -> Outcome {
     type Outcomes = Vec<Outcome>;
     let check = |form: &str| -> Outcomes {
-        pages(form)
-            .iter()
-            .map(|p| check_indexed(&DOCUMENT, p).unwrap())
-            .collect()
+        pages(form).iter().map(|p| check_indexed(&DOCUMENT, p).unwrap()).collect()
     };
     static SAME: LazyLock<Mutex<HashMap<String, Outcomes>>> = LazyLock::new(Mutex::default);
-    let same = SAME
-        .lock()
-        .unwrap()
-        .entry(form.to_owned())
-        .or_insert_with(|| check(form))
-        .clone();
+    let same = SAME.lock().unwrap().entry(form.to_owned()).or_insert_with(|| check(form)).clone();
     let mut outcome = Outcome::default();
     let name = pages(form)[page].name.clone();
-    outcome.attempt(check_indexed(
-        &DOCUMENT,
-        &PageText {
-            name,
-            text: text.to_owned(),
-        },
-    ));
+    outcome.attempt(check_indexed(&DOCUMENT, &PageText { name, text: text.to_owned() }));
     same.into_iter()
         .enumerate()
         .filter(|(i, _)| *i != page)
@@ -96,24 +82,12 @@ pub(crate) static KNOWN: LazyLock<Deviations> = LazyLock::new(|| {
 fn pages_of_both_forms_are_in_sync() {
     for form in FORMS {
         let outcome = outcome(&DOCUMENT, &pages(form));
-        let report = Report {
-            document: &DOCUMENT,
-            outcome: &outcome,
-        };
-        assert_eq!(
-            (report.drift(), &outcome.errors),
-            (Vec::new(), &Vec::new()),
-            "{form}"
-        );
-        let facts: Vec<usize> = blocks_drift::coverage::rows(&DOCUMENT, &outcome)
-            .iter()
-            .map(|r| r.facts)
-            .collect();
+        let report = Report { document: &DOCUMENT, outcome: &outcome };
+        assert_eq!((report.drift(), &outcome.errors), (Vec::new(), &Vec::new()), "{form}");
+        let facts: Vec<usize> =
+            blocks_drift::coverage::rows(&DOCUMENT, &outcome).iter().map(|r| r.facts).collect();
         let least = [85, 30, 0, 70, 70, 70, 10];
-        assert!(
-            facts.iter().zip(least).all(|(f, l)| *f >= l),
-            "{form}: {facts:?}"
-        );
+        assert!(facts.iter().zip(least).all(|(f, l)| *f >= l), "{form}: {facts:?}");
     }
 }
 
@@ -127,29 +101,17 @@ fn other_notations_of_the_document_are_in_sync() {
     let usual = responses
         .replace(" format: uuid", " x-usual-format: uuid")
         .replace(" format: date-time", " x-usual-format: date-time");
-    let usual = nullable.replace_all(
-        &usual,
-        "${1}anyOf: [$2, { type: object, nullable: true, maxProperties: 0 }]",
-    );
+    let usual = nullable
+        .replace_all(&usual, "${1}anyOf: [$2, { type: object, nullable: true, maxProperties: 0 }]");
     let rule = requests
         .replace("- required: [agent", "- { type: object, required: [agent")
-        .replace(
-            "- required: [profile]",
-            "- { type: object, required: [profile] }",
-        )
+        .replace("- required: [profile]", "- { type: object, required: [profile] }")
         .replace("[agent_id]", "[agent_id] }")
         .replace("[agent_name]", "[agent_name] }");
     let document = document(&format!("{rule}{usual}"));
     for form in FORMS {
         let outcome = outcome(&document, &pages(form));
-        let report = Report {
-            document: &document,
-            outcome: &outcome,
-        };
-        assert_eq!(
-            (report.drift(), &outcome.errors),
-            (Vec::new(), &Vec::new()),
-            "{form}"
-        );
+        let report = Report { document: &document, outcome: &outcome };
+        assert_eq!((report.drift(), &outcome.errors), (Vec::new(), &Vec::new()), "{form}");
     }
 }

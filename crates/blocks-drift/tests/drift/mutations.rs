@@ -39,9 +39,7 @@ fn fields(form: &str, text: &str) -> Vec<Field> {
     let (mut found, mut section) = (Vec::new(), "");
     for (line, content) in lines.iter().enumerate() {
         if form == "md" && component.is_match(content) {
-            let name = ["body", "query", "path", "name"]
-                .iter()
-                .find_map(|a| attribute(content, a));
+            let name = ["body", "query", "path", "name"].iter().find_map(|a| attribute(content, a));
             found.push(Field {
                 line,
                 name: name.unwrap(),
@@ -51,15 +49,7 @@ fn fields(form: &str, text: &str) -> Vec<Field> {
                 required: content.contains(" required"),
             });
         }
-        if [
-            "Body",
-            "Response",
-            "Path parameters",
-            "Query parameters",
-            "Errors",
-        ]
-        .contains(content)
-        {
+        if ["Body", "Response", "Path parameters", "Query parameters", "Errors"].contains(content) {
             section = content;
         }
         let next = lines.get(line + 1).copied().unwrap_or_default();
@@ -86,10 +76,8 @@ fn fields(form: &str, text: &str) -> Vec<Field> {
 
 /// The text with one line changed.
 fn at(text: &str, line: usize, change: impl Fn(&str) -> String) -> String {
-    let lines = text
-        .lines()
-        .enumerate()
-        .map(|(i, l)| if i == line { change(l) } else { l.to_owned() });
+    let lines =
+        text.lines().enumerate().map(|(i, l)| if i == line { change(l) } else { l.to_owned() });
     lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
@@ -100,44 +88,14 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
         let type_line = if form == "md" { line } else { line + 1 };
         let mut add = |what: &str, text: String, kinds: &[Kind], severity, place: String| {
             let what = format!("{}.{form}: {what} of {name}", PAGES[page]);
-            found.push(Mutation {
-                what,
-                form,
-                page,
-                text,
-                kinds: kinds.to_vec(),
-                severity,
-                place,
-            });
+            found.push(Mutation { what, form, page, text, kinds: kinds.to_vec(), severity, place });
         };
-        let other = if field.kind.starts_with("boolean") {
-            "number"
-        } else {
-            "boolean"
-        };
+        let other = if field.kind.starts_with("boolean") { "number" } else { "boolean" };
         let retyped = at(text, type_line, |l| l.replacen(&field.kind, other, 1));
-        add(
-            "another type",
-            retyped,
-            &[Type],
-            Severity::Breaking,
-            name.clone(),
-        );
-        let renamed = at(text, line, |l| {
-            l.replacen(name.as_str(), &format!("{name}_new"), 1)
-        });
-        let added = if field.required {
-            Severity::Breaking
-        } else {
-            Severity::Additive
-        };
-        add(
-            "another name",
-            renamed,
-            &[FieldAdded],
-            added,
-            format!("{name}_new"),
-        );
+        add("another type", retyped, &[Type], Severity::Breaking, name.clone());
+        let renamed = at(text, line, |l| l.replacen(name.as_str(), &format!("{name}_new"), 1));
+        let added = if field.required { Severity::Breaking } else { Severity::Additive };
+        add("another name", renamed, &[FieldAdded], added, format!("{name}_new"));
         if !field.path {
             let text = if form == "md" {
                 at(text, line, |l| {
@@ -162,11 +120,7 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
                     (_, false) => lines.insert(line + 2, "required".to_owned()),
                 }
                 let text = lines.join("\n") + "\n";
-                let severity = if field.required {
-                    Severity::Additive
-                } else {
-                    Severity::Breaking
-                };
+                let severity = if field.required { Severity::Additive } else { Severity::Breaking };
                 add("another mark", text, &[Required], severity, name.clone());
             }
         }
@@ -174,11 +128,7 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
             let text = at(text, type_line, |l| l.replace("uuid", "ulid"));
             // A response may have another format than the usual one.
             let usual = DOCUMENT.0.text.contains("x-usual-format") && !field.sent;
-            let severity = if usual {
-                Severity::Informational
-            } else {
-                Severity::Breaking
-            };
+            let severity = if usual { Severity::Informational } else { Severity::Breaking };
             add("another format", text, &[Format], severity, name.clone());
         }
     }
@@ -186,34 +136,10 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
 
 /// Words that are replaced wherever they are, on the pages that contain them.
 const WORDS: &[(&str, &str, Kind, Severity, &str)] = &[
-    (
-        "Minimum 1, maximum 100",
-        "Minimum 1, maximum 500",
-        Limit,
-        Severity::Additive,
-        "Limit",
-    ),
-    (
-        "Minimum 1, maximum 100",
-        "Minimum 5, maximum 100",
-        Limit,
-        Severity::Breaking,
-        "Limit",
-    ),
-    (
-        "Minimum 1, maximum 100.",
-        "",
-        Limit,
-        Severity::Informational,
-        "Limit",
-    ),
-    (
-        "Minimum 1.",
-        "Minimum 0.",
-        Limit,
-        Severity::Additive,
-        "Page",
-    ),
+    ("Minimum 1, maximum 100", "Minimum 1, maximum 500", Limit, Severity::Additive, "Limit"),
+    ("Minimum 1, maximum 100", "Minimum 5, maximum 100", Limit, Severity::Breaking, "Limit"),
+    ("Minimum 1, maximum 100.", "", Limit, Severity::Informational, "Limit"),
+    ("Minimum 1.", "Minimum 0.", Limit, Severity::Additive, "Page"),
     (
         "What the user says first.",
         "At most 9,000 characters.",
@@ -221,106 +147,22 @@ const WORDS: &[(&str, &str, Kind, Severity, &str)] = &[
         Severity::Breaking,
         "message",
     ),
-    (
-        "tool_call",
-        "tool_use",
-        EnumAdded,
-        Severity::Additive,
-        "tool_use",
-    ),
+    ("tool_call", "tool_use", EnumAdded, Severity::Additive, "tool_use"),
     (", kimi", "", EnumRemoved, Severity::Breaking, "kimi"),
     (", `kimi`", "", EnumRemoved, Severity::Breaking, "kimi"),
-    (
-        "newest first",
-        "oldest first",
-        Order,
-        Severity::Informational,
-        "oldest first",
-    ),
-    (
-        "Always user",
-        "Always assistant",
-        EnumRemoved,
-        Severity::Informational,
-        "user",
-    ),
-    (
-        "Always `user`",
-        "Always `assistant`",
-        EnumRemoved,
-        Severity::Informational,
-        "user",
-    ),
-    (
-        "exactly one of",
-        "at least one of",
-        Rule,
-        Severity::Additive,
-        "oneOf",
-    ),
-    (
-        "**exactly one of**",
-        "one of",
-        Rule,
-        Severity::Informational,
-        "oneOf",
-    ),
-    (
-        "NOT_FOUND",
-        "GONE_AWAY",
-        CodeRemoved,
-        Severity::Breaking,
-        "NOT_FOUND",
-    ),
-    (
-        "NOT_FOUND",
-        "GONE_AWAY",
-        CodeAdded,
-        Severity::Additive,
-        "GONE_AWAY",
-    ),
-    (
-        "BAD_REQUEST",
-        "NO_MESSAGE",
-        CodeRemoved,
-        Severity::Breaking,
-        "BAD_REQUEST",
-    ),
-    (
-        "404",
-        "410",
-        StatusRemoved,
-        Severity::Breaking,
-        "responses/404",
-    ),
-    (
-        "404",
-        "410",
-        StatusAdded,
-        Severity::Additive,
-        "responses/410",
-    ),
-    (
-        "400",
-        "409",
-        StatusRemoved,
-        Severity::Breaking,
-        "responses/400",
-    ),
-    (
-        "400",
-        "409",
-        StatusAdded,
-        Severity::Additive,
-        "responses/409",
-    ),
-    (
-        "Auth header",
-        "Auth",
-        Security,
-        Severity::Breaking,
-        "nothing-is-replaced",
-    ),
+    ("newest first", "oldest first", Order, Severity::Informational, "oldest first"),
+    ("Always user", "Always assistant", EnumRemoved, Severity::Informational, "user"),
+    ("Always `user`", "Always `assistant`", EnumRemoved, Severity::Informational, "user"),
+    ("exactly one of", "at least one of", Rule, Severity::Additive, "oneOf"),
+    ("**exactly one of**", "one of", Rule, Severity::Informational, "oneOf"),
+    ("NOT_FOUND", "GONE_AWAY", CodeRemoved, Severity::Breaking, "NOT_FOUND"),
+    ("NOT_FOUND", "GONE_AWAY", CodeAdded, Severity::Additive, "GONE_AWAY"),
+    ("BAD_REQUEST", "NO_MESSAGE", CodeRemoved, Severity::Breaking, "BAD_REQUEST"),
+    ("404", "410", StatusRemoved, Severity::Breaking, "responses/404"),
+    ("404", "410", StatusAdded, Severity::Additive, "responses/410"),
+    ("400", "409", StatusRemoved, Severity::Breaking, "responses/400"),
+    ("400", "409", StatusAdded, Severity::Additive, "responses/409"),
+    ("Auth header", "Auth", Security, Severity::Breaking, "nothing-is-replaced"),
     ("ApiKey", "Bearer", Security, Severity::Breaking, "Bearer"),
     (
         "https://api.blocks.team",
@@ -329,83 +171,17 @@ const WORDS: &[(&str, &str, Kind, Severity, &str)] = &[
         Severity::Breaking,
         "rest.blocks",
     ),
-    (
-        "100 requests",
-        "60 requests",
-        RateLimit,
-        Severity::Breaking,
-        "60 requests",
-    ),
-    (
-        "default:\"1\"",
-        "default:\"0\"",
-        Default,
-        Severity::Breaking,
-        "Page",
-    ),
-    (
-        "default={1}",
-        "default={0}",
-        Default,
-        Severity::Breaking,
-        "Page",
-    ),
-    (
-        "default:\"50\"",
-        "default:\"20\"",
-        Default,
-        Severity::Breaking,
-        "Limit",
-    ),
-    (
-        "default={50}",
-        "default={20}",
-        Default,
-        Severity::Breaking,
-        "Limit",
-    ),
-    (
-        "default={50}",
-        "",
-        Default,
-        Severity::Informational,
-        "Limit",
-    ),
-    (
-        "default:\"assistant\"",
-        "default:\"user\"",
-        Default,
-        Severity::Additive,
-        "Role",
-    ),
-    (
-        "default=\"assistant\"",
-        "default=\"user\"",
-        Default,
-        Severity::Additive,
-        "Role",
-    ),
-    (
-        "default:\"desc\"",
-        "default:\"asc\"",
-        Default,
-        Severity::Additive,
-        "Direction",
-    ),
-    (
-        "default:\"false\"",
-        "default:\"true\"",
-        Default,
-        Severity::Breaking,
-        "is_private",
-    ),
-    (
-        "default={false}",
-        "default={true}",
-        Default,
-        Severity::Breaking,
-        "is_private",
-    ),
+    ("100 requests", "60 requests", RateLimit, Severity::Breaking, "60 requests"),
+    ("default:\"1\"", "default:\"0\"", Default, Severity::Breaking, "Page"),
+    ("default={1}", "default={0}", Default, Severity::Breaking, "Page"),
+    ("default:\"50\"", "default:\"20\"", Default, Severity::Breaking, "Limit"),
+    ("default={50}", "default={20}", Default, Severity::Breaking, "Limit"),
+    ("default={50}", "", Default, Severity::Informational, "Limit"),
+    ("default:\"assistant\"", "default:\"user\"", Default, Severity::Additive, "Role"),
+    ("default=\"assistant\"", "default=\"user\"", Default, Severity::Additive, "Role"),
+    ("default:\"desc\"", "default:\"asc\"", Default, Severity::Additive, "Direction"),
+    ("default:\"false\"", "default:\"true\"", Default, Severity::Breaking, "is_private"),
+    ("default={false}", "default={true}", Default, Severity::Breaking, "is_private"),
     (
         "POST /rest/v1/sessions",
         "PUT /rest/v1/sessions",
@@ -434,27 +210,9 @@ const WORDS: &[(&str, &str, Kind, Severity, &str)] = &[
         Severity::Additive,
         "properties/agent",
     ),
-    (
-        "message: \"Now",
-        "text: \"Now",
-        FieldAdded,
-        Severity::Additive,
-        "properties/text",
-    ),
-    (
-        "\"agent_name\": \"codex\"",
-        "\"agent_name\": 7",
-        Type,
-        Severity::Breaking,
-        "agent_name",
-    ),
-    (
-        "/messages?type=final",
-        "/notes?type=final",
-        Link,
-        Severity::Breaking,
-        "href",
-    ),
+    ("message: \"Now", "text: \"Now", FieldAdded, Severity::Additive, "properties/text"),
+    ("\"agent_name\": \"codex\"", "\"agent_name\": 7", Type, Severity::Breaking, "agent_name"),
+    ("/messages?type=final", "/notes?type=final", Link, Severity::Breaking, "href"),
 ];
 
 fn of_words(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutation>) {
@@ -464,15 +222,7 @@ fn of_words(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutatio
             let what = format!("{}.{form}: {from} becomes {to}", PAGES[page]);
             let text = text.replace(from, to);
             let (kinds, place) = (vec![*kind], (*place).to_owned());
-            found.push(Mutation {
-                what,
-                form,
-                page,
-                text,
-                kinds,
-                severity: *severity,
-                place,
-            });
+            found.push(Mutation { what, form, page, text, kinds, severity: *severity, place });
         }
     }
 }
@@ -480,45 +230,20 @@ fn of_words(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutatio
 /// Each field of each response sample, with another name and another type.
 fn of_samples(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutation>) {
     let member = Regex::new(r#"^ {2,6}"([a-z_]+)": (.*[^{\[,]),?$"#).unwrap();
-    let start = text
-        .lines()
-        .position(|l| l.contains("Response"))
-        .unwrap_or(0);
+    let start = text.lines().position(|l| l.contains("Response")).unwrap_or(0);
     for (line, content) in text.lines().enumerate().skip(start) {
         let Some(c) = member.captures(content) else {
             continue;
         };
         let mut add = |what: &str, text: String, kinds: &[Kind], severity, place: String| {
             let what = format!("{}.{form}: {what} of {} in the sample", PAGES[page], &c[1]);
-            found.push(Mutation {
-                what,
-                form,
-                page,
-                text,
-                kinds: kinds.to_vec(),
-                severity,
-                place,
-            });
+            found.push(Mutation { what, form, page, text, kinds: kinds.to_vec(), severity, place });
         };
-        let renamed = at(text, line, |l| {
-            l.replacen(&c[1], &format!("{}_new", &c[1]), 1)
-        });
-        add(
-            "another name",
-            renamed,
-            &[FieldAdded],
-            Severity::Additive,
-            format!("{}_new", &c[1]),
-        );
+        let renamed = at(text, line, |l| l.replacen(&c[1], &format!("{}_new", &c[1]), 1));
+        add("another name", renamed, &[FieldAdded], Severity::Additive, format!("{}_new", &c[1]));
         if !c[2].starts_with('[') && !c[2].starts_with('{') {
             let retyped = at(text, line, |l| l.replacen(&c[2], "[7]", 1));
-            add(
-                "another type",
-                retyped,
-                &[Type, EnumAdded],
-                Severity::Breaking,
-                c[1].to_owned(),
-            );
+            add("another type", retyped, &[Type, EnumAdded], Severity::Breaking, c[1].to_owned());
         }
     }
 }
@@ -540,38 +265,24 @@ fn changes_of_pages_are_found() {
     let mutations = mutations();
     let (mut missed, mut silent) = (Vec::new(), Vec::new());
     for m in &mutations {
-        assert_ne!(
-            pages(m.form)[m.page].text,
-            m.text,
-            "{}: nothing changed",
-            m.what
-        );
+        assert_ne!(pages(m.form)[m.page].text, m.text, "{}: nothing changed", m.what);
         let outcome = changed(m.form, m.page, &m.text);
         let is_it = |f: &Finding| {
             f.known.is_none()
                 && m.kinds.contains(&f.kind)
                 && f.severity == m.severity
-                && [&f.pointer, &f.other, &f.subject]
-                    .iter()
-                    .any(|t| t.contains(&m.place))
+                && [&f.pointer, &f.other, &f.subject].iter().any(|t| t.contains(&m.place))
         };
         if !outcome.findings.iter().any(is_it) {
-            let drift: Vec<&Finding> = outcome
-                .findings
-                .iter()
-                .filter(|f| f.known.is_none())
-                .collect();
+            let drift: Vec<&Finding> =
+                outcome.findings.iter().filter(|f| f.known.is_none()).collect();
             missed.push(format!("{}: {:?} {drift:?}", m.what, outcome.errors));
         }
         if exit_code(&DOCUMENT, &outcome) == 0 {
             silent.push(&m.what);
         }
     }
-    println!(
-        "{} of {} changes found",
-        mutations.len() - missed.len(),
-        mutations.len()
-    );
+    println!("{} of {} changes found", mutations.len() - missed.len(), mutations.len());
     assert!(mutations.len() >= 150);
     assert!(silent.is_empty(), "in sync: {silent:#?}");
     assert!(
@@ -587,33 +298,17 @@ fn changes_of_pages_are_found() {
 fn changes_of_the_document_are_found() {
     for (from, to, kind) in [
         ("maximum: 100,", "maximum: 50,", Limit),
-        (
-            "x-error-codes: [NOT_FOUND]",
-            "x-error-codes: [GONE]",
-            CodeAdded,
-        ),
+        ("x-error-codes: [NOT_FOUND]", "x-error-codes: [GONE]", CodeAdded),
         ("name: Authorization", "name: X-Key", Security),
-        (
-            "url: https://api.blocks.team",
-            "url: https://api.example",
-            Server,
-        ),
-        (
-            "100 requests per minute",
-            "200 requests per minute",
-            RateLimit,
-        ),
+        ("url: https://api.blocks.team", "url: https://api.example", Server),
+        ("100 requests per minute", "200 requests per minute", RateLimit),
         ("default: 50", "default: 20", Default),
         (
             "in: query\n      description: The page,",
             "in: query\n      required: true\n      description: The page,",
             Required,
         ),
-        (
-            "      name: limit\n      in: query",
-            "      name: limit\n      in: header",
-            FieldAdded,
-        ),
+        ("      name: limit\n      in: query", "      name: limit\n      in: header", FieldAdded),
         ("enum: [asc, desc]", "enum: [asc, desc, none]", EnumRemoved),
     ] {
         let text = DOCUMENT.0.text.replace(from, to);
@@ -621,10 +316,7 @@ fn changes_of_the_document_are_found() {
         let document = document(&text);
         for form in FORMS {
             let outcome = outcome(&document, &pages(form));
-            let found = outcome
-                .findings
-                .iter()
-                .any(|f| f.kind == kind && f.known.is_none());
+            let found = outcome.findings.iter().any(|f| f.kind == kind && f.known.is_none());
             assert!(found, "{form}: {from}: {:#?}", outcome.findings);
         }
     }

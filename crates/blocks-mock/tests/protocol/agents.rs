@@ -60,7 +60,7 @@ async fn a_timeline_is_followed() {
     sleep(10 * SECOND).await;
     assert_eq!(
         texts(&mock, &calls).await,
-        [r#"{"__name__":"bash","input":{"command":"ls"}}"#]
+        [r#"{"__name__":"bash","command":"ls"}"#]
     );
     assert_eq!(read().await, (0, 0));
     sleep(20 * SECOND).await;

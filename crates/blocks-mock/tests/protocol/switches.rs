@@ -1,6 +1,6 @@
 //! Where sources disagree, one test for each switch.
 
-use blocks_mock::{Action, Dialect, Mock, Script};
+use blocks_mock::{Action, Dialect, FailureNotice, Mock, Script};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ async fn links_of_a_page_keep_or_drop_its_filters() {
 #[tokio::test]
 async fn the_final_text_comes_once_or_twice() {
     for doubled in [false, true] {
-        let socket = speaking(|dialect| dialect.doubled_final = doubled).await;
+        let socket = speaking(|dialect| dialect.duplicated_final = doubled).await;
         let (_, page) = session_and_messages(&socket).await;
         let items = page["items"].as_array().unwrap();
         let times = items.iter().filter(|m| m["message"] == "Done.").count();
@@ -185,5 +185,292 @@ async fn several_agents_are_refused_or_not() {
         let body = json!({"message": "hi", "agent_name": "claude", "profile": {"name": "x"}});
         let request = socket.request(reqwest::Method::POST, "").json(&body);
         assert_eq!(request.send().await.unwrap().status(), status);
+    }
+}
+
+const UNKNOWN: &str = "a196cec6-49cb-4c48-8e4c-2707fb5d6709";
+
+/// A session's follow-up, as its response and the items of its thread.
+async fn follow_up(socket: &Socket, session: &str) -> (Value, Vec<Value>) {
+    let path = format!("/{session}/messages");
+    let request = socket.request(reqwest::Method::POST, &path);
+    let response = request.json(&json!({"message": "more"})).send().await;
+    let made: Value = response.unwrap().json().await.unwrap();
+    let thread = made["_links"]["thread"]["href"].as_str().unwrap();
+    let (_, path) = thread.split_once("/rest/v1/sessions").unwrap();
+    let (_, page) = socket
+        .get(&format!("{path}?role=user&role=assistant"))
+        .await;
+    (made, page["items"].as_array().unwrap().clone())
+}
+
+#[tokio::test]
+async fn keys_and_headers_are_refused_by_status() {
+    for wrong in [403, 401] {
+        let socket = speaking(|dialect| dialect.wrong_key_status = wrong).await;
+        for (headers, status) in [
+            (&[][..], 401),
+            (&["ApiKey test-key"], 404),
+            (&["ApiKey other"], wrong),
+            (&["Bearer test-key"], wrong),
+            (&["test-key"], wrong),
+            (&["apikey test-key"], wrong),
+            (&[""], wrong),
+            (&["ApiKey test-key", "ApiKey test-key"], wrong),
+            (&["ApiKey test-key", "Bearer other"], wrong),
+        ] {
+            let url = format!("{}/rest/v1/sessions/{UNKNOWN}", socket.mock.url());
+            let mut request = socket.http.get(url);
+            for header in headers {
+                request = request.header("authorization", *header);
+            }
+            let answered = request.send().await.unwrap().status();
+            assert_eq!(answered, status, "{headers:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn unknown_threads_are_not_found_or_empty() {
+    for (refused, status) in [(false, 200), (true, 404)] {
+        let socket = speaking(|dialect| dialect.unknown_thread_refused = refused).await;
+        let id = socket.create().await["id"].as_str().unwrap().to_owned();
+        let threaded = format!("/{id}/threads/{UNKNOWN}/messages");
+        let (answered, page) = socket.get(&threaded).await;
+        assert_eq!(answered, status);
+        assert_eq!(page["items"] == json!([]), !refused, "{page}");
+        let filtered = format!("/{id}/messages?thread_id={UNKNOWN}");
+        let (answered, page) = socket.get(&filtered).await;
+        assert_eq!((answered, &page["items"]), (200, &json!([])));
+    }
+}
+
+#[tokio::test]
+async fn html_urls_contain_the_workspace_or_not() {
+    for (workspace, segments) in [(true, 4), (false, 3)] {
+        let socket = speaking(|dialect| dialect.workspace_in_html_url = workspace).await;
+        let made = socket.create().await;
+        let url = made["session_html_url"].as_str().unwrap();
+        let (_, path) = url.split_once("://").unwrap().1.split_once('/').unwrap();
+        assert_eq!(path.split('/').count(), segments, "{url}");
+        assert!(path.starts_with("app/"), "{url}");
+        let own = format!("/sessions/{}", made["id"].as_str().unwrap());
+        assert!(url.ends_with(&own), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn tool_calls_have_either_shape() {
+    let call = |input: Value| Action::ToolCall {
+        name: "Bash".into(),
+        input,
+    };
+    let inputs = [
+        json!({"command": "ls"}),
+        json!("ls -l"),
+        json!([1]),
+        json!(null),
+    ];
+    let top_level = [
+        json!({"__name__": "Bash", "command": "ls"}),
+        json!({"__name__": "Bash", "input": "ls -l"}),
+        json!({"__name__": "Bash", "input": [1]}),
+        json!({"__name__": "Bash"}),
+    ];
+    let as_text = [
+        json!({"__name__": "Bash", "input": r#"{"command":"ls"}"#}),
+        json!({"__name__": "Bash", "input": "ls -l"}),
+        json!({"__name__": "Bash", "input": "[1]"}),
+        json!({"__name__": "Bash"}),
+    ];
+    for (text, expected) in [(false, top_level), (true, as_text)] {
+        let mut dialect = Dialect::observed();
+        dialect.tool_input_text = text;
+        let mut script = Script::reply("Done.").after(Duration::ZERO);
+        for input in &inputs {
+            script = script.at(Duration::ZERO, call(input.clone()));
+        }
+        let socket = Socket::new(Mock::builder().dialect(dialect).agent(script)).await;
+        let id = socket.create().await["id"].as_str().unwrap().to_owned();
+        let (_, page) = socket.get(&format!("/{id}/messages?type=tool_call")).await;
+        let items = page["items"].as_array().unwrap().iter();
+        let calls: Vec<Value> = items
+            .map(|item| serde_json::from_str(item["message"].as_str().unwrap()).unwrap())
+            .collect();
+        assert_eq!(calls, expected);
+    }
+}
+
+#[tokio::test]
+async fn privacy_can_be_forced() {
+    for forced in [false, true] {
+        let socket = speaking(|dialect| dialect.forced_private = forced).await;
+        let made = socket.create().await;
+        assert_eq!(made["is_private"], forced);
+        let id = made["id"].as_str().unwrap();
+        let (_, read) = socket.get(&format!("/{id}")).await;
+        assert_eq!(read["is_private"], forced);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_read_links_nowhere() {
+    for named in [false, true] {
+        let socket = speaking(|dialect| dialect.null_thread_link = named).await;
+        let made = socket.create().await;
+        let created = made["_links"]["final_message"]["href"].as_str().unwrap();
+        assert!(!created.contains("/threads/null/"), "{created}");
+        let id = made["id"].as_str().unwrap();
+        let (_, read) = socket.get(&format!("/{id}")).await;
+        assert_eq!(
+            (&read["thread_id"], &read["_links"]["thread"]),
+            (&json!(null), &json!(null))
+        );
+        let href = read["_links"]["final_message"]["href"].as_str();
+        assert_eq!(
+            href.is_some_and(|href| href.contains("/threads/null/messages?")),
+            named
+        );
+        assert_eq!(read["_links"]["final_message"].is_null(), !named);
+    }
+}
+
+#[tokio::test]
+async fn a_final_message_names_its_thread_or_the_first() {
+    for first in [false, true] {
+        let socket = speaking(|dialect| dialect.final_names_first_thread = first).await;
+        let made = socket.create().await;
+        let (second, items) = follow_up(&socket, made["id"].as_str().unwrap()).await;
+        let expected = if first {
+            &made["thread_id"]
+        } else {
+            &second["chat_thread_id"]
+        };
+        for item in items {
+            let thread = match item["type"] == "final_message" {
+                true => expected,
+                false => &second["chat_thread_id"],
+            };
+            assert_eq!(&item["chat_thread_id"], thread, "{item}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn times_have_a_zone_or_none() {
+    for without in [false, true] {
+        let socket = speaking(|dialect| dialect.times_without_zone = without).await;
+        let (made, page) = session_and_messages(&socket).await;
+        for value in [&made, &page["items"][0]] {
+            for name in ["created_at", "updated_at"] {
+                let time = value[name].as_str().unwrap();
+                assert_eq!(time.ends_with('Z'), !without, "{time}");
+                assert_eq!(time.len(), if without { 23 } else { 24 }, "{time}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn ids_can_be_short_texts() {
+    let socket = speaking(|dialect| {
+        dialect.short_ids = true;
+        dialect.unknown_thread_refused = true;
+    })
+    .await;
+    let (made, page) = session_and_messages(&socket).await;
+    assert_eq!(made["thread_id"], "t1");
+    let ids = |items: &[Value]| -> Vec<(String, String, Value)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let items = items.iter();
+        items
+            .map(|m| {
+                (
+                    text(&m["id"]),
+                    text(&m["task_id"]),
+                    m["chat_thread_id"].clone(),
+                )
+            })
+            .collect()
+    };
+    let expected =
+        |number: u32, task: &str, thread: Value| (format!("m{number}"), task.to_owned(), thread);
+    assert_eq!(
+        ids(page["items"].as_array().unwrap()),
+        [
+            expected(0, "task-1", json!(null)),
+            expected(1, "task-1", json!("t1")),
+            expected(2, "task-1", json!("t1")),
+            expected(3, "task-1", json!("t1")),
+        ]
+    );
+    let session = made["id"].as_str().unwrap();
+    let (second, items) = follow_up(&socket, session).await;
+    assert_eq!(
+        (&second["id"], &second["chat_thread_id"]),
+        (&json!("m4"), &json!("t2"))
+    );
+    assert_eq!(
+        ids(&items),
+        [
+            expected(4, "task-2", json!("t2")),
+            expected(5, "task-2", json!("t2")),
+            expected(6, "task-2", json!("t2")),
+        ]
+    );
+    let (_, filtered) = socket
+        .get(&format!("/{session}/messages?thread_id=t2"))
+        .await;
+    assert_eq!(filtered["meta"]["total"], 2);
+    assert_eq!(
+        socket
+            .get(&format!("/{session}/threads/t3/messages"))
+            .await
+            .0,
+        404
+    );
+}
+
+#[tokio::test]
+async fn the_vendor_mock_preset_has_its_shapes() {
+    let socket = speaking(|dialect| *dialect = Dialect::vendor_mock()).await;
+    let made = socket.create().await;
+    let id = made["id"].as_str().unwrap();
+    let (second, items) = follow_up(&socket, id).await;
+    let last = items.last().unwrap();
+    assert_eq!(
+        (&last["id"], &last["chat_thread_id"]),
+        (&json!("m3"), &json!("t1"))
+    );
+    assert_eq!(
+        (&second["chat_thread_id"], last.get("task_id")),
+        (&json!("t2"), None)
+    );
+    let wrong = format!("{}/rest/v1/sessions/{id}", socket.mock.url());
+    let request = socket
+        .http
+        .get(wrong)
+        .header("authorization", "ApiKey other");
+    assert_eq!(request.send().await.unwrap().status(), 401);
+    let (_, read) = socket.get(&format!("/{id}")).await;
+    let href = read["_links"]["final_message"]["href"].as_str().unwrap();
+    assert!(href.contains("/threads/null/"), "{href}");
+    assert_eq!(
+        read["pull_requests"],
+        json!(["https://example.com/1", "https://example.com/1"])
+    );
+}
+
+#[tokio::test]
+async fn agents_can_end_with_a_notice_of_failure() {
+    for notice in FailureNotice::ALL {
+        let script = Script::failure(notice).after(Duration::ZERO);
+        let socket = Socket::new(Mock::builder().agent(script)).await;
+        let (_, page) = session_and_messages(&socket).await;
+        let last = page["items"].as_array().unwrap().last().unwrap();
+        assert_eq!(
+            (&last["type"], &last["message"]),
+            (&json!("final_message"), &json!(notice.text()))
+        );
     }
 }

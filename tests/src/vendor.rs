@@ -1,0 +1,265 @@
+//! A small server in the shapes of the vendor's public mock, written from the contract alone. It
+//! shares no code with `blocks-mock`, so that a misreading there is not repeated here.
+//!
+//! Each turn has a prompt, two tool calls (one in each known shape) and a final message. Ids other
+//! than a session's are not UUIDs: thread `t1`, task `task-1`, final message `m0`; a follow-up
+//! counts on with `t2`, `task-2`, `m1`. List items lack `chat_id`, `task_id` and the times. The
+//! final message of a follow-up names the first thread. Links name another host and no filters.
+
+mod shapes;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tower_service::Service;
+use uuid::Uuid;
+
+use shapes::{Refusal, TIME, Turn, items, links, page, session};
+
+/// A service in the shapes of the vendor's mock. Clones are the same service.
+///
+/// It is a tower service for `Client::builder(Vendor::KEY).service(vendor.clone())`, and
+/// [`listen`](Self::listen) serves it on a loopback port.
+#[derive(Clone)]
+pub struct Vendor(Arc<Mutex<State>>);
+
+/// A request as it was received.
+#[derive(Clone, Debug)]
+pub struct VendorRequest {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// Every `Authorization` header.
+    pub authorization: Vec<String>,
+    /// The body.
+    pub body: String,
+}
+
+struct State {
+    reply: String,
+    polls: usize,
+    sessions: HashMap<Uuid, Vec<Turn>>,
+    requests: Vec<VendorRequest>,
+}
+
+impl Vendor {
+    /// The key that is accepted.
+    pub const KEY: &str = "vendor-key-9c41e07a-never-shown";
+
+    /// A service whose agent replies "Done." to the first poll.
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            reply: "Done.".into(),
+            polls: 1,
+            sessions: HashMap::new(),
+            requests: Vec::new(),
+        })))
+    }
+
+    /// Replies to later turns with `text`.
+    pub fn set_reply(&self, text: impl Into<String>) {
+        self.state().reply = text.into();
+    }
+
+    /// Shows the reply of later turns to the `polls`th request for their final message, from 1.
+    pub fn set_polls(&self, polls: usize) {
+        self.state().polls = polls;
+    }
+
+    /// Every request so far.
+    pub fn requests(&self) -> Vec<VendorRequest> {
+        self.state().requests.clone()
+    }
+
+    /// How many POST requests were received, whatever they were answered.
+    pub fn post_count(&self) -> usize {
+        let state = self.state();
+        let posts = state.requests.iter().filter(|r| r.method == Method::POST);
+        posts.count()
+    }
+
+    /// Serves on a free loopback port until the result is dropped.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn listen(&self) -> io::Result<VendorServer> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let vendor = self.clone();
+        let task = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let vendor = vendor.clone();
+                let service = hyper::service::service_fn(move |r| vendor.clone().call(r));
+                let connection = hyper::server::conn::http1::Builder::new();
+                connections.spawn(connection.serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        Ok(VendorServer { url, task })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn respond(&self, request: VendorRequest) -> Response<Full<Bytes>> {
+        let mut state = self.state();
+        state.requests.push(request.clone());
+        let (status, body) = state.answer(&request).unwrap_or_else(|(status, text)| {
+            let body = json!({"error": text});
+            (status, body)
+        });
+        let mut response = Response::new(Full::from(body.to_string()));
+        *response.status_mut() = http::StatusCode::from_u16(status).expect("a status");
+        let json = http::HeaderValue::from_static("application/json");
+        response.headers_mut().insert("content-type", json);
+        response
+    }
+}
+
+impl Default for Vendor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+type Answer = Result<(u16, Value), Refusal>;
+
+impl State {
+    fn answer(&mut self, request: &VendorRequest) -> Answer {
+        if request.authorization != [format!("ApiKey {}", Vendor::KEY)] {
+            return Err((401, "Unauthorized"));
+        }
+        let (path, query) = request
+            .target
+            .split_once('?')
+            .unwrap_or((&request.target, ""));
+        let segments: Vec<&str> = path.split('/').collect();
+        let ["", "rest", "v1", "sessions", rest @ ..] = &segments[..] else {
+            return Err((404, "Not found"));
+        };
+        let post = request.method == Method::POST;
+        let Some((id, rest)) = rest.split_first() else {
+            return if post {
+                self.create(&request.body)
+            } else {
+                Err((405, "Use POST"))
+            };
+        };
+        let id: Uuid = id.parse().map_err(|_| (422, "session_id must be a UUID"))?;
+        let turn = self.turn(&request.body);
+        let turns = self
+            .sessions
+            .get_mut(&id)
+            .ok_or((404, "Session not found"))?;
+        match rest {
+            [] if !post => Ok((200, session(id, turns, None))),
+            ["messages"] if post => {
+                turns.push(turn?);
+                let number = turns.len();
+                let mut made = items(turns, number - 1, true).swap_remove(0);
+                made["chat_id"] = json!(id);
+                made["task_id"] = json!(format!("task-{number}"));
+                made["created_at"] = json!(TIME);
+                made["updated_at"] = json!(TIME);
+                made["_links"] = links(id, &format!("t{number}"));
+                Ok((200, made))
+            }
+            ["messages"] => Ok((200, page(id, turns, None, query)?)),
+            ["threads", thread, "messages"] if !post => {
+                Ok((200, page(id, turns, Some(thread), query)?))
+            }
+            _ => Err((404, "Not found")),
+        }
+    }
+
+    fn turn(&self, body: &str) -> Result<Turn, Refusal> {
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let prompt = body["message"].as_str().filter(|text| !text.is_empty());
+        Ok(Turn {
+            prompt: prompt.ok_or((422, "message is required"))?.to_owned(),
+            reply: self.reply.clone(),
+            polls_left: self.polls.saturating_sub(1),
+        })
+    }
+
+    fn create(&mut self, body: &str) -> Answer {
+        let turn = self.turn(body)?;
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let agents = ["agent_id", "agent_name", "profile"];
+        if agents
+            .iter()
+            .filter(|name| body.get(**name).is_some())
+            .count()
+            != 1
+        {
+            return Err((422, "one of agent_id, agent_name, profile is required"));
+        }
+        let (id, turns) = (Uuid::new_v4(), vec![turn]);
+        let made = session(id, &turns, Some("t1"));
+        self.sessions.insert(id, turns);
+        Ok((200, made))
+    }
+}
+
+impl<B> Service<Request<B>> for Vendor
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let vendor = self.clone();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let headers = parts.headers.get_all("authorization").iter();
+            let target = parts.uri.path_and_query();
+            let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+            Ok(vendor.respond(VendorRequest {
+                method: parts.method.clone(),
+                target: target.map(ToString::to_string).unwrap_or_default(),
+                authorization: headers.map(|value| text(value.as_bytes())).collect(),
+                body: text(&body),
+            }))
+        })
+    }
+}
+
+/// A [`Vendor`] on a loopback port.
+pub struct VendorServer {
+    url: String,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl VendorServer {
+    /// The base URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for VendorServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
