@@ -99,8 +99,14 @@ impl Walk<'_> {
                 }
                 None => self.wrong_type(&shape, pointer, value, instance),
             }
-        } else if choices.len() == 1 {
-            self.value(&choices[0], value, instance);
+        } else if let [choice] = choices.as_slice() {
+            self.value(choice, value, instance);
+            // The property is the place that a reader looks for, not its only alternative.
+            for violation in
+                self.found[before..].iter_mut().filter(|v| v.finding.pointer == *choice)
+            {
+                pointer.clone_into(&mut violation.finding.pointer);
+            }
         } else if !choices.is_empty() {
             self.choice(&choices, &shape, pointer, value, instance);
         } else {

@@ -96,6 +96,25 @@ mod tests {
         check().unwrap();
     }
 
+    /// The changes that CONTRIBUTING.md describes: fields, a parameter, a value, an operation.
+    #[test]
+    fn valid_changes_are_generated() {
+        let field = "        title: { type: string, nullable: true,";
+        let operation = "  /rest/v1/sessions/{session_id}/artifacts:\n    parameters:\n      - $ref: '#/components/parameters/SessionId'\n    get:\n      operationId: listArtifacts\n      responses:\n        2XX:\n          description: The artifacts.\n          content: { application/json: { schema: { $ref: '#/components/schemas/MessagePage' } } }\n";
+        for (from, to, part) in [
+            (field, format!("        cost: {{ type: number, nullable: true, description: What it costs. }}\n{field}"), "pub cost: "),
+            ("        title: { type: string, maxLength", "        model: { type: string, description: A model. }\n        title: { type: string, maxLength".to_owned(), "pub model: "),
+            ("      parameters: &messageQuery\n", "      parameters: &messageQuery\n        - { name: before, in: query, schema: { type: number } }\n".to_owned(), "before"),
+            ("enum: [plan, file]", "enum: [plan, file, image]".to_owned(), "ArtifactKind"),
+            ("  /rest/v1/sessions/{session_id}/messages:\n", format!("{operation}  /rest/v1/sessions/{{session_id}}/messages:\n"), "fn list_artifacts"),
+        ] {
+            let yaml = read(DOCUMENT).unwrap();
+            let changed = yaml.replacen(from, &to, 1);
+            assert_ne!(yaml, changed, "{from}");
+            assert!(render(&changed).unwrap().contains(part), "{to}");
+        }
+    }
+
     #[test]
     fn an_operation_that_cannot_be_generated_is_named() {
         let yaml = read(DOCUMENT)

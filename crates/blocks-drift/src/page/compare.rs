@@ -153,6 +153,16 @@ impl Comparison<'_> {
         };
         let page = self.page;
         let fields: Vec<&Field> = page.of(section).collect();
+        if fields.is_empty() && section == Section::Path {
+            // The path itself has their names, but not their types.
+            for (name, pointer) in &known {
+                let (name, texts) = (subject(section, name), ("a parameter", "in the path only"));
+                let line = self.path.1;
+                let severity = Severity::Informational;
+                self.add(Kind::FieldUndescribed, severity, &name, pointer, texts, line);
+            }
+            return;
+        }
         if fields.is_empty() && !known.is_empty() {
             self.errors.push(format!(
                 "{} has {place} parameters, and the page lists none; its form may have changed",

@@ -46,7 +46,7 @@ pub fn blocks(text: &str) -> Result<Vec<Block>> {
     let tree = ::markdown::to_mdast(&escape(text), &options).map_err(|message| {
         // An element that is not closed is reported at its end; its start is in the text.
         let opened = OPENED.captures(&message.reason).and_then(|c| c[1].parse().ok());
-        let line: usize = opened.unwrap_or_else(|| match message.place.as_deref() {
+        let line: usize = opened.unwrap_or(match message.place.as_deref() {
             Some(::markdown::message::Place::Position(at)) => at.start.line,
             Some(::markdown::message::Place::Point(at)) => at.line,
             None => 1,

@@ -35,7 +35,7 @@ pub(crate) fn pages(form: &str) -> Vec<PageText> {
         let text = blocks_drift::read(&format!("crates/blocks-drift/tests/pages/{name}")).unwrap();
         PageText { name, text }
     };
-    PAGES.iter().map(|p| page(&p)).collect()
+    PAGES.iter().map(page).collect()
 }
 
 /// All pages against a document, as with an index, with known deviations applied.

@@ -124,8 +124,24 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
                 add("another mark", text, &[Required], severity, name.clone());
             }
         }
+        let lines: Vec<&str> = original.lines().collect();
+        let others = fields(form, original);
+        let ends = |i: &usize| match form {
+            "md" => lines[i - 1].starts_with("</"),
+            _ => lines[*i].is_empty() || others.iter().any(|f| f.line == *i),
+        };
+        let end = (line + 1..lines.len()).find(ends).unwrap();
+        let text = [&lines[..line], &lines[end..]].concat().join("\n") + "\n";
+        // The sample or the path still shows it.
+        let shown = !field.sent || (field.path && others.iter().filter(|f| f.path).count() == 1);
+        let (kind, severity) = match shown {
+            true => (FieldUndescribed, Severity::Informational),
+            false => (FieldRemoved, Severity::Breaking),
+        };
+        let place = if field.path && shown { "in the path only" } else { name };
+        add("no description", text, &[kind], severity, place.to_owned());
         if field.kind.contains("uuid") {
-            let text = at(text, type_line, |l| l.replace("uuid", "ulid"));
+            let text = at(original, type_line, |l| l.replace("uuid", "ulid"));
             // A response may have another format than the usual one.
             let usual = DOCUMENT.0.text.contains("x-usual-format") && !field.sent;
             let severity = if usual { Severity::Informational } else { Severity::Breaking };
