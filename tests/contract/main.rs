@@ -1,7 +1,8 @@
 //! What the document says, what the SDK says and what the mock says are one.
 
+mod control;
 mod dependencies;
-mod house;
+mod layout;
 mod operations;
 
 use blocks_sdk::Agent;

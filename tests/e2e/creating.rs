@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use blocks_sdk::{Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RetryPolicy};
+use blocks_sdk::{
+    Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RateLimit, RetryPolicy,
+};
 use blocks_tests::{Answer, KEY, SESSION, Scripted, created};
 use serde_json::json;
 use tokio::time::Instant;
@@ -15,7 +17,11 @@ async fn create(answers: Vec<Answer>) -> (Result<uuid::Uuid, Error>, usize, Dura
     let script = Scripted::new(answers);
     let start = Instant::now();
     let result = script.client().create_session(hello()).await;
-    (result.map(|s| s.id()), script.count(), start.elapsed())
+    (
+        result.map(|s| s.id().to_uuid().unwrap()),
+        script.count(),
+        start.elapsed(),
+    )
 }
 
 fn assert_made(result: &Result<uuid::Uuid, Error>) {
@@ -45,20 +51,157 @@ async fn a_429_without_a_wait_is_repeated_after_a_backoff() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_is_longer_than_the_call_may_take_fails_now_and_holds_for_all() {
-    let limited = Answer::text(429, "").header("retry-after", "3600");
+async fn a_long_pause_fails_fast_for_all_clones() {
+    let limited = Answer::text(429, "slow down").header("retry-after", "300");
     let script = Scripted::new([limited, Answer::ok(&created())]);
-    let client = script.client();
+    let policy = RetryPolicy::default().call_timeout(Duration::from_secs(120));
+    let client = script.client().with_retry(policy);
     let start = Instant::now();
     let error = client.create_session(hello()).await.unwrap_err();
-    assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
-    assert!(!error.may_have_taken_effect());
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(300)));
+    assert_eq!(
+        (error.status(), error.body().as_deref()),
+        (Some(429), Some("slow down"))
+    );
+    assert!(error.is_rate_limited() && !error.may_have_taken_effect());
     let error = client.clone().create_session(hello()).await.unwrap_err();
-    assert_eq!(error.attempts(), 0, "{error}");
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::RateLimited, 0)
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("nothing was sent; retry after 300s"),
+        "{error}"
+    );
     assert_eq!((script.count(), start.elapsed()), (1, Duration::ZERO));
-    tokio::time::sleep(Duration::from_secs(3600)).await;
+    tokio::time::sleep(Duration::from_secs(300)).await;
     client.create_session(hello()).await.unwrap();
     assert_eq!(script.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn queued_calls_end_when_a_later_pause_is_too_long() {
+    let refused = Answer::text(429, "").header("retry-after", "900");
+    let script = Scripted::new([refused]);
+    let client = script.client();
+    let start = Instant::now();
+    let id: blocks_sdk::Id = SESSION.parse().unwrap();
+    let reads = (0..150).map(|_| client.get_session(id.clone()));
+    for result in futures_util::future::join_all(reads).await {
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::RateLimited);
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert!(script.count() <= 99);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absurd_pause_is_cut_short_and_probed_once() {
+    let refused = Answer::text(429, "").header("retry-after", "1000000");
+    let script = Scripted::new([refused, Answer::ok(&created())]);
+    let start = Instant::now();
+    let (client, other) = (script.client(), script.client());
+    client.create_session(hello()).await.unwrap();
+    assert_eq!((script.count(), start.elapsed().as_secs()), (2, 600));
+    drop(other);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_do_not_count_as_attempts() {
+    for wait in [None, Some("0"), Some("Sun, 06 Nov 1994 08:49:37 GMT")] {
+        let refused = match wait {
+            Some(wait) => Answer::text(429, "").header("retry-after", wait),
+            None => Answer::text(429, ""),
+        };
+        let mut answers = vec![refused; 12];
+        answers.push(Answer::ok(&created()));
+        let (result, requests, took) = create(answers).await;
+        assert_made(&result);
+        assert_eq!(requests, 13);
+        // 2, 4, 8, 16 and 32 s and so on, each with up to a half less: it never hurries.
+        assert!(took.as_secs() >= 143, "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_503_is_retried_after_the_wait_it_asks_for() {
+    for status in [503, 408, 500] {
+        let busy = Answer::text(status, "").header("retry-after", "19.2");
+        let script = Scripted::new([busy, Answer::ok(&created())]);
+        let start = Instant::now();
+        let id: blocks_sdk::Id = SESSION.parse().unwrap();
+        script.client().get_session(id).await.unwrap();
+        assert_eq!(
+            (script.count(), start.elapsed().as_secs()),
+            (2, 20),
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_time_out_bounds_queue_and_attempts() {
+    let second = Duration::from_secs(1);
+    let policy = RetryPolicy::default().call_timeout(second * 7);
+    // An attempt.
+    let script = Scripted::new([Answer::Silence]);
+    let start = Instant::now();
+    let client = script.client().with_retry(policy);
+    let error = client.create_session(hello()).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), start.elapsed()),
+        (ErrorKind::Timeout, second * 7)
+    );
+    // The queue.
+    let script = Scripted::new([Answer::ok(&created())]);
+    let limit = RateLimit::per_minute(1).unwrap();
+    let client = script
+        .builder()
+        .rate_limit(limit)
+        .retry(policy)
+        .build()
+        .unwrap();
+    client.create_session(hello()).await.unwrap();
+    let start = Instant::now();
+    let error = client.create_session(hello()).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), start.elapsed()),
+        (ErrorKind::RateLimited, second * 7)
+    );
+    assert_eq!((error.attempts(), script.count()), (0, 1));
+    // No time at all: nothing is sent. No limit: no overflow.
+    let client = script
+        .client()
+        .with_retry(policy.call_timeout(Duration::ZERO));
+    assert_eq!(
+        client.create_session(hello()).await.unwrap_err().attempts(),
+        0
+    );
+    let client = script
+        .client()
+        .with_retry(policy.call_timeout(Duration::MAX));
+    client.create_session(hello()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_create_has_longer_than_gateways_wait() {
+    let script = Scripted::new([Answer::Silence]);
+    let start = Instant::now();
+    let error = script.client().create_session(hello()).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), start.elapsed().as_secs()),
+        (ErrorKind::Timeout, 180)
+    );
+    let client = script
+        .builder()
+        .create_timeout(Duration::from_secs(300))
+        .build()
+        .unwrap();
+    let start = Instant::now();
+    client.create_session(hello()).await.unwrap_err();
+    assert_eq!(start.elapsed().as_secs(), 300);
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,10 +219,11 @@ async fn what_is_sent_again_is_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_tells_of_its_last_attempt_alone() {
+async fn an_error_contains_its_last_attempt_alone() {
     let script = Scripted::new([Answer::text(429, "slow down"), Answer::Refused]);
     let error = script.client().create_session(hello()).await.unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connection, 5));
+    // The refusal is sent again, and counts as none of five attempts.
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connection, 6));
     assert_eq!((error.status(), error.body()), (None, None));
 }
 
@@ -104,7 +248,7 @@ type UnknownFate = (Answer, ErrorKind, Option<String>, bool);
 fn unknown_fates() -> Vec<UnknownFate> {
     use ErrorKind::{Connection, Status, Timeout, Undecodable};
     let session = created().to_string();
-    let unknown_shape = json!({"id": SESSION, "title": 7}).to_string();
+    let no_session = json!({"id": {}, "title": 7}).to_string();
     let half = format!("{{\"id\":\"{SESSION}\",\"title\":\"A ti");
     let half_link = session[..session.find("/messages").unwrap()].to_owned();
     let text = |status, body: &str, kind, has_id| {
@@ -129,7 +273,7 @@ fn unknown_fates() -> Vec<UnknownFate> {
         text(200, &half, Undecodable, true),
         text(200, "<html>", Undecodable, false),
         text(200, "", Undecodable, false),
-        text(201, &unknown_shape, Undecodable, true),
+        text(201, &no_session, Undecodable, false),
     ]
 }
 
@@ -147,7 +291,9 @@ async fn whatever_leaves_its_fate_unknown_is_sent_once_and_loses_nothing() {
         assert!(error.may_have_taken_effect(), "{error}");
         assert!(error.to_string().contains("createSession"), "{error}");
         assert!(
-            error.to_string().contains("look before you send it again"),
+            error
+                .to_string()
+                .contains("check the dashboard before you retry"),
             "{error}"
         );
         assert_eq!(error.body().as_deref(), body.as_deref(), "{answer:?}");
@@ -219,7 +365,9 @@ async fn a_follow_up_obeys_the_same_rules() {
         (Answer::Refused, 5, false),
     ] {
         let script = Scripted::new([answer.clone()]);
-        let session = script.client().session(SESSION.parse().unwrap());
+        let session = script
+            .client()
+            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
         let error = session.follow_up(FollowUp::new("more")).await.unwrap_err();
         assert_eq!(error.may_have_taken_effect(), unknown, "{error}");
         assert_eq!(error.session_id(), Some(session.id()));
@@ -262,7 +410,7 @@ async fn bad_input_is_refused_before_anything_is_sent() {
 #[tokio::test(start_paused = true)]
 async fn every_field_of_a_create_is_sent_by_its_name() {
     let script = Scripted::new([Answer::ok(&created())]);
-    let id: uuid::Uuid = SESSION.parse().unwrap();
+    let id = SESSION.parse::<uuid::Uuid>().unwrap();
     let profile = Agent::profile(json!({"name": "reviewer"})).unwrap();
     let request = CreateSession::new(profile, "hello")
         .private()
@@ -361,7 +509,10 @@ async fn a_create_is_noted_once_just_before_it_is_sent() {
     assert!(!error.may_have_taken_effect());
     assert_eq!(script.count(), 2);
 
-    // One that still waits for its turn is not noted, so a crash then leaves it in no doubt.
+    // One that waits for its permit is not noted, so a crash then leaves it in no doubt.
+    let limit = RateLimit::per_minute(10).unwrap();
+    let client = script.builder().rate_limit(limit).build().unwrap();
+    let before = script.count() - notes.load(Ordering::Relaxed);
     let waiting = (0..20).map(|_| {
         let notes = Arc::clone(&notes);
         client.create_session_noting(hello(), move || {
@@ -371,6 +522,25 @@ async fn a_create_is_noted_once_just_before_it_is_sent() {
     });
     let all = futures_util::future::join_all(waiting);
     let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
-    assert!(notes.load(Ordering::Relaxed) < 8, "{notes:?}");
-    assert_eq!(script.count(), notes.load(Ordering::Relaxed) + 1);
+    assert_eq!(notes.load(Ordering::Relaxed), 11, "one before, ten now");
+    assert_eq!(script.count() - before, 11);
+}
+
+#[tokio::test]
+async fn a_configured_client_follows_no_redirect() {
+    let away = blocks_mock::Fault::Redirect("http://127.0.0.1:1/x".into());
+    let always = blocks_mock::When::Always;
+    let server = blocks_mock::Mock::builder()
+        .fault(blocks_mock::Operation::CreateSession, always, away)
+        .start()
+        .await
+        .unwrap();
+    let client = Client::builder(server.key())
+        .base_url(server.url())
+        .configure_http(|http| http.redirect(reqwest::redirect::Policy::limited(10)))
+        .build()
+        .unwrap();
+    let error = client.create_session(hello()).await.unwrap_err();
+    assert!(error.may_have_taken_effect(), "{error}");
+    assert_eq!(server.received().len(), 1);
 }

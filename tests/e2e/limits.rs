@@ -43,7 +43,7 @@ async fn an_answer_without_an_end_is_cut_at_the_limit() {
     let builder = Client::builder(KEY).transport(endless);
     let error = builder.build().unwrap().create_session(hello()).await;
     let error = error.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Undecodable);
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(error.body().unwrap().len(), 16 << 20);
     assert!(error.may_have_taken_effect());
 }
@@ -58,8 +58,8 @@ async fn an_answer_that_drips_is_given_up_after_the_attempts_time() {
     let begun = Instant::now();
     let error = client.create_session(hello()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert_eq!(begun.elapsed().as_secs(), 60);
-    assert_eq!(error.body().unwrap().len(), 8, "what came is kept");
+    assert_eq!(begun.elapsed().as_secs(), 180);
+    assert_eq!(error.body().unwrap().len(), 25, "what came is kept");
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,13 +79,20 @@ async fn json_that_is_too_deep_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_that_repeat_themselves_for_ever_come_to_an_end() {
+async fn pages_that_repeat_for_ever_are_an_error() {
     let message = json!({"id": SESSION, "message": "again"});
     let items = vec![message; 100];
     let script = Scripted::new([Answer::ok(&page(json!(items)))]);
-    let session = script.client().session(SESSION.parse().unwrap());
-    let read: Vec<_> = session.messages().stream().collect().await;
-    assert_eq!(read.len(), 1);
+    let session = script
+        .client()
+        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let mut messages = session.messages().stream();
+    let first = messages.next().await.unwrap().unwrap();
+    assert_eq!(first.message.as_deref(), Some("again"));
+    let error = messages.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Incomplete);
+    assert!(messages.next().await.is_none());
+    assert!(script.count() < 30, "{}", script.count());
 }
 
 #[tokio::test]
@@ -119,14 +126,14 @@ async fn an_artifact_in_memory_has_a_limit_and_a_refusal_keeps_its_words() {
     let client = builder.max_body(4_000).build().unwrap();
     let session = client.create_session(hello()).await.unwrap();
     session.reply().await.unwrap();
-    let plan = session.plans().await.unwrap().remove(0);
+    let plan = session.plans().await.unwrap().remove(0).unwrap();
     let error = plan.bytes().await.unwrap_err();
     assert!(
         error.to_string().contains("larger than 4000 bytes"),
         "{error}"
     );
 
-    mock.inject(Operation::Download, When::ONCE, Fault::status(500));
+    mock.inject(Operation::Download, When::Always, Fault::status(500));
     let error = plan.bytes().await.unwrap_err();
     assert_eq!(error.status(), Some(500));
     assert!(error.body().unwrap().contains("a fault of the mock"));

@@ -1,6 +1,6 @@
 //! Links are followed at home, and the key stays there.
 
-use blocks_sdk::{ErrorKind, Link, Page};
+use blocks_sdk::{Link, Page};
 use blocks_tests::{Answer, KEY, SESSION, Scripted, THREAD, created, page, replied};
 use serde_json::json;
 
@@ -14,9 +14,9 @@ fn linking(href: &str) -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_is_followed_on_the_base_url_or_refused() {
+async fn links_are_followed_on_the_base_url_or_replaced() {
     let path = format!("/rest/v1/sessions/{SESSION}/threads/{THREAD}/messages?type=final_message");
-    for (href, followed) in [
+    for (href, is_used) in [
         (format!("https://api.prod.blocks.team{path}"), true),
         (format!("https://evil.example{path}"), true),
         (format!("https://user:pass@evil.example:99{path}#x"), true),
@@ -26,6 +26,12 @@ async fn a_link_is_followed_on_the_base_url_or_refused() {
         ("/rest/v1/../../admin".into(), false),
         ("/rest/v1/..%2f..%2fadmin".into(), false),
         ("https://evil.example/collect".into(), false),
+        (format!("/api{path}"), false),
+        ("/rest/v2/sessions".into(), false),
+        ("https://api.blocks.team:99999/rest/v1/x".into(), false),
+        ("null".into(), false),
+        (String::new(), false),
+        (path.replace(THREAD, "null"), false),
         (format!("file://{path}"), false),
         (format!("ftp://api.blocks.team{path}"), false),
     ] {
@@ -33,31 +39,30 @@ async fn a_link_is_followed_on_the_base_url_or_refused() {
         let session = script.client().create_session(hello()).await.unwrap();
         let result = session.reply().await;
         let seen = script.seen();
-        if followed {
-            assert_eq!(result.unwrap().text(), "done");
-            let expected = format!("https://api.blocks.team{path}");
-            assert_eq!(seen[1].url.as_str(), expected, "{href}");
-        } else {
-            assert_eq!(
-                result.unwrap_err().kind(),
-                ErrorKind::InvalidInput,
-                "{href}"
-            );
-            assert_eq!(seen.len(), 1, "{href}");
-        }
+        assert_eq!(result.unwrap().text(), "done", "{href}");
+        // A link that cannot be used is replaced by the path that the ids give.
+        let role = if is_used { "" } else { "&role=assistant" };
+        let expected = format!("https://api.blocks.team{path}{role}");
+        assert_eq!(seen[1].url.as_str(), expected, "{href}");
+        assert_eq!(seen.len(), 2, "{href}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_in_which_the_key_is_echoed_is_refused_without_it() {
-    let script = Scripted::new([linking(&format!("https://evil.example/{KEY}"))]);
-    let session = script.client().create_session(hello()).await.unwrap();
-    let error = session.reply().await.unwrap_err();
-    let told = format!("{error} {error:?}");
+async fn a_refused_link_is_reported_without_the_key() {
+    let href = format!("https://evil.example/{KEY}");
+    let pending = json!({"session_id": SESSION, "final_message": href});
+    let script = Scripted::new([]);
+    let turn = script
+        .client()
+        .resume(serde_json::from_value(pending).unwrap());
+    let error = turn.reply().await.unwrap_err();
+    let text = format!("{error} {error:?}");
     assert!(
-        told.contains("evil.example") && !told.contains(KEY),
-        "{told}"
+        text.contains("evil.example") && !text.contains(KEY),
+        "{text}"
     );
+    assert_eq!(script.count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,7 +71,7 @@ async fn a_redirect_is_not_followed() {
     let script = Scripted::new([redirect]);
     let error = script
         .client()
-        .get_session(SESSION.parse().unwrap())
+        .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
         .await
         .unwrap_err();
     assert_eq!((error.status(), script.count()), (Some(307), 1));
@@ -107,7 +112,7 @@ async fn the_filters_that_links_lose_are_put_back() {
     let script = Scripted::new([Answer::ok(&answer)]);
     let client = script.client();
     let messages = client
-        .session(SESSION.parse().unwrap())
+        .session(SESSION.parse::<blocks_sdk::Id>().unwrap())
         .messages()
         .everything();
     let page = messages.newer_than(3.0).limit(9).send().await.unwrap();

@@ -2,13 +2,18 @@
 
 mod creating;
 mod downloads;
+mod errors;
 mod limits;
 mod links;
 mod mocked;
 mod paging;
+mod paging_under_change;
 mod reading;
 mod secrets;
 mod sockets;
+mod tolerant;
+mod vendor;
+mod vendor_commands;
 mod waiting;
 
 use blocks_sdk::{Agent, CreateSession};

@@ -1,5 +1,6 @@
 //! The whole chain on the mock, in paused time: what its agents do, and its worst minutes.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use blocks_mock::{Action, Dialect, Fault, Mock, Operation, RateLimit, Script, When};
@@ -71,8 +72,8 @@ async fn both_dialects_give_the_same_conversation() {
         assert_eq!(first.doubled.is_some(), doubled);
         let call = ToolCall::of(&first.steps[1]).unwrap();
         assert_eq!(
-            (call.name.as_str(), &call.input["command"]),
-            ("bash", &"ls".into())
+            (call.name.as_str(), call.arguments().get("command")),
+            ("bash", Some("ls".into()))
         );
         assert_eq!(first.steps.len(), 2, "the text of the reply is no step");
         assert_eq!(transcript.notices.len(), usize::from(doubled));
@@ -87,7 +88,7 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
     let mock = Mock::builder().agent(busy()).presigned_for(minute).build();
     let session = client(&mock).create_session(hello()).await.unwrap();
     session.reply().await.unwrap();
-    let plan = session.plans().await.unwrap().remove(0);
+    let plan = session.plans().await.unwrap().remove(0).unwrap();
     assert_eq!(&plan.bytes().await.unwrap()[..], b"1. Go.");
     tokio::time::sleep(2 * minute).await;
     let folder = std::env::temp_dir().join(format!("blocks-test-{}", plan.id()));
@@ -116,14 +117,17 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
     let again = plan.save(&path).await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::File, "nothing is overwritten");
     for fault in [Fault::ResetInBody, Fault::status(500), Fault::ResetBefore] {
-        mock.inject(Operation::Download, When::ONCE, fault);
+        mock.inject(Operation::Download, When::Always, fault);
         // The presigned URL has expired again, so each is renewed first or fails on the way.
         let fresh = session.artifact(plan.id()).await.unwrap();
         let error = fresh.save(folder.join("other.md")).await.unwrap_err();
+        mock.clear_faults();
         assert_eq!(error.operation(), Some("download"));
         let url = fresh
             .data()
             .url
+            .as_ref()
+            .unwrap()
             .as_str()
             .split_once("signature=")
             .unwrap()
@@ -146,7 +150,7 @@ async fn one_session_exists_whatever_happens_to_a_create() {
         (Fault::ResetInBody, 1, false),
         (Fault::Truncate, 1, true),
         (Fault::Html, 1, false),
-        (Fault::Field("title".into(), 7.into()), 1, true),
+        (Fault::Field("id".into(), true.into()), 1, false),
         (Fault::Delay(Duration::from_secs(3600)), 0, false),
         (Fault::status(503), 0, false),
     ] {
@@ -158,7 +162,11 @@ async fn one_session_exists_whatever_happens_to_a_create() {
         assert_eq!(mock.session_count(), sessions, "{fault:?}");
         assert_eq!(mock.count(Operation::CreateSession), 1, "{fault:?}");
         if known {
-            assert_eq!(error.session_id(), Some(mock.sessions()[0]), "{fault:?}");
+            assert_eq!(
+                error.session_id(),
+                Some(&mock.sessions()[0].into()),
+                "{fault:?}"
+            );
         }
     }
     for fault in [Fault::Refuse, Fault::rate_limited(None)] {
@@ -180,10 +188,10 @@ async fn a_session_without_a_thread_is_no_lost_session() {
         .build();
     let session = client(&mock).create_session(hello()).await.unwrap();
     let error = session.reply().await.unwrap_err();
-    assert_eq!(error.session_id(), Some(mock.sessions()[0]));
+    assert_eq!(error.session_id(), Some(&mock.sessions()[0].into()));
     let thread = mock.threads(session.id())[0];
     assert_eq!(
-        session.turn_of(thread).reply().await.unwrap().text(),
+        session.turn_in_thread(thread).reply().await.unwrap().text(),
         "Done."
     );
 }
@@ -205,4 +213,58 @@ async fn a_hundred_sessions_stay_within_the_limit() {
     assert!(all.iter().all(|(_, result)| result.is_ok()));
     assert!(mock.received().iter().all(|r| r.status != Some(429)));
     assert_eq!(mock.session_count(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_wait_ends_unpolled_while_creates_queue() {
+    let limit = RateLimit::default();
+    let mock = Mock::builder()
+        .rate_limit(limit)
+        .reply_after(Duration::from_secs(10))
+        .build();
+    let client = client(&mock);
+    let one = |number: usize| {
+        let client = client.clone();
+        async move {
+            let request = CreateSession::new(Agent::claude(), number.to_string());
+            let session = client.create_session(request).await?;
+            session
+                .turn()?
+                .reply()
+                .timeout(Duration::from_secs(300))
+                .await
+        }
+    };
+    let all = futures_util::future::join_all((0..600).map(one)).await;
+    assert_eq!(all.iter().filter(|result| result.is_err()).count(), 0);
+    assert!(
+        mock.received()
+            .iter()
+            .all(|request| request.status != Some(429))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_follow_up_that_took_effect_last_is_the_latest() {
+    let mock = Mock::builder()
+        .reply_after(Duration::from_secs(600))
+        .build();
+    let session = client(&mock).create_session(hello()).await.unwrap();
+    let slow = Fault::Drip {
+        bytes: 100,
+        every: Duration::from_secs(1),
+    };
+    // The response to A comes last, though its effect came first.
+    mock.inject(Operation::CreateMessage, When::ONCE, slow);
+    let second = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        session.follow_up(FollowUp::new("B")).await
+    };
+    let (a, b) = tokio::join!(session.follow_up(FollowUp::new("A")), second);
+    let (a, b) = tokio::join!(
+        a.unwrap().reply().into_future(),
+        b.unwrap().reply().into_future()
+    );
+    assert_eq!(a.unwrap_err().kind(), ErrorKind::Interrupted);
+    assert_eq!(b.unwrap().text(), "Done.");
 }

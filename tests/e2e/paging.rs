@@ -1,144 +1,301 @@
-//! Reading loses nothing and repeats nothing, while pages shift underneath.
+//! Reading loses nothing and repeats nothing, while messages come and go between two reads.
 
 use std::time::Duration;
 
-use blocks_sdk::{MessageRole, types::Message};
-use blocks_tests::{Answer, SESSION, Scripted, World, page};
+use blocks_mock::Mock;
+use blocks_sdk::{
+    Client, ErrorKind, FollowUp, Id, MessageRole, MessageStream, Watch, WatchCursor, WatchEvent,
+    types::Message,
+};
+use blocks_tests::{
+    Answer, Deviation, Meta, Placed, SESSION, Scripted, ShiftingSession, THREAD, page, replied,
+};
 use futures_util::StreamExt;
-use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{Instant, timeout};
 
+use crate::hello;
+
 fn number(message: &Message) -> u128 {
-    message.id.as_u128()
+    let id = message.id.as_ref().unwrap();
+    id.to_uuid().unwrap().as_u128()
 }
 
 /// Messages 1 to `n`, a second apart.
-fn many(n: u128) -> Vec<Value> {
-    let message = |i| World::message(i, Some(i as f64), "assistant");
+fn many(n: u128) -> Vec<Placed> {
+    let message = |i| Placed::new(i, Some(i as f64), "assistant");
     (1..=n).map(message).collect()
 }
 
-async fn all(world: &World) -> Vec<u128> {
-    let messages = world.session().messages().collect().await.unwrap();
+async fn all(service: &ShiftingSession) -> Vec<u128> {
+    let messages = service.session().messages().collect().await.unwrap();
     messages.iter().map(number).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_reads_page_by_page() {
-    for (n, requests) in [(0, 1), (1, 1), (100, 1), (101, 2), (250, 3)] {
-        let world = World::default();
-        world.change(|messages| *messages = many(n));
-        assert_eq!(all(&world).await, (1..=n).collect::<Vec<_>>());
-        assert_eq!(world.requests(), requests, "{n}");
+    for (n, requests) in [
+        (0, 1),
+        (1, 1),
+        (99, 1),
+        (100, 2),
+        (101, 2),
+        (198, 3),
+        (250, 3),
+    ] {
+        let service = ShiftingSession::new(many(n));
+        assert_eq!(all(&service).await, (1..=n).collect::<Vec<_>>());
+        assert_eq!(service.requests(), requests, "{n}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_arrives_and_goes_while_paging_shifts_nothing_away() {
-    let world = World::default();
-    world.change(|messages| *messages = many(250));
-    // One more at the end, one late in the middle of what was read, one deleted there.
-    world.change_after(1, |messages| {
-        messages.push(World::message(900, Some(251.0), "assistant"));
-        messages.insert(50, World::message(901, Some(50.5), "assistant"));
+async fn a_deletion_and_an_arrival_lose_nothing() {
+    let service = ShiftingSession::new(many(350));
+    service.change_after(2, |messages| {
+        messages.remove(4);
+        messages.push(Placed::new(777, Some(351.0), "assistant"));
     });
-    world.change_after(2, |messages| {
+    let expected: Vec<u128> = (1..=350).chain([777]).collect();
+    assert_eq!(all(&service).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_message_comes_at_the_end() {
+    let service = ShiftingSession::new(many(250));
+    service.change_after(1, |messages| {
+        messages.push(Placed::new(900, Some(251.0), "assistant"));
+        messages.insert(50, Placed::new(901, Some(50.5), "assistant"));
+    });
+    service.change_after(2, |messages| {
         messages.remove(20);
     });
-    let mut read = all(&world).await;
-    read.sort_unstable();
     let expected: Vec<u128> = (1..=250).chain([900, 901]).collect();
-    assert_eq!(read, expected, "the deleted one had been read before");
+    assert_eq!(all(&service).await, expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn newest_first_is_read_as_of_its_start() {
-    let world = World::default();
-    world.change(|messages| *messages = many(250));
-    world.change_after(1, |messages| {
-        messages.push(World::message(900, None, "assistant"))
+    let service = ShiftingSession::new(many(250));
+    service.change_after(1, |messages| {
+        messages.push(Placed::new(900, None, "assistant"));
     });
-    let messages = world.session().messages().newest_first();
-    let read: Vec<_> = messages
-        .collect()
-        .await
-        .unwrap()
-        .iter()
-        .map(number)
-        .collect();
-    let mut unique = read.clone();
-    unique.sort_unstable();
-    unique.dedup();
-    assert_eq!(unique.len(), read.len());
-    assert_eq!(read[..250], (1..=250).rev().collect::<Vec<_>>()[..]);
+    let messages = service.session().messages().newest_first();
+    let read = messages.collect().await.unwrap();
+    let read: Vec<_> = read.iter().map(number).collect();
+    assert_eq!(read, (1..=250).rev().collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_ends_a_stream_after_its_attempts() {
-    let world = World::default();
-    world.change(|messages| *messages = many(150));
-    world.fail_next(4);
-    assert_eq!(all(&world).await.len(), 150);
-    world.fail_next(5);
-    let session = world.session();
+    let service = ShiftingSession::new(many(150));
+    service.fail_next(4, 503);
+    assert_eq!(all(&service).await.len(), 150);
+    service.fail_next(5, 503);
+    let session = service.session();
     let results: Vec<_> = session.messages().stream().collect().await;
     assert_eq!(results.len(), 1);
     assert_eq!(results[0].as_ref().unwrap_err().attempts(), 5);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deployment_that_takes_one_role_is_asked_twice() {
-    let world = World::default().one_role_at_a_time();
-    world.change(|messages| {
-        for n in 1..=120 {
-            messages.push(World::message(2 * n, Some(n as f64), "user"));
-            messages.push(World::message(2 * n + 1, Some(n as f64 + 0.5), "assistant"));
+async fn a_page_that_is_cut_off_is_read_again() {
+    let whole = page(json!([{"id": SESSION, "message": "x"}])).to_string();
+    let script = Scripted::new([
+        Answer::text(200, &whole[..20]),
+        Answer::text(200, r#"{"items": [], "meta": {"total": 0}}"#),
+    ]);
+    let session = script.client().session(SESSION.parse::<Id>().unwrap());
+    assert_eq!(session.messages().collect().await.unwrap(), []);
+    assert_eq!(script.count(), 2);
+}
+
+fn deviations() -> Vec<Deviation> {
+    let metas = [
+        Meta::Right,
+        Meta::Missing,
+        Meta::Total,
+        Meta::RequestedLimit,
+        Meta::TotalOfPage,
+    ];
+    let mut all = Vec::new();
+    for meta in metas {
+        for cap in [None, Some(1), Some(2), Some(7), Some(50), Some(99)] {
+            let deviation = Deviation {
+                meta,
+                cap,
+                ..Deviation::default()
+            };
+            // A page that calls itself complete, and is short of what was requested.
+            let is_undetectable = matches!(meta, Meta::TotalOfPage) && cap.is_none();
+            all.extend((!is_undetectable).then_some(deviation));
         }
-    });
-    let session = world.session();
+    }
+    all.extend([100, 1000].map(|size| Deviation {
+        ignores_limit: Some(size),
+        ..Deviation::default()
+    }));
+    all.extend([2, 3].map(|page| Deviation {
+        empty_page: Some(page),
+        ..Deviation::default()
+    }));
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn deviating_pages_are_read_completely() {
+    for deviation in deviations() {
+        for n in [0, 1, 2, 50, 99, 100, 230] {
+            let service = ShiftingSession::new(many(n)).deviating(deviation.clone());
+            let read = service.session().messages().collect().await;
+            let read = read.map(|all| all.iter().map(number).collect::<Vec<_>>());
+            let expected: Vec<_> = (1..=n).collect();
+            assert_eq!(read.ok(), Some(expected), "{n}, {deviation:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn missing_messages_are_an_error_that_counts_them() {
+    let ignores_page = Deviation {
+        ignores_page: true,
+        ..Deviation::default()
+    };
+    let no_first = Deviation {
+        empty_page: Some(1),
+        ..Deviation::default()
+    };
+    let extra = Deviation {
+        meta: Meta::Extra(5),
+        ..Deviation::default()
+    };
+    for (deviation, given, missing) in [
+        (ignores_page, 100, 130),
+        (no_first, 0, 230),
+        (extra, 230, 5),
+    ] {
+        let service = ShiftingSession::new(many(230)).deviating(deviation);
+        let results: Vec<_> = service.session().messages().stream().collect().await;
+        assert_eq!(results.len(), given + 1);
+        let error = results[given].as_ref().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Incomplete);
+        let text = error.to_string();
+        assert!(text.contains(&format!("{missing} are missing")), "{text}");
+        assert!(service.requests() < 40, "{}", service.requests());
+    }
+}
+
+/// A message of so many bytes.
+fn large(number: u128, bytes: usize) -> Placed {
+    let fields = json!({"ts": number as f64, "message": "x".repeat(bytes)});
+    Placed::with(number, "assistant", &fields)
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_messages_are_read_in_smaller_pages() {
+    let service = ShiftingSession::new((1..=100).map(|n| large(n, 2_000)).collect());
+    let session = service.session_with(|builder| builder.max_body(50_000));
+    let read = session.messages().collect().await.unwrap();
+    let read: Vec<_> = read.iter().map(number).collect();
+    assert_eq!(read, (1..=100).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_large_is_reported_alone() {
+    for places in [vec![1], vec![57], vec![57, 58], vec![120]] {
+        let mut messages = many(120);
+        for place in &places {
+            messages[place - 1] = large(*place as u128, 60_000);
+        }
+        let service = ShiftingSession::new(messages);
+        let session = service.session_with(|builder| builder.max_body(50_000));
+        let results: Vec<_> = session.messages().stream().collect().await;
+        let read: Vec<u128> = results
+            .iter()
+            .map(|result| result.as_ref().map_or(0, number))
+            .collect();
+        let expected = (1..=120).map(|n| if places.contains(&(n as usize)) { 0 } else { n });
+        assert_eq!(read, expected.collect::<Vec<_>>());
+        let errors = results.iter().filter_map(|result| result.as_ref().err());
+        for error in errors {
+            assert!(
+                error.to_string().contains("larger than 50000 bytes"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_reports_a_too_large_message_once() {
+    let mut messages = many(10);
+    messages.push(large(11, 60_000));
+    let service = ShiftingSession::new(messages);
+    let session = service.session_with(|builder| builder.max_body(50_000));
+    let mut watch = session.messages().watch();
+    let mut results = Vec::new();
+    while let Ok(Some(result)) = timeout(Duration::from_secs(120), watch.next()).await {
+        results.push(result.as_ref().map_or(0, number));
+        if results.len() == 11 {
+            service.change(|all| all.push(Placed::new(12, None, "assistant")));
+        }
+    }
+    assert_eq!(results, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 12]);
+}
+
+fn one_role() -> Deviation {
+    Deviation {
+        one_role_at_a_time: true,
+        ..Deviation::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn split_roles_are_requested_apart() {
+    let mut messages = Vec::new();
+    for n in 1..=120 {
+        messages.push(Placed::new(2 * n, Some(n as f64), "user"));
+        messages.push(Placed::new(2 * n + 1, Some(n as f64 + 0.5), "assistant"));
+    }
+    let service = ShiftingSession::new(messages).deviating(one_role());
+    let session = service.session();
     let both = || {
-        session
-            .messages()
-            .roles([MessageRole::User, MessageRole::Assistant])
+        let messages = session.messages();
+        messages.roles([MessageRole::User, MessageRole::Assistant])
     };
     let read: Vec<_> = both().collect().await.unwrap().iter().map(number).collect();
     assert_eq!(read, (2..=241).collect::<Vec<_>>());
     assert_eq!(
-        world.requests(),
+        service.requests(),
         5,
-        "the refusal, then two pages of each role"
+        "the rejection, then two pages of each role"
     );
     let page = both().page(2).limit(10).send().await.unwrap();
     let read: Vec<_> = page.messages().iter().map(number).collect();
     assert_eq!(read, (12..=21).collect::<Vec<_>>());
     assert_eq!(page.total(), Some(240));
-    assert_eq!(
-        world.requests(),
-        7,
-        "what was refused once is not asked again"
-    );
+    assert_eq!(service.requests(), 7, "the rejection is remembered");
 }
 
 #[tokio::test(start_paused = true)]
-async fn roles_that_are_asked_for_alone_come_in_order_though_their_pages_end_apart() {
-    let world = World::default().one_role_at_a_time();
-    world.change(|messages| {
-        for n in 0..250_u32 {
-            let role = if n % 4 == 0 { "user" } else { "assistant" };
-            messages.push(World::message(n.into(), Some(n.into()), role));
+async fn split_role_pages_merge_in_order() {
+    let role = |n: u32| {
+        if n.is_multiple_of(4) {
+            "user"
+        } else {
+            "assistant"
         }
-    });
-    let messages = world.session().messages();
+    };
+    let message = |n: u32| Placed::new(n.into(), Some(n.into()), role(n));
+    let service = ShiftingSession::new((0..250).map(message).collect()).deviating(one_role());
+    let messages = service.session().messages();
     let both = messages.roles([MessageRole::User, MessageRole::Assistant]);
     let read: Vec<_> = both.collect().await.unwrap().iter().map(number).collect();
     assert_eq!(read, (0..250).collect::<Vec<_>>());
 }
 
 /// Reads a watch until nothing has come for a while.
-async fn drain(
-    watch: &mut (impl futures_util::Stream<Item = Result<Message, blocks_sdk::Error>> + Unpin),
-) -> Vec<u128> {
+async fn drain(watch: &mut Watch) -> Vec<u128> {
     let mut read = Vec::new();
     while let Ok(Some(message)) = timeout(Duration::from_secs(50), watch.next()).await {
         read.push(number(&message.unwrap()));
@@ -147,151 +304,184 @@ async fn drain(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_gives_what_was_and_what_comes() {
-    let world = World::default();
-    world.change(|messages| *messages = many(3));
-    let mut watch = Box::pin(world.session().messages().watch());
+async fn a_watch_gives_old_and_new_messages() {
+    let service = ShiftingSession::new(many(3));
+    let mut watch = service.session().messages().watch();
     assert_eq!(drain(&mut watch).await, [1, 2, 3]);
-    world.change(|messages| {
-        messages.push(World::message(4, Some(3.0), "assistant"));
-        messages.push(World::message(5, None, "assistant"));
-        messages.insert(1, World::message(6, Some(1.5), "assistant"));
+    service.change(|messages| {
+        messages.push(Placed::new(4, Some(3.0), "assistant"));
+        messages.push(Placed::new(5, None, "assistant"));
+        messages.insert(1, Placed::new(6, Some(1.5), "assistant"));
     });
-    world.fail_next(3);
-    let mut read = drain(&mut watch).await;
-    read.sort_unstable();
-    assert_eq!(read, [4, 5, 6]);
-    let before = world.requests();
-    assert_eq!(drain(&mut watch).await, [0_u128; 0]);
-    let looks = world.requests() - before;
-    assert!(looks <= 26, "{looks} looks in 50 s");
+    service.fail_next(3, 503);
+    assert_eq!(drain(&mut watch).await, [6, 4, 5], "as the page shows them");
+    let before = service.requests();
+    assert_eq!(drain(&mut watch).await, []);
+    let polls = service.requests() - before;
+    assert!((23..=26).contains(&polls), "{polls} polls in 50 s");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_finds_one_that_comes_late_by_a_thousand() {
-    let world = World::default();
-    world.change(|messages| *messages = many(1500));
-    let mut watch = Box::pin(world.session().messages().watch());
+async fn a_watch_finds_a_message_late_by_a_thousand() {
+    let service = ShiftingSession::new(many(1500));
+    let mut watch = service.session().messages().watch();
     assert_eq!(drain(&mut watch).await.len(), 1500);
-    world.change(|messages| messages.insert(501, World::message(9000, Some(501.5), "assistant")));
+    let late = |n: u128| Placed::new(n, Some(501.5), "assistant");
+    service.change(|messages| messages.insert(501, late(9000)));
     assert_eq!(drain(&mut watch).await, [9000]);
-}
-
-/// What happens to a session: messages come, at the end or late, and some are deleted.
-#[derive(Clone, Debug)]
-enum Event {
-    Come {
-        back: usize,
-        ts: Option<u8>,
-        user: bool,
-    },
-    Delete {
-        back: usize,
-    },
-    Fail {
-        times: usize,
-    },
-    Look,
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        6 => (0..40_usize, any::<Option<u8>>(), any::<bool>())
-            .prop_map(|(back, ts, user)| Event::Come { back, ts, user }),
-        1 => (0..40_usize).prop_map(|back| Event::Delete { back }),
-        1 => (1..4_usize).prop_map(|times| Event::Fail { times }),
-        3 => Just(Event::Look),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
-
-    #[test]
-    fn a_watch_gives_each_message_exactly_once(
-        first in 0..230_u128, one_role: bool, events in prop::collection::vec(event(), 1..40),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        let (read, placed, unseen) = runtime.block_on(interleave(first, one_role, events));
-        let mut sorted = read.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        prop_assert_eq!(sorted.len(), read.len(), "none comes twice");
-        for id in placed {
-            prop_assert!(sorted.binary_search(&id).is_ok() || unseen.contains(&id), "{} is lost", id);
-        }
-    }
-}
-
-/// Watches while `events` happen. Returns what was read, what was placed, and what was
-/// deleted before a look could find it.
-async fn interleave(
-    first: u128,
-    one_role: bool,
-    events: Vec<Event>,
-) -> (Vec<u128>, Vec<u128>, Vec<u128>) {
-    let world = World::default();
-    let world = if one_role {
-        world.one_role_at_a_time()
-    } else {
-        world
-    };
-    world.change(|messages| *messages = many(first));
-    let session = world.session();
-    let mut watch = Box::pin(session.messages().everything().watch());
-    let (mut read, mut unseen) = (Vec::new(), Vec::new());
-    let mut placed: Vec<u128> = (1..=first).collect();
-    for event in events.into_iter().chain([Event::Look]) {
-        match event {
-            Event::Come { back, ts, user } => {
-                let id = 10_000 + placed.len() as u128;
-                let role = if user { "user" } else { "assistant" };
-                let message = World::message(id, ts.map(f64::from), role);
-                world.change(|messages| {
-                    let place = messages.len().saturating_sub(back);
-                    messages.insert(place, message);
-                });
-                placed.push(id);
-            }
-            Event::Delete { back } => {
-                // Looked at first: a deletion and an arrival between two looks look alike.
-                read.extend(drain(&mut watch).await);
-                let gone = world.change(|messages| {
-                    let place = messages.len().checked_sub(back + 1)?;
-                    Some(messages.remove(place))
-                });
-                unseen.extend(gone.map(|m| {
-                    m["id"]
-                        .as_str()
-                        .unwrap()
-                        .parse::<uuid::Uuid>()
-                        .unwrap()
-                        .as_u128()
-                }));
-                read.extend(drain(&mut watch).await);
-            }
-            Event::Fail { times } => world.fail_next(times),
-            Event::Look => read.extend(drain(&mut watch).await),
-        }
-    }
-    (read, placed, unseen)
+    // Nothing shifts: only the check further back finds it.
+    service.change(|messages| {
+        messages.insert(1000, late(9001));
+        messages.remove(502);
+    });
+    let found = timeout(Duration::from_secs(300), watch.next()).await;
+    assert_eq!(number(&found.unwrap().unwrap().unwrap()), 9001);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_waits_out_a_pause_that_no_call_would() {
+async fn a_watch_from_now_leaves_out_history() {
+    for (n, one_role_at_a_time) in [(0, false), (40, false), (5_000, false), (5_000, true)] {
+        let service = ShiftingSession::new(many(n)).deviating(Deviation {
+            one_role_at_a_time,
+            ..Deviation::default()
+        });
+        let mut watch = service.session().messages().everything().watch().from_now();
+        assert_eq!(drain(&mut watch).await, []);
+        // The first and the last page, then polls.
+        assert!(service.requests() < 2 * (28 + 2), "{}", service.requests());
+        service.change(|all| {
+            all.push(Placed::new(9001, None, "assistant"));
+            all.push(Placed::new(9002, Some(6_000.0), "assistant"));
+        });
+        assert_eq!(drain(&mut watch).await, [9001, 9002]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_resumes_from_a_stored_cursor() {
+    for taken in [0, 1, 99, 100, 150, 230] {
+        let service = ShiftingSession::new(many(230));
+        let mut watch = service.session().messages().watch();
+        let mut read = Vec::new();
+        for _ in 0..taken {
+            read.push(number(&watch.next().await.unwrap().unwrap()));
+        }
+        let stored = serde_json::to_string(&watch.cursor()).unwrap();
+        drop(watch);
+        service.change(|messages| {
+            messages.remove(3);
+            messages.push(Placed::new(900, Some(231.0), "assistant"));
+        });
+        let cursor: WatchCursor = serde_json::from_str(&stored).unwrap();
+        let mut watch = service.session().messages().watch().resume(cursor);
+        read.extend(drain(&mut watch).await);
+        let there = |n: &u128| taken > 3 || *n != 4;
+        let expected: Vec<u128> = (1..=230).filter(there).chain([900]).collect();
+        assert_eq!(read, expected, "{taken}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_reports_polls_that_fail_and_continues() {
+    let service = ShiftingSession::new(many(1));
+    service.fail_next(4, 503);
+    let mut watch = service.session().messages().watch();
+    let mut failures = Vec::new();
+    let message = loop {
+        match watch.next_event().await.unwrap().unwrap() {
+            WatchEvent::PollFailed { error, failures: n } => {
+                assert_eq!(error.status(), Some(503));
+                failures.push(n);
+            }
+            WatchEvent::Message(message) => break message,
+            _ => unreachable!("no other event"),
+        }
+    };
+    assert_eq!((failures, number(&message)), (vec![1, 2, 3, 4], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_ends_after_three_doubtful_statuses() {
+    for (status, survives) in [(409, 2), (423, 2), (425, 2), (503, 20), (404, 0)] {
+        let service = ShiftingSession::new(many(1));
+        service.fail_next(survives, status);
+        let mut watch = service.session().messages().watch();
+        assert_eq!(number(&watch.next().await.unwrap().unwrap()), 1, "{status}");
+        if status != 503 {
+            service.fail_next(survives + 1, status);
+            let error = watch.next().await.unwrap().unwrap_err();
+            assert_eq!(error.status(), Some(status));
+            assert!(watch.next().await.is_none());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_waits_for_the_end_of_a_long_pause() {
     let message = json!([{"id": SESSION, "message": "late", "ts": 1.0}]);
     let script = Scripted::new([
         Answer::text(429, "").header("retry-after", "3600"),
         Answer::ok(&page(message)),
     ]);
-    let session = script.client().session(SESSION.parse().unwrap());
-    let begun = Instant::now();
-    let mut watch = Box::pin(session.messages().watch());
+    let session = script.client().session(SESSION.parse::<Id>().unwrap());
+    let started = Instant::now();
+    let mut watch = session.messages().watch();
     let message = watch.next().await.unwrap().unwrap();
     assert_eq!(message.message.as_deref(), Some("late"));
-    assert_eq!((script.count(), begun.elapsed().as_secs()), (2, 3600));
+    assert_eq!((script.count(), started.elapsed().as_secs()), (2, 600));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_links_to_itself_and_to_newer_messages() {
+    let mock = Mock::new();
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let client = builder.build().unwrap();
+    let session = client.create_session(hello()).await.unwrap();
+    session.reply().await.unwrap();
+    let all = session.messages().everything();
+    let third = all.clone().limit(1).page(3).send().await.unwrap();
+    let again = client.follow(&third.self_link().unwrap()).await.unwrap();
+    assert_eq!(again.messages(), third.messages());
+    assert_eq!(again.data().meta, third.data().meta);
+
+    let newer_than = third.messages()[0].ts.unwrap() - 0.001;
+    let newer = all.newer_than(newer_than).limit(1).send().await.unwrap();
+    assert_eq!(newer.messages(), third.messages());
+    let again = client.follow(&newer.self_link().unwrap()).await.unwrap();
+    assert_eq!(again.messages(), third.messages(), "with its gts");
+
+    session
+        .follow_up(FollowUp::new("More."))
+        .await
+        .unwrap()
+        .reply()
+        .await
+        .unwrap();
+    let newest = client.follow(&third.newer_link().unwrap()).await.unwrap();
+    assert_eq!(
+        newest.messages().len(),
+        1,
+        "the limit is kept, the page is not"
+    );
+    assert!(newest.messages()[0].ts > third.messages()[0].ts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_final_message_link_without_its_thread_gets_it() {
+    let link = format!("/rest/v1/sessions/{SESSION}/messages?type=final_message");
+    let mut followed = json!({"id": SESSION, "chat_thread_id": THREAD});
+    followed["_links"] = json!({"final_message": {"href": link}});
+    let script = Scripted::new([Answer::ok(&followed), Answer::ok(&replied("second"))]);
+    let session = script.client().session(SESSION.parse::<Id>().unwrap());
+    let turn = session.follow_up(FollowUp::new("More.")).await.unwrap();
+    assert_eq!(turn.reply().await.unwrap().text(), "second");
+    let query = format!("type=final_message&thread_id={THREAD}");
+    assert_eq!(script.seen()[1].url.query(), Some(query.as_str()));
+}
+
+#[test]
+fn streams_can_be_stored_and_sent() {
+    fn check<T: Unpin + Send + 'static>() {}
+    check::<MessageStream>();
+    check::<Watch>();
 }

@@ -22,7 +22,10 @@ async fn a_read_is_repeated_after_what_passes() {
         Answer::text(200, "{\"id\":").breaking(),
     ] {
         let script = Scripted::new([answer.clone(), Answer::ok(&created())]);
-        let session = script.client().get_session(SESSION.parse().unwrap()).await;
+        let session = script
+            .client()
+            .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
+            .await;
         assert_eq!(session.unwrap().id().to_string(), SESSION, "{answer:?}");
         assert_eq!(script.count(), 2, "{answer:?}");
     }
@@ -39,13 +42,13 @@ async fn a_read_that_always_fails_ends_after_its_attempts() {
         (Answer::text(200, "<html>"), 1),
     ] {
         let script = Scripted::new([answer]);
-        let id = SESSION.parse().unwrap();
-        let error = script.client().get_session(id).await.unwrap_err();
+        let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
+        let error = script.client().get_session(&id).await.unwrap_err();
         assert_eq!(
             (error.attempts() as usize, script.count()),
             (attempts, attempts)
         );
-        assert_eq!(error.session_id(), Some(id));
+        assert_eq!(error.session_id(), Some(&id));
         assert!(!error.may_have_taken_effect());
         if attempts > 1 {
             assert!(error.to_string().contains("after 5 attempts"), "{error}");
@@ -63,7 +66,7 @@ async fn unknown_fields_and_both_shapes_of_pull_requests_are_kept() {
     let script = Scripted::new([Answer::ok(&session)]);
     let read = script
         .client()
-        .get_session(SESSION.parse().unwrap())
+        .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
         .await
         .unwrap();
     let urls: Vec<_> = read.pull_requests().iter().map(PullRequest::url).collect();
@@ -94,7 +97,7 @@ async fn missing_and_null_fields_are_no_error() {
         let script = Scripted::new([Answer::ok(&body)]);
         let session = script
             .client()
-            .get_session(SESSION.parse().unwrap())
+            .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
             .await
             .unwrap();
         assert!(session.pull_requests().is_empty() && session.plan_ids().is_empty());
@@ -109,18 +112,20 @@ async fn unknown_roles_and_types_are_kept_as_text() {
         {"id": SESSION, "role": null, "type": null},
     ]);
     let script = Scripted::new([Answer::ok(&page(items))]);
-    let session = script.client().session(SESSION.parse().unwrap());
+    let session = script
+        .client()
+        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
     let page = session.messages().send().await.unwrap();
     let message = &page.messages()[0];
     assert_eq!(message.role, Some(MessageRole::Other("system".into())));
     assert_eq!(message.type_, Some(MessageType::Other("thought".into())));
-    assert_eq!(message.extra["new"], 1);
+    assert_eq!(message.extra.get("new"), Some(1.into()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_filter_is_sent_and_arrays_repeat_their_name() {
     let script = Scripted::new([Answer::ok(&page(json!([])))]);
-    let id: uuid::Uuid = SESSION.parse().unwrap();
+    let id = SESSION.parse::<uuid::Uuid>().unwrap();
     let session = script.client().session(id);
     let messages = session
         .messages()
@@ -184,19 +189,34 @@ async fn a_refresh_keeps_the_thread_that_the_service_leaves_out() {
 
 #[tokio::test(start_paused = true)]
 async fn attempts_and_pauses_are_those_of_the_policy() {
-    let id = SESSION.parse().unwrap();
+    let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
     let (none, month) = (Duration::ZERO, Duration::from_secs(30 * 86_400));
     let default = RetryPolicy::default();
     for (policy, answer, attempts, longest) in [
-        (default.base(none), Answer::Refused, 5, none),
-        (default.base(month).cap(none), Answer::Refused, 5, none),
-        (default.base(month).cap(month), Answer::Refused, 1, none),
-        (default.max_attempts(2).base(none), Answer::Refused, 2, none),
+        (default.initial_backoff(none), Answer::Refused, 5, none),
+        (
+            default.initial_backoff(month).max_backoff(none),
+            Answer::Refused,
+            5,
+            none,
+        ),
+        (
+            default.initial_backoff(month).max_backoff(month),
+            Answer::Refused,
+            1,
+            none,
+        ),
+        (
+            default.max_attempts(2).initial_backoff(none),
+            Answer::Refused,
+            2,
+            none,
+        ),
         (default.max_attempts(0), Answer::Refused, 1, none),
         (RetryPolicy::none(), Answer::Refused, 1, none),
         // The time is over after the first attempt.
         (
-            default.total(none),
+            default.call_timeout(Duration::from_secs(60)),
             Answer::Silence,
             1,
             Duration::from_secs(60),
@@ -206,7 +226,7 @@ async fn attempts_and_pauses_are_those_of_the_policy() {
         let limit = RateLimit::per_minute(6_000_000).unwrap();
         let builder = script.builder().retry(policy).rate_limit(limit);
         let begun = Instant::now();
-        let error = builder.build().unwrap().get_session(id).await.unwrap_err();
+        let error = builder.build().unwrap().get_session(&id).await.unwrap_err();
         assert_eq!(script.count(), attempts, "{policy:?}");
         assert_eq!(error.attempts() as usize, attempts, "{policy:?}");
         // Turns in the budget are less than a millisecond apart.

@@ -63,7 +63,7 @@ async fn the_key_appears_nowhere() {
                 }
             }
         }
-        let session = client.session(SESSION.parse().unwrap());
+        let session = client.session(SESSION.parse::<blocks_sdk::Id>().unwrap());
         if let Err(error) = session.follow_up(FollowUp::new("more")).await {
             note(format!("{error} {error:?}"));
         }

@@ -1,5 +1,6 @@
 //! Waits: they outlive what passes, end at what does not, and can go on elsewhere.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use blocks_sdk::{ErrorKind, FollowUp, Pending, Progress, replies};
@@ -62,7 +63,7 @@ async fn a_deadline_gives_back_what_another_client_waits_on_with() {
         .turn()
         .unwrap()
         .reply()
-        .deadline(Duration::from_secs(90));
+        .timeout(Duration::from_secs(90));
     let error = wait.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Deadline);
     assert_eq!(start.elapsed().as_secs(), 90);
@@ -85,14 +86,14 @@ async fn an_attempt_does_not_outlive_the_deadline() {
         .turn()
         .unwrap()
         .reply()
-        .deadline(Duration::from_secs(10));
+        .timeout(Duration::from_secs(10));
     assert_eq!(wait.await.unwrap_err().kind(), ErrorKind::Deadline);
     assert_eq!(start.elapsed().as_secs(), 10);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_ends_at_once_when_waiting_cannot_help() {
-    for status in [401, 403, 404] {
+    for status in [400, 401, 403, 404, 410, 422] {
         let script = after_create([empty(), Answer::text(status, "{}")]);
         let session = script.client().create_session(hello()).await.unwrap();
         let error = session.reply().await.unwrap_err();
@@ -115,7 +116,7 @@ fn followed() -> Answer {
 async fn a_follow_up_tells_the_waiter_of_the_turn_that_it_interrupts() {
     // The old turn is looked at once more, in case its reply came just before.
     for (last_look, kind) in [
-        (empty(), Some(ErrorKind::Superseded)),
+        (empty(), Some(ErrorKind::Interrupted)),
         (Answer::ok(&replied("done")), None),
     ] {
         let script = after_create([empty(), followed(), last_look]);
@@ -145,7 +146,7 @@ async fn a_turn_that_was_superseded_before_the_wait_is_told_so_too() {
     let session = script.client().create_session(hello()).await.unwrap();
     let next = session.follow_up(FollowUp::new("instead")).await.unwrap();
     let error = session.reply().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Superseded, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
     assert_eq!(next.reply().await.unwrap().text(), "new");
     assert_eq!(script.count(), 4);
 }
@@ -158,7 +159,7 @@ async fn a_follow_up_that_names_no_thread_interrupts_all_the_same() {
     assert!(error.may_have_taken_effect());
     assert_eq!(error.status(), Some(200));
     let error = session.reply().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Superseded, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,12 +170,12 @@ async fn progress_tells_each_look_and_ends_with_the_reply() {
     let steps: Vec<_> = progress.map(Result::unwrap).collect().await;
     let [
         Progress::Waiting {
-            looks: 1,
+            polls: 1,
             error: None,
             ..
         },
         Progress::Waiting {
-            looks: 2,
+            polls: 2,
             error: Some(_),
             ..
         },
@@ -191,7 +192,10 @@ async fn many_waits_end_in_the_order_of_their_replies() {
     let fast = Scripted::new([empty(), Answer::ok(&replied("fast"))]);
     let slow = Scripted::new([empty(), empty(), empty(), Answer::ok(&replied("slow"))]);
     let turns = [&slow, &fast].map(|script| {
-        let pending = Pending::new(SESSION.parse().unwrap(), THREAD.parse().unwrap());
+        let pending = Pending::new(
+            SESSION.parse::<blocks_sdk::Id>().unwrap(),
+            THREAD.parse::<blocks_sdk::Id>().unwrap(),
+        );
         script.client().resume(pending)
     });
     let all = replies(turns, |wait| wait).map(|(_, result)| result.unwrap().text().to_owned());
@@ -208,8 +212,8 @@ async fn a_look_is_one_request_and_no_wait() {
         .unwrap()
         .turn()
         .unwrap();
-    assert!(turn.look().await.unwrap().is_none());
-    assert_eq!(turn.look().await.unwrap().unwrap().text(), "done");
+    assert!(turn.poll_once().await.unwrap().is_none());
+    assert_eq!(turn.poll_once().await.unwrap().unwrap().text(), "done");
     assert_eq!(script.count(), 3);
 }
 
@@ -218,10 +222,216 @@ async fn a_session_without_a_thread_says_what_to_do() {
     let script = Scripted::new([Answer::ok(&json!({"id": SESSION}))]);
     let session = script
         .client()
-        .get_session(SESSION.parse().unwrap())
+        .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
         .await
         .unwrap();
     let error = session.reply().await.unwrap_err();
     assert!(error.to_string().contains("send a follow-up"), "{error}");
     assert_eq!(script.count(), 1);
+}
+
+/// A script whose first response is a create, and the wait for its reply.
+async fn wait_for(answers: impl IntoIterator<Item = Answer>) -> (Scripted, blocks_sdk::Wait) {
+    let script = after_create(answers);
+    let session = script.client().create_session(hello()).await.unwrap();
+    let wait = session.turn().unwrap().reply();
+    (script, wait)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_with_no_time_polls_once() {
+    for (answer, found) in [(empty(), false), (Answer::ok(&replied("done")), true)] {
+        let (script, wait) = wait_for([answer]).await;
+        let start = Instant::now();
+        let result = wait.timeout(Duration::ZERO).await;
+        assert_eq!(result.is_ok(), found);
+        assert_eq!((script.count(), start.elapsed()), (2, Duration::ZERO));
+    }
+    // Nor does a service that never responds hold it up for long.
+    let (script, wait) = wait_for([Answer::Silence]).await;
+    let start = Instant::now();
+    let error = wait.timeout(Duration::ZERO).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert_eq!((script.count(), start.elapsed().as_secs()), (2, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_without_a_limit_does_not_overflow() {
+    let (_, wait) = wait_for([empty(), Answer::ok(&replied("done"))]).await;
+    assert_eq!(wait.timeout(Duration::MAX).await.unwrap().text(), "done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_polls_once_after_the_machine_was_suspended() {
+    let (script, wait) = wait_for([empty(), Answer::ok(&replied("done"))]).await;
+    let wait = tokio::spawn(wait.timeout(Duration::from_secs(60)).into_future());
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(script.count(), 2);
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    assert_eq!(wait.await.unwrap().unwrap().text(), "done");
+    assert_eq!(script.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_out_contains_the_last_error() {
+    let busy = Answer::text(503, r#"{"error": "busy"}"#);
+    let (_, wait) = wait_for([empty(), busy]).await;
+    let error = wait.timeout(Duration::from_secs(60)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert_eq!(error.status(), Some(503));
+    assert_eq!(error.body().as_deref(), Some(r#"{"error": "busy"}"#));
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        source.contains("busy") && error.to_string().contains(&source),
+        "{error}"
+    );
+    assert!(error.pending().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_out_contains_the_last_page() {
+    let (_, wait) = wait_for([Answer::text(503, ""), empty()]).await;
+    let error = wait.timeout(Duration::from_secs(60)).await.unwrap_err();
+    assert_eq!(error.status(), Some(200));
+    let page = page(json!([])).to_string();
+    assert_eq!(error.body().as_deref(), Some(page.as_str()));
+    assert!(
+        std::error::Error::source(&error).is_none(),
+        "no error came last"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_out_contains_what_was_cut_off() {
+    let cut = Answer::text(200, r#"{"items": ["#).breaking();
+    let (_, wait) = wait_for([cut]).await;
+    let error = wait.timeout(Duration::from_secs(60)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert_eq!(
+        (error.status(), error.body().as_deref()),
+        (Some(200), Some(r#"{"items": ["#))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_unusable_responses_in_a_row_end_a_wait() {
+    let html = || Answer::text(200, "<html>sign in</html>");
+    let unusable = [
+        html(),
+        Answer::text(200, ""),
+        Answer::text(403, "<html>blocked</html>"),
+        Answer::text(404, ""),
+        Answer::text(401, "no"),
+        Answer::text(409, r#"{"error": "conflict"}"#),
+        Answer::text(421, "{}"),
+        Answer::text(423, "{}"),
+        Answer::text(425, "{}"),
+        Answer::text(302, "{}"),
+    ];
+    for answer in unusable {
+        let (script, wait) = wait_for([empty(), answer.clone()]).await;
+        let error = wait.await.unwrap_err();
+        assert_eq!(script.count(), 5, "{answer:?}");
+        assert_eq!(error.pending().unwrap().session_id(), SESSION);
+        assert!(error.body().is_some(), "{answer:?}");
+        // Two of them do not end it, nor do three that something else comes between.
+        let two = [
+            answer.clone(),
+            answer.clone(),
+            empty(),
+            answer.clone(),
+            answer,
+        ];
+        let (script, wait) = wait_for(two.into_iter().chain([Answer::ok(&replied("done"))])).await;
+        assert_eq!(wait.await.unwrap().text(), "done");
+        assert_eq!(script.count(), 7);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unusable_response_is_reported_at_once() {
+    let (_, wait) = wait_for([Answer::text(200, "<html>")]).await;
+    let mut progress = wait.progress();
+    for number in 1..=2 {
+        match progress.next().await.unwrap().unwrap() {
+            Progress::Waiting { polls, error, .. } => {
+                assert_eq!(polls, number);
+                assert_eq!(error.unwrap().kind(), ErrorKind::Undecodable);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let error = progress.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Undecodable);
+    assert!(error.pending().is_some() && progress.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_waits_as_long_as_a_503_asks() {
+    let busy = Answer::text(503, "").header("retry-after", "40");
+    let (script, wait) = wait_for([busy, Answer::ok(&replied("done"))]).await;
+    let start = Instant::now();
+    wait.await.unwrap();
+    assert_eq!((script.count(), start.elapsed().as_secs()), (3, 42));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_lost_its_thread_gets_it_back() {
+    let mut made = created();
+    let href = format!("/rest/v1/sessions/{SESSION}/messages?role=assistant");
+    made["_links"]["final_message"]["href"] = json!(href);
+    let script = Scripted::new([Answer::ok(&made), Answer::ok(&replied("done"))]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    session.reply().await.unwrap();
+    let query = script.seen()[1].url.query().unwrap().to_owned();
+    assert!(query.contains(&format!("thread_id={THREAD}")), "{query}");
+    assert!(query.contains("type=final_message"), "{query}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_last_poll_is_not_an_interruption() {
+    let busy = Answer::text(503, "");
+    let script = after_create([followed(), busy.clone(), busy, Answer::ok(&replied("done"))]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    session.follow_up(FollowUp::new("instead")).await.unwrap();
+    assert_eq!(session.reply().await.unwrap().text(), "done");
+    assert_eq!(script.count(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_is_known_by_its_thread_is_interrupted_too() {
+    let script = after_create([followed(), empty()]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    session.follow_up(FollowUp::new("instead")).await.unwrap();
+    let thread: blocks_sdk::Id = THREAD.parse().unwrap();
+    let error = session.turn_in_thread(thread).reply().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(script.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_service_says_which_turn_is_later() {
+    let prompt = |thread: &str, minute: u32| {
+        let created_at = format!("2026-05-02T09:{minute}:00Z");
+        json!({"id": SESSION, "role": "user", "chat_thread_id": thread, "created_at": created_at})
+    };
+    let other = "9d1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b33";
+    for (minute, kind) in [(10, Some(ErrorKind::Interrupted)), (50, None)] {
+        let prompts = json!([prompt(other, 30), prompt(THREAD, minute)]);
+        let reply = match kind {
+            Some(_) => empty(),
+            None => Answer::ok(&replied("done")),
+        };
+        // The thread is of a client that knows neither turn's time.
+        let script = Scripted::new([followed(), Answer::ok(&page(prompts)), reply]);
+        let session = script
+            .client()
+            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        session.follow_up(FollowUp::new("instead")).await.unwrap();
+        let thread: blocks_sdk::Id = THREAD.parse().unwrap();
+        let result = session.turn_in_thread(thread).reply().await;
+        assert_eq!(result.err().map(|error| error.kind()), kind);
+        assert_eq!(script.count(), 3);
+        assert!(script.seen()[1].url.query().unwrap().contains("role=user"));
+    }
 }

@@ -85,18 +85,18 @@ async fn act(act: Act, scene: &Scene, target: Option<&Target>) -> Result<(), Err
     } = scene;
     let plan = || async {
         let id = session.plan_ids().last().expect("a plan");
-        session.artifact(*id).await
+        session.artifact(id).await
     };
     match act {
         Act::Create => drop(client.create_session(hello()).await?),
         Act::Get => drop(client.get_session(session.id()).await?),
         Act::Refresh => session.clone().refresh().await?,
         Act::FollowUp => drop(session.follow_up(FollowUp::new("more")).await?),
-        Act::Look => drop(session.turn()?.look().await?),
-        Act::Reply => drop(session.turn()?.reply().deadline(WAIT).await?),
+        Act::Look => drop(session.turn()?.poll_once().await?),
+        Act::Reply => drop(session.turn()?.reply().timeout(WAIT).await?),
         Act::Replies => {
             let turns = [session.turn()?, session.turn()?];
-            let mut replies = blocks_sdk::replies(turns, |wait| wait.deadline(WAIT));
+            let mut replies = blocks_sdk::replies(turns, |wait| wait.timeout(WAIT));
             while let Some((_, result)) = replies.next().await {
                 result?;
             }
@@ -105,12 +105,17 @@ async fn act(act: Act, scene: &Scene, target: Option<&Target>) -> Result<(), Err
         Act::NewestPage => drop(session.messages().newest_first().limit(1).send().await?),
         Act::Stream => drop(session.messages().everything().collect().await?),
         Act::ThreadStream => {
-            let thread = session.turn()?.thread_id().expect("a thread");
+            let turn = session.turn()?;
+            let thread = turn.thread_id().expect("a thread");
             drop(session.thread_messages(thread).collect().await?);
         }
         Act::Watch => watch(session.messages().everything()).await?,
         Act::Transcript => drop(session.transcript(true).await?),
-        Act::Plans => drop(session.plans().await?),
+        Act::Plans => {
+            for plan in session.plans().await? {
+                drop(plan?);
+            }
+        }
         Act::Artifact => drop(plan().await?),
         Act::Bytes => drop(plan().await?.bytes().await?),
         Act::Save => {
@@ -187,7 +192,7 @@ fn check_fate(error: &Error, scene: &Scene) -> Option<String> {
     let came = error
         .body()
         .is_some_and(|body| body.contains(&made.to_string()));
-    if sessions > 0 && came && error.session_id() != Some(made) {
+    if sessions > 0 && came && error.session_id().is_none_or(|id| *id != made) {
         return Some(format!("the session's id came and is lost: {error:?}"));
     }
     None

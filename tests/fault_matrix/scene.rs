@@ -132,8 +132,13 @@ pub fn check_error(error: &Error, exchanges: &[Exchange]) -> Vec<String> {
     }
     let asked = matches!(
         error.kind(),
-        ErrorKind::Status | ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::Undecodable
+        ErrorKind::Status
+            | ErrorKind::Connection
+            | ErrorKind::Timeout
+            | ErrorKind::Undecodable
+            | ErrorKind::RateLimited
     );
+    let waited = error.kind() == ErrorKind::Deadline;
     match error.operation() {
         Some(name) if !error.to_string().starts_with(name) => {
             violations.push(format!("the sentence does not begin with {name}: {error}"));
@@ -141,10 +146,10 @@ pub fn check_error(error: &Error, exchanges: &[Exchange]) -> Vec<String> {
         None if asked => violations.push(format!("it names no operation: {error:?}")),
         _ => {}
     }
-    if error.kind() == ErrorKind::Deadline && error.pending().is_none() {
+    if waited && error.pending().is_none() {
         violations.push("a deadline without what is pending".into());
     }
-    let Some(last) = exchanges.last().filter(|_| asked) else {
+    let Some(last) = exchanges.last().filter(|_| asked || waited) else {
         return violations;
     };
     // The download's refusals are kept as far as a person reads.

@@ -108,7 +108,10 @@ impl Job {
         for _ in 0..PATIENCE {
             let prompts = session.messages().roles([MessageRole::User]).send().await;
             let thread = match &prompts {
-                Ok(page) => page.messages().iter().find_map(|m| m.chat_thread_id),
+                Ok(page) => page
+                    .messages()
+                    .iter()
+                    .find_map(|m| m.chat_thread_id.clone()),
                 Err(_) => None,
             };
             if let Some(thread) = thread {

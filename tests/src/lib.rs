@@ -2,15 +2,15 @@
 
 mod recorder;
 mod scripted;
+mod shifting_session;
 mod vendor;
-mod world;
 
 use serde_json::{Value, json};
 
 pub use recorder::{Exchange, Recorder};
 pub use scripted::{Answer, Scripted, Seen};
+pub use shifting_session::{Deviation, Meta, Placed, ShiftingSession};
 pub use vendor::{Vendor, VendorRequest, VendorServer};
-pub use world::World;
 
 /// The key of every client here: a text that occurs nowhere else, so that a leak is found.
 pub const KEY: &str = "key-0d4f5b9b8a11-never-shown";

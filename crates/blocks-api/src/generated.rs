@@ -8,35 +8,70 @@ use progenitor_client::{ClientHooks, OperationInfo, RequestBuilderExt, encode_pa
 #[allow(clippy::all)]
 pub mod types {
     /// A file or plan. Fetch its url without the Authorization header.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct Artifact {
         /// When it was made.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub created_at: ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub created_at: ::std::option::Option<crate::open::Timestamp>,
         /// The file's name.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub file_name: ::std::option::Option<::std::string::String>,
         /// Where the agent had it.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub file_path: ::std::option::Option<::std::string::String>,
         /// Size, in KB.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub file_size_in_kb: ::std::option::Option<f64>,
         /// The artifact's id.
-        pub id: ::uuid::Uuid,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub id: ::std::option::Option<crate::open::Id>,
         /// What it is. Values may be added.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub kind: ::std::option::Option<crate::open::ArtifactKind>,
         /// The media type.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub mime_type: ::std::option::Option<::std::string::String>,
         /// The plan it belongs to.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub plan_id: ::std::option::Option<::uuid::Uuid>,
-        pub url: crate::open::PresignedUrl,
-        #[serde(flatten)]
-        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub plan_id: ::std::option::Option<crate::open::Id>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub url: ::std::option::Option<crate::open::PresignedUrl>,
+        #[cfg_attr(feature = "schemars", serde(flatten))]
+        pub extra: crate::json::JsonObject,
+    }
+    crate::decode::tolerant_object! {
+        Artifact { needed : {} optional : { created_at : "created_at", file_name :
+        "file_name", file_path : "file_path", file_size_in_kb : "file_size_in_kb", id :
+        "id", kind : "kind", mime_type : "mime_type", plan_id : "plan_id", url : "url", }
+        }
     }
     impl Artifact {
         pub fn builder() -> builder::Artifact {
@@ -49,12 +84,12 @@ pub mod types {
     pub struct CreateMessageRequest {
         /// Existing artifacts to attach.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
-        pub artifact_ids: ::std::vec::Vec<::uuid::Uuid>,
+        pub artifact_ids: ::std::vec::Vec<crate::open::Id>,
         /// The user message.
         pub message: ::std::string::String,
         /// A reference to a profile or an inline one.
-        #[serde(default, skip_serializing_if = "::serde_json::Map::is_empty")]
-        pub profile: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[serde(default, skip_serializing_if = "crate::json::JsonObject::is_empty")]
+        pub profile: crate::json::JsonObject,
     }
     impl CreateMessageRequest {
         pub fn builder() -> builder::CreateMessageRequest {
@@ -67,27 +102,27 @@ pub mod types {
     pub struct CreateSessionRequest {
         /// A custom agent of the workspace.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub agent_id: ::std::option::Option<::uuid::Uuid>,
+        pub agent_id: ::std::option::Option<crate::open::Id>,
         /// A core agent by name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub agent_name: ::std::option::Option<crate::open::AgentName>,
         /// Existing artifacts to attach to the first message.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
-        pub artifact_ids: ::std::vec::Vec<::uuid::Uuid>,
+        pub artifact_ids: ::std::vec::Vec<crate::open::Id>,
         /// Settings. Seen in one third-party client only.
-        #[serde(default, skip_serializing_if = "::serde_json::Map::is_empty")]
-        pub config_values: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[serde(default, skip_serializing_if = "crate::json::JsonObject::is_empty")]
+        pub config_values: crate::json::JsonObject,
         /// Whether other workspace members do not see the session.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub is_private: ::std::option::Option<bool>,
         /// The first user message.
         pub message: ::std::string::String,
         /// A reference to a profile or an inline one. Its inner shape is not documented.
-        #[serde(default, skip_serializing_if = "::serde_json::Map::is_empty")]
-        pub profile: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[serde(default, skip_serializing_if = "crate::json::JsonObject::is_empty")]
+        pub profile: crate::json::JsonObject,
         /// An existing group to put the session in. Seen in the vendor's client only.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub session_group_id: ::std::option::Option<::uuid::Uuid>,
+        pub session_group_id: ::std::option::Option<crate::open::Id>,
         /// A title, at most 200 characters. Seen in the vendor's client only.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub title: ::std::option::Option<::std::string::String>,
@@ -98,20 +133,33 @@ pub mod types {
         }
     }
     /// What went wrong. The documentation names code and message; the live service sends error. An intermediary may answer HTML or nothing.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct ErrorBody {
         /// VALIDATION, NOT_FOUND or BAD_REQUEST.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub code: ::std::option::Option<::std::string::String>,
         /// The reason.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub error: ::std::option::Option<::std::string::String>,
         /// The reason.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub message: ::std::option::Option<::std::string::String>,
-        #[serde(flatten)]
-        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[cfg_attr(feature = "schemars", serde(flatten))]
+        pub extra: crate::json::JsonObject,
+    }
+    crate::decode::tolerant_object! {
+        ErrorBody { needed : {} optional : { code : "code", error : "error", message :
+        "message", } }
     }
     impl ErrorBody {
         pub fn builder() -> builder::ErrorBody {
@@ -119,13 +167,16 @@ pub mod types {
         }
     }
     /// A link. Its host can differ from the one that was called.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct Link {
         /// The address.
         pub href: ::std::string::String,
-        #[serde(flatten)]
-        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[cfg_attr(feature = "schemars", serde(flatten))]
+        pub extra: crate::json::JsonObject,
+    }
+    crate::decode::tolerant_object! {
+        Link { needed : { href : "href", } optional : {} }
     }
     impl Link {
         pub fn builder() -> builder::Link {
@@ -133,49 +184,89 @@ pub mod types {
         }
     }
     /// A message.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct Message {
         /// Its session.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub chat_id: ::std::option::Option<::uuid::Uuid>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub chat_id: ::std::option::Option<crate::open::Id>,
         /// Its thread. Null for a system notice.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub chat_thread_id: ::std::option::Option<::uuid::Uuid>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub chat_thread_id: ::std::option::Option<crate::open::Id>,
         /// When it was created.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub created_at: ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub created_at: ::std::option::Option<crate::open::Timestamp>,
         /// The message's id.
-        pub id: ::uuid::Uuid,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub id: ::std::option::Option<crate::open::Id>,
         /// Where the answer is.
-        #[serde(
-            rename = "_links",
-            skip_serializing_if = "::std::option::Option::is_none"
+        #[cfg_attr(
+            feature = "schemars",
+            serde(
+                rename = "_links",
+                skip_serializing_if = "::std::option::Option::is_none"
+            )
         )]
         pub links: ::std::option::Option<MessageLinks>,
         /// The text. An empty text is a valid reply.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub message: ::std::option::Option<::std::string::String>,
         /// Who wrote it. Values may be added.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub role: ::std::option::Option<crate::open::MessageRole>,
         /// The task it belongs to.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub task_id: ::std::option::Option<::uuid::Uuid>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub task_id: ::std::option::Option<crate::open::Id>,
         /// Epoch seconds, with fractions.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub ts: ::std::option::Option<f64>,
         /// What it is. Values may be added.
-        #[serde(
-            rename = "type",
-            skip_serializing_if = "::std::option::Option::is_none"
+        #[cfg_attr(
+            feature = "schemars",
+            serde(
+                rename = "type",
+                skip_serializing_if = "::std::option::Option::is_none"
+            )
         )]
         pub type_: ::std::option::Option<crate::open::MessageType>,
         /// When it was last changed.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub updated_at: ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
-        #[serde(flatten)]
-        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub updated_at: ::std::option::Option<crate::open::Timestamp>,
+        #[cfg_attr(feature = "schemars", serde(flatten))]
+        pub extra: crate::json::JsonObject,
+    }
+    crate::decode::tolerant_object! {
+        Message { needed : {} optional : { chat_id : "chat_id", chat_thread_id :
+        "chat_thread_id", created_at : "created_at", id : "id", links : "_links", message
+        : "message", role : "role", task_id : "task_id", ts : "ts", type_ : "type",
+        updated_at : "updated_at", } }
     }
     impl Message {
         pub fn builder() -> builder::Message {
@@ -183,23 +274,36 @@ pub mod types {
         }
     }
     /// Where the answer to a message is.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct MessageLinks {
-        /// The reply; its page is empty until the reply is there.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        /// The reply; its page is empty until the reply is there. On a session that is read again it is null, or a link with `null` in place of the thread.
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub final_message: ::std::option::Option<Link>,
         /// The resource itself.
-        #[serde(
-            rename = "self",
-            skip_serializing_if = "::std::option::Option::is_none"
+        #[cfg_attr(
+            feature = "schemars",
+            serde(
+                rename = "self",
+                skip_serializing_if = "::std::option::Option::is_none"
+            )
         )]
         pub self_: ::std::option::Option<Link>,
         /// The thread's messages. Null when a session is read again.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub thread: ::std::option::Option<Link>,
-        #[serde(flatten)]
-        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[cfg_attr(feature = "schemars", serde(flatten))]
+        pub extra: crate::json::JsonObject,
+    }
+    crate::decode::tolerant_object! {
+        MessageLinks { needed : {} optional : { final_message : "final_message", self_ :
+        "self", thread : "thread", } }
     }
     impl MessageLinks {
         pub fn builder() -> builder::MessageLinks {
@@ -207,22 +311,32 @@ pub mod types {
         }
     }
     /// One page of messages.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct MessagePage {
         /// The messages.
         pub items: ::std::vec::Vec<Message>,
         /// Where more is.
-        #[serde(
-            rename = "_links",
-            skip_serializing_if = "::std::option::Option::is_none"
+        #[cfg_attr(
+            feature = "schemars",
+            serde(
+                rename = "_links",
+                skip_serializing_if = "::std::option::Option::is_none"
+            )
         )]
         pub links: ::std::option::Option<PageLinks>,
         /// Which page this is.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub meta: ::std::option::Option<PageMeta>,
-        #[serde(flatten)]
-        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[cfg_attr(feature = "schemars", serde(flatten))]
+        pub extra: crate::json::JsonObject,
+    }
+    crate::decode::tolerant_object! {
+        MessagePage { needed : { items : "items", } optional : { links : "_links", meta :
+        "meta", } }
     }
     impl MessagePage {
         pub fn builder() -> builder::MessagePage {
@@ -230,20 +344,30 @@ pub mod types {
         }
     }
     /// Where a page and what comes after it are. Both links drop the filters that were sent.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct PageLinks {
         /// Newer messages; keeps the gts cursor alone.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub new_messages: ::std::option::Option<Link>,
         /// The resource itself.
-        #[serde(
-            rename = "self",
-            skip_serializing_if = "::std::option::Option::is_none"
+        #[cfg_attr(
+            feature = "schemars",
+            serde(
+                rename = "self",
+                skip_serializing_if = "::std::option::Option::is_none"
+            )
         )]
         pub self_: ::std::option::Option<Link>,
-        #[serde(flatten)]
-        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[cfg_attr(feature = "schemars", serde(flatten))]
+        pub extra: crate::json::JsonObject,
+    }
+    crate::decode::tolerant_object! {
+        PageLinks { needed : {} optional : { new_messages : "new_messages", self_ :
+        "self", } }
     }
     impl PageLinks {
         pub fn builder() -> builder::PageLinks {
@@ -251,76 +375,136 @@ pub mod types {
         }
     }
     /// Which page this is, of how many.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct PageMeta {
         /// Messages in a page.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub limit: ::std::option::Option<i64>,
         /// This page, from 1.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub page: ::std::option::Option<i64>,
         /// Messages over all pages.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub total: ::std::option::Option<i64>,
         /// Pages.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub total_pages: ::std::option::Option<i64>,
-        #[serde(flatten)]
-        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[cfg_attr(feature = "schemars", serde(flatten))]
+        pub extra: crate::json::JsonObject,
+    }
+    crate::decode::tolerant_object! {
+        PageMeta { needed : {} optional : { limit : "limit", page : "page", total :
+        "total", total_pages : "total_pages", } }
     }
     impl PageMeta {
         pub fn builder() -> builder::PageMeta {
             Default::default()
         }
     }
-    /// A session. What only some sources guarantee may be missing or null.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    /// A session. What only some sources guarantee can be missing or null.
+    #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct Session {
         /// When it was created.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub created_at: ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub created_at: ::std::option::Option<crate::open::Timestamp>,
         /// The session's id.
-        pub id: ::uuid::Uuid,
+        pub id: crate::open::Id,
         /// Whether it is archived.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub is_archived: ::std::option::Option<bool>,
-        /// Whether other members do not see it.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        /// Whether other members do not see it. A workspace's admins can force it, so it can be true although false was sent.
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub is_private: ::std::option::Option<bool>,
         /// Where its parts are.
-        #[serde(
-            rename = "_links",
-            skip_serializing_if = "::std::option::Option::is_none"
+        #[cfg_attr(
+            feature = "schemars",
+            serde(
+                rename = "_links",
+                skip_serializing_if = "::std::option::Option::is_none"
+            )
         )]
         pub links: ::std::option::Option<SessionLinks>,
         /// Its plans, oldest first. Seen beyond the documentation.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub plan_artifact_ids: ::std::option::Option<::std::vec::Vec<::uuid::Uuid>>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub plan_artifact_ids: ::std::option::Option<::std::vec::Vec<crate::open::Id>>,
         /// Pull requests that the agent opened. Filled only once they are open, so read the session again after the reply.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub pull_requests: ::std::option::Option<::std::vec::Vec<crate::open::PullRequest>>,
         /// Its group. Seen beyond the documentation.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub session_group_id: ::std::option::Option<::uuid::Uuid>,
-        /// Where a person can watch it.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub session_group_id: ::std::option::Option<crate::open::Id>,
+        /// The page of the session for people. It usually contains the id of the workspace.
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub session_html_url: ::std::option::Option<::std::string::String>,
         /// Where the session was started from.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub source_url: ::std::option::Option<::std::string::String>,
         /// The first thread. Null when the session is read again.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub thread_id: ::std::option::Option<::uuid::Uuid>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub thread_id: ::std::option::Option<crate::open::Id>,
         /// Its title.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub title: ::std::option::Option<::std::string::String>,
         /// When it was last changed.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub updated_at: ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
-        #[serde(flatten)]
-        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
+        pub updated_at: ::std::option::Option<crate::open::Timestamp>,
+        #[cfg_attr(feature = "schemars", serde(flatten))]
+        pub extra: crate::json::JsonObject,
+    }
+    crate::decode::tolerant_object! {
+        Session { needed : { id : "id", } optional : { created_at : "created_at",
+        is_archived : "is_archived", is_private : "is_private", links : "_links",
+        plan_artifact_ids : "plan_artifact_ids", pull_requests : "pull_requests",
+        session_group_id : "session_group_id", session_html_url : "session_html_url",
+        source_url : "source_url", thread_id : "thread_id", title : "title", updated_at :
+        "updated_at", } }
     }
     impl Session {
         pub fn builder() -> builder::Session {
@@ -328,26 +512,42 @@ pub mod types {
         }
     }
     /// Where a session's parts are.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct SessionLinks {
-        /// The reply; its page is empty until the reply is there.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        /// The reply; its page is empty until the reply is there. On a session that is read again it is null, or a link with `null` in place of the thread.
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub final_message: ::std::option::Option<Link>,
         /// All messages.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub messages: ::std::option::Option<Link>,
         /// The resource itself.
-        #[serde(
-            rename = "self",
-            skip_serializing_if = "::std::option::Option::is_none"
+        #[cfg_attr(
+            feature = "schemars",
+            serde(
+                rename = "self",
+                skip_serializing_if = "::std::option::Option::is_none"
+            )
         )]
         pub self_: ::std::option::Option<Link>,
         /// The thread's messages. Null when a session is read again.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[cfg_attr(
+            feature = "schemars",
+            serde(skip_serializing_if = "::std::option::Option::is_none")
+        )]
         pub thread: ::std::option::Option<Link>,
-        #[serde(flatten)]
-        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[cfg_attr(feature = "schemars", serde(flatten))]
+        pub extra: crate::json::JsonObject,
+    }
+    crate::decode::tolerant_object! {
+        SessionLinks { needed : {} optional : { final_message : "final_message", messages
+        : "messages", self_ : "self", thread : "thread", } }
     }
     impl SessionLinks {
         pub fn builder() -> builder::SessionLinks {
@@ -359,7 +559,7 @@ pub mod types {
         #[derive(Clone, Debug)]
         pub struct Artifact {
             created_at: ::std::result::Result<
-                ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
+                ::std::option::Option<crate::open::Timestamp>,
                 ::std::string::String,
             >,
             file_name: ::std::result::Result<
@@ -372,7 +572,10 @@ pub mod types {
             >,
             file_size_in_kb:
                 ::std::result::Result<::std::option::Option<f64>, ::std::string::String>,
-            id: ::std::result::Result<::uuid::Uuid, ::std::string::String>,
+            id: ::std::result::Result<
+                ::std::option::Option<crate::open::Id>,
+                ::std::string::String,
+            >,
             kind: ::std::result::Result<
                 ::std::option::Option<crate::open::ArtifactKind>,
                 ::std::string::String,
@@ -381,13 +584,15 @@ pub mod types {
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
             >,
-            plan_id:
-                ::std::result::Result<::std::option::Option<::uuid::Uuid>, ::std::string::String>,
-            url: ::std::result::Result<crate::open::PresignedUrl, ::std::string::String>,
-            extra: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+            plan_id: ::std::result::Result<
+                ::std::option::Option<crate::open::Id>,
                 ::std::string::String,
             >,
+            url: ::std::result::Result<
+                ::std::option::Option<crate::open::PresignedUrl>,
+                ::std::string::String,
+            >,
+            extra: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
         }
         impl ::std::default::Default for Artifact {
             fn default() -> Self {
@@ -396,11 +601,11 @@ pub mod types {
                     file_name: Ok(Default::default()),
                     file_path: Ok(Default::default()),
                     file_size_in_kb: Ok(Default::default()),
-                    id: Err("no value supplied for id".to_string()),
+                    id: Ok(Default::default()),
                     kind: Ok(Default::default()),
                     mime_type: Ok(Default::default()),
                     plan_id: Ok(Default::default()),
-                    url: Err("no value supplied for url".to_string()),
+                    url: Ok(Default::default()),
                     extra: Err("no value supplied for extra".to_string()),
                 }
             }
@@ -408,9 +613,7 @@ pub mod types {
         impl Artifact {
             pub fn created_at<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
-                    >,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Timestamp>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.created_at = value
@@ -450,7 +653,7 @@ pub mod types {
             }
             pub fn id<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::uuid::Uuid>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.id = value
@@ -480,7 +683,7 @@ pub mod types {
             }
             pub fn plan_id<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::option::Option<::uuid::Uuid>>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.plan_id = value
@@ -490,7 +693,7 @@ pub mod types {
             }
             pub fn url<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<crate::open::PresignedUrl>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::PresignedUrl>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.url = value
@@ -500,9 +703,7 @@ pub mod types {
             }
             pub fn extra<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.extra = value
@@ -549,12 +750,9 @@ pub mod types {
         #[derive(Clone, Debug)]
         pub struct CreateMessageRequest {
             artifact_ids:
-                ::std::result::Result<::std::vec::Vec<::uuid::Uuid>, ::std::string::String>,
+                ::std::result::Result<::std::vec::Vec<crate::open::Id>, ::std::string::String>,
             message: ::std::result::Result<::std::string::String, ::std::string::String>,
-            profile: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+            profile: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
         }
         impl ::std::default::Default for CreateMessageRequest {
             fn default() -> Self {
@@ -568,7 +766,7 @@ pub mod types {
         impl CreateMessageRequest {
             pub fn artifact_ids<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::vec::Vec<::uuid::Uuid>>,
+                T: ::std::convert::TryInto<::std::vec::Vec<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.artifact_ids = value
@@ -588,9 +786,7 @@ pub mod types {
             }
             pub fn profile<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.profile = value
@@ -622,26 +818,24 @@ pub mod types {
         }
         #[derive(Clone, Debug)]
         pub struct CreateSessionRequest {
-            agent_id:
-                ::std::result::Result<::std::option::Option<::uuid::Uuid>, ::std::string::String>,
+            agent_id: ::std::result::Result<
+                ::std::option::Option<crate::open::Id>,
+                ::std::string::String,
+            >,
             agent_name: ::std::result::Result<
                 ::std::option::Option<crate::open::AgentName>,
                 ::std::string::String,
             >,
             artifact_ids:
-                ::std::result::Result<::std::vec::Vec<::uuid::Uuid>, ::std::string::String>,
-            config_values: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+                ::std::result::Result<::std::vec::Vec<crate::open::Id>, ::std::string::String>,
+            config_values: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
             is_private: ::std::result::Result<::std::option::Option<bool>, ::std::string::String>,
             message: ::std::result::Result<::std::string::String, ::std::string::String>,
-            profile: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+            profile: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
+            session_group_id: ::std::result::Result<
+                ::std::option::Option<crate::open::Id>,
                 ::std::string::String,
             >,
-            session_group_id:
-                ::std::result::Result<::std::option::Option<::uuid::Uuid>, ::std::string::String>,
             title: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
@@ -665,7 +859,7 @@ pub mod types {
         impl CreateSessionRequest {
             pub fn agent_id<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::option::Option<::uuid::Uuid>>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.agent_id = value
@@ -685,7 +879,7 @@ pub mod types {
             }
             pub fn artifact_ids<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::vec::Vec<::uuid::Uuid>>,
+                T: ::std::convert::TryInto<::std::vec::Vec<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.artifact_ids = value
@@ -695,9 +889,7 @@ pub mod types {
             }
             pub fn config_values<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.config_values = value
@@ -727,9 +919,7 @@ pub mod types {
             }
             pub fn profile<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.profile = value
@@ -739,7 +929,7 @@ pub mod types {
             }
             pub fn session_group_id<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::option::Option<::uuid::Uuid>>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.session_group_id = value.try_into().map_err(|e| {
@@ -805,10 +995,7 @@ pub mod types {
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
             >,
-            extra: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+            extra: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
         }
         impl ::std::default::Default for ErrorBody {
             fn default() -> Self {
@@ -853,9 +1040,7 @@ pub mod types {
             }
             pub fn extra<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.extra = value
@@ -890,10 +1075,7 @@ pub mod types {
         #[derive(Clone, Debug)]
         pub struct Link {
             href: ::std::result::Result<::std::string::String, ::std::string::String>,
-            extra: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+            extra: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
         }
         impl ::std::default::Default for Link {
             fn default() -> Self {
@@ -916,9 +1098,7 @@ pub mod types {
             }
             pub fn extra<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.extra = value
@@ -946,15 +1126,22 @@ pub mod types {
         }
         #[derive(Clone, Debug)]
         pub struct Message {
-            chat_id:
-                ::std::result::Result<::std::option::Option<::uuid::Uuid>, ::std::string::String>,
-            chat_thread_id:
-                ::std::result::Result<::std::option::Option<::uuid::Uuid>, ::std::string::String>,
-            created_at: ::std::result::Result<
-                ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
+            chat_id: ::std::result::Result<
+                ::std::option::Option<crate::open::Id>,
                 ::std::string::String,
             >,
-            id: ::std::result::Result<::uuid::Uuid, ::std::string::String>,
+            chat_thread_id: ::std::result::Result<
+                ::std::option::Option<crate::open::Id>,
+                ::std::string::String,
+            >,
+            created_at: ::std::result::Result<
+                ::std::option::Option<crate::open::Timestamp>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<
+                ::std::option::Option<crate::open::Id>,
+                ::std::string::String,
+            >,
             links: ::std::result::Result<
                 ::std::option::Option<super::MessageLinks>,
                 ::std::string::String,
@@ -967,21 +1154,20 @@ pub mod types {
                 ::std::option::Option<crate::open::MessageRole>,
                 ::std::string::String,
             >,
-            task_id:
-                ::std::result::Result<::std::option::Option<::uuid::Uuid>, ::std::string::String>,
+            task_id: ::std::result::Result<
+                ::std::option::Option<crate::open::Id>,
+                ::std::string::String,
+            >,
             ts: ::std::result::Result<::std::option::Option<f64>, ::std::string::String>,
             type_: ::std::result::Result<
                 ::std::option::Option<crate::open::MessageType>,
                 ::std::string::String,
             >,
             updated_at: ::std::result::Result<
-                ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
+                ::std::option::Option<crate::open::Timestamp>,
                 ::std::string::String,
             >,
-            extra: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+            extra: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
         }
         impl ::std::default::Default for Message {
             fn default() -> Self {
@@ -989,7 +1175,7 @@ pub mod types {
                     chat_id: Ok(Default::default()),
                     chat_thread_id: Ok(Default::default()),
                     created_at: Ok(Default::default()),
-                    id: Err("no value supplied for id".to_string()),
+                    id: Ok(Default::default()),
                     links: Ok(Default::default()),
                     message: Ok(Default::default()),
                     role: Ok(Default::default()),
@@ -1004,7 +1190,7 @@ pub mod types {
         impl Message {
             pub fn chat_id<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::option::Option<::uuid::Uuid>>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.chat_id = value
@@ -1014,7 +1200,7 @@ pub mod types {
             }
             pub fn chat_thread_id<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::option::Option<::uuid::Uuid>>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.chat_thread_id = value.try_into().map_err(|e| {
@@ -1024,9 +1210,7 @@ pub mod types {
             }
             pub fn created_at<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
-                    >,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Timestamp>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.created_at = value
@@ -1036,7 +1220,7 @@ pub mod types {
             }
             pub fn id<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::uuid::Uuid>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.id = value
@@ -1076,7 +1260,7 @@ pub mod types {
             }
             pub fn task_id<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::option::Option<::uuid::Uuid>>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.task_id = value
@@ -1106,9 +1290,7 @@ pub mod types {
             }
             pub fn updated_at<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
-                    >,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Timestamp>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.updated_at = value
@@ -1118,9 +1300,7 @@ pub mod types {
             }
             pub fn extra<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.extra = value
@@ -1175,10 +1355,7 @@ pub mod types {
             self_: ::std::result::Result<::std::option::Option<super::Link>, ::std::string::String>,
             thread:
                 ::std::result::Result<::std::option::Option<super::Link>, ::std::string::String>,
-            extra: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+            extra: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
         }
         impl ::std::default::Default for MessageLinks {
             fn default() -> Self {
@@ -1223,9 +1400,7 @@ pub mod types {
             }
             pub fn extra<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.extra = value
@@ -1268,10 +1443,7 @@ pub mod types {
                 ::std::option::Option<super::PageMeta>,
                 ::std::string::String,
             >,
-            extra: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+            extra: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
         }
         impl ::std::default::Default for MessagePage {
             fn default() -> Self {
@@ -1316,9 +1488,7 @@ pub mod types {
             }
             pub fn extra<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.extra = value
@@ -1355,10 +1525,7 @@ pub mod types {
             new_messages:
                 ::std::result::Result<::std::option::Option<super::Link>, ::std::string::String>,
             self_: ::std::result::Result<::std::option::Option<super::Link>, ::std::string::String>,
-            extra: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+            extra: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
         }
         impl ::std::default::Default for PageLinks {
             fn default() -> Self {
@@ -1392,9 +1559,7 @@ pub mod types {
             }
             pub fn extra<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.extra = value
@@ -1430,10 +1595,7 @@ pub mod types {
             page: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
             total: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
             total_pages: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
-            extra: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+            extra: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
         }
         impl ::std::default::Default for PageMeta {
             fn default() -> Self {
@@ -1489,9 +1651,7 @@ pub mod types {
             }
             pub fn extra<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.extra = value
@@ -1528,10 +1688,10 @@ pub mod types {
         #[derive(Clone, Debug)]
         pub struct Session {
             created_at: ::std::result::Result<
-                ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
+                ::std::option::Option<crate::open::Timestamp>,
                 ::std::string::String,
             >,
-            id: ::std::result::Result<::uuid::Uuid, ::std::string::String>,
+            id: ::std::result::Result<crate::open::Id, ::std::string::String>,
             is_archived: ::std::result::Result<::std::option::Option<bool>, ::std::string::String>,
             is_private: ::std::result::Result<::std::option::Option<bool>, ::std::string::String>,
             links: ::std::result::Result<
@@ -1539,15 +1699,17 @@ pub mod types {
                 ::std::string::String,
             >,
             plan_artifact_ids: ::std::result::Result<
-                ::std::option::Option<::std::vec::Vec<::uuid::Uuid>>,
+                ::std::option::Option<::std::vec::Vec<crate::open::Id>>,
                 ::std::string::String,
             >,
             pull_requests: ::std::result::Result<
                 ::std::option::Option<::std::vec::Vec<crate::open::PullRequest>>,
                 ::std::string::String,
             >,
-            session_group_id:
-                ::std::result::Result<::std::option::Option<::uuid::Uuid>, ::std::string::String>,
+            session_group_id: ::std::result::Result<
+                ::std::option::Option<crate::open::Id>,
+                ::std::string::String,
+            >,
             session_html_url: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
@@ -1556,20 +1718,19 @@ pub mod types {
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
             >,
-            thread_id:
-                ::std::result::Result<::std::option::Option<::uuid::Uuid>, ::std::string::String>,
+            thread_id: ::std::result::Result<
+                ::std::option::Option<crate::open::Id>,
+                ::std::string::String,
+            >,
             title: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
             >,
             updated_at: ::std::result::Result<
-                ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
+                ::std::option::Option<crate::open::Timestamp>,
                 ::std::string::String,
             >,
-            extra: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+            extra: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
         }
         impl ::std::default::Default for Session {
             fn default() -> Self {
@@ -1594,9 +1755,7 @@ pub mod types {
         impl Session {
             pub fn created_at<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
-                    >,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Timestamp>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.created_at = value
@@ -1606,7 +1765,7 @@ pub mod types {
             }
             pub fn id<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::uuid::Uuid>,
+                T: ::std::convert::TryInto<crate::open::Id>,
                 T::Error: ::std::fmt::Display,
             {
                 self.id = value
@@ -1646,7 +1805,7 @@ pub mod types {
             }
             pub fn plan_artifact_ids<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::option::Option<::std::vec::Vec<::uuid::Uuid>>>,
+                T: ::std::convert::TryInto<::std::option::Option<::std::vec::Vec<crate::open::Id>>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.plan_artifact_ids = value.try_into().map_err(|e| {
@@ -1668,7 +1827,7 @@ pub mod types {
             }
             pub fn session_group_id<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::option::Option<::uuid::Uuid>>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.session_group_id = value.try_into().map_err(|e| {
@@ -1698,7 +1857,7 @@ pub mod types {
             }
             pub fn thread_id<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::option::Option<::uuid::Uuid>>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Id>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.thread_id = value
@@ -1718,9 +1877,7 @@ pub mod types {
             }
             pub fn updated_at<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
-                    >,
+                T: ::std::convert::TryInto<::std::option::Option<crate::open::Timestamp>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.updated_at = value
@@ -1730,9 +1887,7 @@ pub mod types {
             }
             pub fn extra<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.extra = value
@@ -1793,10 +1948,7 @@ pub mod types {
             self_: ::std::result::Result<::std::option::Option<super::Link>, ::std::string::String>,
             thread:
                 ::std::result::Result<::std::option::Option<super::Link>, ::std::string::String>,
-            extra: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+            extra: ::std::result::Result<crate::json::JsonObject, ::std::string::String>,
         }
         impl ::std::default::Default for SessionLinks {
             fn default() -> Self {
@@ -1852,9 +2004,7 @@ pub mod types {
             }
             pub fn extra<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
+                T: ::std::convert::TryInto<crate::json::JsonObject>,
                 T::Error: ::std::fmt::Display,
             {
                 self.extra = value
@@ -1919,7 +2069,7 @@ pub mod types {
 #[derive(Clone, Debug)]
 /// Client for Blocks Sessions API
 ///
-/// Run coding agents as a service: create a session, poll the link of its final message, and follow up. Limit: 100 requests per minute and key, over every process that uses the key. A 429 may carry Retry-After, in delta-seconds or as an HTTP date.
+/// Run coding agents as a service: create a session, poll the link of its final message, and follow up. Limit: 100 requests per minute and key, counted over every process that uses the key. A 429 may carry Retry-After, in delta-seconds or as an HTTP date. In responses, `x-usual-format` names the format that a text usually has and that no source guarantees; `x-needed` lists the properties without which a client cannot continue. A client reads every other property tolerantly.
 ///
 /// Version: v1
 pub struct Client {
@@ -1986,7 +2136,7 @@ const _: () = {
 impl Client {
     /// Create a session, post its first message and dispatch it to the agent
     ///
-    /// There is no idempotency key, and each session is billed. Do not repeat a create whose fate is unknown.
+    /// There is no idempotency key, and each session is billed. Do not repeat a create whose outcome is unknown.
     ///
     /// Sends a `POST` request to `/rest/v1/sessions`
     ///
@@ -2004,7 +2154,7 @@ impl Client {
     /// Sends a `GET` request to `/rest/v1/sessions/{session_id}`
     ///
     /// Arguments:
-    /// - `session_id`: The session. An id that is not a UUID answers 422.
+    /// - `session_id`: The session. The service responds with 422 to an id that is not a UUID.
     /// ```ignore
     /// let response = client.get_session()
     /// .session_id(session_id)
@@ -2019,7 +2169,7 @@ impl Client {
     /// Sends a `GET` request to `/rest/v1/sessions/{session_id}/artifacts/{artifact_id}`
     ///
     /// Arguments:
-    /// - `session_id`: The session. An id that is not a UUID answers 422.
+    /// - `session_id`: The session. The service responds with 422 to an id that is not a UUID.
     /// - `artifact_id`: The artifact. Ids come from the session's plan_artifact_ids; there is no list.
     /// ```ignore
     /// let response = client.get_artifact()
@@ -2036,13 +2186,13 @@ impl Client {
     /// Sends a `GET` request to `/rest/v1/sessions/{session_id}/messages`
     ///
     /// Arguments:
-    /// - `session_id`: The session. An id that is not a UUID answers 422.
+    /// - `session_id`: The session. The service responds with 422 to an id that is not a UUID.
     /// - `direction`: The order by time. Sources disagree on the default, so always send it.
     /// - `gts`: Only messages whose ts, in epoch seconds, is strictly greater.
     /// - `limit`: Messages in a page, 1 to 100.
     /// - `page`: The page, counted from 1.
-    /// - `role`: Roles to include; repeat the key. The default is assistant. Older deployments answer 422 to a repeated one.
-    /// - `thread_id`: Only messages of this thread. An unknown id answers an empty page.
+    /// - `role`: Roles to include; repeat the key. The default is assistant. Older deployments respond with 422 to a repeated key.
+    /// - `thread_id`: Only messages of this thread. For an unknown id the page is empty.
     /// - `type_`: Types to include; repeat the key. The server's default is message and final_message.
     /// ```ignore
     /// let response = client.list_session_messages()
@@ -2065,7 +2215,7 @@ impl Client {
     /// Sends a `POST` request to `/rest/v1/sessions/{session_id}/messages`
     ///
     /// Arguments:
-    /// - `session_id`: The session. An id that is not a UUID answers 422.
+    /// - `session_id`: The session. The service responds with 422 to an id that is not a UUID.
     /// - `body`
     /// ```ignore
     /// let response = client.create_message()
@@ -2082,13 +2232,13 @@ impl Client {
     /// Sends a `GET` request to `/rest/v1/sessions/{session_id}/threads/{thread_id}/messages`
     ///
     /// Arguments:
-    /// - `session_id`: The session. An id that is not a UUID answers 422.
-    /// - `thread_id`: The thread. An unknown id answers an empty page.
+    /// - `session_id`: The session. The service responds with 422 to an id that is not a UUID.
+    /// - `thread_id`: The thread. For an unknown id, one source documents 404 and another saw an empty page.
     /// - `direction`: The order by time. Sources disagree on the default, so always send it.
     /// - `gts`: Only messages whose ts, in epoch seconds, is strictly greater.
     /// - `limit`: Messages in a page, 1 to 100.
     /// - `page`: The page, counted from 1.
-    /// - `role`: Roles to include; repeat the key. The default is assistant. Older deployments answer 422 to a repeated one.
+    /// - `role`: Roles to include; repeat the key. The default is assistant. Older deployments respond with 422 to a repeated key.
     /// - `type_`: Types to include; repeat the key. The server's default is message and final_message.
     /// ```ignore
     /// let response = client.list_thread_messages()
@@ -2195,7 +2345,7 @@ pub mod builder {
     #[derive(Debug, Clone)]
     pub struct GetSession<'a> {
         client: &'a super::Client,
-        session_id: Result<::uuid::Uuid, String>,
+        session_id: Result<crate::open::Id, String>,
     }
     impl<'a> GetSession<'a> {
         pub fn new(client: &'a super::Client) -> Self {
@@ -2206,11 +2356,11 @@ pub mod builder {
         }
         pub fn session_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::uuid::Uuid>,
+            V: std::convert::TryInto<crate::open::Id>,
         {
-            self.session_id = value
-                .try_into()
-                .map_err(|_| "conversion to `:: uuid :: Uuid` for session_id failed".to_string());
+            self.session_id = value.try_into().map_err(|_| {
+                "conversion to `crate :: open :: Id` for session_id failed".to_string()
+            });
             self
         }
         /// Sends a `GET` request to `/rest/v1/sessions/{session_id}`
@@ -2256,8 +2406,8 @@ pub mod builder {
     #[derive(Debug, Clone)]
     pub struct GetArtifact<'a> {
         client: &'a super::Client,
-        session_id: Result<::uuid::Uuid, String>,
-        artifact_id: Result<::uuid::Uuid, String>,
+        session_id: Result<crate::open::Id, String>,
+        artifact_id: Result<crate::open::Id, String>,
     }
     impl<'a> GetArtifact<'a> {
         pub fn new(client: &'a super::Client) -> Self {
@@ -2269,20 +2419,20 @@ pub mod builder {
         }
         pub fn session_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::uuid::Uuid>,
+            V: std::convert::TryInto<crate::open::Id>,
         {
-            self.session_id = value
-                .try_into()
-                .map_err(|_| "conversion to `:: uuid :: Uuid` for session_id failed".to_string());
+            self.session_id = value.try_into().map_err(|_| {
+                "conversion to `crate :: open :: Id` for session_id failed".to_string()
+            });
             self
         }
         pub fn artifact_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::uuid::Uuid>,
+            V: std::convert::TryInto<crate::open::Id>,
         {
-            self.artifact_id = value
-                .try_into()
-                .map_err(|_| "conversion to `:: uuid :: Uuid` for artifact_id failed".to_string());
+            self.artifact_id = value.try_into().map_err(|_| {
+                "conversion to `crate :: open :: Id` for artifact_id failed".to_string()
+            });
             self
         }
         /// Sends a `GET` request to `/rest/v1/sessions/{session_id}/artifacts/{artifact_id}`
@@ -2334,13 +2484,13 @@ pub mod builder {
     #[derive(Debug, Clone)]
     pub struct ListSessionMessages<'a> {
         client: &'a super::Client,
-        session_id: Result<::uuid::Uuid, String>,
+        session_id: Result<crate::open::Id, String>,
         direction: Result<Option<crate::open::Direction>, String>,
         gts: Result<Option<f64>, String>,
         limit: Result<Option<::std::num::NonZeroU64>, String>,
         page: Result<Option<::std::num::NonZeroU64>, String>,
         role: Result<Option<::std::vec::Vec<crate::open::MessageRole>>, String>,
-        thread_id: Result<Option<::uuid::Uuid>, String>,
+        thread_id: Result<Option<crate::open::Id>, String>,
         type_: Result<Option<::std::vec::Vec<crate::open::MessageType>>, String>,
     }
     impl<'a> ListSessionMessages<'a> {
@@ -2359,11 +2509,11 @@ pub mod builder {
         }
         pub fn session_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::uuid::Uuid>,
+            V: std::convert::TryInto<crate::open::Id>,
         {
-            self.session_id = value
-                .try_into()
-                .map_err(|_| "conversion to `:: uuid :: Uuid` for session_id failed".to_string());
+            self.session_id = value.try_into().map_err(|_| {
+                "conversion to `crate :: open :: Id` for session_id failed".to_string()
+            });
             self
         }
         pub fn direction<V>(mut self, value: V) -> Self
@@ -2418,12 +2568,11 @@ pub mod builder {
         }
         pub fn thread_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::uuid::Uuid>,
+            V: std::convert::TryInto<crate::open::Id>,
         {
-            self.thread_id = value
-                .try_into()
-                .map(Some)
-                .map_err(|_| "conversion to `:: uuid :: Uuid` for thread_id failed".to_string());
+            self.thread_id = value.try_into().map(Some).map_err(|_| {
+                "conversion to `crate :: open :: Id` for thread_id failed".to_string()
+            });
             self
         }
         pub fn type_<V>(mut self, value: V) -> Self
@@ -2506,7 +2655,7 @@ pub mod builder {
     #[derive(Debug, Clone)]
     pub struct CreateMessage<'a> {
         client: &'a super::Client,
-        session_id: Result<::uuid::Uuid, String>,
+        session_id: Result<crate::open::Id, String>,
         body: Result<types::builder::CreateMessageRequest, String>,
     }
     impl<'a> CreateMessage<'a> {
@@ -2519,11 +2668,11 @@ pub mod builder {
         }
         pub fn session_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::uuid::Uuid>,
+            V: std::convert::TryInto<crate::open::Id>,
         {
-            self.session_id = value
-                .try_into()
-                .map_err(|_| "conversion to `:: uuid :: Uuid` for session_id failed".to_string());
+            self.session_id = value.try_into().map_err(|_| {
+                "conversion to `crate :: open :: Id` for session_id failed".to_string()
+            });
             self
         }
         pub fn body<V>(mut self, value: V) -> Self
@@ -2599,8 +2748,8 @@ pub mod builder {
     #[derive(Debug, Clone)]
     pub struct ListThreadMessages<'a> {
         client: &'a super::Client,
-        session_id: Result<::uuid::Uuid, String>,
-        thread_id: Result<::uuid::Uuid, String>,
+        session_id: Result<crate::open::Id, String>,
+        thread_id: Result<crate::open::Id, String>,
         direction: Result<Option<crate::open::Direction>, String>,
         gts: Result<Option<f64>, String>,
         limit: Result<Option<::std::num::NonZeroU64>, String>,
@@ -2624,20 +2773,20 @@ pub mod builder {
         }
         pub fn session_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::uuid::Uuid>,
+            V: std::convert::TryInto<crate::open::Id>,
         {
-            self.session_id = value
-                .try_into()
-                .map_err(|_| "conversion to `:: uuid :: Uuid` for session_id failed".to_string());
+            self.session_id = value.try_into().map_err(|_| {
+                "conversion to `crate :: open :: Id` for session_id failed".to_string()
+            });
             self
         }
         pub fn thread_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::uuid::Uuid>,
+            V: std::convert::TryInto<crate::open::Id>,
         {
-            self.thread_id = value
-                .try_into()
-                .map_err(|_| "conversion to `:: uuid :: Uuid` for thread_id failed".to_string());
+            self.thread_id = value.try_into().map_err(|_| {
+                "conversion to `crate :: open :: Id` for thread_id failed".to_string()
+            });
             self
         }
         pub fn direction<V>(mut self, value: V) -> Self

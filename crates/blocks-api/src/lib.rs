@@ -6,7 +6,7 @@
 //! ```no_run
 //! use blocks_api::{Client, seam::Seam};
 //!
-//! # async fn run(id: uuid::Uuid) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn run(id: blocks_api::open::Id) -> Result<(), Box<dyn std::error::Error>> {
 //! let seam = Seam::new("ApiKey my-key".parse()?);
 //! let client = Client::new_with_client("https://api.blocks.team", Default::default(), seam);
 //! let session = client.get_session().session_id(id).send().await?.into_inner();
@@ -15,19 +15,22 @@
 //! # }
 //! ```
 //!
-//! What holds:
+//! Guarantees:
 //! - **The key is added in one place**, to requests to the base URL only; one that leaves it is
 //!   refused. It is in no `Debug` output.
 //! - **Nothing is repeated here.** A method sends its request once, over the
 //!   [`Policy`](seam::Policy), or over the HTTP client where there is none.
-//! - **Unknown is not an error.** A field of an answer that is not in the document is kept in
-//!   `extra`, and a value of an enum that is not, as [`open`] tells.
-//! - **[`types`] and [`Client`] follow the document.** They are generated and never edited by
-//!   hand, and a check holds them to it.
+//! - **Responses are read tolerantly.** Only what a program needs to go on must be readable: a session's `id`, a link's
+//!   `href`, the `items` of a page. Every other field that cannot be read is absent, and its JSON text is kept in `extra`,
+//!   as are fields that are not in the document. [`open`] has the enums, ids and times that accept any value.
+//! - **[`types`] and [`Client`] follow the document.** They are generated and never edited by hand;
+//!   `cargo xtask codegen --check` enforces it.
 
+mod decode;
 // The builders' methods repeat the fields, which the document describes.
 #[allow(missing_docs)]
 mod generated;
+pub mod json;
 pub mod open;
 pub mod seam;
 

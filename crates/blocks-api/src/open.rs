@@ -1,10 +1,18 @@
-//! Enums that keep a value they do not know: the service may add one at any time.
+//! Types that accept more than the document names: enums that keep a value they do not know, ids and times in any form.
 
 use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::decode::{Decoded, FromJson};
+use crate::json::{JsonObject, RawJson};
 
 macro_rules! open_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -44,6 +52,18 @@ macro_rules! open_enum {
         impl From<$name> for String {
             fn from(value: $name) -> Self {
                 value.as_str().to_owned()
+            }
+        }
+
+        impl FromJson for $name {
+            fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+                serde_json::from_str(raw).map(Decoded::exact)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self.as_str()
             }
         }
 
@@ -124,28 +144,370 @@ open_enum! {
     }
 }
 
-/// A pull request, in any of the shapes that the service was seen to send.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub enum PullRequest {
-    /// An id or a URL.
-    Text(String),
-    /// An object; `url` and `status` are the fields seen so far.
-    Object(Map<String, Value>),
-    /// Anything else, as it was sent.
-    Other(Value),
+/// A pull request, in any of the shapes that the service was seen to send: an id or a URL as text, or an object.
+///
+/// ```
+/// use blocks_api::open::PullRequest;
+///
+/// let text = r#"["https://x/1", {"url": "https://x/2", "status": "open"}, 7]"#;
+/// let all: Vec<PullRequest> = serde_json::from_str(text)?;
+/// assert_eq!(all[1].url(), Some("https://x/2"));
+/// assert_eq!(all[1].status(), Some("open"));
+/// assert_eq!((all[2].url(), all[2].raw().as_str()), (None, "7"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct PullRequest {
+    url: Option<String>,
+    status: Option<String>,
+    raw: RawJson,
 }
 
 impl PullRequest {
     /// The URL, or the id where the service sent only that.
     pub fn url(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Object(map) => map.get("url")?.as_str(),
-            Self::Other(_) => None,
-        }
+        self.url.as_deref()
+    }
+
+    /// The state, where the service sent one.
+    pub fn status(&self) -> Option<&str> {
+        self.status.as_deref()
+    }
+
+    /// The value exactly as it was received.
+    pub fn raw(&self) -> &RawJson {
+        &self.raw
+    }
+}
+
+impl FromJson for PullRequest {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+        let object: JsonObject = raw.parse().unwrap_or_default();
+        let text = |name: &str| serde_json::from_str(object.raw(name)?).ok();
+        Ok(Decoded::exact(Self {
+            url: serde_json::from_str(raw).ok().or_else(|| text("url")),
+            status: text("status"),
+            raw: RawJson::of_valid(raw),
+        }))
+    }
+}
+
+impl Serialize for PullRequest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.raw.serialize(serializer)
+    }
+}
+
+#[cfg(feature = "schemars")]
+impl schemars::JsonSchema for PullRequest {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PullRequest".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"description": "A pull request: an id or a URL, or an object with `url` and `status`."})
+    }
+}
+
+impl<'de> Deserialize<'de> for PullRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let decoded = Self::from_json(raw.get()).map_err(D::Error::custom)?;
+        Ok(decoded.value)
+    }
+}
+
+/// An id. The service's ids are usually UUIDs, but no source guarantees it, so an id is text that is sent back as it came.
+///
+/// Text that a user typed is checked: parsing it fails unless it is a UUID, because the service refuses any other id in
+/// a path.
+///
+/// ```
+/// use blocks_api::open::Id;
+///
+/// let typed: Id = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11".parse()?;
+/// assert_eq!(typed.to_string(), "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
+/// assert!("the first session".parse::<Id>().is_err());
+///
+/// let received: Id = serde_json::from_str("\"task-1\"")?;
+/// assert_eq!(received.as_str(), "task-1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id(Arc<str>);
+
+impl Id {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id as a UUID; `None` when the service sent another form.
+    pub fn to_uuid(&self) -> Option<Uuid> {
+        self.0.parse().ok()
+    }
+
+    /// An id that the service named, for example in a link. `None` for texts that cannot be one segment of a path, such
+    /// as `..`, and for the words that programs print in place of an absent value.
+    pub fn from_service(text: &str) -> Option<Self> {
+        let is_absent = ["", ".", "null", "undefined"].contains(&text);
+        // Some servers decode a path before they resolve it.
+        let leaves_its_place = text.split(['/', '\\']).any(|part| part == "..");
+        (!is_absent && !leaves_its_place).then(|| Self(text.into()))
+    }
+}
+
+impl FromJson for Id {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+        let exact = raw.starts_with('"');
+        let text: String = if exact {
+            serde_json::from_str(raw)?
+        } else {
+            // A number is as good a name as a text.
+            serde_json::from_str::<serde_json::Number>(raw).map(|_| raw.to_owned())?
+        };
+        let value = Self::from_service(&text)
+            .ok_or_else(|| serde_json::Error::custom(format_args!("`{text}` is not an id")))?;
+        Ok(Decoded { value, exact })
+    }
+}
+
+impl FromStr for Id {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let uuid = Uuid::parse_str(text).map_err(|_| InvalidId(text.to_owned()))?;
+        Ok(uuid.into())
+    }
+}
+
+impl From<Uuid> for Id {
+    fn from(uuid: Uuid) -> Self {
+        let mut buffer = Uuid::encode_buffer();
+        Self(Arc::from(&*uuid.hyphenated().encode_lower(&mut buffer)))
+    }
+}
+
+impl From<&Id> for Id {
+    fn from(id: &Id) -> Self {
+        id.clone()
+    }
+}
+
+impl AsRef<str> for Id {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<Uuid> for Id {
+    fn eq(&self, uuid: &Uuid) -> bool {
+        self.to_uuid().as_ref() == Some(uuid)
+    }
+}
+
+impl PartialEq<&Id> for Uuid {
+    fn eq(&self, id: &&Id) -> bool {
+        **id == *self
+    }
+}
+
+impl PartialEq<Id> for Uuid {
+    fn eq(&self, id: &Id) -> bool {
+        *id == *self
+    }
+}
+
+impl PartialEq<str> for Id {
+    fn eq(&self, text: &str) -> bool {
+        *self.0 == *text
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_service(&text)
+            .ok_or_else(|| D::Error::custom(format_args!("`{text}` is not an id")))
+    }
+}
+
+#[cfg(feature = "schemars")]
+impl schemars::JsonSchema for Id {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "description": "Usually a UUID."})
+    }
+}
+
+/// A text that was given as an id and is not a UUID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidId(String);
+
+impl fmt::Display for InvalidId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short: String = self.0.chars().take(80).collect();
+        write!(
+            f,
+            "invalid id {short:?}: expected a UUID, such as 5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11"
+        )
+    }
+}
+
+impl std::error::Error for InvalidId {}
+
+/// A time, together with the text that the service sent.
+///
+/// The documentation promises ISO 8601 and no more, so a time without a zone is read as UTC. Writing a timestamp gives
+/// the text that was received.
+///
+/// ```
+/// use blocks_api::open::Timestamp;
+///
+/// let time: Timestamp = serde_json::from_str("\"2026-05-02T09:30:00\"")?;
+/// assert_eq!(time.utc().timestamp(), 1_777_714_200);
+/// assert_eq!(time.to_string(), "2026-05-02T09:30:00");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp {
+    utc: DateTime<Utc>,
+    text: Box<str>,
+}
+
+impl Timestamp {
+    /// The time.
+    pub fn utc(&self) -> DateTime<Utc> {
+        self.utc
+    }
+
+    /// The text that was received.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Reads the forms of ISO 8601 that services send: with or without a zone, seconds and fractions, or a date alone.
+fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+    const WITH_ZONE: [&str; 4] = [
+        "%Y-%m-%dT%H:%M:%S%.f%#z",
+        "%Y-%m-%d %H:%M:%S%.f%#z",
+        "%Y-%m-%dT%H:%M%#z",
+        "%Y-%m-%d %H:%M%#z",
+    ];
+    const WITHOUT_ZONE: [&str; 4] = [
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M",
+        "%Y-%m-%d %H:%M",
+    ];
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Some(time.to_utc());
+    }
+    let offset = text
+        .strip_suffix(['Z', 'z'])
+        .map(|time| format!("{time}+00:00"));
+    let text = offset.as_deref().unwrap_or(text);
+    let with_zone = |format: &&str| DateTime::parse_from_str(text, format).ok();
+    if let Some(time) = WITH_ZONE.iter().find_map(with_zone) {
+        return Some(time.to_utc());
+    }
+    let without_zone = |format: &&str| NaiveDateTime::parse_from_str(text, format).ok();
+    if let Some(time) = WITHOUT_ZONE.iter().find_map(without_zone) {
+        return Some(time.and_utc());
+    }
+    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    Some(date.and_hms_opt(0, 0, 0)?.and_utc())
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let utc = parse_time(text.trim()).ok_or_else(|| InvalidTimestamp(text.to_owned()))?;
+        Ok(Self {
+            utc,
+            text: text.into(),
+        })
+    }
+}
+
+/// A text that is not a time of ISO 8601.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidTimestamp(String);
+
+impl fmt::Display for InvalidTimestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short: String = self.0.chars().take(80).collect();
+        write!(
+            f,
+            "invalid time {short:?}: expected ISO 8601, such as 2026-05-02T09:30:00Z"
+        )
+    }
+}
+
+impl std::error::Error for InvalidTimestamp {}
+
+impl FromJson for Timestamp {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+        serde_json::from_str(raw).map(Decoded::exact)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(feature = "schemars")]
+impl schemars::JsonSchema for Timestamp {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "description": "A time of ISO 8601."})
     }
 }
 
@@ -175,6 +537,12 @@ impl PresignedUrl {
     }
 }
 
+impl FromJson for PresignedUrl {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+        serde_json::from_str(raw).map(Decoded::exact)
+    }
+}
+
 impl From<String> for PresignedUrl {
     fn from(url: String) -> Self {
         Self(url)
@@ -200,14 +568,52 @@ mod tests {
     }
 
     #[test]
-    fn pull_requests_decode_in_every_shape() {
-        let text = r#"["https://x/1", {"url": "https://x/2", "status": "open"}, 7]"#;
+    fn pull_requests_are_read_in_every_shape() {
+        let text = r#"["https://x/1",{"url":"https://x/2","status":"open"},7]"#;
         let all: Vec<PullRequest> = serde_json::from_str(text).unwrap();
         let urls: Vec<_> = all.iter().map(PullRequest::url).collect();
-        assert_eq!(urls, [Some("https://x/1"), Some("https://x/2"), None]);
-        assert_eq!(
-            serde_json::to_value(&all).unwrap(),
-            serde_json::from_str::<Value>(text).unwrap()
-        );
+        let expected = [Some("https://x/1"), Some("https://x/2"), None];
+        assert_eq!(urls, expected);
+        assert_eq!(serde_json::to_string(&all).unwrap(), text);
+    }
+
+    #[test]
+    fn times_are_read_with_and_without_a_zone() {
+        for (text, seconds) in [
+            ("2026-05-02T09:30:00.250Z", 1_777_714_200),
+            ("2026-05-02T11:30:00+02:00", 1_777_714_200),
+            ("2026-05-02T11:30:00+0200", 1_777_714_200),
+            ("2026-05-02 11:30:00+02", 1_777_714_200),
+            ("2026-05-02T09:30:00", 1_777_714_200),
+            ("2026-05-02 09:30:00.5", 1_777_714_200),
+            ("2026-05-02T09:30Z", 1_777_714_200),
+            ("2026-05-02T09:30", 1_777_714_200),
+            ("2026-05-02", 1_777_680_000),
+        ] {
+            let time: Timestamp = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(time.utc().timestamp(), seconds, "{text}");
+            assert_eq!(time.as_str(), text);
+        }
+        for text in ["", "soon", "1777714200", "2026-13-01T00:00:00Z", "09:30"] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn typed_ids_are_uuids_and_received_ids_are_text() {
+        for text in ["", "m1", "../x", "5f0c7a52"] {
+            assert!(text.parse::<Id>().is_err(), "{text}");
+        }
+        for (json, id) in [
+            ("\"t1\"", Some("t1")),
+            ("\"a/b c\"", Some("a/b c")),
+            ("12", Some("12")),
+        ] {
+            let read = Id::from_json(json).ok().map(|decoded| decoded.value);
+            assert_eq!(read.as_ref().map(Id::as_str), id, "{json}");
+        }
+        for json in ["\"\"", "\"..\"", "\"null\"", "null", "true", "[1]"] {
+            assert!(Id::from_json(json).is_err(), "{json}");
+        }
     }
 }

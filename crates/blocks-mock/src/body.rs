@@ -51,7 +51,9 @@ impl Events {
             self.idle = 0;
             return Some(Bytes::from_static(b"data: changed\n\n"));
         }
-        (self.idle % 50 == 0).then(|| Bytes::from_static(b": idle\n\n"))
+        self.idle
+            .is_multiple_of(50)
+            .then(|| Bytes::from_static(b": idle\n\n"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The mock itself, its settings, and what a test asks it.
 
+use std::fmt::Display;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -230,9 +231,9 @@ impl Mock {
     }
 
     /// The threads of a session, oldest first.
-    pub fn threads(&self, session: Uuid) -> Vec<Uuid> {
+    pub fn threads(&self, session: impl Display) -> Vec<Uuid> {
         let state = self.inner.state();
-        let threads = state.sessions.get(&session).map(|s| &s.threads);
+        let threads = state.sessions.get(&parse(session)).map(|s| &s.threads);
         threads.into_iter().flatten().map(|t| t.id).collect()
     }
 
@@ -259,17 +260,18 @@ impl Mock {
     /// ```
     pub fn emit(
         &self,
-        session: Uuid,
+        session: impl Display,
         thread: impl Into<Option<Uuid>>,
         message: MessageSpec,
     ) -> Option<Uuid> {
         let mut state = self.inner.state();
-        let session = state.sessions.get_mut(&session)?;
+        let session = state.sessions.get_mut(&parse(session))?;
         Some(session.emit(thread.into(), message, &self.inner.clock))
     }
 
     /// Deletes a message, as the service does: it is left out from then on. Whether it was there.
-    pub fn delete_message(&self, message: Uuid) -> bool {
+    pub fn delete_message(&self, message: impl Display) -> bool {
+        let message = parse(message);
         let mut state = self.inner.state();
         state.sessions.values_mut().any(|s| s.delete(message))
     }
@@ -288,10 +290,10 @@ impl Mock {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn finish(&self, session: Uuid, text: impl Into<String>) -> bool {
+    pub fn finish(&self, session: impl Display, text: impl Into<String>) -> bool {
         let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
         let mut state = self.inner.state();
-        let Some(session) = state.sessions.get_mut(&session) else {
+        let Some(session) = state.sessions.get_mut(&parse(session)) else {
             return false;
         };
         session.advance(dialect, clock);
@@ -301,9 +303,9 @@ impl Mock {
     }
 
     /// Opens a pull request in a session. Whether there is such a session.
-    pub fn open_pull_request(&self, session: Uuid, url: impl Into<String>) -> bool {
+    pub fn open_pull_request(&self, session: impl Display, url: impl Into<String>) -> bool {
         let mut state = self.inner.state();
-        let session = state.sessions.get_mut(&session);
+        let session = state.sessions.get_mut(&parse(session));
         session.map(|s| s.pull_requests.push(url.into())).is_some()
     }
 
@@ -591,4 +593,9 @@ impl MockBuilder {
         mock.inner.control.store(control, Ordering::Relaxed);
         MockServer::serve(mock, SocketAddr::new(address, port), public).await
     }
+}
+
+/// An id in any form that a client's types have. One that is not a UUID names nothing here.
+fn parse(id: impl Display) -> Uuid {
+    id.to_string().parse().unwrap_or(Uuid::nil())
 }

@@ -1,4 +1,4 @@
-//! Many sessions on one key: how soon their replies are known, by policy.
+//! Many sessions on one key: how long after the agents' work their replies are known, by policy.
 //!
 //! `cargo bench -p blocks-sdk --bench fleet`, and `-- --json` for a row a line.
 
@@ -6,19 +6,21 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Job, Run, burst, run_other, run_ours, service, simulate, spread};
+use support::{
+    Job, Run, burst, mean, p95, rejections, run_other, run_ours, service, simulate, spread,
+};
 
-const POLICIES: [&str; 5] = ["ours", "fixed", "age", "alike", "greedy"];
-const SIZES: [usize; 6] = [1, 8, 20, 50, 200, 1000];
+const POLICIES: [&str; 5] = ["ours", "spaced", "fixed", "age", "greedy"];
+const SIZES: [usize; 9] = [1, 8, 20, 50, 80, 120, 200, 500, 1000];
 /// Runs of small fleets, whose delays depend much on a few draws, are put together.
-const SESSIONS: usize = 200;
+const SESSIONS: usize = 1000;
 const DEADLINE: Duration = Duration::from_secs(48 * 3600);
 
 fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
     if !json {
         println!(
-            "arrival      n  policy   completed failed  429s  req/session  mean delay  p95 delay  of greedy"
+            "arrival      n  policy   completed failed  429s  req/session  create wait  mean delay  p95 delay   overhead        p95  of greedy"
         );
     }
     for (arrival, jobs) in [
@@ -31,7 +33,7 @@ fn main() {
                 .map(|policy| (*policy, fleet(policy, n, jobs)))
                 .collect();
             let greedy = runs.iter().find(|(policy, _)| *policy == "greedy");
-            let greedy = greedy.map_or((1.0, 1.0), |(_, run)| (run.mean(), run.p95()));
+            let greedy = greedy.map_or(1.0, |(_, run)| mean(&run.overheads()));
             for (policy, run) in &runs {
                 report(policy, arrival, n, run, greedy, json);
             }
@@ -45,7 +47,7 @@ fn fleet(policy: &str, n: usize, jobs: fn(usize, u64) -> Vec<Job>) -> Run {
         fates: Vec::new(),
         requests: Vec::new(),
     };
-    let mut densest = 0;
+    let (mut densest, mut fixed, mut bucket) = (0, 0, 0);
     for seed in 0..SESSIONS.div_ceil(n) as u64 {
         let jobs = jobs(n, seed);
         let mock = service(&jobs);
@@ -55,35 +57,44 @@ fn fleet(policy: &str, n: usize, jobs: fn(usize, u64) -> Vec<Job>) -> Run {
                 other => run_other(&mock, &jobs, other, DEADLINE).await,
             }
         });
+        let times: Vec<_> = run.requests.iter().map(|(at, _)| *at).collect();
+        let (of_fixed, of_bucket) = rejections(&times);
+        (fixed, bucket) = (fixed.max(of_fixed), bucket + of_bucket);
         densest = densest.max(run.densest_minute());
         whole.fates.extend(run.fates);
         whole.requests.extend(run.requests);
     }
     if policy == "ours" {
-        eprintln!("ours, {n}: at most {densest} requests in any minute");
+        eprintln!(
+            "ours, {n}: at most {densest} requests in any minute; rejected by fixed minutes {fixed}, by a bucket {bucket}"
+        );
     }
     whole
 }
 
-fn report(policy: &str, arrival: &str, n: usize, run: &Run, greedy: (f64, f64), json: bool) {
+fn report(policy: &str, arrival: &str, n: usize, run: &Run, greedy: f64, json: bool) {
     let sessions = run.fates.len().max(1);
     let per_session = run.requests.len() as f64 / sessions as f64;
-    let (mean, p95) = (run.mean(), run.p95());
+    let (delays, overheads) = (run.delays(), run.overheads());
+    let (delay, delay_p95) = (mean(&delays), p95(delays));
+    let (overhead, overhead_p95) = (mean(&overheads), p95(overheads));
+    let create_wait = mean(&run.create_waits());
     if json {
         let row = serde_json::json!({
             "policy": policy, "arrival": arrival, "n": n, "completed": run.completed(),
             "failed": run.failed(), "rate_limited": run.limited(),
-            "requests_per_session": per_session, "mean_delay_s": mean, "p95_delay_s": p95,
+            "requests_per_session": per_session, "mean_delay_s": delay, "p95_delay_s": delay_p95,
+            "overhead_mean_s": overhead, "overhead_p95_s": overhead_p95,
+            "create_wait_mean_s": create_wait,
         });
         println!("{row}");
     } else {
         println!(
-            "{arrival:<7} {n:>6}  {policy:<8} {:>9} {:>6} {:>5} {per_session:>12.1} {mean:>10.2}s {p95:>9.2}s  {:.2} / {:.2}",
+            "{arrival:<7} {n:>6}  {policy:<8} {:>9} {:>6} {:>5} {per_session:>12.1} {create_wait:>11.2}s {delay:>10.2}s {delay_p95:>9.2}s {overhead:>9.2}s {overhead_p95:>9.2}s  {:.2}",
             run.completed(),
             run.failed(),
             run.limited(),
-            mean / greedy.0,
-            p95 / greedy.1,
+            overhead / greedy,
         );
     }
 }

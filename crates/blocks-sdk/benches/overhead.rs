@@ -45,7 +45,7 @@ impl Bench {
                 session.id()
             ),
             url: url.to_owned(),
-            session: session.id(),
+            session: session.id().to_uuid().expect("a UUID"),
             turn,
             sdk,
             bare: reqwest::Client::new(),
@@ -63,7 +63,7 @@ impl Bench {
                 self.sdk.get_session(self.session).await.expect("a session");
             }
             ("sdk", _) => {
-                let reply = self.turn.look().await.expect("a page");
+                let reply = self.turn.poll_once().await.expect("a page");
                 assert!(reply.is_some());
             }
             (_, "create") => {

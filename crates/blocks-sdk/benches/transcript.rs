@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::pin::pin;
 use std::process::Command;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,7 +12,6 @@ use std::time::Instant;
 
 use blocks_sdk::{Client, RateLimit, types};
 use bytes::Bytes;
-use futures_util::StreamExt;
 use serde_json::json;
 use tower_service::Service;
 use uuid::Uuid;
@@ -26,39 +24,44 @@ const ROUNDS: usize = 7;
 #[derive(Clone)]
 struct Pages {
     length: usize,
-    /// One page's items, whose ids are those of the page before with another number.
-    template: Arc<str>,
+    /// A message up to the number in its id, and after it.
+    message: Arc<(String, String)>,
 }
 
 impl Pages {
     fn new(length: usize) -> Self {
-        let items: Vec<_> = (0..PAGE)
-            .map(|n| {
-                json!({
-                    "id": format!("5f0c7a52-3a1e-4a53-9d5e-PPPPPPPP{n:04}"),
-                    "chat_id": Uuid::from_u128(1), "chat_thread_id": Uuid::from_u128(2),
-                    "task_id": Uuid::from_u128(3), "role": "assistant", "type": "message",
-                    "message": "A step of the work, told in a sentence or two. ".repeat(8),
-                    "ts": 1_777_714_260.25, "created_at": "2026-05-02T09:30:00.000Z",
-                    "updated_at": "2026-05-02T09:30:00.000Z",
-                })
-            })
-            .collect();
+        let message = json!({
+            "id": "5f0c7a52-3a1e-4a53-9d5e-NNNNNNNNNNNN",
+            "chat_id": Uuid::from_u128(1), "chat_thread_id": Uuid::from_u128(2),
+            "task_id": Uuid::from_u128(3), "role": "assistant", "type": "message",
+            "message": "A step of the work, described in a sentence or two. ".repeat(8),
+            "ts": 1_777_714_260.25, "created_at": "2026-05-02T09:30:00.000Z",
+            "updated_at": "2026-05-02T09:30:00.000Z",
+        });
+        let message = message.to_string();
+        let (before, after) = message.split_once("NNNNNNNNNNNN").expect("an id");
         Self {
             length,
-            template: json!({
-                "items": items,
-                "meta": {"total": length, "limit": PAGE, "total_pages": length / PAGE},
-            })
-            .to_string()
-            .into(),
+            message: Arc::new((before.to_owned(), after.to_owned())),
         }
     }
 
-    fn page(&self, number: usize) -> Bytes {
-        self.template
-            .replace("PPPPPPPP", &format!("{number:08}"))
-            .into()
+    fn page(&self, number: usize, limit: usize) -> Bytes {
+        use std::fmt::Write;
+
+        let start = (number - 1) * limit;
+        let end = (start + limit).min(self.length);
+        let (before, after) = &*self.message;
+        let mut page = String::with_capacity((before.len() + after.len() + 13) * limit + 100);
+        page.push_str("{\"items\":[");
+        for n in start..end {
+            let comma = if n == start { "" } else { "," };
+            let _ = write!(page, "{comma}{before}{n:012}{after}");
+        }
+        let (total, pages) = (self.length, self.length.div_ceil(limit));
+        let meta = json!({"total": total, "page": number, "limit": limit, "total_pages": pages});
+        let _ = write!(page, "],\"meta\":{meta}}}");
+        page.into()
     }
 }
 
@@ -73,9 +76,12 @@ impl Service<http::Request<reqwest::Body>> for Pages {
 
     fn call(&mut self, request: http::Request<reqwest::Body>) -> Self::Future {
         let query = request.uri().query().unwrap_or_default();
-        let page = query.split('&').find_map(|pair| pair.strip_prefix("page="));
-        let number = page.and_then(|n| n.parse().ok()).unwrap_or(1);
-        ready(Ok(http::Response::new(self.page(number).into())))
+        let number = |name: &str| {
+            let mut values = query.split('&').filter_map(|pair| pair.strip_prefix(name));
+            values.next()?.strip_prefix('=')?.parse().ok()
+        };
+        let (page, limit) = (number("page").unwrap_or(1), number("limit").unwrap_or(PAGE));
+        ready(Ok(http::Response::new(self.page(page, limit).into())))
     }
 }
 
@@ -86,27 +92,28 @@ async fn stream(pages: &Pages) -> f64 {
         .service(pages.clone())
         .build()
         .expect("a client");
-    let begun = Instant::now();
+    let started = Instant::now();
     let session = client.session(Uuid::from_u128(1));
-    let mut all = pin!(session.messages().everything().stream());
+    let mut all = session.messages().everything().stream();
     let mut count = 0;
     while let Some(message) = all.next().await {
         count += usize::from(message.is_ok());
     }
     assert_eq!(count, pages.length);
-    begun.elapsed().as_secs_f64()
+    started.elapsed().as_secs_f64()
 }
 
 /// Seconds to make the same pages and decode them, without a client.
 fn decode(pages: &Pages) -> f64 {
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut count = 0;
     for number in 1..=pages.length / PAGE {
-        let page: types::MessagePage = serde_json::from_slice(&pages.page(number)).expect("a page");
+        let page: types::MessagePage =
+            serde_json::from_slice(&pages.page(number, PAGE)).expect("a page");
         count += page.items.len();
     }
     assert_eq!(count, pages.length);
-    begun.elapsed().as_secs_f64()
+    started.elapsed().as_secs_f64()
 }
 
 fn main() {

@@ -49,7 +49,7 @@ fn main() {
             let pending = Pending::new(Uuid::from_u128(n), Uuid::from_u128(n));
             client.resume(pending)
         });
-        let mut all = replies(turns, |wait| wait.deadline(2 * SIMULATED));
+        let mut all = replies(turns, |wait| wait.timeout(2 * SIMULATED));
         let begun = Instant::now();
         let end = tokio::time::timeout(SIMULATED, all.next()).await;
         let busy = begun.elapsed();

@@ -15,7 +15,7 @@ async fn main() -> support::Result {
         println!("you: {}", text(turn.prompt.as_ref()));
         for step in &turn.steps {
             match ToolCall::of(step) {
-                Some(call) => println!("  {} {}", call.name, call.input),
+                Some(call) => println!("  {} {:?}", call.name, call.arguments()),
                 None => println!("  {}", text(Some(step))),
             }
         }

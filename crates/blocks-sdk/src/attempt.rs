@@ -9,6 +9,8 @@ use chrono::Utc;
 use reqwest::header::HeaderMap;
 use reqwest::{Response, ResponseBuilderExt, StatusCode, Url};
 
+use crate::key::Key;
+use crate::repair::repair;
 use crate::retry::Outcome;
 use crate::retry_after::retry_after;
 use crate::transport::{SendError, Sending};
@@ -17,7 +19,8 @@ use crate::transport::{SendError, Sending};
 pub(crate) enum Break {
     Send(SendError),
     Body(reqwest::Error),
-    Timeout,
+    /// It took longer than it may.
+    Timeout(Duration),
 }
 
 /// What was received.
@@ -48,7 +51,7 @@ impl Received {
     }
 
     /// A whole success, as the generated method wants it; none other is decoded.
-    fn answer(&mut self, url: &Url) -> Option<Response> {
+    fn answer(&mut self, url: &Url, key: &Key) -> Option<Response> {
         if !self.status.is_success() {
             return None;
         }
@@ -56,7 +59,8 @@ impl Received {
             .status(self.status)
             // Without one, the conversion would parse some address each time.
             .url(url.clone())
-            .body(self.body());
+            // A server that repeats the key must not place it into an id, a path or a log.
+            .body(repair(key.scrub_bytes(self.body())));
         answer.ok().map(Response::from)
     }
 
@@ -114,7 +118,13 @@ impl Attempt {
 
     /// Waits for the answer and reads it, at most `limit` bytes. A success that came whole is
     /// returned as an answer from `url`, without the headers, which nobody reads there.
-    pub async fn receive(&self, sending: Sending<'_>, limit: usize, url: &Url) -> Option<Response> {
+    pub async fn receive(
+        &self,
+        sending: Sending<'_>,
+        limit: usize,
+        url: &Url,
+        key: &Key,
+    ) -> Option<Response> {
         let mut response = match sending.await {
             Ok(response) => response,
             Err(error) => {
@@ -133,7 +143,7 @@ impl Attempt {
             let received = state.received.as_mut()?;
             match chunk {
                 Ok(Some(chunk)) => received.push(chunk, limit),
-                Ok(None) => return received.answer(url),
+                Ok(None) => return received.answer(url, key),
                 Err(error) => {
                     state.broke = Some(Break::Body(error));
                     return None;

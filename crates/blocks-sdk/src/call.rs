@@ -1,4 +1,4 @@
-//! One call from its first attempt to its end: turns, attempts, and what is made of them.
+//! One call from its first attempt to its end: permits, attempts, and their results.
 //!
 //! A call runs its generated method once for each attempt. The request that the method builds
 //! comes back here as its policy, is sent, and is read to its end, so that nothing received
@@ -11,22 +11,23 @@ use std::time::Duration;
 
 use blocks_api::seam::Policy;
 use blocks_api::{Error as ApiError, ResponseValue};
-use reqwest::header::{HeaderMap, HeaderName, USER_AGENT};
+use reqwest::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use reqwest::{Request, Response};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::attempt::{Attempt, Break, Ended};
-use crate::budget::Lane;
 use crate::client::{Client, Core};
 use crate::error::{Context, Error, ErrorKind};
-use crate::observe;
-use crate::retry::{Outcome, RetryPolicy, Verdict, verdict};
+use crate::failure::undecodable;
+use crate::rate_limit::{NoPermit, Permit, Priority, after, require_runtime};
+use crate::retry::{AttemptTimeouts, Outcome, RetryPolicy, Verdict, verdict};
+use crate::telemetry;
 
 /// One of the document's operations.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
     pub id: &'static str,
-    /// Whether it begins work that is billed, so that it must not happen twice.
+    /// Whether it starts work that is billed, so that it must not happen twice.
     pub creates: bool,
 }
 
@@ -46,32 +47,34 @@ impl Operation {
         Self { id, creates: false }
     }
 
-    /// The lane of a call that is not a poll.
-    pub fn lane(self) -> Lane {
+    /// The priority of a call that is not a poll.
+    pub fn priority(self) -> Priority {
         if self.creates {
-            Lane::Create
+            Priority::Create
         } else {
-            Lane::Interactive
+            Priority::Interactive
         }
     }
 }
 
-/// Whether a call waits for its turn here, or was given one already.
+/// How a call gets its permits.
 #[derive(Clone, Copy)]
 pub(crate) enum Admission {
-    Wait(Lane),
-    /// It has its turn, and is sent once.
-    HasTurn,
+    /// One for each attempt, within the time of the call.
+    Wait(Priority),
+    /// One, however long that takes; it is sent once.
+    Once(Priority),
 }
 
-/// One call under way.
+/// One call in progress.
 pub(crate) struct Call {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     operation: Operation,
     admission: Admission,
     note: Option<Note>,
     retry: RetryPolicy,
-    attempt_timeout: Duration,
+    timeouts: AttemptTimeouts,
+    deadline: Option<Instant>,
     attempt: Attempt,
 }
 
@@ -97,8 +100,8 @@ impl Client {
         self.call_for(operation, admission, None, Ok, send)
     }
 
-    /// The same with a note, and for what `take` finds in the answer: where that is not what
-    /// the call is for, the error has all that came.
+    /// The same with a note, and for the part that `take` finds in the response. Where that is
+    /// missing, the error has everything that was received.
     pub(crate) fn call_for<T, U, F>(
         &self,
         operation: Operation,
@@ -110,16 +113,49 @@ impl Client {
     where
         F: Future<Output = Sent<T>>,
     {
-        let call = Arc::new(Call {
+        let deadline = match admission {
+            Admission::Wait(_) => Some(self.retry.timeout_of(operation.creates, self.timeouts)),
+            Admission::Once(_) => None,
+        };
+        let mut call = self.start(operation, admission);
+        call.deadline = deadline.map(|timeout| after(Instant::now(), timeout));
+        call.note = note;
+        let run = async move {
+            let (taken, _) = Arc::new(call).run(None, take, send).await?;
+            Ok(taken)
+        };
+        telemetry::operation(operation, &self.core.base, run)
+    }
+
+    /// A poll that has its permit, and must end by `deadline`. Returns also what was received,
+    /// so that a wait which ends without a reply can show it.
+    pub(crate) fn call_with_permit<T, F>(
+        &self,
+        operation: Operation,
+        permit: Permit,
+        deadline: Instant,
+        send: impl Fn(Api) -> F,
+    ) -> impl Future<Output = Result<(T, Ended), Error>>
+    where
+        F: Future<Output = Sent<T>>,
+    {
+        let mut call = self.start(operation, Admission::Once(Priority::Interactive));
+        call.deadline = Some(deadline);
+        let run = Arc::new(call).run(Some(permit), Ok, send);
+        telemetry::operation(operation, &self.core.base, run)
+    }
+
+    fn start(&self, operation: Operation, admission: Admission) -> Call {
+        Call {
             core: Arc::clone(&self.core),
             operation,
             admission,
-            note,
+            note: None,
             retry: self.retry,
-            attempt_timeout: self.attempt_timeout,
+            timeouts: self.timeouts,
+            deadline: None,
             attempt: Attempt::default(),
-        });
-        observe::operation(operation, &self.core.base, call.run(take, send))
+        }
     }
 }
 
@@ -130,204 +166,209 @@ impl Policy for Call {
     ) -> Pin<Box<dyn Future<Output = Option<Response>> + Send + '_>> {
         let core = &self.core;
         let agent = core.user_agent.clone();
-        request.headers_mut().entry(USER_AGENT).or_insert(agent);
+        let headers = request.headers_mut();
+        headers.entry(USER_AGENT).or_insert(agent);
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let sending = core.transport.send(request);
-        Box::pin(self.attempt.receive(sending, core.max_body, &core.base))
+        Box::pin(
+            self.attempt
+                .receive(sending, core.max_body, &core.base, &core.key),
+        )
     }
 }
 
 impl Call {
     async fn run<T, U, F>(
         self: Arc<Self>,
+        mut permit: Option<Permit>,
         take: impl FnOnce(T) -> Result<U, &'static str>,
         send: impl Fn(Api) -> F,
-    ) -> Result<U, Error>
+    ) -> Result<(U, Ended), Error>
     where
         F: Future<Output = Sent<T>>,
     {
+        require_runtime();
         let api = Arc::new(self.core.api(Arc::clone(&self) as Arc<dyn Policy>));
-        let mut turn = match self.admission {
-            Admission::Wait(lane) => Some(self.core.budget.turn(lane)),
-            Admission::HasTurn => None,
-        };
-        let mut deadline = Instant::now() + self.retry.total;
-        let mut attempts = 0;
+        let (Admission::Wait(priority) | Admission::Once(priority)) = self.admission;
+        let mut acquire = self.core.limiter.acquire(priority, self.deadline);
+        let mut progress = CallProgress::default();
         loop {
-            if let Some(turn) = &mut turn {
-                self.check_pause(deadline, attempts)?;
-                turn.await;
-            }
-            if attempts == 0 {
-                // Waiting for the first turn is not the call's own time.
-                deadline = Instant::now() + self.retry.total;
-                if let Some(Err(source)) = self.note.as_ref().map(|note| note()) {
-                    let detail = "nothing was sent, since it could not be noted".to_owned();
-                    return Err(Error::file(detail, source));
+            let permit = match permit.take() {
+                Some(permit) => permit,
+                None => match (&mut acquire).await {
+                    Ok(permit) => permit,
+                    Err(no_permit) => return Err(self.no_permit(no_permit, progress)),
+                },
+            };
+            let limit = match self.before_sending(&progress) {
+                Ok(limit) => limit,
+                Err(error) => {
+                    permit.give_back();
+                    return Err(error);
                 }
-            }
-            attempts += 1;
-            let why = match timeout(self.attempt_timeout, send(Arc::clone(&api))).await {
-                Ok(Ok(answer)) => return self.accept(answer, attempts, take),
-                Ok(Err(error)) => undecodable(error)?,
+            };
+            progress.attempts += 1;
+            let why = match timeout(limit, send(Arc::clone(&api))).await {
+                Ok(Ok(response)) => return self.accept(response, progress.attempts, take),
+                Ok(Err(error)) => match undecodable(error) {
+                    Ok(why) => why,
+                    Err(error) => {
+                        permit.give_back();
+                        return Err(error);
+                    }
+                },
                 Err(_) => {
-                    self.attempt.breaks(Break::Timeout);
+                    self.attempt.breaks(Break::Timeout(limit));
                     None
                 }
             };
-            let ended = self.attempt.take();
-            let outcome = ended.outcome();
-            observe::attempt(self.operation.id, attempts, outcome);
-            let asked = ended.asked();
-            let verdict = verdict(self.operation.creates, outcome);
-            let again_at = match verdict {
-                Verdict::AgainAfterPause => Some(self.core.budget.refused(asked)),
-                Verdict::Again => {
-                    Some(Instant::now() + self.retry.backoff(attempts, fastrand::f64()))
-                }
-                Verdict::Done | Verdict::Failed | Verdict::FateUnknown => None,
+            progress.last = Some((self.attempt.take(), why));
+            let Some(retry_at) = self.retry_at(&mut progress) else {
+                return Err(self.failed(progress));
             };
-            if let Outcome::Status(status) = outcome
-                && status != 429
-            {
-                self.core.budget.answered();
-            }
-            let may_repeat = turn.is_some() && attempts < self.retry.max_attempts;
-            match again_at.filter(|at| may_repeat && *at <= deadline) {
-                // The budget itself keeps the pause of a 429.
-                Some(_) if verdict == Verdict::AgainAfterPause => {}
-                Some(at) => sleep(at - Instant::now()).await,
-                None => {
-                    let fate_unknown = self.operation.creates
-                        && matches!(verdict, Verdict::Done | Verdict::FateUnknown);
-                    let context = Context {
-                        attempts,
-                        retry_after: asked,
-                        fate_unknown,
-                        ..self.context()
-                    };
-                    return Err(self.failure(ended, why, context));
-                }
+            drop(permit);
+            // The rate limiter itself keeps the pause of a 429.
+            if let Some(retry_at) = retry_at {
+                sleep_until(retry_at).await;
             }
         }
     }
 
-    /// The end of a call whose answer could be decoded.
+    /// How long the attempt that is about to be sent may take.
+    fn before_sending(&self, progress: &CallProgress) -> Result<Duration, Error> {
+        let now = Instant::now();
+        let left = match self.deadline {
+            Some(deadline) => deadline.saturating_duration_since(now),
+            None => Duration::MAX,
+        };
+        if left.is_zero() {
+            let detail = "the time-out of the call passed before it was sent".to_owned();
+            let context = self.context(progress.attempts);
+            return Err(self.error(ErrorKind::Timeout, detail, context));
+        }
+        if progress.attempts == 0
+            && let Some(Err(source)) = self.note.as_ref().map(|note| note())
+        {
+            let detail = "nothing was sent, since it could not be noted".to_owned();
+            return Err(Error::file(detail, source));
+        }
+        Ok(self.timeouts.limit(self.operation.creates, left))
+    }
+
+    /// Reports the attempt to the rate limiter. Returns when it is to be sent again: at some
+    /// time, or as soon as there is a permit; `None` if it is not.
+    fn retry_at(&self, progress: &mut CallProgress) -> Option<Option<Instant>> {
+        let (ended, _) = progress.last.as_ref()?;
+        let outcome = ended.outcome();
+        telemetry::attempt(self.operation.id, progress.attempts, outcome);
+        let limiter = &self.core.limiter;
+        let longest = self.retry.max_retry_after;
+        let asked = ended.asked();
+        let refused_until = match outcome {
+            Outcome::Status(429) => Some(limiter.refused(asked, longest)),
+            Outcome::Status(status) => {
+                limiter.responded();
+                if let Some(asked) = asked.filter(|asked| status == 503 && !asked.is_zero()) {
+                    limiter.pause(asked, longest);
+                }
+                None
+            }
+            Outcome::NotSent | Outcome::Broken => None,
+        };
+        progress.failures += u32::from(refused_until.is_none());
+        let may_repeat = matches!(self.admission, Admission::Wait(_))
+            && self.retry.max_attempts > 1
+            && progress.failures < self.retry.max_attempts;
+        let is_in_time = |at: &Instant| self.deadline.is_none_or(|deadline| *at <= deadline);
+        match verdict(self.operation.creates, outcome) {
+            _ if !may_repeat => None,
+            Verdict::RetryAfterPause => refused_until.filter(is_in_time).map(|_| None),
+            Verdict::Retry => {
+                let backoff = self.retry.backoff(progress.failures, fastrand::f64());
+                let pause = asked.unwrap_or_default().min(longest).max(backoff);
+                let at = after(Instant::now(), pause);
+                Some(at).filter(is_in_time).map(Some)
+            }
+            Verdict::Done | Verdict::Failed | Verdict::OutcomeUnknown => None,
+        }
+    }
+
+    /// The end of a call whose response could be decoded.
     fn accept<T, U>(
         &self,
-        answer: ResponseValue<T>,
+        response: ResponseValue<T>,
         attempts: u32,
         take: impl FnOnce(T) -> Result<U, &'static str>,
-    ) -> Result<U, Error> {
-        let outcome = Outcome::Status(answer.status().as_u16());
-        observe::attempt(self.operation.id, attempts, outcome);
-        self.core.budget.answered();
-        take(answer.into_inner()).map_err(|missing| {
-            let context = Context {
+    ) -> Result<(U, Ended), Error> {
+        let outcome = Outcome::Status(response.status().as_u16());
+        telemetry::attempt(self.operation.id, attempts, outcome);
+        self.core.limiter.responded();
+        let ended = self.attempt.take();
+        match take(response.into_inner()) {
+            Ok(taken) => Ok((taken, ended)),
+            Err(missing) => Err(self.failed(CallProgress {
                 attempts,
-                fate_unknown: self.operation.creates,
-                ..self.context()
-            };
-            self.failure(self.attempt.take(), Some(missing.to_owned()), context)
-        })
+                last: Some((ended, Some(missing.to_owned()))),
+                ..CallProgress::default()
+            })),
+        }
     }
 
     /// The error of a call that would have to wait for longer than it may.
-    fn check_pause(&self, deadline: Instant, attempts: u32) -> Result<(), Error> {
-        let pause = self.core.budget.paused_until();
-        let Some(pause) = pause.filter(|pause| *pause > deadline) else {
-            return Ok(());
+    fn no_permit(&self, no_permit: NoPermit, progress: CallProgress) -> Error {
+        if progress.last.is_some() {
+            return self.failed(progress);
+        }
+        let left = no_permit
+            .paused_until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        let detail = match left {
+            Some(left) => format!("rate limited, nothing was sent; retry after {left:.0?}"),
+            None => "rate limited, nothing was sent: too many requests wait before it".to_owned(),
         };
-        let left = pause - Instant::now();
-        let detail = format!("the service asked to wait, and {left:?} of it are left");
         let context = Context {
-            attempts,
-            retry_after: Some(left),
-            ..self.context()
+            retry_after: left,
+            ..self.context(0)
         };
-        Err(self.error(ErrorKind::Timeout, detail, context))
+        self.error(ErrorKind::RateLimited, detail, context)
     }
 
-    /// The error of an attempt that was the last; `why` tells what is wrong with a whole answer.
-    fn failure(&self, ended: Ended, why: Option<String>, mut context: Context) -> Error {
-        let limit = self.core.max_body;
-        let mut too_large = false;
-        let mut refusal = None;
-        if let Some(mut received) = ended.received {
-            context.status = Some(received.status.as_u16());
-            context.request_id = request_id(&received.headers);
-            context.body = Some(received.body());
-            too_large = received.too_large;
-            refusal = Some(received.status).filter(|status| !status.is_success());
-        }
-        let (kind, detail) = match (&ended.broke, refusal) {
-            (_, Some(status)) => (ErrorKind::Status, status.to_string()),
-            (None, None) if too_large => (
-                ErrorKind::Undecodable,
-                format!("the answer is larger than {limit} bytes, of which the first were kept"),
-            ),
-            (None, None) => (
-                ErrorKind::Undecodable,
-                why.unwrap_or_else(|| "the answer is not usable".into()),
-            ),
-            (Some(Break::Timeout), None) => (
-                ErrorKind::Timeout,
-                format!("no whole answer came within {:?}", self.attempt_timeout),
-            ),
-            (Some(Break::Send(error)), None) => (ErrorKind::Connection, error.to_string()),
-            (Some(Break::Body(_)), None) => (
-                ErrorKind::Connection,
-                "the connection broke in the middle of the answer".into(),
-            ),
+    /// The error of a call whose last attempt failed.
+    fn failed(&self, progress: CallProgress) -> Error {
+        let (ended, why) = progress.last.unwrap_or_default();
+        let context = Context {
+            retry_after: ended.asked(),
+            fate_unknown: self.operation.creates
+                && matches!(
+                    verdict(true, ended.outcome()),
+                    Verdict::Done | Verdict::OutcomeUnknown
+                ),
+            ..self.context(progress.attempts)
         };
-        let error = self.error(kind, detail, context);
-        match ended.broke {
-            Some(Break::Send(source)) => error.with_source(source),
-            Some(Break::Body(source)) => error.with_source(source.without_url()),
-            None | Some(Break::Timeout) => error,
-        }
+        self.failure(ended, why, context)
     }
 
-    fn error(&self, kind: ErrorKind, detail: String, context: Context) -> Error {
+    pub(crate) fn error(&self, kind: ErrorKind, detail: String, context: Context) -> Error {
         Error::of_call(kind, detail, context, &self.core.key)
     }
 
-    fn context(&self) -> Context {
+    fn context(&self, attempts: u32) -> Context {
         Context {
             operation: self.operation.id,
+            host: self.core.base.host_str().map(str::to_owned),
+            attempts,
             ..Context::default()
         }
     }
 }
 
-/// Why an answer cannot be decoded; `None` when there is no whole answer.
-///
-/// # Errors
-/// When the request cannot be built, and so was not sent.
-fn undecodable(error: ApiError<()>) -> Result<Option<String>, Error> {
-    match error {
-        ApiError::InvalidResponsePayload(_, source) => {
-            Ok(Some(format!("cannot decode the answer: {source}")))
-        }
-        ApiError::InvalidRequest(detail) | ApiError::Custom(detail) => {
-            Err(Error::invalid_input(detail))
-        }
-        ApiError::CommunicationError(source) => {
-            let error = Error::invalid_input("the request cannot be built");
-            Err(error.with_source(source.without_url()))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// What servers call the number of a request.
-const REQUEST_IDS: [HeaderName; 2] = [
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("request-id"),
-];
-
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    REQUEST_IDS.iter().find_map(|name| {
-        let value = headers.get(name)?.to_str().ok()?;
-        Some(value.to_owned())
-    })
+/// How far a call has come.
+#[derive(Default)]
+struct CallProgress {
+    /// Requests that were sent, or tried.
+    attempts: u32,
+    /// Those of them that count as attempts by the policy: all but refusals.
+    failures: u32,
+    /// What came of the last one; the text says what is wrong with a complete response.
+    last: Option<(Ended, Option<String>)>,
 }

@@ -1,26 +1,27 @@
 //! The client: one key, one base URL, one budget.
 
+use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use blocks_api::open::Id;
 use blocks_api::seam::{Policy, Seam};
 use reqwest::Url;
 use reqwest::header::HeaderValue;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::budget::Budget;
 use crate::builder::ClientBuilder;
 use crate::call::{Admission, Api, Note, Operation};
 use crate::error::Error;
 use crate::key::Key;
+use crate::rate_limit::{RateLimitStatus, RateLimiter};
 use crate::request::CreateSession;
-use crate::retry::RetryPolicy;
+use crate::retry::{AttemptTimeouts, RetryPolicy};
 use crate::session::Session;
-use crate::superseded::Sessions;
 use crate::transport::Transport;
+use crate::turns::TurnRegistry;
 
 /// A client of one workspace. Cheap to clone; clones share one budget of requests.
 ///
@@ -36,7 +37,7 @@ use crate::transport::Transport;
 pub struct Client {
     pub(crate) core: Arc<Core>,
     pub(crate) retry: RetryPolicy,
-    pub(crate) attempt_timeout: Duration,
+    pub(crate) timeouts: AttemptTimeouts,
 }
 
 /// What clones share.
@@ -47,10 +48,12 @@ pub(crate) struct Core {
     pub http: reqwest::Client,
     pub seam: Seam,
     pub transport: Arc<dyn Transport>,
-    pub budget: Arc<Budget>,
+    /// Sends requests for files, to storage hosts.
+    pub downloads: Arc<dyn Transport>,
+    pub limiter: Arc<RateLimiter>,
     pub user_agent: HeaderValue,
     pub max_body: usize,
-    pub sessions: Sessions,
+    pub turns: TurnRegistry,
     /// Set once the deployment refused a repeated `role`.
     pub one_role_at_a_time: AtomicBool,
     /// Whether a download may come over plain http.
@@ -81,14 +84,14 @@ impl Client {
     /// # Ok::<(), blocks_sdk::Error>(())
     /// ```
     pub fn from_env() -> Result<Self, Error> {
-        let key = std::env::var("BLOCKS_API_KEY").map_err(|_| {
-            Error::invalid_input(
-                "BLOCKS_API_KEY is not set; keys are made in the settings of your Blocks workspace",
+        let key = variable("BLOCKS_API_KEY")?.ok_or_else(|| {
+            Error::configuration(
+                "BLOCKS_API_KEY is not set; create a key in the settings of your Blocks workspace",
             )
         })?;
         let builder = ClientBuilder::new(Zeroizing::new(key));
-        match std::env::var("BLOCKS_API_BASE_URL") {
-            Ok(url) if !url.is_empty() => builder.base_url(url).build(),
+        match variable("BLOCKS_API_BASE_URL")? {
+            Some(url) if !url.is_empty() => builder.base_url(url).build(),
             _ => builder.build(),
         }
     }
@@ -155,9 +158,18 @@ impl Client {
     #[must_use]
     pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
         Self {
-            attempt_timeout: timeout,
+            timeouts: AttemptTimeouts {
+                read: timeout,
+                create: timeout,
+                ..self.timeouts
+            },
             ..self.clone()
         }
+    }
+
+    /// How many requests wait, and what the rate limiter allows, at this moment.
+    pub fn rate_limit_status(&self) -> RateLimitStatus {
+        self.core.limiter.status()
     }
 
     /// Creates a session, posts its first message and dispatches it to the agent.
@@ -222,7 +234,7 @@ impl Client {
     async fn create(&self, request: CreateSession, note: Option<Note>) -> Result<Session, Error> {
         let body = request.validated()?;
         let operation = Operation::CREATE_SESSION;
-        let admission = Admission::Wait(operation.lane());
+        let admission = Admission::Wait(operation.priority());
         let send = |api: Api| {
             let body = body.clone();
             async move { api.create_session().body(body).send().await }
@@ -251,15 +263,18 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn get_session(&self, id: Uuid) -> Result<Session, Error> {
-        let data = self.session_data(id).await?;
+    pub async fn get_session(&self, id: impl Into<Id>) -> Result<Session, Error> {
+        let data = self.session_data(&id.into()).await?;
         Ok(Session::with_data(self.clone(), data))
     }
 
-    pub(crate) async fn session_data(&self, id: Uuid) -> Result<blocks_api::types::Session, Error> {
+    pub(crate) async fn session_data(&self, id: &Id) -> Result<blocks_api::types::Session, Error> {
         let operation = Operation::GET_SESSION;
-        let admission = Admission::Wait(operation.lane());
-        let send = |api: Api| async move { api.get_session().session_id(id).send().await };
+        let admission = Admission::Wait(operation.priority());
+        let send = |api: Api| {
+            let id = id.clone();
+            async move { api.get_session().session_id(id).send().await }
+        };
         let result = self.call(operation, admission, send).await;
         result.map_err(|error| error.with_session(id))
     }
@@ -272,13 +287,24 @@ impl Client {
     /// # let mock = blocks_mock::Mock::new();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// let id = uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
-    /// assert_eq!(client.session(id).id(), id);
+    /// assert_eq!(*client.session(id).id(), id);
     /// assert!(mock.received().is_empty());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn session(&self, id: Uuid) -> Session {
-        Session::with_id(self.clone(), id)
+    pub fn session(&self, id: impl Into<Id>) -> Session {
+        Session::with_id(self.clone(), id.into())
+    }
+}
+
+/// A variable of the environment. One that is not UTF-8 is an error: ignored, the key might go to another host.
+fn variable(name: &str) -> Result<Option<String>, Error> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(Error::configuration(format!("{name} is not valid UTF-8")))
+        }
     }
 }
 
@@ -288,7 +314,7 @@ impl fmt::Debug for Client {
             .field("base_url", &self.core.base.as_str())
             .field("key", &self.core.key)
             .field("retry", &self.retry)
-            .field("attempt_timeout", &self.attempt_timeout)
+            .field("timeouts", &self.timeouts)
             .finish_non_exhaustive()
     }
 }

@@ -4,14 +4,15 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use blocks_api::open::{Id, InvalidId};
 use bytes::Bytes;
-use uuid::Uuid;
 
 use crate::key::Key;
 use crate::pending::Pending;
-use crate::received::{excerpt, find_id, parse, sentence, without_queries};
+use crate::received::{self, excerpt, find_id, parse, sentence, without_queries};
 
 /// What kind of failure an [`Error`] is.
 ///
@@ -40,10 +41,24 @@ pub enum ErrorKind {
     Timeout,
     /// A success that cannot be decoded; [`Error::body`] has what was received.
     Undecodable,
-    /// A wait's deadline passed while the agent was still working: see [`Error::pending`].
+    /// A response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). Requesting it
+    /// again gives the same result.
+    TooLarge,
+    /// A link or an artifact's URL leads to a place that this client does not send requests to.
+    UntrustedLink,
+    /// The client cannot be set up: the key, the base URL, a proxy variable or TLS.
+    Configuration,
+    /// The pages of a list disagree with its total, or repeat: messages are missing.
+    Incomplete,
+    /// A wait's time-out passed before there was a reply: see [`Error::pending`].
     Deadline,
     /// A follow-up interrupted the turn that was waited for.
-    Superseded,
+    Interrupted,
+    /// The turn to wait for is unknown: the session exists, but no response named its thread.
+    UnknownTurn,
+    /// The service asks to wait for longer than the call may take, or too many requests wait
+    /// before it: see [`Error::retry_after`]. A create that failed so had no effect.
+    RateLimited,
     /// A file could not be written.
     File,
 }
@@ -59,11 +74,14 @@ pub enum ErrorKind {
 /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
 /// assert!(error.to_string().contains("did you mean claude?"));
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     operation: Option<&'static str>,
+    host: Option<String>,
     detail: String,
     status: Option<u16>,
     code: Option<String>,
@@ -73,9 +91,9 @@ struct Inner {
     body: Option<Bytes>,
     attempts: u32,
     fate_unknown: bool,
-    session_id: Option<Uuid>,
+    session_id: Option<Id>,
     pending: Option<Pending>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// What one call received and how often it tried, for the error of its end.
@@ -88,6 +106,19 @@ pub(crate) struct Context {
     pub retry_after: Option<Duration>,
     pub body: Option<Bytes>,
     pub fate_unknown: bool,
+    pub host: Option<String>,
+}
+
+/// What the last poll of a wait received.
+#[derive(Debug, Default)]
+pub(crate) enum LastPoll {
+    /// There was none.
+    #[default]
+    None,
+    /// A page without a reply.
+    NoReply { status: u16, body: Bytes },
+    /// An error that did not end the wait.
+    Failed(Error),
 }
 
 impl Error {
@@ -95,6 +126,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             operation: None,
+            host: None,
             detail: sentence(&detail),
             status: None,
             code: None,
@@ -114,36 +146,58 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, detail.into())
     }
 
+    pub(crate) fn untrusted_link(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::UntrustedLink, detail.into())
+    }
+
+    pub(crate) fn configuration(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Configuration, detail.into())
+    }
+
+    pub(crate) fn unknown_turn(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::UnknownTurn, detail.into())
+    }
+
     /// The end of a call, with all that it received but the key.
     pub(crate) fn of_call(kind: ErrorKind, detail: String, context: Context, key: &Key) -> Self {
         let body = context.body.map(|body| key.scrub_bytes(body));
         let parsed = body.as_deref().map(parse).unwrap_or_default();
-        let text = |names: &[&str]| {
-            let found = names.iter().find_map(|name| parsed[*name].as_str());
-            // Once more: the body may have had it with escapes.
-            found.map(|text| key.scrub(text.to_owned()))
+        // Once more: the body may contain the key with escapes.
+        let scrub = |text: String| key.scrub(text);
+        let message = received::message(&parsed, context.status).map(scrub);
+        let code = received::code(&parsed).map(scrub);
+        let reason = match kind {
+            ErrorKind::Status | ErrorKind::RateLimited => message.clone().or_else(|| code.clone()),
+            ErrorKind::Undecodable => message.clone(),
+            _ => None,
         };
-        let message = text(&["error", "message"]);
-        let code = text(&["code"]);
-        let mut reason = None;
-        if kind == ErrorKind::Status {
-            reason = message.clone().or_else(|| code.clone());
-            reason = reason.or_else(|| Some(excerpt(body.as_deref())));
-        }
-        let detail = match reason.filter(|reason| !reason.is_empty()) {
-            Some(reason) => format!("{detail}: {reason}"),
-            None => detail,
+        let words = || match kind {
+            ErrorKind::Status => excerpt(body.as_deref()),
+            // A page of a proxy or a log-in page: JSON that cannot be read needs no excerpt, its error has a place.
+            ErrorKind::Undecodable if parsed.is_null() => excerpt(body.as_deref()),
+            _ => String::new(),
+        };
+        let reason = reason.unwrap_or_else(words);
+        let detail = match reason.is_empty() {
+            false => format!("{detail}: {reason}"),
+            true => detail,
         };
         let mut error = Self::new(kind, without_queries(&key.scrub(detail)));
         let inner = &mut error.0;
         inner.operation = Some(context.operation);
+        inner.host = context.host;
         inner.attempts = context.attempts;
         inner.status = context.status;
         inner.request_id = context.request_id.map(|id| key.scrub(id));
         inner.retry_after = context.retry_after;
         inner.fate_unknown = context.fate_unknown;
-        if context.fate_unknown {
-            inner.session_id = body.as_deref().and_then(find_id);
+        let is_success = context
+            .status
+            .is_some_and(|status| (200..300).contains(&status));
+        if context.fate_unknown
+            && let Some(body) = &body
+        {
+            inner.session_id = find_id(body, is_success);
         }
         inner.body = body;
         inner.message = message;
@@ -151,23 +205,47 @@ impl Error {
         error
     }
 
-    pub(crate) fn deadline(pending: Pending, after: Duration, last: Option<&Self>) -> Self {
-        let last = last
-            .map(|error| format!("; the last look: {error}"))
-            .unwrap_or_default();
+    /// The end of a wait at its time-out, with everything that its last poll received.
+    pub(crate) fn deadline(pending: Pending, after: Duration, last: LastPoll, key: &Key) -> Self {
+        let cause = match &last {
+            LastPoll::Failed(error) => format!(" (last error: {error})"),
+            LastPoll::None | LastPoll::NoReply { .. } => String::new(),
+        };
         let detail = format!(
-            "no reply of session {} within {after:?}{last}; wait on with the pending value of this error",
+            "no reply from session {} within {after:?}{cause}; resume with the pending value of this error",
             pending.session_id()
         );
-        Self::new(ErrorKind::Deadline, detail).with_pending(pending)
+        let mut error = Self::new(ErrorKind::Deadline, detail).with_pending(pending);
+        let inner = &mut error.0;
+        match last {
+            LastPoll::None => {}
+            LastPoll::NoReply { status, body } => {
+                inner.status = Some(status);
+                inner.body = Some(key.scrub_bytes(body));
+            }
+            LastPoll::Failed(last) => {
+                inner.status = last.0.status;
+                inner.code = last.0.code.clone();
+                inner.message = last.0.message.clone();
+                inner.request_id = last.0.request_id.clone();
+                inner.retry_after = last.0.retry_after;
+                inner.body = last.0.body.clone();
+                inner.source = Some(Arc::new(last));
+            }
+        }
+        error
     }
 
-    pub(crate) fn superseded(pending: Pending) -> Self {
+    pub(crate) fn interrupted(pending: Pending) -> Self {
         let detail = format!(
             "a follow-up to session {} interrupted this turn; wait for the follow-up's reply",
             pending.session_id()
         );
-        Self::new(ErrorKind::Superseded, detail).with_pending(pending)
+        Self::new(ErrorKind::Interrupted, detail).with_pending(pending)
+    }
+
+    pub(crate) fn incomplete(detail: String) -> Self {
+        Self::new(ErrorKind::Incomplete, detail)
     }
 
     pub(crate) fn file(detail: String, source: std::io::Error) -> Self {
@@ -175,17 +253,17 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.0.source = Some(Box::new(source));
+        self.0.source = Some(Arc::new(source));
         self
     }
 
-    pub(crate) fn with_session(mut self, id: Uuid) -> Self {
-        self.0.session_id = Some(id);
+    pub(crate) fn with_session(mut self, id: &Id) -> Self {
+        self.0.session_id = Some(id.clone());
         self
     }
 
     pub(crate) fn with_pending(mut self, pending: Pending) -> Self {
-        self.0.session_id = Some(pending.session_id());
+        self.0.session_id = Some(pending.session_id().clone());
         self.0.pending = Some(pending);
         self
     }
@@ -258,8 +336,8 @@ impl Error {
     }
 
     /// The session concerned, where its id is known or stood in what was received.
-    pub fn session_id(&self) -> Option<Uuid> {
-        self.0.session_id
+    pub fn session_id(&self) -> Option<&Id> {
+        self.0.session_id.as_ref()
     }
 
     /// What a wait that failed was waiting for, to wait on with [`Client::resume`](crate::Client::resume).
@@ -271,7 +349,7 @@ impl Error {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let error = session.turn()?.reply().deadline(Default::default()).await.unwrap_err();
+    /// let error = session.turn()?.reply().timeout(Default::default()).await.unwrap_err();
     /// let pending = error.pending().expect("a wait knows what it waited for").clone();
     /// assert_eq!(client.resume(pending).reply().await?.text(), "Done.");
     /// # Ok(())
@@ -296,10 +374,18 @@ impl Error {
         matches!(self.0.status, Some(401 | 403))
     }
 
+    /// Status 429, or too many requests for the rate limit: see [`Error::retry_after`].
+    pub fn is_rate_limited(&self) -> bool {
+        self.0.kind == ErrorKind::RateLimited || self.0.status == Some(429)
+    }
+
     /// Whether the same read may succeed later.
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::Undecodable => true,
+            ErrorKind::Connection
+            | ErrorKind::Timeout
+            | ErrorKind::Undecodable
+            | ErrorKind::RateLimited => true,
             ErrorKind::Status => matches!(self.0.status, Some(408 | 429 | 500..)),
             _ => false,
         }
@@ -307,13 +393,19 @@ impl Error {
 
     /// What the user can do.
     fn advice(&self) -> &'static str {
+        // The storage host never receives the key.
+        if self.0.operation == Some("download") {
+            return "";
+        }
         if self.0.fate_unknown {
-            return "; it may have taken effect all the same, so look before you send it again";
+            return "; it may have taken effect, so check the dashboard before you retry";
         }
         match self.0.status {
-            Some(401 | 403) => "; check that the API key is of this workspace and environment",
+            Some(401 | 403) => {
+                "; check that the API key belongs to this workspace and environment and has not expired"
+            }
             Some(404) => "; check the id, and that the key is of the same workspace",
-            Some(429) => "; other users of the key may take its limit",
+            Some(429) => "; other programs may be using this key",
             _ => "",
         }
     }
@@ -323,15 +415,21 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
         if let Some(operation) = inner.operation {
-            write!(f, "{operation} failed")?;
+            match &inner.host {
+                Some(host) => write!(f, "{operation} at {host} failed")?,
+                None => write!(f, "{operation} failed")?,
+            }
             if inner.attempts > 1 {
                 write!(f, " after {} attempts", inner.attempts)?;
             }
             f.write_str(": ")?;
         }
         f.write_str(&inner.detail)?;
-        if let Some(id) = inner.session_id.filter(|_| inner.fate_unknown) {
+        if let Some(id) = inner.session_id.as_ref().filter(|_| inner.fate_unknown) {
             write!(f, " (session {id})")?;
+        }
+        if let Some(id) = &inner.request_id {
+            write!(f, " (request id {})", sentence(id))?;
         }
         f.write_str(self.advice())
     }
@@ -362,13 +460,19 @@ impl fmt::Debug for Error {
         if inner.fate_unknown {
             fields.field("may_have_taken_effect", &true);
         }
-        if let Some(id) = inner.session_id {
+        if let Some(id) = &inner.session_id {
             fields.field("session_id", &id);
         }
         if let Some(source) = &inner.source {
             fields.field("source", source);
         }
         fields.finish_non_exhaustive()
+    }
+}
+
+impl From<InvalidId> for Error {
+    fn from(error: InvalidId) -> Self {
+        Self::invalid_input(error.to_string())
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use memchr::memmem;
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
@@ -21,13 +22,13 @@ impl Key {
     pub fn new(text: Zeroizing<String>) -> Result<Self, Error> {
         let key = text.trim();
         if key.is_empty() {
-            return Err(Error::invalid_input(
-                "the API key is empty; keys are made in the settings of your Blocks workspace",
+            return Err(Error::configuration(
+                "the API key is empty; create a key in the settings of your Blocks workspace",
             ));
         }
         if !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Error::invalid_input(
-                "the API key has characters that no key has, such as spaces or control characters",
+            return Err(Error::configuration(
+                "the API key contains invalid characters, such as spaces or control characters",
             ));
         }
         Ok(Self(Arc::new(Zeroizing::new(key.to_owned()))))
@@ -37,7 +38,7 @@ impl Key {
     pub fn authorization(&self) -> Result<HeaderValue, Error> {
         let text = Zeroizing::new(format!("ApiKey {}", self.0.as_str()).into_bytes());
         let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
-            .map_err(|_| Error::invalid_input("the API key cannot stand in a header"))?;
+            .map_err(|_| Error::configuration("the API key is not a valid header value"))?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -56,7 +57,7 @@ impl Key {
         let key = self.0.as_bytes();
         let mut clean = Vec::new();
         let mut rest = &bytes[..];
-        while let Some(at) = rest.windows(key.len()).position(|window| window == key) {
+        while let Some(at) = memmem::find(rest, key) {
             clean.extend_from_slice(&rest[..at]);
             clean.extend_from_slice(REDACTED.as_bytes());
             rest = &rest[at + key.len()..];

@@ -41,53 +41,64 @@
 mod agent;
 mod artifact;
 mod attempt;
-mod budget;
 mod builder;
 mod call;
 mod client;
 mod error;
-mod feed;
+mod failure;
 // Pages alone, so it costs a build nothing.
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod key;
+mod known;
 mod link;
+mod merged;
 mod messages;
-mod observe;
+mod notice;
 mod page;
 mod pager;
 mod pending;
+mod rate_limit;
 mod received;
+mod repair;
 mod request;
 mod retry;
 mod retry_after;
 mod session;
-mod superseded;
+mod stream;
+mod telemetry;
 mod transcript;
 mod transport;
 mod turn;
+mod turns;
 mod watch;
+mod window;
 
 pub use agent::Agent;
 pub use artifact::Artifact;
+pub use blocks_api::json::{JsonObject, RawJson};
 pub use blocks_api::open::{
-    AgentName, ArtifactKind, Direction, MessageRole, MessageType, PresignedUrl, PullRequest,
+    AgentName, ArtifactKind, Direction, Id, InvalidId, MessageRole, MessageType, PresignedUrl,
+    PullRequest, Timestamp,
 };
 pub use blocks_api::types;
-pub use budget::RateLimit;
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use error::{Error, ErrorKind};
 pub use link::{Link, Linked};
 pub use messages::Messages;
+pub use notice::{FailureNotice, FailureNoticeKind};
 pub use page::Page;
 pub use pending::Pending;
+pub use rate_limit::{RateLimit, RateLimitStatus};
 pub use request::{CreateSession, FollowUp};
 pub use retry::RetryPolicy;
 pub use session::Session;
+pub use stream::MessageStream;
 pub use transcript::{ToolCall, Transcript, TranscriptTurn};
 pub use transport::{SendError, Sending, Transport};
-pub use turn::{Progress, Reply, Turn, Wait, replies};
+pub use turn::{Progress, ProgressStream, Reply, Turn, Wait, replies};
+pub use watch::{Watch, WatchCursor, WatchEvent};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

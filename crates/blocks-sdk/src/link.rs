@@ -6,6 +6,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 
 use blocks_api::{seam, types};
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use crate::call::{Admission, Api, Operation};
@@ -125,7 +126,7 @@ impl Linked for Session {
         let url = client.core.resolve(href)?;
         let operation = Operation::GET_SESSION;
         let send = |api| follow::<types::Session>(api, operation, url.clone());
-        let admission = Admission::Wait(operation.lane());
+        let admission = Admission::Wait(operation.priority());
         let data = client.call(operation, admission, send).await?;
         Ok(Self::with_data(client.clone(), data))
     }
@@ -134,7 +135,7 @@ impl Linked for Session {
 impl Linked for Page {
     async fn read(client: &Client, href: &str) -> Result<Self, Error> {
         let url = client.core.resolve(href)?;
-        let admission = Admission::Wait(Operation::LIST_SESSION_MESSAGES.lane());
+        let admission = Admission::Wait(Operation::LIST_SESSION_MESSAGES.priority());
         Self::fetch(client, url, admission).await
     }
 }
@@ -152,7 +153,7 @@ impl Client {
     /// Reads what `link` leads to, on the configured base URL whatever host it names.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when its path is not below
+    /// [`ErrorKind::UntrustedLink`](crate::ErrorKind::UntrustedLink) when its path is not below
     /// `/rest/v1/`; whatever the request met.
     ///
     /// ```
@@ -179,7 +180,7 @@ impl Core {
         resolve(&self.base, href).map_err(|why| {
             // A server may put into a link whatever it was sent.
             let told = format!("the link `{href}` is refused: {why}");
-            Error::invalid_input(self.key.scrub(told))
+            Error::untrusted_link(self.key.scrub(told))
         })
     }
 }
@@ -191,10 +192,10 @@ fn resolve(base: &Url, href: &str) -> Result<Url, String> {
     if !matches!(link.scheme(), "http" | "https") {
         return Err("its scheme is not http or https".into());
     }
-    // Parsing has resolved `..` already; an encoded slash could hide one from it.
-    let lower = link.path().to_ascii_lowercase();
-    let hides = ["%2f", "%5c", "%2e"].iter().any(|e| lower.contains(e));
-    if hides || !link.path().starts_with("/rest/v1/") {
+    // Parsing has resolved `..` already. An encoded slash, which an id may contain, must not hide one from it.
+    let decoded = percent_decode_str(link.path()).decode_utf8_lossy();
+    let mut parts = decoded.split(['/', '\\']);
+    if parts.any(|part| part == "..") || !link.path().starts_with("/rest/v1/") {
         return Err("its path is not below /rest/v1/".into());
     }
     let mut url = base.clone();
@@ -240,8 +241,9 @@ mod tests {
         ] {
             assert!(resolve(&base(), href).is_err(), "{href}");
         }
-        let encoded = resolve(&base(), "/rest/v1/a%20b").unwrap();
-        assert_eq!(encoded.path(), "/rest/v1/a%20b");
+        for path in ["/rest/v1/a%20b", "/rest/v1/a%2Fb", "/rest/v1/a%2e%2eb"] {
+            assert_eq!(resolve(&base(), path).unwrap().path(), path);
+        }
     }
 
     proptest! {

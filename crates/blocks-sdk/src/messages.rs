@@ -2,19 +2,18 @@
 
 use std::sync::atomic::Ordering;
 
-use blocks_api::open::{Direction, MessageRole, MessageType};
+use blocks_api::open::{Direction, Id, MessageRole, MessageType};
 use blocks_api::types::Message;
-use futures_core::Stream;
-use futures_util::stream::{StreamExt, TryStreamExt, iter, unfold};
 use reqwest::Url;
-use uuid::Uuid;
 
-use crate::budget::Lane;
 use crate::call::Admission;
 use crate::client::Client;
 use crate::error::Error;
-use crate::feed::Feed;
+use crate::merged::{MergedPages, Start};
 use crate::page::Page;
+use crate::pending::segment;
+use crate::rate_limit::Priority;
+use crate::stream::MessageStream;
 use crate::watch::Watch;
 
 /// Messages in a page that a stream reads: the most that the service gives.
@@ -30,9 +29,7 @@ pub(crate) const PAGE: u64 = 100;
 /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
 /// # let session = client.create_session(request).await?;
-/// use futures_util::StreamExt;
-///
-/// let mut all = std::pin::pin!(session.messages().everything().stream());
+/// let mut all = session.messages().everything().stream();
 /// while let Some(message) = all.next().await {
 ///     println!("{:?}", message?.message);
 /// }
@@ -43,11 +40,11 @@ pub(crate) const PAGE: u64 = 100;
 #[must_use = "a choice of messages reads nothing by itself"]
 pub struct Messages {
     client: Client,
-    session_id: Uuid,
-    path_thread: Option<Uuid>,
+    session_id: Id,
+    path_thread: Option<Id>,
     types: Vec<MessageType>,
     roles: Vec<MessageRole>,
-    thread_id: Option<Uuid>,
+    thread_id: Option<Id>,
     newer_than: Option<f64>,
     page: u64,
     limit: u64,
@@ -55,7 +52,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    pub(crate) fn new(client: Client, session_id: Uuid, path_thread: Option<Uuid>) -> Self {
+    pub(crate) fn new(client: Client, session_id: Id, path_thread: Option<Id>) -> Self {
         Self {
             client,
             session_id,
@@ -156,8 +153,8 @@ impl Messages {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn thread_id(mut self, id: Uuid) -> Self {
-        self.thread_id = Some(id);
+    pub fn thread_id(mut self, id: impl Into<Id>) -> Self {
+        self.thread_id = Some(id.into());
         self
     }
 
@@ -270,14 +267,19 @@ impl Messages {
                 self.page, self.limit
             )));
         }
-        self.fetch(Admission::Wait(Lane::Interactive)).await
+        self.fetch(Admission::Wait(Priority::Interactive)).await
     }
 
     /// Every message there is, page by page, with one page in memory.
     ///
-    /// Each comes exactly once while messages are added and deleted meanwhile, and in order,
-    /// except one that was added late among those that had been read already: that comes last.
-    /// After an error nothing follows.
+    /// While messages are added and deleted, each message that exists from start to end comes
+    /// exactly once, and in order. One that is added late, before messages that were read already,
+    /// comes when it is found, at the latest at the end.
+    ///
+    /// A message larger than [`max_body`](crate::ClientBuilder::max_body) is an error that does not
+    /// end the stream: the others follow. After any other error nothing follows. Pages that
+    /// contradict their total are an error that says how many messages are missing
+    /// ([`Incomplete`](crate::ErrorKind::Incomplete)).
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -286,35 +288,29 @@ impl Messages {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// use futures_util::TryStreamExt;
-    ///
     /// # session.reply().await?;
-    /// let mut messages = std::pin::pin!(session.messages().stream());
+    /// let mut messages = session.messages().stream();
     /// let mut last = None;
-    /// while let Some(message) = messages.try_next().await? {
-    ///     last = message.message;
+    /// while let Some(message) = messages.next().await {
+    ///     last = message?.message;
     /// }
     /// assert_eq!(last.as_deref(), Some("Done."));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn stream(self) -> impl Stream<Item = Result<Message, Error>> + Send {
-        unfold(Some(Feed::new(self)), |feed| async {
-            let mut feed = feed?;
-            match feed.batch(Lane::Interactive).await {
-                Ok(batch) if batch.is_empty() => None,
-                Ok(batch) => Some((Ok(iter(batch).map(Ok)), Some(feed))),
-                Err(error) => Some((Err(error), None)),
-            }
-        })
-        .try_flatten()
+    pub fn stream(self) -> MessageStream {
+        MessageStream::new(self)
     }
 
-    /// Every message there is, then each new one as it comes. It has no end of its own.
+    /// Every message there is, then each new one as it arrives. It has no end of its own.
     ///
-    /// Each comes exactly once, also with a `ts` that is equal to another's, null, or late:
-    /// one that appears among the last 1,000 is found. It looks every 2 s, or as often as the
-    /// budget allows, and outlives transient errors. Always oldest first.
+    /// Each comes exactly once, also with a `ts` that is equal to another's, null, or late: one
+    /// that appears among the last 1,000 is found. It polls every 2 s, or as often as the rate
+    /// limit allows. Always oldest first.
+    ///
+    /// [`Watch::from_now`] leaves out what exists already, and [`Watch::resume`] continues after a
+    /// restart. Transient errors do not end it; [`Watch::next_event`] reports them. Statuses
+    /// that may pass, such as 409 or a 403 that is not from the service, end it after three in a row.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -324,10 +320,10 @@ impl Messages {
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
     /// use blocks_sdk::MessageType;
-    /// use futures_util::TryStreamExt;
     ///
-    /// let mut watch = std::pin::pin!(session.messages().everything().watch());
-    /// while let Some(message) = watch.try_next().await? {
+    /// let mut watch = session.messages().everything().watch();
+    /// while let Some(message) = watch.next().await {
+    ///     let message = message?;
     ///     println!("{}", message.message.unwrap_or_default());
     ///     if message.type_ == Some(MessageType::FinalMessage) {
     ///         break;
@@ -336,21 +332,15 @@ impl Messages {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn watch(mut self) -> impl Stream<Item = Result<Message, Error>> + Send {
+    pub fn watch(mut self) -> Watch {
         self.direction = Direction::Asc;
-        unfold(Some(Watch::new(self)), |watch| async {
-            let mut watch = watch?;
-            match watch.next().await {
-                Ok(message) => Some((Ok(message), Some(watch))),
-                Err(error) => Some((Err(error), None)),
-            }
-        })
+        Watch::new(self)
     }
 
-    /// All of it, in memory.
+    /// All messages, in memory, as [`stream`](Self::stream) gives them.
     ///
     /// # Errors
-    /// Whatever a request met.
+    /// The first error of the stream, also that of one message that is too large.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -367,7 +357,7 @@ impl Messages {
     /// # }
     /// ```
     pub async fn collect(self) -> Result<Vec<Message>, Error> {
-        let mut stream = std::pin::pin!(self.stream());
+        let mut stream = self.stream();
         let mut all = Vec::new();
         while let Some(message) = stream.next().await {
             all.push(message?);
@@ -377,6 +367,10 @@ impl Messages {
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(crate) fn session_id(&self) -> &Id {
+        &self.session_id
     }
 
     pub(crate) fn is_descending(&self) -> bool {
@@ -403,7 +397,7 @@ impl Messages {
                 result => return result,
             }
         }
-        let page = Feed::by_role(self.clone())
+        let page = MergedPages::by_role(self.clone(), Start::Beginning)
             .page(self.page, self.limit)
             .await?;
         split.store(true, Ordering::Relaxed);
@@ -413,13 +407,13 @@ impl Messages {
     /// Reads one page as it stands.
     pub(crate) async fn read(&self, admission: Admission) -> Result<Page, Error> {
         let result = Page::fetch(&self.client, self.url()?, admission).await;
-        result.map_err(|error| error.with_session(self.session_id))
+        result.map_err(|error| error.with_session(&self.session_id))
     }
 
     fn url(&self) -> Result<Url, Error> {
         let mut url = self.client.core.base.clone();
-        let session = self.session_id;
-        url.set_path(&match self.path_thread {
+        let session = segment(&self.session_id);
+        url.set_path(&match self.path_thread.as_ref().map(segment) {
             Some(thread) => format!("/rest/v1/sessions/{session}/threads/{thread}/messages"),
             None => format!("/rest/v1/sessions/{session}/messages"),
         });
@@ -434,8 +428,8 @@ impl Messages {
         for value in &self.roles {
             query.append_pair("role", value.as_str());
         }
-        if let Some(id) = self.thread_id {
-            query.append_pair("thread_id", &id.to_string());
+        if let Some(id) = &self.thread_id {
+            query.append_pair("thread_id", id.as_str());
         }
         if let Some(ts) = self.newer_than {
             query.append_pair("gts", &ts.to_string());

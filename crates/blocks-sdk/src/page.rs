@@ -11,8 +11,9 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::link::{Link, follow};
 
-/// The filters that a page's links lose, as they were seen to on the live service.
-const FILTERS: [&str; 5] = ["type", "role", "thread_id", "limit", "direction"];
+/// The parameters that say which part of the list a page is. A link to the same page has them; a
+/// link to later messages must not.
+const POSITION: [&str; 2] = ["page", "gts"];
 
 /// One page of messages.
 ///
@@ -33,8 +34,8 @@ const FILTERS: [&str; 5] = ["type", "role", "thread_id", "limit", "direction"];
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     data: types::MessagePage,
-    /// The filters that it was asked with.
-    filters: Vec<(String, String)>,
+    /// The parameters that it was requested with. The service's links drop them.
+    parameters: Vec<(String, String)>,
 }
 
 impl Page {
@@ -49,21 +50,17 @@ impl Page {
         } else {
             Operation::LIST_SESSION_MESSAGES
         };
-        let filters = url
-            .query_pairs()
-            .filter(|(name, _)| FILTERS.contains(&name.as_ref()))
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
+        let parameters = url.query_pairs().into_owned().collect();
         let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
         let data = client.call(operation, admission, send).await?;
-        Ok(Self { data, filters })
+        Ok(Self { data, parameters })
     }
 
     /// A page put together from several, which has no links.
     pub(crate) fn merged(data: types::MessagePage) -> Self {
         Self {
             data,
-            filters: Vec::new(),
+            parameters: Vec::new(),
         }
     }
 
@@ -128,7 +125,13 @@ impl Page {
         u64::try_from(self.data.meta.as_ref()?.total_pages?).ok()
     }
 
-    /// The link to this page, with the filters that the service leaves out of it.
+    /// The page size, where the service says.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        let limit = u64::try_from(self.data.meta.as_ref()?.limit?).ok()?;
+        (limit > 0).then_some(limit)
+    }
+
+    /// The link to this page, with the parameters that the service leaves out of it.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -145,7 +148,7 @@ impl Page {
     /// ```
     pub fn self_link(&self) -> Option<Link<Self>> {
         let link = self.data.links.as_ref()?.self_.as_ref()?;
-        Some(self.filtered(&link.href))
+        Some(self.completed(&link.href, |_| true))
     }
 
     /// The link to the messages that came after this page's, with the same filters.
@@ -170,11 +173,11 @@ impl Page {
     /// ```
     pub fn newer_link(&self) -> Option<Link<Self>> {
         let link = self.data.links.as_ref()?.new_messages.as_ref()?;
-        Some(self.filtered(&link.href))
+        Some(self.completed(&link.href, |name| !POSITION.contains(&name)))
     }
 
-    /// `href` with the filters put back that it does not have.
-    fn filtered(&self, href: &str) -> Link<Self> {
+    /// `href` with those of the parameters that it lacks and `wanted` accepts.
+    fn completed(&self, href: &str, wanted: impl Fn(&str) -> bool) -> Link<Self> {
         let href = href.split('#').next().unwrap_or_default();
         let (path, query) = href.split_once('?').unwrap_or((href, ""));
         let has = |name: &str| {
@@ -187,7 +190,8 @@ impl Page {
             return Link::new(href);
         };
         encoder.set_query(Some(query).filter(|query| !query.is_empty()));
-        for (name, value) in self.filters.iter().filter(|(name, _)| !has(name)) {
+        let missing = |(name, _): &&(String, String)| wanted(name) && !has(name);
+        for (name, value) in self.parameters.iter().filter(missing) {
             encoder.query_pairs_mut().append_pair(name, value);
         }
         let query = encoder.query().map(|q| format!("?{q}")).unwrap_or_default();
@@ -203,7 +207,7 @@ impl Page {
 /// When a message was written: its `ts`, or its creation where it has none.
 pub(crate) fn time(message: &types::Message) -> Option<f64> {
     message.ts.or_else(|| {
-        let created: DateTime<Utc> = message.created_at?;
+        let created: DateTime<Utc> = message.created_at.as_ref()?.utc();
         let since = created.signed_duration_since(DateTime::UNIX_EPOCH);
         since.to_std().ok().map(|d: Duration| d.as_secs_f64())
     })

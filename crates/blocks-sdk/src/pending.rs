@@ -1,12 +1,14 @@
-//! What is waited for, as a value to store: another process can wait on from it.
+//! A serializable handle to a pending reply: another process can resume waiting from it.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-/// A reply that is to come. Store it as JSON, and wait on with
+use blocks_api::open::Id;
+
+/// A pending reply. Store it as JSON, and resume waiting with
 /// [`Client::resume`](crate::Client::resume), in this process or another.
 ///
-/// It holds no key and nothing secret.
+/// It contains no key and nothing secret.
 ///
 /// ```
 /// use blocks_sdk::Pending;
@@ -22,9 +24,9 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Pending {
-    session_id: Uuid,
+    session_id: Id,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    thread_id: Option<Uuid>,
+    thread_id: Option<Id>,
     /// The link behind which the reply will be. Where it leads is checked when it is followed.
     final_message: String,
 }
@@ -41,23 +43,23 @@ impl Pending {
     /// # let session = client.create_session(request).await?;
     /// use blocks_sdk::Pending;
     ///
-    /// let thread = session.turn()?.thread_id().expect("a create names it");
+    /// let turn = session.turn()?;
+    /// let thread = turn.thread_id().expect("a create names it");
     /// let pending = Pending::new(session.id(), thread);
     /// assert_eq!(client.resume(pending).reply().await?.text(), "Done.");
     /// # Ok(())
     /// # }
     /// ```
-    pub fn new(session_id: Uuid, thread_id: Uuid) -> Self {
+    pub fn new(session_id: impl Into<Id>, thread_id: impl Into<Id>) -> Self {
+        let (session_id, thread_id) = (session_id.into(), thread_id.into());
         Self {
+            final_message: final_message_path(&session_id, &thread_id),
             session_id,
             thread_id: Some(thread_id),
-            final_message: format!(
-                "/rest/v1/sessions/{session_id}/threads/{thread_id}/messages?type=final_message&role=assistant"
-            ),
         }
     }
 
-    pub(crate) fn at(session_id: Uuid, thread_id: Option<Uuid>, href: &str) -> Self {
+    pub(crate) fn at(session_id: Id, thread_id: Option<Id>, href: &str) -> Self {
         Self {
             session_id,
             thread_id: thread_id.or_else(|| thread_in(href)),
@@ -66,13 +68,21 @@ impl Pending {
     }
 
     /// The session.
-    pub fn session_id(&self) -> Uuid {
-        self.session_id
+    pub fn session_id(&self) -> &Id {
+        &self.session_id
     }
 
     /// The thread of the turn, where the service named it.
-    pub fn thread_id(&self) -> Option<Uuid> {
-        self.thread_id
+    pub fn thread_id(&self) -> Option<&Id> {
+        self.thread_id.as_ref()
+    }
+
+    /// The link that is built from the ids, for when the service's own cannot be used.
+    pub(crate) fn by_ids(&self) -> Option<String> {
+        Some(final_message_path(
+            &self.session_id,
+            self.thread_id.as_ref()?,
+        ))
     }
 
     pub(crate) fn href(&self) -> &str {
@@ -81,21 +91,41 @@ impl Pending {
 }
 
 /// The thread that a link's path names.
-fn thread_in(href: &str) -> Option<Uuid> {
+pub(crate) fn thread_in(href: &str) -> Option<Id> {
     let (_, rest) = href.split_once("/threads/")?;
-    rest.split(['/', '?']).next()?.parse().ok()
+    let segment = rest.split(['/', '?', '#']).next()?;
+    Id::from_service(&percent_decode_str(segment).decode_utf8().ok()?)
+}
+
+/// The path of the final message of a thread. Each id is one segment of it, whatever it contains.
+pub(crate) fn final_message_path(session_id: &Id, thread_id: &Id) -> String {
+    let (session, thread) = (segment(session_id), segment(thread_id));
+    format!(
+        "/rest/v1/sessions/{session}/threads/{thread}/messages?type=final_message&role=assistant"
+    )
+}
+
+/// An id as one segment of a path.
+pub(crate) fn segment(id: &Id) -> impl std::fmt::Display {
+    const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(id.as_str(), UNRESERVED)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
 
     #[test]
     fn a_pending_value_survives_storage() {
         let pending = Pending::new(Uuid::from_u128(1), Uuid::from_u128(2));
         let text = serde_json::to_string(&pending).unwrap();
         assert_eq!(serde_json::from_str::<Pending>(&text).unwrap(), pending);
-        let at = Pending::at(pending.session_id, None, pending.href());
-        assert_eq!(at, pending, "the thread stands in the link too");
+        let at = Pending::at(pending.session_id.clone(), None, pending.href());
+        assert_eq!(at, pending, "the link names the thread, too");
     }
 }

@@ -1,8 +1,9 @@
 //! What a user sends, refused early when the service would refuse it.
 
+use blocks_api::json::JsonObject;
+use blocks_api::open::Id;
 use blocks_api::types;
-use serde_json::{Map, Value};
-use uuid::Uuid;
+use serde_json::Value;
 
 use crate::agent::Agent;
 use crate::error::Error;
@@ -69,8 +70,8 @@ impl CreateSession {
         };
         match agent {
             Agent::Name(name) => body.agent_name = Some(name),
-            Agent::Id(id) => body.agent_id = Some(id),
-            Agent::Profile(profile) => body.profile = profile,
+            Agent::Id(id) => body.agent_id = Some(id.into()),
+            Agent::Profile(profile) => body.profile = profile.into(),
         }
         Self { body }
     }
@@ -125,8 +126,10 @@ impl CreateSession {
     /// # assert_eq!(request, CreateSession::from_json(sent)?);
     /// # Ok::<(), blocks_sdk::Error>(())
     /// ```
-    pub fn artifacts(mut self, ids: impl IntoIterator<Item = Uuid>) -> Self {
-        self.body.artifact_ids.extend(ids);
+    pub fn artifacts(mut self, ids: impl IntoIterator<Item = impl Into<Id>>) -> Self {
+        self.body
+            .artifact_ids
+            .extend(ids.into_iter().map(Into::into));
         self
     }
 
@@ -141,18 +144,18 @@ impl CreateSession {
     /// # let group = uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
     /// let request = CreateSession::new(Agent::claude(), "Go.").session_group(group);
     /// let session = client.create_session(request).await?;
-    /// assert_eq!(session.data().and_then(|data| data.session_group_id), Some(group));
+    /// assert_eq!(session.data().and_then(|data| data.session_group_id.clone()), Some(group.into()));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn session_group(mut self, id: Uuid) -> Self {
-        self.body.session_group_id = Some(id);
+    pub fn session_group(mut self, id: impl Into<Id>) -> Self {
+        self.body.session_group_id = Some(id.into());
         self
     }
 
     /// Settings, which were seen in one third-party client only.
-    pub fn config_values(mut self, values: Map<String, Value>) -> Self {
-        self.body.config_values = values;
+    pub fn config_values(mut self, values: impl Into<JsonObject>) -> Self {
+        self.body.config_values = values.into();
         self
     }
 
@@ -231,6 +234,8 @@ impl CreateSession {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FollowUp {
     body: types::CreateMessageRequest,
+    /// An empty profile would not be sent, and the default agent would work.
+    has_profile: bool,
 }
 
 impl FollowUp {
@@ -257,6 +262,7 @@ impl FollowUp {
                 artifact_ids: Vec::new(),
                 profile: Default::default(),
             },
+            has_profile: false,
         }
     }
 
@@ -272,13 +278,15 @@ impl FollowUp {
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
     /// # use blocks_sdk::FollowUp;
-    /// let plan = session.plans().await?.remove(0);
+    /// let plan = session.plans().await?.remove(0)?;
     /// session.follow_up(FollowUp::new("Carry it out.").artifacts([plan.id()])).await?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn artifacts(mut self, ids: impl IntoIterator<Item = Uuid>) -> Self {
-        self.body.artifact_ids.extend(ids);
+    pub fn artifacts(mut self, ids: impl IntoIterator<Item = impl Into<Id>>) -> Self {
+        self.body
+            .artifact_ids
+            .extend(ids.into_iter().map(Into::into));
         self
     }
 
@@ -298,13 +306,17 @@ impl FollowUp {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn profile(mut self, profile: Map<String, Value>) -> Self {
-        self.body.profile = profile;
+    pub fn profile(mut self, profile: impl Into<JsonObject>) -> Self {
+        self.has_profile = true;
+        self.body.profile = profile.into();
         self
     }
 
     pub(crate) fn validated(self) -> Result<types::CreateMessageRequest, Error> {
         check_message(&self.body.message)?;
+        if self.has_profile && self.body.profile.is_empty() {
+            return Err(Error::invalid_input("the profile is empty"));
+        }
         Ok(self.body)
     }
 }

@@ -2,40 +2,50 @@
 //!
 //! | outcome of an attempt | read | create, follow-up |
 //! | --- | --- | --- |
-//! | never sent (refused, no route, TLS failed) | again | again |
-//! | 429 | again, after the pause | again, after the pause |
-//! | 408, 5xx | again | not again, fate unknown |
-//! | broken or timed out after it was sent | again | not again, fate unknown |
-//! | 2xx, read whole | done | done |
-//! | a redirect | not again | not again, fate unknown |
-//! | any other status | not again | not again, no effect |
+//! | never sent (connection refused, no route, TLS failed) | retry | retry |
+//! | 429 | retry after the pause | retry after the pause |
+//! | 408, 5xx | retry | no retry, outcome unknown |
+//! | cut off or timed out after it was sent | retry | no retry, outcome unknown |
+//! | complete 2xx | done | done |
+//! | a redirect | no retry | no retry, outcome unknown |
+//! | any other status | no retry | no retry, no effect |
 //!
-//! This is a pure decision; `call` carries it out, and `budget` keeps the pause of a 429.
+//! This is a pure decision: `call` executes it, and `rate_limit` keeps the pauses.
 
 use std::time::Duration;
 
 /// How often a call is sent again, and how long it may take.
 ///
-/// The defaults send at most 5 attempts within 2 minutes, with pauses drawn between zero
-/// and a bound that doubles from 0.5 s up to 30 s (exponential backoff with full jitter).
+/// A request is sent up to 5 times, with pauses drawn between zero and a bound that doubles from
+/// 0.5 s up to 30 s (exponential backoff with full jitter). A 429 counts as none of them: the
+/// request was not processed, keeps its place, and is sent again after the pause that the
+/// service asks for, as long as the call's time-out allows.
 ///
 /// ```
 /// use blocks_sdk::RetryPolicy;
 /// use std::time::Duration;
 ///
-/// let patient = RetryPolicy::default().max_attempts(8).total(Duration::from_secs(600));
+/// let patient = RetryPolicy::default()
+///     .max_attempts(8)
+///     .call_timeout(Duration::from_secs(600));
 /// assert_ne!(patient, RetryPolicy::none());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
     pub(crate) max_attempts: u32,
-    pub(crate) base: Duration,
-    pub(crate) cap: Duration,
-    pub(crate) total: Duration,
+    pub(crate) initial_backoff: Duration,
+    pub(crate) max_backoff: Duration,
+    pub(crate) max_retry_after: Duration,
+    pub(crate) call_timeout: Option<Duration>,
 }
 
+/// How long a call may take if the policy does not say: a read is wanted soon.
+const READ_TIMEOUT: Duration = Duration::from_secs(2 * 60);
+/// A thousand creates that are started at the same time wait 12 minutes for their permits.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
 impl RetryPolicy {
-    /// One attempt, never repeated.
+    /// One attempt, never repeated, also after a 429.
     ///
     /// ```
     /// use blocks_sdk::RetryPolicy;
@@ -46,7 +56,7 @@ impl RetryPolicy {
         Self::default().max_attempts(1)
     }
 
-    /// Attempts in all; 5 unless set, and zero counts as one.
+    /// Attempts in all, without those that are answered 429. Default: 5; zero counts as one.
     ///
     /// ```
     /// use blocks_sdk::RetryPolicy;
@@ -59,39 +69,35 @@ impl RetryPolicy {
         self
     }
 
-    /// The first bound of the pause between attempts; 0.5 s unless set. It doubles with each.
-    ///
-    /// ```
-    /// use blocks_sdk::RetryPolicy;
-    /// use std::time::Duration;
-    ///
-    /// // The first pause is drawn from 0 to 2 s, the next from 0 to 4 s.
-    /// let gentle = RetryPolicy::default().base(Duration::from_secs(2));
-    /// assert_ne!(gentle, RetryPolicy::default());
-    /// ```
-    pub fn base(mut self, base: Duration) -> Self {
-        self.base = base;
+    /// The bound of the first pause between attempts, which doubles with each. Default: 0.5 s.
+    pub fn initial_backoff(mut self, backoff: Duration) -> Self {
+        self.initial_backoff = backoff;
         self
     }
 
-    /// The bound that the pause never passes; 30 s unless set. What a 429 asks for is not
-    /// bounded by it.
-    ///
-    /// ```
-    /// use blocks_sdk::RetryPolicy;
-    /// use std::time::Duration;
-    ///
-    /// // Every pause is drawn from 0 to 1 s, however many there are.
-    /// let steady = RetryPolicy::default().base(Duration::from_secs(1)).cap(Duration::from_secs(1));
-    /// assert_ne!(steady, RetryPolicy::default());
-    /// ```
-    pub fn cap(mut self, cap: Duration) -> Self {
-        self.cap = cap;
+    /// The bound that a pause never exceeds, unless the service asks for a longer one.
+    /// Default: 30 s.
+    pub fn max_backoff(mut self, backoff: Duration) -> Self {
+        self.max_backoff = backoff;
         self
     }
 
-    /// The time from the first attempt within which a further one must be due; 2 minutes unless
-    /// set. One that is due may still wait for its turn in the budget.
+    /// The longest pause that a `Retry-After` can ask for; a longer one counts as this.
+    /// Default: 10 minutes.
+    ///
+    /// A pause applies to every request of the client and its clones. After one that was cut
+    /// short, a single request is sent, and the others wait for its response.
+    pub fn max_retry_after(mut self, pause: Duration) -> Self {
+        self.max_retry_after = pause;
+        self
+    }
+
+    /// The time-out of a whole call: waiting for the rate limiter, all attempts, and the pauses
+    /// between them. Default: 2 minutes for a read, 1 hour for a create or follow-up, which may
+    /// wait behind many others.
+    ///
+    /// A create that is sent has at least the time-out of connecting, as its outcome would be
+    /// unknown without need. `Duration::MAX` means no limit.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -103,23 +109,65 @@ impl RetryPolicy {
     /// use std::time::Duration;
     ///
     /// mock.inject(None, When::Always, Fault::status(503));
-    /// let policy = RetryPolicy::default().max_attempts(1000).total(Duration::from_secs(10));
+    /// let policy = RetryPolicy::default().max_attempts(1000).call_timeout(Duration::from_secs(10));
     /// let error = client.with_retry(policy).get_session(uuid::Uuid::nil()).await.unwrap_err();
     /// assert!(error.attempts() < 1000, "ten seconds were over before");
     /// # Ok(())
     /// # }
     /// ```
-    pub fn total(mut self, total: Duration) -> Self {
-        self.total = total;
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = Some(timeout);
         self
     }
 
-    /// The pause after attempt number `attempt` (from 1), for `random` in 0 to 1.
-    pub(crate) fn backoff(&self, attempt: u32, random: f64) -> Duration {
-        let doubled = 2_u32.saturating_pow(attempt.saturating_sub(1));
-        let bound = self.base.saturating_mul(doubled).min(self.cap);
+    /// How long a whole call may take.
+    pub(crate) fn timeout_of(&self, creates: bool, attempts: AttemptTimeouts) -> Duration {
+        // The default leaves room for one attempt, however long that may take.
+        let default = if creates {
+            CREATE_TIMEOUT.max(attempts.create)
+        } else {
+            READ_TIMEOUT.max(attempts.read)
+        };
+        self.call_timeout.unwrap_or(default)
+    }
+
+    /// The pause after failure number `failures` (from 1), for `random` in 0 to 1.
+    pub(crate) fn backoff(&self, failures: u32, random: f64) -> Duration {
+        let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+        let bound = self.initial_backoff.saturating_mul(doubled);
+        let bound = bound.min(self.max_backoff);
         let drawn = bound.as_secs_f64() * random.clamp(0.0, 1.0);
         Duration::try_from_secs_f64(drawn).map_or(bound, |drawn| drawn.min(bound))
+    }
+}
+
+/// How long one attempt may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttemptTimeouts {
+    pub read: Duration,
+    pub create: Duration,
+    /// How long connecting may take, where it is this crate that connects.
+    pub connect: Option<Duration>,
+}
+
+/// Gateways give up after 60 s.
+pub(crate) const READ_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A create that was given up has an unknown outcome, so it may take longer than gateways wait.
+pub(crate) const CREATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
+/// So that the end of connecting is always noticed first.
+const AFTER_CONNECT: Duration = Duration::from_millis(250);
+
+impl AttemptTimeouts {
+    /// How long an attempt may take when `left` is left of its call.
+    pub fn limit(&self, creates: bool, left: Duration) -> Duration {
+        if !creates {
+            return self.read.min(left);
+        }
+        // Given up while it connects, a create would count as possibly sent.
+        let connect = self
+            .connect
+            .map(|connect| connect.saturating_add(AFTER_CONNECT));
+        self.create.min(left).max(connect.unwrap_or_default())
     }
 }
 
@@ -139,9 +187,10 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             max_attempts: 5,
-            base: Duration::from_millis(500),
-            cap: Duration::from_secs(30),
-            total: Duration::from_secs(120),
+            initial_backoff: Duration::from_millis(500),
+            max_backoff: Duration::from_secs(30),
+            max_retry_after: Duration::from_secs(10 * 60),
+            call_timeout: None,
         }
     }
 }
@@ -153,7 +202,7 @@ pub(crate) enum Outcome {
     NotSent,
     /// The connection broke, or the time was over, after it may have been sent.
     Broken,
-    /// A whole response came.
+    /// A complete response came.
     Status(u16),
 }
 
@@ -163,24 +212,24 @@ pub(crate) enum Verdict {
     /// A success to decode.
     Done,
     /// It may be sent again after a backoff.
-    Again,
-    /// It may be sent again once the budget's pause is over.
-    AgainAfterPause,
+    Retry,
+    /// It may be sent again once the rate limiter's pause is over.
+    RetryAfterPause,
     /// It is not sent again, and certainly had no effect.
     Failed,
     /// It is not sent again, and may have had its effect.
-    FateUnknown,
+    OutcomeUnknown,
 }
 
 /// The rule table on top of this module.
 pub(crate) fn verdict(creates: bool, outcome: Outcome) -> Verdict {
     match outcome {
         Outcome::Status(200..=299) => Verdict::Done,
-        Outcome::Status(429) => Verdict::AgainAfterPause,
-        Outcome::NotSent => Verdict::Again,
-        Outcome::Broken | Outcome::Status(408 | 500..) if creates => Verdict::FateUnknown,
-        Outcome::Broken | Outcome::Status(408 | 500..) => Verdict::Again,
-        Outcome::Status(..400) if creates => Verdict::FateUnknown,
+        Outcome::Status(429) => Verdict::RetryAfterPause,
+        Outcome::NotSent => Verdict::Retry,
+        Outcome::Broken | Outcome::Status(408 | 500..) if creates => Verdict::OutcomeUnknown,
+        Outcome::Broken | Outcome::Status(408 | 500..) => Verdict::Retry,
+        Outcome::Status(..400) if creates => Verdict::OutcomeUnknown,
         Outcome::Status(_) => Verdict::Failed,
     }
 }
@@ -193,26 +242,26 @@ mod tests {
     #[test]
     fn the_rule_table() {
         use Outcome::{Broken, NotSent, Status};
-        use Verdict::{Again, AgainAfterPause, Done, Failed, FateUnknown};
+        use Verdict::{Done, Failed, OutcomeUnknown, Retry, RetryAfterPause};
         for (outcome, read, create) in [
-            (NotSent, Again, Again),
-            (Broken, Again, FateUnknown),
+            (NotSent, Retry, Retry),
+            (Broken, Retry, OutcomeUnknown),
             (Status(200), Done, Done),
             (Status(201), Done, Done),
             (Status(299), Done, Done),
-            (Status(101), Failed, FateUnknown),
-            (Status(307), Failed, FateUnknown),
-            (Status(399), Failed, FateUnknown),
+            (Status(101), Failed, OutcomeUnknown),
+            (Status(307), Failed, OutcomeUnknown),
+            (Status(399), Failed, OutcomeUnknown),
             (Status(400), Failed, Failed),
             (Status(401), Failed, Failed),
             (Status(404), Failed, Failed),
-            (Status(408), Again, FateUnknown),
+            (Status(408), Retry, OutcomeUnknown),
             (Status(422), Failed, Failed),
-            (Status(429), AgainAfterPause, AgainAfterPause),
+            (Status(429), RetryAfterPause, RetryAfterPause),
             (Status(499), Failed, Failed),
-            (Status(500), Again, FateUnknown),
-            (Status(503), Again, FateUnknown),
-            (Status(599), Again, FateUnknown),
+            (Status(500), Retry, OutcomeUnknown),
+            (Status(503), Retry, OutcomeUnknown),
+            (Status(599), Retry, OutcomeUnknown),
         ] {
             assert_eq!(verdict(false, outcome), read, "read, {outcome:?}");
             assert_eq!(verdict(true, outcome), create, "create, {outcome:?}");
@@ -220,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_doubles_up_to_the_cap() {
+    fn a_backoff_doubles_up_to_its_bound() {
         let policy = RetryPolicy::default();
         let bounds: Vec<_> = (1..=8)
             .map(|n| policy.backoff(n, 1.0).as_millis())
@@ -248,7 +297,7 @@ mod tests {
             attempt in 0..u32::MAX, random: f64, base_ms in 0..u64::MAX / 2, cap_ms in 0..u64::MAX / 2,
         ) {
             let (base, cap) = (Duration::from_millis(base_ms), Duration::from_millis(cap_ms));
-            let policy = RetryPolicy::default().base(base).cap(cap);
+            let policy = RetryPolicy::default().initial_backoff(base).max_backoff(cap);
             let random = if random.is_nan() { 0.5 } else { random };
             prop_assert!(policy.backoff(attempt, random) <= cap);
             prop_assert_eq!(policy.backoff(attempt, 0.0), Duration::ZERO);

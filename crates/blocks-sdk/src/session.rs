@@ -1,11 +1,11 @@
 //! A session: created, read, or known by its id alone.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use blocks_api::open::PullRequest;
+use blocks_api::open::{Id, MessageRole, PullRequest, Timestamp};
 use blocks_api::types;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::call::{Admission, Api, Operation};
 use crate::client::Client;
@@ -13,10 +13,10 @@ use crate::error::Error;
 use crate::link::Link;
 use crate::messages::Messages;
 use crate::page::Page;
-use crate::pending::Pending;
+use crate::pending::{Pending, thread_in};
 use crate::request::FollowUp;
-use crate::superseded::Turns;
 use crate::turn::{Reply, Turn};
+use crate::turns::LatestTurn;
 
 /// A session, and the client that reaches it.
 ///
@@ -39,30 +39,35 @@ use crate::turn::{Reply, Turn};
 #[derive(Clone, Debug)]
 pub struct Session {
     client: Client,
-    id: Uuid,
+    id: Id,
     data: Option<types::Session>,
-    turns: Arc<Turns>,
-    began: Instant,
+    turns: Arc<LatestTurn>,
+    started: Instant,
 }
 
 impl Session {
-    pub(crate) fn with_id(client: Client, id: Uuid) -> Self {
+    pub(crate) fn with_id(client: Client, id: Id) -> Self {
         Self {
-            turns: client.core.sessions.turns(id),
+            turns: client.core.turns.of(id.as_str()),
             client,
             id,
             data: None,
-            began: Instant::now(),
+            started: Instant::now(),
         }
     }
 
     pub(crate) fn with_data(client: Client, data: types::Session) -> Self {
-        let mut session = Self::with_id(client, data.id);
+        let mut session = Self::with_id(client, data.id.clone());
+        if let Some(thread) = &data.thread_id {
+            let created_at = data.created_at.as_ref().map(Timestamp::utc);
+            session.turns.number(Some(thread), created_at);
+        }
         session.data = Some(data);
         session
     }
 
-    pub(crate) fn client(&self) -> &Client {
+    /// The client that reaches the session.
+    pub fn client(&self) -> &Client {
         &self.client
     }
 
@@ -76,13 +81,13 @@ impl Session {
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
     /// let id = session.id().to_string(); // to store, or to show
-    /// let again = client.session(id.parse().expect("it was an id"));
+    /// let again = client.session(id.parse::<blocks_sdk::Id>()?);
     /// assert_eq!(again.id(), session.id());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn id(&self) -> Uuid {
-        self.id
+    pub fn id(&self) -> &Id {
+        &self.id
     }
 
     /// Everything the service sent; `None` while only the id is known.
@@ -165,7 +170,7 @@ impl Session {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn plan_ids(&self) -> &[Uuid] {
+    pub fn plan_ids(&self) -> &[Id] {
         let all = self
             .data
             .as_ref()
@@ -273,7 +278,7 @@ impl Session {
     /// # }
     /// ```
     pub async fn refresh(&mut self) -> Result<(), Error> {
-        let mut data = self.client.session_data(self.id).await?;
+        let mut data = self.client.session_data(&self.id).await?;
         if let Some(old) = self.data.take() {
             data.thread_id = data.thread_id.or(old.thread_id);
             data.links = match (data.links, old.links) {
@@ -310,41 +315,123 @@ impl Session {
     /// # }
     /// ```
     pub fn turn(&self) -> Result<Turn, Error> {
-        let thread_id = self.data.as_ref().and_then(|data| data.thread_id);
-        let pending = match (self.final_message_link(), thread_id) {
-            (Some(link), thread) => Pending::at(self.id, thread, link.href()),
-            (None, Some(thread)) => Pending::new(self.id, thread),
-            (None, None) => {
-                return Err(Error::invalid_input(format!(
-                    "no thread of session {} is known here, since only a create names it: keep its \
-                     `pending` value, wait for a thread by its id, or send a follow-up",
+        let data = self.data.as_ref();
+        let thread_id = data.and_then(|data| data.thread_id.clone());
+        let links = self.links();
+        let thread = links.and_then(|links| links.thread.as_ref());
+        let final_message = links.and_then(|links| links.final_message.as_ref());
+        let pending = self
+            .pending(thread_id, thread, final_message)
+            .ok_or_else(|| {
+                Error::unknown_turn(format!(
+                    "session {} exists, but its thread is unknown: only the response to a create names it. Resume from \
+                     its `Pending` value, use `Session::latest_turn`, or send a follow-up",
                     self.id
                 ))
-                .with_session(self.id));
-            }
-        };
-        let turns = Arc::clone(&self.turns);
-        Ok(Turn::begun(
+                .with_session(&self.id)
+            })?;
+        let created_at = data.and_then(|data| data.created_at.as_ref());
+        let number = self
+            .turns
+            .number(pending.thread_id(), created_at.map(Timestamp::utc));
+        Ok(Turn::started(
             self.client.clone(),
             pending,
-            turns,
-            0,
-            self.began,
+            Arc::clone(&self.turns),
+            number,
+            self.started,
         ))
+    }
+
+    /// The handle of the reply that a response announces. The link of the final message is used where it leads to a
+    /// place of this service. Otherwise the ids are enough, whatever the links contain.
+    fn pending(
+        &self,
+        thread_id: Option<Id>,
+        thread: Option<&types::Link>,
+        final_message: Option<&types::Link>,
+    ) -> Option<Pending> {
+        let href = final_message.map(|link| link.href.as_str());
+        let named = [href, thread.map(|link| link.href.as_str())];
+        let thread_id = thread_id.or_else(|| named.into_iter().flatten().find_map(thread_in));
+        match href.filter(|href| self.is_usable(href)) {
+            Some(href) => Some(Pending::at(self.id.clone(), thread_id, href)),
+            None => thread_id.map(|thread_id| Pending::new(&self.id, thread_id)),
+        }
+    }
+
+    /// Whether a final message's link can be followed. Some services send one whose thread is `null`.
+    fn is_usable(&self, href: &str) -> bool {
+        let names_no_thread = href.contains("/threads/") && thread_in(href).is_none();
+        !names_no_thread && self.client.core.resolve(href).is_ok()
+    }
+
+    /// The newest turn of the session, from the messages that its users wrote; `None` when there are none.
+    ///
+    /// The service names the thread of a turn only in the response to a create or follow-up. This finds it again. The
+    /// newest message is found by the time of its creation, since users' messages often have no `ts` and the order of a
+    /// page then says nothing.
+    ///
+    /// # Errors
+    /// Those of the requests; [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when several turns have no time
+    /// by which they could be ordered.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let same = client.session(session.id()); // known by its id alone
+    /// let turn = same.latest_turn().await?.expect("a session has a first message");
+    /// assert_eq!(turn.reply().await?.text(), "Done.");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn latest_turn(&self) -> Result<Option<Turn>, Error> {
+        let messages = self.messages().roles([MessageRole::User]).collect().await?;
+        let mut turns: Vec<(Option<f64>, Id)> = messages
+            .into_iter()
+            .filter_map(|message| {
+                let created = message.created_at.as_ref().map(|time| time.utc());
+                let seconds = created.map(|time| time.timestamp_micros() as f64 / 1e6);
+                Some((seconds.or(message.ts), message.chat_thread_id?))
+            })
+            .collect();
+        if turns.len() > 1 && turns.iter().any(|(time, _)| time.is_none()) {
+            return Err(self.unknown_turn("some of its messages have no time"));
+        }
+        turns.sort_by(|(a, _), (b, _)| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+        if let [.., (before, other), (last, thread)] = turns.as_slice()
+            && before == last
+            && other != thread
+        {
+            return Err(self.unknown_turn("its last two messages have the same time"));
+        }
+        Ok(turns.pop().map(|(_, thread)| self.turn_in_thread(thread)))
+    }
+
+    fn unknown_turn(&self, why: &str) -> Error {
+        let detail = format!(
+            "the newest turn of session {} is unknown: {why}; name its thread",
+            self.id
+        );
+        Error::unknown_turn(detail).with_session(&self.id)
     }
 
     /// The turn of a thread that is known by its id.
     ///
     /// ```
     /// # fn run(session: blocks_sdk::Session, thread: uuid::Uuid) {
-    /// let wait = session.turn_of(thread).reply();
+    /// let wait = session.turn_in_thread(thread).reply();
     /// # }
     /// ```
-    pub fn turn_of(&self, thread_id: Uuid) -> Turn {
-        self.client.resume(Pending::new(self.id, thread_id))
+    pub fn turn_in_thread(&self, thread_id: impl Into<Id>) -> Turn {
+        self.client.resume(Pending::new(&self.id, thread_id))
     }
 
-    /// Waits for the first reply, for up to 30 minutes. [`Session::turn`] has the options.
+    /// Waits for the first reply, for up to an hour. [`Session::turn`] has the options.
     ///
     /// # Errors
     /// Those of [`Session::turn`] and of the wait.
@@ -386,33 +473,41 @@ impl Session {
     /// let first = session.turn()?;
     /// let second = session.follow_up(FollowUp::new("Stop, do this first.")).await?;
     /// assert_eq!(second.reply().await?.text(), "Done.");
-    /// assert_eq!(first.reply().await.unwrap_err().kind(), ErrorKind::Superseded);
+    /// assert_eq!(first.reply().await.unwrap_err().kind(), ErrorKind::Interrupted);
     /// # Ok(())
     /// # }
     /// ```
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
         let body = request.validated()?;
-        let (operation, id) = (Operation::CREATE_MESSAGE, self.id);
+        let operation = Operation::CREATE_MESSAGE;
         let send = |api: Api| {
-            let body = body.clone();
+            let (body, id) = (body.clone(), self.id.clone());
             async move { api.create_message().session_id(id).body(body).send().await }
         };
-        let admission = Admission::Wait(operation.lane());
-        let begun = |message: types::Message| {
-            // The service took it: it interrupts, also where it names nothing to wait on.
-            let number = self.turns.begin();
-            let link = message.links.and_then(|links| links.final_message);
-            match (link, message.chat_thread_id) {
-                (Some(link), thread) => Ok((number, Pending::at(id, thread, &link.href))),
-                (None, Some(thread)) => Ok((number, Pending::new(id, thread))),
-                (None, None) => Err("the answer names no thread to wait on"),
-            }
+        let admission = Admission::Wait(operation.priority());
+        let sent_at = self.turns.sending();
+        let accepted = |message: types::Message| {
+            let links = message.links.as_ref();
+            let thread = links.and_then(|links| links.thread.as_ref());
+            let final_message = links.and_then(|links| links.final_message.as_ref());
+            let pending = self.pending(message.chat_thread_id, thread, final_message);
+            // It interrupts also where it names no thread to wait for.
+            let thread = pending.as_ref().and_then(Pending::thread_id);
+            let created_at = message.created_at.as_ref().map(Timestamp::utc);
+            let number = self.turns.accepted(sent_at, thread, created_at);
+            let pending = pending.ok_or("the response names no thread to wait for")?;
+            Ok((number, pending))
         };
         let client = &self.client;
-        let sent = client.call_for(operation, admission, None, begun, send);
-        let (number, pending) = sent.await.map_err(|error| error.with_session(id))?;
+        let sent = client.call_for(operation, admission, None, accepted, send);
+        let (number, pending) = sent.await.map_err(|error| {
+            if error.may_have_taken_effect() {
+                self.turns.unknown_outcome(sent_at);
+            }
+            error.with_session(&self.id)
+        })?;
         let turns = Arc::clone(&self.turns);
-        Ok(Turn::begun(
+        Ok(Turn::started(
             self.client.clone(),
             pending,
             turns,
@@ -438,7 +533,7 @@ impl Session {
     /// # }
     /// ```
     pub fn messages(&self) -> Messages {
-        Messages::new(self.client.clone(), self.id, None)
+        Messages::new(self.client.clone(), self.id.clone(), None)
     }
 
     /// The messages of one thread.
@@ -454,12 +549,12 @@ impl Session {
     /// # turn.reply().await?;
     /// let thread = turn.thread_id().expect("a create names it");
     /// let messages = session.thread_messages(thread).everything().collect().await?;
-    /// assert!(messages.iter().all(|message| message.chat_thread_id == Some(thread)));
+    /// assert!(messages.iter().all(|message| message.chat_thread_id.as_ref() == Some(thread)));
     /// # assert!(!messages.is_empty());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn thread_messages(&self, thread_id: Uuid) -> Messages {
-        Messages::new(self.client.clone(), self.id, Some(thread_id))
+    pub fn thread_messages(&self, thread_id: impl Into<Id>) -> Messages {
+        Messages::new(self.client.clone(), self.id.clone(), Some(thread_id.into()))
     }
 }

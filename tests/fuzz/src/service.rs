@@ -86,8 +86,8 @@ pub fn responses(data: &[u8]) {
 async fn read(client: &Client, choice: u8) -> Result<(), Error> {
     let retry = RetryPolicy::none();
     let client = client.with_retry(retry);
-    let session = client.session(SESSION.parse().expect("an id"));
-    let thread = THREAD.parse().expect("an id");
+    let session = client.session(SESSION.parse::<blocks_sdk::Id>().expect("an id"));
+    let thread = THREAD.parse::<blocks_sdk::Id>().expect("an id");
     match choice % 6 {
         0 => {
             let session = client.create_session(hello()).await?;
@@ -101,8 +101,8 @@ async fn read(client: &Client, choice: u8) -> Result<(), Error> {
         1 => drop(session.follow_up(FollowUp::new("more")).await?),
         2 => drop(client.get_session(session.id()).await?),
         3 => {
-            let wait = session.turn_of(thread).reply();
-            let ended = wait.deadline(Duration::from_secs(5)).await;
+            let wait = session.turn_in_thread(thread).reply();
+            let ended = wait.timeout(Duration::from_secs(5)).await;
             // A wait goes on after an answer that cannot be decoded.
             let error = ended.err().map(|error| error.kind());
             assert!(
@@ -129,7 +129,7 @@ pub fn errors(data: &[u8]) {
     let status = 300 + u16::from_be_bytes([*high, *low]) % 300;
     let answer = Answer::bytes(status, body.to_vec());
     BENCH.with(|bench| {
-        let id = SESSION.parse().expect("an id");
+        let id = SESSION.parse::<blocks_sdk::Id>().expect("an id");
         let work =
             async |client: &Client| client.with_retry(RetryPolicy::none()).get_session(id).await;
         let error = bench.run(answer, work).expect_err("no success");
@@ -166,7 +166,7 @@ pub fn links(data: &[u8]) {
             }
             let wait = session.turn().map(|turn| turn.reply());
             if let Ok(wait) = wait {
-                let _ = wait.deadline(Duration::from_secs(3)).await;
+                let _ = wait.timeout(Duration::from_secs(3)).await;
             }
         });
     });

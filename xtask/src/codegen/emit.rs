@@ -11,11 +11,15 @@ use serde_json::Value;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 
+use super::tolerant;
+
 const HEADER: &str =
     "// Generated from openapi/blocks.yaml by `cargo xtask codegen`. Do not edit.\n\n";
 
-/// Types written by hand in `blocks_api::open`, since the service may add values.
-const OPEN: [&str; 7] = [
+/// Types written by hand in `blocks_api::open`, because they accept more than the document names.
+const OPEN: [&str; 9] = [
+    "Id",
+    "Timestamp",
     "AgentName",
     "MessageRole",
     "MessageType",
@@ -37,6 +41,7 @@ pub fn emit(document: &Value) -> Result<String, String> {
     let mut file: syn::File = syn::parse2(tokens).map_err(|e| format!("generated code: {e}"))?;
     OneLineDocs.visit_file_mut(&mut file);
     OptionalSchemas.visit_file_mut(&mut file);
+    tolerant::rewrite(&mut file);
     rustfmt(&format!("{HEADER}{}", prettyplease::unparse(&file)))
 }
 

@@ -1,12 +1,17 @@
-//! What progenitor cannot take is lowered here; the document itself stays honest.
+//! Lowers the document to what progenitor accepts, and response types to tolerant ones. The document itself stays as
+//! the service's contract.
 
 use serde_json::{Value, json};
 
 /// Applies every step, in order.
 pub fn lower(document: &mut Value) {
     drop_error_responses(document);
-    visit(document, &mut drop_required_alternatives);
+    add_text_types(document);
+    visit(document, &mut flatten_alternatives);
+    visit(document, &mut name_text_types);
+    visit(document, &mut join_nullable_references);
     visit(document, &mut close_open_enums);
+    visit(document, &mut make_responses_tolerant);
     visit(document, &mut drop_defaults);
     visit(document, &mut drop_length_limits);
     visit(document, &mut name_unknown_fields);
@@ -32,13 +37,91 @@ fn drop_error_responses(document: &mut Value) {
     }
 }
 
-/// The agent rule stands beside `properties`, which typify would turn into an
-/// enum of structs. The ergonomic crate enforces it with a type of its own.
-fn drop_required_alternatives(schema: &mut Value) {
+/// Ids and times have types of their own, which `blocks_api::open` defines.
+fn add_text_types(document: &mut Value) {
+    if let Some(schemas) = document
+        .pointer_mut("/components/schemas")
+        .and_then(Value::as_object_mut)
+    {
+        for name in ["Id", "Timestamp"] {
+            schemas.insert(name.to_owned(), json!({"type": "string"}));
+        }
+    }
+}
+
+/// typify turns the agent rule beside `properties` into an enum of structs. The ergonomic crate enforces the rule with a
+/// type of its own.
+fn flatten_alternatives(schema: &mut Value) {
     if let Some(map) = schema.as_object_mut()
         && map.contains_key("properties")
     {
         map.remove("oneOf");
+    }
+}
+
+/// A format would make a value unreadable that has another one, so ids and times become `Id` and `Timestamp`.
+fn name_text_types(schema: &mut Value) {
+    let format = ["format", "x-usual-format"]
+        .iter()
+        .find_map(|key| schema[*key].as_str());
+    let name = match format.filter(|_| schema["type"] == "string") {
+        Some("uuid") => "Id",
+        Some("date-time") => "Timestamp",
+        _ => return,
+    };
+    let mut named = json!({"allOf": [{"$ref": format!("#/components/schemas/{name}")}]});
+    for key in ["description", "nullable"] {
+        if let Some(value) = schema.get(key) {
+            named[key] = value.clone();
+        }
+    }
+    if named.get("nullable").is_some() {
+        named["type"] = json!("string");
+    }
+    *schema = named;
+}
+
+/// The document allows null beside a reference as `anyOf: [reference, null object]`, which every validator reads in the
+/// same way. progenitor wants `nullable` beside `allOf`.
+fn join_nullable_references(schema: &mut Value) {
+    let Some([reference, null]) = schema["anyOf"].as_array().map(Vec::as_slice) else {
+        return;
+    };
+    if reference["$ref"].is_string() && null["maxProperties"] == 0 && null["nullable"] == true {
+        *schema = json!({
+            "type": "object", "nullable": true,
+            "description": schema["description"], "allOf": [reference],
+        });
+    }
+}
+
+/// Of a response only what `x-needed` lists must be readable. Every other property can be absent.
+fn make_responses_tolerant(schema: &mut Value) {
+    if schema["additionalProperties"] != true {
+        return;
+    }
+    let needed = schema.get("x-needed").cloned().unwrap_or(json!([]));
+    let Some(properties) = schema["properties"].as_object_mut() else {
+        return;
+    };
+    for (name, property) in properties.iter_mut() {
+        let is_needed = needed.as_array().is_some_and(|n| n.contains(&json!(name)));
+        if !is_needed {
+            make_nullable(property);
+        }
+    }
+    schema["required"] = needed;
+}
+
+fn make_nullable(property: &mut Value) {
+    if let Some(reference) = property.get("$ref") {
+        *property = json!({"allOf": [{"$ref": reference}]});
+    }
+    if let Some(map) = property.as_object_mut()
+        && (map.contains_key("type") || map.contains_key("allOf"))
+    {
+        map.entry("type").or_insert(json!("string"));
+        map.insert("nullable".to_owned(), json!(true));
     }
 }
 
@@ -107,14 +190,63 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_beside_properties_goes_but_a_real_union_stays() {
+    fn alternatives_beside_properties_are_removed() {
         let mut rule = json!({"properties": {}, "oneOf": [{"required": ["a"]}]});
-        drop_required_alternatives(&mut rule);
+        flatten_alternatives(&mut rule);
         assert_eq!(rule, json!({"properties": {}}));
         let union = json!({"oneOf": [{"type": "string"}]});
         let mut same = union.clone();
-        drop_required_alternatives(&mut same);
+        flatten_alternatives(&mut same);
         assert_eq!(same, union);
+    }
+
+    #[test]
+    fn ids_and_times_become_types_of_their_own() {
+        let mut id = json!({"type": "string", "x-usual-format": "uuid", "nullable": true, "description": "d"});
+        name_text_types(&mut id);
+        let expected = json!({
+            "type": "string", "nullable": true, "description": "d",
+            "allOf": [{"$ref": "#/components/schemas/Id"}],
+        });
+        assert_eq!(id, expected);
+        let mut time = json!({"type": "string", "format": "date-time"});
+        name_text_types(&mut time);
+        assert_eq!(
+            time,
+            json!({"allOf": [{"$ref": "#/components/schemas/Timestamp"}]})
+        );
+    }
+
+    #[test]
+    fn a_null_object_beside_a_reference_becomes_nullable() {
+        let mut link = json!({"description": "d", "anyOf": [
+            {"$ref": "#/x"}, {"type": "object", "nullable": true, "maxProperties": 0},
+        ]});
+        join_nullable_references(&mut link);
+        let expected = json!({
+            "type": "object", "nullable": true, "description": "d", "allOf": [{"$ref": "#/x"}],
+        });
+        assert_eq!(link, expected);
+    }
+
+    #[test]
+    fn only_needed_properties_of_responses_are_required() {
+        let mut response = json!({
+            "additionalProperties": true, "required": ["a", "b"], "x-needed": ["a"],
+            "properties": {"a": {"type": "string"}, "b": {"type": "array"}, "c": {"$ref": "#/x"}},
+        });
+        make_responses_tolerant(&mut response);
+        assert_eq!(response["required"], json!(["a"]));
+        assert_eq!(response["properties"]["a"], json!({"type": "string"}));
+        assert_eq!(response["properties"]["b"]["nullable"], true);
+        assert_eq!(
+            response["properties"]["c"]["allOf"],
+            json!([{"$ref": "#/x"}])
+        );
+        let request = json!({"required": ["a"], "properties": {"a": {"type": "string"}}});
+        let mut same = request.clone();
+        make_responses_tolerant(&mut same);
+        assert_eq!(same, request);
     }
 
     #[test]

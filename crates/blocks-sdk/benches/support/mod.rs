@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unused_imports)] // Each benchmark uses a part.
 
+mod admission;
 mod others;
 mod ours;
 
@@ -25,11 +26,15 @@ pub struct Job {
     pub works: Option<Duration>,
 }
 
-/// What became of a session.
+/// The result of a session.
 #[derive(Clone, Copy, Debug)]
 pub enum Fate {
-    /// The reply was known so long after it was there.
-    Completed(Duration),
+    Completed {
+        /// From the request of the session to its creation.
+        create_wait: Duration,
+        /// From the reply to when it was known.
+        delay: Duration,
+    },
     Failed,
 }
 
@@ -122,26 +127,32 @@ impl Run {
         self.requests.iter().filter(|(_, limited)| *limited).count()
     }
 
-    /// In seconds, the shortest first.
-    pub fn delays(&self) -> Vec<f64> {
+    /// Create wait and delay of each session that completed, in seconds.
+    fn parts(&self) -> Vec<(f64, f64)> {
         let completed = self.fates.iter().filter_map(|fate| match fate {
-            Fate::Completed(delay) => Some(delay.as_secs_f64()),
+            Fate::Completed { create_wait, delay } => {
+                Some((create_wait.as_secs_f64(), delay.as_secs_f64()))
+            }
             Fate::Failed => None,
         });
-        let mut delays: Vec<f64> = completed.collect();
-        delays.sort_by(f64::total_cmp);
-        delays
+        completed.collect()
     }
 
-    pub fn mean(&self) -> f64 {
-        let delays = self.delays();
-        delays.iter().sum::<f64>() / delays.len().max(1) as f64
+    /// From the reply to when it was known, in seconds.
+    pub fn delays(&self) -> Vec<f64> {
+        self.parts().into_iter().map(|(_, delay)| delay).collect()
     }
 
-    pub fn p95(&self) -> f64 {
-        let delays = self.delays();
-        let place = (delays.len() * 95).div_ceil(100).saturating_sub(1);
-        delays.get(place).copied().unwrap_or(0.0)
+    /// From the request to its reply being known, less the agent's work.
+    pub fn overheads(&self) -> Vec<f64> {
+        self.parts()
+            .into_iter()
+            .map(|(wait, delay)| wait + delay)
+            .collect()
+    }
+
+    pub fn create_waits(&self) -> Vec<f64> {
+        self.parts().into_iter().map(|(wait, _)| wait).collect()
     }
 
     /// The most requests in any 60 s.
@@ -150,4 +161,41 @@ impl Run {
         let within = |i: usize| times[i..].partition_point(|t| *t < times[i] + MINUTE);
         (0..times.len()).map(within).max().unwrap_or(0)
     }
+}
+
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+pub fn p95(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let place = (values.len() * 95).div_ceil(100).saturating_sub(1);
+    values.get(place).copied().unwrap_or(0.0)
+}
+
+/// How many of the requests at these times would be rejected by servers that count otherwise
+/// than the mock: in fixed minutes, the worst of 60 phases; and by a bucket of 100 tokens.
+pub fn rejections(times: &[Duration]) -> (usize, usize) {
+    let fixed = (0..60).map(|phase| {
+        let mut counts = std::collections::HashMap::new();
+        for time in times {
+            let minute = (*time + Duration::from_secs(phase)).as_secs() / 60;
+            *counts.entry(minute).or_insert(0_usize) += 1;
+        }
+        counts
+            .values()
+            .map(|count| count.saturating_sub(LIMIT))
+            .sum()
+    });
+    let (mut tokens, mut last, mut empty) = (LIMIT as f64, Duration::ZERO, 0);
+    for time in times {
+        let refill = (*time - last).as_secs_f64() * LIMIT as f64 / 60.0;
+        tokens = (tokens + refill).min(LIMIT as f64);
+        last = *time;
+        match tokens >= 1.0 - 1e-9 {
+            true => tokens -= 1.0,
+            false => empty += 1,
+        }
+    }
+    (fixed.max().unwrap_or(0), empty)
 }

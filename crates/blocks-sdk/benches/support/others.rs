@@ -1,5 +1,5 @@
-//! Other policies, against the same mock. All but the fixed one get our rate and our least
-//! interval, so that only the choice of whom to poll differs.
+//! Other policies, against the same mock. All but `fixed` and `spaced` have our admission and our
+//! least interval, so that only the choice of the session to poll differs.
 
 use std::time::Duration;
 
@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 use tower_service::Service;
 
+use super::admission::Admission;
 use super::{Fate, Job, Run, requests};
 
 const LEAST_INTERVAL: f64 = 2.0;
-const SPACING: Duration = Duration::from_millis(625);
-const BURST: u32 = 3;
 
 /// A session as a policy sees it.
 struct Session {
@@ -48,7 +47,7 @@ pub async fn run_open(
     }
 }
 
-/// One loop with our pace: creates first, then the poll that the policy chooses.
+/// One loop: creates first, then the poll that the policy chooses.
 async fn paced(
     mock: &Mock,
     jobs: &[Job],
@@ -57,50 +56,60 @@ async fn paced(
     at_a_time: usize,
 ) -> Vec<Fate> {
     let start = Instant::now();
+    let mut admission = match policy {
+        "spaced" => Admission::spaced(start),
+        _ => Admission::window(),
+    };
     let mut to_create: Vec<usize> = (0..jobs.len()).rev().collect();
     let mut open: Vec<Session> = Vec::new();
     let mut fates = Vec::new();
-    let mut spent_until = start;
     while !to_create.is_empty() || !open.is_empty() {
         let now = Instant::now();
         let before = open.len();
         open.retain(|session| now - session.created < deadline);
         fates.extend((open.len()..before).map(|_| Fate::Failed));
-        let free = spent_until - SPACING * (BURST - 1);
-        let room = open.len() < at_a_time;
-        let next = to_create.last().filter(|_| room);
-        let arrives = next.map(|job| start + jobs[*job].arrives);
-        let wanted = if arrives.is_some_and(|at| at <= now.max(free)) {
-            now
-        } else {
-            let polls = open.iter().map(|session| session.next);
-            match polls.chain(arrives).min() {
-                Some(wanted) => wanted,
-                None => break,
+        let mut again = Vec::new();
+        let next = to_create.last().filter(|_| open.len() < at_a_time);
+        if let Some(job) = next.copied() {
+            let arrives = start + jobs[job].arrives;
+            let at = match arrives <= now {
+                true => admission.next(now, false, open.iter().any(|s| s.next <= now)),
+                false => arrives,
+            };
+            if at <= now {
+                admission.take(now, false);
+                to_create.pop();
+                open.push(create(mock, job).await);
+                continue;
             }
-        };
-        if free.max(wanted) > now {
-            sleep_until(free.max(wanted)).await;
-            continue;
-        }
-        spent_until = spent_until.max(now) + SPACING;
-        if let Some(job) = to_create.pop_if(|job| room && start + jobs[*job].arrives <= now) {
-            open.push(create(mock, job).await);
-            continue;
+            again.push(at);
         }
         let ready = open.iter().enumerate().filter(|(_, s)| s.next <= now);
         let best = ready.max_by(|a, b| claim(policy, a.1, now).total_cmp(&claim(policy, b.1, now)));
-        let Some((place, _)) = best else { continue };
-        if poll(mock, &open[place].link).await == Some(true) {
-            let session = open.swap_remove(place);
-            fates.push(completed(&session, &jobs[session.job]));
-            continue;
+        if let Some(place) = best.map(|(place, _)| place) {
+            let at = admission.next(now, true, true);
+            if at <= now {
+                admission.take(now, true);
+                if poll(mock, &open[place].link).await == Some(true) {
+                    let session = open.swap_remove(place);
+                    fates.push(completed(&session, start, &jobs[session.job]));
+                    continue;
+                }
+                let session = &mut open[place];
+                session.polled = now;
+                let age = (now - session.created).as_secs_f64();
+                let interval = if policy == "age" { 0.1 * age } else { 0.0 };
+                session.next = now + Duration::from_secs_f64(interval.max(LEAST_INTERVAL));
+                continue;
+            }
+            again.push(at);
+        } else {
+            again.extend(open.iter().map(|session| session.next));
         }
-        let session = &mut open[place];
-        session.polled = now;
-        let age = (now - session.created).as_secs_f64();
-        let interval = if policy == "age" { 0.1 * age } else { 0.0 };
-        session.next = now + Duration::from_secs_f64(interval.max(LEAST_INTERVAL));
+        match again.into_iter().min() {
+            Some(again) => sleep_until(again).await,
+            None => break,
+        }
     }
     fates
 }
@@ -108,12 +117,18 @@ async fn paced(
 /// How much a policy wants to poll a session now.
 fn claim(policy: &str, session: &Session, now: Instant) -> f64 {
     let since = (now - session.polled).as_secs_f64();
-    if policy != "greedy" {
-        return since;
+    let age = (now - session.created).as_secs_f64();
+    match policy {
+        "greedy" => {}
+        // What was used with even spacing, and still is.
+        "spaced" => {
+            let late = (age / 600.0).max(1.0);
+            return since * (age / 60.0).min(1.0).sqrt() / late.powf(0.7);
+        }
+        _ => return since,
     }
     // With the distribution known: the chance that the reply came since the last poll, times
     // how long it then has been there, half the time on the average.
-    let age = (now - session.created).as_secs_f64();
     let alive = |t: f64| 1.0 - lognormal_cdf(t);
     let before = alive((age - since).max(0.0)).max(1e-12);
     (1.0 - alive(age) / before) * since / 2.0
@@ -149,7 +164,7 @@ async fn fixed(mock: &Mock, jobs: &[Job], start: Instant) -> Vec<Fate> {
             loop {
                 tokio::time::sleep(Duration::from_secs(5)).await;
                 match retry(|| poll(&mock, &session.link)).await {
-                    Some(true) => return completed(&session, &job),
+                    Some(true) => return completed(&session, start, &job),
                     Some(false) => {}
                     None => return Fate::Failed,
                 }
@@ -172,9 +187,12 @@ async fn retry<T, F: Future<Output = Option<T>>>(attempt: impl Fn() -> F) -> Opt
     None
 }
 
-fn completed(session: &Session, job: &Job) -> Fate {
+fn completed(session: &Session, start: Instant, job: &Job) -> Fate {
     let works = job.works.unwrap_or_default();
-    Fate::Completed(Instant::now() - (session.created + works))
+    Fate::Completed {
+        create_wait: session.created - (start + job.arrives),
+        delay: Instant::now() - (session.created + works),
+    }
 }
 
 async fn create(mock: &Mock, job: usize) -> Session {

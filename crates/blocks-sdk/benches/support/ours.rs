@@ -45,7 +45,10 @@ where
             let _place = open.acquire().await;
             let result = one(&client, number, deadline).await;
             match (result, job.works) {
-                (Ok((created, known)), Some(works)) => Fate::Completed(known - (created + works)),
+                (Ok((created, known)), Some(works)) => Fate::Completed {
+                    create_wait: created - (start + job.arrives),
+                    delay: known - (created + works),
+                },
                 _ => Fate::Failed,
             }
         });
@@ -65,6 +68,6 @@ async fn one(
     let request = CreateSession::new(Agent::claude(), number.to_string());
     let session = client.create_session(request).await?;
     let created = Instant::now();
-    session.turn()?.reply().deadline(deadline).await?;
+    session.turn()?.reply().timeout(deadline).await?;
     Ok((created, Instant::now()))
 }

@@ -1,0 +1,276 @@
+//! How responses are read: strictly where a program needs a value to go on, tolerantly everywhere else.
+//!
+//! A response was often paid for. A field that cannot be read as the type it should have is absent in the typed view, and
+//! its JSON text is kept in `extra`. The same is done with a null and with a number that the type would round, so that a
+//! value that is read and written again says what was received. The code generator calls [`tolerant_object!`] for each
+//! response type.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, Deserializer as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::json::{JsonObject, RawJson};
+
+/// A value that was read from JSON text.
+pub(crate) struct Decoded<T> {
+    pub value: T,
+    /// Whether writing the value gives what was read. If not, the text is kept beside it.
+    pub exact: bool,
+}
+
+impl<T> Decoded<T> {
+    pub fn exact(value: T) -> Self {
+        Self { value, exact: true }
+    }
+}
+
+/// A type that is read from the JSON text of one value.
+pub(crate) trait FromJson: Sized {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error>;
+
+    /// What null means for a field that is needed. By default it cannot be read.
+    fn when_null() -> Option<Self> {
+        None
+    }
+}
+
+impl FromJson for String {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+        serde_json::from_str(raw).map(Decoded::exact)
+    }
+}
+
+impl FromJson for bool {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+        serde_json::from_str(raw).map(Decoded::exact)
+    }
+}
+
+impl FromJson for i64 {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+        serde_json::from_str(raw).map(Decoded::exact)
+    }
+}
+
+impl FromJson for f64 {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+        let value: Self = serde_json::from_str(raw)?;
+        let exact = serde_json::to_string(&value).is_ok_and(|written| written == raw);
+        Ok(Decoded { value, exact })
+    }
+}
+
+/// A list loses only those of its items that cannot be read.
+impl<T: FromJson> FromJson for Vec<T> {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+        let mut list = Decoded::exact(Self::new());
+        for_each_item(raw, |item| match T::from_json(item) {
+            Ok(item) => {
+                list.exact &= item.exact;
+                list.value.push(item.value);
+            }
+            Err(_) => list.exact = false,
+        })?;
+        Ok(list)
+    }
+
+    fn when_null() -> Option<Self> {
+        Some(Self::new())
+    }
+}
+
+/// Reads a known field. What its type does not carry is kept in `extra`. Of several fields of one name the last counts.
+pub(crate) fn read_field<T: FromJson>(
+    field: &mut Option<T>,
+    extra: &mut JsonObject,
+    name: &str,
+    raw: &str,
+) {
+    if field.take().is_some() || !extra.is_empty() {
+        extra.remove(name);
+    }
+    match T::from_json(raw) {
+        Ok(decoded) => {
+            *field = Some(decoded.value);
+            if decoded.exact {
+                return;
+            }
+        }
+        Err(_) => *field = None,
+    }
+    extra.insert(name, RawJson::of_valid(raw));
+}
+
+/// The value of a field that a program needs.
+pub(crate) fn needed<T: FromJson>(
+    field: Option<T>,
+    extra: &JsonObject,
+    name: &'static str,
+) -> Result<T, serde_json::Error> {
+    let Some(raw) = extra.raw(name).filter(|_| field.is_none()) else {
+        return field.ok_or_else(|| de::Error::missing_field(name));
+    };
+    if raw == "null"
+        && let Some(value) = T::when_null()
+    {
+        return Ok(value);
+    }
+    T::from_json(raw)
+        .map(|decoded| decoded.value)
+        .map_err(|error| de::Error::custom(format_args!("cannot read `{name}`: {error}")))
+}
+
+/// Calls `each` with the name and the JSON text of each field of the object `raw`.
+pub(crate) fn for_each_field(
+    raw: &str,
+    each: impl FnMut(&str, &str),
+) -> Result<(), serde_json::Error> {
+    struct Fields<F>(F);
+
+    impl<'de, F: FnMut(&str, &str)> Visitor<'de> for Fields<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+            while let Some(Name(name)) = map.next_key()? {
+                let raw: &RawValue = map.next_value()?;
+                (self.0)(&name, raw.get());
+            }
+            Ok(())
+        }
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_str(raw);
+    deserializer.deserialize_map(Fields(each))?;
+    deserializer.end()
+}
+
+/// Calls `each` with the JSON text of each item of the list `raw`.
+fn for_each_item(raw: &str, each: impl FnMut(&str)) -> Result<(), serde_json::Error> {
+    struct Items<F>(F);
+
+    impl<'de, F: FnMut(&str)> Visitor<'de> for Items<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+            while let Some(raw) = list.next_element::<&RawValue>()? {
+                (self.0)(raw.get());
+            }
+            Ok(())
+        }
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_str(raw);
+    deserializer.deserialize_seq(Items(each))?;
+    deserializer.end()
+}
+
+/// The name of a field, borrowed where it has no escapes.
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> de::Deserialize<'de> for Name<'de> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a field's name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Names)
+    }
+}
+
+/// Implements reading and writing of a response type, whose last field is `extra`.
+///
+/// A type without needed fields can be read from every JSON value: one that is no object is kept in `extra`, so that one
+/// odd message does not spoil its page.
+macro_rules! tolerant_object {
+    ($name:ident {
+        needed: { $($needed:ident: $needed_name:literal,)* }
+        optional: { $($optional:ident: $optional_name:literal,)* }
+    }) => {
+        impl crate::decode::FromJson for $name {
+            fn from_json(
+                raw: &str,
+            ) -> ::std::result::Result<crate::decode::Decoded<Self>, ::serde_json::Error> {
+                let mut extra = crate::json::JsonObject::new();
+                $(let mut $needed = None;)*
+                $(let mut $optional = None;)*
+                let read = crate::decode::for_each_field(raw, |name, raw| match name {
+                    $($needed_name => crate::decode::read_field(&mut $needed, &mut extra, name, raw),)*
+                    $($optional_name => crate::decode::read_field(&mut $optional, &mut extra, name, raw),)*
+                    _ => extra.insert(name, crate::json::RawJson::of_valid(raw)),
+                });
+                let needs_nothing = [$($needed_name,)* ""].len() == 1;
+                match read {
+                    Err(_) if needs_nothing => {
+                        $($optional = None;)*
+                        extra = crate::json::JsonObject::of_other(raw);
+                    }
+                    read => read?,
+                }
+                $(let $needed = crate::decode::needed($needed, &extra, $needed_name)?;)*
+                Ok(crate::decode::Decoded::exact(Self { $($needed,)* $($optional,)* extra }))
+            }
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::std::result::Result<Self, D::Error> {
+                let raw = <::std::boxed::Box<::serde_json::value::RawValue>>::deserialize(deserializer)?;
+                <Self as crate::decode::FromJson>::from_json(raw.get())
+                    .map(|decoded| decoded.value)
+                    .map_err(::serde::de::Error::custom)
+            }
+        }
+
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::std::result::Result<S::Ok, S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                if let Some(value) = self.extra.not_an_object() {
+                    return value.serialize(serializer);
+                }
+                let mut map = serializer.serialize_map(None)?;
+                $(if !self.extra.contains_key($needed_name) {
+                    map.serialize_entry($needed_name, &self.$needed)?;
+                })*
+                $(if let Some(value) = &self.$optional
+                    && !self.extra.contains_key($optional_name)
+                {
+                    map.serialize_entry($optional_name, value)?;
+                })*
+                for (name, value) in self.extra.iter() {
+                    map.serialize_entry(name, value)?;
+                }
+                map.end()
+            }
+        }
+    };
+}
+
+pub(crate) use tolerant_object;

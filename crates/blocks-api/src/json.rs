@@ -1,0 +1,302 @@
+//! JSON that is kept exactly as it was received.
+//!
+//! `serde_json::Value` rounds numbers beyond 64 bits and refuses some of them. What this crate only passes on is kept as
+//! text instead, so that nothing is changed and nothing is refused.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::decode::for_each_field;
+
+/// One JSON value, exactly as it was received.
+///
+/// ```
+/// use blocks_api::json::RawJson;
+///
+/// let number: RawJson = serde_json::from_str("12345678901234567890123")?;
+/// assert_eq!(serde_json::to_string(&number)?, "12345678901234567890123");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+pub struct RawJson(Box<RawValue>);
+
+impl RawJson {
+    /// The JSON text.
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The value; `None` when `serde_json` cannot represent it, such as `1e999`.
+    pub fn to_value(&self) -> Option<Value> {
+        serde_json::from_str(self.as_str()).ok()
+    }
+
+    /// Keeps `text`, which is known to be one JSON value.
+    pub(crate) fn of_valid(text: &str) -> Self {
+        let raw = RawValue::from_string(text.trim().to_owned());
+        Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+}
+
+impl From<Value> for RawJson {
+    fn from(value: Value) -> Self {
+        Self::of_valid(&value.to_string())
+    }
+}
+
+impl<'de> Deserialize<'de> for RawJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(Self)
+    }
+}
+
+impl PartialEq for RawJson {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+/// The text, without the queries of addresses: a presigned one gives access to a file.
+impl fmt::Debug for RawJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.as_str();
+        let query = text
+            .find("://")
+            .and_then(|address| Some(address + text[address..].find('?')?));
+        match query {
+            Some(query) => write!(f, "{}?<redacted>", &text[..query]),
+            None => f.write_str(text),
+        }
+    }
+}
+
+/// A JSON object whose values are kept exactly as they were received, in their order.
+///
+/// In a response it is the field `extra`: everything that the typed fields do not carry. These are fields that this
+/// release does not know, fields that cannot be read as the type they should have, and nulls.
+///
+/// ```
+/// use blocks_api::json::JsonObject;
+///
+/// let object: JsonObject = r#"{"model": "large", "seed": 12345678901234567890123}"#.parse()?;
+/// assert_eq!(object.get("model"), Some("large".into()));
+/// assert_eq!(object.raw("seed"), Some("12345678901234567890123"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct JsonObject {
+    fields: Vec<(Box<str>, RawJson)>,
+    not_an_object: Option<RawJson>,
+}
+
+impl JsonObject {
+    /// An object without fields.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value of a field; `None` when there is no such field, or when `serde_json` cannot represent its value.
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.find(name)?.to_value()
+    }
+
+    /// The JSON text of a field's value.
+    pub fn raw(&self, name: &str) -> Option<&str> {
+        self.find(name).map(RawJson::as_str)
+    }
+
+    fn find(&self, name: &str) -> Option<&RawJson> {
+        self.fields
+            .iter()
+            .find(|(known, _)| **known == *name)
+            .map(|(_, value)| value)
+    }
+
+    /// Whether there is a field of this name.
+    pub fn contains_key(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// Sets a field. An earlier value of the same name is replaced.
+    pub fn insert(&mut self, name: impl Into<String>, value: impl Into<RawJson>) {
+        let (name, value) = (name.into(), value.into());
+        match self.fields.iter_mut().find(|(known, _)| **known == *name) {
+            Some((_, old)) => *old = value,
+            None => self.fields.push((name.into_boxed_str(), value)),
+        }
+    }
+
+    /// Removes a field and returns its value.
+    pub fn remove(&mut self, name: &str) -> Option<RawJson> {
+        let place = self.fields.iter().position(|(known, _)| **known == *name)?;
+        Some(self.fields.remove(place).1)
+    }
+
+    /// The fields in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
+        self.fields.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// The number of fields.
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether there is no field.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// What was received in place of an object, such as a number in a list of messages.
+    pub fn not_an_object(&self) -> Option<&RawJson> {
+        self.not_an_object.as_ref()
+    }
+
+    /// Keeps a value that is no object.
+    pub(crate) fn of_other(raw: &str) -> Self {
+        Self {
+            fields: Vec::new(),
+            not_an_object: Some(RawJson::of_valid(raw)),
+        }
+    }
+}
+
+impl FromStr for JsonObject {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut object = Self::new();
+        for_each_field(text, |name, raw| {
+            object.insert(name, RawJson::of_valid(raw));
+        })?;
+        Ok(object)
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        raw.get().parse().map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for JsonObject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(value) = &self.not_an_object {
+            return value.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(Some(self.len()))?;
+        for (name, value) in self.iter() {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl From<Map<String, Value>> for JsonObject {
+    fn from(map: Map<String, Value>) -> Self {
+        map.into_iter().collect()
+    }
+}
+
+impl<N: Into<String>, V: Into<RawJson>> FromIterator<(N, V)> for JsonObject {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(fields: I) -> Self {
+        let mut object = Self::new();
+        for (name, value) in fields {
+            object.insert(name, value);
+        }
+        object
+    }
+}
+
+/// Equal when both have the same fields with the same texts, in any order.
+impl PartialEq for JsonObject {
+    fn eq(&self, other: &Self) -> bool {
+        self.not_an_object == other.not_an_object
+            && self.len() == other.len()
+            && self
+                .iter()
+                .all(|(name, value)| other.find(name) == Some(value))
+    }
+}
+
+impl fmt::Debug for JsonObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.not_an_object {
+            Some(value) => value.fmt(f),
+            None => f.debug_map().entries(self.iter()).finish(),
+        }
+    }
+}
+
+#[cfg(feature = "schemars")]
+impl schemars::JsonSchema for RawJson {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RawJson".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        true.into()
+    }
+}
+
+#[cfg(feature = "schemars")]
+impl schemars::JsonSchema for JsonObject {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "JsonObject".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "object", "additionalProperties": true})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_duplicate_fields_is_kept() {
+        let object: JsonObject = r#"{"a": 1, "b": 2, "a": 3}"#.parse().unwrap();
+        assert_eq!(serde_json::to_string(&object).unwrap(), r#"{"a":3,"b":2}"#);
+    }
+
+    #[test]
+    fn values_are_kept_digit_for_digit() {
+        let text = r#"{"n":1e999,"big":12345678901234567890123,"f":1.0,"deep":[[{"x":"\u00e9"}]]}"#;
+        let object: JsonObject = text.parse().unwrap();
+        assert_eq!(serde_json::to_string(&object).unwrap(), text);
+        assert_eq!(object.get("n"), None);
+        assert_eq!(object.raw("n"), Some("1e999"));
+    }
+
+    #[test]
+    fn equality_ignores_the_order_of_fields() {
+        let one: JsonObject = r#"{"a":1,"b":2}"#.parse().unwrap();
+        let other: JsonObject = r#"{"b":2,"a":1}"#.parse().unwrap();
+        assert_eq!(one, other);
+        assert_ne!(one, r#"{"a":1,"b":3}"#.parse().unwrap());
+    }
+
+    #[test]
+    fn debug_shows_no_query_of_an_address() {
+        let object: JsonObject = r#"{"url":{"href":"https://s.example/a?sig=s3cret"}}"#
+            .parse()
+            .unwrap();
+        assert!(!format!("{object:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn other_values_are_no_object() {
+        for text in ["7", "[]", "null", "\"x\"", "{", ""] {
+            assert!(text.parse::<JsonObject>().is_err(), "{text}");
+        }
+    }
+}

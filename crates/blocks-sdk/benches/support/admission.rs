@@ -1,0 +1,70 @@
+//! When a request may be sent: the rate limiter's window, written a second time for the other
+//! policies, and even spacing as it was before.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const WINDOW: Duration = Duration::from_millis(60_500);
+const CAPACITY: usize = 99;
+const SHARE: usize = CAPACITY / 5;
+const SPACING: Duration = Duration::from_millis(625);
+const BURST: u32 = 3;
+
+pub enum Admission {
+    /// Calls take what is left of a window, polls are spread over what they leave.
+    Window(VecDeque<(Instant, bool)>),
+    /// Everything is spread evenly, three at a time.
+    Spaced(Instant),
+}
+
+impl Admission {
+    pub fn window() -> Self {
+        Self::Window(VecDeque::new())
+    }
+
+    pub fn spaced(start: Instant) -> Self {
+        Self::Spaced(start)
+    }
+
+    /// When a request may be sent, or when to ask again; now when it may be sent now.
+    pub fn next(&mut self, now: Instant, is_poll: bool, polls_wait: bool) -> Instant {
+        let used = match self {
+            Self::Spaced(spent_until) => return now.max(*spent_until - SPACING * (BURST - 1)),
+            Self::Window(used) => used,
+        };
+        while used.front().is_some_and(|(at, _)| *at + WINDOW <= now) {
+            used.pop_front();
+        }
+        if used.len() >= CAPACITY {
+            return used[0].0 + WINDOW;
+        }
+        let polls = used.iter().filter(|(_, is_poll)| *is_poll).count();
+        let calls = used.len() - polls;
+        if !is_poll {
+            let is_full = calls + polls.max(SHARE) >= CAPACITY;
+            return match (polls_wait || polls > 0) && is_full {
+                true => used[0].0 + WINDOW,
+                false => now,
+            };
+        }
+        // One slot stays free for the next call.
+        if used.len() + 1 >= CAPACITY {
+            return used[0].0 + WINDOW;
+        }
+        let Some((last, _)) = used.iter().rev().find(|(_, is_poll)| *is_poll) else {
+            return now;
+        };
+        let spaced = *last + WINDOW.div_f64((CAPACITY - 1 - calls).max(SHARE) as f64);
+        let call = used.iter().find(|(_, is_poll)| !is_poll);
+        now.max(call.map_or(spaced, |(at, _)| spaced.min(*at + WINDOW)))
+    }
+
+    pub fn take(&mut self, now: Instant, is_poll: bool) {
+        match self {
+            Self::Spaced(spent_until) => *spent_until = (*spent_until).max(now) + SPACING,
+            Self::Window(used) => used.push_back((now, is_poll)),
+        }
+    }
+}

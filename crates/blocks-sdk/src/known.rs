@@ -1,0 +1,142 @@
+//! The messages that were read last, as far as they can be read again.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+
+use blocks_api::types::Message;
+
+/// How many messages are remembered. Late ones are looked for among the last 1,000.
+const REMEMBERED: usize = 2_000;
+
+/// What tells one message from another: its id, or without one all of its content. A hash that
+/// stays the same in every release, since a stored cursor contains it, and that a JSON number holds.
+pub(crate) fn identity(message: &Message) -> u64 {
+    let mut hash = Hash::default();
+    match &message.id {
+        Some(id) => hash.add(id.as_str().as_bytes()),
+        // Writing to a hash cannot fail.
+        None => drop(serde_json::to_writer(&mut hash, message)),
+    }
+    hash.finish()
+}
+
+/// The identity of the only message of a page that was too large, from the part that was kept.
+pub(crate) fn identity_in_cut_page(body: &str) -> u64 {
+    let items = body.find("\"items\"").map_or(body, |at| &body[at..]);
+    let field = items.match_indices("\"id\"").find_map(|(at, name)| {
+        // A quote within a text is escaped.
+        let value = items[at + name.len()..].trim_start().strip_prefix(':')?;
+        let is_name = !items[..at].ends_with('\\');
+        value
+            .trim_start()
+            .strip_prefix('"')?
+            .split_once('"')
+            .filter(|_| is_name)
+    });
+    let mut hash = Hash::default();
+    let text = field.map_or(items, |(id, _)| id);
+    hash.add(text.as_bytes());
+    hash.finish()
+}
+
+/// FNV-1a with 64 bits.
+struct Hash(u64);
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hash {
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    /// The high bits, which are mixed best, and at most 53, which a JSON number holds exactly.
+    fn finish(self) -> u64 {
+        (self.0 ^ (self.0 << 29)) >> 11
+    }
+}
+
+impl io::Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.add(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The identities of the last messages, in the service's order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    order: VecDeque<u64>,
+    set: HashSet<u64>,
+    /// There were earlier ones, which are not remembered.
+    partial: bool,
+}
+
+impl Known {
+    pub fn new(identities: impl IntoIterator<Item = u64>, partial: bool) -> Self {
+        let mut known = Self {
+            partial,
+            ..Self::default()
+        };
+        for identity in identities {
+            known.push(identity);
+        }
+        known
+    }
+
+    /// Whether earlier messages were read, or passed over, that are not remembered.
+    pub fn is_partial(&self) -> bool {
+        self.partial
+    }
+
+    pub fn contains(&self, identity: u64) -> bool {
+        self.set.contains(&identity)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = u64> {
+        self.order.iter().copied()
+    }
+
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Adds the next message. Returns whether it is new.
+    pub fn push(&mut self, identity: u64) -> bool {
+        let is_new = self.set.insert(identity);
+        if is_new {
+            self.order.push_back(identity);
+            self.forget_oldest();
+        }
+        is_new
+    }
+
+    /// Adds a late message at its place, so that it is not remembered longer than those around it.
+    pub fn insert_before(&mut self, next: u64, identity: u64) -> bool {
+        let is_new = self.set.insert(identity);
+        if is_new {
+            let place = self.order.iter().rposition(|known| *known == next);
+            self.order.insert(place.unwrap_or(0), identity);
+            self.forget_oldest();
+        }
+        is_new
+    }
+
+    fn forget_oldest(&mut self) {
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.set.remove(&oldest);
+            self.partial = true;
+        }
+    }
+}

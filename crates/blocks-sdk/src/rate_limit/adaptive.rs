@@ -1,0 +1,140 @@
+//! The share of the limit that is used: lowered by a 429, raised slowly by other responses.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// After a 429 the share falls by a fifth, but the 429s of one overrun count once.
+const FALL: f64 = 0.8;
+const FALL_APART: Duration = Duration::from_secs(12);
+/// It never falls below this, so that a program always continues.
+const FLOOR: f64 = 0.05;
+/// It rises by this much in the first minute after a 429, and faster with each minute: slowly
+/// while other programs still use the key, and soon to the whole once they have stopped.
+const RISE: f64 = 0.06;
+/// The pause after a 429 that does not say how long: doubled with each in a row, with jitter.
+const BACKOFF: Duration = Duration::from_secs(2);
+const MAX_BACKOFF: Duration = Duration::from_secs(32);
+
+/// How much of the limit is used, by what the service responded.
+#[derive(Debug)]
+pub(super) struct AdaptiveRate {
+    share: f64,
+    fell_at: Option<Instant>,
+    refused_at: Option<Instant>,
+    rose_at: Instant,
+    refused_in_a_row: u32,
+}
+
+impl AdaptiveRate {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            share: 1.0,
+            fell_at: None,
+            refused_at: None,
+            rose_at: now,
+            refused_in_a_row: 0,
+        }
+    }
+
+    pub fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// A response that was not a 429. Returns whether the share changed.
+    pub fn responded(&mut self, now: Instant) -> bool {
+        self.refused_in_a_row = 0;
+        if self.share >= 1.0 {
+            return false;
+        }
+        let minutes = |since: Instant| (now - since).as_secs_f64() / 60.0;
+        let quiet = self.refused_at.map_or(0.0, minutes);
+        let rise = RISE * (1.0 + quiet) * minutes(self.rose_at);
+        self.share = (self.share + rise).min(1.0);
+        self.rose_at = now;
+        rise > 0.0
+    }
+
+    /// A 429 that asks to wait for `asked`. Returns for how long to send nothing. `random` is
+    /// in 0 to 1; `paused` says that an earlier 429 of the same overrun started a pause already.
+    pub fn refused(
+        &mut self,
+        now: Instant,
+        asked: Option<Duration>,
+        paused: bool,
+        random: f64,
+    ) -> Duration {
+        if self.fell_at.is_none_or(|fell| now - fell >= FALL_APART) {
+            self.share = (self.share * FALL).max(FLOOR);
+            self.fell_at = Some(now);
+        }
+        self.rose_at = now;
+        self.refused_at = Some(now);
+        let backoff = BACKOFF
+            .saturating_mul(2_u32.saturating_pow(self.refused_in_a_row))
+            .min(MAX_BACKOFF)
+            .mul_f64(0.5 + random / 2.0);
+        let is_first = self.refused_in_a_row == 0;
+        if !paused {
+            self.refused_in_a_row = self.refused_in_a_row.saturating_add(1);
+        }
+        match asked.filter(|asked| !asked.is_zero()) {
+            // A service that refuses again did not ask for long enough.
+            Some(asked) if !is_first => asked.max(backoff),
+            Some(asked) => asked,
+            None => backoff,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_429_lowers_the_share_once_in_a_while() {
+        let now = Instant::now();
+        let mut rate = AdaptiveRate::new(now);
+        rate.refused(now, None, false, 0.5);
+        rate.refused(now + SECOND, None, true, 0.5);
+        assert_eq!(rate.share(), FALL);
+        rate.refused(now + FALL_APART, None, false, 0.5);
+        assert_eq!(rate.share(), FALL * FALL);
+        assert!(rate.responded(now + FALL_APART + SECOND * 600));
+        assert_eq!(rate.share(), 1.0);
+        assert!(!rate.responded(now + FALL_APART + SECOND * 601));
+    }
+
+    #[test]
+    fn a_pause_of_zero_does_not_switch_off_the_backoff() {
+        for asked in [None, Some(Duration::ZERO)] {
+            let mut rate = AdaptiveRate::new(Instant::now());
+            let mut refused = || rate.refused(Instant::now(), asked, false, 1.0).as_secs();
+            let pauses = [(); 6].map(|()| refused());
+            assert_eq!(pauses, [2, 4, 8, 16, 32, 32]);
+        }
+    }
+
+    #[test]
+    fn a_second_429_uses_the_longer_of_both_pauses() {
+        let mut rate = AdaptiveRate::new(Instant::now());
+        let mut refused = |asked| {
+            let pause = rate.refused(Instant::now(), Some(SECOND * asked), false, 1.0);
+            pause.as_secs()
+        };
+        assert_eq!([1, 1, 60, 1].map(&mut refused), [1, 4, 60, 16]);
+    }
+
+    #[test]
+    fn the_429s_of_one_overrun_count_once() {
+        let mut rate = AdaptiveRate::new(Instant::now());
+        rate.refused(Instant::now(), None, false, 1.0);
+        for _ in 0..30 {
+            rate.refused(Instant::now(), None, true, 1.0);
+        }
+        let next = rate.refused(Instant::now(), None, false, 1.0);
+        assert_eq!(next, SECOND * 4);
+    }
+}

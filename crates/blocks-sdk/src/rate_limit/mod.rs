@@ -1,0 +1,438 @@
+//! The rate limiter of one API key, shared by a client and its clones: every request acquires a
+//! permit here first.
+//!
+//! - `slots`: at most the limit in any minute. Calls may use what is left of it immediately,
+//!   polls are spread evenly over what calls leave.
+//! - `queue`, `state`: who is next. Calls of a person, then creates, then polls, and none of
+//!   them only after all of another.
+//! - `adaptive`: a 429 pauses every request and lowers the rate; other responses raise it.
+//!
+//! Those are pure decisions. This module adds the waiting. There is no task that keeps time, as
+//! it would end with the runtime in which it was spawned: each waiter has a timer of its own.
+//! One of them, the timekeeper, wakes up when the next permit can be given. The timers of the
+//! others are late, and replace a timekeeper that does not run any more.
+//!
+//! Under the lock there are only decisions: no waker is called, cloned or dropped, nothing is
+//! spawned and no event is recorded, since each of these may run code that comes back here.
+
+mod adaptive;
+mod limit;
+mod queue;
+mod slots;
+mod state;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::telemetry;
+pub use limit::RateLimit;
+pub(crate) use queue::{PollSchedule, Priority};
+pub(crate) use state::after;
+use state::{Next, State};
+
+/// The rate limiter of one key.
+pub(crate) struct RateLimiter(Mutex<Shared>);
+
+struct Shared {
+    state: State,
+    /// Of the waiters in the queue and those whose permit is ready.
+    wakers: BTreeMap<u64, Waker>,
+    /// The waiter whose timer wakes it when the next permit can be given.
+    timekeeper: Option<Next>,
+}
+
+/// What is left to do when the lock is released.
+#[derive(Default)]
+struct Later {
+    wake: Vec<Waker>,
+    drop: Vec<Waker>,
+}
+
+/// The rate limiter of a client at one moment, for example to export as metrics.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// client.create_session(request).await?;
+/// let status = client.rate_limit_status();
+/// assert_eq!((status.used_in_last_minute, status.waiting_creates), (1, 0));
+/// assert_eq!((status.share, status.paused_for), (1.0, None));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RateLimitStatus {
+    /// Calls that wait for a permit, such as reads of a session or of messages.
+    pub waiting_interactive: usize,
+    /// Creates and follow-ups that wait for a permit.
+    pub waiting_creates: usize,
+    /// Waits and watches that are between two polls, or whose next poll waits for a permit.
+    pub waiting_polls: usize,
+    /// How long nothing is sent, since the service asked to wait.
+    pub paused_for: Option<Duration>,
+    /// Requests that were sent in the last minute.
+    pub used_in_last_minute: usize,
+    /// The part of the limit that is used, from 0 to 1: less than 1 after a 429.
+    pub share: f64,
+}
+
+/// There is no permit within the time of a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct NoPermit {
+    /// When the service asked to wait: until then.
+    pub paused_until: Option<Instant>,
+}
+
+impl RateLimiter {
+    pub fn new(limit: RateLimit) -> Self {
+        Self(Mutex::new(Shared {
+            state: State::new(limit, Instant::now()),
+            wakers: BTreeMap::new(),
+            timekeeper: None,
+        }))
+    }
+
+    /// Changes the state, and wakes waiters after that.
+    fn change<T>(&self, change: impl FnOnce(&mut Shared, Instant, &mut Later) -> T) -> T {
+        let now = Instant::now();
+        let mut later = Later::default();
+        let result = {
+            // No change is left half done by a panic, so a poisoned lock is still good.
+            let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut shared, now, &mut later)
+        };
+        later.wake.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    /// Waits for a permit. A call gives up at its `deadline`, and before that as soon as the
+    /// service asks to wait for longer.
+    pub fn acquire(self: &Arc<Self>, priority: Priority, deadline: Option<Instant>) -> Acquire {
+        Acquire {
+            limiter: Arc::clone(self),
+            priority,
+            deadline,
+            ticket: None,
+            is_waiting: false,
+            timer: None,
+        }
+    }
+
+    /// A response that was not a 429.
+    pub fn responded(&self) {
+        let share = self.change(|shared, now, later| {
+            let was_probing = shared.state.is_probing();
+            let changed = shared.state.responded(now);
+            if changed || was_probing {
+                shared.settle(now, None, later);
+            }
+            changed.then(|| shared.state.rate.share())
+        });
+        if let Some(share) = share {
+            telemetry::rate_changed(share);
+        }
+    }
+
+    /// A 429, with the pause that it asks for. Returns when the pause ends, which is at most
+    /// `longest` from now.
+    pub fn refused(&self, asked: Option<Duration>, longest: Duration) -> Instant {
+        let random = fastrand::f64();
+        let (until, share) = self.change(|shared, now, later| {
+            let until = shared.state.refused(now, asked, longest, random);
+            shared.notify_of_pause(until, later);
+            (until, shared.state.rate.share())
+        });
+        telemetry::paused(until, asked);
+        telemetry::rate_changed(share);
+        until
+    }
+
+    /// The service asks every request to wait, and does not say that there were too many.
+    pub fn pause(&self, asked: Duration, longest: Duration) {
+        let until = self.change(|shared, now, later| {
+            let until = shared.state.pause(now, asked, longest);
+            shared.notify_of_pause(until, later);
+            until
+        });
+        telemetry::paused(until, Some(asked));
+    }
+
+    /// When the pause that the service asked for ends, if there is one.
+    pub fn paused_until(&self) -> Option<Instant> {
+        self.change(|shared, now, _| shared.state.slots.paused_until(now))
+    }
+
+    pub fn status(&self) -> RateLimitStatus {
+        self.change(|shared, now, _| {
+            let [interactive, creates, polls] = shared.state.queue.counts();
+            let paused_until = shared.state.slots.paused_until(now);
+            RateLimitStatus {
+                waiting_interactive: interactive,
+                waiting_creates: creates,
+                waiting_polls: polls,
+                paused_for: paused_until.map(|until| until - now),
+                used_in_last_minute: shared.state.slots.used(now),
+                share: shared.state.rate.share(),
+            }
+        })
+    }
+}
+
+/// Panics in the caller's words, and not in those of a timer, when there is no runtime.
+pub(crate) fn require_runtime() {
+    assert!(
+        tokio::runtime::Handle::try_current().is_ok(),
+        "blocks-sdk needs a tokio runtime with time and I/O enabled: await its futures in \
+         `#[tokio::main]`, or in `Runtime::block_on` of a runtime built with `enable_all`"
+    );
+}
+
+impl Shared {
+    /// Gives every permit that can be given, and sees to it that one waiter keeps time for the
+    /// next. `own` is the waiter that is being polled.
+    fn settle(&mut self, now: Instant, own: Option<u64>, later: &mut Later) {
+        let mut granted = Vec::new();
+        let next = self.state.advance(now, &mut granted);
+        for ticket in &granted {
+            let list = match own {
+                Some(own) if own == *ticket => &mut later.drop,
+                _ => &mut later.wake,
+            };
+            list.extend(self.wakers.remove(ticket));
+        }
+        let keeper = self.timekeeper.take();
+        let Some(next) = next else { return };
+        let own = own.filter(|own| !granted.contains(own));
+        let keeper = keeper.filter(|keeper| {
+            let is_granted = granted.contains(&keeper.ticket);
+            let is_in_time = now < keeper.at && keeper.at <= next.at;
+            !is_granted && is_in_time && Some(keeper.ticket) != own
+        });
+        self.timekeeper = match (keeper, own) {
+            (Some(keeper), _) => Some(keeper),
+            (None, Some(own)) => Some(Next {
+                ticket: own,
+                at: next.at,
+            }),
+            (None, None) => {
+                // It becomes the timekeeper when it is polled. If it is not, the late timer
+                // of another waiter replaces it.
+                later.wake.extend(self.wakers.remove(&next.ticket));
+                None
+            }
+        };
+    }
+
+    /// A pause begins: those that cannot wait so long are woken to give up.
+    fn notify_of_pause(&mut self, until: Instant, later: &mut Later) {
+        for ticket in self.state.queue.ending_before(until) {
+            later.wake.extend(self.wakers.remove(&ticket));
+        }
+    }
+
+    fn leave(&mut self, ticket: u64, now: Instant, later: &mut Later) {
+        self.state.cancel(ticket);
+        later.drop.extend(self.wakers.remove(&ticket));
+        if self
+            .timekeeper
+            .is_some_and(|keeper| keeper.ticket == ticket)
+        {
+            self.timekeeper = None;
+        }
+        self.settle(now, None, later);
+    }
+
+    /// When a waiter that does not keep time looks after the timekeeper: late, and the later the
+    /// more waiters do so.
+    fn late(&self, now: Instant) -> Instant {
+        let waiting: usize = self.state.queue.counts().iter().sum();
+        let late = Duration::from_secs(1) + Duration::from_millis(waiting as u64);
+        self.timekeeper.map_or(now, |keeper| keeper.at.max(now)) + late
+    }
+}
+
+/// Permission to send one request, to be kept until the request has ended.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    limiter: Arc<RateLimiter>,
+    slot: u64,
+    is_probe: bool,
+}
+
+impl std::fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RateLimiter").finish_non_exhaustive()
+    }
+}
+
+impl Permit {
+    /// Nothing was sent: another request may use the permit.
+    pub fn give_back(self) {
+        self.limiter.change(|shared, now, later| {
+            shared.state.give_back(self.slot);
+            shared.settle(now, None, later);
+        });
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if self.is_probe {
+            self.limiter.change(|shared, now, later| {
+                shared.state.end_probe(self.slot);
+                shared.settle(now, None, later);
+            });
+        }
+    }
+}
+
+/// A permit to come; see [`RateLimiter::acquire`]. Dropped before it is ready, it leaves the
+/// queue and returns what it was given. Awaited again, it waits for a further permit in the
+/// same place, so that a request which is sent again does not go to the end of the queue.
+pub(crate) struct Acquire {
+    limiter: Arc<RateLimiter>,
+    priority: Priority,
+    deadline: Option<Instant>,
+    ticket: Option<u64>,
+    /// Whether the ticket is in the queue, or has a permit that was not picked up.
+    is_waiting: bool,
+    timer: Option<Timer>,
+}
+
+struct Timer {
+    at: Instant,
+    /// Wakes the task for as long as it is kept.
+    _sleep: Pin<Box<Sleep>>,
+}
+
+/// What one poll of [`Acquire`] found under the lock.
+enum Step {
+    Ready(Result<(u64, bool), NoPermit>),
+    /// Nothing yet: wait until then at most.
+    Wait(Instant),
+}
+
+impl Acquire {
+    fn step(
+        &mut self,
+        shared: &mut Shared,
+        waker: &mut Option<Waker>,
+        now: Instant,
+        later: &mut Later,
+    ) -> Step {
+        let ticket = *self.ticket.get_or_insert_with(|| shared.state.ticket());
+        if self.is_waiting {
+            if let Some(slot) = shared.state.pick_up(ticket) {
+                later.drop.extend(shared.wakers.remove(&ticket));
+                return self.ready(slot, shared);
+            }
+        } else if let Some(slot) = shared.state.grant_directly(now, self.priority) {
+            return self.ready(slot, shared);
+        }
+        if let Some(no_permit) = self.ends(shared, now) {
+            if self.is_waiting {
+                self.is_waiting = false;
+                shared.leave(ticket, now, later);
+            }
+            return Step::Ready(Err(no_permit));
+        }
+        if !self.is_waiting {
+            self.is_waiting = true;
+            let queue = &mut shared.state.queue;
+            queue.insert(ticket, self.priority, self.deadline);
+        }
+        let ready_at = self.priority.ready_at(now);
+        let is_kept_for_it = shared.timekeeper.is_some_and(|keeper| {
+            keeper.ticket != ticket && now < keeper.at && keeper.at <= ready_at
+        });
+        if !is_kept_for_it {
+            shared.settle(now, Some(ticket), later);
+            if let Some(slot) = shared.state.pick_up(ticket) {
+                return self.ready(slot, shared);
+            }
+        }
+        if let Some(waker) = waker.take() {
+            later.drop.extend(shared.wakers.insert(ticket, waker));
+        }
+        let at = match shared.timekeeper {
+            Some(keeper) if keeper.ticket == ticket => keeper.at,
+            _ => match &self.timer {
+                // A poll of no consequence does not put it off.
+                Some(timer) if timer.at > now => timer.at.min(shared.late(now)),
+                _ => shared.late(now),
+            },
+        };
+        Step::Wait(self.deadline.map_or(at, |deadline| deadline.min(at)))
+    }
+
+    fn ready(&mut self, slot: u64, shared: &Shared) -> Step {
+        self.is_waiting = false;
+        Step::Ready(Ok((slot, shared.state.is_probe(slot))))
+    }
+
+    fn ends(&self, shared: &Shared, now: Instant) -> Option<NoPermit> {
+        let deadline = self.deadline?;
+        let paused_until = shared.state.slots.paused_until(now);
+        let paused_until = paused_until.filter(|until| *until > deadline);
+        (paused_until.is_some() || deadline <= now).then_some(NoPermit { paused_until })
+    }
+}
+
+impl Future for Acquire {
+    type Output = Result<Permit, NoPermit>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            let limiter = Arc::clone(&this.limiter);
+            let mut waker = Some(context.waker().clone());
+            let was_waiting = this.is_waiting;
+            let step =
+                limiter.change(|shared, now, later| this.step(shared, &mut waker, now, later));
+            let at = match step {
+                Step::Ready(result) => {
+                    this.timer = None;
+                    return Poll::Ready(result.map(|(slot, is_probe)| Permit {
+                        limiter,
+                        slot,
+                        is_probe,
+                    }));
+                }
+                Step::Wait(at) => at,
+            };
+            if !was_waiting {
+                telemetry::waiting_for_permit(this.priority);
+            }
+            require_runtime();
+            // A new timer each time: this future may have moved to another runtime.
+            let mut sleep = Box::pin(sleep_until(at));
+            let is_over = sleep.as_mut().poll(context).is_ready();
+            this.timer = Some(Timer { at, _sleep: sleep });
+            if !is_over {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl Drop for Acquire {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.filter(|_| self.is_waiting) {
+            self.limiter
+                .change(|shared, now, later| shared.leave(ticket, now, later));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

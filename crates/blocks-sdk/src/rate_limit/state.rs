@@ -1,0 +1,444 @@
+//! The decisions of the rate limiter, without a clock and without waiting: who gets a permit
+//! at a given time, or when that is to be asked again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::RateLimit;
+use super::adaptive::AdaptiveRate;
+use super::queue::{Candidates, Priority, Queue};
+use super::slots::{Slots, Use};
+
+/// A class that waits gets at least one permit for so many of the classes above it.
+const PASSED_OVER: u32 = 4;
+/// A time-out so long that no program reaches it.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// `now` and `duration` later; a duration that is too long for a clock counts as 30 years.
+pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
+    now + duration.min(FOREVER)
+}
+
+/// What happens next when nothing else does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Next {
+    /// The waiter that is expected to get the next permit.
+    pub ticket: u64,
+    /// When to ask again.
+    pub at: Instant,
+}
+
+/// After a pause that was cut short, one request finds out whether the service still refuses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Probe {
+    None,
+    /// The next permit is the probe.
+    Due,
+    /// The permit with this slot is the probe; the others wait for what comes of it.
+    Sent(u64),
+}
+
+/// The state of one key's limiter.
+#[derive(Debug)]
+pub(super) struct State {
+    limit: RateLimit,
+    pub slots: Slots,
+    pub rate: AdaptiveRate,
+    pub queue: Queue,
+    /// Tickets that have a permit which their waiters have not picked up, with its slot.
+    granted: BTreeMap<u64, u64>,
+    next_ticket: u64,
+    probe: Probe,
+    /// Permits for classes above since the last one for this class, while it waits.
+    creates_passed_over: u32,
+    polls_passed_over: u32,
+}
+
+impl State {
+    pub fn new(limit: RateLimit, now: Instant) -> Self {
+        Self {
+            slots: Slots::new(limit.capacity()),
+            limit,
+            rate: AdaptiveRate::new(now),
+            queue: Queue::default(),
+            granted: BTreeMap::new(),
+            next_ticket: 0,
+            probe: Probe::None,
+            creates_passed_over: 0,
+            polls_passed_over: 0,
+        }
+    }
+
+    /// The number of a new waiter.
+    pub fn ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+
+    /// A permit for a request that nothing waits before; most calls get one.
+    pub fn grant_directly(&mut self, now: Instant, priority: Priority) -> Option<u64> {
+        if !self.queue.is_empty() || priority.ready_at(now) > now || self.is_probing() {
+            return None;
+        }
+        let slot = self.slots.take(now, use_of(priority), false).ok()?;
+        self.start_probe(slot);
+        Some(slot)
+    }
+
+    /// Gives every permit that can be given at `now`, and adds the tickets to `granted`. Returns
+    /// what is next; nothing when no waiter is left, or all wait for a probe.
+    pub fn advance(&mut self, now: Instant, granted: &mut Vec<u64>) -> Option<Next> {
+        loop {
+            match self.next(now) {
+                Ok((ticket, slot)) => {
+                    self.queue.remove(ticket);
+                    self.granted.insert(ticket, slot);
+                    self.start_probe(slot);
+                    granted.push(ticket);
+                }
+                Err(next) => return next,
+            }
+        }
+    }
+
+    fn next(&mut self, now: Instant) -> Result<(u64, u64), Option<Next>> {
+        if self.queue.is_empty() || self.is_probing() {
+            return Err(None);
+        }
+        let all = self.queue.candidates(now);
+        let mut next = all.later_poll.map(|(ticket, at)| Next { ticket, at });
+        let polls_wait = all.poll.is_some();
+        for (ticket, what) in self.in_order(&all).into_iter().flatten() {
+            match self.slots.take(now, what, polls_wait) {
+                Ok(slot) => {
+                    self.count(ticket, &all);
+                    return Ok((ticket, slot));
+                }
+                Err(at) if next.is_none_or(|next| at < next.at) => {
+                    next = Some(Next { ticket, at });
+                }
+                Err(_) => {}
+            }
+        }
+        Err(next)
+    }
+
+    /// Candidates in the order in which they may take a slot.
+    fn in_order(&self, all: &Candidates) -> [Option<(u64, Use)>; 6] {
+        let call = |ticket: Option<u64>| ticket.map(|ticket| (ticket, Use::Call));
+        let poll = all.poll.map(|ticket| (ticket, Use::Poll));
+        let overdue_poll = poll.filter(|_| self.polls_passed_over >= PASSED_OVER);
+        let overdue_create = all
+            .create
+            .filter(|_| self.creates_passed_over >= PASSED_OVER);
+        [
+            overdue_poll,
+            call(overdue_create),
+            call(all.interactive),
+            all.urgent_poll.map(|ticket| (ticket, Use::UrgentPoll)),
+            call(all.create),
+            poll,
+        ]
+    }
+
+    fn count(&mut self, ticket: u64, all: &Candidates) {
+        let is_interactive = all.interactive == Some(ticket);
+        let is_create = all.create == Some(ticket);
+        self.creates_passed_over = match all.create {
+            Some(_) if !is_create => self.creates_passed_over + u32::from(is_interactive),
+            _ => 0,
+        };
+        self.polls_passed_over = match all.poll {
+            Some(_) if is_interactive || is_create => self.polls_passed_over + 1,
+            _ => 0,
+        };
+    }
+
+    /// The slot of a permit that the waiter may pick up now.
+    pub fn pick_up(&mut self, ticket: u64) -> Option<u64> {
+        self.granted.remove(&ticket)
+    }
+
+    /// The waiter gives up: its place, or its permit, is free for another.
+    pub fn cancel(&mut self, ticket: u64) {
+        self.queue.remove(ticket);
+        if let Some(slot) = self.granted.remove(&ticket) {
+            self.give_back(slot);
+        }
+    }
+
+    /// Nothing was sent in this slot.
+    pub fn give_back(&mut self, slot: u64) {
+        self.slots.give_back(slot);
+        self.end_probe(slot);
+    }
+
+    /// The request of this slot has ended, perhaps without a response.
+    pub fn end_probe(&mut self, slot: u64) {
+        if self.probe == Probe::Sent(slot) {
+            self.probe = Probe::Due;
+        }
+    }
+
+    fn start_probe(&mut self, slot: u64) {
+        if self.probe == Probe::Due {
+            self.probe = Probe::Sent(slot);
+        }
+    }
+
+    pub fn is_probe(&self, slot: u64) -> bool {
+        self.probe == Probe::Sent(slot)
+    }
+
+    pub fn is_probing(&self) -> bool {
+        matches!(self.probe, Probe::Sent(_))
+    }
+
+    /// A response that was not a 429. Returns whether the rate changed.
+    pub fn responded(&mut self, now: Instant) -> bool {
+        if !self.is_paused(now) {
+            self.probe = Probe::None;
+        }
+        let changed = self.rate.responded(now);
+        if changed {
+            self.apply_rate();
+        }
+        changed
+    }
+
+    /// A 429. Returns until when nothing is sent.
+    pub fn refused(
+        &mut self,
+        now: Instant,
+        asked: Option<Duration>,
+        longest: Duration,
+        random: f64,
+    ) -> Instant {
+        let paused = self.is_paused(now);
+        let pause = self.rate.refused(now, asked, paused, random);
+        self.apply_rate();
+        self.pause(now, pause, longest)
+    }
+
+    /// Sends nothing for `pause`, but no longer than for `longest`: then one request finds out
+    /// whether the service still asks to wait. Returns when the pause ends.
+    pub fn pause(&mut self, now: Instant, pause: Duration, longest: Duration) -> Instant {
+        if pause > longest {
+            self.probe = Probe::Due;
+        } else if !self.is_paused(now) {
+            self.probe = Probe::None;
+        }
+        self.slots.pause(after(now, pause.min(longest)));
+        self.slots.paused_until(now).unwrap_or(now)
+    }
+
+    fn is_paused(&self, now: Instant) -> bool {
+        self.slots.paused_until(now).is_some()
+    }
+
+    fn apply_rate(&mut self) {
+        let share = self.rate.share();
+        let capacity = (self.limit.capacity() as f64 * share) as usize;
+        // Of a limit that others use too, nothing is known to be left.
+        self.slots.set_capacity(capacity, share < 1.0);
+    }
+}
+
+fn use_of(priority: Priority) -> Use {
+    match priority {
+        Priority::Interactive | Priority::Create => Use::Call,
+        Priority::Poll(_) => Use::Poll,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::queue::PollSchedule;
+    use super::super::slots::WINDOW;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn state(limit: u32) -> (State, Instant) {
+        let start = Instant::now();
+        let state = State::new(RateLimit::per_minute(limit).unwrap(), start);
+        (state, start)
+    }
+
+    fn poll_at(now: Instant) -> Priority {
+        Priority::Poll(PollSchedule {
+            started: now,
+            last_poll: now,
+            ready_at: now,
+            first_before: None,
+        })
+    }
+
+    fn add(state: &mut State, priority: Priority) -> u64 {
+        let ticket = state.ticket();
+        state.queue.insert(ticket, priority, None);
+        ticket
+    }
+
+    fn advance(state: &mut State, now: Instant) -> (Vec<u64>, Option<Next>) {
+        let mut granted = Vec::new();
+        let next = state.advance(now, &mut granted);
+        (granted, next)
+    }
+
+    #[test]
+    fn calls_come_before_creates_before_polls() {
+        let (mut state, start) = state(100);
+        let poll = add(&mut state, poll_at(start));
+        let creates = [(); 2].map(|()| add(&mut state, Priority::Create));
+        let call = add(&mut state, Priority::Interactive);
+        let expected = vec![call, creates[0], creates[1], poll];
+        assert_eq!(advance(&mut state, start), (expected, None));
+    }
+
+    #[test]
+    fn no_class_waits_for_ever_behind_another() {
+        let (mut state, start) = state(3);
+        let create = add(&mut state, Priority::Create);
+        let poll = add(&mut state, poll_at(start));
+        let calls: Vec<u64> = (0..20)
+            .map(|_| add(&mut state, Priority::Interactive))
+            .collect();
+        let mut now = start;
+        let mut order = Vec::new();
+        while let (granted, Some(next)) = advance(&mut state, now) {
+            order.extend(granted);
+            now = next.at;
+        }
+        assert_eq!(order[..4], calls[..4]);
+        assert_eq!(order[4..6], [poll, create]);
+        assert_eq!(order[6..], calls[4..19], "the last one needs no wait");
+    }
+
+    #[test]
+    fn polls_get_one_in_five_while_creates_queue() {
+        let (mut state, start) = state(100);
+        for _ in 0..1000 {
+            add(&mut state, Priority::Create);
+        }
+        let mut polls = 0;
+        let mut poll = add(&mut state, poll_at(start));
+        let mut now = start;
+        for _ in 0..40_000 {
+            let (granted, Some(next)) = advance(&mut state, now) else {
+                break;
+            };
+            if granted.contains(&poll) {
+                polls += 1;
+                poll = add(&mut state, poll_at(now));
+            }
+            now = next.at.min(now + Duration::from_millis(10));
+            if now > start + WINDOW * 5 {
+                break;
+            }
+        }
+        assert!((94..=96).contains(&polls), "{polls} in five windows");
+    }
+
+    #[test]
+    fn a_pause_that_was_cut_short_is_probed_once() {
+        let (mut state, start) = state(100);
+        let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+        let until = state.refused(start, Some(hour), minute, 0.5);
+        assert_eq!(until, start + minute);
+        let [first, second] = [(); 2].map(|()| add(&mut state, Priority::Create));
+        assert_eq!(advance(&mut state, until), (vec![first], None));
+        let slot = state.pick_up(first).unwrap();
+        // It ends without a response, so the next one is the probe.
+        state.end_probe(slot);
+        let soon = until + Duration::from_secs(1);
+        assert_eq!(advance(&mut state, soon), (vec![second], None));
+        add(&mut state, Priority::Create);
+        assert_eq!(advance(&mut state, soon + WINDOW), (vec![], None));
+        state.responded(soon + WINDOW);
+        assert_eq!(advance(&mut state, soon + WINDOW).0.len(), 1);
+    }
+
+    #[test]
+    fn what_is_cancelled_is_free_for_another() {
+        let (mut state, start) = state(1);
+        let [first, second] = [(); 2].map(|()| add(&mut state, Priority::Create));
+        assert_eq!(advance(&mut state, start).0, [first]);
+        state.cancel(first);
+        assert_eq!(advance(&mut state, start).0, [second]);
+        assert_eq!(state.pick_up(first), None);
+        assert!(state.pick_up(second).is_some());
+    }
+
+    #[test]
+    fn a_time_beyond_every_clock_is_no_overflow() {
+        let now = Instant::now();
+        assert_eq!(after(now, Duration::MAX), now + FOREVER);
+        let (mut state, start) = state(1);
+        let until = state.refused(start, Some(Duration::MAX), Duration::MAX, 0.5);
+        assert_eq!(until, start + FOREVER);
+    }
+
+    proptest! {
+        /// Whatever comes, everyone gets exactly one permit, and no window is too full.
+        #[test]
+        fn every_waiter_gets_one_permit(
+            limit in 1..40_u32,
+            steps in prop::collection::vec((0..8_u8, 0..30_000_u64), 1..200),
+        ) {
+            let (mut state, start) = state(limit);
+            let mut now = start;
+            let mut waiting = std::collections::BTreeSet::new();
+            let mut times = Vec::new();
+            let mut slots = std::collections::BTreeSet::new();
+            for (what, millis) in steps {
+                now += Duration::from_millis(millis);
+                let priority = match what {
+                    0 => Some(Priority::Interactive),
+                    1 | 2 => Some(Priority::Create),
+                    3 | 4 => Some(poll_at(now)),
+                    _ => None,
+                };
+                if let Some(priority) = priority {
+                    waiting.insert(add(&mut state, priority));
+                } else if what == 5 && let Some(ticket) = waiting.pop_last() {
+                    state.cancel(ticket);
+                } else if what == 6 {
+                    let pause = Duration::from_millis(millis);
+                    state.refused(now, Some(pause), pause / 2 + Duration::from_secs(1), 0.5);
+                } else {
+                    state.responded(now);
+                }
+                let (granted, _) = advance(&mut state, now);
+                for ticket in granted {
+                    prop_assert!(waiting.remove(&ticket), "granted twice or cancelled");
+                    let slot = state.pick_up(ticket).unwrap();
+                    prop_assert!(slots.insert(slot), "one slot for two");
+                    times.push(now);
+                    state.end_probe(slot);
+                }
+            }
+            let mut idle = 0;
+            while !waiting.is_empty() && idle < 1000 {
+                let (granted, next) = advance(&mut state, now);
+                for ticket in granted {
+                    prop_assert!(waiting.remove(&ticket));
+                    let slot = state.pick_up(ticket).unwrap();
+                    state.end_probe(slot);
+                    times.push(now);
+                }
+                idle += 1;
+                if let Some(next) = next {
+                    prop_assert!(next.at > now);
+                    now = next.at;
+                }
+            }
+            prop_assert!(waiting.is_empty(), "{waiting:?} wait for ever");
+            for (n, first) in times.iter().enumerate() {
+                let window = times[n..].iter().take_while(|t| **t < *first + WINDOW);
+                prop_assert!(window.count() <= limit as usize);
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Every order in which a few waiters can come, be polled, give up and be forgotten, by a
+//! scheduler that is written out: no permit is lost or given twice, and no wake-up is lost.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+const WAITERS: usize = 3;
+const DEPTH: usize = 5;
+
+/// One step of the scheduler.
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    /// Polls a waiter: for the first time, or since it was woken.
+    Poll(usize),
+    /// Drops a waiter, at whatever it awaits.
+    Cancel(usize),
+    /// Lets time pass until some timers fire.
+    Advance,
+    /// A 429, after which one probe may be sent.
+    Refuse,
+    /// Another response, which ends a probe.
+    Respond,
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+enum Waiter {
+    Waiting(Pin<Box<Acquire>>),
+    Permitted,
+    Cancelled,
+}
+
+struct Schedule {
+    limiter: Arc<RateLimiter>,
+    waiters: Vec<(Waiter, Arc<Woken>)>,
+    start: Instant,
+    permits: Vec<Duration>,
+}
+
+impl Schedule {
+    fn new() -> Self {
+        let limiter = Arc::new(RateLimiter::new(RateLimit::per_minute(1).unwrap()));
+        let now = Instant::now();
+        let priorities = [
+            Priority::Create,
+            poll_at(now + WINDOW / 2),
+            Priority::Interactive,
+        ];
+        let waiters = priorities.map(|priority| {
+            let acquire = Box::pin(limiter.acquire(priority, None));
+            let woken = Arc::new(Woken(AtomicUsize::new(1)));
+            (Waiter::Waiting(acquire), woken)
+        });
+        Self {
+            limiter,
+            waiters: waiters.into(),
+            start: now,
+            permits: Vec::new(),
+        }
+    }
+
+    async fn apply(&mut self, op: Op) {
+        match op {
+            Op::Poll(number) => self.poll(number),
+            Op::Cancel(number) => {
+                let waiter = &mut self.waiters[number].0;
+                if matches!(waiter, Waiter::Waiting(_)) {
+                    *waiter = Waiter::Cancelled;
+                }
+            }
+            Op::Advance => advance(WINDOW / 3 + SECOND).await,
+            Op::Refuse => {
+                self.limiter.refused(Some(WINDOW), WINDOW / 2);
+            }
+            Op::Respond => self.limiter.responded(),
+        }
+    }
+
+    /// Polls a waiter that was woken, and no other: that would hide a lost wake-up.
+    fn poll(&mut self, number: usize) {
+        let (waiter, woken) = &mut self.waiters[number];
+        if woken.0.swap(0, Ordering::Relaxed) == 0 {
+            return;
+        }
+        let Waiter::Waiting(acquire) = waiter else {
+            return;
+        };
+        let waker = Waker::from(Arc::clone(woken));
+        if let Poll::Ready(result) = acquire.as_mut().poll(&mut Context::from_waker(&waker)) {
+            drop(result.expect("a permit"));
+            self.permits.push(self.start.elapsed());
+            *waiter = Waiter::Permitted;
+        }
+    }
+
+    /// Polls each waiter that was woken until none is left, and checks the promises.
+    async fn finish(mut self, ops: &[Op]) {
+        for _ in 0..40 {
+            for number in 0..WAITERS {
+                self.poll(number);
+            }
+            advance(SECOND * 13).await;
+        }
+        for (number, (waiter, _)) in self.waiters.iter().enumerate() {
+            let waits = matches!(waiter, Waiter::Waiting(_));
+            assert!(!waits, "{number} waits for ever after {ops:?}");
+        }
+        let permitted = self
+            .waiters
+            .iter()
+            .filter(|(w, _)| matches!(w, Waiter::Permitted));
+        assert_eq!(permitted.count(), self.permits.len(), "{ops:?}");
+        // One for each window: a permit may be picked up late, but never early.
+        for (number, at) in (0..).zip(&self.permits) {
+            assert!(*at >= WINDOW * number, "{:?} after {ops:?}", self.permits);
+        }
+        let status = self.limiter.status();
+        let waiting = status.waiting_interactive + status.waiting_creates + status.waiting_polls;
+        assert_eq!(waiting, 0, "{ops:?}");
+        // Of no permit anything is left: the whole window can be used again.
+        advance(WINDOW * 3).await;
+        let next = self.limiter.acquire(Priority::Create, None);
+        assert!(
+            timeout(Duration::ZERO, next).await.is_ok(),
+            "a permit is lost after {ops:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_order_loses_a_permit_or_a_wake_up() {
+    let all: Vec<Op> = (0..WAITERS)
+        .flat_map(|number| [Op::Poll(number), Op::Cancel(number)])
+        .chain([Op::Advance, Op::Refuse, Op::Respond])
+        .collect();
+    let mut ran = 0_usize;
+    for mut number in 0..all.len().pow(DEPTH as u32) {
+        let mut ops = Vec::with_capacity(DEPTH);
+        for _ in 0..DEPTH {
+            ops.push(all[number % all.len()]);
+            number /= all.len();
+        }
+        // An order in which a waiter is cancelled first does not differ from a shorter one.
+        if matches!(ops[0], Op::Cancel(_) | Op::Respond) {
+            continue;
+        }
+        let mut schedule = Schedule::new();
+        for op in &ops {
+            schedule.apply(*op).await;
+        }
+        schedule.finish(&ops).await;
+        ran += 1;
+    }
+    assert!(ran > 30_000, "{ran}");
+}

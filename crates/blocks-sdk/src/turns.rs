@@ -1,0 +1,286 @@
+//! Which turn of a session is the latest: a follow-up interrupts the turn in flight, and a wait
+//! for that ends.
+//!
+//! Responses can arrive in another order than the one in which the requests took effect. A turn
+//! is later than another when its request was sent after the other one's response was received.
+//! Of two whose requests overlapped, the later is the one that the service created later.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use blocks_api::open::Id;
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+
+/// The turns of one session, as far as this client and its clones know them.
+#[derive(Default)]
+pub(crate) struct LatestTurn {
+    known: Mutex<KnownTurns>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct KnownTurns {
+    /// Counts the sending of requests and the arrival of what they are known by.
+    clock: u64,
+    turns: Vec<KnownTurn>,
+}
+
+struct KnownTurn {
+    thread: Option<Id>,
+    /// When its request was sent; zero when that was not here.
+    sent: u64,
+    /// When this client received its response, or was given its id.
+    known: u64,
+    created_at: Option<DateTime<Utc>>,
+    /// Whether it certainly exists.
+    is_certain: bool,
+}
+
+/// Whether a turn is the latest of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Latest,
+    /// A later turn exists.
+    Interrupted,
+    /// Another turn may be later; the service can say so.
+    Unknown,
+}
+
+impl KnownTurn {
+    fn interrupts(&self, other: &Self) -> Standing {
+        let is_same = self.thread.is_some() && self.thread == other.thread;
+        let is_earlier = self.known < other.sent;
+        if is_same || is_earlier {
+            return Standing::Latest;
+        }
+        let is_later = other.known < self.sent;
+        match (self.created_at, other.created_at) {
+            _ if is_later && self.is_certain => Standing::Interrupted,
+            _ if is_later => Standing::Unknown,
+            (Some(own), Some(others)) if own > others => Standing::Interrupted,
+            (Some(own), Some(others)) if own < others => Standing::Latest,
+            _ => Standing::Unknown,
+        }
+    }
+}
+
+impl LatestTurn {
+    fn known(&self) -> MutexGuard<'_, KnownTurns> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A follow-up is sent. Returns what to report its response with.
+    pub fn sending(&self) -> u64 {
+        let mut known = self.known();
+        known.clock += 1;
+        known.clock
+    }
+
+    /// The service accepted the follow-up that was sent at `sent`. Returns the turn's number.
+    pub fn accepted(
+        &self,
+        sent: u64,
+        thread: Option<&Id>,
+        created_at: Option<DateTime<Utc>>,
+    ) -> usize {
+        self.add(sent, thread, created_at, true)
+    }
+
+    /// The outcome of the follow-up that was sent at `sent` is unknown.
+    pub fn unknown_outcome(&self, sent: u64) {
+        self.add(sent, None, None, false);
+    }
+
+    fn add(
+        &self,
+        sent: u64,
+        thread: Option<&Id>,
+        created_at: Option<DateTime<Utc>>,
+        is_certain: bool,
+    ) -> usize {
+        let number = {
+            let mut known = self.known();
+            known.clock += 1;
+            let turn = KnownTurn {
+                thread: thread.cloned(),
+                sent,
+                known: known.clock,
+                created_at,
+                is_certain,
+            };
+            known.turns.push(turn);
+            known.turns.len() - 1
+        };
+        self.changed.notify_waiters();
+        number
+    }
+
+    /// The number of a turn that was not started here, or is known already.
+    pub fn number(&self, thread: Option<&Id>, created_at: Option<DateTime<Utc>>) -> usize {
+        if let Some(thread) = thread {
+            let mut known = self.known();
+            let place = known
+                .turns
+                .iter()
+                .position(|turn| turn.thread.as_ref() == Some(thread));
+            if let Some(number) = place {
+                let turn = &mut known.turns[number];
+                turn.created_at = turn.created_at.or(created_at);
+                return number;
+            }
+        }
+        self.add(0, thread, created_at, true)
+    }
+
+    /// What the service says of when the turns of these threads were created.
+    pub fn learn(&self, prompts: impl IntoIterator<Item = (Id, DateTime<Utc>)>) {
+        for (thread, created_at) in prompts {
+            let number = self.number(Some(&thread), Some(created_at));
+            self.known().turns[number].created_at = Some(created_at);
+        }
+    }
+
+    /// How many turns are known: this changes whenever one is added.
+    pub fn version(&self) -> usize {
+        self.known().turns.len()
+    }
+
+    pub fn standing(&self, number: usize) -> Standing {
+        let known = self.known();
+        let own = &known.turns[number];
+        let others = known.turns.iter().enumerate();
+        let standings: Vec<Standing> = others
+            .filter(|(other, _)| *other != number)
+            .map(|(_, other)| other.interrupts(own))
+            .collect();
+        [Standing::Interrupted, Standing::Unknown]
+            .into_iter()
+            .find(|standing| standings.contains(standing))
+            .unwrap_or(Standing::Latest)
+    }
+
+    /// Waits until more turns than `version` are known.
+    pub async fn changed(&self, version: usize) {
+        loop {
+            // Registered before the version is read, so that no turn is missed in between.
+            let changed = self.changed.notified();
+            if self.version() > version {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl fmt::Debug for LatestTurn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} turns", self.version())
+    }
+}
+
+/// The sessions of which a handle exists, by their ids.
+#[derive(Default)]
+pub(crate) struct TurnRegistry(Mutex<Sessions>);
+
+#[derive(Default)]
+struct Sessions {
+    turns: HashMap<String, Weak<LatestTurn>>,
+    /// At this size, sessions without a handle are removed.
+    sweep_at: usize,
+}
+
+impl TurnRegistry {
+    pub fn of(&self, session: &str) -> Arc<LatestTurn> {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turns) = sessions.turns.get(session).and_then(Weak::upgrade) {
+            return turns;
+        }
+        if sessions.turns.len() >= sessions.sweep_at {
+            sessions.turns.retain(|_, turns| turns.strong_count() > 0);
+            sessions.sweep_at = 2 * sessions.turns.len().max(32);
+        }
+        let turns = Arc::new(LatestTurn::default());
+        sessions
+            .turns
+            .insert(session.to_owned(), Arc::downgrade(&turns));
+        turns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(seconds, 0)
+    }
+
+    fn id(name: &str) -> Id {
+        Id::from_service(name).unwrap()
+    }
+
+    #[test]
+    fn a_follow_up_interrupts_what_was_known_before_it() {
+        let turns = LatestTurn::default();
+        let first = turns.number(Some(&id("a")), None);
+        assert_eq!(turns.standing(first), Standing::Latest);
+        let sent = turns.sending();
+        assert_eq!(
+            turns.standing(first),
+            Standing::Latest,
+            "it may be rejected"
+        );
+        let second = turns.accepted(sent, None, None);
+        assert_eq!(turns.standing(first), Standing::Interrupted);
+        assert_eq!(turns.standing(second), Standing::Latest);
+        assert_eq!(turns.number(Some(&id("a")), at(9)), first);
+    }
+
+    #[test]
+    fn overlapping_follow_ups_go_by_their_creation() {
+        let turns = LatestTurn::default();
+        let (a, b) = (turns.sending(), turns.sending());
+        let second = turns.accepted(b, Some(&id("b")), at(2));
+        let first = turns.accepted(a, Some(&id("a")), at(1));
+        assert_eq!(turns.standing(first), Standing::Interrupted);
+        assert_eq!(turns.standing(second), Standing::Latest);
+    }
+
+    #[test]
+    fn overlapping_follow_ups_without_times_are_unknown() {
+        let turns = LatestTurn::default();
+        let (a, b) = (turns.sending(), turns.sending());
+        let second = turns.accepted(b, Some(&id("b")), at(1));
+        let first = turns.accepted(a, Some(&id("a")), at(1));
+        for number in [first, second] {
+            assert_eq!(turns.standing(number), Standing::Unknown);
+        }
+        turns.learn([(id("a"), at(1).unwrap()), (id("b"), at(2).unwrap())]);
+        assert_eq!(turns.standing(first), Standing::Interrupted);
+        assert_eq!(turns.standing(second), Standing::Latest);
+    }
+
+    #[test]
+    fn an_unknown_outcome_interrupts_when_the_service_says_so() {
+        let turns = LatestTurn::default();
+        let first = turns.number(Some(&id("a")), at(1));
+        let sent = turns.sending();
+        turns.unknown_outcome(sent);
+        assert_eq!(turns.standing(first), Standing::Unknown);
+        turns.learn([(id("a"), at(1).unwrap()), (id("b"), at(2).unwrap())]);
+        assert_eq!(turns.standing(first), Standing::Interrupted);
+    }
+
+    #[test]
+    fn sessions_without_a_handle_are_removed() {
+        let registry = TurnRegistry::default();
+        let kept = registry.of("kept");
+        for n in 0..1000 {
+            registry.of(&n.to_string());
+        }
+        assert!(registry.0.lock().unwrap().turns.len() < 100);
+        assert!(Arc::ptr_eq(&kept, &registry.of("kept")));
+    }
+}

@@ -1,0 +1,121 @@
+//! The ranges of a list that a page number and a page size can name.
+//!
+//! Page `p` of `n` messages contains the indexes from `(p - 1) * n` to before `p * n`. Since the
+//! size can be chosen, a range can start close to almost any index, and so overlap the last one.
+
+/// A page number and a page size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub page: u64,
+    pub limit: u64,
+}
+
+/// The page sizes to choose from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    pub most: u64,
+    /// The service ignores the size that is requested, and always uses this one.
+    pub fixed: bool,
+}
+
+impl Window {
+    /// The index of its first message.
+    pub fn start(self) -> u64 {
+        (self.page - 1).saturating_mul(self.limit)
+    }
+
+    /// The index after its last message.
+    pub fn end(self) -> u64 {
+        self.page.saturating_mul(self.limit)
+    }
+
+    fn containing(index: u64, limit: u64) -> Self {
+        Self {
+            page: index / limit + 1,
+            limit,
+        }
+    }
+}
+
+impl Sizes {
+    fn windows(self, index: u64) -> impl Iterator<Item = Window> {
+        let least = if self.fixed { self.most } else { 1 };
+        (least..=self.most.max(1)).map(move |limit| Window::containing(index, limit))
+    }
+
+    /// The window that contains `index` and ends latest. Page number `unusable` is avoided.
+    pub fn forward(self, index: u64, unusable: Option<u64>) -> Window {
+        let usable = self
+            .windows(index)
+            .filter(|window| Some(window.page) != unusable);
+        let best = usable.max_by_key(|window| window.end());
+        best.unwrap_or_else(|| Window::containing(index, self.most.max(1)))
+    }
+
+    /// The window that contains `index` and starts earliest.
+    pub fn backward(self, index: u64) -> Window {
+        let best = self.windows(index).min_by_key(|window| window.start());
+        best.unwrap_or_else(|| Window::containing(index, 1))
+    }
+
+    /// The largest window that starts at `index`, or that contains it where none starts there.
+    pub fn starting_at(self, index: u64) -> Window {
+        let starting = self.windows(index).filter(|window| window.start() == index);
+        let largest = starting.max_by_key(|window| window.limit);
+        largest.unwrap_or_else(|| self.forward(index, None))
+    }
+
+    /// The smallest window that contains `index`.
+    pub fn smallest(self, index: u64) -> Window {
+        Window::containing(index, if self.fixed { self.most } else { 1 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_of_a_hundred_overlap_and_advance() {
+        let sizes = Sizes {
+            most: 100,
+            fixed: false,
+        };
+        let (mut last, mut requests) = (99, 1);
+        while last < 100_000 {
+            let window = sizes.forward(last, None);
+            assert!(window.start() <= last && window.end() > last + 1 && window.limit <= 100);
+            last = window.end() - 1;
+            requests += 1;
+        }
+        assert_eq!(requests, 1_143, "1,000 without an overlap");
+    }
+
+    #[test]
+    fn a_window_starts_where_a_size_allows_it() {
+        let sizes = Sizes {
+            most: 10,
+            fixed: false,
+        };
+        assert_eq!(sizes.starting_at(12), Window { page: 3, limit: 6 });
+        assert_eq!(sizes.starting_at(13), Window { page: 14, limit: 1 });
+        assert_eq!(sizes.backward(19), Window { page: 2, limit: 10 });
+        assert_eq!(sizes.smallest(7), Window { page: 8, limit: 1 });
+        let fixed = Sizes {
+            most: 50,
+            fixed: true,
+        };
+        assert_eq!(fixed.forward(99, None), Window { page: 2, limit: 50 });
+        assert_eq!(fixed.smallest(100), Window { page: 3, limit: 50 });
+    }
+
+    #[test]
+    fn a_page_number_that_is_always_empty_is_avoided() {
+        let sizes = Sizes {
+            most: 100,
+            fixed: false,
+        };
+        let window = sizes.forward(99, Some(2));
+        assert_eq!(window, Window { page: 3, limit: 49 });
+    }
+}

@@ -1,0 +1,57 @@
+//! Crates depend on each other in one direction, as `ARCHITECTURE.md` says.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).expect(name)
+}
+
+/// The `.rs` files below a folder, by their paths in the repository.
+fn sources(folder: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(root().join(folder)).expect(folder) {
+        let entry = entry.expect(folder);
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        let kind = entry.file_type().expect(folder);
+        if kind.is_dir() && !path.ends_with("/target") {
+            found.extend(sources(&path));
+        } else if path.ends_with(".rs") {
+            found.insert(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn crates_depend_on_each_other_in_one_direction() {
+    for (package, allowed) in [
+        ("crates/blocks-api", &[][..]),
+        ("crates/blocks-sdk", &["blocks-api"]),
+        ("crates/blocks-mock", &[]),
+        ("crates/blocks-cli", &["blocks-sdk", "blocks-mock"]),
+        ("crates/blocks-drift", &["blocks-sdk", "blocks-mock"]),
+        ("xtask", &[]),
+    ] {
+        let manifest = read(&format!("{package}/Cargo.toml"));
+        let (_, rest) = manifest.split_once("\n[dependencies]\n").expect(package);
+        let dependencies = rest.split("\n[").next().unwrap_or_default();
+        for line in dependencies
+            .lines()
+            .filter(|line| line.starts_with("blocks-"))
+        {
+            let to = line.split(['.', ' ']).next().unwrap_or_default();
+            assert!(allowed.contains(&to), "{package} must not depend on {to}");
+        }
+    }
+    for name in sources("crates/blocks-sdk/src") {
+        assert!(
+            !read(&name).contains("openapi/"),
+            "{name} reads the document"
+        );
+    }
+}

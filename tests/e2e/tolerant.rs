@@ -1,0 +1,397 @@
+//! Whole responses in which any optional field is absent or odd: whatever a program needs to go on is read whenever it is
+//! present, and nothing that was received is lost.
+
+use blocks_sdk::{Client, FollowUp, Id, JsonObject, Pending, RateLimit, RawJson, types};
+use blocks_tests::{Answer, SESSION, Scripted, THREAD};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::hello;
+
+/// Cases of one response for each of the six operations.
+const CASES: u32 = 3_400;
+
+/// An object as its fields' names and JSON texts.
+type Fields = Vec<(&'static str, String)>;
+
+fn object(fields: &Fields) -> String {
+    let field = |(name, raw): &(&str, String)| format!("\"{name}\":{raw}");
+    let fields: Vec<_> = fields.iter().map(field).collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// Any value where another was expected.
+fn odd() -> impl Strategy<Value = String> {
+    let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+    prop_oneof![
+        Just("null".to_owned()),
+        prop::sample::select(vec![
+            "true",
+            "7",
+            "-1",
+            "1.0",
+            "2.50",
+            "1e999",
+            "-1e999",
+            "12345678901234567890123",
+            "[]",
+            "{}",
+            "[1,[2,null]]",
+            r#"{"text":"x"}"#,
+            r#"{"a":1,"a":2}"#,
+            r#"{"href":7}"#,
+            r#"{"href":"https://x/rest/v1/y"}"#,
+            "\"\"",
+            "\"null\"",
+            "\"soon\"",
+            "\"m0\"",
+            "\"task 1/2\"",
+            "\"2026-01-02\"",
+            "\"2026-01-02T03:04:05\"",
+            "\"2026-01-02 03:04:05+00\"",
+            "\"FINAL_MESSAGE\"",
+            r#""cut \ud83d here""#,
+            r#""\udc00\ud83d\ude00""#,
+            r#""a\\ud83d""#,
+            r#""\u0000\n""#,
+            "\"caf\u{e9} \u{1f600}\"",
+        ])
+        .prop_map(str::to_owned),
+        Just(deep),
+        ".{0,20}".prop_map(|text| quoted(&text)),
+    ]
+}
+
+/// Each field as it should be, absent, or odd; and perhaps one that no release knows.
+fn mutated(fields: Vec<(&'static str, String)>) -> impl Strategy<Value = Fields> {
+    let choices: Vec<_> = fields
+        .into_iter()
+        .map(|(name, usual)| field(name, usual))
+        .collect();
+    (choices, prop::option::of(odd())).prop_map(|(fields, unknown)| {
+        let unknown = unknown.map(|raw| ("newer_field", raw));
+        fields.into_iter().flatten().chain(unknown).collect()
+    })
+}
+
+fn field(
+    name: &'static str,
+    usual: String,
+) -> impl Strategy<Value = Option<(&'static str, String)>> {
+    prop_oneof![
+        5 => Just(Some(usual)),
+        1 => Just(None),
+        4 => odd().prop_map(Some),
+    ]
+    .prop_map(move |raw| raw.map(|raw| (name, raw)))
+}
+
+fn link(href: String) -> String {
+    object(&vec![("href", quoted(&href))])
+}
+
+fn links(names: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let thread = format!(
+        "https://api.prod.blocks.team/rest/v1/sessions/{SESSION}/threads/{THREAD}/messages"
+    );
+    let fields = names.iter().map(|name| {
+        let query = if *name == "final_message" {
+            "?type=final_message&role=assistant"
+        } else {
+            ""
+        };
+        (*name, link(format!("{thread}{query}")))
+    });
+    mutated(fields.collect()).prop_map(|fields| object(&fields))
+}
+
+const TIME: &str = "\"2026-05-02T09:30:00.000Z\"";
+
+fn session() -> impl Strategy<Value = Fields> {
+    let links = links(&["self", "messages", "thread", "final_message"]);
+    let id = prop::sample::select(vec![SESSION, "s 1/x", "sess_1"]);
+    (links, id).prop_flat_map(|(links, id)| {
+        let optional = vec![
+            ("title", "\"A title\"".into()),
+            (
+                "pull_requests",
+                r#"["https://x/1",{"url":"https://x/2","status":"open"},7]"#.into(),
+            ),
+            ("source_url", "null".into()),
+            ("is_archived", "false".into()),
+            ("is_private", "true".into()),
+            ("created_at", TIME.into()),
+            ("updated_at", TIME.into()),
+            ("thread_id", quoted(THREAD)),
+            (
+                "session_html_url",
+                "\"https://blocks.team/app/w/sessions/x\"".into(),
+            ),
+            ("session_group_id", quoted(THREAD)),
+            (
+                "plan_artifact_ids",
+                format!("[{},7,\"p1\"]", quoted(THREAD)),
+            ),
+            ("_links", links),
+        ];
+        mutated(optional).prop_map(move |mut fields| {
+            fields.insert(0, ("id", quoted(id)));
+            fields
+        })
+    })
+}
+
+fn message(text: &'static str) -> impl Strategy<Value = Fields> {
+    links(&["self", "thread", "final_message"]).prop_flat_map(move |links| {
+        let optional = vec![
+            ("id", quoted("0f4f7b0c-2b4e-4a53-8a64-2d1c9e7d3c33")),
+            ("chat_id", quoted(SESSION)),
+            ("chat_thread_id", quoted(THREAD)),
+            ("task_id", "\"task-1\"".into()),
+            ("role", "\"assistant\"".into()),
+            ("type", "\"final_message\"".into()),
+            ("ts", "1777714260.25".into()),
+            ("created_at", TIME.into()),
+            ("updated_at", TIME.into()),
+            ("_links", links),
+        ];
+        mutated(optional).prop_map(move |mut fields| {
+            fields.push(("message", text.to_owned()));
+            fields
+        })
+    })
+}
+
+/// A page: its items, of which some are no messages at all, and the rest of its fields.
+fn page() -> impl Strategy<Value = (Vec<String>, String)> {
+    let item = prop_oneof![
+        4 => message(r#""a step""#).prop_map(|fields| object(&fields)),
+        1 => odd(),
+    ];
+    let items = prop::collection::vec(item, 0..4);
+    let meta = mutated(vec![
+        ("total", "3".into()),
+        ("page", "1".into()),
+        ("limit", "50".into()),
+        ("total_pages", "1".into()),
+    ]);
+    (items, meta, links(&["self", "new_messages"])).prop_flat_map(|(items, meta, links)| {
+        let rest = mutated(vec![("meta", object(&meta)), ("_links", links)]);
+        rest.prop_map(move |mut fields| {
+            fields.insert(0, ("items", format!("[{}]", items.join(","))));
+            (items.clone(), object(&fields))
+        })
+    })
+}
+
+fn artifact() -> impl Strategy<Value = Fields> {
+    let optional = vec![
+        ("file_name", "\"plan.md\"".into()),
+        ("file_path", "\"plans/plan.md\"".into()),
+        ("file_size_in_kb", "1.5".into()),
+        ("mime_type", "\"text/markdown\"".into()),
+        ("kind", "\"plan\"".into()),
+        ("plan_id", "null".into()),
+        ("created_at", TIME.into()),
+        ("id", quoted(THREAD)),
+    ];
+    mutated(optional).prop_map(|mut fields| {
+        fields.push(("url", "\"https://storage.example/x?s=1\"".into()));
+        fields
+    })
+}
+
+/// Text as the SDK repairs it: half of a surrogate pair is replaced.
+fn repaired(raw: &str) -> String {
+    raw.replace(r"cut \ud83d here", "cut \u{fffd} here")
+        .replace(r"\udc00\ud83d\ude00", "\u{fffd}\u{1f600}")
+}
+
+/// Whether both texts have the same value, number for number.
+fn is_same(one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
+    if let (Ok(one), Ok(other)) = (one.parse::<JsonObject>(), other.parse::<JsonObject>()) {
+        let same = |(name, value): (&str, &RawJson)| {
+            other
+                .raw(name)
+                .is_some_and(|raw| is_same(value.as_str(), raw))
+        };
+        return one.len() == other.len() && one.iter().all(same);
+    }
+    let list = |text| serde_json::from_str::<Vec<RawJson>>(text);
+    if let (Ok(one), Ok(other)) = (list(one), list(other)) {
+        let mut pairs = one.iter().zip(&other);
+        return one.len() == other.len() && pairs.all(|(a, b)| is_same(a.as_str(), b.as_str()));
+    }
+    let text = |text| serde_json::from_str::<String>(text).ok();
+    text(one).is_some() && text(one) == text(other)
+}
+
+fn check_kept(received: &str, kept: &impl serde::Serialize) -> Result<(), TestCaseError> {
+    let (received, kept) = (repaired(received), serde_json::to_string(kept).unwrap());
+    prop_assert!(
+        is_same(&received, &kept),
+        "received {received}\nkept     {kept}"
+    );
+    Ok(())
+}
+
+fn raw<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    let found = fields.iter().find(|(known, _)| *known == name);
+    found.map(|(_, raw)| raw.as_str())
+}
+
+/// Whether a response names its thread by its id or in a link that is as it should be.
+fn names_thread(fields: &Fields, id: &str) -> bool {
+    let linked = raw(fields, "_links").and_then(|raw| raw.parse::<JsonObject>().ok());
+    let href = |name: &str| {
+        Some(
+            linked.as_ref()?.get(name)?["href"]
+                .as_str()?
+                .contains(THREAD),
+        )
+    };
+    raw(fields, id) == Some(&quoted(THREAD))
+        || href("thread") == Some(true)
+        || href("final_message") == Some(true)
+}
+
+fn answer(body: String) -> Answer {
+    Answer::text(200, body)
+}
+
+/// A client of a limit that no test reaches.
+fn client(script: &Scripted) -> Client {
+    let limit = RateLimit::per_minute(u32::MAX).unwrap();
+    script.builder().rate_limit(limit).build().unwrap()
+}
+
+async fn check_create(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
+    script.replace([answer(object(fields))]);
+    let session = client(script).create_session(hello()).await.unwrap();
+    prop_assert_eq!(quoted(session.id().as_str()), raw(fields, "id").unwrap());
+    check_kept(&object(fields), session.data().unwrap())?;
+    if names_thread(fields, "thread_id") {
+        script.replace([answer(r#"{"items":[{"message":"done"}]}"#.to_owned())]);
+        let reply = session.reply().await.unwrap();
+        prop_assert_eq!(reply.text(), "done");
+        let path = script.seen()[0].url.path().to_owned();
+        prop_assert!(path.starts_with("/rest/v1/"), "{}", path);
+    } else if let Err(error) = session.turn() {
+        prop_assert_eq!(error.session_id(), Some(session.id()));
+    }
+    Ok(())
+}
+
+async fn check_get(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
+    script.replace([answer(object(fields))]);
+    let id: Id = SESSION.parse().unwrap();
+    let session = client(script).get_session(id).await.unwrap();
+    check_kept(&object(fields), session.data().unwrap())
+}
+
+async fn check_follow_up(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
+    script.replace([answer(object(fields))]);
+    let session = client(script).session(SESSION.parse::<Id>().unwrap());
+    match session.follow_up(FollowUp::new("More.")).await {
+        Ok(turn) => prop_assert_eq!(turn.session_id(), session.id()),
+        Err(error) => {
+            prop_assert!(!names_thread(fields, "chat_thread_id"), "{error}");
+            prop_assert!(error.may_have_taken_effect(), "{error}");
+            prop_assert_eq!(
+                error.body().map(|body| body.into_owned()),
+                Some(object(fields))
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn check_page(
+    script: &Scripted,
+    (items, page): &(Vec<String>, String),
+    of_thread: bool,
+) -> Result<(), TestCaseError> {
+    script.replace([answer(page.clone())]);
+    let session = client(script).session(SESSION.parse::<Id>().unwrap());
+    let query = if of_thread {
+        session.thread_messages(THREAD.parse::<Id>().unwrap())
+    } else {
+        session.messages()
+    };
+    let read = query.send().await.unwrap();
+    check_kept(page, read.data())?;
+    prop_assert_eq!(read.messages().len(), items.len());
+    for (message, item) in read.messages().iter().zip(items) {
+        check_kept(item, message)?;
+    }
+    Ok(())
+}
+
+async fn check_reply(script: &Scripted, reply: &Fields) -> Result<(), TestCaseError> {
+    let page = format!("{{\"items\":[{}]}}", object(reply));
+    script.replace([answer(page)]);
+    let (session, thread): (Id, Id) = (SESSION.parse().unwrap(), THREAD.parse().unwrap());
+    let reply = client(script).resume(Pending::new(session, thread)).reply();
+    let reply = reply.await.unwrap();
+    prop_assert_eq!(reply.text(), "cut \u{fffd} here");
+    Ok(())
+}
+
+async fn check_artifact(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
+    script.replace([answer(object(fields))]);
+    let session = client(script).session(SESSION.parse::<Id>().unwrap());
+    let artifact = session
+        .artifact(THREAD.parse::<Id>().unwrap())
+        .await
+        .unwrap();
+    check_kept(&object(fields), artifact.data())?;
+    let url = artifact.data().url.as_ref().map(|url| url.as_str());
+    prop_assert_eq!(url, Some("https://storage.example/x?s=1"));
+    Ok(())
+}
+
+#[test]
+fn odd_responses_are_read_and_kept_whole() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let script = Scripted::new([]);
+    let config = ProptestConfig {
+        max_shrink_iters: 300,
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(CASES)
+    };
+    let all = (
+        (session(), session(), message(r#""a prompt""#)),
+        (page(), page(), message(r#""cut \ud83d here""#)),
+        artifact(),
+    );
+    proptest!(config, |(((created, read, follow_up), (of_session, of_thread, reply), artifact) in all)| {
+        runtime.block_on(async {
+            check_create(&script, &created).await?;
+            check_get(&script, &read).await?;
+            check_follow_up(&script, &follow_up).await?;
+            check_page(&script, &of_session, false).await?;
+            check_page(&script, &of_thread, true).await?;
+            check_reply(&script, &reply).await?;
+            check_artifact(&script, &artifact).await
+        })?;
+    });
+}
+
+#[test]
+fn a_message_of_any_json_value_is_read() {
+    for text in ["7", "null", "[]", "\"x\"", "{}", r#"{"id":7}"#, r#"{"":1}"#] {
+        let message: types::Message = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&message).unwrap(), text);
+    }
+}

@@ -1,0 +1,254 @@
+//! A session whose messages a test changes between two reads of a page.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use blocks_sdk::{Client, ClientBuilder, RateLimit, Sending, Session, Transport};
+use reqwest::Request;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{KEY, SESSION, THREAD};
+
+/// One message of a [`ShiftingSession`].
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The number that its id contains.
+    pub number: u128,
+    /// Its role.
+    pub role: &'static str,
+    /// As the service sends it.
+    pub json: String,
+}
+
+impl Placed {
+    /// A message of this role, with the number as its id and its text.
+    pub fn new(number: u128, ts: Option<f64>, role: &'static str) -> Self {
+        Self::with(number, role, &json!({"ts": ts}))
+    }
+
+    /// The same with these fields, which replace the usual ones.
+    ///
+    /// # Panics
+    /// When `fields` is not an object.
+    pub fn with(number: u128, role: &'static str, fields: &Value) -> Self {
+        let mut message = json!({
+            "id": Uuid::from_u128(number), "chat_thread_id": THREAD, "role": role,
+            "type": "message", "message": number.to_string(),
+        });
+        let fields = fields.as_object().expect("an object");
+        for (name, value) in fields {
+            message[name] = value.clone();
+        }
+        Self {
+            number,
+            role,
+            json: message.to_string(),
+        }
+    }
+}
+
+/// How the service deviates from its documentation.
+#[derive(Clone, Debug, Default)]
+pub struct Deviation {
+    /// Responds with 422 to a repeated `role`, as older deployments do.
+    pub one_role_at_a_time: bool,
+    /// No page has more messages, whatever is requested.
+    pub cap: Option<usize>,
+    /// `meta` is left out, or what a test makes of it.
+    pub meta: Meta,
+    /// Every page is the first.
+    pub ignores_page: bool,
+    /// Every page has so many messages.
+    pub ignores_limit: Option<usize>,
+    /// This page is empty.
+    pub empty_page: Option<usize>,
+}
+
+/// What `meta` contains.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Meta {
+    /// The truth.
+    #[default]
+    Right,
+    /// Nothing.
+    Missing,
+    /// The total alone.
+    Total,
+    /// The number of pages is computed from the limit that was requested.
+    RequestedLimit,
+    /// The total is that of the page.
+    TotalOfPage,
+    /// The total counts so many messages that no page has.
+    Extra(usize),
+}
+
+/// The messages of one session, in the order in which the service sorts them.
+#[derive(Clone, Default)]
+pub struct ShiftingSession(Arc<Mutex<State>>);
+
+type Change = Box<dyn FnOnce(&mut Vec<Placed>) + Send>;
+
+#[derive(Default)]
+struct State {
+    messages: Vec<Placed>,
+    requests: usize,
+    /// The statuses of the next responses.
+    failures: Vec<u16>,
+    deviation: Deviation,
+    /// Made after so many requests.
+    later: Vec<(usize, Change)>,
+}
+
+impl ShiftingSession {
+    /// A session with these messages.
+    pub fn new(messages: Vec<Placed>) -> Self {
+        let session = Self::default();
+        session.change(|all| *all = messages);
+        session
+    }
+
+    /// The same session, which deviates from the documentation.
+    #[must_use]
+    pub fn deviating(self, deviation: Deviation) -> Self {
+        self.state().deviation = deviation;
+        self
+    }
+
+    /// Changes the messages now.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Vec<Placed>) -> T) -> T {
+        change(&mut self.state().messages)
+    }
+
+    /// Changes them after `requests` more.
+    pub fn change_after(
+        &self,
+        requests: usize,
+        change: impl FnOnce(&mut Vec<Placed>) + Send + 'static,
+    ) {
+        let mut state = self.state();
+        let at = state.requests + requests;
+        state.later.push((at, Box::new(change)));
+    }
+
+    /// The next `requests` requests fail with this status.
+    pub fn fail_next(&self, requests: usize, status: u16) {
+        self.state().failures = vec![status; requests];
+    }
+
+    /// The number of requests that were responded to.
+    pub fn requests(&self) -> usize {
+        self.state().requests
+    }
+
+    /// The session, from the side of a client without a rate limit.
+    ///
+    /// # Panics
+    /// When no client can be built.
+    pub fn session(&self) -> Session {
+        self.session_with(|builder| {
+            let limit = RateLimit::per_minute(u32::MAX);
+            builder.rate_limit(limit.expect("a limit"))
+        })
+    }
+
+    /// The session of a client with other settings.
+    ///
+    /// # Panics
+    /// When no client can be built.
+    pub fn session_with(&self, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Session {
+        let builder = Client::builder(KEY).transport(self.clone());
+        let id: Uuid = SESSION.parse().expect("an id");
+        set(builder).build().expect("a client").session(id)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no test panics under the lock")
+    }
+
+    fn respond(&self, request: &Request) -> (u16, String) {
+        let mut state = self.state();
+        state.requests += 1;
+        let now = state.requests;
+        let later = std::mem::take(&mut state.later);
+        let (due, later): (Vec<_>, _) = later.into_iter().partition(|(at, _)| *at < now);
+        state.later = later;
+        for (_, change) in due {
+            change(&mut state.messages);
+        }
+        if let Some(status) = state.failures.pop() {
+            return (status, r#"{"error": "busy"}"#.into());
+        }
+        let query: Vec<(String, String)> = request.url().query_pairs().into_owned().collect();
+        let all = |name: &str| -> Vec<&str> {
+            let named = query.iter().filter(|(n, _)| n == name);
+            named.map(|(_, value)| value.as_str()).collect()
+        };
+        let number = |name: &str| all(name)[0].parse::<usize>().expect("a number");
+        let roles = all("role");
+        if state.deviation.one_role_at_a_time && roles.len() > 1 {
+            return (
+                422,
+                r#"{"error": "role must be one of user, assistant"}"#.into(),
+            );
+        }
+        let wanted = |m: &&Placed| roles.is_empty() || roles.contains(&m.role);
+        let mut listed: Vec<&Placed> = state.messages.iter().filter(wanted).collect();
+        if all("direction") == ["desc"] {
+            listed.reverse();
+        }
+        (
+            200,
+            state
+                .deviation
+                .page(&listed, number("page"), number("limit")),
+        )
+    }
+}
+
+impl Deviation {
+    fn page(&self, listed: &[&Placed], page: usize, asked: usize) -> String {
+        let total = listed.len();
+        let limit = self.cap.unwrap_or(asked).min(asked);
+        let limit = self.ignores_limit.unwrap_or(limit);
+        let start = if self.ignores_page {
+            0
+        } else {
+            (page - 1) * limit
+        };
+        let is_empty = self.empty_page == Some(page);
+        let shown = listed
+            .iter()
+            .skip(start)
+            .take(if is_empty { 0 } else { limit });
+        let items: Vec<&str> = shown.map(|message| message.json.as_str()).collect();
+        let pages = |limit: usize| total.div_ceil(limit);
+        let meta = match self.meta {
+            Meta::Right => json!({
+                "total": total, "page": page, "limit": limit, "total_pages": pages(limit),
+            }),
+            Meta::Missing => Value::Null,
+            Meta::Total => json!({"total": total}),
+            Meta::RequestedLimit => json!({
+                "total": total, "page": page, "limit": asked, "total_pages": pages(asked),
+            }),
+            Meta::TotalOfPage => json!({"total": items.len(), "limit": limit}),
+            Meta::Extra(extra) => json!({"total": total + extra}),
+        };
+        let items = items.join(",");
+        match meta {
+            Value::Null => format!(r#"{{"items": [{items}]}}"#),
+            meta => format!(r#"{{"items": [{items}], "meta": {meta}}}"#),
+        }
+    }
+}
+
+impl Transport for ShiftingSession {
+    fn send(&self, request: Request) -> Sending<'_> {
+        let (status, body) = self.respond(&request);
+        let response = http::Response::builder()
+            .status(status)
+            .body(body)
+            .expect("a response");
+        Box::pin(async move { Ok(response.into()) })
+    }
+}

@@ -1,0 +1,141 @@
+//! Makes the generated response types tolerant: `blocks_api::decode` reads and writes them in place of serde's derive.
+//!
+//! A response type is one with unknown fields, which typify puts into a flattened map `extra`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::punctuated::Punctuated;
+use syn::visit_mut::{self, VisitMut};
+
+/// Rewrites the response types and every free-form map in `file`.
+pub fn rewrite(file: &mut syn::File) {
+    ExactMaps.visit_file_mut(file);
+    for item in &mut file.items {
+        if let syn::Item::Mod(module) = item
+            && module.ident == "types"
+            && let Some((_, items)) = &mut module.content
+        {
+            let rewritten = std::mem::take(items).into_iter().flat_map(rewrite_item);
+            *items = rewritten.collect();
+        }
+    }
+}
+
+/// The item, followed by its implementations where it is a response type.
+fn rewrite_item(item: syn::Item) -> Vec<syn::Item> {
+    let syn::Item::Struct(mut object) = item else {
+        return vec![item];
+    };
+    if !is_response(&object) {
+        return vec![object.into()];
+    }
+    remove_serde_derives(&mut object.attrs);
+    let (mut needed, mut optional) = (Vec::new(), Vec::new());
+    for field in &mut object.fields {
+        let Some(name) = field.ident.clone().filter(|name| name != "extra") else {
+            for_schemas_only(&mut field.attrs);
+            continue;
+        };
+        let json_name = renamed(&field.attrs).unwrap_or_else(|| name.to_string());
+        for_schemas_only(&mut field.attrs);
+        let fields = if is_option(&field.ty) {
+            &mut optional
+        } else {
+            &mut needed
+        };
+        fields.push(quote! { #name: #json_name, });
+    }
+    let name = &object.ident;
+    let call: syn::Item = syn::parse_quote! {
+        crate::decode::tolerant_object! {
+            #name { needed: { #(#needed)* } optional: { #(#optional)* } }
+        }
+    };
+    vec![object.into(), call]
+}
+
+fn is_response(object: &syn::ItemStruct) -> bool {
+    let mut fields = object.fields.iter();
+    fields.any(|field| field.ident.as_ref().is_some_and(|name| name == "extra"))
+}
+
+fn is_option(kind: &syn::Type) -> bool {
+    matches!(kind, syn::Type::Path(path)
+        if path.path.segments.last().is_some_and(|segment| segment.ident == "Option"))
+}
+
+fn remove_serde_derives(attributes: &mut [syn::Attribute]) {
+    for attribute in attributes
+        .iter_mut()
+        .filter(|a| a.path().is_ident("derive"))
+    {
+        let parser = Punctuated::<syn::Path, syn::Token![,]>::parse_terminated;
+        let Ok(derives) = attribute.parse_args_with(parser) else {
+            continue;
+        };
+        let kept = derives.into_iter().filter(|path| {
+            let last = path
+                .segments
+                .last()
+                .map(|segment| segment.ident.to_string());
+            !matches!(last.as_deref(), Some("Serialize" | "Deserialize"))
+        });
+        *attribute = syn::parse_quote!(#[derive(#(#kept),*)]);
+    }
+}
+
+/// Without serde's derive, only that of schemars reads serde's attributes.
+fn for_schemas_only(attributes: &mut [syn::Attribute]) {
+    for attribute in attributes.iter_mut().filter(|a| a.path().is_ident("serde")) {
+        let meta = &attribute.meta;
+        *attribute = syn::parse_quote!(#[cfg_attr(feature = "schemars", #meta)]);
+    }
+}
+
+/// The name of a field in JSON, where it differs from the field's.
+fn renamed(attributes: &[syn::Attribute]) -> Option<String> {
+    let mut name = None;
+    for attribute in attributes.iter().filter(|a| a.path().is_ident("serde")) {
+        let parsed = attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("rename") {
+                name = Some(meta.value()?.parse::<syn::LitStr>()?.value());
+            } else if meta.input.peek(syn::Token![=]) {
+                meta.value()?.parse::<syn::Expr>()?;
+            }
+            Ok(())
+        });
+        debug_assert!(parsed.is_ok(), "{}", attribute.to_token_stream());
+    }
+    name
+}
+
+/// A free-form object is kept exactly as it was received or given, which a map of `serde_json::Value` cannot do.
+struct ExactMaps;
+
+impl VisitMut for ExactMaps {
+    fn visit_type_mut(&mut self, kind: &mut syn::Type) {
+        if text_of(kind) == MAP {
+            *kind = syn::parse_quote!(crate::json::JsonObject);
+            return;
+        }
+        visit_mut::visit_type_mut(self, kind);
+    }
+
+    fn visit_attribute_mut(&mut self, attribute: &mut syn::Attribute) {
+        if attribute.path().is_ident("serde") {
+            let text = attribute.to_token_stream().to_string();
+            if text.contains("serde_json::Map::is_empty") {
+                *attribute = syn::parse_quote!(
+                    #[serde(default, skip_serializing_if = "crate::json::JsonObject::is_empty")]
+                );
+            }
+        }
+    }
+}
+
+const MAP: &str = "::serde_json::Map<::std::string::String,::serde_json::Value>";
+
+fn text_of(kind: &syn::Type) -> String {
+    let tokens: TokenStream = kind.to_token_stream();
+    tokens.to_string().split_whitespace().collect()
+}
