@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN};
 use http::{HeaderValue, Method, Response, request::Parts};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -26,6 +26,33 @@ const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 struct Refusal(u16, String);
+
+impl Refusal {
+    /// For a path and method that the control plane does not have together.
+    fn no_operation(path: &[&str]) -> Self {
+        match allowed(path) {
+            Some(methods) => Self(405, format!("use {methods}")),
+            None => Self(404, "no such operation of the control plane".into()),
+        }
+    }
+}
+
+/// The methods of a path below `/_mock/`.
+fn allowed(path: &[&str]) -> Option<&'static str> {
+    Some(match path {
+        ["requests" | "settings" | "sessions" | "events"]
+        | ["requests", "wait"]
+        | ["sessions", _] => "GET",
+        ["reset"] | ["urls", "expire"] | ["sessions", _, "finish" | "continue" | "actions"] => {
+            "POST"
+        }
+        ["faults"] => "DELETE, GET, POST",
+        ["faults", _] => "DELETE",
+        ["agents"] => "GET, PUT",
+        ["clock"] => "GET, POST",
+        _ => return None,
+    })
+}
 
 type Answer = Result<Value, Refusal>;
 
@@ -81,7 +108,14 @@ impl Mock {
         };
         Some(match answer {
             Ok(value) => json_response(200, &value),
-            Err(Refusal(status, text)) => json_response(status, &json!({"error": text})),
+            Err(Refusal(status, text)) => {
+                let mut refused = json_response(status, &json!({"error": text}));
+                if let Some(methods) = allowed(&segments).filter(|_| status == 405) {
+                    let methods = HeaderValue::from_static(methods);
+                    refused.headers_mut().insert(ALLOW, methods);
+                }
+                refused
+            }
         })
     }
 
@@ -167,16 +201,16 @@ impl Mock {
                 "now": self.now(), "origin": self.inner.origin(),
             })),
             ["sessions"] if get => Ok(json!({"items": self.all_sessions()})),
+            ["sessions", _, ref rest @ ..] if !in_session(method, rest) => {
+                Err(Refusal::no_operation(segments))
+            }
             ["sessions", id, ref rest @ ..] => {
                 let id = id
                     .parse()
                     .map_err(|_| Refusal(422, "not a session's id".into()))?;
                 self.act_in_session(id, method, rest, body)
             }
-            _ => Err(Refusal(
-                404,
-                "no such operation of the control plane".into(),
-            )),
+            _ => Err(Refusal::no_operation(segments)),
         }
     }
 
@@ -216,12 +250,7 @@ impl Mock {
                 let action: Action = read(body)?;
                 session.act_now(action, dialect, clock);
             }
-            _ => {
-                return Err(Refusal(
-                    404,
-                    "no such operation of the control plane".into(),
-                ));
-            }
+            _ => return Err(Refusal::no_operation(&["sessions"])),
         }
         Ok(summary(session))
     }
@@ -246,7 +275,7 @@ impl Mock {
                     "{items} of {} requests came within the time-out",
                     filter.count
                 );
-                Err(Refusal(408, text))
+                Err(Refusal(409, text))
             }
         }
     }
@@ -307,6 +336,15 @@ impl Mock {
             shown += session.messages.len() + session.pull_requests.len() + session.plans.len();
         }
         [requests, answered, faults, shown]
+    }
+}
+
+/// Whether a session has this operation.
+fn in_session(method: &Method, rest: &[&str]) -> bool {
+    match rest {
+        [] => *method == Method::GET,
+        ["finish" | "continue" | "actions"] => *method == Method::POST,
+        _ => false,
     }
 }
 

@@ -90,12 +90,14 @@ pub enum RetryAfter {
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Fault {
     /// Another status and body; the operation has no effect, or has it before (`after_effect`).
     Status {
-        /// The status.
+        /// The status, 200 to 599.
+        #[serde(deserialize_with = "final_status")]
+        #[schemars(range(min = 200, max = 599))]
         status: u16,
         /// The body.
         #[serde(default)]
@@ -150,6 +152,17 @@ pub enum Fault {
     Missing(Vec<String>),
     /// A field of the answer, and of its items, has this value: unknown, or of another type.
     Field(String, Value),
+}
+
+/// A status that a response can end with.
+fn final_status<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let status = u16::deserialize(deserializer)?;
+    match status {
+        200..=599 => Ok(status),
+        _ => Err(serde::de::Error::custom(format!(
+            "invalid status {status}: expected 200 to 599"
+        ))),
+    }
 }
 
 impl Fault {

@@ -75,6 +75,17 @@ async fn faults_are_added_listed_and_removed() {
     let items = control.get("faults").await["items"].clone();
     assert_eq!(items.as_array().unwrap().len(), 1);
     assert_eq!(items[0]["id"], second);
+    for wrong in [
+        json!({"when": "always", "fault": {"status": {"status": 600}}}),
+        json!({"when": "always", "fault": {"status": {"status": 503, "colour": "red"}}}),
+        json!({"when": "sometimes", "fault": "refuse"}),
+    ] {
+        assert_eq!(
+            control.send("POST", "faults", wrong.clone()).await.0,
+            422,
+            "{wrong}"
+        );
+    }
     assert_eq!(control.0.creating().send().await.unwrap().status(), 503);
     assert_eq!(
         control.0.mock.session_count(),
@@ -147,7 +158,7 @@ async fn requests_are_filtered_and_waited_for() {
         .await;
     assert_eq!(
         (status, &value["error"]),
-        (408, &json!("3 of 9 requests came within the time-out"))
+        (409, &json!("3 of 9 requests came within the time-out"))
     );
     assert_eq!(
         control
@@ -259,6 +270,29 @@ async fn presigned_urls_expire_on_demand() {
         status(renewed["url"].as_str().unwrap().to_owned()).await,
         200
     );
+}
+
+#[tokio::test]
+async fn other_methods_and_paths_are_refused() {
+    let control = Control::new(Mock::builder()).await;
+    let session = control.create().await;
+    for (method, path, status) in [
+        ("PUT", "faults".to_owned(), 405),
+        ("DELETE", "requests/wait".into(), 405),
+        ("GET", format!("sessions/{session}/finish"), 405),
+        ("DELETE", format!("sessions/{session}"), 405),
+        ("GET", format!("sessions/{session}/other"), 404),
+        ("GET", "other".into(), 404),
+    ] {
+        assert_eq!(
+            control.send(method, &path, Value::Null).await.0,
+            status,
+            "{method} {path}"
+        );
+    }
+    let url = format!("{}/_mock/faults", control.0.mock.url());
+    let refused = control.0.http.put(url).send().await.unwrap();
+    assert_eq!(refused.headers()["allow"], "DELETE, GET, POST");
 }
 
 #[tokio::test]
