@@ -94,7 +94,7 @@ async fn queued_calls_end_when_a_later_pause_is_too_long() {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::RateLimited);
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
-    assert!(script.count() <= 98);
+    assert!(script.count() <= 99);
 }
 
 #[tokio::test(start_paused = true)]
@@ -524,4 +524,23 @@ async fn a_create_is_noted_once_just_before_it_is_sent() {
     let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
     assert_eq!(notes.load(Ordering::Relaxed), 11, "one before, ten now");
     assert_eq!(script.count() - before, 11);
+}
+
+#[tokio::test]
+async fn a_configured_client_follows_no_redirect() {
+    let away = blocks_mock::Fault::Redirect("http://127.0.0.1:1/x".into());
+    let always = blocks_mock::When::Always;
+    let server = blocks_mock::Mock::builder()
+        .fault(blocks_mock::Operation::CreateSession, always, away)
+        .start()
+        .await
+        .unwrap();
+    let client = Client::builder(server.key())
+        .base_url(server.url())
+        .configure_http(|http| http.redirect(reqwest::redirect::Policy::limited(10)))
+        .build()
+        .unwrap();
+    let error = client.create_session(hello()).await.unwrap_err();
+    assert!(error.may_have_taken_effect(), "{error}");
+    assert_eq!(server.received().len(), 1);
 }

@@ -393,6 +393,10 @@ impl Error {
 
     /// What the user can do.
     fn advice(&self) -> &'static str {
+        // The storage host never receives the key.
+        if self.0.operation == Some("download") {
+            return "";
+        }
         if self.0.fate_unknown {
             return "; it may have taken effect, so check the dashboard before you retry";
         }

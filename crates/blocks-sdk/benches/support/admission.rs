@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-const WINDOW: Duration = Duration::from_secs(61);
-const CAPACITY: usize = 98;
+const WINDOW: Duration = Duration::from_millis(60_500);
+const CAPACITY: usize = 99;
 const SHARE: usize = CAPACITY / 5;
 const SPACING: Duration = Duration::from_millis(625);
 const BURST: u32 = 3;
@@ -49,10 +49,14 @@ impl Admission {
                 false => now,
             };
         }
+        // One slot stays free for the next call.
+        if used.len() + 1 >= CAPACITY {
+            return used[0].0 + WINDOW;
+        }
         let Some((last, _)) = used.iter().rev().find(|(_, is_poll)| *is_poll) else {
             return now;
         };
-        let spaced = *last + WINDOW.div_f64((CAPACITY - calls).max(SHARE) as f64);
+        let spaced = *last + WINDOW.div_f64((CAPACITY - 1 - calls).max(SHARE) as f64);
         let call = used.iter().find(|(_, is_poll)| !is_poll);
         now.max(call.map_or(spaced, |(at, _)| spaced.min(*at + WINDOW)))
     }

@@ -73,7 +73,7 @@ async fn paced(
         if let Some(job) = next.copied() {
             let arrives = start + jobs[job].arrives;
             let at = match arrives <= now {
-                true => admission.next(now, false, !open.is_empty()),
+                true => admission.next(now, false, open.iter().any(|s| s.next <= now)),
                 false => arrives,
             };
             if at <= now {

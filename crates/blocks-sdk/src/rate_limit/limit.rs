@@ -43,10 +43,10 @@ impl RateLimit {
         })
     }
 
-    /// Requests that are sent at most in a minute: a margin of 2 % is left for requests that
+    /// Requests that are sent at most in a minute: a margin of 1 % is left for requests that
     /// this limiter does not see, such as a person's own at the same key.
     pub(super) fn capacity(self) -> usize {
-        (self.per_minute - self.per_minute / 50) as usize
+        (self.per_minute - self.per_minute / 100) as usize
     }
 }
 

@@ -236,7 +236,7 @@ mod tests {
             };
             queue.insert(ticket, Priority::Poll(schedule), None);
         }
-        for (seconds, urgent) in [(0, None), (237, None), (238, Some(1)), (400, Some(1))] {
+        for (seconds, urgent) in [(0, None), (237, None), (239, Some(1)), (400, Some(1))] {
             let now = start + Duration::from_secs(seconds);
             assert_eq!(queue.candidates(now).urgent_poll, urgent, "{seconds}");
         }
