@@ -1,5 +1,6 @@
 //! What the document says, what the SDK says and what the mock says are one.
 
+mod control;
 mod dependencies;
 mod layout;
 mod operations;

@@ -330,7 +330,7 @@ pub struct MockArgs {
     /// The key that is accepted
     #[arg(long)]
     pub key: Option<String>,
-    /// observed or documented
+    /// Behaviour to mimic: observed, documented or vendor_mock
     #[arg(long)]
     pub dialect: Option<blocks_mock::DialectName>,
     /// How long the agent works on each turn
@@ -339,6 +339,21 @@ pub struct MockArgs {
     /// Agents, faults and limits, as JSON
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<std::net::IpAddr>,
+    /// Base URL under which clients reach it
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Serve the control plane and the page beyond loopback, too
+    #[arg(long)]
+    pub control: bool,
+    /// Do not log requests to standard error
+    #[arg(long)]
+    pub quiet: bool,
+    /// Print the JSON Schema of the script file
+    #[arg(long, exclusive = true)]
+    pub schema: bool,
 }
 
 impl Command {

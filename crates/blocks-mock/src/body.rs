@@ -10,6 +10,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
+use crate::mock::Mock;
+
 /// The body of a mock's response.
 ///
 /// ```
@@ -25,10 +27,42 @@ use tokio::time::{Sleep, sleep};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct MockBody {
     pieces: VecDeque<Piece>,
     pause: Option<Pin<Box<Sleep>>>,
+    events: Option<Events>,
+}
+
+/// Server-sent events: one whenever what the page shows has changed.
+struct Events {
+    mock: Mock,
+    sent: Option<[usize; 4]>,
+    /// Checks since the last event. Something is sent now and then, to notice a reader that left.
+    idle: u32,
+}
+
+impl Events {
+    fn next(&mut self) -> Option<Bytes> {
+        let version = self.mock.version();
+        self.idle += 1;
+        if self.sent != Some(version) {
+            self.sent = Some(version);
+            self.idle = 0;
+            return Some(Bytes::from_static(b"data: changed\n\n"));
+        }
+        self.idle
+            .is_multiple_of(50)
+            .then(|| Bytes::from_static(b": idle\n\n"))
+    }
+}
+
+impl std::fmt::Debug for MockBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MockBody")
+            .field("pieces", &self.pieces)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -45,6 +79,7 @@ impl MockBody {
         Self {
             pieces: pieces.into_iter().collect(),
             pause: None,
+            events: None,
         }
     }
 
@@ -53,6 +88,19 @@ impl MockBody {
         match self.pieces.front() {
             Some(Piece::Bytes(bytes)) => bytes.clone(),
             _ => Bytes::new(),
+        }
+    }
+
+    /// Events for as long as the reader stays.
+    pub(crate) fn events(mock: Mock) -> Self {
+        let events = Events {
+            mock,
+            sent: None,
+            idle: 0,
+        };
+        Self {
+            events: Some(events),
+            ..Self::default()
         }
     }
 
@@ -75,6 +123,7 @@ impl MockBody {
         Self {
             pieces: pieces.collect(),
             pause: None,
+            events: None,
         }
     }
 }
@@ -94,6 +143,14 @@ impl Body for MockBody {
                 }
                 self.pause = None;
             }
+            if self.pieces.is_empty()
+                && let Some(events) = &mut self.events
+            {
+                let next = events.next();
+                self.pieces.extend(next.map(Piece::Bytes));
+                self.pieces
+                    .push_back(Piece::Pause(Duration::from_millis(200)));
+            }
             return Poll::Ready(match self.pieces.pop_front() {
                 None => None,
                 Some(Piece::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
@@ -107,10 +164,13 @@ impl Body for MockBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty() && self.pause.is_none()
+        self.pieces.is_empty() && self.pause.is_none() && self.events.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.events.is_some() {
+            return SizeHint::default();
+        }
         let length = self.pieces.iter().map(|piece| match piece {
             Piece::Bytes(bytes) => Some(bytes.len() as u64),
             Piece::Pause(_) => Some(0),

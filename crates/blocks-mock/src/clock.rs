@@ -2,6 +2,7 @@
 //! sees the same every time.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
 use tokio::time::Instant;
@@ -14,9 +15,39 @@ pub struct Clock {
     random: Mutex<fastrand::Rng>,
     /// Roles and types, of which there are few.
     names: Mutex<Vec<Arc<str>>>,
+    shift: Mutex<Shift>,
+}
+
+/// How far the mock's time is from tokio's.
+#[derive(Default)]
+struct Shift {
+    ahead: Duration,
+    frozen: Option<Instant>,
 }
 
 impl Clock {
+    /// The present on the mock's clock: tokio's, unless the control plane changed it.
+    pub fn instant(&self) -> Instant {
+        let shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
+        shift.frozen.unwrap_or_else(|| Instant::now() + shift.ahead)
+    }
+
+    pub fn is_frozen(&self) -> bool {
+        let shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
+        shift.frozen.is_some()
+    }
+
+    /// Moves the clock ahead, and freezes it or lets it run.
+    pub fn change(&self, frozen: Option<bool>, by: Duration) {
+        let mut shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = Instant::now();
+        let shown = shift.frozen.unwrap_or(present + shift.ahead) + by;
+        let freeze = frozen.unwrap_or(shift.frozen.is_some());
+        shift.frozen = freeze.then_some(shown);
+        // Time that passed while frozen may put the mock behind tokio: it then continues there.
+        shift.ahead = shown.saturating_duration_since(present);
+    }
+
     /// With a seed, time begins at a fixed date; without, at the present.
     pub fn new(seed: Option<u64>) -> Self {
         const SEEDED_EPOCH: f64 = 1_777_714_200.0;
@@ -26,6 +57,7 @@ impl Clock {
             epoch: seed.map_or_else(now, |_| SEEDED_EPOCH),
             random: Mutex::new(seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
             names: Mutex::default(),
+            shift: Mutex::default(),
         }
     }
 
@@ -36,7 +68,7 @@ impl Clock {
     }
 
     pub fn now(&self) -> f64 {
-        self.at(Instant::now())
+        self.at(self.instant())
     }
 
     pub fn iso(&self, epoch: f64) -> String {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::dialect::Dialect;
 use crate::fault::FaultRule;
 use crate::limit::RateLimit;
+use crate::rules::AgentRule;
 use crate::script::Script;
 
 /// A mock's settings, to be read from JSON. Durations are written as people do: `"30s"`.
@@ -29,7 +30,7 @@ use crate::script::Script;
 /// let mock = blocks_mock::MockBuilder::from(config).build();
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MockConfig {
@@ -37,8 +38,10 @@ pub struct MockConfig {
     pub key: String,
     /// `"observed"`, `"documented"`, `"vendor_mock"`, or the switches that differ from `observed`.
     pub dialect: DialectChoice,
-    /// What the agent does in each turn.
+    /// What the agent does in each turn that no rule matches.
     pub agent: Script,
+    /// Agents by rule; the first that matches a turn is used.
+    pub agents: Vec<AgentRule>,
     /// What goes wrong.
     pub faults: Vec<FaultRule>,
     /// The rate limit; none unless given.
@@ -58,12 +61,44 @@ impl Default for MockConfig {
             key: "test-key".into(),
             dialect: DialectChoice::default(),
             agent: Script::default(),
+            agents: Vec::new(),
             faults: Vec::new(),
             rate_limit: None,
             seed: None,
             port: 0,
             presigned_for: None,
         }
+    }
+}
+
+impl MockConfig {
+    /// Reads a script file.
+    ///
+    /// # Errors
+    /// Where it is not valid: the text names the line and the field.
+    ///
+    /// ```
+    /// let error = blocks_mock::MockConfig::parse("{\n  \"faults\": [{\"when\": 7}]\n}").unwrap_err();
+    /// assert!(error.contains("faults[0].when") && error.contains("line 2"), "{error}");
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let config = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let path = error.path().to_string();
+            format!("field `{path}`: {}", error.into_inner())
+        })?;
+        json.end().map_err(|error| error.to_string())?;
+        Ok(config)
+    }
+
+    /// The JSON Schema of a script file.
+    ///
+    /// ```
+    /// let schema = blocks_mock::MockConfig::schema();
+    /// assert!(schema["properties"]["agents"].is_object());
+    /// ```
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
     }
 }
 
@@ -78,7 +113,7 @@ impl Default for MockConfig {
 /// assert_eq!(Dialect::from(switches).created_status, 201);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum DialectChoice {
     /// By its name.
@@ -96,7 +131,9 @@ pub enum DialectChoice {
 /// assert_eq!(Dialect::from(name), Dialect::documented());
 /// # Ok::<(), String>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DialectName {
     /// [`Dialect::observed`]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// older.repeated_role_refused = true;
 /// assert_eq!(older.validation_status, 422);
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Dialect {

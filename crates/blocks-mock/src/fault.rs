@@ -14,7 +14,7 @@ use serde_json::Value;
 /// assert_eq!(name, r#""listThreadMessages""#);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Operation {
@@ -65,7 +65,7 @@ impl Operation {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAfter {
     /// Delta-seconds.
@@ -89,7 +89,7 @@ pub enum RetryAfter {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Fault {
@@ -108,7 +108,11 @@ pub enum Fault {
         after_effect: bool,
     },
     /// The answer comes later.
-    Delay(#[serde(with = "crate::duration")] Duration),
+    Delay(
+        #[serde(with = "crate::duration")]
+        #[schemars(with = "String")]
+        Duration,
+    ),
     /// No connection. Over a socket, where one was made already, it is closed without an answer.
     Refuse,
     /// The connection breaks before the operation has an effect.
@@ -135,6 +139,7 @@ pub enum Fault {
         bytes: usize,
         /// The pause.
         #[serde(with = "crate::duration")]
+        #[schemars(with = "String")]
         every: Duration,
     },
     /// Links name this origin.
@@ -245,7 +250,7 @@ impl Fault {
 ///     .seed(7)
 ///     .build();
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum When {
@@ -272,7 +277,7 @@ impl When {
 /// assert_eq!(rule.fault, Fault::Delay(std::time::Duration::from_millis(250)));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
     /// At which operation; `None` is at any.
@@ -286,11 +291,35 @@ pub struct FaultRule {
 
 /// The rules in force. The first that applies is carried out.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(pub Vec<FaultRule>);
+pub(crate) struct Faults {
+    /// Each with its id.
+    pub rules: Vec<(u64, FaultRule)>,
+    added: u64,
+}
 
 impl Faults {
+    pub fn new(rules: Vec<FaultRule>) -> Self {
+        let mut faults = Self::default();
+        for rule in rules {
+            faults.add(rule);
+        }
+        faults
+    }
+
+    pub fn add(&mut self, rule: FaultRule) -> u64 {
+        self.added += 1;
+        self.rules.push((self.added, rule));
+        self.added
+    }
+
+    pub fn remove(&mut self, id: u64) -> bool {
+        let before = self.rules.len();
+        self.rules.retain(|(other, _)| *other != id);
+        self.rules.len() < before
+    }
+
     pub fn next(&mut self, operation: Operation, random: impl Fn() -> f64) -> Option<Fault> {
-        let rule = self.0.iter_mut().find(|rule| {
+        let rule = self.rules.iter_mut().find(|(_, rule)| {
             let here = rule.operation.is_none_or(|at| at == operation);
             here && match rule.when {
                 When::Always => true,
@@ -298,9 +327,9 @@ impl Faults {
                 When::Probability(p) => random() < p,
             }
         })?;
-        if let When::Times(left) = &mut rule.when {
+        if let When::Times(left) = &mut rule.1.when {
             *left -= 1;
         }
-        Some(rule.fault.clone())
+        Some(rule.1.fault.clone())
     }
 }

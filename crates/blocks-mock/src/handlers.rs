@@ -108,9 +108,13 @@ impl Handler<'_> {
         let is_private = dialect.forced_private || body.get("is_private") == Some(&json!(true));
         let group = body.get("session_group_id").cloned().unwrap_or_default();
         let mut session = Session::new(clock.id(), title, is_private, group, clock);
+        session.agent_name = body
+            .get("agent_name")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         // Asked before the lock is taken: it is the test's own code.
         let number = self.inner.state().sessions.len();
-        let script = self.inner.script(number, 0, message);
+        let script = self.inner.script(number, &session, message);
         let (thread, _) = session.begin_turn(message, script, dialect, clock);
         let answer = self.session(&session, Some(thread));
         let mut state = self.inner.state();
@@ -148,7 +152,7 @@ impl Handler<'_> {
     ) -> Value {
         let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
         let text = body["message"].as_str().unwrap_or_default();
-        let script = self.inner.script(index, session.threads.len(), text);
+        let script = self.inner.script(index, session, text);
         let (thread, message) = session.begin_turn(text, script, dialect, clock);
         let base = self.base(session.id);
         let mut answer = session
@@ -199,7 +203,7 @@ impl Handler<'_> {
             "id": id, "title": session.title, "pull_requests": pull_requests, "source_url": null,
             "is_archived": false, "is_private": session.is_private,
             "created_at": created, "updated_at": created, "thread_id": thread,
-            "session_html_url": format!("https://blocks.team/app/{workspace}sessions/{id}"),
+            "session_html_url": format!("{}/app/{workspace}sessions/{id}", self.inner.html_origin()),
             "_links": {
                 "self": {"href": base}, "messages": {"href": format!("{base}/messages")},
                 "thread": thread.map(|t| json!({"href": thread_link(&base, &t)})),
@@ -279,7 +283,11 @@ impl Handler<'_> {
             "{}/storage/{}?expires={expires}&signature={}",
             self.inner.origin(),
             artifact.id,
-            signature(artifact.id, &expires.to_string()),
+            signature(
+                artifact.id,
+                &expires.to_string(),
+                self.inner.url_generation()
+            ),
         );
         json!({
             "id": artifact.id, "url": url, "file_name": artifact.file_name,
@@ -306,10 +314,13 @@ impl Handler<'_> {
         let fresh = expires
             .parse::<f64>()
             .is_ok_and(|at| at > self.inner.clock.now());
-        if value("signature") != signature(id, &expires) {
+        let (sent, latest) = (value("signature"), self.inner.url_generation());
+        let generation =
+            (0..=latest).find(|generation| sent == signature(id, &expires, *generation));
+        if generation.is_none() {
             return Err(Failure::Storage(403, "SignatureDoesNotMatch"));
         }
-        if !fresh {
+        if !fresh || generation != Some(latest) {
             return Err(Failure::Storage(403, "Request has expired"));
         }
         let state = self.inner.state();
@@ -322,10 +333,10 @@ impl Handler<'_> {
 }
 
 /// Good for a mock: it changes with what it signs.
-fn signature(id: Uuid, expires: &str) -> String {
+fn signature(id: Uuid, expires: &str, generation: u64) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
-    (id, expires).hash(&mut hasher);
+    (id, expires, generation).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 

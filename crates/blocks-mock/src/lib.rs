@@ -8,7 +8,7 @@
 //!   ([`MockBuilder::start`]); any number side by side, nothing global.
 //! - **All time is tokio's**, so that a test with a paused clock waits an hour in no time.
 //! - **Two dialects** ([`Dialect`]), since the documentation and the live service disagree.
-//! - **Scripted agents** ([`Script`]), **faults** ([`Fault`]), a **rate limiter**
+//! - **Scripted agents** ([`Script`], [`AgentRule`]), **faults** ([`Fault`]), a **rate limiter**
 //!   ([`RateLimit`]), and a **ledger** of what was received and what took effect.
 //!
 //! In process, with any client that takes a tower service:
@@ -39,19 +39,21 @@
 //! # }).unwrap();
 //! ```
 
-mod alter;
 mod body;
 mod clock;
 mod config;
+mod control;
 mod dialect;
 mod duration;
 mod fault;
 mod handlers;
-mod ledger;
+mod json_faults;
 mod limit;
 mod mock;
 mod query;
+mod request_log;
 mod route;
+mod rules;
 mod script;
 mod server;
 mod service;
@@ -61,9 +63,10 @@ pub use body::MockBody;
 pub use config::{DialectChoice, DialectName, MockConfig};
 pub use dialect::Dialect;
 pub use fault::{Fault, FaultRule, Operation, RetryAfter, When};
-pub use ledger::{LedgerMode, Received};
 pub use limit::RateLimit;
 pub use mock::{Mock, MockBuilder};
+pub use request_log::{LedgerMode, Received};
+pub use rules::{AgentRule, TurnMatch};
 pub use script::{Action, FailureNotice, ReplyWhen, Script, Step, TurnInfo};
 pub use server::MockServer;
 pub use service::MockService;

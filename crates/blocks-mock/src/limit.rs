@@ -25,13 +25,14 @@ use crate::fault::RetryAfter;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimit {
     /// Requests in a window; 100.
     pub requests: usize,
     /// The window, which slides; one minute.
     #[serde(with = "crate::duration")]
+    #[schemars(with = "String")]
     pub window: Duration,
     /// What a 429 asks for; nothing unless set, as the service may do.
     pub retry_after: Option<RetryAfter>,

@@ -2,18 +2,21 @@
 
 use std::fmt::Display;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::MockConfig;
 use crate::dialect::Dialect;
 use crate::fault::{Fault, FaultRule, Faults, Operation, When};
-use crate::ledger::{LedgerMode, Received};
 use crate::limit::{RateLimit, Windows};
+use crate::request_log::{LedgerMode, Received};
+use crate::rules::{self, AgentRule};
 use crate::script::{Script, TurnInfo};
 use crate::server::MockServer;
 use crate::service::MockService;
@@ -23,6 +26,7 @@ use crate::store::{MessageSpec, Session};
 const STORAGE: &str = "https://storage.blocks-mock.invalid";
 const PRESIGNED_FOR: Duration = Duration::from_secs(6 * 86_400);
 
+type Observer = Arc<dyn Fn(&Received) + Send + Sync>;
 type AgentFn = Arc<dyn Fn(&TurnInfo) -> Script + Send + Sync>;
 
 /// A service in this process. Cheap to clone; clones are the same service.
@@ -55,6 +59,14 @@ pub(crate) struct Inner {
     /// What links begin with, when the dialect names no other, and where downloads are.
     pub origin: Mutex<String>,
     pub state: Mutex<State>,
+    rules: Mutex<Vec<AgentRule>>,
+    /// What a reset restores.
+    initial: (Vec<FaultRule>, Vec<AgentRule>),
+    pub control: AtomicBool,
+    url_generation: AtomicU64,
+    /// Notified when a request was answered.
+    pub changed: Notify,
+    observer: Option<Observer>,
 }
 
 #[derive(Default)]
@@ -77,12 +89,37 @@ impl Inner {
         origin.clone()
     }
 
-    pub fn script(&self, session: usize, turn: usize, message: &str) -> Script {
-        (self.agent)(&TurnInfo {
-            session,
-            turn,
+    /// The script of a session's next turn.
+    pub fn script(&self, number: usize, session: &Session, message: &str) -> Script {
+        let turn = TurnInfo {
+            session: number,
+            turn: session.threads.len(),
             message: message.to_owned(),
-        })
+            title: session.title.clone(),
+            agent_name: session.agent_name.clone(),
+        };
+        let selected = rules::select(&self.rules(), &turn);
+        selected.unwrap_or_else(|| (self.agent)(&turn))
+    }
+
+    pub fn rules(&self) -> MutexGuard<'_, Vec<AgentRule>> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn control(&self) -> bool {
+        self.control.load(Ordering::Relaxed)
+    }
+
+    /// Where a session's page is: here, where the page is served.
+    pub fn html_origin(&self) -> String {
+        match self.control() {
+            true => self.origin(),
+            false => "https://blocks.team".into(),
+        }
+    }
+
+    pub fn url_generation(&self) -> u64 {
+        self.url_generation.load(Ordering::Relaxed)
     }
 }
 
@@ -127,7 +164,7 @@ impl Mock {
     /// mock.inject(None, When::Always, Fault::status(503)); // at any operation
     /// ```
     pub fn inject(&self, operation: impl Into<Option<Operation>>, when: When, fault: Fault) {
-        self.inner.state().faults.0.push(FaultRule {
+        self.inner.state().faults.add(FaultRule {
             operation: operation.into(),
             when,
             fault,
@@ -136,7 +173,29 @@ impl Mock {
 
     /// Takes all faults away.
     pub fn clear_faults(&self) {
-        self.inner.state().faults.0.clear();
+        self.inner.state().faults.rules.clear();
+    }
+
+    /// Removes sessions, requests and counts, and restores the faults and rules it was built with.
+    ///
+    /// ```
+    /// # let mock = blocks_mock::Mock::new();
+    /// mock.reset();
+    /// assert_eq!(mock.session_count(), 0);
+    /// ```
+    pub fn reset(&self) {
+        let (faults, rules) = self.inner.initial.clone();
+        *self.inner.rules() = rules;
+        *self.inner.state() = State {
+            faults: Faults::new(faults),
+            ..State::default()
+        };
+        self.inner.changed.notify_waiters();
+    }
+
+    /// Expires every presigned URL that was given so far.
+    pub fn expire_urls(&self) {
+        self.inner.url_generation.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What was received so far.
@@ -257,8 +316,20 @@ impl Mock {
     }
 
     pub(crate) fn answered(&self, place: usize, status: u16) {
-        if let Some(received) = self.inner.state().received.get_mut(place) {
+        let mut state = self.inner.state();
+        if let Some(received) = state.received.get_mut(place) {
             received.status = Some(status);
+        }
+        drop(state);
+        self.inner.changed.notify_waiters();
+        self.report(place);
+    }
+
+    /// Reports one request to the observer.
+    pub(crate) fn report(&self, place: usize) {
+        if let Some(observer) = &self.inner.observer {
+            let received = self.inner.state().received.get(place).cloned();
+            received.iter().for_each(|received| observer(received));
         }
     }
 
@@ -267,7 +338,7 @@ impl Mock {
         let limit = self.inner.limit.as_ref();
         limit.is_none_or(|limit| {
             let mut state = self.inner.state();
-            state.windows.admit(limit, key, Instant::now())
+            state.windows.admit(limit, key, self.inner.clock.instant())
         })
     }
 }
@@ -290,6 +361,10 @@ pub struct MockBuilder {
     config: MockConfig,
     agent: Option<AgentFn>,
     ledger: LedgerMode,
+    control: Option<bool>,
+    listen: Option<IpAddr>,
+    public_url: Option<String>,
+    observer: Option<Observer>,
 }
 
 impl Default for MockBuilder {
@@ -304,6 +379,10 @@ impl From<MockConfig> for MockBuilder {
             config,
             agent: None,
             ledger: LedgerMode::Full,
+            control: None,
+            listen: None,
+            public_url: None,
+            observer: None,
         }
     }
 }
@@ -424,6 +503,37 @@ impl MockBuilder {
         self
     }
 
+    /// Serves the control plane and the page, or does not. Default: on a loopback address only.
+    pub fn control(mut self, control: bool) -> Self {
+        self.control = Some(control);
+        self
+    }
+
+    /// The address to listen on. Default: 127.0.0.1.
+    pub fn listen(mut self, address: IpAddr) -> Self {
+        self.listen = Some(address);
+        self
+    }
+
+    /// The base URL under which clients reach the server, for downloads and the page. Default: the
+    /// address that it listens on.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into().trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// Adds a rule for the agent, after those that are there.
+    pub fn rule(mut self, rule: AgentRule) -> Self {
+        self.config.agents.push(rule);
+        self
+    }
+
+    /// Calls `observer` with each request once it was answered, for a log.
+    pub fn on_request(mut self, observer: impl Fn(&Received) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// The port to serve on, for [`start`](Self::start); a free one unless set.
     pub fn port(mut self, port: u16) -> Self {
         self.config.port = port;
@@ -437,7 +547,7 @@ impl MockBuilder {
             .agent
             .unwrap_or_else(|| Arc::new(move |_| script.clone()));
         let state = State {
-            faults: Faults(self.config.faults),
+            faults: Faults::new(self.config.faults.clone()),
             ..State::default()
         };
         Mock {
@@ -451,6 +561,12 @@ impl MockBuilder {
                 agent,
                 origin: Mutex::new(STORAGE.into()),
                 state: Mutex::new(state),
+                rules: Mutex::new(self.config.agents.clone()),
+                initial: (self.config.faults, self.config.agents),
+                control: AtomicBool::new(self.control.unwrap_or(false)),
+                url_generation: AtomicU64::new(0),
+                changed: Notify::new(),
+                observer: self.observer,
             }),
         }
     }
@@ -470,8 +586,12 @@ impl MockBuilder {
     /// # }
     /// ```
     pub async fn start(self) -> io::Result<MockServer> {
-        let port = self.config.port;
-        MockServer::serve(self.build(), port).await
+        let address = self.listen.unwrap_or(Ipv4Addr::LOCALHOST.into());
+        let (port, public) = (self.config.port, self.public_url.clone());
+        let control = self.control.unwrap_or(address.is_loopback());
+        let mock = self.build();
+        mock.inner.control.store(control, Ordering::Relaxed);
+        MockServer::serve(mock, SocketAddr::new(address, port), public).await
     }
 }
 

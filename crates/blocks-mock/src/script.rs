@@ -15,12 +15,16 @@ use serde_json::Value;
 /// assert_eq!(when, ReplyWhen::After(std::time::Duration::from_secs(90)));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReplyWhen {
     /// This long after the turn began.
-    After(#[serde(with = "crate::duration")] Duration),
+    After(
+        #[serde(with = "crate::duration")]
+        #[schemars(with = "String")]
+        Duration,
+    ),
     /// At so many looks at its thread: those before find nothing, this one finds it.
     AfterPolls(u64),
     /// Never: the session is stuck.
@@ -36,7 +40,7 @@ pub enum ReplyWhen {
 /// assert_eq!(action, Action::ToolCall { name: "bash".into(), input: "ls".into() });
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Action {
@@ -73,11 +77,12 @@ pub enum Action {
 /// assert_eq!(step.action, Action::Message("Looking.".into()));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// After the turn began.
     #[serde(with = "crate::duration", default)]
+    #[schemars(with = "String")]
     pub at: Duration,
     /// What is done.
     #[serde(rename = "do")]
@@ -133,7 +138,7 @@ impl FailureNotice {
 ///     .at(Duration::from_secs(10), Action::Message("Looking.".into()))
 ///     .at(Duration::from_secs(50), Action::PullRequest("https://example.com/pull/1".into()));
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
     /// The final message's text.
@@ -290,4 +295,8 @@ pub struct TurnInfo {
     pub turn: usize,
     /// What the user wrote.
     pub message: String,
+    /// The session's title.
+    pub title: String,
+    /// The `agent_name` of the create.
+    pub agent_name: Option<String>,
 }

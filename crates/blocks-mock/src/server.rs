@@ -1,7 +1,7 @@
 //! The mock on a loopback port.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::PoisonError;
 
@@ -65,13 +65,17 @@ impl MockServer {
         Mock::builder()
     }
 
-    pub(crate) async fn serve(mock: Mock, port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    pub(crate) async fn serve(
+        mock: Mock,
+        address: SocketAddr,
+        public: Option<String>,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         {
             let origin = &mock.inner.origin;
             let mut origin = origin.lock().unwrap_or_else(PoisonError::into_inner);
-            *origin = format!("http://{address}");
+            *origin = public.unwrap_or_else(|| format!("http://{address}"));
         }
         let task = tokio::spawn(accept(listener, mock.clone()));
         Ok(Self {
@@ -92,7 +96,11 @@ impl MockServer {
     /// # }
     /// ```
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        // The address to listen on may be the unspecified one, which no client can call.
+        match self.address.ip().is_unspecified() {
+            true => format!("http://127.0.0.1:{}", self.address.port()),
+            false => format!("http://{}", self.address),
+        }
     }
 
     /// The mock that is served.

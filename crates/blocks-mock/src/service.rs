@@ -12,14 +12,13 @@ use http::header::{
 use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::body::MockBody;
 use crate::fault::{Fault, Operation, RetryAfter};
 use crate::handlers::{Failure, Handler};
-use crate::ledger::{LedgerMode, Received};
 use crate::mock::Mock;
+use crate::request_log::{LedgerMode, Received};
 use crate::route::{Ids, Route, route};
 
 /// A [`Mock`] as a tower service. It takes any authority, so that a client may keep the base
@@ -70,6 +69,9 @@ impl Mock {
     /// # Errors
     /// Where a fault says that the connection is refused or breaks.
     async fn respond(&self, parts: &Parts, body: Bytes) -> io::Result<Response<MockBody>> {
+        if let Some(response) = self.control(parts, &body).await {
+            return Ok(response);
+        }
         let route = route(&parts.method, parts.uri.path());
         let operation = match route {
             Route::Operation(operation, _) => Some(operation),
@@ -85,14 +87,16 @@ impl Mock {
         }
         let prevented = fault.as_ref().is_some_and(Fault::prevents);
         let answer = (!prevented).then(|| self.answer(&route, parts, &body));
-        let response = self.with_fault(answer, fault)?;
+        let response = self
+            .with_fault(answer, fault)
+            .inspect_err(|_| self.report(place))?;
         self.answered(place, response.status().as_u16());
         Ok(response)
     }
 
     fn receive(&self, parts: &Parts, operation: Option<Operation>, body: &Bytes) -> Received {
         let mut received = Received {
-            at: Instant::now(),
+            at: self.inner.clock.instant(),
             operation,
             method: parts.method.to_string(),
             target: String::new(),
@@ -295,7 +299,7 @@ impl Mock {
                 let Ok(mut value) = serde_json::from_slice::<Value>(&bytes()) else {
                     return Ok(answer);
                 };
-                crate::alter::alter(&mut value, &fault);
+                crate::json_faults::alter(&mut value, &fault);
                 answer.map(|_| MockBody::whole(value.to_string()))
             }
         })
@@ -313,7 +317,11 @@ fn called(parts: &Parts) -> String {
     }
 }
 
-fn response(status: u16, kind: &'static str, body: impl Into<Bytes>) -> Response<MockBody> {
+pub(crate) fn response(
+    status: u16,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<MockBody> {
     let mut response = Response::new(MockBody::whole(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
     let kind = HeaderValue::from_static(kind);
@@ -321,7 +329,7 @@ fn response(status: u16, kind: &'static str, body: impl Into<Bytes>) -> Response
     response
 }
 
-fn json_response(status: u16, value: &Value) -> Response<MockBody> {
+pub(crate) fn json_response(status: u16, value: &Value) -> Response<MockBody> {
     response(status, "application/json", value.to_string())
 }
 

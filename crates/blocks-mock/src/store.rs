@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::dialect::Dialect;
-use crate::script::{Action, ReplyWhen, Script};
+use crate::script::{Action, ReplyWhen, Script, Step};
 
 /// A message to place in a session from a test, by [`Mock::emit`](crate::Mock::emit).
 ///
@@ -189,6 +189,7 @@ pub struct Thread {
 pub struct Session {
     pub id: Uuid,
     pub title: String,
+    pub agent_name: Option<String>,
     pub is_private: bool,
     pub group: Value,
     pub created: f64,
@@ -209,6 +210,7 @@ impl Session {
         Self {
             id,
             title,
+            agent_name: None,
             is_private,
             group,
             created: clock.now(),
@@ -230,20 +232,13 @@ impl Session {
         dialect: &Dialect,
         clock: &Clock,
     ) -> (Uuid, Uuid) {
-        let began = Instant::now();
+        let began = clock.instant();
         let time = clock.at(began);
         self.threads.iter_mut().for_each(|thread| {
             thread.over = true;
             thread.to_come.clear();
         });
-        let mut to_come: Vec<_> = script
-            .steps
-            .into_iter()
-            .map(|step| (began + step.at, step.action))
-            .collect();
-        // The latest first, so that the next is taken from the end; equal times keep their order.
-        to_come.reverse();
-        to_come.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let to_come = schedule(script.steps, began);
         let thread = Thread {
             id: clock.id(),
             task: clock.id(),
@@ -321,7 +316,7 @@ impl Session {
 
     /// Carries out what has come due.
     pub fn advance(&mut self, dialect: &Dialect, clock: &Clock) {
-        let now = Instant::now();
+        let now = clock.instant();
         for index in 0..self.threads.len() {
             if self.threads[index].over {
                 continue;
@@ -375,6 +370,32 @@ impl Session {
         self.place(thread, task, kind, text, (Some(time), time), clock);
     }
 
+    /// Does something now in the latest turn.
+    pub fn act_now(&mut self, action: Action, dialect: &Dialect, clock: &Clock) {
+        let latest = self.threads.len().saturating_sub(1);
+        self.act(latest, clock.instant(), action, dialect, clock);
+        self.put_in_order();
+    }
+
+    /// Replaces what the latest turn has still to do, from now. Whether it was still working.
+    pub fn continue_turn(&mut self, script: Script, clock: &Clock) -> bool {
+        let began = clock.instant();
+        let Some(turn) = self.threads.last_mut().filter(|turn| !turn.over) else {
+            return false;
+        };
+        turn.began = began;
+        turn.polls = 0;
+        turn.to_come = schedule(script.steps, began);
+        turn.when = script.when;
+        turn.text = script.text;
+        true
+    }
+
+    /// Whether the latest turn has no reply yet.
+    pub fn is_working(&self) -> bool {
+        self.threads.last().is_some_and(|turn| !turn.over)
+    }
+
     /// Ends a thread's turn with a final message.
     pub fn finish(
         &mut self,
@@ -423,6 +444,15 @@ impl Session {
             turn.polls += 1;
         }
     }
+}
+
+/// Steps by their time, the latest first, so that the next is taken from the end; equal times keep
+/// their order.
+fn schedule(steps: Vec<Step>, began: Instant) -> Vec<(Instant, Action)> {
+    let steps = steps.into_iter().rev();
+    let mut to_come: Vec<_> = steps.map(|step| (began + step.at, step.action)).collect();
+    to_come.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    to_come
 }
 
 /// A tool call's text, in the shape of the dialect.

@@ -8,13 +8,16 @@ use crate::input;
 use crate::output::Output;
 
 pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
+    if args.schema {
+        return output.print(&format!("{:#}", MockConfig::schema()));
+    }
     // Before the lines are printed, since their reader may end this process.
     output.host().listen();
     let mut config = match &args.script {
         Some(path) => {
             let text = input::read_text("--script", path, output.host())?;
             let path = path.display();
-            serde_json::from_str(&text).map_err(|e| Exit::usage(format!("--script {path}: {e}")))?
+            MockConfig::parse(&text).map_err(|e| Exit::usage(format!("--script {path}: {e}")))?
         }
         None => MockConfig::default(),
     };
@@ -26,6 +29,18 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     let mut builder = MockBuilder::from(config);
     if let Some(after) = args.reply_after {
         builder = builder.reply_after(after);
+    }
+    if let Some(address) = args.listen {
+        builder = builder.listen(address);
+    }
+    if let Some(url) = args.public_url {
+        builder = builder.public_url(url);
+    }
+    if args.control {
+        builder = builder.control(true);
+    }
+    if !args.quiet {
+        builder = builder.on_request(log);
     }
     let server = builder.start().await.map_err(|e| {
         let port = args.port.map(|port| format!(" on port {port}"));
@@ -50,4 +65,17 @@ fn shell_word(value: &str) -> String {
         true => value.to_owned(),
         false => format!("'{}'", value.replace('\'', r"'\''")),
     }
+}
+
+/// One line for each request.
+fn log(request: &blocks_mock::Received) {
+    let status = request.status.map(|status| status.to_string());
+    let line = format!(
+        "{} {} {}\n",
+        request.method,
+        request.target,
+        status.as_deref().unwrap_or("connection closed"),
+    );
+    // The mock serves on when nothing reads its log.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
 }

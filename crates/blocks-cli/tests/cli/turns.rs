@@ -44,7 +44,7 @@ fn run_prints_the_reply_and_nothing_else() {
     let mut notes = ended.err.lines();
     let note = notes.next().unwrap();
     assert!(
-        note.starts_with("session https://blocks.team/app/"),
+        note.starts_with(&format!("session {}/app/", service.mock.url())),
         "{ended:?}"
     );
     assert!(note.ends_with(&format!("/sessions/{id}")), "{ended:?}");

@@ -2,6 +2,7 @@
 //! time matters.
 
 mod agents;
+mod control;
 mod faults;
 mod limits;
 mod switches;

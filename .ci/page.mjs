@@ -1,0 +1,109 @@
+// Opens the mock's pages in headless Chromium over its debugging protocol.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const folder = mkdtempSync(join(tmpdir(), "blocks-page-"));
+const shots = process.env.SCREENSHOTS ?? folder;
+const hostile = [
+  "<img src=x onerror='window.hacked=1'>", "<script>window.hacked=1</script>", "</p></article><h1>broken</h1>",
+  "\" onfocus=window.hacked=1 autofocus x=\"", "javascript:window.hacked=1", "{{constructor.constructor('window.hacked=1')()}}",
+  "<svg/onload=window.hacked=1>", "&lt;b&gt;&amp;", "\u202Egnol eht", "\u0000nul", "\u001b[31mred", "a\r\nb\tc", "\u200bzero",
+  "👩‍👩‍👧‍👦", "ﷺ".repeat(50), "e\u0301", "<!-- comment", "]]>", "<![CDATA[x]]>", "${window.hacked=1}", "' or 1=1 --", "%3Cscript%3E",
+  "\\u003cscript\\u003e", "<style>*{display:none}</style>", "<iframe srcdoc='<script>parent.hacked=1</script>'>",
+  "<a href=javascript:window.hacked=1>x</a>", "<base href=//evil.example>", "<meta http-equiv=refresh content=0>", "x".repeat(5000), " leading and trailing ",
+];
+async function firstMatch(stream, pattern) {
+  let text = "";
+  for await (const chunk of stream) {
+    text += chunk;
+    const found = pattern.exec(text);
+    if (found) return found;
+  }
+  throw new Error(`no ${pattern} in: ${text}`);
+}
+const mock = spawn(process.env.BLOCKS, ["mock", "--quiet", "--reply-after", "1h"], { stdio: ["ignore", "pipe", "inherit"] });
+const chromium = spawn("chromium", ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
+  `--user-data-dir=${folder}/profile`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+let run;
+try {
+  const [, url, key] = await firstMatch(mock.stdout, /BASE_URL=(\S+)[\s\S]*API_KEY=(\S+)\n/);
+  const [, port] = await firstMatch(chromium.stderr, /ws:\/\/127\.0\.0\.1:(\d+)/);
+  chromium.stderr.resume?.();
+  const [target] = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()).filter((t) => t.type === "page");
+  const socket = new WebSocket(target.webSocketDebuggerUrl);
+  await new Promise((resolve) => socket.addEventListener("open", resolve));
+  let sent = 0;
+  const waiting = new Map();
+  socket.addEventListener("message", ({ data }) => {
+    const { id, result, error } = JSON.parse(data);
+    waiting.get(id)?.(error ? Promise.reject(new Error(error.message)) : result);
+  });
+  const send = (method, params = {}) => new Promise((resolve) => {
+    waiting.set(++sent, resolve);
+    socket.send(JSON.stringify({ id: sent, method, params }));
+  });
+  const evaluate = async (expression) => (await send("Runtime.evaluate", { expression, returnByValue: true })).result.value;
+  const until = async (expression, limit) => {
+    const start = performance.now();
+    while (!(await evaluate(expression))) {
+      if (performance.now() - start > limit) throw new Error(`not within ${limit} ms: ${expression}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return performance.now() - start;
+  };
+  const shot = async (name) => {
+    const { data } = await send("Page.captureScreenshot");
+    writeFileSync(join(shots, name), Buffer.from(data, "base64"));
+  };
+  const post = async (path, body) => {
+    const response = await fetch(url + path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+    assert.equal(response.status, 200, path);
+  };
+  await send("Page.navigate", { url: url + "/" });
+  await until("document.getElementById('state')?.textContent === 'live'", 10000);
+  const env = { ...process.env, BLOCKS_API_BASE_URL: url, BLOCKS_API_KEY: key };
+  run = spawn(process.env.BLOCKS, ["run", "--agent", "claude", "Count <b>hearts</b>."], { env, stdio: "ignore" });
+  await until("document.querySelectorAll('main a').length === 1", 10000);
+  assert.equal(await evaluate("document.querySelector('main a').textContent"), "Count <b>hearts</b>.");
+  await post("/_mock/faults", { operation: "getArtifact", when: "always", fault: "html" });
+  await until("document.body.textContent.includes('getArtifact')", 2000);
+  // The keyboard alone leads to the session.
+  const press = async (key, text) => {
+    const code = key === "Tab" ? 9 : 13;
+    await send("Input.dispatchKeyEvent", { type: "keyDown", key, windowsVirtualKeyCode: code, text });
+    await send("Input.dispatchKeyEvent", { type: "keyUp", key, windowsVirtualKeyCode: code });
+  };
+  await press("Tab"); await press("Tab");
+  assert.equal(await evaluate("document.activeElement.textContent"), "Count <b>hearts</b>.");
+  await shot("all.png");
+  await press("Enter", "\r");
+  await until("location.pathname.startsWith('/app/') && document.querySelectorAll('.message').length === 2", 5000);
+  const [session] = (await (await fetch(url + "/_mock/sessions")).json()).items;
+  let slowest = 0;
+  for (const [index, text] of hostile.entries()) {
+    await post(`/_mock/sessions/${session.id}/actions`, { message: text });
+    slowest = Math.max(slowest, await until(`document.querySelectorAll('.message').length === ${index + 3}`, 1000));
+  }
+  const shown = await evaluate("[...document.querySelectorAll('.message p')].slice(2).map((p) => p.textContent)");
+  assert.deepEqual(shown, hostile);
+  assert.equal(await evaluate("document.querySelectorAll('.message p *').length"), 0);
+  assert.equal(await evaluate("window.hacked"), undefined);
+  for (const value of ["light", "dark"]) {
+    await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value }] });
+    await shot(`session-${value}.png`);
+  }
+  const dark = await evaluate("getComputedStyle(document.body).backgroundColor");
+  await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: "light" }] });
+  assert.notEqual(await evaluate("getComputedStyle(document.body).backgroundColor"), dark);
+  // The address that a session itself names.
+  const read = await fetch(`${url}/rest/v1/sessions/${session.id}`, { headers: { authorization: `ApiKey ${key}` } });
+  await send("Page.navigate", { url: (await read.json()).session_html_url });
+  await until(`document.querySelectorAll('.message').length === ${hostile.length + 2}`, 5000);
+  console.log(`page: ${hostile.length} hostile texts stay text, the slowest was shown after ${Math.round(slowest)} ms; screenshots in ${shots}`);
+} finally {
+  run?.kill(); mock.kill(); chromium.kill();
+}
+process.exit(0);

@@ -1,0 +1,102 @@
+//! Agents by rule: which script a turn follows, and templates in what it writes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::script::{Action, Script, TurnInfo};
+
+/// A script for the turns that match. Of several rules that match, the first is used.
+///
+/// Texts of the script can contain `{{message}}`, `{{title}}`, `{{turn}}` and `{{session}}`.
+///
+/// ```
+/// let rule: blocks_mock::AgentRule = serde_json::from_str(
+///     r#"{"when": {"message_contains": "deploy"}, "do": {"text": "Cannot do: {{message}}"}}"#,
+/// )?;
+/// assert_eq!(rule.when.message_contains.as_deref(), Some("deploy"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentRule {
+    /// Which turns.
+    #[serde(default)]
+    pub when: TurnMatch,
+    /// What the agent does in them.
+    #[serde(rename = "do")]
+    pub script: Script,
+}
+
+/// What a turn must be for a rule to match. A field that is absent matches every turn.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnMatch {
+    /// A part of the user's message.
+    pub message_contains: Option<String>,
+    /// The turn's number in its session, from 0.
+    pub turn: Option<usize>,
+    /// The `agent_name` of the create.
+    pub agent_name: Option<String>,
+    /// A part of the session's title.
+    pub title_contains: Option<String>,
+    /// The session's number, from 0 in the order of creation.
+    pub session: Option<usize>,
+}
+
+impl TurnMatch {
+    fn matches(&self, turn: &TurnInfo) -> bool {
+        let within =
+            |part: &Option<String>, text: &str| part.as_ref().is_none_or(|p| text.contains(p));
+        within(&self.message_contains, &turn.message)
+            && within(&self.title_contains, &turn.title)
+            && self.turn.is_none_or(|number| number == turn.turn)
+            && self.session.is_none_or(|number| number == turn.session)
+            && (self.agent_name.is_none() || self.agent_name == turn.agent_name)
+    }
+}
+
+/// The script of the first rule that matches, with its templates filled in.
+pub(crate) fn select(rules: &[AgentRule], turn: &TurnInfo) -> Option<Script> {
+    let rule = rules.iter().find(|rule| rule.when.matches(turn))?;
+    let mut script = rule.script.clone();
+    script.text = fill(&script.text, turn);
+    for step in &mut script.steps {
+        match &mut step.action {
+            Action::Message(text) | Action::Notice(text) | Action::PullRequest(text) => {
+                *text = fill(text, turn);
+            }
+            Action::Plan { text, .. } => *text = fill(text, turn),
+            Action::ToolCall { .. } => {}
+        }
+    }
+    Some(script)
+}
+
+/// Fills in templates in one pass, so that a template in the user's own text stays as it is.
+fn fill(template: &str, turn: &TurnInfo) -> String {
+    let mut filled = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        filled.push_str(before);
+        let value = after.split_once("}}").and_then(|(name, rest)| {
+            let value = match name.trim() {
+                "message" => turn.message.clone(),
+                "title" => turn.title.clone(),
+                "turn" => turn.turn.to_string(),
+                "session" => turn.session.to_string(),
+                _ => return None,
+            };
+            Some((value, rest))
+        });
+        match value {
+            Some((value, after)) => {
+                filled.push_str(&value);
+                rest = after;
+            }
+            None => {
+                filled.push_str("{{");
+                rest = after;
+            }
+        }
+    }
+    filled + rest
+}

@@ -1,0 +1,360 @@
+//! The control plane, over a socket.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use blocks_mock::{AgentRule, Mock, MockBuilder, Script};
+use serde_json::{Value, json};
+
+use crate::Socket;
+
+struct Control(Socket);
+
+impl Control {
+    async fn new(builder: MockBuilder) -> Self {
+        Self(Socket::new(builder).await)
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let url = format!("{}/_mock/{path}", self.0.mock.url());
+        let method = method.parse().unwrap();
+        let mut request = self.0.http.request(method, url);
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (status, value) = self.send("GET", path, Value::Null).await;
+        assert_eq!(status, 200, "{path}: {value}");
+        value
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let (status, value) = self.send("POST", path, body).await;
+        assert_eq!(status, 200, "{path}: {value}");
+        value
+    }
+
+    async fn create(&self) -> String {
+        self.0.create().await["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The texts of a session's messages, without the notice and the prompt.
+    async fn texts(&self, session: &str) -> Vec<String> {
+        let value = self.get(&format!("sessions/{session}")).await;
+        let messages = value["messages"].as_array().unwrap()[2..].iter();
+        messages
+            .map(|m| m["message"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+fn stuck() -> MockBuilder {
+    Mock::builder().agent(Script::stuck())
+}
+
+#[tokio::test]
+async fn faults_are_added_listed_and_removed() {
+    let control = Control::new(Mock::builder()).await;
+    let rule = json!({"operation": "createSession", "when": {"times": 1},
+        "fault": {"status": {"status": 503, "after_effect": true}}});
+    let first = control.post("faults", rule.clone()).await["id"].clone();
+    let second = control.post("faults", rule).await["id"].clone();
+    assert_ne!(first, second);
+    let (status, _) = control
+        .send("DELETE", &format!("faults/{first}"), Value::Null)
+        .await;
+    assert_eq!(status, 200);
+    let (status, _) = control
+        .send("DELETE", &format!("faults/{first}"), Value::Null)
+        .await;
+    assert_eq!(status, 404);
+    let items = control.get("faults").await["items"].clone();
+    assert_eq!(items.as_array().unwrap().len(), 1);
+    assert_eq!(items[0]["id"], second);
+    assert_eq!(control.0.creating().send().await.unwrap().status(), 503);
+    assert_eq!(
+        control.0.mock.session_count(),
+        1,
+        "the fault came after the effect"
+    );
+}
+
+#[tokio::test]
+async fn turns_continue_act_and_finish() {
+    let control = Control::new(stuck()).await;
+    let session = control.create().await;
+    let path = |end: &str| format!("sessions/{session}/{end}");
+    control
+        .post(&path("actions"), json!({"message": "Halfway."}))
+        .await;
+    control
+        .post(
+            &path("actions"),
+            json!({"pull_request": "https://example.com/1"}),
+        )
+        .await;
+    control
+        .post(
+            &path("actions"),
+            json!({"plan": {"file_name": "plan.md", "text": "1."}}),
+        )
+        .await;
+    control
+        .post(&path("continue"), json!({"text": "Late.", "when": "never"}))
+        .await;
+    assert_eq!(control.texts(&session).await, ["Halfway."]);
+    let finished = control
+        .post(&path("finish"), json!({"text": "Done."}))
+        .await;
+    assert_eq!(
+        (&finished["working"], &finished["pull_requests"][0]),
+        (&json!(false), &json!("https://example.com/1"))
+    );
+    assert_eq!(
+        control.texts(&session).await,
+        ["Halfway.", "Done.", "Done."]
+    );
+    let (status, _) = control
+        .send("POST", &path("continue"), json!({"text": "x"}))
+        .await;
+    assert_eq!(status, 409);
+}
+
+#[tokio::test]
+async fn requests_are_filtered_and_waited_for() {
+    let control = Control::new(Mock::builder()).await;
+    let waiting =
+        control.get("requests/wait?operation=createSession&status=200&count=2&timeout=30s");
+    let creating = async {
+        control.create().await;
+        control.create().await
+    };
+    let (requests, last) = tokio::join!(waiting, creating);
+    let items = requests["items"].as_array().unwrap();
+    assert_eq!(items.len(), 2);
+    assert!(items[1]["body"].as_str().unwrap().contains("claude"));
+    control.0.get(&format!("/{last}")).await;
+    let reads = control
+        .get(&format!("requests?method=GET&contains={last}"))
+        .await;
+    assert_eq!(reads["items"].as_array().unwrap().len(), 1);
+    let (status, value) = control
+        .send("GET", "requests/wait?count=9&timeout=1ms", Value::Null)
+        .await;
+    assert_eq!(
+        (status, &value["error"]),
+        (408, &json!("3 of 9 requests came within the time-out"))
+    );
+    assert_eq!(
+        control
+            .send("GET", "requests?colour=red", Value::Null)
+            .await
+            .0,
+        422
+    );
+}
+
+#[tokio::test]
+async fn keys_other_than_its_own_are_hidden() {
+    let control = Control::new(Mock::builder()).await;
+    let url = format!("{}/rest/v1/sessions/x", control.0.mock.url());
+    let request = control
+        .0
+        .http
+        .get(url)
+        .header("authorization", "ApiKey real-key-5b1");
+    request.send().await.unwrap();
+    let requests = control.get("requests").await.to_string();
+    assert!(
+        requests.contains("[hidden]") && !requests.contains("real-key-5b1"),
+        "{requests}"
+    );
+}
+
+#[tokio::test]
+async fn a_reset_restores_the_start() {
+    let rule: AgentRule = serde_json::from_value(json!({"do": {"text": "Configured."}})).unwrap();
+    let control = Control::new(Mock::builder().rule(rule)).await;
+    control.create().await;
+    let (status, _) = control.send("PUT", "agents", json!([])).await;
+    assert_eq!(status, 200);
+    control
+        .post("faults", json!({"when": "always", "fault": "refuse"}))
+        .await;
+    control.post("reset", Value::Null).await;
+    assert_eq!(control.get("sessions").await["items"], json!([]));
+    assert_eq!(control.get("requests").await["items"], json!([]));
+    assert_eq!(control.get("faults").await["items"], json!([]));
+    assert_eq!(
+        control.get("agents").await["items"][0]["do"]["text"],
+        "Configured."
+    );
+}
+
+#[tokio::test]
+async fn rules_choose_the_agent_and_fill_templates() {
+    let control = Control::new(Mock::builder()).await;
+    let rules = json!([
+        {"when": {"message_contains": "other"}, "do": {"text": "no"}},
+        {"when": {"turn": 0, "agent_name": "claude", "session": 0, "title_contains": "h"},
+         "do": {"text": "{{message}} {{turn}} {{ session }} {{title}} {{none}} {{", "when": {"after": "0s"}}},
+        {"do": {"text": "rest", "when": {"after": "0s"}}},
+    ]);
+    control.send("PUT", "agents", rules).await;
+    let (first, second) = (control.create().await, control.create().await);
+    assert_eq!(control.texts(&first).await[1], "hi 0 0 hi {{none}} {{");
+    assert_eq!(control.texts(&second).await[1], "rest");
+}
+
+#[tokio::test]
+async fn the_clock_freezes_and_advances() {
+    let control = Control::new(Mock::builder().reply_after(Duration::from_secs(3600))).await;
+    let frozen = control.post("clock", json!({"frozen": true})).await;
+    assert_eq!(frozen["frozen"], true);
+    let session = control.create().await;
+    assert!(control.texts(&session).await.is_empty());
+    let later = control.post("clock", json!({"advance": "1h"})).await;
+    let passed = later["now"].as_f64().unwrap() - frozen["now"].as_f64().unwrap();
+    assert!((passed - 3600.0).abs() < 1e-3, "{passed}");
+    assert_eq!(control.texts(&session).await, ["Done.", "Done."]);
+    assert_eq!(
+        control.post("clock", json!({"frozen": false})).await["frozen"],
+        false
+    );
+}
+
+#[tokio::test]
+async fn presigned_urls_expire_on_demand() {
+    let control = Control::new(stuck()).await;
+    let session = control.create().await;
+    let plan = json!({"plan": {"file_name": "plan.md", "text": "1."}});
+    control
+        .post(&format!("sessions/{session}/actions"), plan)
+        .await;
+    let (_, read) = control.0.get(&format!("/{session}")).await;
+    let plan = read["plan_artifact_ids"][0].as_str().unwrap();
+    let path = format!("/{session}/artifacts/{plan}");
+    let (_, artifact) = control.0.get(&path).await;
+    let status = |url: String| async {
+        control
+            .0
+            .http
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    let url = artifact["url"].as_str().unwrap().to_owned();
+    assert_eq!(status(url.clone()).await, 200);
+    control.post("urls/expire", Value::Null).await;
+    assert_eq!(status(url).await, 403);
+    let (_, renewed) = control.0.get(&path).await;
+    assert_eq!(
+        status(renewed["url"].as_str().unwrap().to_owned()).await,
+        200
+    );
+}
+
+#[tokio::test]
+async fn other_sites_are_refused() {
+    let control = Control::new(Mock::builder()).await;
+    let url = control.0.mock.url();
+    for (name, value, status) in [
+        ("origin", "https://evil.example".to_owned(), 403),
+        ("origin", "null".into(), 403),
+        ("origin", url.clone(), 200),
+        ("host", "evil.example".into(), 403),
+        ("host", "localhost:1".into(), 200),
+    ] {
+        let request = control
+            .0
+            .http
+            .post(format!("{url}/_mock/reset"))
+            .header(name, &value);
+        assert_eq!(
+            request.send().await.unwrap().status(),
+            status,
+            "{name}: {value}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn beyond_loopback_control_needs_consent() {
+    let everywhere = || Mock::builder().listen(Ipv4Addr::UNSPECIFIED.into());
+    for (builder, status) in [
+        (everywhere(), 404),
+        (everywhere().control(true), 200),
+        (Mock::builder(), 200),
+        (Mock::builder().control(false), 404),
+    ] {
+        let control = Control::new(builder).await;
+        for path in ["/", "/_mock/requests", "/app/sessions/x"] {
+            let url = control.0.mock.url() + path;
+            assert_eq!(
+                control.0.http.get(url).send().await.unwrap().status(),
+                status,
+                "{path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_public_url_names_page_and_downloads() {
+    let control = Control::new(stuck().public_url("http://blocks.test:1/")).await;
+    let made = control.0.create().await;
+    let url = made["session_html_url"].as_str().unwrap();
+    assert!(url.starts_with("http://blocks.test:1/app/"), "{url}");
+    let path = url.strip_prefix("http://blocks.test:1").unwrap();
+    let page = control
+        .0
+        .http
+        .get(control.0.mock.url() + path)
+        .send()
+        .await
+        .unwrap();
+    assert!(
+        page.headers()["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .contains("default-src 'none'")
+    );
+    assert!(page.text().await.unwrap().starts_with("<!doctype html>"));
+}
+
+#[tokio::test]
+async fn events_report_each_change() {
+    let control = Control::new(Mock::builder().reply_after(Duration::from_secs(3600))).await;
+    let url = format!("{}/_mock/events", control.0.mock.url());
+    let mut events = control.0.http.get(url).send().await.unwrap();
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    assert_eq!(events.chunk().await.unwrap().unwrap(), "data: changed\n\n");
+    control.create().await;
+    assert_eq!(events.chunk().await.unwrap().unwrap(), "data: changed\n\n");
+}
+
+#[tokio::test]
+async fn each_request_is_reported_once() {
+    let (send, receive) = std::sync::mpsc::channel();
+    let send = std::sync::Mutex::new(send);
+    let builder = Mock::builder()
+        .fault(
+            None,
+            blocks_mock::When::ONCE,
+            blocks_mock::Fault::ResetBefore,
+        )
+        .on_request(move |request| send.lock().unwrap().send(request.status).unwrap());
+    let control = Control::new(builder).await;
+    assert!(control.0.creating().send().await.is_err());
+    control.create().await;
+    control.get("requests").await;
+    drop(control);
+    assert_eq!(receive.try_iter().collect::<Vec<_>>(), [None, Some(200)]);
+}

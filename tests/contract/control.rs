@@ -1,0 +1,100 @@
+//! `openapi/mock.yaml` and the mock's control plane agree.
+
+use blocks_mock::{Mock, Script};
+use serde_json::{Value, json};
+
+fn document() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/mock.yaml");
+    let text = std::fs::read_to_string(path).expect("the document");
+    serde_yaml_ng::from_str(&text).expect("YAML")
+}
+
+/// The schema of an operation's response, as a validator.
+fn validator(document: &Value, pointer: &str, status: u16) -> jsonschema::Validator {
+    let mut root = document.clone();
+    crate::json_schema(&mut root);
+    let responses = format!("{pointer}/responses/{status}");
+    let response = root
+        .pointer(&responses)
+        .unwrap_or_else(|| panic!("no {responses}"));
+    let response = match response["$ref"].as_str() {
+        Some(target) => root.pointer(&target[1..]).expect("a response"),
+        None => response,
+    };
+    root["allOf"] = json!([response["content"]["application/json"]["schema"].clone()]);
+    jsonschema::draft4::new(&root).expect("a schema")
+}
+
+/// A body for each operation that takes one.
+fn body(operation: &str) -> Value {
+    match operation {
+        "addFault" => json!({"operation": "getSession", "when": {"times": 1}, "fault": "refuse"}),
+        "replaceAgents" => json!([{"when": {"turn": 1}, "do": {"text": "x", "when": "never"}}]),
+        "changeClock" => json!({"frozen": true, "advance": "1s"}),
+        "finishTurn" => json!({"text": "Done."}),
+        "continueTurn" => {
+            json!({"text": "Later.", "steps": [{"at": "10s", "do": {"message": "x"}}]})
+        }
+        "act" => json!({"tool_call": {"name": "Bash", "input": {"command": "ls"}}}),
+        _ => Value::Null,
+    }
+}
+
+#[tokio::test]
+async fn each_control_operation_answers_as_documented() {
+    let document = document();
+    let mock = Mock::builder()
+        .agent(Script::stuck())
+        .start()
+        .await
+        .unwrap();
+    let http = reqwest::Client::new();
+    let mut called = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let Some(id) = operation["operationId"].as_str() else {
+                continue;
+            };
+            let create = http.post(format!("{}/rest/v1/sessions", mock.url()));
+            let create = create.header("authorization", "ApiKey test-key");
+            let create = create.json(&json!({"message": "hi", "agent_name": "claude"}));
+            let made: Value = create.send().await.unwrap().json().await.unwrap();
+            mock.inject(
+                None,
+                blocks_mock::When::Times(0),
+                blocks_mock::Fault::Refuse,
+            );
+            let session = made["id"].as_str().expect("a session");
+            let faults = format!("{}/_mock/faults", mock.url());
+            let faults: Value = http.get(faults).send().await.unwrap().json().await.unwrap();
+            let fault = faults["items"][0]["id"].to_string();
+            let url = path
+                .replace("{session_id}", session)
+                .replace("{id}", &fault);
+            let url = mock.url() + &url;
+            let request = http.request(method.to_uppercase().parse().unwrap(), url);
+            let body = body(id);
+            let request = if body.is_null() {
+                request
+            } else {
+                request.json(&body)
+            };
+            let response = request.send().await.unwrap();
+            let status = response.status().as_u16();
+            let value: Value = response.json().await.unwrap();
+            assert_eq!(status, 200, "{id}: {value}");
+            let pointer = format!(
+                "/paths/{}/{method}",
+                path.replace('~', "~0").replace('/', "~1")
+            );
+            let validator = validator(&document, &pointer, status);
+            let failures: Vec<String> = validator
+                .iter_errors(&value)
+                .map(|e| e.to_string())
+                .collect();
+            assert!(failures.is_empty(), "{id}: {failures:?} in {value}");
+            called.push(id.to_owned());
+        }
+    }
+    assert_eq!(called.len(), 18, "{called:?}");
+}
