@@ -18,11 +18,16 @@ if [ "$PAGES" = 0 ] && [ "$LIVE" = 0 ]; then
   fi
   exit 0
 fi
-gh label create drift --description "Document, code and service moved apart" --force
+# A network that fails is not drift: the title says which of the two it is.
+title="Drift could not be checked"
+if [ "$PAGES" = 1 ] || [ "$LIVE" = 1 ]; then
+  title="Spec drift"
+fi
+gh label create drift --description "The document differs from the pages or the service" --force
 if [ -n "$number" ]; then
-  gh issue edit "$number" --body-file "$body"
+  gh issue edit "$number" --title "$title" --body-file "$body"
 else
-  gh issue create --title "Spec drift" --label drift --body-file "$body"
+  gh issue create --title "$title" --label drift --body-file "$body"
 fi
 # The run is red as long as the issue is open.
 exit 1

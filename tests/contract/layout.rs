@@ -34,6 +34,8 @@ fn crates_depend_on_each_other_in_one_direction() {
         ("crates/blocks-sdk", &["blocks-api"]),
         ("crates/blocks-mock", &[]),
         ("crates/blocks-cli", &["blocks-sdk", "blocks-mock"]),
+        ("crates/blocks-drift", &["blocks-sdk", "blocks-mock"]),
+        ("xtask", &[]),
     ] {
         let manifest = read(&format!("{package}/Cargo.toml"));
         let (_, rest) = manifest.split_once("\n[dependencies]\n").expect(package);

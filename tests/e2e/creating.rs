@@ -278,7 +278,7 @@ fn unknown_fates() -> Vec<UnknownFate> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_leaves_its_fate_unknown_is_sent_once_and_loses_nothing() {
+async fn unknown_outcomes_are_never_retried() {
     for (answer, kind, body, has_id) in unknown_fates() {
         let answer = match answer {
             response @ Answer::Response { .. } => response.header("x-request-id", "r-1"),
@@ -291,7 +291,9 @@ async fn whatever_leaves_its_fate_unknown_is_sent_once_and_loses_nothing() {
         assert!(error.may_have_taken_effect(), "{error}");
         assert!(error.to_string().contains("createSession"), "{error}");
         assert!(
-            error.to_string().contains("look before you send it again"),
+            error
+                .to_string()
+                .contains("check the dashboard before you retry"),
             "{error}"
         );
         assert_eq!(error.body().as_deref(), body.as_deref(), "{answer:?}");
@@ -522,4 +524,23 @@ async fn a_create_is_noted_once_just_before_it_is_sent() {
     let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
     assert_eq!(notes.load(Ordering::Relaxed), 11, "one before, ten now");
     assert_eq!(script.count() - before, 11);
+}
+
+#[tokio::test]
+async fn a_configured_client_follows_no_redirect() {
+    let away = blocks_mock::Fault::Redirect("http://127.0.0.1:1/x".into());
+    let always = blocks_mock::When::Always;
+    let server = blocks_mock::Mock::builder()
+        .fault(blocks_mock::Operation::CreateSession, always, away)
+        .start()
+        .await
+        .unwrap();
+    let client = Client::builder(server.key())
+        .base_url(server.url())
+        .configure_http(|http| http.redirect(reqwest::redirect::Policy::limited(10)))
+        .build()
+        .unwrap();
+    let error = client.create_session(hello()).await.unwrap_err();
+    assert!(error.may_have_taken_effect(), "{error}");
+    assert_eq!(server.received().len(), 1);
 }

@@ -26,7 +26,7 @@ async fn dripping(every: Duration) -> Artifact {
     let session = builder.build().unwrap().create_session(hello()).await;
     let session = session.unwrap();
     session.reply().await.unwrap();
-    let plan = session.plans().await.unwrap().remove(0);
+    let plan = session.plans().await.unwrap().remove(0).unwrap();
     mock.inject(
         Operation::Download,
         When::ONCE,
@@ -43,6 +43,8 @@ async fn an_address_that_others_can_listen_to_is_not_asked() {
         "ftp://storage.example/x?signature=s3cret",
         "file:///etc/passwd",
         "nonsense?signature=s3cret",
+        "/plans/plan.md",
+        "",
     ] {
         let script = Scripted::new([artifact(url)]);
         let session = script
@@ -53,7 +55,7 @@ async fn an_address_that_others_can_listen_to_is_not_asked() {
             .await
             .unwrap();
         let error = artifact.bytes().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
+        assert_eq!(error.kind(), ErrorKind::UntrustedLink, "{url}");
         assert_eq!(script.count(), 1, "{url}");
         let told = format!("{artifact:?} {error} {error:?}");
         assert!(!told.contains("s3cret"), "{told}");
@@ -120,12 +122,157 @@ async fn a_save_that_is_dropped_leaves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_piece_that_does_not_come_ends_the_download() {
+async fn a_download_that_stops_is_an_error_or_starts_again() {
+    use futures_util::TryStreamExt;
+
     let plan = dripping(Duration::from_secs(61)).await;
-    let error = plan.bytes().await.unwrap_err();
-    assert!(
-        error.to_string().contains("nothing came for 60s"),
-        "{error}"
-    );
+    let pieces = plan.stream().await.unwrap();
+    let error = pieces.try_collect::<Vec<_>>().await.unwrap_err();
+    assert!(error.to_string().contains("no data for 60s"), "{error}");
     assert_eq!(error.operation(), Some("download"));
+
+    let plan = dripping(Duration::from_secs(61)).await;
+    assert_eq!(plan.bytes().await.unwrap(), "1. Go.");
+}
+
+/// A session whose one artifact is at a storage host that answers by `answers`.
+async fn stored(answers: impl IntoIterator<Item = Answer>) -> (Artifact, Scripted) {
+    let script = Scripted::new([artifact("https://storage.example/x?signature=s3cret")]);
+    script.then(answers);
+    let session = script
+        .client()
+        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let artifact = session
+        .artifact(THREAD.parse::<blocks_sdk::Id>().unwrap())
+        .await;
+    (artifact.unwrap(), script)
+}
+
+#[tokio::test(start_paused = true)]
+async fn downloads_are_retried_like_every_read() {
+    for fault in [
+        Answer::text(503, "busy"),
+        Answer::text(429, "busy"),
+        Answer::Refused,
+        Answer::Broken,
+        Answer::Silence,
+        Answer::text(200, "1. G").breaking(),
+    ] {
+        let (plan, script) = stored([fault.clone(), Answer::text(200, "1. Go.")]).await;
+        assert_eq!(plan.bytes().await.unwrap(), "1. Go.", "{fault:?}");
+        assert_eq!(script.count(), 3, "{fault:?}");
+
+        let (plan, script) = stored([fault.clone(), Answer::text(200, "1. Go.")]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.md");
+        plan.save(&path).await.unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "1. Go.",
+            "{fault:?}"
+        );
+        assert_eq!(script.count(), 3, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_host_decides_when_to_retry() {
+    let busy = Answer::text(503, "").header("retry-after", "20");
+    let (plan, script) = stored([busy, Answer::text(200, "1. Go.")]).await;
+    plan.bytes().await.unwrap();
+    let seen = script.seen();
+    assert!((seen[2].at - seen[1].at).as_secs() >= 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_download_does_not_blame_the_key() {
+    for status in [401, 404, 410] {
+        let (plan, script) = stored([Answer::text(status, "gone")]).await;
+        let error = plan.bytes().await.unwrap_err();
+        let text = error.to_string();
+        assert_eq!((error.status(), script.count()), (Some(status), 2));
+        assert!(
+            text.contains("download at storage.example failed"),
+            "{text}"
+        );
+        assert!(!text.contains("key") && !text.contains("s3cret"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_encoded_file_is_an_error_that_names_the_encoding() {
+    let packed = Answer::text(200, "x").header("content-encoding", "gzip");
+    let (plan, script) = stored([packed]).await;
+    let error = plan.bytes().await.unwrap_err();
+    assert!(error.to_string().contains("gzip"), "{error}");
+    assert_eq!(script.count(), 2);
+    assert!(
+        script.seen()[1]
+            .headers
+            .contains(&"accept-encoding".to_owned())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_save_shows_no_file_before_it_is_complete() {
+    let plan = dripping(Duration::from_secs(10)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.md");
+    let mut save = Box::pin(plan.save(&path));
+    let early = tokio::time::timeout(Duration::from_secs(15), &mut save).await;
+    assert!(early.is_err() && !path.exists());
+    std::mem::forget(save);
+    plan.save(&path).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "1. Go.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_cannot_be_read_does_not_lose_the_others() {
+    let ids = json!([THREAD, "0f4f7b0c-2b4e-4a53-8a64-2d1c9e7d3c33"]);
+    let session = json!({"id": SESSION, "plan_artifact_ids": ids});
+    let script = Scripted::new([
+        Answer::ok(&session),
+        Answer::text(404, "{}"),
+        artifact("https://storage.example/x"),
+    ]);
+    let session = script
+        .client()
+        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let plans = session.plans().await.unwrap();
+    let read: Vec<bool> = plans.iter().map(Result::is_ok).collect();
+    assert_eq!(read, [false, true]);
+}
+
+/// Runs as a child process of the next test, on a disk of 16 KiB.
+#[tokio::test]
+async fn save_to_the_folder_that_a_variable_names() {
+    let Some(folder) = std::env::var_os("BLOCKS_TEST_FULL_DISK") else {
+        return;
+    };
+    let (plan, _) = stored([Answer::text(200, "x".repeat(64 << 10))]).await;
+    let path = std::path::Path::new(&folder).join("plan.md");
+    let error = plan.save(&path).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::File);
+    assert!(error.to_string().contains("No space left"), "{error}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    println!("the disk was full");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error_and_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let test = std::env::current_exe().unwrap();
+    let script = "mount -t tmpfs -o size=16k none \"$0\" && exec \"$1\" --exact --nocapture \
+                  downloads::save_to_the_folder_that_a_variable_names";
+    let output = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+        .arg(folder.path())
+        .arg(test)
+        .env("BLOCKS_TEST_FULL_DISK", folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("the disk was full"), "{text}{errors}");
 }

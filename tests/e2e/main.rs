@@ -2,6 +2,7 @@
 
 mod creating;
 mod downloads;
+mod errors;
 mod limits;
 mod links;
 mod mocked;
@@ -11,6 +12,8 @@ mod reading;
 mod secrets;
 mod sockets;
 mod tolerant;
+mod vendor;
+mod vendor_commands;
 mod waiting;
 
 use blocks_sdk::{Agent, CreateSession};

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::hello;
 
 /// Cases of one response for each of the six operations.
-const CASES: u32 = 200;
+const CASES: u32 = 3_400;
 
 /// An object as its fields' names and JSON texts.
 type Fields = Vec<(&'static str, String)>;
@@ -282,11 +282,7 @@ async fn check_create(script: &Scripted, fields: &Fields) -> Result<(), TestCase
         let reply = session.reply().await.unwrap();
         prop_assert_eq!(reply.text(), "done");
         let path = script.seen()[0].url.path().to_owned();
-        prop_assert!(
-            path.starts_with("/rest/v1/") && path.contains("/threads/"),
-            "{}",
-            path
-        );
+        prop_assert!(path.starts_with("/rest/v1/"), "{}", path);
     } else if let Err(error) = session.turn() {
         prop_assert_eq!(error.session_id(), Some(session.id()));
     }

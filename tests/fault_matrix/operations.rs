@@ -111,7 +111,11 @@ async fn act(act: Act, scene: &Scene, target: Option<&Target>) -> Result<(), Err
         }
         Act::Watch => watch(session.messages().everything()).await?,
         Act::Transcript => drop(session.transcript(true).await?),
-        Act::Plans => drop(session.plans().await?),
+        Act::Plans => {
+            for plan in session.plans().await? {
+                drop(plan?);
+            }
+        }
         Act::Artifact => drop(plan().await?),
         Act::Bytes => drop(plan().await?.bytes().await?),
         Act::Save => {

@@ -23,6 +23,21 @@ pub fn build() -> Result<PathBuf, String> {
     Ok(this.with_file_name(format!("blocks{}", std::env::consts::EXE_SUFFIX)))
 }
 
+/// Runs the program of a package with the arguments, and returns its exit code.
+///
+/// # Errors
+/// Cargo cannot be started, or the program was stopped.
+pub fn run(package: &str, arguments: &[std::ffi::OsString]) -> Result<u8, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["run", "--quiet", "--package", package, "--"])
+        .args(arguments);
+    let status = command.status().map_err(|e| format!("cargo: {e}"))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.ok_or_else(|| format!("{package} was stopped: {status}"))
+}
+
 /// `blocks mock`, until the value is dropped.
 pub struct Mock {
     process: Child,

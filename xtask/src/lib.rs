@@ -1,8 +1,7 @@
-//! The repository's chores, as `cargo xtask` runs them.
+//! The repository's tasks, as `cargo xtask` runs them.
 
 pub mod codegen;
 pub mod command;
-pub mod drift;
 pub mod pictures;
 pub mod readme;
 

@@ -247,11 +247,13 @@ impl Id {
         self.0.parse().ok()
     }
 
-    /// An id that the service named, for example in a link. `None` for texts that cannot be one segment of a path, and
-    /// for the words that programs print in place of an absent value.
+    /// An id that the service named, for example in a link. `None` for texts that cannot be one segment of a path, such
+    /// as `..`, and for the words that programs print in place of an absent value.
     pub fn from_service(text: &str) -> Option<Self> {
-        let unusable = ["", ".", "..", "null", "undefined"].contains(&text);
-        (!unusable).then(|| Self(text.into()))
+        let is_absent = ["", ".", "null", "undefined"].contains(&text);
+        // Some servers decode a path before they resolve it.
+        let leaves_its_place = text.split(['/', '\\']).any(|part| part == "..");
+        (!is_absent && !leaves_its_place).then(|| Self(text.into()))
     }
 }
 

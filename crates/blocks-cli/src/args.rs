@@ -1,38 +1,55 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
+
+use crate::values::{SessionRef, Timeout};
 
 const AFTER: &str = "\
 Environment:
-  BLOCKS_API_KEY       the API key, made in the settings of your Blocks workspace
+  BLOCKS_API_KEY       API key; create one in the settings of your Blocks workspace
   BLOCKS_API_BASE_URL  another base URL, such as that of `blocks mock`
+  BLOCKS_AGENT         agent of `run` when no option names one
+  HTTPS_PROXY          proxy for the service; NO_PROXY lists hosts to reach without it
 
 Exit codes:
   0    done
   1    failed
-  2    wrong use; nothing was sent
-  3    still running at the deadline
-  4    fate unknown: a session may exist, so look before you try again
-  130  interrupted";
+  2    usage error; nothing was sent
+  3    no reply before the time-out; the agent may still be working
+  4    outcome unknown: a session may exist; check the dashboard before you retry
+  5    the reply looks like a notice of failure (--fail-on-notice)
+  129  ended by SIGHUP
+  130  ended by SIGINT (Ctrl-C)
+  141  standard output was closed
+  143  ended by SIGTERM";
+
+const GLOBAL: &str = "Global options";
 
 /// Coding agents from a terminal, a script or CI.
 ///
-/// The reply, and nothing else, goes to standard output; progress goes to standard error.
+/// Standard output gets the reply and nothing else; progress goes to standard error.
 #[derive(Parser)]
 #[command(name = "blocks", version, after_help = AFTER)]
 pub struct Args {
-    /// Results as JSON
-    #[arg(long, global = true)]
+    /// Print the result as JSON, at every end; `blocks schema` prints its fields
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
-    /// Append results to $GITHUB_OUTPUT, and write a job summary
-    #[arg(long, global = true)]
+    /// Append results to $GITHUB_OUTPUT and write a job summary
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub github_output: bool,
+    /// Do not change an agent's text for a terminal or a CI log
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub raw: bool,
+    /// Time limit of one request [default: 3m for prompts, else 1m]
+    #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, help_heading = GLOBAL)]
+    pub request_timeout: Option<Timeout>,
     /// Show requests, without secrets
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
     #[command(subcommand)]
     pub command: Command,
@@ -42,9 +59,9 @@ pub struct Args {
 pub enum Command {
     /// Create a session, wait, and print the reply
     Run(RunArgs),
-    /// Follow up in a session, wait, and print the reply
+    /// Send a follow-up to a session, wait, and print the reply
     Send(SendArgs),
-    /// Wait on for what was started elsewhere
+    /// Wait for the reply to an earlier prompt
     Wait(WaitArgs),
     /// Show a session, its pull requests and plans
     Show(SessionArgs),
@@ -56,56 +73,110 @@ pub enum Command {
     Plan(PlanArgs),
     /// Download an artifact of a session
     Artifact(ArtifactArgs),
-    /// Run many prompts, and go on where an interrupted run stopped
+    /// Run prompts from a JSON Lines file; resumes from --journal
     Batch(BatchArgs),
+    /// Check the key and the connection; costs nothing
+    Check,
     /// Serve a mock of the service on a loopback port
     Mock(MockArgs),
+    /// Print the JSON Schema of an output
+    Schema {
+        /// Output: result, failure, download or check [default: all]
+        name: Option<String>,
+    },
     /// Print completions for a shell
     Completions {
-        /// The shell
+        /// Shell
         shell: clap_complete::Shell,
     },
-    /// Print the man page
-    #[command(hide = true)]
-    Man,
+    /// Print a man page
+    Man(ManArgs),
 }
 
 #[derive(ClapArgs)]
 pub struct WaitOptions {
-    /// How long to wait, such as 90s or 1h 30m
-    #[arg(long, default_value = "30m", value_parser = humantime::parse_duration)]
-    pub timeout: Duration,
-    /// Do not wait for the reply
-    #[arg(long)]
+    #[command(flatten)]
+    pub reply: ReplyOptions,
+    #[command(flatten)]
+    pub output: OutputOption,
+    /// Do not wait for the reply; print the session's id
+    #[arg(long, conflicts_with = "output")]
     pub no_wait: bool,
-    /// Write what is pending to this file, for `blocks wait --pending`
+    /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
     #[arg(long, value_name = "FILE")]
     pub pending: Option<PathBuf>,
 }
 
 #[derive(ClapArgs)]
-pub struct RunArgs {
-    /// What the agent is to do; `-` reads standard input, `@FILE` a file
-    pub prompt: String,
-    /// A core agent, such as claude (exactly one of these three)
-    #[arg(long, value_name = "NAME")]
+pub struct ReplyOptions {
+    /// Longest wait for a reply, such as 90s or `1h 30m`; 0 polls once
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30m",
+        allow_hyphen_values = true
+    )]
+    pub timeout: Timeout,
+    /// Exit with 5 if the reply looks like a notice of failure (an opinion on its text)
+    #[arg(long)]
+    pub fail_on_notice: bool,
+}
+
+#[derive(ClapArgs)]
+pub struct OutputOption {
+    /// Write the reply to this new file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// A prompt, given as text or as a file.
+#[derive(ClapArgs)]
+#[group(required = true, multiple = false)]
+pub struct PromptArgs {
+    /// Text for the agent, sent unchanged; after `--` it may begin with `-`
+    pub prompt: Option<String>,
+    /// Read the text from FILE; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub prompt_file: Option<PathBuf>,
+}
+
+/// The agent: exactly one of these, or BLOCKS_AGENT.
+#[derive(ClapArgs)]
+#[group(required = false, multiple = false)]
+pub struct AgentArgs {
+    /// Core agent, such as claude
+    #[arg(long, value_name = "NAME", help_heading = "Agent (exactly one)")]
     pub agent: Option<String>,
-    /// A custom agent of the workspace
-    #[arg(long, value_name = "UUID")]
+    /// Agent name that this version does not know; sent unchanged
+    #[arg(long, value_name = "NAME", help_heading = "Agent (exactly one)")]
+    pub any_agent: Option<String>,
+    /// Custom agent of the workspace
+    #[arg(long, value_name = "UUID", help_heading = "Agent (exactly one)")]
     pub agent_id: Option<Uuid>,
-    /// A profile, as JSON or @FILE
-    #[arg(long, value_name = "JSON|@FILE")]
+    /// Profile, as a JSON object
+    #[arg(long, value_name = "JSON", help_heading = "Agent (exactly one)")]
     pub profile: Option<String>,
+    /// Profile from FILE; `-` is standard input
+    #[arg(long, value_name = "FILE", help_heading = "Agent (exactly one)")]
+    pub profile_file: Option<PathBuf>,
+}
+
+#[derive(ClapArgs)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub agent: AgentArgs,
     /// Hide the session from other members of the workspace
     #[arg(long)]
     pub private: bool,
-    /// A title of at most 200 characters
+    /// Title of at most 200 characters
     #[arg(long)]
     pub title: Option<String>,
-    /// An existing artifact to attach; may be repeated
+    /// Existing artifact to attach; may be repeated
     #[arg(long, value_name = "UUID")]
     pub artifact: Vec<Uuid>,
-    /// An existing group to put the session in
+    /// Existing group to put the session in
     #[arg(long, value_name = "UUID")]
     pub session_group: Option<Uuid>,
     #[command(flatten)]
@@ -114,34 +185,35 @@ pub struct RunArgs {
 
 #[derive(ClapArgs)]
 pub struct SendArgs {
-    /// The session
-    pub session: Uuid,
-    /// What the agent is to do next; `-` reads standard input, `@FILE` a file
-    pub prompt: String,
+    /// Session: its id or the address of its page
+    pub session: SessionRef,
+    #[command(flatten)]
+    pub prompt: PromptArgs,
     #[command(flatten)]
     pub wait: WaitOptions,
 }
 
 #[derive(ClapArgs)]
+#[command(group(ArgGroup::new("handle").required(true).args(["session", "pending"])))]
 pub struct WaitArgs {
-    /// The session; without --thread, its latest turn that a message tells of
-    #[arg(required_unless_present = "pending", conflicts_with = "pending")]
-    pub session: Option<Uuid>,
-    /// The thread to wait for
-    #[arg(long, value_name = "UUID", requires = "session")]
+    /// Session; without --thread, its newest prompt
+    pub session: Option<SessionRef>,
+    /// Thread to wait for
+    #[arg(long, value_name = "ID", requires = "session")]
     pub thread: Option<Uuid>,
-    /// What is pending, as `blocks run --pending` wrote it
+    /// Resume from a file written by `run --pending`; the file is kept
     #[arg(long, value_name = "FILE")]
     pub pending: Option<PathBuf>,
-    /// How long to wait, such as 90s or 1h 30m
-    #[arg(long, default_value = "30m", value_parser = humantime::parse_duration)]
-    pub timeout: Duration,
+    #[command(flatten)]
+    pub output: OutputOption,
+    #[command(flatten)]
+    pub reply: ReplyOptions,
 }
 
 #[derive(ClapArgs)]
 pub struct SessionArgs {
-    /// The session
-    pub session: Uuid,
+    /// Session: its id or the address of its page
+    pub session: SessionRef,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -152,8 +224,8 @@ pub enum Order {
 
 #[derive(ClapArgs)]
 pub struct MessagesArgs {
-    /// The session
-    pub session: Uuid,
+    /// Session: its id or the address of its page
+    pub session: SessionRef,
     /// Only these types: message, final_message, tool_call; may be repeated
     #[arg(long = "type", value_name = "TYPE")]
     pub types: Vec<String>,
@@ -161,23 +233,26 @@ pub struct MessagesArgs {
     #[arg(long = "role", value_name = "ROLE")]
     pub roles: Vec<String>,
     /// Only messages of this thread
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "ID")]
     pub thread: Option<Uuid>,
     /// Only messages later than this, in epoch seconds
     #[arg(long, value_name = "SECONDS")]
     pub newer_than: Option<f64>,
-    /// The order by time
+    /// Order by time
     #[arg(long, value_enum, default_value = "asc")]
     pub direction: Order,
-    /// One page instead of all
+    /// Print only this page
     #[arg(long)]
     pub page: Option<u64>,
-    /// Messages in a page, 1 to 100
+    /// Messages per page, 1 to 100
     #[arg(long, default_value_t = 50, requires = "page")]
     pub limit: u64,
-    /// Go on with each new message as it comes
+    /// Keep printing new messages as they arrive
     #[arg(long, conflicts_with_all = ["page", "direction"])]
     pub follow: bool,
+    /// With --follow, end after the next final message
+    #[arg(long, requires = "follow")]
+    pub until_done: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -188,49 +263,63 @@ pub enum Format {
 
 #[derive(ClapArgs)]
 pub struct TranscriptArgs {
-    /// The session
-    pub session: Uuid,
+    /// Session: its id or the address of its page
+    pub session: SessionRef,
     /// Show tool calls
     #[arg(long)]
     pub tools: bool,
-    /// As a person reads it, or for machines
+    /// Output format
     #[arg(long, value_enum, default_value = "markdown")]
     pub format: Format,
 }
 
 #[derive(ClapArgs)]
 pub struct PlanArgs {
-    /// The session
-    pub session: Uuid,
-    /// Write to this new file instead of standard output
+    /// Session: its id or the address of its page
+    pub session: SessionRef,
+    /// Write to this new file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
 
 #[derive(ClapArgs)]
 pub struct ArtifactArgs {
-    /// The session
-    pub session: Uuid,
-    /// The artifact
+    /// Session: its id or the address of its page
+    pub session: SessionRef,
+    /// Artifact
     pub artifact: Uuid,
-    /// Write to this new file instead of standard output
+    /// Write to this new file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
 
 #[derive(ClapArgs)]
 pub struct BatchArgs {
-    /// One create request a line, as JSON, each with an `id` of yours; `-` reads standard input
+    /// JSON Lines: one create request per line, each with a unique `id`; `-` is standard input
     pub file: PathBuf,
-    /// What was done, so that a run that was interrupted goes on and starts nothing twice
+    /// Progress file; a rerun resumes and creates no session twice
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
-    /// Start again what may have been started when an earlier run was interrupted
+    /// Retry prompts with unknown outcome (may be billed twice)
     #[arg(long, requires = "journal")]
     pub retry_unknown: bool,
-    /// How long to wait for each reply
-    #[arg(long, default_value = "30m", value_parser = humantime::parse_duration)]
-    pub timeout: Duration,
+    /// Most sessions that work at the same time [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_running: Option<u32>,
+    /// Start no more prompts after one has failed
+    #[arg(long)]
+    pub fail_fast: bool,
+    #[command(flatten)]
+    pub reply: ReplyOptions,
+}
+
+#[derive(ClapArgs)]
+pub struct ManArgs {
+    /// Command whose page to print [default: the page of `blocks`]
+    pub command: Option<String>,
+    /// Write all pages to this folder
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    pub output_dir: Option<PathBuf>,
 }
 
 #[derive(ClapArgs)]
@@ -252,13 +341,81 @@ pub struct MockArgs {
     pub script: Option<PathBuf>,
 }
 
-/// Prints completions for a shell.
-pub fn completions(shell: clap_complete::Shell) {
-    let mut command = Args::command();
-    clap_complete::generate(shell, &mut command, "blocks", &mut std::io::stdout());
+impl Command {
+    /// Why an option for all commands would do nothing for this one.
+    pub fn unsupported_option(&self, json: bool, github_output: bool) -> Option<&'static str> {
+        let turn = matches!(self, Self::Run(_) | Self::Send(_) | Self::Wait(_));
+        if github_output && !turn {
+            return Some("--github-output works with run, send and wait");
+        }
+        let download = match self {
+            Self::Plan(PlanArgs { output, .. }) | Self::Artifact(ArtifactArgs { output, .. }) => {
+                output.as_deref().is_none_or(|file| file == "-")
+            }
+            _ => false,
+        };
+        if json && download {
+            return Some("--json needs --output FILE here, because standard output gets the bytes");
+        }
+        match self {
+            Self::Mock(_) | Self::Completions { .. } | Self::Man(_) if json => {
+                Some("--json does not work with mock, completions and man")
+            }
+            _ => None,
+        }
+    }
 }
 
-/// Prints the man page.
-pub fn man() -> std::io::Result<()> {
-    clap_mangen::Man::new(Args::command()).render(&mut std::io::stdout())
+/// What a command line asks for although it cannot be parsed.
+pub struct Unparsed {
+    pub json: bool,
+    pub github_output: bool,
+    /// Whether its command sends or awaits a prompt.
+    pub is_turn: bool,
+}
+
+impl Unparsed {
+    pub fn new(line: &[OsString]) -> Self {
+        let options: Vec<_> = line
+            .iter()
+            .skip(1)
+            .take_while(|word| *word != "--")
+            .collect();
+        let has = |option: &str| options.iter().any(|word| *word == option);
+        let mut words = options.iter().filter_map(|word| word.to_str());
+        let command = words.find(|word| !word.starts_with('-'));
+        Self {
+            json: has("--json"),
+            github_output: has("--github-output"),
+            is_turn: matches!(command, Some("run" | "send" | "wait")),
+        }
+    }
+}
+
+/// The completions for a shell.
+pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "blocks", &mut text);
+    text
+}
+
+/// The man pages: of `blocks`, and of each of its commands, by their names.
+pub fn man_pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
+    let mut blocks = Args::command().disable_help_subcommand(true);
+    blocks.build();
+    let mut pages = vec![page(blocks.clone())?];
+    for command in blocks.get_subcommands() {
+        pages.push(page(command.clone())?);
+    }
+    Ok(pages)
+}
+
+fn page(command: clap::Command) -> std::io::Result<(String, Vec<u8>)> {
+    let name = command
+        .get_display_name()
+        .unwrap_or(command.get_name())
+        .to_owned();
+    let mut text = Vec::new();
+    clap_mangen::Man::new(command).render(&mut text)?;
+    Ok((name, text))
 }

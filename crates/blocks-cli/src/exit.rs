@@ -1,49 +1,176 @@
 //! How the program ends, as scripts see it.
 
+use std::error::Error as _;
+
 use blocks_sdk::{Error, ErrorKind};
 
-/// An end that is not success: its code, and what to tell.
-#[derive(Debug)]
+use crate::host::Interruption;
+use crate::report::{ErrorReport, Status};
+
+/// An end that is not success: its code and its error.
+#[derive(Clone, Debug)]
 pub struct Exit {
     pub code: Code,
-    pub message: String,
+    pub error: Box<ErrorReport>,
+    /// The session that an error names.
+    pub session_id: Option<String>,
+    /// Whether the command has printed this error as JSON already.
+    pub is_reported: bool,
 }
 
 /// The exit codes; they are documented in `blocks --help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     Failed = 1,
-    WrongUse = 2,
+    Usage = 2,
     StillRunning = 3,
-    FateUnknown = 4,
+    OutcomeUnknown = 4,
+    Notice = 5,
+    HungUp = 129,
     Interrupted = 130,
+    ClosedOutput = 141,
+    Terminated = 143,
+}
+
+impl Code {
+    /// The status that a machine reads beside this code.
+    pub fn status(self) -> Status {
+        match self {
+            Self::Failed => Status::Failed,
+            Self::Usage => Status::Refused,
+            Self::StillRunning => Status::TimedOut,
+            Self::OutcomeUnknown => Status::Unknown,
+            Self::Notice => Status::Completed,
+            Self::HungUp | Self::Interrupted | Self::ClosedOutput | Self::Terminated => {
+                Status::Interrupted
+            }
+        }
+    }
 }
 
 impl Exit {
-    pub fn failed(message: impl Into<String>) -> Self {
-        Self::new(Code::Failed, message)
-    }
-
-    pub fn wrong_use(message: impl Into<String>) -> Self {
-        Self::new(Code::WrongUse, message)
-    }
-
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub fn new(code: Code, kind: &str, message: impl Into<String>) -> Self {
+        let error = ErrorReport {
+            kind: kind.to_owned(),
+            message: message.into(),
+            ..ErrorReport::default()
+        };
         Self {
             code,
-            message: message.into(),
+            error: Box::new(error),
+            session_id: None,
+            is_reported: false,
         }
+    }
+
+    /// The same end, which the command has printed as JSON.
+    pub fn reported(mut self) -> Self {
+        self.is_reported = true;
+        self
+    }
+
+    /// Something failed here, such as a file.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Code::Failed, "file", message)
+    }
+
+    /// The command line or its input cannot be used, and nothing was sent.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, "usage", message)
+    }
+
+    /// A signal or a closed output ended the command.
+    pub fn interrupted(by: Interruption, message: impl Into<String>) -> Self {
+        let (code, kind) = match by {
+            Interruption::Interrupt => (Code::Interrupted, "interrupted"),
+            Interruption::HangUp => (Code::HungUp, "interrupted"),
+            Interruption::Terminate => (Code::Terminated, "interrupted"),
+            Interruption::ClosedOutput => (Code::ClosedOutput, "closed_output"),
+        };
+        Self::new(code, kind, message)
+    }
+
+    /// After a create or follow-up was accepted, no code may say that nothing was sent.
+    pub fn after_create(mut self) -> Self {
+        if self.code == Code::Usage {
+            self.code = Code::Failed;
+            self.error.kind = "failed".into();
+        }
+        self
+    }
+
+    pub fn status(&self) -> Status {
+        self.code.status()
+    }
+}
+
+impl From<Interruption> for Exit {
+    fn from(by: Interruption) -> Self {
+        Self::interrupted(by, "interrupted")
     }
 }
 
 impl From<Error> for Exit {
     fn from(error: Error) -> Self {
+        let unknown = error.may_have_taken_effect();
         let code = match error.kind() {
-            _ if error.may_have_taken_effect() => Code::FateUnknown,
-            ErrorKind::InvalidInput => Code::WrongUse,
+            _ if unknown => Code::OutcomeUnknown,
+            ErrorKind::InvalidInput | ErrorKind::Configuration if error.attempts() == 0 => {
+                Code::Usage
+            }
             ErrorKind::Deadline => Code::StillRunning,
             _ => Code::Failed,
         };
-        Self::new(code, error.to_string())
+        let report = ErrorReport {
+            kind: kind_name(error.kind()).to_owned(),
+            message: with_causes(&error),
+            http_status: error.status(),
+            code: error.code().map(str::to_owned),
+            request_id: error.request_id().map(str::to_owned),
+            retryable: !unknown && (code == Code::StillRunning || error.is_transient()),
+            may_have_taken_effect: unknown,
+            resume: None,
+        };
+        Self {
+            code,
+            error: Box::new(report),
+            session_id: error.session_id().map(|id| id.to_string()),
+            is_reported: false,
+        }
     }
+}
+
+fn kind_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidInput => "usage",
+        ErrorKind::Status => "status",
+        ErrorKind::Connection => "connection",
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::Undecodable => "undecodable",
+        ErrorKind::Deadline => "timed_out",
+        ErrorKind::Interrupted => "superseded",
+        ErrorKind::UnknownTurn => "no_thread",
+        ErrorKind::TooLarge => "too_large",
+        ErrorKind::UntrustedLink => "untrusted_link",
+        ErrorKind::Configuration => "configuration",
+        ErrorKind::Incomplete => "incomplete",
+        ErrorKind::RateLimited => "rate_limited",
+        ErrorKind::File => "file",
+        _ => "other",
+    }
+}
+
+/// The error's sentence with the innermost cause, unless the sentence has it already.
+pub fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    let mut innermost = None;
+    while let Some(cause) = source {
+        innermost = Some(cause.to_string());
+        source = cause.source();
+    }
+    if let Some(cause) = innermost.filter(|cause| !text.contains(cause.as_str())) {
+        text = format!("{text}: {cause}");
+    }
+    text
 }

@@ -1,29 +1,97 @@
 //! What a GitHub workflow reads: step outputs and the job summary.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
 
 use uuid::Uuid;
 
 use crate::exit::Exit;
+use crate::host::Host;
 
-/// Appends outputs to the file that `GITHUB_OUTPUT` names.
-pub fn outputs(pairs: &[(&str, &str)]) -> Result<(), Exit> {
-    append("GITHUB_OUTPUT", &entries(pairs))
+/// GitHub drops a step's summary above 1 MiB, and a reply of this size is enough to read there.
+const MAX_SUMMARY: usize = 60 << 10;
+/// GitHub takes 1 MiB of outputs from a job; the other outputs and steps need some of it.
+const MAX_OUTPUT: usize = 512 << 10;
+
+/// Both files, opened before anything is sent.
+pub struct GithubFiles {
+    outputs: File,
+    summary: Option<File>,
 }
 
-/// Appends to the job summary, where there is one.
-pub fn summary(markdown: &str) -> Result<(), Exit> {
-    if std::env::var_os("GITHUB_STEP_SUMMARY").is_none() {
-        return Ok(());
+impl GithubFiles {
+    /// Opens the files that `GITHUB_OUTPUT` and, where it is set, `GITHUB_STEP_SUMMARY` name. A
+    /// summary that cannot be opened is the warning of the second value.
+    ///
+    /// # Errors
+    /// A usage error: there is no file for outputs, or it cannot be written.
+    pub fn open(host: &Host) -> Result<(Self, Option<String>), Exit> {
+        let path = host.var("GITHUB_OUTPUT").ok_or_else(|| {
+            Exit::usage(
+                "--github-output: GITHUB_OUTPUT is not set; a GitHub workflow sets it to a file",
+            )
+        })?;
+        let outputs = open(&path).map_err(|e| {
+            let path = path.to_string_lossy();
+            Exit::usage(format!(
+                "--github-output: cannot write GITHUB_OUTPUT {path}: {e}"
+            ))
+        })?;
+        let (summary, warning) = match host
+            .var("GITHUB_STEP_SUMMARY")
+            .map(|path| (open(&path), path))
+        {
+            Some((Ok(file), _)) => (Some(file), None),
+            Some((Err(error), path)) => {
+                let path = path.to_string_lossy();
+                let warning = format!("cannot write GITHUB_STEP_SUMMARY {path}: {error}");
+                (None, Some(warning))
+            }
+            None => (None, None),
+        };
+        Ok((Self { outputs, summary }, warning))
     }
-    append("GITHUB_STEP_SUMMARY", markdown)
+
+    /// Appends step outputs.
+    pub fn write_outputs(&self, pairs: &[(&str, String)]) -> std::io::Result<()> {
+        append(&self.outputs, &entries(pairs))
+    }
+
+    /// Appends to the job summary, where there is one.
+    pub fn write_summary(&self, markdown: &str) -> std::io::Result<()> {
+        match &self.summary {
+            Some(file) => append(file, markdown),
+            None => Ok(()),
+        }
+    }
 }
 
-/// Each in the form for many lines, behind a delimiter that nobody can guess and that the
-/// text does not have.
-fn entries(pairs: &[(&str, &str)]) -> String {
-    let entry = |(name, value): &(&str, &str)| {
+fn open(path: &OsString) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    // Reading shows whether the last line is complete; a file that allows only writing will do.
+    options
+        .clone()
+        .read(true)
+        .open(path)
+        .or_else(|_| options.open(path))
+}
+
+/// Appends in one write. A last line without its end, from another step, is ended first.
+fn append(mut file: &File, text: &str) -> std::io::Result<()> {
+    let mut last = [b'\n'];
+    if file.seek(SeekFrom::End(-1)).is_ok() {
+        // A file that cannot be read is taken as complete.
+        let _ = file.read_exact(&mut last);
+    }
+    let start = if last == [b'\n'] { "" } else { "\n" };
+    file.write_all(format!("{start}{text}").as_bytes())
+}
+
+/// Each in the form for many lines, behind a random delimiter that the text does not contain.
+fn entries(pairs: &[(&str, String)]) -> String {
+    let entry = |(name, value): &(&str, String)| {
         let mut delimiter = Uuid::new_v4().to_string();
         while value.contains(&delimiter) {
             delimiter = Uuid::new_v4().to_string();
@@ -33,18 +101,46 @@ fn entries(pairs: &[(&str, &str)]) -> String {
     pairs.iter().map(entry).collect()
 }
 
-fn append(variable: &str, text: &str) -> Result<(), Exit> {
-    let path = std::env::var_os(variable).ok_or_else(|| {
-        Exit::wrong_use(format!(
-            "{variable} is not set: --github-output is for a GitHub workflow"
-        ))
-    })?;
-    let mut file = OpenOptions::new().append(true).create(true).open(&path);
-    let written = match &mut file {
-        Ok(file) => file.write_all(text.as_bytes()),
-        Err(error) => return Err(Exit::failed(format!("{variable}: {error}"))),
-    };
-    written.map_err(|error| Exit::failed(format!("{variable}: {error}")))
+/// A value that fits among a job's outputs, and whether it was cut.
+pub fn fit_output(text: &str) -> (&str, bool) {
+    let end = text.floor_char_boundary_at(MAX_OUTPUT);
+    (&text[..end], end < text.len())
+}
+
+/// A text that fits into a job summary, with its code fences closed, and whether it was cut.
+pub fn fit_summary(text: &str) -> (String, bool) {
+    let end = text.floor_char_boundary_at(MAX_SUMMARY);
+    let mut fit = text[..end].to_owned();
+    let cut = end < text.len();
+    let mut open: Option<&str> = None;
+    for line in text[..end].lines() {
+        let line = line.trim_start();
+        let length = line.len() - line.trim_start_matches(['`', '~']).len();
+        let fence = &line[..length];
+        open = match open {
+            Some(start) if fence.starts_with(start) => None,
+            None if length >= 3 => Some(fence),
+            unchanged => unchanged,
+        };
+    }
+    if let Some(fence) = open.filter(|_| cut) {
+        fit += &format!("\n{fence}\n");
+    }
+    (fit, cut)
+}
+
+trait FloorCharBoundary {
+    fn floor_char_boundary_at(&self, limit: usize) -> usize;
+}
+
+impl FloorCharBoundary for str {
+    fn floor_char_boundary_at(&self, limit: usize) -> usize {
+        let mut end = limit.min(self.len());
+        while !self.is_char_boundary(end) {
+            end -= 1;
+        }
+        end
+    }
 }
 
 #[cfg(test)]
@@ -52,11 +148,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_ends_its_entry_early() {
+    fn a_text_cannot_end_its_entry() {
         let text = "a\nEOF\nstatus<<EOF\nforged\nEOF";
-        let entries = entries(&[("final_message", text)]);
+        let entries = entries(&[("final_message", text.to_owned())]);
         let (head, rest) = entries.split_once('\n').unwrap();
         let delimiter = head.strip_prefix("final_message<<").unwrap();
         assert_eq!(rest, format!("{text}\n{delimiter}\n"));
+    }
+
+    #[test]
+    fn a_long_summary_ends_at_a_character_and_closes_fences() {
+        let text = format!("```rust\n{}", "é".repeat(MAX_SUMMARY));
+        let (fit, cut) = fit_summary(&text);
+        assert!(cut && fit.len() < MAX_SUMMARY + 8 && fit.ends_with("é\n```\n"));
+        assert_eq!(fit_summary("```\nshort"), ("```\nshort".to_owned(), false));
     }
 }

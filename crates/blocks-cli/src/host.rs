@@ -1,93 +1,282 @@
-//! What a command has of the process around it. A test has one of its own, and runs commands
-//! in its own process and time.
+//! What a command gets from the process around it: streams, variables, signals and the client.
+//! A test gives it others, and runs the command in its own process and time.
 
-use std::io::{ErrorKind, IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{ErrorKind, IsTerminal, Read, Write};
+use std::sync::{Mutex, Once, PoisonError};
 
 use blocks_sdk::{Client, Error};
 
-use crate::exit::Exit;
+use crate::exit::{Code, Exit};
+use crate::signals::{self, LastWords};
+pub use crate::signals::{Interruption, Signals};
 
-/// Set in the logs of CI systems.
+/// Set in the logs of CI systems. A value that says no, such as `CI=false`, counts as not set.
 const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
 
-/// Whether standard output goes to a file, which no CI system reads as its log.
-#[cfg(unix)]
-fn is_file(out: &std::io::Stdout) -> bool {
-    use std::os::fd::AsFd;
-    let copy = out.as_fd().try_clone_to_owned();
-    let metadata = copy.and_then(|copy| std::fs::File::from(copy).metadata());
-    metadata.is_ok_and(|metadata| metadata.is_file())
-}
-
-#[cfg(not(unix))]
-fn is_file(_: &std::io::Stdout) -> bool {
-    false
-}
-
 type Sink = Mutex<Box<dyn Write + Send>>;
+type Source = Mutex<Box<dyn Read + Send>>;
 type MakeClient = Box<dyn Fn() -> Result<Client, Error> + Send + Sync>;
 
-/// Two streams to write to, and the client that the environment describes.
+enum Variables {
+    Process,
+    Given(HashMap<String, OsString>),
+}
+
+/// Streams, variables, signals and the client that the environment describes.
 pub struct Host {
+    input: Source,
     out: Sink,
     err: Sink,
+    variables: Variables,
     client: MakeClient,
-    /// Whether a person sees standard output, and standard error, as it comes.
+    signals: Signals,
+    last_words: LastWords,
+    listening: Once,
+    /// Watched for its end of reading; only a pipe or socket of the process has one.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    watched_output: Option<File>,
+    out_is_file: bool,
     pub(crate) out_is_terminal: bool,
     pub(crate) err_is_terminal: bool,
-    /// Whether a CI system reads standard output for commands.
-    pub(crate) in_ci: bool,
 }
 
 impl Host {
     /// The process's own streams and environment.
     pub fn process() -> Self {
         let (out, err) = (std::io::stdout(), std::io::stderr());
+        let file = out_as_file();
+        let kind = file.as_ref().and_then(|file| file.metadata().ok());
+        let out_is_file = kind.as_ref().is_some_and(std::fs::Metadata::is_file);
+        let watched = kind.is_some_and(|kind| is_pipe(&kind));
         Self {
+            input: Mutex::new(Box::new(std::io::stdin())),
             out_is_terminal: out.is_terminal(),
             err_is_terminal: err.is_terminal(),
-            in_ci: CI.iter().any(|name| std::env::var_os(name).is_some()) && !is_file(&out),
-            out: Mutex::new(Box::new(out)),
+            out_is_file,
+            watched_output: file
+                .as_ref()
+                .filter(|_| watched)
+                .and_then(|f| f.try_clone().ok()),
+            // The standard library hides that standard output cannot be written at all.
+            out: match file {
+                Some(file) => Mutex::new(Box::new(file)),
+                None => Mutex::new(Box::new(out)),
+            },
             err: Mutex::new(Box::new(err)),
+            variables: Variables::Process,
             client: Box::new(Client::from_env),
+            signals: Signals::default(),
+            last_words: LastWords::default(),
+            listening: Once::new(),
         }
     }
 
-    /// A client and streams of one's own; nobody looks, and no CI system reads.
+    /// A custom client and streams: no terminal, no input, no variables, no signals.
     pub fn new(
         client: Client,
         out: impl Write + Send + 'static,
         err: impl Write + Send + 'static,
     ) -> Self {
         Self {
+            input: Mutex::new(Box::new(std::io::empty())),
             out: Mutex::new(Box::new(out)),
             err: Mutex::new(Box::new(err)),
+            variables: Variables::Given(HashMap::new()),
             client: Box::new(move || Ok(client.clone())),
+            signals: Signals::default(),
+            last_words: LastWords::default(),
+            listening: Once::new(),
+            watched_output: None,
+            out_is_file: false,
             out_is_terminal: false,
             err_is_terminal: false,
-            in_ci: false,
         }
+    }
+
+    /// The same host with this standard input.
+    #[must_use]
+    pub fn input(mut self, input: impl Read + Send + 'static) -> Self {
+        self.input = Mutex::new(Box::new(input));
+        self
+    }
+
+    /// The same host with this variable of the environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        let mut given = match self.variables {
+            Variables::Given(given) => given,
+            Variables::Process => HashMap::new(),
+        };
+        given.insert(name.to_owned(), value.into());
+        self.variables = Variables::Given(given);
+        self
+    }
+
+    /// The same host with these signals.
+    #[must_use]
+    pub fn signals(mut self, signals: Signals) -> Self {
+        self.signals = signals;
+        self
     }
 
     pub(crate) fn client(&self) -> Result<Client, Exit> {
+        for name in ["BLOCKS_API_KEY", "BLOCKS_API_BASE_URL"] {
+            // Without this check, a variable that cannot be read would count as not set.
+            if self.var(name).is_some_and(|value| value.to_str().is_none()) {
+                return Err(Exit::usage(format!("{name} is not valid UTF-8")));
+            }
+        }
         Ok((self.client)()?)
     }
 
-    /// Bytes to standard output. A reader that has gone, as `head` does, is no failure.
-    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Exit> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        match out.write_all(bytes).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Exit::failed(format!("standard output: {error}")))
-            }
-            _ => Ok(()),
-        }
+    /// A variable of the environment; an empty one counts as not set.
+    pub(crate) fn var(&self, name: &str) -> Option<OsString> {
+        let value = match &self.variables {
+            Variables::Process => std::env::var_os(name),
+            Variables::Given(given) => given.get(name).cloned(),
+        };
+        value.filter(|value| !value.is_empty())
     }
 
-    /// Text to standard error. What cannot be told there is no reason to stop.
-    pub(crate) fn tell(&self, text: &str) {
+    /// Whether a CI system reads the log.
+    pub(crate) fn in_ci(&self) -> bool {
+        let says_no = |value: &OsString| {
+            let value = value.to_string_lossy().to_lowercase();
+            ["0", "false", "no", "off"].contains(&value.as_str())
+        };
+        let set = |name: &&str| self.var(name).is_some_and(|value| !says_no(&value));
+        CI.iter().any(set)
+    }
+
+    /// Whether a CI system reads standard output for commands, which it does not for a file.
+    pub(crate) fn out_is_ci_log(&self) -> bool {
+        self.in_ci() && !self.out_is_file
+    }
+
+    /// Whether a line of standard error can be drawn again and again.
+    pub(crate) fn can_redraw(&self) -> bool {
+        let dumb = self.var("TERM").is_some_and(|term| term == "dumb");
+        self.err_is_terminal && !dumb && !self.in_ci()
+    }
+
+    /// Reads standard input to its end, or at most `limit` bytes of it.
+    pub(crate) fn read_input(&self, limit: u64) -> std::io::Result<Vec<u8>> {
+        let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = Vec::new();
+        input.as_mut().take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Bytes to standard output.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Exit> {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = out.write_all(bytes).and_then(|()| out.flush());
+        written.map_err(|error| match error.kind() {
+            ErrorKind::BrokenPipe => Exit::new(
+                Code::ClosedOutput,
+                "closed_output",
+                "standard output was closed",
+            ),
+            _ => Exit::failed(format!("cannot write standard output: {error}")),
+        })
+    }
+
+    /// Text to standard error. When it cannot be written, there is nowhere to say so.
+    pub(crate) fn write_stderr(&self, text: &str) {
         let mut err = self.err.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
+
+    /// What the process prints if a signal has to end it while the command is blocked.
+    pub(crate) fn set_last_words(&self, words: String) {
+        *self
+            .last_words
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = words;
+    }
+
+    /// From here on signals reach the command instead of ending the process.
+    pub(crate) fn listen(&self) {
+        if let Variables::Process = self.variables {
+            self.listening
+                .call_once(|| signals::listen(self.signals.clone(), self.last_words.clone()));
+        }
+    }
+
+    /// Waits for a signal that ends the command.
+    pub(crate) async fn interruption(&self) -> Interruption {
+        self.listen();
+        self.signals.received().await
+    }
+
+    /// Waits for a signal, or until nothing reads standard output any more.
+    pub(crate) async fn interruption_or_closed_output(&self) -> Interruption {
+        tokio::select! {
+            by = self.interruption() => by,
+            () = self.output_closed() => Interruption::ClosedOutput,
+        }
+    }
+
+    /// `future`, unless a signal comes first. A result that is ready is never dropped.
+    pub(crate) async fn interruptible<T>(
+        &self,
+        future: impl Future<Output = T>,
+    ) -> Result<T, Interruption> {
+        self.listen();
+        tokio::select! {
+            biased;
+            value = future => Ok(value),
+            by = self.interruption() => Err(by),
+        }
+    }
+
+    #[cfg(unix)]
+    async fn output_closed(&self) {
+        use std::os::fd::AsFd;
+
+        use tokio::io::Interest;
+        use tokio::io::unix::AsyncFd;
+
+        let file = self.watched_output.as_ref().map(File::as_fd);
+        // Its replacement needs a newer tokio than the workspace's minimum.
+        #[allow(deprecated)]
+        let watched = file.and_then(|file| AsyncFd::with_interest(file, Interest::ERROR).ok());
+        if let Some(watched) = watched
+            && watched.ready(Interest::ERROR).await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+
+    #[cfg(not(unix))]
+    async fn output_closed(&self) {
+        std::future::pending().await
+    }
+}
+
+#[cfg(unix)]
+fn out_as_file() -> Option<File> {
+    use std::os::fd::AsFd;
+    let copy = std::io::stdout().as_fd().try_clone_to_owned();
+    copy.ok().map(File::from)
+}
+
+#[cfg(not(unix))]
+fn out_as_file() -> Option<File> {
+    None
+}
+
+#[cfg(unix)]
+fn is_pipe(kind: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    kind.file_type().is_fifo() || kind.file_type().is_socket()
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &std::fs::Metadata) -> bool {
+    false
 }

@@ -5,35 +5,42 @@
 //! blocks run --agent claude "Add a test for the parser."
 //! ```
 //!
-//! The reply, and nothing else, goes to standard output; what a person wants to know on the way
-//! goes to standard error. It ends with 0 when done, 1 when failed, 2 after wrong use, 3 when the
-//! agent was still at work at the deadline, 4 when a create or follow-up may have taken effect
-//! although it failed, and 130 when interrupted. This library is the command's own: [`main`] is
-//! the program, and [`run`] a command within another, such as a test.
+//! Standard output gets the reply and nothing else; standard error gets what a person wants to
+//! know on the way. The exit codes are in `blocks --help`, and the fields of `--json` in
+//! [`report`]. This library is the command's own: [`main`] is the program, and [`run`] a command
+//! within another program, such as a test.
 
 mod args;
 mod cmd;
 mod exit;
+mod files;
 mod github;
 mod host;
+mod input;
 mod output;
 pub mod prompts;
+pub mod report;
+mod signals;
 mod text;
+mod values;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Args, Command};
+use args::{Args, Command, Unparsed};
 use exit::{Code, Exit};
-pub use host::Host;
-use output::Output;
+pub use host::{Host, Interruption, Signals};
+use output::{Output, OutputOptions};
+use report::{Status, TurnReport};
 
-/// The command: reads the process's arguments and environment, and says how it ended.
+/// The command: reads the process's arguments and environment, and returns its exit code.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
-    if args.verbose {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    if let Ok(args) = Args::try_parse_from(&line)
+        && args.verbose
+    {
         tracing_subscriber::fmt()
             .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
             .with_writer(std::io::stderr)
@@ -44,15 +51,15 @@ pub fn main() -> ExitCode {
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(carry_out(args, Host::process())).into(),
+        Ok(runtime) => runtime.block_on(run(line, Host::process())).into(),
         Err(error) => {
-            Host::process().tell(&format!("error: no runtime can be started: {error}\n"));
+            Host::process().write_stderr(&format!("error: cannot start the runtime: {error}\n"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Carries out one command line, the program's name first, and gives its exit code.
+/// Runs one command line, the program's name first, and returns its exit code.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -70,44 +77,99 @@ pub async fn run<T>(line: impl IntoIterator<Item = T>, host: Host) -> u8
 where
     T: Into<OsString> + Clone,
 {
-    match Args::try_parse_from(line) {
-        Ok(args) => carry_out(args, host).await,
-        Err(error) => {
-            host.tell(&error.to_string());
-            u8::try_from(error.exit_code()).unwrap_or(Code::WrongUse as u8)
+    let line: Vec<OsString> = line.into_iter().map(Into::into).collect();
+    match Args::try_parse_from(&line) {
+        Ok(args) => execute(args, host).await,
+        Err(error) => report_parse_error(&error, &line, host),
+    }
+}
+
+/// Help and the version go to standard output; a usage error is reported like every other end.
+fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 {
+    let asked = Unparsed::new(line);
+    let options = OutputOptions {
+        json: asked.json,
+        github: asked.github_output && asked.is_turn,
+        ..OutputOptions::default()
+    };
+    let output = Output::new(host, options);
+    let text = error.to_string();
+    if !error.use_stderr() {
+        let printed = output.bytes(text.as_bytes());
+        return printed.map_or_else(|exit| exit.code as u8, |()| 0);
+    }
+    let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    let exit = Exit::usage(message);
+    if !asked.is_turn && asked.json {
+        return output.report_failure(&exit);
+    }
+    // With its usage, as it is; what follows is for machines.
+    output.host().write_stderr(&text);
+    if asked.is_turn {
+        let report = TurnReport {
+            status: Status::Refused,
+            exit_code: Code::Usage as u8,
+            error: Some(*exit.error),
+            ..TurnReport::default()
+        };
+        if asked.json {
+            // The code says already that it failed.
+            let _ = output.json(&report);
+        }
+        if output.open_github().is_ok() {
+            output.report_to_github(&report, false);
+        }
+    }
+    Code::Usage as u8
+}
+
+async fn execute(args: Args, host: Host) -> u8 {
+    let options = OutputOptions {
+        json: args.json,
+        github: args.github_output,
+        raw: args.raw,
+        request_timeout: args.request_timeout.map(|timeout| timeout.0),
+    };
+    let output = Output::new(host, options);
+    if let Some(what) = args
+        .command
+        .unsupported_option(args.json, args.github_output)
+    {
+        return output.report_failure(&Exit::usage(what));
+    }
+    match args.command {
+        Command::Run(args) => cmd::turn::run(args, &output).await,
+        Command::Send(args) => cmd::turn::send(args, &output).await,
+        Command::Wait(args) => cmd::turn::wait(args, &output).await,
+        Command::Batch(args) => finish(cmd::batch::batch(args, &output).await, &output),
+        Command::Mock(args) => finish(cmd::mock::mock(args, &output).await, &output),
+        command => {
+            let result = output.host().interruptible(read(command, &output)).await;
+            finish(result.unwrap_or_else(|by| Err(by.into())), &output)
         }
     }
 }
 
-async fn carry_out(args: Args, host: Host) -> u8 {
-    let output = Output::new(host, args.json, args.github_output);
-    match command(args.command, &output).await {
-        Ok(()) => 0,
-        Err(exit) => {
-            if !exit.message.is_empty() {
-                output.note(&format!("error: {}", exit.message));
-            }
-            exit.code as u8
-        }
-    }
-}
-
-async fn command(command: Command, output: &Output) -> Result<(), Exit> {
+/// The commands that send no prompt. A signal ends them wherever they are.
+async fn read(command: Command, output: &Output) -> Result<(), Exit> {
     match command {
-        Command::Run(args) => cmd::turn::run(args, output).await,
-        Command::Send(args) => cmd::turn::send(args, output).await,
-        Command::Wait(args) => cmd::turn::wait(args, output).await,
         Command::Show(args) => cmd::read::show(args, output).await,
         Command::Messages(args) => cmd::read::messages(args, output).await,
         Command::Transcript(args) => cmd::read::transcript(args, output).await,
         Command::Plan(args) => cmd::download::plan(args, output).await,
         Command::Artifact(args) => cmd::download::artifact(args, output).await,
-        Command::Batch(args) => cmd::batch::batch(args, output).await,
-        Command::Mock(args) => cmd::mock::mock(args, output).await,
-        Command::Completions { shell } => {
-            args::completions(shell);
-            Ok(())
-        }
-        Command::Man => args::man().map_err(|e| Exit::failed(format!("no man page: {e}"))),
+        Command::Check => cmd::check::check(output).await,
+        Command::Schema { name } => cmd::about::schema(name.as_deref(), output),
+        Command::Completions { shell } => output.bytes(&args::completions(shell)),
+        Command::Man(args) => cmd::about::man(&args, output),
+        Command::Run(_) | Command::Send(_) | Command::Wait(_) => Ok(()),
+        Command::Batch(_) | Command::Mock(_) => Ok(()),
+    }
+}
+
+fn finish(result: Result<(), Exit>, output: &Output) -> u8 {
+    match result {
+        Ok(()) => 0,
+        Err(exit) => output.report_failure(&exit),
     }
 }

@@ -1,165 +1,275 @@
 //! Where results and progress go.
 
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use blocks_sdk::{Client, Pending, Session};
+use blocks_sdk::Client;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::exit::Exit;
+use crate::github::{self, GithubFiles};
 use crate::host::Host;
-use crate::{github, text};
+use crate::report::{FailureReport, TurnReport};
+use crate::text;
+
+/// What the user chose for all commands.
+#[derive(Clone, Copy, Default)]
+pub struct OutputOptions {
+    pub json: bool,
+    pub github: bool,
+    pub raw: bool,
+    pub request_timeout: Option<Duration>,
+}
 
 pub struct Output {
     host: Host,
-    json: bool,
-    github: bool,
-}
-
-/// What became of a turn, by the names that the vendor's action has for the same things.
-#[derive(Serialize)]
-pub struct Outcome {
-    pub session_id: String,
-    pub thread_id: Option<String>,
-    pub session_html_url: Option<String>,
-    pub status: &'static str,
-    pub final_message: Option<String>,
-    pub pull_requests: Vec<Value>,
-}
-
-impl Outcome {
-    pub fn new(status: &'static str, pending: &Pending, session: Option<&Session>) -> Self {
-        let pull_requests = session.map(Session::pull_requests).unwrap_or_default();
-        Self {
-            session_id: pending.session_id().to_string(),
-            thread_id: pending.thread_id().map(|id| id.to_string()),
-            session_html_url: session.and_then(Session::html_url).map(str::to_owned),
-            status,
-            final_message: None,
-            pull_requests: pull_requests
-                .iter()
-                .filter_map(|pr| serde_json::to_value(pr).ok())
-                .collect(),
-        }
-    }
+    options: OutputOptions,
+    github: OnceLock<GithubFiles>,
+    /// The first file beside standard output that could not be written: the exit code shows it.
+    side_failure: Mutex<Option<Exit>>,
 }
 
 impl Output {
-    pub fn new(host: Host, json: bool, github: bool) -> Self {
-        Self { host, json, github }
+    pub fn new(host: Host, options: OutputOptions) -> Self {
+        Self {
+            host,
+            options,
+            github: OnceLock::new(),
+            side_failure: Mutex::new(None),
+        }
+    }
+
+    pub fn host(&self) -> &Host {
+        &self.host
     }
 
     /// The client that the environment describes.
     pub fn client(&self) -> Result<Client, Exit> {
-        self.host.client()
+        let client = self.host.client()?;
+        Ok(match self.options.request_timeout {
+            Some(timeout) => client.with_attempt_timeout(timeout),
+            None => client,
+        })
+    }
+
+    /// The client for creates and follow-ups. They get more time than reads, because one that
+    /// was given up may have taken effect.
+    pub fn client_for_create(&self) -> Result<Client, Exit> {
+        const CREATE_TIMEOUT: Duration = Duration::from_secs(180);
+        let timeout = self.options.request_timeout.unwrap_or(CREATE_TIMEOUT);
+        Ok(self.host.client()?.with_attempt_timeout(timeout))
     }
 
     pub fn is_json(&self) -> bool {
-        self.json
+        self.options.json
     }
 
-    /// Before a wait: where to look, and the ids for whatever comes after this step.
-    pub fn begun(&self, outcome: &Outcome) -> Result<(), Exit> {
-        let place = outcome.session_html_url.as_deref();
-        self.note(&format!("session {}", place.unwrap_or(&outcome.session_id)));
-        if !self.github {
-            return Ok(());
+    pub fn is_github(&self) -> bool {
+        self.options.github
+    }
+
+    /// Opens the files of `--github-output`, before anything is sent.
+    pub fn open_github(&self) -> Result<(), Exit> {
+        if self.options.github && self.github.get().is_none() {
+            let (files, warning) = GithubFiles::open(&self.host)?;
+            if let Some(warning) = warning {
+                self.note(&format!("warning: {warning}"));
+            }
+            let _ = self.github.set(files);
         }
-        github::outputs(&[
-            ("session_id", &outcome.session_id),
+        Ok(())
+    }
+
+    /// Before a wait: where to watch, and the ids for whatever comes after this step.
+    pub fn report_started(&self, report: &TurnReport) {
+        let id = report.session_id.as_deref().unwrap_or_default();
+        let place = report.session_html_url.as_deref().unwrap_or(id);
+        self.note(&format!("session {place}"));
+        self.write_outputs(&ids(report));
+    }
+
+    /// The end of a turn, for a workflow. Called after the reply was printed.
+    pub fn report_to_github(&self, report: &TurnReport, ids_are_written: bool) {
+        if self.github.get().is_none() {
+            return;
+        }
+        let reply = report.final_message.as_deref().unwrap_or_default();
+        let (fit, cut) = github::fit_output(reply);
+        let error = report.error.as_ref();
+        let error = error.and_then(|error| serde_json::to_string(error).ok());
+        let mut pairs = if ids_are_written {
+            Vec::new()
+        } else {
+            ids(report)
+        };
+        pairs.extend([
+            ("status", report.status.name().to_owned()),
+            ("exit_code", report.exit_code.to_string()),
             (
-                "thread_id",
-                outcome.thread_id.as_deref().unwrap_or_default(),
+                "pull_requests",
+                Value::from(report.pull_requests.clone()).to_string(),
             ),
-            ("session_html_url", place.unwrap_or_default()),
-        ])
+            ("error", error.unwrap_or_default()),
+            ("final_message", fit.to_owned()),
+        ]);
+        if cut {
+            pairs.push(("final_message_truncated", "true".to_owned()));
+            self.note("warning: the output final_message was cut: GitHub takes 1 MiB from a job");
+        }
+        self.write_outputs(&pairs);
+        self.write_summary(report);
     }
 
-    /// The end of a turn.
-    pub fn ended(&self, outcome: &Outcome) -> Result<(), Exit> {
-        let reply = outcome.final_message.as_deref();
-        if self.github {
-            let pull_requests = Value::from(outcome.pull_requests.clone()).to_string();
-            let mut pairs = vec![
-                ("status", outcome.status),
-                ("pull_requests", &pull_requests),
-            ];
-            pairs.extend(reply.map(|text| ("final_message", text)));
-            github::outputs(&pairs)?;
-            let place = outcome
-                .session_html_url
-                .as_deref()
-                .unwrap_or(&outcome.session_id);
-            let reply = reply.unwrap_or("There is no reply yet.");
-            github::summary(&format!(
-                "### Blocks: {}\n\n{place}\n\n{reply}\n",
-                outcome.status
-            ))?;
-        }
-        if self.json {
-            return self.json(outcome);
-        }
-        match reply {
-            Some(text) => self.text(text),
-            None => Ok(()),
+    fn write_outputs(&self, pairs: &[(&str, String)]) {
+        let Some(files) = self.github.get() else {
+            return;
+        };
+        if let Err(error) = files.write_outputs(pairs) {
+            self.fail_beside(Exit::failed(format!("cannot write GITHUB_OUTPUT: {error}")));
         }
     }
 
-    /// Whether what goes to standard output must be made harmless first: to a terminal, or to the
-    /// log of a CI system. To a file or a program it goes as it is.
-    pub fn is_watched(&self) -> bool {
-        self.host.in_ci || self.host.out_is_terminal
+    fn write_summary(&self, report: &TurnReport) {
+        let Some(files) = self.github.get() else {
+            return;
+        };
+        let id = report.session_id.as_deref().unwrap_or_default();
+        let place = report.session_html_url.as_deref().unwrap_or(id);
+        let error = report.error.as_ref().map(|error| error.message.as_str());
+        let reply = report.final_message.as_deref();
+        let (text, cut) = github::fit_summary(reply.or(error).unwrap_or("No reply yet."));
+        let rest = match cut {
+            true => format!("\n_The reply is longer than this summary: {place}_\n"),
+            false => String::new(),
+        };
+        let status = report.status.name();
+        let text = text.trim_end();
+        let markdown = format!("### Blocks: {status}\n\n{place}\n\n{text}\n{rest}");
+        if let Err(error) = files.write_summary(&markdown) {
+            self.note(&format!(
+                "warning: cannot write GITHUB_STEP_SUMMARY: {error}"
+            ));
+        }
     }
 
-    /// A text from an agent, harmless where that matters.
+    /// Warns that a file beside standard output cannot be written. The command continues, and
+    /// its exit code says so in the end.
+    pub fn fail_beside(&self, exit: Exit) {
+        self.note(&format!("warning: {}", exit.error.message));
+        let mut first = self
+            .side_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(exit);
+    }
+
+    pub fn side_failure(&self) -> Option<Exit> {
+        let first = self
+            .side_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        first.clone()
+    }
+
+    /// The end of a command that has no result.
+    pub fn report_failure(&self, exit: &Exit) -> u8 {
+        let code = exit.code as u8;
+        self.note_error(exit);
+        if self.options.json && !exit.is_reported {
+            let report = FailureReport {
+                status: exit.status(),
+                exit_code: code,
+                error: (*exit.error).clone(),
+            };
+            // The code says already that it failed.
+            let _ = self.json(&report);
+        }
+        code
+    }
+
+    /// The error in a sentence. A closed output ends quietly, as in other programs.
+    pub fn note_error(&self, exit: &Exit) {
+        if exit.error.kind != "closed_output" {
+            self.note(&format!("error: {}", exit.error.message));
+        }
+    }
+
+    /// A text from an agent, made safe for a terminal or for the log of a CI system. A file, a
+    /// program and `--raw` get it unchanged.
     pub fn text(&self, text: &str) -> Result<(), Exit> {
         let mut safe = text.to_owned();
-        if self.is_watched() {
+        if !self.options.raw && (self.host.out_is_terminal || self.host.out_is_ci_log()) {
             safe = text::plain(&safe);
         }
-        if self.host.in_ci {
+        if !self.options.raw && self.host.out_is_ci_log() {
             safe = text::no_commands(&safe);
         }
         self.print(&safe)
     }
 
-    /// How long a wait has taken: a spinner, for a person who looks.
-    pub fn waiting(&self, elapsed: Duration) {
-        if self.host.err_is_terminal {
+    pub fn out_is_terminal(&self) -> bool {
+        self.host.out_is_terminal
+    }
+
+    /// Draws how long a wait has taken.
+    pub fn show_progress(&self, elapsed: Duration) {
+        if self.host.can_redraw() {
             const FRAMES: [char; 4] = ['|', '/', '-', '\\'];
             let frame = FRAMES[elapsed.as_secs() as usize / 2 % FRAMES.len()];
-            let elapsed = humantime::format_duration(Duration::from_secs(elapsed.as_secs()));
-            self.host.tell(&format!("\r\u{1b}[K{frame} {elapsed}"));
+            let elapsed = whole_seconds(elapsed);
+            self.host
+                .write_stderr(&format!("\r\u{1b}[K{frame} {elapsed}"));
         }
     }
 
-    /// Takes the spinner away.
-    pub fn waited(&self) {
-        if self.host.err_is_terminal {
-            self.host.tell("\r\u{1b}[K");
+    /// Removes the drawn line.
+    pub fn clear_progress(&self) {
+        if self.host.can_redraw() {
+            self.host.write_stderr("\r\u{1b}[K");
+        }
+    }
+
+    /// A line for a log, in which nothing can be redrawn: CI systems end a job that is silent.
+    pub fn show_minute(&self, what: &str, elapsed: Duration) {
+        if !self.host.can_redraw() {
+            self.note(&format!("{what}, {}", whole_seconds(elapsed)));
         }
     }
 
     /// A line for a person, on standard error.
     pub fn note(&self, line: &str) {
         let safe = text::no_commands(&text::plain(line));
-        self.host.tell(&format!("{safe}\n"));
+        self.host.write_stderr(&format!("{safe}\n"));
     }
 
     /// A value as one line of JSON, in which everything that is not plain is escaped.
     pub fn json(&self, value: &impl Serialize) -> Result<(), Exit> {
         let line = serde_json::to_string(value)
-            .map_err(|e| Exit::failed(format!("no JSON can be written: {e}")))?;
+            .map_err(|e| Exit::failed(format!("cannot serialize the result: {e}")))?;
         self.print(&text::safe_json(&line))
     }
 
-    /// A line on standard output, as it is.
+    /// A line on standard output, unchanged.
     pub fn print(&self, line: &str) -> Result<(), Exit> {
         self.bytes(format!("{line}\n").as_bytes())
     }
 
-    /// Bytes on standard output, as they are.
+    /// Bytes on standard output, unchanged.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Exit> {
         self.host.write(bytes)
     }
+}
+
+fn ids(report: &TurnReport) -> Vec<(&'static str, String)> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    vec![
+        ("session_id", text(&report.session_id)),
+        ("thread_id", text(&report.thread_id)),
+        ("session_html_url", text(&report.session_html_url)),
+    ]
+}
+
+fn whole_seconds(elapsed: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(elapsed.as_secs()))
 }

@@ -1,20 +1,25 @@
-//! The file of `blocks batch`: a prompt a line.
+//! The file of `blocks batch`: one prompt per line.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use blocks_sdk::CreateSession;
 use serde_json::Value;
+use uuid::Uuid;
 
 /// A line of the file.
 #[derive(Debug)]
 pub struct Prompt {
-    /// The user's name for it; no other line has it.
+    /// The user's unique id for it, as text.
     pub id: String,
+    /// The same id as it is in the file: a string or a number.
+    pub given_id: Value,
     /// What to send.
     pub request: CreateSession,
+    /// Changes with every field of the request.
+    pub fingerprint: String,
 }
 
-/// Reads JSON Lines, each a create request with an `id` of the user's. Empty lines are left out.
+/// Reads JSON Lines, each a create request with a unique `id`. Empty lines are left out.
 ///
 /// # Errors
 /// What is wrong, with the number of its line: the file is checked to its end before anything
@@ -37,7 +42,7 @@ pub fn parse(text: &str) -> Result<Vec<Prompt>, String> {
         let prompt = prompt(line).map_err(|what| format!("line {}: {what}", number + 1))?;
         if !seen.insert(prompt.id.clone()) {
             let id = &prompt.id;
-            return Err(format!("line {}: the id `{id}` is there twice", number + 1));
+            return Err(format!("line {}: duplicate id `{id}`", number + 1));
         }
         prompts.push(prompt);
     }
@@ -45,13 +50,29 @@ pub fn parse(text: &str) -> Result<Vec<Prompt>, String> {
 }
 
 fn prompt(line: &str) -> Result<Prompt, String> {
-    let mut value: Value = serde_json::from_str(line).map_err(|e| format!("no JSON: {e}"))?;
-    let id = value.as_object_mut().and_then(|object| object.remove("id"));
-    let id = match id {
-        Some(Value::String(id)) if !id.is_empty() => id,
-        Some(Value::Number(id)) => id.to_string(),
-        _ => return Err("an `id` of yours is needed, a text or a number".into()),
+    let mut value: Value = serde_json::from_str(line).map_err(|e| format!("invalid JSON: {e}"))?;
+    let given_id = value.as_object_mut().and_then(|object| object.remove("id"));
+    let given_id = given_id.unwrap_or_default();
+    let id = match &given_id {
+        Value::String(id) if !id.is_empty() => id.clone(),
+        Value::Number(id) => id.to_string(),
+        _ => return Err("missing `id`: a unique string or number".into()),
     };
+    let fingerprint = fingerprint(&value);
     let request = CreateSession::from_json(value).map_err(|e| e.to_string())?;
-    Ok(Prompt { id, request })
+    Ok(Prompt {
+        id,
+        given_id,
+        request,
+        fingerprint,
+    })
+}
+
+/// A hash of the request that does not depend on the order of its fields, nor on fields that are
+/// null, which count as not given.
+fn fingerprint(request: &Value) -> String {
+    let fields = request.as_object().into_iter().flatten();
+    let fields: BTreeMap<&String, &Value> = fields.filter(|(_, value)| !value.is_null()).collect();
+    let text = serde_json::to_vec(&fields).unwrap_or_default();
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, &text).to_string()
 }

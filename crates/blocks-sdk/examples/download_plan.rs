@@ -12,6 +12,7 @@ async fn main() -> support::Result {
     session.reply().await?;
 
     for plan in session.plans().await? {
+        let plan = plan?;
         let path = std::env::temp_dir().join(format!("{}.md", plan.id()));
         plan.save(&path).await?;
         let named = plan.file_name().unwrap_or("a plan");

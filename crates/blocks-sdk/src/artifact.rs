@@ -1,29 +1,31 @@
 //! Files and plans that an agent made: what they are, and their bytes.
 //!
-//! The bytes lie on a storage host behind a presigned URL. That is the one request to a
-//! foreign host, and it never carries the API key.
+//! The bytes are on a storage host behind a presigned URL. That is the one request to another
+//! host, and it never carries the API key.
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use blocks_api::open::Id;
 use blocks_api::types;
 use bytes::Bytes;
+use chrono::Utc;
 use futures_core::Stream;
 use futures_util::stream::{StreamExt, unfold};
-use reqwest::header::{HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response, Url};
-use tokio::io::AsyncWriteExt;
-use tokio::time::timeout;
-use uuid::Uuid;
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::time::{sleep, timeout};
 
 use crate::builder::is_safe;
 use crate::call::{Admission, Api, Operation};
 use crate::client::Client;
 use crate::error::{Context, Error, ErrorKind};
+use crate::failure::innermost;
 use crate::key::Key;
+use crate::retry_after::retry_after;
 use crate::session::Session;
 
 /// How errors of a download name it: it is no operation of the document.
@@ -40,9 +42,9 @@ const DOWNLOAD: &str = "download";
 /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
 /// # let session = client.create_session(request).await?;
-/// let plans = session.plans().await?;
-/// assert_eq!(plans[0].file_name(), Some("plan.md"));
-/// assert_eq!(plans[0].bytes().await?, "1. Look.");
+/// let plan = session.plans().await?.remove(0)?;
+/// assert_eq!(plan.file_name(), Some("plan.md"));
+/// assert_eq!(plan.bytes().await?, "1. Look.");
 /// # Ok(())
 /// # }
 /// ```
@@ -81,10 +83,11 @@ impl Session {
         Artifact::read(self.client().clone(), self.id().clone(), id.into()).await
     }
 
-    /// The plans as of now, oldest first. Reads the session, then each plan.
+    /// The plans as of now, oldest first. Reads the session, then each plan; one that cannot be read is an error of its
+    /// own, so that the others are not lost.
     ///
     /// # Errors
-    /// Whatever a request met.
+    /// Those of reading the session.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -96,17 +99,17 @@ impl Session {
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
     /// for plan in session.plans().await? {
-    ///     println!("{}", plan.file_name().unwrap_or("a plan"));
+    ///     println!("{}", plan?.file_name().unwrap_or("a plan"));
     /// }
     /// # assert_eq!(session.plans().await?.len(), 1);
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn plans(&self) -> Result<Vec<Artifact>, Error> {
+    pub async fn plans(&self) -> Result<Vec<Result<Artifact, Error>>, Error> {
         let data = self.client().session_data(self.id()).await?;
         let mut plans = Vec::new();
         for id in data.plan_artifact_ids.unwrap_or_default() {
-            plans.push(self.artifact(id).await?);
+            plans.push(self.artifact(id).await);
         }
         Ok(plans)
     }
@@ -151,7 +154,7 @@ impl Artifact {
     /// # let session = client.create_session(request).await?;
     /// use blocks_sdk::ArtifactKind;
     ///
-    /// let plan = session.plans().await?.remove(0);
+    /// let plan = session.plans().await?.remove(0)?;
     /// assert_eq!(plan.data().kind, Some(ArtifactKind::Plan));
     /// assert_eq!(plan.data().mime_type.as_deref(), Some("text/markdown"));
     /// # Ok(())
@@ -177,7 +180,7 @@ impl Artifact {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let plan = session.plans().await?.remove(0);
+    /// let plan = session.plans().await?.remove(0)?;
     /// let name = plan.file_name().unwrap_or_default();
     /// // Only the last part, so that it cannot lead out of a folder.
     /// let safe = std::path::Path::new(name).file_name();
@@ -207,7 +210,7 @@ impl Artifact {
     /// # let session = client.create_session(request).await?;
     /// use futures_util::StreamExt;
     ///
-    /// let plan = session.plans().await?.remove(0);
+    /// let plan = session.plans().await?.remove(0)?;
     /// let mut pieces = std::pin::pin!(plan.stream().await?);
     /// let mut length = 0;
     /// while let Some(piece) = pieces.next().await {
@@ -218,15 +221,7 @@ impl Artifact {
     /// # }
     /// ```
     pub async fn stream(&self) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send, Error> {
-        let response = match self.open().await {
-            // The storage host says so when a presigned URL has expired.
-            Err(error) if error.status() == Some(403) => {
-                let client = self.client.clone();
-                let renewed = Self::read(client, self.session_id.clone(), self.id.clone()).await?;
-                renewed.open().await?
-            }
-            result => result?,
-        };
+        let response = self.open().await?;
         let expected = response.content_length();
         let each = self.client.timeouts.read;
         let key = self.client.core.key.clone();
@@ -239,15 +234,20 @@ impl Artifact {
                     Some((Ok(chunk), Some((response, read, key))))
                 }
                 Ok(Ok(None)) if expected.is_none_or(|expected| expected == read) => None,
-                Ok(Ok(None)) => Some((Err(broken("it ended too early".into(), &key)), None)),
+                Ok(Ok(None)) => {
+                    let detail = "the file ended before its announced length".to_owned();
+                    Some((Err(failed(ErrorKind::Connection, detail, &key)), None))
+                }
                 Ok(Err(source)) => {
-                    let detail = "the connection broke in the middle".to_owned();
-                    let error = broken(detail, &key).with_source(source.without_url());
-                    Some((Err(error), None))
+                    let cause = innermost(&source);
+                    let detail =
+                        format!("the connection closed before the file was complete: {cause}");
+                    let error = failed(ErrorKind::Connection, detail, &key);
+                    Some((Err(error.with_source(source.without_url())), None))
                 }
                 Err(_) => {
-                    let error = broken(format!("nothing came for {each:?}"), &key);
-                    Some((Err(error), None))
+                    let detail = format!("no data for {each:?}");
+                    Some((Err(failed(ErrorKind::Timeout, detail, &key)), None))
                 }
             }
         }))
@@ -269,12 +269,23 @@ impl Artifact {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let plan = session.plans().await?.remove(0);
+    /// let plan = session.plans().await?.remove(0)?;
     /// assert_eq!(plan.bytes().await?, "1. Look.");
     /// # Ok(())
     /// # }
     /// ```
     pub async fn bytes(&self) -> Result<Bytes, Error> {
+        let mut attempt = 1;
+        loop {
+            match self.bytes_once().await {
+                Err(error) if self.may_repeat(&error, attempt) => self.pause(&error, attempt).await,
+                result => return result,
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn bytes_once(&self) -> Result<Bytes, Error> {
         let core = &self.client.core;
         let mut stream = std::pin::pin!(self.stream().await?);
         let mut all = Vec::new();
@@ -282,18 +293,33 @@ impl Artifact {
             all.extend_from_slice(&chunk?);
             if all.len() > core.max_body {
                 let most = core.max_body;
-                let detail = format!("it is larger than {most} bytes; stream it or save it");
-                return Err(broken(detail, &core.key));
+                let detail = format!("the file is larger than {most} bytes; stream it or save it");
+                return Err(failed(ErrorKind::TooLarge, detail, &core.key));
             }
         }
         Ok(all.into())
     }
 
-    /// Writes its bytes to a new file: whole, or not at all. A file that is there already is
-    /// an error, not overwritten.
+    /// Whether a download that ended in the middle is started again. One that never started was repeated already.
+    fn may_repeat(&self, error: &Error, attempt: u32) -> bool {
+        let is_cut = matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout);
+        is_cut && error.status().is_none() && attempt < self.client.retry.max_attempts
+    }
+
+    /// Waits before the next attempt, for as long as the storage host asks or the backoff says.
+    async fn pause(&self, error: &Error, attempt: u32) {
+        let backoff = self.client.retry.backoff(attempt, fastrand::f64());
+        let asked = error.retry_after().unwrap_or_default();
+        sleep(backoff.max(asked.min(self.client.retry.max_retry_after))).await;
+    }
+
+    /// Writes its bytes to a new file, atomically: the file appears under its name when it is complete and on the disk,
+    /// readable by this user alone. A file that exists is an error and is not overwritten. A download that is cut starts
+    /// again. Dropping the future removes what was written.
     ///
     /// # Errors
-    /// Those of [`stream`](Self::stream); [`ErrorKind::File`] when the file cannot be written.
+    /// Those of [`stream`](Self::stream); [`ErrorKind::File`] when the file cannot be written, for example because the
+    /// disk is full.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -304,7 +330,7 @@ impl Artifact {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let plan = session.plans().await?.remove(0);
+    /// let plan = session.plans().await?.remove(0)?;
     /// # let folder = std::env::temp_dir();
     /// let path = folder.join(format!("{}.md", plan.id()));
     /// plan.save(&path).await?;
@@ -316,94 +342,139 @@ impl Artifact {
     /// ```
     pub async fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
-        let failed = |source| Error::file(format!("{} cannot be written", path.display()), source);
-        // Reserves the name first, so that nobody else's file is lost when it is renamed over.
-        let (reserved, _) = Unfinished::create(path).await.map_err(failed)?;
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{}.part", Uuid::new_v4()));
-        let (partial, mut file) = Unfinished::create(name.as_ref()).await.map_err(failed)?;
-        let mut stream = std::pin::pin!(self.stream().await?);
-        while let Some(chunk) = stream.next().await {
-            file.write_all(&chunk?).await.map_err(failed)?;
+        let failed = |source: io::Error| {
+            let detail = format!("cannot write {}: {source}", path.display());
+            Error::file(detail, source)
+        };
+        // Known before anything is downloaded; the end checks it again.
+        if path.symlink_metadata().is_ok() {
+            return Err(failed(io::ErrorKind::AlreadyExists.into()));
         }
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let partial = tempfile::Builder::new()
+            .prefix(".blocks-")
+            .suffix(".part")
+            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .map_err(failed)?;
+        let (file, partial) = partial.into_parts();
+        let mut file = tokio::fs::File::from_std(file);
+        let mut attempt = 1;
+        loop {
+            match self.write_to(&mut file, failed).await {
+                Err(error) if self.may_repeat(&error, attempt) => self.pause(&error, attempt).await,
+                result => break result?,
+            }
+            file.set_len(0).await.map_err(failed)?;
+            file.rewind().await.map_err(failed)?;
+            attempt += 1;
+        }
+        // tokio reports a failed write at the next write or flush, and `sync_all` does not.
+        file.flush().await.map_err(failed)?;
         file.sync_all().await.map_err(failed)?;
         // Some systems rename no file that is open.
-        drop(file);
-        tokio::fs::rename(&partial.path, path)
-            .await
-            .map_err(failed)?;
-        partial.finished();
-        reserved.finished();
+        drop(file.into_std().await);
+        partial
+            .persist_noclobber(path)
+            .map_err(|error| failed(error.error))
+    }
+
+    async fn write_to(
+        &self,
+        file: &mut tokio::fs::File,
+        failed: impl Fn(io::Error) -> Error,
+    ) -> Result<(), Error> {
+        let mut stream = std::pin::pin!(self.stream().await?);
+        while let Some(chunk) = stream.next().await {
+            file.write_all(&chunk?).await.map_err(&failed)?;
+        }
         Ok(())
     }
 
-    /// The response that carries its bytes, asked for without the key.
+    /// The response that carries its bytes, retried as every read is. A presigned URL that has expired is renewed once.
     async fn open(&self) -> Result<Response, Error> {
+        let mut renewed = None;
+        let mut attempt = 1;
+        loop {
+            let artifact = renewed.as_ref().unwrap_or(self);
+            match artifact.open_once(attempt).await {
+                // The storage host says so when a presigned URL has expired.
+                Err(error) if error.status() == Some(403) && renewed.is_none() => {
+                    let (session, id) = (self.session_id.clone(), self.id.clone());
+                    renewed = Some(Self::read(self.client.clone(), session, id).await?);
+                }
+                Err(error)
+                    if error.is_transient()
+                        && error.kind() != ErrorKind::Undecodable
+                        && attempt < self.client.retry.max_attempts =>
+                {
+                    self.pause(&error, attempt).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// One request for its bytes, without the key.
+    async fn open_once(&self, attempts: u32) -> Result<Response, Error> {
         let core = &self.client.core;
         let url = self.data.url.as_ref().map_or("", |url| url.as_str());
+        let refused = |why: String| Error::untrusted_link(why).with_session(&self.session_id);
         let url = Url::parse(url)
-            .map_err(|e| Error::invalid_input(format!("the artifact's URL cannot be read: {e}")))?;
+            .map_err(|e| refused(format!("cannot read the URL of artifact {}: {e}", self.id)))?;
         if !is_safe(&url, core.allow_http) {
-            return Err(Error::invalid_input(
-                "the artifact's URL is not https, so anyone on the way could read the file",
-            ));
+            return Err(refused(format!(
+                "the URL of artifact {} is not https, so others on the network could read the file",
+                self.id
+            )));
         }
+        let host = url.host_str().map(str::to_owned);
         let mut request = Request::new(Method::GET, url);
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, core.user_agent.clone());
-        headers.insert(reqwest::header::ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let each = self.client.timeouts.read;
-        let mut response = match timeout(each, core.transport.send(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(source)) => {
-                return Err(broken(source.to_string(), &core.key).with_source(source));
-            }
-            Err(_) => {
-                let detail = format!("no answer came within {each:?}");
-                return Err(broken(detail, &core.key));
-            }
-        };
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let context = Context {
+        let context = || Context {
             operation: DOWNLOAD,
-            attempts: 1,
-            status: Some(response.status().as_u16()),
-            body: Some(beginning(&mut response, each).await),
+            attempts,
+            host: host.clone(),
             ..Context::default()
         };
-        let detail = format!("the storage host answered {}", response.status());
-        let error = Error::of_call(ErrorKind::Status, detail, context, &core.key);
-        Err(error.with_session(&self.session_id))
-    }
-}
-
-/// A new file that is removed again unless it is finished, also when the save is dropped.
-struct Unfinished {
-    path: PathBuf,
-    finished: bool,
-}
-
-impl Unfinished {
-    async fn create(path: &Path) -> io::Result<(Self, tokio::fs::File)> {
-        let file = tokio::fs::File::create_new(path).await?;
-        let path = path.to_owned();
-        let finished = false;
-        Ok((Self { path, finished }, file))
-    }
-
-    fn finished(mut self) {
-        self.finished = true;
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if !self.finished {
-            // Best effort: why it was not finished is what there is to tell.
-            let _ = std::fs::remove_file(&self.path);
+        let error = |kind, detail| Error::of_call(kind, detail, context(), &core.key);
+        let mut response = match timeout(each, core.downloads.send(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(source)) => {
+                let detail = format!("could not download the file: {}", innermost(&source));
+                return Err(error(ErrorKind::Connection, detail).with_source(source));
+            }
+            Err(_) => {
+                return Err(error(
+                    ErrorKind::Timeout,
+                    format!("no response within {each:?}"),
+                ));
+            }
+        };
+        if !response.status().is_success() {
+            let context = Context {
+                status: Some(response.status().as_u16()),
+                retry_after: retry_after(response.headers(), Utc::now()),
+                body: Some(beginning(&mut response, each).await),
+                ..context()
+            };
+            let detail = format!("the storage host responded with {}", response.status());
+            let error = Error::of_call(ErrorKind::Status, detail, context, &core.key);
+            return Err(error.with_session(&self.session_id));
         }
+        let encoding = response.headers().get(CONTENT_ENCODING);
+        if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
+            let detail =
+                format!("the file has the content encoding {encoding:?}, which was not asked for");
+            return Err(error(ErrorKind::Undecodable, detail));
+        }
+        Ok(response)
     }
 }
 
@@ -424,13 +495,14 @@ async fn beginning(response: &mut Response, each: Duration) -> Bytes {
     body.into()
 }
 
-fn broken(detail: String, key: &Key) -> Error {
+/// The error of a download that had started.
+fn failed(kind: ErrorKind, detail: String, key: &Key) -> Error {
     let context = Context {
         operation: DOWNLOAD,
         attempts: 1,
         ..Context::default()
     };
-    Error::of_call(ErrorKind::Connection, detail, context, key)
+    Error::of_call(kind, detail, context, key)
 }
 
 impl fmt::Debug for Artifact {

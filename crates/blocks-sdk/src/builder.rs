@@ -1,5 +1,6 @@
 //! The settings of a client, checked before it is built.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::client::{Client, Core};
 use crate::error::Error;
+use crate::failure::innermost;
 use crate::key::Key;
 use crate::rate_limit::{RateLimit, RateLimiter};
 use crate::retry::{AttemptTimeouts, CREATE_ATTEMPT_TIMEOUT, READ_ATTEMPT_TIMEOUT, RetryPolicy};
@@ -53,7 +55,11 @@ pub struct ClientBuilder {
     user_agent: String,
     max_body: usize,
     transport: Option<Arc<dyn Transport>>,
+    configure_http: Option<Configure>,
+    configure_download_http: Option<Configure>,
 }
+
+type Configure = Box<dyn FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send>;
 
 impl ClientBuilder {
     pub(crate) fn new(key: Zeroizing<String>) -> Self {
@@ -69,6 +75,8 @@ impl ClientBuilder {
             user_agent: USER_AGENT.into(),
             max_body: MAX_BODY,
             transport: None,
+            configure_http: None,
+            configure_download_http: None,
         }
     }
 
@@ -223,20 +231,37 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends by a client of your own: proxies, certificates, name resolution. Give it no
-    /// redirects and no retries; both are decided here.
+    /// Configures the HTTP client that calls the service: proxies, certificates, name resolution.
     ///
-    /// ```
-    /// let http = reqwest::Client::builder()
-    ///     .redirect(reqwest::redirect::Policy::none())
-    ///     .retry(reqwest::retry::never())
-    ///     .proxy(reqwest::Proxy::https("http://proxy.internal:3128")?)
+    /// Redirects and retries are switched off after `configure`, whatever it sets: a create that is repeated is billed
+    /// again. The type is that of reqwest 0.13. Not for a transport of your own.
+    ///
+    /// ```no_run
+    /// let certificate = reqwest::Certificate::from_pem(&std::fs::read("company-ca.pem")?)?;
+    /// let proxy = reqwest::Proxy::https("http://proxy.internal:3128")?;
+    /// let client = blocks_sdk::Client::builder("my-key")
+    ///     .configure_http(|http| http.tls_certs_merge([certificate]).proxy(proxy))
     ///     .build()?;
-    /// let client = blocks_sdk::Client::builder("my-key").http_client(http).build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn http_client(self, client: reqwest::Client) -> Self {
-        self.transport(client)
+    pub fn configure_http(
+        mut self,
+        configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + 'static,
+    ) -> Self {
+        self.configure_http = Some(Box::new(configure));
+        self
+    }
+
+    /// Configures the HTTP client that downloads artifacts from their storage host.
+    ///
+    /// It is another one than that of [`configure_http`](Self::configure_http), so that no header which is meant for the
+    /// service, or for a proxy in front of it, reaches a storage host.
+    pub fn configure_download_http(
+        mut self,
+        configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + 'static,
+    ) -> Self {
+        self.configure_download_http = Some(Box::new(configure));
+        self
     }
 
     /// Sends by a transport of your own.
@@ -284,35 +309,38 @@ impl ClientBuilder {
     /// The client.
     ///
     /// # Errors
-    /// When the key or the user agent cannot stand in a header, the base URL is not an origin of https or
-    /// loopback, or the platform's TLS cannot be set up.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key or the user agent is not a valid header
+    /// value, the base URL is not an origin of https or loopback, a proxy variable cannot be used, or TLS cannot be set up.
     ///
     /// ```
     /// use blocks_sdk::{Client, ErrorKind};
     ///
     /// assert!(Client::builder("my-key").build().is_ok());
     /// let error = Client::builder("two\nlines").build().unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    /// assert_eq!(error.kind(), ErrorKind::Configuration);
     /// ```
     pub fn build(self) -> Result<Client, Error> {
         let base = base(&self.base_url, self.allow_http)?;
         let key = Key::new(self.key)?;
         let user_agent = HeaderValue::from_str(&self.user_agent)
-            .map_err(|_| Error::invalid_input("the user agent cannot stand in a header"))?;
+            .map_err(|_| Error::configuration("the user agent is not a valid header value"))?;
         let mut timeouts = AttemptTimeouts {
             read: self.attempt_timeout.unwrap_or(READ_ATTEMPT_TIMEOUT),
             create: (self.create_timeout.or(self.attempt_timeout))
                 .unwrap_or(CREATE_ATTEMPT_TIMEOUT),
             connect: None,
         };
-        let (http, transport) = match self.transport {
-            Some(transport) => (request_builder()?, transport),
+        let (http, transport, downloads) = match self.transport {
+            Some(transport) => (request_builder()?, Arc::clone(&transport), transport),
             None => {
                 // An attempt that is given up while it connects must end as "not connected".
                 let connect = self.connect_timeout.min(timeouts.read).min(timeouts.create);
                 timeouts.connect = Some(connect);
-                let http = http(connect, &base)?;
-                (http.clone(), Arc::new(http) as Arc<dyn Transport>)
+                let is_plain = base.scheme() != "https";
+                let http = http(connect, is_plain, self.configure_http)?;
+                let downloads = http_for_downloads(connect, self.configure_download_http)?;
+                let transport: Arc<dyn Transport> = Arc::new(http.clone());
+                (http, transport, downloads)
             }
         };
         let core = Core {
@@ -320,6 +348,7 @@ impl ClientBuilder {
             seam: Seam::new(key.authorization()?),
             key,
             transport,
+            downloads,
             http,
             limiter: Arc::new(RateLimiter::new(self.rate_limit)),
             user_agent,
@@ -336,17 +365,48 @@ impl ClientBuilder {
     }
 }
 
-fn http(connect_timeout: Duration, base: &Url) -> Result<reqwest::Client, Error> {
-    let mut builder = http_builder(connect_timeout);
-    if base.scheme() != "https" {
-        // What is not encrypted would show the key to a proxy that the environment names.
-        builder = builder.no_proxy();
-    }
-    builder.build().map_err(no_http)
+/// The client of calls to the service. Over plain http no proxy is used: it would see the key.
+fn http(
+    connect_timeout: Duration,
+    is_plain: bool,
+    configure: Option<Configure>,
+) -> Result<reqwest::Client, Error> {
+    let builder = reqwest::Client::builder();
+    let builder = if is_plain || proxies_are_off(&environment) {
+        builder.no_proxy()
+    } else {
+        check_proxies(&environment)?;
+        builder
+    };
+    let builder = match configure {
+        Some(configure) => configure(builder),
+        None => builder,
+    };
+    safe(builder, connect_timeout).build().map_err(no_http)
 }
 
-fn http_builder(connect_timeout: Duration) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
+/// A client of its own for downloads, so that no header for the service reaches a storage host.
+fn http_for_downloads(
+    connect_timeout: Duration,
+    configure: Option<Configure>,
+) -> Result<Arc<dyn Transport>, Error> {
+    let builder = reqwest::Client::builder();
+    let builder = if proxies_are_off(&environment) {
+        builder.no_proxy()
+    } else {
+        builder
+    };
+    let builder = match configure {
+        Some(configure) => configure(builder),
+        None => builder,
+    };
+    let http = safe(builder, connect_timeout).build().map_err(no_http)?;
+    Ok(Arc::new(http))
+}
+
+/// What every client has, whatever else was configured.
+fn safe(builder: reqwest::ClientBuilder, connect_timeout: Duration) -> reqwest::ClientBuilder {
+    builder
         // A redirect could carry the key to a host that only a response named.
         .redirect(Policy::none())
         // reqwest itself repeats some requests; what is repeated is decided in `retry`. With
@@ -357,7 +417,55 @@ fn http_builder(connect_timeout: Duration) -> reqwest::ClientBuilder {
 }
 
 fn no_http(error: reqwest::Error) -> Error {
-    Error::invalid_input("no HTTP client can be set up").with_source(error)
+    let cause = innermost(&error);
+    Error::configuration(format!("cannot set up the HTTP client: {cause}")).with_source(error)
+}
+
+/// A variable of the environment, if it is set.
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Whether `NO_PROXY` names every host. reqwest applies `*` to names, but not to addresses.
+fn proxies_are_off(variable: &dyn Fn(&str) -> Option<OsString>) -> bool {
+    let names = ["NO_PROXY", "no_proxy"];
+    names
+        .iter()
+        .any(|name| variable(name).is_some_and(|value| value == "*"))
+}
+
+/// Refuses a proxy that could not be used, and which reqwest would ignore. The value is not shown: it may contain a
+/// password.
+fn check_proxies(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<(), Error> {
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        let Some(value) = variable(name) else {
+            continue;
+        };
+        let url = value.to_str().and_then(|text| {
+            let has_scheme = text.contains("://");
+            Url::parse(&if has_scheme {
+                text.into()
+            } else {
+                format!("http://{text}")
+            })
+            .ok()
+        });
+        let scheme = url.as_ref().filter(|url| url.has_host()).map(Url::scheme);
+        match scheme {
+            Some("http" | "https") => {}
+            Some(scheme) => {
+                return Err(Error::configuration(format!(
+                    "the proxy in {name} has the scheme {scheme}, which is not supported; write http://HOST:PORT"
+                )));
+            }
+            None => {
+                return Err(Error::configuration(format!(
+                    "the proxy in {name} is not a URL; write http://HOST:PORT, or unset the variable"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What builds the requests of a client with a transport of its own. It sends nothing, so one
@@ -367,27 +475,37 @@ fn request_builder() -> Result<reqwest::Client, Error> {
     if let Some(builder) = BUILDER.get() {
         return Ok(builder.clone());
     }
-    let builder = http_builder(CONNECT_TIMEOUT).build().map_err(no_http)?;
+    let builder = safe(reqwest::Client::builder(), CONNECT_TIMEOUT);
+    let builder = builder.build().map_err(no_http)?;
     Ok(BUILDER.get_or_init(|| builder).clone())
 }
 
 fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
-    let base = Url::parse(text)
-        .map_err(|e| Error::invalid_input(format!("the base URL cannot be read: {e}")))?;
+    // What is before an `@` may be a password.
+    let shown = text.rsplit('@').next().unwrap_or_default();
+    let refuse = |why: &str| {
+        Error::configuration(format!(
+            "invalid base URL `{shown}`: {why}; write an origin, such as {BASE_URL}"
+        ))
+    };
+    let text = text.trim();
+    if !["http://", "https://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
+    {
+        return Err(refuse("it must begin with https://"));
+    }
+    let base = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
     if !base.username().is_empty() || base.password().is_some() {
-        return Err(Error::invalid_input(
-            "the base URL must not carry credentials",
-        ));
+        return Err(refuse("it must not contain credentials"));
     }
     if base.path() != "/" || base.query().is_some() || base.fragment().is_some() {
-        return Err(Error::invalid_input(
-            "the base URL must have no path; every path is under /rest/v1",
+        return Err(refuse(
+            "it must have no path, since every path is below /rest/v1",
         ));
     }
     if !is_safe(&base, allow_http) {
-        return Err(Error::invalid_input(
-            "the base URL must be https, unless it is loopback",
-        ));
+        return Err(refuse("it must be https, except on a loopback address"));
     }
     Ok(base)
 }
@@ -412,5 +530,82 @@ impl fmt::Debug for ClientBuilder {
             // What stands before an `@` may be a password; such a URL is refused by `build`.
             .field("base_url", &self.base_url.rsplit('@').next())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls_that_cannot_be_used_are_explained() {
+        for (text, why) in [
+            ("api.blocks.team", "it must begin with https://"),
+            ("localhost:8080", "it must begin with https://"),
+            ("\"https://api.blocks.team\"", "it must begin with https://"),
+            ("https://gw.example/blocks/", "it must have no path"),
+            (
+                "https://user:secret@gw.example",
+                "it must not contain credentials",
+            ),
+            ("http://gw.example", "it must be https"),
+            ("https://", "empty host"),
+        ] {
+            let error = base(text, false).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Configuration);
+            let message = error.to_string();
+            assert!(
+                message.contains(why) && message.contains("write an origin"),
+                "{message}"
+            );
+            assert!(!message.contains("secret"), "{message}");
+        }
+        for text in [
+            "https://gw.example",
+            " https://gw.example/ ",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+        ] {
+            assert!(base(text, false).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn proxies_that_cannot_be_used_are_refused() {
+        let check = |value: &str| {
+            let value = OsString::from(value);
+            check_proxies(&|name| (name == "HTTPS_PROXY").then(|| value.clone()))
+        };
+        for good in [
+            "http://proxy:3128",
+            "proxy:3128",
+            "https://u:p@proxy",
+            "10.0.0.1:3128",
+        ] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "socks5://u:s3cret@proxy:1080",
+            "http://",
+            "not a url",
+            "ftp://proxy",
+        ] {
+            let message = check(bad).unwrap_err().to_string();
+            assert!(
+                message.contains("HTTPS_PROXY") && !message.contains("s3cret"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_proxy_for_every_host_switches_proxies_off() {
+        assert!(proxies_are_off(
+            &|name| (name == "no_proxy").then(|| "*".into())
+        ));
+        assert!(!proxies_are_off(
+            &|name| (name == "NO_PROXY").then(|| "a.example".into())
+        ));
+        assert!(!proxies_are_off(&|_| None));
     }
 }

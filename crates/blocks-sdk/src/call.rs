@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use blocks_api::seam::Policy;
 use blocks_api::{Error as ApiError, ResponseValue};
-use reqwest::header::USER_AGENT;
+use reqwest::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use reqwest::{Request, Response};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -114,7 +114,7 @@ impl Client {
         F: Future<Output = Sent<T>>,
     {
         let deadline = match admission {
-            Admission::Wait(_) => Some(self.retry.timeout_of(operation.creates)),
+            Admission::Wait(_) => Some(self.retry.timeout_of(operation.creates, self.timeouts)),
             Admission::Once(_) => None,
         };
         let mut call = self.start(operation, admission);
@@ -166,7 +166,9 @@ impl Policy for Call {
     ) -> Pin<Box<dyn Future<Output = Option<Response>> + Send + '_>> {
         let core = &self.core;
         let agent = core.user_agent.clone();
-        request.headers_mut().entry(USER_AGENT).or_insert(agent);
+        let headers = request.headers_mut();
+        headers.entry(USER_AGENT).or_insert(agent);
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let sending = core.transport.send(request);
         Box::pin(
             self.attempt
@@ -357,6 +359,7 @@ impl Call {
     fn context(&self, attempts: u32) -> Context {
         Context {
             operation: self.operation.id,
+            host: self.core.base.host_str().map(str::to_owned),
             attempts,
             ..Context::default()
         }

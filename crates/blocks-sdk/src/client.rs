@@ -1,5 +1,6 @@
 //! The client: one key, one base URL, one budget.
 
+use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -47,6 +48,8 @@ pub(crate) struct Core {
     pub http: reqwest::Client,
     pub seam: Seam,
     pub transport: Arc<dyn Transport>,
+    /// Sends requests for files, to storage hosts.
+    pub downloads: Arc<dyn Transport>,
     pub limiter: Arc<RateLimiter>,
     pub user_agent: HeaderValue,
     pub max_body: usize,
@@ -81,14 +84,14 @@ impl Client {
     /// # Ok::<(), blocks_sdk::Error>(())
     /// ```
     pub fn from_env() -> Result<Self, Error> {
-        let key = std::env::var("BLOCKS_API_KEY").map_err(|_| {
-            Error::invalid_input(
-                "BLOCKS_API_KEY is not set; keys are made in the settings of your Blocks workspace",
+        let key = variable("BLOCKS_API_KEY")?.ok_or_else(|| {
+            Error::configuration(
+                "BLOCKS_API_KEY is not set; create a key in the settings of your Blocks workspace",
             )
         })?;
         let builder = ClientBuilder::new(Zeroizing::new(key));
-        match std::env::var("BLOCKS_API_BASE_URL") {
-            Ok(url) if !url.is_empty() => builder.base_url(url).build(),
+        match variable("BLOCKS_API_BASE_URL")? {
+            Some(url) if !url.is_empty() => builder.base_url(url).build(),
             _ => builder.build(),
         }
     }
@@ -291,6 +294,17 @@ impl Client {
     /// ```
     pub fn session(&self, id: impl Into<Id>) -> Session {
         Session::with_id(self.clone(), id.into())
+    }
+}
+
+/// A variable of the environment. One that is not UTF-8 is an error: ignored, the key might go to another host.
+fn variable(name: &str) -> Result<Option<String>, Error> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(Error::configuration(format!("{name} is not valid UTF-8")))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::key::Key;
 use crate::pending::Pending;
-use crate::received::{excerpt, find_id, parse, sentence, without_queries};
+use crate::received::{self, excerpt, find_id, parse, sentence, without_queries};
 
 /// What kind of failure an [`Error`] is.
 ///
@@ -41,6 +41,13 @@ pub enum ErrorKind {
     Timeout,
     /// A success that cannot be decoded; [`Error::body`] has what was received.
     Undecodable,
+    /// A response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). Requesting it
+    /// again gives the same result.
+    TooLarge,
+    /// A link or an artifact's URL leads to a place that this client does not send requests to.
+    UntrustedLink,
+    /// The client cannot be set up: the key, the base URL, a proxy variable or TLS.
+    Configuration,
     /// The pages of a list disagree with its total, or repeat: messages are missing.
     Incomplete,
     /// A wait's time-out passed before there was a reply: see [`Error::pending`].
@@ -74,6 +81,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     operation: Option<&'static str>,
+    host: Option<String>,
     detail: String,
     status: Option<u16>,
     code: Option<String>,
@@ -98,6 +106,7 @@ pub(crate) struct Context {
     pub retry_after: Option<Duration>,
     pub body: Option<Bytes>,
     pub fate_unknown: bool,
+    pub host: Option<String>,
 }
 
 /// What the last poll of a wait received.
@@ -117,6 +126,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             operation: None,
+            host: None,
             detail: sentence(&detail),
             status: None,
             code: None,
@@ -136,6 +146,14 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, detail.into())
     }
 
+    pub(crate) fn untrusted_link(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::UntrustedLink, detail.into())
+    }
+
+    pub(crate) fn configuration(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Configuration, detail.into())
+    }
+
     pub(crate) fn unknown_turn(detail: impl Into<String>) -> Self {
         Self::new(ErrorKind::UnknownTurn, detail.into())
     }
@@ -144,32 +162,42 @@ impl Error {
     pub(crate) fn of_call(kind: ErrorKind, detail: String, context: Context, key: &Key) -> Self {
         let body = context.body.map(|body| key.scrub_bytes(body));
         let parsed = body.as_deref().map(parse).unwrap_or_default();
-        let text = |names: &[&str]| {
-            let found = names.iter().find_map(|name| parsed[*name].as_str());
-            // Once more: the body may have had it with escapes.
-            found.map(|text| key.scrub(text.to_owned()))
+        // Once more: the body may contain the key with escapes.
+        let scrub = |text: String| key.scrub(text);
+        let message = received::message(&parsed, context.status).map(scrub);
+        let code = received::code(&parsed).map(scrub);
+        let reason = match kind {
+            ErrorKind::Status | ErrorKind::RateLimited => message.clone().or_else(|| code.clone()),
+            ErrorKind::Undecodable => message.clone(),
+            _ => None,
         };
-        let message = text(&["error", "message"]);
-        let code = text(&["code"]);
-        let mut reason = None;
-        if matches!(kind, ErrorKind::Status | ErrorKind::RateLimited) && context.status.is_some() {
-            reason = message.clone().or_else(|| code.clone());
-            reason = reason.or_else(|| Some(excerpt(body.as_deref())));
-        }
-        let detail = match reason.filter(|reason| !reason.is_empty()) {
-            Some(reason) => format!("{detail}: {reason}"),
-            None => detail,
+        let words = || match kind {
+            ErrorKind::Status => excerpt(body.as_deref()),
+            // A page of a proxy or a log-in page: JSON that cannot be read needs no excerpt, its error has a place.
+            ErrorKind::Undecodable if parsed.is_null() => excerpt(body.as_deref()),
+            _ => String::new(),
+        };
+        let reason = reason.unwrap_or_else(words);
+        let detail = match reason.is_empty() {
+            false => format!("{detail}: {reason}"),
+            true => detail,
         };
         let mut error = Self::new(kind, without_queries(&key.scrub(detail)));
         let inner = &mut error.0;
         inner.operation = Some(context.operation);
+        inner.host = context.host;
         inner.attempts = context.attempts;
         inner.status = context.status;
         inner.request_id = context.request_id.map(|id| key.scrub(id));
         inner.retry_after = context.retry_after;
         inner.fate_unknown = context.fate_unknown;
-        if context.fate_unknown {
-            inner.session_id = body.as_deref().and_then(find_id);
+        let is_success = context
+            .status
+            .is_some_and(|status| (200..300).contains(&status));
+        if context.fate_unknown
+            && let Some(body) = &body
+        {
+            inner.session_id = find_id(body, is_success);
         }
         inner.body = body;
         inner.message = message;
@@ -365,11 +393,17 @@ impl Error {
 
     /// What the user can do.
     fn advice(&self) -> &'static str {
+        // The storage host never receives the key.
+        if self.0.operation == Some("download") {
+            return "";
+        }
         if self.0.fate_unknown {
-            return "; it may have taken effect all the same, so look before you send it again";
+            return "; it may have taken effect, so check the dashboard before you retry";
         }
         match self.0.status {
-            Some(401 | 403) => "; check that the API key is of this workspace and environment",
+            Some(401 | 403) => {
+                "; check that the API key belongs to this workspace and environment and has not expired"
+            }
             Some(404) => "; check the id, and that the key is of the same workspace",
             Some(429) => "; other programs may be using this key",
             _ => "",
@@ -381,7 +415,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
         if let Some(operation) = inner.operation {
-            write!(f, "{operation} failed")?;
+            match &inner.host {
+                Some(host) => write!(f, "{operation} at {host} failed")?,
+                None => write!(f, "{operation} failed")?,
+            }
             if inner.attempts > 1 {
                 write!(f, " after {} attempts", inner.attempts)?;
             }
@@ -390,6 +427,9 @@ impl fmt::Display for Error {
         f.write_str(&inner.detail)?;
         if let Some(id) = inner.session_id.as_ref().filter(|_| inner.fate_unknown) {
             write!(f, " (session {id})")?;
+        }
+        if let Some(id) = &inner.request_id {
+            write!(f, " (request id {})", sentence(id))?;
         }
         f.write_str(self.advice())
     }

@@ -22,13 +22,13 @@ impl Key {
     pub fn new(text: Zeroizing<String>) -> Result<Self, Error> {
         let key = text.trim();
         if key.is_empty() {
-            return Err(Error::invalid_input(
-                "the API key is empty; keys are made in the settings of your Blocks workspace",
+            return Err(Error::configuration(
+                "the API key is empty; create a key in the settings of your Blocks workspace",
             ));
         }
         if !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Error::invalid_input(
-                "the API key has characters that no key has, such as spaces or control characters",
+            return Err(Error::configuration(
+                "the API key contains invalid characters, such as spaces or control characters",
             ));
         }
         Ok(Self(Arc::new(Zeroizing::new(key.to_owned()))))
@@ -38,7 +38,7 @@ impl Key {
     pub fn authorization(&self) -> Result<HeaderValue, Error> {
         let text = Zeroizing::new(format!("ApiKey {}", self.0.as_str()).into_bytes());
         let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
-            .map_err(|_| Error::invalid_input("the API key cannot stand in a header"))?;
+            .map_err(|_| Error::configuration("the API key is not a valid header value"))?;
         value.set_sensitive(true);
         Ok(value)
     }

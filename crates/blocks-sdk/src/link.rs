@@ -153,7 +153,7 @@ impl Client {
     /// Reads what `link` leads to, on the configured base URL whatever host it names.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when its path is not below
+    /// [`ErrorKind::UntrustedLink`](crate::ErrorKind::UntrustedLink) when its path is not below
     /// `/rest/v1/`; whatever the request met.
     ///
     /// ```
@@ -180,7 +180,7 @@ impl Core {
         resolve(&self.base, href).map_err(|why| {
             // A server may put into a link whatever it was sent.
             let told = format!("the link `{href}` is refused: {why}");
-            Error::invalid_input(self.key.scrub(told))
+            Error::untrusted_link(self.key.scrub(told))
         })
     }
 }
@@ -195,7 +195,7 @@ fn resolve(base: &Url, href: &str) -> Result<Url, String> {
     // Parsing has resolved `..` already. An encoded slash, which an id may contain, must not hide one from it.
     let decoded = percent_decode_str(link.path()).decode_utf8_lossy();
     let mut parts = decoded.split(['/', '\\']);
-    if parts.any(|part| part == ".." || part == ".") || !link.path().starts_with("/rest/v1/") {
+    if parts.any(|part| part == "..") || !link.path().starts_with("/rest/v1/") {
         return Err("its path is not below /rest/v1/".into());
     }
     let mut url = base.clone();

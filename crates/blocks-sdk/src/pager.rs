@@ -661,5 +661,5 @@ impl Pager {
 }
 
 fn is_too_large(error: &Error) -> bool {
-    error.kind() == ErrorKind::Undecodable && error.to_string().contains("larger than")
+    error.kind() == ErrorKind::TooLarge
 }

@@ -2,6 +2,7 @@
 //! be found in it.
 
 use blocks_api::open::Id;
+use reqwest::StatusCode;
 use serde_json::Value;
 
 /// A body as JSON; null when it is none.
@@ -55,20 +56,79 @@ pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     words
 }
 
-/// The session's `id` in a body, also in one that is cut short or no JSON throughout; or the
-/// session that a link in it names.
-pub(crate) fn find_id(body: &[u8]) -> Option<Id> {
-    if let Some(id) = parse(body)["id"].as_str() {
+/// The reason that a body gives, in the shapes that services and gateways use. A text that only repeats the status is not
+/// a reason when there is another.
+pub(crate) fn message(body: &Value, status: Option<u16>) -> Option<String> {
+    const NAMES: [&str; 7] = [
+        "error",
+        "message",
+        "detail",
+        "details",
+        "errors",
+        "error_description",
+        "title",
+    ];
+    let mut texts = NAMES.iter().filter_map(|name| words(&body[*name]));
+    let first = texts.next()?;
+    let repeats = |text: &str| {
+        let phrase = status
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .and_then(|status| status.canonical_reason());
+        let number = status.map(|status| status.to_string());
+        phrase.is_some_and(|phrase| text.eq_ignore_ascii_case(phrase))
+            || number.as_deref() == Some(text)
+    };
+    if repeats(&first) {
+        return texts.find(|text| !repeats(text)).or(Some(first));
+    }
+    Some(first)
+}
+
+/// The code that a body names.
+pub(crate) fn code(body: &Value) -> Option<String> {
+    let nested = &body["error"]["code"];
+    let code = [&body["code"], nested].into_iter().find_map(Value::as_str);
+    code.map(str::to_owned)
+}
+
+/// A value as words: texts as they are, lists joined, and of an object its own message.
+fn words(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().filter_map(words).collect();
+            items.join(", ")
+        }
+        Value::Object(object) => ["message", "msg", "error", "detail", "description"]
+            .iter()
+            .find_map(|name| words(object.get(*name)?))?,
+        _ => return None,
+    };
+    (!text.trim().is_empty()).then_some(text)
+}
+
+/// The session that a body names: its `id`, also in a body that was cut off, or the session in a link. The `id` of an
+/// error is its own, so it counts only in a success or beside links.
+pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
+    let text = String::from_utf8_lossy(body);
+    let linked = || {
+        let mut links = text.split("/sessions/").skip(1);
+        links.find_map(|rest| rest.get(..36)?.parse().ok())
+    };
+    let parsed = parse(body);
+    if !is_success && parsed["_links"].is_null() && !text.contains("\"_links\"") {
+        return linked();
+    }
+    if let Some(id) = parsed["id"].as_str() {
         return Id::from_service(id);
     }
-    let text = String::from_utf8_lossy(body);
     let mut fields = text.split("\"id\"").skip(1);
     let field = fields.find_map(|rest| {
         let value = rest.trim_start().strip_prefix(':')?.trim_start();
-        value.strip_prefix('"')?.split('"').next()?.parse().ok()
+        let (id, _) = value.strip_prefix('"')?.split_once('"')?;
+        id.parse().ok()
     });
-    let mut links = text.split("/sessions/").skip(1);
-    field.or_else(|| links.find_map(|rest| rest.get(..36)?.parse().ok()))
+    field.or_else(linked)
 }
 
 #[cfg(test)]
@@ -84,7 +144,7 @@ mod tests {
             format!(r#"<pre>{{"id":"{id}"}}</pre>"#),
             format!(r#"{{"_links":{{"self":{{"href":"https://x/rest/v1/sessions/{id}"#),
         ] {
-            let found = find_id(body.as_bytes()).map(|id| id.to_string());
+            let found = find_id(body.as_bytes(), true).map(|id| id.to_string());
             assert_eq!(found.as_deref(), Some(id), "{body}");
         }
         for body in [
@@ -94,8 +154,48 @@ mod tests {
             "{\"ids\": [1]",
             "/sessions/1",
         ] {
-            assert_eq!(find_id(body.as_bytes()), None, "{body}");
+            assert_eq!(find_id(body.as_bytes(), true), None, "{body}");
         }
+    }
+
+    #[test]
+    fn the_id_of_an_error_is_not_a_sessions() {
+        let id = "a196cec6-49cb-4c48-8e4c-2707fb5d6709";
+        let error = format!(r#"{{"error": "bad gateway", "id": "{id}"}}"#);
+        assert_eq!(find_id(error.as_bytes(), false), None);
+        let session = format!(r#"{{"id": "{id}", "_links": {{"self": null}}}}"#);
+        let found = find_id(session.as_bytes(), false).map(|id| id.to_string());
+        assert_eq!(found.as_deref(), Some(id));
+    }
+
+    #[test]
+    fn the_reason_is_found_in_every_usual_shape() {
+        for (body, reason) in [
+            (r#"{"error": "no credit"}"#, "no credit"),
+            (
+                r#"{"statusCode": 400, "error": "Bad Request", "message": "agent_name must be one of a, b"}"#,
+                "agent_name must be one of a, b",
+            ),
+            (
+                r#"{"error": "Bad Request", "message": ["a is missing", "b is empty"]}"#,
+                "a is missing, b is empty",
+            ),
+            (r#"{"error": "Bad Request"}"#, "Bad Request"),
+            (r#"{"error": {"code": "x", "message": "inner"}}"#, "inner"),
+            (
+                r#"{"detail": [{"loc": ["body"], "msg": "field required"}]}"#,
+                "field required",
+            ),
+            (r#"{"errors": [{"message": "one"}, "two"]}"#, "one, two"),
+            (r#"{"message": "", "detail": "plain"}"#, "plain"),
+        ] {
+            assert_eq!(
+                message(&parse(body.as_bytes()), Some(400)).as_deref(),
+                Some(reason),
+                "{body}"
+            );
+        }
+        assert_eq!(message(&parse(b"[]"), Some(400)), None);
     }
 
     #[test]

@@ -234,6 +234,8 @@ impl CreateSession {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FollowUp {
     body: types::CreateMessageRequest,
+    /// An empty profile would not be sent, and the default agent would work.
+    has_profile: bool,
 }
 
 impl FollowUp {
@@ -260,6 +262,7 @@ impl FollowUp {
                 artifact_ids: Vec::new(),
                 profile: Default::default(),
             },
+            has_profile: false,
         }
     }
 
@@ -275,7 +278,7 @@ impl FollowUp {
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
     /// # use blocks_sdk::FollowUp;
-    /// let plan = session.plans().await?.remove(0);
+    /// let plan = session.plans().await?.remove(0)?;
     /// session.follow_up(FollowUp::new("Carry it out.").artifacts([plan.id()])).await?;
     /// # Ok(())
     /// # }
@@ -304,12 +307,16 @@ impl FollowUp {
     /// # }
     /// ```
     pub fn profile(mut self, profile: impl Into<JsonObject>) -> Self {
+        self.has_profile = true;
         self.body.profile = profile.into();
         self
     }
 
     pub(crate) fn validated(self) -> Result<types::CreateMessageRequest, Error> {
         check_message(&self.body.message)?;
+        if self.has_profile && self.body.profile.is_empty() {
+            return Err(Error::invalid_input("the profile is empty"));
+        }
         Ok(self.body)
     }
 }

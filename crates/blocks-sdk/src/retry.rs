@@ -121,11 +121,12 @@ impl RetryPolicy {
     }
 
     /// How long a whole call may take.
-    pub(crate) fn timeout_of(&self, creates: bool) -> Duration {
+    pub(crate) fn timeout_of(&self, creates: bool, attempts: AttemptTimeouts) -> Duration {
+        // The default leaves room for one attempt, however long that may take.
         let default = if creates {
-            CREATE_TIMEOUT
+            CREATE_TIMEOUT.max(attempts.create)
         } else {
-            READ_TIMEOUT
+            READ_TIMEOUT.max(attempts.read)
         };
         self.call_timeout.unwrap_or(default)
     }

@@ -66,7 +66,8 @@ impl Session {
         session
     }
 
-    pub(crate) fn client(&self) -> &Client {
+    /// The client that reaches the session.
+    pub fn client(&self) -> &Client {
         &self.client
     }
 

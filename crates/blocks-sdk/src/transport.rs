@@ -129,6 +129,12 @@ impl StdError for SendError {
     }
 }
 
+impl Transport for std::sync::Arc<dyn Transport> {
+    fn send(&self, request: Request) -> Sending<'_> {
+        (**self).send(request)
+    }
+}
+
 impl Transport for reqwest::Client {
     fn send(&self, request: Request) -> Sending<'_> {
         Box::pin(self.execute(request).map_err(|error| {

@@ -1,5 +1,6 @@
 //! From the OpenAPI document to `generated.rs`: lower, emit, compare.
 
+mod check;
 mod emit;
 mod lower;
 mod tolerant;
@@ -34,15 +35,37 @@ fn render(yaml: &str) -> Result<String, String> {
 }
 
 fn lower_yaml(yaml: &str) -> Result<Value, String> {
+    check::check(DOCUMENT, yaml)?;
     let mut document: Value =
         serde_yaml_ng::from_str(yaml).map_err(|e| format!("{DOCUMENT}: {e}"))?;
     lower::lower(&mut document);
     Ok(document)
 }
 
-/// Writes the generated source.
+/// Writes the generated source, if it compiles.
+///
+/// # Errors
+/// What is wrong with the document, or that the code does not compile; the file is as before.
 pub fn write() -> Result<(), String> {
-    std::fs::write(root().join(GENERATED), generate()?).map_err(|e| format!("{GENERATED}: {e}"))
+    let (old, new) = (read(GENERATED)?, generate()?);
+    let put = |text: &str| {
+        std::fs::write(root().join(GENERATED), text).map_err(|e| format!("{GENERATED}: {e}"))
+    };
+    put(&new)?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = std::process::Command::new(cargo);
+    build
+        .args(["check", "--quiet", "--package", "blocks-api"])
+        .current_dir(root());
+    let status = build.status().map_err(|e| format!("cargo: {e}"));
+    if !status.as_ref().is_ok_and(std::process::ExitStatus::success) {
+        put(&old)?;
+        status?;
+        return Err(format!(
+            "the code of {DOCUMENT} does not compile; {GENERATED} was left as it was"
+        ));
+    }
+    Ok(())
 }
 
 /// Compares the generated source with the one checked in.
@@ -73,13 +96,32 @@ mod tests {
         check().unwrap();
     }
 
+    /// The changes that CONTRIBUTING.md describes: fields, a parameter, a value, an operation.
+    #[test]
+    fn valid_changes_are_generated() {
+        let field = "        title: { type: string, nullable: true,";
+        let operation = "  /rest/v1/sessions/{session_id}/artifacts:\n    parameters:\n      - $ref: '#/components/parameters/SessionId'\n    get:\n      operationId: listArtifacts\n      responses:\n        2XX:\n          description: The artifacts.\n          content: { application/json: { schema: { $ref: '#/components/schemas/MessagePage' } } }\n";
+        for (from, to, part) in [
+            (field, format!("        cost: {{ type: number, nullable: true, description: What it costs. }}\n{field}"), "pub cost: "),
+            ("        title: { type: string, maxLength", "        model: { type: string, description: A model. }\n        title: { type: string, maxLength".to_owned(), "pub model: "),
+            ("      parameters: &messageQuery\n", "      parameters: &messageQuery\n        - { name: before, in: query, schema: { type: number } }\n".to_owned(), "before"),
+            ("enum: [plan, file]", "enum: [plan, file, image]".to_owned(), "ArtifactKind"),
+            ("  /rest/v1/sessions/{session_id}/messages:\n", format!("{operation}  /rest/v1/sessions/{{session_id}}/messages:\n"), "fn list_artifacts"),
+        ] {
+            let yaml = read(DOCUMENT).unwrap();
+            let changed = yaml.replacen(from, &to, 1);
+            assert_ne!(yaml, changed, "{from}");
+            assert!(render(&changed).unwrap().contains(part), "{to}");
+        }
+    }
+
     #[test]
     fn an_operation_that_cannot_be_generated_is_named() {
         let yaml = read(DOCUMENT)
             .unwrap()
             .replace("      operationId: getArtifact\n", "");
         let error = render(&yaml).unwrap_err();
-        assert!(error.contains("artifacts/{artifact_id}"), "{error}");
+        assert!(error.contains("artifacts~1{artifact_id}"), "{error}");
     }
 
     #[test]
@@ -99,7 +141,9 @@ mod tests {
             .replace("operationId: getArtifact", "operationId: [1]");
         let error = render(&yaml).unwrap_err();
         assert!(
-            error.contains("paths./rest/v1/sessions/{session_id}/artifacts/{artifact_id}"),
+            error.contains(
+                "#/paths/~1rest~1v1~1sessions~1{session_id}~1artifacts~1{artifact_id}/get"
+            ),
             "{error}"
         );
     }

@@ -1,45 +1,82 @@
 //! `plan` and `artifact`: the bytes of what an agent made.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 
 use blocks_sdk::Artifact;
 use futures_util::StreamExt;
 
-use super::turn::interruptible;
 use crate::args::{ArtifactArgs, PlanArgs};
-use crate::exit::Exit;
+use crate::exit::{Code, Exit};
 use crate::output::Output;
+use crate::report::{DownloadReport, Status};
 
 pub async fn plan(args: PlanArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.get_session(args.session).await?;
-    let latest = session
-        .plan_ids()
-        .last()
-        .ok_or_else(|| Exit::failed(format!("session {} has no plan", args.session)))?;
-    let plan = session.artifact(latest).await?;
-    download(&plan, args.output, output).await
+    let file = new_file(args.output)?;
+    let session = output.client()?.get_session(args.session.0).await?;
+    let latest = session.plan_ids().last().ok_or_else(|| {
+        Exit::new(
+            Code::Failed,
+            "no_plan",
+            format!("session {} has no plan", session.id()),
+        )
+    })?;
+    let artifact = session.artifact(latest).await?;
+    let ids = (session.id().to_string(), latest.to_string());
+    download(&artifact, ids, file, output).await
 }
 
 pub async fn artifact(args: ArtifactArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.session(args.session);
+    let file = new_file(args.output)?;
+    let session = output.client()?.session(&args.session.0);
     let artifact = session.artifact(args.artifact).await?;
-    download(&artifact, args.output, output).await
+    let ids = (session.id().to_string(), args.artifact.to_string());
+    download(&artifact, ids, file, output).await
 }
 
-/// To a new file that the user named, whole or not at all; or to standard output: as it comes
-/// to a file or a program, as a text to a terminal or a log. The name that the agent gave is not
-/// used for anything.
-async fn download(artifact: &Artifact, file: Option<PathBuf>, output: &Output) -> Result<(), Exit> {
-    if let Some(path) = file {
-        return Ok(interruptible(artifact.save(path)).await??);
+/// The file that the user named, which must not exist; none for `-`.
+fn new_file(output: Option<PathBuf>) -> Result<Option<PathBuf>, Exit> {
+    let Some(path) = output.filter(|path| path != Path::new("-")) else {
+        return Ok(None);
+    };
+    match path.symlink_metadata() {
+        Ok(_) => {
+            let path = path.display();
+            Err(Exit::failed(format!(
+                "cannot write {path}: the file exists"
+            )))
+        }
+        Err(_) => Ok(Some(path)),
     }
-    if output.is_watched() {
-        let bytes = interruptible(artifact.bytes()).await??;
+}
+
+/// To a new file, atomically; or to standard output: unchanged to a file or a program, as a safe
+/// text to a terminal. The name that the agent gave is not used for anything.
+async fn download(
+    artifact: &Artifact,
+    (session_id, artifact_id): (String, String),
+    file: Option<PathBuf>,
+    output: &Output,
+) -> Result<(), Exit> {
+    if let Some(path) = file {
+        artifact.save(&path).await?;
+        return match output.is_json() {
+            true => output.json(&DownloadReport {
+                status: Status::Completed,
+                exit_code: 0,
+                session_id,
+                artifact_id,
+                file: path.display().to_string(),
+            }),
+            false => Ok(()),
+        };
+    }
+    if output.out_is_terminal() {
+        let bytes = artifact.bytes().await?;
         return output.text(String::from_utf8_lossy(&bytes).trim_end_matches('\n'));
     }
     let mut stream = pin!(artifact.stream().await?);
-    while let Some(chunk) = interruptible(stream.next()).await? {
+    while let Some(chunk) = stream.next().await {
         output.bytes(&chunk?)?;
     }
     Ok(())

@@ -2,18 +2,19 @@
 
 use blocks_mock::{MockBuilder, MockConfig};
 
-use super::turn::interruptible;
 use crate::args::MockArgs;
 use crate::exit::Exit;
+use crate::input;
 use crate::output::Output;
 
 pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
+    // Before the lines are printed, since their reader may end this process.
+    output.host().listen();
     let mut config = match &args.script {
         Some(path) => {
-            let wrong =
-                |e: &dyn std::fmt::Display| Exit::wrong_use(format!("{}: {e}", path.display()));
-            let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
-            serde_json::from_str(&text).map_err(|e| wrong(&e))?
+            let text = input::read_text("--script", path, output.host())?;
+            let path = path.display();
+            serde_json::from_str(&text).map_err(|e| Exit::usage(format!("--script {path}: {e}")))?
         }
         None => MockConfig::default(),
     };
@@ -26,13 +27,27 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     if let Some(after) = args.reply_after {
         builder = builder.reply_after(after);
     }
-    let server = builder
-        .start()
-        .await
-        .map_err(|e| Exit::failed(format!("the mock cannot be served: {e}")))?;
-    output.print(&format!("export BLOCKS_API_BASE_URL={}", server.url()))?;
-    output.print(&format!("export BLOCKS_API_KEY={}", server.key()))?;
+    let server = builder.start().await.map_err(|e| {
+        let port = args.port.map(|port| format!(" on port {port}"));
+        let port = port.unwrap_or_default();
+        Exit::failed(format!("cannot start the mock server{port}: {e}"))
+    })?;
+    for (name, value) in [
+        ("BLOCKS_API_BASE_URL", server.url().to_string()),
+        ("BLOCKS_API_KEY", server.key().to_owned()),
+    ] {
+        output.print(&format!("export {name}={}", shell_word(&value)))?;
+    }
     // Serves until it is interrupted, which is its proper end.
-    let _ = interruptible(std::future::pending::<()>()).await;
+    let _ = output.host().interruption().await;
     Ok(())
+}
+
+/// A value as one word of a shell, in which nothing is expanded or run.
+fn shell_word(value: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    match !value.is_empty() && value.chars().all(is_plain) {
+        true => value.to_owned(),
+        false => format!("'{}'", value.replace('\'', r"'\''")),
+    }
 }

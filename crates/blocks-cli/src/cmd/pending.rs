@@ -1,54 +1,120 @@
-//! The file that keeps what is pending.
+//! The file of `--pending`: the handle to a reply, for `blocks wait --pending`.
+//!
+//! `run` and `send` write it when the prompt was sent, and remove it when they print the reply.
+//! `wait` leaves it, and marks it as replied: then `run` and `send` may replace it.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use blocks_sdk::Pending;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::exit::Exit;
+use crate::files::NewFile;
+use crate::host::Host;
+use crate::input;
+use crate::report::TurnReport;
 
-/// A new file, made before anything is sent: that it cannot be written is known in time, and
-/// none that is there is lost. It is removed again when nothing is pending.
-pub struct PendingFile {
-    path: PathBuf,
-    file: File,
-    written: bool,
+/// What the file contains.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Content {
+    /// The session.
+    pub session_id: String,
+    /// The thread, where the service named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread_id: Option<String>,
+    /// The link to the reply. Without it, the session's newest prompt is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_message: Option<String>,
+    /// Whether the reply was printed: then nothing is pending.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replied: bool,
 }
 
-impl PendingFile {
-    pub fn create(path: &Path) -> Result<Self, Exit> {
-        let file = File::create_new(path).map_err(|error| {
-            let path = path.display();
-            Exit::wrong_use(format!("--pending {path}: {error}; nothing was sent"))
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            written: false,
+impl Content {
+    /// What is known of a prompt that was sent.
+    pub fn new(report: &TurnReport, pending: Option<&Pending>) -> Option<Self> {
+        let stored = pending.and_then(|pending| serde_json::to_value(pending).ok());
+        let link = stored
+            .as_ref()
+            .and_then(|value| value["final_message"].as_str());
+        Some(Self {
+            session_id: report.session_id.clone()?,
+            thread_id: report.thread_id.clone(),
+            final_message: link.map(str::to_owned),
+            replied: false,
         })
     }
 
-    pub fn write(mut self, pending: &Pending) -> std::io::Result<()> {
-        self.file.write_all(&serde_json::to_vec(pending)?)?;
-        self.file.sync_data()?;
-        self.written = true;
-        Ok(())
-    }
-}
-
-impl Drop for PendingFile {
-    fn drop(&mut self) {
-        if !self.written {
-            // Best effort: why nothing is pending is what there is to tell.
-            let _ = std::fs::remove_file(&self.path);
+    /// The SDK's handle, if the file has the link to the reply.
+    pub fn pending(&self) -> Result<Option<Pending>, serde_json::Error> {
+        if self.final_message.is_none() {
+            return Ok(None);
         }
+        let value: Value = serde_json::to_value(self)?;
+        serde_json::from_value(value).map(Some)
     }
 }
 
-/// What such a file has.
-pub fn read(path: &Path) -> Result<Pending, Exit> {
-    let wrong = |what: String| Exit::wrong_use(format!("{}: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| wrong(format!("not what `--pending` writes: {e}")))
+/// The file, which can be written: that is known before anything is sent.
+pub struct PendingFile(NewFile);
+
+impl PendingFile {
+    /// # Errors
+    /// A usage error: the file has a reply that is pending, or cannot be written.
+    pub fn create(path: &Path) -> Result<Self, Exit> {
+        let wrong = |what: &str| {
+            let path = path.display();
+            Exit::usage(format!("--pending {path}: {what}; nothing was sent"))
+        };
+        if path == Path::new("-") {
+            return Err(wrong("a file is needed"));
+        }
+        if path.symlink_metadata().is_ok() {
+            let there = std::fs::read_to_string(path).ok();
+            let there = there.and_then(|text| serde_json::from_str::<Content>(&text).ok());
+            match there {
+                Some(Content { replied: true, .. }) => {}
+                Some(_) => {
+                    return Err(wrong(
+                        "a reply is pending there; read it with `blocks wait --pending`, or remove the file",
+                    ));
+                }
+                None => return Err(wrong("the file exists")),
+            }
+        }
+        NewFile::create(path)
+            .map(Self)
+            .map_err(|e| wrong(&e.to_string()))
+    }
+
+    /// Writes the file as a whole.
+    pub fn write(mut self, content: &Content) -> Result<(), Exit> {
+        let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
+        let written = bytes.and_then(|bytes| self.0.write(&bytes));
+        written.map_err(|error| {
+            let path = self.0.path().display();
+            Exit::failed(format!("cannot write --pending {path}: {error}"))
+        })
+    }
+}
+
+/// Marks that the reply was printed. Best effort: the reply itself was delivered.
+pub fn mark_replied(path: &Path, content: &Content) -> std::io::Result<()> {
+    let mut content = content.clone();
+    content.replied = true;
+    NewFile::create(path)?.write(&serde_json::to_vec(&content)?)
+}
+
+/// Reads such a file.
+pub fn read(path: &Path, host: &Host) -> Result<Content, Exit> {
+    let text = input::read_text("--pending", path, host)?;
+    let path = path.display();
+    let wrong = |what: String| Exit::usage(format!("--pending {path}: not a pending file: {what}"));
+    if text.trim().is_empty() {
+        return Err(wrong("it is empty".into()));
+    }
+    let content: Content = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    content.pending().map_err(|e| wrong(e.to_string()))?;
+    Ok(content)
 }

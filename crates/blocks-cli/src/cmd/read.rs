@@ -1,17 +1,16 @@
-//! `show`, `messages` and `transcript`: what there is.
+//! `show`, `messages` and `transcript`.
 
 use std::pin::pin;
 
-use blocks_sdk::{MessageType, ToolCall, types::Message};
+use blocks_sdk::{MessageType, ToolCall, Watch, WatchEvent, types::Message};
 use futures_util::StreamExt;
 
-use super::turn::interruptible;
 use crate::args::{Format, MessagesArgs, Order, SessionArgs, TranscriptArgs};
-use crate::exit::Exit;
+use crate::exit::{Exit, with_causes};
 use crate::output::Output;
 
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.get_session(args.session).await?;
+    let session = output.client()?.get_session(args.session.0).await?;
     let Some(data) = session.data() else {
         return Ok(());
     };
@@ -51,7 +50,7 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
 pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     let mut messages = output
         .client()?
-        .session(args.session)
+        .session(args.session.0)
         .messages()
         .types(args.types.into_iter().map(Into::into))
         .roles(args.roles.into_iter().map(Into::into));
@@ -68,15 +67,46 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
         let page = messages.page(page).limit(args.limit).send().await?;
         return page.messages().iter().try_for_each(|m| line(m, output));
     }
-    let stream = match args.follow {
-        true => messages.watch().left_stream(),
-        false => messages.stream().right_stream(),
-    };
-    let mut stream = pin!(stream);
-    while let Some(message) = interruptible(stream.next()).await? {
+    if args.follow {
+        return follow(messages.watch(), args.until_done, output).await;
+    }
+    let mut stream = pin!(messages.stream());
+    while let Some(message) = until_closed(stream.next(), output).await? {
         line(&message?, output)?;
     }
     Ok(())
+}
+
+/// Prints messages as they arrive. Failing polls do not end it, but they are reported once.
+async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(), Exit> {
+    let mut is_failing = false;
+    while let Some(event) = until_closed(watch.next_event(), output).await? {
+        match event? {
+            WatchEvent::Message(message) => {
+                is_failing = false;
+                line(&message, output)?;
+                if until_done && message.type_ == Some(MessageType::FinalMessage) {
+                    return Ok(());
+                }
+            }
+            WatchEvent::PollFailed { error, .. } if !is_failing => {
+                is_failing = true;
+                let error = with_causes(&error);
+                output.note(&format!("a poll failed, still following: {error}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// No request is made for a reader that has gone, as `head` does.
+async fn until_closed<T>(next: impl Future<Output = T>, output: &Output) -> Result<T, Exit> {
+    tokio::select! {
+        biased;
+        value = next => Ok(value),
+        by = output.host().interruption_or_closed_output() => Err(by.into()),
+    }
 }
 
 /// One message: a line of JSON, or its role and text.
@@ -90,16 +120,19 @@ fn line(message: &Message, output: &Output) -> Result<(), Exit> {
 
 fn content(message: &Message) -> String {
     match ToolCall::of(message) {
-        Some(call) => {
-            let arguments = serde_json::to_string(&call.arguments()).unwrap_or_default();
-            format!("[{}] {arguments}", call.name)
-        }
+        Some(call) => tool_call(&call),
         None => message.message.clone().unwrap_or_default(),
     }
 }
 
+/// The name of a tool and all its arguments.
+fn tool_call(call: &ToolCall) -> String {
+    let arguments = serde_json::to_string(&call.arguments()).unwrap_or_default();
+    format!("[{}] {arguments}", call.name)
+}
+
 pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.session(args.session);
+    let session = output.client()?.session(args.session.0);
     let transcript = session.transcript(args.tools).await?;
     if output.is_json() || args.format == Format::Json {
         return output.json(&transcript);
@@ -120,7 +153,7 @@ pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exi
         }
         parts.push(match &turn.reply {
             Some(reply) => format!("## Agent\n\n{}", content(reply)),
-            None => "_There is no reply._".to_owned(),
+            None => "_No reply._".to_owned(),
         });
     }
     output.text(&parts.join("\n\n"))

@@ -1,175 +1,481 @@
-//! `run`, `send` and `wait`: one turn of the agent.
+//! `run`, `send` and `wait`: one prompt and its reply.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use blocks_sdk::{
-    Agent, CreateSession, Error, ErrorKind, FollowUp, MessageRole, Pending, Progress, Session, Turn,
-};
+use blocks_sdk::{Client, CreateSession, FollowUp, Id, Pending, Turn};
+use tokio::time::timeout;
 
-use super::pending::{self, PendingFile};
-use super::text_of;
-use crate::args::{RunArgs, SendArgs, WaitArgs, WaitOptions};
+use super::agent::agent;
+use super::latest::latest;
+use super::pending::{self, Content, PendingFile};
+use super::wait::{Watcher, describe, identify, keep_reply, read_pull_requests, resume_command};
+use crate::args::{PromptArgs, RunArgs, SendArgs, WaitArgs, WaitOptions};
 use crate::exit::{Code, Exit};
-use crate::output::{Outcome, Output};
+use crate::files::NewFile;
+use crate::host::Interruption;
+use crate::input;
+use crate::output::Output;
+use crate::report::{Status, TurnReport};
 
-pub async fn run(args: RunArgs, output: &Output) -> Result<(), Exit> {
-    let profile = match &args.profile {
-        Some(argument) => match serde_json::from_str(&text_of(argument)?) {
-            Ok(profile) => Some(profile),
-            Err(e) => {
-                return Err(Exit::wrong_use(format!(
-                    "--profile must be a JSON object: {e}"
-                )));
+/// A command that sends or awaits a prompt, and everything that is known of it so far. Whatever
+/// ends it, `finish` reports what is here.
+struct Job<'a> {
+    output: &'a Output,
+    report: TurnReport,
+    /// Whether there is a prompt to wait for: it was accepted now, or earlier.
+    is_sent: bool,
+    /// Whether the ids are among the step outputs already.
+    ids_are_written: bool,
+    /// Whether the reply was written to standard output already, and whether that failed.
+    is_printed: bool,
+    is_lost: bool,
+    /// The file of `--output`.
+    reply_file: Option<NewFile>,
+    /// What happens to the file of `--pending` once the reply is printed.
+    settle: Option<Settle>,
+}
+
+enum Settle {
+    Remove(PathBuf),
+    MarkReplied(PathBuf, Content),
+}
+
+pub async fn run(args: RunArgs, output: &Output) -> u8 {
+    let mut job = Job::new(output);
+    let result = job.run(args).await;
+    job.finish(result)
+}
+
+pub async fn send(args: SendArgs, output: &Output) -> u8 {
+    let mut job = Job::new(output);
+    let result = job.send(args).await;
+    job.finish(result)
+}
+
+pub async fn wait(args: WaitArgs, output: &Output) -> u8 {
+    let mut job = Job::new(output);
+    let result = job.wait(args).await;
+    job.finish(result)
+}
+
+fn prompt(args: &PromptArgs, output: &Output) -> Result<String, Exit> {
+    match (&args.prompt, &args.prompt_file) {
+        // Never interpreted: it may come from an issue or a comment.
+        (Some(text), _) => Ok(text.clone()),
+        (None, Some(path)) => input::read_text("--prompt-file", path, output.host()),
+        (None, None) => Err(Exit::usage("give a prompt or --prompt-file FILE")),
+    }
+}
+
+impl<'a> Job<'a> {
+    fn new(output: &'a Output) -> Self {
+        Self {
+            output,
+            report: TurnReport::default(),
+            is_sent: false,
+            ids_are_written: false,
+            is_printed: false,
+            is_lost: false,
+            reply_file: None,
+            settle: None,
+        }
+    }
+
+    async fn run(&mut self, args: RunArgs) -> Result<Status, Exit> {
+        let output = self.output;
+        output.open_github()?;
+        let agent = agent(&args.agent, output.host())?;
+        let mut request =
+            CreateSession::new(agent, prompt(&args.prompt, output)?).artifacts(args.artifact);
+        if args.private {
+            request = request.private();
+        }
+        if let Some(title) = args.title {
+            request = request.title(title);
+        }
+        if let Some(group) = args.session_group {
+            request = request.session_group(group);
+        }
+        let client = output.client_for_create()?;
+        self.open_reply_file(args.wait.output.output.as_deref())?;
+        let file = self.pending_file(&args.wait)?;
+        let sent = output
+            .host()
+            .interruptible(client.create_session(request))
+            .await;
+        let session = match sent
+            .map_err(interrupted_create)
+            .and_then(|r| r.map_err(Exit::from))
+        {
+            Ok(session) => session,
+            Err(exit) => return Err(self.not_created(exit, file)),
+        };
+        self.report.session_id = Some(session.id().to_string());
+        describe(&session, &mut self.report);
+        let turn = match session.turn() {
+            Ok(turn) => turn,
+            Err(error) => {
+                let mut exit = Exit::from(error);
+                // The session exists and is billed, so that a retry would start the work again.
+                exit.code = Code::OutcomeUnknown;
+                exit.error.kind = "no_thread".into();
+                exit.error.may_have_taken_effect = true;
+                return Err(self.not_created(exit, file));
             }
-        },
-        None => None,
-    };
-    let agent = Agent::from_fields(args.agent_id, args.agent.as_deref(), profile)?;
-    let mut request = CreateSession::new(agent, text_of(&args.prompt)?).artifacts(args.artifact);
-    if args.private {
-        request = request.private();
+        };
+        self.follow(&turn, file, &args.wait).await
     }
-    if let Some(title) = args.title {
-        request = request.title(title);
-    }
-    if let Some(group) = args.session_group {
-        request = request.session_group(group);
-    }
-    let client = output.client()?;
-    let pending = args.wait.pending_file()?;
-    let session = interruptible(client.create_session(request)).await??;
-    let turn = session.turn()?;
-    follow(&turn, session, pending, &args.wait, output).await
-}
 
-pub async fn send(args: SendArgs, output: &Output) -> Result<(), Exit> {
-    let client = output.client()?;
-    let session = client.session(args.session);
-    let request = FollowUp::new(text_of(&args.prompt)?);
-    let pending = args.wait.pending_file()?;
-    let turn = interruptible(session.follow_up(request)).await??;
-    follow(&turn, session, pending, &args.wait, output).await
-}
-
-impl WaitOptions {
-    fn pending_file(&self) -> Result<Option<PendingFile>, Exit> {
-        let path = self.pending.as_deref();
-        path.map(PendingFile::create).transpose()
-    }
-}
-
-/// What comes after a create or follow-up.
-async fn follow(
-    turn: &Turn,
-    session: Session,
-    pending: Option<PendingFile>,
-    options: &WaitOptions,
-    output: &Output,
-) -> Result<(), Exit> {
-    let begun = Outcome::new("started", turn.pending(), Some(&session));
-    output.begun(&begun)?;
-    if let Some(Err(error)) = pending.map(|file| file.write(turn.pending())) {
-        let what = go_on(turn.pending());
-        return Err(Exit::failed(format!("--pending: {error}; {what}")));
-    }
-    if options.no_wait {
-        output.note(&go_on(turn.pending()));
-        return output.ended(&begun);
-    }
-    reply(turn, session, options.timeout, output).await
-}
-
-pub async fn wait(args: WaitArgs, output: &Output) -> Result<(), Exit> {
-    let client = output.client()?;
-    let pending = match (args.pending, args.session, args.thread) {
-        (Some(path), ..) => pending::read(&path)?,
-        (None, Some(session), Some(thread)) => Pending::new(session, thread),
-        (None, Some(session), None) => latest(&client.session(session)).await?,
-        (None, None, _) => return Err(Exit::wrong_use("give a session or --pending")),
-    };
-    let session = client.session(pending.session_id());
-    reply(&client.resume(pending), session, args.timeout, output).await
-}
-
-/// The latest turn of a session: each begins with the user's message.
-async fn latest(session: &Session) -> Result<Pending, Exit> {
-    let prompts = session.messages().roles([MessageRole::User]).newest_first();
-    let page = prompts.limit(1).send().await?;
-    let thread = page
-        .messages()
-        .first()
-        .and_then(|m| m.chat_thread_id.clone());
-    let thread = thread.ok_or_else(|| {
-        Exit::failed(format!(
-            "session {} has no turn to wait for; name it with --thread",
-            session.id()
-        ))
-    })?;
-    Ok(Pending::new(session.id(), thread))
-}
-
-/// Waits, and tells the end.
-async fn reply(
-    turn: &Turn,
-    mut session: Session,
-    timeout: Duration,
-    output: &Output,
-) -> Result<(), Exit> {
-    let waited = interruptible(progress(turn, timeout, output)).await;
-    output.waited();
-    let reply = match waited {
-        Ok(Ok(text)) => text,
-        Ok(Err(error)) if error.kind() == ErrorKind::Deadline => {
-            output.ended(&Outcome::new("timed_out", turn.pending(), Some(&session)))?;
-            let timeout = humantime::format_duration(timeout);
-            let message = format!("no reply within {timeout}; {}", go_on(turn.pending()));
-            return Err(Exit::new(Code::StillRunning, message));
+    async fn send(&mut self, args: SendArgs) -> Result<Status, Exit> {
+        let output = self.output;
+        output.open_github()?;
+        let request = FollowUp::new(prompt(&args.prompt, output)?);
+        let session = output.client_for_create()?.session(args.session.0);
+        self.open_reply_file(args.wait.output.output.as_deref())?;
+        let file = self.pending_file(&args.wait)?;
+        self.report.session_id = Some(session.id().to_string());
+        let sent = output
+            .host()
+            .interruptible(session.follow_up(request))
+            .await;
+        match sent
+            .map_err(interrupted_create)
+            .and_then(|r| r.map_err(Exit::from))
+        {
+            Ok(turn) => self.follow(&turn, file, &args.wait).await,
+            Err(exit) => Err(self.not_created(exit, file)),
         }
-        Ok(Err(error)) => return Err(error.into()),
-        Err(exit) => {
-            return Err(Exit::new(
-                exit.code,
-                format!("interrupted; {}", go_on(turn.pending())),
-            ));
-        }
-    };
-    // Pull requests are there only now. The reply is worth more than they are.
-    if let Err(error) = session.refresh().await {
-        output.note(&format!("the pull requests cannot be read: {error}"));
     }
-    let mut outcome = Outcome::new("completed", turn.pending(), Some(&session));
-    outcome.final_message = Some(reply);
-    output.ended(&outcome)
-}
 
-async fn progress(turn: &Turn, timeout: Duration, output: &Output) -> Result<String, Error> {
-    let mut progress = turn.reply().timeout(timeout).progress();
-    while let Some(step) = progress.next().await {
-        match step? {
-            Progress::Waiting { elapsed, .. } => output.waiting(elapsed),
-            Progress::Replied(reply) => return Ok(reply.text().to_owned()),
+    async fn wait(&mut self, args: WaitArgs) -> Result<Status, Exit> {
+        let output = self.output;
+        output.open_github()?;
+        let client = output.client()?;
+        let limit = args.reply.timeout.0;
+        self.open_reply_file(args.output.output.as_deref())?;
+        let content = match &args.pending {
+            Some(path) => Some(pending::read(path, output.host())?),
+            None => None,
+        };
+        let session = match (&content, args.session) {
+            (Some(content), _) => Id::from_service(&content.session_id).ok_or_else(|| {
+                Exit::usage(format!(
+                    "--pending: `{}` is not a session id",
+                    content.session_id
+                ))
+            })?,
+            (None, Some(session)) => session.0,
+            (None, None) => return Err(Exit::usage("give a session or --pending FILE")),
+        };
+        let stored = content
+            .as_ref()
+            .and_then(|content| content.pending().ok().flatten());
+        let start = tokio::time::Instant::now();
+        self.is_sent = true;
+        let pending = match (stored, args.thread) {
+            (Some(pending), _) => pending,
+            (None, Some(thread)) => Pending::new(session, thread),
+            (None, None) => {
+                self.report.session_id = Some(session.to_string());
+                self.find_latest(&client, session, limit).await?
+            }
+        };
+        identify(&pending, &mut self.report);
+        output.report_started(&self.report);
+        self.ids_are_written = true;
+        if let (Some(path), Some(content)) = (args.pending, content) {
+            self.settle = Some(Settle::MarkReplied(path, content));
+        }
+        // When nothing is left, one poll is made.
+        let left = limit.saturating_sub(start.elapsed());
+        let fail_on_notice = args.reply.fail_on_notice;
+        self.await_reply(&client.resume(pending), left, fail_on_notice)
+            .await?;
+        Ok(Status::Completed)
+    }
+
+    /// The time-out bounds this read too. A time-out of zero bounds the waiting alone.
+    async fn find_latest(
+        &self,
+        client: &Client,
+        session: Id,
+        limit: Duration,
+    ) -> Result<Pending, Exit> {
+        const SHORTEST: Duration = Duration::from_secs(10);
+        let session = client.session(session);
+        let bound = if limit.is_zero() { SHORTEST } else { limit };
+        let read = timeout(bound, latest(&session));
+        match self.output.host().interruptible(read).await? {
+            Ok(found) => found,
+            Err(_) => {
+                let bound = humantime::format_duration(bound);
+                let message = format!("cannot find the newest prompt: no response within {bound}");
+                let mut exit = Exit::new(Code::StillRunning, "timed_out", message);
+                exit.error.retryable = true;
+                Err(exit)
+            }
+        }
+    }
+
+    /// Before the create: a file that cannot be written is known in time.
+    fn open_reply_file(&mut self, path: Option<&Path>) -> Result<(), Exit> {
+        self.output.host().listen();
+        // `-` is standard output, as it is without the option.
+        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+            return Ok(());
+        };
+        let wrong = |what: &str| Exit::usage(format!("--output {}: {what}", path.display()));
+        if path.symlink_metadata().is_ok() {
+            return Err(wrong("the file exists"));
+        }
+        self.reply_file = Some(NewFile::create(path).map_err(|e| wrong(&e.to_string()))?);
+        Ok(())
+    }
+
+    /// Writes the reply to the file of `--output`, if there is one. A reply that the file cannot
+    /// take goes to standard output.
+    fn write_reply_file(&mut self, text: &str) -> bool {
+        let Some(mut file) = self.reply_file.take() else {
+            return false;
+        };
+        let written = file.write(format!("{text}\n").as_bytes());
+        if let Err(error) = &written {
+            let path = file.path().display();
+            self.output.fail_beside(Exit::failed(format!(
+                "cannot write --output {path}: {error}"
+            )));
+        }
+        written.is_ok()
+    }
+
+    /// Before the create: a file that cannot be written is known in time, and from here on a
+    /// signal removes it.
+    fn pending_file(&mut self, options: &WaitOptions) -> Result<Option<PendingFile>, Exit> {
+        self.output.host().listen();
+        let file = options
+            .pending
+            .as_deref()
+            .map(PendingFile::create)
+            .transpose()?;
+        self.settle = options.pending.clone().map(Settle::Remove);
+        Ok(file)
+    }
+
+    /// The create failed, or left no thread. A session that it names is kept all the same.
+    fn not_created(&mut self, exit: Exit, file: Option<PendingFile>) -> Exit {
+        if exit.code == Code::OutcomeUnknown
+            && let Some(id) = &exit.session_id
+        {
+            self.report.session_id = Some(id.clone());
+            self.keep(file, None);
+        }
+        exit
+    }
+
+    fn keep(&self, file: Option<PendingFile>, pending: Option<&Pending>) {
+        if let Some(file) = file
+            && let Some(content) = Content::new(&self.report, pending)
+            && let Err(exit) = file.write(&content)
+        {
+            self.output.fail_beside(exit);
+        }
+    }
+
+    /// After a create or follow-up that was accepted. From here on no error may discard it.
+    async fn follow(
+        &mut self,
+        turn: &Turn,
+        file: Option<PendingFile>,
+        options: &WaitOptions,
+    ) -> Result<Status, Exit> {
+        identify(turn.pending(), &mut self.report);
+        self.is_sent = true;
+        self.output.report_started(&self.report);
+        self.ids_are_written = true;
+        self.keep(file, Some(turn.pending()));
+        if options.no_wait {
+            let resume = resume_command(&self.report).unwrap_or_default();
+            self.output
+                .note(&format!("to wait for the reply, run: {resume}"));
+            return Ok(Status::Started);
+        }
+        self.await_reply(turn, options.reply.timeout.0, options.reply.fail_on_notice)
+            .await
+            .map_err(Exit::after_create)?;
+        Ok(Status::Completed)
+    }
+
+    /// Waits, prints the reply, and only then does what can fail or take time.
+    async fn await_reply(
+        &mut self,
+        turn: &Turn,
+        limit: Duration,
+        fail_on_notice: bool,
+    ) -> Result<(), Exit> {
+        let output = self.output;
+        let resume = resume_command(&self.report).unwrap_or_default();
+        let words = format!("error: interrupted; to keep waiting, run: {resume}\n");
+        output.host().set_last_words(words);
+        let watcher = Watcher {
+            output,
+            name: "",
+            shows_time: true,
+        };
+        let waited = output
+            .host()
+            .interruptible(watcher.reply(turn, limit))
+            .await;
+        output.clear_progress();
+        let reply = match waited? {
+            Ok(reply) => reply,
+            Err(exit) if exit.code == Code::StillRunning && !limit.is_zero() => {
+                return Err(self.check_for_newer_prompt(turn, exit).await);
+            }
+            Err(exit) => return Err(exit),
+        };
+        output.host().set_last_words(String::new());
+        let opinion = keep_reply(&reply, fail_on_notice, &mut self.report);
+        let is_in_file = self.write_reply_file(reply.text());
+        if !output.is_json() {
+            self.is_printed = true;
+            if !is_in_file && let Err(exit) = output.text(reply.text()) {
+                self.is_lost = true;
+                return Err(exit);
+            }
+            // Nothing would show what this read returns.
+            if !output.is_github() {
+                return opinion;
+            }
+        }
+        let client = output.client()?;
+        let read = read_pull_requests(&client, turn.pending(), &mut self.report);
+        match output.host().interruptible(read).await {
+            Ok(Ok(())) => opinion,
+            Ok(Err(what)) => {
+                output.note(&format!("warning: {what}"));
+                opinion
+            }
+            Err(by) => Err(Exit::interrupted(
+                by,
+                "interrupted after the reply, before pull requests were read",
+            )),
+        }
+    }
+
+    /// A prompt that another process sent interrupts this one, and its reply never comes. The
+    /// service does not say so, hence this check once the time is over.
+    async fn check_for_newer_prompt(&mut self, turn: &Turn, timed_out: Exit) -> Exit {
+        const LIMIT: Duration = Duration::from_secs(3);
+        let Ok(client) = self.output.client() else {
+            return timed_out;
+        };
+        let session = client.session(turn.session_id());
+        let read = timeout(LIMIT, latest(&session));
+        let newest = match self.output.host().interruptible(read).await {
+            Ok(Ok(Ok(newest))) => newest,
+            Ok(_) => return timed_out,
+            Err(by) => return by.into(),
+        };
+        if newest.thread_id() == turn.thread_id() {
+            return timed_out;
+        }
+        // To continue means to wait for the newer prompt.
+        identify(&newest, &mut self.report);
+        let message = format!(
+            "{}; a newer prompt in session {} interrupted this one",
+            timed_out.error.message,
+            turn.session_id()
+        );
+        Exit::new(Code::Failed, "superseded", message)
+    }
+
+    /// Reports the end, whatever it is, and returns the exit code.
+    fn finish(mut self, result: Result<Status, Exit>) -> u8 {
+        let output = self.output;
+        let replied = self.report.final_message.is_some();
+        let (status, mut exit) = match result {
+            Ok(status) => (status, output.side_failure()),
+            Err(exit) => (exit.status(), Some(exit)),
+        };
+        // A reply that was received stays a result, whatever failed after it.
+        self.report.status = if replied { Status::Completed } else { status };
+        if let Some(exit) = &mut exit {
+            self.describe_end(exit, replied && !self.is_lost);
+        }
+        self.report.exit_code = exit.as_ref().map_or(0, |exit| exit.code as u8);
+        self.report.error = exit.as_ref().map(|exit| (*exit.error).clone());
+        let printed = self.print();
+        output.report_to_github(&self.report, self.ids_are_written);
+        if let Err(failed) = &printed {
+            output.note_error(failed);
+            self.note_resume();
+        } else if replied && !self.is_lost {
+            self.settle_pending_file();
+        }
+        let late = printed.err().or_else(|| output.side_failure());
+        match (self.report.exit_code, late) {
+            (0, Some(exit)) => exit.code as u8,
+            (code, _) => code,
+        }
+    }
+
+    /// How to continue, for a person and for a machine.
+    fn describe_end(&self, exit: &mut Exit, replied: bool) {
+        self.output.note_error(exit);
+        let may_be_sent = self.is_sent || exit.code == Code::OutcomeUnknown;
+        if may_be_sent && !replied {
+            exit.error.resume = resume_command(&self.report);
+            self.note_resume();
+        }
+    }
+
+    fn note_resume(&self) {
+        if let Some(resume) = resume_command(&self.report) {
+            self.output.note(&format!("to keep waiting, run: {resume}"));
+        }
+    }
+
+    fn print(&self) -> Result<(), Exit> {
+        if self.output.is_json() {
+            return self.output.json(&self.report);
+        }
+        match (&self.report.final_message, self.report.status) {
+            (Some(text), _) if !self.is_printed => self.output.text(text),
+            (None, Status::Started) => {
+                let id = self.report.session_id.as_deref().unwrap_or_default();
+                self.output.print(id)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing is pending any more: `run` and `send` remove their file, `wait` marks it.
+    fn settle_pending_file(&self) {
+        let (path, settled) = match &self.settle {
+            Some(Settle::Remove(path)) => (path, std::fs::remove_file(path)),
+            Some(Settle::MarkReplied(path, content)) => {
+                (path, pending::mark_replied(path, content))
+            }
+            None => return,
+        };
+        match settled {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let path = path.display();
+                self.output
+                    .note(&format!("warning: cannot update --pending {path}: {error}"));
+            }
             _ => {}
         }
     }
-    Ok(String::new())
 }
 
-/// What to type to go on waiting.
-fn go_on(pending: &Pending) -> String {
-    let thread = pending.thread_id();
-    let thread = thread
-        .map(|id| format!(" --thread {id}"))
-        .unwrap_or_default();
-    format!("wait on with: blocks wait {}{thread}", pending.session_id())
-}
-
-/// `future`, unless the user interrupts it first.
-pub async fn interruptible<T>(future: impl Future<Output = T>) -> Result<T, Exit> {
-    tokio::select! {
-        value = future => Ok(value),
-        _ = tokio::signal::ctrl_c() => Err(Exit::new(
-            Code::Interrupted,
-            "interrupted; what was sent may have begun, so look before you try again",
-        )),
-    }
+/// A create that a signal interrupts may have been accepted.
+fn interrupted_create(by: Interruption) -> Exit {
+    let mut exit = Exit::interrupted(
+        by,
+        "interrupted; the request may have been accepted. Check the dashboard before you retry",
+    );
+    exit.error.may_have_taken_effect = true;
+    exit
 }

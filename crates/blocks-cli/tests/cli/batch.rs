@@ -28,14 +28,14 @@ fn every_line_is_checked_before_anything_is_sent() {
     for (line, expected) in [
         (
             r#"{"agent_name": "claude", "message": "x"}"#,
-            "line 2: an `id`",
+            "line 2: missing `id`",
         ),
         (
             r#"{"id": "p0", "agent_name": "claude", "message": "x"}"#,
-            "line 2: the id `p0` is there twice",
+            "line 2: duplicate id `p0`",
         ),
         (r#"{"id": "b", "message": "x"}"#, "line 2: give exactly one"),
-        ("nonsense", "line 2: no JSON"),
+        ("nonsense", "line 2: invalid JSON"),
     ] {
         std::fs::write(&file, format!("{}{line}\n", prompts(1))).unwrap();
         let ended = service.run(&["batch", &file]);
@@ -46,7 +46,7 @@ fn every_line_is_checked_before_anything_is_sent() {
 }
 
 #[test]
-fn a_batch_killed_again_and_again_doubles_nothing_and_loses_nothing() {
+fn killed_batches_duplicate_and_lose_nothing() {
     let agent = Script::reply("Done.").after(Duration::from_millis(500));
     let limit = RateLimit::default();
     let service = Service::new(Mock::builder().agent(agent).rate_limit(limit));
@@ -107,7 +107,7 @@ fn a_batch_killed_again_and_again_doubles_nothing_and_loses_nothing() {
 }
 
 #[test]
-fn failures_are_told_apart() {
+fn failures_have_different_statuses() {
     let service = Service::new(
         Mock::builder()
             .agent(Script::reply("Done.").after(Duration::ZERO))
@@ -121,15 +121,15 @@ fn failures_are_told_apart() {
     let folder = Folder::new("failures");
     let (file, journal) = (folder.file("prompts.jsonl"), folder.file("journal.jsonl"));
     std::fs::write(&file, prompts(3)).unwrap();
-    let ended = service.run(&["batch", &file, "--journal", &journal]);
+    let one_by_one = ["batch", &file, "--journal", &journal, "--max-running", "1"];
+    let ended = service.run(&one_by_one);
     assert_eq!(ended.code, Some(4), "{ended:?}");
-    let mut statuses: Vec<String> = lines(&ended.out)
-        .iter()
-        .map(|r| r["status"].to_string())
+    let statuses: Vec<Value> = lines(&ended.out)
+        .into_iter()
+        .map(|mut line| line["status"].take())
         .collect();
-    statuses.sort();
-    assert_eq!(statuses, ["\"completed\"", "\"failed\"", "\"unknown\""]);
-    // The refused one is tried again, the unknown one only when asked for.
+    assert_eq!(statuses, ["unknown", "failed", "completed"]);
+    // The rejected prompt is retried, the unknown one only with --retry-unknown.
     let again = service.run(&["batch", &file, "--journal", &journal]);
     assert_eq!(
         (again.code, service.mock.session_count()),

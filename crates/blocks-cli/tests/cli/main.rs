@@ -1,7 +1,14 @@
 //! The built binary against a mock, as a script uses it.
 
 mod batch;
+mod batches;
+mod before_create;
+mod ends;
+mod in_process;
+mod messages;
+mod process;
 mod safety;
+mod side_files;
 mod turns;
 
 use std::path::{Path, PathBuf};
@@ -114,8 +121,11 @@ fn the_whole_command_line_is_as_documented() {
         "plan",
         "artifact",
         "batch",
+        "check",
         "mock",
+        "schema",
         "completions",
+        "man",
     ] {
         let arguments: Vec<&str> = [command, "--help"]
             .into_iter()

@@ -41,10 +41,14 @@ fn run_prints_the_reply_and_nothing_else() {
         "{ended:?}"
     );
     let id = service.mock.sessions()[0];
-    assert_eq!(
-        ended.err,
-        format!("session https://blocks.team/app/sessions/{id}\n")
+    let mut notes = ended.err.lines();
+    let note = notes.next().unwrap();
+    assert!(
+        note.starts_with("session https://blocks.team/app/"),
+        "{ended:?}"
     );
+    assert!(note.ends_with(&format!("/sessions/{id}")), "{ended:?}");
+    assert_eq!(notes.next(), None);
     assert!(service.mock.received()[0].body.contains("A title"));
 }
 
@@ -68,7 +72,7 @@ fn json_has_the_names_of_the_vendors_action() {
 }
 
 #[test]
-fn what_was_read_again_is_the_same() {
+fn reading_again_prints_the_same() {
     let service = replying();
     service.run(&["run", "--agent", "claude", "--no-wait", "Go."]);
     let id = service.mock.sessions()[0].to_string();
@@ -120,7 +124,7 @@ fn what_was_read_again_is_the_same() {
 }
 
 #[test]
-fn send_and_wait_go_on() {
+fn send_and_wait_continue_a_session() {
     let service = replying();
     let folder = Folder::new("wait");
     let pending = folder.file("pending.json");
@@ -133,9 +137,9 @@ fn send_and_wait_go_on() {
         &pending,
         "Go.",
     ]);
-    assert_eq!((ended.code, ended.out.as_str()), (Some(0), ""));
-    assert!(ended.err.contains("blocks wait "), "{ended:?}");
     let id = service.mock.sessions()[0];
+    assert_eq!((ended.code, &ended.out), (Some(0), &format!("{id}\n")));
+    assert!(ended.err.contains("blocks wait "), "{ended:?}");
     let thread = service.mock.threads(id)[0].to_string();
     let id = id.to_string();
     for arguments in [
@@ -161,7 +165,7 @@ fn send_and_wait_go_on() {
 }
 
 #[test]
-fn a_deadline_and_an_unknown_fate_have_their_codes() {
+fn time_out_and_unknown_outcome_have_codes() {
     let service = Service::new(Mock::builder().agent(Script::stuck()));
     let ended = service.run(&[
         "--json",
@@ -178,7 +182,7 @@ fn a_deadline_and_an_unknown_fate_have_their_codes() {
         "timed_out"
     );
     assert!(
-        ended.err.contains("wait on with: blocks wait "),
+        ended.err.contains("to keep waiting, run: blocks wait "),
         "{ended:?}"
     );
 
@@ -191,12 +195,12 @@ fn a_deadline_and_an_unknown_fate_have_their_codes() {
 }
 
 #[test]
-fn wrong_use_sends_nothing_and_says_what_to_do() {
+fn usage_errors_send_nothing() {
     let service = replying();
     for (arguments, expected) in [
         (
             vec!["run", "Go."],
-            "exactly one of agent_id, agent_name, profile; given: none",
+            "--agent NAME, --agent-id UUID, --profile JSON and --profile-file FILE",
         ),
         (
             vec!["run", "--agent", "cluade", "Go."],
@@ -204,22 +208,28 @@ fn wrong_use_sends_nothing_and_says_what_to_do() {
         ),
         (
             vec!["run", "--agent", "kimi", "--profile", "{\"a\":1}", "Go."],
-            "agent_name and profile",
+            "cannot be used with",
         ),
         (
             vec!["run", "--agent", "claude", " "],
             "the message is empty",
         ),
         (
-            vec!["run", "--agent", "claude", "@/nowhere/at/all"],
-            "/nowhere/at/all",
+            vec![
+                "run",
+                "--agent",
+                "claude",
+                "--prompt-file",
+                "/nowhere/at/all",
+            ],
+            "--prompt-file: cannot read /nowhere/at/all: No such file",
         ),
         (
             vec!["run", "--agent", "claude", "--timeout", "soon", "Go."],
-            "--timeout",
+            "invalid value 'soon' for '--timeout",
         ),
         (vec!["run", "--key", "secret", "Go."], "--key"),
-        (vec!["wait"], "required"),
+        (vec!["wait"], "--pending"),
     ] {
         let ended = service.run(&arguments);
         assert_eq!(ended.code, Some(2), "{ended:?}");
@@ -239,7 +249,7 @@ fn wrong_use_sends_nothing_and_says_what_to_do() {
 }
 
 #[test]
-fn github_gets_the_ids_before_the_wait_and_texts_of_many_lines() {
+fn github_gets_ids_before_the_wait() {
     let hostile = "::set-output name=a::b\nEOF\nstatus<<EOF";
     let agent = Script::reply(hostile).after(Duration::ZERO);
     let service = Service::new(Mock::builder().agent(agent));
@@ -264,7 +274,9 @@ fn github_gets_the_ids_before_the_wait_and_texts_of_many_lines() {
         "thread_id",
         "session_html_url",
         "status",
+        "exit_code",
         "pull_requests",
+        "error",
         "final_message",
         "status",
     ];
@@ -296,7 +308,7 @@ fn verbose_shows_requests_without_the_key() {
 }
 
 #[test]
-fn a_terminal_gets_a_spinner_and_no_escape_sequence_of_an_agent() {
+fn a_terminal_gets_no_escape_sequence() {
     let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}hostile";
     let agent = Script::reply(hostile).after(Duration::from_millis(2500));
     let service = Service::new(Mock::builder().agent(agent));

@@ -289,11 +289,10 @@ fn ends(test: impl FnOnce() + Send + 'static) -> std::thread::Result<()> {
 fn a_waiter_moves_to_another_runtime() {
     let limiter = limiter();
     let first = runtime();
-    let mut moved = first.block_on(async {
+    let mut moved = Box::pin(limiter.acquire(Priority::Create, None));
+    first.block_on(async {
         drain(&limiter).await;
-        let mut moved = Box::pin(limiter.acquire(Priority::Create, None));
         assert!(futures_util::poll!(&mut moved).is_pending());
-        moved
     });
     drop(first);
     let result = ends(move || {

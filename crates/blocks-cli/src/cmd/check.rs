@@ -1,0 +1,80 @@
+//! `check`: whether the key works and the service can be reached.
+
+use crate::exit::{Code, Exit};
+use crate::output::Output;
+use crate::report::{CheckReport, Status};
+
+const BASE_URL: &str = "https://api.blocks.team";
+const PROXIES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
+
+/// Reads a session that does not exist: 404 shows that the key was accepted, and costs nothing.
+pub async fn check(output: &Output) -> Result<(), Exit> {
+    let result = match output.client() {
+        Ok(client) => match client.get_session(uuid::Uuid::new_v4()).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(Exit::from(error)),
+        },
+        Err(exit) => Err(exit),
+    };
+    let host = output.host();
+    let base_url = host.var("BLOCKS_API_BASE_URL");
+    let base_url = base_url.map_or(BASE_URL.to_owned(), |url| {
+        url.to_string_lossy().into_owned()
+    });
+    let set = |name: &&str| host.var(name).is_some();
+    let report = CheckReport {
+        status: result
+            .as_ref()
+            .err()
+            .map_or(Status::Completed, Exit::status),
+        exit_code: result.as_ref().err().map_or(0, |exit| exit.code as u8),
+        base_url: without_credentials(&base_url),
+        proxy_variables: PROXIES
+            .iter()
+            .filter(|name| set(name))
+            .map(|&n| n.to_owned())
+            .collect(),
+        error: result.as_ref().err().map(|exit| (*exit.error).clone()),
+    };
+    if output.is_json() {
+        output.json(&report)?;
+        return match result {
+            Ok(()) => Ok(()),
+            Err(exit) => Err(exit.reported()),
+        };
+    }
+    let proxies = match report.proxy_variables.is_empty() {
+        true => "none".to_owned(),
+        false => report.proxy_variables.join(", "),
+    };
+    let key = match &result {
+        Ok(()) => "accepted",
+        Err(exit) if matches!(exit.error.http_status, Some(401 | 403)) => "rejected",
+        Err(exit) if exit.code == Code::Usage => "not usable",
+        Err(_) => "not checked",
+    };
+    let lines = [
+        format!("base URL         {}", report.base_url),
+        format!("proxy variables  {proxies}"),
+        format!("key              {key}"),
+    ];
+    output.text(&lines.join("\n"))?;
+    result
+}
+
+/// A URL with a password is refused elsewhere; here it is not printed.
+fn without_credentials(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+        (None, Some((_, rest))) => rest.to_owned(),
+        _ => url.to_owned(),
+    }
+}

@@ -1,0 +1,18 @@
+//! The newest prompt of a session.
+
+use blocks_sdk::{Pending, Session};
+
+use crate::exit::{Code, Exit};
+
+/// Finds the newest prompt of a session, of which only the id is known.
+pub async fn latest(session: &Session) -> Result<Pending, Exit> {
+    match session.latest_turn().await? {
+        Some(turn) => Ok(turn.pending().clone()),
+        None => {
+            let id = session.id();
+            let message =
+                format!("session {id} has no prompt to wait for; name a thread with --thread");
+            Err(Exit::new(Code::Failed, "no_prompt", message))
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Waiting for the reply of one prompt, and what is read after it.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use blocks_sdk::{
+    Client, Error, ErrorKind, FailureNoticeKind, Pending, Progress, Reply, Session, Turn,
+};
+use futures_util::StreamExt;
+use tokio::time::{Instant, interval_at, timeout};
+
+use crate::exit::{Code, Exit, with_causes};
+use crate::output::Output;
+use crate::report::TurnReport;
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// Pull requests are worth a short wait after the reply, not a long one.
+const MAX_SESSION_READ: Duration = Duration::from_secs(5);
+
+/// How a wait shows that it continues.
+pub struct Watcher<'a> {
+    pub output: &'a Output,
+    /// Begins each line, for example with the id of a prompt.
+    pub name: &'a str,
+    /// Whether the time is shown. `batch` shows one for all its prompts.
+    pub shows_time: bool,
+}
+
+impl Watcher<'_> {
+    /// Waits for the reply, for at most `limit`. A limit of zero polls once.
+    ///
+    /// # Errors
+    /// The time-out says what failed last, so that it cannot be taken for a busy agent.
+    pub async fn reply(&self, turn: &Turn, limit: Duration) -> Result<Reply, Exit> {
+        if limit.is_zero() {
+            let reply = turn.poll_once().await.map_err(Exit::from)?;
+            return reply.ok_or_else(|| timed_out(limit, None));
+        }
+        let start = Instant::now();
+        let mut minutes = interval_at(start + MINUTE, MINUTE);
+        let mut progress = pin!(turn.reply().timeout(limit).progress());
+        let mut last_error: Option<Error> = None;
+        loop {
+            let step = tokio::select! {
+                biased;
+                step = progress.next() => step,
+                _ = minutes.tick(), if self.shows_time => {
+                    self.output.show_minute("still working", start.elapsed());
+                    continue;
+                }
+            };
+            match step {
+                Some(Ok(Progress::Replied(reply))) => return Ok(reply),
+                Some(Ok(Progress::Waiting { elapsed, error, .. })) => {
+                    self.note_failing(last_error.as_ref(), error.as_ref());
+                    last_error = error;
+                    if self.shows_time {
+                        self.output.show_progress(elapsed);
+                    }
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) if error.kind() == ErrorKind::Deadline => {
+                    return Err(timed_out(limit, last_error.as_ref()));
+                }
+                Some(Err(error)) => return Err(error.into()),
+                None => return Err(timed_out(limit, last_error.as_ref())),
+            }
+        }
+    }
+
+    /// One line when polls start to fail, and one when they work again.
+    fn note_failing(&self, before: Option<&Error>, now: Option<&Error>) {
+        let name = self.name;
+        match (before, now) {
+            (None, Some(error)) => {
+                self.clear();
+                let error = with_causes(error);
+                self.output
+                    .note(&format!("{name}a poll failed, still waiting: {error}"));
+            }
+            (Some(_), None) => {
+                self.clear();
+                self.output.note(&format!("{name}polls work again"));
+            }
+            _ => {}
+        }
+    }
+
+    fn clear(&self) {
+        if self.shows_time {
+            self.output.clear_progress();
+        }
+    }
+}
+
+fn timed_out(limit: Duration, last: Option<&Error>) -> Exit {
+    let limit = humantime::format_duration(limit);
+    let cause = last.map(|error| format!("; last error: {}", with_causes(error)));
+    let cause = cause.unwrap_or_default();
+    let message = format!("no reply within {limit}{cause}");
+    let mut exit = Exit::new(Code::StillRunning, "timed_out", message);
+    exit.error.retryable = true;
+    exit.error.http_status = last.and_then(Error::status);
+    exit.error.code = last.and_then(Error::code).map(str::to_owned);
+    exit.error.request_id = last.and_then(Error::request_id).map(str::to_owned);
+    exit
+}
+
+/// Keeps a reply, and what its text looks like.
+///
+/// # Errors
+/// With `--fail-on-notice`, when it looks like a notice of failure.
+pub fn keep_reply(
+    reply: &Reply,
+    fail_on_notice: bool,
+    report: &mut TurnReport,
+) -> Result<(), Exit> {
+    report.final_message = Some(reply.text().to_owned());
+    let Some(notice) = reply.failure_notice() else {
+        return Ok(());
+    };
+    let kind = match notice.kind {
+        FailureNoticeKind::Authentication => "authentication",
+        FailureNoticeKind::Limit => "limit",
+        _ => "other",
+    };
+    report.failure_notice = Some(kind.to_owned());
+    if !fail_on_notice {
+        return Ok(());
+    }
+    let message = format!(
+        "the reply looks like a notice of failure ({kind}): {}",
+        notice.text
+    );
+    Err(Exit::new(Code::Notice, "failure_notice", message))
+}
+
+/// Reads the session after the reply, since pull requests are known only then. The reply is
+/// worth more: this read gets a few seconds, and a failure is a warning.
+pub async fn read_pull_requests(
+    client: &Client,
+    pending: &Pending,
+    report: &mut TurnReport,
+) -> Result<(), String> {
+    let read = client.get_session(pending.session_id());
+    match timeout(MAX_SESSION_READ, read).await {
+        Ok(Ok(session)) => {
+            describe(&session, report);
+            Ok(())
+        }
+        Ok(Err(error)) => Err(format!(
+            "cannot read pull requests: {}",
+            with_causes(&error)
+        )),
+        Err(_) => {
+            let limit = MAX_SESSION_READ.as_secs();
+            Err(format!(
+                "cannot read pull requests: no response within {limit} s"
+            ))
+        }
+    }
+}
+
+/// What a session says about itself.
+pub fn describe(session: &Session, report: &mut TurnReport) {
+    if let Some(url) = session.html_url() {
+        report.session_html_url = Some(url.to_owned());
+    }
+    let pull_requests = session.pull_requests().iter();
+    report.pull_requests = pull_requests
+        .filter_map(|pull_request| serde_json::to_value(pull_request).ok())
+        .collect();
+}
+
+/// The ids of what is pending.
+pub fn identify(pending: &Pending, report: &mut TurnReport) {
+    report.session_id = Some(pending.session_id().to_string());
+    report.thread_id = pending.thread_id().map(|id| id.to_string());
+}
+
+/// The command that continues to wait, once a session is known. A thread that the service named
+/// in a form that `--thread` does not take is left out: then the newest prompt is meant.
+pub fn resume_command(report: &TurnReport) -> Option<String> {
+    let session = report.session_id.as_deref()?;
+    let thread = report.thread_id.as_deref();
+    let thread = thread.filter(|id| id.parse::<uuid::Uuid>().is_ok());
+    Some(match thread {
+        Some(thread) => format!("blocks wait {session} --thread {thread}"),
+        None => format!("blocks wait {session}"),
+    })
+}

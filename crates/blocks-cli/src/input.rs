@@ -1,0 +1,46 @@
+//! Texts that the user names: files and standard input, read with a limit.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::exit::Exit;
+use crate::host::Host;
+
+/// The largest text that a command reads at once. A device such as `/dev/zero` never ends, and
+/// would otherwise fill the memory.
+const MAX_TEXT: u64 = 64 << 20;
+
+/// Reads a file, or standard input for `-`. A leading byte order mark is skipped.
+///
+/// # Errors
+/// A usage error that names the option, the file and the cause: nothing was sent yet.
+pub fn read_text(option: &str, path: &Path, host: &Host) -> Result<String, Exit> {
+    let (name, bytes) = if path == Path::new("-") {
+        let bytes = host.read_input(MAX_TEXT + 1);
+        ("standard input".to_owned(), bytes)
+    } else {
+        (path.display().to_string(), read_file(path))
+    };
+    let wrong = |what: String| Exit::usage(format!("{option}: cannot read {name}: {what}"));
+    let bytes = bytes.map_err(|e| wrong(e.to_string()))?;
+    if bytes.len() as u64 > MAX_TEXT {
+        return Err(wrong(format!("it is larger than {MAX_TEXT} bytes")));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|e| wrong(format!("it is not valid UTF-8: {}", e.utf8_error())))?;
+    Ok(without_mark(&text).to_owned())
+}
+
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MAX_TEXT + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The text without one byte order mark at its start, which some editors write.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}

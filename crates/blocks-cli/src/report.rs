@@ -1,0 +1,144 @@
+//! What the command reports to machines: the same fields at every end, whatever happened.
+//!
+//! These types are the contract. `blocks schema` prints their JSON Schemas, which are also in the
+//! folder `schema`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How a prompt, or a command, ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The prompt was sent; `--no-wait` does not wait for its reply.
+    Started,
+    /// Done. For a prompt: its reply is known.
+    Completed,
+    /// There was no reply before the time-out. The agent may still be working.
+    TimedOut,
+    /// An error ended it.
+    #[default]
+    Failed,
+    /// A create or follow-up may have taken effect although it failed. Check before you retry.
+    Unknown,
+    /// A signal, or a closed output, ended it.
+    Interrupted,
+    /// A usage error: nothing was sent.
+    Refused,
+}
+
+impl Status {
+    /// The name in JSON and in step outputs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Completed => "completed",
+            Self::TimedOut => "timed_out",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Interrupted => "interrupted",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The result of one prompt: one object of `run`, `send` and `wait`, one line of `batch`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TurnReport {
+    /// The prompt's own id, as it is in the prompts file. `batch` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Value>,
+    /// How it ended.
+    pub status: Status,
+    /// The exit code. In `batch`: the one that `run` would have given.
+    pub exit_code: u8,
+    /// The session, once it is known.
+    pub session_id: Option<String>,
+    /// The thread of the prompt and its reply, once it is known.
+    pub thread_id: Option<String>,
+    /// The page of the session for a person.
+    pub session_html_url: Option<String>,
+    /// The text of the reply.
+    pub final_message: Option<String>,
+    /// `authentication`, `limit` or `other` when the reply looks like a notice that the agent failed. An opinion on
+    /// its text: the service reports no failures.
+    #[serde(default)]
+    pub failure_notice: Option<String>,
+    /// Pull requests of the session, as the service sent them. Read after the reply.
+    pub pull_requests: Vec<Value>,
+    /// What went wrong.
+    pub error: Option<ErrorReport>,
+}
+
+/// The end of a command that has no result of its own, such as `show` after an error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FailureReport {
+    /// How it ended.
+    pub status: Status,
+    /// The exit code.
+    pub exit_code: u8,
+    /// What went wrong.
+    pub error: ErrorReport,
+}
+
+/// A download to a file: `plan` and `artifact` with `--output` and `--json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DownloadReport {
+    /// Always `completed`.
+    pub status: Status,
+    /// Always 0.
+    pub exit_code: u8,
+    /// The session.
+    pub session_id: String,
+    /// The artifact.
+    pub artifact_id: String,
+    /// The file that was written.
+    pub file: String,
+}
+
+/// The result of `blocks check`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckReport {
+    /// `completed` when the service accepted the key.
+    pub status: Status,
+    /// The exit code.
+    pub exit_code: u8,
+    /// The base URL that requests go to.
+    pub base_url: String,
+    /// The variables of the environment that name a proxy.
+    pub proxy_variables: Vec<String>,
+    /// What went wrong.
+    pub error: Option<ErrorReport>,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorReport {
+    /// The kind of error, such as `usage`, `status`, `connection` or `interrupted`.
+    pub kind: String,
+    /// One sentence for a person.
+    pub message: String,
+    /// The status of the last response.
+    pub http_status: Option<u16>,
+    /// The service's code, such as `VALIDATION`.
+    pub code: Option<String>,
+    /// The service's id of the request.
+    pub request_id: Option<String>,
+    /// Whether the same command may succeed later, without sending a prompt twice.
+    pub retryable: bool,
+    /// Whether a create or follow-up may have taken effect although it failed.
+    pub may_have_taken_effect: bool,
+    /// The command that continues to wait for the reply.
+    pub resume: Option<String>,
+}
+
+/// The outputs that have a schema: their names for `blocks schema`, and the schemas.
+pub fn schemas() -> [(&'static str, schemars::Schema); 4] {
+    [
+        ("result", schemars::schema_for!(TurnReport)),
+        ("failure", schemars::schema_for!(FailureReport)),
+        ("download", schemars::schema_for!(DownloadReport)),
+        ("check", schemars::schema_for!(CheckReport)),
+    ]
+}

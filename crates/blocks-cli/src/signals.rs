@@ -1,0 +1,133 @@
+//! The signals that end the process: SIGINT, SIGTERM and SIGHUP.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+/// Why a command was ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interruption {
+    /// Ctrl-C, which is SIGINT.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGHUP: the terminal was closed.
+    HangUp,
+    /// Nothing reads standard output any more.
+    ClosedOutput,
+}
+
+/// Sends a command the signals of its process. A test sends its own.
+#[derive(Clone, Debug)]
+pub struct Signals(watch::Sender<Option<Interruption>>);
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
+}
+
+impl Signals {
+    /// Interrupts the command.
+    pub fn send(&self, interruption: Interruption) {
+        self.0.send_replace(Some(interruption));
+    }
+
+    /// Waits for the first signal. Returns immediately when there was one already.
+    pub(crate) async fn received(&self) -> Interruption {
+        let mut receiver = self.0.subscribe();
+        match receiver.wait_for(Option::is_some).await.map(|value| *value) {
+            Ok(Some(interruption)) => interruption,
+            // Not reached: this value keeps the sender alive.
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+/// What is printed when the process has to end while the command itself is blocked, for
+/// example in a write to a full pipe: how to continue.
+pub(crate) type LastWords = Arc<Mutex<String>>;
+
+/// Receives the process's signals in a thread of its own, so that they work while the command
+/// is blocked. A second signal, or a command that does not end soon, ends the process.
+#[cfg(unix)]
+pub(crate) fn listen(signals: Signals, last_words: LastWords) {
+    use std::time::Duration;
+
+    use tokio::signal::unix::{SignalKind, signal};
+
+    const GRACE: Duration = Duration::from_secs(2);
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let thread = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async {
+            let (sender, mut received) = tokio::sync::mpsc::unbounded_channel();
+            for (kind, interruption) in [
+                (SignalKind::interrupt(), Interruption::Interrupt),
+                (SignalKind::terminate(), Interruption::Terminate),
+                (SignalKind::hangup(), Interruption::HangUp),
+            ] {
+                // What the parent process ignores, as `nohup` does, stays ignored.
+                if is_ignored(kind) {
+                    continue;
+                }
+                let Ok(mut stream) = signal(kind) else {
+                    continue;
+                };
+                let sender = sender.clone();
+                tokio::spawn(async move {
+                    while stream.recv().await.is_some() {
+                        let _ = sender.send(interruption);
+                    }
+                });
+            }
+            let _ = ready.send(());
+            let Some(first) = received.recv().await else {
+                return;
+            };
+            signals.send(first);
+            let second = tokio::time::timeout(GRACE, received.recv()).await;
+            let last = second.ok().flatten().unwrap_or(first);
+            let words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
+            eprint!("{words}");
+            std::process::exit(crate::exit::Exit::from(last).code as i32);
+        });
+    };
+    if std::thread::Builder::new().spawn(thread).is_ok() {
+        // Files are opened only once a signal would be noticed.
+        let _ = is_ready.recv();
+    }
+}
+
+/// Whether the process inherited that a signal is ignored. Linux says so; elsewhere SIGHUP is
+/// left alone unless a terminal is there, which is when `nohup` is not used.
+#[cfg(unix)]
+fn is_ignored(kind: tokio::signal::unix::SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status");
+    let mask = status.ok().and_then(|status| {
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(line.trim(), 16).ok()
+    });
+    match mask {
+        Some(mask) => mask >> (kind.as_raw_value() - 1) & 1 == 1,
+        None => {
+            use std::io::IsTerminal;
+            kind == tokio::signal::unix::SignalKind::hangup() && !std::io::stderr().is_terminal()
+        }
+    }
+}
+
+/// Receives Ctrl-C.
+#[cfg(not(unix))]
+pub(crate) fn listen(signals: Signals, _: LastWords) {
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            signals.send(Interruption::Interrupt);
+        }
+    });
+}

@@ -1,0 +1,332 @@
+//! `batch` in process: early ends, the journal, and the order of what is reported.
+
+use std::time::Duration;
+
+use blocks_cli::{Interruption, Signals};
+use blocks_mock::{Fault, Mock, Operation, Script, When};
+use serde_json::{Value, json};
+
+use crate::Folder;
+use crate::in_process::{Ended, Stream, Test, creates};
+
+fn replying() -> Mock {
+    Mock::builder()
+        .agent(Script::reply("Done.").after(Duration::from_secs(1)))
+        .build()
+}
+
+fn prompts(n: usize) -> String {
+    (0..n).map(|i| prompt(&format!("p{i}"), "x")).collect()
+}
+
+fn prompt(id: &str, message: &str) -> String {
+    format!(
+        "{}\n",
+        json!({"id": id, "agent_name": "claude", "message": message})
+    )
+}
+
+fn statuses(ended: &Ended) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    ended
+        .lines()
+        .iter()
+        .map(|line| (text(&line["id"]), text(&line["status"])))
+        .collect()
+}
+
+fn pair(id: &str, status: &str) -> (String, String) {
+    (id.to_owned(), status.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_line_has_the_fields_of_run() {
+    let agent = Script::reply("Done.").after(Duration::ZERO).at(
+        Duration::ZERO,
+        blocks_mock::Action::PullRequest("https://example.com/1".into()),
+    );
+    let mock = Mock::builder().agent(agent).build();
+    let line = json!({"id": 7, "agent_name": "claude", "message": "x"}).to_string();
+    let batch = Test::new(&mock, "batch -").input(line).run().await;
+    let run = Test::new(&mock, "run --agent claude --json x").run().await;
+    let (mut line, run) = (batch.json(), run.json());
+    assert_eq!(
+        line.as_object_mut().unwrap().remove("id"),
+        Some(json!(7)),
+        "the id as it was given"
+    );
+    let names = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&line), names(&run));
+    for name in ["status", "exit_code", "final_message", "error"] {
+        assert_eq!(line[name], run[name], "{name}");
+    }
+    for report in [line, run] {
+        assert_eq!(report["pull_requests"][0]["url"], "https://example.com/1");
+        assert!(
+            report["session_html_url"]
+                .as_str()
+                .unwrap()
+                .starts_with("https://")
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_batch_reports_every_prompt() {
+    let mock = Mock::builder().agent(Script::stuck()).build();
+    let signals = Signals::default();
+    let test = Test::new(&mock, "batch - --max-running 2")
+        .input(prompts(3))
+        .signals(&signals);
+    let sender = async {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        signals.send(Interruption::Interrupt);
+        std::future::pending::<()>().await
+    };
+    let ended = tokio::select! {
+        ended = test.run() => ended,
+        () = sender => unreachable!(),
+    };
+    assert_eq!(ended.code, 130, "{ended:?}");
+    let expected = ["p0", "p1", "p2"].map(|id| pair(id, "interrupted"));
+    assert_eq!(statuses(&ended), expected);
+    let lines = ended.lines();
+    for (line, session) in lines.iter().zip(mock.sessions()) {
+        assert_eq!(line["session_id"], session.to_string());
+        let thread = mock.threads(session)[0];
+        let resume = format!("blocks wait {session} --thread {thread}");
+        assert_eq!(line["error"]["resume"], resume);
+        let page = line["session_html_url"].as_str().unwrap();
+        let page = format!(" session {page}\n");
+        assert!(
+            ended.err.contains(&page),
+            "the id is there as soon as it is known: {ended:?}"
+        );
+    }
+    assert_eq!(lines[2]["error"]["may_have_taken_effect"], false);
+    assert_eq!(mock.session_count(), 2);
+    assert!(ended.err.contains("there is no journal"), "{ended:?}");
+    assert!(!ended.err.contains("--journal"), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_max_running_sessions_work() {
+    let mock = replying();
+    let ended = Test::new(&mock, "batch - --max-running 1")
+        .input(prompts(3))
+        .run()
+        .await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let expected = ["p0", "p1", "p2"].map(|id| pair(id, "completed"));
+    assert_eq!(statuses(&ended), expected, "one after the other");
+    let none = Test::new(&mock, "batch - --max-running 0")
+        .input(prompts(1))
+        .run()
+        .await;
+    assert_eq!(none.code, 2, "{none:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fail_fast_sends_nothing_more() {
+    let mock = replying();
+    mock.inject(Operation::CreateSession, When::ONCE, Fault::status(422));
+    let ended = Test::new(&mock, "batch - --max-running 1 --fail-fast")
+        .input(prompts(3))
+        .run()
+        .await;
+    assert_eq!((ended.code, creates(&mock)), (1, 1), "{ended:?}");
+    let expected = [
+        pair("p0", "failed"),
+        pair("p1", "refused"),
+        pair("p2", "refused"),
+    ];
+    assert_eq!(statuses(&ended), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_batch_is_a_usage_error() {
+    let mock = replying();
+    for input in ["", "\n \n", "\u{feff}"] {
+        let ended = Test::new(&mock, "batch -").input(input).run().await;
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.err.contains("contains no prompts"), "{ended:?}");
+    }
+    let marked = Test::new(&mock, "batch -")
+        .input(format!("\u{feff}{}", prompts(1)))
+        .run()
+        .await;
+    assert_eq!(marked.code, 0, "{marked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_prompt_needs_a_new_id() {
+    let mock = replying();
+    let folder = Folder::new("edited");
+    let journal = folder.file("journal");
+    let line = format!("batch - --journal {journal}");
+    let first = prompt("a", "one");
+    assert_eq!(Test::new(&mock, &line).input(&*first).run().await.code, 0);
+    let before = mock.received().len();
+    for edited in [
+        prompt("a", "two"),
+        first.replace("claude", "codex"),
+        first.replace("\"id\"", "\"title\":\"t\",\"id\""),
+        first.replace("\"id\"", "\"is_private\":true,\"id\""),
+    ] {
+        let ended = Test::new(&mock, &line)
+            .input(prompt("b", "new") + &edited)
+            .run()
+            .await;
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(
+            ended.err.contains("prompt a: its request differs"),
+            "{ended:?}"
+        );
+    }
+    let same = first.replace("\"id\"", "\"title\":null, \"id\"");
+    let ended = Test::new(&mock, &line).input(&*same).run().await;
+    assert_eq!(
+        (ended.code, ended.json()["final_message"].clone()),
+        (0, json!("Done."))
+    );
+    assert_eq!(mock.received().len(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn damaged_journal_lines_make_prompts_unknown() {
+    let mock = replying();
+    let folder = Folder::new("damaged");
+    let journal = folder.file("journal");
+    let line = format!("batch - --journal {journal}");
+    Test::new(&mock, &line).input(prompts(1)).run().await;
+    let whole = std::fs::read_to_string(&journal).unwrap();
+    let merged = r#"{"event":"created","id":"p1","pen{"event":"starting","id":"p2"}"#;
+    for (damage, expected) in [
+        (
+            format!("{whole}{merged}\n"),
+            ["completed", "unknown", "unknown", "completed"],
+        ),
+        (format!("\u{feff}{whole}"), ["completed"; 4]),
+        (whole.replace('\n', "\r\n"), ["completed"; 4]),
+        (format!("{whole}{}", &merged[..20]), ["completed"; 4]),
+        (
+            format!("{whole}\0\0\0\n"),
+            ["completed", "unknown", "unknown", "unknown"],
+        ),
+        (
+            format!("\0\0\n{whole}"),
+            ["completed", "unknown", "unknown", "unknown"],
+        ),
+    ] {
+        std::fs::write(&journal, &damage).unwrap();
+        let ended = Test::new(&mock, &format!("{line} --max-running 1"))
+            .input(prompts(4))
+            .run()
+            .await;
+        let found = statuses(&ended);
+        assert_eq!(found.len(), 4, "{ended:?}");
+        for (number, status) in expected.into_iter().enumerate() {
+            let line = pair(&format!("p{number}"), status);
+            assert!(found.contains(&line), "{line:?} {damage:?}: {ended:?}");
+        }
+        let warned = ended.err.contains("is damaged and was skipped");
+        assert_eq!(warned, expected.contains(&"unknown"), "{ended:?}");
+    }
+    for foreign in ["hello\n", "[1]\n", "{\"a\": 1}\n"] {
+        std::fs::write(&journal, foreign).unwrap();
+        let before = mock.received().len();
+        let ended = Test::new(&mock, &line).input(prompts(1)).run().await;
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(
+            ended.err.contains("line 1 is not a journal entry"),
+            "{ended:?}"
+        );
+        assert_eq!(mock.received().len(), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_without_a_thread_keeps_its_session() {
+    let mock = replying();
+    mock.inject(Operation::CreateSession, When::ONCE, Fault::NullLinks);
+    let folder = Folder::new("no-thread");
+    let line = format!("batch - --journal {}", folder.file("journal"));
+    let first = Test::new(&mock, &line).input(prompts(1)).run().await;
+    let session = mock.sessions()[0].to_string();
+    assert_eq!(
+        (first.code, &first.json()["session_id"]),
+        (4, &json!(session)),
+        "{first:?}"
+    );
+    let second = Test::new(&mock, &line).input(prompts(1)).run().await;
+    assert_eq!(
+        (second.code, &second.json()["final_message"]),
+        (0, &json!("Done.")),
+        "{second:?}"
+    );
+    assert_eq!(mock.session_count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_create_keeps_the_id_it_received() {
+    let mock = replying();
+    mock.inject(Operation::CreateSession, When::ONCE, Fault::Truncate);
+    let folder = Folder::new("unknown-id");
+    let line = format!("batch - --journal {}", folder.file("journal"));
+    for _ in 1..=2 {
+        let ended = Test::new(&mock, &line).input(prompts(1)).run().await;
+        let session = mock.sessions()[0].to_string();
+        assert_eq!(ended.code, 4, "{ended:?}");
+        let report = ended.json();
+        assert_eq!(
+            (&report["status"], &report["session_id"]),
+            (&json!("unknown"), &json!(session))
+        );
+        assert_eq!(report["error"]["resume"], format!("blocks wait {session}"));
+    }
+    assert_eq!(mock.session_count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_output_lists_the_sessions() {
+    let mock = replying();
+    let err = Stream::default();
+    let test = Test::new(&mock, "batch -")
+        .input(prompts(3))
+        .out(Stream::failing(28))
+        .err(&err);
+    let ended = test.run().await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert_eq!(mock.session_count(), 3);
+    for session in mock.sessions() {
+        assert!(ended.err.contains(&session.to_string()), "{ended:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_run_may_not_share_the_journal() {
+    let mock = replying();
+    let folder = Folder::new("locked");
+    let path = folder.file("journal");
+    let file = std::fs::File::create(&path).unwrap();
+    fs4::fs_std::FileExt::lock_exclusive(&file).unwrap();
+    let line = format!("batch - --journal {path}");
+    let ended = Test::new(&mock, &line).input(prompts(1)).run().await;
+    assert_eq!((ended.code, creates(&mock)), (2, 0), "{ended:?}");
+    for path in ["/nowhere/j", "/", "-"] {
+        let line = format!("batch - --journal {path}");
+        let ended = Test::new(&mock, &line).input(prompts(1)).run().await;
+        assert_eq!((ended.code, creates(&mock)), (2, 0), "{ended:?}");
+        assert!(
+            ended.err.contains(&format!("--journal {path}: ")),
+            "{ended:?}"
+        );
+    }
+}

@@ -1,0 +1,307 @@
+//! What is checked before anything is sent, and texts that are sent unchanged.
+
+use std::time::Duration;
+
+use blocks_mock::{Mock, Script};
+use serde_json::Value;
+
+use crate::Folder;
+use crate::ends::valid;
+use crate::in_process::{Test, creates};
+
+fn mock() -> Mock {
+    Mock::builder()
+        .agent(Script::reply("Done.").after(Duration::ZERO))
+        .build()
+}
+
+fn sent_message(mock: &Mock) -> Value {
+    let body = mock.received().into_iter().next().unwrap().body;
+    serde_json::from_str::<Value>(&body).unwrap()["message"].take()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_is_never_interpreted() {
+    for prompt in [
+        "@/proc/self/environ",
+        "@octocat please fix",
+        "-",
+        "--json",
+        "-x",
+        "$HOME",
+        "@-",
+    ] {
+        let mock = mock();
+        let ended = Test::new(&mock, "run --agent claude --")
+            .argument(prompt)
+            .run()
+            .await;
+        assert_eq!(
+            (ended.code, ended.out.as_str()),
+            (0, "Done.\n"),
+            "{prompt}: {ended:?}"
+        );
+        assert_eq!(sent_message(&mock), prompt);
+        let session = mock.sessions()[0].to_string();
+        let line = format!("send {session} --");
+        assert_eq!(Test::new(&mock, &line).argument(prompt).run().await.code, 0);
+        let last: Value = serde_json::from_str(&mock.received()[2].body).unwrap();
+        assert_eq!(last["message"], prompt);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_file_is_read_without_its_byte_order_mark() {
+    let folder = Folder::new("prompt-file");
+    let file = folder.file("prompt");
+    std::fs::write(&file, "\u{feff}From a file.\r\n").unwrap();
+    let first = mock();
+    let line = format!("run --agent claude --prompt-file {file}");
+    assert_eq!(Test::new(&first, &line).run().await.code, 0);
+    assert_eq!(sent_message(&first), "From a file.\r\n");
+    let second = mock();
+    let test = Test::new(&second, "run --agent claude --prompt-file -");
+    assert_eq!(test.input("From a stream.").run().await.code, 0);
+    assert_eq!(sent_message(&second), "From a stream.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_is_a_text_or_a_file() {
+    let mock = mock();
+    let literal = Test::new(&mock, "run hello --profile")
+        .argument("@/etc/hostname")
+        .run()
+        .await;
+    assert_eq!((literal.code, creates(&mock)), (2, 0), "{literal:?}");
+    let test = Test::new(&mock, "run hello --profile-file -").input("\u{feff}{\"a\": 1}");
+    assert_eq!(test.run().await.code, 0);
+    let body: Value = serde_json::from_str(&mock.received()[0].body).unwrap();
+    assert_eq!(body["profile"]["a"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn github_files_are_opened_before_a_create() {
+    let mock = mock();
+    let folder = Folder::new("github-before");
+    let session = {
+        Test::new(&mock, "run --agent claude hello").run().await;
+        mock.sessions()[0].to_string()
+    };
+    let before = mock.received().len();
+    for line in [
+        "run --agent claude --github-output --json hello".to_owned(),
+        format!("send {session} --github-output --json more"),
+        format!("wait {session} --github-output --json"),
+    ] {
+        for path in [None, Some(""), Some("/"), Some("/nowhere/at/all")] {
+            let mut test = Test::new(&mock, &line);
+            if let Some(path) = path {
+                test = test.variable("GITHUB_OUTPUT", path);
+            }
+            let ended = test.run().await;
+            assert_eq!(ended.code, 2, "{path:?}: {ended:?}");
+            let report = ended.json();
+            assert_eq!(
+                (&report["status"], &report["exit_code"]),
+                (&"refused".into(), &2.into())
+            );
+            assert!(ended.err.contains("GITHUB_OUTPUT"), "{ended:?}");
+        }
+    }
+    assert_eq!(mock.received().len(), before);
+    drop(folder);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unusable_values_are_refused_by_name_before_a_create() {
+    let folder = Folder::new("values");
+    let taken = folder.file("taken");
+    std::fs::write(&taken, "mine").unwrap();
+    for (line, expected) in [
+        ("run --agent claude --timeout -5s hello".to_owned(), "'-5s'"),
+        ("run --agent claude --timeout soon hello".into(), "'soon'"),
+        ("run --agent claude --request-timeout x hello".into(), "'x'"),
+        ("run --agent claude --title".into(), "--title"),
+        (
+            format!("run --agent claude --pending {taken} hello"),
+            "the file exists",
+        ),
+        (
+            "run --agent claude --pending /nowhere/p hello".into(),
+            "/nowhere/p",
+        ),
+        (
+            "run --agent claude --pending - hello".into(),
+            "a file is needed",
+        ),
+        (
+            "run --agent claude-haiku hello".into(),
+            "looks like a model",
+        ),
+        ("run --agent cluade hello".into(), "did you mean claude?"),
+        ("run --agent claude --agent-id x hello".into(), "'x'"),
+        (
+            "run --agent claude --prompt-file /nowhere/p".into(),
+            "/nowhere/p",
+        ),
+        ("batch /nowhere/p".into(), "/nowhere/p"),
+        (
+            "batch --github-output -".into(),
+            "--github-output works with",
+        ),
+        (
+            "show 5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11 --github-output".into(),
+            "--github-output",
+        ),
+        (
+            "plan 5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11 --json".into(),
+            "--json needs --output",
+        ),
+        ("completions bash --json".into(), "--json"),
+    ] {
+        let mock = mock();
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(ended.code, 2, "{line}: {ended:?}");
+        assert!(
+            format!("{}{}", ended.err, ended.out).contains(expected),
+            "{line}: {ended:?}"
+        );
+        assert_eq!(mock.received().len(), 0, "{line}");
+    }
+    assert_eq!(std::fs::read_to_string(taken).unwrap(), "mine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_usage_error_is_json_too() {
+    let mock = mock();
+    for line in [
+        "run --json --agent claude --timeout soon hello",
+        "run --json hello",
+        "wait --json",
+        "show --json x",
+        "nonsense --json",
+    ] {
+        let report = Test::new(&mock, line).run().await.json();
+        let schema = match ["run", "wait"].contains(&line.split(' ').next().unwrap()) {
+            true => "result",
+            false => "failure",
+        };
+        valid(schema, &report);
+        assert_eq!(report["status"], "refused", "{line}");
+        assert_eq!(report["exit_code"], 2, "{line}");
+        assert_eq!(report["error"]["kind"], "usage", "{line}");
+        assert_eq!(report["error"]["may_have_taken_effect"], false, "{line}");
+    }
+    let text = Test::new(&mock, "run --agent claude -- --json hello")
+        .run()
+        .await;
+    assert_eq!(
+        (text.code, text.out.as_str()),
+        (2, ""),
+        "after -- it is a text"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_input_is_refused() {
+    let mock = mock();
+    for line in [
+        "run --agent claude --prompt-file /dev/zero",
+        "run hello --profile-file /dev/zero",
+        "batch /dev/zero",
+        "wait --pending /dev/zero",
+    ] {
+        let ended = Test::new(&mock, line).run().await;
+        assert_eq!(ended.code, 2, "{line}: {ended:?}");
+        assert!(
+            ended.err.contains("larger than 67108864 bytes"),
+            "{line}: {ended:?}"
+        );
+    }
+    let line = "batch - --journal /dev/zero";
+    let prompt = r#"{"id":"a","agent_name":"claude","message":"x"}"#;
+    let ended = Test::new(&mock, line).input(prompt).run().await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.err.contains("not a regular file"), "{ended:?}");
+    assert_eq!(mock.received().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_found_in_any_letter_case() {
+    for (line, variable) in [
+        ("run --agent CLAUDE hello", None),
+        ("run --agent Claude hello", None),
+        ("run hello", Some("Claude")),
+    ] {
+        let mock = mock();
+        let mut test = Test::new(&mock, line);
+        if let Some(name) = variable {
+            test = test.variable("BLOCKS_AGENT", name);
+        }
+        assert_eq!(test.run().await.code, 0, "{line}");
+        let body: Value = serde_json::from_str(&mock.received()[0].body).unwrap();
+        assert_eq!(body["agent_name"], "claude");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_huge_timeout_means_no_limit_and_zero_polls_once() {
+    for text in ["18446744073709551615s", "99999999999999999999999999s"] {
+        let mock = mock();
+        let line = format!("run --agent claude --timeout {text} hello");
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(
+            (ended.code, ended.out.as_str()),
+            (0, "Done.\n"),
+            "{ended:?}"
+        );
+    }
+    let mock = mock();
+    Test::new(&mock, "run --agent claude --no-wait hello")
+        .run()
+        .await;
+    let session = mock.sessions()[0];
+    let thread = mock.threads(session)[0];
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let before = mock.received().len();
+    let line = format!("wait {session} --thread {thread} --timeout 0s");
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (0, "Done.\n"),
+        "{ended:?}"
+    );
+    assert_eq!(mock.received().len() - before, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_usage_error_is_among_the_step_outputs() {
+    for line in [
+        "run --github-output --agent claude --timeout soon hello",
+        "run --github-output --agent nonsense hello",
+        "wait --github-output",
+    ] {
+        let mock = mock();
+        let folder = Folder::new("usage-outputs");
+        let outputs = folder.file("outputs");
+        let test = Test::new(&mock, line).variable("GITHUB_OUTPUT", &outputs);
+        assert_eq!(test.run().await.code, 2, "{line}");
+        let text = std::fs::read_to_string(outputs).unwrap();
+        let names: Vec<&str> = text
+            .lines()
+            .filter_map(|line| Some(line.split_once("<<")?.0))
+            .collect();
+        let expected = [
+            "session_id",
+            "thread_id",
+            "session_html_url",
+            "status",
+            "exit_code",
+            "pull_requests",
+            "error",
+            "final_message",
+        ];
+        assert_eq!(names, expected, "{line}: {text}");
+        assert!(text.contains("\nrefused\n"), "{text}");
+    }
+}

@@ -1,0 +1,391 @@
+//! Every end of a command that sends or awaits a prompt: exit code, JSON, ids, and how to resume.
+
+use std::time::Duration;
+
+use blocks_cli::{Interruption, Signals};
+use blocks_mock::{Fault, Mock, Operation, Script, When};
+use serde_json::{Value, json};
+
+use crate::Folder;
+use crate::in_process::{Ended, Test};
+
+pub fn valid(name: &str, value: &Value) {
+    let path = format!("{}/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(value)
+        .map(|e| e.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new(), "{value}");
+}
+
+pub fn replying() -> Mock {
+    Mock::builder()
+        .agent(Script::reply("Done.").after(Duration::from_secs(4)))
+        .build()
+}
+
+/// A session with one prompt that has its reply.
+pub async fn session(mock: &Mock) -> String {
+    Test::new(mock, "run --agent claude --no-wait hello")
+        .run()
+        .await;
+    mock.sessions()[0].to_string()
+}
+
+struct End {
+    fault: Option<(Operation, Fault)>,
+    stuck: bool,
+    signal: Option<Interruption>,
+    expected: (u8, &'static str, &'static str),
+}
+
+impl End {
+    fn new(expected: (u8, &'static str, &'static str)) -> Self {
+        Self {
+            fault: None,
+            stuck: false,
+            signal: None,
+            expected,
+        }
+    }
+
+    fn fault(mut self, operation: Operation, fault: Fault) -> Self {
+        self.fault = Some((operation, fault));
+        self
+    }
+}
+
+/// Ends of the wait, which all commands have in common.
+fn ends() -> Vec<End> {
+    use Operation::ListThreadMessages as Poll;
+    let stuck = |signal, expected| End {
+        stuck: true,
+        signal,
+        ..End::new(expected)
+    };
+    vec![
+        End::new((0, "completed", "")),
+        stuck(None, (3, "timed_out", "timed_out")),
+        stuck(
+            Some(Interruption::Interrupt),
+            (130, "interrupted", "interrupted"),
+        ),
+        stuck(
+            Some(Interruption::Terminate),
+            (143, "interrupted", "interrupted"),
+        ),
+        stuck(
+            Some(Interruption::HangUp),
+            (129, "interrupted", "interrupted"),
+        ),
+        End::new((3, "timed_out", "timed_out")).fault(Poll, Fault::status(500)),
+        End::new((3, "timed_out", "timed_out")).fault(Poll, Fault::ResetBefore),
+        End::new((1, "failed", "status")).fault(Poll, Fault::status(404)),
+        End::new((0, "completed", "")).fault(Operation::GetSession, Fault::status(500)),
+        End::new((0, "completed", "")).fault(
+            Operation::GetSession,
+            Fault::Delay(Duration::from_secs(200)),
+        ),
+    ]
+}
+
+async fn run(line: &str, mock: &Mock, end: &End, folder: &Folder) -> Ended {
+    if let Some((operation, fault)) = &end.fault {
+        mock.inject(*operation, When::Always, fault.clone());
+    }
+    let signals = Signals::default();
+    let outputs = folder.file("outputs");
+    let _ = std::fs::remove_file(&outputs);
+    let test = Test::new(mock, line)
+        .signals(&signals)
+        .variable("GITHUB_OUTPUT", outputs);
+    let sender = async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        if let Some(signal) = end.signal {
+            signals.send(signal);
+        }
+        std::future::pending::<()>().await
+    };
+    tokio::select! {
+        ended = test.run() => ended,
+        () = sender => unreachable!(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_end_is_one_json_object_with_the_ids() {
+    let folder = Folder::new("ends");
+    for end in ends() {
+        for command in ["run", "send", "wait"] {
+            let script = match end.stuck {
+                true => Script::stuck(),
+                false => Script::reply("Done.").after(Duration::from_secs(4)),
+            };
+            let mock = Mock::builder().agent(script).build();
+            let options = "--json --github-output --timeout 2m";
+            let line = match command {
+                "run" => format!("run --agent claude {options} hello"),
+                "send" => format!("send {} {options} more", session(&mock).await),
+                _ => {
+                    let session = session(&mock).await;
+                    let thread = mock.threads(&session)[0];
+                    format!("wait {session} --thread {thread} {options}")
+                }
+            };
+            let ended = run(&line, &mock, &end, &folder).await;
+            let (code, status, kind) = end.expected;
+            assert_eq!(ended.code, code, "{line}: {ended:?}");
+            let report = ended.json();
+            valid("result", &report);
+            assert_eq!(report["status"], status, "{line}: {ended:?}");
+            assert_eq!(report["exit_code"], code);
+            let session = mock.sessions()[0];
+            let thread = *mock.threads(session).last().unwrap();
+            assert_eq!(report["session_id"], session.to_string());
+            assert_eq!(report["thread_id"], thread.to_string());
+            let outputs = std::fs::read_to_string(folder.file("outputs")).unwrap();
+            let has = |name: &str, value: &str| {
+                let mut lines = outputs.lines();
+                lines.any(|line| line.starts_with(&format!("{name}<<")))
+                    && outputs.contains(&format!("\n{value}\n"))
+            };
+            assert!(
+                has("status", status) && has("exit_code", &code.to_string()),
+                "{outputs}"
+            );
+            assert!(has("session_id", &session.to_string()), "{outputs}");
+            assert!(has("thread_id", &thread.to_string()), "{outputs}");
+            let resume = format!("blocks wait {session} --thread {thread}");
+            if code == 0 {
+                assert_eq!(
+                    (&report["error"], &report["final_message"]),
+                    (&Value::Null, &"Done.".into())
+                );
+            } else {
+                assert_eq!(report["error"]["kind"], kind, "{ended:?}");
+                assert_eq!(report["error"]["resume"], resume);
+                assert!(
+                    ended
+                        .err
+                        .contains(&format!("to keep waiting, run: {resume}\n")),
+                    "{ended:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_create_has_its_status_and_code() {
+    for (fault, code, status, http) in [
+        (Fault::status(400), 1, "failed", json!(400)),
+        (Fault::status(401), 1, "failed", json!(401)),
+        (
+            Fault::rate_limited(Some(blocks_mock::RetryAfter::Seconds(9_000))),
+            1,
+            "failed",
+            json!(429),
+        ),
+        (Fault::status(500), 4, "unknown", json!(500)),
+        (Fault::ResetAfter, 4, "unknown", Value::Null),
+        (Fault::Html, 4, "unknown", json!(200)),
+    ] {
+        for command in ["run", "send", "batch"] {
+            let mock = replying();
+            let (line, operation) = match command {
+                "run" => (
+                    "run --agent claude --json hello".to_owned(),
+                    Operation::CreateSession,
+                ),
+                "send" => (
+                    format!("send {} --json more", session(&mock).await),
+                    Operation::CreateMessage,
+                ),
+                _ => ("batch -".to_owned(), Operation::CreateSession),
+            };
+            mock.inject(operation, When::Always, fault.clone());
+            let (before, prompts) = (mock.count(operation), mock.user_message_count());
+            let prompt = r#"{"id":"a","agent_name":"claude","message":"x"}"#;
+            let ended = Test::new(&mock, &line).input(prompt).run().await;
+            assert_eq!(ended.code, code, "{line} {fault:?}: {ended:?}");
+            let report = ended.json();
+            valid("result", &report);
+            let found = (&report["status"], &report["error"]["http_status"]);
+            assert_eq!(found, (&status.into(), &http), "{line}: {ended:?}");
+            assert_eq!(report["exit_code"], code);
+            assert_eq!(report["error"]["may_have_taken_effect"], code == 4);
+            if code == 4 {
+                assert_eq!(mock.count(operation) - before, 1, "{line} {fault:?}");
+            } else {
+                assert_eq!(mock.user_message_count(), prompts, "{line} {fault:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_left_only_an_id_keeps_it() {
+    for fault in [Fault::Truncate, Fault::NullLinks] {
+        let mock = replying();
+        mock.inject(Operation::CreateSession, When::Always, fault.clone());
+        let folder = Folder::new("only-an-id");
+        let (pending, outputs) = (folder.file("pending"), folder.file("outputs"));
+        let line = format!("run --agent claude --json --github-output --pending {pending} hello");
+        let ended = Test::new(&mock, &line)
+            .variable("GITHUB_OUTPUT", &outputs)
+            .run()
+            .await;
+        assert_eq!(ended.code, 4, "{fault:?}: {ended:?}");
+        let id = mock.sessions()[0].to_string();
+        let report = ended.json();
+        assert_eq!(
+            (&report["status"], &report["session_id"]),
+            (&"unknown".into(), &id.clone().into())
+        );
+        assert!(ended.err.contains(&id), "{ended:?}");
+        assert!(std::fs::read_to_string(&outputs).unwrap().contains(&id));
+        let stored = std::fs::read_to_string(&pending).unwrap();
+        assert!(stored.contains(&id), "{stored}");
+        mock.clear_faults();
+        let resumed = Test::new(&mock, &format!("wait --pending {pending}"))
+            .run()
+            .await;
+        assert_eq!(
+            (resumed.code, resumed.out.as_str()),
+            (0, "Done.\n"),
+            "{resumed:?}"
+        );
+        assert_eq!(mock.session_count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_during_a_create_says_that_it_may_exist() {
+    let mock = replying();
+    mock.inject(
+        Operation::CreateSession,
+        When::Always,
+        Fault::Delay(Duration::from_secs(100)),
+    );
+    let folder = Folder::new("signal-create");
+    let pending = folder.file("pending");
+    let end = End {
+        signal: Some(Interruption::Terminate),
+        ..End::new((143, "", ""))
+    };
+    let line = format!("run --agent claude --json --pending {pending} hello");
+    let ended = run(&line, &mock, &end, &folder).await;
+    assert_eq!(ended.code, 143, "{ended:?}");
+    let report = ended.json();
+    assert_eq!(
+        (&report["status"], &report["error"]["may_have_taken_effect"]),
+        (&"interrupted".into(), &true.into())
+    );
+    assert!(ended.err.contains("Check the dashboard"), "{ended:?}");
+    assert_eq!(
+        std::fs::read_dir(&folder.0).unwrap().count(),
+        0,
+        "no empty file is left"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_create_is_waited_for() {
+    let mock = replying();
+    mock.inject(
+        Operation::CreateSession,
+        When::ONCE,
+        Fault::Delay(Duration::from_secs(62)),
+    );
+    let ended = Test::new(&mock, "run --agent claude hello").run().await;
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (0, "Done.\n"),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reply_is_printed_before_the_session_is_read() {
+    for options in ["", "--json", "--github-output"] {
+        let mock = replying();
+        mock.inject(
+            Operation::GetSession,
+            When::Always,
+            Fault::Delay(Duration::from_secs(200)),
+        );
+        let folder = Folder::new("reply-first");
+        let outputs = folder.file("outputs");
+        let line = format!("run --agent claude --timeout 10s {options}");
+        let start = tokio::time::Instant::now();
+        let test = Test::new(&mock, line.trim())
+            .argument("hello")
+            .variable("GITHUB_OUTPUT", outputs);
+        let ended = test.run().await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(ended.out.contains("Done."), "{ended:?}");
+        assert!(
+            start.elapsed() <= Duration::from_secs(11),
+            "{:?}",
+            start.elapsed()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_after_the_reply_keeps_the_reply() {
+    let mock = Mock::builder()
+        .agent(Script::reply("Done.").after(Duration::from_secs(17)))
+        .build();
+    mock.inject(
+        Operation::GetSession,
+        When::Always,
+        Fault::Delay(Duration::from_secs(200)),
+    );
+    let folder = Folder::new("signal-after");
+    let end = End {
+        signal: Some(Interruption::Interrupt),
+        ..End::new((130, "", ""))
+    };
+    let ended = run("run --agent claude --json hello", &mock, &end, &folder).await;
+    assert_eq!(ended.code, 130, "{ended:?}");
+    let report = ended.json();
+    assert_eq!(
+        (&report["status"], &report["final_message"]),
+        (&"completed".into(), &"Done.".into())
+    );
+    assert_eq!(report["exit_code"], 130);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_read_does_not_speak_of_a_create() {
+    let mock = replying();
+    mock.inject(None, When::Always, Fault::Delay(Duration::from_secs(500)));
+    let folder = Folder::new("interrupted-read");
+    let end = End {
+        signal: Some(Interruption::Interrupt),
+        ..End::new((130, "", ""))
+    };
+    let line = "show 5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
+    let ended = run(line, &mock, &end, &folder).await;
+    assert_eq!(
+        (ended.code, ended.err.as_str()),
+        (130, "error: interrupted\n")
+    );
+}
+
+/// The schemas in the repository. `UPDATE_GOLDEN=1 cargo test -p blocks-cli` writes them anew.
+#[tokio::test(start_paused = true)]
+async fn the_schemas_are_as_printed() {
+    for name in ["result", "failure", "download", "check"] {
+        let mock = replying();
+        let printed = Test::new(&mock, &format!("schema {name}")).run().await.out;
+        let path = format!("{}/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&path, &printed).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), printed);
+    }
+}

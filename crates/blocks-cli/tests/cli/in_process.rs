@@ -1,0 +1,147 @@
+//! Commands in this process, against a mock in this process, on the paused clock.
+
+use std::io::{Error, Write};
+use std::sync::{Arc, Mutex};
+
+use blocks_cli::{Host, Signals};
+use blocks_mock::{Mock, Operation};
+use blocks_sdk::Client;
+use serde_json::Value;
+
+/// One command line with its streams, variables and signals.
+pub struct Test<'a> {
+    mock: &'a Mock,
+    line: Vec<String>,
+    input: Vec<u8>,
+    variables: Vec<(String, String)>,
+    signals: Signals,
+    out: Stream,
+    err: Stream,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: u8,
+    pub out: String,
+    pub err: String,
+}
+
+/// A stream that is kept, and that can be full.
+#[derive(Clone, Default)]
+pub struct Stream {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    failure: Option<i32>,
+}
+
+impl Stream {
+    /// Every write fails with this error of the system.
+    pub fn failing(errno: i32) -> Self {
+        Self {
+            failure: Some(errno),
+            ..Self::default()
+        }
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if let Some(errno) = self.failure {
+            return Err(Error::from_raw_os_error(errno));
+        }
+        self.bytes.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> Test<'a> {
+    /// The words after `blocks`, separated by spaces.
+    pub fn new(mock: &'a Mock, line: &str) -> Self {
+        Self {
+            mock,
+            line: line.split(' ').map(str::to_owned).collect(),
+            input: Vec::new(),
+            variables: Vec::new(),
+            signals: Signals::default(),
+            out: Stream::default(),
+            err: Stream::default(),
+        }
+    }
+
+    /// One more argument, which may contain spaces.
+    pub fn argument(mut self, argument: impl Into<String>) -> Self {
+        self.line.push(argument.into());
+        self
+    }
+
+    pub fn input(mut self, text: impl Into<Vec<u8>>) -> Self {
+        self.input = text.into();
+        self
+    }
+
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub fn signals(mut self, signals: &Signals) -> Self {
+        self.signals = signals.clone();
+        self
+    }
+
+    pub fn out(mut self, out: Stream) -> Self {
+        self.out = out;
+        self
+    }
+
+    pub fn err(mut self, err: &Stream) -> Self {
+        self.err = err.clone();
+        self
+    }
+
+    pub async fn run(self) -> Ended {
+        let client = Client::builder(self.mock.key())
+            .service(self.mock.service())
+            .build()
+            .unwrap();
+        let mut host = Host::new(client, self.out.clone(), self.err.clone())
+            .input(std::io::Cursor::new(self.input))
+            .signals(self.signals);
+        for (name, value) in self.variables {
+            host = host.variable(&name, value);
+        }
+        let line = std::iter::once("blocks".to_owned()).chain(self.line);
+        let code = blocks_cli::run(line, host).await;
+        Ended {
+            code,
+            out: self.out.text(),
+            err: self.err.text(),
+        }
+    }
+}
+
+impl Ended {
+    /// Standard output as exactly one line of JSON.
+    pub fn json(&self) -> Value {
+        assert_eq!(self.out.lines().count(), 1, "{self:?}");
+        serde_json::from_str(&self.out).unwrap()
+    }
+
+    pub fn lines(&self) -> Vec<Value> {
+        let lines = self.out.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+pub fn creates(mock: &Mock) -> usize {
+    mock.count(Operation::CreateSession) + mock.count(Operation::CreateMessage)
+}

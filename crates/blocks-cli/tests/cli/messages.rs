@@ -1,0 +1,211 @@
+//! What a command says on the way, and what it prints besides a reply.
+
+use std::time::Duration;
+
+use blocks_mock::{Fault, Mock, Operation, Script, When};
+
+use crate::ends::{replying, session, valid};
+use crate::in_process::{Stream, Test};
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_says_when_polls_fail_and_what_failed_last() {
+    let mock = replying();
+    mock.inject(
+        Operation::ListThreadMessages,
+        When::Always,
+        Fault::status(503),
+    );
+    let ended = Test::new(&mock, "run --agent claude --json --timeout 1m hello")
+        .run()
+        .await;
+    assert_eq!(ended.code, 3, "{ended:?}");
+    let report = ended.json();
+    let message = report["error"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("no reply within 1m; last error: "),
+        "{message}"
+    );
+    assert_eq!(report["error"]["http_status"], 503);
+    assert_eq!(
+        ended.err.matches("a poll failed, still waiting: ").count(),
+        1,
+        "{ended:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn finding_the_newest_prompt_is_bounded() {
+    let mock = replying();
+    let session = session(&mock).await;
+    mock.inject(
+        Operation::ListSessionMessages,
+        When::Always,
+        Fault::Delay(Duration::from_secs(500)),
+    );
+    let start = tokio::time::Instant::now();
+    let ended = Test::new(&mock, &format!("wait {session} --timeout 5s --json"))
+        .run()
+        .await;
+    assert_eq!((ended.code, start.elapsed().as_secs()), (3, 5), "{ended:?}");
+    assert_eq!(ended.json()["session_id"], session);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_wait_says_each_minute_that_it_continues() {
+    let mock = Mock::builder().agent(Script::stuck()).build();
+    let ended = Test::new(&mock, "run --agent claude --timeout 5m30s hello")
+        .run()
+        .await;
+    for minute in 1..=5 {
+        let line = format!("still working, {minute}m\n");
+        assert_eq!(ended.err.matches(&line).count(), 1, "{ended:?}");
+    }
+    assert_eq!(ended.err.matches("still working").count(), 5, "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_cannot_be_printed_is_no_success() {
+    for (errno, code) in [(28, 1), (32, 141)] {
+        let mock = replying();
+        let err = Stream::default();
+        let line = "run --agent claude hello";
+        let test = Test::new(&mock, line).out(Stream::failing(errno)).err(&err);
+        let ended = test.run().await;
+        assert_eq!(ended.code, code, "{ended:?}");
+        let session = mock.sessions()[0];
+        assert!(
+            ended.err.contains(&format!("run: blocks wait {session}")),
+            "{ended:?}"
+        );
+        assert_eq!(ended.err.contains("error: "), code == 1, "{ended:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_wait_prints_the_id() {
+    let mock = replying();
+    let ended = Test::new(&mock, "run --agent claude --no-wait hello")
+        .run()
+        .await;
+    assert_eq!(ended.out, format!("{}\n", mock.sessions()[0]));
+    let json = Test::new(&mock, "run --agent claude --no-wait --json hello")
+        .run()
+        .await
+        .json();
+    valid("result", &json);
+    assert_eq!(json["status"], "started");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_commands_report_failures_as_json() {
+    let mock = replying();
+    mock.inject(None, When::Always, Fault::status(403));
+    let id = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
+    for line in ["show", "messages", "transcript"] {
+        let ended = Test::new(&mock, &format!("{line} {id} --json")).run().await;
+        assert_eq!(ended.code, 1, "{ended:?}");
+        let report = ended.json();
+        valid("failure", &report);
+        assert_eq!(report["error"]["http_status"], 403);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn check_says_whether_the_key_is_accepted() {
+    let mock = replying();
+    let good = Test::new(&mock, "check --json").run().await;
+    valid("check", &good.json());
+    assert_eq!(
+        (good.code, &good.json()["status"]),
+        (0, &"completed".into())
+    );
+    mock.inject(None, When::Always, Fault::status(403));
+    let bad = Test::new(&mock, "check").run().await;
+    assert_eq!(bad.code, 1, "{bad:?}");
+    assert!(bad.out.contains("key              rejected"), "{bad:?}");
+    assert_eq!(mock.session_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_of_failure_is_a_result_and_an_opinion() {
+    let text = "Claude Code: Authentication failed. Check the account.";
+    let mock = Mock::builder()
+        .agent(Script::reply(text).after(Duration::ZERO))
+        .build();
+    for (options, code) in [("", 0), ("--fail-on-notice", 5)] {
+        let line = format!("run --agent claude --json hello {options}");
+        let ended = Test::new(&mock, line.trim()).run().await;
+        assert_eq!(ended.code, code, "{ended:?}");
+        let report = ended.json();
+        valid("result", &report);
+        assert_eq!(report["status"], "completed");
+        assert_eq!(report["failure_notice"], "authentication");
+        assert_eq!(
+            (&report["final_message"], &report["exit_code"]),
+            (&text.into(), &code.into())
+        );
+        let plain = Test::new(&mock, line.replace(" --json", "").trim())
+            .run()
+            .await;
+        assert_eq!((plain.code, plain.out), (code, format!("{text}\n")));
+        let session = mock.sessions()[0];
+        let wait = Test::new(&mock, format!("wait {session} {options}").trim())
+            .run()
+            .await;
+        assert_eq!(wait.code, code, "{wait:?}");
+        let prompt = r#"{"id":"a","agent_name":"claude","message":"x"}"#;
+        let folder = crate::Folder::new("notice");
+        let line = format!("batch - --journal {} {options}", folder.file("journal"));
+        for _ in 1..=2 {
+            let batch = Test::new(&mock, line.trim()).input(prompt).run().await;
+            assert_eq!(
+                (batch.code, batch.json()["exit_code"].clone()),
+                (code, code.into())
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_prompt_of_another_process_is_named() {
+    let mock = Mock::builder().agent(Script::stuck()).build();
+    let session = session(&mock).await;
+    let first = mock.threads(&session)[0];
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    Test::new(&mock, &format!("send {session} --no-wait more"))
+        .run()
+        .await;
+    let second = mock.threads(&session)[1];
+    let line = format!("wait {session} --thread {first} --timeout 30s --json");
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let error = &ended.json()["error"];
+    assert_eq!(error["kind"], "superseded");
+    let resume = format!("blocks wait {session} --thread {second}");
+    assert_eq!(error["resume"], resume);
+    let line = format!("wait {session} --thread {second} --timeout 30s");
+    assert_eq!(Test::new(&mock, &line).run().await.code, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn follow_says_once_that_polls_fail() {
+    let mock = replying();
+    let session = session(&mock).await;
+    mock.inject(
+        Operation::ListSessionMessages,
+        When::Times(40),
+        Fault::status(503),
+    );
+    let line = format!("messages {session} --follow --until-done");
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(
+        ended
+            .err
+            .matches("a poll failed, still following: ")
+            .count(),
+        1,
+        "{ended:?}"
+    );
+    assert!(ended.out.ends_with("assistant: Done.\n"), "{ended:?}");
+}

@@ -1,0 +1,361 @@
+//! What needs a process: signals, closed pipes, full outputs, and what a CI system sees.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use blocks_mock::{Fault, Mock, Operation, Script, When};
+
+use crate::{Ended, Folder, Service, blocks};
+
+fn stuck() -> Service {
+    Service::new(Mock::builder().agent(Script::stuck()))
+}
+
+fn spawn(mut command: Command) -> Child {
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn kill(signal: &str, child: &Child) {
+    let status = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+/// Waits until standard error has the line of a session.
+fn wait_for_session(child: &mut Child) -> (String, BufReader<std::process::ChildStderr>) {
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    err.read_line(&mut line).unwrap();
+    (line, err)
+}
+
+#[cfg(unix)]
+#[test]
+fn each_signal_ends_a_wait_with_its_code() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        let service = stuck();
+        let mut child = spawn(service.command(&["run", "--agent", "claude", "--json", "Go."]));
+        let (_, mut err) = wait_for_session(&mut child);
+        kill(signal, &child);
+        let mut rest = String::new();
+        err.read_to_string(&mut rest).unwrap();
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        assert_eq!(ended.code, Some(code), "{signal}: {ended:?} {rest}");
+        assert!(
+            rest.contains("to keep waiting, run: blocks wait "),
+            "{rest}"
+        );
+        let report: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+        assert_eq!(report["status"], "interrupted");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_in_a_create_leaves_no_file() {
+    let fault = Fault::Delay(Duration::from_secs(600));
+    let service =
+        Service::new(Mock::builder().fault(Operation::CreateSession, When::Always, fault));
+    let folder = Folder::new("signal-file");
+    let pending = folder.file("pending");
+    let arguments = ["run", "--agent", "claude", "--pending", &pending, "Go."];
+    let child = spawn(service.command(&arguments));
+    while service.mock.received().is_empty() {
+        std::thread::yield_now();
+    }
+    kill("-TERM", &child);
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, Some(143), "{ended:?}");
+    assert!(ended.err.contains("Check the dashboard"), "{ended:?}");
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_ignored_signal_stays_ignored() {
+    let service = stuck();
+    let binary = env!("CARGO_BIN_EXE_blocks");
+    let script = format!("trap '' INT HUP; exec {binary} run --agent claude Go.");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]);
+    command.env("BLOCKS_API_KEY", service.mock.key());
+    command.env("BLOCKS_API_BASE_URL", service.mock.url());
+    let mut child = spawn(command);
+    let (_, _err) = wait_for_session(&mut child);
+    kill("-INT", &child);
+    kill("-HUP", &child);
+    // SIGTERM comes after both, so that only it can have ended the command.
+    kill("-TERM", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+/// A pipe that nothing reads is full after 64 KiB, and the command is blocked in its write.
+#[cfg(unix)]
+#[test]
+fn a_signal_works_while_a_write_blocks() {
+    let agent = Script::reply("x".repeat(1 << 20)).after(Duration::ZERO);
+    let service = Service::new(Mock::builder().agent(agent));
+    let mut child = spawn(service.command(&["run", "--agent", "claude", "Go."]));
+    let mut first = [0];
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut first)
+        .unwrap();
+    kill("-INT", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_pipe_ends_follow_without_more_requests() {
+    let service = Service::new(Mock::builder().agent(Script::reply("Done.").after(Duration::ZERO)));
+    service.run(&["run", "--agent", "claude", "Go."]);
+    let id = service.mock.sessions()[0].to_string();
+    let mut child = spawn(service.command(&["messages", &id, "--follow"]));
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    drop(out);
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert_eq!((ended.code, ended.err.as_str()), (Some(141), ""));
+}
+
+#[test]
+fn a_closed_pipe_is_quiet_for_every_text() {
+    for arguments in [
+        &["completions", "bash"][..],
+        &["man"],
+        &["man", "run"],
+        &["schema"],
+        &["--help"],
+    ] {
+        let mut command = blocks(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        command.stdout(writer);
+        let ended = Ended::of(command.output().unwrap());
+        assert_eq!(
+            (ended.code, ended.err.as_str()),
+            (Some(141), ""),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    let service = Service::new(Mock::builder().agent(Script::reply("Done.").after(Duration::ZERO)));
+    let full = || {
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    let read_only = || std::fs::File::open("/dev/null").unwrap();
+    for arguments in [
+        &["run", "--agent", "claude", "Go."][..],
+        &["completions", "bash"],
+        &["man"],
+    ] {
+        for out in [full(), read_only()] {
+            let mut command = service.command(arguments);
+            command.stdout(out);
+            let ended = Ended::of(command.output().unwrap());
+            assert_eq!(ended.code, Some(1), "{arguments:?}: {ended:?}");
+            assert!(
+                ended.err.contains("cannot write standard output"),
+                "{ended:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_says_no_means_no_ci() {
+    let text = "::set-output name=x::y";
+    let agent = Script::reply(text).after(Duration::ZERO);
+    let service = Service::new(Mock::builder().agent(agent));
+    for (name, value, options, changed) in [
+        ("CI", "true", &[][..], true),
+        ("GITHUB_ACTIONS", "true", &[], true),
+        ("TEAMCITY_VERSION", "2025.1", &[], true),
+        ("CI", "true", &["--raw"], false),
+        ("CI", "false", &[], false),
+        ("CI", "0", &[], false),
+        ("CI", "", &[], false),
+        ("TF_BUILD", "False", &[], false),
+    ] {
+        let mut command = service.command(&["run", "--agent", "claude", "Go."]);
+        command.args(options).env(name, value);
+        let ended = Ended::of(command.output().unwrap());
+        let expected = if changed {
+            ":\u{200b}:set-output name=x::y\n"
+        } else {
+            "::set-output name=x::y\n"
+        };
+        assert_eq!(ended.out, expected, "{name}={value} {options:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn variables_that_are_not_utf8_are_named() {
+    use std::os::unix::ffi::OsStringExt;
+    let service = stuck();
+    for name in ["BLOCKS_API_KEY", "BLOCKS_API_BASE_URL"] {
+        let mut command = service.command(&["run", "--agent", "claude", "Go."]);
+        let value = b"http://127.0.0.1:1\xff".to_vec();
+        command.env(name, std::ffi::OsString::from_vec(value));
+        let ended = Ended::of(command.output().unwrap());
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert_eq!(ended.err, format!("error: {name} is not valid UTF-8\n"));
+    }
+    assert_eq!(service.mock.received().len(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_name_that_is_not_utf8_is_found() {
+    use std::os::unix::ffi::OsStringExt;
+    let service = Service::new(Mock::builder().agent(Script::reply("Done.").after(Duration::ZERO)));
+    let folder = Folder::new("not-utf8");
+    let name = std::ffi::OsString::from_vec(b"p\xff.jsonl".to_vec());
+    let path = folder.0.join(name);
+    std::fs::write(&path, r#"{"id":"a","agent_name":"claude","message":"x"}"#).unwrap();
+    let mut command = service.command(&["batch"]);
+    command.arg(&path);
+    let ended = Ended::of(command.output().unwrap());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[test]
+fn a_dumb_terminal_gets_no_escape_sequence() {
+    let agent = Script::reply("Done.").after(Duration::from_millis(2500));
+    let service = Service::new(Mock::builder().agent(agent));
+    for (name, value) in [("TERM", "dumb"), ("CI", "true")] {
+        let mut command = service.command(&["run", "--agent", "claude", "Go."]);
+        command.env(name, value);
+        let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
+        let shown = terminal.exp_eof().unwrap();
+        assert!(
+            shown.contains("Done.") && !shown.contains('\u{1b}'),
+            "{name}: {shown:?}"
+        );
+    }
+}
+
+#[test]
+fn each_command_has_a_man_page() {
+    let folder = Folder::new("man");
+    let path = folder.file("");
+    assert_eq!(
+        Ended::of(blocks(&["man", "--output-dir", &path]).output().unwrap()).code,
+        Some(0)
+    );
+    let expected = [
+        "artifact",
+        "batch",
+        "check",
+        "completions",
+        "man",
+        "messages",
+        "mock",
+        "plan",
+        "run",
+        "schema",
+        "send",
+        "show",
+        "transcript",
+        "wait",
+    ];
+    for name in expected {
+        let page = folder.0.join(format!("blocks-{name}.1"));
+        assert!(page.is_file(), "{name}");
+    }
+    assert!(folder.0.join("blocks.1").is_file());
+    let count = std::fs::read_dir(&folder.0).unwrap().count();
+    assert_eq!(count, expected.len() + 1);
+    let run = Ended::of(blocks(&["man", "run"]).output().unwrap()).out;
+    assert!(
+        run.contains(".TH blocks-run 1") && run.contains("prompt\\-file"),
+        "{run}"
+    );
+}
+
+/// A limit on the size of files is a disk that is full after the first create.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_journal_that_cannot_be_written_loses_no_reply() {
+    let service = Service::new(Mock::builder().agent(Script::reply("Done.").after(Duration::ZERO)));
+    let folder = Folder::new("full-journal");
+    let (file, journal) = (folder.file("prompts"), folder.file("journal"));
+    let line =
+        |id: &str| format!("{{\"id\":\"{id}\",\"agent_name\":\"claude\",\"message\":\"x\"}}\n");
+    std::fs::write(&file, line("a") + &line("b") + &line("c")).unwrap();
+    let run = |limit: &str| {
+        let binary = env!("CARGO_BIN_EXE_blocks");
+        let script = format!(
+            "trap '' XFSZ; {limit} exec {binary} batch {file} --journal {journal} --max-running 1"
+        );
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]);
+        command.env("BLOCKS_API_KEY", service.mock.key());
+        command.env("BLOCKS_API_BASE_URL", service.mock.url());
+        Ended::of(command.output().unwrap())
+    };
+    let statuses = |ended: &Ended| -> Vec<String> {
+        let value = |line| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        let lines = ended.out.lines().map(value);
+        lines
+            .map(|line| format!("{} {}", line["id"], line["status"]).replace('"', ""))
+            .collect()
+    };
+    let full = run("ulimit -f 1;");
+    assert_eq!(full.code, Some(1), "{full:?}");
+    assert_eq!(
+        statuses(&full),
+        ["a completed", "b refused", "c refused"],
+        "{full:?}"
+    );
+    assert!(
+        full.out.contains("Done.") && full.err.contains("cannot write the journal"),
+        "{full:?}"
+    );
+    assert_eq!(service.mock.session_count(), 1);
+    let again = run("");
+    assert_eq!(again.code, Some(4), "{again:?}");
+    assert_eq!(
+        statuses(&again),
+        ["a unknown", "b completed", "c completed"],
+        "{again:?}"
+    );
+    assert_eq!(service.mock.session_count(), 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_mock_prints_can_be_pasted() {
+    let key = "x'; echo INJECTED #";
+    let folder = Folder::new("mock-key");
+    let script = folder.file("pasted");
+    let mut mock = spawn(blocks(&["mock", "--key", key]));
+    let mut out = BufReader::new(mock.stdout.take().unwrap());
+    let (mut url, mut key_line) = (String::new(), String::new());
+    out.read_line(&mut url).unwrap();
+    out.read_line(&mut key_line).unwrap();
+    kill("-TERM", &mock);
+    assert_eq!(mock.wait().unwrap().code(), Some(0));
+    std::fs::write(&script, url + &key_line + "printf %s \"$BLOCKS_API_KEY\"\n").unwrap();
+    let pasted = Ended::of(Command::new("sh").arg(&script).output().unwrap());
+    assert_eq!(pasted.out, key);
+}

@@ -1,0 +1,281 @@
+//! Files beside standard output: step outputs, the job summary and `--pending`.
+
+use std::time::Duration;
+
+use blocks_mock::{Mock, Script};
+
+use crate::Folder;
+use crate::in_process::Test;
+
+fn replying(text: &str) -> Mock {
+    Mock::builder()
+        .agent(Script::reply(text).after(Duration::ZERO))
+        .build()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_summary_that_cannot_be_written_is_a_warning() {
+    let folder = Folder::new("no-summary");
+    for options in ["--json", "--raw"] {
+        let mock = replying("Done.");
+        let test = Test::new(
+            &mock,
+            &format!("run --agent claude --github-output {options} hello"),
+        )
+        .variable("GITHUB_OUTPUT", folder.file("outputs"))
+        .variable("GITHUB_STEP_SUMMARY", "/nowhere/summary");
+        let ended = test.run().await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(ended.out.contains("Done."), "{ended:?}");
+        assert!(
+            ended
+                .err
+                .contains("warning: cannot write GITHUB_STEP_SUMMARY"),
+            "{ended:?}"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_costs_no_reply() {
+    for (variable, code) in [("GITHUB_OUTPUT", 1), ("GITHUB_STEP_SUMMARY", 0)] {
+        let folder = Folder::new("full-github");
+        let mock = replying("Done.");
+        let mut test = Test::new(&mock, "run --agent claude --github-output hello");
+        for name in ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"] {
+            let path = if name == variable {
+                "/dev/full".to_owned()
+            } else {
+                folder.file(name)
+            };
+            test = test.variable(name, path);
+        }
+        let ended = test.run().await;
+        assert_eq!(
+            (ended.code, ended.out.as_str()),
+            (code, "Done.\n"),
+            "{ended:?}"
+        );
+        assert!(
+            ended
+                .err
+                .contains(&format!("warning: cannot write {variable}")),
+            "{ended:?}"
+        );
+        assert_eq!(mock.session_count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_incomplete_last_line_is_ended_first() {
+    let folder = Folder::new("last-line");
+    let (outputs, summary) = (folder.file("outputs"), folder.file("summary"));
+    std::fs::write(&outputs, "a=1").unwrap();
+    std::fs::write(&summary, "# Title").unwrap();
+    let mock = replying("Done.");
+    let test = Test::new(&mock, "run --agent claude --github-output hello")
+        .variable("GITHUB_OUTPUT", &outputs)
+        .variable("GITHUB_STEP_SUMMARY", &summary);
+    assert_eq!(test.run().await.code, 0);
+    assert!(
+        std::fs::read_to_string(outputs)
+            .unwrap()
+            .starts_with("a=1\nsession_id<<")
+    );
+    assert!(
+        std::fs::read_to_string(summary)
+            .unwrap()
+            .starts_with("# Title\n### Blocks")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_reply_fits_into_summary_and_outputs() {
+    let folder = Folder::new("long-reply");
+    let (outputs, summary) = (folder.file("outputs"), folder.file("summary"));
+    let reply = format!("```\n{}", "é".repeat(1_000_000));
+    let mock = replying(&reply);
+    let test = Test::new(&mock, "run --agent claude --github-output hello")
+        .variable("GITHUB_OUTPUT", &outputs)
+        .variable("GITHUB_STEP_SUMMARY", &summary);
+    let ended = test.run().await;
+    assert_eq!(ended.code, 0);
+    assert_eq!(
+        ended.out,
+        format!("{reply}\n"),
+        "standard output has all of it"
+    );
+    let summary = std::fs::read_to_string(summary).unwrap();
+    assert!(summary.len() < 62 << 10 && summary.contains("é\n```\n\n_The reply is longer"));
+    let outputs = std::fs::read_to_string(outputs).unwrap();
+    assert!(outputs.len() < 600 << 10 && outputs.contains("final_message_truncated<<"));
+    assert!(
+        ended
+            .err
+            .contains("warning: the output final_message was cut"),
+        "{}",
+        ended.err
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_file_lives_until_its_reply_is_printed() {
+    let folder = Folder::new("pending-life");
+    let file = folder.file("pending");
+    let mock = replying("Done.");
+    let line = format!("run --agent claude --pending {file} hello");
+    for night in 1..=2 {
+        assert_eq!(Test::new(&mock, &line).run().await.code, 0, "night {night}");
+        assert!(!std::path::Path::new(&file).exists(), "nothing is pending");
+    }
+    let no_wait = format!("run --agent claude --no-wait --pending {file} hello");
+    let wait = format!("wait --pending {file}");
+    for _ in 1..=2 {
+        assert_eq!(Test::new(&mock, &no_wait).run().await.code, 0);
+        let second = Test::new(&mock, &no_wait).run().await;
+        assert_eq!(second.code, 2, "{second:?}");
+        assert!(
+            second.err.contains("a reply is pending there"),
+            "{second:?}"
+        );
+        for _ in 1..=2 {
+            let ended = Test::new(&mock, &wait).run().await;
+            assert_eq!(
+                (ended.code, ended.out.as_str()),
+                (0, "Done.\n"),
+                "{ended:?}"
+            );
+        }
+        assert!(
+            std::fs::read_to_string(&file)
+                .unwrap()
+                .contains("\"session_id\"")
+        );
+    }
+    assert_eq!(mock.session_count(), 4);
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn files_with_texts_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("private");
+    let (pending, journal) = (folder.file("pending"), folder.file("journal"));
+    let mock = replying("Done.");
+    let line = format!("run --agent claude --no-wait --pending {pending} hello");
+    Test::new(&mock, &line).run().await;
+    let prompt = r#"{"id":"a","agent_name":"claude","message":"x"}"#;
+    let line = format!("batch - --journal {journal}");
+    assert_eq!(Test::new(&mock, &line).input(prompt).run().await.code, 0);
+    for file in [pending, journal] {
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_reports_its_file() {
+    let plan = blocks_mock::Action::Plan {
+        file_name: "p.md".into(),
+        text: "1. Go.\n".into(),
+    };
+    let agent = Script::reply("Done.")
+        .after(Duration::ZERO)
+        .at(Duration::ZERO, plan);
+    let mock = Mock::builder().agent(agent).build();
+    Test::new(&mock, "run --agent claude hello").run().await;
+    let session = mock.sessions()[0];
+    let folder = Folder::new("download");
+    let file = folder.file("plan.md");
+    let ended = Test::new(&mock, &format!("plan {session} --output {file} --json"))
+        .run()
+        .await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.json()["file"], file);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "1. Go.\n");
+    let second = Test::new(&mock, &format!("plan {session} --output {file}"))
+        .run()
+        .await;
+    assert_eq!(second.code, 1);
+    assert!(second.err.contains("the file exists"), "{second:?}");
+    let stream = Test::new(
+        &mock,
+        &format!("plan https://blocks.team/app/w/sessions/{session} -o -"),
+    );
+    assert_eq!(stream.run().await.out, "1. Go.\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_goes_to_its_file() {
+    let folder = Folder::new("reply-file");
+    let mock = replying("Done.");
+    let file = folder.file("reply");
+    let line = format!("run --agent claude --output {file} hello");
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, ""), "{ended:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "Done.\n");
+    for path in [file.as_str(), "/nowhere/reply", "/"] {
+        let line = format!("run --agent claude --output {path} hello");
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(
+            ended.err.contains(&format!("--output {path}: ")),
+            "{ended:?}"
+        );
+    }
+    assert_eq!(mock.session_count(), 1);
+    let stream = Test::new(&mock, "run --agent claude --output - hello")
+        .run()
+        .await;
+    assert_eq!((stream.code, stream.out.as_str()), (0, "Done.\n"));
+    assert_eq!(
+        std::fs::read_dir(&folder.0).unwrap().count(),
+        1,
+        "no temporary file is left"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_its_file_cannot_take_is_printed() {
+    let folder = Folder::new("reply-file-gone");
+    let mock = Mock::builder()
+        .agent(Script::reply("Done.").after(Duration::from_secs(10)))
+        .build();
+    let inner = folder.0.join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let line = format!(
+        "run --agent claude --output {}/reply hello",
+        inner.display()
+    );
+    let test = Test::new(&mock, &line);
+    let remove = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        std::fs::remove_dir_all(&inner).unwrap();
+    };
+    let (ended, ()) = tokio::join!(test.run(), remove);
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (1, "Done.\n"),
+        "{ended:?}"
+    );
+    assert!(
+        ended.err.contains("warning: cannot write --output"),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn follow_until_done_ends_after_the_final_message() {
+    let mock = Mock::builder()
+        .agent(Script::reply("Done.").after(Duration::from_secs(30)))
+        .build();
+    Test::new(&mock, "run --agent claude --no-wait hello")
+        .run()
+        .await;
+    let session = mock.sessions()[0];
+    let line = format!("messages {session} --follow --until-done");
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.out.ends_with("assistant: Done.\n"), "{ended:?}");
+}

@@ -1,0 +1,108 @@
+//! Which parts of the document were compared, by what, and what no page mentions.
+
+use serde::Serialize;
+
+use crate::document::Document;
+use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side};
+
+/// The facts of the document as a whole, which some page must state.
+const WHOLE: [(Kind, &str, &str); 3] = [
+    (Kind::Server, "the base URL", "/servers"),
+    (Kind::Security, "the authentication header", "/components/securitySchemes"),
+    (Kind::RateLimit, "the rate limit", "/info/description"),
+];
+
+/// Adds a finding for each operation that no page describes, and for each fact of the document
+/// as a whole that no page states. Only a run over all pages can be judged so, and only if all
+/// of them could be read.
+pub fn judge(document: &Document, outcome: &mut Outcome) {
+    if !outcome.errors.is_empty() {
+        return;
+    }
+    let absent = |kind, subject: &str, pointer: &str, document: String| Finding {
+        kind,
+        severity: Severity::Breaking,
+        subject: subject.to_owned(),
+        pointer: pointer.to_owned(),
+        document,
+        other: NOTHING.to_owned(),
+        ..Finding::default()
+    };
+    for operation in document.operations() {
+        let page = |c: &&crate::finding::Covered| c.side == Side::Page && c.scope == operation.id;
+        if !outcome.covered.iter().any(|c| page(&c)) {
+            let text = format!("{} {}", operation.method, operation.path);
+            let finding = absent(Kind::OperationRemoved, "the operation", &operation.pointer, text);
+            outcome.report(Side::Page, &operation.id, "all pages", vec![finding]);
+        }
+    }
+    for (kind, subject, pointer) in WHOLE {
+        if document.get(pointer).is_some() && !outcome.stated.contains(&kind) {
+            let finding = absent(kind, subject, pointer, "stated".to_owned());
+            outcome.report(Side::Page, "", "all pages", vec![finding]);
+        }
+    }
+}
+
+/// What was compared of one operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The operation, `document` for the document as a whole, or a schema.
+    pub scope: String,
+    /// The side that it was compared with.
+    pub side: Side,
+    /// How many facts were compared, over all sources.
+    pub facts: usize,
+    /// The pages, requests or types.
+    pub sources: Vec<String>,
+    /// What the document says and no page mentions, by pointer.
+    pub unmentioned: Vec<String>,
+}
+
+/// One row for each operation, in the order of the document, then what else was compared.
+pub fn rows(document: &Document, outcome: &Outcome) -> Vec<Row> {
+    let operations: Vec<String> = document.operations().into_iter().map(|o| o.id).collect();
+    let mut rows: Vec<Row> = Vec::new();
+    let pages = outcome.covered.iter().any(|c| c.side == Side::Page);
+    for id in operations.iter().filter(|_| pages) {
+        rows.push(row(id, Side::Page, outcome));
+    }
+    for covered in &outcome.covered {
+        if !rows.iter().any(|r| r.side == covered.side && r.scope == covered.scope) {
+            rows.push(row(&covered.scope, covered.side, outcome));
+        }
+    }
+    rows
+}
+
+fn row(scope: &str, side: Side, outcome: &Outcome) -> Row {
+    let own = || outcome.covered.iter().filter(|c| c.side == side && c.scope == scope);
+    let absent = |f: &&Finding| f.side == side && f.scope == scope && f.other == NOTHING;
+    Row {
+        scope: scope.to_owned(),
+        side,
+        facts: own().map(|c| c.facts).sum(),
+        sources: own().map(|c| c.origin.clone()).collect(),
+        unmentioned: outcome.findings.iter().filter(absent).map(|f| f.pointer.clone()).collect(),
+    }
+}
+
+impl std::fmt::Display for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scope = if self.scope.is_empty() { "document" } else { &self.scope };
+        write!(f, "{scope} ({}): ", self.side)?;
+        match self.sources.len() {
+            0 => f.write_str("not compared")?,
+            1..=4 if self.side == Side::Page => {
+                write!(f, "{} facts, by {}", self.facts, self.sources.join(", "))?
+            }
+            n => write!(f, "{} facts, by {n} source{}", self.facts, if n == 1 { "" } else { "s" })?,
+        }
+        let names = self.unmentioned.iter().filter_map(|p| p.rsplit('/').next());
+        let names: Vec<&str> = names.collect();
+        if !names.is_empty() && !self.sources.is_empty() {
+            write!(f, "; not mentioned: {}", names.join(", "))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,225 @@
+//! Where the document differs on purpose: known, with evidence, or stale.
+
+use anyhow::{Result, anyhow, bail};
+use serde::Deserialize;
+
+use crate::document::Document;
+use crate::finding::{Finding, Kind, Outcome, Severity, Side};
+use crate::marked::Marked;
+
+/// The path of the list in the repository.
+pub const FILE: &str = "openapi/deviations.yaml";
+
+/// The list of known deviations.
+#[derive(Debug)]
+pub struct Deviations {
+    entries: Vec<Entry>,
+    marked: Marked,
+}
+
+/// One known deviation, or one class of them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    /// The place in the document, such as `#/components/schemas/Session/properties/title`. A
+    /// class has a list of places, in which `*` stands for any steps.
+    place: Places,
+    /// The operation that differs, `document` for the document as a whole, or `*` for any.
+    scope: String,
+    /// What the document says.
+    document: String,
+    /// What the page says.
+    page: Option<String>,
+    /// What the service does.
+    service: Option<String>,
+    /// What the SDK does.
+    sdk: Option<String>,
+    /// Why the document is right.
+    evidence: String,
+    /// When that was decided, as `2026-05-31`.
+    date: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Places {
+    One(String),
+    Class(Vec<String>),
+}
+
+impl Entry {
+    fn places(&self) -> &[String] {
+        match &self.place {
+            Places::One(place) => std::slice::from_ref(place),
+            Places::Class(places) => places,
+        }
+    }
+
+    fn other(&self) -> Option<(Side, &str)> {
+        let sides =
+            [(Side::Page, &self.page), (Side::Service, &self.service), (Side::Sdk, &self.sdk)];
+        let mut given = sides.into_iter().filter_map(|(side, text)| Some((side, text.as_deref()?)));
+        let first = given.next()?;
+        given.next().is_none().then_some(first)
+    }
+
+    fn fault(&self, document: &Document) -> Option<&'static str> {
+        let date: Vec<&str> = self.date.split('-').collect();
+        let digits = date.iter().all(|p| p.chars().all(|c| c.is_ascii_digit()));
+        if self.places().is_empty() || self.places().iter().any(|p| !p.starts_with("#/")) {
+            Some("`place` must be a pointer such as #/components/schemas/Session")
+        } else if self.other().is_none() {
+            Some("exactly one of `page`, `service` and `sdk` is needed")
+        } else if self.evidence.trim().is_empty() {
+            Some("`evidence` is empty")
+        } else if !digits || date.iter().map(|p| p.len()).ne([4, 2, 2]) {
+            Some("`date` must be a day such as 2026-05-31")
+        } else if !matches!(self.scope.as_str(), "*" | "document") && !document.names(&self.scope) {
+            Some("`scope` must be an operation or a schema of the document, `document` or `*`")
+        } else {
+            None
+        }
+    }
+
+    fn is_about(&self, place: &str, finding: &Finding) -> bool {
+        let scope = if finding.scope.is_empty() { "document" } else { &finding.scope };
+        fits(&place[1..], &finding.pointer)
+            && (self.scope == "*" || self.scope == scope)
+            && self.other() == Some((finding.side, finding.other.as_str()))
+            && self.document == finding.document
+    }
+
+    /// Whether the checks covered all that the entry is about.
+    fn was_covered(&self, document: &Document, side: Side, outcome: &Outcome) -> bool {
+        let covered = |scope: &str| {
+            let scope = if scope == "document" { "" } else { scope };
+            outcome.covered.iter().any(|c| c.side == side && c.scope == scope)
+        };
+        if self.scope != "*" {
+            return covered(&self.scope);
+        }
+        // An operation without a page can never be covered by one.
+        let mut operations = document.operations().into_iter();
+        operations.all(|o| {
+            covered(&o.id)
+                || outcome
+                    .findings
+                    .iter()
+                    .any(|f| f.kind == Kind::OperationRemoved && f.scope == o.id)
+        })
+    }
+}
+
+/// Whether a place with `*` for any text is a pointer.
+fn fits(place: &str, pointer: &str) -> bool {
+    match place.split_once('*') {
+        None => place == pointer,
+        Some((before, after)) => pointer.strip_prefix(before).is_some_and(|rest| {
+            (0..=rest.len()).any(|at| rest.is_char_boundary(at) && fits(after, &rest[at..]))
+        }),
+    }
+}
+
+impl Deviations {
+    /// Reads the list.
+    ///
+    /// # Errors
+    /// An entry is invalid; the line is named.
+    pub fn parse(file: &str, text: &str, document: &Document) -> Result<Self> {
+        let marked = Marked::parse(file, text)?;
+        let entries = match &marked.value {
+            serde_json::Value::Null => Vec::new(),
+            list => serde_path_to_error::deserialize::<_, Vec<Entry>>(list).map_err(|e| {
+                let pointer =
+                    format!("/{}", e.path().to_string().trim_start_matches('[').replace(']', ""));
+                let line = marked.place(&pointer.replace('.', "/")).line;
+                anyhow!("{file}:{line}: {}: {}", e.path(), e.inner())
+            })?,
+        };
+        for (index, entry) in entries.iter().enumerate() {
+            if let Some(fault) = entry.fault(document) {
+                bail!("{file}:{}: {fault}", marked.place(&format!("/{index}")).line);
+            }
+        }
+        Ok(Self { entries, marked })
+    }
+
+    /// Marks the findings that are known, and adds one for each place that no longer applies,
+    /// as far as the checks covered it. An entry about the service is never stale: one run
+    /// sees a part of its responses.
+    pub fn apply(&self, document: &Document, outcome: &mut Outcome) {
+        let mut stale = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            let Some((side, other)) = entry.other() else {
+                continue;
+            };
+            let judged = side != Side::Service && entry.was_covered(document, side, outcome);
+            for place in entry.places() {
+                let mut used = false;
+                for finding in outcome.findings.iter_mut().filter(|f| entry.is_about(place, f)) {
+                    used = true;
+                    finding.known = Some(format!("{} ({})", entry.evidence.trim(), entry.date));
+                }
+                if judged && !used {
+                    stale.push(self.stale(
+                        index,
+                        entry,
+                        place,
+                        &format!("document: {}; {side}: {other}", entry.document),
+                    ));
+                }
+            }
+        }
+        outcome.findings.extend(stale);
+    }
+
+    fn stale(&self, index: usize, entry: &Entry, place: &str, reading: &str) -> Finding {
+        Finding {
+            kind: Kind::StaleDeviation,
+            severity: Severity::Informational,
+            side: Side::Deviations,
+            scope: entry.scope.clone(),
+            subject: "a known deviation that no longer applies".to_owned(),
+            pointer: place[1..].to_owned(),
+            document: "differs in another way, or not at all".to_owned(),
+            other: reading.to_owned(),
+            origin: self.marked.file.clone(),
+            line: Some(self.marked.place(&format!("/{index}/place")).line),
+            known: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENTRY: &str =
+        "- { place: '#/a', scope: op, document: x, page: y, evidence: e, date: 2026-05-31 }\n";
+    const DOCUMENT: &str = "paths: { /a: { get: { operationId: op } } }";
+
+    #[test]
+    fn invalid_entries_are_errors_with_their_line() {
+        for (from, to, why) in [
+            ("page: y", "page: y, sdk: z", "exactly one"),
+            ("evidence: e", "evidence: ''", "evidence"),
+            ("2026-05-31", "soon", "date"),
+            ("'#/a'", "a", "pointer"),
+            ("'#/a'", "[]", "pointer"),
+            ("scope: op", "scope: opp", "operation"),
+            ("page: y", "pgae: y", "pgae"),
+        ] {
+            let text = format!("\n{}", ENTRY.replace(from, to));
+            let document = Document::parse("t", DOCUMENT).unwrap();
+            let error = Deviations::parse("d.yaml", &text, &document).unwrap_err().to_string();
+            assert!(error.starts_with("d.yaml:2") && error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_any_steps() {
+        assert!(fits("/paths/*/responses/401", "/paths/~1a/get/responses/401"));
+        assert!(!fits("/paths/*/responses/401", "/paths/~1a/get/responses/404"));
+        assert!(!fits("/a", "/a/b"));
+    }
+}

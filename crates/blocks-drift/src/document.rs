@@ -1,0 +1,294 @@
+//! The OpenAPI document with its lines: operations, references, responses.
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use crate::marked::{Marked, step};
+
+/// The path of the document in the repository.
+pub const FILE: &str = "openapi/blocks.yaml";
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// The OpenAPI document.
+#[derive(Clone, Debug)]
+pub struct Document(pub Marked);
+
+/// An operation of the document.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// Its `operationId`.
+    pub id: String,
+    /// The method, in capitals.
+    pub method: String,
+    /// The path template.
+    pub path: String,
+    /// Its place.
+    pub pointer: String,
+}
+
+impl Document {
+    /// Reads the document from its text.
+    ///
+    /// # Errors
+    /// It is not YAML, or a reference leads nowhere.
+    pub fn parse(file: &str, text: &str) -> Result<Self> {
+        let document = Self(Marked::parse(file, text)?);
+        let mut dangling = Vec::new();
+        references(&document.0.value, "", &mut |pointer, target| {
+            let value = target.strip_prefix('#').and_then(|t| document.get(t));
+            if value.is_none_or(|v| v.get("$ref").is_some()) {
+                dangling.push((pointer.to_owned(), target.to_owned()));
+            }
+        });
+        if let Some((pointer, target)) = dangling.first() {
+            let line = document.0.place(pointer).line;
+            bail!("{file}:{line}: the reference {target} leads to nothing");
+        }
+        let paths = document.0.value["paths"].as_object();
+        if paths.is_none() {
+            bail!("{file}: it contains no `paths`");
+        }
+        let mut names = paths.into_iter().flat_map(|p| p.keys());
+        if let Some(path) = names.find(|p| !p.starts_with('/')) {
+            let line = document.0.place(&format!("/paths/{}", step(path))).line;
+            bail!("{file}:{line}: the path {path} does not start with a slash");
+        }
+        Ok(document)
+    }
+
+    /// The line of a pointer.
+    pub fn line(&self, pointer: &str) -> usize {
+        self.0.place(pointer).line
+    }
+
+    /// The value at a pointer, references followed.
+    pub fn get(&self, pointer: &str) -> Option<&Value> {
+        self.0.value.pointer(&self.resolve(pointer))
+    }
+
+    /// The pointer behind the references at a pointer.
+    pub fn resolve(&self, pointer: &str) -> String {
+        let mut here = pointer.to_owned();
+        // A chain of references is short; the bound ends a circle.
+        for _ in 0..16 {
+            let target = self.0.value.pointer(&here).and_then(|v| v.get("$ref"));
+            match target.and_then(Value::as_str) {
+                Some(target) => here = target.trim_start_matches('#').to_owned(),
+                None => break,
+            }
+        }
+        here
+    }
+
+    /// All operations.
+    pub fn operations(&self) -> Vec<Operation> {
+        let paths = self.0.value["paths"].as_object();
+        paths
+            .into_iter()
+            .flatten()
+            .flat_map(|(path, item)| {
+                METHODS.iter().filter_map(move |method| {
+                    let id = item.get(method)?.get("operationId")?.as_str()?;
+                    Some(Operation {
+                        id: id.to_owned(),
+                        method: method.to_uppercase(),
+                        path: path.clone(),
+                        pointer: format!("/paths/{}/{method}", step(path)),
+                    })
+                })
+            })
+            .collect()
+    }
+
+    /// Whether there is an operation or a schema of this name.
+    pub fn names(&self, name: &str) -> bool {
+        let schema = format!("/components/schemas/{}", step(name));
+        self.operations().iter().any(|o| o.id == name) || self.get(&schema).is_some()
+    }
+
+    /// The operation of a method and a path template, whatever its parameters are called.
+    pub fn operation(&self, method: &str, path: &str) -> Option<Operation> {
+        let wanted = template(path);
+        self.operations().into_iter().find(|o| o.method == method && template(&o.path) == wanted)
+    }
+
+    /// The operation that a request's path belongs to.
+    pub fn operation_of_request(&self, method: &str, path: &str) -> Option<Operation> {
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        self.operations().into_iter().find(|o| {
+            let template: Vec<&str> = o.path.trim_matches('/').split('/').collect();
+            o.method == method
+                && template.len() == parts.len()
+                && template.iter().zip(&parts).all(|(t, p)| t.starts_with('{') || t == p)
+        })
+    }
+
+    /// The schema of an operation's request body.
+    pub fn request_schema(&self, operation: &Operation) -> Option<String> {
+        self.schema_in(&format!("{}/requestBody", operation.pointer))
+    }
+
+    /// The schema of an operation's response with a status, and the place of that response.
+    pub fn response(&self, operation: &Operation, status: u16) -> Option<(String, Option<String>)> {
+        let responses = format!("{}/responses", operation.pointer);
+        let exact = format!("{responses}/{status}");
+        let range = format!("{responses}/{}XX", status / 100);
+        let pointer = [exact, range].into_iter().find(|p| self.get(p).is_some())?;
+        let schema = self.schema_in(&pointer);
+        Some((pointer, schema))
+    }
+
+    /// The error statuses of an operation, with their codes and places.
+    pub fn errors(&self, operation: &Operation) -> Vec<(u16, Vec<String>, String)> {
+        let responses = format!("{}/responses", operation.pointer);
+        let Some(map) = self.get(&responses).and_then(Value::as_object) else {
+            return Vec::new();
+        };
+        map.keys()
+            .filter_map(|name| {
+                let status: u16 = name.parse().ok().filter(|s| *s >= 400)?;
+                let pointer = format!("{responses}/{name}");
+                let codes = self.get(&pointer)?.get("x-error-codes");
+                let codes = codes.and_then(Value::as_array).into_iter().flatten();
+                let codes = codes.filter_map(|c| c.as_str().map(str::to_owned));
+                Some((status, codes.collect(), pointer))
+            })
+            .collect()
+    }
+
+    /// The parameters of an operation in `place` (`query`, `path` or `header`), by name.
+    /// A parameter of the operation replaces the one of its path.
+    pub fn parameters(&self, operation: &Operation, place: &str) -> Vec<(String, String)> {
+        let item = operation.pointer.rsplit_once('/').map_or("", |(p, _)| p);
+        let mut found: Vec<(String, String)> = Vec::new();
+        for owner in [item, &operation.pointer] {
+            let list = format!("{owner}/parameters");
+            let count = self.get(&list).and_then(Value::as_array).map_or(0, Vec::len);
+            for index in 0..count {
+                let pointer = self.resolve(&format!("{list}/{index}"));
+                let parameter = self.0.value.pointer(&pointer);
+                let name = parameter.filter(|p| p["in"] == place).and_then(|p| p["name"].as_str());
+                if let Some(name) = name {
+                    found.retain(|(known, _)| known != name);
+                    found.push((name.to_owned(), pointer));
+                }
+            }
+        }
+        found
+    }
+
+    /// The media types of a response.
+    pub fn media_types(&self, response: &str) -> Vec<String> {
+        let content = self.get(response).and_then(|r| r["content"].as_object());
+        content.into_iter().flat_map(|c| c.keys().cloned()).collect()
+    }
+
+    /// All error codes of the document.
+    pub fn codes(&self) -> Vec<String> {
+        let operations = self.operations();
+        operations.iter().flat_map(|o| self.errors(o)).flat_map(|(_, codes, _)| codes).collect()
+    }
+
+    fn schema_in(&self, pointer: &str) -> Option<String> {
+        let home = self.resolve(pointer);
+        let schema = format!("{home}/content/application~1json/schema");
+        self.0.value.pointer(&schema).map(|_| schema)
+    }
+}
+
+/// The parameters' names of a path template, in order.
+pub fn template_names(path: &str) -> Vec<String> {
+    path.split('/')
+        .filter(|part| part.starts_with(['{', ':', '<']))
+        .map(|part| part.trim_matches(['{', '}', ':', '<', '>']).to_owned())
+        .collect()
+}
+
+/// A path template with its parameters' names left out.
+fn template(path: &str) -> Vec<String> {
+    path.trim_matches('/')
+        .split('/')
+        .map(
+            |part| {
+                if part.starts_with(['{', ':', '<']) { "{}".to_owned() } else { part.to_owned() }
+            },
+        )
+        .collect()
+}
+
+fn references(value: &Value, pointer: &str, found: &mut impl FnMut(&str, &str)) {
+    match value {
+        Value::Object(map) => {
+            if let Some(target) = map.get("$ref").and_then(Value::as_str) {
+                found(pointer, target);
+            }
+            for (name, value) in map {
+                references(value, &format!("{pointer}/{}", step(name)), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                references(value, &format!("{pointer}/{index}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+paths:
+  /a/{id}:
+    parameters: [{ name: q, in: query, schema: { type: string } }]
+    get:
+      operationId: readA
+      parameters: [{ name: q, in: query, required: true, schema: { type: integer } }]
+      responses:
+        2XX: { content: { application/json: { schema: { type: object } } } }
+        '404': { $ref: '#/components/responses/Gone' }
+components:
+  responses:
+    Gone: { x-error-codes: [GONE] }
+";
+
+    #[test]
+    fn operations_are_found_by_template_and_request() {
+        let document = Document::parse("t", TEXT).unwrap();
+        for path in ["/a/{other}", "/a/:id"] {
+            assert_eq!(document.operation("GET", path).unwrap().id, "readA");
+        }
+        assert!(document.operation("POST", "/a/{id}").is_none());
+        let operation = document.operation_of_request("GET", "/a/7").unwrap();
+        assert!(document.operation_of_request("GET", "/a/7/b").is_none());
+        assert!(document.response(&operation, 201).unwrap().1.is_some());
+        let (status, codes, _) = document.errors(&operation).remove(0);
+        assert_eq!((status, codes), (404, vec!["GONE".to_owned()]));
+        let parameters = document.parameters(&operation, "query");
+        assert_eq!(parameters.len(), 1, "the operation's own replaces the path's");
+        assert!(parameters[0].1.contains("/get/"));
+    }
+
+    #[test]
+    fn broken_documents_are_errors_with_their_line() {
+        for (from, to, why) in [
+            (
+                "responses/Gone'",
+                "responses/None'",
+                "t:9: the reference #/components/responses/None",
+            ),
+            ("  /a/{id}:", "  a/{id}:", "t:2: the path a/{id}"),
+            (
+                "      operationId: readA\n",
+                "      operationId: readA\n      operationId: b\n",
+                "t:6:",
+            ),
+        ] {
+            let error = Document::parse("t", &TEXT.replace(from, to)).unwrap_err().to_string();
+            assert!(error.starts_with(why), "{error}");
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Requests and their responses against the document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::document::{Document, Operation};
+use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side};
+use crate::marked::step;
+use crate::page::outer::links;
+use crate::shape::Shape;
+use crate::validate;
+
+/// The body of a response.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// It was not recorded.
+    Unknown,
+    /// JSON.
+    Json(Value),
+    /// Something else, or JSON with a key twice.
+    Other(String),
+}
+
+/// A request and the response to it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// How reports call it.
+    pub name: String,
+    /// The method, in capitals.
+    pub method: String,
+    /// The path, without query.
+    pub path: String,
+    /// The names of the query's parameters, where requests are compared too.
+    pub query: Vec<String>,
+    /// The JSON that was sent, where requests are compared too.
+    pub sent: Option<Value>,
+    /// The status.
+    pub status: u16,
+    /// The media type, if it is known.
+    pub media_type: Option<String>,
+    /// The body.
+    pub body: Body,
+}
+
+/// Reads a body. A key that is there twice is refused, as programs differ on which counts.
+pub fn parse_body(text: &[u8]) -> Body {
+    match serde_json::from_slice::<Value>(text) {
+        Err(_) => Body::Other("not JSON".to_owned()),
+        Ok(value) => match crate::marked::Marked::parse("body", &String::from_utf8_lossy(text)) {
+            Err(error) if error.to_string().contains("duplicate") => {
+                Body::Other("a key twice".to_owned())
+            }
+            _ => Body::Json(value),
+        },
+    }
+}
+
+/// The fields without which a program cannot wait for a reply or read it.
+const NEEDED: [&str; 8] =
+    ["_links", "thread_id", "thread", "final_message", "items", "href", "message", "id"];
+
+/// Many exchanges, and what they show together.
+pub struct Comparison<'a> {
+    document: &'a Document,
+    /// What was found so far.
+    pub outcome: Outcome,
+    /// For each operation: the places that a response could have shown, and those it showed.
+    seen: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
+}
+
+impl<'a> Comparison<'a> {
+    /// An empty comparison.
+    pub fn new(document: &'a Document) -> Self {
+        Self { document, outcome: Outcome::default(), seen: BTreeMap::new() }
+    }
+
+    /// Compares one exchange. `expected` are the statuses that the document names for such a
+    /// request; without them any documented one is right.
+    pub fn add(&mut self, exchange: &Exchange, expected: Option<&[u16]>) {
+        let Some(operation) = self.document.operation_of_request(&exchange.method, &exchange.path)
+        else {
+            let scope = format!("{} {}", exchange.method, exchange.path);
+            let found = finding(
+                Kind::OperationUnknown,
+                Severity::Additive,
+                "the operation",
+                "/paths",
+                (NOTHING, &exchange.status.to_string()),
+            );
+            return self.outcome.report(Side::Service, &scope, &exchange.name, vec![found]);
+        };
+        let mut found = self.status(exchange, &operation, expected);
+        let mut facts = 1;
+        if let Some((pointer, schema)) = self.document.response(&operation, exchange.status) {
+            found.extend(self.media_type(exchange, &pointer));
+            if let Some(schema) = schema {
+                facts += 1;
+                found.extend(self.body(exchange, &operation, &pointer, &schema));
+            }
+        }
+        found.extend(self.request(exchange, &operation));
+        self.outcome.report(Side::Service, &operation.id, &exchange.name, found);
+        self.outcome.cover(Side::Service, &operation.id, &exchange.name, facts);
+    }
+
+    /// Adds a finding for each property that no response of its operation had.
+    pub fn finish(mut self) -> Outcome {
+        for (operation, (possible, shown)) in std::mem::take(&mut self.seen) {
+            let absent = possible.difference(&shown).map(|pointer| {
+                let name = pointer.rsplit('/').next().unwrap_or_default();
+                let severity = if NEEDED.contains(&name) {
+                    Severity::Breaking
+                } else {
+                    Severity::Informational
+                };
+                let text = Shape::of(self.document, pointer).type_text();
+                finding(
+                    Kind::FieldRemoved,
+                    severity,
+                    &format!("response field `{name}`"),
+                    pointer,
+                    (&text, "in no response"),
+                )
+            });
+            let absent = absent.collect();
+            self.outcome.report(Side::Service, &operation, "all responses", absent);
+        }
+        self.outcome
+    }
+
+    fn status(
+        &self,
+        exchange: &Exchange,
+        operation: &Operation,
+        expected: Option<&[u16]>,
+    ) -> Vec<Finding> {
+        let responses = format!("{}/responses", operation.pointer);
+        let status = exchange.status.to_string();
+        // 200 stands for any success, since the document names no exact one.
+        let fits =
+            |e: &u16| *e == exchange.status || (*e == 200 && (200..300).contains(&exchange.status));
+        if let Some(expected) = expected.filter(|e| !e.iter().any(fits)) {
+            let name = |s: &u16| {
+                if *s == 200 { "2XX".to_owned() } else { s.to_string() }
+            };
+            let wanted: Vec<String> = expected.iter().map(name).collect();
+            let pointer = format!("{responses}/{}", wanted[0]);
+            return vec![finding(
+                Kind::Status,
+                Severity::Breaking,
+                "the status",
+                &pointer,
+                (&wanted.join(" or "), &status),
+            )];
+        }
+        if self.document.response(operation, exchange.status).is_some() {
+            return Vec::new();
+        }
+        vec![finding(
+            Kind::StatusAdded,
+            Severity::Additive,
+            "the status",
+            &format!("{responses}/{status}"),
+            (NOTHING, &status),
+        )]
+    }
+
+    /// An intermediary may respond to an error with HTML; a success is the service's own.
+    fn severity(exchange: &Exchange) -> Severity {
+        if exchange.status < 300 { Severity::Breaking } else { Severity::Informational }
+    }
+
+    fn media_type(&self, exchange: &Exchange, pointer: &str) -> Option<Finding> {
+        let known = self.document.media_types(pointer);
+        let given = exchange.media_type.as_deref()?;
+        let given = given.split(';').next()?.trim().to_lowercase();
+        if known.is_empty() || known.contains(&given) || !matches!(exchange.body, Body::Json(_)) {
+            return None;
+        }
+        Some(finding(
+            Kind::MediaType,
+            Self::severity(exchange),
+            "the media type",
+            pointer,
+            (&known.join(", "), &given),
+        ))
+    }
+
+    fn body(
+        &mut self,
+        exchange: &Exchange,
+        operation: &Operation,
+        pointer: &str,
+        schema: &str,
+    ) -> Vec<Finding> {
+        let body = match &exchange.body {
+            Body::Unknown => return Vec::new(),
+            Body::Other(what) => {
+                return vec![finding(
+                    Kind::NotJson,
+                    Self::severity(exchange),
+                    "the body",
+                    pointer,
+                    ("JSON", what),
+                )];
+            }
+            Body::Json(body) => body,
+        };
+        let mut found: Vec<Finding> = validate::check(self.document, schema, body)
+            .into_iter()
+            .map(|v| Finding {
+                subject: format!("response field `{}`", v.finding.subject),
+                // What the service says can be long.
+                other: v.finding.other.chars().take(60).collect(),
+                ..v.finding
+            })
+            .collect();
+        if exchange.status < 300 {
+            for (instance, why) in links(self.document, body) {
+                if let Some(why) = why {
+                    let subject = format!("the link `{instance}`");
+                    found.push(finding(
+                        Kind::Link,
+                        Severity::Breaking,
+                        &subject,
+                        &self.document.resolve(schema),
+                        ("a link to an operation", why),
+                    ));
+                }
+            }
+            let seen = self.seen.entry(operation.id.clone()).or_default();
+            record(self.document, schema, body, seen, 0);
+        } else {
+            found.extend(self.code(exchange, pointer, body));
+        }
+        found
+    }
+
+    fn code(&self, exchange: &Exchange, pointer: &str, body: &Value) -> Option<Finding> {
+        let code: String = body["code"].as_str()?.chars().take(60).collect();
+        let home = self.document.resolve(pointer);
+        let known = self.document.get(&home)?["x-error-codes"].as_array();
+        if known.is_some_and(|k| k.iter().any(|k| *k == code)) {
+            return None;
+        }
+        let place = format!("{home}/x-error-codes/{}", step(&code));
+        Some(finding(
+            Kind::CodeAdded,
+            Severity::Additive,
+            &format!("error {}, code {code}", exchange.status),
+            &place,
+            (NOTHING, "a code"),
+        ))
+    }
+
+    /// Fields and parameters of a captured request that the document does not know.
+    fn request(&self, exchange: &Exchange, operation: &Operation) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let known = self.document.parameters(operation, "query");
+        for name in exchange.query.iter().filter(|n| !known.iter().any(|(k, _)| k == *n)) {
+            let place = format!("{}/parameters/{}", operation.pointer, step(name));
+            found.push(finding(
+                Kind::FieldAdded,
+                Severity::Additive,
+                &format!("sent parameter `{name}`"),
+                &place,
+                (NOTHING, "sent"),
+            ));
+        }
+        let schema = self.document.request_schema(operation).filter(|_| exchange.status < 300);
+        if let (Some(schema), Some(sent)) = (schema, &exchange.sent) {
+            found.extend(validate::check(self.document, &schema, sent).into_iter().map(|v| {
+                Finding {
+                    severity: Severity::Additive,
+                    subject: format!("sent field `{}`", v.finding.subject),
+                    ..v.finding
+                }
+            }));
+        }
+        found
+    }
+}
+
+/// The places of properties that a value could have had, and of those that it has.
+fn record(
+    document: &Document,
+    schema: &str,
+    value: &Value,
+    seen: &mut (BTreeSet<String>, BTreeSet<String>),
+    depth: usize,
+) {
+    let shape = Shape::of(document, schema);
+    match value {
+        Value::Object(map) if depth < 8 => {
+            for (name, place) in &shape.properties {
+                seen.0.insert(place.clone());
+                if let Some(value) = map.get(name) {
+                    seen.1.insert(place.clone());
+                    record(document, place, value, seen, depth + 1);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (item, shape) in items.iter().zip(shape.items.iter().cycle()) {
+                // A union, such as a pull request, can have any of its forms.
+                if shape.types.len() == 1 {
+                    record(document, &shape.pointer, item, seen, depth + 1);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn finding(
+    kind: Kind,
+    severity: Severity,
+    subject: &str,
+    pointer: &str,
+    texts: (&str, &str),
+) -> Finding {
+    Finding {
+        kind,
+        severity,
+        subject: subject.to_owned(),
+        pointer: pointer.to_owned(),
+        document: texts.0.to_owned(),
+        other: texts.1.to_owned(),
+        ..Finding::default()
+    }
+}

@@ -1,0 +1,291 @@
+//! The service's responses against the document, live or captured.
+
+mod capture;
+pub mod exchange;
+pub mod mock;
+mod probe;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::header::AUTHORIZATION;
+use serde_json::Value;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use crate::document::Document;
+use crate::finding::Outcome;
+use exchange::{Body, Comparison, Exchange, parse_body};
+use probe::{Auth, Probe};
+
+/// Far below the 100 requests that the service takes in a minute with one key.
+const MOST_REQUESTS: usize = 60;
+
+/// The service that requests go to, and the key.
+pub struct Target {
+    /// The base URL, such as `https://api.blocks.team`.
+    pub base: String,
+    /// The key, which goes to the base URL only.
+    pub key: Option<String>,
+}
+
+/// How far a live check goes.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// A session to read.
+    pub session: Option<String>,
+    /// Whether to create a session and to follow up, both of which are billed.
+    pub create: bool,
+    /// Where to save the responses.
+    pub save: Option<PathBuf>,
+}
+
+impl Target {
+    /// The service of the environment: `BLOCKS_API_BASE_URL` and `BLOCKS_API_KEY`.
+    pub fn from_env() -> Self {
+        let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
+        Self {
+            base: variable("BLOCKS_API_BASE_URL")
+                .unwrap_or_else(|| "https://api.blocks.team".to_owned()),
+            key: variable("BLOCKS_API_KEY"),
+        }
+    }
+}
+
+/// Sends requests to the service and compares every response with the document.
+///
+/// # Errors
+/// The base URL is invalid, or a session is to be read without a key.
+pub async fn check(document: &Document, target: &Target, reach: &Reach) -> Result<Outcome> {
+    if target.key.is_none() && (reach.session.is_some() || reach.create) {
+        bail!("BLOCKS_API_KEY is needed to read or create a session");
+    }
+    let mut run = Run::new(document, target, reach)?;
+    run.all().await;
+    Ok(run.finish())
+}
+
+/// Compares captured responses with the document. Those of the document's servers and of
+/// `base` count.
+///
+/// # Errors
+/// They cannot be read.
+pub fn check_captures(document: &Document, path: &Path, base: &str) -> Result<Outcome> {
+    let servers = document.0.value["servers"].as_array().into_iter().flatten();
+    let urls = servers.filter_map(|s| s["url"].as_str()).chain([base]);
+    let hosts: Vec<String> = urls
+        .filter_map(|url| Some(reqwest::Url::parse(url).ok()?.host_str()?.to_owned()))
+        .collect();
+    let captures = capture::read(path, &hosts)?;
+    let mut comparison = Comparison::new(document);
+    for exchange in &captures.exchanges {
+        comparison.add(exchange, None);
+    }
+    let mut outcome = comparison.finish();
+    outcome.notes.push(format!(
+        "{} captured responses in {}; left out: {}",
+        captures.exchanges.len(),
+        path.display(),
+        capture::counts(&captures.skipped)
+    ));
+    Ok(outcome)
+}
+
+/// Whether what is sent there is encrypted, or does not leave this machine.
+fn keeps_secrets(base: &reqwest::Url) -> bool {
+    let host = base.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    let loopback = host == "localhost" || address.is_ok_and(|a| a.is_loopback());
+    base.scheme() == "https" || (base.scheme() == "http" && loopback)
+}
+
+struct Run<'a> {
+    target: &'a Target,
+    reach: &'a Reach,
+    base: reqwest::Url,
+    http: reqwest::Client,
+    sent: usize,
+    /// How many responses were compared.
+    compared: usize,
+    /// Set once more requests are of no use.
+    stopped: bool,
+    errors: Vec<String>,
+    comparison: Comparison<'a>,
+}
+
+impl<'a> Run<'a> {
+    fn new(document: &'a Document, target: &'a Target, reach: &'a Reach) -> Result<Self> {
+        let base = reqwest::Url::parse(&target.base).context("BLOCKS_API_BASE_URL")?;
+        if !keeps_secrets(&base) {
+            bail!("BLOCKS_API_BASE_URL must be https, unless it is loopback");
+        }
+        let mut http = reqwest::Client::builder()
+            // The key goes to the configured host only.
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(30));
+        if base.scheme() != "https" {
+            // What is not encrypted would show the key to a proxy that the environment names.
+            http = http.no_proxy();
+        }
+        let http = http.build()?;
+        Ok(Self {
+            target,
+            reach,
+            base,
+            http,
+            sent: 0,
+            compared: 0,
+            stopped: false,
+            errors: Vec::new(),
+            comparison: Comparison::new(document),
+        })
+    }
+
+    async fn all(&mut self) {
+        self.send_all(probe::without_key()).await;
+        if self.target.key.is_none() {
+            return;
+        }
+        // A key that is rejected says nothing of the contract, and neither does a session that
+        // is gone.
+        let probes = probe::refused();
+        if let Ok(exchange) = self.exchange(&probes[0]).await
+            && matches!(exchange.status, 401 | 403)
+        {
+            let error = format!(
+                "{}: the key was rejected with {}; check BLOCKS_API_KEY",
+                exchange.name, exchange.status
+            );
+            return self.errors.push(error);
+        }
+        self.send_all(probes).await;
+        if let Some(session) = self.reach.session.clone() {
+            let read = &probe::reads(&session)[0];
+            match self.exchange(read).await {
+                Ok(exchange) if matches!(exchange.status, 404 | 410) => {
+                    self.errors.push(format!(
+                        "{}: the session does not exist; name another one",
+                        exchange.name
+                    ));
+                }
+                _ => self.read(&session).await,
+            }
+        }
+        if self.reach.create
+            && let Some(session) = self.send(&probe::create()).await
+            && let Some(id) = session["id"].as_str().map(str::to_owned)
+        {
+            self.send(&probe::follow_up(&id)).await;
+            self.read(&id).await;
+        }
+    }
+
+    async fn read(&mut self, session: &str) {
+        let (mut thread, mut artifact) = (None, None);
+        for probe in probe::reads(session) {
+            let Some(body) = self.send(&probe).await else {
+                continue;
+            };
+            let text = |value: &Value| value.as_str().map(str::to_owned);
+            // A system notice belongs to no thread.
+            let mut items = body["items"].as_array().into_iter().flatten();
+            thread = thread.or_else(|| items.find_map(|item| text(&item["chat_thread_id"])));
+            artifact = artifact.or_else(|| text(&body["plan_artifact_ids"][0]));
+        }
+        self.send_all(probe::parts(session, thread.as_deref(), artifact.as_deref())).await;
+    }
+
+    async fn send_all(&mut self, probes: Vec<Probe>) {
+        for probe in probes {
+            self.send(&probe).await;
+        }
+    }
+
+    /// Sends a probe and gives the JSON that came back, if any did.
+    async fn send(&mut self, probe: &Probe) -> Option<Value> {
+        if self.stopped || self.sent == MOST_REQUESTS {
+            return None;
+        }
+        self.sent += 1;
+        let exchange = match self.exchange(probe).await {
+            Ok(exchange) => exchange,
+            Err(error) => {
+                self.stopped = true;
+                self.errors.push(format!("{error:#}"));
+                return None;
+            }
+        };
+        if exchange.status == 429 || exchange.status >= 500 {
+            let error = format!(
+                "{}: the service responded with {}; try again later",
+                exchange.name, exchange.status
+            );
+            self.stopped = exchange.status == 429;
+            self.errors.push(error);
+            return None;
+        }
+        if let Some(folder) = &self.reach.save
+            && let Err(error) = capture::save(folder, self.sent, &exchange)
+        {
+            self.errors.push(format!("{error:#}"));
+        }
+        self.compared += 1;
+        self.comparison.add(&exchange, Some(probe.expected));
+        match exchange.body {
+            Body::Json(value) if exchange.status < 300 => Some(value),
+            _ => None,
+        }
+    }
+
+    async fn exchange(&self, probe: &Probe) -> Result<Exchange> {
+        let path = format!("/rest/v1{}", probe.path);
+        let query =
+            if probe.query.is_empty() { String::new() } else { format!("?{}", probe.query) };
+        let name = format!("{}: {} {path}{query}", probe.name, probe.method);
+        let base = self.base.as_str().trim_end_matches('/');
+        let mut request = self.http.request(probe.method.clone(), format!("{base}{path}{query}"));
+        let key = match probe.auth {
+            Auth::None => None,
+            Auth::Wrong => Some("wrong-on-purpose"),
+            Auth::Key => self.target.key.as_deref(),
+        };
+        if let Some(key) = key {
+            let mut value = reqwest::header::HeaderValue::try_from(format!("ApiKey {key}"))
+                .map_err(|_| anyhow!("BLOCKS_API_KEY has characters that no header can carry"))?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        if let Some(body) = &probe.body {
+            request = request.json(body);
+        }
+        let failed = |e: reqwest::Error| anyhow::Error::new(e.without_url()).context(name.clone());
+        let response = request.send().await.map_err(failed)?;
+        let status = response.status().as_u16();
+        let media_type =
+            response.headers().get("content-type").and_then(|v| v.to_str().ok().map(str::to_owned));
+        let bytes = response.bytes().await.map_err(failed)?;
+        Ok(Exchange {
+            name: name.clone(),
+            method: probe.method.to_string(),
+            path,
+            query: Vec::new(),
+            sent: None,
+            status,
+            media_type,
+            body: parse_body(&bytes),
+        })
+    }
+
+    fn finish(self) -> Outcome {
+        let host = self.base.host_str().unwrap_or_default();
+        let part = match (&self.target.key, self.sent) {
+            (None, _) => ", without a key (BLOCKS_API_KEY)",
+            (_, MOST_REQUESTS) => ", the most that one run sends",
+            _ => "",
+        };
+        let mut outcome = self.comparison.finish();
+        outcome.errors.extend(self.errors);
+        outcome.notes.push(format!("{} responses of {host} were compared{part}", self.compared));
+        outcome
+    }
+}

@@ -1,0 +1,125 @@
+//! What both forms of a page are read into, before it gets a meaning. Lines count from 1.
+
+/// A piece of a page.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Block {
+    /// A heading, with its level where the form has levels.
+    Heading { text: String, level: u8, line: usize },
+    /// A method and a path that are a line of their own.
+    Operation { method: String, path: String, line: usize },
+    /// A field with its description.
+    Field(RawField),
+    /// A line or paragraph of prose.
+    Text { text: String, line: usize },
+    /// A block of code; `line` is that of its first character.
+    Code { section: Option<Section>, label: String, text: String, line: usize },
+    /// A row of a table; the column names are in lower case.
+    Row { header: Vec<String>, cells: Vec<String>, line: usize },
+    /// A row of errors whose cells are joined, as in a page's plain text.
+    JoinedRow { text: String, line: usize },
+}
+
+/// A field as it is written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RawField {
+    /// The section, where the field itself says it.
+    pub section: Option<Section>,
+    /// The name, with the names of the fields around it in front, joined by dots.
+    pub name: String,
+    /// The type, as it is written.
+    pub notation: String,
+    /// Whether it is marked as required or as optional.
+    pub required: Option<bool>,
+    /// Whether it is marked as deprecated.
+    pub deprecated: bool,
+    /// The default, as it is written.
+    pub default: Option<String>,
+    /// The description.
+    pub text: String,
+    /// The line of the name.
+    pub line: usize,
+}
+
+/// What a field or a sample belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub enum Section {
+    Path,
+    Query,
+    Header,
+    Request,
+    Response,
+    Errors,
+    /// Code of a request, without fields.
+    Example,
+}
+
+impl Section {
+    /// The section that a heading opens. All of its words must be known, so that a heading of
+    /// prose opens none.
+    pub fn of_heading(text: &str) -> Option<Self> {
+        const FILL: &str = " the http an of a parameter parameters param params field fields \
+            string schema example examples sample samples success successful code codes status \
+            attribute attributes properties property object payload 200 201 400 404 ok json and \
+            possible optional required ";
+        let lower = text.to_lowercase();
+        let words: Vec<&str> =
+            lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+        let has = |list: &[&str]| words.iter().any(|w| list.contains(w));
+        let keywords = [
+            (Self::Errors, &["error", "errors"][..]),
+            (Self::Path, &["path", "url", "uri", "route"]),
+            (Self::Query, &["query"]),
+            (
+                Self::Header,
+                &["header", "headers", "authorization", "authorizations", "authentication"],
+            ),
+            (Self::Response, &["response", "responses", "returns"]),
+            (Self::Request, &["body"]),
+            (Self::Example, &["request", "example", "examples", "usage"]),
+        ];
+        let known = |word: &&str| {
+            FILL.contains(&format!(" {word} ")) || keywords.iter().any(|(_, k)| k.contains(word))
+        };
+        if words.is_empty() || words.len() > 4 || !words.iter().all(known) {
+            return None;
+        }
+        let found = keywords.iter().find(|(_, list)| has(list)).map(|(section, _)| *section)?;
+        let fields = has(&["parameters", "fields", "payload", "params", "attributes"]);
+        Some(match found {
+            Self::Response if has(&["code", "codes", "status"]) => Self::Errors,
+            Self::Example if has(&["request"]) && fields => Self::Request,
+            found => found,
+        })
+    }
+}
+
+/// The method and the path of a text that is an operation and nothing else. A file may be named
+/// in front, and the path may be a whole URL.
+pub fn operation(text: &str) -> Option<(String, String)> {
+    let mut words = text.split_whitespace().map(|w| w.trim_matches(['`', '"', '\'', '*']));
+    let mut method = words.next()?;
+    if [".json", ".yaml", ".yml"].iter().any(|e| method.ends_with(e)) {
+        method = words.next()?;
+    }
+    let method = method.to_uppercase();
+    let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    let target = words.next().filter(|_| known.contains(&method.as_str()))?;
+    if words.next().is_some_and(|rest| !rest.starts_with("HTTP/")) {
+        return None;
+    }
+    let path = match target.split_once("://") {
+        Some((_, rest)) => &rest[rest.find('/')?..],
+        None => target,
+    };
+    let path = path.split(['?', '#']).next()?.trim_end_matches('/');
+    path.starts_with('/').then(|| (method, path.to_owned()))
+}
+
+/// The text without marks of order and characters that are not visible.
+pub fn clean(text: &str) -> String {
+    text.chars()
+        .filter(|c| !matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'))
+        .map(|c| if c == '\u{a0}' { ' ' } else { c })
+        .collect()
+}

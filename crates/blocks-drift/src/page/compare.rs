@@ -1,0 +1,323 @@
+//! A page's facts against one operation of the document, in both directions.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::block::Section;
+use super::facts::{Field, Page};
+use super::fields::{self, subject};
+use super::samples::Sample;
+use crate::document::{Document, Operation, template_names};
+use crate::finding::{Finding, Kind, NOTHING, Severity};
+use crate::marked::step;
+use crate::shape::Shape;
+
+/// One page against one operation.
+pub struct Comparison<'a> {
+    /// The document.
+    pub document: &'a Document,
+    pub(super) page: &'a Page,
+    pub(super) operation: &'a Operation,
+    /// The path template and its line, as the page has them.
+    pub(super) path: (&'a str, usize),
+    /// What differs.
+    pub findings: Vec<Finding>,
+    /// What could not be compared.
+    pub errors: Vec<String>,
+    /// How many facts were compared.
+    pub facts: usize,
+}
+
+/// Compares all that a page says of an operation.
+pub fn compare<'a>(
+    document: &'a Document,
+    page: &'a Page,
+    operation: &'a Operation,
+    path: (&'a str, usize),
+) -> Comparison<'a> {
+    let mut to = Comparison {
+        document,
+        page,
+        operation,
+        path,
+        findings: Vec::new(),
+        errors: Vec::new(),
+        facts: 1,
+    };
+    to.parameters(Section::Query);
+    to.parameters(Section::Path);
+    to.parameters(Section::Header);
+    let request = document.request_schema(operation);
+    to.body(Section::Request, request.as_deref());
+    let response = document.response(operation, 200).and_then(|(_, schema)| schema);
+    to.body(Section::Response, response.as_deref());
+    to.rule(request.as_deref());
+    to.error_rows();
+    to.samples();
+    to.order();
+    to.nulls(response.as_deref());
+    to
+}
+
+/// The object at a pointer, or the one that the list there holds.
+fn object(document: &Document, pointer: &str) -> Shape {
+    let mut shape = Shape::of(document, pointer);
+    match shape.items.take() {
+        Some(items) if !items.properties.is_empty() => *items,
+        _ => shape,
+    }
+}
+
+/// The place of a field and whether it is required, or the place where it would be.
+pub(super) fn locate(
+    document: &Document,
+    schema: &str,
+    path: &[String],
+) -> Result<(String, bool), String> {
+    let (mut pointer, mut required) = (schema.to_owned(), false);
+    for name in path {
+        let shape = object(document, &pointer);
+        let Some(place) = shape.properties.get(name) else {
+            return Err(format!("{}/properties/{}", shape.object, step(name)));
+        };
+        required = shape.required.contains(name);
+        pointer.clone_from(place);
+    }
+    Ok((pointer, required))
+}
+
+/// What samples show of a place: all values there, with lists entered.
+pub(super) fn shown<'v>(samples: &[&'v Value], path: &[String]) -> Vec<&'v Value> {
+    let mut here: Vec<&Value> = samples.to_vec();
+    for name in path {
+        here = here.into_iter().flat_map(each).filter_map(|v| v.get(name)).collect();
+    }
+    here.into_iter().flat_map(each).collect()
+}
+
+fn each(value: &Value) -> Vec<&Value> {
+    value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())
+}
+
+impl Comparison<'_> {
+    pub(super) fn add(
+        &mut self,
+        kind: Kind,
+        severity: Severity,
+        subject: &str,
+        pointer: &str,
+        texts: (&str, &str),
+        line: usize,
+    ) {
+        self.findings.push(Finding {
+            kind,
+            severity,
+            subject: subject.to_owned(),
+            pointer: pointer.to_owned(),
+            document: texts.0.to_owned(),
+            other: texts.1.to_owned(),
+            line: Some(line),
+            ..Finding::default()
+        });
+    }
+
+    /// The line to name when something is absent: the first field of its section.
+    pub(super) fn line(&self, section: Section) -> usize {
+        self.page.of(section).next().map_or(self.path.1, |f| f.line)
+    }
+
+    fn added(&mut self, field: &Field, pointer: &str) {
+        let required = field.required == Some(true) && field.default.is_none();
+        let sent = field.section != Section::Response;
+        let severity = if sent && required { Severity::Breaking } else { Severity::Additive };
+        let (text, name) = (field.notation.type_text(), subject(field.section, &field.name()));
+        self.facts += 1;
+        self.add(Kind::FieldAdded, severity, &name, pointer, (NOTHING, &text), field.line);
+    }
+
+    fn removed(&mut self, section: Section, name: &str, pointer: &str, schema: &str) {
+        let text = Shape::of(self.document, schema).type_text();
+        let (name, line) = (subject(section, name), self.line(section));
+        self.facts += 1;
+        self.add(Kind::FieldRemoved, Severity::Breaking, &name, pointer, (&text, NOTHING), line);
+    }
+
+    /// Parameters of one location, each against the one of its name.
+    fn parameters(&mut self, section: Section) {
+        let place = section.to_string();
+        let known = self.document.parameters(self.operation, &place);
+        let names = (template_names(self.path.0), template_names(&self.operation.path));
+        let renamed = |name: &str| {
+            names.0.iter().position(|n| n == name).and_then(|at| names.1.get(at).cloned())
+        };
+        let page = self.page;
+        let fields: Vec<&Field> = page.of(section).collect();
+        if fields.is_empty() && section == Section::Path {
+            // The path itself has their names, but not their types.
+            for (name, pointer) in &known {
+                let (name, texts) = (subject(section, name), ("a parameter", "in the path only"));
+                let line = self.path.1;
+                let severity = Severity::Informational;
+                self.add(Kind::FieldUndescribed, severity, &name, pointer, texts, line);
+            }
+            return;
+        }
+        if fields.is_empty() && !known.is_empty() {
+            self.errors.push(format!(
+                "{} has {place} parameters, and the page lists none; its form may have changed",
+                self.operation.id
+            ));
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        for field in fields {
+            let own = field.name();
+            let name =
+                renamed(&own).filter(|_| section == Section::Path).unwrap_or_else(|| own.clone());
+            if let Some((_, pointer)) = known.iter().find(|(n, _)| *n == name) {
+                let required = self.document.get(pointer).is_some_and(|p| p["required"] == true);
+                fields::compare(self, field, &format!("{pointer}/schema"), required);
+                if own != name {
+                    let subject = subject(section, &name);
+                    self.add(
+                        Kind::ParameterName,
+                        Severity::Informational,
+                        &subject,
+                        pointer,
+                        (&name, &own),
+                        field.line,
+                    );
+                }
+                seen.insert(name);
+            } else if !self.is_elsewhere(section, &own) {
+                self.added(field, &format!("{}/parameters/{}", self.operation.pointer, step(&own)));
+            }
+        }
+        for (name, pointer) in known.iter().filter(|(n, _)| !seen.contains(n)) {
+            self.removed(section, name, pointer, &format!("{pointer}/schema"));
+        }
+    }
+
+    /// A part of another path on the same page, or a header that every request has.
+    fn is_elsewhere(&self, section: Section, name: &str) -> bool {
+        match section {
+            Section::Path => {
+                self.page.operations.iter().any(|(_, p, _)| {
+                    p != self.path.0 && template_names(p).iter().any(|n| n == name)
+                })
+            }
+            Section::Header => {
+                ["authorization", "content-type", "accept"].contains(&name.to_lowercase().as_str())
+            }
+            _ => false,
+        }
+    }
+
+    /// The fields of a body: those on the page, then those in the document alone.
+    fn body(&mut self, section: Section, schema: Option<&str>) {
+        let page = self.page;
+        let fields: Vec<&Field> = page.of(section).collect();
+        let Some(schema) = schema else {
+            for field in fields {
+                self.added(
+                    field,
+                    &format!("{}/requestBody/{}", self.operation.pointer, step(&field.name())),
+                );
+            }
+            return;
+        };
+        let samples: Vec<&Sample> = page
+            .samples
+            .iter()
+            .filter(|s| s.section == section && s.status.is_none_or(|s| s < 400))
+            .collect();
+        let values: Vec<&Value> = samples.iter().filter_map(|s| s.value.as_ref().ok()).collect();
+        if fields.is_empty() && values.is_empty() {
+            self.errors.push(format!(
+                "{} has a {section} body, and the page has neither its fields nor a sample; its form may have changed",
+                self.operation.id
+            ));
+            return;
+        }
+        for field in &fields {
+            match locate(self.document, schema, &field.path) {
+                Ok((pointer, required)) => fields::compare(self, field, &pointer, required),
+                Err(parent) => self.added(field, &parent),
+            }
+        }
+        if fields.is_empty() {
+            let (line, home) = (self.line(section), self.document.resolve(schema));
+            self.add(
+                Kind::FieldUndescribed,
+                Severity::Informational,
+                &format!("the {section} fields"),
+                &home,
+                ("a list of fields", "a sample only"),
+                line,
+            );
+        }
+        // A sample in which lines were left out, or of a request, does not show all.
+        let complete = section == Section::Response && !samples.iter().any(|s| s.shortened);
+        let mut path = Vec::new();
+        self.absent(
+            section,
+            schema,
+            &mut path,
+            &fields,
+            complete.then_some(&values),
+            fields.is_empty(),
+        );
+    }
+
+    /// What the document has and the page neither describes nor shows. The fields inside an
+    /// object are compared if the page describes or shows any of them.
+    fn absent(
+        &mut self,
+        section: Section,
+        schema: &str,
+        path: &mut Vec<String>,
+        fields: &[&Field],
+        samples: Option<&Vec<&Value>>,
+        shown_only: bool,
+    ) {
+        let own = object(self.document, schema);
+        let described = |path: &[String]| fields.iter().any(|f| f.path == path);
+        let inside = |path: &[String]| {
+            fields.iter().any(|f| f.path.len() > path.len() && f.path.starts_with(path))
+        };
+        let here: Vec<&Value> = samples
+            .map_or_else(Vec::new, |s| shown(s, path))
+            .into_iter()
+            .filter(|v| v.is_object())
+            .collect();
+        if path.len() > 4 || (here.is_empty() && !inside(path) && !path.is_empty()) {
+            return;
+        }
+        for (name, pointer) in own.properties {
+            path.push(name.clone());
+            let in_sample = here.iter().any(|v| v.get(&name).is_some());
+            let listed = described(path) || inside(path);
+            if !listed && !in_sample {
+                self.removed(section, &path.join("."), &pointer, &pointer);
+            } else {
+                if !listed && !shown_only && (path.len() == 1 || inside(&path[..path.len() - 1])) {
+                    let (text, line) =
+                        (Shape::of(self.document, &pointer).type_text(), self.line(section));
+                    let subject = subject(section, &path.join("."));
+                    self.add(
+                        Kind::FieldUndescribed,
+                        Severity::Informational,
+                        &subject,
+                        &pointer,
+                        (&text, "in a sample only"),
+                        line,
+                    );
+                }
+                self.facts += usize::from(in_sample);
+                self.absent(section, &pointer, path, fields, samples, shown_only);
+            }
+            path.pop();
+        }
+    }
+}

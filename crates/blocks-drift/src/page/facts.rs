@@ -1,0 +1,304 @@
+//! What a page states, with form and wording left behind.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, anyhow, bail};
+use serde_json::Value;
+
+use super::block::{Block, RawField, Section};
+use super::notation::Notation;
+use super::prose::{self, ErrorCase, Rule};
+use super::samples::{self, Sample};
+
+/// A page's facts.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Where the page comes from.
+    pub name: String,
+    /// The operations at its top: method, path template and line.
+    pub operations: Vec<(String, String, usize)>,
+    /// The fields of all sections.
+    pub fields: Vec<Field>,
+    /// The rule over the request's fields.
+    pub rule: Option<Rule>,
+    /// The rows of the table of errors.
+    pub errors: Vec<ErrorCase>,
+    /// The errors that sentences name.
+    pub mentions: Vec<ErrorCase>,
+    /// The JSON samples.
+    pub samples: Vec<Sample>,
+    /// The order of the list that it describes, and its line.
+    pub order: Option<(&'static str, usize)>,
+    /// The names of fields that a sentence says are always null, and its line.
+    pub nulls: Vec<(String, usize)>,
+    /// All text with its lines, for what is stated of the API as a whole.
+    pub text: Vec<(String, usize)>,
+    /// How many numbers in descriptions no rule understood.
+    pub unread_numbers: usize,
+}
+
+/// A field that a page describes.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// What it belongs to.
+    pub section: Section,
+    /// Its name, from the outside in.
+    pub path: Vec<String>,
+    /// Its type.
+    pub notation: Notation,
+    /// Whether it is marked as required or as optional.
+    pub required: Option<bool>,
+    /// Whether it is marked as deprecated.
+    pub deprecated: bool,
+    /// The default.
+    pub default: Option<Value>,
+    /// The values that are listed.
+    pub values: Option<Vec<String>>,
+    /// The limits in its description.
+    pub limits: BTreeMap<String, f64>,
+    /// The line of the name.
+    pub line: usize,
+}
+
+impl Page {
+    /// The fields of a section.
+    pub fn of(&self, section: Section) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(move |f| f.section == section)
+    }
+
+    /// Whether it describes an operation; a guide at most quotes some.
+    pub fn is_reference(&self) -> bool {
+        let response = |s: &Sample| s.section == Section::Response;
+        let states_any = !self.fields.is_empty() || !self.errors.is_empty();
+        !self.operations.is_empty() && (states_any || self.samples.iter().any(response))
+    }
+}
+
+impl Field {
+    /// The name, with dots.
+    pub fn name(&self) -> String {
+        self.path.join(".")
+    }
+}
+
+/// Where the reader is on the page.
+#[derive(Default)]
+struct State {
+    section: Option<Section>,
+    level: u8,
+    heading: String,
+    /// Whether a section has started, after which operations are only quoted.
+    started: bool,
+}
+
+/// Gives blocks their meaning.
+///
+/// # Errors
+/// Something looks like a field, a row or a sample and cannot be understood; its line is named.
+pub fn page(name: &str, blocks: &[Block], codes: &[String]) -> Result<Page> {
+    let mut page = Page { name: name.to_owned(), ..Page::default() };
+    let mut state = State::default();
+    for block in blocks {
+        page.block(block, &mut state, codes)?;
+    }
+    Ok(page)
+}
+
+impl Page {
+    fn block(&mut self, block: &Block, state: &mut State, codes: &[String]) -> Result<()> {
+        match block {
+            Block::Heading { text, level, line } => {
+                self.text.push((text.clone(), *line));
+                let section = Section::of_heading(text);
+                // A heading inside a section does not end it.
+                if section.is_some() || *level <= state.level || state.section.is_none() {
+                    (state.section, state.level) = (section, *level);
+                    state.heading.clone_from(text);
+                }
+                state.started |=
+                    !matches!(section, None | Some(Section::Example | Section::Header));
+            }
+            Block::Operation { method, path, line } => {
+                let same = |(m, p, _): &(String, String, usize)| m == method && p == path;
+                if !state.started && !self.operations.iter().any(same) {
+                    self.operations.push((method.clone(), path.clone(), *line));
+                }
+            }
+            Block::Field(raw) => {
+                state.started = true;
+                self.field(raw, state)?;
+            }
+            Block::Text { text, line } => self.prose(text, *line),
+            Block::Code { section, label, text, line } => {
+                self.text.extend(text.lines().zip(*line..).map(|(t, n)| (t.to_owned(), n)));
+                let found = samples::find(label, text, *line, section.or(state.section));
+                self.samples.extend(found.map_err(|e| anyhow!("line {line}: {e}"))?);
+            }
+            Block::Row { header, cells, line } => self.row(header, cells, *line, state)?,
+            Block::JoinedRow { text, line } => {
+                let case = prose::joined_row(text, *line, codes)
+                    .ok_or_else(|| anyhow!("line {line}: there is no status in `{text}`"))?;
+                self.errors.push(case);
+            }
+        }
+        Ok(())
+    }
+
+    fn prose(&mut self, text: &str, line: usize) {
+        self.text.push((text.to_owned(), line));
+        self.rule = self.rule.take().or_else(|| prose::rule(text, line));
+        self.mentions.extend(prose::errors(text, line));
+        self.order = self.order.or_else(|| prose::order(text).map(|o| (o, line)));
+        for sentence in text.split(". ").filter(|s| s.contains("always null")) {
+            let words = sentence.split(|c: char| !(c.is_alphanumeric() || "_.".contains(c)));
+            let names =
+                words.filter(|w| w.contains('_')).map(|w| (w.trim_matches('.').to_owned(), line));
+            self.nulls.extend(names);
+        }
+    }
+
+    fn field(&mut self, raw: &RawField, state: &State) -> Result<()> {
+        let line = raw.line;
+        let notation = Notation::parse(&raw.notation).ok_or_else(|| {
+            anyhow!("line {line}: `{}` is not a type that `{}` could have", raw.notation, raw.name)
+        })?;
+        let Some(section) = raw.section.or(state.section) else {
+            bail!(
+                "line {line}: the field `{}` is below the heading `{}`, which is not known",
+                raw.name,
+                state.heading
+            );
+        };
+        let (is_text, is_list) = match notation.type_text().as_str() {
+            "string" => (true, false),
+            text => (false, text.ends_with("[]")),
+        };
+        let (limits, unread) = prose::limits(&raw.text, is_text, is_list);
+        self.unread_numbers += unread;
+        self.mentions.extend(prose::errors(&raw.text, line));
+        self.text.push((raw.text.clone(), line));
+        let literals = (!notation.values.is_empty()).then(|| notation.values.clone());
+        let default = raw.default.clone().or_else(|| prose::default(&raw.text));
+        self.fields.push(Field {
+            section,
+            path: raw.name.split('.').map(|n| n.trim_end_matches("[]").to_owned()).collect(),
+            required: raw.required.or(notation.required),
+            deprecated: raw.deprecated,
+            default: default.map(|text| value(&text, is_text)),
+            values: literals.or_else(|| prose::values(&raw.text)),
+            limits,
+            line,
+            notation,
+        });
+        Ok(())
+    }
+
+    /// A row is an error or a field, by its columns.
+    fn row(
+        &mut self,
+        header: &[String],
+        cells: &[String],
+        line: usize,
+        state: &mut State,
+    ) -> Result<()> {
+        let cell = |names: &[&str]| {
+            let at = header.iter().position(|h| names.contains(&h.as_str()))?;
+            cells
+                .get(at)
+                .map(|c| c.trim().trim_matches('`').to_owned())
+                .filter(|c| !c.is_empty() && !["-", "—", "–"].contains(&c.as_str()))
+        };
+        let known = [
+            NAME,
+            &["type", "data type"][..],
+            REQUIRED,
+            &["optional", "default", "default value"],
+            TEXT,
+            &["example", "since"],
+            STATUS,
+            CODE,
+        ];
+        let has = |names: &[&str]| header.iter().any(|h| names.contains(&h.as_str()));
+        if has(STATUS) {
+            let text = cell(STATUS).unwrap_or_default();
+            let status = text.split_whitespace().next().and_then(|s| s.parse().ok());
+            let status = status.ok_or_else(|| anyhow!("line {line}: `{text}` is not a status"))?;
+            self.errors.push(ErrorCase { status, code: cell(CODE), line });
+            return Ok(());
+        }
+        let fields = !matches!(state.section, None | Some(Section::Errors | Section::Example));
+        let table = has(NAME) && has(&["type", "data type"]);
+        if !fields && !table {
+            self.prose(&cells.join(" | "), line);
+            if state.section == Some(Section::Errors) {
+                bail!("line {line}: the table of errors has no column that is a status");
+            }
+            return Ok(());
+        }
+        if let Some(other) = header.iter().find(|h| !known.iter().any(|k| k.contains(&h.as_str())))
+        {
+            bail!("line {line}: the column `{other}` of a table of fields is not known");
+        }
+        let (Some(name), Some(notation)) = (cell(NAME), cell(&["type", "data type"])) else {
+            bail!("line {line}: the row has no name or no type");
+        };
+        let flag = |names: &[&str]| match cell(names).as_deref().map(str::to_lowercase).as_deref() {
+            None => Ok(has(names).then_some(false)),
+            Some("yes" | "true" | "required" | "✓" | "✔" | "✔️" | "✅" | "y" | "x" | "always") => {
+                Ok(Some(true))
+            }
+            Some("no" | "false" | "optional" | "✗" | "✘" | "❌" | "n") => Ok(Some(false)),
+            Some(other) => {
+                Err(anyhow!("line {line}: `{other}` says neither required nor optional"))
+            }
+        };
+        let required = match flag(&["optional"])? {
+            Some(optional) => Some(!optional),
+            None => flag(REQUIRED)?,
+        };
+        state.started = true;
+        let raw = RawField {
+            name,
+            notation: notation.replace("\\|", "|"),
+            required,
+            default: cell(&["default", "default value"]),
+            text: cell(TEXT).unwrap_or_default(),
+            line,
+            ..RawField::default()
+        };
+        self.field(&raw, state)
+    }
+}
+
+const NAME: &[&str] = &[
+    "field",
+    "name",
+    "parameter",
+    "param",
+    "property",
+    "key",
+    "attribute",
+    "query parameter",
+    "path parameter",
+    "header",
+    "argument",
+];
+const REQUIRED: &[&str] = &["required", "mandatory", "required?"];
+const TEXT: &[&str] =
+    &["description", "notes", "note", "meaning", "details", "values", "allowed values"];
+const STATUS: &[&str] = &["status", "http status", "status code", "http code", "http"];
+const CODE: &[&str] =
+    &["code", "error code", "error", "reason", "message", "description", "meaning", "when"];
+
+/// A default as JSON, typed as the page types it.
+fn value(text: &str, is_text: bool) -> Value {
+    let parsed = serde_json::from_str(text).ok();
+    let parsed = parsed.or_else(|| {
+        text.contains('\'').then(|| serde_json::from_str(&text.replace('\'', "\"")).ok())?
+    });
+    match parsed {
+        Some(Value::String(inner)) => Value::String(inner),
+        Some(value) if !is_text => value,
+        _ => Value::String(text.to_owned()),
+    }
+}

@@ -1,0 +1,139 @@
+//! The vendor's documentation pages against the document.
+
+mod block;
+mod compare;
+mod facts;
+mod fields;
+mod markdown;
+mod notation;
+pub mod outer;
+mod plain;
+mod prose;
+mod samples;
+pub mod source;
+mod whole;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::document::Document;
+use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side};
+use block::Section;
+use facts::Page;
+pub use source::PageText;
+
+/// Compares a page with the document: a reference of operations, or a guide.
+///
+/// # Errors
+/// The page cannot be read, and so nothing of it was compared; the line is named.
+pub fn check(document: &Document, text: &PageText) -> Result<Outcome> {
+    let page = read(document, text)?;
+    let mut outcome = Outcome::default();
+    let facts = whole::compare(document, &page, &mut outcome);
+    if facts > 0 {
+        outcome.cover(Side::Page, "", &page.name, facts);
+    }
+    if page.operations.is_empty()
+        && (page.fields.iter().any(|f| f.section != Section::Header) || facts == 0)
+    {
+        bail!(
+            "{}: no operation such as `POST /rest/v1/sessions` is at the top of the page",
+            page.name
+        );
+    }
+    if !page.operations.is_empty() && !page.is_reference() {
+        bail!(
+            "{}: the page names an operation, and no field and no sample could be read; its form may have changed",
+            page.name
+        );
+    }
+    for (method, path, line) in &page.operations {
+        let scope = format!("{method} {path}");
+        let Some(operation) = document.operation(method, path) else {
+            let finding = Finding {
+                kind: Kind::OperationUnknown,
+                severity: Severity::Additive,
+                subject: format!("the operation {scope}"),
+                pointer: "/paths".to_owned(),
+                document: NOTHING.to_owned(),
+                other: scope.clone(),
+                line: Some(*line),
+                ..Finding::default()
+            };
+            outcome.report(Side::Page, &scope, &page.name, vec![finding]);
+            continue;
+        };
+        let found = compare::compare(document, &page, &operation, (path, *line));
+        outcome.errors.extend(found.errors.into_iter().map(|e| format!("{}: {e}", page.name)));
+        outcome.cover(Side::Page, &operation.id, &page.name, found.facts);
+        outcome.report(Side::Page, &operation.id, &page.name, found.findings);
+    }
+    if page.unread_numbers > 0 {
+        outcome.notes.push(format!(
+            "{}: {} numbers in descriptions were not understood",
+            page.name, page.unread_numbers
+        ));
+    }
+    Ok(outcome)
+}
+
+/// A page of an index: compared if it is about operations, else left out with the reason.
+///
+/// # Errors
+/// It is about an operation of the document and cannot be read.
+pub fn check_indexed(document: &Document, text: &PageText) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let skipped = |why: &str| Outcome {
+        notes: vec![format!("{}: left out, {why}", text.name)],
+        ..Outcome::default()
+    };
+    match read(document, text) {
+        Err(error) if is_html(&text.text) || names_an_operation(document, &text.text) => {
+            return Err(error);
+        }
+        Err(error) => {
+            outcome.add(skipped(&format!("not about an operation and not readable ({error:#})")))
+        }
+        Ok(page) if page.is_reference() => return check(document, text),
+        Ok(page) => {
+            let facts = whole::compare(document, &page, &mut outcome);
+            match facts {
+                0 => outcome.add(skipped("not about an operation")),
+                _ => outcome.cover(Side::Page, "", &page.name, facts),
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+fn names_an_operation(document: &Document, text: &str) -> bool {
+    let top = text.lines().take(12).filter_map(|line| {
+        let line = line.trim().trim_start_matches('#').trim();
+        block::operation(
+            line.strip_prefix("api:").or(line.strip_prefix("openapi:")).unwrap_or(line),
+        )
+    });
+    top.into_iter().any(|(method, path)| document.operation(&method, &path).is_some())
+}
+
+fn is_html(text: &str) -> bool {
+    let start = block::clean(text).trim_start().to_lowercase();
+    let start = start.split("-->").last().unwrap_or_default().trim_start();
+    ["<!doctype html", "<html", "mime-version:", "from: <saved by"]
+        .iter()
+        .any(|s| start.starts_with(s))
+}
+
+fn read(document: &Document, text: &PageText) -> Result<Page> {
+    let name = &text.name;
+    if is_html(&text.text) {
+        bail!("{name}: this is HTML; give the page's text or its Markdown form");
+    }
+    let clean = block::clean(&text.text);
+    let blocks = if markdown::is_markdown(&clean) {
+        markdown::blocks(&clean)
+    } else {
+        plain::blocks(&clean)
+    };
+    let blocks = blocks.with_context(|| name.clone())?;
+    facts::page(name, &blocks, &document.codes()).with_context(|| name.clone())
+}

@@ -1,0 +1,135 @@
+//! The JSON samples of a page: blocks of JSON, and the bodies of requests in other languages.
+
+use std::sync::LazyLock;
+
+use anyhow::{Result, anyhow};
+use regex::Regex;
+use serde_json::Value;
+
+use super::block::Section;
+use crate::marked::Marked;
+
+/// A JSON sample.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// `Request` or `Response`.
+    pub section: Section,
+    /// The status it belongs to, if one is beside it.
+    pub status: Option<u16>,
+    /// Its value, or why it is not JSON, with the line.
+    pub value: Result<Value, (String, usize)>,
+    /// Whether lines were left out of it.
+    pub shortened: bool,
+    /// The values with their lines.
+    pub marked: Option<Marked>,
+    /// The line of its first character.
+    pub line: usize,
+}
+
+impl Sample {
+    /// The line of a place in it.
+    pub fn line_of(&self, instance: &str) -> usize {
+        self.line + self.marked.as_ref().map_or(1, |m| m.place(instance).line) - 1
+    }
+}
+
+/// The sample in a block of code, if it is or contains one.
+///
+/// # Errors
+/// A request body is there and cannot be read.
+pub fn find(
+    label: &str,
+    text: &str,
+    line: usize,
+    section: Option<Section>,
+) -> Result<Option<Sample>> {
+    let lower = label.to_lowercase();
+    let mut words = lower.split_whitespace();
+    let language = words.next().unwrap_or_default();
+    let status =
+        lower.split_whitespace().find_map(|w| w.parse().ok().filter(|s| (100..600).contains(s)));
+    let status = status.or((section == Some(Section::Errors)).then_some(400));
+    let start = text.trim_start();
+    let bare = language.is_empty()
+        || !["bash", "sh", "javascript", "js", "ts", "python", "http"].contains(&language);
+    if ["json", "jsonc", "json5"].contains(&language) || (bare && start.starts_with(['{', '['])) {
+        let response = status.is_some()
+            || lower.contains("response")
+            || matches!(section, Some(Section::Response | Section::Errors));
+        let section = if response { Section::Response } else { Section::Request };
+        return Ok(Some(sample(section, status, text, line, false)));
+    }
+    static BODY: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?s)JSON\.stringify\(\s*\{|\bjson\s*=\s*\{|(?:-d|--data|--data-raw|--json)[ =]?\s*'\{").expect("a pattern")
+    });
+    let Some(found) = BODY.find(text) else {
+        return Ok(None);
+    };
+    let shell = found.as_str().contains('\'');
+    let open = found.end() - 1;
+    let body = text[open..].replace("'\\''", "\u{1}");
+    let end = match shell {
+        true => body.find('\''),
+        false => closing(&body),
+    };
+    let body = &body[..end.ok_or_else(|| anyhow!("the request body does not end"))?];
+    let body = body.replace('\u{1}', "'");
+    let line = line + text[..open].matches('\n').count();
+    Ok(Some(sample(Section::Request, None, &body, line, !shell)))
+}
+
+/// Where the bracket that is opened first is closed.
+fn closing(text: &str) -> Option<usize> {
+    let (mut depth, mut quote) = (0usize, None);
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(q), _) => quote = (q != c).then_some(q),
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, '{' | '[') => depth += 1,
+            (None, '}' | ']') => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: bool) -> Sample {
+    // Comments and lines that stand for others are left out, with their lines kept.
+    static REST: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r#"(?m)^\s*(?:\.\.\.|…)\s*,?\s*$|(?:^|\s)//.*$|,?\s*"(?:\.\.\.|…)"\s*:\s*"[^"]*""#,
+        )
+        .expect("a pattern")
+    });
+    static TAIL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r",(\s*[}\]])").expect("a pattern"));
+    let mut text = text.to_owned();
+    let shortened = REST.is_match(&text);
+    if shortened {
+        text = REST.replace_all(&text, "").into_owned();
+        text = TAIL.replace_all(&text, "$1").into_owned();
+    }
+    if code {
+        // A program's literal is read as YAML, of which it is a part.
+        text = text
+            .replace("True", "true")
+            .replace("False", "false")
+            .replace("None", "null")
+            .replace('`', "\"");
+    }
+    let marked = Marked::parse("sample", &text);
+    let value = match (&marked, code) {
+        (Ok(marked), true) => Ok(marked.value.clone()),
+        (Err(error), true) => Err((error.to_string(), line)),
+        (Err(error), false) if error.to_string().contains("duplicate") => {
+            Err((error.to_string(), line))
+        }
+        (_, false) => serde_json::from_str(&text)
+            .map_err(|e| (e.to_string(), line + e.line().saturating_sub(1))),
+    };
+    Sample { section, status, value, shortened, marked: marked.ok(), line }
+}

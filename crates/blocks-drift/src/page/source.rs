@@ -1,0 +1,123 @@
+//! Where a page comes from: a file, standard input, a URL, or an index of URLs.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+/// A page as it was read.
+#[derive(Clone, Debug)]
+pub struct PageText {
+    /// How reports call it.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// An index with more pages than this is not the one that was meant.
+const MOST_PAGES: usize = 300;
+
+/// Reads a page: `-` is standard input.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn read(source: &str) -> Result<PageText> {
+    if source.starts_with("http://") || source.starts_with("https://") {
+        return fetch_page(source).await;
+    }
+    if source == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("standard input")?;
+        return Ok(PageText { name: "standard input".to_owned(), text });
+    }
+    let text = std::fs::read_to_string(Path::new(source)).with_context(|| source.to_owned())?;
+    Ok(PageText { name: source.to_owned(), text })
+}
+
+/// The pages of an index in Markdown (such as an `llms.txt`) on its own host.
+///
+/// # Errors
+/// The index or one of its pages cannot be read.
+pub async fn read_index(url: &str) -> Result<Vec<PageText>> {
+    let http = client()?;
+    let home = reqwest::Url::parse(url).with_context(|| url.to_owned())?;
+    let (index, _) = fetch(&http, url).await?;
+    let links = links(&index, &home);
+    if links.is_empty() || links.len() > MOST_PAGES {
+        bail!("{url}: {} links to pages; 1 to {MOST_PAGES} are expected", links.len());
+    }
+    let mut pages = Vec::new();
+    for link in links {
+        pages.push(fetch_page(link.as_str()).await?);
+    }
+    Ok(pages)
+}
+
+/// The links of an index that stay on its host.
+fn links(index: &str, home: &reqwest::Url) -> Vec<reqwest::Url> {
+    static LINK: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
+        regex::Regex::new(
+            r#"\]\(<?([^)\s>]+)>?[^)]*\)|<(https?://[^>\s]+)>|(?m)^\s*[-*]?\s*(https?://\S+)\s*$"#,
+        )
+        .expect("a pattern")
+    });
+    let mut found: Vec<reqwest::Url> = LINK
+        .captures_iter(index)
+        .filter_map(|c| c.get(1).or(c.get(2)).or(c.get(3)))
+        .filter_map(|target| home.join(target.as_str()).ok())
+        .filter(|link| link.host_str() == home.host_str() && link.path() != home.path())
+        .filter(|link| !link.path().ends_with(".txt"))
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// A documentation host that answers HTML often has the Markdown form beside it.
+async fn fetch_page(url: &str) -> Result<PageText> {
+    let http = client()?;
+    let (mut text, html) = fetch(&http, url).await?;
+    let mut name = url.to_owned();
+    let plain = url.split(['?', '#']).next().unwrap_or(url);
+    if html && !plain.ends_with(".md") {
+        name = format!("{}.md", plain.trim_end_matches('/'));
+        text = fetch(&http, &name).await?.0;
+    }
+    Ok(PageText { name, text })
+}
+
+/// Pages are public: no key is sent.
+fn client() -> Result<reqwest::Client> {
+    reqwest::Client::builder().timeout(Duration::from_secs(30)).build().context("the HTTP client")
+}
+
+async fn fetch(http: &reqwest::Client, url: &str) -> Result<(String, bool)> {
+    let response = http.get(url).send().await.map_err(reqwest::Error::without_url);
+    let response = response.and_then(reqwest::Response::error_for_status);
+    let response = response.with_context(|| format!("{url}: the page could not be fetched"))?;
+    let asked = reqwest::Url::parse(url).ok();
+    if asked.is_some_and(|asked| asked.host_str() != response.url().host_str()) {
+        bail!("{url}: redirected to another host");
+    }
+    let html = response
+        .headers()
+        .get("content-type")
+        .and_then(|v| v.to_str().ok())
+        .is_some_and(|v| v.contains("text/html"));
+    let text = response.text().await.map_err(reqwest::Error::without_url);
+    Ok((text.with_context(|| url.to_owned())?, html))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_gives_the_pages_of_its_own_host() {
+        let home = reqwest::Url::parse("https://docs.example/llms.txt").unwrap();
+        let index = "- [A](https://docs.example/a.md): x\n- [A](/a.md)\n- [B](https://else.example/b.md)\n- [All](/llms-full.txt)\n";
+        let found: Vec<String> = links(index, &home).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["https://docs.example/a.md"]);
+    }
+}

@@ -1,0 +1,102 @@
+//! What a page states of the API as a whole: base URL, authentication header, rate limit.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::facts::Page;
+use crate::document::Document;
+use crate::finding::{Finding, Kind, Outcome, Severity, Side};
+
+static URL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(https?://[A-Za-z0-9.-]+(?::\d+)?)(/rest/v\d+)"#).expect("a pattern")
+});
+static BASE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)base\s*URL\W*(https?://[A-Za-z0-9.-]+)").expect("a pattern"));
+static HEADER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"((?i:authorization)|[Xx]-[A-Za-z-]+|[A-Z][A-Za-z]*-(?:Key|Token))["']?\s*[:=]\s*["'`]?([A-Z][A-Za-z]+)\s+["'`]?[$<{\[a-zA-Z]"#).expect("a pattern")
+});
+static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)(\d[\d,]*)\s*(?:requests?|calls?)\s*(?:/|per|a|each|every)\s*(?:an?\s+)?(minute|second|hour|day)").expect("a pattern")
+});
+
+/// Compares what the text and the code of a page state. Returns how many facts were stated.
+pub fn compare(document: &Document, page: &Page, outcome: &mut Outcome) -> usize {
+    let value = &document.0.value;
+    let server = value["servers"][0]["url"].as_str().unwrap_or_default().trim_end_matches('/');
+    let scheme = value["components"]["securitySchemes"].as_object().and_then(|s| s.iter().next());
+    let header =
+        scheme.map(|(name, s)| format!("{}: {name}", s["name"].as_str().unwrap_or_default()));
+    let limit = LIMIT.captures(value["info"]["description"].as_str().unwrap_or_default());
+    let limit = limit.map(|c| format!("{} requests per {}", &c[1], &c[2]));
+    let place =
+        scheme.map_or_else(String::new, |(name, _)| format!("/components/securitySchemes/{name}"));
+    let (mut findings, mut facts) = (Vec::new(), 0);
+    let mut check = |kind: Kind,
+                     subject: &str,
+                     pointer: &str,
+                     document: &str,
+                     other: String,
+                     line: usize,
+                     same: bool| {
+        facts += 1;
+        outcome.stated.insert(kind);
+        if !same {
+            findings.push(Finding {
+                kind,
+                severity: Severity::Breaking,
+                subject: subject.to_owned(),
+                pointer: pointer.to_owned(),
+                document: document.to_owned(),
+                other,
+                line: Some(line),
+                ..Finding::default()
+            });
+        }
+    };
+    for (text, line) in &page.text {
+        for found in URL.captures_iter(text).chain(BASE.captures_iter(text)) {
+            check(
+                Kind::Server,
+                "the base URL",
+                "/servers/0/url",
+                server,
+                found[1].to_owned(),
+                *line,
+                &found[1] == server,
+            );
+        }
+        if let Some(header) = &header {
+            for found in HEADER.captures_iter(text) {
+                let other = format!("{}: {}", &found[1], &found[2]);
+                let same = other.eq_ignore_ascii_case(header);
+                check(
+                    Kind::Security,
+                    "the authentication header",
+                    &place,
+                    header,
+                    other,
+                    *line,
+                    same,
+                );
+            }
+        }
+        if let Some(limit) = &limit {
+            for found in LIMIT.captures_iter(text) {
+                let other = format!("{} requests per {}", found[1].replace(',', ""), &found[2]);
+                let same = other == *limit;
+                check(
+                    Kind::RateLimit,
+                    "the rate limit",
+                    "/info/description",
+                    limit,
+                    other,
+                    *line,
+                    same,
+                );
+            }
+        }
+    }
+    outcome.report(Side::Page, "", &page.name, findings);
+    facts
+}

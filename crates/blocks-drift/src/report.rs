@@ -1,0 +1,273 @@
+//! A report in four forms: for a reader, for a program, for GitHub, for a summary or issue.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde_json::{Value, json};
+
+use crate::coverage;
+use crate::document::Document;
+use crate::finding::{Finding, Kind, Outcome, Severity};
+use crate::marked::Place;
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For a reader at a terminal.
+    Text,
+    /// For a program.
+    Json,
+    /// Workflow commands, which GitHub shows beside the lines.
+    Github,
+    /// For a job's summary or an issue.
+    Markdown,
+}
+
+/// What a report is made from.
+pub struct Report<'a> {
+    /// The document.
+    pub document: &'a Document,
+    /// The outcome of the checks, with known deviations marked.
+    pub outcome: &'a Outcome,
+}
+
+/// Wide enough for a headline, narrow enough for half a screen.
+const WIDTH: usize = 100;
+
+impl Report<'_> {
+    /// The report in a form, ended by a newline.
+    pub fn render(&self, format: Format) -> String {
+        match format {
+            Format::Text => self.text(),
+            Format::Json => self.json(),
+            Format::Github => self.github(),
+            Format::Markdown => self.markdown(),
+        }
+    }
+
+    /// 0 in sync, 1 drift, 2 could not check.
+    pub fn exit_code(&self) -> u8 {
+        if self.outcome.errors.is_empty() { u8::from(!self.drift().is_empty()) } else { 2 }
+    }
+
+    /// The findings that are not known, the most serious first.
+    pub fn drift(&self) -> Vec<&Finding> {
+        let mut drift: Vec<&Finding> =
+            self.outcome.findings.iter().filter(|f| f.known.is_none()).collect();
+        drift.sort_by_key(|f| f.severity);
+        drift
+    }
+
+    /// The findings that are known.
+    pub fn known(&self) -> Vec<&Finding> {
+        self.outcome.findings.iter().filter(|f| f.known.is_some()).collect()
+    }
+
+    /// The file and the place that a finding is shown at.
+    pub fn place(&self, finding: &Finding) -> (String, Place) {
+        if finding.kind == Kind::StaleDeviation {
+            let line = finding.line.unwrap_or(1);
+            return (finding.origin.clone(), Place { line, column: 1, width: 1 });
+        }
+        let marked = &self.document.0;
+        (marked.file.clone(), marked.place(&finding.pointer))
+    }
+
+    /// The last line: the verdict and its numbers.
+    pub fn verdict(&self) -> String {
+        let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let (drift, known) = (self.drift().len(), plural(self.known().len(), "known deviation"));
+        match (self.exit_code(), drift) {
+            (0, _) => format!("in sync, {known}"),
+            (2, 0) => format!("could not check everything, {known}"),
+            (2, n) => {
+                format!("{}, {known}, and not everything could be checked", plural(n, "difference"))
+            }
+            (_, n) => format!("{}, {known}", plural(n, "difference")),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        for finding in self.drift() {
+            let _ = writeln!(out, "{}", self.snippet(finding));
+        }
+        for error in &self.outcome.errors {
+            let _ = writeln!(out, "could not check: {error}");
+        }
+        for row in coverage::rows(self.document, self.outcome) {
+            let _ = writeln!(out, "compared {row}");
+        }
+        for note in &self.outcome.notes {
+            let _ = writeln!(out, "note: {note}");
+        }
+        let _ = writeln!(out, "drift: {}", self.verdict());
+        out
+    }
+
+    /// A difference at its line of the document.
+    fn snippet(&self, finding: &Finding) -> String {
+        let level = match finding.severity {
+            Severity::Breaking => Level::ERROR,
+            Severity::Additive => Level::WARNING,
+            Severity::Informational => Level::INFO,
+        };
+        let title = finding.title();
+        let severity: &str = finding.severity.into();
+        let title = level.with_name(severity).primary_title(&title).id(<&str>::from(finding.kind));
+        let says = format!("{} ({})", finding.other, finding.source());
+        let side: &str = finding.side.into();
+        let says = Level::NOTE.with_name(side).message(says);
+        let advice = Level::HELP.with_name("to do").message(finding.kind.advice(finding.side));
+        let (file, place) = self.place(finding);
+        let group = if finding.kind == Kind::StaleDeviation {
+            title
+                .element(annotate_snippets::Origin::path(file).line(place.line))
+                .element(Level::NOTE.with_name("it says").message(&finding.other))
+                .element(advice)
+        } else {
+            let text = &self.document.0.text;
+            let annotation = AnnotationKind::Primary
+                .span(span(text, place))
+                .label(format!("document: {}", finding.document));
+            let snippet = Snippet::source(text).path(file).annotation(annotation);
+            title.element(snippet).element(says).element(advice)
+        };
+        let text = Renderer::plain().term_width(WIDTH).render(&[group]);
+        // Without its empty lines a report of several findings fits one screen.
+        text.lines().filter(|line| line.trim() != "|").flat_map(|line| [line, "\n"]).collect()
+    }
+
+    fn json(&self) -> String {
+        let one = |finding: &Finding| {
+            let (file, place) = self.place(finding);
+            let mut value = serde_json::to_value(finding).unwrap_or_default();
+            value["place"] = json!({"file": file, "line": place.line, "column": place.column});
+            value["advice"] = finding.kind.advice(finding.side).into();
+            value
+        };
+        let list = |findings: Vec<&Finding>| findings.into_iter().map(one).collect::<Vec<Value>>();
+        let verdict = ["in sync", "drift", "could not check"][usize::from(self.exit_code())];
+        let value = json!({
+            "verdict": verdict,
+            "drift": list(self.drift()),
+            "known": list(self.known()),
+            "errors": self.outcome.errors,
+            "coverage": coverage::rows(self.document, self.outcome),
+            "notes": self.outcome.notes,
+        });
+        format!("{value:#}\n")
+    }
+
+    fn github(&self) -> String {
+        let mut out = String::new();
+        for finding in self.drift() {
+            let command = match finding.severity {
+                Severity::Breaking => "error",
+                Severity::Additive => "warning",
+                Severity::Informational => "notice",
+            };
+            let (file, place) = self.place(finding);
+            let title = format!("{}[{}]: {}", finding.severity, finding.kind, finding.title());
+            let message = format!(
+                "document: {}\n{} ({}): {}\nto do: {}",
+                finding.document,
+                finding.side,
+                finding.source(),
+                finding.other,
+                finding.kind.advice(finding.side)
+            );
+            let _ = writeln!(
+                out,
+                "::{command} file={},line={},col={},title={}::{}",
+                property(&file),
+                place.line,
+                place.column,
+                property(&title),
+                data(&message)
+            );
+        }
+        for error in &self.outcome.errors {
+            let _ = writeln!(out, "::error title=could not check::{}", data(error));
+        }
+        let _ = writeln!(out, "drift: {}", self.verdict());
+        out
+    }
+
+    fn markdown(&self) -> String {
+        let mut out = format!("## Spec drift: {}\n", self.verdict());
+        let drift = self.drift();
+        if !drift.is_empty() {
+            out.push_str("\n| severity | what | where | document | other side | to do |\n| --- | --- | --- | --- | --- | --- |\n");
+        }
+        for finding in drift {
+            let (file, place) = self.place(finding);
+            let _ = writeln!(
+                out,
+                "| {} `{}` | {} | `{file}:{}` | {} | {} ({}) | {} |",
+                finding.severity,
+                finding.kind,
+                cell(&finding.title()),
+                place.line,
+                cell(&finding.document),
+                cell(&finding.other),
+                cell(&finding.source()),
+                finding.kind.advice(finding.side)
+            );
+        }
+        section(&mut out, "Could not check", &self.outcome.errors);
+        let known = self.known().into_iter().map(|finding| {
+            let (file, place) = self.place(finding);
+            format!(
+                "{file}:{} {}: document {}, {} {}. {}",
+                place.line,
+                finding.title(),
+                finding.document,
+                finding.side,
+                finding.other,
+                finding.known.as_deref().unwrap_or_default()
+            )
+        });
+        section(&mut out, "Known deviations", &known.collect::<Vec<_>>());
+        let rows = coverage::rows(self.document, self.outcome);
+        section(&mut out, "Compared", &rows.iter().map(ToString::to_string).collect::<Vec<_>>());
+        section(&mut out, "Notes", &self.outcome.notes);
+        out
+    }
+}
+
+/// Items below a line that unfolds them; errors are always shown.
+fn section(out: &mut String, title: &str, items: &[String]) {
+    if items.is_empty() {
+        return;
+    }
+    let open = if title == "Could not check" { " open" } else { "" };
+    let _ = writeln!(out, "\n<details{open}><summary>{title}</summary>\n");
+    for item in items {
+        let _ = writeln!(out, "- {}", cell(item));
+    }
+    out.push_str("\n</details>\n");
+}
+
+/// The bytes of a place that is given in lines and characters.
+fn span(text: &str, place: Place) -> std::ops::Range<usize> {
+    let start: usize = text.split_inclusive('\n').take(place.line - 1).map(str::len).sum();
+    let here = text[start..].lines().next().unwrap_or_default();
+    let byte = |chars: usize| here.char_indices().nth(chars).map_or(here.len(), |(at, _)| at);
+    let from = start + byte(place.column - 1);
+    from..(start + byte(place.column - 1 + place.width)).max(from)
+}
+
+/// A message of a workflow command ends at the line's end, so breaks are escaped.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// Text of the other side must not become a mark, a tag or a mention.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;").replace('@', "@\u{200b}").replace('\n', " ")
+}

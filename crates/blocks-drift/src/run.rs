@@ -1,0 +1,188 @@
+//! `cargo xtask drift`: which checks run on what, and the reports they print.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+use crate::deviations::{self, Deviations};
+use crate::document::{self, Document};
+use crate::finding::Outcome;
+use crate::page::{self, PageText, source};
+use crate::report::{Format, Report};
+use crate::{coverage, live, sdk};
+
+/// The pages of the repository, which state the vendor's facts in words of our own.
+pub const PAGES: [&str; 5] = ["create", "get", "messages", "follow-up", "quick-start"];
+
+/// Compare the document with pages, live responses, the mock and the SDK: exit 0 in sync, 1 drift, 2 could not check.
+#[derive(Parser, Debug)]
+#[command(name = "cargo xtask drift", bin_name = "cargo xtask drift")]
+pub struct Drift {
+    #[command(subcommand)]
+    check: Check,
+    /// The form of the report.
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    format: Format,
+    /// Also append a report to a file, such as `markdown=summary.md`; can be repeated.
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = output, global = true)]
+    output: Vec<(Format, PathBuf)>,
+    /// Another list of known deviations.
+    #[arg(long, value_name = "FILE", global = true)]
+    deviations: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Check {
+    /// Documentation pages against the document.
+    Docs {
+        /// A file, a URL, or - for standard input; default: the pages of this repository.
+        pages: Vec<String>,
+        /// The URL of an index in Markdown, all pages of which are read.
+        #[arg(long, value_name = "URL")]
+        index: Option<String>,
+    },
+    /// Responses of the service against the document. Without flags nothing is created or billed;
+    /// the service is that of BLOCKS_API_BASE_URL, the key that of BLOCKS_API_KEY.
+    Live {
+        /// Also read this session.
+        #[arg(long, value_name = "ID", value_parser = session_id)]
+        session: Option<String>,
+        /// Also create a session and follow up in it; both are billed.
+        #[arg(long)]
+        create: bool,
+        /// Use the mock server of this repository instead.
+        #[arg(long, conflicts_with_all = ["session", "captures"])]
+        mock: bool,
+        /// Send nothing: read a HAR file, or a folder of responses as --save writes them.
+        #[arg(long, value_name = "PATH", conflicts_with_all = ["session", "create", "save"])]
+        captures: Option<PathBuf>,
+        /// Write the responses to a folder.
+        #[arg(long, value_name = "FOLDER")]
+        save: Option<PathBuf>,
+    },
+    /// What the SDK sends, and the values it knows, against the document.
+    Sdk,
+    /// Every offline check: the repository's pages, the mock server, the SDK.
+    All,
+}
+
+/// An id goes into a path, so nothing else may.
+fn session_id(text: &str) -> Result<String, String> {
+    uuid::Uuid::try_parse(text).map(|id| id.to_string()).map_err(|e| e.to_string())
+}
+
+fn output(text: &str) -> Result<(Format, PathBuf), String> {
+    let (format, file) = text.split_once('=').ok_or("FORMAT=FILE is needed")?;
+    let format = <Format as clap::ValueEnum>::from_str(format, true)?;
+    Ok((format, PathBuf::from(file)))
+}
+
+impl Drift {
+    /// Runs the checks and returns the exit code: 0 in sync, 1 drift, 2 could not check.
+    pub async fn run(&self) -> u8 {
+        match self.report().await {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("could not check: {error:#}");
+                2
+            }
+        }
+    }
+
+    async fn report(&self) -> Result<u8> {
+        let document = Document::parse(document::FILE, &crate::read(document::FILE)?)?;
+        let known = match &self.deviations {
+            Some(file) => {
+                std::fs::read_to_string(file).with_context(|| file.display().to_string())?
+            }
+            None => crate::read(deviations::FILE)?,
+        };
+        let known = Deviations::parse(deviations::FILE, &known, &document)?;
+        let mut outcome = self.check.outcome(&document).await;
+        known.apply(&document, &mut outcome);
+        let report = Report { document: &document, outcome: &outcome };
+        for (format, file) in &self.output {
+            append(file, &report.render(*format)).with_context(|| file.display().to_string())?;
+        }
+        print!("{}", report.render(self.format));
+        Ok(report.exit_code())
+    }
+}
+
+impl Check {
+    async fn outcome(&self, document: &Document) -> Outcome {
+        let mut outcome = Outcome::default();
+        match self {
+            Self::Docs { pages, index } => {
+                for page in pages {
+                    let page = source::read(page).await;
+                    outcome.attempt(page.and_then(|page| page::check(document, &page)));
+                }
+                if let Some(index) = index {
+                    match source::read_index(index).await {
+                        Ok(pages) => check_index(document, &pages, &mut outcome),
+                        Err(error) => outcome.errors.push(format!("{error:#}")),
+                    }
+                } else if pages.is_empty() {
+                    own_pages(document, &mut outcome);
+                }
+            }
+            Self::Live { captures: Some(path), .. } => {
+                outcome.attempt(live::check_captures(
+                    document,
+                    path,
+                    &live::Target::from_env().base,
+                ));
+            }
+            Self::Live { mock: true, save, .. } => {
+                outcome.attempt(mock(document, save.clone()).await);
+            }
+            Self::Live { session, create, save, .. } => {
+                let reach =
+                    live::Reach { session: session.clone(), create: *create, save: save.clone() };
+                outcome.attempt(live::check(document, &live::Target::from_env(), &reach).await);
+            }
+            Self::Sdk => outcome.attempt(sdk::check(document).await),
+            Self::All => {
+                own_pages(document, &mut outcome);
+                outcome.attempt(mock(document, None).await);
+                outcome.attempt(sdk::check(document).await);
+            }
+        }
+        outcome
+    }
+}
+
+/// Compares all pages of an index, and judges what none of them covers.
+pub fn check_index(document: &Document, pages: &[PageText], outcome: &mut Outcome) {
+    for page in pages {
+        outcome.attempt(page::check_indexed(document, page));
+    }
+    coverage::judge(document, outcome);
+}
+
+/// The mock server takes the place of the service; creating is free there.
+async fn mock(document: &Document, save: Option<PathBuf>) -> Result<Outcome> {
+    let mock = live::mock::server().start().await.context("the mock server")?;
+    let target = live::Target { base: mock.url(), key: Some(mock.key().to_owned()) };
+    let reach = live::Reach { session: None, create: true, save };
+    live::check(document, &target, &reach).await
+}
+
+fn own_pages(document: &Document, outcome: &mut Outcome) {
+    for (page, form) in PAGES.iter().flat_map(|page| [(page, "txt"), (page, "md")]) {
+        let name = format!("crates/blocks-drift/tests/pages/{page}.{form}");
+        let text = crate::read(&name).map(|text| PageText { name, text });
+        outcome.attempt(text.and_then(|text| page::check(document, &text)));
+    }
+    coverage::judge(document, outcome);
+}
+
+fn append(file: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::OpenOptions::new().create(true).append(true).open(file)?.write_all(text.as_bytes())
+}

@@ -1,0 +1,303 @@
+//! What a schema of the document allows, with references and unions folded in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::document::Document;
+use crate::marked::step;
+
+/// A JSON type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
+#[expect(missing_docs, reason = "JSON's own names")]
+pub enum JsonType {
+    String,
+    Number,
+    Integer,
+    Boolean,
+    Object,
+    Array,
+}
+
+impl JsonType {
+    /// Whether every value of `self` is one of `other`.
+    pub fn within(self, other: Self) -> bool {
+        self == other || (self == Self::Integer && other == Self::Number)
+    }
+}
+
+/// The values of an enum.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Values {
+    /// Where they are listed.
+    pub pointer: String,
+    /// The values.
+    pub list: Vec<String>,
+    /// Whether other values are allowed too.
+    pub open: bool,
+}
+
+/// The keywords that are compared as numbers.
+pub const LIMITS: [&str; 6] =
+    ["minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"];
+
+/// What a schema allows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shape {
+    /// Where the schema stands, references followed.
+    pub pointer: String,
+    /// Where the schema with the properties stands: itself, or a part of it.
+    pub object: String,
+    /// The types; none means any.
+    pub types: BTreeSet<JsonType>,
+    /// The format of a string: the one that it must have, or else the usual one.
+    pub format: Option<String>,
+    /// Whether the format is only usual, so that another one breaks nothing.
+    pub usual: bool,
+    /// Whether it is marked as deprecated.
+    pub deprecated: bool,
+    /// The schema of properties that are not listed.
+    pub additional: Option<String>,
+    /// Whether null is allowed.
+    pub nullable: bool,
+    /// The values of an enum.
+    pub values: Option<Values>,
+    /// What the server takes when the value is left out.
+    pub default: Option<Value>,
+    /// The numeric limits and lengths, by keyword.
+    pub limits: BTreeMap<String, f64>,
+    /// The items of an array.
+    pub items: Option<Box<Shape>>,
+    /// The properties of an object, and where each stands.
+    pub properties: BTreeMap<String, String>,
+    /// The properties that are always there.
+    pub required: BTreeSet<String>,
+}
+
+impl Shape {
+    /// The shape of the schema at a pointer.
+    pub fn of(document: &Document, pointer: &str) -> Self {
+        Self::at(document, pointer, 0)
+    }
+
+    fn at(document: &Document, pointer: &str, depth: usize) -> Self {
+        let home = document.resolve(pointer);
+        let Some(schema) = document.0.value.pointer(&home).filter(|_| depth < 16) else {
+            return Self::default();
+        };
+        let text = |name: &str| schema[name].as_str().map(str::to_owned);
+        let mut shape = Self {
+            pointer: home.clone(),
+            object: home.clone(),
+            types: text("type").and_then(|t| t.parse().ok()).into_iter().collect(),
+            // Widths of numbers are hints for a program, not part of the wire.
+            format: text("format")
+                .filter(|f| !matches!(f.as_str(), "int32" | "int64" | "float" | "double"))
+                .or_else(|| text("x-usual-format")),
+            usual: schema.get("format").is_none(),
+            deprecated: schema["deprecated"] == true,
+            additional: schema["additionalProperties"]
+                .as_object()
+                .filter(|o| !o.is_empty())
+                .map(|_| format!("{home}/additionalProperties")),
+            nullable: schema["nullable"] == true,
+            default: schema.get("default").cloned(),
+            ..Self::default()
+        };
+        if let Some(list) = schema["enum"].as_array() {
+            shape.values = Some(Values {
+                pointer: format!("{home}/enum"),
+                list: list
+                    .iter()
+                    .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+                    .collect(),
+                open: false,
+            });
+        }
+        for keyword in LIMITS {
+            if let Some(limit) = schema[keyword].as_f64() {
+                shape.limits.insert(keyword.to_owned(), limit);
+            }
+        }
+        if schema.get("items").is_some() {
+            shape.items = Some(Box::new(Self::at(document, &format!("{home}/items"), depth + 1)));
+        }
+        for name in schema["properties"].as_object().into_iter().flat_map(|m| m.keys()) {
+            let place = format!("{home}/properties/{}", step(name));
+            shape.properties.insert(name.clone(), place);
+        }
+        let required = schema["required"].as_array().into_iter().flatten();
+        shape.required = required.filter_map(|r| r.as_str().map(str::to_owned)).collect();
+        let parts = schema["allOf"].as_array().map_or(0, Vec::len);
+        for index in 0..parts {
+            shape.join(Self::at(document, &format!("{home}/allOf/{index}"), depth + 1));
+        }
+        let choices = alternatives(document, &home);
+        if !choices.is_empty() {
+            let shapes = choices.iter().map(|place| Self::at(document, place, depth + 1));
+            shape.join(Self::union(shapes.collect()));
+            // The branch that is left out allows null and nothing else.
+            shape.nullable |= count(schema, "anyOf") > choices.len();
+        }
+        shape
+    }
+
+    /// Adds what a part of `allOf` says.
+    fn join(&mut self, part: Self) {
+        if self.types.is_empty() {
+            self.types = part.types;
+        }
+        if self.properties.is_empty() && !part.properties.is_empty() {
+            self.object = part.object;
+        }
+        if self.format.is_none() {
+            (self.format, self.usual) = (part.format, part.usual);
+        }
+        self.deprecated |= part.deprecated;
+        self.additional = self.additional.take().or(part.additional);
+        self.nullable |= part.nullable;
+        self.values = self.values.take().or(part.values);
+        self.default = self.default.take().or(part.default);
+        self.items = self.items.take().or(part.items);
+        self.limits.extend(part.limits);
+        self.properties.extend(part.properties);
+        self.required.extend(part.required);
+    }
+
+    /// What at least one alternative allows.
+    fn union(mut alternatives: Vec<Self>) -> Self {
+        if alternatives.len() == 1 {
+            return alternatives.remove(0);
+        }
+        let mut whole = Self::default();
+        let any = alternatives.iter().any(|a| a.types.is_empty());
+        let free = alternatives.iter().any(|a| a.values.is_none());
+        for alternative in alternatives {
+            if !any {
+                whole.types.extend(alternative.types);
+            }
+            whole.nullable |= alternative.nullable;
+            if !alternative.properties.is_empty() {
+                whole.object = alternative.object;
+            }
+            whole.properties.extend(alternative.properties);
+            whole.values = whole.values.or(alternative.values);
+        }
+        if let Some(values) = &mut whole.values {
+            values.open = free;
+        }
+        whole
+    }
+
+    /// The type in one phrase, without formats.
+    pub fn type_text(&self) -> String {
+        type_text(&self.types, self.items.as_deref().map(Shape::type_text))
+    }
+}
+
+/// The fields of which a `oneOf` beside `properties` requires each in turn.
+pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
+    let branches = schema["oneOf"].as_array().filter(|_| schema["properties"].is_object())?;
+    let field = |branch: &Value| match branch["required"].as_array().map(Vec::as_slice) {
+        Some([Value::String(field)]) => Some(field.clone()),
+        _ => None,
+    };
+    let mut fields: Vec<String> = branches.iter().map(field).collect::<Option<_>>()?;
+    fields.sort();
+    Some(fields)
+}
+
+/// The places of the alternatives of `anyOf`, or of a `oneOf` that is no rule over fields. The
+/// branch that only stands for null (`nullable` with `maxProperties: 0`) is left out.
+pub fn alternatives(document: &Document, home: &str) -> Vec<String> {
+    let Some(schema) = document.0.value.pointer(home) else {
+        return Vec::new();
+    };
+    let keyword = match (count(schema, "anyOf"), count(schema, "oneOf")) {
+        (0, n) if n > 0 && rule_fields(schema).is_none() => "oneOf",
+        _ => "anyOf",
+    };
+    (0..count(schema, keyword))
+        .map(|index| format!("{home}/{keyword}/{index}"))
+        .filter(|place| {
+            let branch = document.get(place);
+            !branch.is_some_and(|b| b["nullable"] == true && b["maxProperties"] == 0)
+        })
+        .collect()
+}
+
+fn count(schema: &Value, keyword: &str) -> usize {
+    schema[keyword].as_array().map_or(0, Vec::len)
+}
+
+/// A set of types in one phrase; `items` are what an array holds.
+pub fn type_text(types: &BTreeSet<JsonType>, items: Option<String>) -> String {
+    if types.is_empty() {
+        return "any".to_owned();
+    }
+    let words: Vec<String> = types
+        .iter()
+        .map(|t| match (t, &items) {
+            (JsonType::Array, Some(items)) => format!("{items}[]"),
+            _ => t.to_string(),
+        })
+        .collect();
+    words.join(" | ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(schema: &str) -> Shape {
+        let text = format!(
+            "paths: {{}}\ns: {schema}\nE: {{ type: string, enum: [a, b] }}\nO: {{ type: object, required: [x], properties: {{ x: {{ type: string }} }} }}\n"
+        );
+        Shape::of(&Document::parse("t", &text).unwrap(), "/s")
+    }
+
+    #[test]
+    fn open_enums_keep_their_values() {
+        let open = shape("{ anyOf: [{ $ref: '#/E' }, { type: string, nullable: true }] }");
+        let values = open.values.clone().unwrap();
+        assert!(values.open && open.nullable);
+        assert_eq!(values.pointer, "/E/enum");
+        assert_eq!(open.type_text(), "string");
+        assert!(!shape("{ allOf: [{ $ref: '#/E' }] }").values.unwrap().open);
+    }
+
+    #[test]
+    fn nullable_references_keep_their_schema() {
+        let null = "{ type: object, nullable: true, maxProperties: 0 }";
+        let link = shape(&format!("{{ description: d, anyOf: [{{ $ref: '#/O' }}, {null}] }}"));
+        assert!(link.nullable && link.required.contains("x"));
+        assert_eq!((link.object.as_str(), link.type_text().as_str()), ("/O", "object"));
+        let union = shape("{ oneOf: [{ $ref: '#/O' }, { type: string }] }");
+        assert_eq!(union.type_text(), "string | object");
+    }
+
+    #[test]
+    fn usual_formats_are_not_required() {
+        let usual = shape("{ type: string, x-usual-format: uuid }");
+        assert_eq!((usual.format.as_deref(), usual.usual), (Some("uuid"), true));
+        assert!(!shape("{ type: string, format: uuid }").usual);
+        assert_eq!(shape("{ type: integer, format: int64 }").format, None);
+    }
+
+    #[test]
+    fn an_alternative_without_a_type_is_any() {
+        let any =
+            shape("{ type: array, items: { anyOf: [{ type: string }, { description: x }] } }");
+        assert_eq!(any.type_text(), "any[]");
+    }
+
+    #[test]
+    fn rules_are_read_in_both_notations() {
+        for branch in ["required: [a]", "type: object, required: [a], title: A"] {
+            let text = format!("{{\"properties\": {{}}, \"oneOf\": [{{{branch}}}]}}");
+            let schema = crate::marked::Marked::parse("t", &text).unwrap().value;
+            assert_eq!(rule_fields(&schema), Some(vec!["a".to_owned()]));
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! A JSON value against a schema of the document, with the place of each violation in it.
+//!
+//! The walk follows references, `allOf`, `anyOf` and `oneOf`, so that each violation knows its
+//! line; the meaning of the other keywords is left to `jsonschema`.
+
+use jsonschema::error::ValidationErrorKind;
+use serde_json::{Value, json};
+
+use crate::document::Document;
+use crate::finding::{Finding, Kind, NOTHING, Severity};
+use crate::marked::step;
+use crate::shape::{Shape, alternatives, rule_fields};
+
+/// What a value violates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Violation {
+    /// The place in the value, as a JSON pointer.
+    pub instance: String,
+    /// The difference; its subject is the place in the value, with dots.
+    pub finding: Finding,
+}
+
+/// All violations of the schema at a pointer. Fields and enum values that the document
+/// does not know are violations too, which are only additive.
+pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Violation> {
+    let mut walk = Walk { document, found: Vec::new() };
+    walk.value(schema, value, "");
+    walk.found
+}
+
+/// Whether a text of a sample only stands for a value: shortened, or in brackets.
+pub fn is_placeholder(text: &str) -> bool {
+    let text = text.trim();
+    let bracketed =
+        |open, close| text.find(open).is_some_and(|at| text[at..].contains::<char>(close));
+    text.contains('…')
+        || text.contains("...")
+        || bracketed('<', '>')
+        || bracketed('{', '}')
+        || text.starts_with(['$', ':'])
+        || text.contains("YOUR_")
+        || text.to_lowercase().contains("xxx")
+}
+
+struct Walk<'a> {
+    document: &'a Document,
+    found: Vec<Violation>,
+}
+
+impl Walk<'_> {
+    fn add(&mut self, instance: &str, finding: Finding) {
+        let name = instance.trim_start_matches('/').replace('/', ".");
+        let subject = if name.is_empty() { "the body".to_owned() } else { name };
+        // The parts of an `allOf` say the same of a type.
+        let same = |v: &Violation| {
+            v.instance == instance
+                && (v.finding.kind, &v.finding.pointer) == (finding.kind, &finding.pointer)
+        };
+        if !self.found.iter().any(same) {
+            let finding = Finding { subject, ..finding };
+            self.found.push(Violation { instance: instance.to_owned(), finding });
+        }
+    }
+
+    fn breaking(&mut self, kind: Kind, pointer: &str, instance: &str, texts: (&str, &str)) {
+        self.add(
+            instance,
+            Finding {
+                kind,
+                severity: Severity::Breaking,
+                pointer: pointer.to_owned(),
+                document: texts.0.to_owned(),
+                other: texts.1.to_owned(),
+                ..Finding::default()
+            },
+        );
+    }
+
+    fn value(&mut self, pointer: &str, value: &Value, instance: &str) {
+        let shape = Shape::of(self.document, pointer);
+        let any = shape.types.is_empty() && shape.values.is_none();
+        if value.is_null() && !any {
+            if !shape.nullable {
+                self.breaking(Kind::Nullable, pointer, instance, ("never null", "null"));
+            }
+            return;
+        }
+        let before = self.found.len();
+        self.keywords(pointer, &shape, pointer, value, instance);
+        if self.found[before..].iter().any(|v| v.finding.kind == Kind::Type) {
+            return;
+        }
+        let home = self.document.resolve(pointer);
+        let choices = alternatives(self.document, &home);
+        if let Some(values) = shape.values.as_ref().filter(|v| v.open) {
+            match value.as_str() {
+                Some(text) => {
+                    self.enum_value(&values.pointer, &values.list, text, instance);
+                }
+                None => self.wrong_type(&shape, pointer, value, instance),
+            }
+        } else if let [choice] = choices.as_slice() {
+            self.value(choice, value, instance);
+            // The property is the place that a reader looks for, not its only alternative.
+            for violation in
+                self.found[before..].iter_mut().filter(|v| v.finding.pointer == *choice)
+            {
+                pointer.clone_into(&mut violation.finding.pointer);
+            }
+        } else if !choices.is_empty() {
+            self.choice(&choices, &shape, pointer, value, instance);
+        } else {
+            self.children(&shape, value, instance);
+        }
+    }
+
+    fn enum_value(&mut self, at: &str, list: &[String], text: &str, instance: &str) {
+        if !list.iter().any(|v| v == text) && !is_placeholder(text) {
+            let finding = Finding {
+                kind: Kind::EnumAdded,
+                severity: Severity::Additive,
+                pointer: format!("{at}/{}", step(text)),
+                document: NOTHING.to_owned(),
+                other: text.to_owned(),
+                ..Finding::default()
+            };
+            self.add(instance, finding);
+        }
+    }
+
+    fn wrong_type(&mut self, shape: &Shape, pointer: &str, value: &Value, instance: &str) {
+        let texts = (shape.type_text(), type_name(value));
+        self.breaking(Kind::Type, pointer, instance, (&texts.0, texts.1));
+    }
+
+    fn children(&mut self, shape: &Shape, value: &Value, instance: &str) {
+        match value {
+            Value::Object(map) => {
+                for (name, value) in map {
+                    let inside = format!("{instance}/{}", step(name));
+                    let place = format!("{}/properties/{}", shape.object, step(name));
+                    match (shape.properties.get(name), &shape.additional) {
+                        (Some(place), _) => self.value(place, value, &inside),
+                        (None, Some(schema)) => self.value(schema, value, &inside),
+                        (None, None) if shape.properties.is_empty() => {}
+                        (None, None) => self.add(
+                            &inside,
+                            Finding {
+                                kind: Kind::FieldAdded,
+                                severity: Severity::Additive,
+                                pointer: place,
+                                document: NOTHING.to_owned(),
+                                other: type_name(value).to_owned(),
+                                ..Finding::default()
+                            },
+                        ),
+                    }
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if let Some(shape) = &shape.items {
+                        self.value(&shape.pointer, item, &format!("{instance}/{index}"));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Reports what the alternative that fits best finds.
+    fn choice(
+        &mut self,
+        choices: &[String],
+        shape: &Shape,
+        pointer: &str,
+        value: &Value,
+        instance: &str,
+    ) {
+        let breaking = |found: &[Violation]| {
+            found.iter().filter(|v| v.finding.severity == Severity::Breaking).count()
+        };
+        let attempts = choices.iter().map(|place| {
+            let mut walk = Walk { document: self.document, found: Vec::new() };
+            walk.value(place, value, instance);
+            walk.found
+        });
+        let best = attempts.min_by_key(|found| (breaking(found), found.len())).unwrap_or_default();
+        if breaking(&best) > 0 {
+            self.wrong_type(shape, pointer, value, instance);
+        } else {
+            self.found.extend(best);
+        }
+    }
+
+    /// The keywords of a schema and of the parts of its `allOf`, except those that lead deeper.
+    fn keywords(&mut self, at: &str, shape: &Shape, pointer: &str, value: &Value, instance: &str) {
+        let home = self.document.resolve(at);
+        let Some(node) = self.document.0.value.pointer(&home).cloned() else {
+            return;
+        };
+        if let Some(fields) = rule_fields(&node).filter(|_| value.is_object()) {
+            let given: Vec<&str> =
+                fields.iter().map(String::as_str).filter(|f| value.get(f).is_some()).collect();
+            if given.len() != 1 {
+                let other = if given.is_empty() { "none of them".into() } else { given.join(", ") };
+                let rule = format!("exactly one of {}", fields.join(", "));
+                self.breaking(Kind::Rule, &format!("{home}/oneOf"), instance, (&rule, &other));
+            }
+        }
+        let placeholder = value.as_str().is_some_and(is_placeholder);
+        for fault in faults(&node, value) {
+            match fault {
+                Fault::Type => self.wrong_type(shape, pointer, value, instance),
+                Fault::Missing(name) => {
+                    let place = format!("{home}/properties/{}", step(&name));
+                    let inside = format!("{instance}/{}", step(&name));
+                    self.breaking(Kind::Required, &place, &inside, ("required", "missing"));
+                }
+                _ if placeholder => {}
+                Fault::Enum => {
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    self.enum_value(&format!("{home}/enum"), &[], &text, instance);
+                }
+                Fault::Format(format) => {
+                    let texts = (format.as_str(), "a value of another format");
+                    self.breaking(Kind::Format, pointer, instance, texts);
+                    if let (true, Some(last)) = (shape.usual, self.found.last_mut()) {
+                        last.finding.severity = Severity::Informational;
+                    }
+                }
+                Fault::Other(text) => {
+                    self.breaking(Kind::Invalid, pointer, instance, ("a valid value", &text));
+                }
+            }
+        }
+        for index in 0..node["allOf"].as_array().map_or(0, Vec::len) {
+            self.keywords(&format!("{home}/allOf/{index}"), shape, pointer, value, instance);
+        }
+    }
+}
+
+/// What `jsonschema` found at one place.
+enum Fault {
+    Type,
+    Format(String),
+    Enum,
+    Missing(String),
+    Other(String),
+}
+
+/// What the keywords of one schema say of a value. Those that lead deeper are left out, and
+/// so is `nullable`, since null was compared before.
+fn faults(node: &Value, value: &Value) -> Vec<Fault> {
+    const DEEPER: [&str; 10] = [
+        "properties",
+        "additionalProperties",
+        "items",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "nullable",
+        "example",
+        "default",
+        "format",
+    ];
+    let mut schema = node.as_object().cloned().unwrap_or_default();
+    let format = node.get("format").or(node.get("x-usual-format")).cloned();
+    schema.retain(|name, _| !DEEPER.contains(&name.as_str()));
+    if let Some(format) = format.filter(|f| f != "int64" && f != "int32") {
+        schema.insert("format".to_owned(), format);
+    }
+    let validator = jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .should_validate_formats(true)
+        .build(&json!(schema));
+    let validator = match validator {
+        Ok(validator) => validator,
+        Err(e) => return vec![Fault::Other(format!("the document's schema: {e}"))],
+    };
+    let mut found: Vec<Fault> = validator
+        .iter_errors(value)
+        .map(|error| match &error.kind {
+            ValidationErrorKind::Type { .. } => Fault::Type,
+            ValidationErrorKind::Format { format } => Fault::Format(format.clone()),
+            ValidationErrorKind::Enum { .. } => Fault::Enum,
+            ValidationErrorKind::Required { property } => {
+                Fault::Missing(property.as_str().unwrap_or_default().to_owned())
+            }
+            // The message would repeat the value, which may be a secret.
+            kind => Fault::Other(format!("{} is violated", keyword(kind))),
+        })
+        .collect();
+    // JSON Schema takes 1.0 and 2^63 for integers; a program that reads an i64 does not.
+    if node["type"] == "integer" && value.is_number() && !value.is_i64() {
+        found.push(Fault::Type);
+    }
+    found
+}
+
+fn keyword(kind: &ValidationErrorKind) -> String {
+    let text = format!("{kind:?}");
+    let end = text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len());
+    let mut name = text[..end].to_owned();
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    name
+}
+
+/// The type of a value, as reports name it.
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(n) if n.is_i64() => "integer",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}

@@ -1,0 +1,174 @@
+//! The daily workflow, run step by step as it is written, with pages over HTTP, the mock for
+//! the service, and a `gh` that records how it was called.
+
+use std::path::Path;
+use std::process::Command;
+
+use blocks_drift::marked::Marked;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::*;
+
+/// Serves texts by their path until the test ends, and returns the base URL.
+async fn serve(files: Vec<(String, String)>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).await.unwrap_or(0);
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+            let found = files.iter().find(|(name, _)| *name == path);
+            let (status, body) = found.map_or((404, ""), |(_, text)| (200, text.as_str()));
+            let head = format!(
+                "HTTP/1.1 {status} x\r\ncontent-type: text/markdown\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        }
+    });
+    format!("http://{address}")
+}
+
+/// A folder with a `cargo` that starts the built program, and a `gh` that records its arguments
+/// and answers from `open`.
+fn tools(name: &str) -> std::path::PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(folder.join("bin")).unwrap();
+    let cargo = format!(
+        "#!/bin/sh\n[ \"$1\" = xtask ] && shift 2 && exec '{}' \"$@\"\nexit 0\n",
+        env!("CARGO_BIN_EXE_blocks-drift")
+    );
+    let gh = "#!/bin/sh\necho \"$@\" >> \"$LOG\"\n[ \"$1 $2\" = 'issue list' ] && cat \"$OPEN\"\nexit 0\n";
+    for (name, text) in [("cargo", cargo.as_str()), ("gh", gh)] {
+        let file = folder.join("bin").join(name);
+        std::fs::write(&file, text).unwrap();
+        let status = Command::new("chmod").arg("+x").arg(&file).status().unwrap();
+        assert!(status.success());
+    }
+    folder
+}
+
+/// Runs the steps of the job `vendor` that have a script; returns the last one's success, what
+/// `gh` was called with, and the report.
+async fn workflow(name: &str, index: &str, service: &str, open: &str) -> (bool, String, String) {
+    let folder = tools(name);
+    let workflow = blocks_drift::read(".github/workflows/drift.yml").unwrap();
+    let workflow = Marked::parse("drift.yml", &workflow).unwrap().value;
+    std::fs::write(folder.join("open"), open).unwrap();
+    std::fs::write(folder.join("log"), "").unwrap();
+    std::fs::write(folder.join("outputs"), "").unwrap();
+    std::fs::create_dir_all(folder.join(".github")).unwrap();
+    std::fs::write(
+        folder.join(".github/drift-issue.sh"),
+        blocks_drift::read(".github/drift-issue.sh").unwrap(),
+    )
+    .unwrap();
+    let path = format!("{}:{}", folder.join("bin").display(), std::env::var("PATH").unwrap());
+    let mut success = true;
+    let mut codes = Vec::new();
+    for step in workflow["jobs"]["vendor"]["steps"].as_array().unwrap() {
+        let Some(script) = step["run"].as_str() else {
+            continue;
+        };
+        let mut command = tokio::process::Command::new("bash");
+        command.args(["-e", "-c", script]).current_dir(&folder).env("PATH", &path);
+        for (key, value) in [
+            ("INDEX", index),
+            ("BLOCKS_API_BASE_URL", service),
+            ("BLOCKS_API_KEY", ""),
+            ("SESSION", ""),
+            ("RUN", "https://run.example/1"),
+        ] {
+            command.env(key, value);
+        }
+        for (key, file) in [
+            ("GITHUB_OUTPUT", "outputs"),
+            ("GITHUB_STEP_SUMMARY", "summary"),
+            ("LOG", "log"),
+            ("OPEN", "open"),
+        ] {
+            command.env(key, folder.join(file));
+        }
+        for (key, code) in ["PAGES", "LIVE"].iter().zip(&codes) {
+            command.env(key, code);
+        }
+        success = command.status().await.unwrap().success();
+        let outputs = std::fs::read_to_string(folder.join("outputs")).unwrap();
+        codes =
+            outputs.lines().filter_map(|l| l.strip_prefix("code=").map(str::to_owned)).collect();
+    }
+    let text = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+    (success, text("log"), text("report.md"))
+}
+
+async fn site(change: impl Fn(&str) -> String) -> String {
+    let mut files: Vec<(String, String)> =
+        pages("md").into_iter().map(|p| (format!("/{}", p.name), change(&p.text))).collect();
+    let links: String =
+        files.iter().map(|(path, _)| format!("- [Page]({path}): about it\n")).collect();
+    files.push((
+        "/llms.txt".to_owned(),
+        format!("# Index\n\n{links}- [Elsewhere](https://else.invalid/x.md)\n"),
+    ));
+    serve(files).await + "/llms.txt"
+}
+
+#[tokio::test]
+async fn the_daily_workflow_keeps_one_issue() {
+    let mock = blocks_mock::Mock::builder().start().await.unwrap();
+    let same = site(str::to_owned).await;
+    let (success, log, report) = workflow("same", &same, &mock.url(), "").await;
+    assert!(success && !log.contains("create"), "{log}\n{report}");
+    assert!(report.contains("## Spec drift: in sync"), "{report}");
+    let (success, log, _) = workflow("closed", &same, &mock.url(), "7").await;
+    assert!(success && log.contains("issue close 7"), "{log}");
+
+    let changed = site(|text| text.replace("maximum 100", "maximum 500")).await;
+    let (success, log, report) = workflow("changed", &changed, &mock.url(), "").await;
+    assert!(!success && log.matches("issue create").count() == 1, "{log}");
+    assert!(log.contains("--title Spec drift"), "{log}");
+    for part in [
+        "maximum 100",
+        "maximum 500",
+        "openapi/blocks.yaml:",
+        "messages.md:",
+        "change the document",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    let (_, log, _) = workflow("again", &changed, &mock.url(), "7").await;
+    assert!(log.contains("issue edit 7") && !log.contains("issue create"), "{log}");
+
+    // Nothing listens there: that is not drift, and an open issue is not closed.
+    let (success, log, _) = workflow("down", "http://127.0.0.1:1/llms.txt", &mock.url(), "").await;
+    assert!(!success && log.contains("--title Drift could not be checked"), "{log}");
+}
+
+/// What other sides say cannot end a command of a workflow, or become a mark or a mention.
+#[test]
+fn reports_are_safe_and_name_both_places() {
+    use blocks_drift::report::Format;
+    let text = pages("md")[2]
+        .text
+        .replace("type=\"number\" default={50}", "type=\"number\" default={\"5|<b>@all%\"}");
+    let outcome = changed("md", 2, &text);
+    let report = Report { document: &DOCUMENT, outcome: &outcome };
+    let github = report.render(Format::Github);
+    assert!(
+        github.contains("::error file=openapi/blocks.yaml,line=") && github.contains("@all%25"),
+        "{github}"
+    );
+    let markdown = report.render(Format::Markdown);
+    assert!(markdown.contains("5\\|&lt;b>@\u{200b}all"), "{markdown}");
+    let json: serde_json::Value = serde_json::from_str(&report.render(Format::Json)).unwrap();
+    assert_eq!((&json["verdict"], &json["drift"][0]["kind"]), (&"drift".into(), &"default".into()));
+    let plain = report.render(Format::Text);
+    assert!(
+        plain.contains("breaking[default]: listSessionMessages") && plain.contains("(messages.md:"),
+        "{plain}"
+    );
+    assert!(plain.contains("compared getArtifact (page): not compared"), "{plain}");
+}

@@ -1,0 +1,330 @@
+//! Responses of the mock server, in sync and with faults, and captured ones.
+
+use std::path::{Path, PathBuf};
+
+use blocks_drift::finding::{Kind, Severity};
+use blocks_drift::live::exchange::{Comparison, Exchange, parse_body};
+use blocks_drift::live::{self, Reach, Target};
+use blocks_mock::{Fault, Mock, Operation, When};
+use serde_json::{Value, json};
+
+use super::*;
+use Kind::*;
+use Severity::{Additive, Breaking, Informational};
+
+async fn run(mock: blocks_mock::MockBuilder, reach: Reach) -> Outcome {
+    let mock = mock.start().await.unwrap();
+    let target = Target { base: mock.url(), key: Some(mock.key().to_owned()) };
+    let mut outcome = live::check(&DOCUMENT, &target, &reach).await.unwrap();
+    assert!(mock.received().len() <= 62, "within the limit of requests");
+    KNOWN.apply(&DOCUMENT, &mut outcome);
+    outcome.findings.retain(|f| f.known.is_none());
+    outcome
+}
+
+fn all() -> Reach {
+    Reach { create: true, ..Reach::default() }
+}
+
+#[tokio::test]
+async fn the_observed_dialect_is_in_sync() {
+    let outcome = run(live::mock::server(), all()).await;
+    assert_eq!((outcome.errors, outcome.findings), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn nothing_is_created_unless_it_is_asked_for() {
+    let mock = Mock::builder().start().await.unwrap();
+    let target = Target { base: mock.url(), key: Some(mock.key().to_owned()) };
+    live::check(&DOCUMENT, &target, &Reach::default()).await.unwrap();
+    assert_eq!(mock.session_count(), 0);
+    let target =
+        Target { base: "http://api.blocks.team".to_owned(), key: Some("a-key".to_owned()) };
+    let error = live::check(&DOCUMENT, &target, &Reach::default()).await.unwrap_err();
+    assert!(error.to_string().contains("must be https"), "{error}");
+}
+
+/// A service that is down, a key that is rejected and a session that is gone say nothing of
+/// the contract.
+#[tokio::test]
+async fn failures_of_the_setup_could_not_be_checked() {
+    for fault in [Fault::status(503), Fault::rate_limited(None), Fault::ResetBefore] {
+        let mock = live::mock::server().fault(Operation::GetSession, When::Always, fault);
+        let outcome = run(mock, Reach::default()).await;
+        assert!(!outcome.errors.is_empty() && outcome.findings.is_empty());
+    }
+    let mock = live::mock::server().start().await.unwrap();
+    let target = Target { base: mock.url(), key: Some("revoked".to_owned()) };
+    let outcome = live::check(&DOCUMENT, &target, &all()).await.unwrap();
+    assert!(outcome.errors[0].contains("the key was rejected"), "{:?}", outcome.errors);
+    assert_eq!(outcome.findings, []);
+    let session = Some("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11".to_owned());
+    let outcome = run(live::mock::server(), Reach { session, ..Reach::default() }).await;
+    assert!(outcome.errors[0].contains("does not exist"), "{:?}", outcome.errors);
+    assert_eq!(outcome.findings, []);
+}
+
+#[tokio::test]
+async fn wrong_statuses_and_bodies_are_found() {
+    for (operation, fault, kind) in [
+        (Operation::GetSession, Fault::status(410), Status),
+        (Operation::CreateSession, Fault::Html, NotJson),
+        (Operation::CreateSession, Fault::InvalidJson, NotJson),
+        (Operation::GetArtifact, Fault::Redirect("https://else.invalid/".to_owned()), Status),
+    ] {
+        let name = format!("{operation:?} {fault:?}");
+        let mock = live::mock::server().fault(operation, When::Always, fault);
+        let outcome = run(mock, all()).await;
+        assert!(outcome.findings.iter().any(|f| f.kind == kind), "{name}: {:#?}", outcome.findings);
+    }
+}
+
+/// An operation's method, path and a response that is in sync.
+fn example(operation: &str) -> (String, String, Value) {
+    let found = DOCUMENT.operations().into_iter().find(|o| o.id == operation).unwrap();
+    let id = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
+    let path = found
+        .path
+        .replace("{session_id}", id)
+        .replace("{thread_id}", id)
+        .replace("{artifact_id}", id);
+    let (pointer, _) = DOCUMENT.response(&found, 200).unwrap();
+    let mut body =
+        DOCUMENT.get(&pointer).unwrap()["content"]["application/json"]["example"].clone();
+    if operation.ends_with("Session") {
+        body["session_group_id"] = Value::Null;
+        body["plan_artifact_ids"] = json!([]);
+    }
+    if let Some(items) = body.get_mut("items").and_then(Value::as_array_mut) {
+        for key in ["chat_id", "task_id", "created_at", "updated_at", "_links"] {
+            items[0][key] = Value::Null;
+        }
+    }
+    (found.method, path, body)
+}
+
+fn found(
+    operation: &str,
+    status: u16,
+    media_type: &str,
+    body: &str,
+) -> Vec<(Kind, Severity, String)> {
+    let (method, path, _) = example(operation);
+    let exchange = Exchange {
+        name: "a capture".to_owned(),
+        method,
+        path,
+        query: Vec::new(),
+        sent: None,
+        status,
+        media_type: Some(media_type.to_owned()),
+        body: parse_body(body.as_bytes()),
+    };
+    let mut comparison = Comparison::new(&DOCUMENT);
+    comparison.add(&exchange, None);
+    comparison.finish().findings.into_iter().map(|f| (f.kind, f.severity, f.pointer)).collect()
+}
+
+/// Every field of every example: with another type, null where the document forbids it, and left out.
+#[test]
+fn faults_of_bodies_are_found() {
+    let mut count = 0;
+    for operation in
+        ["createSession", "getSession", "listSessionMessages", "listThreadMessages", "getArtifact"]
+    {
+        let (.., good) = example(operation);
+        assert_eq!(found(operation, 200, "application/json", &good.to_string()), [], "{operation}");
+        let mut places: Vec<String> =
+            good.as_object().unwrap().keys().map(|k| format!("/{k}")).collect();
+        if good.get("items").is_some() {
+            places.extend(
+                good["items"][0].as_object().unwrap().keys().map(|k| format!("/items/0/{k}")),
+            );
+            places.extend(good["meta"].as_object().unwrap().keys().map(|k| format!("/meta/{k}")));
+        }
+        for place in places {
+            let (parent, name) = place.rsplit_once('/').unwrap();
+            let mut wrong = good.clone();
+            *wrong.pointer_mut(&place).unwrap() = json!(true);
+            let wrong_type = found(operation, 200, "application/json", &wrong.to_string());
+            let is_flag = name.starts_with("is_");
+            assert!(
+                is_flag
+                    || wrong_type
+                        .iter()
+                        .any(|f| f.0 == Type && f.1 == Breaking && f.2.ends_with(name)),
+                "{operation} {place}: {wrong_type:?}"
+            );
+            let mut less = good.clone();
+            less.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
+            let missing = found(operation, 200, "application/json", &less.to_string());
+            assert!(
+                missing
+                    .iter()
+                    .any(|f| matches!(f.0, FieldRemoved | Required) && f.2.ends_with(name)),
+                "{operation} without {place}: {missing:?}"
+            );
+            count += 2;
+        }
+    }
+    assert!(count >= 60, "{count}");
+}
+
+#[test]
+fn single_faults_are_found_with_their_severity() {
+    let (.., session) = example("createSession");
+    let edited = |change: &dyn Fn(&mut Value)| {
+        let mut body = session.clone();
+        change(&mut body);
+        body.to_string()
+    };
+    let link = |href: &'static str| move |b: &mut Value| b["_links"]["self"]["href"] = href.into();
+    let json = "application/json; charset=utf-8";
+    for (status, media, body, kind, severity) in [
+        (201, "text/plain", session.to_string(), MediaType, Breaking),
+        (201, json, edited(&|b| b["cost"] = 7.into()), FieldAdded, Additive),
+        (201, json, edited(&|b| b["id"] = Value::Null), Nullable, Breaking),
+        (201, json, edited(&link("/rest/v1/sessions")), Link, Breaking),
+        (201, json, edited(&link("https://api.blocks.team/rest/v2/sessions/x")), Link, Breaking),
+        (201, json, edited(&|b| b["_links"]["self"] = json!({"url": "x"})), Required, Breaking),
+        (
+            201,
+            json,
+            format!("{{\"id\": \"{}\", \"id\": 1}}", session["id"].as_str().unwrap()),
+            NotJson,
+            Breaking,
+        ),
+        (
+            201,
+            json,
+            "{\"id\": \"5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11\"}".to_owned(),
+            FieldRemoved,
+            Breaking,
+        ),
+        (
+            201,
+            json,
+            edited(&|b| drop(b.as_object_mut().unwrap().remove("title"))),
+            FieldRemoved,
+            Informational,
+        ),
+        (418, json, "{}".to_owned(), StatusAdded, Additive),
+        (422, json, "{\"code\": \"TEAPOT\"}".to_owned(), CodeAdded, Additive),
+        (401, json, "<html>".to_owned(), NotJson, Informational),
+    ] {
+        let found = found("createSession", status, media, &body);
+        assert!(found.iter().any(|f| (f.0, f.1) == (kind, severity)), "{body}: {found:?}");
+    }
+    let (.., mut page) = example("listSessionMessages");
+    for total in [json!(1.5), json!(9_223_372_036_854_775_808_u64)] {
+        page["meta"]["total"] = total;
+        let found = found("listSessionMessages", 200, json, &page.to_string());
+        assert!(found.iter().any(|f| f.0 == Type && f.2.ends_with("total")), "{found:?}");
+    }
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Entries that are not responses of the API are left out and counted.
+#[test]
+fn harmless_har_entries_raise_nothing() {
+    let (.., session) = example("createSession");
+    let url = "https://api.blocks.team/rest/v1/sessions";
+    let entry = |method: &str, url: &str, response: Value| json!({"request": {"method": method, "url": url}, "response": response});
+    let good = entry(
+        "POST",
+        url,
+        json!({"status": 201, "content": {"mimeType": "application/json", "text": session.to_string()}}),
+    );
+    let get = |response: Value| {
+        entry("GET", &format!("{url}/5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11"), response)
+    };
+    let with = |status: u16, content: Value| get(json!({"status": status, "content": content}));
+    let text = session.to_string();
+    let base64 = {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(&text)
+    };
+    let entries = vec![
+        entry("OPTIONS", url, json!({"status": 204, "content": {"text": ""}})),
+        entry("HEAD", url, json!({"status": 200})),
+        entry("CONNECT", "https://api.blocks.team:443/", json!({"status": 200})),
+        entry(
+            "GET",
+            "https://other.example/rest/v1/sessions",
+            json!({"status": 200, "content": {"text": "{}"}}),
+        ),
+        entry(
+            "GET",
+            "https://api.blocks.team/health",
+            json!({"status": 200, "content": {"text": "ok"}}),
+        ),
+        entry("GET", "data:text/plain,x", json!({"status": 200})),
+        json!({}),
+        json!({"request": null, "response": null}),
+        get(Value::Null),
+        get(json!({})),
+        get(json!({"status": null})),
+        get(json!({"status": -1})),
+        with(0, json!({})),
+        with(101, json!({})),
+        with(302, json!({"text": "moved"})),
+        with(304, json!({"text": ""})),
+        with(429, json!({"text": "slow"})),
+        with(502, json!({"text": "<html>"})),
+        with(200, json!({"mimeType": "text/event-stream", "text": "data: x"})),
+        with(200, Value::Null),
+        with(200, json!({})),
+        with(200, json!({"text": null})),
+        with(200, json!({"text": ""})),
+        with(200, json!({"size": 99999, "text": &text[..40]})),
+        with(200, json!({"mimeType": "x-unknown", "text": text})),
+        with(200, json!({"mimeType": "", "text": text})),
+        with(200, json!({"encoding": "base64", "text": base64, "mimeType": "application/json"})),
+        with(
+            200,
+            json!({"encoding": "base64", "text": format!("{}\n{}", &base64[..20], &base64[20..])}),
+        ),
+        with(200, json!({"_file": "../other.json"})),
+        with(200, json!({"mimeType": "application/json;charset=UTF-8", "text": text})),
+        json!({"request": {"method": "post", "url": url, "postData": {"text": "{\"message\": \"m\", \"agent_name\": \"claude\"}"}}, "response": {"status": 200, "content": {"text": text}}}),
+        json!({"request": {"method": "GET", "url": format!("{url}/5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11/messages?limit=1#x")}, "response": {"status": 200, "content": {}}}),
+    ];
+    let folder = folder("har");
+    for (index, entry) in entries.iter().enumerate() {
+        let file = folder.join(format!("{index}.har"));
+        let har = json!({"log": {"version": "1.2", "entries": [good, entry]}});
+        std::fs::write(&file, format!("\u{feff}{har}")).unwrap();
+        let outcome = live::check_captures(&DOCUMENT, &file, "https://api.blocks.team").unwrap();
+        assert_eq!(outcome.findings, [], "{entry}");
+        assert!(outcome.notes[0].contains("captured responses"), "{:?}", outcome.notes);
+    }
+    std::fs::write(folder.join("package.json"), "{\"name\": \"x\"}").unwrap();
+    let outcome = live::check_captures(&DOCUMENT, &folder, "https://api.blocks.team").unwrap();
+    assert!(outcome.notes[0].contains("1 not a capture"), "{:?}", outcome.notes);
+    let sent = json!({"log": {"entries": [{"request": {"method": "POST", "url": format!("{url}?team=1"), "postData": {"text": "{\"message\": \"m\", \"agent_name\": \"claude\", \"model\": 1}"}}, "response": {"status": 200, "content": {"text": text}}}]}});
+    std::fs::write(folder.join("0.har"), sent.to_string()).unwrap();
+    let outcome =
+        live::check_captures(&DOCUMENT, &folder.join("0.har"), "https://api.blocks.team").unwrap();
+    let names: Vec<&str> = outcome.findings.iter().map(|f| f.subject.as_str()).collect();
+    assert_eq!(names, ["sent parameter `team`", "sent field `model`"]);
+}
+
+#[tokio::test]
+async fn saved_responses_are_compared_without_the_key() {
+    let folder = folder("saved");
+    let reach = Reach { save: Some(folder.clone()), ..all() };
+    run(live::mock::server().key("a-secret-key"), reach).await;
+    let mut outcome = live::check_captures(&DOCUMENT, &folder, "https://api.blocks.team").unwrap();
+    KNOWN.apply(&DOCUMENT, &mut outcome);
+    let report = Report { document: &DOCUMENT, outcome: &outcome };
+    assert_eq!(report.drift(), Vec::<&blocks_drift::finding::Finding>::new());
+    for file in std::fs::read_dir(&folder).unwrap() {
+        assert!(!std::fs::read_to_string(file.unwrap().path()).unwrap().contains("a-secret-key"));
+    }
+}

@@ -1,0 +1,117 @@
+//! One change at a time: each that means something is found with its place and severity, one
+//! that means nothing raises nothing, and what is lost is never "in sync".
+
+mod ci;
+mod harmless;
+mod live;
+mod lost;
+mod mutations;
+mod sdk;
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
+use blocks_drift::coverage;
+use blocks_drift::deviations::Deviations;
+use blocks_drift::document::Document;
+use blocks_drift::finding::Outcome;
+use blocks_drift::page::{PageText, check_indexed};
+use blocks_drift::report::Report;
+use blocks_drift::run::{PAGES, check_index};
+
+pub(crate) const FORMS: [&str; 2] = ["txt", "md"];
+
+pub(crate) static DOCUMENT: LazyLock<Document> =
+    LazyLock::new(|| document(&blocks_drift::read("openapi/blocks.yaml").unwrap()));
+
+pub(crate) fn document(text: &str) -> Document {
+    Document::parse("openapi/blocks.yaml", text).unwrap()
+}
+
+/// The pages of a form.
+pub(crate) fn pages(form: &str) -> Vec<PageText> {
+    let page = |page: &&str| {
+        let name = format!("{page}.{form}");
+        let text = blocks_drift::read(&format!("crates/blocks-drift/tests/pages/{name}")).unwrap();
+        PageText { name, text }
+    };
+    PAGES.iter().map(page).collect()
+}
+
+/// All pages against a document, as with an index, with known deviations applied.
+pub(crate) fn outcome(document: &Document, pages: &[PageText]) -> Outcome {
+    let mut outcome = Outcome::default();
+    check_index(document, pages, &mut outcome);
+    let known = blocks_drift::read("openapi/deviations.yaml").unwrap();
+    let known = Deviations::parse("openapi/deviations.yaml", &known, document).unwrap();
+    known.apply(document, &mut outcome);
+    outcome
+}
+
+pub(crate) fn exit_code(document: &Document, outcome: &Outcome) -> u8 {
+    Report { document, outcome }.exit_code()
+}
+
+/// The outcome of the pages of a form, one of them with another text. The other pages are
+/// compared once.
+pub(crate) fn changed(form: &str, page: usize, text: &str) -> Outcome {
+    type Outcomes = Vec<Outcome>;
+    let check = |form: &str| -> Outcomes {
+        pages(form).iter().map(|p| check_indexed(&DOCUMENT, p).unwrap()).collect()
+    };
+    static SAME: LazyLock<Mutex<HashMap<String, Outcomes>>> = LazyLock::new(Mutex::default);
+    let same = SAME.lock().unwrap().entry(form.to_owned()).or_insert_with(|| check(form)).clone();
+    let mut outcome = Outcome::default();
+    let name = pages(form)[page].name.clone();
+    outcome.attempt(check_indexed(&DOCUMENT, &PageText { name, text: text.to_owned() }));
+    same.into_iter()
+        .enumerate()
+        .filter(|(i, _)| *i != page)
+        .for_each(|(_, other)| outcome.add(other));
+    coverage::judge(&DOCUMENT, &mut outcome);
+    KNOWN.apply(&DOCUMENT, &mut outcome);
+    outcome
+}
+
+pub(crate) static KNOWN: LazyLock<Deviations> = LazyLock::new(|| {
+    let known = blocks_drift::read("openapi/deviations.yaml").unwrap();
+    Deviations::parse("openapi/deviations.yaml", &known, &DOCUMENT).unwrap()
+});
+
+#[test]
+fn pages_of_both_forms_are_in_sync() {
+    for form in FORMS {
+        let outcome = outcome(&DOCUMENT, &pages(form));
+        let report = Report { document: &DOCUMENT, outcome: &outcome };
+        assert_eq!((report.drift(), &outcome.errors), (Vec::new(), &Vec::new()), "{form}");
+        let facts: Vec<usize> =
+            blocks_drift::coverage::rows(&DOCUMENT, &outcome).iter().map(|r| r.facts).collect();
+        let least = [85, 30, 0, 70, 70, 70, 10];
+        assert!(facts.iter().zip(least).all(|(f, l)| *f >= l), "{form}: {facts:?}");
+    }
+}
+
+/// A response's formats are usual and not required, and a nullable reference is an `anyOf`.
+#[test]
+fn other_notations_of_the_document_are_in_sync() {
+    let text = &DOCUMENT.0.text;
+    let (requests, responses) = text.split_at(text.find("    Link:\n").unwrap());
+    let nullable =
+        regex::Regex::new(r"type: object, nullable: true, (.*)allOf: \[(\{[^}]*\})\]").unwrap();
+    let usual = responses
+        .replace(" format: uuid", " x-usual-format: uuid")
+        .replace(" format: date-time", " x-usual-format: date-time");
+    let usual = nullable
+        .replace_all(&usual, "${1}anyOf: [$2, { type: object, nullable: true, maxProperties: 0 }]");
+    let rule = requests
+        .replace("- required: [agent", "- { type: object, required: [agent")
+        .replace("- required: [profile]", "- { type: object, required: [profile] }")
+        .replace("[agent_id]", "[agent_id] }")
+        .replace("[agent_name]", "[agent_name] }");
+    let document = document(&format!("{rule}{usual}"));
+    for form in FORMS {
+        let outcome = outcome(&document, &pages(form));
+        let report = Report { document: &document, outcome: &outcome };
+        assert_eq!((report.drift(), &outcome.errors), (Vec::new(), &Vec::new()), "{form}");
+    }
+}

@@ -1,0 +1,50 @@
+//! The SDK as it is, against the document and against changes of it.
+
+use blocks_drift::finding::{Kind, Severity};
+use blocks_drift::sdk;
+
+use super::*;
+
+#[tokio::test]
+async fn the_sdk_is_in_sync() {
+    let outcome = sdk::check(&DOCUMENT).await.unwrap();
+    assert_eq!(outcome.findings, []);
+}
+
+/// A change of the document that was not carried into the SDK.
+#[tokio::test]
+async fn changed_documents_are_found() {
+    use Kind::*;
+    use Severity::{Breaking, Informational};
+    for (from, to, kind, severity) in [
+        (
+            "        is_private: { type: boolean, default",
+            "        model: { type: string }\n        is_private: { type: boolean, default",
+            FieldRemoved,
+            Breaking,
+        ),
+        ("maxLength: 200", "maxLength: 100", Limit, Breaking),
+        ("maxLength: 200", "maxLength: 300", Limit, Breaking),
+        ("maximum: 100,", "maximum: 50,", Limit, Breaking),
+        ("kimi, sisyphus", "kimi", EnumAdded, Breaking),
+        ("kimi, sisyphus", "kimi, sisyphus, grok", EnumRemoved, Informational),
+        ("        - $ref: '#/components/parameters/ThreadFilter'\n", "", FieldAdded, Breaking),
+        (
+            "        - $ref: '#/components/parameters/ThreadFilter'\n",
+            "        - $ref: '#/components/parameters/ThreadFilter'\n        - { name: before, in: query, schema: { type: number } }\n",
+            FieldRemoved,
+            Breaking,
+        ),
+        ("name: Authorization", "name: X-Key", Security, Breaking),
+        ("url: https://api.blocks.team", "url: https://api.example", Server, Breaking),
+    ] {
+        let text = DOCUMENT.0.text.replace(from, to);
+        assert_ne!(text, DOCUMENT.0.text, "{from}");
+        let found = match sdk::check(&document(&text)).await {
+            Ok(outcome) => outcome.findings,
+            // A builder that refuses what the document allows ends the check.
+            Err(error) => panic!("{to}: {error}"),
+        };
+        assert!(found.iter().any(|f| (f.kind, f.severity) == (kind, severity)), "{to}: {found:#?}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Every command against a server in the shapes of the vendor's public mock, whose ids are short.
+
+use std::io::{Cursor, Write};
+use std::sync::{Arc, Mutex};
+
+use blocks_cli::Host;
+use blocks_sdk::Client;
+use blocks_tests::Vendor;
+use serde_json::Value;
+
+#[derive(Clone, Default)]
+struct Stream(Arc<Mutex<Vec<u8>>>);
+
+impl Stream {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Exit code, standard output and standard error.
+async fn blocks(vendor: &Vendor, line: &str, input: &str) -> (u8, String, String) {
+    let client = Client::builder(Vendor::KEY).service(vendor.clone()).build();
+    let (out, err) = (Stream::default(), Stream::default());
+    let host = Host::new(client.unwrap(), out.clone(), err.clone());
+    let host = host.input(Cursor::new(input.to_owned()));
+    let code = blocks_cli::run(["blocks"].into_iter().chain(line.split(' ')), host).await;
+    (code, out.text(), err.text())
+}
+
+async fn session(vendor: &Vendor) -> String {
+    let (code, out, err) = blocks(vendor, "run --agent claude --no-wait Go.", "").await;
+    assert_eq!(code, 0, "{err}");
+    out.trim().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_prompt_is_sent_once_and_answered() {
+    let prompt = r#"{"id":"a","agent_name":"claude","message":"Go."}"#;
+    for line in [
+        "run --agent claude Go.",
+        "run --agent claude --json Go.",
+        "batch -",
+    ] {
+        let vendor = Vendor::new();
+        let (code, out, err) = blocks(&vendor, line, prompt).await;
+        assert_eq!(code, 0, "{line}: {err}");
+        match serde_json::from_str::<Value>(&out) {
+            Ok(report) => {
+                assert_eq!(report["final_message"], "Done.", "{line}");
+                assert_eq!(report["thread_id"], "t1", "{line}");
+            }
+            Err(_) => assert_eq!(out, "Done.\n", "{line}"),
+        }
+        assert_eq!(vendor.post_count(), 1, "{line}");
+    }
+    let vendor = Vendor::new();
+    let line = format!("send {} More.", session(&vendor).await);
+    vendor.set_reply("More done.");
+    let (code, out, err) = blocks(&vendor, &line, "").await;
+    assert_eq!((code, out.as_str()), (0, "More done.\n"), "{err}");
+    assert_eq!(vendor.post_count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_reading_command_prints_what_is_there() {
+    let vendor = Vendor::new();
+    let session = session(&vendor).await;
+    for (line, expected) in [
+        (format!("wait {session}"), "Done."),
+        (format!("show {session}"), session.as_str()),
+        (format!("messages {session}"), "assistant: Done."),
+        (format!("transcript {session} --tools"), "## Agent\n\nDone."),
+    ] {
+        let (code, out, err) = blocks(&vendor, &line, "").await;
+        assert_eq!(code, 0, "{line}: {err}");
+        assert!(out.contains(expected), "{line}: {out}");
+    }
+    assert_eq!(vendor.post_count(), 1);
+}
+
+/// The thread's id is no UUID, so `--thread` would not take it.
+#[tokio::test(start_paused = true)]
+async fn the_printed_command_to_resume_works() {
+    let vendor = Vendor::new();
+    let line = "run --agent claude --no-wait Go.";
+    let (code, _, err) = blocks(&vendor, line, "").await;
+    assert_eq!(code, 0, "{err}");
+    let (_, resume) = err.split_once("run: blocks ").unwrap();
+    let (code, out, err) = blocks(&vendor, resume.trim(), "").await;
+    assert_eq!((code, out.as_str()), (0, "Done.\n"), "{err}");
+}
