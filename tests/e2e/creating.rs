@@ -278,7 +278,7 @@ fn unknown_fates() -> Vec<UnknownFate> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_leaves_its_fate_unknown_is_sent_once_and_loses_nothing() {
+async fn unknown_outcomes_are_never_retried() {
     for (answer, kind, body, has_id) in unknown_fates() {
         let answer = match answer {
             response @ Answer::Response { .. } => response.header("x-request-id", "r-1"),

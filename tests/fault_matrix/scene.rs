@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use blocks_mock::{Action, Dialect, Fault, Mock, Operation, Script, When};
-use blocks_sdk::{Agent, Client, CreateSession, Error, ErrorKind, RateLimit, Session};
+use blocks_sdk::{Agent, Client, CreateSession, Error, ErrorKind, RateLimit, RetryPolicy, Session};
 use blocks_tests::{Exchange, KEY, Recorder};
 
 use crate::faults::MAX_BODY;
@@ -58,6 +58,7 @@ impl Scene {
         let client = Client::builder(KEY)
             .service(recorder.clone())
             .max_body(MAX_BODY)
+            .retry(RetryPolicy::default().call_timeout(Duration::from_secs(120)))
             .rate_limit(RateLimit::per_minute(6_000_000).expect("a rate"))
             .build()
             .expect("a client");

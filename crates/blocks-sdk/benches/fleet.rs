@@ -13,7 +13,7 @@ use support::{
 const POLICIES: [&str; 5] = ["ours", "spaced", "fixed", "age", "greedy"];
 const SIZES: [usize; 9] = [1, 8, 20, 50, 80, 120, 200, 500, 1000];
 /// Runs of small fleets, whose delays depend much on a few draws, are put together.
-const SESSIONS: usize = 1000;
+const SESSIONS: usize = 200;
 const DEADLINE: Duration = Duration::from_secs(48 * 3600);
 
 fn main() {

@@ -204,7 +204,11 @@ impl Call {
                 Ok(limit) => limit,
                 Err(error) => {
                     permit.give_back();
-                    return Err(error);
+                    // What was received before says more than that the time is over.
+                    return Err(match progress.last {
+                        Some(_) => self.failed(progress),
+                        None => error,
+                    });
                 }
             };
             progress.attempts += 1;

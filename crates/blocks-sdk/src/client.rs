@@ -1,4 +1,4 @@
-//! The client: one key, one base URL, one budget.
+//! The client: one key, one base URL, one rate limiter.
 
 use std::env::VarError;
 use std::fmt;
@@ -23,13 +23,21 @@ use crate::session::Session;
 use crate::transport::Transport;
 use crate::turns::TurnRegistry;
 
-/// A client of one workspace. Cheap to clone; clones share one budget of requests.
+/// A client of one workspace. Cheap to clone; clones share one rate limiter.
+///
+/// Its futures may be awaited in several tokio runtimes, also when one of them is idle or has
+/// ended. Connections belong to the runtime that made them, though: give each runtime a client
+/// of its own if it is ever left idle while another one sends.
+///
+/// # Panics
+/// Its futures panic outside a tokio runtime with time and I/O enabled, and in one that has been
+/// shut down.
 ///
 /// ```
 /// use blocks_sdk::Client;
 ///
 /// let client = Client::builder("my-key").build()?;
-/// let same = client.clone(); // takes its requests from the same budget
+/// let same = client.clone(); // shares the rate limiter
 /// assert!(!format!("{same:?}").contains("my-key"));
 /// # Ok::<(), blocks_sdk::Error>(())
 /// ```
@@ -112,7 +120,7 @@ impl Client {
         ClientBuilder::new(Zeroizing::new(key.into()))
     }
 
-    /// The same client, budget included, whose calls are retried by `policy`.
+    /// The same client, rate limiter included, whose calls are retried by `policy`.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -136,7 +144,7 @@ impl Client {
         }
     }
 
-    /// The same client, budget included, whose attempts may take `timeout`.
+    /// The same client, rate limiter included, whose attempts may take `timeout`.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -173,6 +181,10 @@ impl Client {
     }
 
     /// Creates a session, posts its first message and dispatches it to the agent.
+    ///
+    /// Do not drop this future once it is polled, as a `select!` or a time-out around it does:
+    /// the request may have been sent, and the billed session would exist without a trace. Set
+    /// [`RetryPolicy::call_timeout`], or spawn a task and drop its handle.
     ///
     /// It is sent again only when it certainly had no effect.
     ///

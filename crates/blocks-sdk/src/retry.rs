@@ -269,6 +269,29 @@ mod tests {
     }
 
     #[test]
+    fn a_create_is_never_given_up_while_it_connects() {
+        let second = Duration::from_secs(1);
+        let timeouts = AttemptTimeouts {
+            read: second,
+            create: second,
+            connect: Some(second * 10),
+        };
+        assert_eq!(timeouts.limit(false, second * 60), second);
+        assert!(timeouts.limit(true, second * 60) > second * 10);
+        assert!(timeouts.limit(true, Duration::from_millis(1)) > second * 10);
+        let own_transport = AttemptTimeouts {
+            connect: None,
+            ..timeouts
+        };
+        assert_eq!(own_transport.limit(true, second * 60), second);
+        let huge = AttemptTimeouts {
+            connect: Some(Duration::MAX),
+            ..timeouts
+        };
+        assert_eq!(huge.limit(true, second), Duration::MAX);
+    }
+
+    #[test]
     fn a_backoff_doubles_up_to_its_bound() {
         let policy = RetryPolicy::default();
         let bounds: Vec<_> = (1..=8)

@@ -48,7 +48,7 @@ pub struct Session {
 impl Session {
     pub(crate) fn with_id(client: Client, id: Id) -> Self {
         Self {
-            turns: client.core.turns.of(id.as_str()),
+            turns: client.core.turns.of(&id),
             client,
             id,
             data: None,

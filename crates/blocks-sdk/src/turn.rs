@@ -83,7 +83,7 @@ impl Turn {
     }
 
     fn resumed(client: Client, pending: Pending) -> Self {
-        let turns = client.core.turns.of(pending.session_id().as_str());
+        let turns = client.core.turns.of(pending.session_id());
         let now = Instant::now();
         Self {
             number: turns.number(pending.thread_id(), None),
@@ -394,15 +394,6 @@ impl Wait {
             wait: self,
         }
     }
-
-    async fn run(self) -> Result<Reply, Error> {
-        let mut state = self.start();
-        loop {
-            if let Progress::Replied(reply) = state.step().await? {
-                return Ok(reply);
-            }
-        }
-    }
 }
 
 /// The progress of a [`Wait`]; see [`Wait::progress`].
@@ -435,7 +426,8 @@ impl IntoFuture for Wait {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        let mut state = self.start();
+        Box::pin(async move { state.run().await })
     }
 }
 
@@ -473,6 +465,14 @@ enum Permitted {
 }
 
 impl WaitState {
+    async fn run(&mut self) -> Result<Reply, Error> {
+        loop {
+            if let Progress::Replied(reply) = self.step().await? {
+                return Ok(reply);
+            }
+        }
+    }
+
     /// One poll, when it is permitted.
     async fn step(&mut self) -> Result<Progress, Error> {
         loop {
@@ -516,13 +516,13 @@ impl WaitState {
         } else {
             (Priority::Poll(self.schedule()), self.deadline)
         };
-        let acquire = pin!(turn.client.core.limiter.acquire(priority, None));
+        let limiter = &turn.client.core.limiter;
+        let acquire = limiter.acquire_until(priority, until);
         let new_turn = pin!(turn.turns.changed(version));
-        match timeout_at(until, select(acquire, new_turn)).await {
-            Ok(Either::Left((Ok(permit), _))) => Permitted::Permit(permit),
-            Ok(Either::Right(_)) => Permitted::NewTurn,
-            // Without a deadline, there is always a permit at some time.
-            Ok(Either::Left((Err(_), _))) | Err(_) => Permitted::TimedOut,
+        match select(acquire, new_turn).await {
+            Either::Left((Ok(permit), _)) => Permitted::Permit(permit),
+            Either::Left((Err(_), _)) => Permitted::TimedOut,
+            Either::Right(_) => Permitted::NewTurn,
         }
     }
 
@@ -662,9 +662,10 @@ pub fn replies(
 ) -> impl Stream<Item = (Pending, Result<Reply, Error>)> + Send + Unpin {
     let waits = turns.into_iter().map(|turn| {
         let pending = Arc::clone(&turn.pending);
-        let wait = options(turn.reply());
+        // Borrowed by its future, not moved into it, which would need its memory twice.
+        let mut state = options(turn.reply()).start();
         async move {
-            let result = wait.run().await;
+            let result = state.run().await;
             (Pending::clone(&pending), result)
         }
     });

@@ -110,6 +110,11 @@ impl LatestTurn {
                 created_at,
                 is_certain,
             };
+            // Most sessions have one turn, and thousands may wait.
+            let more = known.turns.len().max(1);
+            if known.turns.len() == known.turns.capacity() {
+                known.turns.reserve_exact(more);
+            }
             known.turns.push(turn);
             known.turns.len() - 1
         };
@@ -186,13 +191,13 @@ pub(crate) struct TurnRegistry(Mutex<Sessions>);
 
 #[derive(Default)]
 struct Sessions {
-    turns: HashMap<String, Weak<LatestTurn>>,
+    turns: HashMap<Id, Weak<LatestTurn>>,
     /// At this size, sessions without a handle are removed.
     sweep_at: usize,
 }
 
 impl TurnRegistry {
-    pub fn of(&self, session: &str) -> Arc<LatestTurn> {
+    pub fn of(&self, session: &Id) -> Arc<LatestTurn> {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turns) = sessions.turns.get(session).and_then(Weak::upgrade) {
             return turns;
@@ -204,7 +209,7 @@ impl TurnRegistry {
         let turns = Arc::new(LatestTurn::default());
         sessions
             .turns
-            .insert(session.to_owned(), Arc::downgrade(&turns));
+            .insert(session.clone(), Arc::downgrade(&turns));
         turns
     }
 }
@@ -276,11 +281,11 @@ mod tests {
     #[test]
     fn sessions_without_a_handle_are_removed() {
         let registry = TurnRegistry::default();
-        let kept = registry.of("kept");
+        let kept = registry.of(&id("kept"));
         for n in 0..1000 {
-            registry.of(&n.to_string());
+            registry.of(&id(&n.to_string()));
         }
         assert!(registry.0.lock().unwrap().turns.len() < 100);
-        assert!(Arc::ptr_eq(&kept, &registry.of("kept")));
+        assert!(Arc::ptr_eq(&kept, &registry.of(&id("kept"))));
     }
 }

@@ -55,11 +55,15 @@ impl Bench {
     }
 }
 
-/// No error may show the key, and each is told on one line.
+/// No error may show the key, and only one about something that was not sent names no operation.
 fn check(error: &Error) {
-    let told = error.to_string();
-    assert!(!told.contains(KEY) && !format!("{error:?}").contains(KEY));
-    assert!(error.operation().is_some() || error.kind() == ErrorKind::InvalidInput);
+    let text = error.to_string();
+    assert!(!text.contains(KEY) && !format!("{error:?}").contains(KEY));
+    let is_not_sent = matches!(
+        error.kind(),
+        ErrorKind::InvalidInput | ErrorKind::UntrustedLink | ErrorKind::UnknownTurn
+    );
+    assert!(error.operation().is_some() || is_not_sent, "{error}");
 }
 
 fn hello() -> CreateSession {

@@ -50,7 +50,7 @@ impl Admission {
             };
         }
         // One slot stays free for the next call.
-        if used.len() + 1 >= CAPACITY {
+        if polls >= SHARE && used.len() + 1 >= CAPACITY {
             return used[0].0 + WINDOW;
         }
         let Some((last, _)) = used.iter().rev().find(|(_, is_poll)| *is_poll) else {

@@ -122,10 +122,18 @@ impl RateLimiter {
             limiter: Arc::clone(self),
             priority,
             deadline,
+            ends_with_pause: true,
             ticket: None,
             is_waiting: false,
             timer: None,
         }
+    }
+
+    /// Waits for a permit until `deadline`, however long the service asks to wait.
+    pub fn acquire_until(self: &Arc<Self>, priority: Priority, deadline: Instant) -> Acquire {
+        let mut acquire = self.acquire(priority, Some(deadline));
+        acquire.ends_with_pause = false;
+        acquire
     }
 
     /// A response that was not a 429.
@@ -303,6 +311,7 @@ pub(crate) struct Acquire {
     limiter: Arc<RateLimiter>,
     priority: Priority,
     deadline: Option<Instant>,
+    ends_with_pause: bool,
     ticket: Option<u64>,
     /// Whether the ticket is in the queue, or has a permit that was not picked up.
     is_waiting: bool,
@@ -339,27 +348,34 @@ impl Acquire {
         } else if let Some(slot) = shared.state.grant_directly(now, self.priority) {
             return self.ready(slot, shared);
         }
-        if let Some(no_permit) = self.ends(shared, now) {
-            if self.is_waiting {
-                self.is_waiting = false;
-                shared.leave(ticket, now, later);
-            }
-            return Step::Ready(Err(no_permit));
+        if let Some(until) = self.pause_that_is_too_long(shared, now) {
+            return self.give_up(ticket, Some(until), shared, now, later);
         }
-        if !self.is_waiting {
+        let is_new = !self.is_waiting;
+        if is_new {
             self.is_waiting = true;
             let queue = &mut shared.state.queue;
-            queue.insert(ticket, self.priority, self.deadline);
+            queue.insert(
+                ticket,
+                self.priority,
+                self.deadline.filter(|_| self.ends_with_pause),
+            );
         }
-        let ready_at = self.priority.ready_at(now);
+        // What another waiter keeps time for includes all that are in the queue already.
+        let is_over = self.deadline.is_some_and(|deadline| deadline <= now);
         let is_kept_for_it = shared.timekeeper.is_some_and(|keeper| {
-            keeper.ticket != ticket && now < keeper.at && keeper.at <= ready_at
+            let is_kept = keeper.ticket != ticket && now < keeper.at;
+            let priority = self.priority;
+            is_kept && !(is_new && shared.state.is_of_use_before(keeper.at, priority, now))
         });
-        if !is_kept_for_it {
+        if is_over || !is_kept_for_it {
             shared.settle(now, Some(ticket), later);
             if let Some(slot) = shared.state.pick_up(ticket) {
                 return self.ready(slot, shared);
             }
+        }
+        if is_over {
+            return self.give_up(ticket, None, shared, now, later);
         }
         if let Some(waker) = waker.take() {
             later.drop.extend(shared.wakers.insert(ticket, waker));
@@ -380,11 +396,25 @@ impl Acquire {
         Step::Ready(Ok((slot, shared.state.is_probe(slot))))
     }
 
-    fn ends(&self, shared: &Shared, now: Instant) -> Option<NoPermit> {
-        let deadline = self.deadline?;
-        let paused_until = shared.state.slots.paused_until(now);
-        let paused_until = paused_until.filter(|until| *until > deadline);
-        (paused_until.is_some() || deadline <= now).then_some(NoPermit { paused_until })
+    fn pause_that_is_too_long(&self, shared: &Shared, now: Instant) -> Option<Instant> {
+        let deadline = self.deadline.filter(|_| self.ends_with_pause)?;
+        let paused_until = shared.state.slots.paused_until(now)?;
+        Some(paused_until).filter(|until| *until > deadline)
+    }
+
+    fn give_up(
+        &mut self,
+        ticket: u64,
+        paused_until: Option<Instant>,
+        shared: &mut Shared,
+        now: Instant,
+        later: &mut Later,
+    ) -> Step {
+        if self.is_waiting {
+            self.is_waiting = false;
+            shared.leave(ticket, now, later);
+        }
+        Step::Ready(Err(NoPermit { paused_until }))
     }
 }
 

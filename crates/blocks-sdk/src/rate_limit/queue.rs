@@ -60,7 +60,7 @@ impl PollSchedule {
 
     /// Whether this is the last certain chance to poll before the time-out: within a window,
     /// each slot that is used now comes free.
-    fn is_urgent(&self, now: Instant) -> bool {
+    pub fn is_urgent(&self, now: Instant) -> bool {
         self.first_before
             .is_some_and(|before| before.saturating_duration_since(now) <= WINDOW)
     }

@@ -68,6 +68,12 @@ impl Slots {
     /// Takes a slot at `now`, or says when to ask again, which is always later than `now`.
     /// While `polls_wait`, calls leave polls their share of the window.
     pub fn take(&mut self, now: Instant, what: Use, polls_wait: bool) -> Result<u64, Instant> {
+        self.check(now, what, polls_wait)?;
+        Ok(self.push(now, what))
+    }
+
+    /// Whether [`take`](Self::take) would give a slot, or when to ask again.
+    pub fn check(&mut self, now: Instant, what: Use, polls_wait: bool) -> Result<(), Instant> {
         self.forget(now);
         if let Some(pause) = self.paused_until.filter(|pause| *pause > now) {
             return Err(pause);
@@ -95,19 +101,20 @@ impl Slots {
         };
         match again.filter(|again| *again > now) {
             Some(again) => Err(again),
-            None => Ok(self.push(now, what)),
+            None => Ok(()),
         }
     }
 
     /// When the next poll is due if `left` of the window's slots are left for polls. Of those, one
     /// stays free for the next call, which then need not wait for a poll to leave the window.
     fn next_poll(&self, left: usize) -> Option<Instant> {
-        let spare = usize::from(self.capacity > POLL_SHARE);
-        if self.used.len() + spare >= self.capacity {
+        let share = self.capacity / POLL_SHARE;
+        let spare = usize::from(share > 0);
+        if self.polls >= share && self.used.len() + spare >= self.capacity {
             return Some(self.used[0].taken_at + WINDOW);
         }
         let last = self.used.iter().rev().find(|slot| slot.is_poll)?;
-        let slots = (left - spare).max(self.capacity / POLL_SHARE);
+        let slots = (left - spare).max(share);
         let spaced = last.taken_at + self.spacing(slots);
         // A call that leaves the window makes room for polls that are closer together.
         let call = self.used.iter().find(|slot| !slot.is_poll);
@@ -214,12 +221,12 @@ mod tests {
             slots.take(start, Use::Call, false).unwrap();
         }
         let taken = take_all(&mut slots, Use::Poll, start, 80);
-        // A fifth of the window at least, while calls have taken most of it; one slot stays free
-        // for a call. Then, as the calls have left, every half second.
+        // While calls have taken most of the window, polls get their fifth of it, which is all
+        // that is left; then, as the calls have left, one every half second.
         let spacing = WINDOW.div_f64(24.0);
-        let first = (0..21).map(|n| spacing * n);
-        let second = (0..40).map(|n| WINDOW + SECOND / 2 * n);
-        assert_eq!(taken[..60], first.chain(second).collect::<Vec<_>>()[..60]);
+        let first = (0..22).map(|n| spacing * n);
+        let second = (0..39).map(|n| WINDOW + SECOND / 2 * n);
+        assert_eq!(taken, first.chain(second).collect::<Vec<_>>());
     }
 
     #[test]

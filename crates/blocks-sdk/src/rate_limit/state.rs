@@ -156,6 +156,21 @@ impl State {
         };
     }
 
+    /// Whether a new waiter could get a permit before `time`. Says so without looking at the
+    /// others, of whom there may be thousands.
+    pub fn is_of_use_before(&mut self, time: Instant, priority: Priority, now: Instant) -> bool {
+        let ready_at = priority.ready_at(now);
+        let what = match priority {
+            Priority::Poll(poll) if poll.is_urgent(now) => Use::UrgentPoll,
+            _ => use_of(priority),
+        };
+        let is_free = |slots: &mut Slots| match slots.check(now, what, false) {
+            Ok(()) => true,
+            Err(at) => at < time,
+        };
+        ready_at < time && is_free(&mut self.slots)
+    }
+
     /// The slot of a permit that the waiter may pick up now.
     pub fn pick_up(&mut self, ticket: u64) -> Option<u64> {
         self.granted.remove(&ticket)
