@@ -179,7 +179,7 @@ impl Mock {
             }
             ["agents"] if get => Ok(json!({"items": *self.inner.rules()})),
             ["agents"] if method == Method::PUT => {
-                let rules: Vec<AgentRule> = read(body)?;
+                let rules: Vec<AgentRule> = read_any(body)?;
                 *self.inner.rules() = rules;
                 Ok(json!({}))
             }
@@ -360,7 +360,15 @@ fn found<T>(value: Option<T>) -> Result<T, Refusal> {
     value.ok_or(Refusal(404, "not found".into()))
 }
 
+/// Reads a body that is an object. Serde would take a list of its fields, too.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    match body.trim_ascii_start().first() {
+        Some(b'{') => read_any(body),
+        _ => Err(Refusal(422, "invalid body: expected an object".into())),
+    }
+}
+
+fn read_any<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|e| Refusal(422, format!("invalid body: {e}")))
 }
 

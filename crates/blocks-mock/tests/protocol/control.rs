@@ -79,6 +79,7 @@ async fn faults_are_added_listed_and_removed() {
         json!({"when": "always", "fault": {"status": {"status": 600}}}),
         json!({"when": "always", "fault": {"status": {"status": 503, "colour": "red"}}}),
         json!({"when": "sometimes", "fault": "refuse"}),
+        json!([null, "always", "refuse"]),
     ] {
         assert_eq!(
             control.send("POST", "faults", wrong.clone()).await.0,
