@@ -26,6 +26,8 @@ const BASE_URL: &str = "https://api.blocks.team";
 const USER_AGENT: &str = concat!("blocks-sdk-rust/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BODY: usize = 16 << 20;
+/// hyper's own limit is 100, which a chain of proxies can exceed.
+const MAX_HEADERS: usize = 1000;
 /// Below the 5 s after which common servers close an idle connection: a create on one that
 /// is just being closed would have an unknown fate. Polls, 2 s apart, still share one.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
@@ -287,7 +289,11 @@ impl ClientBuilder {
     }
 
     /// Sends to a tower service in this process, such as the mock's: no socket, so that
-    /// tests run on tokio's paused clock.
+    /// tests run on tokio's paused clock. A router of axum is one, too.
+    ///
+    /// Its error is taken for "never sent" when its cause is an [`std::io::Error`] of the kind
+    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused); a create is then sent again. After any other error
+    /// the outcome of a create is unknown.
     ///
     /// ```
     /// let mock = blocks_mock::Mock::new();
@@ -297,13 +303,13 @@ impl ClientBuilder {
     pub fn service<S, B>(self, service: S) -> Self
     where
         S: Service<http::Request<reqwest::Body>, Response = http::Response<B>>,
-        S: Clone + Send + Sync + 'static,
+        S: Clone + Send + 'static,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         S::Future: Send,
-        B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.transport(ServiceTransport(service))
+        self.transport(ServiceTransport::new(service))
     }
 
     /// The client.
@@ -414,6 +420,11 @@ fn safe(builder: reqwest::ClientBuilder, connect_timeout: Duration) -> reqwest::
         .retry(reqwest::retry::never().max_retries_per_request(0))
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        // Headers that most clients accept: an error here would lose the id of a paid session.
+        .http1_max_headers(MAX_HEADERS)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
 }
 
 fn no_http(error: reqwest::Error) -> Error {

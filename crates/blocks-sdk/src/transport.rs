@@ -6,8 +6,12 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use futures_util::TryFutureExt;
+use http_body::{Body, Frame, SizeHint};
 use reqwest::{Request, Response};
 use tower_service::Service;
 
@@ -157,20 +161,58 @@ impl Transport for reqwest::Client {
 
 /// A tower service as a transport. Its error counts as "never sent" when an
 /// [`io::ErrorKind::ConnectionRefused`] is its cause.
-pub(crate) struct ServiceTransport<S>(pub S);
+///
+/// The mutex is held only to clone the service, so that services which are not `Sync` can be used.
+pub(crate) struct ServiceTransport<S>(Mutex<S>);
+
+impl<S> ServiceTransport<S> {
+    pub fn new(service: S) -> Self {
+        Self(Mutex::new(service))
+    }
+}
+
+/// A body that can be shared between threads as reqwest requires, although only its owner reads it: axum's is not `Sync`.
+struct SyncBody<B>(Mutex<Pin<Box<B>>>);
+
+impl<B: Body> Body for SyncBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let body = self.get_mut().0.get_mut();
+        let body = body.unwrap_or_else(PoisonError::into_inner);
+        body.as_mut().poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        lock(&self.0).is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        lock(&self.0).size_hint()
+    }
+}
+
+/// The lock, also after a panic of another thread, since nothing is changed under it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl<S, B> Transport for ServiceTransport<S>
 where
     S: Service<http::Request<reqwest::Body>, Response = http::Response<B>>,
-    S: Clone + Send + Sync + 'static,
+    S: Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     fn send(&self, request: Request) -> Sending<'_> {
         // A service is made ready and called by one owner.
-        let mut service = self.0.clone();
+        let mut service = lock(&self.0).clone();
         Box::pin(async move {
             let request = http::Request::try_from(request).map_err(SendError::never_sent)?;
             poll_fn(|context| service.poll_ready(context))
@@ -187,6 +229,7 @@ where
                     SendError::may_be_sent(error)
                 }
             })?;
+            let response = response.map(|body| SyncBody(Mutex::new(Box::pin(body))));
             Ok(response.map(reqwest::Body::wrap).into())
         })
     }
