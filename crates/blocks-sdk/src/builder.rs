@@ -20,11 +20,11 @@ use crate::failure::innermost;
 use crate::key::Key;
 use crate::rate_limit::{RateLimit, RateLimiter};
 use crate::retry::{AttemptTimeouts, CREATE_ATTEMPT_TIMEOUT, READ_ATTEMPT_TIMEOUT, RetryPolicy};
-use crate::transport::{ServiceTransport, Transport};
+use crate::transport::{HttpTransport, ServiceTransport, Transport};
 
 const BASE_URL: &str = "https://api.blocks.team";
 const USER_AGENT: &str = concat!("blocks-sdk-rust/", env!("CARGO_PKG_VERSION"));
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BODY: usize = 16 << 20;
 /// hyper's own limit is 100, which a chain of proxies can exceed.
 const MAX_HEADERS: usize = 1000;
@@ -345,7 +345,7 @@ impl ClientBuilder {
                 let is_plain = base.scheme() != "https";
                 let http = http(connect, is_plain, self.configure_http)?;
                 let downloads = http_for_downloads(connect, self.configure_download_http)?;
-                let transport: Arc<dyn Transport> = Arc::new(http.clone());
+                let transport: Arc<dyn Transport> = Arc::new(HttpTransport(http.clone()));
                 (http, transport, downloads)
             }
         };
@@ -407,11 +407,14 @@ fn http_for_downloads(
         None => builder,
     };
     let http = safe(builder, connect_timeout).build().map_err(no_http)?;
-    Ok(Arc::new(http))
+    Ok(Arc::new(HttpTransport(http)))
 }
 
 /// What every client has, whatever else was configured.
-fn safe(builder: reqwest::ClientBuilder, connect_timeout: Duration) -> reqwest::ClientBuilder {
+pub(crate) fn safe(
+    builder: reqwest::ClientBuilder,
+    connect_timeout: Duration,
+) -> reqwest::ClientBuilder {
     builder
         // A redirect could carry the key to a host that only a response named.
         .redirect(Policy::none())
@@ -427,7 +430,7 @@ fn safe(builder: reqwest::ClientBuilder, connect_timeout: Duration) -> reqwest::
         .http1_ignore_invalid_headers_in_responses(true)
 }
 
-fn no_http(error: reqwest::Error) -> Error {
+pub(crate) fn no_http(error: reqwest::Error) -> Error {
     let cause = innermost(&error);
     Error::configuration(format!("cannot set up the HTTP client: {cause}")).with_source(error)
 }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -15,6 +14,9 @@ use http_body::{Body, Frame, SizeHint};
 use reqwest::{Request, Response};
 use tower_service::Service;
 
+use crate::builder::{CONNECT_TIMEOUT, no_http, safe};
+use crate::error::Error;
+
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The future of [`Transport::send`].
@@ -22,30 +24,26 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> 
 
 /// Sends one request once: no retry, no redirect, no header of its own.
 ///
-/// Implemented for [`reqwest::Client`], and for any tower service by
-/// [`ClientBuilder::service`](crate::ClientBuilder::service). One's own is for proxies,
-/// recordings and tests.
+/// Implement it for recordings and tests. [`HttpTransport`] sends over a socket, and
+/// [`ClientBuilder::service`](crate::ClientBuilder::service) takes any tower service. It is not implemented for
+/// [`reqwest::Client`], which by default follows redirects: a create could have its effect several times.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// use blocks_sdk::{Client, Sending, Transport};
+/// use blocks_sdk::{Client, HttpTransport, Sending, Transport};
 ///
-/// /// Tells of each request before it is sent.
-/// struct Told<T>(T);
+/// /// Prints each request before it is sent.
+/// struct Printing<T>(T);
 ///
-/// impl<T: Transport> Transport for Told<T> {
+/// impl<T: Transport> Transport for Printing<T> {
 ///     fn send(&self, request: reqwest::Request) -> Sending<'_> {
 ///         eprintln!("{} {}", request.method(), request.url().path());
 ///         self.0.send(request)
 ///     }
 /// }
 ///
-/// # let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-/// # let http = http.retry(reqwest::retry::never()).build().unwrap();
-/// let client = Client::builder("my-key").transport(Told(http)).build()?;
-/// # Ok(())
-/// # }
+/// let http = HttpTransport::new(|http| http)?;
+/// let client = Client::builder("my-key").transport(Printing(http)).build()?;
+/// # Ok::<(), blocks_sdk::Error>(())
 /// ```
 pub trait Transport: Send + Sync + 'static {
     /// Sends `request`, which carries the API key unless it is a download.
@@ -139,9 +137,29 @@ impl Transport for std::sync::Arc<dyn Transport> {
     }
 }
 
-impl Transport for reqwest::Client {
+/// Sends requests over HTTP, each of them once: the inner transport for a [`Transport`] that adds something to it.
+#[derive(Clone, Debug)]
+pub struct HttpTransport(pub(crate) reqwest::Client);
+
+impl HttpTransport {
+    /// A transport over a client that `configure` sets up, for example with a proxy or a certificate.
+    ///
+    /// Redirects and retries are switched off after it. Proxies of the environment are not used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the client cannot be set up.
+    pub fn new(
+        configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, Error> {
+        let builder = configure(reqwest::Client::builder().no_proxy());
+        let client = safe(builder, CONNECT_TIMEOUT).build().map_err(no_http)?;
+        Ok(Self(client))
+    }
+}
+
+impl Transport for HttpTransport {
     fn send(&self, request: Request) -> Sending<'_> {
-        Box::pin(self.execute(request).map_err(|error| {
+        Box::pin(self.0.execute(request).map_err(|error| {
             // A pooled connection that the server closed before anything was written on it is
             // "canceled" to hyper.
             let canceled = sources(&error)
