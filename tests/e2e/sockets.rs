@@ -164,3 +164,24 @@ async fn only_a_refused_connection_is_never_sent() {
         assert_eq!(found, (outcome_unknown, attempts), "{kind:?}");
     }
 }
+
+#[tokio::test]
+async fn a_response_that_is_cut_off_is_read_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let body = created().to_string();
+        for body in [&body[..body.len() / 2], &body[..]] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let _ = stream.read(&mut request).await;
+            let response = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{body}");
+            let _ = stream.write_all(response.as_bytes()).await;
+        }
+    });
+    let session = client
+        .get_session(uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11"))
+        .await
+        .unwrap();
+    assert_eq!(session.id().to_string(), SESSION);
+}
