@@ -528,19 +528,25 @@ async fn a_create_is_noted_once_just_before_it_is_sent() {
 
 #[tokio::test]
 async fn a_configured_client_follows_no_redirect() {
-    let away = blocks_mock::Fault::Redirect("http://127.0.0.1:1/x".into());
-    let always = blocks_mock::When::Always;
-    let server = blocks_mock::Mock::builder()
-        .fault(blocks_mock::Operation::CreateSession, always, away)
-        .start()
-        .await
-        .unwrap();
-    let client = Client::builder(server.key())
-        .base_url(server.url())
-        .configure_http(|http| http.redirect(reqwest::redirect::Policy::limited(10)))
-        .build()
-        .unwrap();
-    let error = client.create_session(hello()).await.unwrap_err();
-    assert!(error.may_have_taken_effect(), "{error}");
-    assert_eq!(server.received().len(), 1);
+    let follow =
+        |http: reqwest::ClientBuilder| http.redirect(reqwest::redirect::Policy::limited(10));
+    for own_transport in [false, true] {
+        let away = blocks_mock::Fault::Redirect("http://127.0.0.1:1/x".into());
+        let always = blocks_mock::When::Always;
+        let server = blocks_mock::Mock::builder()
+            .fault(blocks_mock::Operation::CreateSession, always, away)
+            .start()
+            .await
+            .unwrap();
+        let builder = Client::builder(server.key()).base_url(server.url());
+        let builder = if own_transport {
+            builder.transport(blocks_sdk::HttpTransport::new(follow).unwrap())
+        } else {
+            builder.configure_http(follow)
+        };
+        let error = builder.build().unwrap().create_session(hello()).await;
+        let error = error.unwrap_err();
+        assert!(error.may_have_taken_effect(), "{error}");
+        assert_eq!(server.received().len(), 1, "transport: {own_transport}");
+    }
 }

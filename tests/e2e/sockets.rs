@@ -5,6 +5,7 @@ use blocks_tests::{KEY, SESSION, created};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tower_service::Service;
 
 use crate::hello;
 
@@ -77,4 +78,110 @@ async fn a_connection_that_closes_without_an_answer_leaves_the_create_in_doubt()
         .unwrap_err();
     assert!(error.may_have_taken_effect(), "{error}");
     assert_eq!((mock.session_count(), mock.received().len()), (1, 1));
+}
+
+/// Answers one create with `headers`.
+async fn create_answered_with(headers: String) -> blocks_sdk::Session {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 4096];
+        let _ = stream.read(&mut request).await;
+        let body = created().to_string();
+        let length = body.len();
+        let head = format!("HTTP/1.1 201 Created\r\ncontent-length: {length}\r\n{headers}\r\n");
+        let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        std::future::pending::<()>().await;
+    });
+    client.create_session(hello()).await.unwrap()
+}
+
+#[tokio::test]
+async fn odd_headers_do_not_lose_a_session() {
+    let many: String = (0..500).map(|n| format!("x-{n}: {n}\r\n")).collect();
+    for headers in [
+        many,
+        "x-a : 1\r\n".to_owned(),
+        "x-a: 1\r\n folded\r\n".to_owned(),
+        "x(a): 1\r\n".to_owned(),
+        "no colon\r\n".to_owned(),
+    ] {
+        let session = create_answered_with(headers).await;
+        assert_eq!(session.id().to_string(), SESSION);
+    }
+}
+
+/// A service like a router of axum: its body is `Send` alone, and so is the service here.
+#[derive(Clone)]
+struct UnsyncService(
+    std::marker::PhantomData<std::cell::Cell<()>>,
+    Option<std::io::ErrorKind>,
+);
+
+impl Service<http::Request<reqwest::Body>> for UnsyncService {
+    type Response =
+        http::Response<http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, std::io::Error>>;
+    type Error = std::io::Error;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Self::Error>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<reqwest::Body>) -> Self::Future {
+        use http_body_util::BodyExt;
+        if let Some(kind) = self.1 {
+            return std::future::ready(Err(kind.into()));
+        }
+        let body = http_body_util::Full::from(created().to_string());
+        let body = body.map_err(|never| match never {}).boxed_unsync();
+        std::future::ready(Ok(http::Response::new(body)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_need_not_be_sync() {
+    let service = UnsyncService(std::marker::PhantomData, None);
+    let client = Client::builder(KEY).service(service).build().unwrap();
+    let session = client.create_session(hello()).await.unwrap();
+    assert_eq!(session.id().to_string(), SESSION);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_refused_connection_is_never_sent() {
+    use std::io::ErrorKind::{ConnectionRefused, ConnectionReset};
+    for (kind, outcome_unknown, attempts) in
+        [(ConnectionRefused, false, 5), (ConnectionReset, true, 1)]
+    {
+        let service = UnsyncService(std::marker::PhantomData, Some(kind));
+        let client = Client::builder(KEY).service(service).build().unwrap();
+        let error = client.create_session(hello()).await.unwrap_err();
+        let found = (error.may_have_taken_effect(), error.attempts());
+        assert_eq!(found, (outcome_unknown, attempts), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_is_cut_off_is_read_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let body = created().to_string();
+        for body in [&body[..body.len() / 2], &body[..]] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let _ = stream.read(&mut request).await;
+            let response = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{body}");
+            let _ = stream.write_all(response.as_bytes()).await;
+        }
+    });
+    let session = client
+        .get_session(uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11"))
+        .await
+        .unwrap();
+    assert_eq!(session.id().to_string(), SESSION);
 }

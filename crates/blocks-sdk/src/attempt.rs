@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chrono::Utc;
-use reqwest::header::HeaderMap;
-use reqwest::{Response, ResponseBuilderExt, StatusCode, Url};
+use reqwest::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
+use reqwest::{Response, ResponseBuilderExt, StatusCode, Url, Version};
 
 use crate::key::Key;
 use crate::repair::repair;
@@ -19,6 +19,8 @@ use crate::transport::{SendError, Sending};
 pub(crate) enum Break {
     Send(SendError),
     Body(reqwest::Error),
+    /// Its text ends early, and no length said where it ends.
+    CutShort,
     /// It took longer than it may.
     Timeout(Duration),
 }
@@ -29,6 +31,7 @@ pub(crate) struct Received {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub too_large: bool,
+    ends_with_connection: bool,
     first: Option<Bytes>,
     rest: BytesMut,
 }
@@ -116,6 +119,16 @@ impl Attempt {
         self.state().broke = Some(how);
     }
 
+    /// The text of the response ends early. Where the end of the connection is the end of the body, the connection may
+    /// have been cut.
+    pub fn ends_early(&self) {
+        let mut state = self.state();
+        let received = state.received.as_ref();
+        if received.is_some_and(|received| received.ends_with_connection) {
+            state.broke = Some(Break::CutShort);
+        }
+    }
+
     /// Waits for the answer and reads it, at most `limit` bytes. A success that came whole is
     /// returned as an answer from `url`, without the headers, which nobody reads there.
     pub async fn receive(
@@ -134,6 +147,7 @@ impl Attempt {
         };
         self.state().received = Some(Received {
             status: response.status(),
+            ends_with_connection: ends_with_connection(&response),
             headers: std::mem::take(response.headers_mut()),
             ..Received::default()
         });
@@ -154,4 +168,15 @@ impl Attempt {
             }
         }
     }
+}
+
+/// Whether only the end of the connection marks the end of the body.
+fn ends_with_connection(response: &Response) -> bool {
+    let headers = response.headers();
+    let has_length =
+        headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    let closes = headers
+        .get(CONNECTION)
+        .is_some_and(|value| value == "close");
+    !has_length && (closes || response.version() == Version::HTTP_10)
 }

@@ -20,12 +20,14 @@ use crate::failure::innermost;
 use crate::key::Key;
 use crate::rate_limit::{RateLimit, RateLimiter};
 use crate::retry::{AttemptTimeouts, CREATE_ATTEMPT_TIMEOUT, READ_ATTEMPT_TIMEOUT, RetryPolicy};
-use crate::transport::{ServiceTransport, Transport};
+use crate::transport::{HttpTransport, ServiceTransport, Transport};
 
 const BASE_URL: &str = "https://api.blocks.team";
 const USER_AGENT: &str = concat!("blocks-sdk-rust/", env!("CARGO_PKG_VERSION"));
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BODY: usize = 16 << 20;
+/// hyper's own limit is 100, which a chain of proxies can exceed.
+const MAX_HEADERS: usize = 1000;
 /// Below the 5 s after which common servers close an idle connection: a create on one that
 /// is just being closed would have an unknown fate. Polls, 2 s apart, still share one.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
@@ -287,7 +289,11 @@ impl ClientBuilder {
     }
 
     /// Sends to a tower service in this process, such as the mock's: no socket, so that
-    /// tests run on tokio's paused clock.
+    /// tests run on tokio's paused clock. A router of axum is one, too.
+    ///
+    /// Its error is taken for "never sent" when its cause is an [`std::io::Error`] of the kind
+    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused); a create is then sent again. After any other error
+    /// the outcome of a create is unknown.
     ///
     /// ```
     /// let mock = blocks_mock::Mock::new();
@@ -297,13 +303,13 @@ impl ClientBuilder {
     pub fn service<S, B>(self, service: S) -> Self
     where
         S: Service<http::Request<reqwest::Body>, Response = http::Response<B>>,
-        S: Clone + Send + Sync + 'static,
+        S: Clone + Send + 'static,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         S::Future: Send,
-        B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.transport(ServiceTransport(service))
+        self.transport(ServiceTransport::new(service))
     }
 
     /// The client.
@@ -339,7 +345,7 @@ impl ClientBuilder {
                 let is_plain = base.scheme() != "https";
                 let http = http(connect, is_plain, self.configure_http)?;
                 let downloads = http_for_downloads(connect, self.configure_download_http)?;
-                let transport: Arc<dyn Transport> = Arc::new(http.clone());
+                let transport: Arc<dyn Transport> = Arc::new(HttpTransport(http.clone()));
                 (http, transport, downloads)
             }
         };
@@ -401,11 +407,14 @@ fn http_for_downloads(
         None => builder,
     };
     let http = safe(builder, connect_timeout).build().map_err(no_http)?;
-    Ok(Arc::new(http))
+    Ok(Arc::new(HttpTransport(http)))
 }
 
 /// What every client has, whatever else was configured.
-fn safe(builder: reqwest::ClientBuilder, connect_timeout: Duration) -> reqwest::ClientBuilder {
+pub(crate) fn safe(
+    builder: reqwest::ClientBuilder,
+    connect_timeout: Duration,
+) -> reqwest::ClientBuilder {
     builder
         // A redirect could carry the key to a host that only a response named.
         .redirect(Policy::none())
@@ -414,9 +423,14 @@ fn safe(builder: reqwest::ClientBuilder, connect_timeout: Duration) -> reqwest::
         .retry(reqwest::retry::never().max_retries_per_request(0))
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        // Headers that most clients accept: an error here would lose the id of a paid session.
+        .http1_max_headers(MAX_HEADERS)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
 }
 
-fn no_http(error: reqwest::Error) -> Error {
+pub(crate) fn no_http(error: reqwest::Error) -> Error {
     let cause = innermost(&error);
     Error::configuration(format!("cannot set up the HTTP client: {cause}")).with_source(error)
 }

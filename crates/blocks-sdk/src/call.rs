@@ -214,7 +214,7 @@ impl Call {
             progress.attempts += 1;
             let why = match timeout(limit, send(Arc::clone(&api))).await {
                 Ok(Ok(response)) => return self.accept(response, progress.attempts, take),
-                Ok(Err(error)) => match undecodable(error) {
+                Ok(Err(error)) => match undecodable(error, &self.attempt) {
                     Ok(why) => why,
                     Err(error) => {
                         permit.give_back();

@@ -6,7 +6,7 @@ use reqwest::header::{
 };
 use reqwest::{StatusCode, Url};
 
-use crate::attempt::{Break, Ended};
+use crate::attempt::{Attempt, Break, Ended};
 use crate::call::Call;
 use crate::error::{Context, Error, ErrorKind};
 
@@ -48,6 +48,10 @@ impl Call {
                 ErrorKind::Timeout,
                 format!("no complete response within {limit:.1?}"),
             ),
+            (Some(Break::CutShort), None) => (
+                ErrorKind::Connection,
+                "the connection closed before the response was complete".to_owned(),
+            ),
             (Some(Break::Send(error)), None) => {
                 let cause = innermost(error);
                 let what = if error.is_never_sent() {
@@ -72,7 +76,7 @@ impl Call {
         match ended.broke {
             Some(Break::Send(source)) => error.with_source(source),
             Some(Break::Body(source)) => error.with_source(source.without_url()),
-            None | Some(Break::Timeout(_)) => error,
+            None | Some(Break::Timeout(_) | Break::CutShort) => error,
         }
     }
 }
@@ -126,9 +130,12 @@ fn certificate_hint(cause: &str) -> &'static str {
 ///
 /// # Errors
 /// When the request cannot be built, and so was not sent.
-pub(crate) fn undecodable(error: ApiError<()>) -> Result<Option<String>, Error> {
+pub(crate) fn undecodable(error: ApiError<()>, attempt: &Attempt) -> Result<Option<String>, Error> {
     match error {
         ApiError::InvalidResponsePayload(_, source) => {
+            if source.is_eof() {
+                attempt.ends_early();
+            }
             Ok(Some(format!("cannot decode the response: {source}")))
         }
         ApiError::InvalidRequest(detail) | ApiError::Custom(detail) => {

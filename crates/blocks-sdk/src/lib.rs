@@ -96,7 +96,7 @@ pub use retry::RetryPolicy;
 pub use session::Session;
 pub use stream::MessageStream;
 pub use transcript::{ToolCall, Transcript, TranscriptTurn};
-pub use transport::{SendError, Sending, Transport};
+pub use transport::{HttpTransport, SendError, Sending, Transport};
 pub use turn::{Progress, ProgressStream, Reply, Turn, Wait, replies};
 pub use watch::{Watch, WatchCursor, WatchEvent};
 

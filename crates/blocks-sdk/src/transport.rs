@@ -5,11 +5,17 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::TryFutureExt;
+use http_body::{Body, Frame, SizeHint};
 use reqwest::{Request, Response};
 use tower_service::Service;
+
+use crate::builder::{CONNECT_TIMEOUT, no_http, safe};
+use crate::error::Error;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -18,30 +24,26 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> 
 
 /// Sends one request once: no retry, no redirect, no header of its own.
 ///
-/// Implemented for [`reqwest::Client`], and for any tower service by
-/// [`ClientBuilder::service`](crate::ClientBuilder::service). One's own is for proxies,
-/// recordings and tests.
+/// Implement it for recordings and tests. [`HttpTransport`] sends over a socket, and
+/// [`ClientBuilder::service`](crate::ClientBuilder::service) takes any tower service. It is not implemented for
+/// [`reqwest::Client`], which by default follows redirects: a create could have its effect several times.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// use blocks_sdk::{Client, Sending, Transport};
+/// use blocks_sdk::{Client, HttpTransport, Sending, Transport};
 ///
-/// /// Tells of each request before it is sent.
-/// struct Told<T>(T);
+/// /// Prints each request before it is sent.
+/// struct Printing<T>(T);
 ///
-/// impl<T: Transport> Transport for Told<T> {
+/// impl<T: Transport> Transport for Printing<T> {
 ///     fn send(&self, request: reqwest::Request) -> Sending<'_> {
 ///         eprintln!("{} {}", request.method(), request.url().path());
 ///         self.0.send(request)
 ///     }
 /// }
 ///
-/// # let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-/// # let http = http.retry(reqwest::retry::never()).build().unwrap();
-/// let client = Client::builder("my-key").transport(Told(http)).build()?;
-/// # Ok(())
-/// # }
+/// let http = HttpTransport::new(|http| http)?;
+/// let client = Client::builder("my-key").transport(Printing(http)).build()?;
+/// # Ok::<(), blocks_sdk::Error>(())
 /// ```
 pub trait Transport: Send + Sync + 'static {
     /// Sends `request`, which carries the API key unless it is a download.
@@ -135,9 +137,29 @@ impl Transport for std::sync::Arc<dyn Transport> {
     }
 }
 
-impl Transport for reqwest::Client {
+/// Sends requests over HTTP, each of them once: the inner transport for a [`Transport`] that adds something to it.
+#[derive(Clone, Debug)]
+pub struct HttpTransport(pub(crate) reqwest::Client);
+
+impl HttpTransport {
+    /// A transport over a client that `configure` sets up, for example with a proxy or a certificate.
+    ///
+    /// Redirects and retries are switched off after it. Proxies of the environment are not used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the client cannot be set up.
+    pub fn new(
+        configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, Error> {
+        let builder = configure(reqwest::Client::builder().no_proxy());
+        let client = safe(builder, CONNECT_TIMEOUT).build().map_err(no_http)?;
+        Ok(Self(client))
+    }
+}
+
+impl Transport for HttpTransport {
     fn send(&self, request: Request) -> Sending<'_> {
-        Box::pin(self.execute(request).map_err(|error| {
+        Box::pin(self.0.execute(request).map_err(|error| {
             // A pooled connection that the server closed before anything was written on it is
             // "canceled" to hyper.
             let canceled = sources(&error)
@@ -157,20 +179,58 @@ impl Transport for reqwest::Client {
 
 /// A tower service as a transport. Its error counts as "never sent" when an
 /// [`io::ErrorKind::ConnectionRefused`] is its cause.
-pub(crate) struct ServiceTransport<S>(pub S);
+///
+/// The mutex is held only to clone the service, so that services which are not `Sync` can be used.
+pub(crate) struct ServiceTransport<S>(Mutex<S>);
+
+impl<S> ServiceTransport<S> {
+    pub fn new(service: S) -> Self {
+        Self(Mutex::new(service))
+    }
+}
+
+/// A body that can be shared between threads as reqwest requires, although only its owner reads it: axum's is not `Sync`.
+struct SyncBody<B>(Mutex<Pin<Box<B>>>);
+
+impl<B: Body> Body for SyncBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let body = self.get_mut().0.get_mut();
+        let body = body.unwrap_or_else(PoisonError::into_inner);
+        body.as_mut().poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        lock(&self.0).is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        lock(&self.0).size_hint()
+    }
+}
+
+/// The lock, also after a panic of another thread, since nothing is changed under it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl<S, B> Transport for ServiceTransport<S>
 where
     S: Service<http::Request<reqwest::Body>, Response = http::Response<B>>,
-    S: Clone + Send + Sync + 'static,
+    S: Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     fn send(&self, request: Request) -> Sending<'_> {
         // A service is made ready and called by one owner.
-        let mut service = self.0.clone();
+        let mut service = lock(&self.0).clone();
         Box::pin(async move {
             let request = http::Request::try_from(request).map_err(SendError::never_sent)?;
             poll_fn(|context| service.poll_ready(context))
@@ -187,6 +247,7 @@ where
                     SendError::may_be_sent(error)
                 }
             })?;
+            let response = response.map(|body| SyncBody(Mutex::new(Box::pin(body))));
             Ok(response.map(reqwest::Body::wrap).into())
         })
     }
