@@ -544,3 +544,14 @@ async fn a_configured_client_follows_no_redirect() {
     assert!(error.may_have_taken_effect(), "{error}");
     assert_eq!(server.received().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_profile_of_a_follow_up_is_refused() {
+    let script = Scripted::new([]);
+    let session = script
+        .client()
+        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let request = FollowUp::new("x").profile(serde_json::Map::new());
+    let error = session.follow_up(request).await.unwrap_err();
+    assert_eq!((error.kind(), script.count()), (ErrorKind::InvalidInput, 0));
+}
