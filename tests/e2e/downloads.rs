@@ -196,6 +196,28 @@ async fn downloads_are_retried_like_every_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_download_makes_five_attempts_in_all() {
+    for fault in [
+        Answer::text(503, "busy"),
+        Answer::Refused,
+        Answer::Broken,
+        Answer::Silence,
+        Answer::text(200, "1. G").breaking(),
+    ] {
+        let (plan, script) = stored(vec![fault.clone(); 30]).await;
+        let error = plan.bytes().await.unwrap_err();
+        assert_eq!((error.attempts(), script.count()), (5, 6), "{fault:?}");
+
+        let (plan, script) = stored(vec![fault.clone(); 30]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let error = plan.save(folder.path().join("p")).await.unwrap_err();
+        assert_eq!((error.attempts(), script.count()), (5, 6), "{fault:?}");
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files, 0, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_storage_host_decides_when_to_retry() {
     let busy = Answer::text(503, "").header("retry-after", "20");
     let (plan, script) = stored([busy, Answer::text(200, "1. Go.")]).await;
