@@ -550,3 +550,27 @@ async fn a_configured_client_follows_no_redirect() {
         assert_eq!(server.received().len(), 1, "transport: {own_transport}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_profile_of_a_follow_up_is_refused() {
+    let script = Scripted::new([]);
+    let session = script
+        .client()
+        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let request = FollowUp::new("x").profile(serde_json::Map::new());
+    let error = session.follow_up(request).await.unwrap_err();
+    assert_eq!((error.kind(), script.count()), (ErrorKind::InvalidInput, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_encoded_response_is_an_error_that_names_it() {
+    let answer = Answer::bytes(201, vec![0x1f, 0x8b, 8, 0]).header("content-encoding", "gzip");
+    let script = Scripted::new([answer]);
+    let error = script.client().create_session(hello()).await.unwrap_err();
+    assert!(error.may_have_taken_effect(), "{error}");
+    assert!(
+        error.to_string().contains("content encoding gzip"),
+        "{error}"
+    );
+    assert_eq!(script.count(), 1);
+}

@@ -63,6 +63,26 @@ async fn an_address_that_others_can_listen_to_is_not_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_artifact_without_a_url_is_not_invalid_input() {
+    for data in [
+        json!({"id": THREAD, "url": null}),
+        json!({"id": THREAD}),
+        json!({"id": THREAD, "url": 7}),
+    ] {
+        let script = Scripted::new([Answer::ok(&data)]);
+        let session = script
+            .client()
+            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        let id = THREAD.parse::<blocks_sdk::Id>().unwrap();
+        let artifact = session.artifact(id).await.unwrap();
+        let error = artifact.bytes().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UntrustedLink, "{data}");
+        assert!(error.to_string().contains(THREAD), "{error}");
+        assert_eq!(script.count(), 1, "{data}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_redirect_of_the_storage_host_is_an_error() {
     let redirect = Answer::text(302, "").header("location", "https://evil.example/");
     let script = Scripted::new([
@@ -176,6 +196,28 @@ async fn downloads_are_retried_like_every_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_download_makes_five_attempts_in_all() {
+    for fault in [
+        Answer::text(503, "busy"),
+        Answer::Refused,
+        Answer::Broken,
+        Answer::Silence,
+        Answer::text(200, "1. G").breaking(),
+    ] {
+        let (plan, script) = stored(vec![fault.clone(); 30]).await;
+        let error = plan.bytes().await.unwrap_err();
+        assert_eq!((error.attempts(), script.count()), (5, 6), "{fault:?}");
+
+        let (plan, script) = stored(vec![fault.clone(); 30]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let error = plan.save(folder.path().join("p")).await.unwrap_err();
+        assert_eq!((error.attempts(), script.count()), (5, 6), "{fault:?}");
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files, 0, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_storage_host_decides_when_to_retry() {
     let busy = Answer::text(503, "").header("retry-after", "20");
     let (plan, script) = stored([busy, Answer::text(200, "1. Go.")]).await;
@@ -241,6 +283,38 @@ async fn a_plan_that_cannot_be_read_does_not_lose_the_others() {
     let plans = session.plans().await.unwrap();
     let read: Vec<bool> = plans.iter().map(Result::is_ok).collect();
     assert_eq!(read, [false, true]);
+}
+
+#[tokio::test]
+async fn headers_for_the_service_do_not_reach_the_storage() {
+    let plan = Action::Plan {
+        file_name: "plan.md".into(),
+        text: "1. Go.".into(),
+    };
+    let agent = Script::default().at(Duration::ZERO, plan);
+    let server = Mock::builder().agent(agent).start().await.unwrap();
+    let client = Client::builder(server.key())
+        .base_url(server.url())
+        .configure_http(|http| {
+            let token = http::HeaderValue::from_static("s3cret");
+            let name = http::HeaderName::from_static("x-gateway-token");
+            http.default_headers([(name, token)].into_iter().collect())
+        })
+        .build()
+        .unwrap();
+    let session = client.create_session(hello()).await.unwrap();
+    let plan = session.plans().await.unwrap().remove(0).unwrap();
+    assert_eq!(plan.bytes().await.unwrap(), "1. Go.");
+    let received = server.received();
+    let tokens: Vec<_> = received
+        .iter()
+        .map(|request| request.header("x-gateway-token"))
+        .collect();
+    let sent = Some("s3cret");
+    assert_eq!(tokens, [sent, sent, sent, None]);
+    for request in &received {
+        assert_eq!(request.header("accept-encoding"), Some("identity"));
+    }
 }
 
 /// Runs as a child process of the next test, on a disk of 16 KiB.

@@ -221,36 +221,44 @@ impl Artifact {
     /// # }
     /// ```
     pub async fn stream(&self) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send, Error> {
-        let response = self.open().await?;
+        let mut attempts = 0;
+        let response = self.open(&mut attempts).await?;
+        Ok(self.pieces(response, attempts))
+    }
+
+    /// The bytes of a response, as they arrive.
+    fn pieces(
+        &self,
+        response: Response,
+        attempts: u32,
+    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
         let expected = response.content_length();
         let each = self.client.timeouts.read;
         let key = self.client.core.key.clone();
-        Ok(unfold(Some((response, 0, key)), move |state| async move {
+        unfold(Some((response, 0, key)), move |state| async move {
             let (mut response, read, key) = state?;
+            let end = |kind, detail| failed(kind, detail, attempts, &key);
             let chunk = timeout(each, response.chunk()).await;
-            match chunk {
+            let error = match chunk {
                 Ok(Ok(Some(chunk))) => {
                     let read = read + chunk.len() as u64;
-                    Some((Ok(chunk), Some((response, read, key))))
+                    return Some((Ok(chunk), Some((response, read, key))));
                 }
-                Ok(Ok(None)) if expected.is_none_or(|expected| expected == read) => None,
+                Ok(Ok(None)) if expected.is_none_or(|expected| expected == read) => return None,
                 Ok(Ok(None)) => {
                     let detail = "the file ended before its announced length".to_owned();
-                    Some((Err(failed(ErrorKind::Connection, detail, &key)), None))
+                    end(ErrorKind::Connection, detail)
                 }
                 Ok(Err(source)) => {
                     let cause = innermost(&source);
                     let detail =
                         format!("the connection closed before the file was complete: {cause}");
-                    let error = failed(ErrorKind::Connection, detail, &key);
-                    Some((Err(error.with_source(source.without_url())), None))
+                    end(ErrorKind::Connection, detail).with_source(source.without_url())
                 }
-                Err(_) => {
-                    let detail = format!("no data for {each:?}");
-                    Some((Err(failed(ErrorKind::Timeout, detail, &key)), None))
-                }
-            }
-        }))
+                Err(_) => end(ErrorKind::Timeout, format!("no data for {each:?}")),
+            };
+            Some((Err(error), None))
+        })
     }
 
     /// Its bytes, in memory: at most [`max_body`](crate::ClientBuilder::max_body), 16 MiB
@@ -275,35 +283,37 @@ impl Artifact {
     /// # }
     /// ```
     pub async fn bytes(&self) -> Result<Bytes, Error> {
-        let mut attempt = 1;
+        let mut attempts = 0;
         loop {
-            match self.bytes_once().await {
-                Err(error) if self.may_repeat(&error, attempt) => self.pause(&error, attempt).await,
+            let response = self.open(&mut attempts).await?;
+            match self.collect(response, attempts).await {
+                Err(error) if self.may_repeat(&error, attempts) => {
+                    self.pause(&error, attempts).await;
+                }
                 result => return result,
             }
-            attempt += 1;
         }
     }
 
-    async fn bytes_once(&self) -> Result<Bytes, Error> {
+    async fn collect(&self, response: Response, attempts: u32) -> Result<Bytes, Error> {
         let core = &self.client.core;
-        let mut stream = std::pin::pin!(self.stream().await?);
+        let mut stream = std::pin::pin!(self.pieces(response, attempts));
         let mut all = Vec::new();
         while let Some(chunk) = stream.next().await {
             all.extend_from_slice(&chunk?);
             if all.len() > core.max_body {
                 let most = core.max_body;
                 let detail = format!("the file is larger than {most} bytes; stream it or save it");
-                return Err(failed(ErrorKind::TooLarge, detail, &core.key));
+                return Err(failed(ErrorKind::TooLarge, detail, attempts, &core.key));
             }
         }
         Ok(all.into())
     }
 
-    /// Whether a download that ended in the middle is started again. One that never started was repeated already.
-    fn may_repeat(&self, error: &Error, attempt: u32) -> bool {
+    /// Whether a download that ended with `error` after it had started is started again.
+    fn may_repeat(&self, error: &Error, attempts: u32) -> bool {
         let is_cut = matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout);
-        is_cut && error.status().is_none() && attempt < self.client.retry.max_attempts
+        is_cut && attempts < self.client.retry.max_attempts
     }
 
     /// Waits before the next attempt, for as long as the storage host asks or the backoff says.
@@ -360,15 +370,18 @@ impl Artifact {
             .map_err(failed)?;
         let (file, partial) = partial.into_parts();
         let mut file = tokio::fs::File::from_std(file);
-        let mut attempt = 1;
+        let mut attempts = 0;
         loop {
-            match self.write_to(&mut file, failed).await {
-                Err(error) if self.may_repeat(&error, attempt) => self.pause(&error, attempt).await,
+            let response = self.open(&mut attempts).await?;
+            let pieces = self.pieces(response, attempts);
+            match write_all(pieces, &mut file, failed).await {
+                Err(error) if self.may_repeat(&error, attempts) => {
+                    self.pause(&error, attempts).await;
+                }
                 result => break result?,
             }
             file.set_len(0).await.map_err(failed)?;
             file.rewind().await.map_err(failed)?;
-            attempt += 1;
         }
         // tokio reports a failed write at the next write or flush, and `sync_all` does not.
         file.flush().await.map_err(failed)?;
@@ -380,37 +393,26 @@ impl Artifact {
             .map_err(|error| failed(error.error))
     }
 
-    async fn write_to(
-        &self,
-        file: &mut tokio::fs::File,
-        failed: impl Fn(io::Error) -> Error,
-    ) -> Result<(), Error> {
-        let mut stream = std::pin::pin!(self.stream().await?);
-        while let Some(chunk) = stream.next().await {
-            file.write_all(&chunk?).await.map_err(&failed)?;
-        }
-        Ok(())
-    }
-
     /// The response that carries its bytes, retried as every read is. A presigned URL that has expired is renewed once.
-    async fn open(&self) -> Result<Response, Error> {
+    async fn open(&self, attempts: &mut u32) -> Result<Response, Error> {
         let mut renewed = None;
-        let mut attempt = 1;
         loop {
             let artifact = renewed.as_ref().unwrap_or(self);
-            match artifact.open_once(attempt).await {
+            *attempts += 1;
+            match artifact.open_once(*attempts).await {
                 // The storage host says so when a presigned URL has expired.
                 Err(error) if error.status() == Some(403) && renewed.is_none() => {
                     let (session, id) = (self.session_id.clone(), self.id.clone());
                     renewed = Some(Self::read(self.client.clone(), session, id).await?);
+                    // The expired URL was no attempt.
+                    *attempts -= 1;
                 }
                 Err(error)
                     if error.is_transient()
                         && error.kind() != ErrorKind::Undecodable
-                        && attempt < self.client.retry.max_attempts =>
+                        && *attempts < self.client.retry.max_attempts =>
                 {
-                    self.pause(&error, attempt).await;
-                    attempt += 1;
+                    self.pause(&error, *attempts).await;
                 }
                 result => return result,
             }
@@ -478,6 +480,18 @@ impl Artifact {
     }
 }
 
+async fn write_all(
+    pieces: impl Stream<Item = Result<Bytes, Error>>,
+    file: &mut tokio::fs::File,
+    failed: impl Fn(io::Error) -> Error,
+) -> Result<(), Error> {
+    let mut pieces = std::pin::pin!(pieces);
+    while let Some(piece) = pieces.next().await {
+        file.write_all(&piece?).await.map_err(&failed)?;
+    }
+    Ok(())
+}
+
 /// What the storage host says of its refusal: enough for a person, however much comes.
 async fn beginning(response: &mut Response, each: Duration) -> Bytes {
     const MOST: usize = 64 << 10;
@@ -496,10 +510,10 @@ async fn beginning(response: &mut Response, each: Duration) -> Bytes {
 }
 
 /// The error of a download that had started.
-fn failed(kind: ErrorKind, detail: String, key: &Key) -> Error {
+fn failed(kind: ErrorKind, detail: String, attempts: u32, key: &Key) -> Error {
     let context = Context {
         operation: DOWNLOAD,
-        attempts: 1,
+        attempts,
         ..Context::default()
     };
     Error::of_call(kind, detail, context, key)

@@ -440,12 +440,13 @@ fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Whether `NO_PROXY` names every host. reqwest applies `*` to names, but not to addresses.
+/// Whether an entry of `NO_PROXY` names every host. reqwest applies `*` to names, but not to addresses.
 fn proxies_are_off(variable: &dyn Fn(&str) -> Option<OsString>) -> bool {
-    let names = ["NO_PROXY", "no_proxy"];
-    names
-        .iter()
-        .any(|name| variable(name).is_some_and(|value| value == "*"))
+    let hosts = variable("NO_PROXY").or_else(|| variable("no_proxy"));
+    hosts.is_some_and(|hosts| {
+        let hosts = hosts.to_string_lossy();
+        hosts.split(',').any(|host| host.trim() == "*")
+    })
 }
 
 /// Refuses a proxy that could not be used, and which reqwest would ignore. The value is not shown: it may contain a
@@ -614,12 +615,16 @@ mod tests {
 
     #[test]
     fn no_proxy_for_every_host_switches_proxies_off() {
-        assert!(proxies_are_off(
-            &|name| (name == "no_proxy").then(|| "*".into())
-        ));
-        assert!(!proxies_are_off(
-            &|name| (name == "NO_PROXY").then(|| "a.example".into())
-        ));
+        for hosts in ["*", " * ", "a.example, *", "*,10.0.0.0/8"] {
+            for variable in ["NO_PROXY", "no_proxy"] {
+                let off = proxies_are_off(&|name| (name == variable).then(|| hosts.into()));
+                assert!(off, "{variable}={hosts}");
+            }
+        }
+        for hosts in ["a.example", "*.example", ""] {
+            let off = proxies_are_off(&|name| (name == "NO_PROXY").then(|| hosts.into()));
+            assert!(!off, "{hosts}");
+        }
         assert!(!proxies_are_off(&|_| None));
     }
 }

@@ -84,7 +84,7 @@ impl Client {
     /// A client from `BLOCKS_API_KEY` and, where set, `BLOCKS_API_BASE_URL`.
     ///
     /// # Errors
-    /// When the key is missing, or for the reasons of [`ClientBuilder::build`].
+    /// When the key is not set, when a variable is empty or not UTF-8, or for the reasons of [`ClientBuilder::build`].
     ///
     /// ```no_run
     /// // BLOCKS_API_KEY=… my-program
@@ -99,8 +99,8 @@ impl Client {
         })?;
         let builder = ClientBuilder::new(Zeroizing::new(key));
         match variable("BLOCKS_API_BASE_URL")? {
-            Some(url) if !url.is_empty() => builder.base_url(url).build(),
-            _ => builder.build(),
+            Some(url) => builder.base_url(url).build(),
+            None => builder.build(),
         }
     }
 
@@ -309,9 +309,18 @@ impl Client {
     }
 }
 
-/// A variable of the environment. One that is not UTF-8 is an error: ignored, the key might go to another host.
+/// A variable of the environment.
 fn variable(name: &str) -> Result<Option<String>, Error> {
-    match std::env::var(name) {
+    checked(name, std::env::var(name))
+}
+
+/// The value of a variable. One that is empty or not UTF-8 is an error: if it were ignored, the key might go to
+/// another host than the one that was meant.
+fn checked(name: &str, value: Result<String, VarError>) -> Result<Option<String>, Error> {
+    match value {
+        Ok(value) if value.trim().is_empty() => Err(Error::configuration(format!(
+            "{name} is empty; set it to a value, or unset it"
+        ))),
         Ok(value) => Ok(Some(value)),
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => {
@@ -328,5 +337,26 @@ impl fmt::Debug for Client {
             .field("retry", &self.retry)
             .field("timeouts", &self.timeouts)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn variables_that_cannot_be_used_are_not_ignored() {
+        let invalid = VarError::NotUnicode("s3cret".into());
+        for value in [Ok(String::new()), Ok(" \n".to_owned()), Err(invalid)] {
+            let error = checked("BLOCKS_API_BASE_URL", value).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            let message = error.to_string();
+            assert!(message.contains("BLOCKS_API_BASE_URL"), "{message}");
+            assert!(!message.contains("s3cret"), "{message}");
+        }
+        assert_eq!(checked("A", Err(VarError::NotPresent)).unwrap(), None);
+        let value = checked("A", Ok("text".to_owned())).unwrap();
+        assert_eq!(value.as_deref(), Some("text"));
     }
 }
