@@ -316,6 +316,14 @@ impl Artifact {
         is_cut && attempts < self.client.retry.max_attempts
     }
 
+    /// Whether a refused download may succeed within the time that a call may take.
+    fn is_passing(&self, error: &Error) -> bool {
+        let longest = self.client.retry.timeout_of(false, self.client.timeouts);
+        let asked = error.retry_after().unwrap_or_default();
+        let is_encoded = error.kind() == ErrorKind::Undecodable;
+        error.is_transient() && !is_encoded && asked <= longest
+    }
+
     /// Waits before the next attempt, for as long as the storage host asks or the backoff says.
     async fn pause(&self, error: &Error, attempt: u32) {
         let backoff = self.client.retry.backoff(attempt, fastrand::f64());
@@ -408,9 +416,7 @@ impl Artifact {
                     *attempts -= 1;
                 }
                 Err(error)
-                    if error.is_transient()
-                        && error.kind() != ErrorKind::Undecodable
-                        && *attempts < self.client.retry.max_attempts =>
+                    if self.is_passing(&error) && *attempts < self.client.retry.max_attempts =>
                 {
                     self.pause(&error, *attempts).await;
                 }
