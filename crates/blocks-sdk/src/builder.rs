@@ -498,6 +498,9 @@ fn request_builder() -> Result<reqwest::Client, Error> {
 fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
     // What is before an `@` may be a password.
     let shown = text.rsplit('@').next().unwrap_or_default();
+    // A text without any mark of an address may be the API key, set in the wrong variable.
+    let is_address = shown.contains(['.', ':', '/']) || shown == "localhost";
+    let shown = if is_address { shown } else { "<not shown>" };
     let refuse = |why: &str| {
         Error::configuration(format!(
             "invalid base URL `{shown}`: {why}; write an origin, such as {BASE_URL}"
@@ -565,6 +568,7 @@ mod tests {
             ),
             ("http://gw.example", "it must be https"),
             ("https://", "empty host"),
+            ("secret", "it must begin with https://"),
         ] {
             let error = base(text, false).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Configuration);
