@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use blocks_mock::{Action, Fault, Mock, Operation, Script, When};
-use blocks_sdk::{Artifact, Client, ErrorKind};
+use blocks_sdk::{Artifact, Client, Error, ErrorKind, Id};
 use blocks_tests::{Answer, SESSION, Scripted, THREAD};
 use serde_json::json;
 
@@ -12,6 +12,12 @@ use crate::hello;
 /// An artifact whose bytes are at `url`. Any id will do.
 fn artifact(url: &str) -> Answer {
     Answer::ok(&json!({"id": THREAD, "file_name": "plan.md", "url": url}))
+}
+
+/// The artifact that the next answer of `script` describes.
+async fn read(script: &Scripted) -> Result<Artifact, Error> {
+    let session = script.client().session(SESSION.parse::<Id>().unwrap());
+    session.artifact(THREAD.parse::<Id>().unwrap()).await
 }
 
 /// A plan whose bytes come one by one.
@@ -47,13 +53,7 @@ async fn an_address_that_others_can_listen_to_is_not_asked() {
         "",
     ] {
         let script = Scripted::new([artifact(url)]);
-        let session = script
-            .client()
-            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
-        let artifact = session
-            .artifact(THREAD.parse::<blocks_sdk::Id>().unwrap())
-            .await
-            .unwrap();
+        let artifact = read(&script).await.unwrap();
         let error = artifact.bytes().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UntrustedLink, "{url}");
         assert_eq!(script.count(), 1, "{url}");
@@ -70,11 +70,7 @@ async fn an_artifact_without_a_url_is_not_invalid_input() {
         json!({"id": THREAD, "url": 7}),
     ] {
         let script = Scripted::new([Answer::ok(&data)]);
-        let session = script
-            .client()
-            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
-        let id = THREAD.parse::<blocks_sdk::Id>().unwrap();
-        let artifact = session.artifact(id).await.unwrap();
+        let artifact = read(&script).await.unwrap();
         let error = artifact.bytes().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UntrustedLink, "{data}");
         assert!(error.to_string().contains(THREAD), "{error}");
@@ -89,13 +85,7 @@ async fn a_redirect_of_the_storage_host_is_an_error() {
         artifact("https://storage.example/x?signature=s3cret"),
         redirect,
     ]);
-    let session = script
-        .client()
-        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
-    let artifact = session
-        .artifact(THREAD.parse::<blocks_sdk::Id>().unwrap())
-        .await
-        .unwrap();
+    let artifact = read(&script).await.unwrap();
     let error = artifact.bytes().await.unwrap_err();
     assert_eq!((error.status(), script.count()), (Some(302), 2));
     let asked = &script.seen()[1];

@@ -31,7 +31,7 @@ macro_rules! open_enum {
             /// Every value that this release knows.
             pub const KNOWN: &[&str] = &[$($text),*];
 
-            /// The value as it stands in JSON.
+            /// The value in JSON.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)*

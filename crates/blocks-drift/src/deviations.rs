@@ -22,7 +22,7 @@ pub struct Deviations {
 #[serde(deny_unknown_fields)]
 struct Entry {
     /// The place in the document, such as `#/components/schemas/Session/properties/title`. A
-    /// class has a list of places, in which `*` stands for any steps.
+    /// class has a list of places, in which `*` matches any steps.
     place: Places,
     /// The operation that differs, `document` for the document as a whole, or `*` for any.
     scope: String,

@@ -243,3 +243,22 @@ impl Outcome {
         });
     }
 }
+
+/// A finding about `pointer` of the document, with what the document and the other side say.
+pub fn finding(
+    kind: Kind,
+    severity: Severity,
+    subject: &str,
+    pointer: &str,
+    texts: (&str, &str),
+) -> Finding {
+    Finding {
+        kind,
+        severity,
+        subject: subject.to_owned(),
+        pointer: pointer.to_owned(),
+        document: texts.0.to_owned(),
+        other: texts.1.to_owned(),
+        ..Finding::default()
+    }
+}

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::document::{Document, Operation};
-use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side};
+use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side, finding};
 use crate::marked::step;
 use crate::shape::Shape;
 use crate::validate;
@@ -327,22 +327,4 @@ fn queries(document: &Document, operation: &Operation, sent: &[&Sent]) -> Vec<Fi
         })
         .collect();
     unsent.chain(unknown).chain(required).collect()
-}
-
-fn finding(
-    kind: Kind,
-    severity: Severity,
-    subject: &str,
-    pointer: &str,
-    texts: (&str, &str),
-) -> Finding {
-    Finding {
-        kind,
-        severity,
-        subject: subject.to_owned(),
-        pointer: pointer.to_owned(),
-        document: texts.0.to_owned(),
-        other: texts.1.to_owned(),
-        ..Finding::default()
-    }
 }

@@ -45,9 +45,9 @@ pub const LIMITS: [&str; 6] =
 /// What a schema allows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shape {
-    /// Where the schema stands, references followed.
+    /// The place of the schema, references followed.
     pub pointer: String,
-    /// Where the schema with the properties stands: itself, or a part of it.
+    /// The place of the schema with the properties: itself, or a part of it.
     pub object: String,
     /// The types; none means any.
     pub types: BTreeSet<JsonType>,
@@ -69,7 +69,7 @@ pub struct Shape {
     pub limits: BTreeMap<String, f64>,
     /// The items of an array.
     pub items: Option<Box<Shape>>,
-    /// The properties of an object, and where each stands.
+    /// The properties of an object, and the place of each.
     pub properties: BTreeMap<String, String>,
     /// The properties that are always there.
     pub required: BTreeSet<String>,
@@ -209,7 +209,7 @@ pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
 }
 
 /// The places of the alternatives of `anyOf`, or of a `oneOf` that is no rule over fields. The
-/// branch that only stands for null (`nullable` with `maxProperties: 0`) is left out.
+/// branch that only allows null (`nullable` with `maxProperties: 0`) is left out.
 pub fn alternatives(document: &Document, home: &str) -> Vec<String> {
     let Some(schema) = document.0.value.pointer(home) else {
         return Vec::new();

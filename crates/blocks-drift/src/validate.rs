@@ -28,7 +28,7 @@ pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Violation>
     walk.found
 }
 
-/// Whether a text of a sample only stands for a value: shortened, or in brackets.
+/// Whether a text of a sample is only a placeholder: shortened, or in brackets.
 pub fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
     let bracketed =

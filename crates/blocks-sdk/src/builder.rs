@@ -496,11 +496,7 @@ fn request_builder() -> Result<reqwest::Client, Error> {
 }
 
 fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
-    // What is before an `@` may be a password.
-    let shown = text.rsplit('@').next().unwrap_or_default();
-    // A text without any mark of an address may be the API key, set in the wrong variable.
-    let is_address = shown.contains(['.', ':', '/']) || shown == "localhost";
-    let shown = if is_address { shown } else { "<not shown>" };
+    let shown = shown(text);
     let refuse = |why: &str| {
         Error::configuration(format!(
             "invalid base URL `{shown}`: {why}; write an origin, such as {BASE_URL}"
@@ -528,6 +524,15 @@ fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
     Ok(base)
 }
 
+/// A base URL that may be wrong, without what could be a secret.
+fn shown(text: &str) -> &str {
+    // What is before an `@` may be a password.
+    let shown = text.rsplit('@').next().unwrap_or_default();
+    // A text without any mark of an address may be the API key, set in the wrong variable.
+    let is_address = shown.contains(['.', ':', '/']) || shown == "localhost";
+    if is_address { shown } else { "<not shown>" }
+}
+
 /// Whether what is sent to `url` can be read by nobody on the way.
 pub(crate) fn is_safe(url: &Url, allow_http: bool) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && (allow_http || is_loopback(url)))
@@ -545,8 +550,7 @@ impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("key", &"<redacted>")
-            // What stands before an `@` may be a password; such a URL is refused by `build`.
-            .field("base_url", &self.base_url.rsplit('@').next())
+            .field("base_url", &shown(&self.base_url))
             .finish_non_exhaustive()
     }
 }

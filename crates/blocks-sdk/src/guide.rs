@@ -1,4 +1,4 @@
-//! The guide: how to do what one comes here for. Every program in it runs as it stands.
+//! The guide: how to do what most programs need. Every program in it runs unchanged.
 //!
 //! 1. [Getting started](getting_started)
 //! 2. [Waiting and resuming](waiting)

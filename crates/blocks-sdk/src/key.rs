@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// What stands where the key stood.
+/// What is shown in place of the key.
 const REDACTED: &str = "<redacted>";
 
 /// A key that a header can carry.
@@ -52,7 +52,7 @@ impl Key {
         }
     }
 
-    /// The same for bytes, whatever stands around the key.
+    /// The same for bytes, whatever is around the key.
     pub fn scrub_bytes(&self, bytes: Bytes) -> Bytes {
         let key = self.0.as_bytes();
         let mut clean = Vec::new();

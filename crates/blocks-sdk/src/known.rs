@@ -8,7 +8,7 @@ use blocks_api::types::Message;
 /// How many messages are remembered. Late ones are looked for among the last 1,000.
 const REMEMBERED: usize = 2_000;
 
-/// What tells one message from another: its id, or without one all of its content. A hash that
+/// What distinguishes a message from others: its id, or without one all of its content. A hash that
 /// stays the same in every release, since a stored cursor contains it, and that a JSON number holds.
 pub(crate) fn identity(message: &Message) -> u64 {
     let mut hash = Hash::default();

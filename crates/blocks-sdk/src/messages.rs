@@ -404,7 +404,7 @@ impl Messages {
         Ok(page)
     }
 
-    /// Reads one page as it stands.
+    /// Reads one page in one request.
     pub(crate) async fn read(&self, admission: Admission) -> Result<Page, Error> {
         let result = Page::fetch(&self.client, self.url()?, admission).await;
         result.map_err(|error| error.with_session(&self.session_id))

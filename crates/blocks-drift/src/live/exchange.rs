@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::document::{Document, Operation};
-use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side};
+use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side, finding};
 use crate::marked::step;
 use crate::page::outer::links;
 use crate::shape::Shape;
@@ -137,7 +137,7 @@ impl<'a> Comparison<'a> {
     ) -> Vec<Finding> {
         let responses = format!("{}/responses", operation.pointer);
         let status = exchange.status.to_string();
-        // 200 stands for any success, since the document names no exact one.
+        // 200 means any success, since the document names no exact one.
         let fits =
             |e: &u16| *e == exchange.status || (*e == 200 && (200..300).contains(&exchange.status));
         if let Some(expected) = expected.filter(|e| !e.iter().any(fits)) {
@@ -310,23 +310,5 @@ fn record(
             }
         }
         _ => {}
-    }
-}
-
-fn finding(
-    kind: Kind,
-    severity: Severity,
-    subject: &str,
-    pointer: &str,
-    texts: (&str, &str),
-) -> Finding {
-    Finding {
-        kind,
-        severity,
-        subject: subject.to_owned(),
-        pointer: pointer.to_owned(),
-        document: texts.0.to_owned(),
-        other: texts.1.to_owned(),
-        ..Finding::default()
     }
 }

@@ -1,4 +1,4 @@
-//! The mock server that stands for the service in offline checks.
+//! The mock server, in place of the service in offline checks.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// A session that no service has.
 pub const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
-/// What stands in the `Authorization` header.
+/// The value of the `Authorization` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// Nothing.
@@ -33,7 +33,7 @@ pub struct Probe {
     pub auth: Auth,
     /// The body.
     pub body: Option<Value>,
-    /// The statuses; 200 stands for any success.
+    /// The statuses; 200 means any success.
     pub expected: &'static [u16],
 }
 
