@@ -37,7 +37,7 @@ pub struct MockConfig {
     /// The key that is accepted.
     pub key: String,
     /// `"observed"`, `"documented"`, `"vendor_mock"`, or the switches that differ from `observed`.
-    pub dialect: DialectChoice,
+    pub dialect: DialectConfig,
     /// What the agent does in each turn that no rule matches.
     pub agent: Script,
     /// Agents by rule; the first that matches a turn is used.
@@ -52,21 +52,21 @@ pub struct MockConfig {
     pub port: u16,
     /// How long presigned URLs are valid.
     #[serde(skip)]
-    pub presigned_for: Option<Duration>,
+    pub presigned_url_ttl: Option<Duration>,
 }
 
 impl Default for MockConfig {
     fn default() -> Self {
         Self {
             key: "test-key".into(),
-            dialect: DialectChoice::default(),
+            dialect: DialectConfig::default(),
             agent: Script::default(),
             agents: Vec::new(),
             faults: Vec::new(),
             rate_limit: None,
             seed: None,
             port: 0,
-            presigned_for: None,
+            presigned_url_ttl: None,
         }
     }
 }
@@ -105,17 +105,17 @@ impl MockConfig {
 /// A dialect by its name, or by its switches.
 ///
 /// ```
-/// use blocks_mock::{Dialect, DialectChoice};
+/// use blocks_mock::{Dialect, DialectConfig};
 ///
-/// let named: DialectChoice = serde_json::from_str(r#""documented""#)?;
+/// let named: DialectConfig = serde_json::from_str(r#""documented""#)?;
 /// assert_eq!(Dialect::from(named), Dialect::documented());
-/// let switches: DialectChoice = serde_json::from_str(r#"{"created_status": 201}"#)?;
+/// let switches: DialectConfig = serde_json::from_str(r#"{"created_status": 201}"#)?;
 /// assert_eq!(Dialect::from(switches).created_status, 201);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
-pub enum DialectChoice {
+pub enum DialectConfig {
     /// By its name.
     Named(DialectName),
     /// The switches that differ from `observed`.
@@ -158,13 +158,13 @@ impl std::str::FromStr for DialectName {
     }
 }
 
-impl Default for DialectChoice {
+impl Default for DialectConfig {
     fn default() -> Self {
         Self::Named(DialectName::Observed)
     }
 }
 
-impl From<Dialect> for DialectChoice {
+impl From<Dialect> for DialectConfig {
     fn from(dialect: Dialect) -> Self {
         Self::Switches(Box::new(dialect))
     }
@@ -180,11 +180,11 @@ impl From<DialectName> for Dialect {
     }
 }
 
-impl From<DialectChoice> for Dialect {
-    fn from(choice: DialectChoice) -> Self {
+impl From<DialectConfig> for Dialect {
+    fn from(choice: DialectConfig) -> Self {
         match choice {
-            DialectChoice::Named(name) => name.into(),
-            DialectChoice::Switches(dialect) => *dialect,
+            DialectConfig::Named(name) => name.into(),
+            DialectConfig::Switches(dialect) => *dialect,
         }
     }
 }

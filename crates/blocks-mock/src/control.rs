@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::body::MockBody;
 use crate::fault::FaultRule;
 use crate::mock::Mock;
-use crate::request_log::Received;
+use crate::request_log::RecordedRequest;
 use crate::rules::AgentRule;
 use crate::script::{Action, Script};
 use crate::service::{json_response, response};
@@ -157,7 +157,7 @@ impl Mock {
         match *segments {
             ["requests"] if get => {
                 let filter = Filter::read(query)?;
-                Ok(json!({"items": self.requests(&filter)}))
+                Ok(json!({"items": self.matching_requests(&filter)}))
             }
             ["reset"] if post => {
                 self.reset();
@@ -260,7 +260,7 @@ impl Mock {
         let reached = async {
             loop {
                 let changed = self.inner.changed.notified();
-                let items = self.requests(&filter);
+                let items = self.matching_requests(&filter);
                 if items.len() >= filter.count {
                     return items;
                 }
@@ -270,7 +270,7 @@ impl Mock {
         match tokio::time::timeout(filter.timeout, reached).await {
             Ok(items) => Ok(json!({"items": items})),
             Err(_) => {
-                let items = self.requests(&filter).len();
+                let items = self.matching_requests(&filter).len();
                 let text = format!(
                     "{items} of {} requests came within the time-out",
                     filter.count
@@ -280,7 +280,7 @@ impl Mock {
         }
     }
 
-    fn requests(&self, filter: &Filter) -> Vec<Value> {
+    fn matching_requests(&self, filter: &Filter) -> Vec<Value> {
         let state = self.inner.state();
         let numbered = state.received.iter().enumerate();
         let matching = numbered.filter(|(_, request)| filter.matches(request));
@@ -289,7 +289,7 @@ impl Mock {
             .collect()
     }
 
-    fn request_json(&self, number: usize, request: &Received) -> Value {
+    fn request_json(&self, number: usize, request: &RecordedRequest) -> Value {
         let own = format!("ApiKey {}", self.key());
         let headers = request.headers.iter().map(|(name, value)| {
             // Another key may be a real one, sent here by mistake.
@@ -415,7 +415,7 @@ impl Filter {
         Ok(filter)
     }
 
-    fn matches(&self, request: &Received) -> bool {
+    fn matches(&self, request: &RecordedRequest) -> bool {
         let name = serde_json::to_value(request.operation).unwrap_or_default();
         self.operation.as_deref().is_none_or(|o| name == o)
             && self.method.as_deref().is_none_or(|m| m == request.method)

@@ -71,7 +71,7 @@ impl Handler<'_> {
                 let thread = names.read_thread(ids.part);
                 let thread = thread.ok_or_else(|| invalid("thread_id"))?;
                 let known = names.session.threads.iter().any(|t| t.id == thread);
-                if !known && dialect.unknown_thread_refused {
+                if !known && dialect.unknown_thread_rejected {
                     return Err(Failure::NotFound);
                 }
                 self.list(session, Some(thread), query)
@@ -129,7 +129,7 @@ impl Handler<'_> {
             .iter()
             .filter(|field| body.contains_key(**field))
             .count();
-        if given == 0 || (given > 1 && dialect.several_agents_refused) {
+        if given == 0 || (given > 1 && dialect.several_agents_rejected) {
             return Err(Failure::Invalid(
                 "exactly one of agent_id, agent_name, profile is needed".into(),
             ));
@@ -278,7 +278,7 @@ impl Handler<'_> {
 
     fn artifact(&self, artifact: &Artifact) -> Value {
         let clock = &self.inner.clock;
-        let expires = clock.now() + self.inner.presigned_for.as_secs_f64();
+        let expires = clock.now() + self.inner.presigned_url_ttl.as_secs_f64();
         let url = format!(
             "{}/storage/{}?expires={expires}&signature={}",
             self.inner.origin(),

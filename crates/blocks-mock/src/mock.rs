@@ -13,20 +13,20 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::config::MockConfig;
 use crate::dialect::Dialect;
-use crate::fault::{Fault, FaultRule, Faults, Operation, When};
+use crate::fault::{Fault, FaultRule, Faults, Frequency, Operation};
 use crate::limit::{RateLimit, Windows};
-use crate::request_log::{LedgerMode, Received};
+use crate::request_log::{RecordedRequest, RequestLog};
 use crate::rules::{self, AgentRule};
 use crate::script::{Script, TurnInfo};
 use crate::server::MockServer;
 use crate::service::MockService;
-use crate::store::{MessageSpec, Session};
+use crate::store::{NewMessage, Session};
 
 /// Where presigned URLs lead in process; no name that resolves.
 const STORAGE: &str = "https://storage.blocks-mock.invalid";
 const PRESIGNED_FOR: Duration = Duration::from_secs(6 * 86_400);
 
-type Observer = Arc<dyn Fn(&Received) + Send + Sync>;
+type Observer = Arc<dyn Fn(&RecordedRequest) + Send + Sync>;
 type AgentFn = Arc<dyn Fn(&TurnInfo) -> Script + Send + Sync>;
 
 /// A service in this process. Cheap to clone; clones are the same service.
@@ -52,8 +52,8 @@ pub(crate) struct Inner {
     pub key: String,
     pub dialect: Dialect,
     pub limit: Option<RateLimit>,
-    pub ledger: LedgerMode,
-    pub presigned_for: Duration,
+    pub ledger: RequestLog,
+    pub presigned_url_ttl: Duration,
     pub clock: Clock,
     agent: AgentFn,
     /// What links begin with, when the dialect names no other, and where downloads are.
@@ -74,7 +74,7 @@ pub(crate) struct State {
     pub sessions: indexmap::IndexMap<Uuid, Session>,
     pub faults: Faults,
     pub windows: Windows,
-    pub received: Vec<Received>,
+    pub received: Vec<RecordedRequest>,
     pub user_messages: usize,
 }
 
@@ -132,11 +132,11 @@ impl Mock {
     /// A mock with settings.
     ///
     /// ```
-    /// use blocks_mock::{Fault, Mock, Operation, When};
+    /// use blocks_mock::{Fault, Frequency, Mock, Operation};
     ///
     /// let mock = Mock::builder()
     ///     .reply("Octopuses have three hearts.")
-    ///     .fault(Operation::CreateSession, When::ONCE, Fault::status_after_effect(503))
+    ///     .fault(Operation::CreateSession, Frequency::ONCE, Fault::status_after_effect(503))
     ///     .build();
     /// assert_eq!(mock.session_count(), 0);
     /// ```
@@ -158,12 +158,12 @@ impl Mock {
     /// Adds a fault, after those that are there.
     ///
     /// ```
-    /// # use blocks_mock::{Fault, Mock, Operation, When};
+    /// # use blocks_mock::{Fault, Frequency, Mock, Operation};
     /// # let mock = Mock::new();
-    /// mock.inject(Operation::CreateSession, When::ONCE, Fault::Refuse);
-    /// mock.inject(None, When::Always, Fault::status(503)); // at any operation
+    /// mock.inject(Operation::CreateSession, Frequency::ONCE, Fault::Refuse);
+    /// mock.inject(None, Frequency::Always, Fault::status(503)); // at any operation
     /// ```
-    pub fn inject(&self, operation: impl Into<Option<Operation>>, when: When, fault: Fault) {
+    pub fn inject(&self, operation: impl Into<Option<Operation>>, when: Frequency, fault: Fault) {
         self.inner.state().faults.add(FaultRule {
             operation: operation.into(),
             when,
@@ -199,7 +199,7 @@ impl Mock {
     }
 
     /// What was received so far.
-    pub fn received(&self) -> Vec<Received> {
+    pub fn requests(&self) -> Vec<RecordedRequest> {
         self.inner.state().received.clone()
     }
 
@@ -211,7 +211,7 @@ impl Mock {
     /// ```
     pub fn count(&self, operation: Operation) -> usize {
         let state = self.inner.state();
-        let of = |r: &&Received| r.operation == Some(operation);
+        let of = |r: &&RecordedRequest| r.operation == Some(operation);
         state.received.iter().filter(of).count()
     }
 
@@ -252,21 +252,21 @@ impl Mock {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let text = blocks_mock::MessageSpec::assistant("Halfway.", Some(mock.now()));
-    /// mock.emit(session.id(), None, text);
+    /// let text = blocks_mock::NewMessage::assistant("Halfway.", Some(mock.now()));
+    /// mock.add_message(session.id(), None, text);
     /// assert_eq!(session.messages().collect().await?.len(), 2, "with the notice of the begin");
     /// # Ok(())
     /// # }
     /// ```
-    pub fn emit(
+    pub fn add_message(
         &self,
         session: impl Display,
         thread: impl Into<Option<Uuid>>,
-        message: MessageSpec,
+        message: NewMessage,
     ) -> Option<Uuid> {
         let mut state = self.inner.state();
         let session = state.sessions.get_mut(&parse(session))?;
-        Some(session.emit(thread.into(), message, &self.inner.clock))
+        Some(session.add_message(thread.into(), message, &self.inner.clock))
     }
 
     /// Deletes a message, as the service does: it is left out from then on. Whether it was there.
@@ -309,7 +309,7 @@ impl Mock {
         session.map(|s| s.pull_requests.push(url.into())).is_some()
     }
 
-    pub(crate) fn record(&self, received: Received) -> usize {
+    pub(crate) fn record(&self, received: RecordedRequest) -> usize {
         let mut state = self.inner.state();
         state.received.push(received);
         state.received.len() - 1
@@ -360,7 +360,7 @@ impl Default for Mock {
 pub struct MockBuilder {
     config: MockConfig,
     agent: Option<AgentFn>,
-    ledger: LedgerMode,
+    ledger: RequestLog,
     control: Option<bool>,
     listen: Option<IpAddr>,
     public_url: Option<String>,
@@ -378,7 +378,7 @@ impl From<MockConfig> for MockBuilder {
         Self {
             config,
             agent: None,
-            ledger: LedgerMode::Full,
+            ledger: RequestLog::Full,
             control: None,
             listen: None,
             public_url: None,
@@ -414,14 +414,14 @@ impl MockBuilder {
 
     /// How long the agent works on each turn; one second unless set.
     pub fn reply_after(mut self, duration: Duration) -> Self {
-        self.config.agent = self.config.agent.after(duration);
+        self.config.agent = self.config.agent.reply_after(duration);
         self
     }
 
     /// What the agent does in each turn.
     ///
     /// ```
-    /// let mock = blocks_mock::Mock::builder().agent(blocks_mock::Script::stuck()).build();
+    /// let mock = blocks_mock::Mock::builder().agent(blocks_mock::Script::no_reply()).build();
     /// ```
     pub fn agent(mut self, script: Script) -> Self {
         self.config.agent = script;
@@ -453,7 +453,7 @@ impl MockBuilder {
     pub fn fault(
         mut self,
         operation: impl Into<Option<Operation>>,
-        when: When,
+        when: Frequency,
         fault: Fault,
     ) -> Self {
         self.config.faults.push(FaultRule {
@@ -488,7 +488,7 @@ impl MockBuilder {
     }
 
     /// How much the ledger keeps.
-    pub fn ledger(mut self, mode: LedgerMode) -> Self {
+    pub fn request_log(mut self, mode: RequestLog) -> Self {
         self.ledger = mode;
         self
     }
@@ -496,10 +496,10 @@ impl MockBuilder {
     /// How long presigned URLs are valid; 6 days unless set.
     ///
     /// ```
-    /// let mock = blocks_mock::Mock::builder().presigned_for(std::time::Duration::from_secs(5)).build();
+    /// let mock = blocks_mock::Mock::builder().presigned_url_ttl(std::time::Duration::from_secs(5)).build();
     /// ```
-    pub fn presigned_for(mut self, duration: Duration) -> Self {
-        self.config.presigned_for = Some(duration);
+    pub fn presigned_url_ttl(mut self, duration: Duration) -> Self {
+        self.config.presigned_url_ttl = Some(duration);
         self
     }
 
@@ -523,13 +523,16 @@ impl MockBuilder {
     }
 
     /// Adds a rule for the agent, after those that are there.
-    pub fn rule(mut self, rule: AgentRule) -> Self {
+    pub fn agent_rule(mut self, rule: AgentRule) -> Self {
         self.config.agents.push(rule);
         self
     }
 
     /// Calls `observer` with each request once it was answered, for a log.
-    pub fn on_request(mut self, observer: impl Fn(&Received) + Send + Sync + 'static) -> Self {
+    pub fn on_request(
+        mut self,
+        observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,
+    ) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
@@ -556,7 +559,7 @@ impl MockBuilder {
                 dialect: self.config.dialect.into(),
                 limit: self.config.rate_limit,
                 ledger: self.ledger,
-                presigned_for: self.config.presigned_for.unwrap_or(PRESIGNED_FOR),
+                presigned_url_ttl: self.config.presigned_url_ttl.unwrap_or(PRESIGNED_FOR),
                 clock: Clock::new(self.config.seed),
                 agent,
                 origin: Mutex::new(STORAGE.into()),

@@ -15,7 +15,7 @@ use crate::fault::Operation;
 /// # let session = client.create_session(request).await?;
 /// use blocks_mock::Operation;
 ///
-/// let create = &mock.received()[0];
+/// let create = &mock.requests()[0];
 /// assert_eq!(create.operation, Some(Operation::CreateSession));
 /// assert_eq!((create.method.as_str(), create.target.as_str()), ("POST", "/rest/v1/sessions"));
 /// assert!(create.body.contains(r#""message":"Go.""#));
@@ -24,7 +24,7 @@ use crate::fault::Operation;
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Received {
+pub struct RecordedRequest {
     /// When, on tokio's clock.
     pub at: Instant,
     /// Which operation; `None` for a path that is none.
@@ -41,7 +41,7 @@ pub struct Received {
     pub status: Option<u16>,
 }
 
-impl Received {
+impl RecordedRequest {
     /// The first value of a header, by its name in lower case.
     ///
     /// ```
@@ -51,7 +51,7 @@ impl Received {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let create = &mock.received()[0];
+    /// let create = &mock.requests()[0];
     /// assert_eq!(create.header("authorization"), Some("ApiKey test-key"));
     /// # Ok(())
     /// # }
@@ -67,18 +67,18 @@ impl Received {
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// use blocks_mock::{LedgerMode, Mock, Operation};
+/// use blocks_mock::{RequestLog, Mock, Operation};
 ///
-/// let mock = Mock::builder().ledger(LedgerMode::Counts).build();
+/// let mock = Mock::builder().request_log(RequestLog::Counts).build();
 /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// # let _ = client.get_session(uuid::Uuid::nil()).await;
 /// assert_eq!(mock.count(Operation::GetSession), 1);
-/// assert!(mock.received()[0].headers.is_empty());
+/// assert!(mock.requests()[0].headers.is_empty());
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LedgerMode {
+pub enum RequestLog {
     /// Every request, with headers and body.
     #[default]
     Full,

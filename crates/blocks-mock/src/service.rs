@@ -18,7 +18,7 @@ use crate::body::MockBody;
 use crate::fault::{Fault, Operation, RetryAfter};
 use crate::handlers::{Failure, Handler};
 use crate::mock::Mock;
-use crate::request_log::{LedgerMode, Received};
+use crate::request_log::{RecordedRequest, RequestLog};
 use crate::route::{Ids, Route, route};
 
 /// A [`Mock`] as a tower service. It takes any authority, so that a client may keep the base
@@ -94,8 +94,13 @@ impl Mock {
         Ok(response)
     }
 
-    fn receive(&self, parts: &Parts, operation: Option<Operation>, body: &Bytes) -> Received {
-        let mut received = Received {
+    fn receive(
+        &self,
+        parts: &Parts,
+        operation: Option<Operation>,
+        body: &Bytes,
+    ) -> RecordedRequest {
+        let mut received = RecordedRequest {
             at: self.inner.clock.instant(),
             operation,
             method: parts.method.to_string(),
@@ -104,7 +109,7 @@ impl Mock {
             body: String::new(),
             status: None,
         };
-        if self.inner.ledger == LedgerMode::Full {
+        if self.inner.ledger == RequestLog::Full {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let target = parts.uri.path_and_query();
             received.target = target.map(ToString::to_string).unwrap_or_default();
@@ -286,16 +291,19 @@ impl Mock {
                 }
                 other
             }
-            Fault::Size(size) => {
+            Fault::PadBody(size) => {
                 let mut padded = bytes().to_vec();
                 padded.resize(size.max(padded.len()), b' ');
                 answer.map(|_| MockBody::whole(padded))
             }
-            Fault::Drip { bytes: size, every } => {
+            Fault::SlowBody { bytes: size, every } => {
                 let bytes = bytes();
                 answer.map(|_| MockBody::drip(&bytes, size, every))
             }
-            Fault::ForeignLinks(_) | Fault::NullLinks | Fault::Missing(_) | Fault::Field(..) => {
+            Fault::ForeignLinks(_)
+            | Fault::NullLinks
+            | Fault::MissingFields(_)
+            | Fault::ReplaceField(..) => {
                 let Ok(mut value) = serde_json::from_slice::<Value>(&bytes()) else {
                     return Ok(answer);
                 };
