@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
-use blocks_sdk::{Client, ErrorKind, RetryPolicy, Sending, Transport};
+use blocks_sdk::{Client, ErrorKind, RetryPolicy, SendFuture, Transport};
 use blocks_tests::{Answer, KEY, SESSION, Scripted, created, page};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -22,7 +22,7 @@ struct Endless {
 }
 
 impl Transport for Endless {
-    fn send(&self, _: reqwest::Request) -> Sending<'_> {
+    fn send(&self, _: reqwest::Request) -> SendFuture<'_> {
         let Self { piece, pause } = *self;
         let pieces = stream::repeat(piece).then(move |piece| async move {
             sleep(pause).await;

@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 use blocks_api::types::Message;
 use futures_core::Stream;
 
-use crate::error::Error;
-use crate::merged::{Batch, MergedPages, Start};
+use crate::engine::error::Error;
+use crate::engine::rate_limit::Priority;
 use crate::messages::Messages;
-use crate::rate_limit::Priority;
+use crate::messages::merged::{Batch, MergedPages, Start};
 
 /// The messages of a query, read page by page; see [`Messages::stream`].
 ///

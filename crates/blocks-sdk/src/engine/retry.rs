@@ -200,7 +200,7 @@ impl Default for RetryPolicy {
 pub(crate) enum Outcome {
     /// Not one byte of it reached a server.
     NotSent,
-    /// The connection broke, or the time was over, after it may have been sent.
+    /// The connection closed, or the time-out passed, after the request may have been sent.
     Broken,
     /// A complete response came.
     Status(u16),

@@ -1,12 +1,14 @@
 //! What a user sends, refused early when the service would refuse it.
 
+pub(crate) mod agent;
+
 use blocks_api::json::JsonObject;
 use blocks_api::open::Id;
 use blocks_api::types;
 use serde_json::Value;
 
-use crate::agent::Agent;
-use crate::error::Error;
+use crate::engine::error::Error;
+use crate::request::agent::Agent;
 
 const TITLE_MAX: usize = 200;
 

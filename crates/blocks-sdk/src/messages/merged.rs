@@ -5,14 +5,14 @@ use std::sync::atomic::Ordering;
 
 use blocks_api::types::{Message, MessagePage, PageMeta};
 
-use crate::call::Admission;
-use crate::error::Error;
-use crate::known::{Known, identity};
+use crate::engine::call::Admission;
+use crate::engine::error::Error;
+use crate::engine::rate_limit::Priority;
 use crate::messages::Messages;
-use crate::page::{Page, time};
-use crate::pager::Pager;
-use crate::rate_limit::Priority;
-use crate::watch::WatchCursor;
+use crate::messages::known::{Known, identity};
+use crate::messages::page::{Page, time};
+use crate::messages::pager::Pager;
+use crate::messages::watch::WatchCursor;
 
 /// What can be given out before another page is read.
 #[derive(Default)]
@@ -68,7 +68,7 @@ impl Sequence {
 
 impl MergedPages {
     pub fn new(query: Messages, start: Start) -> Self {
-        let split = &query.client().core.one_role_at_a_time;
+        let split = &query.client().resources.one_role_at_a_time;
         if query.has_many_roles() && split.load(Ordering::Relaxed) {
             return Self::by_role(query, start);
         }
@@ -145,7 +145,7 @@ impl MergedPages {
                         *self = Self::by_role(self.query.clone(), self.start.clone());
                         Box::pin(self.fill(priority)).await?;
                         client
-                            .core
+                            .resources
                             .one_role_at_a_time
                             .store(true, Ordering::Relaxed);
                         return Ok(());

@@ -1,20 +1,28 @@
 //! Which messages to read, and how: a page, a stream, or as they come.
 
+pub(crate) mod known;
+pub(crate) mod merged;
+pub(crate) mod page;
+pub(crate) mod pager;
+pub(crate) mod stream;
+pub(crate) mod watch;
+pub(crate) mod window;
+
 use std::sync::atomic::Ordering;
 
 use blocks_api::open::{Direction, Id, MessageRole, MessageType};
 use blocks_api::types::Message;
 use reqwest::Url;
 
-use crate::call::Admission;
 use crate::client::Client;
-use crate::error::Error;
-use crate::merged::{MergedPages, Start};
-use crate::page::Page;
-use crate::pending::segment;
-use crate::rate_limit::Priority;
-use crate::stream::MessageStream;
-use crate::watch::Watch;
+use crate::engine::call::Admission;
+use crate::engine::error::Error;
+use crate::engine::pending::segment;
+use crate::engine::rate_limit::Priority;
+use crate::messages::merged::{MergedPages, Start};
+use crate::messages::page::Page;
+use crate::messages::stream::MessageStream;
+use crate::messages::watch::Watch;
 
 /// Messages in a page that a stream reads: the most that the service gives.
 pub(crate) const PAGE: u64 = 100;
@@ -390,7 +398,7 @@ impl Messages {
     /// Reads one page. A deployment that refuses a repeated `role` is asked for each role
     /// alone, and the answers are put together; this is remembered.
     async fn fetch(&self, admission: Admission) -> Result<Page, Error> {
-        let split = &self.client.core.one_role_at_a_time;
+        let split = &self.client.resources.one_role_at_a_time;
         if !self.has_many_roles() || !split.load(Ordering::Relaxed) {
             match self.read(admission).await {
                 Err(error) if self.has_many_roles() && error.status() == Some(422) => {}
@@ -411,7 +419,7 @@ impl Messages {
     }
 
     fn url(&self) -> Result<Url, Error> {
-        let mut url = self.client.core.base.clone();
+        let mut url = self.client.engine.core.base.clone();
         let session = segment(&self.session_id);
         url.set_path(&match self.path_thread.as_ref().map(segment) {
             Some(thread) => format!("/rest/v1/sessions/{session}/threads/{thread}/messages"),

@@ -10,9 +10,9 @@ use std::time::Duration;
 use blocks_api::open::{Id, InvalidId};
 use bytes::Bytes;
 
-use crate::key::Key;
-use crate::pending::Pending;
-use crate::received::{self, excerpt, find_id, parse, sentence, without_queries};
+use crate::engine::key::Key;
+use crate::engine::pending::Pending;
+use crate::engine::received::{self, excerpt, find_id, parse, sentence, without_queries};
 
 /// What kind of failure an [`Error`] is.
 ///
@@ -90,7 +90,7 @@ struct Inner {
     retry_after: Option<Duration>,
     body: Option<Bytes>,
     attempts: u32,
-    fate_unknown: bool,
+    outcome_unknown: bool,
     session_id: Option<Id>,
     pending: Option<Pending>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -98,14 +98,14 @@ struct Inner {
 
 /// What one call received and how often it tried, for the error of its end.
 #[derive(Default)]
-pub(crate) struct Context {
+pub(crate) struct CallContext {
     pub operation: &'static str,
     pub attempts: u32,
     pub status: Option<u16>,
     pub request_id: Option<String>,
     pub retry_after: Option<Duration>,
     pub body: Option<Bytes>,
-    pub fate_unknown: bool,
+    pub outcome_unknown: bool,
     pub host: Option<String>,
 }
 
@@ -135,7 +135,7 @@ impl Error {
             retry_after: None,
             body: None,
             attempts: 0,
-            fate_unknown: false,
+            outcome_unknown: false,
             session_id: None,
             pending: None,
             source: None,
@@ -159,7 +159,12 @@ impl Error {
     }
 
     /// The end of a call, with all that it received but the key.
-    pub(crate) fn of_call(kind: ErrorKind, detail: String, context: Context, key: &Key) -> Self {
+    pub(crate) fn of_call(
+        kind: ErrorKind,
+        detail: String,
+        context: CallContext,
+        key: &Key,
+    ) -> Self {
         let body = context.body.map(|body| key.scrub_bytes(body));
         let parsed = body.as_deref().map(parse).unwrap_or_default();
         // Once more: the body may contain the key with escapes.
@@ -190,11 +195,11 @@ impl Error {
         inner.status = context.status;
         inner.request_id = context.request_id.map(|id| key.scrub(id));
         inner.retry_after = context.retry_after;
-        inner.fate_unknown = context.fate_unknown;
+        inner.outcome_unknown = context.outcome_unknown;
         let is_success = context
             .status
             .is_some_and(|status| (200..300).contains(&status));
-        if context.fate_unknown
+        if context.outcome_unknown
             && let Some(body) = &body
         {
             inner.session_id = find_id(body, is_success);
@@ -332,7 +337,7 @@ impl Error {
     /// # }
     /// ```
     pub fn may_have_taken_effect(&self) -> bool {
-        self.0.fate_unknown
+        self.0.outcome_unknown
     }
 
     /// The session concerned, where its id is known or stood in what was received.
@@ -397,7 +402,7 @@ impl Error {
         if self.0.operation == Some("download") {
             return "";
         }
-        if self.0.fate_unknown {
+        if self.0.outcome_unknown {
             return "; it may have taken effect, so check the dashboard before you retry";
         }
         match self.0.status {
@@ -425,7 +430,7 @@ impl fmt::Display for Error {
             f.write_str(": ")?;
         }
         f.write_str(&inner.detail)?;
-        if let Some(id) = inner.session_id.as_ref().filter(|_| inner.fate_unknown) {
+        if let Some(id) = inner.session_id.as_ref().filter(|_| inner.outcome_unknown) {
             write!(f, " (session {id})")?;
         }
         if let Some(id) = &inner.request_id {
@@ -457,7 +462,7 @@ impl fmt::Debug for Error {
         if let Some(id) = &inner.request_id {
             fields.field("request_id", id);
         }
-        if inner.fate_unknown {
+        if inner.outcome_unknown {
             fields.field("may_have_taken_effect", &true);
         }
         if let Some(id) = &inner.session_id {
@@ -489,11 +494,11 @@ mod tests {
     #[test]
     fn what_a_server_says_stays_one_short_sentence() {
         let key = Key::new("secret".to_owned().into()).unwrap();
-        let context = Context {
+        let context = CallContext {
             operation: "getSession",
             status: Some(400),
             body: Some(format!(r#"{{"error": "a\n\u001b[2Jb{}"}}"#, "é".repeat(5000)).into()),
-            ..Context::default()
+            ..CallContext::default()
         };
         let error = Error::of_call(ErrorKind::Status, "400 Bad Request".into(), context, &key);
         let told = error.to_string();

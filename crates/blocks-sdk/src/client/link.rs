@@ -1,18 +1,16 @@
-//! A link knows what it leads to, and is followed at home: its path and query are kept, its
-//! origin is the configured base URL's.
+//! A link knows what it leads to.
 
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 
-use blocks_api::{seam, types};
-use percent_encoding::percent_decode_str;
-use reqwest::Url;
+use blocks_api::types;
 
-use crate::call::{Admission, Api, Operation};
-use crate::client::{Client, Core};
-use crate::error::Error;
-use crate::page::Page;
+use crate::client::Client;
+use crate::engine::call::{Admission, Operation};
+use crate::engine::error::Error;
+use crate::engine::link::follow;
+use crate::messages::page::Page;
 use crate::session::Session;
 
 /// A link to a `T`, as the service sent it. Follow it with [`Client::follow`].
@@ -123,30 +121,21 @@ mod private {
 
 impl Linked for Session {
     async fn read(client: &Client, href: &str) -> Result<Self, Error> {
-        let url = client.core.resolve(href)?;
+        let url = client.engine.core.resolve(href)?;
         let operation = Operation::GET_SESSION;
         let send = |api| follow::<types::Session>(api, operation, url.clone());
         let admission = Admission::Wait(operation.priority());
-        let data = client.call(operation, admission, send).await?;
+        let data = client.engine.call(operation, admission, send).await?;
         Ok(Self::with_data(client.clone(), data))
     }
 }
 
 impl Linked for Page {
     async fn read(client: &Client, href: &str) -> Result<Self, Error> {
-        let url = client.core.resolve(href)?;
+        let url = client.engine.core.resolve(href)?;
         let admission = Admission::Wait(Operation::LIST_SESSION_MESSAGES.priority());
         Self::fetch(client, url, admission).await
     }
-}
-
-/// [`seam::follow`] over a client of one's own, as a call needs it.
-pub(crate) async fn follow<T: serde::de::DeserializeOwned>(
-    api: Api,
-    operation: Operation,
-    url: Url,
-) -> Result<blocks_api::ResponseValue<T>, blocks_api::Error<()>> {
-    seam::follow(&api, operation.id, url).await
 }
 
 impl Client {
@@ -171,93 +160,5 @@ impl Client {
     /// ```
     pub async fn follow<T: Linked>(&self, link: &Link<T>) -> Result<T, Error> {
         T::read(self, &link.href).await
-    }
-}
-
-impl Core {
-    /// Where to send the request for `href`.
-    pub fn resolve(&self, href: &str) -> Result<Url, Error> {
-        resolve(&self.base, href).map_err(|why| {
-            // A server may put into a link whatever it was sent.
-            let told = format!("the link `{href}` is refused: {why}");
-            Error::untrusted_link(self.key.scrub(told))
-        })
-    }
-}
-
-/// On `base`'s origin, below `/rest/v1/`; or why not.
-/// The server builds links from its own environment, so their host is not trusted.
-fn resolve(base: &Url, href: &str) -> Result<Url, String> {
-    let link = base.join(href).map_err(|e| e.to_string())?;
-    if !matches!(link.scheme(), "http" | "https") {
-        return Err("its scheme is not http or https".into());
-    }
-    // Parsing has resolved `..` already. An encoded slash, which an id may contain, must not hide one from it.
-    let decoded = percent_decode_str(link.path()).decode_utf8_lossy();
-    let mut parts = decoded.split(['/', '\\']);
-    if parts.any(|part| part == "..") || !link.path().starts_with("/rest/v1/") {
-        return Err("its path is not below /rest/v1/".into());
-    }
-    let mut url = base.clone();
-    url.set_path(link.path());
-    url.set_query(link.query());
-    url.set_fragment(None);
-    Ok(url)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn base() -> Url {
-        Url::parse("https://api.blocks.team").unwrap()
-    }
-
-    #[test]
-    fn every_link_ends_on_the_base_or_is_refused() {
-        let good = "https://api.blocks.team/rest/v1/sessions/1?type=a";
-        for href in [
-            "https://api.prod.blocks.team/rest/v1/sessions/1?type=a",
-            "//evil.example/rest/v1/sessions/1?type=a#x",
-            "/rest/v1/sessions/1?type=a",
-            "/rest/v1/x/../sessions/1?type=a",
-            "https://user:pass@evil.example/rest/v1/sessions/1?type=a",
-        ] {
-            assert_eq!(resolve(&base(), href).unwrap().as_str(), good, "{href}");
-        }
-        for href in [
-            "/rest/v1/../../etc",
-            "/rest/v1/%2e%2e/x",
-            "/rest/v1/..%2Fx",
-            "/rest/v1/..%5cx",
-            "/rest/v2/x",
-            "/REST/v1/x",
-            "file:///rest/v1/x",
-            "data:x",
-            "javascript:/rest/v1/",
-            "http://",
-            "",
-        ] {
-            assert!(resolve(&base(), href).is_err(), "{href}");
-        }
-        for path in ["/rest/v1/a%20b", "/rest/v1/a%2Fb", "/rest/v1/a%2e%2eb"] {
-            assert_eq!(resolve(&base(), path).unwrap().path(), path);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_string_leads_to_a_foreign_origin(
-            scheme in "(https?:|ftp:|)", slashes in r"[/\\]{0,3}", host in "[a-z@:.%0-9]{0,12}", path in ".*",
-        ) {
-            for href in [format!("{scheme}{slashes}{host}/rest/v1/{path}"), path] {
-                if let Ok(url) = resolve(&base(), &href) {
-                    prop_assert_eq!(url.origin(), base().origin());
-                    prop_assert!(url.path().starts_with("/rest/v1/"));
-                    prop_assert!(url.username().is_empty() && url.password().is_none());
-                }
-            }
-        }
     }
 }

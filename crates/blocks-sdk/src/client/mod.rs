@@ -1,5 +1,9 @@
 //! The client: one key, one base URL, one rate limiter.
 
+pub(crate) mod builder;
+pub(crate) mod link;
+mod operations;
+
 use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
@@ -7,21 +11,17 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use blocks_api::open::Id;
-use blocks_api::seam::{Policy, Seam};
-use reqwest::Url;
-use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::builder::ClientBuilder;
-use crate::call::{Admission, Api, Note, Operation};
-use crate::error::Error;
-use crate::key::Key;
-use crate::rate_limit::{RateLimitStatus, RateLimiter};
+use crate::client::builder::ClientBuilder;
+use crate::engine::Engine;
+use crate::engine::call::{Admission, Api, Note, Operation};
+use crate::engine::error::Error;
+use crate::engine::rate_limit::RateLimitStatus;
+use crate::engine::retry::RetryPolicy;
 use crate::request::CreateSession;
-use crate::retry::{AttemptTimeouts, RetryPolicy};
 use crate::session::Session;
-use crate::transport::Transport;
-use crate::turns::TurnRegistry;
+use crate::session::turns::TurnRegistry;
 
 /// A client of one workspace. Cheap to clone; clones share one rate limiter.
 ///
@@ -43,41 +43,16 @@ use crate::turns::TurnRegistry;
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) core: Arc<Core>,
-    pub(crate) retry: RetryPolicy,
-    pub(crate) timeouts: AttemptTimeouts,
+    pub(crate) engine: Engine,
+    pub(crate) resources: Arc<Resources>,
 }
 
-/// What clones share.
-pub(crate) struct Core {
-    pub base: Url,
-    pub key: Key,
-    /// Builds requests; the transport sends them.
-    pub http: reqwest::Client,
-    pub seam: Seam,
-    pub transport: Arc<dyn Transport>,
-    /// Sends requests for files, to storage hosts.
-    pub downloads: Arc<dyn Transport>,
-    pub limiter: Arc<RateLimiter>,
-    pub user_agent: HeaderValue,
-    pub max_body: usize,
+/// What the clones of a client know of its resources.
+#[derive(Default)]
+pub(crate) struct Resources {
     pub turns: TurnRegistry,
     /// Set once the deployment refused a repeated `role`.
     pub one_role_at_a_time: AtomicBool,
-    /// Whether a download may come over plain http.
-    pub allow_http: bool,
-}
-
-impl Core {
-    /// The generated client, with `policy` under it.
-    pub fn api(&self, policy: Arc<dyn Policy>) -> blocks_api::Client {
-        let origin = self.base.as_str().trim_end_matches('/');
-        blocks_api::Client::new_with_client(
-            origin,
-            self.http.clone(),
-            self.seam.with_policy(policy),
-        )
-    }
 }
 
 impl Client {
@@ -138,10 +113,9 @@ impl Client {
     /// ```
     #[must_use]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
-        Self {
-            retry: policy,
-            ..self.clone()
-        }
+        let mut client = self.clone();
+        client.engine.retry = policy;
+        client
     }
 
     /// The same client, rate limiter included, whose attempts may take `timeout`.
@@ -165,19 +139,15 @@ impl Client {
     /// ```
     #[must_use]
     pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
-        Self {
-            timeouts: AttemptTimeouts {
-                read: timeout,
-                create: timeout,
-                ..self.timeouts
-            },
-            ..self.clone()
-        }
+        let mut client = self.clone();
+        client.engine.timeouts.read = timeout;
+        client.engine.timeouts.create = timeout;
+        client
     }
 
     /// How many requests wait, and what the rate limiter allows, at this moment.
     pub fn rate_limit_status(&self) -> RateLimitStatus {
-        self.core.limiter.status()
+        self.engine.core.limiter.status()
     }
 
     /// Creates a session, posts its first message and dispatches it to the agent.
@@ -251,7 +221,10 @@ impl Client {
             let body = body.clone();
             async move { api.create_session().body(body).send().await }
         };
-        let data = self.call_for(operation, admission, note, Ok, send).await?;
+        let data = self
+            .engine
+            .call_for(operation, admission, note, Ok, send)
+            .await?;
         Ok(Session::with_data(self.clone(), data))
     }
 
@@ -287,7 +260,7 @@ impl Client {
             let id = id.clone();
             async move { api.get_session().session_id(id).send().await }
         };
-        let result = self.call(operation, admission, send).await;
+        let result = self.engine.call(operation, admission, send).await;
         result.map_err(|error| error.with_session(id))
     }
 
@@ -332,10 +305,10 @@ fn checked(name: &str, value: Result<String, VarError>) -> Result<Option<String>
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("base_url", &self.core.base.as_str())
-            .field("key", &self.core.key)
-            .field("retry", &self.retry)
-            .field("timeouts", &self.timeouts)
+            .field("base_url", &self.engine.core.base.as_str())
+            .field("key", &self.engine.core.key)
+            .field("retry", &self.engine.retry)
+            .field("timeouts", &self.engine.timeouts)
             .finish_non_exhaustive()
     }
 }
@@ -343,7 +316,7 @@ impl fmt::Debug for Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
+    use crate::engine::error::ErrorKind;
 
     #[test]
     fn variables_that_cannot_be_used_are_not_ignored() {

@@ -11,13 +11,13 @@ use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::error::{Error, ErrorKind};
-use crate::known::Known;
-use crate::merged::{Batch, MergedPages, Start};
+use crate::engine::error::{Error, ErrorKind};
+use crate::engine::rate_limit::{PollSchedule, Priority};
+use crate::engine::retry::poll_pause;
 use crate::messages::Messages;
-use crate::rate_limit::{PollSchedule, Priority};
-use crate::retry::poll_pause;
-use crate::stream::Source;
+use crate::messages::known::Known;
+use crate::messages::merged::{Batch, MergedPages, Start};
+use crate::messages::stream::Source;
 
 const INTERVAL: Duration = Duration::from_secs(2);
 /// Failures in a row that end a watch, of the kinds that may pass.

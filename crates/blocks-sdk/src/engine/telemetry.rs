@@ -14,9 +14,9 @@ mod on {
     use tokio::time::Instant;
     use tracing::{Instrument, Level};
 
-    use crate::call::Operation;
-    use crate::rate_limit::Priority;
-    use crate::retry::Outcome;
+    use crate::engine::call::Operation;
+    use crate::engine::rate_limit::Priority;
+    use crate::engine::retry::Outcome;
 
     /// `future` within the span of one call.
     pub(crate) fn operation<F: Future>(
@@ -102,9 +102,9 @@ mod off {
     use reqwest::Url;
     use tokio::time::Instant;
 
-    use crate::call::Operation;
-    use crate::rate_limit::Priority;
-    use crate::retry::Outcome;
+    use crate::engine::call::Operation;
+    use crate::engine::rate_limit::Priority;
+    use crate::engine::retry::Outcome;
 
     pub(crate) fn operation<F: Future>(_: Operation, _: &Url, future: F) -> F {
         future

@@ -6,18 +6,23 @@ use reqwest::header::{
 };
 use reqwest::{StatusCode, Url};
 
-use crate::attempt::{Attempt, Break, Ended};
-use crate::call::Call;
-use crate::error::{Context, Error, ErrorKind};
+use crate::engine::attempt::{Attempt, AttemptResult, NoResponse};
+use crate::engine::call::Call;
+use crate::engine::error::{CallContext, Error, ErrorKind};
 
 impl Call {
     /// The error of an attempt that was the last; `why` says what is wrong with a complete response.
-    pub(crate) fn failure(&self, ended: Ended, why: Option<String>, mut context: Context) -> Error {
+    pub(crate) fn failure(
+        &self,
+        result: AttemptResult,
+        why: Option<String>,
+        mut context: CallContext,
+    ) -> Error {
         let limit = self.core.max_body;
         let mut too_large = false;
         let mut refused = None;
         let mut content = String::new();
-        if let Some(mut received) = ended.received {
+        if let Some(mut received) = result.received {
             context.status = Some(received.status.as_u16());
             context.request_id = request_id(&received.headers);
             context.body = Some(received.body());
@@ -28,7 +33,7 @@ impl Call {
         }
         let host = context.host.clone().unwrap_or_default();
         let is_refused_by_limit = context.status == Some(429);
-        let (kind, detail) = match (&ended.broke, refused) {
+        let (kind, detail) = match (&result.no_response, refused) {
             (_, Some(refused)) if is_refused_by_limit => {
                 let asked = context.retry_after;
                 let retry = asked.map(|asked| format!(", retry after {asked:.0?}"));
@@ -44,15 +49,15 @@ impl Call {
                 let why = why.unwrap_or_else(|| "the response cannot be used".into());
                 (ErrorKind::Undecodable, format!("{why}{content}"))
             }
-            (Some(Break::Timeout(limit)), None) => (
+            (Some(NoResponse::Timeout(limit)), None) => (
                 ErrorKind::Timeout,
                 format!("no complete response within {limit:.1?}"),
             ),
-            (Some(Break::CutShort), None) => (
+            (Some(NoResponse::CutShort), None) => (
                 ErrorKind::Connection,
                 "the connection closed before the response was complete".to_owned(),
             ),
-            (Some(Break::Send(error)), None) => {
+            (Some(NoResponse::Send(error)), None) => {
                 let cause = innermost(error);
                 let what = if error.is_never_sent() {
                     format!(
@@ -64,7 +69,7 @@ impl Call {
                 };
                 (ErrorKind::Connection, what)
             }
-            (Some(Break::Body(source)), None) => (
+            (Some(NoResponse::Body(source)), None) => (
                 ErrorKind::Connection,
                 format!(
                     "the connection closed before the response was complete: {}",
@@ -73,10 +78,10 @@ impl Call {
             ),
         };
         let error = self.error(kind, detail, context);
-        match ended.broke {
-            Some(Break::Send(source)) => error.with_source(source),
-            Some(Break::Body(source)) => error.with_source(source.without_url()),
-            None | Some(Break::Timeout(_) | Break::CutShort) => error,
+        match result.no_response {
+            Some(NoResponse::Send(source)) => error.with_source(source),
+            Some(NoResponse::Body(source)) => error.with_source(source.without_url()),
+            None | Some(NoResponse::Timeout(_) | NoResponse::CutShort) => error,
         }
     }
 }
@@ -134,7 +139,7 @@ pub(crate) fn undecodable(error: ApiError<()>, attempt: &Attempt) -> Result<Opti
     match error {
         ApiError::InvalidResponsePayload(_, source) => {
             if source.is_eof() {
-                attempt.ends_early();
+                attempt.end_early();
             }
             Ok(Some(format!("cannot decode the response: {source}")))
         }

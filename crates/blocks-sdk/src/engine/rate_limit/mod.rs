@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::telemetry;
+use crate::engine::telemetry;
 pub use limit::RateLimit;
 pub(crate) use queue::{PollSchedule, Priority};
 pub(crate) use state::after;

@@ -9,14 +9,14 @@ use chrono::Utc;
 use reqwest::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use reqwest::{Response, ResponseBuilderExt, StatusCode, Url, Version};
 
-use crate::key::Key;
-use crate::repair::repair;
-use crate::retry::Outcome;
-use crate::retry_after::retry_after;
-use crate::transport::{SendError, Sending};
+use crate::engine::key::Key;
+use crate::engine::repair::repair;
+use crate::engine::retry::Outcome;
+use crate::engine::retry_after::retry_after;
+use crate::engine::transport::{SendError, SendFuture};
 
-/// How an attempt ended when not with a whole answer.
-pub(crate) enum Break {
+/// How an attempt result when not with a whole answer.
+pub(crate) enum NoResponse {
     Send(SendError),
     Body(reqwest::Error),
     /// Its text ends early, and no length said where it ends.
@@ -77,18 +77,18 @@ impl Received {
 
 /// What an attempt came to.
 #[derive(Default)]
-pub(crate) struct Ended {
+pub(crate) struct AttemptResult {
     pub received: Option<Received>,
-    pub broke: Option<Break>,
+    pub no_response: Option<NoResponse>,
 }
 
-impl Ended {
+impl AttemptResult {
     pub fn outcome(&self) -> Outcome {
-        match (&self.broke, &self.received) {
+        match (&self.no_response, &self.received) {
             (None, Some(r)) => Outcome::Status(r.status.as_u16()),
-            // A status that is no success is the answer, even when its body broke off.
+            // A status that is no success is the answer, even when its body was cut off.
             (Some(_), Some(r)) if !r.status.is_success() => Outcome::Status(r.status.as_u16()),
-            (Some(Break::Send(error)), _) if error.is_never_sent() => Outcome::NotSent,
+            (Some(NoResponse::Send(error)), _) if error.is_never_sent() => Outcome::NotSent,
             _ => Outcome::Broken,
         }
     }
@@ -102,30 +102,30 @@ impl Ended {
 
 /// An attempt under way.
 #[derive(Default)]
-pub(crate) struct Attempt(Mutex<Ended>);
+pub(crate) struct Attempt(Mutex<AttemptResult>);
 
 impl Attempt {
-    fn state(&self) -> MutexGuard<'_, Ended> {
+    fn state(&self) -> MutexGuard<'_, AttemptResult> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it came to. The next one begins with nothing.
-    pub fn take(&self) -> Ended {
+    pub fn take(&self) -> AttemptResult {
         std::mem::take(&mut self.state())
     }
 
     /// It ends without a whole answer.
-    pub fn breaks(&self, how: Break) {
-        self.state().broke = Some(how);
+    pub fn fail(&self, cause: NoResponse) {
+        self.state().no_response = Some(cause);
     }
 
     /// The text of the response ends early. Where the end of the connection is the end of the body, the connection may
     /// have been cut.
-    pub fn ends_early(&self) {
+    pub fn end_early(&self) {
         let mut state = self.state();
         let received = state.received.as_ref();
         if received.is_some_and(|received| received.ends_with_connection) {
-            state.broke = Some(Break::CutShort);
+            state.no_response = Some(NoResponse::CutShort);
         }
     }
 
@@ -133,7 +133,7 @@ impl Attempt {
     /// returned as an answer from `url`, without the headers, which nobody reads there.
     pub async fn receive(
         &self,
-        sending: Sending<'_>,
+        sending: SendFuture<'_>,
         limit: usize,
         url: &Url,
         key: &Key,
@@ -141,7 +141,7 @@ impl Attempt {
         let mut response = match sending.await {
             Ok(response) => response,
             Err(error) => {
-                self.breaks(Break::Send(error));
+                self.fail(NoResponse::Send(error));
                 return None;
             }
         };
@@ -159,7 +159,7 @@ impl Attempt {
                 Ok(Some(chunk)) => received.push(chunk, limit),
                 Ok(None) => return received.answer(url, key),
                 Err(error) => {
-                    state.broke = Some(Break::Body(error));
+                    state.no_response = Some(NoResponse::Body(error));
                     return None;
                 }
             }

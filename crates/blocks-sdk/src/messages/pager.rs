@@ -13,12 +13,12 @@ use std::collections::VecDeque;
 
 use blocks_api::types::Message;
 
-use crate::call::Admission;
-use crate::error::{Error, ErrorKind};
-use crate::known::{Known, identity, identity_in_cut_page};
+use crate::engine::call::Admission;
+use crate::engine::error::{Error, ErrorKind};
+use crate::messages::known::{Known, identity, identity_in_cut_page};
+use crate::messages::page::Page;
+use crate::messages::window::{Sizes, Window};
 use crate::messages::{Messages, PAGE};
-use crate::page::Page;
-use crate::window::{Sizes, Window};
 
 /// How far back late messages are looked for.
 const LOOK_BACK: u64 = 1_000;

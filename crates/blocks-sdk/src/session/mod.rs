@@ -1,5 +1,11 @@
 //! A session: created, read, or known by its id alone.
 
+pub(crate) mod artifact;
+pub(crate) mod notice;
+pub(crate) mod transcript;
+pub(crate) mod turn;
+pub(crate) mod turns;
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -7,16 +13,16 @@ use blocks_api::open::{Id, MessageRole, PullRequest, Timestamp};
 use blocks_api::types;
 use tokio::time::Instant;
 
-use crate::call::{Admission, Api, Operation};
 use crate::client::Client;
-use crate::error::Error;
-use crate::link::Link;
+use crate::client::link::Link;
+use crate::engine::call::{Admission, Api, Operation};
+use crate::engine::error::Error;
+use crate::engine::pending::{Pending, thread_in};
 use crate::messages::Messages;
-use crate::page::Page;
-use crate::pending::{Pending, thread_in};
+use crate::messages::page::Page;
 use crate::request::FollowUp;
-use crate::turn::{Reply, Turn};
-use crate::turns::LatestTurn;
+use crate::session::turn::{Reply, Turn};
+use crate::session::turns::LatestTurn;
 
 /// A session, and the client that reaches it.
 ///
@@ -48,7 +54,7 @@ pub struct Session {
 impl Session {
     pub(crate) fn with_id(client: Client, id: Id) -> Self {
         Self {
-            turns: client.core.turns.of(&id),
+            turns: client.resources.turns.of(&id),
             client,
             id,
             data: None,
@@ -363,7 +369,7 @@ impl Session {
     /// Whether a final message's link can be followed. Some services send one whose thread is `null`.
     fn is_usable(&self, href: &str) -> bool {
         let names_no_thread = href.contains("/threads/") && thread_in(href).is_none();
-        !names_no_thread && self.client.core.resolve(href).is_ok()
+        !names_no_thread && self.client.engine.core.resolve(href).is_ok()
     }
 
     /// The newest turn of the session, from the messages that its users wrote; `None` when there are none.
@@ -499,7 +505,9 @@ impl Session {
             Ok((number, pending))
         };
         let client = &self.client;
-        let sent = client.call_for(operation, admission, None, accepted, send);
+        let sent = client
+            .engine
+            .call_for(operation, admission, None, accepted, send);
         let (number, pending) = sent.await.map_err(|error| {
             if error.may_have_taken_effect() {
                 self.turns.unknown_outcome(sent_at);

@@ -1,6 +1,6 @@
 //! An opinion on replies: whether a text looks like a notice that the agent failed.
 
-use crate::turn::Reply;
+use crate::session::turn::Reply;
 
 /// How a reply seems to say that the agent failed. An opinion, never a verdict: see [`Reply::failure_notice`].
 #[derive(Clone, Debug, PartialEq, Eq)]

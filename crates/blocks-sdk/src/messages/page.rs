@@ -6,10 +6,11 @@ use blocks_api::types;
 use chrono::{DateTime, Utc};
 use reqwest::Url;
 
-use crate::call::{Admission, Operation};
 use crate::client::Client;
-use crate::error::Error;
-use crate::link::{Link, follow};
+use crate::client::link::Link;
+use crate::engine::call::{Admission, Operation};
+use crate::engine::error::Error;
+use crate::engine::link::follow;
 
 /// The parameters that say which part of the list a page is. A link to the same page has them; a
 /// link to later messages must not.
@@ -52,7 +53,7 @@ impl Page {
         };
         let parameters = url.query_pairs().into_owned().collect();
         let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
-        let data = client.call(operation, admission, send).await?;
+        let data = client.engine.call(operation, admission, send).await?;
         Ok(Self { data, parameters })
     }
 

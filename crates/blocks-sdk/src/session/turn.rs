@@ -15,15 +15,15 @@ use futures_util::stream::{FuturesUnordered, StreamExt, unfold};
 use reqwest::Url;
 use tokio::time::{Instant, timeout_at};
 
-use crate::call::{Admission, Operation};
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, LastPoll};
-use crate::link;
-use crate::pending::{Pending, segment};
-use crate::rate_limit::{Permit, PollSchedule, Priority, after};
-use crate::retry::poll_pause;
-use crate::telemetry;
-use crate::turns::{LatestTurn, Standing};
+use crate::engine::call::{Admission, Operation};
+use crate::engine::error::{Error, ErrorKind, LastPoll};
+use crate::engine::link;
+use crate::engine::pending::{Pending, segment};
+use crate::engine::rate_limit::{Permit, PollSchedule, Priority, after};
+use crate::engine::retry::poll_pause;
+use crate::engine::telemetry;
+use crate::session::turns::{LatestTurn, Standing};
 
 const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// Between two polls: a single wait then takes at most 30 of the 100 requests in a minute.
@@ -83,7 +83,7 @@ impl Turn {
     }
 
     fn resumed(client: Client, pending: Pending) -> Self {
-        let turns = client.core.turns.of(pending.session_id());
+        let turns = client.resources.turns.of(pending.session_id());
         let now = Instant::now();
         Self {
             number: turns.number(pending.thread_id(), None),
@@ -158,7 +158,7 @@ impl Turn {
             let url = self.url()?;
             let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
             let admission = Admission::Wait(Priority::Interactive);
-            self.client.call(operation, admission, send).await
+            self.client.engine.call(operation, admission, send).await
         };
         let page = page.await.map_err(|error| self.with_pending(error))?;
         Ok(self.reply_in(page))
@@ -177,6 +177,7 @@ impl Turn {
             let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
             let poll = self
                 .client
+                .engine
                 .call_with_permit(operation, permit, deadline, send);
             poll.await
         };
@@ -214,7 +215,7 @@ impl Turn {
     /// Where the reply will be: behind the link, or else in the thread. Links were seen to lose
     /// their filters, which are put back.
     fn url(&self) -> Result<Url, Error> {
-        let core = &self.client.core;
+        let core = &self.client.engine.core;
         let mut url = match (core.resolve(self.pending.href()), self.pending.by_ids()) {
             (Ok(url), Some(by_ids)) if leads_nowhere(&url) => core.resolve(&by_ids)?,
             (Err(_), Some(by_ids)) => core.resolve(&by_ids)?,
@@ -237,13 +238,13 @@ impl Turn {
     /// Asks the service in which order the turns of the session were created.
     async fn read_order(&self) -> Result<(), Error> {
         let operation = Operation::LIST_SESSION_MESSAGES;
-        let url = self.client.core.resolve(&format!(
+        let url = self.client.engine.core.resolve(&format!(
             "/rest/v1/sessions/{}/messages?role=user&direction=desc&limit=100",
             segment(self.session_id())
         ))?;
         let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
         let admission = Admission::Wait(Priority::Interactive);
-        let page = self.client.call(operation, admission, send).await?;
+        let page = self.client.engine.call(operation, admission, send).await?;
         let prompts = page
             .items
             .into_iter()
@@ -516,7 +517,7 @@ impl WaitState {
         } else {
             (Priority::Poll(self.schedule()), self.deadline)
         };
-        let limiter = &turn.client.core.limiter;
+        let limiter = &turn.client.engine.core.limiter;
         let acquire = limiter.acquire_until(priority, until);
         let new_turn = pin!(turn.turns.changed(version));
         match select(acquire, new_turn).await {
@@ -546,7 +547,15 @@ impl WaitState {
     /// machine was suspended and the reply may have come since.
     fn may_poll_late(&self) -> bool {
         let was_stopped = Instant::now() >= self.deadline + STOPPED;
-        let is_paused = self.wait.turn.client.core.limiter.paused_until().is_some();
+        let is_paused = self
+            .wait
+            .turn
+            .client
+            .engine
+            .core
+            .limiter
+            .paused_until()
+            .is_some();
         self.late_poll == LatePoll::NotDue && !is_paused && (self.polls == 0 || was_stopped)
     }
 
@@ -584,7 +593,7 @@ impl WaitState {
                 Some(error)
             }
         };
-        let longest = self.wait.turn.client.retry.max_retry_after;
+        let longest = self.wait.turn.client.engine.retry.max_retry_after;
         let asked = error.as_ref().and_then(Error::retry_after);
         let pause = poll_pause(self.wait.interval, self.failures, fastrand::f64());
         let pause = pause.max(asked.unwrap_or_default().min(longest));
@@ -617,7 +626,7 @@ impl WaitState {
     fn timed_out(&mut self) -> Error {
         let turn = &self.wait.turn;
         let last = std::mem::take(&mut self.last);
-        let key = &turn.client.core.key;
+        let key = &turn.client.engine.core.key;
         Error::deadline(turn.pending().clone(), self.wait.timeout, last, key)
     }
 }

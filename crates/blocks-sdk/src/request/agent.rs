@@ -4,7 +4,7 @@ use blocks_api::open::AgentName;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::error::Error;
+use crate::engine::error::Error;
 
 /// Who works on a new session. A value of this type names exactly one agent.
 ///

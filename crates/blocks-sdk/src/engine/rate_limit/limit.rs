@@ -1,6 +1,6 @@
 //! The limit that a program gives itself.
 
-use crate::error::Error;
+use crate::engine::error::Error;
 
 /// Requests that a key may make in a minute, counted over every process that uses it.
 ///

@@ -15,13 +15,13 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use reqwest::{Request, Response};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::attempt::{Attempt, Break, Ended};
-use crate::client::{Client, Core};
-use crate::error::{Context, Error, ErrorKind};
-use crate::failure::undecodable;
-use crate::rate_limit::{NoPermit, Permit, Priority, after, require_runtime};
-use crate::retry::{AttemptTimeouts, Outcome, RetryPolicy, Verdict, verdict};
-use crate::telemetry;
+use crate::engine::attempt::{Attempt, AttemptResult, NoResponse};
+use crate::engine::error::{CallContext, Error, ErrorKind};
+use crate::engine::failure::undecodable;
+use crate::engine::rate_limit::{NoPermit, Permit, Priority, after, require_runtime};
+use crate::engine::retry::{AttemptTimeouts, Outcome, RetryPolicy, Verdict, verdict};
+use crate::engine::telemetry;
+use crate::engine::{Core, Engine};
 
 /// One of the document's operations.
 #[derive(Clone, Copy, Debug)]
@@ -32,18 +32,11 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    pub const CREATE_SESSION: Self = Self::creating("createSession");
-    pub const CREATE_MESSAGE: Self = Self::creating("createMessage");
-    pub const GET_SESSION: Self = Self::reading("getSession");
-    pub const LIST_SESSION_MESSAGES: Self = Self::reading("listSessionMessages");
-    pub const LIST_THREAD_MESSAGES: Self = Self::reading("listThreadMessages");
-    pub const GET_ARTIFACT: Self = Self::reading("getArtifact");
-
-    const fn creating(id: &'static str) -> Self {
+    pub const fn creating(id: &'static str) -> Self {
         Self { id, creates: true }
     }
 
-    const fn reading(id: &'static str) -> Self {
+    pub const fn reading(id: &'static str) -> Self {
         Self { id, creates: false }
     }
 
@@ -86,7 +79,7 @@ pub(crate) type Api = Arc<blocks_api::Client>;
 /// What a generated method returns.
 pub(crate) type Sent<T> = Result<ResponseValue<T>, ApiError<()>>;
 
-impl Client {
+impl Engine {
     /// Sends what `send` builds, as one call of `operation`.
     pub(crate) fn call<T, F>(
         &self,
@@ -135,7 +128,7 @@ impl Client {
         permit: Permit,
         deadline: Instant,
         send: impl Fn(Api) -> F,
-    ) -> impl Future<Output = Result<(T, Ended), Error>>
+    ) -> impl Future<Output = Result<(T, AttemptResult), Error>>
     where
         F: Future<Output = Sent<T>>,
     {
@@ -183,7 +176,7 @@ impl Call {
         mut permit: Option<Permit>,
         take: impl FnOnce(T) -> Result<U, &'static str>,
         send: impl Fn(Api) -> F,
-    ) -> Result<(U, Ended), Error>
+    ) -> Result<(U, AttemptResult), Error>
     where
         F: Future<Output = Sent<T>>,
     {
@@ -222,7 +215,7 @@ impl Call {
                     }
                 },
                 Err(_) => {
-                    self.attempt.breaks(Break::Timeout(limit));
+                    self.attempt.fail(NoResponse::Timeout(limit));
                     None
                 }
             };
@@ -262,12 +255,12 @@ impl Call {
     /// Reports the attempt to the rate limiter. Returns when it is to be sent again: at some
     /// time, or as soon as there is a permit; `None` if it is not.
     fn retry_at(&self, progress: &mut CallProgress) -> Option<Option<Instant>> {
-        let (ended, _) = progress.last.as_ref()?;
-        let outcome = ended.outcome();
+        let (result, _) = progress.last.as_ref()?;
+        let outcome = result.outcome();
         telemetry::attempt(self.operation.id, progress.attempts, outcome);
         let limiter = &self.core.limiter;
         let longest = self.retry.max_retry_after;
-        let asked = ended.asked();
+        let asked = result.asked();
         let refused_until = match outcome {
             Outcome::Status(429) => Some(limiter.refused(asked, longest)),
             Outcome::Status(status) => {
@@ -303,16 +296,16 @@ impl Call {
         response: ResponseValue<T>,
         attempts: u32,
         take: impl FnOnce(T) -> Result<U, &'static str>,
-    ) -> Result<(U, Ended), Error> {
+    ) -> Result<(U, AttemptResult), Error> {
         let outcome = Outcome::Status(response.status().as_u16());
         telemetry::attempt(self.operation.id, attempts, outcome);
         self.core.limiter.responded();
-        let ended = self.attempt.take();
+        let result = self.attempt.take();
         match take(response.into_inner()) {
-            Ok(taken) => Ok((taken, ended)),
+            Ok(taken) => Ok((taken, result)),
             Err(missing) => Err(self.failed(CallProgress {
                 attempts,
-                last: Some((ended, Some(missing.to_owned()))),
+                last: Some((result, Some(missing.to_owned()))),
                 ..CallProgress::default()
             })),
         }
@@ -330,7 +323,7 @@ impl Call {
             Some(left) => format!("rate limited, nothing was sent; retry after {left:.0?}"),
             None => "rate limited, nothing was sent: too many requests wait before it".to_owned(),
         };
-        let context = Context {
+        let context = CallContext {
             retry_after: left,
             ..self.context(0)
         };
@@ -339,29 +332,29 @@ impl Call {
 
     /// The error of a call whose last attempt failed.
     fn failed(&self, progress: CallProgress) -> Error {
-        let (ended, why) = progress.last.unwrap_or_default();
-        let context = Context {
-            retry_after: ended.asked(),
-            fate_unknown: self.operation.creates
+        let (result, why) = progress.last.unwrap_or_default();
+        let context = CallContext {
+            retry_after: result.asked(),
+            outcome_unknown: self.operation.creates
                 && matches!(
-                    verdict(true, ended.outcome()),
+                    verdict(true, result.outcome()),
                     Verdict::Done | Verdict::OutcomeUnknown
                 ),
             ..self.context(progress.attempts)
         };
-        self.failure(ended, why, context)
+        self.failure(result, why, context)
     }
 
-    pub(crate) fn error(&self, kind: ErrorKind, detail: String, context: Context) -> Error {
+    pub(crate) fn error(&self, kind: ErrorKind, detail: String, context: CallContext) -> Error {
         Error::of_call(kind, detail, context, &self.core.key)
     }
 
-    fn context(&self, attempts: u32) -> Context {
-        Context {
+    fn context(&self, attempts: u32) -> CallContext {
+        CallContext {
             operation: self.operation.id,
             host: self.core.base.host_str().map(str::to_owned),
             attempts,
-            ..Context::default()
+            ..CallContext::default()
         }
     }
 }
@@ -374,5 +367,5 @@ struct CallProgress {
     /// Those of them that count as attempts by the policy: all but refusals.
     failures: u32,
     /// What came of the last one; the text says what is wrong with a complete response.
-    last: Option<(Ended, Option<String>)>,
+    last: Option<(AttemptResult, Option<String>)>,
 }

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error as _};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::engine::error::Error;
 use crate::session::Session;
 
 /// The conversation of a session. Every message that the service gave is in it exactly once.

@@ -8,7 +8,7 @@ use memchr::memmem;
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::error::Error;
+use crate::engine::error::Error;
 
 /// What is shown in place of the key.
 const REDACTED: &str = "<redacted>";

@@ -19,13 +19,13 @@ use reqwest::{Method, Request, Response, Url};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use crate::builder::is_safe;
-use crate::call::{Admission, Api, Operation};
 use crate::client::Client;
-use crate::error::{Context, Error, ErrorKind};
-use crate::failure::innermost;
-use crate::key::Key;
-use crate::retry_after::retry_after;
+use crate::engine::call::{Admission, Api, Operation};
+use crate::engine::error::{CallContext, Error, ErrorKind};
+use crate::engine::failure::innermost;
+use crate::engine::http::is_safe;
+use crate::engine::key::Key;
+use crate::engine::retry_after::retry_after;
 use crate::session::Session;
 
 /// How errors of a download name it: it is no operation of the document.
@@ -131,6 +131,7 @@ impl Artifact {
             _ => Ok(data),
         };
         let data = client
+            .engine
             .call_for(operation, admission, None, usable, send)
             .await;
         Ok(Self {
@@ -233,8 +234,8 @@ impl Artifact {
         attempts: u32,
     ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
         let expected = response.content_length();
-        let each = self.client.timeouts.read;
-        let key = self.client.core.key.clone();
+        let each = self.client.engine.timeouts.read;
+        let key = self.client.engine.core.key.clone();
         unfold(Some((response, 0, key)), move |state| async move {
             let (mut response, read, key) = state?;
             let end = |kind, detail| failed(kind, detail, attempts, &key);
@@ -296,7 +297,7 @@ impl Artifact {
     }
 
     async fn collect(&self, response: Response, attempts: u32) -> Result<Bytes, Error> {
-        let core = &self.client.core;
+        let core = &self.client.engine.core;
         let mut stream = std::pin::pin!(self.pieces(response, attempts));
         let mut all = Vec::new();
         while let Some(chunk) = stream.next().await {
@@ -313,12 +314,16 @@ impl Artifact {
     /// Whether a download that ended with `error` after it had started is started again.
     fn may_repeat(&self, error: &Error, attempts: u32) -> bool {
         let is_cut = matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout);
-        is_cut && attempts < self.client.retry.max_attempts
+        is_cut && attempts < self.client.engine.retry.max_attempts
     }
 
     /// Whether a refused download may succeed within the time that a call may take.
     fn is_passing(&self, error: &Error) -> bool {
-        let longest = self.client.retry.timeout_of(false, self.client.timeouts);
+        let longest = self
+            .client
+            .engine
+            .retry
+            .timeout_of(false, self.client.engine.timeouts);
         let asked = error.retry_after().unwrap_or_default();
         let is_encoded = error.kind() == ErrorKind::Undecodable;
         error.is_transient() && !is_encoded && asked <= longest
@@ -326,9 +331,9 @@ impl Artifact {
 
     /// Waits before the next attempt, for as long as the storage host asks or the backoff says.
     async fn pause(&self, error: &Error, attempt: u32) {
-        let backoff = self.client.retry.backoff(attempt, fastrand::f64());
+        let backoff = self.client.engine.retry.backoff(attempt, fastrand::f64());
         let asked = error.retry_after().unwrap_or_default();
-        sleep(backoff.max(asked.min(self.client.retry.max_retry_after))).await;
+        sleep(backoff.max(asked.min(self.client.engine.retry.max_retry_after))).await;
     }
 
     /// Writes its bytes to a new file, atomically: the file appears under its name when it is complete and on the disk,
@@ -416,7 +421,8 @@ impl Artifact {
                     *attempts -= 1;
                 }
                 Err(error)
-                    if self.is_passing(&error) && *attempts < self.client.retry.max_attempts =>
+                    if self.is_passing(&error)
+                        && *attempts < self.client.engine.retry.max_attempts =>
                 {
                     self.pause(&error, *attempts).await;
                 }
@@ -427,7 +433,7 @@ impl Artifact {
 
     /// One request for its bytes, without the key.
     async fn open_once(&self, attempts: u32) -> Result<Response, Error> {
-        let core = &self.client.core;
+        let core = &self.client.engine.core;
         let url = self.data.url.as_ref().map_or("", |url| url.as_str());
         let refused = |why: String| Error::untrusted_link(why).with_session(&self.session_id);
         let url = Url::parse(url)
@@ -444,12 +450,12 @@ impl Artifact {
         headers.insert(USER_AGENT, core.user_agent.clone());
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let each = self.client.timeouts.read;
-        let context = || Context {
+        let each = self.client.engine.timeouts.read;
+        let context = || CallContext {
             operation: DOWNLOAD,
             attempts,
             host: host.clone(),
-            ..Context::default()
+            ..CallContext::default()
         };
         let error = |kind, detail| Error::of_call(kind, detail, context(), &core.key);
         let mut response = match timeout(each, core.downloads.send(request)).await {
@@ -466,7 +472,7 @@ impl Artifact {
             }
         };
         if !response.status().is_success() {
-            let context = Context {
+            let context = CallContext {
                 status: Some(response.status().as_u16()),
                 retry_after: retry_after(response.headers(), Utc::now()),
                 body: Some(beginning(&mut response, each).await),
@@ -517,10 +523,10 @@ async fn beginning(response: &mut Response, each: Duration) -> Bytes {
 
 /// The error of a download that had started.
 fn failed(kind: ErrorKind, detail: String, attempts: u32, key: &Key) -> Error {
-    let context = Context {
+    let context = CallContext {
         operation: DOWNLOAD,
         attempts,
-        ..Context::default()
+        ..CallContext::default()
     };
     Error::of_call(kind, detail, context, key)
 }

@@ -14,13 +14,13 @@ use http_body::{Body, Frame, SizeHint};
 use reqwest::{Request, Response};
 use tower_service::Service;
 
-use crate::builder::{CONNECT_TIMEOUT, no_http, safe};
-use crate::error::Error;
+use crate::engine::error::Error;
+use crate::engine::http::{CONNECT_TIMEOUT, no_http, safe};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The future of [`Transport::send`].
-pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> + Send + 'a>>;
+pub type SendFuture<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> + Send + 'a>>;
 
 /// Sends one request once: no retry, no redirect, no header of its own.
 ///
@@ -29,13 +29,13 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> 
 /// [`reqwest::Client`], which by default follows redirects: a create could have its effect several times.
 ///
 /// ```
-/// use blocks_sdk::{Client, HttpTransport, Sending, Transport};
+/// use blocks_sdk::{Client, HttpTransport, SendFuture, Transport};
 ///
 /// /// Prints each request before it is sent.
 /// struct Printing<T>(T);
 ///
 /// impl<T: Transport> Transport for Printing<T> {
-///     fn send(&self, request: reqwest::Request) -> Sending<'_> {
+///     fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
 ///         eprintln!("{} {}", request.method(), request.url().path());
 ///         self.0.send(request)
 ///     }
@@ -51,7 +51,7 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     /// When no response came. The error says whether the request can have been received, by
     /// which a create is sent again or not.
-    fn send(&self, request: Request) -> Sending<'_>;
+    fn send(&self, request: Request) -> SendFuture<'_>;
 }
 
 /// Why no response came, and whether the request can have reached the server.
@@ -59,11 +59,11 @@ pub trait Transport: Send + Sync + 'static {
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # use blocks_sdk::{Agent, Client, CreateSession, SendError, Sending, Transport};
+/// # use blocks_sdk::{Agent, Client, CreateSession, SendError, SendFuture, Transport};
 /// struct Broken;
 ///
 /// impl Transport for Broken {
-///     fn send(&self, _: reqwest::Request) -> Sending<'_> {
+///     fn send(&self, _: reqwest::Request) -> SendFuture<'_> {
 ///         Box::pin(async { Err(SendError::may_be_sent("the cable was cut")) })
 ///     }
 /// }
@@ -120,7 +120,7 @@ impl fmt::Display for SendError {
         f.write_str(if self.never_sent {
             "the request could not be sent"
         } else {
-            "the connection broke after the request may have been sent"
+            "the connection closed after the request may have been sent"
         })
     }
 }
@@ -132,7 +132,7 @@ impl StdError for SendError {
 }
 
 impl Transport for std::sync::Arc<dyn Transport> {
-    fn send(&self, request: Request) -> Sending<'_> {
+    fn send(&self, request: Request) -> SendFuture<'_> {
         (**self).send(request)
     }
 }
@@ -158,7 +158,7 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, request: Request) -> Sending<'_> {
+    fn send(&self, request: Request) -> SendFuture<'_> {
         Box::pin(self.0.execute(request).map_err(|error| {
             // A pooled connection that the server closed before anything was written on it is
             // "canceled" to hyper.
@@ -228,7 +228,7 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    fn send(&self, request: Request) -> Sending<'_> {
+    fn send(&self, request: Request) -> SendFuture<'_> {
         // A service is made ready and called by one owner.
         let mut service = lock(&self.0).clone();
         Box::pin(async move {
