@@ -130,11 +130,15 @@ pub enum Fault {
     /// A success whose body is an HTML page.
     Html,
     /// Another content type.
-    ContentType(String),
-    /// White space after the answer, up to this many bytes in all.
-    PadBody(usize),
-    /// A redirect to this address.
-    Redirect(String),
+    ContentType(#[serde(deserialize_with = "header_value")] String),
+    /// White space after the body, up to this many bytes in all; at most 256 MiB.
+    PadBody(
+        #[serde(deserialize_with = "body_size")]
+        #[schemars(range(max = 268_435_456))]
+        usize,
+    ),
+    /// A redirect to this URL.
+    Redirect(#[serde(deserialize_with = "header_value")] String),
     /// The answer comes in pieces of this many bytes, with this pause before each.
     SlowBody {
         /// Bytes in a piece.
@@ -152,6 +156,34 @@ pub enum Fault {
     MissingFields(Vec<String>),
     /// A field of the answer, and of its items, has this value: unknown, or of another type.
     ReplaceField(String, Value),
+}
+
+fn header_value<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match http::HeaderValue::try_from(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(serde::de::Error::custom(format!("`{text}`: {error}"))),
+    }
+}
+
+fn body_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    const LARGEST: usize = 256 << 20;
+    match usize::deserialize(deserializer)? {
+        size @ ..=LARGEST => Ok(size),
+        size => Err(serde::de::Error::custom(format!(
+            "invalid size {size}: expected at most {LARGEST}"
+        ))),
+    }
+}
+
+fn probability<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let probability = f64::deserialize(deserializer)?;
+    match probability {
+        0.0..=1.0 => Ok(probability),
+        _ => Err(serde::de::Error::custom(format!(
+            "invalid probability {probability}: expected 0 to 1"
+        ))),
+    }
 }
 
 /// A status that a response can end with.
@@ -272,7 +304,11 @@ pub enum Frequency {
     /// The next so many times.
     Times(u64),
     /// Each time with this probability, 0 to 1, from the mock's seed.
-    Probability(f64),
+    Probability(
+        #[serde(deserialize_with = "probability")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        f64,
+    ),
 }
 
 impl Frequency {

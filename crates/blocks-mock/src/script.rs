@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::schema_reply::SchemaReply;
+
 /// When the final message is there.
 ///
 /// ```
@@ -141,12 +143,14 @@ impl FailureNotice {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
-    /// The final message's text.
+    /// Text of the final message.
     pub text: String,
-    /// When it is there.
+    /// Time of the final message.
     pub when: ReplyTiming,
-    /// What comes before it.
+    /// Actions before the final message.
     pub steps: Vec<Step>,
+    /// Replies in JSON if the prompt contains a JSON Schema.
+    pub schema_reply: Option<SchemaReply>,
 }
 
 impl Script {
@@ -204,6 +208,15 @@ impl Script {
     /// ```
     pub fn failure(notice: FailureNotice) -> Self {
         Self::reply(notice.text())
+    }
+
+    /// Replies in JSON for the JSON Schema in the prompt, in the first turns of a session with an
+    /// invalid reply; see [`SchemaReply`].
+    pub fn schema_reply(invalid_replies: usize) -> Self {
+        Self {
+            schema_reply: Some(SchemaReply { invalid_replies }),
+            ..Self::default()
+        }
     }
 
     /// Replies after this time.
@@ -264,6 +277,7 @@ impl Default for Script {
             text: "Done.".into(),
             when: ReplyTiming::After(Duration::from_secs(1)),
             steps: Vec::new(),
+            schema_reply: None,
         }
     }
 }

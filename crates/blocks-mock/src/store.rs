@@ -322,7 +322,7 @@ impl Session {
                 continue;
             }
             let end = match self.threads[index].when {
-                ReplyTiming::After(after) => Some(self.threads[index].began + after),
+                ReplyTiming::After(after) => self.threads[index].began.checked_add(after),
                 ReplyTiming::AfterPolls(polls) if self.threads[index].polls >= polls => Some(now),
                 ReplyTiming::AfterPolls(_) | ReplyTiming::Never => None,
             };
@@ -432,6 +432,12 @@ impl Session {
         self.in_order = true;
     }
 
+    /// The user's messages so far, oldest first.
+    pub fn prompts(&self) -> impl DoubleEndedIterator<Item = &str> {
+        let prompts = self.messages.iter().filter(|m| *m.role == *PROMPT.0);
+        prompts.map(|message| message.text.as_str())
+    }
+
     /// The messages of one thread, oldest first.
     pub fn of_thread(&self, thread: Uuid) -> impl DoubleEndedIterator<Item = &Message> {
         let places = self.by_thread.get(&thread).map_or(&[][..], Vec::as_slice);
@@ -450,7 +456,9 @@ impl Session {
 /// their order.
 fn schedule(steps: Vec<Step>, began: Instant) -> Vec<(Instant, Action)> {
     let steps = steps.into_iter().rev();
-    let mut to_come: Vec<_> = steps.map(|step| (began + step.at, step.action)).collect();
+    let mut to_come: Vec<_> = steps
+        .filter_map(|step| Some((began.checked_add(step.at)?, step.action)))
+        .collect();
     to_come.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     to_come
 }
