@@ -90,7 +90,10 @@ pub use messages::Messages;
 pub use notice::{FailureNotice, FailureNoticeKind};
 pub use page::Page;
 pub use pending::Pending;
-pub use rate_limit::{RateLimit, RateLimitStatus};
+pub use rate_limit::{
+    LimitFuture, LimitStore, LimitStoreError, LimitStoreStatus, MemoryLimitStore, RateLimit,
+    RateLimitStatus, SharedLimit, SlotAnswer, SlotClaim, SlotPurpose, SlotRequest,
+};
 pub use request::{CreateSession, FollowUp};
 pub use retry::RetryPolicy;
 pub use session::Session;
