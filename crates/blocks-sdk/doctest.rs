@@ -36,7 +36,7 @@ pub fn with_plan(example: impl AsyncFnOnce(Session, Client, Mock) -> Result<(), 
         file_name: "plan.md".into(),
         text: "1. Look.".into(),
     };
-    let mock = Mock::builder().agent(Script::default().at(Duration::ZERO, plan));
+    let mock = Mock::builder().agent(Script::default().step(Duration::ZERO, plan));
     run(mock.build(), async |client, mock| {
         let session = client.create_session(CreateSession::new(Agent::claude(), "Go."));
         example(session.await?, client, mock).await

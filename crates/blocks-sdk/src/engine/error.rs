@@ -324,7 +324,7 @@ impl Error {
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
     /// # doctest::with_client(async |client, mock| {
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// mock.inject(None, blocks_mock::When::ONCE, blocks_mock::Fault::ResetAfter);
+    /// mock.inject(None, blocks_mock::Frequency::ONCE, blocks_mock::Fault::ResetAfter);
     /// let error = client.create_session(request).await.unwrap_err();
     /// assert!(error.may_have_taken_effect());
     /// assert_eq!(mock.session_count(), 1, "there it is, though its answer was lost");

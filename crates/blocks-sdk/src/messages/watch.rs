@@ -171,7 +171,7 @@ impl Watch {
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
     /// # doctest::with_session(async |session, client, mock| {
-    /// # mock.inject(None, blocks_mock::When::ONCE, blocks_mock::Fault::status(503));
+    /// # mock.inject(None, blocks_mock::Frequency::ONCE, blocks_mock::Fault::status(503));
     /// use blocks_sdk::WatchEvent;
     ///
     /// let mut watch = session.messages().watch();

@@ -267,7 +267,7 @@ impl FollowUp {
     /// # use blocks_sdk::FollowUp;
     /// let reviewer = serde_json::Map::from_iter([("name".to_owned(), "reviewer".into())]);
     /// session.follow_up(FollowUp::new("Now review it.").profile(reviewer)).await?;
-    /// # assert!(mock.received()[1].body.contains(r#""profile":{"name":"reviewer"}"#));
+    /// # assert!(mock.requests()[1].body.contains(r#""profile":{"name":"reviewer"}"#));
     /// # Ok(()) });
     /// ```
     pub fn profile(mut self, profile: impl Into<JsonObject>) -> Self {
