@@ -185,3 +185,27 @@ async fn a_response_that_is_cut_off_is_read_again() {
         .unwrap();
     assert_eq!(session.id().to_string(), SESSION);
 }
+
+#[tokio::test]
+async fn clients_of_a_key_share_one_rate_limiter() {
+    let mock = blocks_mock::MockServer::start().await.unwrap();
+    let builder = || Client::builder(mock.key()).base_url(mock.url());
+    let first = builder().build().unwrap();
+    let second = builder().build().unwrap();
+    let own = builder().own_rate_limiter().build().unwrap();
+    let other_key = Client::builder("other").base_url(mock.url()).build();
+    let other_key = other_key.unwrap();
+    first.create_session(hello()).await.unwrap();
+    let used = |client: &Client| client.rate_limit_status().used_in_last_minute;
+    let counts = [&first, &second, &own, &other_key].map(used);
+    assert_eq!(counts, [1, 1, 0, 0]);
+
+    let fifty = RateLimit::per_minute(50).unwrap();
+    let error = builder().rate_limit(fifty).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    let shared = builder().rate_limit(fifty).share_rate_limiter(&own);
+    assert_eq!(shared.build().unwrap().rate_limit(), RateLimit::default());
+    drop((first, second));
+    let alone = builder().rate_limit(fifty).build().unwrap();
+    assert_eq!(alone.rate_limit(), fifty, "no client of the key was left");
+}

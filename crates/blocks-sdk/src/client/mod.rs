@@ -1,9 +1,9 @@
 //! The client: one key, one base URL, one rate limiter.
 
 pub(crate) mod builder;
+mod limiters;
 mod operations;
 
-use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -16,7 +16,7 @@ use crate::client::builder::ClientBuilder;
 use crate::engine::Engine;
 use crate::engine::call::{Admission, Api, Note, Operation};
 use crate::engine::error::Error;
-use crate::engine::rate_limit::RateLimitStatus;
+use crate::engine::rate_limit::{RateLimit, RateLimitStatus};
 use crate::engine::retry::RetryPolicy;
 use crate::request::CreateSession;
 use crate::session::Session;
@@ -56,10 +56,12 @@ pub(crate) struct Resources {
 }
 
 impl Client {
-    /// A client from `BLOCKS_API_KEY` and, where set, `BLOCKS_API_BASE_URL`.
+    /// A client from `BLOCKS_API_KEY` and, where it is set, `BLOCKS_API_BASE_URL`.
+    ///
+    /// [`ClientBuilder::from_env`] starts from the same variables and can be changed.
     ///
     /// # Errors
-    /// When the key is not set, when a variable is empty or not UTF-8, or for the reasons of [`ClientBuilder::build`].
+    /// Those of [`ClientBuilder::from_env`] and [`ClientBuilder::build`].
     ///
     /// ```no_run
     /// // BLOCKS_API_KEY=… my-program
@@ -67,16 +69,7 @@ impl Client {
     /// # Ok::<(), blocks_sdk::Error>(())
     /// ```
     pub fn from_env() -> Result<Self, Error> {
-        let key = variable("BLOCKS_API_KEY")?.ok_or_else(|| {
-            Error::configuration(
-                "BLOCKS_API_KEY is not set; create a key in the settings of your Blocks workspace",
-            )
-        })?;
-        let builder = ClientBuilder::new(Zeroizing::new(key));
-        match variable("BLOCKS_API_BASE_URL")? {
-            Some(url) => builder.base_url(url).build(),
-            None => builder.build(),
-        }
+        ClientBuilder::from_env()?.build()
     }
 
     /// A client with `key`, and settings to change.
@@ -138,6 +131,36 @@ impl Client {
         client.engine.timeouts.read = timeout;
         client.engine.timeouts.create = timeout;
         client
+    }
+
+    /// The base URL, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        self.engine.core.base.as_str().trim_end_matches('/')
+    }
+
+    /// How calls are retried.
+    pub fn retry_policy(&self) -> RetryPolicy {
+        self.engine.retry
+    }
+
+    /// The limit of the rate limiter, which other clients of the same key share.
+    pub fn rate_limit(&self) -> RateLimit {
+        self.engine.core.rate_limit
+    }
+
+    /// How long an attempt of a read may take.
+    pub fn attempt_timeout(&self) -> Duration {
+        self.engine.timeouts.read
+    }
+
+    /// How long an attempt of a create or follow-up may take.
+    pub fn create_timeout(&self) -> Duration {
+        self.engine.timeouts.create
+    }
+
+    /// Bytes of a response that are read at most.
+    pub fn max_body(&self) -> usize {
+        self.engine.core.max_body
     }
 
     /// How many requests wait, and what the rate limiter allows, at this moment.
@@ -263,26 +286,6 @@ impl Client {
     }
 }
 
-/// A variable of the environment.
-fn variable(name: &str) -> Result<Option<String>, Error> {
-    checked(name, std::env::var(name))
-}
-
-/// The value of a variable. One that is empty or not UTF-8 is an error: if it were ignored, the key might go to
-/// another host than the one that was meant.
-fn checked(name: &str, value: Result<String, VarError>) -> Result<Option<String>, Error> {
-    match value {
-        Ok(value) if value.trim().is_empty() => Err(Error::configuration(format!(
-            "{name} is empty; set it to a value, or unset it"
-        ))),
-        Ok(value) => Ok(Some(value)),
-        Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => {
-            Err(Error::configuration(format!("{name} is not valid UTF-8")))
-        }
-    }
-}
-
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
@@ -291,26 +294,5 @@ impl fmt::Debug for Client {
             .field("retry", &self.engine.retry)
             .field("timeouts", &self.engine.timeouts)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::error::ErrorKind;
-
-    #[test]
-    fn variables_that_cannot_be_used_are_not_ignored() {
-        let invalid = VarError::NotUnicode("s3cret".into());
-        for value in [Ok(String::new()), Ok(" \n".to_owned()), Err(invalid)] {
-            let error = checked("BLOCKS_API_BASE_URL", value).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Configuration);
-            let message = error.to_string();
-            assert!(message.contains("BLOCKS_API_BASE_URL"), "{message}");
-            assert!(!message.contains("s3cret"), "{message}");
-        }
-        assert_eq!(checked("A", Err(VarError::NotPresent)).unwrap(), None);
-        let value = checked("A", Ok("text".to_owned())).unwrap();
-        assert_eq!(value.as_deref(), Some("text"));
     }
 }

@@ -26,7 +26,7 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 
 use crate::engine::key::Key;
-use crate::engine::rate_limit::RateLimiter;
+use crate::engine::rate_limit::{RateLimit, RateLimiter};
 use crate::engine::retry::{AttemptTimeouts, RetryPolicy};
 use crate::engine::transport::Transport;
 
@@ -49,6 +49,7 @@ pub(crate) struct Core {
     /// Sends requests for files, to storage hosts.
     pub downloads: Arc<dyn Transport>,
     pub limiter: Arc<RateLimiter>,
+    pub rate_limit: RateLimit,
     pub user_agent: HeaderValue,
     pub max_body: usize,
     /// Whether a download may come over plain http.
