@@ -55,6 +55,7 @@ pub use blocks_api::open::{
 pub use blocks_api::types;
 pub use client::Client;
 pub use client::builder::ClientBuilder;
+pub use client::create::{CreatePermit, Detached};
 pub use engine::error::{Error, ErrorKind};
 pub use engine::pending::Pending;
 pub use engine::rate_limit::{

@@ -1,6 +1,7 @@
 //! The client: one key, one base URL, one rate limiter.
 
 pub(crate) mod builder;
+pub(crate) mod create;
 mod limiters;
 mod operations;
 
@@ -14,11 +15,10 @@ use zeroize::Zeroizing;
 
 use crate::client::builder::ClientBuilder;
 use crate::engine::Engine;
-use crate::engine::call::{Admission, Api, Note, Operation};
+use crate::engine::call::{Admission, Api, Operation};
 use crate::engine::error::Error;
 use crate::engine::rate_limit::{RateLimit, RateLimitStatus};
 use crate::engine::retry::RetryPolicy;
-use crate::request::CreateSession;
 use crate::session::Session;
 use crate::session::reference::SessionRef;
 use crate::session::turns::TurnRegistry;
@@ -166,78 +166,6 @@ impl Client {
     /// How many requests wait, and what the rate limiter allows, at this moment.
     pub fn rate_limit_status(&self) -> RateLimitStatus {
         self.engine.core.limiter.status()
-    }
-
-    /// Creates a session, posts its first message and dispatches it to the agent.
-    ///
-    /// Do not drop this future once it is polled, as a `select!` or a time-out around it does:
-    /// the request may have been sent, and the billed session would exist without a trace. Set
-    /// [`RetryPolicy::call_timeout`], or spawn a task and drop its handle.
-    ///
-    /// It is sent again only when it certainly had no effect.
-    ///
-    /// # Errors
-    /// Invalid input before anything is sent; whatever went wrong after it. When
-    /// [`Error::may_have_taken_effect`], do not simply call this again.
-    ///
-    /// ```
-    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
-    /// # doctest::with_client(async |client, mock| {
-    /// use blocks_sdk::{Agent, CreateSession};
-    ///
-    /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
-    /// let session = client.create_session(request.title("Parser test")).await?;
-    /// println!("{}", session.first_reply().await?.text());
-    /// # assert_eq!(mock.sessions(), [session.id()]);
-    /// # Ok(()) });
-    /// ```
-    pub async fn create_session(&self, request: CreateSession) -> Result<Session, Error> {
-        self.create(request, None).await
-    }
-
-    /// Creates a session, and calls `note` once its turn in the budget has come, just before
-    /// the request is sent: for a journal that tells after a crash which creates may have
-    /// begun. Many creates may wait for their turns, and none of those is noted.
-    ///
-    /// # Errors
-    /// As [`create_session`](Self::create_session); [`ErrorKind::File`](crate::ErrorKind::File)
-    /// when `note` fails, and then nothing was sent.
-    ///
-    /// ```
-    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
-    /// # doctest::with_client(async |client, mock| {
-    /// use blocks_sdk::{Agent, CreateSession};
-    ///
-    /// # let journal = std::env::temp_dir().join(format!("{}.journal", uuid::Uuid::new_v4()));
-    /// # let path = journal.clone();
-    /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
-    /// let note = move || std::fs::write(&journal, "starting");
-    /// let session = client.create_session_noting(request, note).await?;
-    /// # assert_eq!(std::fs::read_to_string(&path).unwrap(), "starting");
-    /// # std::fs::remove_file(path).unwrap();
-    /// # Ok(()) });
-    /// ```
-    pub async fn create_session_noting(
-        &self,
-        request: CreateSession,
-        note: impl Fn() -> std::io::Result<()> + Send + Sync + 'static,
-    ) -> Result<Session, Error> {
-        self.create(request, Some(Box::new(note))).await
-    }
-
-    async fn create(&self, request: CreateSession, note: Option<Note>) -> Result<Session, Error> {
-        let body = request.validated()?;
-        let operation = Operation::CREATE_SESSION;
-        let admission = Admission::Wait(operation.priority());
-        let send = |api: Api| {
-            let body = body.clone();
-            async move { api.create_session().body(body).send().await }
-        };
-        let data = self
-            .engine
-            .call_for(operation, admission, note, Ok, send)
-            .await?;
-        Ok(Session::new(self.clone(), data))
     }
 
     /// Reads a session. The links to its thread are always null here.

@@ -64,15 +64,11 @@ pub(crate) struct Call {
     pub(crate) core: Arc<Core>,
     operation: Operation,
     admission: Admission,
-    note: Option<Note>,
     retry: RetryPolicy,
     timeouts: AttemptTimeouts,
     deadline: Option<Instant>,
     attempt: Attempt,
 }
-
-/// What is done just before a request is sent for the first time.
-pub(crate) type Note = Box<dyn Fn() -> std::io::Result<()> + Send + Sync>;
 
 /// The generated client of one call.
 pub(crate) type Api = Arc<blocks_api::Client>;
@@ -93,13 +89,26 @@ impl Engine {
         self.call_for(operation, admission, None, Ok, send)
     }
 
-    /// The same with a note, and for the part that `take` finds in the response. Where that is
+    /// Waits for the permit of a call that is made later.
+    pub(crate) async fn acquire(&self, operation: Operation) -> Result<Permit, Error> {
+        require_runtime();
+        let priority = operation.priority();
+        let timeout = self.retry.timeout_of(operation.creates, self.timeouts);
+        let deadline = Some(after(Instant::now(), timeout));
+        let acquire = self.core.limiter.acquire(priority, deadline);
+        acquire.await.map_err(|no_permit| {
+            let call = self.start(operation, Admission::Wait(priority));
+            call.no_permit(no_permit, CallProgress::default())
+        })
+    }
+
+    /// The same, perhaps with a permit for the first attempt, and for the part that `take` finds in the response. Where that is
     /// missing, the error has everything that was received.
     pub(crate) fn call_for<T, U, F>(
         &self,
         operation: Operation,
         admission: Admission,
-        note: Option<Note>,
+        permit: Option<Permit>,
         take: impl FnOnce(T) -> Result<U, &'static str>,
         send: impl Fn(Api) -> F,
     ) -> impl Future<Output = Result<U, Error>>
@@ -112,9 +121,8 @@ impl Engine {
         };
         let mut call = self.start(operation, admission);
         call.deadline = deadline.map(|timeout| after(Instant::now(), timeout));
-        call.note = note;
         let run = async move {
-            let (taken, _) = Arc::new(call).run(None, take, send).await?;
+            let (taken, _) = Arc::new(call).run(permit, take, send).await?;
             Ok(taken)
         };
         telemetry::operation(operation, &self.core.base, run)
@@ -143,7 +151,6 @@ impl Engine {
             core: Arc::clone(&self.core),
             operation,
             admission,
-            note: None,
             retry: self.retry,
             timeouts: self.timeouts,
             deadline: None,
@@ -242,12 +249,6 @@ impl Call {
             let detail = "the time-out of the call passed before it was sent".to_owned();
             let context = self.context(progress.attempts);
             return Err(self.error(ErrorKind::Timeout, detail, context));
-        }
-        if progress.attempts == 0
-            && let Some(Err(source)) = self.note.as_ref().map(|note| note())
-        {
-            let detail = "nothing was sent, since it could not be noted".to_owned();
-            return Err(Error::file(detail, source));
         }
         Ok(self.timeouts.limit(self.operation.creates, left))
     }

@@ -238,6 +238,14 @@ impl Error {
         error
     }
 
+    /// The end of a request whose task ended with its runtime.
+    pub(crate) fn abandoned() -> Self {
+        let detail = "the runtime was shut down while the request was in progress".to_owned();
+        let mut error = Self::new(ErrorKind::Connection, detail);
+        error.0.outcome_unknown = true;
+        error
+    }
+
     pub(crate) fn interrupted(pending: Pending) -> Self {
         let detail = format!(
             "a follow-up to session {} interrupted this turn; wait for the follow-up's reply",

@@ -176,16 +176,21 @@ impl CreateSession {
         let body: types::CreateSessionRequest = serde_json::from_value(Value::Object(fields))
             .map_err(|e| Error::invalid_input(format!("the request cannot be read: {e}")))?;
         let request = Self { body };
-        request.check()?;
+        request.validate()?;
         Ok(request)
     }
 
     pub(crate) fn validated(self) -> Result<types::CreateSessionRequest, Error> {
-        self.check()?;
+        self.validate()?;
         Ok(self.body)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Checks the request as [`Client::create_session`](crate::Client::create_session) does before it sends anything.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty, or the title
+    /// is too long.
+    pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
         let body = &self.body;
         // An empty profile is not sent, which would leave the session without an agent.
@@ -277,11 +282,20 @@ impl FollowUp {
     }
 
     pub(crate) fn validated(self) -> Result<types::CreateMessageRequest, Error> {
+        self.validate()?;
+        Ok(self.body)
+    }
+
+    /// Checks the request as [`SessionRef::follow_up`](crate::SessionRef::follow_up) does before it sends anything.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty.
+    pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
         if self.has_profile && self.body.profile.is_empty() {
             return Err(Error::invalid_input("the profile is empty"));
         }
-        Ok(self.body)
+        Ok(())
     }
 }
 

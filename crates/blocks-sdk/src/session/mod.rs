@@ -14,6 +14,7 @@ use blocks_api::types;
 use tokio::time::Instant;
 
 use crate::client::Client;
+use crate::client::create::Detached;
 use crate::engine::error::Error;
 use crate::messages::MessagesQuery;
 use crate::request::FollowUp;
@@ -236,6 +237,14 @@ impl Session {
     /// Those of [`SessionRef::follow_up`].
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
         self.reference.follow_up(request).await
+    }
+
+    /// Posts a follow-up in a task of its own; see [`SessionRef::follow_up_detached`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn follow_up_detached(&self, request: FollowUp) -> Detached<Turn> {
+        self.reference.follow_up_detached(request)
     }
 
     /// The messages of all threads; see [`SessionRef::messages`].

@@ -8,8 +8,10 @@ use blocks_api::types;
 use tokio::time::Instant;
 
 use crate::client::Client;
+use crate::client::create::Detached;
 use crate::engine::call::{Admission, Api, Operation};
 use crate::engine::error::Error;
+use crate::engine::rate_limit::Permit;
 use crate::engine::pending::{Pending, thread_in};
 use crate::messages::MessagesQuery;
 use crate::request::FollowUp;
@@ -176,6 +178,24 @@ impl SessionRef {
     /// # Ok(()) });
     /// ```
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
+        self.post(request, None).await
+    }
+
+    /// The same in a task of its own: dropping what this returns does not stop the follow-up.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn follow_up_detached(&self, request: FollowUp) -> Detached<Turn> {
+        let session = self.clone();
+        Detached::spawn(async move { session.post(request, None).await })
+    }
+
+    /// Posts a follow-up, perhaps with a permit that was acquired before.
+    pub(crate) async fn post(
+        &self,
+        request: FollowUp,
+        permit: Option<Permit>,
+    ) -> Result<Turn, Error> {
         let body = request.validated()?;
         let operation = Operation::CREATE_MESSAGE;
         let send = |api: Api| {
@@ -199,7 +219,7 @@ impl SessionRef {
         let client = &self.client;
         let sent = client
             .engine
-            .call_for(operation, admission, None, accepted, send);
+            .call_for(operation, admission, permit, accepted, send);
         let (number, pending) = sent.await.map_err(|error| {
             if error.may_have_taken_effect() {
                 self.turns.unknown_outcome(sent_at);
@@ -246,5 +266,11 @@ impl SessionRef {
     /// ```
     pub fn thread_messages(&self, thread_id: impl Into<Id>) -> MessagesQuery {
         MessagesQuery::new(self.client.clone(), self.id.clone(), Some(thread_id.into()))
+    }
+}
+
+impl AsRef<SessionRef> for SessionRef {
+    fn as_ref(&self) -> &SessionRef {
+        self
     }
 }
