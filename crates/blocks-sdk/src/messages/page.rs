@@ -5,12 +5,15 @@ use std::time::Duration;
 use blocks_api::types;
 use chrono::{DateTime, Utc};
 use reqwest::Url;
+use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::client::link::Link;
+use crate::engine::attempt::AttemptResult;
 use crate::engine::call::{Admission, Operation};
 use crate::engine::error::Error;
 use crate::engine::link::follow;
+use crate::engine::rate_limit::Permit;
 
 /// The parameters that say which part of the list a page is. A link to the same page has them; a
 /// link to later messages must not.
@@ -46,15 +49,29 @@ impl Page {
         url: Url,
         admission: Admission,
     ) -> Result<Self, Error> {
-        let operation = if url.path().contains("/threads/") {
-            Operation::LIST_THREAD_MESSAGES
-        } else {
-            Operation::LIST_SESSION_MESSAGES
-        };
+        let operation = operation_of(&url);
         let parameters = url.query_pairs().into_owned().collect();
         let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
         let data = client.engine.call(operation, admission, send).await?;
         Ok(Self { data, parameters })
+    }
+
+    /// The same in one attempt with a permit that was acquired, which must end by `deadline`.
+    /// Returns also what was received.
+    pub(crate) async fn fetch_with_permit(
+        client: &Client,
+        url: Url,
+        permit: Permit,
+        deadline: Instant,
+    ) -> Result<(Self, AttemptResult), Error> {
+        let operation = operation_of(&url);
+        let parameters = url.query_pairs().into_owned().collect();
+        let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
+        let poll = client
+            .engine
+            .call_with_permit(operation, permit, deadline, send);
+        let (data, ended) = poll.await?;
+        Ok((Self { data, parameters }, ended))
     }
 
     /// A page put together from several, which has no links.
@@ -202,6 +219,13 @@ impl Page {
     /// Everything the service sent.
     pub fn data(&self) -> &types::MessagePage {
         &self.data
+    }
+}
+
+fn operation_of(url: &Url) -> Operation {
+    match url.path().contains("/threads/") {
+        true => Operation::LIST_THREAD_MESSAGES,
+        false => Operation::LIST_SESSION_MESSAGES,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A session: created, read, or known by its id alone.
 
 pub(crate) mod artifact;
+pub(crate) mod follower;
 pub(crate) mod notice;
 pub(crate) mod transcript;
 pub(crate) mod turn;
