@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Action, Dialect, Fault, Mock, Operation, Script, When};
+use blocks_mock::{Action, Dialect, Fault, Frequency, Mock, Operation, Script};
 use blocks_sdk::{Client, ErrorKind, Progress, Turn, Wait};
 use blocks_tests::{Answer, Scripted, created, page, replied};
 use futures_util::StreamExt;
@@ -38,10 +38,10 @@ async fn texts(wait: Wait) -> Vec<String> {
 
 /// An agent that writes a numbered message at each of these times.
 fn writing(times: impl IntoIterator<Item = Duration>, end: Duration) -> Script {
-    let script = Script::reply("Done.").after(end);
+    let script = Script::reply("Done.").reply_after(end);
     let numbered = times.into_iter().enumerate();
     numbered.fold(script, |script, (number, time)| {
-        script.at(time, Action::Message(number.to_string()))
+        script.step(time, Action::Message(number.to_string()))
     })
 }
 
@@ -61,15 +61,15 @@ fn dialect() -> Dialect {
 async fn follow_sends_the_same_polls_as_reply() {
     let mut polls = Vec::new();
     for follows in [false, true] {
-        let script = writing((1..240).map(|n| n * 5 * SECOND), 1200 * SECOND);
+        let script = writing((1..120).map(|n| n * 10 * SECOND), 1200 * SECOND);
         let mock = Mock::builder().dialect(dialect()).agent(script).build();
         let turn = started(&mock).await;
         if follows {
-            assert_eq!(texts(turn.reply().follow()).await, numbered(239));
+            assert_eq!(texts(turn.reply().follow()).await, numbered(119));
         } else {
             assert_eq!(turn.reply().await.unwrap().text(), "Done.");
         }
-        polls.push(mock.received().len());
+        polls.push(mock.request_count());
     }
     assert_eq!(polls, [601, 601], "a create and a poll each 2 s");
 }
@@ -80,7 +80,7 @@ async fn tool_calls_arrive_where_they_are_asked_for() {
         name: "bash".into(),
         input: json!({"command": "ls"}),
     };
-    let script = writing([SECOND], 9 * SECOND).at(3 * SECOND, tool);
+    let script = writing([SECOND], 9 * SECOND).step(3 * SECOND, tool);
     let mock = Mock::builder().dialect(dialect()).agent(script).build();
     let turn = started(&mock).await;
     assert_eq!(texts(turn.reply().follow()).await, numbered(1));
@@ -98,7 +98,7 @@ async fn a_burst_and_failing_polls_lose_no_message() {
     let turn = started(&mock).await;
     mock.inject(
         Operation::ListThreadMessages,
-        When::Times(8),
+        Frequency::Times(8),
         Fault::status(503),
     );
     assert_eq!(texts(turn.reply().follow()).await, numbered(350));
@@ -136,10 +136,10 @@ async fn a_late_wait_reads_the_turn_from_its_start() {
         .build();
     let turn = started(&mock).await;
     tokio::time::sleep(60 * SECOND).await;
-    let before = mock.received().len();
+    let before = mock.request_count();
     let start = tokio::time::Instant::now();
     assert_eq!(texts(turn.reply().follow()).await, numbered(250));
-    assert_eq!(mock.received().len() - before, 3, "each page once");
+    assert_eq!(mock.request_count() - before, 3, "each page once");
     assert!(start.elapsed() < 2 * SECOND, "as fast as the limit allows");
     // One poll alone has to find the reply, too.
     let reply = turn.reply().follow().timeout(Duration::ZERO).await;
@@ -165,9 +165,10 @@ async fn a_reply_without_its_type_is_found() {
 #[tokio::test(start_paused = true)]
 async fn a_page_that_is_too_large_is_read_in_parts() {
     let texts_of = |n: usize| format!("{n} {}", "x".repeat(1000));
-    let script = (0..40).fold(Script::reply("Done.").after(4 * SECOND), |script, n| {
-        script.at(3 * SECOND, Action::Message(texts_of(n)))
-    });
+    let script = (0..40).fold(
+        Script::reply("Done.").reply_after(4 * SECOND),
+        |script, n| script.step(3 * SECOND, Action::Message(texts_of(n))),
+    );
     let mock = Mock::builder().dialect(dialect()).agent(script).build();
     let builder = Client::builder(mock.key()).service(mock.service());
     let client = builder.max_body(20_000).build().unwrap();

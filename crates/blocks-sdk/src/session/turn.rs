@@ -393,8 +393,8 @@ impl Wait {
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # use std::time::Duration;
     /// # let looking = blocks_mock::Action::Message("Looking.".into());
-    /// # let agent = blocks_mock::Script::reply("Done.").after(Duration::from_secs(9));
-    /// # let agent = agent.at(Duration::from_secs(3), looking);
+    /// # let agent = blocks_mock::Script::reply("Done.").reply_after(Duration::from_secs(9));
+    /// # let agent = agent.step(Duration::from_secs(3), looking);
     /// # let mock = blocks_mock::Mock::builder().agent(agent).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
