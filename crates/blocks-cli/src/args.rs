@@ -99,8 +99,10 @@ pub struct WaitOptions {
     pub reply: ReplyOptions,
     #[command(flatten)]
     pub output: OutputOption,
+    #[command(flatten)]
+    pub follow: FollowOptions,
     /// Do not wait for the reply; print the session's id
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with_all = ["output", "follow"])]
     pub no_wait: bool,
     /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
     #[arg(long, value_name = "FILE")]
@@ -120,6 +122,16 @@ pub struct ReplyOptions {
     /// Exit with 5 if the reply looks like a notice of failure (an opinion on its text)
     #[arg(long)]
     pub fail_on_notice: bool,
+}
+
+#[derive(Clone, Copy, ClapArgs)]
+pub struct FollowOptions {
+    /// Show the agent's messages on standard error as they arrive
+    #[arg(long)]
+    pub follow: bool,
+    /// With --follow, show tool calls too
+    #[arg(long, requires = "follow")]
+    pub tools: bool,
 }
 
 #[derive(ClapArgs)]
@@ -206,6 +218,8 @@ pub struct WaitArgs {
     pub pending: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputOption,
+    #[command(flatten)]
+    pub follow: FollowOptions,
     #[command(flatten)]
     pub reply: ReplyOptions,
 }
@@ -357,6 +371,16 @@ pub struct MockArgs {
 }
 
 impl Command {
+    /// Whether the agent's messages are shown as they arrive.
+    pub fn follows(&self) -> bool {
+        match self {
+            Self::Run(args) => args.wait.follow.follow,
+            Self::Send(args) => args.wait.follow.follow,
+            Self::Wait(args) => args.follow.follow,
+            _ => false,
+        }
+    }
+
     /// Why an option for all commands would do nothing for this one.
     pub fn unsupported_option(&self, json: bool, github_output: bool) -> Option<&'static str> {
         let turn = matches!(self, Self::Run(_) | Self::Send(_) | Self::Wait(_));

@@ -128,6 +128,7 @@ async fn execute(args: Args, host: Host) -> u8 {
         json: args.json,
         github: args.github_output,
         raw: args.raw,
+        events: args.json && args.command.follows(),
         request_timeout: args.request_timeout.map(|timeout| timeout.0),
     };
     let output = Output::new(host, options);

@@ -4,6 +4,7 @@ mod batch;
 mod batches;
 mod before_create;
 mod ends;
+mod follow;
 mod in_process;
 mod messages;
 mod process;
