@@ -3,6 +3,7 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use blocks_fleet::LimitLocation;
 use blocks_sdk::Client;
 use serde::Serialize;
 use serde_json::Value;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use crate::exit::Exit;
 use crate::github::{self, GithubFiles};
 use crate::host::Host;
+use crate::limit;
 use crate::report::{FailureReport, TurnReport};
 use crate::text;
 
@@ -19,6 +21,8 @@ pub struct OutputOptions {
     pub json: bool,
     pub github: bool,
     pub raw: bool,
+    /// `--no-shared-limit`.
+    pub no_shared_limit: bool,
     pub request_timeout: Option<Duration>,
 }
 
@@ -46,7 +50,7 @@ impl Output {
 
     /// The client that the environment describes.
     pub fn client(&self) -> Result<Client, Exit> {
-        let client = self.host.client()?;
+        let client = self.host.client(&self.limit_location()?)?;
         Ok(match self.options.request_timeout {
             Some(timeout) => client.with_attempt_timeout(timeout),
             None => client,
@@ -58,7 +62,13 @@ impl Output {
     pub fn client_for_create(&self) -> Result<Client, Exit> {
         const CREATE_TIMEOUT: Duration = Duration::from_secs(180);
         let timeout = self.options.request_timeout.unwrap_or(CREATE_TIMEOUT);
-        Ok(self.host.client()?.with_attempt_timeout(timeout))
+        let client = self.host.client(&self.limit_location()?)?;
+        Ok(client.with_attempt_timeout(timeout))
+    }
+
+    /// Where this command's requests are counted, together with those of other processes.
+    pub fn limit_location(&self) -> Result<LimitLocation, Exit> {
+        limit::location(self.options.no_shared_limit, &self.host)
     }
 
     pub fn is_json(&self) -> bool {
