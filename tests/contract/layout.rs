@@ -55,3 +55,27 @@ fn crates_depend_on_each_other_in_one_direction() {
         );
     }
 }
+
+#[test]
+fn the_engine_imports_no_resource() {
+    let engine = "crates/blocks-sdk/src/engine";
+    let resources = ["client", "guide", "messages", "request", "session"];
+    let mut imports = 0;
+    for name in sources(engine) {
+        let text = read(&name);
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            for path in line.split("crate::").skip(1) {
+                imports += 1;
+                assert!(path.starts_with("engine"), "{name} imports upwards: {line}");
+            }
+            for resource in resources {
+                let path = format!("super::{resource}");
+                assert!(!line.contains(&path), "{name} imports upwards: {line}");
+            }
+        }
+    }
+    assert!(imports > 30, "the engine's imports were found: {imports}");
+}

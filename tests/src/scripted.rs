@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use blocks_sdk::{Client, ClientBuilder, SendError, Sending, Transport};
+use blocks_sdk::{Client, ClientBuilder, SendError, SendFuture, Transport};
 use bytes::Bytes;
 use futures_util::stream;
 use reqwest::{Method, Request, Url};
@@ -175,7 +175,7 @@ pub(crate) fn seen(request: &Request) -> Seen {
 }
 
 impl Transport for Scripted {
-    fn send(&self, request: Request) -> Sending<'_> {
+    fn send(&self, request: Request) -> SendFuture<'_> {
         let answer = self.take(&request);
         Box::pin(async move {
             let error = |kind: ErrorKind| io::Error::from(kind);

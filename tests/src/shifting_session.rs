@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use blocks_sdk::{Client, ClientBuilder, RateLimit, Sending, Session, Transport};
+use blocks_sdk::{Client, ClientBuilder, RateLimit, SendFuture, Session, Transport};
 use reqwest::Request;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -243,7 +243,7 @@ impl Deviation {
 }
 
 impl Transport for ShiftingSession {
-    fn send(&self, request: Request) -> Sending<'_> {
+    fn send(&self, request: Request) -> SendFuture<'_> {
         let (status, body) = self.respond(&request);
         let response = http::Response::builder()
             .status(status)

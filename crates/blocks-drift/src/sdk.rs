@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, bail};
 use blocks_sdk::{
     Agent, AgentName, ArtifactKind, Client, CreateSession, Direction, ErrorKind, FollowUp,
-    MessageRole, MessageType, RetryPolicy, SendError, Sending, Transport,
+    MessageRole, MessageType, RetryPolicy, SendError, SendFuture, Transport,
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -36,7 +36,7 @@ struct Sent {
 struct Recorder(Arc<Mutex<Vec<Sent>>>);
 
 impl Transport for Recorder {
-    fn send(&self, request: reqwest::Request) -> Sending<'_> {
+    fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
         let bytes = request.body().and_then(|b| b.as_bytes());
         let header = request.headers().get("authorization").and_then(|v| v.to_str().ok());
         let sent = Sent {

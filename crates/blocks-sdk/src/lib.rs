@@ -18,7 +18,7 @@
 //!
 //! What holds:
 //! - **A create or follow-up is never doubled.** It is sent again only when it certainly had no
-//!   effect. When its fate is unknown, the error says so: [`Error::may_have_taken_effect`].
+//!   effect. When the outcome is unknown, the error says so: [`Error::may_have_taken_effect`].
 //! - **One budget for a key.** A client and its clones share the service's 100 requests a
 //!   minute; a 429 slows them down and fails none of their waits.
 //! - **Waiting is durable.** A wait outlives transient errors until its deadline, and
@@ -38,70 +38,43 @@
 //! | `tracing` | spans and events of each call, attempt and look |
 //! | `schemars` | JSON Schemas of the data types |
 
-mod agent;
-mod artifact;
-mod attempt;
-mod builder;
-mod call;
 mod client;
-mod error;
-mod failure;
+mod engine;
 // Pages alone, so it costs a build nothing.
 #[cfg(any(doc, doctest))]
 pub mod guide;
-mod key;
-mod known;
-mod link;
-mod merged;
 mod messages;
-mod notice;
-mod page;
-mod pager;
-mod pending;
-mod rate_limit;
-mod received;
-mod repair;
 mod request;
-mod retry;
-mod retry_after;
 mod session;
-mod stream;
-mod telemetry;
-mod transcript;
-mod transport;
-mod turn;
-mod turns;
-mod watch;
-mod window;
 
-pub use agent::Agent;
-pub use artifact::Artifact;
 pub use blocks_api::json::{JsonObject, RawJson};
 pub use blocks_api::open::{
     AgentName, ArtifactKind, Direction, Id, InvalidId, MessageRole, MessageType, PresignedUrl,
     PullRequest, Timestamp,
 };
 pub use blocks_api::types;
-pub use builder::ClientBuilder;
 pub use client::Client;
-pub use error::{Error, ErrorKind};
-pub use link::{Link, Linked};
-pub use messages::Messages;
-pub use notice::{FailureNotice, FailureNoticeKind};
-pub use page::Page;
-pub use pending::Pending;
-pub use rate_limit::{
+pub use client::builder::ClientBuilder;
+pub use client::link::{Link, Linked};
+pub use engine::error::{Error, ErrorKind};
+pub use engine::pending::Pending;
+pub use engine::rate_limit::{
     LimitFuture, LimitStore, LimitStoreError, LimitStoreStatus, MemoryLimitStore, RateLimit,
     RateLimitStatus, SharedLimit, SlotAnswer, SlotClaim, SlotPurpose, SlotRequest,
 };
+pub use engine::retry::RetryPolicy;
+pub use engine::transport::{HttpTransport, SendError, SendFuture, Transport};
+pub use messages::Messages;
+pub use messages::page::Page;
+pub use messages::stream::MessageStream;
+pub use messages::watch::{Watch, WatchCursor, WatchEvent};
+pub use request::agent::Agent;
 pub use request::{CreateSession, FollowUp};
-pub use retry::RetryPolicy;
 pub use session::Session;
-pub use stream::MessageStream;
-pub use transcript::{ToolCall, Transcript, TranscriptTurn};
-pub use transport::{HttpTransport, SendError, Sending, Transport};
-pub use turn::{Progress, ProgressStream, Reply, Turn, Wait, replies};
-pub use watch::{Watch, WatchCursor, WatchEvent};
+pub use session::artifact::Artifact;
+pub use session::notice::{FailureNotice, FailureNoticeKind};
+pub use session::transcript::{ToolCall, Transcript, TranscriptTurn};
+pub use session::turn::{Progress, ProgressStream, Reply, Turn, Wait, replies};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -1,0 +1,396 @@
+//! The settings of a client, checked before it is built.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use blocks_api::seam::Seam;
+use bytes::Bytes;
+use reqwest::header::HeaderValue;
+use tower_service::Service;
+use zeroize::Zeroizing;
+
+use crate::client::{Client, Resources};
+use crate::engine::error::Error;
+use crate::engine::http::{
+    BASE_URL, CONNECT_TIMEOUT, Configure, base, http, http_for_downloads, request_builder, shown,
+};
+use crate::engine::key::Key;
+use crate::engine::rate_limit::{LimitStore, RateLimit, RateLimiter};
+use crate::engine::retry::{
+    AttemptTimeouts, CREATE_ATTEMPT_TIMEOUT, READ_ATTEMPT_TIMEOUT, RetryPolicy,
+};
+use crate::engine::transport::{HttpTransport, ServiceTransport, Transport};
+use crate::engine::{Core, Engine};
+
+const USER_AGENT: &str = concat!("blocks-sdk-rust/", env!("CARGO_PKG_VERSION"));
+const MAX_BODY: usize = 16 << 20;
+/// Settings of a [`Client`].
+///
+/// ```
+/// use blocks_sdk::{Client, RetryPolicy};
+/// use std::time::Duration;
+///
+/// let client = Client::builder("my-key")
+///     .attempt_timeout(Duration::from_secs(20))
+///     .retry(RetryPolicy::default().max_attempts(3))
+///     .build()?;
+/// # Ok::<(), blocks_sdk::Error>(())
+/// ```
+#[must_use]
+pub struct ClientBuilder {
+    key: Zeroizing<String>,
+    base_url: String,
+    allow_http: bool,
+    connect_timeout: Duration,
+    attempt_timeout: Option<Duration>,
+    create_timeout: Option<Duration>,
+    retry: RetryPolicy,
+    rate_limit: RateLimit,
+    limit_store: Option<Arc<dyn LimitStore>>,
+    user_agent: String,
+    max_body: usize,
+    transport: Option<Arc<dyn Transport>>,
+    configure_http: Option<Configure>,
+    configure_download_http: Option<Configure>,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(key: Zeroizing<String>) -> Self {
+        Self {
+            key,
+            base_url: BASE_URL.into(),
+            allow_http: false,
+            connect_timeout: CONNECT_TIMEOUT,
+            attempt_timeout: None,
+            create_timeout: None,
+            retry: RetryPolicy::default(),
+            rate_limit: RateLimit::default(),
+            limit_store: None,
+            user_agent: USER_AGENT.into(),
+            max_body: MAX_BODY,
+            transport: None,
+            configure_http: None,
+            configure_download_http: None,
+        }
+    }
+
+    /// Another base URL than `https://api.blocks.team`: an origin without a path, of https or
+    /// on a loopback address.
+    ///
+    /// ```
+    /// use blocks_sdk::Client;
+    ///
+    /// let at = |url: &str| Client::builder("my-key").base_url(url).build();
+    /// assert!(at("http://localhost:8765").is_ok());
+    /// assert!(at("http://example.com").is_err(), "the key would be readable on the way");
+    /// assert!(at("https://example.com/rest/v1").is_err(), "an origin has no path");
+    /// ```
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = url.into();
+        self
+    }
+
+    /// Sends the key over plain http, to any host. For networks of your own only.
+    ///
+    /// ```
+    /// use blocks_sdk::Client;
+    ///
+    /// let builder = Client::builder("my-key").base_url("http://blocks.internal:8765");
+    /// assert!(builder.allow_insecure_http().build().is_ok());
+    /// ```
+    pub fn allow_insecure_http(mut self) -> Self {
+        self.allow_http = true;
+        self
+    }
+
+    /// How long a connection may take to be made; 10 s unless set. Not for a client or
+    /// transport of your own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let builder = blocks_sdk::Client::builder("my-key");
+    /// let client = builder.connect_timeout(Duration::from_secs(3)).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long an attempt may take until its response is complete. Default: 60 s, and 180 s for
+    /// a create or follow-up.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// use blocks_mock::{Fault, Frequency, Mock};
+    /// use blocks_sdk::{Client, ErrorKind, RetryPolicy};
+    /// use std::time::Duration;
+    ///
+    /// let slow = Mock::builder().fault(None, Frequency::Always, Fault::Delay(Duration::from_secs(9)));
+    /// # let slow = slow.build();
+    /// let client = Client::builder(slow.key())
+    ///     .service(slow.service())
+    ///     .attempt_timeout(Duration::from_secs(5))
+    ///     .retry(RetryPolicy::none())
+    ///     .build()?;
+    /// let error = client.get_session(uuid::Uuid::nil()).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Timeout);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// The same for creates and follow-ups alone. Default: 180 s, since one that is given up has
+    /// an unknown outcome. It is never less than the time-out of connecting.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let builder = blocks_sdk::Client::builder("my-key");
+    /// let client = builder.create_timeout(Duration::from_secs(600)).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn create_timeout(mut self, timeout: Duration) -> Self {
+        self.create_timeout = Some(timeout);
+        self
+    }
+
+    /// How often a call is sent again; [`RetryPolicy::default`] unless set.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, RetryPolicy};
+    ///
+    /// let client = Client::builder("my-key").retry(RetryPolicy::none()).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Requests a minute; 100 unless set, which is the service's limit of a key.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, RateLimit};
+    ///
+    /// let client = Client::builder("my-key").rate_limit(RateLimit::per_minute(50)?).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.rate_limit = limit;
+        self
+    }
+
+    /// Counts requests in a store, together with every other process that uses the same one.
+    /// Default: none, so that the client and its clones count their own.
+    ///
+    /// The store has to be that of this key. The crate `blocks-fleet` has stores in a file, for
+    /// the processes of a machine, and in Redis or Valkey, for many machines. While the store
+    /// cannot be used, the client counts its own requests: see
+    /// [`RateLimitStatus::store`](crate::RateLimitStatus::store).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use blocks_sdk::{Client, MemoryLimitStore};
+    ///
+    /// let store = Arc::new(MemoryLimitStore::default());
+    /// let client = Client::builder("my-key").limit_store(store).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn limit_store(mut self, store: Arc<dyn LimitStore>) -> Self {
+        self.limit_store = Some(store);
+        self
+    }
+
+    /// How the client names itself; `blocks-sdk-rust/` and its version unless set.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// let builder = blocks_sdk::Client::builder(mock.key()).service(mock.service());
+    /// let client = builder.user_agent("nightly-tests/1.0").build()?;
+    /// # let _ = client.get_session(uuid::Uuid::nil()).await;
+    /// assert_eq!(mock.requests()[0].header("user-agent"), Some("nightly-tests/1.0"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn user_agent(mut self, text: impl Into<String>) -> Self {
+        self.user_agent = text.into();
+        self
+    }
+
+    /// Bytes of an answer that are read at most, and of an artifact that is read into memory;
+    /// 16 MiB unless set. A download that is streamed or saved has no limit.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// let builder = blocks_sdk::Client::builder(mock.key()).service(mock.service());
+    /// let client = builder.max_body(20).build()?;
+    /// let error = client.create_session(request).await.unwrap_err();
+    /// assert_eq!(error.body().map(|body| body.len()), Some(20));
+    /// assert!(error.may_have_taken_effect(), "the session was created all the same");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Configures the HTTP client that calls the service: proxies, certificates, name resolution.
+    ///
+    /// Redirects and retries are switched off after `configure`, whatever it sets: a create that is repeated is billed
+    /// again. The type is that of reqwest 0.13. Not for a transport of your own.
+    ///
+    /// ```no_run
+    /// let certificate = reqwest::Certificate::from_pem(&std::fs::read("company-ca.pem")?)?;
+    /// let proxy = reqwest::Proxy::https("http://proxy.internal:3128")?;
+    /// let client = blocks_sdk::Client::builder("my-key")
+    ///     .configure_http(|http| http.tls_certs_merge([certificate]).proxy(proxy))
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn configure_http(
+        mut self,
+        configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + 'static,
+    ) -> Self {
+        self.configure_http = Some(Box::new(configure));
+        self
+    }
+
+    /// Configures the HTTP client that downloads artifacts from their storage host.
+    ///
+    /// It is another one than that of [`configure_http`](Self::configure_http), so that no header which is meant for the
+    /// service, or for a proxy in front of it, reaches a storage host.
+    pub fn configure_download_http(
+        mut self,
+        configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + 'static,
+    ) -> Self {
+        self.configure_download_http = Some(Box::new(configure));
+        self
+    }
+
+    /// Sends by a transport of your own.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, SendError, SendFuture, Transport};
+    ///
+    /// /// For a program that must not reach the service.
+    /// struct Offline;
+    ///
+    /// impl Transport for Offline {
+    ///     fn send(&self, _: reqwest::Request) -> SendFuture<'_> {
+    ///         Box::pin(async { Err(SendError::never_sent("offline")) })
+    ///     }
+    /// }
+    ///
+    /// let client = Client::builder("my-key").transport(Offline).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Sends to a tower service in this process, such as the mock's: no socket, so that
+    /// tests run on tokio's paused clock. A router of axum is one, too.
+    ///
+    /// Its error is taken for "never sent" when its cause is an [`std::io::Error`] of the kind
+    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused); a create is then sent again. After any other error
+    /// the outcome of a create is unknown.
+    ///
+    /// ```
+    /// let mock = blocks_mock::Mock::new();
+    /// let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn service<S, B>(self, service: S) -> Self
+    where
+        S: Service<http::Request<reqwest::Body>, Response = http::Response<B>>,
+        S: Clone + Send + 'static,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        S::Future: Send,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.transport(ServiceTransport::new(service))
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key or the user agent is not a valid header
+    /// value, the base URL is not an origin of https or loopback, a proxy variable cannot be used, or TLS cannot be set up.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, ErrorKind};
+    ///
+    /// assert!(Client::builder("my-key").build().is_ok());
+    /// let error = Client::builder("two\nlines").build().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Configuration);
+    /// ```
+    pub fn build(self) -> Result<Client, Error> {
+        let base = base(&self.base_url, self.allow_http)?;
+        let key = Key::new(self.key)?;
+        let user_agent = HeaderValue::from_str(&self.user_agent)
+            .map_err(|_| Error::configuration("the user agent is not a valid header value"))?;
+        let mut timeouts = AttemptTimeouts {
+            read: self.attempt_timeout.unwrap_or(READ_ATTEMPT_TIMEOUT),
+            create: (self.create_timeout.or(self.attempt_timeout))
+                .unwrap_or(CREATE_ATTEMPT_TIMEOUT),
+            connect: None,
+        };
+        let (http, transport, downloads) = match self.transport {
+            Some(transport) => (request_builder()?, Arc::clone(&transport), transport),
+            None => {
+                // An attempt that is given up while it connects must end as "not connected".
+                let connect = self.connect_timeout.min(timeouts.read).min(timeouts.create);
+                timeouts.connect = Some(connect);
+                let is_plain = base.scheme() != "https";
+                let http = http(connect, is_plain, self.configure_http)?;
+                let downloads = http_for_downloads(connect, self.configure_download_http)?;
+                let transport: Arc<dyn Transport> = Arc::new(HttpTransport(http.clone()));
+                (http, transport, downloads)
+            }
+        };
+        let core = Core {
+            base,
+            seam: Seam::new(key.authorization()?),
+            key,
+            transport,
+            downloads,
+            http,
+            limiter: Arc::new(RateLimiter::new(self.rate_limit, self.limit_store)),
+            user_agent,
+            max_body: self.max_body,
+            allow_http: self.allow_http,
+        };
+        Ok(Client {
+            engine: Engine {
+                core: Arc::new(core),
+                retry: self.retry,
+                timeouts,
+            },
+            resources: Arc::new(Resources::default()),
+        })
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("key", &"<redacted>")
+            .field("base_url", &shown(&self.base_url))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,182 @@
+//! One attempt of a call: sent, and read to its end, with all that came kept outside it, so
+//! that a time-out loses nothing.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use chrono::Utc;
+use reqwest::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
+use reqwest::{Response, ResponseBuilderExt, StatusCode, Url, Version};
+
+use crate::engine::key::Key;
+use crate::engine::repair::repair;
+use crate::engine::retry::Outcome;
+use crate::engine::retry_after::retry_after;
+use crate::engine::transport::{SendError, SendFuture};
+
+/// How an attempt result when not with a whole answer.
+pub(crate) enum NoResponse {
+    Send(SendError),
+    Body(reqwest::Error),
+    /// Its text ends early, and no length said where it ends.
+    CutShort,
+    /// It took longer than it may.
+    Timeout(Duration),
+}
+
+/// What was received.
+#[derive(Default)]
+pub(crate) struct Received {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub too_large: bool,
+    ends_with_connection: bool,
+    first: Option<Bytes>,
+    rest: BytesMut,
+}
+
+impl Received {
+    fn push(&mut self, chunk: Bytes, limit: usize) {
+        let length = self.rest.len() + self.first.as_ref().map_or(0, Bytes::len);
+        let room = limit.saturating_sub(length);
+        self.too_large = chunk.len() > room;
+        let chunk = chunk.slice(..chunk.len().min(room));
+        // Most bodies come in one piece, which then need not be copied.
+        if self.first.is_none() && self.rest.is_empty() {
+            self.first = Some(chunk);
+            return;
+        }
+        if let Some(first) = self.first.take() {
+            self.rest.extend_from_slice(&first);
+        }
+        self.rest.extend_from_slice(&chunk);
+    }
+
+    /// A whole success, as the generated method wants it; none other is decoded.
+    fn answer(&mut self, url: &Url, key: &Key) -> Option<Response> {
+        if !self.status.is_success() {
+            return None;
+        }
+        let answer = http::Response::builder()
+            .status(self.status)
+            // Without one, the conversion would parse some address each time.
+            .url(url.clone())
+            // A server that repeats the key must not place it into an id, a path or a log.
+            .body(repair(key.scrub_bytes(self.body())));
+        answer.ok().map(Response::from)
+    }
+
+    /// The body as far as it came.
+    pub fn body(&mut self) -> Bytes {
+        let rest = &mut self.rest;
+        let body = self.first.get_or_insert_with(|| rest.split().freeze());
+        body.clone()
+    }
+}
+
+/// What an attempt came to.
+#[derive(Default)]
+pub(crate) struct AttemptResult {
+    pub received: Option<Received>,
+    pub no_response: Option<NoResponse>,
+}
+
+impl AttemptResult {
+    pub fn outcome(&self) -> Outcome {
+        match (&self.no_response, &self.received) {
+            (None, Some(r)) => Outcome::Status(r.status.as_u16()),
+            // A status that is no success is the answer, even when its body was cut off.
+            (Some(_), Some(r)) if !r.status.is_success() => Outcome::Status(r.status.as_u16()),
+            (Some(NoResponse::Send(error)), _) if error.is_never_sent() => Outcome::NotSent,
+            _ => Outcome::Broken,
+        }
+    }
+
+    /// How long the server asks to wait.
+    pub fn asked(&self) -> Option<Duration> {
+        let refusal = self.received.as_ref().filter(|r| !r.status.is_success())?;
+        retry_after(&refusal.headers, Utc::now())
+    }
+}
+
+/// An attempt under way.
+#[derive(Default)]
+pub(crate) struct Attempt(Mutex<AttemptResult>);
+
+impl Attempt {
+    fn state(&self) -> MutexGuard<'_, AttemptResult> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it came to. The next one begins with nothing.
+    pub fn take(&self) -> AttemptResult {
+        std::mem::take(&mut self.state())
+    }
+
+    /// It ends without a whole answer.
+    pub fn fail(&self, cause: NoResponse) {
+        self.state().no_response = Some(cause);
+    }
+
+    /// The text of the response ends early. Where the end of the connection is the end of the body, the connection may
+    /// have been cut.
+    pub fn end_early(&self) {
+        let mut state = self.state();
+        let received = state.received.as_ref();
+        if received.is_some_and(|received| received.ends_with_connection) {
+            state.no_response = Some(NoResponse::CutShort);
+        }
+    }
+
+    /// Waits for the answer and reads it, at most `limit` bytes. A success that came whole is
+    /// returned as an answer from `url`, without the headers, which nobody reads there.
+    pub async fn receive(
+        &self,
+        sending: SendFuture<'_>,
+        limit: usize,
+        url: &Url,
+        key: &Key,
+    ) -> Option<Response> {
+        let mut response = match sending.await {
+            Ok(response) => response,
+            Err(error) => {
+                self.fail(NoResponse::Send(error));
+                return None;
+            }
+        };
+        self.state().received = Some(Received {
+            status: response.status(),
+            ends_with_connection: ends_with_connection(&response),
+            headers: std::mem::take(response.headers_mut()),
+            ..Received::default()
+        });
+        loop {
+            let chunk = response.chunk().await;
+            let mut state = self.state();
+            let received = state.received.as_mut()?;
+            match chunk {
+                Ok(Some(chunk)) => received.push(chunk, limit),
+                Ok(None) => return received.answer(url, key),
+                Err(error) => {
+                    state.no_response = Some(NoResponse::Body(error));
+                    return None;
+                }
+            }
+            if received.too_large {
+                return None;
+            }
+        }
+    }
+}
+
+/// Whether only the end of the connection marks the end of the body.
+fn ends_with_connection(response: &Response) -> bool {
+    let headers = response.headers();
+    let has_length =
+        headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    let closes = headers
+        .get(CONNECTION)
+        .is_some_and(|value| value == "close");
+    !has_length && (closes || response.version() == Version::HTTP_10)
+}

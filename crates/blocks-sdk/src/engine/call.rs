@@ -1,0 +1,371 @@
+//! One call from its first attempt to its end: permits, attempts, and their results.
+//!
+//! A call runs its generated method once for each attempt. The request that the method builds
+//! comes back here as its policy, is sent, and is read to its end, so that nothing received
+//! is lost whatever happens to the rest.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use blocks_api::seam::Policy;
+use blocks_api::{Error as ApiError, ResponseValue};
+use reqwest::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
+use reqwest::{Request, Response};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::engine::attempt::{Attempt, AttemptResult, NoResponse};
+use crate::engine::error::{CallContext, Error, ErrorKind};
+use crate::engine::failure::undecodable;
+use crate::engine::rate_limit::{NoPermit, Permit, Priority, after, require_runtime};
+use crate::engine::retry::{AttemptTimeouts, Outcome, RetryPolicy, Verdict, verdict};
+use crate::engine::telemetry;
+use crate::engine::{Core, Engine};
+
+/// One of the document's operations.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    pub id: &'static str,
+    /// Whether it starts work that is billed, so that it must not happen twice.
+    pub creates: bool,
+}
+
+impl Operation {
+    pub const fn creating(id: &'static str) -> Self {
+        Self { id, creates: true }
+    }
+
+    pub const fn reading(id: &'static str) -> Self {
+        Self { id, creates: false }
+    }
+
+    /// The priority of a call that is not a poll.
+    pub fn priority(self) -> Priority {
+        if self.creates {
+            Priority::Create
+        } else {
+            Priority::Interactive
+        }
+    }
+}
+
+/// How a call gets its permits.
+#[derive(Clone, Copy)]
+pub(crate) enum Admission {
+    /// One for each attempt, within the time of the call.
+    Wait(Priority),
+    /// One, however long that takes; it is sent once.
+    Once(Priority),
+}
+
+/// One call in progress.
+pub(crate) struct Call {
+    pub(crate) core: Arc<Core>,
+    operation: Operation,
+    admission: Admission,
+    note: Option<Note>,
+    retry: RetryPolicy,
+    timeouts: AttemptTimeouts,
+    deadline: Option<Instant>,
+    attempt: Attempt,
+}
+
+/// What is done just before a request is sent for the first time.
+pub(crate) type Note = Box<dyn Fn() -> std::io::Result<()> + Send + Sync>;
+
+/// The generated client of one call.
+pub(crate) type Api = Arc<blocks_api::Client>;
+/// What a generated method returns.
+pub(crate) type Sent<T> = Result<ResponseValue<T>, ApiError<()>>;
+
+impl Engine {
+    /// Sends what `send` builds, as one call of `operation`.
+    pub(crate) fn call<T, F>(
+        &self,
+        operation: Operation,
+        admission: Admission,
+        send: impl Fn(Api) -> F,
+    ) -> impl Future<Output = Result<T, Error>>
+    where
+        F: Future<Output = Sent<T>>,
+    {
+        self.call_for(operation, admission, None, Ok, send)
+    }
+
+    /// The same with a note, and for the part that `take` finds in the response. Where that is
+    /// missing, the error has everything that was received.
+    pub(crate) fn call_for<T, U, F>(
+        &self,
+        operation: Operation,
+        admission: Admission,
+        note: Option<Note>,
+        take: impl FnOnce(T) -> Result<U, &'static str>,
+        send: impl Fn(Api) -> F,
+    ) -> impl Future<Output = Result<U, Error>>
+    where
+        F: Future<Output = Sent<T>>,
+    {
+        let deadline = match admission {
+            Admission::Wait(_) => Some(self.retry.timeout_of(operation.creates, self.timeouts)),
+            Admission::Once(_) => None,
+        };
+        let mut call = self.start(operation, admission);
+        call.deadline = deadline.map(|timeout| after(Instant::now(), timeout));
+        call.note = note;
+        let run = async move {
+            let (taken, _) = Arc::new(call).run(None, take, send).await?;
+            Ok(taken)
+        };
+        telemetry::operation(operation, &self.core.base, run)
+    }
+
+    /// A poll that has its permit, and must end by `deadline`. Returns also what was received,
+    /// so that a wait which ends without a reply can show it.
+    pub(crate) fn call_with_permit<T, F>(
+        &self,
+        operation: Operation,
+        permit: Permit,
+        deadline: Instant,
+        send: impl Fn(Api) -> F,
+    ) -> impl Future<Output = Result<(T, AttemptResult), Error>>
+    where
+        F: Future<Output = Sent<T>>,
+    {
+        let mut call = self.start(operation, Admission::Once(Priority::Interactive));
+        call.deadline = Some(deadline);
+        let run = Arc::new(call).run(Some(permit), Ok, send);
+        telemetry::operation(operation, &self.core.base, run)
+    }
+
+    fn start(&self, operation: Operation, admission: Admission) -> Call {
+        Call {
+            core: Arc::clone(&self.core),
+            operation,
+            admission,
+            note: None,
+            retry: self.retry,
+            timeouts: self.timeouts,
+            deadline: None,
+            attempt: Attempt::default(),
+        }
+    }
+}
+
+impl Policy for Call {
+    fn execute(
+        &self,
+        mut request: Request,
+    ) -> Pin<Box<dyn Future<Output = Option<Response>> + Send + '_>> {
+        let core = &self.core;
+        let agent = core.user_agent.clone();
+        let headers = request.headers_mut();
+        headers.entry(USER_AGENT).or_insert(agent);
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let sending = core.transport.send(request);
+        Box::pin(
+            self.attempt
+                .receive(sending, core.max_body, &core.base, &core.key),
+        )
+    }
+}
+
+impl Call {
+    async fn run<T, U, F>(
+        self: Arc<Self>,
+        mut permit: Option<Permit>,
+        take: impl FnOnce(T) -> Result<U, &'static str>,
+        send: impl Fn(Api) -> F,
+    ) -> Result<(U, AttemptResult), Error>
+    where
+        F: Future<Output = Sent<T>>,
+    {
+        require_runtime();
+        let api = Arc::new(self.core.api(Arc::clone(&self) as Arc<dyn Policy>));
+        let (Admission::Wait(priority) | Admission::Once(priority)) = self.admission;
+        let mut acquire = self.core.limiter.acquire(priority, self.deadline);
+        let mut progress = CallProgress::default();
+        loop {
+            let permit = match permit.take() {
+                Some(permit) => permit,
+                None => match (&mut acquire).await {
+                    Ok(permit) => permit,
+                    Err(no_permit) => return Err(self.no_permit(no_permit, progress)),
+                },
+            };
+            let limit = match self.before_sending(&progress) {
+                Ok(limit) => limit,
+                Err(error) => {
+                    permit.give_back();
+                    // What was received before says more than that the time is over.
+                    return Err(match progress.last {
+                        Some(_) => self.failed(progress),
+                        None => error,
+                    });
+                }
+            };
+            progress.attempts += 1;
+            let why = match timeout(limit, send(Arc::clone(&api))).await {
+                Ok(Ok(response)) => return self.accept(response, progress.attempts, take),
+                Ok(Err(error)) => match undecodable(error, &self.attempt) {
+                    Ok(why) => why,
+                    Err(error) => {
+                        permit.give_back();
+                        return Err(error);
+                    }
+                },
+                Err(_) => {
+                    self.attempt.fail(NoResponse::Timeout(limit));
+                    None
+                }
+            };
+            progress.last = Some((self.attempt.take(), why));
+            let Some(retry_at) = self.retry_at(&mut progress) else {
+                return Err(self.failed(progress));
+            };
+            drop(permit);
+            // The rate limiter itself keeps the pause of a 429.
+            if let Some(retry_at) = retry_at {
+                sleep_until(retry_at).await;
+            }
+        }
+    }
+
+    /// How long the attempt that is about to be sent may take.
+    fn before_sending(&self, progress: &CallProgress) -> Result<Duration, Error> {
+        let now = Instant::now();
+        let left = match self.deadline {
+            Some(deadline) => deadline.saturating_duration_since(now),
+            None => Duration::MAX,
+        };
+        if left.is_zero() {
+            let detail = "the time-out of the call passed before it was sent".to_owned();
+            let context = self.context(progress.attempts);
+            return Err(self.error(ErrorKind::Timeout, detail, context));
+        }
+        if progress.attempts == 0
+            && let Some(Err(source)) = self.note.as_ref().map(|note| note())
+        {
+            let detail = "nothing was sent, since it could not be noted".to_owned();
+            return Err(Error::file(detail, source));
+        }
+        Ok(self.timeouts.limit(self.operation.creates, left))
+    }
+
+    /// Reports the attempt to the rate limiter. Returns when it is to be sent again: at some
+    /// time, or as soon as there is a permit; `None` if it is not.
+    fn retry_at(&self, progress: &mut CallProgress) -> Option<Option<Instant>> {
+        let (result, _) = progress.last.as_ref()?;
+        let outcome = result.outcome();
+        telemetry::attempt(self.operation.id, progress.attempts, outcome);
+        let limiter = &self.core.limiter;
+        let longest = self.retry.max_retry_after;
+        let asked = result.asked();
+        let refused_until = match outcome {
+            Outcome::Status(429) => Some(limiter.refused(asked, longest)),
+            Outcome::Status(status) => {
+                limiter.responded();
+                if let Some(asked) = asked.filter(|asked| status == 503 && !asked.is_zero()) {
+                    limiter.pause(asked, longest);
+                }
+                None
+            }
+            Outcome::NotSent | Outcome::Broken => None,
+        };
+        progress.failures += u32::from(refused_until.is_none());
+        let may_repeat = matches!(self.admission, Admission::Wait(_))
+            && self.retry.max_attempts > 1
+            && progress.failures < self.retry.max_attempts;
+        let is_in_time = |at: &Instant| self.deadline.is_none_or(|deadline| *at <= deadline);
+        match verdict(self.operation.creates, outcome) {
+            _ if !may_repeat => None,
+            Verdict::RetryAfterPause => refused_until.filter(is_in_time).map(|_| None),
+            Verdict::Retry => {
+                let backoff = self.retry.backoff(progress.failures, fastrand::f64());
+                let pause = asked.unwrap_or_default().min(longest).max(backoff);
+                let at = after(Instant::now(), pause);
+                Some(at).filter(is_in_time).map(Some)
+            }
+            Verdict::Done | Verdict::Failed | Verdict::OutcomeUnknown => None,
+        }
+    }
+
+    /// The end of a call whose response could be decoded.
+    fn accept<T, U>(
+        &self,
+        response: ResponseValue<T>,
+        attempts: u32,
+        take: impl FnOnce(T) -> Result<U, &'static str>,
+    ) -> Result<(U, AttemptResult), Error> {
+        let outcome = Outcome::Status(response.status().as_u16());
+        telemetry::attempt(self.operation.id, attempts, outcome);
+        self.core.limiter.responded();
+        let result = self.attempt.take();
+        match take(response.into_inner()) {
+            Ok(taken) => Ok((taken, result)),
+            Err(missing) => Err(self.failed(CallProgress {
+                attempts,
+                last: Some((result, Some(missing.to_owned()))),
+                ..CallProgress::default()
+            })),
+        }
+    }
+
+    /// The error of a call that would have to wait for longer than it may.
+    fn no_permit(&self, no_permit: NoPermit, progress: CallProgress) -> Error {
+        if progress.last.is_some() {
+            return self.failed(progress);
+        }
+        let left = no_permit
+            .paused_until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        let detail = match left {
+            Some(left) => format!("rate limited, nothing was sent; retry after {left:.0?}"),
+            None => "rate limited, nothing was sent: too many requests wait before it".to_owned(),
+        };
+        let context = CallContext {
+            retry_after: left,
+            ..self.context(0)
+        };
+        self.error(ErrorKind::RateLimited, detail, context)
+    }
+
+    /// The error of a call whose last attempt failed.
+    fn failed(&self, progress: CallProgress) -> Error {
+        let (result, why) = progress.last.unwrap_or_default();
+        let context = CallContext {
+            retry_after: result.asked(),
+            outcome_unknown: self.operation.creates
+                && matches!(
+                    verdict(true, result.outcome()),
+                    Verdict::Done | Verdict::OutcomeUnknown
+                ),
+            ..self.context(progress.attempts)
+        };
+        self.failure(result, why, context)
+    }
+
+    pub(crate) fn error(&self, kind: ErrorKind, detail: String, context: CallContext) -> Error {
+        Error::of_call(kind, detail, context, &self.core.key)
+    }
+
+    fn context(&self, attempts: u32) -> CallContext {
+        CallContext {
+            operation: self.operation.id,
+            host: self.core.base.host_str().map(str::to_owned),
+            attempts,
+            ..CallContext::default()
+        }
+    }
+}
+
+/// How far a call has come.
+#[derive(Default)]
+struct CallProgress {
+    /// Requests that were sent, or tried.
+    attempts: u32,
+    /// Those of them that count as attempts by the policy: all but refusals.
+    failures: u32,
+    /// What came of the last one; the text says what is wrong with a complete response.
+    last: Option<(AttemptResult, Option<String>)>,
+}

@@ -1,0 +1,512 @@
+//! One error: what happened, to which operation, whether it may have taken effect, and
+//! everything that was received.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use blocks_api::open::{Id, InvalidId};
+use bytes::Bytes;
+
+use crate::engine::key::Key;
+use crate::engine::pending::Pending;
+use crate::engine::received::{self, excerpt, find_id, parse, sentence, without_queries};
+
+/// What kind of failure an [`Error`] is.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// use blocks_sdk::ErrorKind;
+///
+/// let error = client.get_session(uuid::Uuid::nil()).await.unwrap_err();
+/// assert_eq!((error.kind(), error.status()), (ErrorKind::Status, Some(404)));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Refused before anything was sent.
+    InvalidInput,
+    /// The service answered, not with success: see [`Error::status`].
+    Status,
+    /// No whole answer came.
+    Connection,
+    /// An attempt took longer than its time-out.
+    Timeout,
+    /// A success that cannot be decoded; [`Error::body`] has what was received.
+    Undecodable,
+    /// A response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). Requesting it
+    /// again gives the same result.
+    TooLarge,
+    /// A link or an artifact's URL leads to a place that this client does not send requests to.
+    UntrustedLink,
+    /// The client cannot be set up: the key, the base URL, a proxy variable or TLS.
+    Configuration,
+    /// The pages of a list disagree with its total, or repeat: messages are missing.
+    Incomplete,
+    /// A wait's time-out passed before there was a reply: see [`Error::pending`].
+    Deadline,
+    /// A follow-up interrupted the turn that was waited for.
+    Interrupted,
+    /// The turn to wait for is unknown: the session exists, but no response named its thread.
+    UnknownTurn,
+    /// The service asks to wait for longer than the call may take, or too many requests wait
+    /// before it: see [`Error::retry_after`]. A create that failed so had no effect.
+    RateLimited,
+    /// A file could not be written.
+    File,
+}
+
+/// Any failure of this crate.
+///
+/// [`Display`](fmt::Display) is one sentence for a person. Programs ask the methods.
+///
+/// ```
+/// use blocks_sdk::{Agent, ErrorKind};
+///
+/// let error = Agent::from_fields(None, Some("cluade"), None).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+/// assert!(error.to_string().contains("did you mean claude?"));
+/// ```
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    operation: Option<&'static str>,
+    host: Option<String>,
+    detail: String,
+    status: Option<u16>,
+    code: Option<String>,
+    message: Option<String>,
+    request_id: Option<String>,
+    retry_after: Option<Duration>,
+    body: Option<Bytes>,
+    attempts: u32,
+    outcome_unknown: bool,
+    session_id: Option<Id>,
+    pending: Option<Pending>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What one call received and how often it tried, for the error of its end.
+#[derive(Default)]
+pub(crate) struct CallContext {
+    pub operation: &'static str,
+    pub attempts: u32,
+    pub status: Option<u16>,
+    pub request_id: Option<String>,
+    pub retry_after: Option<Duration>,
+    pub body: Option<Bytes>,
+    pub outcome_unknown: bool,
+    pub host: Option<String>,
+}
+
+/// What the last poll of a wait received.
+#[derive(Debug, Default)]
+pub(crate) enum LastPoll {
+    /// There was none.
+    #[default]
+    None,
+    /// A page without a reply.
+    NoReply { status: u16, body: Bytes },
+    /// An error that did not end the wait.
+    Failed(Error),
+}
+
+impl Error {
+    fn new(kind: ErrorKind, detail: String) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            operation: None,
+            host: None,
+            detail: sentence(&detail),
+            status: None,
+            code: None,
+            message: None,
+            request_id: None,
+            retry_after: None,
+            body: None,
+            attempts: 0,
+            outcome_unknown: false,
+            session_id: None,
+            pending: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn invalid_input(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidInput, detail.into())
+    }
+
+    pub(crate) fn untrusted_link(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::UntrustedLink, detail.into())
+    }
+
+    pub(crate) fn configuration(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Configuration, detail.into())
+    }
+
+    pub(crate) fn unknown_turn(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::UnknownTurn, detail.into())
+    }
+
+    /// The end of a call, with all that it received but the key.
+    pub(crate) fn of_call(
+        kind: ErrorKind,
+        detail: String,
+        context: CallContext,
+        key: &Key,
+    ) -> Self {
+        let body = context.body.map(|body| key.scrub_bytes(body));
+        let parsed = body.as_deref().map(parse).unwrap_or_default();
+        // Once more: the body may contain the key with escapes.
+        let scrub = |text: String| key.scrub(text);
+        let message = received::message(&parsed, context.status).map(scrub);
+        let code = received::code(&parsed).map(scrub);
+        let reason = match kind {
+            ErrorKind::Status | ErrorKind::RateLimited => message.clone().or_else(|| code.clone()),
+            ErrorKind::Undecodable => message.clone(),
+            _ => None,
+        };
+        let words = || match kind {
+            ErrorKind::Status => excerpt(body.as_deref()),
+            // A page of a proxy or a log-in page: JSON that cannot be read needs no excerpt, its error has a place.
+            ErrorKind::Undecodable if parsed.is_null() => excerpt(body.as_deref()),
+            _ => String::new(),
+        };
+        let reason = reason.unwrap_or_else(words);
+        let detail = match reason.is_empty() {
+            false => format!("{detail}: {reason}"),
+            true => detail,
+        };
+        let mut error = Self::new(kind, without_queries(&key.scrub(detail)));
+        let inner = &mut error.0;
+        inner.operation = Some(context.operation);
+        inner.host = context.host;
+        inner.attempts = context.attempts;
+        inner.status = context.status;
+        inner.request_id = context.request_id.map(|id| key.scrub(id));
+        inner.retry_after = context.retry_after;
+        inner.outcome_unknown = context.outcome_unknown;
+        let is_success = context
+            .status
+            .is_some_and(|status| (200..300).contains(&status));
+        if context.outcome_unknown
+            && let Some(body) = &body
+        {
+            inner.session_id = find_id(body, is_success);
+        }
+        inner.body = body;
+        inner.message = message;
+        inner.code = code;
+        error
+    }
+
+    /// The end of a wait at its time-out, with everything that its last poll received.
+    pub(crate) fn deadline(pending: Pending, after: Duration, last: LastPoll, key: &Key) -> Self {
+        let cause = match &last {
+            LastPoll::Failed(error) => format!(" (last error: {error})"),
+            LastPoll::None | LastPoll::NoReply { .. } => String::new(),
+        };
+        let detail = format!(
+            "no reply from session {} within {after:?}{cause}; resume with the pending value of this error",
+            pending.session_id()
+        );
+        let mut error = Self::new(ErrorKind::Deadline, detail).with_pending(pending);
+        let inner = &mut error.0;
+        match last {
+            LastPoll::None => {}
+            LastPoll::NoReply { status, body } => {
+                inner.status = Some(status);
+                inner.body = Some(key.scrub_bytes(body));
+            }
+            LastPoll::Failed(last) => {
+                inner.status = last.0.status;
+                inner.code = last.0.code.clone();
+                inner.message = last.0.message.clone();
+                inner.request_id = last.0.request_id.clone();
+                inner.retry_after = last.0.retry_after;
+                inner.body = last.0.body.clone();
+                inner.source = Some(Arc::new(last));
+            }
+        }
+        error
+    }
+
+    pub(crate) fn interrupted(pending: Pending) -> Self {
+        let detail = format!(
+            "a follow-up to session {} interrupted this turn; wait for the follow-up's reply",
+            pending.session_id()
+        );
+        Self::new(ErrorKind::Interrupted, detail).with_pending(pending)
+    }
+
+    pub(crate) fn incomplete(detail: String) -> Self {
+        Self::new(ErrorKind::Incomplete, detail)
+    }
+
+    pub(crate) fn file(detail: String, source: std::io::Error) -> Self {
+        Self::new(ErrorKind::File, detail).with_source(source)
+    }
+
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    pub(crate) fn with_session(mut self, id: &Id) -> Self {
+        self.0.session_id = Some(id.clone());
+        self
+    }
+
+    pub(crate) fn with_pending(mut self, pending: Pending) -> Self {
+        self.0.session_id = Some(pending.session_id().clone());
+        self.0.pending = Some(pending);
+        self
+    }
+
+    /// What kind of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The operation that failed, as the OpenAPI document names it.
+    pub fn operation(&self) -> Option<&'static str> {
+        self.0.operation
+    }
+
+    /// The HTTP status, where a response came.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// The service's code, such as `VALIDATION`. The live service often sends none.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// The service's own words.
+    pub fn message(&self) -> Option<&str> {
+        self.0.message.as_deref()
+    }
+
+    /// The service's id of the request: its header `x-request-id` or `request-id`, if sent.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// How long the service asks to wait, by its `Retry-After`: most often with a 429.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// What was received of the body, at most as much as
+    /// [`ClientBuilder::max_body`](crate::ClientBuilder::max_body); bytes that are no UTF-8 are replaced.
+    pub fn body(&self) -> Option<Cow<'_, str>> {
+        self.0.body.as_deref().map(String::from_utf8_lossy)
+    }
+
+    /// Attempts made; zero when nothing was sent.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Whether a create or follow-up may have been carried out although it failed.
+    ///
+    /// Look at the dashboard before you send it again: each session is billed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// mock.inject(None, blocks_mock::Frequency::ONCE, blocks_mock::Fault::ResetAfter);
+    /// let error = client.create_session(request).await.unwrap_err();
+    /// assert!(error.may_have_taken_effect());
+    /// assert_eq!(mock.session_count(), 1, "there it is, though its answer was lost");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn may_have_taken_effect(&self) -> bool {
+        self.0.outcome_unknown
+    }
+
+    /// The session concerned, where its id is known or stood in what was received.
+    pub fn session_id(&self) -> Option<&Id> {
+        self.0.session_id.as_ref()
+    }
+
+    /// What a wait that failed was waiting for, to wait on with [`Client::resume`](crate::Client::resume).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let error = session.turn()?.reply().timeout(Default::default()).await.unwrap_err();
+    /// let pending = error.pending().expect("a wait knows what it waited for").clone();
+    /// assert_eq!(client.resume(pending).reply().await?.text(), "Done.");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pending(&self) -> Option<&Pending> {
+        self.0.pending.as_ref()
+    }
+
+    /// Status 404: it does not exist, or belongs to another workspace.
+    pub fn is_not_found(&self) -> bool {
+        self.0.status == Some(404)
+    }
+
+    /// Status 400 or 422: the service found the input invalid.
+    pub fn is_validation(&self) -> bool {
+        matches!(self.0.status, Some(400 | 422))
+    }
+
+    /// Status 401 or 403: the key is missing, wrong, or of another environment.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self.0.status, Some(401 | 403))
+    }
+
+    /// Status 429, or too many requests for the rate limit: see [`Error::retry_after`].
+    pub fn is_rate_limited(&self) -> bool {
+        self.0.kind == ErrorKind::RateLimited || self.0.status == Some(429)
+    }
+
+    /// Whether the same read may succeed later.
+    pub fn is_transient(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Connection
+            | ErrorKind::Timeout
+            | ErrorKind::Undecodable
+            | ErrorKind::RateLimited => true,
+            ErrorKind::Status => matches!(self.0.status, Some(408 | 429 | 500..)),
+            _ => false,
+        }
+    }
+
+    /// What the user can do.
+    fn advice(&self) -> &'static str {
+        // The storage host never receives the key.
+        if self.0.operation == Some("download") {
+            return "";
+        }
+        if self.0.outcome_unknown {
+            return "; it may have taken effect, so check the dashboard before you retry";
+        }
+        match self.0.status {
+            Some(401 | 403) => {
+                "; check that the API key belongs to this workspace and environment and has not expired"
+            }
+            Some(404) => "; check the id, and that the key is of the same workspace",
+            Some(429) => "; other programs may be using this key",
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        if let Some(operation) = inner.operation {
+            match &inner.host {
+                Some(host) => write!(f, "{operation} at {host} failed")?,
+                None => write!(f, "{operation} failed")?,
+            }
+            if inner.attempts > 1 {
+                write!(f, " after {} attempts", inner.attempts)?;
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(&inner.detail)?;
+        if let Some(id) = inner.session_id.as_ref().filter(|_| inner.outcome_unknown) {
+            write!(f, " (session {id})")?;
+        }
+        if let Some(id) = &inner.request_id {
+            write!(f, " (request id {})", sentence(id))?;
+        }
+        f.write_str(self.advice())
+    }
+}
+
+/// The fields that have a value. The body is there in full but for the queries of addresses.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        let mut fields = f.debug_struct("Error");
+        fields
+            .field("kind", &inner.kind)
+            .field("detail", &inner.detail);
+        if let Some(operation) = inner.operation {
+            fields
+                .field("operation", &operation)
+                .field("attempts", &inner.attempts);
+        }
+        if let Some(status) = inner.status {
+            fields.field("status", &status);
+        }
+        if let Some(body) = self.body() {
+            fields.field("body", &without_queries(&body));
+        }
+        if let Some(id) = &inner.request_id {
+            fields.field("request_id", id);
+        }
+        if inner.outcome_unknown {
+            fields.field("may_have_taken_effect", &true);
+        }
+        if let Some(id) = &inner.session_id {
+            fields.field("session_id", &id);
+        }
+        if let Some(source) = &inner.source {
+            fields.field("source", source);
+        }
+        fields.finish_non_exhaustive()
+    }
+}
+
+impl From<InvalidId> for Error {
+    fn from(error: InvalidId) -> Self {
+        Self::invalid_input(error.to_string())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_stays_one_short_sentence() {
+        let key = Key::new("secret".to_owned().into()).unwrap();
+        let context = CallContext {
+            operation: "getSession",
+            status: Some(400),
+            body: Some(format!(r#"{{"error": "a\n\u001b[2Jb{}"}}"#, "é".repeat(5000)).into()),
+            ..CallContext::default()
+        };
+        let error = Error::of_call(ErrorKind::Status, "400 Bad Request".into(), context, &key);
+        let told = error.to_string();
+        assert!(
+            told.starts_with("getSession failed: 400 Bad Request: a  [2Jbé"),
+            "{told}"
+        );
+        assert!(told.chars().count() < 700 && told.ends_with('…'), "{told}");
+        assert_eq!(error.message().map(|m| m.chars().count()), Some(5007));
+    }
+}

@@ -1,0 +1,117 @@
+//! The API key: kept out of sight, and wiped from memory when nothing uses it any more.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use memchr::memmem;
+use reqwest::header::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::engine::error::Error;
+
+/// What is shown in place of the key.
+const REDACTED: &str = "<redacted>";
+
+/// A key that a header can carry.
+#[derive(Clone)]
+pub(crate) struct Key(Arc<Zeroizing<String>>);
+
+impl Key {
+    /// Takes `text` without the white space around it, which copying a key often adds.
+    pub fn new(text: Zeroizing<String>) -> Result<Self, Error> {
+        let key = text.trim();
+        if key.is_empty() {
+            return Err(Error::configuration(
+                "the API key is empty; create a key in the settings of your Blocks workspace",
+            ));
+        }
+        if !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Error::configuration(
+                "the API key contains invalid characters, such as spaces or control characters",
+            ));
+        }
+        Ok(Self(Arc::new(Zeroizing::new(key.to_owned()))))
+    }
+
+    /// The header's value, over memory that is wiped with its last copy.
+    pub fn authorization(&self) -> Result<HeaderValue, Error> {
+        let text = Zeroizing::new(format!("ApiKey {}", self.0.as_str()).into_bytes());
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
+            .map_err(|_| Error::configuration("the API key is not a valid header value"))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// `text` without the key: a server may echo what it was sent.
+    pub fn scrub(&self, text: String) -> String {
+        if text.contains(self.0.as_str()) {
+            text.replace(self.0.as_str(), REDACTED)
+        } else {
+            text
+        }
+    }
+
+    /// The same for bytes, whatever is around the key.
+    pub fn scrub_bytes(&self, bytes: Bytes) -> Bytes {
+        let key = self.0.as_bytes();
+        let mut clean = Vec::new();
+        let mut rest = &bytes[..];
+        while let Some(at) = memmem::find(rest, key) {
+            clean.extend_from_slice(&rest[..at]);
+            clean.extend_from_slice(REDACTED.as_bytes());
+            rest = &rest[at + key.len()..];
+        }
+        if clean.is_empty() {
+            return bytes;
+        }
+        clean.extend_from_slice(rest);
+        clean.into()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Result<Key, Error> {
+        Key::new(Zeroizing::new(text.to_owned()))
+    }
+
+    #[test]
+    fn a_key_is_trimmed_and_must_fit_a_header() {
+        let header = key(" secret\n").unwrap().authorization().unwrap();
+        assert_eq!(header.to_str().unwrap(), "ApiKey secret");
+        assert!(header.is_sensitive());
+        for bad in ["", " \t", "two words", "line\nbreak", "naïve"] {
+            assert!(key(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_taken_out_of_what_a_server_echoes() {
+        let key = key("secret").unwrap();
+        assert_eq!(
+            key.scrub("ApiKey secret is wrong".into()),
+            "ApiKey <redacted> is wrong"
+        );
+        assert_eq!(format!("{key:?}"), "<redacted>");
+        for (echo, clean) in [
+            (
+                &b"\xffsecret\xfe, secretsecret"[..],
+                &b"\xff<redacted>\xfe, <redacted><redacted>"[..],
+            ),
+            (b"secret", b"<redacted>"),
+            (b"secre", b"secre"),
+            (b"", b""),
+        ] {
+            assert_eq!(key.scrub_bytes(Bytes::from_static(echo)), clean);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Links are followed on the configured base URL: their path and query are kept, their origin is replaced.
+
+use blocks_api::seam;
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
+
+use crate::engine::Core;
+use crate::engine::call::{Api, Operation};
+use crate::engine::error::Error;
+
+/// [`seam::follow`] over a client of one's own, as a call needs it.
+pub(crate) async fn follow<T: serde::de::DeserializeOwned>(
+    api: Api,
+    operation: Operation,
+    url: Url,
+) -> Result<blocks_api::ResponseValue<T>, blocks_api::Error<()>> {
+    seam::follow(&api, operation.id, url).await
+}
+
+impl Core {
+    /// Where to send the request for `href`.
+    pub fn resolve(&self, href: &str) -> Result<Url, Error> {
+        resolve(&self.base, href).map_err(|cause| {
+            // A server may put into a link whatever it was sent.
+            let reason = format!("the link `{href}` is refused: {cause}");
+            Error::untrusted_link(self.key.scrub(reason))
+        })
+    }
+}
+
+/// On `base`'s origin, below `/rest/v1/`; or why not.
+/// The server builds links from its own environment, so their host is not trusted.
+fn resolve(base: &Url, href: &str) -> Result<Url, String> {
+    let link = base.join(href).map_err(|e| e.to_string())?;
+    if !matches!(link.scheme(), "http" | "https") {
+        return Err("its scheme is not http or https".into());
+    }
+    // Parsing has resolved `..` already. An encoded slash, which an id may contain, must not hide one from it.
+    let decoded = percent_decode_str(link.path()).decode_utf8_lossy();
+    let mut parts = decoded.split(['/', '\\']);
+    if parts.any(|part| part == "..") || !link.path().starts_with("/rest/v1/") {
+        return Err("its path is not below /rest/v1/".into());
+    }
+    let mut url = base.clone();
+    url.set_path(link.path());
+    url.set_query(link.query());
+    url.set_fragment(None);
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn base() -> Url {
+        Url::parse("https://api.blocks.team").unwrap()
+    }
+
+    #[test]
+    fn every_link_ends_on_the_base_or_is_refused() {
+        let good = "https://api.blocks.team/rest/v1/sessions/1?type=a";
+        for href in [
+            "https://api.prod.blocks.team/rest/v1/sessions/1?type=a",
+            "//evil.example/rest/v1/sessions/1?type=a#x",
+            "/rest/v1/sessions/1?type=a",
+            "/rest/v1/x/../sessions/1?type=a",
+            "https://user:pass@evil.example/rest/v1/sessions/1?type=a",
+        ] {
+            assert_eq!(resolve(&base(), href).unwrap().as_str(), good, "{href}");
+        }
+        for href in [
+            "/rest/v1/../../etc",
+            "/rest/v1/%2e%2e/x",
+            "/rest/v1/..%2Fx",
+            "/rest/v1/..%5cx",
+            "/rest/v2/x",
+            "/REST/v1/x",
+            "file:///rest/v1/x",
+            "data:x",
+            "javascript:/rest/v1/",
+            "http://",
+            "",
+        ] {
+            assert!(resolve(&base(), href).is_err(), "{href}");
+        }
+        for path in ["/rest/v1/a%20b", "/rest/v1/a%2Fb", "/rest/v1/a%2e%2eb"] {
+            assert_eq!(resolve(&base(), path).unwrap().path(), path);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_string_leads_to_a_foreign_origin(
+            scheme in "(https?:|ftp:|)", slashes in r"[/\\]{0,3}", host in "[a-z@:.%0-9]{0,12}", path in ".*",
+        ) {
+            for href in [format!("{scheme}{slashes}{host}/rest/v1/{path}"), path] {
+                if let Ok(url) = resolve(&base(), &href) {
+                    prop_assert_eq!(url.origin(), base().origin());
+                    prop_assert!(url.path().starts_with("/rest/v1/"));
+                    prop_assert!(url.username().is_empty() && url.password().is_none());
+                }
+            }
+        }
+    }
+}

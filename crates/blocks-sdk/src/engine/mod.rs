@@ -1,0 +1,68 @@
+//! How one call is made: permits, attempts, retries, the transport, and what a failure says.
+//!
+//! This layer knows the generated client and nothing of the resources (client, session, messages) that are built on
+//! it. Its entry point is [`Engine::call`].
+
+pub(crate) mod attempt;
+pub(crate) mod call;
+pub(crate) mod error;
+pub(crate) mod failure;
+pub(crate) mod http;
+pub(crate) mod key;
+pub(crate) mod link;
+pub(crate) mod pending;
+pub(crate) mod rate_limit;
+pub(crate) mod received;
+pub(crate) mod repair;
+pub(crate) mod retry;
+pub(crate) mod retry_after;
+pub(crate) mod telemetry;
+pub(crate) mod transport;
+
+use std::sync::Arc;
+
+use blocks_api::seam::{Policy, Seam};
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+
+use crate::engine::key::Key;
+use crate::engine::rate_limit::RateLimiter;
+use crate::engine::retry::{AttemptTimeouts, RetryPolicy};
+use crate::engine::transport::Transport;
+
+/// Makes calls, by its own retry policy and time-outs. Clones share everything else.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    pub core: Arc<Core>,
+    pub retry: RetryPolicy,
+    pub timeouts: AttemptTimeouts,
+}
+
+/// What the clones of an engine share.
+pub(crate) struct Core {
+    pub base: Url,
+    pub key: Key,
+    /// Builds requests; the transport sends them.
+    pub http: reqwest::Client,
+    pub seam: Seam,
+    pub transport: Arc<dyn Transport>,
+    /// Sends requests for files, to storage hosts.
+    pub downloads: Arc<dyn Transport>,
+    pub limiter: Arc<RateLimiter>,
+    pub user_agent: HeaderValue,
+    pub max_body: usize,
+    /// Whether a download may come over plain http.
+    pub allow_http: bool,
+}
+
+impl Core {
+    /// The generated client, with `policy` under it.
+    fn api(&self, policy: Arc<dyn Policy>) -> blocks_api::Client {
+        let origin = self.base.as_str().trim_end_matches('/');
+        blocks_api::Client::new_with_client(
+            origin,
+            self.http.clone(),
+            self.seam.with_policy(policy),
+        )
+    }
+}

@@ -1,0 +1,329 @@
+//! What is sent again: only what certainly had no effect, or what has none.
+//!
+//! | outcome of an attempt | read | create, follow-up |
+//! | --- | --- | --- |
+//! | never sent (connection refused, no route, TLS failed) | retry | retry |
+//! | 429 | retry after the pause | retry after the pause |
+//! | 408, 5xx | retry | no retry, outcome unknown |
+//! | cut off or timed out after it was sent | retry | no retry, outcome unknown |
+//! | complete 2xx | done | done |
+//! | a redirect | no retry | no retry, outcome unknown |
+//! | any other status | no retry | no retry, no effect |
+//!
+//! This is a pure decision: `call` executes it, and `rate_limit` keeps the pauses.
+
+use std::time::Duration;
+
+/// How often a call is sent again, and how long it may take.
+///
+/// A request is sent up to 5 times, with pauses drawn between zero and a bound that doubles from
+/// 0.5 s up to 30 s (exponential backoff with full jitter). A 429 counts as none of them: the
+/// request was not processed, keeps its place, and is sent again after the pause that the
+/// service asks for, as long as the call's time-out allows.
+///
+/// ```
+/// use blocks_sdk::RetryPolicy;
+/// use std::time::Duration;
+///
+/// let patient = RetryPolicy::default()
+///     .max_attempts(8)
+///     .call_timeout(Duration::from_secs(600));
+/// assert_ne!(patient, RetryPolicy::none());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryPolicy {
+    pub(crate) max_attempts: u32,
+    pub(crate) initial_backoff: Duration,
+    pub(crate) max_backoff: Duration,
+    pub(crate) max_retry_after: Duration,
+    pub(crate) call_timeout: Option<Duration>,
+}
+
+/// How long a call may take if the policy does not say: a read is wanted soon.
+const READ_TIMEOUT: Duration = Duration::from_secs(2 * 60);
+/// A thousand creates that are started at the same time wait 12 minutes for their permits.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+impl RetryPolicy {
+    /// One attempt, never repeated, also after a 429.
+    ///
+    /// ```
+    /// use blocks_sdk::RetryPolicy;
+    ///
+    /// assert_eq!(RetryPolicy::none(), RetryPolicy::default().max_attempts(1));
+    /// ```
+    pub fn none() -> Self {
+        Self::default().max_attempts(1)
+    }
+
+    /// Attempts in all, without those that are answered 429. Default: 5; zero counts as one.
+    ///
+    /// ```
+    /// use blocks_sdk::RetryPolicy;
+    ///
+    /// assert_eq!(RetryPolicy::default().max_attempts(5), RetryPolicy::default());
+    /// assert_eq!(RetryPolicy::default().max_attempts(0), RetryPolicy::none());
+    /// ```
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// The bound of the first pause between attempts, which doubles with each. Default: 0.5 s.
+    pub fn initial_backoff(mut self, backoff: Duration) -> Self {
+        self.initial_backoff = backoff;
+        self
+    }
+
+    /// The bound that a pause never exceeds, unless the service asks for a longer one.
+    /// Default: 30 s.
+    pub fn max_backoff(mut self, backoff: Duration) -> Self {
+        self.max_backoff = backoff;
+        self
+    }
+
+    /// The longest pause that a `Retry-After` can ask for; a longer one counts as this.
+    /// Default: 10 minutes.
+    ///
+    /// A pause applies to every request of the client and its clones. After one that was cut
+    /// short, a single request is sent, and the others wait for its response.
+    pub fn max_retry_after(mut self, pause: Duration) -> Self {
+        self.max_retry_after = pause;
+        self
+    }
+
+    /// The time-out of a whole call: waiting for the rate limiter, all attempts, and the pauses
+    /// between them. Default: 2 minutes for a read, 1 hour for a create or follow-up, which may
+    /// wait behind many others.
+    ///
+    /// A create that is sent has at least the time-out of connecting, as its outcome would be
+    /// unknown without need. `Duration::MAX` means no limit.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// use blocks_mock::{Fault, Frequency};
+    /// use blocks_sdk::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// mock.inject(None, Frequency::Always, Fault::status(503));
+    /// let policy = RetryPolicy::default().max_attempts(1000).call_timeout(Duration::from_secs(10));
+    /// let error = client.with_retry(policy).get_session(uuid::Uuid::nil()).await.unwrap_err();
+    /// assert!(error.attempts() < 1000, "ten seconds were over before");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a whole call may take.
+    pub(crate) fn timeout_of(&self, creates: bool, attempts: AttemptTimeouts) -> Duration {
+        // The default leaves room for one attempt, however long that may take.
+        let default = if creates {
+            CREATE_TIMEOUT.max(attempts.create)
+        } else {
+            READ_TIMEOUT.max(attempts.read)
+        };
+        self.call_timeout.unwrap_or(default)
+    }
+
+    /// The pause after failure number `failures` (from 1), for `random` in 0 to 1.
+    pub(crate) fn backoff(&self, failures: u32, random: f64) -> Duration {
+        let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+        let bound = self.initial_backoff.saturating_mul(doubled);
+        let bound = bound.min(self.max_backoff);
+        let drawn = bound.as_secs_f64() * random.clamp(0.0, 1.0);
+        Duration::try_from_secs_f64(drawn).map_or(bound, |drawn| drawn.min(bound))
+    }
+}
+
+/// How long one attempt may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttemptTimeouts {
+    pub read: Duration,
+    pub create: Duration,
+    /// How long connecting may take, where it is this crate that connects.
+    pub connect: Option<Duration>,
+}
+
+/// Gateways give up after 60 s.
+pub(crate) const READ_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A create that was given up has an unknown outcome, so it may take longer than gateways wait.
+pub(crate) const CREATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
+/// So that the end of connecting is always noticed first.
+const AFTER_CONNECT: Duration = Duration::from_millis(250);
+
+impl AttemptTimeouts {
+    /// How long an attempt may take when `left` is left of its call.
+    pub fn limit(&self, creates: bool, left: Duration) -> Duration {
+        if !creates {
+            return self.read.min(left);
+        }
+        // Given up while it connects, a create would count as possibly sent.
+        let connect = self
+            .connect
+            .map(|connect| connect.saturating_add(AFTER_CONNECT));
+        self.create.min(left).max(connect.unwrap_or_default())
+    }
+}
+
+/// The longest pause of a poll after errors.
+const POLL_CAP: Duration = Duration::from_secs(15);
+
+/// From a poll to the next: the interval, longer after `failures` in a row, with jitter so
+/// that polls which failed together do not return together. `random` is in 0 to 1.
+pub(crate) fn poll_pause(interval: Duration, failures: u32, random: f64) -> Duration {
+    let doublings = failures.saturating_sub(1);
+    let doubled = interval.saturating_mul(2_u32.saturating_pow(doublings));
+    let bound = doubled.min(POLL_CAP.max(interval));
+    interval + bound.saturating_sub(interval).mul_f64(random)
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            max_attempts: 5,
+            initial_backoff: Duration::from_millis(500),
+            max_backoff: Duration::from_secs(30),
+            max_retry_after: Duration::from_secs(10 * 60),
+            call_timeout: None,
+        }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Not one byte of it reached a server.
+    NotSent,
+    /// The connection closed, or the time-out passed, after the request may have been sent.
+    Broken,
+    /// A complete response came.
+    Status(u16),
+}
+
+/// What to do after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A success to decode.
+    Done,
+    /// It may be sent again after a backoff.
+    Retry,
+    /// It may be sent again once the rate limiter's pause is over.
+    RetryAfterPause,
+    /// It is not sent again, and certainly had no effect.
+    Failed,
+    /// It is not sent again, and may have had its effect.
+    OutcomeUnknown,
+}
+
+/// The rule table on top of this module.
+pub(crate) fn verdict(creates: bool, outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Status(200..=299) => Verdict::Done,
+        Outcome::Status(429) => Verdict::RetryAfterPause,
+        Outcome::NotSent => Verdict::Retry,
+        Outcome::Broken | Outcome::Status(408 | 500..) if creates => Verdict::OutcomeUnknown,
+        Outcome::Broken | Outcome::Status(408 | 500..) => Verdict::Retry,
+        Outcome::Status(..400) if creates => Verdict::OutcomeUnknown,
+        Outcome::Status(_) => Verdict::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_rule_table() {
+        use Outcome::{Broken, NotSent, Status};
+        use Verdict::{Done, Failed, OutcomeUnknown, Retry, RetryAfterPause};
+        for (outcome, read, create) in [
+            (NotSent, Retry, Retry),
+            (Broken, Retry, OutcomeUnknown),
+            (Status(200), Done, Done),
+            (Status(201), Done, Done),
+            (Status(299), Done, Done),
+            (Status(101), Failed, OutcomeUnknown),
+            (Status(307), Failed, OutcomeUnknown),
+            (Status(399), Failed, OutcomeUnknown),
+            (Status(400), Failed, Failed),
+            (Status(401), Failed, Failed),
+            (Status(404), Failed, Failed),
+            (Status(408), Retry, OutcomeUnknown),
+            (Status(422), Failed, Failed),
+            (Status(429), RetryAfterPause, RetryAfterPause),
+            (Status(499), Failed, Failed),
+            (Status(500), Retry, OutcomeUnknown),
+            (Status(503), Retry, OutcomeUnknown),
+            (Status(599), Retry, OutcomeUnknown),
+        ] {
+            assert_eq!(verdict(false, outcome), read, "read, {outcome:?}");
+            assert_eq!(verdict(true, outcome), create, "create, {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_create_is_never_given_up_while_it_connects() {
+        let second = Duration::from_secs(1);
+        let timeouts = AttemptTimeouts {
+            read: second,
+            create: second,
+            connect: Some(second * 10),
+        };
+        assert_eq!(timeouts.limit(false, second * 60), second);
+        assert!(timeouts.limit(true, second * 60) > second * 10);
+        assert!(timeouts.limit(true, Duration::from_millis(1)) > second * 10);
+        let own_transport = AttemptTimeouts {
+            connect: None,
+            ..timeouts
+        };
+        assert_eq!(own_transport.limit(true, second * 60), second);
+        let huge = AttemptTimeouts {
+            connect: Some(Duration::MAX),
+            ..timeouts
+        };
+        assert_eq!(huge.limit(true, second), Duration::MAX);
+    }
+
+    #[test]
+    fn a_backoff_doubles_up_to_its_bound() {
+        let policy = RetryPolicy::default();
+        let bounds: Vec<_> = (1..=8)
+            .map(|n| policy.backoff(n, 1.0).as_millis())
+            .collect();
+        assert_eq!(
+            bounds,
+            [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]
+        );
+    }
+
+    #[test]
+    fn a_poll_goes_further_apart_after_errors() {
+        let interval = Duration::from_secs(2);
+        for (failures, most) in [(0, 2), (1, 2), (2, 4), (3, 8), (4, 15), (99, 15)] {
+            let bounds = [0.0, 1.0].map(|random| poll_pause(interval, failures, random));
+            assert_eq!(bounds, [interval, Duration::from_secs(most)]);
+        }
+        let rare = Duration::from_secs(60);
+        assert_eq!(poll_pause(rare, 5, 1.0), rare);
+    }
+
+    proptest! {
+        #[test]
+        fn a_backoff_stays_within_its_bounds(
+            attempt in 0..u32::MAX, random: f64, base_ms in 0..u64::MAX / 2, cap_ms in 0..u64::MAX / 2,
+        ) {
+            let (base, cap) = (Duration::from_millis(base_ms), Duration::from_millis(cap_ms));
+            let policy = RetryPolicy::default().initial_backoff(base).max_backoff(cap);
+            let random = if random.is_nan() { 0.5 } else { random };
+            prop_assert!(policy.backoff(attempt, random) <= cap);
+            prop_assert_eq!(policy.backoff(attempt, 0.0), Duration::ZERO);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What the feature `tracing` records: a span for each call; events for each attempt and poll,
+//! for waiting for a permit, and for pauses and changes of the rate.
+//!
+//! Names follow OpenTelemetry's conventions for HTTP. Never in it: the key, a message's text,
+//! a presigned URL.
+
+#[cfg(feature = "tracing")]
+mod on {
+    use std::fmt::Display;
+    use std::future::Future;
+    use std::time::Duration;
+
+    use reqwest::Url;
+    use tokio::time::Instant;
+    use tracing::{Instrument, Level};
+
+    use crate::engine::call::Operation;
+    use crate::engine::rate_limit::{LimitStoreError, Priority};
+    use crate::engine::retry::Outcome;
+
+    /// `future` within the span of one call.
+    pub(crate) fn operation<F: Future>(
+        operation: Operation,
+        base: &Url,
+        future: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
+        let method = if operation.creates { "POST" } else { "GET" };
+        let span = tracing::span!(
+            Level::DEBUG,
+            "blocks.call",
+            operation = operation.id,
+            http.request.method = method,
+            server.address = base.host_str().unwrap_or_default(),
+            server.port = base.port_or_known_default(),
+        );
+        future.instrument(span)
+    }
+
+    pub(crate) fn attempt(id: &'static str, number: u32, outcome: Outcome) {
+        let (status, error) = match outcome {
+            Outcome::Status(status) => (Some(status), None),
+            Outcome::NotSent => (None, Some("never_sent")),
+            Outcome::Broken => (None, Some("connection")),
+        };
+        tracing::event!(
+            Level::DEBUG,
+            operation = id,
+            http.request.resend_count = number - 1,
+            http.response.status_code = status,
+            error.r#type = error,
+            "attempt"
+        );
+    }
+
+    pub(crate) fn poll(session: impl Display, polls: u64, found: bool) {
+        tracing::event!(Level::TRACE, %session, polls, found, "poll");
+    }
+
+    /// A request has to wait for the rate limiter.
+    pub(crate) fn waiting_for_permit(priority: Priority) {
+        // A wait is almost always between two polls, which is nothing to report at `DEBUG`.
+        match priority {
+            Priority::Interactive => {
+                tracing::event!(
+                    Level::DEBUG,
+                    priority = "interactive",
+                    "waiting for a permit"
+                );
+            }
+            Priority::Create => {
+                tracing::event!(Level::DEBUG, priority = "create", "waiting for a permit");
+            }
+            Priority::Poll(_) => {
+                tracing::event!(Level::TRACE, priority = "poll", "waiting for a permit");
+            }
+        }
+    }
+
+    /// The service asked to wait, by a header or by a 429 alone.
+    pub(crate) fn paused(until: Instant, asked: Option<Duration>) {
+        let pause = until.saturating_duration_since(Instant::now());
+        tracing::event!(
+            Level::WARN,
+            pause_s = pause.as_secs_f64(),
+            retry_after_s = asked.map(|asked| asked.as_secs_f64()),
+            "the service asks to wait: every request pauses"
+        );
+    }
+
+    /// `share` of the limit is used from now on.
+    pub(crate) fn rate_changed(share: f64) {
+        tracing::event!(Level::DEBUG, share, "the rate changed");
+    }
+
+    /// The store of the limit failed, or works again.
+    pub(crate) fn limit_store(error: Option<&LimitStoreError>) {
+        match error {
+            Some(error) => tracing::event!(
+                Level::WARN,
+                error = %error,
+                "the limit's store cannot be used: requests of other processes are not counted"
+            ),
+            None => tracing::event!(Level::INFO, "the limit's store is used again"),
+        }
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+mod off {
+    use std::fmt::Display;
+    use std::future::Future;
+    use std::time::Duration;
+
+    use reqwest::Url;
+    use tokio::time::Instant;
+
+    use crate::engine::call::Operation;
+    use crate::engine::rate_limit::{LimitStoreError, Priority};
+    use crate::engine::retry::Outcome;
+
+    pub(crate) fn operation<F: Future>(_: Operation, _: &Url, future: F) -> F {
+        future
+    }
+
+    pub(crate) fn attempt(_: &'static str, _: u32, _: Outcome) {}
+
+    pub(crate) fn poll(_: impl Display, _: u64, _: bool) {}
+
+    pub(crate) fn waiting_for_permit(_: Priority) {}
+
+    pub(crate) fn paused(_: Instant, _: Option<Duration>) {}
+
+    pub(crate) fn rate_changed(_: f64) {}
+
+    pub(crate) fn limit_store(_: Option<&LimitStoreError>) {}
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) use off::{
+    attempt, limit_store, operation, paused, poll, rate_changed, waiting_for_permit,
+};
+#[cfg(feature = "tracing")]
+pub(crate) use on::{
+    attempt, limit_store, operation, paused, poll, rate_changed, waiting_for_permit,
+};

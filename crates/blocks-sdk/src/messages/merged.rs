@@ -1,0 +1,270 @@
+//! One query as one sequence, also from a deployment that takes one role at a time.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+
+use blocks_api::types::{Message, MessagePage, PageMeta};
+
+use crate::engine::call::Admission;
+use crate::engine::error::Error;
+use crate::engine::rate_limit::Priority;
+use crate::messages::Messages;
+use crate::messages::known::{Known, identity};
+use crate::messages::page::{Page, time};
+use crate::messages::pager::Pager;
+use crate::messages::watch::WatchCursor;
+
+/// What can be given out before another page is read.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub messages: VecDeque<Message>,
+    /// A message that is too large to be read, after the others.
+    pub too_large: Option<Error>,
+}
+
+impl Batch {
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.too_large.is_none()
+    }
+}
+
+/// Where a watch starts.
+#[derive(Clone, Debug)]
+pub(crate) enum Start {
+    Beginning,
+    Now,
+    After(WatchCursor),
+}
+
+/// The pages of a query, one sequence for each role where they must be requested apart.
+pub(crate) struct MergedPages {
+    query: Messages,
+    start: Start,
+    sequences: Vec<Sequence>,
+    any_read: bool,
+}
+
+struct Sequence {
+    pager: Pager,
+    /// The time of the message that it gave last, and never an earlier one.
+    time: f64,
+}
+
+impl Sequence {
+    /// By what the next message is compared: its time, and its creation unless it is late.
+    fn key(&self, message: &Message, descending: bool) -> (f64, Option<i64>) {
+        let time = time(message).map(|time| if descending { -time } else { time });
+        match time.filter(|time| *time >= self.time) {
+            None => (self.time, None),
+            Some(time) => {
+                let created = message.created_at.as_ref();
+                let created = created.map(|at| at.utc().timestamp_micros());
+                let created = created.map(|at| if descending { -at } else { at });
+                (time, created)
+            }
+        }
+    }
+}
+
+impl MergedPages {
+    pub fn new(query: Messages, start: Start) -> Self {
+        let split = &query.client().resources.one_role_at_a_time;
+        if query.has_many_roles() && split.load(Ordering::Relaxed) {
+            return Self::by_role(query, start);
+        }
+        Self {
+            sequences: sequences(vec![query.clone()], &start),
+            query,
+            start,
+            any_read: false,
+        }
+    }
+
+    /// One sequence for each role, merged by time.
+    pub fn by_role(query: Messages, start: Start) -> Self {
+        Self {
+            sequences: sequences(query.by_role(), &start),
+            query,
+            start,
+            any_read: true,
+        }
+    }
+
+    /// All that can be given out before another page is read; nothing at the end. Each page takes
+    /// a permit with `priority`.
+    pub async fn batch(&mut self, priority: Priority) -> Result<Batch, Error> {
+        self.fill(priority).await?;
+        if let [sequence] = self.sequences.as_mut_slice() {
+            return Ok(Batch {
+                messages: sequence.pager.take(),
+                too_large: sequence.pager.take_too_large(),
+            });
+        }
+        let mut batch = Batch::default();
+        while self.is_filled() {
+            let pagers = self
+                .sequences
+                .iter_mut()
+                .map(|sequence| &mut sequence.pager);
+            batch.too_large = { pagers }.find_map(Pager::take_too_large);
+            if batch.too_large.is_some() {
+                break;
+            }
+            let Some(message) = self.take_first() else {
+                break;
+            };
+            batch.messages.push_back(message);
+        }
+        Ok(batch)
+    }
+
+    /// Whether the next message of each sequence is known, if it has one.
+    fn is_filled(&self) -> bool {
+        self.sequences
+            .iter()
+            .all(|sequence| sequence.pager.is_filled())
+    }
+
+    /// Reads pages until the next message of each sequence is known, if it has one.
+    async fn fill(&mut self, priority: Priority) -> Result<(), Error> {
+        let client = self.query.client().clone();
+        for index in 0..self.sequences.len() {
+            loop {
+                let pager = &mut self.sequences[index].pager;
+                if pager.is_filled() {
+                    break;
+                }
+                match pager.advance(admission(priority)).await {
+                    Ok(()) => self.any_read = true,
+                    // Perhaps the deployment rejects a repeated role: then each alone succeeds.
+                    Err(error)
+                        if !self.any_read
+                            && error.status() == Some(422)
+                            && self.query.has_many_roles() =>
+                    {
+                        *self = Self::by_role(self.query.clone(), self.start.clone());
+                        Box::pin(self.fill(priority)).await?;
+                        client
+                            .resources
+                            .one_role_at_a_time
+                            .store(true, Ordering::Relaxed);
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error.with_session(self.query.session_id())),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the earliest of the next messages; of two with the same time, the one created first.
+    /// A message without any time, or with an earlier one than the message before it, follows
+    /// that message.
+    fn take_first(&mut self) -> Option<Message> {
+        let descending = self.query.is_descending();
+        let mut first: Option<((f64, Option<i64>), usize)> = None;
+        for (index, sequence) in self.sequences.iter().enumerate() {
+            let Some(message) = sequence.pager.peek() else {
+                continue;
+            };
+            let key = sequence.key(message, descending);
+            let is_first = first.is_none_or(|(best, _)| {
+                let by_time = key.0.total_cmp(&best.0);
+                by_time.then(key.1.cmp(&best.1)).is_lt()
+            });
+            if is_first {
+                first = Some((key, index));
+            }
+        }
+        let ((time, _), index) = first?;
+        let sequence = &mut self.sequences[index];
+        sequence.time = time;
+        sequence.pager.pop()
+    }
+
+    /// Continues at the end.
+    pub fn resume(&mut self) {
+        for sequence in &mut self.sequences {
+            sequence.pager.resume();
+        }
+    }
+
+    /// A cursor after all that was given out, except the messages in `waiting`; `None` before
+    /// anything is known.
+    pub fn cursor(&self, waiting: &VecDeque<Message>) -> Option<WatchCursor> {
+        let pagers = || self.sequences.iter().map(|sequence| &sequence.pager);
+        if pagers().any(Pager::is_skipping) || !self.any_read {
+            return None;
+        }
+        let waiting = waiting.iter().chain(pagers().flat_map(Pager::backlog));
+        let waiting: Vec<u64> = waiting.map(identity).collect();
+        Some(WatchCursor::new(pagers().map(Pager::place), &waiting))
+    }
+
+    /// One page of the merged sequence, numbered from 1.
+    pub async fn page(mut self, number: u64, limit: u64) -> Result<Page, Error> {
+        let skip = (number - 1).saturating_mul(limit);
+        let mut items = Vec::new();
+        let mut position = 0;
+        while (items.len() as u64) < limit {
+            self.fill(Priority::Interactive).await?;
+            let pagers = self
+                .sequences
+                .iter_mut()
+                .map(|sequence| &mut sequence.pager);
+            if let Some(error) = { pagers }.find_map(Pager::take_too_large) {
+                return Err(error);
+            }
+            let Some(message) = self.take_first() else {
+                break;
+            };
+            if position >= skip {
+                items.push(message);
+            }
+            position += 1;
+        }
+        let pagers = self.sequences.iter().map(|sequence| &sequence.pager);
+        let total: Option<u64> = pagers.map(Pager::total).sum();
+        let number_of = |n: u64| i64::try_from(n).ok();
+        let meta = PageMeta {
+            total: total.and_then(number_of),
+            page: number_of(number),
+            limit: number_of(limit),
+            total_pages: total.map(|t| t.div_ceil(limit)).and_then(number_of),
+            extra: Default::default(),
+        };
+        Ok(Page::merged(MessagePage {
+            items,
+            links: None,
+            meta: Some(meta),
+            extra: Default::default(),
+        }))
+    }
+}
+
+fn sequences(queries: Vec<Messages>, start: &Start) -> Vec<Sequence> {
+    let mut sequences = Vec::new();
+    for (index, query) in queries.into_iter().enumerate() {
+        let mut pager = Pager::new(query);
+        match start {
+            Start::Beginning => {}
+            Start::Now => pager.skip_to_end(),
+            Start::After(cursor) => {
+                let (known, place): (Known, _) = cursor.place(index);
+                pager.resume_after(known, place);
+            }
+        }
+        let time = f64::NEG_INFINITY;
+        sequences.push(Sequence { pager, time });
+    }
+    sequences
+}
+
+/// A poll has no time-out, so it waits for the end of the longest pause that a service asks for,
+/// where a call would fail.
+fn admission(priority: Priority) -> Admission {
+    match priority {
+        Priority::Poll(_) => Admission::Once(priority),
+        Priority::Interactive | Priority::Create => Admission::Wait(priority),
+    }
+}

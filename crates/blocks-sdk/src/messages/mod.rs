@@ -1,0 +1,451 @@
+//! Which messages to read, and how: a page, a stream, or as they come.
+
+pub(crate) mod known;
+pub(crate) mod merged;
+pub(crate) mod page;
+pub(crate) mod pager;
+pub(crate) mod stream;
+pub(crate) mod watch;
+pub(crate) mod window;
+
+use std::sync::atomic::Ordering;
+
+use blocks_api::open::{Direction, Id, MessageRole, MessageType};
+use blocks_api::types::Message;
+use reqwest::Url;
+
+use crate::client::Client;
+use crate::engine::call::Admission;
+use crate::engine::error::Error;
+use crate::engine::pending::segment;
+use crate::engine::rate_limit::Priority;
+use crate::messages::merged::{MergedPages, Start};
+use crate::messages::page::Page;
+use crate::messages::stream::MessageStream;
+use crate::messages::watch::Watch;
+
+/// Messages in a page that a stream reads: the most that the service gives.
+pub(crate) const PAGE: u64 = 100;
+
+/// A choice of messages. Without a filter the service leaves out tool calls and the user's
+/// own messages.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// let mut all = session.messages().everything().stream();
+/// while let Some(message) = all.next().await {
+///     println!("{:?}", message?.message);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a choice of messages reads nothing by itself"]
+pub struct Messages {
+    client: Client,
+    session_id: Id,
+    path_thread: Option<Id>,
+    types: Vec<MessageType>,
+    roles: Vec<MessageRole>,
+    thread_id: Option<Id>,
+    newer_than: Option<f64>,
+    page: u64,
+    limit: u64,
+    direction: Direction,
+}
+
+impl Messages {
+    pub(crate) fn new(client: Client, session_id: Id, path_thread: Option<Id>) -> Self {
+        Self {
+            client,
+            session_id,
+            path_thread,
+            types: Vec::new(),
+            roles: Vec::new(),
+            thread_id: None,
+            newer_than: None,
+            page: 1,
+            limit: 50,
+            direction: Direction::Asc,
+        }
+    }
+
+    /// Only these types. Unless set: messages and final messages, which the service chooses.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::MessageType;
+    ///
+    /// # session.reply().await?;
+    /// let replies = session.messages().types([MessageType::FinalMessage]).collect().await?;
+    /// assert_eq!(replies.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn types(mut self, types: impl IntoIterator<Item = MessageType>) -> Self {
+        self.types = types.into_iter().collect();
+        self
+    }
+
+    /// Only these roles. Unless set: the assistant's, which the service chooses.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::MessageRole;
+    ///
+    /// let prompts = session.messages().roles([MessageRole::User]).collect().await?;
+    /// assert_eq!(prompts[0].message.as_deref(), Some("Go."));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn roles(mut self, roles: impl IntoIterator<Item = MessageRole>) -> Self {
+        self.roles = roles.into_iter().collect();
+        self
+    }
+
+    /// All types, of the user and of the assistant.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let usual = session.messages().collect().await?;
+    /// let all = session.messages().everything().collect().await?;
+    /// assert_eq!(all.len(), usual.len() + 1, "with what the user wrote");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn everything(self) -> Self {
+        self.types([
+            MessageType::Message,
+            MessageType::FinalMessage,
+            MessageType::ToolCall,
+        ])
+        .roles([MessageRole::User, MessageRole::Assistant])
+    }
+
+    /// Only messages of this thread. An unknown one has no messages.
+    /// The service ignores it where the choice is of one thread's messages already.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let turn = session.turn()?;
+    /// let thread = turn.thread_id().expect("a create names it");
+    /// # turn.reply().await?;
+    /// // The notice that the session begins is in no thread.
+    /// let of_thread = session.messages().thread_id(thread).collect().await?;
+    /// assert_eq!(of_thread.len() + 1, session.messages().collect().await?.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn thread_id(mut self, id: impl Into<Id>) -> Self {
+        self.thread_id = Some(id.into());
+        self
+    }
+
+    /// Only messages whose `ts` is strictly greater, in epoch seconds with fractions; a number
+    /// that is not finite is refused when it is read. Messages without a `ts`, as the user's
+    /// typically are, are then left out by the service.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// let all = session.messages().collect().await?;
+    /// let first = all[0].ts.expect("the agent's messages have one");
+    /// assert!(session.messages().newer_than(first).collect().await?.len() < all.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn newer_than(mut self, ts: f64) -> Self {
+        self.newer_than = Some(ts);
+        self
+    }
+
+    /// Newest first. Unless set: oldest first; it is always sent, since the service's own
+    /// default is told in two ways.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// let page = session.messages().newest_first().limit(1).send().await?;
+    /// assert_eq!(page.messages()[0].message.as_deref(), Some("Done."));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn newest_first(mut self) -> Self {
+        self.direction = Direction::Desc;
+        self
+    }
+
+    /// Which page, from 1. For [`send`](Self::send) alone.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// let second = session.messages().limit(2).page(2).send().await?;
+    /// assert_eq!(second.messages().len(), 1, "the third of three");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn page(mut self, page: u64) -> Self {
+        self.page = page;
+        self
+    }
+
+    /// Messages in a page, 1 to 100; 50 unless set. For [`send`](Self::send) alone.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// let page = session.messages().limit(2).send().await?;
+    /// assert_eq!((page.messages().len(), page.total()), (2, Some(3)));
+    /// assert!(session.messages().limit(101).send().await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn limit(mut self, limit: u64) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Reads one page.
+    ///
+    /// # Errors
+    /// Invalid input before anything is sent; whatever the request met.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let page = session.messages().send().await?;
+    /// assert_eq!(page.total_pages(), Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn send(&self) -> Result<Page, Error> {
+        if !(1..=100).contains(&self.limit) || self.page == 0 {
+            return Err(Error::invalid_input(format!(
+                "page {} of {} messages: pages count from 1 and have 1 to 100 messages",
+                self.page, self.limit
+            )));
+        }
+        self.fetch(Admission::Wait(Priority::Interactive)).await
+    }
+
+    /// Every message there is, page by page, with one page in memory.
+    ///
+    /// While messages are added and deleted, each message that exists from start to end comes
+    /// exactly once, and in order. One that is added late, before messages that were read already,
+    /// comes when it is found, at the latest at the end.
+    ///
+    /// A message larger than [`max_body`](crate::ClientBuilder::max_body) is an error that does not
+    /// end the stream: the others follow. After any other error nothing follows. Pages that
+    /// contradict their total are an error that says how many messages are missing
+    /// ([`Incomplete`](crate::ErrorKind::Incomplete)).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// let mut messages = session.messages().stream();
+    /// let mut last = None;
+    /// while let Some(message) = messages.next().await {
+    ///     last = message?.message;
+    /// }
+    /// assert_eq!(last.as_deref(), Some("Done."));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stream(self) -> MessageStream {
+        MessageStream::new(self)
+    }
+
+    /// Every message there is, then each new one as it arrives. It has no end of its own.
+    ///
+    /// Each comes exactly once, also with a `ts` that is equal to another's, null, or late: one
+    /// that appears among the last 1,000 is found. It polls every 2 s, or as often as the rate
+    /// limit allows. Always oldest first.
+    ///
+    /// [`Watch::from_now`] leaves out what exists already, and [`Watch::resume`] continues after a
+    /// restart. Transient errors do not end it; [`Watch::next_event`] reports them. Statuses
+    /// that may pass, such as 409 or a 403 that is not from the service, end it after three in a row.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::MessageType;
+    ///
+    /// let mut watch = session.messages().everything().watch();
+    /// while let Some(message) = watch.next().await {
+    ///     let message = message?;
+    ///     println!("{}", message.message.unwrap_or_default());
+    ///     if message.type_ == Some(MessageType::FinalMessage) {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(mut self) -> Watch {
+        self.direction = Direction::Asc;
+        Watch::new(self)
+    }
+
+    /// All messages, in memory, as [`stream`](Self::stream) gives them.
+    ///
+    /// # Errors
+    /// The first error of the stream, also that of one message that is too large.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # session.reply().await?;
+    /// let messages = session.messages().collect().await?;
+    /// let last = messages.last().and_then(|message| message.message.as_deref());
+    /// assert_eq!(last, Some("Done."));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn collect(self) -> Result<Vec<Message>, Error> {
+        let mut stream = self.stream();
+        let mut all = Vec::new();
+        while let Some(message) = stream.next().await {
+            all.push(message?);
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn session_id(&self) -> &Id {
+        &self.session_id
+    }
+
+    pub(crate) fn is_descending(&self) -> bool {
+        self.direction == Direction::Desc
+    }
+
+    /// The same choice for each of its roles alone, where the deployment takes one at a time.
+    pub(crate) fn by_role(&self) -> Vec<Self> {
+        let one = |role: &MessageRole| self.clone().roles([role.clone()]);
+        self.roles.iter().map(one).collect()
+    }
+
+    pub(crate) fn has_many_roles(&self) -> bool {
+        self.roles.len() > 1
+    }
+
+    /// Reads one page. A deployment that refuses a repeated `role` is asked for each role
+    /// alone, and the answers are put together; this is remembered.
+    async fn fetch(&self, admission: Admission) -> Result<Page, Error> {
+        let split = &self.client.resources.one_role_at_a_time;
+        if !self.has_many_roles() || !split.load(Ordering::Relaxed) {
+            match self.read(admission).await {
+                Err(error) if self.has_many_roles() && error.status() == Some(422) => {}
+                result => return result,
+            }
+        }
+        let page = MergedPages::by_role(self.clone(), Start::Beginning)
+            .page(self.page, self.limit)
+            .await?;
+        split.store(true, Ordering::Relaxed);
+        Ok(page)
+    }
+
+    /// Reads one page in one request.
+    pub(crate) async fn read(&self, admission: Admission) -> Result<Page, Error> {
+        let result = Page::fetch(&self.client, self.url()?, admission).await;
+        result.map_err(|error| error.with_session(&self.session_id))
+    }
+
+    fn url(&self) -> Result<Url, Error> {
+        let mut url = self.client.engine.core.base.clone();
+        let session = segment(&self.session_id);
+        url.set_path(&match self.path_thread.as_ref().map(segment) {
+            Some(thread) => format!("/rest/v1/sessions/{session}/threads/{thread}/messages"),
+            None => format!("/rest/v1/sessions/{session}/messages"),
+        });
+        if self.newer_than.is_some_and(|ts| !ts.is_finite()) {
+            return Err(Error::invalid_input("newer_than must be a finite number"));
+        }
+        let mut query = url.query_pairs_mut();
+        // An array is sent by repeating its name: one of `a,b` is refused.
+        for value in &self.types {
+            query.append_pair("type", value.as_str());
+        }
+        for value in &self.roles {
+            query.append_pair("role", value.as_str());
+        }
+        if let Some(id) = &self.thread_id {
+            query.append_pair("thread_id", id.as_str());
+        }
+        if let Some(ts) = self.newer_than {
+            query.append_pair("gts", &ts.to_string());
+        }
+        query.append_pair("page", &self.page.to_string());
+        query.append_pair("limit", &self.limit.to_string());
+        query.append_pair("direction", self.direction.as_str());
+        drop(query);
+        Ok(url)
+    }
+}

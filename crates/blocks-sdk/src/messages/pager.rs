@@ -1,0 +1,665 @@
+//! Reads a list page by page, each message once and in order, while it changes between two reads.
+//!
+//! A page shows a range of the list as it is at that moment. Messages that are deleted or added
+//! before that range shift it, and a total does not show it: one of each leaves the total the same.
+//! So each range is chosen to overlap the one before ([`Window`]). When it contains a message that
+//! was read before, all that came before that message was read as well, and nothing was missed.
+//! When it contains none, nothing of it is used, and the pager steps back until one does.
+//!
+//! A page size of one cannot overlap, nor can a message that is too large to be read: then the
+//! message before is read again, and must not have moved.
+
+use std::collections::VecDeque;
+
+use blocks_api::types::Message;
+
+use crate::engine::call::Admission;
+use crate::engine::error::{Error, ErrorKind};
+use crate::messages::known::{Known, identity, identity_in_cut_page};
+use crate::messages::page::Page;
+use crate::messages::window::{Sizes, Window};
+use crate::messages::{Messages, PAGE};
+
+/// How far back late messages are looked for.
+const LOOK_BACK: u64 = 1_000;
+/// Of so many polls, one also reads a range further back. It finds a late message whose arrival
+/// did not show, because another message was deleted at the same time.
+const POLLS_BETWEEN_CHECKS: u32 = 10;
+/// Reads without a new message after which the service is taken to repeat itself, besides some
+/// for each page of the list.
+const IDLE_READS: u64 = 16;
+/// Full pages in a row after which a size that was reduced is doubled.
+const FULL_PAGES: u32 = 4;
+/// How often a page is read that cannot be decoded, for example because it was cut off.
+const DECODE_ATTEMPTS: u32 = 3;
+
+/// One query, read to its end, and again from there.
+pub(crate) struct Pager {
+    query: Messages,
+    known: Known,
+    /// The last message of the last range that was used.
+    edge: Option<Edge>,
+    phase: Phase,
+    sizes: Sizes,
+    /// The largest page that the service was seen to give where it held more back.
+    ceiling: u64,
+    /// The longest page so far.
+    longest: u64,
+    full_pages: u32,
+    /// The number of a page that was empty although the list continues after it.
+    unusable: Option<u64>,
+    /// Something before the edge was added or deleted since the last check for late messages.
+    shifted: bool,
+    /// Nothing is given out until the end was reached once.
+    skipping: bool,
+    /// No message that is known was found in the whole list.
+    known_are_gone: bool,
+    polling: bool,
+    polls: u32,
+    /// Where the next check further back continues.
+    check_from: Option<u64>,
+    total: Option<u64>,
+    given: u64,
+    idle: u64,
+    /// Where the edge was when a new message was found last.
+    progress: u64,
+    backlog: VecDeque<Message>,
+    /// A message that is too large; it comes after the backlog.
+    too_large: Option<Error>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    index: u64,
+    identity: u64,
+}
+
+enum Phase {
+    /// Reads on from the edge.
+    Forward,
+    /// Looks for a message that is known, at this index and before it.
+    Back {
+        index: u64,
+        distance: u64,
+    },
+    /// Nothing known was found down to the start of the list: looks for it from there upwards.
+    Search {
+        index: u64,
+    },
+    /// `held` starts right after the edge, and is used if the edge has not moved.
+    Verify {
+        held: Reading,
+    },
+    /// Looks for late messages, at this index and before it.
+    Sweep {
+        index: u64,
+        until: u64,
+    },
+    End,
+}
+
+/// One page as it was read.
+struct Reading {
+    window: Window,
+    start: u64,
+    identities: Vec<u64>,
+    content: Content,
+    total: Option<u64>,
+    total_pages: Option<u64>,
+    limit: Option<u64>,
+}
+
+enum Content {
+    Messages(Vec<Message>),
+    /// The only message of the page.
+    TooLarge(Error),
+}
+
+impl Reading {
+    fn new(window: Window, page: Page) -> Self {
+        let (total, total_pages, limit) = (page.total(), page.total_pages(), page.limit());
+        let messages = page.into_messages();
+        Self {
+            window,
+            start: window.start(),
+            identities: messages.iter().map(identity).collect(),
+            content: Content::Messages(messages),
+            total,
+            total_pages,
+            limit,
+        }
+    }
+
+    fn too_large(window: Window, error: Error) -> Self {
+        let body = error.body().unwrap_or_default();
+        Self {
+            window,
+            start: window.start(),
+            identities: vec![identity_in_cut_page(&body)],
+            content: Content::TooLarge(error),
+            total: None,
+            total_pages: None,
+            limit: None,
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.identities.len() as u64
+    }
+
+    fn end(&self) -> u64 {
+        self.start + self.count()
+    }
+
+    /// The total, unless the page itself shows that it is wrong.
+    fn total(&self) -> Option<u64> {
+        self.total.filter(|total| *total >= self.end())
+    }
+
+    /// Whether it has as many messages as such a page can have, so that more may follow.
+    fn is_full(&self) -> bool {
+        let most = self.limit.unwrap_or(u64::MAX).min(self.window.limit);
+        (most..=self.window.limit).contains(&self.count())
+    }
+
+    fn has(&self, edge: Edge) -> bool {
+        let place = edge.index.checked_sub(self.start);
+        let identity = place.and_then(|place| self.identities.get(usize::try_from(place).ok()?));
+        identity == Some(&edge.identity)
+    }
+}
+
+impl Pager {
+    pub fn new(query: Messages) -> Self {
+        Self {
+            query,
+            known: Known::default(),
+            edge: None,
+            phase: Phase::Forward,
+            sizes: Sizes {
+                most: PAGE,
+                fixed: false,
+            },
+            ceiling: PAGE,
+            longest: 0,
+            full_pages: 0,
+            unusable: None,
+            shifted: false,
+            skipping: false,
+            known_are_gone: false,
+            polling: false,
+            polls: 0,
+            check_from: None,
+            total: None,
+            given: 0,
+            idle: 0,
+            progress: 0,
+            backlog: VecDeque::new(),
+            too_large: None,
+        }
+    }
+
+    /// Gives out only what comes after the end as it is at the first read.
+    pub fn skip_to_end(&mut self) {
+        self.skipping = true;
+    }
+
+    /// Continues after the messages in `known`, the last of which was at about `index`.
+    pub fn resume_after(&mut self, known: Known, index: Option<u64>) {
+        let identity = known.iter().last();
+        self.edge = index
+            .zip(identity)
+            .map(|(index, identity)| Edge { index, identity });
+        self.progress = index.unwrap_or(0);
+        self.given = index.map_or(0, |index| index + 1);
+        self.known = known;
+        // Late messages may have come meanwhile.
+        self.shifted = true;
+        self.polling = true;
+    }
+
+    /// What was read, and the index of its last message.
+    pub fn place(&self) -> (&Known, Option<u64>) {
+        (&self.known, self.edge.map(|edge| edge.index))
+    }
+
+    pub fn is_skipping(&self) -> bool {
+        self.skipping
+    }
+
+    /// Takes all messages that are in memory: one by one, each would be moved several times.
+    pub fn take(&mut self) -> VecDeque<Message> {
+        std::mem::take(&mut self.backlog)
+    }
+
+    /// Takes the next message that is in memory.
+    pub fn pop(&mut self) -> Option<Message> {
+        self.backlog.pop_front()
+    }
+
+    pub fn peek(&self) -> Option<&Message> {
+        self.backlog.front()
+    }
+
+    /// The messages that were read and not taken.
+    pub fn backlog(&self) -> impl Iterator<Item = &Message> {
+        self.backlog.iter()
+    }
+
+    /// Takes the error of a message that is too large, once all before it were taken.
+    pub fn take_too_large(&mut self) -> Option<Error> {
+        self.too_large.take_if(|_| self.backlog.is_empty())
+    }
+
+    /// The number of messages in the list, as of the last page.
+    pub fn total(&self) -> Option<u64> {
+        self.total
+    }
+
+    /// Whether the next message is in memory, or everything was read.
+    pub fn is_filled(&self) -> bool {
+        !self.backlog.is_empty() || self.too_large.is_some() || matches!(self.phase, Phase::End)
+    }
+
+    /// Continues at the end, where messages may have been added.
+    pub fn resume(&mut self) {
+        if matches!(self.phase, Phase::End) {
+            self.phase = Phase::Forward;
+            self.polling = true;
+            self.polls = self.polls.wrapping_add(1);
+        }
+    }
+
+    /// Reads one page.
+    pub async fn advance(&mut self, admission: Admission) -> Result<(), Error> {
+        let window = self.window();
+        let reading = match self.read(window, admission).await {
+            Ok(page) => Reading::new(window, page),
+            Err(error) if is_too_large(&error) && window.limit == 1 => {
+                Reading::too_large(window, error)
+            }
+            Err(error) if is_too_large(&error) && !self.sizes.fixed => {
+                self.sizes.most = window.limit / 2;
+                self.full_pages = 0;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let found = self.given;
+        let result = self.process(reading);
+        self.check_progress(self.given > found)?;
+        result
+    }
+
+    async fn read(&self, window: Window, admission: Admission) -> Result<Page, Error> {
+        let limit = window.limit.min(PAGE);
+        let query = self.query.clone().page(window.page).limit(limit);
+        let mut attempts = 1;
+        loop {
+            match query.read(admission).await {
+                // A poll has a permit for one request, and is repeated by its watch.
+                Err(error)
+                    if error.kind() == ErrorKind::Undecodable
+                        && !is_too_large(&error)
+                        && matches!(admission, Admission::Wait(_))
+                        && attempts < DECODE_ATTEMPTS =>
+                {
+                    attempts += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// What to read next.
+    fn window(&self) -> Window {
+        let sizes = self.sizes;
+        match (&self.phase, self.edge) {
+            (Phase::Back { index, .. } | Phase::Search { index }, _) => sizes.forward(*index, None),
+            (Phase::Sweep { index, .. }, _) => sizes.backward(*index),
+            (Phase::Verify { .. }, Some(edge)) => sizes.smallest(edge.index),
+            (_, None) => sizes.forward(0, None),
+            (_, Some(edge)) => {
+                // A poll also shows the messages before the edge, where late ones come most often.
+                let before = if self.polling { sizes.most / 2 } else { 0 };
+                let indexes = [edge.index.saturating_sub(before), edge.index];
+                let mut windows = indexes.map(|index| sizes.forward(index, self.unusable));
+                windows
+                    .iter_mut()
+                    .find(|window| window.end() > edge.index + 1)
+                    .copied()
+                    .unwrap_or_else(|| sizes.starting_at(edge.index + 1))
+            }
+        }
+    }
+
+    fn process(&mut self, mut reading: Reading) -> Result<(), Error> {
+        self.learn_sizes(&mut reading);
+        if let Phase::Verify { .. } = self.phase
+            && let Phase::Verify { held } = std::mem::replace(&mut self.phase, Phase::Forward)
+        {
+            let totals = reading.total().zip(held.total());
+            let same_total = totals.is_none_or(|(now, before)| now == before);
+            if same_total && self.edge.is_some_and(|edge| reading.has(edge)) {
+                self.accept(held);
+                return Ok(());
+            }
+        }
+        if self.skipping {
+            self.skip(reading);
+            return Ok(());
+        }
+        // Nothing can be missing before the first message of the list.
+        let no_known = self.known.len() == 0 || self.known_are_gone || reading.count() == 0;
+        let at_start = reading.start == 0 && no_known;
+        let mut identities = reading.identities.iter();
+        if at_start || identities.any(|identity| self.known.contains(*identity)) {
+            self.note_shift(&reading);
+            self.accept(reading);
+            return Ok(());
+        }
+        self.step_back(reading)
+    }
+
+    /// Learns from a page how many messages the service gives at most.
+    fn learn_sizes(&mut self, reading: &mut Reading) {
+        let (count, asked) = (reading.count(), reading.window.limit);
+        if let Content::Messages(_) = reading.content {
+            self.total = reading.total;
+        }
+        self.longest = self.longest.max(count);
+        if count > asked && !self.sizes.fixed {
+            self.sizes = Sizes {
+                most: count,
+                fixed: true,
+            };
+            self.ceiling = count;
+            reading.window = Window {
+                page: reading.window.page,
+                limit: count,
+            };
+            reading.start = reading.window.start();
+            return;
+        }
+        if self.sizes.fixed {
+            return;
+        }
+        if let Some(limit) = reading
+            .limit
+            .filter(|limit| (count.max(1)..asked).contains(limit))
+        {
+            self.ceiling = self.ceiling.min(limit);
+        }
+        if count > 0 && count < asked && count == self.longest {
+            match reading.total() {
+                // It held back the rest: no page will be longer.
+                Some(total) if total > reading.end() => self.ceiling = count,
+                Some(_) => {}
+                // Perhaps it did: a page of this size will show whether more follows.
+                None => self.sizes.most = count,
+            }
+        }
+        self.sizes.most = self.sizes.most.min(self.ceiling);
+        self.full_pages = if reading.is_full() {
+            self.full_pages + 1
+        } else {
+            0
+        };
+        if self.full_pages >= FULL_PAGES {
+            self.full_pages = 0;
+            self.sizes.most = (2 * self.sizes.most).min(self.ceiling);
+        }
+    }
+
+    fn note_shift(&mut self, reading: &Reading) {
+        let is_sweep = matches!(self.phase, Phase::Sweep { .. });
+        if let Some(edge) = self.edge.filter(|_| !is_sweep) {
+            self.shifted |= !reading.has(edge);
+        }
+    }
+
+    /// Uses a page of which it is certain that nothing before it is missing.
+    fn accept(&mut self, reading: Reading) {
+        let (start, count, end) = (reading.start, reading.count(), reading.end());
+        let has_ended = self.is_end(&reading);
+        let last = reading.identities.last().copied();
+        if end == 0 && reading.total == Some(0) {
+            // Whatever comes next is new.
+            self.known = Known::default();
+        }
+        let found = self.give_out(reading);
+        if found {
+            self.unusable = None;
+        }
+        if let Phase::Sweep { index, until } = self.phase {
+            self.continue_sweep(start, index, until);
+            return;
+        }
+        let polled = std::mem::take(&mut self.polling);
+        self.known_are_gone = false;
+        if count > 0 || start == 0 {
+            let edge = |identity| Edge {
+                index: end - 1,
+                identity,
+            };
+            self.edge = last.map(edge);
+        }
+        self.phase = Phase::Forward;
+        if !has_ended {
+            return;
+        }
+        if self.shifted && start > 0 && !self.query.is_descending() {
+            let until = end.saturating_sub(LOOK_BACK);
+            self.phase = Phase::Sweep {
+                index: start,
+                until,
+            };
+        } else if polled && start > 0 && self.is_check_due() {
+            self.phase = Phase::Sweep {
+                index: self.check_from.unwrap_or(start),
+                until: u64::MAX,
+            };
+        } else {
+            self.settle();
+        }
+    }
+
+    fn is_check_due(&self) -> bool {
+        self.polls > 0 && self.polls.is_multiple_of(POLLS_BETWEEN_CHECKS)
+    }
+
+    /// Whether the list ends with this page.
+    fn is_end(&self, reading: &Reading) -> bool {
+        let (page, count) = (reading.window.page, reading.count());
+        let is_all = self.sizes.fixed && reading.total() == Some(reading.end());
+        if reading.is_full() && !is_all {
+            return false;
+        }
+        match reading.total() {
+            Some(total) if total > reading.end() => false,
+            // A number of pages that disagrees is believed once.
+            Some(_) => self.idle > 0 || reading.total_pages.is_none_or(|pages| pages <= page),
+            None => count < self.longest || reading.end() == 0,
+        }
+    }
+
+    /// Adds the messages that are new to the backlog. Returns whether there are any.
+    fn give_out(&mut self, reading: Reading) -> bool {
+        let identities = reading.identities;
+        let is_known = |identity: &u64| self.known.contains(*identity);
+        // What is before the known ones may have been read so long ago that it is not remembered.
+        // Newest first, it arrived after the start.
+        let leaves_out = self.known.is_partial() || self.query.is_descending();
+        let first = match leaves_out && !self.skipping {
+            true => identities.iter().position(is_known).unwrap_or(0),
+            false => 0,
+        };
+        let last_known = identities.iter().rposition(is_known);
+        let mut is_new = vec![false; identities.len()];
+        for (place, identity) in identities.iter().enumerate().skip(first) {
+            is_new[place] = match last_known.filter(|last| place < *last) {
+                None => self.known.push(*identity),
+                Some(last) => {
+                    let next = identities[place..=last]
+                        .iter()
+                        .find(|next| **next != *identity && self.known.contains(**next));
+                    let next = next.copied().unwrap_or(*identity);
+                    self.known.insert_before(next, *identity)
+                }
+            };
+        }
+        let found = is_new.iter().filter(|is_new| **is_new).count() as u64;
+        self.given += found;
+        if self.skipping || found == 0 {
+            return found > 0;
+        }
+        match reading.content {
+            Content::TooLarge(error) => self.too_large = Some(error),
+            Content::Messages(mut messages) => {
+                if found < identities.len() as u64 {
+                    let mut is_new = is_new.into_iter();
+                    messages.retain(|_| is_new.next().unwrap_or(true));
+                }
+                if self.backlog.is_empty() {
+                    self.backlog = messages.into();
+                } else {
+                    self.backlog.extend(messages);
+                }
+            }
+        }
+        true
+    }
+
+    /// Nothing of this page was read before: what comes before it must be read first.
+    fn step_back(&mut self, reading: Reading) -> Result<(), Error> {
+        let (start, end) = (reading.start, reading.end());
+        if reading.count() == 0 && reading.total() > Some(start) {
+            self.unusable = Some(reading.window.page);
+        }
+        let after_edge = self.edge.is_some_and(|edge| start == edge.index + 1);
+        let (index, distance) = match &self.phase {
+            Phase::Sweep { .. } => {
+                self.settle();
+                return Ok(());
+            }
+            Phase::Search { .. } => {
+                let is_end = !reading.is_full() && reading.total().is_none_or(|total| total <= end);
+                if is_end && self.known.is_partial() {
+                    return Err(self.lost_place());
+                }
+                self.known_are_gone = is_end;
+                let index = if is_end { 0 } else { end };
+                self.phase = Phase::Search { index };
+                return Ok(());
+            }
+            Phase::Forward if after_edge => {
+                self.phase = Phase::Verify { held: reading };
+                return Ok(());
+            }
+            Phase::Back { index, distance } => (*index, 2 * distance),
+            _ => (start, self.sizes.most),
+        };
+        if start == 0 {
+            self.phase = Phase::Search { index: end };
+            return Ok(());
+        }
+        let last = self.total.map_or(u64::MAX, |total| total.saturating_sub(1));
+        let index = index.min(start).min(last).saturating_sub(distance);
+        self.phase = Phase::Back { index, distance };
+        Ok(())
+    }
+
+    fn continue_sweep(&mut self, start: u64, index: u64, until: u64) {
+        let next = start.min(index.saturating_sub(1));
+        let is_check = until == u64::MAX;
+        let floor = self
+            .edge
+            .map_or(0, |edge| edge.index.saturating_sub(LOOK_BACK));
+        if is_check {
+            self.check_from = Some(next).filter(|next| *next > floor);
+        }
+        if is_check || start == 0 || start <= until {
+            self.settle();
+        } else {
+            self.phase = Phase::Sweep { index: next, until };
+        }
+    }
+
+    /// Passes over what is there, by as few pages as the total allows.
+    fn skip(&mut self, reading: Reading) {
+        let (count, end, total) = (reading.count(), reading.end(), self.total);
+        let last = total.and_then(|total| total.checked_sub(1));
+        let jumps = last.filter(|last| *last >= end + self.sizes.most || count == 0 && *last < end);
+        if let Some(index) = jumps {
+            self.known = Known::new([], true);
+            self.edge = Some(Edge { index, identity: 0 });
+            self.polling = true;
+            self.given = index;
+        } else if count == 0 && reading.start > 0 && total.is_none() {
+            self.settle();
+        } else {
+            self.accept(reading);
+        }
+    }
+
+    fn settle(&mut self) {
+        self.phase = Phase::End;
+        self.shifted = false;
+        self.skipping = false;
+        self.unusable = None;
+        self.idle = 0;
+    }
+
+    /// Ends a read that makes no progress.
+    fn check_progress(&mut self, found: bool) -> Result<(), Error> {
+        if found {
+            self.idle = 0;
+            self.progress = self.edge.map_or(0, |edge| edge.index);
+        } else if matches!(
+            self.phase,
+            Phase::Forward | Phase::Back { .. } | Phase::Search { .. } | Phase::Verify { .. }
+        ) {
+            self.idle += 1;
+        }
+        let length = self.total.unwrap_or(0).min(self.progress + 2 * LOOK_BACK);
+        let pages = length.max(self.progress) / self.sizes.most.max(1);
+        if self.idle <= IDLE_READS + 4 * pages {
+            return Ok(());
+        }
+        self.idle = 0;
+        let given = self.given;
+        if self.total == Some(given) && !self.shifted {
+            // The pages contradict each other, but all messages were read.
+            self.settle();
+            return Ok(());
+        }
+        self.phase = Phase::Forward;
+        let missing = self.total.and_then(|total| total.checked_sub(given));
+        Err(Error::incomplete(
+            match missing.filter(|missing| *missing > 0) {
+                Some(missing) => format!(
+                    "the service lists {} messages, but its pages contained only {given}: {missing} \
+                 are missing; read again, and report it to the service if they stay missing",
+                    given + missing,
+                ),
+                None => format!(
+                    "the pages repeat the {given} messages that were read, so an unknown number is \
+                 missing; read again, and report it to the service if it repeats"
+                ),
+            },
+        ))
+    }
+
+    fn lost_place(&mut self) -> Error {
+        self.phase = Phase::Forward;
+        Error::incomplete(format!(
+            "the last {} messages that were read were all deleted meanwhile, so it is not known \
+             which messages come after them; read again from the start",
+            self.known.len(),
+        ))
+    }
+}
+
+fn is_too_large(error: &Error) -> bool {
+    error.kind() == ErrorKind::TooLarge
+}

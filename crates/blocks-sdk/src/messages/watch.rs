@@ -1,0 +1,349 @@
+//! Messages as they arrive.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use blocks_api::types::Message;
+use futures_core::Stream;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::engine::error::{Error, ErrorKind};
+use crate::engine::rate_limit::{PollSchedule, Priority};
+use crate::engine::retry::poll_pause;
+use crate::messages::Messages;
+use crate::messages::known::Known;
+use crate::messages::merged::{Batch, MergedPages, Start};
+use crate::messages::stream::Source;
+
+const INTERVAL: Duration = Duration::from_secs(2);
+/// Failures in a row that end a watch, of the kinds that may pass.
+const DOUBTFUL_FAILURES: u32 = 3;
+
+/// The messages of a query, and each new one as it arrives; see [`Messages::watch`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// use blocks_sdk::WatchCursor;
+///
+/// let mut watch = session.messages().watch();
+/// let first = watch.next().await.expect("a watch has no end")?;
+/// let stored = serde_json::to_string(&watch.cursor())?;
+///
+/// // After a restart, it continues where it stopped.
+/// let cursor: WatchCursor = serde_json::from_str(&stored)?;
+/// let mut watch = session.messages().watch().resume(cursor);
+/// let second = watch.next().await.expect("a watch has no end")?;
+/// assert_ne!(first.id, second.id);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a watch reads nothing until it is polled"]
+pub struct Watch {
+    query: Messages,
+    ready: VecDeque<Message>,
+    too_large: Option<Error>,
+    source: Source<Poller, Result<Step, Error>>,
+    /// The cursor when the step in progress started.
+    cursor: WatchCursor,
+}
+
+/// What a watch reports besides messages; see [`Watch::next_event`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WatchEvent {
+    /// A message.
+    Message(Box<Message>),
+    /// A poll failed. The watch continues, and loses nothing.
+    PollFailed {
+        /// Why.
+        error: Error,
+        /// Failed polls in a row, this one included.
+        failures: u32,
+    },
+}
+
+/// Where a [`Watch`] stopped, to store as JSON and to continue from with [`Watch::resume`].
+///
+/// It contains a number for each of the last messages, and nothing that is secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct WatchCursor {
+    /// The index of the last message, in the sequence of each role where they are read apart.
+    indexes: Vec<u64>,
+    /// The identities of the last messages.
+    known: Vec<u64>,
+    /// There are earlier messages, whose identities are not contained.
+    partial: bool,
+}
+
+impl WatchCursor {
+    pub(crate) fn new<'a>(
+        places: impl Iterator<Item = (&'a Known, Option<u64>)>,
+        waiting: &[u64],
+    ) -> Self {
+        let mut cursor = Self::default();
+        for (known, index) in places {
+            cursor.indexes.push(index.unwrap_or(0));
+            cursor.partial |= known.is_partial();
+            let given = known.iter().filter(|identity| !waiting.contains(identity));
+            cursor.known.extend(given);
+        }
+        cursor
+    }
+
+    /// What was read, and the index of the last message in the sequence of this number.
+    pub(crate) fn place(&self, sequence: usize) -> (Known, Option<u64>) {
+        let known = Known::new(self.known.iter().copied(), self.partial);
+        let index = self.indexes.get(sequence).or(self.indexes.first());
+        (known, index.copied().filter(|_| !self.known.is_empty()))
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(query: Messages) -> Self {
+        Self::starting(query, Start::Beginning)
+    }
+
+    fn starting(query: Messages, start: Start) -> Self {
+        let cursor = match &start {
+            Start::After(cursor) => cursor.clone(),
+            Start::Beginning | Start::Now => WatchCursor::default(),
+        };
+        Self {
+            ready: VecDeque::new(),
+            too_large: None,
+            source: Source::new(Poller::new(MergedPages::new(query.clone(), start))),
+            cursor,
+            query,
+        }
+    }
+
+    /// Leaves out the messages that exist already when the first page is read.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// // The notice that the session starts exists already, the reply does not.
+    /// let mut watch = session.messages().watch().from_now();
+    /// let message = watch.next().await.expect("a watch has no end")?;
+    /// assert_eq!(message.message.as_deref(), Some("Done."));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_now(self) -> Self {
+        Self::starting(self.query, Start::Now)
+    }
+
+    /// Continues where another watch of the same query stopped: see [`Watch::cursor`].
+    pub fn resume(self, cursor: WatchCursor) -> Self {
+        Self::starting(self.query, Start::After(cursor))
+    }
+
+    /// The place after the last message that was returned. A watch that resumes from it returns
+    /// what arrives after that message, and nothing twice.
+    ///
+    /// Before the first message or event of a watch [`from_now`](Self::from_now), it is the
+    /// beginning.
+    pub fn cursor(&mut self) -> WatchCursor {
+        let ready = &self.ready;
+        let poller = self.source.state();
+        let current = poller.and_then(|poller| poller.pages.cursor(ready));
+        current.unwrap_or_else(|| self.cursor.clone())
+    }
+
+    /// The next message. `None` after an error that ended the watch.
+    ///
+    /// It can be dropped before it is ready, and loses nothing.
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    /// The next message, or the error of a poll that failed while the watch continues.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # mock.inject(None, blocks_mock::Frequency::ONCE, blocks_mock::Fault::status(503));
+    /// use blocks_sdk::WatchEvent;
+    ///
+    /// let mut watch = session.messages().watch();
+    /// while let Some(event) = watch.next_event().await {
+    ///     match event? {
+    ///         WatchEvent::PollFailed { error, failures: 1 } => eprintln!("polls fail: {error}"),
+    ///         WatchEvent::Message(message) => {
+    ///             println!("{:?}", message.message);
+    ///             break;
+    ///         }
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn next_event(&mut self) -> Option<Result<WatchEvent, Error>> {
+        poll_fn(|context| self.poll_event(context)).await
+    }
+
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<WatchEvent, Error>>> {
+        loop {
+            if let Some(message) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(WatchEvent::Message(Box::new(message)))));
+            }
+            if let Some(error) = self.too_large.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
+            if self.source.state().is_some() {
+                self.cursor = self.cursor();
+            }
+            let step = self.source.poll(context, |mut poller| {
+                Box::pin(async move {
+                    let step = poller.step().await;
+                    (poller, step)
+                })
+            });
+            match ready!(step) {
+                None => return Poll::Ready(None),
+                Some(Ok(Step::Batch(batch))) => {
+                    self.ready = batch.messages;
+                    self.too_large = batch.too_large;
+                }
+                Some(Ok(Step::Failed(error, failures))) => {
+                    let event = WatchEvent::PollFailed { error, failures };
+                    return Poll::Ready(Some(Ok(event)));
+                }
+                Some(Err(error)) => {
+                    self.cursor = self.cursor();
+                    self.source.end();
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+        }
+    }
+}
+
+impl Stream for Watch {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match ready!(self.poll_event(context)) {
+                Some(Ok(WatchEvent::PollFailed { .. })) => {}
+                Some(Ok(WatchEvent::Message(message))) => return Poll::Ready(Some(Ok(*message))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+enum Step {
+    /// New messages, or none.
+    Batch(Batch),
+    /// A poll failed; so many in a row.
+    Failed(Error, u32),
+}
+
+struct Poller {
+    pages: MergedPages,
+    /// When something arrived last: what is silent for long gives way to others.
+    news: Instant,
+    polled: Instant,
+    next: Instant,
+    failures: u32,
+    /// Failures in a row that may pass, and may not.
+    doubtful: u32,
+}
+
+impl Poller {
+    fn new(pages: MergedPages) -> Self {
+        let now = Instant::now();
+        Self {
+            pages,
+            news: now,
+            polled: now,
+            next: now,
+            failures: 0,
+            doubtful: 0,
+        }
+    }
+
+    /// Reads what is new, when the next poll is due.
+    async fn step(&mut self) -> Result<Step, Error> {
+        let priority = Priority::Poll(PollSchedule {
+            started: self.news,
+            last_poll: self.polled,
+            ready_at: self.next,
+            first_before: None,
+        });
+        let result = self.pages.batch(priority).await;
+        let now = Instant::now();
+        let step = match result {
+            Ok(batch) => {
+                self.failures = 0;
+                self.doubtful = 0;
+                if !batch.is_empty() {
+                    self.news = now;
+                    // The pages after this one need no pause.
+                    self.next = now;
+                    return Ok(Step::Batch(batch));
+                }
+                self.pages.resume();
+                Step::Batch(batch)
+            }
+            Err(error) => {
+                self.failures += 1;
+                self.doubtful = match may_pass(&error) {
+                    Some(true) => 0,
+                    Some(false) => self.doubtful + 1,
+                    None => return Err(error),
+                };
+                if self.doubtful >= DOUBTFUL_FAILURES {
+                    return Err(error);
+                }
+                Step::Failed(error, self.failures)
+            }
+        };
+        self.polled = now;
+        self.next = now + poll_pause(INTERVAL, self.failures, fastrand::f64());
+        Ok(step)
+    }
+}
+
+/// Whether a poll may succeed later: certainly, perhaps (`Some(false)`), or not.
+fn may_pass(error: &Error) -> Option<bool> {
+    let is_json = || {
+        let body = error.body().unwrap_or_default();
+        serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok()
+    };
+    match (error.kind(), error.status()) {
+        (ErrorKind::Undecodable | ErrorKind::Incomplete, _) => Some(false),
+        _ if error.is_transient() => Some(true),
+        (_, Some(409 | 421 | 423 | 425)) => Some(false),
+        // The service answers with JSON; this is from something between.
+        (_, Some(401 | 403 | 404)) if !is_json() => Some(false),
+        _ => None,
+    }
+}

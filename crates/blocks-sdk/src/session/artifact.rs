@@ -1,0 +1,543 @@
+//! Files and plans that an agent made: what they are, and their bytes.
+//!
+//! The bytes are on a storage host behind a presigned URL. That is the one request to another
+//! host, and it never carries the API key.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use blocks_api::open::Id;
+use blocks_api::types;
+use bytes::Bytes;
+use chrono::Utc;
+use futures_core::Stream;
+use futures_util::stream::{StreamExt, unfold};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, USER_AGENT};
+use reqwest::{Method, Request, Response, Url};
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::time::{sleep, timeout};
+
+use crate::client::Client;
+use crate::engine::call::{Admission, Api, Operation};
+use crate::engine::error::{CallContext, Error, ErrorKind};
+use crate::engine::failure::innermost;
+use crate::engine::http::is_safe;
+use crate::engine::key::Key;
+use crate::engine::retry_after::retry_after;
+use crate::session::Session;
+
+/// How errors of a download name it: it is no operation of the document.
+const DOWNLOAD: &str = "download";
+
+/// A file or a plan of a session: what the service says of it, and its bytes.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+/// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
+/// # let mock = blocks_mock::Mock::builder().agent(script).build();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// let plan = session.plans().await?.remove(0)?;
+/// assert_eq!(plan.file_name(), Some("plan.md"));
+/// assert_eq!(plan.bytes().await?, "1. Look.");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Artifact {
+    client: Client,
+    session_id: Id,
+    id: Id,
+    data: types::Artifact,
+}
+
+impl Session {
+    /// An artifact that is attached to this session. There is no list: ids come from
+    /// [`plan_ids`](Self::plan_ids).
+    ///
+    /// # Errors
+    /// Status 404 when it is not attached to this session.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let mut session = session;
+    /// session.refresh().await?; // plans are known once the session is read
+    /// let plan = session.artifact(&session.plan_ids()[0]).await?;
+    /// assert_eq!(plan.id(), &session.plan_ids()[0]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn artifact(&self, id: impl Into<Id>) -> Result<Artifact, Error> {
+        Artifact::read(self.client().clone(), self.id().clone(), id.into()).await
+    }
+
+    /// The plans as of now, oldest first. Reads the session, then each plan; one that cannot be read is an error of its
+    /// own, so that the others are not lost.
+    ///
+    /// # Errors
+    /// Those of reading the session.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// for plan in session.plans().await? {
+    ///     println!("{}", plan?.file_name().unwrap_or("a plan"));
+    /// }
+    /// # assert_eq!(session.plans().await?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn plans(&self) -> Result<Vec<Result<Artifact, Error>>, Error> {
+        let data = self.client().session_data(self.id()).await?;
+        let mut plans = Vec::new();
+        for id in data.plan_artifact_ids.unwrap_or_default() {
+            plans.push(self.artifact(id).await);
+        }
+        Ok(plans)
+    }
+}
+
+impl Artifact {
+    async fn read(client: Client, session_id: Id, id: Id) -> Result<Self, Error> {
+        let operation = Operation::GET_ARTIFACT;
+        let send = |api: Api| {
+            let (session_id, id) = (session_id.clone(), id.clone());
+            async move {
+                let request = api.get_artifact().session_id(session_id).artifact_id(id);
+                request.send().await
+            }
+        };
+        let admission = Admission::Wait(operation.priority());
+        let usable = |data: types::Artifact| match (&data.id, &data.url) {
+            (None, None) => Err("the response has neither `id` nor `url`"),
+            _ => Ok(data),
+        };
+        let data = client
+            .engine
+            .call_for(operation, admission, None, usable, send)
+            .await;
+        Ok(Self {
+            data: data.map_err(|error| error.with_session(&session_id))?,
+            client,
+            session_id,
+            id,
+        })
+    }
+
+    /// Everything the service sent. Its `url` gives access to whoever has it, for 6 days.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::ArtifactKind;
+    ///
+    /// let plan = session.plans().await?.remove(0)?;
+    /// assert_eq!(plan.data().kind, Some(ArtifactKind::Plan));
+    /// assert_eq!(plan.data().mime_type.as_deref(), Some("text/markdown"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn data(&self) -> &types::Artifact {
+        &self.data
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &Id {
+        &self.id
+    }
+
+    /// Its name, as the agent gave it: not a path to trust.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let plan = session.plans().await?.remove(0)?;
+    /// let name = plan.file_name().unwrap_or_default();
+    /// // Only the last part, so that it cannot lead out of a folder.
+    /// let safe = std::path::Path::new(name).file_name();
+    /// assert_eq!(safe, Some("plan.md".as_ref()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn file_name(&self) -> Option<&str> {
+        self.data.file_name.as_deref()
+    }
+
+    /// Its bytes as they arrive. A URL that has expired is renewed once.
+    /// Each piece has the attempt's time-out; the whole has none but yours.
+    ///
+    /// # Errors
+    /// What the storage host answered, or a broken connection; also as an item of the
+    /// stream, after which nothing follows. What was read before is then not whole.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use futures_util::StreamExt;
+    ///
+    /// let plan = session.plans().await?.remove(0)?;
+    /// let mut pieces = std::pin::pin!(plan.stream().await?);
+    /// let mut length = 0;
+    /// while let Some(piece) = pieces.next().await {
+    ///     length += piece?.len();
+    /// }
+    /// assert_eq!(length, "1. Look.".len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn stream(&self) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send, Error> {
+        let mut attempts = 0;
+        let response = self.open(&mut attempts).await?;
+        Ok(self.pieces(response, attempts))
+    }
+
+    /// The bytes of a response, as they arrive.
+    fn pieces(
+        &self,
+        response: Response,
+        attempts: u32,
+    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
+        let expected = response.content_length();
+        let each = self.client.engine.timeouts.read;
+        let key = self.client.engine.core.key.clone();
+        unfold(Some((response, 0, key)), move |state| async move {
+            let (mut response, read, key) = state?;
+            let end = |kind, detail| failed(kind, detail, attempts, &key);
+            let chunk = timeout(each, response.chunk()).await;
+            let error = match chunk {
+                Ok(Ok(Some(chunk))) => {
+                    let read = read + chunk.len() as u64;
+                    return Some((Ok(chunk), Some((response, read, key))));
+                }
+                Ok(Ok(None)) if expected.is_none_or(|expected| expected == read) => return None,
+                Ok(Ok(None)) => {
+                    let detail = "the file ended before its announced length".to_owned();
+                    end(ErrorKind::Connection, detail)
+                }
+                Ok(Err(source)) => {
+                    let cause = innermost(&source);
+                    let detail =
+                        format!("the connection closed before the file was complete: {cause}");
+                    end(ErrorKind::Connection, detail).with_source(source.without_url())
+                }
+                Err(_) => end(ErrorKind::Timeout, format!("no data for {each:?}")),
+            };
+            Some((Err(error), None))
+        })
+    }
+
+    /// Its bytes, in memory: at most [`max_body`](crate::ClientBuilder::max_body), 16 MiB
+    /// unless set. What may be larger goes through [`stream`](Self::stream) or
+    /// [`save`](Self::save), which have no limit.
+    ///
+    /// # Errors
+    /// Those of [`stream`](Self::stream), and that it is larger.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let plan = session.plans().await?.remove(0)?;
+    /// assert_eq!(plan.bytes().await?, "1. Look.");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn bytes(&self) -> Result<Bytes, Error> {
+        let mut attempts = 0;
+        loop {
+            let response = self.open(&mut attempts).await?;
+            match self.collect(response, attempts).await {
+                Err(error) if self.may_repeat(&error, attempts) => {
+                    self.pause(&error, attempts).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn collect(&self, response: Response, attempts: u32) -> Result<Bytes, Error> {
+        let core = &self.client.engine.core;
+        let mut stream = std::pin::pin!(self.pieces(response, attempts));
+        let mut all = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            all.extend_from_slice(&chunk?);
+            if all.len() > core.max_body {
+                let most = core.max_body;
+                let detail = format!("the file is larger than {most} bytes; stream it or save it");
+                return Err(failed(ErrorKind::TooLarge, detail, attempts, &core.key));
+            }
+        }
+        Ok(all.into())
+    }
+
+    /// Whether a download that ended with `error` after it had started is started again.
+    fn may_repeat(&self, error: &Error, attempts: u32) -> bool {
+        let is_cut = matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout);
+        is_cut && attempts < self.client.engine.retry.max_attempts
+    }
+
+    /// Whether a refused download may succeed within the time that a call may take.
+    fn is_passing(&self, error: &Error) -> bool {
+        let longest = self
+            .client
+            .engine
+            .retry
+            .timeout_of(false, self.client.engine.timeouts);
+        let asked = error.retry_after().unwrap_or_default();
+        let is_encoded = error.kind() == ErrorKind::Undecodable;
+        error.is_transient() && !is_encoded && asked <= longest
+    }
+
+    /// Waits before the next attempt, for as long as the storage host asks or the backoff says.
+    async fn pause(&self, error: &Error, attempt: u32) {
+        let backoff = self.client.engine.retry.backoff(attempt, fastrand::f64());
+        let asked = error.retry_after().unwrap_or_default();
+        sleep(backoff.max(asked.min(self.client.engine.retry.max_retry_after))).await;
+    }
+
+    /// Writes its bytes to a new file, atomically: the file appears under its name when it is complete and on the disk,
+    /// readable by this user alone. A file that exists is an error and is not overwritten. A download that is cut starts
+    /// again. Dropping the future removes what was written.
+    ///
+    /// # Errors
+    /// Those of [`stream`](Self::stream); [`ErrorKind::File`] when the file cannot be written, for example because the
+    /// disk is full.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
+    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let plan = session.plans().await?.remove(0)?;
+    /// # let folder = std::env::temp_dir();
+    /// let path = folder.join(format!("{}.md", plan.id()));
+    /// plan.save(&path).await?;
+    /// assert_eq!(std::fs::read_to_string(&path).unwrap(), "1. Look.");
+    /// assert!(plan.save(&path).await.is_err(), "the file is there already");
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let path = path.as_ref();
+        let failed = |source: io::Error| {
+            let detail = format!("cannot write {}: {source}", path.display());
+            Error::file(detail, source)
+        };
+        // Known before anything is downloaded; the end checks it again.
+        if path.symlink_metadata().is_ok() {
+            return Err(failed(io::ErrorKind::AlreadyExists.into()));
+        }
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let partial = tempfile::Builder::new()
+            .prefix(".blocks-")
+            .suffix(".part")
+            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .map_err(failed)?;
+        let (file, partial) = partial.into_parts();
+        let mut file = tokio::fs::File::from_std(file);
+        let mut attempts = 0;
+        loop {
+            let response = self.open(&mut attempts).await?;
+            let pieces = self.pieces(response, attempts);
+            match write_all(pieces, &mut file, failed).await {
+                Err(error) if self.may_repeat(&error, attempts) => {
+                    self.pause(&error, attempts).await;
+                }
+                result => break result?,
+            }
+            file.set_len(0).await.map_err(failed)?;
+            file.rewind().await.map_err(failed)?;
+        }
+        // tokio reports a failed write at the next write or flush, and `sync_all` does not.
+        file.flush().await.map_err(failed)?;
+        file.sync_all().await.map_err(failed)?;
+        // Some systems rename no file that is open.
+        drop(file.into_std().await);
+        partial
+            .persist_noclobber(path)
+            .map_err(|error| failed(error.error))
+    }
+
+    /// The response that carries its bytes, retried as every read is. A presigned URL that has expired is renewed once.
+    async fn open(&self, attempts: &mut u32) -> Result<Response, Error> {
+        let mut renewed = None;
+        loop {
+            let artifact = renewed.as_ref().unwrap_or(self);
+            *attempts += 1;
+            match artifact.open_once(*attempts).await {
+                // The storage host says so when a presigned URL has expired.
+                Err(error) if error.status() == Some(403) && renewed.is_none() => {
+                    let (session, id) = (self.session_id.clone(), self.id.clone());
+                    renewed = Some(Self::read(self.client.clone(), session, id).await?);
+                    // The expired URL was no attempt.
+                    *attempts -= 1;
+                }
+                Err(error)
+                    if self.is_passing(&error)
+                        && *attempts < self.client.engine.retry.max_attempts =>
+                {
+                    self.pause(&error, *attempts).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// One request for its bytes, without the key.
+    async fn open_once(&self, attempts: u32) -> Result<Response, Error> {
+        let core = &self.client.engine.core;
+        let url = self.data.url.as_ref().map_or("", |url| url.as_str());
+        let refused = |why: String| Error::untrusted_link(why).with_session(&self.session_id);
+        let url = Url::parse(url)
+            .map_err(|e| refused(format!("cannot read the URL of artifact {}: {e}", self.id)))?;
+        if !is_safe(&url, core.allow_http) {
+            return Err(refused(format!(
+                "the URL of artifact {} is not https, so others on the network could read the file",
+                self.id
+            )));
+        }
+        let host = url.host_str().map(str::to_owned);
+        let mut request = Request::new(Method::GET, url);
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, core.user_agent.clone());
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let each = self.client.engine.timeouts.read;
+        let context = || CallContext {
+            operation: DOWNLOAD,
+            attempts,
+            host: host.clone(),
+            ..CallContext::default()
+        };
+        let error = |kind, detail| Error::of_call(kind, detail, context(), &core.key);
+        let mut response = match timeout(each, core.downloads.send(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(source)) => {
+                let detail = format!("could not download the file: {}", innermost(&source));
+                return Err(error(ErrorKind::Connection, detail).with_source(source));
+            }
+            Err(_) => {
+                return Err(error(
+                    ErrorKind::Timeout,
+                    format!("no response within {each:?}"),
+                ));
+            }
+        };
+        if !response.status().is_success() {
+            let context = CallContext {
+                status: Some(response.status().as_u16()),
+                retry_after: retry_after(response.headers(), Utc::now()),
+                body: Some(beginning(&mut response, each).await),
+                ..context()
+            };
+            let detail = format!("the storage host responded with {}", response.status());
+            let error = Error::of_call(ErrorKind::Status, detail, context, &core.key);
+            return Err(error.with_session(&self.session_id));
+        }
+        let encoding = response.headers().get(CONTENT_ENCODING);
+        if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
+            let detail =
+                format!("the file has the content encoding {encoding:?}, which was not asked for");
+            return Err(error(ErrorKind::Undecodable, detail));
+        }
+        Ok(response)
+    }
+}
+
+async fn write_all(
+    pieces: impl Stream<Item = Result<Bytes, Error>>,
+    file: &mut tokio::fs::File,
+    failed: impl Fn(io::Error) -> Error,
+) -> Result<(), Error> {
+    let mut pieces = std::pin::pin!(pieces);
+    while let Some(piece) = pieces.next().await {
+        file.write_all(&piece?).await.map_err(&failed)?;
+    }
+    Ok(())
+}
+
+/// What the storage host says of its refusal: enough for a person, however much comes.
+async fn beginning(response: &mut Response, each: Duration) -> Bytes {
+    const MOST: usize = 64 << 10;
+    let mut body = Vec::new();
+    let read = async {
+        while body.len() < MOST
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            let room = MOST - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        }
+    };
+    // What came until then is kept.
+    let _ = timeout(each, read).await;
+    body.into()
+}
+
+/// The error of a download that had started.
+fn failed(kind: ErrorKind, detail: String, attempts: u32, key: &Key) -> Error {
+    let context = CallContext {
+        operation: DOWNLOAD,
+        attempts,
+        ..CallContext::default()
+    };
+    Error::of_call(kind, detail, context, key)
+}
+
+impl fmt::Debug for Artifact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Artifact")
+            .field("session_id", &self.session_id)
+            .field("id", &self.id)
+            .field("file_name", &self.data.file_name)
+            .field("url", &self.data.url)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,144 @@
+//! An opinion on replies: whether a text looks like a notice that the agent failed.
+
+use crate::session::turn::Reply;
+
+/// How a reply seems to say that the agent failed. An opinion, never a verdict: see [`Reply::failure_notice`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FailureNotice {
+    /// What the notice is about.
+    pub kind: FailureNoticeKind,
+    /// The first line of the reply.
+    pub text: String,
+}
+
+/// What a notice of failure is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureNoticeKind {
+    /// The agent could not authenticate with its provider.
+    Authentication,
+    /// The provider's rate limit, quota or usage limit was reached.
+    Limit,
+}
+
+/// A notice is the whole reply, and short. A longer text that begins alike is an agent that writes about limits.
+const LONGEST: usize = 500;
+
+/// The beginnings of known notices, in lower case. Each was seen behind the name of an agent, as in
+/// `Claude Code: Authentication failed.`, or alone.
+const NOTICES: [(&str, FailureNoticeKind); 5] = [
+    ("authentication failed", FailureNoticeKind::Authentication),
+    ("rate limit or quota exceeded", FailureNoticeKind::Limit),
+    ("you've hit your limit", FailureNoticeKind::Limit),
+    ("you've hit your usage limit", FailureNoticeKind::Limit),
+    ("you've reached your usage limit", FailureNoticeKind::Limit),
+];
+
+/// The agents whose name was seen, or can be expected, before a notice.
+const AGENTS: [&str; 9] = [
+    "claude code",
+    "claude",
+    "codex",
+    "gemini cli",
+    "gemini",
+    "opencode",
+    "cursor",
+    "kimi",
+    "sisyphus",
+];
+
+impl Reply {
+    /// Whether the text looks like a notice that the agent failed, such as `Claude Code: Authentication failed.`
+    ///
+    /// The service has no status: a turn can end with such a notice as its final message, so a reply is not a success.
+    /// The text is the only sign. This is an opinion: it knows the notices that were seen, at the beginning of a short
+    /// text, and a success can be worded in the same way. `None` does not mean that the work was done.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// use blocks_mock::{Mock, Script};
+    /// use blocks_sdk::{Agent, Client, CreateSession, FailureNoticeKind};
+    ///
+    /// let agent = Script::reply("Claude Code: Rate limit or quota exceeded. Try again later.");
+    /// let mock = Mock::builder().agent(agent).build();
+    /// # let client = Client::builder(mock.key()).service(mock.service()).build()?;
+    /// let session = client.create_session(CreateSession::new(Agent::claude(), "Go.")).await?;
+    /// let notice = session.reply().await?.failure_notice().expect("a notice");
+    /// assert_eq!(notice.kind, FailureNoticeKind::Limit);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn failure_notice(&self) -> Option<FailureNotice> {
+        failure_notice(self.text())
+    }
+}
+
+fn failure_notice(text: &str) -> Option<FailureNotice> {
+    let text = text.trim();
+    if text.chars().count() > LONGEST {
+        return None;
+    }
+    let normal = text.to_lowercase().replace('’', "'");
+    let after_agent = AGENTS.iter().find_map(|agent| {
+        let rest = normal.strip_prefix(agent)?.trim_start();
+        rest.strip_prefix(':').map(str::trim_start)
+    });
+    let beginning = after_agent.unwrap_or(&normal);
+    let (_, kind) = NOTICES.iter().find(|(notice, _)| {
+        beginning.strip_prefix(notice).is_some_and(|rest| {
+            // The notice ends here: more letters would make another word of it.
+            !rest.starts_with(char::is_alphanumeric)
+        })
+    })?;
+    Some(FailureNotice {
+        kind: *kind,
+        text: text.lines().next().unwrap_or_default().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use FailureNoticeKind::{Authentication, Limit};
+
+    #[test]
+    fn known_notices_are_recognised() {
+        for (text, kind) in [
+            (
+                "Claude Code: Authentication failed. Check the key.",
+                Authentication,
+            ),
+            ("Authentication failed", Authentication),
+            (
+                "Claude Code: Rate limit or quota exceeded. Try later.",
+                Limit,
+            ),
+            ("  codex: rate limit or quota exceeded\n", Limit),
+            ("You've hit your limit · resets 3am (UTC)", Limit),
+            ("You’ve hit your limit · resets Monday", Limit),
+            ("Claude Code: You've hit your usage limit.", Limit),
+        ] {
+            let notice = failure_notice(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(notice.kind, kind, "{text}");
+            assert_eq!(notice.text, text.trim());
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_notice() {
+        let long = format!("Authentication failed. {}", "And so on. ".repeat(60));
+        for text in [
+            "",
+            "Done.",
+            "I fixed the test `authentication failed`.",
+            "The error was: Rate limit or quota exceeded.",
+            "Authentication failedness is now tested.",
+            "Review: Authentication failed in two tests.",
+            &long,
+        ] {
+            assert_eq!(failure_notice(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! A session as a conversation: its turns put together from its messages.
+
+use std::collections::HashMap;
+
+use blocks_api::json::JsonObject;
+use blocks_api::open::{Id, MessageRole, MessageType};
+use blocks_api::types::Message;
+use serde::de::{Deserializer, Error as _};
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::error::Error;
+use crate::session::Session;
+
+/// The conversation of a session. Every message that the service gave is in it exactly once.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// session.reply().await?;
+/// let transcript = session.transcript(true).await?;
+/// assert_eq!((transcript.turns.len(), transcript.notices.len()), (1, 1));
+/// // It is data: store it, and read it again.
+/// let text = serde_json::to_string(&transcript).unwrap();
+/// assert_eq!(serde_json::from_str::<blocks_sdk::Transcript>(&text).unwrap(), transcript);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct Transcript {
+    /// The turns, in the order in which they began.
+    pub turns: Vec<TranscriptTurn>,
+    /// Notices of the system, which belong to no thread.
+    pub notices: Vec<Message>,
+}
+
+/// One turn: what the user asked, what the agent did, and its reply.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// session.reply().await?;
+/// let turn = session.transcript(true).await?.turns.remove(0);
+/// assert_eq!(turn.prompt.and_then(|prompt| prompt.message).as_deref(), Some("Go."));
+/// assert_eq!(turn.reply.and_then(|reply| reply.message).as_deref(), Some("Done."));
+/// assert!(turn.steps.is_empty() && turn.doubled.is_some());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct TranscriptTurn {
+    /// The thread.
+    pub thread_id: Id,
+    /// The user's message; the service gives one for each thread.
+    pub prompt: Option<Message>,
+    /// What came on the way, tool calls included, without the text of the reply.
+    pub steps: Vec<Message>,
+    /// The reply; `None` while the agent works, or when it was interrupted.
+    pub reply: Option<Message>,
+    /// The last message on the way, where it repeats the reply word for word, as the
+    /// service does in a finished thread.
+    pub doubled: Option<Message>,
+}
+
+/// A call of a tool. The service does not report its result.
+///
+/// Two shapes were seen: `{"__name__": "Read", "file_path": "a.rs"}` with the arguments beside the name, and the older
+/// `{"__name__": "Bash", "input": "..."}`, whose `input` is a text that may itself be JSON. Every key besides `__name__`
+/// is kept in [`fields`](Self::fields); [`arguments`](Self::arguments) gives one view of both shapes.
+///
+/// ```
+/// use blocks_sdk::ToolCall;
+///
+/// let newer: ToolCall = serde_json::from_str(r#"{"__name__": "Bash", "command": "ls"}"#)?;
+/// let older: ToolCall = serde_json::from_str(r#"{"__name__": "Bash", "input": "{\"command\": \"ls\"}"}"#)?;
+/// assert_eq!(newer.arguments(), older.arguments());
+/// assert_eq!(newer.arguments().get("command"), Some("ls".into()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ToolCall {
+    /// The tool.
+    pub name: String,
+    /// Every other key of the call, exactly as it was received.
+    pub fields: JsonObject,
+}
+
+impl ToolCall {
+    /// The tool call that a message contains; `None` for other messages, and for text in another form.
+    ///
+    /// ```
+    /// use blocks_sdk::{ToolCall, types::Message};
+    ///
+    /// let message: Message = serde_json::from_value(serde_json::json!({
+    ///     "type": "tool_call", "message": r#"{"__name__": "Read", "file_path": "a.rs"}"#,
+    /// }))?;
+    /// assert_eq!(ToolCall::of(&message).unwrap().name, "Read");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn of(message: &Message) -> Option<Self> {
+        let is_call = message.type_ == Some(MessageType::ToolCall);
+        let text = message.message.as_deref().filter(|_| is_call)?;
+        serde_json::from_str(text).ok()
+    }
+
+    /// The arguments. A lone `input` that is an object, or a text that contains one, is unwrapped.
+    pub fn arguments(&self) -> JsonObject {
+        let only_input = (self.fields.len() == 1).then(|| self.fields.raw("input"));
+        let input = only_input.flatten().map(|raw| {
+            let text = serde_json::from_str::<String>(raw);
+            text.unwrap_or_else(|_| raw.to_owned())
+        });
+        let unwrapped = input.and_then(|text| text.parse().ok());
+        unwrapped.unwrap_or_else(|| self.fields.clone())
+    }
+}
+
+impl<'de> Deserialize<'de> for ToolCall {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = JsonObject::deserialize(deserializer)?;
+        let name = fields.remove("__name__");
+        let name = name.ok_or_else(|| D::Error::missing_field("__name__"))?;
+        let name = serde_json::from_str(name.as_str()).map_err(D::Error::custom)?;
+        Ok(Self { name, fields })
+    }
+}
+
+impl Serialize for ToolCall {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1 + self.fields.len()))?;
+        map.serialize_entry("__name__", &self.name)?;
+        for (name, value) in self.fields.iter() {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(feature = "schemars")]
+impl schemars::JsonSchema for ToolCall {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ToolCall".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "object", "required": ["__name__"], "properties": {"__name__": {"type": "string"}},
+            "additionalProperties": true,
+        })
+    }
+}
+
+impl Transcript {
+    /// Puts messages, oldest first, together into turns.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::Transcript;
+    ///
+    /// # session.reply().await?;
+    /// // Messages that were stored as they came make the same conversation.
+    /// let messages = session.messages().everything().collect().await?;
+    /// assert_eq!(Transcript::from_messages(messages), session.transcript(true).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_messages(messages: impl IntoIterator<Item = Message>) -> Self {
+        let mut transcript = Self::default();
+        let mut places: HashMap<Id, usize> = HashMap::new();
+        for message in messages {
+            let Some(thread_id) = message.chat_thread_id.clone() else {
+                transcript.notices.push(message);
+                continue;
+            };
+            let place = *places.entry(thread_id.clone()).or_insert_with(|| {
+                transcript.turns.push(TranscriptTurn::new(thread_id));
+                transcript.turns.len() - 1
+            });
+            transcript.turns[place].add(message);
+        }
+        transcript
+            .turns
+            .iter_mut()
+            .for_each(TranscriptTurn::set_double_aside);
+        transcript
+    }
+}
+
+impl TranscriptTurn {
+    fn new(thread_id: Id) -> Self {
+        Self {
+            thread_id,
+            prompt: None,
+            steps: Vec::new(),
+            reply: None,
+            doubled: None,
+        }
+    }
+
+    fn add(&mut self, message: Message) {
+        let is_prompt = message.role == Some(MessageRole::User) && self.prompt.is_none();
+        let is_reply = message.type_ == Some(MessageType::FinalMessage) && self.reply.is_none();
+        if is_prompt {
+            self.prompt = Some(message);
+        } else if is_reply {
+            self.reply = Some(message);
+        } else {
+            self.steps.push(message);
+        }
+    }
+
+    fn set_double_aside(&mut self) {
+        let Some(reply) = &self.reply else { return };
+        let is_text = |m: &Message| m.type_ == Some(MessageType::Message);
+        let last = self.steps.iter().rposition(is_text);
+        if let Some(last) = last.filter(|last| self.steps[*last].message == reply.message) {
+            self.doubled = Some(self.steps.remove(last));
+        }
+    }
+}
+
+impl Session {
+    /// The whole conversation, in memory; `tool_calls` says whether with them.
+    ///
+    /// For a session too long for that, [`Messages::stream`](crate::Messages::stream) holds
+    /// one page.
+    ///
+    /// # Errors
+    /// Whatever a request met.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// for turn in session.transcript(false).await?.turns {
+    ///     let text = |m: Option<blocks_sdk::types::Message>| m.and_then(|m| m.message);
+    ///     println!("> {:?}\n{:?}", text(turn.prompt), text(turn.reply));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn transcript(&self, tool_calls: bool) -> Result<Transcript, Error> {
+        let mut messages = self.messages().everything();
+        if !tool_calls {
+            messages = messages.types([MessageType::Message, MessageType::FinalMessage]);
+        }
+        Ok(Transcript::from_messages(messages.collect().await?))
+    }
+}

@@ -1,0 +1,724 @@
+//! One turn of the agent, and waiting for its reply.
+
+use std::future::IntoFuture;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use blocks_api::open::{Id, MessageType};
+use blocks_api::types;
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesUnordered, StreamExt, unfold};
+use reqwest::Url;
+use tokio::time::{Instant, timeout_at};
+
+use crate::client::Client;
+use crate::engine::call::{Admission, Operation};
+use crate::engine::error::{Error, ErrorKind, LastPoll};
+use crate::engine::link;
+use crate::engine::pending::{Pending, segment};
+use crate::engine::rate_limit::{Permit, PollSchedule, Priority, after};
+use crate::engine::retry::poll_pause;
+use crate::engine::telemetry;
+use crate::session::turns::{LatestTurn, Standing};
+
+const TIMEOUT: Duration = Duration::from_secs(60 * 60);
+/// Between two polls: a single wait then takes at most 30 of the 100 requests in a minute.
+const MIN_INTERVAL: Duration = Duration::from_secs(2);
+/// How long a poll may take that starts when the time-out has passed.
+const LAST_POLL: Duration = Duration::from_secs(10);
+/// How long such a poll waits for a permit: within this, each used slot comes free.
+const LAST_PERMIT: Duration = Duration::from_secs(61);
+/// A timer that fires so late was stopped, together with the machine or the process.
+const STOPPED: Duration = Duration::from_secs(1);
+/// Responses in a row that cannot be used, alike, end a wait.
+const UNUSABLE_IN_A_ROW: u32 = 3;
+
+/// One turn of the agent. Its reply is behind a link.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// let turn = session.turn()?;
+/// assert!(turn.poll_once().await?.is_none(), "the agent is working");
+/// assert_eq!(turn.reply().await?.text(), "Done.");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Turn {
+    client: Client,
+    /// Shared, since thousands may wait.
+    pending: Arc<Pending>,
+    turns: Arc<LatestTurn>,
+    number: usize,
+    started: Instant,
+    first_poll: Instant,
+}
+
+impl Turn {
+    /// A turn that was just started, whose reply cannot be there immediately.
+    pub(crate) fn started(
+        client: Client,
+        pending: Pending,
+        turns: Arc<LatestTurn>,
+        number: usize,
+        started: Instant,
+    ) -> Self {
+        Self {
+            client,
+            pending: Arc::new(pending),
+            turns,
+            number,
+            started,
+            first_poll: started + MIN_INTERVAL,
+        }
+    }
+
+    fn resumed(client: Client, pending: Pending) -> Self {
+        let turns = client.resources.turns.of(pending.session_id());
+        let now = Instant::now();
+        Self {
+            number: turns.number(pending.thread_id(), None),
+            client,
+            pending: Arc::new(pending),
+            turns,
+            started: now,
+            first_poll: now,
+        }
+    }
+
+    /// A handle to the pending reply, as a value to store.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let stored = serde_json::to_string(session.turn()?.pending()).unwrap();
+    /// let pending: blocks_sdk::Pending = serde_json::from_str(&stored).unwrap();
+    /// assert_eq!(pending.session_id(), session.id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pending(&self) -> &Pending {
+        &self.pending
+    }
+
+    /// The session.
+    pub fn session_id(&self) -> &Id {
+        self.pending.session_id()
+    }
+
+    /// The thread, where the service named it.
+    pub fn thread_id(&self) -> Option<&Id> {
+        self.pending.thread_id()
+    }
+
+    /// Waits for the reply. Await it directly, set its time-out, or show its progress.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use std::time::Duration;
+    ///
+    /// let reply = session.turn()?.reply().timeout(Duration::from_secs(3600)).await?;
+    /// println!("{}", reply.text());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reply(&self) -> Wait {
+        Wait {
+            turn: self.clone(),
+            timeout: TIMEOUT,
+            interval: MIN_INTERVAL,
+        }
+    }
+
+    /// Polls once; `None` while the agent is working.
+    ///
+    /// # Errors
+    /// Any error of the request; see [`ErrorKind`].
+    pub async fn poll_once(&self) -> Result<Option<Reply>, Error> {
+        let operation = Operation::LIST_THREAD_MESSAGES;
+        let page = async {
+            let url = self.url()?;
+            let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
+            let admission = Admission::Wait(Priority::Interactive);
+            self.client.engine.call(operation, admission, send).await
+        };
+        let page = page.await.map_err(|error| self.with_pending(error))?;
+        Ok(self.reply_in(page))
+    }
+
+    /// Polls with a permit that was acquired. Returns also the status and the body, for the
+    /// error of a wait that ends without a reply.
+    async fn poll_with(
+        &self,
+        permit: Permit,
+        deadline: Instant,
+    ) -> Result<(Option<Reply>, u16, Bytes), Error> {
+        let operation = Operation::LIST_THREAD_MESSAGES;
+        let page = async {
+            let url = self.url()?;
+            let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
+            let poll = self
+                .client
+                .engine
+                .call_with_permit(operation, permit, deadline, send);
+            poll.await
+        };
+        let (page, ended) = page.await.map_err(|error| self.with_pending(error))?;
+        let mut received = ended.received.unwrap_or_default();
+        let status = received.status.as_u16();
+        let reply = self.reply_in(page);
+        // A copy, as what was received may be a small part of a large buffer.
+        let body = match reply {
+            Some(_) => Bytes::new(),
+            None => Bytes::copy_from_slice(&received.body()),
+        };
+        Ok((reply, status, body))
+    }
+
+    fn reply_in(&self, page: types::MessagePage) -> Option<Reply> {
+        // The service was asked for final messages alone, so only another known type is no reply.
+        let is_reply = |message: &types::Message| {
+            !matches!(
+                message.type_,
+                Some(MessageType::Message | MessageType::ToolCall)
+            )
+        };
+        let message = page.items.into_iter().find(is_reply);
+        message.map(|message| Reply {
+            session_id: self.session_id().clone(),
+            message: Box::new(message),
+        })
+    }
+
+    fn with_pending(&self, error: Error) -> Error {
+        error.with_pending(self.pending().clone())
+    }
+
+    /// Where the reply will be: behind the link, or else in the thread. Links were seen to lose
+    /// their filters, which are put back.
+    fn url(&self) -> Result<Url, Error> {
+        let core = &self.client.engine.core;
+        let mut url = match (core.resolve(self.pending.href()), self.pending.by_ids()) {
+            (Ok(url), Some(by_ids)) if leads_nowhere(&url) => core.resolve(&by_ids)?,
+            (Err(_), Some(by_ids)) => core.resolve(&by_ids)?,
+            (resolved, _) => resolved?,
+        };
+        let has = |url: &Url, name: &str| url.query_pairs().any(|(given, _)| given == name);
+        if !has(&url, "type") {
+            url.query_pairs_mut().append_pair("type", "final_message");
+        }
+        if let Some(thread) = self.thread_id()
+            && !url.path().contains("/threads/")
+            && !has(&url, "thread_id")
+        {
+            url.query_pairs_mut()
+                .append_pair("thread_id", thread.as_str());
+        }
+        Ok(url)
+    }
+
+    /// Asks the service in which order the turns of the session were created.
+    async fn read_order(&self) -> Result<(), Error> {
+        let operation = Operation::LIST_SESSION_MESSAGES;
+        let url = self.client.engine.core.resolve(&format!(
+            "/rest/v1/sessions/{}/messages?role=user&direction=desc&limit=100",
+            segment(self.session_id())
+        ))?;
+        let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
+        let admission = Admission::Wait(Priority::Interactive);
+        let page = self.client.engine.call(operation, admission, send).await?;
+        let prompts = page
+            .items
+            .into_iter()
+            .filter_map(|message| Some((message.chat_thread_id?, message.created_at?.utc())));
+        self.turns.learn(prompts);
+        Ok(())
+    }
+}
+
+/// The vendor's own mock has links such as `/threads/null/messages`.
+fn leads_nowhere(url: &Url) -> bool {
+    url.path().contains("/threads/null/")
+}
+
+impl Client {
+    /// Resumes waiting for a pending reply, of this process or another. Sends nothing by itself.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// # let text = serde_json::to_string(session.turn()?.pending())?;
+    /// let pending: blocks_sdk::Pending = serde_json::from_str(&text)?;
+    /// println!("{}", client.resume(pending).reply().await?.text());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn resume(&self, pending: Pending) -> Turn {
+        Turn::resumed(self.clone(), pending)
+    }
+}
+
+/// A wait for a reply. Dropping it cancels the wait alone, not the agent's work.
+///
+/// It polls at least once, and ends at its time-out. Before that it ends only with the reply, or
+/// when waiting cannot help: a follow-up interrupted the turn, the service rejects the request
+/// (400, 401, 403, 404, 410 or 422, with JSON), or it responds three times in a row with what
+/// cannot be used (a complete success that cannot be decoded, or any other status). Every error
+/// has the pending reply, to wait again: [`Error::pending`].
+#[derive(Clone, Debug)]
+#[must_use = "a wait does nothing until it is awaited"]
+pub struct Wait {
+    turn: Turn,
+    timeout: Duration,
+    interval: Duration,
+}
+
+/// An item of [`ProgressStream`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Progress {
+    /// It polled, and there is no reply yet.
+    #[non_exhaustive]
+    Waiting {
+        /// Time since the wait started.
+        elapsed: Duration,
+        /// Number of polls so far.
+        polls: u64,
+        /// The error of this poll, which did not end the wait.
+        error: Option<Error>,
+    },
+    /// The reply. It is the last item.
+    Replied(Reply),
+}
+
+impl Wait {
+    /// The time-out of the whole wait. Default: 1 hour; `Duration::MAX` means none. A wait that
+    /// ends so has an error of the kind [`Deadline`](crate::ErrorKind::Deadline), with what the
+    /// last poll received, and can be resumed.
+    ///
+    /// A wait that has not polled when the time-out passes (zero, say, or while the rate limiter
+    /// had no permit) still polls once, and so does one whose machine was suspended meanwhile.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// let wait = session.turn()?.reply().timeout(std::time::Duration::from_millis(500));
+    /// assert_eq!(wait.await.unwrap_err().kind(), blocks_sdk::ErrorKind::Deadline);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The time between two polls. Default: 2 s, and never less. The rate limiter may make it
+    /// longer.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval.max(MIN_INTERVAL);
+        self
+    }
+
+    /// The wait as a stream: an item for each poll, the last of them the reply or the error.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::new();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+    /// # let session = client.create_session(request).await?;
+    /// use blocks_sdk::Progress;
+    /// let mut progress = session.turn()?.reply().progress();
+    /// while let Some(step) = progress.next().await {
+    ///     match step? {
+    ///         Progress::Waiting { elapsed, .. } => eprintln!("waiting for {elapsed:?}"),
+    ///         Progress::Replied(reply) => println!("{}", reply.text()),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn progress(self) -> ProgressStream {
+        let items = unfold(Some(self.start()), |state| async {
+            let mut state = state?;
+            Some(match state.step().await {
+                Ok(Progress::Replied(reply)) => (Ok(Progress::Replied(reply)), None),
+                Ok(waiting) => (Ok(waiting), Some(state)),
+                Err(error) => (Err(error), None),
+            })
+        });
+        ProgressStream(Box::pin(items))
+    }
+
+    fn start(self) -> WaitState {
+        let now = Instant::now();
+        WaitState {
+            deadline: after(now, self.timeout),
+            started: now,
+            // The gain of a poll counts from the last one, or from the start of the turn.
+            last_poll: self.turn.started,
+            next: self.turn.first_poll,
+            polls: 0,
+            failures: 0,
+            unusable: None,
+            last: LastPoll::None,
+            order_read_at: 0,
+            late_poll: LatePoll::NotDue,
+            wait: self,
+        }
+    }
+}
+
+/// The progress of a [`Wait`]; see [`Wait::progress`].
+#[must_use = "a stream does nothing until it is polled"]
+pub struct ProgressStream(Pin<Box<dyn Stream<Item = Result<Progress, Error>> + Send>>);
+
+impl ProgressStream {
+    /// The next item; `None` after the last.
+    pub async fn next(&mut self) -> Option<Result<Progress, Error>> {
+        StreamExt::next(&mut self.0).await
+    }
+}
+
+impl Stream for ProgressStream {
+    type Item = Result<Progress, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(context)
+    }
+}
+
+impl std::fmt::Debug for ProgressStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProgressStream").finish_non_exhaustive()
+    }
+}
+
+impl IntoFuture for Wait {
+    type Output = Result<Reply, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let mut state = self.start();
+        Box::pin(async move { state.run().await })
+    }
+}
+
+/// A wait in progress.
+struct WaitState {
+    wait: Wait,
+    started: Instant,
+    deadline: Instant,
+    last_poll: Instant,
+    next: Instant,
+    polls: u64,
+    failures: u32,
+    /// Responses in a row that could not be used, and their kind.
+    unusable: Option<(ErrorKind, u32)>,
+    last: LastPoll,
+    /// How many turns were known when the service was asked for their order.
+    order_read_at: usize,
+    late_poll: LatePoll,
+}
+
+/// The one poll that may follow the time-out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum LatePoll {
+    NotDue,
+    Due,
+    Made,
+}
+
+/// What a wait for a permit came to.
+enum Permitted {
+    Permit(Permit),
+    TimedOut,
+    /// There is another turn, which may interrupt this one.
+    NewTurn,
+}
+
+impl WaitState {
+    async fn run(&mut self) -> Result<Reply, Error> {
+        loop {
+            if let Progress::Replied(reply) = self.step().await? {
+                return Ok(reply);
+            }
+        }
+    }
+
+    /// One poll, when it is permitted.
+    async fn step(&mut self) -> Result<Progress, Error> {
+        loop {
+            let version = self.wait.turn.turns.version();
+            let is_interrupted = self.is_interrupted(version).await;
+            match self.permit(is_interrupted, version).await {
+                Permitted::Permit(permit) => return self.poll(permit, is_interrupted).await,
+                Permitted::TimedOut if self.may_poll_late() => self.late_poll = LatePoll::Due,
+                Permitted::TimedOut => return Err(self.timed_out()),
+                Permitted::NewTurn => {}
+            }
+        }
+    }
+
+    /// Whether a later turn exists. Asks the service once for each turn of which that is unknown;
+    /// if that fails, the wait goes on as if there were none.
+    async fn is_interrupted(&mut self, version: usize) -> bool {
+        let turn = &self.wait.turn;
+        let mut standing = turn.turns.standing(turn.number);
+        if standing == Standing::Unknown && self.order_read_at < version {
+            let read = timeout_at(self.deadline, Box::pin(turn.read_order())).await;
+            standing = turn.turns.standing(turn.number);
+            if let Ok(Ok(())) = read {
+                self.order_read_at = turn.turns.version();
+            } else {
+                self.order_read_at = version;
+            }
+        }
+        standing == Standing::Interrupted
+    }
+
+    async fn permit(&self, is_interrupted: bool, version: usize) -> Permitted {
+        let turn = &self.wait.turn;
+        let now = Instant::now();
+        let (priority, until) = if self.late_poll == LatePoll::Due {
+            (Priority::Interactive, now + LAST_PERMIT)
+        } else if now >= self.deadline && self.polls > 0 {
+            return Permitted::TimedOut;
+        } else if is_interrupted && self.failures == 0 {
+            (Priority::Interactive, self.deadline)
+        } else {
+            (Priority::Poll(self.schedule()), self.deadline)
+        };
+        let limiter = &turn.client.engine.core.limiter;
+        let acquire = limiter.acquire_until(priority, until);
+        let new_turn = pin!(turn.turns.changed(version));
+        match select(acquire, new_turn).await {
+            Either::Left((Ok(permit), _)) => Permitted::Permit(permit),
+            Either::Left((Err(_), _)) => Permitted::TimedOut,
+            Either::Right(_) => Permitted::NewTurn,
+        }
+    }
+
+    fn schedule(&self) -> PollSchedule {
+        let is_first = self.polls == 0;
+        let earliest = if is_first {
+            self.wait.turn.started
+        } else {
+            self.last_poll + MIN_INTERVAL
+        };
+        PollSchedule {
+            started: self.wait.turn.started,
+            last_poll: self.last_poll,
+            // After errors the next poll may be far off: there is one at the time-out, too.
+            ready_at: self.next.min(self.deadline).max(earliest),
+            first_before: is_first.then_some(self.deadline),
+        }
+    }
+
+    /// Whether a poll is due although the time-out has passed: there was none before, or the
+    /// machine was suspended and the reply may have come since.
+    fn may_poll_late(&self) -> bool {
+        let was_stopped = Instant::now() >= self.deadline + STOPPED;
+        let is_paused = self
+            .wait
+            .turn
+            .client
+            .engine
+            .core
+            .limiter
+            .paused_until()
+            .is_some();
+        self.late_poll == LatePoll::NotDue && !is_paused && (self.polls == 0 || was_stopped)
+    }
+
+    async fn poll(&mut self, permit: Permit, is_interrupted: bool) -> Result<Progress, Error> {
+        let now = Instant::now();
+        let end = if now >= self.deadline {
+            self.late_poll = LatePoll::Made;
+            now + LAST_POLL
+        } else {
+            self.deadline
+        };
+        let turn = &self.wait.turn;
+        // Only a poll in flight needs the memory of a whole call.
+        let result = Box::pin(turn.poll_with(permit, end)).await;
+        self.last_poll = now;
+        self.polls += 1;
+        let found = matches!(result, Ok((Some(_), ..)));
+        telemetry::poll(turn.session_id(), self.polls, found);
+        let error = match result {
+            Ok((Some(reply), ..)) => return Ok(Progress::Replied(reply)),
+            Ok((None, ..)) if is_interrupted => {
+                return Err(Error::interrupted(turn.pending().clone()));
+            }
+            Ok((None, status, body)) => {
+                (self.failures, self.unusable) = (0, None);
+                self.last = LastPoll::NoReply { status, body };
+                None
+            }
+            Err(error) => {
+                self.failures += 1;
+                if self.ends_with(&error) {
+                    return Err(error);
+                }
+                self.last = LastPoll::Failed(error.clone());
+                Some(error)
+            }
+        };
+        let longest = self.wait.turn.client.engine.retry.max_retry_after;
+        let asked = error.as_ref().and_then(Error::retry_after);
+        let pause = poll_pause(self.wait.interval, self.failures, fastrand::f64());
+        let pause = pause.max(asked.unwrap_or_default().min(longest));
+        self.next = after(now, pause);
+        Ok(Progress::Waiting {
+            elapsed: self.started.elapsed(),
+            polls: self.polls,
+            error,
+        })
+    }
+
+    /// Whether the wait ends with this error of a poll.
+    fn ends_with(&mut self, error: &Error) -> bool {
+        let kind = error.kind();
+        if error.is_transient() && kind != ErrorKind::Undecodable {
+            self.unusable = None;
+            return false;
+        }
+        if error.attempts() == 0 || is_rejection(error) {
+            return true;
+        }
+        let before = match self.unusable {
+            Some((before, count)) if before == kind => count,
+            _ => 0,
+        };
+        self.unusable = Some((kind, before + 1));
+        before + 1 >= UNUSABLE_IN_A_ROW
+    }
+
+    fn timed_out(&mut self) -> Error {
+        let turn = &self.wait.turn;
+        let last = std::mem::take(&mut self.last);
+        let key = &turn.client.engine.core.key;
+        Error::deadline(turn.pending().clone(), self.wait.timeout, last, key)
+    }
+}
+
+/// Whether the service itself rejects the request, and would do so again. What comes without
+/// JSON may be of a firewall or a gateway, and may pass.
+fn is_rejection(error: &Error) -> bool {
+    let is_json = |body: &str| {
+        serde_json::from_str::<serde_json::Value>(body).is_ok_and(|body| body.is_object())
+    };
+    matches!(error.status(), Some(400 | 401 | 403 | 404 | 410 | 422))
+        && error.body().is_some_and(|body| is_json(&body))
+}
+
+/// Waits for the replies of many turns, each with the [`Wait`] that `options` returns, and
+/// yields them in the order in which they arrive. The rate limiter of their client decides whose
+/// poll is next.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// # let turns = [session.turn()?];
+/// use futures_util::StreamExt;
+///
+/// let mut replies = blocks_sdk::replies(turns, |wait| wait);
+/// while let Some((pending, result)) = replies.next().await {
+///     match result {
+///         Ok(reply) => println!("{}: {}", pending.session_id(), reply.text()),
+///         Err(error) => eprintln!("{}: {error}", pending.session_id()),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub fn replies(
+    turns: impl IntoIterator<Item = Turn>,
+    options: impl Fn(Wait) -> Wait,
+) -> impl Stream<Item = (Pending, Result<Reply, Error>)> + Send + Unpin {
+    let waits = turns.into_iter().map(|turn| {
+        let pending = Arc::clone(&turn.pending);
+        // Borrowed by its future, not moved into it, which would need its memory twice.
+        let mut state = options(turn.reply()).start();
+        async move {
+            let result = state.run().await;
+            (Pending::clone(&pending), result)
+        }
+    });
+    waits.collect::<FuturesUnordered<_>>().boxed()
+}
+
+/// The agent's final message.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), blocks_sdk::Error> {
+/// # let mock = blocks_mock::Mock::new();
+/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
+/// # let session = client.create_session(request).await?;
+/// let reply = session.reply().await?;
+/// assert_eq!((reply.text(), reply.session_id()), ("Done.", session.id()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    session_id: Id,
+    message: Box<types::Message>,
+}
+
+impl Reply {
+    /// The text; an empty one is a valid reply.
+    pub fn text(&self) -> &str {
+        self.message.message.as_deref().unwrap_or_default()
+    }
+
+    /// The session that it belongs to.
+    pub fn session_id(&self) -> &Id {
+        &self.session_id
+    }
+
+    /// Everything the service sent.
+    pub fn message(&self) -> &types::Message {
+        &self.message
+    }
+
+    /// Everything the service sent, to keep.
+    pub fn into_message(self) -> types::Message {
+        *self.message
+    }
+}
