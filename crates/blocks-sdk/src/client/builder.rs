@@ -123,11 +123,11 @@ impl ClientBuilder {
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// use blocks_mock::{Fault, Mock, When};
+    /// use blocks_mock::{Fault, Frequency, Mock};
     /// use blocks_sdk::{Client, ErrorKind, RetryPolicy};
     /// use std::time::Duration;
     ///
-    /// let slow = Mock::builder().fault(None, When::Always, Fault::Delay(Duration::from_secs(9)));
+    /// let slow = Mock::builder().fault(None, Frequency::Always, Fault::Delay(Duration::from_secs(9)));
     /// # let slow = slow.build();
     /// let client = Client::builder(slow.key())
     ///     .service(slow.service())
@@ -194,7 +194,7 @@ impl ClientBuilder {
     /// let builder = blocks_sdk::Client::builder(mock.key()).service(mock.service());
     /// let client = builder.user_agent("nightly-tests/1.0").build()?;
     /// # let _ = client.get_session(uuid::Uuid::nil()).await;
-    /// assert_eq!(mock.received()[0].header("user-agent"), Some("nightly-tests/1.0"));
+    /// assert_eq!(mock.requests()[0].header("user-agent"), Some("nightly-tests/1.0"));
     /// # Ok(())
     /// # }
     /// ```
