@@ -4,8 +4,9 @@
 #   check [TAG]                    whether everything that a release needs is there
 #   archive BINARY TARGET FOLDER   one archive with the command, its man pages and its completions
 #   finish FOLDER                  the checksums of the archives in FOLDER, an install.sh of this release, and its notes
-#   crates FOLDER                  packs every crate to FOLDER, and builds, documents and tries what was packed
-#   dry-run [ADDRESS]              all of these; ADDRESS stands in for the address of a repository that has none yet
+#   crates FOLDER                  packs every crate, unpacks them in FOLDER, and builds, documents and tries them there
+#   dry-run FOLDER [ADDRESS]       all of these in a copy of the repository, without a network. What would be released is
+#                                  then in FOLDER/out. ADDRESS stands in for an address that is not set yet
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -115,9 +116,73 @@ finish() {
   notes "$version" > "$folder/notes.md"
 }
 
+crates() {
+  local folder=$1 crate file packages=()
+  mkdir -p "$folder"
+  folder=$(cd "$folder" && pwd)
+  for crate in $(published); do
+    packages+=(--package "$crate")
+  done
+  cargo package --no-verify --allow-dirty --quiet --target-dir "$folder/pack" "${packages[@]}"
+  rm -rf "$folder/crates"
+  mkdir "$folder/crates"
+  for file in "$folder"/pack/package/*.crate; do
+    tar -xzf "$file" -C "$folder/crates"
+  done
+  # The crates as their users get them, which depend on each other's packed form.
+  {
+    echo '[workspace]'
+    echo 'resolver = "3"'
+    echo 'members = ["*"]'
+    echo '[patch.crates-io]'
+    for crate in $(published); do
+      echo "$crate = { path = \"$crate-$(version)\" }"
+    done
+    # The same settings, so that builds of the dependencies are used again.
+    awk '/^\[/ { on = /^\[profile\./ } on' Cargo.toml
+  } > "$folder/crates/Cargo.toml"
+  cp Cargo.lock "$folder/crates/"
+  cd "$folder/crates"
+  cargo build --quiet --workspace
+  RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps
+  env -u BLOCKS_API_KEY -u BLOCKS_API_BASE_URL cargo run --quiet --package blocks-sdk --example quickstart
+  cd - > /dev/null
+}
+
+dry_run() {
+  local folder=$1 address=${2:-} source
+  rm -rf "$folder"
+  mkdir -p "$folder/source"
+  folder=$(cd "$folder" && pwd)
+  source=$folder/source
+  git ls-files -z --cached --others --exclude-standard --deduplicate |
+    while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
+    tar -cf - --null --files-from - | tar -xf - -C "$source"
+  if [ -n "$address" ]; then
+    sed -i "s|^repository = \"\"$|repository = \"$address\"|" "$source/Cargo.toml"
+  fi
+  # The target folder of this repository, so that builds of the dependencies are used again.
+  CARGO_TARGET_DIR=$(metadata .target_directory)
+  export CARGO_TARGET_DIR CARGO_NET_OFFLINE=true
+  # From here on the copy's own script.
+  cd "$source"
+  bash .github/release.sh check
+  bash .github/release.sh crates "$folder"
+  # A release has a static binary of the target with musl. Without that target, this system's C library is linked statically.
+  cd "$folder/crates"
+  cargo rustc --quiet --package blocks-cli --bin blocks -- -C target-feature=+crt-static
+  mkdir "$folder/bin"
+  strip -o "$folder/bin/blocks" "$CARGO_TARGET_DIR/debug/blocks"
+  cd "$source"
+  bash .github/release.sh archive "$folder/bin/blocks" "$(uname -m)-unknown-linux-musl" "$folder/out"
+  bash .github/release.sh finish "$folder/out"
+}
+
 case ${1:-} in
   check) check "${2:-}" ;;
   archive) archive "$2" "$3" "$4" ;;
   finish) finish "$2" ;;
+  crates) crates "$2" ;;
+  dry-run) dry_run "$2" "${3:-}" ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
