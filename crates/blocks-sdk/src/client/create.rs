@@ -230,6 +230,8 @@ impl<T> Future for Detached<T> {
 impl<T> fmt::Debug for Detached<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let finished = self.is_finished();
-        f.debug_struct("Detached").field("is_finished", &finished).finish_non_exhaustive()
+        f.debug_struct("Detached")
+            .field("is_finished", &finished)
+            .finish_non_exhaustive()
     }
 }
