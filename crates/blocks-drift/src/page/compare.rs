@@ -10,8 +10,8 @@ use super::fields::{self, subject};
 use super::samples::Sample;
 use crate::document::{Document, Operation, template_names};
 use crate::finding::{Finding, Kind, NOTHING, Severity};
-use crate::marked::step;
 use crate::shape::Shape;
+use crate::spanned::step;
 
 /// One page against one operation.
 pub struct Comparison<'a> {
@@ -60,7 +60,7 @@ pub fn compare<'a>(
     to
 }
 
-/// The object at a pointer, or the one that the list there holds.
+/// The object at a pointer, or the object that the list there contains.
 fn object(document: &Document, pointer: &str) -> Shape {
     let mut shape = Shape::of(document, pointer);
     match shape.items.take() {
@@ -247,12 +247,12 @@ impl Comparison<'_> {
             }
         }
         if fields.is_empty() {
-            let (line, home) = (self.line(section), self.document.resolve(schema));
+            let (line, resolved) = (self.line(section), self.document.resolve(schema));
             self.add(
                 Kind::FieldUndescribed,
                 Severity::Informational,
                 &format!("the {section} fields"),
-                &home,
+                &resolved,
                 ("a list of fields", "a sample only"),
                 line,
             );

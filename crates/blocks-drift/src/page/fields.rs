@@ -9,8 +9,8 @@ use super::compare::Comparison;
 use super::facts::Field;
 use super::notation::Notation;
 use crate::finding::{Finding, Kind, NOTHING, Severity};
-use crate::marked::step;
 use crate::shape::{JsonType, Shape};
+use crate::spanned::step;
 
 /// How reports call a field.
 pub fn subject(section: Section, name: &str) -> String {

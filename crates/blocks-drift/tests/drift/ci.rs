@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use blocks_drift::marked::Marked;
+use blocks_drift::spanned::Spanned;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
@@ -32,7 +32,7 @@ async fn serve(files: Vec<(String, String)>) -> String {
 }
 
 /// A folder with a `cargo` that starts the built program, and a `gh` that records its arguments
-/// and answers from `open`.
+/// and responds with the content of `open`.
 fn tools(name: &str) -> std::path::PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&folder);
@@ -56,7 +56,7 @@ fn tools(name: &str) -> std::path::PathBuf {
 async fn workflow(name: &str, index: &str, service: &str, open: &str) -> (bool, String, String) {
     let folder = tools(name);
     let workflow = blocks_drift::read(".github/workflows/drift.yml").unwrap();
-    let workflow = Marked::parse("drift.yml", &workflow).unwrap().value;
+    let workflow = Spanned::parse("drift.yml", &workflow).unwrap().value;
     std::fs::write(folder.join("open"), open).unwrap();
     std::fs::write(folder.join("log"), "").unwrap();
     std::fs::write(folder.join("outputs"), "").unwrap();
@@ -154,8 +154,8 @@ fn reports_are_safe_and_name_both_places() {
     let text = pages("md")[2]
         .text
         .replace("type=\"number\" default={50}", "type=\"number\" default={\"5|<b>@all%\"}");
-    let outcome = changed("md", 2, &text);
-    let report = Report { document: &DOCUMENT, outcome: &outcome };
+    let result = changed("md", 2, &text);
+    let report = Report { document: &DOCUMENT, result: &result };
     let github = report.render(Format::Github);
     assert!(
         github.contains("::error file=openapi/blocks.yaml,line=") && github.contains("@all%25"),
