@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Action, Dialect, Fault, Mock, Operation, Script, When};
+use blocks_mock::{Dialect, Fault, Mock, Operation, When};
 use blocks_sdk::{Agent, Client, CreateSession, Error, ErrorKind, RateLimit, RetryPolicy, Session};
-use blocks_tests::{Exchange, KEY, Recorder};
+use blocks_tests::{Exchange, KEY, Recorder, sample_agent};
 
 use crate::faults::MAX_BODY;
 
@@ -51,7 +51,7 @@ impl Setup {
         let mock = Mock::builder()
             .key(KEY)
             .dialect(dialect)
-            .agent(sample_data())
+            .agent(sample_agent())
             .seed(1)
             .build();
         let recorder = Recorder::new(&mock);
@@ -175,24 +175,6 @@ pub fn check_error(error: &Error, exchanges: &[Exchange]) -> Vec<String> {
         ));
     }
     violations
-}
-
-/// An agent that immediately sends sample data of each kind.
-fn sample_data() -> Script {
-    let at = Duration::ZERO;
-    let tool = Action::ToolCall {
-        name: "bash".into(),
-        input: serde_json::json!({"command": "ls"}),
-    };
-    let plan = Action::Plan {
-        file_name: "../plan.md".into(),
-        text: "1. Go.".into(),
-    };
-    Script::reply("Done.")
-        .at(at, Action::Message("Working.".into()))
-        .at(at, tool)
-        .at(at, plan)
-        .at(at, Action::PullRequest("https://example.com/1".into()))
 }
 
 pub fn hello() -> CreateSession {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::document::Document;
-use crate::finding::{CheckResult, Finding, Kind, NOTHING, Severity, Side};
+use crate::finding::{CheckResult, Finding, Kind, NOTHING, Severity, Side, finding};
 
 /// The facts of the document as a whole, which some page must state.
 const WHOLE: [(Kind, &str, &str); 3] = [
@@ -19,27 +19,21 @@ pub fn judge(document: &Document, result: &mut CheckResult) {
     if !result.errors.is_empty() {
         return;
     }
-    let absent = |kind, subject: &str, pointer: &str, document: String| Finding {
-        kind,
-        severity: Severity::Breaking,
-        subject: subject.to_owned(),
-        pointer: pointer.to_owned(),
-        document,
-        other: NOTHING.to_owned(),
-        ..Finding::default()
+    let absent = |kind, subject: &str, pointer: &str, document: &str| {
+        finding(kind, Severity::Breaking, subject, pointer, (document, NOTHING))
     };
     for operation in document.operations() {
         let page = |c: &&crate::finding::Covered| c.side == Side::Page && c.scope == operation.id;
         if !result.covered.iter().any(|c| page(&c)) {
             let text = format!("{} {}", operation.method, operation.path);
-            let finding = absent(Kind::OperationRemoved, "the operation", &operation.pointer, text);
-            result.report(Side::Page, &operation.id, "all pages", vec![finding]);
+            let found = absent(Kind::OperationRemoved, "the operation", &operation.pointer, &text);
+            result.report(Side::Page, &operation.id, "all pages", vec![found]);
         }
     }
     for (kind, subject, pointer) in WHOLE {
         if document.get(pointer).is_some() && !result.stated.contains(&kind) {
-            let finding = absent(kind, subject, pointer, "stated".to_owned());
-            result.report(Side::Page, "", "all pages", vec![finding]);
+            let found = absent(kind, subject, pointer, "stated");
+            result.report(Side::Page, "", "all pages", vec![found]);
         }
     }
 }

@@ -7,7 +7,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
 
 use crate::document::Document;
-use crate::finding::{Finding, Kind, NOTHING, Severity};
+use crate::finding::{Finding, Kind, NOTHING, Severity, finding};
 use crate::shape::{Shape, alternatives, rule_fields};
 use crate::spanned::step;
 
@@ -63,17 +63,7 @@ impl Walk<'_> {
     }
 
     fn breaking(&mut self, kind: Kind, pointer: &str, instance: &str, texts: (&str, &str)) {
-        self.add(
-            instance,
-            Finding {
-                kind,
-                severity: Severity::Breaking,
-                pointer: pointer.to_owned(),
-                document: texts.0.to_owned(),
-                other: texts.1.to_owned(),
-                ..Finding::default()
-            },
-        );
+        self.add(instance, finding(kind, Severity::Breaking, "", pointer, texts));
     }
 
     fn value(&mut self, pointer: &str, value: &Value, instance: &str) {
@@ -116,15 +106,10 @@ impl Walk<'_> {
 
     fn enum_value(&mut self, at: &str, list: &[String], text: &str, instance: &str) {
         if !list.iter().any(|v| v == text) && !is_placeholder(text) {
-            let finding = Finding {
-                kind: Kind::EnumAdded,
-                severity: Severity::Additive,
-                pointer: format!("{at}/{}", step(text)),
-                document: NOTHING.to_owned(),
-                other: text.to_owned(),
-                ..Finding::default()
-            };
-            self.add(instance, finding);
+            let pointer = format!("{at}/{}", step(text));
+            let texts = (NOTHING, text);
+            let found = finding(Kind::EnumAdded, Severity::Additive, "", &pointer, texts);
+            self.add(instance, found);
         }
     }
 
@@ -143,17 +128,11 @@ impl Walk<'_> {
                         (Some(place), _) => self.value(place, value, &inside),
                         (None, Some(schema)) => self.value(schema, value, &inside),
                         (None, None) if shape.properties.is_empty() => {}
-                        (None, None) => self.add(
-                            &inside,
-                            Finding {
-                                kind: Kind::FieldAdded,
-                                severity: Severity::Additive,
-                                pointer: place,
-                                document: NOTHING.to_owned(),
-                                other: type_name(value).to_owned(),
-                                ..Finding::default()
-                            },
-                        ),
+                        (None, None) => {
+                            let (kind, texts) = (Kind::FieldAdded, (NOTHING, type_name(value)));
+                            let found = finding(kind, Severity::Additive, "", &place, texts);
+                            self.add(&inside, found);
+                        }
                     }
                 }
             }

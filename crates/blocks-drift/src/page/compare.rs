@@ -9,7 +9,7 @@ use super::facts::{Field, Page};
 use super::fields::{self, subject};
 use super::samples::Sample;
 use crate::document::{Document, Operation, template_names};
-use crate::finding::{Finding, Kind, NOTHING, Severity};
+use crate::finding::{Finding, Kind, NOTHING, Severity, finding};
 use crate::shape::Shape;
 use crate::spanned::step;
 
@@ -110,16 +110,9 @@ impl Comparison<'_> {
         texts: (&str, &str),
         line: usize,
     ) {
-        self.findings.push(Finding {
-            kind,
-            severity,
-            subject: subject.to_owned(),
-            pointer: pointer.to_owned(),
-            document: texts.0.to_owned(),
-            other: texts.1.to_owned(),
-            line: Some(line),
-            ..Finding::default()
-        });
+        let line = Some(line);
+        let found = finding(kind, severity, subject, pointer, texts);
+        self.findings.push(Finding { line, ..found });
     }
 
     /// The line to name when something is absent: the first field of its section.

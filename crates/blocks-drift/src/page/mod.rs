@@ -16,7 +16,7 @@ mod whole;
 use anyhow::{Context as _, Result, bail};
 
 use crate::document::Document;
-use crate::finding::{CheckResult, Finding, Kind, NOTHING, Severity, Side};
+use crate::finding::{CheckResult, Finding, Kind, NOTHING, Severity, Side, finding};
 use block::Section;
 use facts::Page;
 pub use source::PageText;
@@ -49,17 +49,12 @@ pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     for (method, path, line) in &page.operations {
         let scope = format!("{method} {path}");
         let Some(operation) = document.operation(method, path) else {
-            let finding = Finding {
-                kind: Kind::OperationUnknown,
-                severity: Severity::Additive,
-                subject: format!("the operation {scope}"),
-                pointer: "/paths".to_owned(),
-                document: NOTHING.to_owned(),
-                other: scope.clone(),
-                line: Some(*line),
-                ..Finding::default()
-            };
-            result.report(Side::Page, &scope, &page.name, vec![finding]);
+            let subject = format!("the operation {scope}");
+            let texts = (NOTHING, scope.as_str());
+            let (kind, severity) = (Kind::OperationUnknown, Severity::Additive);
+            let found = finding(kind, severity, &subject, "/paths", texts);
+            let found = Finding { line: Some(*line), ..found };
+            result.report(Side::Page, &scope, &page.name, vec![found]);
             continue;
         };
         let found = compare::compare(document, &page, &operation, (path, *line));

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::facts::Page;
 use crate::document::Document;
-use crate::finding::{CheckResult, Finding, Kind, Severity, Side};
+use crate::finding::{CheckResult, Finding, Kind, Severity, Side, finding};
 
 static URL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"(https?://[A-Za-z0-9.-]+(?::\d+)?)(/rest/v\d+)"#).expect("a pattern")
@@ -42,16 +42,9 @@ pub fn compare(document: &Document, page: &Page, result: &mut CheckResult) -> us
         facts += 1;
         result.stated.insert(kind);
         if !same {
-            findings.push(Finding {
-                kind,
-                severity: Severity::Breaking,
-                subject: subject.to_owned(),
-                pointer: pointer.to_owned(),
-                document: document.to_owned(),
-                other,
-                line: Some(line),
-                ..Finding::default()
-            });
+            let texts = (document, other.as_str());
+            let found = finding(kind, Severity::Breaking, subject, pointer, texts);
+            findings.push(Finding { line: Some(line), ..found });
         }
     };
     for (text, line) in &page.text {

@@ -1,7 +1,5 @@
 //! Responses of the mock server, in sync and with faults, and captured ones.
 
-use std::path::{Path, PathBuf};
-
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::live::exchange::{Comparison, Exchange, parse_body};
 use blocks_drift::live::{self, LiveOptions, Target};
@@ -223,13 +221,6 @@ fn single_faults_are_found_with_their_severity() {
     }
 }
 
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 /// Entries that are not responses of the API are left out and counted.
 #[test]
 fn harmless_har_entries_raise_nothing() {
@@ -295,7 +286,8 @@ fn harmless_har_entries_raise_nothing() {
         json!({"request": {"method": "post", "url": url, "postData": {"text": "{\"message\": \"m\", \"agent_name\": \"claude\"}"}}, "response": {"status": 200, "content": {"text": text}}}),
         json!({"request": {"method": "GET", "url": format!("{url}/5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11/messages?limit=1#x")}, "response": {"status": 200, "content": {}}}),
     ];
-    let folder = folder("har");
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
     for (index, entry) in entries.iter().enumerate() {
         let file = folder.join(format!("{index}.har"));
         let har = json!({"log": {"version": "1.2", "entries": [good, entry]}});
@@ -305,7 +297,7 @@ fn harmless_har_entries_raise_nothing() {
         assert!(result.notes[0].contains("captured responses"), "{:?}", result.notes);
     }
     std::fs::write(folder.join("package.json"), "{\"name\": \"x\"}").unwrap();
-    let result = live::check_captures(&DOCUMENT, &folder, "https://api.blocks.team").unwrap();
+    let result = live::check_captures(&DOCUMENT, folder, "https://api.blocks.team").unwrap();
     assert!(result.notes[0].contains("1 not a capture"), "{:?}", result.notes);
     let sent = json!({"log": {"entries": [{"request": {"method": "POST", "url": format!("{url}?team=1"), "postData": {"text": "{\"message\": \"m\", \"agent_name\": \"claude\", \"model\": 1}"}}, "response": {"status": 200, "content": {"text": text}}}]}});
     std::fs::write(folder.join("0.har"), sent.to_string()).unwrap();
@@ -317,14 +309,15 @@ fn harmless_har_entries_raise_nothing() {
 
 #[tokio::test]
 async fn saved_responses_are_compared_without_the_key() {
-    let folder = folder("saved");
-    let options = LiveOptions { save: Some(folder.clone()), ..all() };
+    let folder = tempfile::tempdir().unwrap();
+    let options = LiveOptions { save: Some(folder.path().to_owned()), ..all() };
     run(live::mock::server().key("a-secret-key"), options).await;
-    let mut result = live::check_captures(&DOCUMENT, &folder, "https://api.blocks.team").unwrap();
+    let mut result =
+        live::check_captures(&DOCUMENT, folder.path(), "https://api.blocks.team").unwrap();
     KNOWN.apply(&DOCUMENT, &mut result);
     let report = Report { document: &DOCUMENT, result: &result };
     assert_eq!(report.drift(), Vec::<&blocks_drift::finding::Finding>::new());
-    for file in std::fs::read_dir(&folder).unwrap() {
+    for file in std::fs::read_dir(folder.path()).unwrap() {
         assert!(!std::fs::read_to_string(file.unwrap().path()).unwrap().contains("a-secret-key"));
     }
 }
