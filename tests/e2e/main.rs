@@ -3,6 +3,7 @@
 mod creating;
 mod downloads;
 mod errors;
+mod following;
 mod limits;
 mod links;
 mod mocked;

@@ -15,7 +15,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use blocks_mock::{Dialect, When};
+use blocks_mock::{Dialect, Frequency};
 use serde_json::Value;
 
 use setup::{InjectedFault, Setup, dialects};
@@ -53,10 +53,10 @@ async fn part<T: Copy>(
     part.add(&format!("{name}, no fault"), violations);
     for operation in setup.called() {
         for fault in faults::of(operation, document) {
-            for when in [When::ONCE, When::Always] {
+            for frequency in [Frequency::ONCE, Frequency::Always] {
                 let injected = InjectedFault {
                     operation,
-                    when,
+                    frequency,
                     fault: fault.clone(),
                 };
                 let name = format!("{name}, {injected:?}");

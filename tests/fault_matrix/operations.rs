@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use blocks_mock::Dialect;
-use blocks_sdk::{Error, ErrorKind, FollowUp, Messages};
+use blocks_sdk::{Error, ErrorKind, FollowUp, MessagesQuery};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
@@ -31,12 +31,11 @@ pub enum Call {
     Artifact,
     Bytes,
     Save,
-    FollowSession,
-    FollowPage,
-    FollowNewer,
+    NextPage,
+    NewerPage,
 }
 
-pub const ALL: [Call; 20] = [
+pub const ALL: [Call; 19] = [
     Call::Create,
     Call::Get,
     Call::Refresh,
@@ -54,9 +53,8 @@ pub const ALL: [Call; 20] = [
     Call::Artifact,
     Call::Bytes,
     Call::Save,
-    Call::FollowSession,
-    Call::FollowPage,
-    Call::FollowNewer,
+    Call::NextPage,
+    Call::NewerPage,
 ];
 
 impl Call {
@@ -91,25 +89,32 @@ async fn send(call: Call, setup: &Setup, output: Option<&OutputDir>) -> Result<(
         Call::Get => drop(client.get_session(session.id()).await?),
         Call::Refresh => session.clone().refresh().await?,
         Call::FollowUp => drop(session.follow_up(FollowUp::new("more")).await?),
-        Call::PollOnce => drop(session.turn()?.poll_once().await?),
-        Call::Reply => drop(session.turn()?.reply().timeout(WAIT).await?),
+        Call::PollOnce => drop(session.first_turn()?.poll_once().await?),
+        Call::Reply => drop(session.first_turn()?.reply().timeout(WAIT).await?),
         Call::Replies => {
-            let turns = [session.turn()?, session.turn()?];
-            let mut replies = blocks_sdk::replies(turns, |wait| wait.timeout(WAIT));
+            let turns = [session.first_turn()?, session.first_turn()?];
+            let mut replies = blocks_sdk::replies(turns.map(|turn| turn.reply().timeout(WAIT)));
             while let Some((_, result)) = replies.next().await {
                 result?;
             }
         }
-        Call::Page => drop(session.messages().everything().send().await?),
-        Call::NewestPage => drop(session.messages().newest_first().limit(1).send().await?),
-        Call::Stream => drop(session.messages().everything().collect().await?),
+        Call::Page => drop(session.messages().all().send().await?),
+        Call::NewestPage => drop(
+            session
+                .messages()
+                .newest_first(true)
+                .limit(1)
+                .send()
+                .await?,
+        ),
+        Call::Stream => drop(session.messages().all().collect().await?),
         Call::ThreadStream => {
-            let turn = session.turn()?;
+            let turn = session.first_turn()?;
             let thread = turn.thread_id().expect("a thread");
             drop(session.thread_messages(thread).collect().await?);
         }
-        Call::Watch => watch(session.messages().everything()).await?,
-        Call::Transcript => drop(session.transcript(true).await?),
+        Call::Watch => watch(session.messages().all()).await?,
+        Call::Transcript => drop(session.transcript().await?),
         Call::Plans => {
             for plan in session.plans().await? {
                 drop(plan?);
@@ -121,26 +126,14 @@ async fn send(call: Call, setup: &Setup, output: Option<&OutputDir>) -> Result<(
             let output = output.expect("a folder");
             plan().await?.save(output.plan()).await?;
         }
-        Call::FollowSession => {
-            let link = session.self_link().expect("a link");
-            drop(client.follow(&link).await?);
-        }
-        Call::FollowPage => {
-            let link = session.messages_link().expect("a link");
-            drop(client.follow(&link).await?);
-        }
-        Call::FollowNewer => {
-            let page = session.messages().send().await?;
-            if let Some(link) = page.newer_link() {
-                drop(client.follow(&link).await?);
-            }
-        }
+        Call::NextPage => drop(session.messages().limit(1).send().await?.next().await?),
+        Call::NewerPage => drop(session.messages().send().await?.newer().await?),
     }
     Ok(())
 }
 
 /// Watches for a minute, since a watch does not end.
-async fn watch(messages: Messages) -> Result<(), Error> {
+async fn watch(messages: MessagesQuery) -> Result<(), Error> {
     let mut watch = pin!(messages.watch());
     let seen = async {
         while let Some(message) = watch.next().await {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Dialect, Fault, Mock, Operation, When};
+use blocks_mock::{Dialect, Fault, Frequency, Mock, Operation};
 use blocks_sdk::{Agent, Client, CreateSession, Error, ErrorKind, RateLimit, RetryPolicy, Session};
 use blocks_tests::{Exchange, KEY, Recorder, sample_agent};
 
@@ -24,7 +24,7 @@ pub fn dialects() -> [(&'static str, Dialect); 2] {
 #[derive(Clone, Debug)]
 pub struct InjectedFault {
     pub operation: Operation,
-    pub when: When,
+    pub frequency: Frequency,
     pub fault: Fault,
 }
 
@@ -63,15 +63,15 @@ impl Setup {
             .build()
             .expect("a client");
         let mut session = client.create_session(hello()).await.expect("a session");
-        session.reply().await.expect("a reply");
+        session.first_reply().await.expect("a reply");
         session.refresh().await.expect("the refreshed session");
         recorder.clear();
         if let Some(injected) = fault {
-            mock.inject(injected.operation, injected.when, injected.fault);
+            mock.inject(injected.operation, injected.frequency, injected.fault);
         }
         Self {
             before: Effects::of(&mock),
-            received_before: mock.received().len(),
+            received_before: mock.requests().len(),
             mock,
             client,
             recorder,
@@ -81,7 +81,7 @@ impl Setup {
 
     /// The operations that were called, each once.
     pub fn called(&self) -> Vec<Operation> {
-        let received = self.mock.received().split_off(self.received_before);
+        let received = self.mock.requests().split_off(self.received_before);
         let called: Vec<_> = received.into_iter().filter_map(|r| r.operation).collect();
         let all = Operation::ALL.into_iter();
         all.filter(|operation| called.contains(operation)).collect()

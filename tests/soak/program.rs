@@ -102,7 +102,7 @@ impl Job {
 
     /// The first turn, also if the response to the create did not contain its thread.
     async fn pending(&self, session: &Session) -> Pending {
-        if let Ok(turn) = session.turn() {
+        if let Ok(turn) = session.first_turn() {
             return turn.pending().clone();
         }
         for _ in 0..ATTEMPTS {
@@ -124,7 +124,13 @@ impl Job {
     /// Every prompt and every reply is in the transcript exactly once.
     async fn check_transcript(&self, session: &Session, turns: &[Turn]) {
         for _ in 0..ATTEMPTS {
-            let transcript = match session.transcript(false).await {
+            let transcript = match session
+                .messages()
+                .all()
+                .types([MessageType::Message, MessageType::FinalMessage])
+                .transcript()
+                .await
+            {
                 Ok(transcript) => transcript,
                 Err(error) => {
                     self.check(&error);

@@ -68,10 +68,10 @@ pub fn sample_agent() -> Script {
         Action::PullRequest("https://example.com/1".into()),
         plan,
     ];
-    let script = Script::reply("Done.").after(Duration::ZERO);
+    let script = Script::reply("Done.").reply_after(Duration::ZERO);
     actions
         .into_iter()
-        .fold(script, |script, action| script.at(Duration::ZERO, action))
+        .fold(script, |script, action| script.step(Duration::ZERO, action))
 }
 
 /// A page of `items`.

@@ -13,6 +13,8 @@ const AFTER: &str = "\
 Environment:
   BLOCKS_API_KEY       API key; create one in the settings of your Blocks workspace
   BLOCKS_API_BASE_URL  another base URL, such as that of `blocks mock`
+  BLOCKS_LIMIT_URL     where processes with the same key count their requests together:
+                       off or file:FOLDER [default: the user's state folder]
   BLOCKS_AGENT         agent of `run` when no option names one
   HTTPS_PROXY          proxy for the service; NO_PROXY lists hosts to reach without it
 
@@ -48,6 +50,9 @@ pub struct Args {
     /// Time limit of one request [default: 3m for prompts, else 1m]
     #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, help_heading = GLOBAL)]
     pub request_timeout: Option<Timeout>,
+    /// Count only this command's requests, not those of other processes with the same key
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub no_shared_limit: bool,
     /// Show requests, without secrets
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
@@ -99,8 +104,10 @@ pub struct WaitOptions {
     pub reply: ReplyOptions,
     #[command(flatten)]
     pub output: OutputOption,
+    #[command(flatten)]
+    pub follow: FollowOptions,
     /// Do not wait for the reply; print the session's id
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with_all = ["output", "follow"])]
     pub no_wait: bool,
     /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
     #[arg(long, value_name = "FILE")]
@@ -120,6 +127,16 @@ pub struct ReplyOptions {
     /// Exit with 5 if the reply looks like a notice of failure (an opinion on its text)
     #[arg(long)]
     pub fail_on_notice: bool,
+}
+
+#[derive(Clone, Copy, ClapArgs)]
+pub struct FollowOptions {
+    /// Show the agent's messages on standard error as they arrive
+    #[arg(long)]
+    pub follow: bool,
+    /// With --follow, show tool calls too
+    #[arg(long, requires = "follow")]
+    pub tools: bool,
 }
 
 #[derive(ClapArgs)]
@@ -206,6 +223,8 @@ pub struct WaitArgs {
     pub pending: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputOption,
+    #[command(flatten)]
+    pub follow: FollowOptions,
     #[command(flatten)]
     pub reply: ReplyOptions,
 }
@@ -357,6 +376,16 @@ pub struct MockArgs {
 }
 
 impl Command {
+    /// Whether the agent's messages are shown as they arrive.
+    pub fn follows(&self) -> bool {
+        match self {
+            Self::Run(args) => args.wait.follow.follow,
+            Self::Send(args) => args.wait.follow.follow,
+            Self::Wait(args) => args.follow.follow,
+            _ => false,
+        }
+    }
+
     /// Why an option for all commands would do nothing for this one.
     pub fn unsupported_option(&self, json: bool, github_output: bool) -> Option<&'static str> {
         let turn = matches!(self, Self::Run(_) | Self::Send(_) | Self::Wait(_));

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, Write};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 
-use blocks_sdk::{Client, Error};
+use blocks_fleet::LimitLocation;
+use blocks_sdk::{Client, ClientBuilder, Error, LimitStore};
 
 use crate::exit::{Code, Exit};
+use crate::limit;
 use crate::signals::{self, LastWords};
 pub use crate::signals::{Interruption, Signals};
 
@@ -18,7 +20,7 @@ const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
 
 type Sink = Mutex<Box<dyn Write + Send>>;
 type Source = Mutex<Box<dyn Read + Send>>;
-type MakeClient = Box<dyn Fn() -> Result<Client, Error> + Send + Sync>;
+type MakeClient = Box<dyn Fn(Option<Arc<dyn LimitStore>>) -> Result<Client, Error> + Send + Sync>;
 
 enum Variables {
     Process,
@@ -31,7 +33,9 @@ pub struct Host {
     out: Sink,
     err: Sink,
     variables: Variables,
-    client: MakeClient,
+    make_client: MakeClient,
+    /// One for the whole command, so that its requests are counted together.
+    client: OnceLock<Client>,
     signals: Signals,
     last_words: LastWords,
     listening: Once,
@@ -67,7 +71,14 @@ impl Host {
             },
             err: Mutex::new(Box::new(err)),
             variables: Variables::Process,
-            client: Box::new(Client::from_env),
+            make_client: Box::new(|store| {
+                let builder = ClientBuilder::from_env()?;
+                match store {
+                    Some(store) => builder.limit_store(store).build(),
+                    None => builder.build(),
+                }
+            }),
+            client: OnceLock::new(),
             signals: Signals::default(),
             last_words: LastWords::default(),
             listening: Once::new(),
@@ -85,7 +96,8 @@ impl Host {
             out: Mutex::new(Box::new(out)),
             err: Mutex::new(Box::new(err)),
             variables: Variables::Given(HashMap::new()),
-            client: Box::new(move || Ok(client.clone())),
+            make_client: Box::new(move |_| Ok(client.clone())),
+            client: OnceLock::new(),
             signals: Signals::default(),
             last_words: LastWords::default(),
             listening: Once::new(),
@@ -122,14 +134,19 @@ impl Host {
         self
     }
 
-    pub(crate) fn client(&self) -> Result<Client, Exit> {
+    /// The client, which counts its requests at the location that `limit` names.
+    pub(crate) fn client(&self, limit: &LimitLocation) -> Result<Client, Exit> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
         for name in ["BLOCKS_API_KEY", "BLOCKS_API_BASE_URL"] {
             // Without this check, a variable that cannot be read would count as not set.
             if self.var(name).is_some_and(|value| value.to_str().is_none()) {
                 return Err(Exit::usage(format!("{name} is not valid UTF-8")));
             }
         }
-        Ok((self.client)()?)
+        let client = (self.make_client)(limit::store(limit, self)?)?;
+        Ok(self.client.get_or_init(|| client).clone())
     }
 
     /// A variable of the environment; an empty one counts as not set.
