@@ -613,7 +613,7 @@ async fn a_configured_client_follows_no_redirect() {
             .unwrap();
         let builder = Client::builder(server.key()).base_url(server.url());
         let builder = if own_transport {
-            builder.transport(blocks_sdk::HttpTransport::new(follow).unwrap())
+            builder.transport(blocks_sdk::HttpTransport::configured(follow).unwrap())
         } else {
             builder.configure_http(follow)
         };

@@ -119,7 +119,7 @@ struct UnsyncService(
     Option<std::io::ErrorKind>,
 );
 
-impl Service<http::Request<reqwest::Body>> for UnsyncService {
+impl Service<http::Request<blocks_sdk::Body>> for UnsyncService {
     type Response =
         http::Response<http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, std::io::Error>>;
     type Error = std::io::Error;
@@ -132,7 +132,7 @@ impl Service<http::Request<reqwest::Body>> for UnsyncService {
         std::task::Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: http::Request<reqwest::Body>) -> Self::Future {
+    fn call(&mut self, _: http::Request<blocks_sdk::Body>) -> Self::Future {
         use http_body_util::BodyExt;
         if let Some(kind) = self.1 {
             return std::future::ready(Err(kind.into()));

@@ -36,6 +36,7 @@
 //! | `rustls` (default) | TLS by rustls |
 //! | `native-tls` | TLS by the platform's library |
 //! | `tracing` | spans and events of each call, attempt and look |
+//! | `reqwest` | settings of the HTTP client by the types of reqwest 0.13: `ClientBuilder::configure_http` |
 //! | `schemars` | JSON Schemas of the data types |
 
 mod client;
@@ -47,6 +48,12 @@ mod messages;
 mod request;
 mod session;
 
+pub use bytes::Bytes;
+pub use chrono::{DateTime, Utc};
+pub use http;
+pub use serde_json::{Map, Value};
+pub use uuid::Uuid;
+
 pub use blocks_api::json::{JsonObject, RawJson};
 pub use blocks_api::open::{
     AgentName, ArtifactKind, Direction, Id, InvalidId, MessageRole, MessageType, PresignedUrl,
@@ -56,6 +63,7 @@ pub use blocks_api::types;
 pub use client::Client;
 pub use client::builder::ClientBuilder;
 pub use client::create::{CreatePermit, Detached};
+pub use engine::body::Body;
 pub use engine::error::{Error, ErrorKind};
 pub use engine::pending::Pending;
 pub use engine::rate_limit::{

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::client::limiters::{self, Limiter};
 use crate::client::{Client, Resources};
+use crate::engine::body::Body;
 use crate::engine::error::Error;
 use crate::engine::http::{
     BASE_URL, CONNECT_TIMEOUT, Configure, base, http, http_for_downloads, request_builder, shown,
@@ -340,6 +341,7 @@ impl ClientBuilder {
     ///     .build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg(feature = "reqwest")]
     pub fn configure_http(
         mut self,
         configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + 'static,
@@ -352,6 +354,7 @@ impl ClientBuilder {
     ///
     /// It is another one than that of [`configure_http`](Self::configure_http), so that no header which is meant for the
     /// service, or for a proxy in front of it, reaches a storage host.
+    #[cfg(feature = "reqwest")]
     pub fn configure_download_http(
         mut self,
         configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + 'static,
@@ -363,13 +366,13 @@ impl ClientBuilder {
     /// Sends by a transport of your own.
     ///
     /// ```
-    /// use blocks_sdk::{Client, SendError, SendFuture, Transport};
+    /// use blocks_sdk::{Body, Client, SendError, SendFuture, Transport};
     ///
     /// /// For a program that must not reach the service.
     /// struct Offline;
     ///
     /// impl Transport for Offline {
-    ///     fn send(&self, _: reqwest::Request) -> SendFuture<'_> {
+    ///     fn send(&self, _: http::Request<Body>) -> SendFuture<'_> {
     ///         Box::pin(async { Err(SendError::never_sent("offline")) })
     ///     }
     /// }
@@ -396,7 +399,7 @@ impl ClientBuilder {
     /// ```
     pub fn service<S, B>(self, service: S) -> Self
     where
-        S: Service<http::Request<reqwest::Body>, Response = http::Response<B>>,
+        S: Service<http::Request<Body>, Response = http::Response<B>>,
         S: Clone + Send + 'static,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         S::Future: Send,

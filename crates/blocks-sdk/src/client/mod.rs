@@ -116,14 +116,14 @@ impl Client {
     /// makes of its transport: for recordings and logs.
     ///
     /// ```
-    /// use blocks_sdk::{Client, SendFuture, Transport};
+    /// use blocks_sdk::{Body, Client, SendFuture, Transport};
     /// use std::sync::Arc;
     ///
     /// struct Printing(Arc<dyn Transport>);
     ///
     /// impl Transport for Printing {
-    ///     fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
-    ///         eprintln!("{} {}", request.method(), request.url().path());
+    ///     fn send(&self, request: http::Request<Body>) -> SendFuture<'_> {
+    ///         eprintln!("{} {}", request.method(), request.uri().path());
     ///         self.0.send(request)
     ///     }
     /// }

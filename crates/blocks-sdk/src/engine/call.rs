@@ -21,6 +21,7 @@ use crate::engine::failure::undecodable;
 use crate::engine::rate_limit::{NoPermit, Permit, Priority, after, require_runtime};
 use crate::engine::retry::{AttemptTimeouts, Outcome, RetryPolicy, Verdict, verdict};
 use crate::engine::telemetry;
+use crate::engine::transport::from_reqwest;
 use crate::engine::{Core, Engine};
 
 /// One of the document's operations.
@@ -169,7 +170,10 @@ impl Sender for Call {
         let headers = request.headers_mut();
         headers.entry(USER_AGENT).or_insert(agent);
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let sending = core.transport.send(request);
+        let sending = match from_reqwest(request) {
+            Ok(request) => core.transport.send(request),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        };
         Box::pin(
             self.attempt
                 .receive(sending, core.max_body, &core.base, &core.key),

@@ -267,6 +267,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_boxed_source(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
     pub(crate) fn with_session(mut self, id: &Id) -> Self {
         self.0.session_id = Some(id.clone());
         self

@@ -73,14 +73,14 @@ impl Call {
                 ErrorKind::Connection,
                 format!(
                     "the connection closed before the response was complete: {}",
-                    innermost(source)
+                    innermost(source.as_ref())
                 ),
             ),
         };
         let error = self.error(kind, detail, context);
         match result.no_response {
             Some(NoResponse::Send(source)) => error.with_source(source),
-            Some(NoResponse::Body(source)) => error.with_source(source.without_url()),
+            Some(NoResponse::Body(source)) => error.with_boxed_source(source),
             None | Some(NoResponse::Timeout(_) | NoResponse::CutShort) => error,
         }
     }

@@ -4,6 +4,7 @@
 //! it. Its entry point is [`Engine::call`].
 
 pub(crate) mod attempt;
+pub(crate) mod body;
 pub(crate) mod call;
 pub(crate) mod error;
 pub(crate) mod failure;

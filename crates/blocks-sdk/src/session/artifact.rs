@@ -14,12 +14,15 @@ use bytes::Bytes;
 use chrono::Utc;
 use futures_core::Stream;
 use futures_util::stream::{StreamExt, unfold};
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, USER_AGENT};
-use reqwest::{Method, Request, Response, Url};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, USER_AGENT};
+use http::{Request, Response, Uri};
+use http_body::Body as _;
+use reqwest::Url;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
 use crate::client::Client;
+use crate::engine::body::Body;
 use crate::engine::call::{Admission, Api, Operation};
 use crate::engine::error::{CallContext, Error, ErrorKind};
 use crate::engine::failure::innermost;
@@ -187,16 +190,16 @@ impl Artifact {
     /// The bytes of a response, as they arrive.
     fn pieces(
         &self,
-        response: Response,
+        response: Response<Body>,
         attempts: u32,
     ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
-        let expected = response.content_length();
+        let expected = response.body().size_hint().exact();
         let each = self.client.engine.timeouts.read;
         let key = self.client.engine.core.key.clone();
         unfold(Some((response, 0, key)), move |state| async move {
             let (mut response, read, key) = state?;
             let end = |kind, detail| failed(kind, detail, attempts, &key);
-            let chunk = timeout(each, response.chunk()).await;
+            let chunk = timeout(each, response.body_mut().chunk()).await;
             let error = match chunk {
                 Ok(Ok(Some(chunk))) => {
                     let read = read + chunk.len() as u64;
@@ -208,10 +211,10 @@ impl Artifact {
                     end(ErrorKind::Connection, detail)
                 }
                 Ok(Err(source)) => {
-                    let cause = innermost(&source);
+                    let cause = innermost(source.as_ref());
                     let detail =
                         format!("the connection closed before the file was complete: {cause}");
-                    end(ErrorKind::Connection, detail).with_source(source.without_url())
+                    end(ErrorKind::Connection, detail).with_boxed_source(source)
                 }
                 Err(_) => end(ErrorKind::Timeout, format!("no data for {each:?}")),
             };
@@ -246,7 +249,7 @@ impl Artifact {
         }
     }
 
-    async fn collect(&self, response: Response, attempts: u32) -> Result<Bytes, Error> {
+    async fn collect(&self, response: Response<Body>, attempts: u32) -> Result<Bytes, Error> {
         let core = &self.client.engine.core;
         let mut stream = std::pin::pin!(self.pieces(response, attempts));
         let mut all = Vec::new();
@@ -350,7 +353,7 @@ impl Artifact {
     }
 
     /// The response that carries its bytes, retried as every read is. A presigned URL that has expired is renewed once.
-    async fn open(&self, attempts: &mut u32) -> Result<Response, Error> {
+    async fn open(&self, attempts: &mut u32) -> Result<Response<Body>, Error> {
         let mut renewed = None;
         loop {
             let artifact = renewed.as_ref().unwrap_or(self);
@@ -375,7 +378,7 @@ impl Artifact {
     }
 
     /// One request for its bytes, without the key.
-    async fn open_once(&self, attempts: u32) -> Result<Response, Error> {
+    async fn open_once(&self, attempts: u32) -> Result<Response<Body>, Error> {
         let core = &self.client.engine.core;
         let url = self.data.url.as_ref().map_or("", |url| url.as_str());
         let refused = |why: String| Error::untrusted_link(why).with_session(&self.session_id);
@@ -388,7 +391,10 @@ impl Artifact {
             )));
         }
         let host = url.host_str().map(str::to_owned);
-        let mut request = Request::new(Method::GET, url);
+        let uri = Uri::try_from(url.as_str())
+            .map_err(|e| refused(format!("cannot use the URL of artifact {}: {e}", self.id)))?;
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, core.user_agent.clone());
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
@@ -448,12 +454,12 @@ async fn write_all(
 }
 
 /// What the storage host says of its refusal: enough for a person, however much comes.
-async fn beginning(response: &mut Response, each: Duration) -> Bytes {
+async fn beginning(response: &mut Response<Body>, each: Duration) -> Bytes {
     const MOST: usize = 64 << 10;
     let mut body = Vec::new();
     let read = async {
         while body.len() < MOST
-            && let Ok(Some(chunk)) = response.chunk().await
+            && let Ok(Some(chunk)) = response.body_mut().chunk().await
         {
             let room = MOST - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
