@@ -126,7 +126,8 @@ impl Client {
             async move { api.create_session().body(body).send().await }
         };
         let sent = self.engine.call_for(operation, admission, permit, Ok, send);
-        Ok(Session::new(self.clone(), sent.await?))
+        let (data, response) = sent.await?;
+        Ok(Session::new(self.clone(), data, response))
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod builder;
 pub(crate) mod create;
 mod limiters;
 mod operations;
+pub(crate) mod request;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::client::builder::ClientBuilder;
 use crate::engine::call::{Admission, Api, Operation};
 use crate::engine::error::Error;
 use crate::engine::rate_limit::{RateLimit, RateLimitStatus};
+use crate::engine::response::ResponseInfo;
 use crate::engine::retry::RetryPolicy;
 use crate::engine::transport::Transport;
 use crate::engine::{Core, Engine};
@@ -214,11 +216,14 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub async fn get_session(&self, id: impl Into<Id>) -> Result<Session, Error> {
-        let data = self.session_data(&id.into()).await?;
-        Ok(Session::new(self.clone(), data))
+        let (data, response) = self.session_data(&id.into()).await?;
+        Ok(Session::new(self.clone(), data, response))
     }
 
-    pub(crate) async fn session_data(&self, id: &Id) -> Result<blocks_api::types::Session, Error> {
+    pub(crate) async fn session_data(
+        &self,
+        id: &Id,
+    ) -> Result<(blocks_api::types::Session, ResponseInfo), Error> {
         let operation = Operation::GET_SESSION;
         let admission = Admission::Wait(operation.priority());
         let send = |api: Api| {

@@ -19,6 +19,7 @@ use crate::engine::attempt::{Attempt, AttemptResult, NoResponse};
 use crate::engine::error::{CallContext, Error, ErrorKind};
 use crate::engine::failure::undecodable;
 use crate::engine::rate_limit::{NoPermit, Permit, Priority, after, require_runtime};
+use crate::engine::response::ResponseInfo;
 use crate::engine::retry::{AttemptTimeouts, Outcome, RetryPolicy, Verdict, verdict};
 use crate::engine::telemetry;
 use crate::engine::transport::from_reqwest;
@@ -83,7 +84,7 @@ impl Engine {
         operation: Operation,
         admission: Admission,
         send: impl Fn(Api) -> F,
-    ) -> impl Future<Output = Result<T, Error>>
+    ) -> impl Future<Output = Result<(T, ResponseInfo), Error>>
     where
         F: Future<Output = Sent<T>>,
     {
@@ -112,7 +113,7 @@ impl Engine {
         permit: Option<Permit>,
         take: impl FnOnce(T) -> Result<U, &'static str>,
         send: impl Fn(Api) -> F,
-    ) -> impl Future<Output = Result<U, Error>>
+    ) -> impl Future<Output = Result<(U, ResponseInfo), Error>>
     where
         F: Future<Output = Sent<T>>,
     {
@@ -123,8 +124,9 @@ impl Engine {
         let mut call = self.start(operation, admission);
         call.deadline = deadline.map(|timeout| after(Instant::now(), timeout));
         let run = async move {
-            let (taken, _) = Arc::new(call).run(permit, take, send).await?;
-            Ok(taken)
+            let key = call.core.key.clone();
+            let (taken, mut result) = Arc::new(call).run(permit, take, send).await?;
+            Ok((taken, ResponseInfo::of(&mut result, &key)))
         };
         telemetry::operation(operation, &self.core.base, run)
     }

@@ -386,6 +386,66 @@ impl Error {
         self.0.kind == ErrorKind::RateLimited || self.0.status == Some(429)
     }
 
+    /// Whether the input was refused before anything was sent.
+    pub fn is_invalid_input(&self) -> bool {
+        self.0.kind == ErrorKind::InvalidInput
+    }
+
+    /// Whether the client cannot be set up: the key, the base URL, a proxy variable or TLS.
+    pub fn is_configuration(&self) -> bool {
+        self.0.kind == ErrorKind::Configuration
+    }
+
+    /// Whether there was no complete response: the connection failed.
+    pub fn is_connection(&self) -> bool {
+        self.0.kind == ErrorKind::Connection
+    }
+
+    /// Whether an attempt took longer than its time-out.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+    }
+
+    /// Whether a success cannot be decoded.
+    pub fn is_undecodable(&self) -> bool {
+        self.0.kind == ErrorKind::Undecodable
+    }
+
+    /// Whether a response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body).
+    pub fn is_too_large(&self) -> bool {
+        self.0.kind == ErrorKind::TooLarge
+    }
+
+    /// Whether a link leads to a place that this client does not send requests to.
+    pub fn is_untrusted_link(&self) -> bool {
+        self.0.kind == ErrorKind::UntrustedLink
+    }
+
+    /// Whether the pages of a list disagree with its total.
+    pub fn is_incomplete(&self) -> bool {
+        self.0.kind == ErrorKind::Incomplete
+    }
+
+    /// Whether the time-out of a wait passed: resume with [`Error::pending`].
+    pub fn is_deadline(&self) -> bool {
+        self.0.kind == ErrorKind::Deadline
+    }
+
+    /// Whether a follow-up interrupted the turn that was waited for.
+    pub fn is_interrupted(&self) -> bool {
+        self.0.kind == ErrorKind::Interrupted
+    }
+
+    /// Whether the turn to wait for is unknown.
+    pub fn is_unknown_turn(&self) -> bool {
+        self.0.kind == ErrorKind::UnknownTurn
+    }
+
+    /// Whether a file could not be written.
+    pub fn is_file(&self) -> bool {
+        self.0.kind == ErrorKind::File
+    }
+
     /// Whether the same read may succeed later.
     pub fn is_transient(&self) -> bool {
         match self.0.kind {

@@ -24,7 +24,7 @@ impl Call {
         let mut content = String::new();
         if let Some(mut received) = result.received {
             context.status = Some(received.status.as_u16());
-            context.request_id = request_id(&received.headers);
+            context.request_id = request_id(&received.headers).map(str::to_owned);
             context.body = Some(received.body());
             too_large = received.too_large;
             content = content_of(&received.headers);
@@ -165,9 +165,8 @@ const REQUEST_IDS: [HeaderName; 7] = [
     HeaderName::from_static("cf-ray"),
 ];
 
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    REQUEST_IDS.iter().find_map(|name| {
-        let value = headers.get(name)?.to_str().ok()?;
-        Some(value.to_owned())
-    })
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
+    REQUEST_IDS
+        .iter()
+        .find_map(|name| headers.get(name)?.to_str().ok())
 }

@@ -15,6 +15,7 @@ pub(crate) mod pending;
 pub(crate) mod rate_limit;
 pub(crate) mod received;
 pub(crate) mod repair;
+pub(crate) mod response;
 pub(crate) mod retry;
 pub(crate) mod retry_after;
 pub(crate) mod telemetry;

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use blocks_api::open::Id;
@@ -28,6 +29,7 @@ use crate::engine::error::{CallContext, Error, ErrorKind};
 use crate::engine::failure::innermost;
 use crate::engine::http::is_safe;
 use crate::engine::key::Key;
+use crate::engine::response::ResponseInfo;
 use crate::engine::retry_after::retry_after;
 use crate::session::reference::SessionRef;
 
@@ -50,6 +52,7 @@ pub struct Artifact {
     session_id: Id,
     id: Id,
     data: types::Artifact,
+    response: Arc<ResponseInfo>,
 }
 
 impl SessionRef {
@@ -87,7 +90,7 @@ impl SessionRef {
     /// # Ok(()) });
     /// ```
     pub async fn plans(&self) -> Result<Vec<Result<Artifact, Error>>, Error> {
-        let data = self.client().session_data(self.id()).await?;
+        let (data, _) = self.client().session_data(self.id()).await?;
         let mut plans = Vec::new();
         for id in data.plan_artifact_ids.unwrap_or_default() {
             plans.push(self.artifact(id).await);
@@ -115,8 +118,10 @@ impl Artifact {
             .engine
             .call_for(operation, admission, None, usable, send)
             .await;
+        let (data, response) = data.map_err(|error| error.with_session(&session_id))?;
         Ok(Self {
-            data: data.map_err(|error| error.with_session(&session_id))?,
+            data,
+            response: Arc::new(response),
             client,
             session_id,
             id,
@@ -137,6 +142,11 @@ impl Artifact {
     /// ```
     pub fn data(&self) -> &types::Artifact {
         &self.data
+    }
+
+    /// The status and the headers of the response with this data.
+    pub fn response(&self) -> &ResponseInfo {
+        &self.response
     }
 
     /// Its id.

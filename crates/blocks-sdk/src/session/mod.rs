@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::client::create::Detached;
 use crate::engine::error::Error;
+use crate::engine::response::ResponseInfo;
 use crate::messages::MessagesQuery;
 use crate::request::FollowUp;
 use crate::session::artifact::Artifact;
@@ -45,11 +46,12 @@ use crate::session::turn::{Reply, Turn};
 pub struct Session {
     reference: SessionRef,
     data: types::Session,
+    response: Arc<ResponseInfo>,
     started: Instant,
 }
 
 impl Session {
-    pub(crate) fn new(client: Client, data: types::Session) -> Self {
+    pub(crate) fn new(client: Client, data: types::Session, response: ResponseInfo) -> Self {
         let reference = SessionRef::new(client, data.id.clone());
         if let Some(thread) = &data.thread_id {
             let created_at = data.created_at.as_ref().map(Timestamp::utc);
@@ -58,6 +60,7 @@ impl Session {
         Self {
             reference,
             data,
+            response: Arc::new(response),
             started: Instant::now(),
         }
     }
@@ -96,6 +99,11 @@ impl Session {
     /// ```
     pub fn data(&self) -> &types::Session {
         &self.data
+    }
+
+    /// The status and the headers of the response with this data.
+    pub fn response(&self) -> &ResponseInfo {
+        &self.response
     }
 
     /// The page on which a person can watch the session.
@@ -142,7 +150,7 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub async fn refresh(&mut self) -> Result<(), Error> {
-        let mut data = self.client().session_data(self.id()).await?;
+        let (mut data, response) = self.client().session_data(self.id()).await?;
         let old = &self.data;
         data.thread_id = data.thread_id.or_else(|| old.thread_id.clone());
         data.links = match (data.links, old.links.clone()) {
@@ -154,6 +162,7 @@ impl Session {
             (new, old) => new.or(old),
         };
         self.data = data;
+        self.response = Arc::new(response);
         Ok(())
     }
 

@@ -220,20 +220,17 @@ impl SessionRef {
         let sent = client
             .engine
             .call_for(operation, admission, permit, accepted, send);
-        let (number, pending) = sent.await.map_err(|error| {
+        let ((number, pending), response) = sent.await.map_err(|error| {
             if error.may_have_taken_effect() {
                 self.turns.unknown_outcome(sent_at);
             }
             error.with_session(&self.id)
         })?;
         let turns = Arc::clone(&self.turns);
-        Ok(Turn::started(
-            self.client.clone(),
-            pending,
-            turns,
-            number,
-            Instant::now(),
-        ))
+        Ok(
+            Turn::started(self.client.clone(), pending, turns, number, Instant::now())
+                .with_response(response),
+        )
     }
 
     /// The messages of all threads: as a page, as a stream, or as they arrive.
