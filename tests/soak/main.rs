@@ -148,7 +148,7 @@ async fn run(seed: u64) -> Tally {
             }
         }
     }
-    tally.requests = mock.requests().len();
+    tally.requests = mock.request_count();
     tally
 }
 
