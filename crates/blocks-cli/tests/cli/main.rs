@@ -7,6 +7,7 @@ mod ends;
 mod in_process;
 mod messages;
 mod process;
+mod recording;
 mod safety;
 mod side_files;
 mod turns;
