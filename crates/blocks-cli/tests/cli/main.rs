@@ -9,6 +9,7 @@ mod in_process;
 mod limit;
 mod messages;
 mod process;
+mod recording;
 mod safety;
 mod side_files;
 mod turns;
