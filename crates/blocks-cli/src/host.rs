@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, Write};
+use std::path::PathBuf;
 use std::sync::{Mutex, Once, PoisonError};
+use std::time::SystemTime;
 
 use blocks_sdk::{Client, Error};
 
@@ -31,6 +33,8 @@ pub struct Host {
     out: Sink,
     err: Sink,
     variables: Variables,
+    /// Another time than the machine's.
+    time: Option<SystemTime>,
     client: MakeClient,
     signals: Signals,
     last_words: LastWords,
@@ -67,6 +71,7 @@ impl Host {
             },
             err: Mutex::new(Box::new(err)),
             variables: Variables::Process,
+            time: None,
             client: Box::new(Client::from_env),
             signals: Signals::default(),
             last_words: LastWords::default(),
@@ -85,6 +90,7 @@ impl Host {
             out: Mutex::new(Box::new(out)),
             err: Mutex::new(Box::new(err)),
             variables: Variables::Given(HashMap::new()),
+            time: None,
             client: Box::new(move || Ok(client.clone())),
             signals: Signals::default(),
             last_words: LastWords::default(),
@@ -112,6 +118,13 @@ impl Host {
         };
         given.insert(name.to_owned(), value.into());
         self.variables = Variables::Given(given);
+        self
+    }
+
+    /// The same host at this time of the day.
+    #[must_use]
+    pub fn time(mut self, time: SystemTime) -> Self {
+        self.time = Some(time);
         self
     }
 
@@ -143,12 +156,34 @@ impl Host {
 
     /// Whether a CI system reads the log.
     pub(crate) fn in_ci(&self) -> bool {
-        let says_no = |value: &OsString| {
-            let value = value.to_string_lossy().to_lowercase();
-            ["0", "false", "no", "off"].contains(&value.as_str())
-        };
         let set = |name: &&str| self.var(name).is_some_and(|value| !says_no(&value));
         CI.iter().any(set)
+    }
+
+    /// The base URL that the environment names, or the service's own.
+    pub(crate) fn base_url(&self) -> String {
+        let url = self.var("BLOCKS_API_BASE_URL");
+        let url = url.map(|url| url.to_string_lossy().trim_end_matches('/').to_owned());
+        url.unwrap_or_else(|| "https://api.blocks.team".to_owned())
+    }
+
+    /// Where the user's programs keep what has to survive a restart. A relative path in
+    /// `XDG_STATE_HOME` counts as not set, as its specification says.
+    pub(crate) fn state_folder(&self) -> Option<PathBuf> {
+        let path = |name| self.var(name).map(PathBuf::from);
+        let is_usable = |path: &PathBuf| path.is_absolute();
+        let local = if cfg!(windows) {
+            path("LOCALAPPDATA")
+        } else {
+            path("HOME").map(|home| home.join(".local/state"))
+        };
+        let named = path("XDG_STATE_HOME").filter(is_usable);
+        named.or(local.filter(is_usable))
+    }
+
+    /// The time of the day, for a person.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.time.unwrap_or_else(SystemTime::now)
     }
 
     /// Whether a CI system reads standard output for commands, which it does not for a file.
@@ -256,6 +291,12 @@ impl Host {
     async fn output_closed(&self) {
         std::future::pending().await
     }
+}
+
+/// A value of a variable that switches something off.
+pub(crate) fn says_no(value: &OsString) -> bool {
+    let value = value.to_string_lossy().to_lowercase();
+    ["0", "false", "no", "off"].contains(&value.as_str())
 }
 
 #[cfg(unix)]

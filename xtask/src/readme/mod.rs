@@ -116,6 +116,7 @@ impl Place {
     fn shell(&self, commands: &[String], needs: &Needs) -> Result<shell::Ended, String> {
         let mut bash = Command::new("bash");
         bash.env("CARGO_INSTALL_ROOT", self.scratch.join("installed"))
+            .env("XDG_STATE_HOME", self.scratch.join("state"))
             .env_remove("BLOCKS_API_KEY")
             .env_remove("BLOCKS_API_BASE_URL");
         let mut service = None;

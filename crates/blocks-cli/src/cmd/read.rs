@@ -11,7 +11,8 @@ use crate::output::Output;
 use crate::text;
 
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.get_session(args.session.0).await?;
+    let session = args.session.resolve(output.host())?;
+    let session = output.client()?.get_session(session).await?;
     let Some(data) = session.data() else {
         return Ok(());
     };
@@ -49,9 +50,10 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
 }
 
 pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
+    let session = args.session.resolve(output.host())?;
     let mut messages = output
         .client()?
-        .session(args.session.0)
+        .session(session)
         .messages()
         .types(args.types.into_iter().map(Into::into))
         .roles(args.roles.into_iter().map(Into::into));
@@ -127,7 +129,8 @@ fn content(message: &Message) -> String {
 }
 
 pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.session(args.session.0);
+    let session = args.session.resolve(output.host())?;
+    let session = output.client()?.session(session);
     let transcript = session.transcript(args.tools).await?;
     if output.is_json() || args.format == Format::Json {
         return output.json(&transcript);

@@ -8,6 +8,7 @@ mod follow;
 mod in_process;
 mod messages;
 mod process;
+mod register;
 mod safety;
 mod side_files;
 mod turns;
@@ -64,6 +65,8 @@ fn blocks(arguments: &[&str]) -> Command {
     ] {
         command.env_remove(name);
     }
+    // The sessions of a test are not among the user's.
+    command.env("BLOCKS_REGISTER", "0");
     command
 }
 
@@ -122,6 +125,8 @@ fn the_whole_command_line_is_as_documented() {
         "plan",
         "artifact",
         "batch",
+        "list",
+        "forget",
         "check",
         "mock",
         "schema",

@@ -84,6 +84,7 @@ fn an_ignored_signal_stays_ignored() {
     let script = format!("trap '' INT HUP; exec {binary} run --agent claude Go.");
     let mut command = Command::new("sh");
     command.args(["-c", &script]);
+    command.env("BLOCKS_REGISTER", "0");
     command.env("BLOCKS_API_KEY", service.mock.key());
     command.env("BLOCKS_API_BASE_URL", service.mock.url());
     let mut child = spawn(command);
@@ -270,6 +271,8 @@ fn each_command_has_a_man_page() {
         "batch",
         "check",
         "completions",
+        "forget",
+        "list",
         "man",
         "messages",
         "mock",
