@@ -19,7 +19,7 @@ fn client(mock: &Mock) -> Client {
 
 async fn started(mock: &Mock) -> Turn {
     let session = client(mock).create_session(hello()).await.unwrap();
-    session.turn().unwrap()
+    session.first_turn().unwrap()
 }
 
 /// The texts of all messages, the reply last.
@@ -157,7 +157,7 @@ async fn a_reply_without_its_type_is_found() {
     ];
     let script = Scripted::new(answers);
     let session = script.client().create_session(hello()).await.unwrap();
-    let wait = session.turn().unwrap().reply().follow();
+    let wait = session.first_turn().unwrap().reply().follow();
     assert_eq!(texts(wait).await, ["message", "done", "done"]);
     assert_eq!(script.count(), 3);
 }
@@ -173,7 +173,7 @@ async fn a_page_that_is_too_large_is_read_in_parts() {
     let builder = Client::builder(mock.key()).service(mock.service());
     let client = builder.max_body(20_000).build().unwrap();
     let session = client.create_session(hello()).await.unwrap();
-    let found = texts(session.turn().unwrap().reply().follow()).await;
+    let found = texts(session.first_turn().unwrap().reply().follow()).await;
     let expected = (0..40).map(texts_of).chain(["Done.".to_owned()]);
     assert_eq!(found, expected.collect::<Vec<_>>());
 }
@@ -204,6 +204,6 @@ async fn a_turn_without_a_thread_is_followed_by_its_link() {
     created["_links"]["final_message"]["href"] = json!("/rest/v1/reply?type=final_message");
     let script = Scripted::new([Answer::ok(&created), Answer::ok(&replied("done"))]);
     let session = script.client().create_session(hello()).await.unwrap();
-    let wait = session.turn().unwrap().reply().follow();
+    let wait = session.first_turn().unwrap().reply().follow();
     assert_eq!(texts(wait).await, ["done"]);
 }

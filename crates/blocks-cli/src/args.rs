@@ -13,6 +13,8 @@ const AFTER: &str = "\
 Environment:
   BLOCKS_API_KEY       API key; create one in the settings of your Blocks workspace
   BLOCKS_API_BASE_URL  another base URL, such as that of `blocks mock`
+  BLOCKS_LIMIT_URL     where processes with the same key count their requests together:
+                       off or file:FOLDER [default: the user's state folder]
   BLOCKS_AGENT         agent of `run` when no option names one
   BLOCKS_REGISTER      1 adds sessions to `blocks list` in CI too, 0 never
   XDG_STATE_HOME       folder for that list [default: ~/.local/state]
@@ -50,6 +52,9 @@ pub struct Args {
     /// Time limit of one request [default: 3m for prompts, else 1m]
     #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, help_heading = GLOBAL)]
     pub request_timeout: Option<Timeout>,
+    /// Count only this command's requests, not those of other processes with the same key
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub no_shared_limit: bool,
     /// Show requests, without secrets
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,

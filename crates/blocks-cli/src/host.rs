@@ -6,12 +6,14 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::path::PathBuf;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::SystemTime;
 
-use blocks_sdk::{Client, Error};
+use blocks_fleet::LimitLocation;
+use blocks_sdk::{Client, ClientBuilder, Error, LimitStore};
 
 use crate::exit::{Code, Exit};
+use crate::limit;
 use crate::signals::{self, LastWords};
 pub use crate::signals::{Interruption, Signals};
 
@@ -20,7 +22,7 @@ const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
 
 type Sink = Mutex<Box<dyn Write + Send>>;
 type Source = Mutex<Box<dyn Read + Send>>;
-type MakeClient = Box<dyn Fn() -> Result<Client, Error> + Send + Sync>;
+type MakeClient = Box<dyn Fn(Option<Arc<dyn LimitStore>>) -> Result<Client, Error> + Send + Sync>;
 
 enum Variables {
     Process,
@@ -35,7 +37,9 @@ pub struct Host {
     variables: Variables,
     /// Another time than the machine's.
     time: Option<SystemTime>,
-    client: MakeClient,
+    make_client: MakeClient,
+    /// One for the whole command, so that its requests are counted together.
+    client: OnceLock<Client>,
     signals: Signals,
     last_words: LastWords,
     listening: Once,
@@ -72,7 +76,14 @@ impl Host {
             err: Mutex::new(Box::new(err)),
             variables: Variables::Process,
             time: None,
-            client: Box::new(Client::from_env),
+            make_client: Box::new(|store| {
+                let builder = ClientBuilder::from_env()?;
+                match store {
+                    Some(store) => builder.limit_store(store).build(),
+                    None => builder.build(),
+                }
+            }),
+            client: OnceLock::new(),
             signals: Signals::default(),
             last_words: LastWords::default(),
             listening: Once::new(),
@@ -91,7 +102,8 @@ impl Host {
             err: Mutex::new(Box::new(err)),
             variables: Variables::Given(HashMap::new()),
             time: None,
-            client: Box::new(move || Ok(client.clone())),
+            make_client: Box::new(move |_| Ok(client.clone())),
+            client: OnceLock::new(),
             signals: Signals::default(),
             last_words: LastWords::default(),
             listening: Once::new(),
@@ -135,14 +147,19 @@ impl Host {
         self
     }
 
-    pub(crate) fn client(&self) -> Result<Client, Exit> {
+    /// The client, which counts its requests at the location that `limit` names.
+    pub(crate) fn client(&self, limit: &LimitLocation) -> Result<Client, Exit> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
         for name in ["BLOCKS_API_KEY", "BLOCKS_API_BASE_URL"] {
             // Without this check, a variable that cannot be read would count as not set.
             if self.var(name).is_some_and(|value| value.to_str().is_none()) {
                 return Err(Exit::usage(format!("{name} is not valid UTF-8")));
             }
         }
-        Ok((self.client)()?)
+        let client = (self.make_client)(limit::store(limit, self)?)?;
+        Ok(self.client.get_or_init(|| client).clone())
     }
 
     /// A variable of the environment; an empty one counts as not set.

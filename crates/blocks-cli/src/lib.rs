@@ -17,6 +17,7 @@ mod files;
 mod github;
 mod host;
 mod input;
+mod limit;
 mod output;
 pub mod prompts;
 mod register;
@@ -130,6 +131,7 @@ async fn execute(args: Args, host: Host) -> u8 {
         github: args.github_output,
         raw: args.raw,
         events: args.json && args.command.follows(),
+        no_shared_limit: args.no_shared_limit,
         request_timeout: args.request_timeout.map(|timeout| timeout.0),
     };
     let output = Output::new(host, options);

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use blocks_fleet::LimitLocation;
 use blocks_sdk::types::Message;
 use blocks_sdk::{Client, ToolCall};
 use serde::Serialize;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use crate::exit::Exit;
 use crate::github::{self, GithubFiles};
 use crate::host::Host;
+use crate::limit;
 use crate::report::{Event, FailureReport, TurnReport};
 use crate::text;
 
@@ -25,6 +27,8 @@ pub struct OutputOptions {
     pub raw: bool,
     /// Whether standard error gets JSON Lines.
     pub events: bool,
+    /// `--no-shared-limit`.
+    pub no_shared_limit: bool,
     pub request_timeout: Option<Duration>,
 }
 
@@ -52,7 +56,7 @@ impl Output {
 
     /// The client that the environment describes.
     pub fn client(&self) -> Result<Client, Exit> {
-        let client = self.host.client()?;
+        let client = self.host.client(&self.limit_location()?)?;
         Ok(match self.options.request_timeout {
             Some(timeout) => client.with_attempt_timeout(timeout),
             None => client,
@@ -64,7 +68,13 @@ impl Output {
     pub fn client_for_create(&self) -> Result<Client, Exit> {
         const CREATE_TIMEOUT: Duration = Duration::from_secs(180);
         let timeout = self.options.request_timeout.unwrap_or(CREATE_TIMEOUT);
-        Ok(self.host.client()?.with_attempt_timeout(timeout))
+        let client = self.host.client(&self.limit_location()?)?;
+        Ok(client.with_attempt_timeout(timeout))
+    }
+
+    /// Where this command's requests are counted, together with those of other processes.
+    pub fn limit_location(&self) -> Result<LimitLocation, Exit> {
+        limit::location(self.options.no_shared_limit, &self.host)
     }
 
     pub fn is_json(&self) -> bool {

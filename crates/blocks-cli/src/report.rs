@@ -171,6 +171,10 @@ pub struct CheckReport {
     pub base_url: String,
     /// The variables of the environment that name a proxy.
     pub proxy_variables: Vec<String>,
+    /// Where requests are counted, together with those of other processes; `off` for nowhere.
+    pub limit_store: String,
+    /// Whether that could be used.
+    pub limit_is_shared: bool,
     /// What went wrong.
     pub error: Option<ErrorReport>,
 }

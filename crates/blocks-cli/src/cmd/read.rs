@@ -13,9 +13,7 @@ use crate::text;
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
     let session = args.session.resolve(output.host())?;
     let session = output.client()?.get_session(session).await?;
-    let Some(data) = session.data() else {
-        return Ok(());
-    };
+    let data = session.data();
     if output.is_json() {
         return output.json(data);
     }
@@ -63,9 +61,7 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     if let Some(ts) = args.newer_than {
         messages = messages.newer_than(ts);
     }
-    if matches!(args.direction, Order::Desc) {
-        messages = messages.newest_first();
-    }
+    messages = messages.newest_first(matches!(args.direction, Order::Desc));
     if let Some(page) = args.page {
         let page = messages.page(page).limit(args.limit).send().await?;
         return page.messages().iter().try_for_each(|m| line(m, output));
@@ -131,7 +127,11 @@ fn content(message: &Message) -> String {
 pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {
     let session = args.session.resolve(output.host())?;
     let session = output.client()?.session(session);
-    let transcript = session.transcript(args.tools).await?;
+    let mut query = session.messages().all();
+    if !args.tools {
+        query = query.types([MessageType::Message, MessageType::FinalMessage]);
+    }
+    let transcript = query.transcript().await?;
     if output.is_json() || args.format == Format::Json {
         return output.json(&transcript);
     }

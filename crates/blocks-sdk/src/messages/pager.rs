@@ -18,7 +18,7 @@ use crate::engine::error::{Error, ErrorKind};
 use crate::messages::known::{Known, identity, identity_in_cut_page};
 use crate::messages::page::Page;
 use crate::messages::window::{Sizes, Window};
-use crate::messages::{Messages, PAGE};
+use crate::messages::{MessagesQuery, PAGE};
 
 /// How far back late messages are looked for.
 const LOOK_BACK: u64 = 1_000;
@@ -35,7 +35,7 @@ const DECODE_ATTEMPTS: u32 = 3;
 
 /// One query, read to its end, and again from there.
 pub(crate) struct Pager {
-    query: Messages,
+    query: MessagesQuery,
     known: Known,
     /// The last message of the last range that was used.
     edge: Option<Edge>,
@@ -172,7 +172,7 @@ impl Reading {
 }
 
 impl Pager {
-    pub fn new(query: Messages) -> Self {
+    pub fn new(query: MessagesQuery) -> Self {
         Self {
             query,
             known: Known::default(),
@@ -295,7 +295,7 @@ impl Pager {
     }
 
     /// The page to read next, for a caller that sends the request itself.
-    pub fn next_page(&self) -> (Window, Messages) {
+    pub fn next_page(&self) -> (Window, MessagesQuery) {
         let window = self.window();
         (window, self.query_of(window))
     }
@@ -320,7 +320,7 @@ impl Pager {
         result
     }
 
-    fn query_of(&self, window: Window) -> Messages {
+    fn query_of(&self, window: Window) -> MessagesQuery {
         let limit = window.limit.min(PAGE);
         self.query.clone().page(window.page).limit(limit)
     }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::engine::error::{Error, ErrorKind};
 use crate::engine::rate_limit::Permit;
-use crate::messages::Messages;
+use crate::messages::MessagesQuery;
 use crate::messages::pager::Pager;
 use crate::session::turn::{PollResult, Progress, Turn};
 
@@ -40,7 +40,7 @@ impl Follower {
             types.push(MessageType::ToolCall);
         }
         let session = turn.session_id().clone();
-        let query = Messages::new(turn.client().clone(), session, Some(thread.clone()))
+        let query = MessagesQuery::new(turn.client().clone(), session, Some(thread.clone()))
             .types(types)
             .roles([MessageRole::Assistant]);
         Some(Self {
@@ -73,8 +73,8 @@ impl Follower {
         }
         self.pager.resume();
         let (window, query) = self.pager.next_page();
-        let (page, ended) = match query.read_with_permit(permit, deadline).await {
-            Ok((page, ended)) => (Ok(page), Some(ended)),
+        let (page, received) = match query.read_with_permit(permit, deadline).await {
+            Ok((page, received)) => (Ok(page), Some(received)),
             Err(error) => (Err(error), None),
         };
         let used = self.pager.receive(window, page);
@@ -84,8 +84,8 @@ impl Follower {
         }
         let reply = self.take_messages().map(|message| turn.reply_of(message));
         self.is_behind = self.pager.is_behind();
-        Ok(match ended {
-            Some(ended) => PollResult::new(reply, ended),
+        Ok(match received {
+            Some(received) => PollResult::new(reply, received),
             // A page that was too large is read again in parts.
             None => PollResult {
                 reply,
