@@ -10,6 +10,7 @@ mod mocked;
 mod paging;
 mod paging_under_change;
 mod reading;
+mod recording;
 mod secrets;
 mod sockets;
 mod tolerant;

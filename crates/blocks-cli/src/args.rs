@@ -58,6 +58,12 @@ pub struct Args {
     /// Show requests, without secrets
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
+    /// Record requests and responses to this new HAR file, without secrets and texts
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
+    pub record: Option<PathBuf>,
+    /// With --record, record prompts and replies, too
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub record_texts: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -390,17 +396,17 @@ pub struct ManArgs {
 
 #[derive(ClapArgs)]
 pub struct MockArgs {
-    /// The port; a free one unless given
+    /// Port to listen on [default: a free port]
     #[arg(long)]
     pub port: Option<u16>,
-    /// The key that is accepted
+    /// API key that the mock accepts [default: test-key]
     #[arg(long)]
     pub key: Option<String>,
     /// Behaviour to mimic: observed, documented or vendor_mock
     #[arg(long)]
     pub dialect: Option<blocks_mock::DialectName>,
-    /// How long the agent works on each turn
-    #[arg(long, value_parser = humantime::parse_duration)]
+    /// Duration of the agent's work on each turn [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub reply_after: Option<Duration>,
     /// Agents, faults and limits, as JSON
     #[arg(long, value_name = "FILE")]
@@ -417,6 +423,9 @@ pub struct MockArgs {
     /// Do not log requests to standard error
     #[arg(long)]
     pub quiet: bool,
+    /// Respond as in a capture: a HAR file of --record, or a folder of saved responses
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["script", "dialect", "reply_after"])]
+    pub replay: Option<PathBuf>,
     /// Print the JSON Schema of the script file
     #[arg(long, exclusive = true)]
     pub schema: bool,
@@ -431,6 +440,14 @@ impl Command {
             Self::Wait(args) => args.follow.follow,
             _ => false,
         }
+    }
+
+    /// Whether the command sends requests to the service.
+    pub fn calls_service(&self) -> bool {
+        !matches!(
+            self,
+            Self::Mock(_) | Self::Schema { .. } | Self::Completions { .. } | Self::Man(_)
+        )
     }
 
     /// Why an option for all commands would do nothing for this one.

@@ -14,6 +14,7 @@ use blocks_sdk::{Client, ClientBuilder, Error, LimitStore};
 
 use crate::exit::{Code, Exit};
 use crate::limit;
+use crate::record::Recorder;
 use crate::signals::{self, LastWords};
 pub use crate::signals::{Interruption, Signals};
 
@@ -27,6 +28,12 @@ type MakeClient = Box<dyn Fn(Option<Arc<dyn LimitStore>>) -> Result<Client, Erro
 enum Variables {
     Process,
     Given(HashMap<String, OsString>),
+}
+
+/// Where a command records its requests.
+pub(crate) struct Recording {
+    pub path: PathBuf,
+    pub texts: bool,
 }
 
 /// Streams, variables, signals and the client that the environment describes.
@@ -43,6 +50,8 @@ pub struct Host {
     signals: Signals,
     last_words: LastWords,
     listening: Once,
+    recording: Option<Recording>,
+    recorder: Mutex<Option<Recorder>>,
     /// Watched for its end of reading; only a pipe or socket of the process has one.
     #[cfg_attr(not(unix), allow(dead_code))]
     watched_output: Option<File>,
@@ -87,6 +96,8 @@ impl Host {
             signals: Signals::default(),
             last_words: LastWords::default(),
             listening: Once::new(),
+            recording: None,
+            recorder: Mutex::default(),
         }
     }
 
@@ -107,6 +118,8 @@ impl Host {
             signals: Signals::default(),
             last_words: LastWords::default(),
             listening: Once::new(),
+            recording: None,
+            recorder: Mutex::default(),
             watched_output: None,
             out_is_file: false,
             out_is_terminal: false,
@@ -159,7 +172,46 @@ impl Host {
             }
         }
         let client = (self.make_client)(limit::store(limit, self)?)?;
+        let client = self.record(client)?;
         Ok(self.client.get_or_init(|| client).clone())
+    }
+
+    /// The same client, whose requests are recorded where that was asked for.
+    fn record(&self, client: Client) -> Result<Client, Exit> {
+        let Some(recording) = &self.recording else {
+            return Ok(client);
+        };
+        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorder.is_none() {
+            // Signals are received before the file is created, so that it is complete at any end.
+            self.listen();
+            let exit_lock = self.last_words.clone();
+            *recorder = Some(Recorder::create(
+                &recording.path,
+                recording.texts,
+                exit_lock,
+            )?);
+        }
+        Ok(match &*recorder {
+            Some(recorder) => client.with_transport(|inner| recorder.wrap(inner)),
+            None => client,
+        })
+    }
+
+    /// The same host, whose clients record their requests.
+    pub(crate) fn recording(mut self, recording: Option<Recording>) -> Self {
+        self.recording = recording;
+        self
+    }
+
+    /// Ends a recording, and reports if it is incomplete.
+    pub(crate) fn finish_recording(&self) {
+        let recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = recorder.as_ref().and_then(Recorder::finish);
+        drop(recorder);
+        if let Some(error) = error {
+            self.write_stderr(&format!("warning: {error}\n"));
+        }
     }
 
     /// A variable of the environment; an empty one counts as not set.

@@ -13,11 +13,12 @@ use blocks_api::open::Id;
 use zeroize::Zeroizing;
 
 use crate::client::builder::ClientBuilder;
-use crate::engine::Engine;
 use crate::engine::call::{Admission, Api, Note, Operation};
 use crate::engine::error::Error;
 use crate::engine::rate_limit::RateLimitStatus;
 use crate::engine::retry::RetryPolicy;
+use crate::engine::transport::Transport;
+use crate::engine::{Core, Engine};
 use crate::request::CreateSession;
 use crate::session::Session;
 use crate::session::reference::SessionRef;
@@ -132,6 +133,35 @@ impl Client {
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
         let mut client = self.clone();
         client.engine.retry = policy;
+        client
+    }
+
+    /// The same client, rate limiter included, whose requests and downloads go through what `wrap`
+    /// makes of its transport: for recordings and logs.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, SendFuture, Transport};
+    /// use std::sync::Arc;
+    ///
+    /// struct Printing(Arc<dyn Transport>);
+    ///
+    /// impl Transport for Printing {
+    ///     fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
+    ///         eprintln!("{} {}", request.method(), request.url().path());
+    ///         self.0.send(request)
+    ///     }
+    /// }
+    ///
+    /// let client = Client::builder("my-key").build()?.with_transport(Printing);
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_transport<T: Transport>(&self, wrap: impl Fn(Arc<dyn Transport>) -> T) -> Self {
+        let mut client = self.clone();
+        let mut core = Core::clone(&client.engine.core);
+        core.transport = Arc::new(wrap(core.transport));
+        core.downloads = Arc::new(wrap(core.downloads));
+        client.engine.core = Arc::new(core);
         client
     }
 

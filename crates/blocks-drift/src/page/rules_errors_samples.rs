@@ -9,16 +9,16 @@ use super::prose::ErrorCase;
 use super::samples::Sample;
 use crate::document::Document;
 use crate::finding::{Finding, Kind, NOTHING, Severity};
-use crate::marked::step;
 use crate::shape::{Shape, rule_fields};
+use crate::spanned::step;
 use crate::validate;
 
 impl Comparison<'_> {
     /// The rule over the request's fields, such as exactly one of three.
     pub(super) fn rule(&mut self, schema: Option<&str>) {
         let Some(schema) = schema else { return };
-        let home = self.document.resolve(schema);
-        let known = self.document.get(&home).and_then(rule_fields);
+        let resolved = self.document.resolve(schema);
+        let known = self.document.get(&resolved).and_then(rule_fields);
         let page = self.page.rule.as_ref();
         let text =
             |how_many: &str, fields: &[String]| format!("{how_many} of {}", fields.join(", "));
@@ -41,7 +41,7 @@ impl Comparison<'_> {
             Kind::Rule,
             severity,
             "the rule over its fields",
-            &format!("{home}/oneOf"),
+            &format!("{resolved}/oneOf"),
             (&document, &stated),
             line,
         );
@@ -147,14 +147,14 @@ impl Comparison<'_> {
             match (schema, &sample.value) {
                 (Some(schema), Ok(value)) => self.sample(sample, value, &schema, side),
                 (Some(schema), Err((why, line))) => {
-                    let (home, subject) =
+                    let (resolved, subject) =
                         (self.document.resolve(&schema), format!("{side} sample"));
                     let texts = ("JSON", why.as_str());
                     self.add(
                         Kind::SampleBroken,
                         Severity::Informational,
                         &subject,
-                        &home,
+                        &resolved,
                         texts,
                         *line,
                     );
@@ -178,14 +178,14 @@ impl Comparison<'_> {
 
     fn sample(&mut self, sample: &Sample, value: &Value, schema: &str, side: &str) {
         self.facts += 1;
-        for violation in validate::check(self.document, schema, value) {
+        for difference in validate::check(self.document, schema, value) {
             // What lines that were left out contain is not known.
             let shown =
-                matches!(violation.finding.kind, Kind::Type | Kind::FieldAdded | Kind::Nullable);
+                matches!(difference.finding.kind, Kind::Type | Kind::FieldAdded | Kind::Nullable);
             if !sample.shortened || shown {
-                let line = Some(sample.line_of(&violation.instance));
-                let subject = format!("{side} sample `{}`", violation.finding.subject);
-                self.findings.push(Finding { subject, line, ..violation.finding });
+                let line = Some(sample.line_of(&difference.instance));
+                let subject = format!("{side} sample `{}`", difference.finding.subject);
+                self.findings.push(Finding { subject, line, ..difference.finding });
             }
         }
         for (instance, why) in links(self.document, value) {
@@ -193,9 +193,9 @@ impl Comparison<'_> {
             if let Some(why) = why {
                 let (line, subject) =
                     (sample.line_of(&instance), format!("{side} sample `{instance}`"));
-                let home = self.document.resolve(schema);
+                let resolved = self.document.resolve(schema);
                 let texts = ("a link to an operation", why);
-                self.add(Kind::Link, Severity::Breaking, &subject, &home, texts, line);
+                self.add(Kind::Link, Severity::Breaking, &subject, &resolved, texts, line);
             }
         }
     }

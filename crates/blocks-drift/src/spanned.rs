@@ -6,9 +6,9 @@ use anyhow::{Result, anyhow, bail};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 
-/// The place of a value: its key, or the value itself in a list.
+/// The position of a value: its key, or the value itself in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Position {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
@@ -17,19 +17,19 @@ pub struct Place {
     pub width: usize,
 }
 
-/// A text, its value, and the place of each value in it.
+/// A text, its value, and the position of each value in it.
 #[derive(Clone, Debug)]
-pub struct Marked {
+pub struct Spanned {
     /// How reports call the text.
     pub file: String,
     /// The text.
     pub text: String,
     /// What it says.
     pub value: Value,
-    places: HashMap<String, Place>,
+    positions: HashMap<String, Position>,
 }
 
-impl Marked {
+impl Spanned {
     /// Reads a YAML text.
     ///
     /// # Errors
@@ -42,23 +42,23 @@ impl Marked {
         let [node] = nodes.as_slice() else {
             bail!("{file}: one YAML document is needed");
         };
-        let mut places = HashMap::new();
-        let value = convert(node, "", &mut places)
+        let mut positions = HashMap::new();
+        let value = convert(node, "", &mut positions)
             .map_err(|e| anyhow!("{file}:{}: {e}", node.span.start.line()))?;
-        Ok(Self { file: file.to_owned(), text: text.to_owned(), value, places })
+        Ok(Self { file: file.to_owned(), text: text.to_owned(), value, positions })
     }
 
-    /// The place of a JSON pointer, or of its nearest parent that exists.
-    pub fn place(&self, pointer: &str) -> Place {
+    /// The position of a JSON pointer, or of its nearest parent that exists.
+    pub fn position(&self, pointer: &str) -> Position {
         let mut path = pointer;
         loop {
-            if let Some(place) = self.places.get(path) {
-                return *place;
+            if let Some(position) = self.positions.get(path) {
+                return *position;
             }
             match path.rfind('/') {
                 Some(end) => path = &path[..end],
                 None => {
-                    return Place { line: 1, column: 1, width: 1 };
+                    return Position { line: 1, column: 1, width: 1 };
                 }
             }
         }
@@ -66,7 +66,7 @@ impl Marked {
 
     /// Whether a pointer leads to a value; a text in a list can be a step by itself.
     pub fn has(&self, pointer: &str) -> bool {
-        self.places.contains_key(pointer)
+        self.positions.contains_key(pointer)
     }
 }
 
@@ -78,7 +78,7 @@ pub fn step(name: &str) -> String {
 fn convert(
     node: &MarkedYaml<'_>,
     pointer: &str,
-    places: &mut HashMap<String, Place>,
+    positions: &mut HashMap<String, Position>,
 ) -> Result<Value> {
     Ok(match &node.data {
         YamlData::Value(scalar) => scalar_value(scalar),
@@ -86,10 +86,10 @@ fn convert(
             let mut list = Vec::with_capacity(items.len());
             for (index, item) in items.iter().enumerate() {
                 let path = format!("{pointer}/{index}");
-                places.insert(path.clone(), place(item));
-                let value = convert(item, &path, places)?;
+                positions.insert(path.clone(), position(item));
+                let value = convert(item, &path, positions)?;
                 if let Value::String(text) = &value {
-                    places.insert(format!("{pointer}/{}", step(text)), place(item));
+                    positions.insert(format!("{pointer}/{}", step(text)), position(item));
                 }
                 list.push(value);
             }
@@ -104,22 +104,22 @@ fn convert(
                     _ => bail!("a key of {pointer} is not a scalar"),
                 };
                 let path = format!("{pointer}/{}", step(&name));
-                places.insert(path.clone(), place(key));
-                map.insert(name, convert(item, &path, places)?);
+                positions.insert(path.clone(), position(key));
+                map.insert(name, convert(item, &path, positions)?);
             }
             Value::Object(map)
         }
-        YamlData::Tagged(_, inner) => convert(inner, pointer, places)?,
+        YamlData::Tagged(_, inner) => convert(inner, pointer, positions)?,
         YamlData::Alias(_) | YamlData::BadValue | YamlData::Representation(..) => {
             bail!("{pointer} cannot be read");
         }
     })
 }
 
-fn place(node: &MarkedYaml<'_>) -> Place {
+fn position(node: &MarkedYaml<'_>) -> Position {
     let (start, end) = (node.span.start, node.span.end);
     let one_line = start.line() == end.line();
-    Place {
+    Position {
         line: start.line(),
         column: start.col() + 1,
         width: if one_line { node.span.len().max(1) } else { 1 },
@@ -145,19 +145,19 @@ mod tests {
     #[test]
     fn values_keep_their_lines() {
         let text = "a:\n  b: &x { c: 1 }\nd: *x\ne: [p, q/r]\n";
-        let marked = Marked::parse("t", text).unwrap();
-        let line = |pointer| marked.place(pointer).line;
+        let spanned = Spanned::parse("t", text).unwrap();
+        let line = |pointer| spanned.position(pointer).line;
         assert_eq!((line("/a/b"), line("/a/b/c")), (2, 2));
-        assert_eq!((line("/d"), line("/d/c")), (3, 2), "an alias has the place of its anchor");
+        assert_eq!((line("/d"), line("/d/c")), (3, 2), "an alias has the position of its anchor");
         assert_eq!((line("/e/1"), line("/e/q~1r")), (4, 4));
         assert_eq!(line("/a/none/deeper"), 1, "the nearest parent");
-        assert_eq!(marked.value["d"]["c"], 1);
-        assert_eq!(marked.place("/e/p").column, 5);
+        assert_eq!(spanned.value["d"]["c"], 1);
+        assert_eq!(spanned.position("/e/p").column, 5);
     }
 
     #[test]
-    fn broken_text_is_an_error_with_its_place() {
-        let error = Marked::parse("file.yaml", "a:\n  - [b\n").unwrap_err().to_string();
+    fn broken_text_is_an_error_with_its_position() {
+        let error = Spanned::parse("file.yaml", "a:\n  - [b\n").unwrap_err().to_string();
         assert!(error.starts_with("file.yaml:"), "{error}");
     }
 }

@@ -10,8 +10,8 @@ fn cut_pages_are_never_in_sync() {
             let lines: Vec<&str> = text.text.trim_end().lines().collect();
             for end in 0..lines.len() {
                 count += 1;
-                let outcome = changed(form, page, &(lines[..end].join("\n") + "\n"));
-                if exit_code(&DOCUMENT, &outcome) == 0 {
+                let result = changed(form, page, &(lines[..end].join("\n") + "\n"));
+                if exit_code(&DOCUMENT, &result) == 0 {
                     silent.push(format!(
                         "{} cut before line {}: {}",
                         text.name,
@@ -47,13 +47,13 @@ fn lost_pages_are_never_in_sync() {
                     .replace("openapi: ", "about: x")
                     .replace("100 requests", "some"),
             ] {
-                let outcome = changed(form, index, &text);
-                assert_ne!(exit_code(&DOCUMENT, &outcome), 0, "{}: {text}", page.name);
+                let result = changed(form, index, &text);
+                assert_ne!(exit_code(&DOCUMENT, &result), 0, "{}: {text}", page.name);
             }
             let mut rest = pages(form);
             rest.remove(index);
             assert_eq!(
-                exit_code(&DOCUMENT, &outcome(&DOCUMENT, &rest)),
+                exit_code(&DOCUMENT, &check_pages(&DOCUMENT, &rest)),
                 1,
                 "without {}",
                 page.name
@@ -62,7 +62,7 @@ fn lost_pages_are_never_in_sync() {
     }
 }
 
-/// What looks like a field, a row, a heading, a component or a sample and is not understood.
+/// Text in the form of a field, a row, a heading, a component or a sample.
 #[test]
 fn what_is_not_understood_is_an_error_with_its_line() {
     let number = |text: &str, part: &str| {
@@ -103,8 +103,8 @@ fn tables_of_fields_are_read() {
     let check = |text: &str| {
         blocks_drift::page::check(&DOCUMENT, &PageText { name: "page".into(), text: text.into() })
     };
-    let outcome = check(page).unwrap();
-    let added: Vec<(&str, String)> = outcome
+    let result = check(page).unwrap();
+    let added: Vec<(&str, String)> = result
         .findings
         .iter()
         .filter(|f| f.pointer.contains("/get/parameters/"))
@@ -131,8 +131,8 @@ fn guides_are_left_out_with_a_note() {
     ] {
         let mut pages = pages("md");
         pages.push(PageText { name: "guide".to_owned(), text: text.to_owned() });
-        let outcome = outcome(&DOCUMENT, &pages);
-        assert_eq!(exit_code(&DOCUMENT, &outcome), 0, "{text}: {:?}", outcome.errors);
-        assert!(outcome.notes.iter().any(|n| n.starts_with("guide: left out")), "{text}");
+        let result = check_pages(&DOCUMENT, &pages);
+        assert_eq!(exit_code(&DOCUMENT, &result), 0, "{text}: {:?}", result.errors);
+        assert!(result.notes.iter().any(|n| n.starts_with("guide: left out")), "{text}");
     }
 }

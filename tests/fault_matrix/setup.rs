@@ -1,11 +1,11 @@
-//! The scene of each combination: a mock whose agent has done a bit of everything, and what
-//! holds whatever went wrong.
+//! The test setup of each combination: a mock whose agent has sent sample data of each kind, and
+//! the guarantees that every combination keeps.
 
 use std::time::Duration;
 
-use blocks_mock::{Action, Dialect, Fault, Frequency, Mock, Operation, Script};
+use blocks_mock::{Dialect, Fault, Frequency, Mock, Operation};
 use blocks_sdk::{Agent, Client, CreateSession, Error, ErrorKind, RateLimit, RetryPolicy, Session};
-use blocks_tests::{Exchange, KEY, Recorder};
+use blocks_tests::{Exchange, KEY, Recorder, sample_agent};
 
 use crate::faults::MAX_BODY;
 
@@ -20,15 +20,15 @@ pub fn dialects() -> [(&'static str, Dialect); 2] {
     ]
 }
 
-/// Where and how often a fault strikes.
+/// A fault, and the requests that it is injected into.
 #[derive(Clone, Debug)]
-pub struct Strike {
+pub struct InjectedFault {
     pub operation: Operation,
-    pub when: Frequency,
+    pub frequency: Frequency,
     pub fault: Fault,
 }
 
-pub struct Scene {
+pub struct Setup {
     pub mock: Mock,
     pub client: Client,
     pub recorder: Recorder,
@@ -38,20 +38,20 @@ pub struct Scene {
     received_before: usize,
 }
 
-/// What exists.
+/// How many sessions and user messages exist.
 #[derive(Clone, Copy, PartialEq)]
 struct Effects {
     sessions: usize,
     messages: usize,
 }
 
-impl Scene {
-    /// The scene, in which something goes wrong from now on.
-    pub async fn new(dialect: Dialect, strike: Option<Strike>) -> Self {
+impl Setup {
+    /// A session with a reply. The fault is injected from then on.
+    pub async fn new(dialect: Dialect, fault: Option<InjectedFault>) -> Self {
         let mock = Mock::builder()
             .key(KEY)
             .dialect(dialect)
-            .agent(busy())
+            .agent(sample_agent())
             .seed(1)
             .build();
         let recorder = Recorder::new(&mock);
@@ -64,10 +64,10 @@ impl Scene {
             .expect("a client");
         let mut session = client.create_session(hello()).await.expect("a session");
         session.first_reply().await.expect("a reply");
-        session.refresh().await.expect("the session again");
+        session.refresh().await.expect("the refreshed session");
         recorder.clear();
-        if let Some(strike) = strike {
-            mock.inject(strike.operation, strike.when, strike.fault);
+        if let Some(injected) = fault {
+            mock.inject(injected.operation, injected.frequency, injected.fault);
         }
         Self {
             before: Effects::of(&mock),
@@ -79,16 +79,16 @@ impl Scene {
         }
     }
 
-    /// The operations that were asked for, each once.
-    pub fn touched(&self) -> Vec<Operation> {
+    /// The operations that were called, each once.
+    pub fn called(&self) -> Vec<Operation> {
         let received = self.mock.requests().split_off(self.received_before);
-        let asked: Vec<_> = received.into_iter().filter_map(|r| r.operation).collect();
+        let called: Vec<_> = received.into_iter().filter_map(|r| r.operation).collect();
         let all = Operation::ALL.into_iter();
-        all.filter(|operation| asked.contains(operation)).collect()
+        all.filter(|operation| called.contains(operation)).collect()
     }
 
-    /// How many sessions and user's messages came about meanwhile.
-    pub fn made(&self) -> (usize, usize) {
+    /// How many sessions and user messages were created since the setup.
+    pub fn created(&self) -> (usize, usize) {
         let now = Effects::of(&self.mock);
         (
             now.sessions - self.before.sessions,
@@ -96,18 +96,19 @@ impl Scene {
         )
     }
 
-    /// What holds for every act: the key stays at home, and nothing is begun twice.
-    pub fn check(&self, may_begin: usize) -> Vec<String> {
+    /// The guarantees of every combination: the key is sent to the configured base URL only, and
+    /// no create or follow-up is duplicated.
+    pub fn check(&self, max_created: usize) -> Vec<String> {
         let mut violations = Vec::new();
         for exchange in self.recorder.exchanges() {
             if exchange.with_key && exchange.host != "api.blocks.team" {
-                violations.push(format!("the key went to {}", exchange.host));
+                violations.push(format!("the key was sent to {}", exchange.host));
             }
         }
-        let (sessions, messages) = self.made();
-        if messages > may_begin || sessions > may_begin {
+        let (sessions, messages) = self.created();
+        if messages > max_created || sessions > max_created {
             violations.push(format!(
-                "{sessions} sessions, {messages} messages were made"
+                "{sessions} sessions, {messages} messages were created"
             ));
         }
         violations
@@ -123,15 +124,14 @@ impl Effects {
     }
 }
 
-/// What holds for an error of the SDK: it names the operation, shows no key, and has all that
-/// was received.
+/// The guarantees of every error of the SDK: it names the operation, does not show the key, and
+/// contains all that was received.
 pub fn check_error(error: &Error, exchanges: &[Exchange]) -> Vec<String> {
     let mut violations = Vec::new();
-    let told = format!("{error} {error:?}");
-    if told.contains(KEY) {
+    if format!("{error} {error:?}").contains(KEY) {
         violations.push("the error shows the key".into());
     }
-    let asked = matches!(
+    let was_sent = matches!(
         error.kind(),
         ErrorKind::Status
             | ErrorKind::Connection
@@ -139,22 +139,25 @@ pub fn check_error(error: &Error, exchanges: &[Exchange]) -> Vec<String> {
             | ErrorKind::Undecodable
             | ErrorKind::RateLimited
     );
-    let waited = error.kind() == ErrorKind::Deadline;
+    let is_deadline = error.kind() == ErrorKind::Deadline;
     match error.operation() {
         Some(name) if !error.to_string().starts_with(name) => {
-            violations.push(format!("the sentence does not begin with {name}: {error}"));
+            violations.push(format!("the error does not start with {name}: {error}"));
         }
-        None if asked => violations.push(format!("it names no operation: {error:?}")),
+        None if was_sent => violations.push(format!("it names no operation: {error:?}")),
         _ => {}
     }
-    if waited && error.pending().is_none() {
-        violations.push("a deadline without what is pending".into());
+    if is_deadline && error.pending().is_none() {
+        violations.push("a deadline without a pending handle".into());
     }
-    let Some(last) = exchanges.last().filter(|_| asked || waited) else {
+    let Some(last) = exchanges.last().filter(|_| was_sent || is_deadline) else {
         return violations;
     };
-    // The download's refusals are kept as far as a person reads.
-    if error.status() != last.status && error.operation() != Some("download") {
+    // Of a download's error response only the part that a reader needs is kept.
+    if error.operation() == Some("download") {
+        return violations;
+    }
+    if error.status() != last.status {
         violations.push(format!(
             "status {:?} instead of {:?}: {error:?}",
             error.status(),
@@ -164,7 +167,7 @@ pub fn check_error(error: &Error, exchanges: &[Exchange]) -> Vec<String> {
     let kept = error.body().unwrap_or_default();
     let received = &last.body[..last.body.len().min(MAX_BODY)];
     let received = String::from_utf8_lossy(received);
-    if error.operation() != Some("download") && kept != received {
+    if kept != received {
         violations.push(format!(
             "{} bytes were received and {} kept",
             received.len(),
@@ -172,24 +175,6 @@ pub fn check_error(error: &Error, exchanges: &[Exchange]) -> Vec<String> {
         ));
     }
     violations
-}
-
-/// An agent that does a bit of everything at once.
-fn busy() -> Script {
-    let at = Duration::ZERO;
-    let tool = Action::ToolCall {
-        name: "bash".into(),
-        input: serde_json::json!({"command": "ls"}),
-    };
-    let plan = Action::Plan {
-        file_name: "../plan.md".into(),
-        text: "1. Go.".into(),
-    };
-    Script::reply("Done.")
-        .step(at, Action::Message("Looking.".into()))
-        .step(at, tool)
-        .step(at, plan)
-        .step(at, Action::PullRequest("https://example.com/1".into()))
 }
 
 pub fn hello() -> CreateSession {

@@ -122,13 +122,13 @@ fn harmless_edits_raise_nothing() {
                     continue;
                 }
                 count += 1;
-                let outcome = changed(form, page, &edited);
-                if exit_code(&DOCUMENT, &outcome) != 0 {
-                    let report = Report { document: &DOCUMENT, outcome: &outcome };
+                let result = changed(form, page, &edited);
+                if exit_code(&DOCUMENT, &result) != 0 {
+                    let report = Report { document: &DOCUMENT, result: &result };
                     alarms.push(format!(
                         "{name}, {}: {:?} {:?}",
                         text.name,
-                        outcome.errors,
+                        result.errors,
                         report.drift()
                     ));
                 }

@@ -1,16 +1,16 @@
-//! What is recorded: the commands, and the agent that answers them.
+//! The terminal sessions that are recorded: their commands, and the agent behind them.
 
 use serde_json::{Value, json};
 
 /// A terminal session.
-pub struct Scene {
+pub struct TerminalSession {
     /// The picture's name.
     pub name: &'static str,
-    /// What stands on top of it.
+    /// The title above it.
     pub title: &'static str,
     /// The settings of `blocks mock`; the seed makes its ids the same in every run.
     pub mock: Value,
-    /// What is typed. `$SESSION` is the session that the commands before last showed.
+    /// The commands. `$SESSION` is the session that was printed last.
     pub steps: Vec<Step>,
 }
 
@@ -28,11 +28,11 @@ fn typed(typed: &'static str) -> Step {
     }
 }
 
-pub fn all() -> [Scene; 2] {
+pub fn all() -> [TerminalSession; 2] {
     [run(), batch()]
 }
 
-fn run() -> Scene {
+fn run() -> TerminalSession {
     let agent = json!({
         "text": "The parser has a test now: tests/parser.rs, with three cases.",
         "when": {"after": "3s"},
@@ -41,7 +41,7 @@ fn run() -> Scene {
             {"at": "2s", "do": {"tool_call": {"name": "bash", "input": "cargo test parser"}}},
         ],
     });
-    Scene {
+    TerminalSession {
         name: "run",
         title: "blocks run",
         mock: json!({"seed": 7, "agent": agent}),
@@ -54,10 +54,10 @@ fn run() -> Scene {
     }
 }
 
-fn batch() -> Scene {
+fn batch() -> TerminalSession {
     let agent = json!({"text": "Done.", "when": {"after": "4s"}});
     let results = "blocks batch prompts.jsonl --journal journal > results.jsonl";
-    Scene {
+    TerminalSession {
         name: "batch",
         title: "blocks batch",
         mock: json!({"seed": 7, "agent": agent, "rate_limit": {}}),
@@ -73,10 +73,10 @@ fn batch() -> Scene {
     }
 }
 
-/// The file of prompts that the scenes use.
+/// The file of prompts that the sessions use.
 pub const PROMPTS: &str = r#"{"id": "docs",  "agent_name": "claude", "message": "Document the parser."}
 {"id": "tests", "agent_name": "codex",  "message": "Add a test for the parser."}
-{"id": "lint",  "agent_name": "claude", "message": "Mend what the linter finds."}
+{"id": "lint",  "agent_name": "claude", "message": "Fix what the linter reports."}
 {"id": "types", "agent_name": "gemini", "message": "Give the options a type."}
 {"id": "ci",    "agent_name": "claude", "message": "Let the build fail on warnings."}
 "#;
