@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::SystemTime;
 
@@ -56,6 +56,8 @@ pub struct Host {
     #[cfg_attr(not(unix), allow(dead_code))]
     watched_output: Option<File>,
     out_is_file: bool,
+    /// The process was started without a standard output.
+    out_was_closed: bool,
     pub(crate) out_is_terminal: bool,
     pub(crate) err_is_terminal: bool,
 }
@@ -73,6 +75,7 @@ impl Host {
             out_is_terminal: out.is_terminal(),
             err_is_terminal: err.is_terminal(),
             out_is_file,
+            out_was_closed: out_was_closed(),
             watched_output: file
                 .as_ref()
                 .filter(|_| watched)
@@ -122,6 +125,7 @@ impl Host {
             recorder: Mutex::default(),
             watched_output: None,
             out_is_file: false,
+            out_was_closed: false,
             out_is_terminal: false,
             err_is_terminal: false,
         }
@@ -276,6 +280,11 @@ impl Host {
 
     /// Bytes to standard output.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Exit> {
+        if self.out_was_closed {
+            return Err(Exit::failed(
+                "cannot write standard output: it is closed; to discard it, use > /dev/null",
+            ));
+        }
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let written = out.write_all(bytes).and_then(|()| out.flush());
         written.map_err(|error| match error.kind() {
@@ -360,6 +369,25 @@ impl Host {
     async fn output_closed(&self) {
         std::future::pending().await
     }
+}
+
+/// Whether the process was started with standard output closed, as by `>&-`. The standard library
+/// opens `/dev/null` in its place, for reading and writing, and every write to that succeeds.
+#[cfg(target_os = "linux")]
+fn out_was_closed() -> bool {
+    const ACCESS_MODE: u32 = 0o3;
+    const READ_WRITE: u32 = 0o2;
+    let is_null =
+        std::fs::read_link("/proc/self/fd/1").is_ok_and(|path| path == Path::new("/dev/null"));
+    let info = std::fs::read_to_string("/proc/self/fdinfo/1").unwrap_or_default();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    is_null && flags.is_some_and(|flags| flags & ACCESS_MODE == READ_WRITE)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn out_was_closed() -> bool {
+    false
 }
 
 /// A value of a variable that switches something off.

@@ -4,6 +4,7 @@ mod batch;
 mod batches;
 mod before_create;
 mod ends;
+mod every_end;
 mod follow;
 mod in_process;
 mod limit;
