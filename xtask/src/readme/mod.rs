@@ -119,6 +119,7 @@ impl Folders {
     fn shell(&self, commands: &[String], needs: &Needs) -> Result<shell::Counts, String> {
         let mut bash = Command::new("bash");
         bash.env("CARGO_INSTALL_ROOT", self.installed.path())
+            .env("XDG_STATE_HOME", self.installed.path().join("state"))
             .env_remove("BLOCKS_API_KEY")
             .env_remove("BLOCKS_API_BASE_URL");
         // Dropped after the commands: the mock stops, and the folder is removed.
