@@ -48,6 +48,9 @@ fn the_sdk_names_each_operation() {
     let source = std::fs::read_to_string(path).expect("operations.rs");
     for (_, _, id) in operations() {
         let constant = format!("ing(\"{id}\")");
-        assert!(source.contains(&constant), "blocks-sdk: client/operations.rs lacks {id}");
+        assert!(
+            source.contains(&constant),
+            "blocks-sdk: client/operations.rs lacks {id}"
+        );
     }
 }

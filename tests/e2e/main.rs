@@ -11,6 +11,7 @@ mod paging_under_change;
 mod reading;
 mod secrets;
 mod sockets;
+mod structured;
 mod tolerant;
 mod vendor;
 mod vendor_commands;

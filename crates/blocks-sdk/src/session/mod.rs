@@ -2,6 +2,7 @@
 
 pub(crate) mod artifact;
 pub(crate) mod notice;
+pub(crate) mod structured;
 pub(crate) mod transcript;
 pub(crate) mod turn;
 pub(crate) mod turns;

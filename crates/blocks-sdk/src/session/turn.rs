@@ -25,9 +25,9 @@ use crate::engine::retry::poll_pause;
 use crate::engine::telemetry;
 use crate::session::turns::{LatestTurn, Standing};
 
-const TIMEOUT: Duration = Duration::from_secs(60 * 60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// Between two polls: a single wait then takes at most 30 of the 100 requests in a minute.
-const MIN_INTERVAL: Duration = Duration::from_secs(2);
+pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a poll may take that starts when the time-out has passed.
 const LAST_POLL: Duration = Duration::from_secs(10);
 /// How long such a poll waits for a permit: within this, each used slot comes free.
@@ -119,6 +119,11 @@ impl Turn {
         self.pending.session_id()
     }
 
+    /// The session of the turn.
+    pub fn session(&self) -> crate::session::Session {
+        self.client.session(self.session_id())
+    }
+
     /// The thread, where the service named it.
     pub fn thread_id(&self) -> Option<&Id> {
         self.pending.thread_id()
@@ -206,6 +211,12 @@ impl Turn {
             session_id: self.session_id().clone(),
             message: Box::new(message),
         })
+    }
+
+    /// Whether this program has started a later turn of the session.
+    #[cfg(feature = "schemars")]
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.turns.standing(self.number) == Standing::Interrupted
     }
 
     fn with_pending(&self, error: Error) -> Error {
