@@ -44,7 +44,7 @@ fn body(operation: &str) -> Value {
 async fn each_control_operation_answers_as_documented() {
     let document = document();
     let mock = Mock::builder()
-        .agent(Script::stuck())
+        .agent(Script::no_reply())
         .start()
         .await
         .unwrap();
@@ -61,7 +61,7 @@ async fn each_control_operation_answers_as_documented() {
             let made: Value = create.send().await.unwrap().json().await.unwrap();
             mock.inject(
                 None,
-                blocks_mock::When::Times(0),
+                blocks_mock::Frequency::Times(0),
                 blocks_mock::Fault::Refuse,
             );
             let session = made["id"].as_str().expect("a session");

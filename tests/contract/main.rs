@@ -80,21 +80,21 @@ impl Walker {
         use blocks_mock::{Action, Script};
         use std::time::Duration;
         let script = Script::reply("Done.")
-            .after(Duration::ZERO)
-            .at(Duration::ZERO, Action::Message("Looking.".into()))
-            .at(
+            .reply_after(Duration::ZERO)
+            .step(Duration::ZERO, Action::Message("Looking.".into()))
+            .step(
                 Duration::ZERO,
                 Action::ToolCall {
                     name: "bash".into(),
                     input: json!({"command": "ls"}),
                 },
             )
-            .at(Duration::ZERO, Action::Notice("Out of credit soon.".into()))
-            .at(
+            .step(Duration::ZERO, Action::Notice("Out of credit soon.".into()))
+            .step(
                 Duration::ZERO,
                 Action::PullRequest("https://example.com/1".into()),
             )
-            .at(
+            .step(
                 Duration::ZERO,
                 Action::Plan {
                     file_name: "plan.md".into(),

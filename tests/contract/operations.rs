@@ -33,7 +33,7 @@ async fn the_mock_has_a_route_for_each_operation() {
         let url = mock.url() + &segments.join("/");
         let method = method.parse().unwrap();
         http.request(method, url).send().await.unwrap();
-        let known = mock.received().last().and_then(|r| r.operation);
+        let known = mock.requests().last().and_then(|r| r.operation);
         let name = serde_json::to_value(known).unwrap();
         assert_eq!(name, Value::from(id), "blocks-mock: route.rs, {path}");
     }

@@ -532,7 +532,7 @@ async fn a_configured_client_follows_no_redirect() {
         |http: reqwest::ClientBuilder| http.redirect(reqwest::redirect::Policy::limited(10));
     for own_transport in [false, true] {
         let away = blocks_mock::Fault::Redirect("http://127.0.0.1:1/x".into());
-        let always = blocks_mock::When::Always;
+        let always = blocks_mock::Frequency::Always;
         let server = blocks_mock::Mock::builder()
             .fault(blocks_mock::Operation::CreateSession, always, away)
             .start()
@@ -547,7 +547,7 @@ async fn a_configured_client_follows_no_redirect() {
         let error = builder.build().unwrap().create_session(hello()).await;
         let error = error.unwrap_err();
         assert!(error.may_have_taken_effect(), "{error}");
-        assert_eq!(server.received().len(), 1, "transport: {own_transport}");
+        assert_eq!(server.requests().len(), 1, "transport: {own_transport}");
     }
 }
 

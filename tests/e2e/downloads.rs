@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Action, Fault, Mock, Operation, Script, When};
+use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
 use blocks_sdk::{Artifact, Client, Error, ErrorKind, Id};
 use blocks_tests::{Answer, SESSION, Scripted, THREAD};
 use serde_json::json;
@@ -26,7 +26,7 @@ async fn dripping(every: Duration) -> Artifact {
         file_name: "plan.md".into(),
         text: "1. Go.".into(),
     };
-    let agent = Script::reply("Done.").at(Duration::ZERO, plan);
+    let agent = Script::reply("Done.").step(Duration::ZERO, plan);
     let mock = Mock::builder().agent(agent).build();
     let builder = Client::builder(mock.key()).service(mock.service());
     let session = builder.build().unwrap().create_session(hello()).await;
@@ -35,8 +35,8 @@ async fn dripping(every: Duration) -> Artifact {
     let plan = session.plans().await.unwrap().remove(0).unwrap();
     mock.inject(
         Operation::Download,
-        When::ONCE,
-        Fault::Drip { bytes: 1, every },
+        Frequency::ONCE,
+        Fault::SlowBody { bytes: 1, every },
     );
     plan
 }
@@ -281,7 +281,7 @@ async fn headers_for_the_service_do_not_reach_the_storage() {
         file_name: "plan.md".into(),
         text: "1. Go.".into(),
     };
-    let agent = Script::default().at(Duration::ZERO, plan);
+    let agent = Script::default().step(Duration::ZERO, plan);
     let server = Mock::builder().agent(agent).start().await.unwrap();
     let client = Client::builder(server.key())
         .base_url(server.url())
@@ -295,7 +295,7 @@ async fn headers_for_the_service_do_not_reach_the_storage() {
     let session = client.create_session(hello()).await.unwrap();
     let plan = session.plans().await.unwrap().remove(0).unwrap();
     assert_eq!(plan.bytes().await.unwrap(), "1. Go.");
-    let received = server.received();
+    let received = server.requests();
     let tokens: Vec<_> = received
         .iter()
         .map(|request| request.header("x-gateway-token"))

@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use blocks_mock::{Action, Dialect, Fault, Mock, Operation, RateLimit, Script, When};
+use blocks_mock::{Action, Dialect, Fault, Frequency, Mock, Operation, RateLimit, Script};
 use blocks_sdk::{
     Agent, Client, CreateSession, ErrorKind, FollowUp, MessageType, ToolCall, replies,
 };
@@ -28,11 +28,11 @@ fn busy() -> Script {
         input: serde_json::json!({"command": "ls"}),
     };
     Script::reply("Done.")
-        .after(60 * second)
-        .at(10 * second, Action::Message("Looking.".into()))
-        .at(20 * second, tool)
-        .at(30 * second, plan)
-        .at(
+        .reply_after(60 * second)
+        .step(10 * second, Action::Message("Looking.".into()))
+        .step(20 * second, tool)
+        .step(30 * second, plan)
+        .step(
             50 * second,
             Action::PullRequest("https://example.com/1".into()),
         )
@@ -85,7 +85,10 @@ async fn both_dialects_give_the_same_conversation() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
     let minute = Duration::from_secs(60);
-    let mock = Mock::builder().agent(busy()).presigned_for(minute).build();
+    let mock = Mock::builder()
+        .agent(busy())
+        .presigned_url_ttl(minute)
+        .build();
     let session = client(&mock).create_session(hello()).await.unwrap();
     session.reply().await.unwrap();
     let plan = session.plans().await.unwrap().remove(0).unwrap();
@@ -105,7 +108,7 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
         (3, 2)
     );
     let downloads = mock
-        .received()
+        .requests()
         .into_iter()
         .filter(|r| r.operation == Some(Operation::Download));
     assert!(
@@ -117,7 +120,7 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
     let again = plan.save(&path).await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::File, "nothing is overwritten");
     for fault in [Fault::ResetInBody, Fault::status(500), Fault::ResetBefore] {
-        mock.inject(Operation::Download, When::Always, fault);
+        mock.inject(Operation::Download, Frequency::Always, fault);
         // The presigned URL has expired again, so each is renewed first or fails on the way.
         let fresh = session.artifact(plan.id()).await.unwrap();
         let error = fresh.save(folder.join("other.md")).await.unwrap_err();
@@ -150,12 +153,12 @@ async fn one_session_exists_whatever_happens_to_a_create() {
         (Fault::ResetInBody, 1, false),
         (Fault::Truncate, 1, true),
         (Fault::Html, 1, false),
-        (Fault::Field("id".into(), true.into()), 1, false),
+        (Fault::ReplaceField("id".into(), true.into()), 1, false),
         (Fault::Delay(Duration::from_secs(3600)), 0, false),
         (Fault::status(503), 0, false),
     ] {
         let mock = Mock::builder()
-            .fault(Operation::CreateSession, When::ONCE, fault.clone())
+            .fault(Operation::CreateSession, Frequency::ONCE, fault.clone())
             .build();
         let error = client(&mock).create_session(hello()).await.unwrap_err();
         assert!(error.may_have_taken_effect(), "{fault:?}");
@@ -171,7 +174,7 @@ async fn one_session_exists_whatever_happens_to_a_create() {
     }
     for fault in [Fault::Refuse, Fault::rate_limited(None)] {
         let mock = Mock::builder()
-            .fault(Operation::CreateSession, When::Times(2), fault)
+            .fault(Operation::CreateSession, Frequency::Times(2), fault)
             .build();
         client(&mock).create_session(hello()).await.unwrap();
         assert_eq!(
@@ -184,7 +187,7 @@ async fn one_session_exists_whatever_happens_to_a_create() {
 #[tokio::test(start_paused = true)]
 async fn a_session_without_a_thread_is_no_lost_session() {
     let mock = Mock::builder()
-        .fault(Operation::CreateSession, When::ONCE, Fault::NullLinks)
+        .fault(Operation::CreateSession, Frequency::ONCE, Fault::NullLinks)
         .build();
     let session = client(&mock).create_session(hello()).await.unwrap();
     let error = session.reply().await.unwrap_err();
@@ -211,7 +214,7 @@ async fn a_hundred_sessions_stay_within_the_limit() {
         .map(|session| session.unwrap().turn().unwrap());
     let all: Vec<_> = replies(turns, |wait| wait).collect().await;
     assert!(all.iter().all(|(_, result)| result.is_ok()));
-    assert!(mock.received().iter().all(|r| r.status != Some(429)));
+    assert!(mock.requests().iter().all(|r| r.status != Some(429)));
     assert_eq!(mock.session_count(), 100);
 }
 
@@ -238,7 +241,7 @@ async fn no_wait_ends_unpolled_while_creates_queue() {
     let all = futures_util::future::join_all((0..600).map(one)).await;
     assert_eq!(all.iter().filter(|result| result.is_err()).count(), 0);
     assert!(
-        mock.received()
+        mock.requests()
             .iter()
             .all(|request| request.status != Some(429))
     );
@@ -250,12 +253,12 @@ async fn the_follow_up_that_took_effect_last_is_the_latest() {
         .reply_after(Duration::from_secs(600))
         .build();
     let session = client(&mock).create_session(hello()).await.unwrap();
-    let slow = Fault::Drip {
+    let slow = Fault::SlowBody {
         bytes: 100,
         every: Duration::from_secs(1),
     };
     // The response to A comes last, though its effect came first.
-    mock.inject(Operation::CreateMessage, When::ONCE, slow);
+    mock.inject(Operation::CreateMessage, Frequency::ONCE, slow);
     let second = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         session.follow_up(FollowUp::new("B")).await

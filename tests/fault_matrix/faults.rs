@@ -54,24 +54,24 @@ fn of_any_answer() -> Vec<Fault> {
         Fault::Html,
         Fault::ContentType("text/plain".into()),
         Fault::ContentType("application/octet-stream".into()),
-        Fault::Size(200_000),
-        Fault::Size(MAX_BODY + 1),
+        Fault::PadBody(200_000),
+        Fault::PadBody(MAX_BODY + 1),
         Fault::Redirect(format!("{EVIL}/rest/v1/sessions")),
         Fault::Redirect("/rest/v1/sessions".into()),
-        Fault::Drip {
+        Fault::SlowBody {
             bytes: 100,
             every: Duration::from_millis(10),
         },
-        Fault::Drip {
+        Fault::SlowBody {
             bytes: 1,
             every: 20 * second,
         },
         Fault::ForeignLinks(EVIL.into()),
         Fault::ForeignLinks(String::new()),
         Fault::NullLinks,
-        Fault::Field("brand_new".into(), json!({"a": [1]})),
-        Fault::Field("role".into(), json!("oracle")),
-        Fault::Field("type".into(), json!("dream")),
+        Fault::ReplaceField("brand_new".into(), json!({"a": [1]})),
+        Fault::ReplaceField("role".into(), json!("oracle")),
+        Fault::ReplaceField("type".into(), json!("dream")),
     ]);
     for url in [
         "https://evil.example/x",
@@ -79,7 +79,7 @@ fn of_any_answer() -> Vec<Fault> {
         "file:///x",
         "",
     ] {
-        all.push(Fault::Field("url".into(), json!(url)));
+        all.push(Fault::ReplaceField("url".into(), json!(url)));
     }
     all
 }
@@ -104,9 +104,9 @@ fn of_fields(operation: Operation, document: &Value) -> Vec<Fault> {
     });
     let faults = properties.flat_map(|name| {
         [
-            Fault::Missing(vec![name.clone()]),
-            Fault::Field(name.clone(), Value::Null),
-            Fault::Field(name.clone(), json!([7])),
+            Fault::MissingFields(vec![name.clone()]),
+            Fault::ReplaceField(name.clone(), Value::Null),
+            Fault::ReplaceField(name.clone(), json!([7])),
         ]
     });
     faults.collect()

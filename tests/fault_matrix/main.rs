@@ -13,7 +13,7 @@ mod target;
 
 use std::fmt::Write;
 
-use blocks_mock::{Dialect, When};
+use blocks_mock::{Dialect, Frequency};
 
 use scene::{Scene, Strike, dialects};
 
@@ -46,7 +46,7 @@ impl Matrix {
             self.ran(&format!("{dialect_name}, {name}, no fault"), violations);
             for operation in scene.touched() {
                 for fault in faults::of(operation, &document) {
-                    for when in [When::ONCE, When::Always] {
+                    for when in [Frequency::ONCE, Frequency::Always] {
                         let fault = fault.clone();
                         let strike = Strike {
                             operation,

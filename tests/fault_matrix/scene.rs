@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Action, Dialect, Fault, Mock, Operation, Script, When};
+use blocks_mock::{Action, Dialect, Fault, Frequency, Mock, Operation, Script};
 use blocks_sdk::{Agent, Client, CreateSession, Error, ErrorKind, RateLimit, RetryPolicy, Session};
 use blocks_tests::{Exchange, KEY, Recorder};
 
@@ -24,7 +24,7 @@ pub fn dialects() -> [(&'static str, Dialect); 2] {
 #[derive(Clone, Debug)]
 pub struct Strike {
     pub operation: Operation,
-    pub when: When,
+    pub when: Frequency,
     pub fault: Fault,
 }
 
@@ -71,7 +71,7 @@ impl Scene {
         }
         Self {
             before: Effects::of(&mock),
-            received_before: mock.received().len(),
+            received_before: mock.requests().len(),
             mock,
             client,
             recorder,
@@ -81,7 +81,7 @@ impl Scene {
 
     /// The operations that were asked for, each once.
     pub fn touched(&self) -> Vec<Operation> {
-        let received = self.mock.received().split_off(self.received_before);
+        let received = self.mock.requests().split_off(self.received_before);
         let asked: Vec<_> = received.into_iter().filter_map(|r| r.operation).collect();
         let all = Operation::ALL.into_iter();
         all.filter(|operation| asked.contains(operation)).collect()
@@ -186,10 +186,10 @@ fn busy() -> Script {
         text: "1. Go.".into(),
     };
     Script::reply("Done.")
-        .at(at, Action::Message("Looking.".into()))
-        .at(at, tool)
-        .at(at, plan)
-        .at(at, Action::PullRequest("https://example.com/1".into()))
+        .step(at, Action::Message("Looking.".into()))
+        .step(at, tool)
+        .step(at, plan)
+        .step(at, Action::PullRequest("https://example.com/1".into()))
 }
 
 pub fn hello() -> CreateSession {

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use blocks_mock::{
-    Dialect, Fault, LedgerMode, Mock, MockBuilder, Operation, RateLimit, RetryAfter, Script, When,
+    Dialect, Fault, Frequency, Mock, MockBuilder, Operation, RateLimit, RequestLog, RetryAfter,
+    Script,
 };
 use blocks_sdk::Client;
 use blocks_tests::KEY;
@@ -72,15 +73,15 @@ fn faults() -> Vec<Fault> {
         Fault::InvalidJson,
         Fault::Html,
         Fault::ContentType("text/plain".into()),
-        Fault::Size(50_000),
+        Fault::PadBody(50_000),
         Fault::Redirect("https://evil.example/rest/v1/sessions".into()),
-        Fault::Drip {
+        Fault::SlowBody {
             bytes: 50,
             every: second,
         },
         Fault::ForeignLinks("https://evil.example".into()),
         Fault::NullLinks,
-        Fault::Field("brand_new".into(), json!([1])),
+        Fault::ReplaceField("brand_new".into(), json!([1])),
     ]);
     all
 }
@@ -95,7 +96,7 @@ fn service(seed: u64, asked: &Asked) -> MockBuilder {
             asked.add(&turn.message);
             // From seconds to minutes, and not two alike.
             let work = Duration::from_millis(2_000 + (turn.session as u64 * 7_919) % 400_000);
-            Script::reply(answer_to(&turn.message)).after(work)
+            Script::reply(answer_to(&turn.message)).reply_after(work)
         }
     };
     let dialect = match seed % 2 {
@@ -108,9 +109,9 @@ fn service(seed: u64, asked: &Asked) -> MockBuilder {
         .dialect(dialect)
         .agent_fn(agent)
         .rate_limit(RateLimit::default())
-        .ledger(LedgerMode::Counts);
+        .request_log(RequestLog::Counts);
     faults.into_iter().fold(builder, |builder, fault| {
-        builder.fault(None::<Operation>, When::Probability(each), fault)
+        builder.fault(None::<Operation>, Frequency::Probability(each), fault)
     })
 }
 
@@ -147,7 +148,7 @@ async fn run(seed: u64) -> Tally {
             }
         }
     }
-    tally.requests = mock.received().len();
+    tally.requests = mock.requests().len();
     tally
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// use blocks_mock::Dialect;
 ///
 /// let mut older = Dialect::observed();
-/// older.repeated_role_refused = true;
+/// older.repeated_role_rejected = true;
 /// assert_eq!(older.validation_status, 422);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -38,7 +38,7 @@ pub struct Dialect {
     /// A notice of the system, in no thread, when a session begins.
     pub system_notices: bool,
     /// A repeated `role` is refused, as by older deployments.
-    pub repeated_role_refused: bool,
+    pub repeated_role_rejected: bool,
     /// The user's messages have no `ts`, as in the documentation's samples.
     pub user_ts_null: bool,
     /// Items of a list have only what the vendor's own mock gives: no `chat_id`, `task_id`, times.
@@ -50,7 +50,7 @@ pub struct Dialect {
     pub wrong_key_status: u16,
     /// An unknown thread on the threaded path is answered 404, as documented; else with an empty
     /// page, as observed.
-    pub unknown_thread_refused: bool,
+    pub unknown_thread_rejected: bool,
     /// `session_html_url` contains the workspace's id, as observed; the documentation's samples
     /// lack it.
     pub workspace_in_html_url: bool,
@@ -72,7 +72,7 @@ pub struct Dialect {
     pub sisyphus: bool,
     /// Two or three of `agent_id`, `agent_name`, `profile` are refused. What the service does
     /// is not documented; without this the first of them counts.
-    pub several_agents_refused: bool,
+    pub several_agents_rejected: bool,
 }
 
 impl Dialect {
@@ -95,12 +95,12 @@ impl Dialect {
             links_drop_filters: true,
             duplicated_final: true,
             system_notices: true,
-            repeated_role_refused: false,
+            repeated_role_rejected: false,
             user_ts_null: false,
             bare_items: false,
             observed_fields: true,
             wrong_key_status: 403,
-            unknown_thread_refused: false,
+            unknown_thread_rejected: false,
             workspace_in_html_url: true,
             tool_input_text: false,
             forced_private: false,
@@ -109,7 +109,7 @@ impl Dialect {
             times_without_zone: false,
             short_ids: false,
             sisyphus: true,
-            several_agents_refused: true,
+            several_agents_rejected: true,
         }
     }
 
@@ -133,7 +133,7 @@ impl Dialect {
             system_notices: false,
             user_ts_null: true,
             observed_fields: false,
-            unknown_thread_refused: true,
+            unknown_thread_rejected: true,
             workspace_in_html_url: false,
             tool_input_text: true,
             sisyphus: false,

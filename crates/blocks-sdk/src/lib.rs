@@ -59,7 +59,10 @@ pub use client::link::{Link, Linked};
 pub use engine::error::{Error, ErrorKind};
 pub use engine::mismatch::ReplyMismatch;
 pub use engine::pending::Pending;
-pub use engine::rate_limit::{RateLimit, RateLimitStatus};
+pub use engine::rate_limit::{
+    LimitFuture, LimitStore, LimitStoreError, LimitStoreStatus, MemoryLimitStore, RateLimit,
+    RateLimitStatus, SharedLimit, SlotAnswer, SlotClaim, SlotPurpose, SlotRequest,
+};
 pub use engine::retry::RetryPolicy;
 pub use engine::transport::{HttpTransport, SendError, SendFuture, Transport};
 pub use messages::Messages;

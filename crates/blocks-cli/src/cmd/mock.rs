@@ -68,7 +68,7 @@ fn shell_word(value: &str) -> String {
 }
 
 /// One line for each request.
-fn log(request: &blocks_mock::Received) {
+fn log(request: &blocks_mock::RecordedRequest) {
     let status = request.status.map(|status| status.to_string());
     let line = format!(
         "{} {} {}\n",

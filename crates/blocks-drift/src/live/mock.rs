@@ -13,7 +13,7 @@ pub fn server() -> MockBuilder {
     let notice = Action::Notice("A notice.".to_owned());
     let pull_request = Action::PullRequest("https://example.com/pull/1".to_owned());
     let steps = [Action::Message("Looking.".to_owned()), call, plan, pull_request, notice];
-    let agent = Script::reply("Done.").after(Duration::ZERO);
-    let agent = steps.into_iter().fold(agent, |agent, action| agent.at(Duration::ZERO, action));
+    let agent = Script::reply("Done.").reply_after(Duration::ZERO);
+    let agent = steps.into_iter().fold(agent, |agent, action| agent.step(Duration::ZERO, action));
     Mock::builder().dialect(Dialect::observed()).agent(agent)
 }

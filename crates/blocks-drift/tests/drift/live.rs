@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::live::exchange::{Comparison, Exchange, parse_body};
 use blocks_drift::live::{self, Reach, Target};
-use blocks_mock::{Fault, Mock, Operation, When};
+use blocks_mock::{Fault, Frequency, Mock, Operation};
 use serde_json::{Value, json};
 
 use super::*;
@@ -16,7 +16,7 @@ async fn run(mock: blocks_mock::MockBuilder, reach: Reach) -> Outcome {
     let mock = mock.start().await.unwrap();
     let target = Target { base: mock.url(), key: Some(mock.key().to_owned()) };
     let mut outcome = live::check(&DOCUMENT, &target, &reach).await.unwrap();
-    assert!(mock.received().len() <= 62, "within the limit of requests");
+    assert!(mock.requests().len() <= 62, "within the limit of requests");
     KNOWN.apply(&DOCUMENT, &mut outcome);
     outcome.findings.retain(|f| f.known.is_none());
     outcome
@@ -49,7 +49,7 @@ async fn nothing_is_created_unless_it_is_asked_for() {
 #[tokio::test]
 async fn failures_of_the_setup_could_not_be_checked() {
     for fault in [Fault::status(503), Fault::rate_limited(None), Fault::ResetBefore] {
-        let mock = live::mock::server().fault(Operation::GetSession, When::Always, fault);
+        let mock = live::mock::server().fault(Operation::GetSession, Frequency::Always, fault);
         let outcome = run(mock, Reach::default()).await;
         assert!(!outcome.errors.is_empty() && outcome.findings.is_empty());
     }
@@ -73,7 +73,7 @@ async fn wrong_statuses_and_bodies_are_found() {
         (Operation::GetArtifact, Fault::Redirect("https://else.invalid/".to_owned()), Status),
     ] {
         let name = format!("{operation:?} {fault:?}");
-        let mock = live::mock::server().fault(operation, When::Always, fault);
+        let mock = live::mock::server().fault(operation, Frequency::Always, fault);
         let outcome = run(mock, all()).await;
         assert!(outcome.findings.iter().any(|f| f.kind == kind), "{name}: {:#?}", outcome.findings);
     }

@@ -53,7 +53,7 @@ impl Control {
 }
 
 fn stuck() -> MockBuilder {
-    Mock::builder().agent(Script::stuck())
+    Mock::builder().agent(Script::no_reply())
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn keys_other_than_its_own_are_hidden() {
 #[tokio::test]
 async fn a_reset_restores_the_start() {
     let rule: AgentRule = serde_json::from_value(json!({"do": {"text": "Configured."}})).unwrap();
-    let control = Control::new(Mock::builder().rule(rule)).await;
+    let control = Control::new(Mock::builder().agent_rule(rule)).await;
     control.create().await;
     let (status, _) = control.send("PUT", "agents", json!([])).await;
     assert_eq!(status, 200);
@@ -382,7 +382,7 @@ async fn each_request_is_reported_once() {
     let builder = Mock::builder()
         .fault(
             None,
-            blocks_mock::When::ONCE,
+            blocks_mock::Frequency::ONCE,
             blocks_mock::Fault::ResetBefore,
         )
         .on_request(move |request| send.lock().unwrap().send(request.status).unwrap());

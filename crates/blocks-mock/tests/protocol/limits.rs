@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{LedgerMode, Mock, Operation, RateLimit, RetryAfter};
+use blocks_mock::{Mock, Operation, RateLimit, RequestLog, RetryAfter};
 
 use crate::{Socket, call, created};
 
@@ -42,7 +42,7 @@ async fn the_ledger_tells_what_was_received_and_what_took_effect() {
     let session = socket.create().await;
     let path = format!("/{}", session["id"].as_str().unwrap());
     socket.get(&path).await;
-    let received = socket.mock.received();
+    let received = socket.mock.requests();
     assert_eq!(received.len(), 2);
     assert_eq!(received[0].operation, Some(Operation::CreateSession));
     assert_eq!(
@@ -64,9 +64,9 @@ async fn the_ledger_tells_what_was_received_and_what_took_effect() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ledger_of_counts_keeps_no_texts() {
-    let mock = Mock::builder().ledger(LedgerMode::Counts).build();
+    let mock = Mock::builder().request_log(RequestLog::Counts).build();
     created(&mock).await;
-    let received = mock.received();
+    let received = mock.requests();
     assert_eq!(mock.count(Operation::CreateSession), 1);
     assert!(received[0].body.is_empty() && received[0].headers.is_empty());
     assert_eq!(received[0].status, Some(200));

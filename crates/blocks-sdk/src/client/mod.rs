@@ -100,14 +100,14 @@ impl Client {
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// use blocks_mock::{Fault, Mock, When};
+    /// use blocks_mock::{Fault, Frequency, Mock};
     /// # use blocks_sdk::{Client, RetryPolicy};
     ///
-    /// let mock = Mock::builder().fault(None, When::Always, Fault::status(503)).build();
+    /// let mock = Mock::builder().fault(None, Frequency::Always, Fault::status(503)).build();
     /// # let client = Client::builder(mock.key()).service(mock.service()).build()?;
     /// let hurried = client.with_retry(RetryPolicy::default().max_attempts(2));
     /// let error = hurried.get_session(uuid::Uuid::nil()).await.unwrap_err();
-    /// assert_eq!((error.attempts(), mock.received().len()), (2, 2));
+    /// assert_eq!((error.attempts(), mock.requests().len()), (2, 2));
     /// # Ok(())
     /// # }
     /// ```
@@ -127,13 +127,13 @@ impl Client {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// use blocks_mock::{Fault, When};
+    /// use blocks_mock::{Fault, Frequency};
     /// use std::time::Duration;
     ///
-    /// mock.inject(None, When::ONCE, Fault::Delay(Duration::from_secs(200)));
+    /// mock.inject(None, Frequency::ONCE, Fault::Delay(Duration::from_secs(200)));
     /// let patient = client.with_attempt_timeout(Duration::from_secs(300));
     /// patient.get_session(session.id()).await?;
-    /// assert_eq!(mock.received().len(), 2, "the create and one read, which was not given up");
+    /// assert_eq!(mock.requests().len(), 2, "the create and one read, which was not given up");
     /// # Ok(())
     /// # }
     /// ```
@@ -273,7 +273,7 @@ impl Client {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// let id = uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
     /// assert_eq!(*client.session(id).id(), id);
-    /// assert!(mock.received().is_empty());
+    /// assert!(mock.requests().is_empty());
     /// # Ok(())
     /// # }
     /// ```

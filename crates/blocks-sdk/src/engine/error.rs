@@ -354,7 +354,7 @@ impl Error {
     /// # let mock = blocks_mock::Mock::new();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// mock.inject(None, blocks_mock::When::ONCE, blocks_mock::Fault::ResetAfter);
+    /// mock.inject(None, blocks_mock::Frequency::ONCE, blocks_mock::Fault::ResetAfter);
     /// let error = client.create_session(request).await.unwrap_err();
     /// assert!(error.may_have_taken_effect());
     /// assert_eq!(mock.session_count(), 1, "there it is, though its answer was lost");

@@ -104,11 +104,11 @@ impl RetryPolicy {
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # let mock = blocks_mock::Mock::new();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// use blocks_mock::{Fault, When};
+    /// use blocks_mock::{Fault, Frequency};
     /// use blocks_sdk::RetryPolicy;
     /// use std::time::Duration;
     ///
-    /// mock.inject(None, When::Always, Fault::status(503));
+    /// mock.inject(None, Frequency::Always, Fault::status(503));
     /// let policy = RetryPolicy::default().max_attempts(1000).call_timeout(Duration::from_secs(10));
     /// let error = client.with_retry(policy).get_session(uuid::Uuid::nil()).await.unwrap_err();
     /// assert!(error.attempts() < 1000, "ten seconds were over before");

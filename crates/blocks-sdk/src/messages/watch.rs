@@ -180,7 +180,7 @@ impl Watch {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// # mock.inject(None, blocks_mock::When::ONCE, blocks_mock::Fault::status(503));
+    /// # mock.inject(None, blocks_mock::Frequency::ONCE, blocks_mock::Fault::status(503));
     /// use blocks_sdk::WatchEvent;
     ///
     /// let mut watch = session.messages().watch();

@@ -345,7 +345,7 @@ impl FollowUp {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
     /// # let mock = blocks_mock::Mock::builder().agent(script).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
@@ -375,7 +375,7 @@ impl FollowUp {
     /// # use blocks_sdk::FollowUp;
     /// let reviewer = serde_json::Map::from_iter([("name".to_owned(), "reviewer".into())]);
     /// session.follow_up(FollowUp::new("Now review it.").profile(reviewer)).await?;
-    /// # assert!(mock.received()[1].body.contains(r#""profile":{"name":"reviewer"}"#));
+    /// # assert!(mock.requests()[1].body.contains(r#""profile":{"name":"reviewer"}"#));
     /// # Ok(())
     /// # }
     /// ```

@@ -37,7 +37,7 @@ const DOWNLOAD: &str = "download";
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), blocks_sdk::Error> {
 /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-/// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+/// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
 /// # let mock = blocks_mock::Mock::builder().agent(script).build();
 /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
@@ -67,7 +67,7 @@ impl Session {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
     /// # let mock = blocks_mock::Mock::builder().agent(script).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
@@ -93,7 +93,7 @@ impl Session {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
     /// # let mock = blocks_mock::Mock::builder().agent(script).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
@@ -148,7 +148,7 @@ impl Artifact {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
     /// # let mock = blocks_mock::Mock::builder().agent(script).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
@@ -176,7 +176,7 @@ impl Artifact {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
     /// # let mock = blocks_mock::Mock::builder().agent(script).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
@@ -204,7 +204,7 @@ impl Artifact {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
     /// # let mock = blocks_mock::Mock::builder().agent(script).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
@@ -273,7 +273,7 @@ impl Artifact {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
     /// # let mock = blocks_mock::Mock::builder().agent(script).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
@@ -348,7 +348,7 @@ impl Artifact {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
+    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
     /// # let mock = blocks_mock::Mock::builder().agent(script).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
