@@ -413,7 +413,7 @@ async fn every_field_of_a_create_is_sent_by_its_name() {
     let id = SESSION.parse::<uuid::Uuid>().unwrap();
     let profile = Agent::profile(json!({"name": "reviewer"})).unwrap();
     let request = CreateSession::new(profile, "hello")
-        .private()
+        .private(true)
         .title("x".repeat(200))
         .artifacts([id])
         .session_group(id);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Fault, Mock, Operation, Script, TurnInfo, When};
+use blocks_mock::{Fault, Frequency, Mock, Operation, Script, TurnInfo};
 use blocks_sdk::{Agent, Client, CreateSession, ErrorKind, FollowUp, StructuredReply, Turn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,12 +38,12 @@ fn replying(texts: &'static [&'static str]) -> Mock {
 async fn turn(mock: &Mock) -> Turn {
     let client = Client::builder(mock.key()).service(mock.service());
     let session = client.build().unwrap().create_session(request()).await;
-    session.unwrap().turn().unwrap()
+    session.unwrap().first_turn().unwrap()
 }
 
 /// The messages that were sent, in their order.
 fn messages(mock: &Mock) -> Vec<String> {
-    let received = mock.received();
+    let received = mock.requests();
     let prompts = received.iter().filter(|request| request.method == "POST");
     let body = |body: &str| serde_json::from_str::<Value>(body).unwrap();
     prompts
@@ -104,7 +104,7 @@ async fn an_invalid_schema_is_refused_before_it_is_sent() {
     let request = CreateSession::new(Agent::claude(), "Go.").expect_schema(json!([1]));
     let error = client.build().unwrap().create_session(request).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert_eq!(mock.received().len(), 0);
+    assert_eq!(mock.requests().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +114,7 @@ async fn an_empty_prompt_with_a_schema_is_refused() {
     let request = CreateSession::new(Agent::claude(), " ").expect::<Triage>();
     let error = client.build().unwrap().create_session(request).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert_eq!(mock.received().len(), 0);
+    assert_eq!(mock.requests().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,7 +223,7 @@ async fn no_correction_follows_an_unknown_outcome() {
     ] {
         let mock = replying(&["It is a bug."]);
         let turn = turn(&mock).await;
-        mock.inject(Operation::CreateMessage, When::Always, fault.clone());
+        mock.inject(Operation::CreateMessage, Frequency::Always, fault.clone());
         let wait = turn.structured_reply::<Triage>().correct(5);
         let error = wait.await.unwrap_err();
         assert!(error.may_have_taken_effect(), "{fault:?}: {error}");
@@ -237,7 +237,11 @@ async fn no_correction_follows_an_unknown_outcome() {
 async fn no_correction_follows_a_rejected_one() {
     let mock = replying(&["It is a bug."]);
     let turn = turn(&mock).await;
-    mock.inject(Operation::CreateMessage, When::Always, Fault::status(422));
+    mock.inject(
+        Operation::CreateMessage,
+        Frequency::Always,
+        Fault::status(422),
+    );
     let wait = turn.structured_reply::<Triage>().correct(5);
     let error = wait.await.unwrap_err();
     assert_eq!(error.status(), Some(422));
@@ -270,7 +274,7 @@ async fn no_correction_interrupts_another_follow_up() {
 async fn the_time_out_bounds_all_corrections() {
     let slow = |turn: &TurnInfo| {
         let after = Duration::from_secs(if turn.turn == 0 { 40 } else { 60 });
-        Script::reply("It is a bug.").after(after)
+        Script::reply("It is a bug.").reply_after(after)
     };
     let mock = Mock::builder().agent_fn(slow).build();
     let wait = turn(&mock).await.structured_reply::<Triage>().correct(5);

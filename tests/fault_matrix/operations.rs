@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use blocks_mock::Dialect;
-use blocks_sdk::{Error, ErrorKind, FollowUp, Messages};
+use blocks_sdk::{Error, ErrorKind, FollowUp, MessagesQuery};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
@@ -32,13 +32,12 @@ enum Act {
     Artifact,
     Bytes,
     Save,
-    FollowSession,
-    FollowPage,
-    FollowNewer,
+    NextPage,
+    NewerPage,
 }
 
 impl Act {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 19] = [
         Self::Create,
         Self::Get,
         Self::Refresh,
@@ -56,9 +55,8 @@ impl Act {
         Self::Artifact,
         Self::Bytes,
         Self::Save,
-        Self::FollowSession,
-        Self::FollowPage,
-        Self::FollowNewer,
+        Self::NextPage,
+        Self::NewerPage,
     ];
 
     fn begins(self) -> bool {
@@ -92,25 +90,32 @@ async fn act(act: Act, scene: &Scene, target: Option<&Target>) -> Result<(), Err
         Act::Get => drop(client.get_session(session.id()).await?),
         Act::Refresh => session.clone().refresh().await?,
         Act::FollowUp => drop(session.follow_up(FollowUp::new("more")).await?),
-        Act::Look => drop(session.turn()?.poll_once().await?),
-        Act::Reply => drop(session.turn()?.reply().timeout(WAIT).await?),
+        Act::Look => drop(session.first_turn()?.poll_once().await?),
+        Act::Reply => drop(session.first_turn()?.reply().timeout(WAIT).await?),
         Act::Replies => {
-            let turns = [session.turn()?, session.turn()?];
-            let mut replies = blocks_sdk::replies(turns, |wait| wait.timeout(WAIT));
+            let turns = [session.first_turn()?, session.first_turn()?];
+            let mut replies = blocks_sdk::replies(turns.map(|turn| turn.reply().timeout(WAIT)));
             while let Some((_, result)) = replies.next().await {
                 result?;
             }
         }
-        Act::Page => drop(session.messages().everything().send().await?),
-        Act::NewestPage => drop(session.messages().newest_first().limit(1).send().await?),
-        Act::Stream => drop(session.messages().everything().collect().await?),
+        Act::Page => drop(session.messages().all().send().await?),
+        Act::NewestPage => drop(
+            session
+                .messages()
+                .newest_first(true)
+                .limit(1)
+                .send()
+                .await?,
+        ),
+        Act::Stream => drop(session.messages().all().collect().await?),
         Act::ThreadStream => {
-            let turn = session.turn()?;
+            let turn = session.first_turn()?;
             let thread = turn.thread_id().expect("a thread");
             drop(session.thread_messages(thread).collect().await?);
         }
-        Act::Watch => watch(session.messages().everything()).await?,
-        Act::Transcript => drop(session.transcript(true).await?),
+        Act::Watch => watch(session.messages().all()).await?,
+        Act::Transcript => drop(session.transcript().await?),
         Act::Plans => {
             for plan in session.plans().await? {
                 drop(plan?);
@@ -122,26 +127,14 @@ async fn act(act: Act, scene: &Scene, target: Option<&Target>) -> Result<(), Err
             let target = target.expect("a target");
             plan().await?.save(target.plan()).await?;
         }
-        Act::FollowSession => {
-            let link = session.self_link().expect("a link");
-            drop(client.follow(&link).await?);
-        }
-        Act::FollowPage => {
-            let link = session.messages_link().expect("a link");
-            drop(client.follow(&link).await?);
-        }
-        Act::FollowNewer => {
-            let page = session.messages().send().await?;
-            if let Some(link) = page.newer_link() {
-                drop(client.follow(&link).await?);
-            }
-        }
+        Act::NextPage => drop(session.messages().limit(1).send().await?.next().await?),
+        Act::NewerPage => drop(session.messages().send().await?.newer().await?),
     }
     Ok(())
 }
 
 /// Watches for a while: a watch has no end of its own.
-async fn watch(messages: Messages) -> Result<(), Error> {
+async fn watch(messages: MessagesQuery) -> Result<(), Error> {
     let mut watch = pin!(messages.watch());
     let seen = async {
         while let Some(message) = watch.next().await {

@@ -63,7 +63,7 @@ impl Scene {
             .build()
             .expect("a client");
         let mut session = client.create_session(hello()).await.expect("a session");
-        session.reply().await.expect("a reply");
+        session.first_reply().await.expect("a reply");
         session.refresh().await.expect("the session again");
         recorder.clear();
         if let Some(strike) = strike {

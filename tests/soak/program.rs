@@ -102,7 +102,7 @@ impl Job {
 
     /// The first turn, also where the answer to the create did not name its thread.
     async fn pending(&self, session: &Session) -> Pending {
-        if let Ok(turn) = session.turn() {
+        if let Ok(turn) = session.first_turn() {
             return turn.pending().clone();
         }
         for _ in 0..PATIENCE {
@@ -124,7 +124,13 @@ impl Job {
     /// Everything that was said is in the transcript once.
     async fn check_transcript(&self, session: &Session, ended: &[Turn]) {
         for _ in 0..PATIENCE {
-            let transcript = match session.transcript(false).await {
+            let transcript = match session
+                .messages()
+                .all()
+                .types([MessageType::Message, MessageType::FinalMessage])
+                .transcript()
+                .await
+            {
                 Ok(transcript) => transcript,
                 Err(error) => {
                     self.check(&error);

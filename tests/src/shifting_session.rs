@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use blocks_sdk::{Client, ClientBuilder, RateLimit, SendFuture, Session, Transport};
+use blocks_sdk::{Client, ClientBuilder, RateLimit, SendFuture, SessionRef, Transport};
 use reqwest::Request;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -144,7 +144,7 @@ impl ShiftingSession {
     ///
     /// # Panics
     /// When no client can be built.
-    pub fn session(&self) -> Session {
+    pub fn session(&self) -> SessionRef {
         self.session_with(|builder| {
             let limit = RateLimit::per_minute(u32::MAX);
             builder.rate_limit(limit.expect("a limit"))
@@ -155,7 +155,7 @@ impl ShiftingSession {
     ///
     /// # Panics
     /// When no client can be built.
-    pub fn session_with(&self, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Session {
+    pub fn session_with(&self, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> SessionRef {
         let builder = Client::builder(KEY).transport(self.clone());
         let id: Uuid = SESSION.parse().expect("an id");
         set(builder).build().expect("a client").session(id)

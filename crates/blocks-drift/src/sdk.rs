@@ -70,10 +70,10 @@ pub async fn check(document: &Document) -> Result<Outcome> {
         let sent = client(&recorder)?.session(ID).follow_up(request).await;
         allowed(sent.err())?;
     }
-    let messages = client(&recorder)?.session(ID).messages().everything();
-    let messages = messages.thread_id(ID).newer_than(1.5).page(2).limit(10).newest_first();
+    let messages = client(&recorder)?.session(ID).messages().all();
+    let messages = messages.thread_id(ID).newer_than(1.5).page(2).limit(10).newest_first(true);
     allowed(messages.send().await.err())?;
-    let thread = client(&recorder)?.session(ID).thread_messages(ID).everything();
+    let thread = client(&recorder)?.session(ID).thread_messages(ID).all();
     allowed(thread.newer_than(1.5).page(2).limit(10).send().await.err())?;
     let sent = std::mem::take(&mut *recorder.0.lock().unwrap_or_else(PoisonError::into_inner));
     compare(document, &sent, &mut outcome);
@@ -201,7 +201,7 @@ fn creates() -> Vec<CreateSession> {
     agents
         .flat_map(|agent| {
             let least = CreateSession::new(agent, "message");
-            let most = least.clone().private().title("t".repeat(200)).artifacts([ID]);
+            let most = least.clone().private(true).title("t".repeat(200)).artifacts([ID]);
             [least, most.session_group(ID).config_values(object())]
         })
         .collect()

@@ -95,10 +95,9 @@ async fn read(client: &Client, choice: u8) -> Result<(), Error> {
     match choice % 6 {
         0 => {
             let session = client.create_session(hello()).await?;
-            // Whatever the links are, what they lead to is asked for at home.
-            let links = [session.thread_link(), session.final_message_link()];
-            for link in links.into_iter().flatten() {
-                let _ = client.follow(&link).await;
+            // Whatever the link of the reply is, the configured base URL is called.
+            if let Ok(turn) = session.first_turn() {
+                let _ = turn.poll_once().await;
             }
             let _ = format!("{session:?}");
         }
@@ -120,7 +119,7 @@ async fn read(client: &Client, choice: u8) -> Result<(), Error> {
                 message?;
             }
         }
-        _ => drop(session.transcript(true).await?),
+        _ => drop(session.transcript().await?),
     }
     Ok(())
 }
@@ -159,16 +158,12 @@ pub fn links(data: &[u8]) {
     BENCH.with(|bench| {
         bench.run(answer, async |client| {
             let session = client.create_session(hello()).await.expect("a session");
-            let pages = [session.messages_link(), session.thread_link()];
-            for link in pages.into_iter().flatten() {
-                if let Err(error) = client.follow(&link).await {
-                    check(&error);
-                }
+            if let Ok(turn) = session.first_turn()
+                && let Err(error) = turn.poll_once().await
+            {
+                check(&error);
             }
-            if let Some(link) = session.self_link() {
-                let _ = client.follow(&link).await;
-            }
-            let wait = session.turn().map(|turn| turn.reply());
+            let wait = session.first_turn().map(|turn| turn.reply());
             if let Ok(wait) = wait {
                 let _ = wait.timeout(Duration::from_secs(3)).await;
             }

@@ -77,7 +77,7 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     let mut settings = GenerationSettings::new();
     settings
         .with_interface(InterfaceStyle::Builder)
-        .with_inner_type(quote! { crate::seam::Seam })
+        .with_inner_type(quote! { crate::hook::Hook })
         .with_hooks(HooksMode::Expected)
         .with_derive("PartialEq")
         .with_derive(SCHEMA_DERIVE);

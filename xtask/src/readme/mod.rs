@@ -49,7 +49,9 @@ pub fn check() -> Result<(), String> {
             run(page, &block?, &place, &mut tally)?;
         }
     }
-    let tests = "cargo test --quiet --doc -p blocks-sdk -p blocks-mock".to_owned();
+    let tests =
+        "cargo test --quiet --doc -p blocks-sdk -p blocks-mock --features blocks-sdk/schemars"
+            .to_owned();
     println!("the blocks of Rust:");
     tally.add(place.shell(&[tests], &Needs::Repository)?);
     let Tally {

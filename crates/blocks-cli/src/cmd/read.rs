@@ -11,9 +11,7 @@ use crate::output::Output;
 
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
     let session = output.client()?.get_session(args.session.0).await?;
-    let Some(data) = session.data() else {
-        return Ok(());
-    };
+    let data = session.data();
     if output.is_json() {
         return output.json(data);
     }
@@ -60,9 +58,7 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     if let Some(ts) = args.newer_than {
         messages = messages.newer_than(ts);
     }
-    if matches!(args.direction, Order::Desc) {
-        messages = messages.newest_first();
-    }
+    messages = messages.newest_first(matches!(args.direction, Order::Desc));
     if let Some(page) = args.page {
         let page = messages.page(page).limit(args.limit).send().await?;
         return page.messages().iter().try_for_each(|m| line(m, output));
@@ -133,7 +129,11 @@ fn tool_call(call: &ToolCall) -> String {
 
 pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {
     let session = output.client()?.session(args.session.0);
-    let transcript = session.transcript(args.tools).await?;
+    let mut query = session.messages().all();
+    if !args.tools {
+        query = query.types([MessageType::Message, MessageType::FinalMessage]);
+    }
+    let transcript = query.transcript().await?;
     if output.is_json() || args.format == Format::Json {
         return output.json(&transcript);
     }

@@ -89,7 +89,7 @@ impl<'a> Job<'a> {
         let mut request =
             CreateSession::new(agent, prompt(&args.prompt, output)?).artifacts(args.artifact);
         if args.private {
-            request = request.private();
+            request = request.private(true);
         }
         if let Some(title) = args.title {
             request = request.title(title);
@@ -113,7 +113,7 @@ impl<'a> Job<'a> {
         };
         self.report.session_id = Some(session.id().to_string());
         describe(&session, &mut self.report);
-        let turn = match session.turn() {
+        let turn = match session.first_turn() {
             Ok(turn) => turn,
             Err(error) => {
                 let mut exit = Exit::from(error);

@@ -5,21 +5,18 @@ use std::fmt;
 /// Why a reply does not contain the expected JSON: its text, the place and the reason.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::builder().reply("Here:\n{\"count\": 1,}").build();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_reply("Here:\n{\"count\": 1,}", async |client, mock| {
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Count.");
 /// # let session = client.create_session(request).await?;
-/// let reply = session.reply().await?;
+/// let reply = session.first_reply().await?;
 /// let schema = serde_json::json!({"type": "object"});
 /// let error = reply.json_matching(&schema, |_| Ok(())).unwrap_err();
 /// let mismatch = error.reply_mismatch().expect("this kind of error has it");
 /// assert_eq!((mismatch.line(), mismatch.column()), (2, 12));
 /// assert_eq!(mismatch.reason(), "a comma must not follow the last element");
 /// assert_eq!(mismatch.text(), reply.text());
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReplyMismatch {

@@ -18,7 +18,7 @@ use crate::engine::error::{Error, ErrorKind};
 use crate::messages::known::{Known, identity, identity_in_cut_page};
 use crate::messages::page::Page;
 use crate::messages::window::{Sizes, Window};
-use crate::messages::{Messages, PAGE};
+use crate::messages::{MessagesQuery, PAGE};
 
 /// How far back late messages are looked for.
 const LOOK_BACK: u64 = 1_000;
@@ -35,7 +35,7 @@ const DECODE_ATTEMPTS: u32 = 3;
 
 /// One query, read to its end, and again from there.
 pub(crate) struct Pager {
-    query: Messages,
+    query: MessagesQuery,
     known: Known,
     /// The last message of the last range that was used.
     edge: Option<Edge>,
@@ -170,7 +170,7 @@ impl Reading {
 }
 
 impl Pager {
-    pub fn new(query: Messages) -> Self {
+    pub fn new(query: MessagesQuery) -> Self {
         Self {
             query,
             known: Known::default(),

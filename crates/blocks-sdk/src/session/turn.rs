@@ -11,7 +11,7 @@ use blocks_api::types;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::future::{Either, select};
-use futures_util::stream::{FuturesUnordered, StreamExt, unfold};
+use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt, unfold};
 use reqwest::Url;
 use tokio::time::{Instant, timeout_at};
 
@@ -23,6 +23,7 @@ use crate::engine::pending::{Pending, segment};
 use crate::engine::rate_limit::{Permit, PollSchedule, Priority, after};
 use crate::engine::retry::poll_pause;
 use crate::engine::telemetry;
+use crate::session::reference::SessionRef;
 use crate::session::turns::{LatestTurn, Standing};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
@@ -40,17 +41,12 @@ const UNUSABLE_IN_A_ROW: u32 = 3;
 /// One turn of the agent. Its reply is behind a link.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
-/// let turn = session.turn()?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
+/// let turn = session.first_turn()?;
 /// assert!(turn.poll_once().await?.is_none(), "the agent is working");
 /// assert_eq!(turn.reply().await?.text(), "Done.");
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug)]
 pub struct Turn {
@@ -95,33 +91,33 @@ impl Turn {
         }
     }
 
+    /// The client that calls the service.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The session, by its id.
+    pub fn session(&self) -> SessionRef {
+        SessionRef::new(self.client.clone(), self.session_id().clone())
+    }
+
     /// A handle to the pending reply, as a value to store.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let stored = serde_json::to_string(session.turn()?.pending()).unwrap();
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// let stored = serde_json::to_string(session.first_turn()?.pending()).unwrap();
     /// let pending: blocks_sdk::Pending = serde_json::from_str(&stored).unwrap();
     /// assert_eq!(pending.session_id(), session.id());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn pending(&self) -> &Pending {
         &self.pending
     }
 
-    /// The session.
+    /// The id of the session.
     pub fn session_id(&self) -> &Id {
         self.pending.session_id()
-    }
-
-    /// The session of the turn.
-    pub fn session(&self) -> crate::session::Session {
-        self.client.session(self.session_id())
     }
 
     /// The thread, where the service named it.
@@ -132,18 +128,13 @@ impl Turn {
     /// Waits for the reply. Await it directly, set its time-out, or show its progress.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// use std::time::Duration;
     ///
-    /// let reply = session.turn()?.reply().timeout(Duration::from_secs(3600)).await?;
+    /// let reply = session.first_turn()?.reply().timeout(Duration::from_secs(3600)).await?;
     /// println!("{}", reply.text());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn reply(&self) -> Wait {
         Wait {
@@ -280,7 +271,7 @@ impl Client {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// # let text = serde_json::to_string(session.turn()?.pending())?;
+    /// # let text = serde_json::to_string(session.first_turn()?.pending())?;
     /// let pending: blocks_sdk::Pending = serde_json::from_str(&text)?;
     /// println!("{}", client.resume(pending).reply().await?.text());
     /// # Ok(())
@@ -333,16 +324,11 @@ impl Wait {
     /// had no permit) still polls once, and so does one whose machine was suspended meanwhile.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let wait = session.turn()?.reply().timeout(std::time::Duration::from_millis(500));
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// let wait = session.first_turn()?.reply().timeout(std::time::Duration::from_millis(500));
     /// assert_eq!(wait.await.unwrap_err().kind(), blocks_sdk::ErrorKind::Deadline);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -359,14 +345,10 @@ impl Wait {
     /// The wait as a stream: an item for each poll, the last of them the reply or the error.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// use blocks_sdk::Progress;
-    /// let mut progress = session.turn()?.reply().progress();
+    /// let mut progress = session.first_turn()?.reply().progress();
     /// while let Some(step) = progress.next().await {
     ///     match step? {
     ///         Progress::Waiting { elapsed, .. } => eprintln!("waiting for {elapsed:?}"),
@@ -374,8 +356,7 @@ impl Wait {
     ///         _ => {}
     ///     }
     /// }
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn progress(self) -> ProgressStream {
         let items = unfold(Some(self.start()), |state| async {
@@ -652,59 +633,72 @@ fn is_rejection(error: &Error) -> bool {
         && error.body().is_some_and(|body| is_json(&body))
 }
 
-/// Waits for the replies of many turns, each with the [`Wait`] that `options` returns, and
-/// yields them in the order in which they arrive. The rate limiter of their client decides whose
-/// poll is next.
+/// Waits for the replies of many turns, and yields them in the order in which they arrive. The
+/// rate limiter of their client decides whose poll is next.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
-/// # let turns = [session.turn()?];
-/// use futures_util::StreamExt;
-///
-/// let mut replies = blocks_sdk::replies(turns, |wait| wait);
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
+/// # let turns = [session.first_turn()?];
+/// let mut replies = blocks_sdk::replies(turns.iter().map(|turn| turn.reply()));
 /// while let Some((pending, result)) = replies.next().await {
 ///     match result {
 ///         Ok(reply) => println!("{}: {}", pending.session_id(), reply.text()),
 ///         Err(error) => eprintln!("{}: {error}", pending.session_id()),
 ///     }
 /// }
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
-pub fn replies(
-    turns: impl IntoIterator<Item = Turn>,
-    options: impl Fn(Wait) -> Wait,
-) -> impl Stream<Item = (Pending, Result<Reply, Error>)> + Send + Unpin {
-    let waits = turns.into_iter().map(|turn| {
-        let pending = Arc::clone(&turn.pending);
+pub fn replies(waits: impl IntoIterator<Item = Wait>) -> Replies {
+    let waits = waits.into_iter().map(|wait| {
+        let pending = Arc::clone(&wait.turn.pending);
         // Borrowed by its future, not moved into it, which would need its memory twice.
-        let mut state = options(turn.reply()).start();
+        let mut state = wait.start();
         async move {
             let result = state.run().await;
             (Pending::clone(&pending), result)
         }
     });
-    waits.collect::<FuturesUnordered<_>>().boxed()
+    Replies(waits.collect::<FuturesUnordered<_>>().boxed())
+}
+
+/// The replies of many turns; see [`replies`].
+#[must_use = "a stream does nothing until it is polled"]
+pub struct Replies(BoxStream<'static, (Pending, Result<Reply, Error>)>);
+
+impl Replies {
+    /// The next reply, or the error of a wait, with the handle of its turn; `None` after the last.
+    pub async fn next(&mut self) -> Option<(Pending, Result<Reply, Error>)> {
+        StreamExt::next(&mut self.0).await
+    }
+}
+
+impl Stream for Replies {
+    type Item = (Pending, Result<Reply, Error>);
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(context)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl std::fmt::Debug for Replies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replies").finish_non_exhaustive()
+    }
 }
 
 /// The agent's final message.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
-/// let reply = session.reply().await?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
+/// let reply = session.first_reply().await?;
 /// assert_eq!((reply.text(), reply.session_id()), ("Done.", session.id()));
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {

@@ -228,7 +228,7 @@ impl<'a, T> Finder<'a, T> {
 
     /// Whether it is the box of a task list, `- [ ]`, and not an empty array.
     fn is_task_box(&self, range: Range<usize>) -> bool {
-        let before = self.text[..range.start].as_bytes();
+        let before = &self.text.as_bytes()[..range.start];
         self.text[range] == *"[ ]" && matches!(before, [.., b'-' | b'*' | b'+', b' '])
     }
 

@@ -32,10 +32,8 @@ impl Reply {
     /// [`Error::reply_mismatch`].
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::builder().reply("Here it is: {\"is_bug\": true}").build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_reply("Here it is: {\"is_bug\": true}", async |client, mock| {
     /// # use blocks_sdk::{Agent, CreateSession};
     /// #[derive(serde::Deserialize, schemars::JsonSchema)]
     /// struct Triage {
@@ -44,10 +42,9 @@ impl Reply {
     ///
     /// let request = CreateSession::new(Agent::claude(), "Is issue 7 a bug?").expect::<Triage>();
     /// let session = client.create_session(request).await?;
-    /// let triage: Triage = session.reply().await?.json()?;
+    /// let triage: Triage = session.first_reply().await?.json()?;
     /// assert!(triage.is_bug);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     #[cfg(feature = "schemars")]
     pub fn json<T>(&self) -> Result<T, Error>
@@ -67,21 +64,18 @@ impl Reply {
     /// Those of `Reply::json`.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::builder().reply("Not 1, but this:\n5").build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_reply("Not 1, but this:\n5", async |client, mock| {
     /// # use blocks_sdk::{Agent, CreateSession};
     /// let schema = serde_json::json!({"type": "integer"});
     /// let request = CreateSession::new(Agent::claude(), "How many?").expect_schema(schema.clone());
     /// let session = client.create_session(request).await?;
-    /// let count = session.reply().await?.json_matching(&schema, |value| match value.is_i64() {
+    /// let count = session.first_reply().await?.json_matching(&schema, |value| match value.is_i64() {
     ///     true => Ok(()),
     ///     false => Err("expected an integer".to_owned()),
     /// })?;
     /// assert_eq!(count.as_str(), "5");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn json_matching(
         &self,

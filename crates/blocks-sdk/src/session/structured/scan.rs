@@ -8,7 +8,7 @@
 pub(super) enum Scanned {
     /// A complete value; its end.
     Complete(usize),
-    /// Not JSON, nor meant to be: a bracket of prose. The next value is searched from here.
+    /// A bracket of prose, which starts no JSON. The next value is searched from here.
     Prose(usize),
     /// Text that is JSON up to a place where it is not.
     Malformed(Malformed),

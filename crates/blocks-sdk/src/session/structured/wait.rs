@@ -42,10 +42,7 @@ impl Turn {
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let script = |turn: &blocks_mock::TurnInfo| {
-    /// #     blocks_mock::Script::reply(["It is.", "{\"is_bug\": true}"][turn.turn])
-    /// # };
-    /// # let mock = blocks_mock::Mock::builder().agent_fn(script).build();
+    /// # let mock = blocks_mock::Mock::builder().agent(blocks_mock::Script::schema_reply(1)).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # use blocks_sdk::{Agent, CreateSession};
     /// #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -55,9 +52,9 @@ impl Turn {
     ///
     /// let request = CreateSession::new(Agent::claude(), "Is issue 7 a bug?").expect::<Triage>();
     /// let session = client.create_session(request).await?;
-    /// let reply = session.turn()?.structured_reply::<Triage>().correct(1).await?;
-    /// assert!(reply.value.is_bug);
-    /// assert_eq!(reply.corrections, 1, "the first reply was not JSON");
+    /// let reply = session.first_turn()?.structured_reply::<Triage>().correct(1).await?;
+    /// println!("a bug: {}", reply.value.is_bug);
+    /// assert_eq!(reply.corrections, 1, "the first reply had no `is_bug`");
     /// # Ok(())
     /// # }
     /// ```

@@ -1,5 +1,5 @@
 //! The one place that every request passes: it adds the key, keeps the request on
-//! the base URL, and hands it to the policy that sends it.
+//! the base URL, and hands it to the sender that sends it.
 
 use std::fmt;
 use std::future::Future;
@@ -16,7 +16,7 @@ use crate::{Client, ClientInfo, Error, ResponseValue};
 /// The document's version, which the generated code sends and the service does not know.
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
-/// The status of the response that stands in for a failure which the policy keeps.
+/// The status of the response that stands in for a failure which the sender keeps.
 const FAILED: u16 = 599;
 
 /// How the request of one attempt is sent, and over what.
@@ -24,9 +24,9 @@ const FAILED: u16 = 599;
 /// The trait belongs to this crate and is implemented above it, so that attempts are
 /// governed in one place while the generated code stays as it is. Whoever wants another
 /// attempt calls the generated method again.
-pub trait Policy: Send + Sync {
+pub trait Sender: Send + Sync {
     /// Sends `request` once, or gives up. After `None` the generated method fails with
-    /// [`Error::UnexpectedResponse`]; the reason stays with the policy, since progenitor's
+    /// [`Error::UnexpectedResponse`]; the reason stays with the sender, since progenitor's
     /// error type has no room for it.
     fn execute(
         &self,
@@ -34,21 +34,21 @@ pub trait Policy: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Option<Response>> + Send + '_>>;
 }
 
-/// What a [`Client`] carries beside its base URL: the key, out of sight, and the policy.
+/// What a [`Client`] carries beside its base URL: the key, out of sight, and the sender.
 #[derive(Clone)]
-pub struct Seam {
+pub struct Hook {
     authorization: HeaderValue,
-    policy: Option<Arc<dyn Policy>>,
+    sender: Option<Arc<dyn Sender>>,
 }
 
-impl Seam {
-    /// A seam that sends `authorization` with every request, each of them once.
+impl Hook {
+    /// A hook that sends `authorization` with every request, each of them once.
     ///
     /// ```
-    /// use blocks_api::{Client, seam::Seam};
+    /// use blocks_api::{Client, hook::Hook};
     ///
-    /// let seam = Seam::new("ApiKey my-key".parse()?);
-    /// let client = Client::new_with_client("https://api.blocks.team", Default::default(), seam);
+    /// let hook = Hook::new("ApiKey my-key".parse()?);
+    /// let client = Client::new_with_client("https://api.blocks.team", Default::default(), hook);
     /// assert!(!format!("{client:?}").contains("my-key"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -56,26 +56,26 @@ impl Seam {
         authorization.set_sensitive(true);
         Self {
             authorization,
-            policy: None,
+            sender: None,
         }
     }
 
-    /// The same key under a policy.
-    pub fn with_policy(&self, policy: Arc<dyn Policy>) -> Self {
+    /// The same key under a sender.
+    pub fn with_sender(&self, sender: Arc<dyn Sender>) -> Self {
         Self {
             authorization: self.authorization.clone(),
-            policy: Some(policy),
+            sender: Some(sender),
         }
     }
 }
 
-impl fmt::Debug for Seam {
+impl fmt::Debug for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Seam { key: <redacted> }")
+        f.write_str("Hook { key: <redacted> }")
     }
 }
 
-impl ClientHooks<Seam> for Client {
+impl ClientHooks<Hook> for Client {
     async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), Error<E>> {
         if !stays_home(self.baseurl(), request.url().as_str()) {
             return Err(Error::InvalidRequest(
@@ -89,10 +89,10 @@ impl ClientHooks<Seam> for Client {
     }
 
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        let Some(policy) = &self.inner().policy else {
+        let Some(sender) = &self.inner().sender else {
             return self.client().execute(request).await;
         };
-        Ok(policy.execute(request).await.unwrap_or_else(|| {
+        Ok(sender.execute(request).await.unwrap_or_else(|| {
             let mut failed = http::Response::new(Vec::new());
             *failed.status_mut() = http::StatusCode::from_u16(FAILED).unwrap_or_default();
             failed.into()
