@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use crate::args::{Format, MessagesArgs, Order, SessionArgs, TranscriptArgs};
 use crate::exit::{Exit, with_causes};
 use crate::output::Output;
+use crate::text;
 
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
     let session = output.client()?.get_session(args.session.0).await?;
@@ -116,15 +117,9 @@ fn line(message: &Message, output: &Output) -> Result<(), Exit> {
 
 fn content(message: &Message) -> String {
     match ToolCall::of(message) {
-        Some(call) => tool_call(&call),
+        Some(call) => text::tool_call(&call),
         None => message.message.clone().unwrap_or_default(),
     }
-}
-
-/// The name of a tool and all its arguments.
-fn tool_call(call: &ToolCall) -> String {
-    let arguments = serde_json::to_string(&call.arguments()).unwrap_or_default();
-    format!("[{}] {arguments}", call.name)
 }
 
 pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {

@@ -84,6 +84,7 @@ fn an_ignored_signal_stays_ignored() {
     let script = format!("trap '' INT HUP; exec {binary} run --agent claude Go.");
     let mut command = Command::new("sh");
     command.args(["-c", &script]);
+    command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command.env("BLOCKS_API_KEY", service.mock.key());
     command.env("BLOCKS_API_BASE_URL", service.mock.url());
     let mut child = spawn(command);
@@ -313,6 +314,7 @@ fn a_journal_that_cannot_be_written_loses_no_reply() {
         );
         let mut command = Command::new("sh");
         command.args(["-c", &script]);
+        command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
         command.env("BLOCKS_API_KEY", service.mock.key());
         command.env("BLOCKS_API_BASE_URL", service.mock.url());
         Ended::of(command.output().unwrap())

@@ -13,11 +13,12 @@ use blocks_api::open::Id;
 use zeroize::Zeroizing;
 
 use crate::client::builder::ClientBuilder;
-use crate::engine::Engine;
 use crate::engine::call::{Admission, Api, Note, Operation};
 use crate::engine::error::Error;
 use crate::engine::rate_limit::RateLimitStatus;
 use crate::engine::retry::RetryPolicy;
+use crate::engine::transport::Transport;
+use crate::engine::{Core, Engine};
 use crate::request::CreateSession;
 use crate::session::Session;
 use crate::session::reference::SessionRef;
@@ -55,6 +56,32 @@ pub(crate) struct Resources {
     pub one_role_at_a_time: AtomicBool,
 }
 
+impl ClientBuilder {
+    /// Settings with the key from `BLOCKS_API_KEY` and, where set, the base URL from
+    /// `BLOCKS_API_BASE_URL`.
+    ///
+    /// # Errors
+    /// When the key is not set, or when a variable is empty or not UTF-8.
+    ///
+    /// ```no_run
+    /// let store = std::sync::Arc::new(blocks_sdk::MemoryLimitStore::default());
+    /// let client = blocks_sdk::ClientBuilder::from_env()?.limit_store(store).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn from_env() -> Result<Self, Error> {
+        let key = variable("BLOCKS_API_KEY")?.ok_or_else(|| {
+            Error::configuration(
+                "BLOCKS_API_KEY is not set; create a key in the settings of your Blocks workspace",
+            )
+        })?;
+        let builder = Self::new(Zeroizing::new(key));
+        Ok(match variable("BLOCKS_API_BASE_URL")? {
+            Some(url) => builder.base_url(url),
+            None => builder,
+        })
+    }
+}
+
 impl Client {
     /// A client from `BLOCKS_API_KEY` and, where set, `BLOCKS_API_BASE_URL`.
     ///
@@ -67,16 +94,7 @@ impl Client {
     /// # Ok::<(), blocks_sdk::Error>(())
     /// ```
     pub fn from_env() -> Result<Self, Error> {
-        let key = variable("BLOCKS_API_KEY")?.ok_or_else(|| {
-            Error::configuration(
-                "BLOCKS_API_KEY is not set; create a key in the settings of your Blocks workspace",
-            )
-        })?;
-        let builder = ClientBuilder::new(Zeroizing::new(key));
-        match variable("BLOCKS_API_BASE_URL")? {
-            Some(url) => builder.base_url(url).build(),
-            None => builder.build(),
-        }
+        ClientBuilder::from_env()?.build()
     }
 
     /// A client with `key`, and settings to change.
@@ -115,6 +133,35 @@ impl Client {
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
         let mut client = self.clone();
         client.engine.retry = policy;
+        client
+    }
+
+    /// The same client, rate limiter included, whose requests and downloads go through what `wrap`
+    /// makes of its transport: for recordings and logs.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, SendFuture, Transport};
+    /// use std::sync::Arc;
+    ///
+    /// struct Printing(Arc<dyn Transport>);
+    ///
+    /// impl Transport for Printing {
+    ///     fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
+    ///         eprintln!("{} {}", request.method(), request.url().path());
+    ///         self.0.send(request)
+    ///     }
+    /// }
+    ///
+    /// let client = Client::builder("my-key").build()?.with_transport(Printing);
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_transport<T: Transport>(&self, wrap: impl Fn(Arc<dyn Transport>) -> T) -> Self {
+        let mut client = self.clone();
+        let mut core = Core::clone(&client.engine.core);
+        core.transport = Arc::new(wrap(core.transport));
+        core.downloads = Arc::new(wrap(core.downloads));
+        client.engine.core = Arc::new(core);
         client
     }
 

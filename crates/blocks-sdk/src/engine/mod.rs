@@ -40,6 +40,7 @@ pub(crate) struct Engine {
 }
 
 /// What the clones of an engine share.
+#[derive(Clone)]
 pub(crate) struct Core {
     pub base: Url,
     pub key: Key,
