@@ -37,7 +37,7 @@
 //! | `native-tls` | TLS by the platform's library |
 //! | `tracing` | spans and events of each call, attempt and look |
 //! | `reqwest` | settings of the HTTP client by the types of reqwest 0.13: `ClientBuilder::configure_http` |
-//! | `schemars` | JSON Schemas of the data types |
+//! | `schemars` | replies as values of your types (`CreateSession::expect`), and JSON Schemas of the data types |
 
 mod client;
 mod engine;
@@ -66,6 +66,7 @@ pub use client::create::{CreatePermit, Detached};
 pub use client::request::{RawRequest, RawResponse};
 pub use engine::body::Body;
 pub use engine::error::{Error, ErrorKind};
+pub use engine::mismatch::ReplyMismatch;
 pub use engine::pending::Pending;
 pub use engine::rate_limit::{
     LimitFuture, LimitStore, LimitStoreError, LimitStoreStatus, MemoryLimitStore, RateLimit,
@@ -84,6 +85,8 @@ pub use session::Session;
 pub use session::artifact::Artifact;
 pub use session::notice::{FailureNotice, FailureNoticeKind};
 pub use session::reference::SessionRef;
+#[cfg(feature = "schemars")]
+pub use session::structured::{StructuredReply, StructuredWait};
 pub use session::transcript::{Transcript, TranscriptTurn};
 pub use session::turn::{Progress, ProgressStream, Replies, Reply, Turn, Wait, replies};
 

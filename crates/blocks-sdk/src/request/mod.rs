@@ -1,15 +1,17 @@
 //! What a user sends, refused early when the service would refuse it.
 
 pub(crate) mod agent;
+pub(crate) mod schema;
 
 use blocks_api::json::JsonObject;
 use blocks_api::open::Id;
 use blocks_api::types;
-use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::engine::error::Error;
+use crate::engine::mismatch::ReplyMismatch;
 use crate::request::agent::Agent;
 
 const TITLE_MAX: usize = 200;
@@ -42,11 +44,12 @@ const FOLLOW_UP_FIELDS: [&str; 3] = ["message", "artifact_ids", "profile"];
 /// assert_eq!(request, CreateSession::from_json(sent)?);
 /// # Ok::<(), blocks_sdk::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct CreateSession {
     body: types::CreateSessionRequest,
+    /// The schema of the expected reply.
+    schema: Option<Value>,
 }
 
 impl CreateSession {
@@ -80,7 +83,7 @@ impl CreateSession {
             Agent::Id(id) => body.agent_id = Some(id.into()),
             Agent::Profile(profile) => body.profile = profile.into(),
         }
-        Self { body }
+        Self { body, schema: None }
     }
 
     /// Whether the session is hidden from other members of the workspace. Default: `false`, or what the workspace says.
@@ -196,6 +199,42 @@ impl CreateSession {
         &self.body.message
     }
 
+    /// Asks for a reply in JSON that [`Reply::json`](crate::Reply::json) decodes as `T`.
+    ///
+    /// The service has no field for it, so the JSON Schema of `T` is added to the end of the message, in this form:
+    ///
+    /// ````text
+    /// Reply with JSON that conforms to this JSON Schema:
+    ///
+    /// ```json
+    /// { … }
+    /// ```
+    ///
+    /// Write one JSON value in one code block. Do not repeat the schema.
+    /// ````
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_reply("```json\n[3, 5]\n```", async |client, mock| {
+    /// # use blocks_sdk::{Agent, CreateSession};
+    /// let request = CreateSession::new(Agent::claude(), "Which issues are bugs?").expect::<Vec<u32>>();
+    /// let session = client.create_session(request).await?;
+    /// let bugs: Vec<u32> = session.first_reply().await?.json()?;
+    /// assert_eq!(bugs, [3, 5]);
+    /// # Ok(()) });
+    /// ```
+    #[cfg(feature = "schemars")]
+    pub fn expect<T: schemars::JsonSchema>(self) -> Self {
+        self.expect_schema(schema::schema_of::<T>())
+    }
+
+    /// Asks for a reply in JSON that conforms to a JSON Schema: an object, `true` or `false`. It is added to the message
+    /// in the form that `expect` has, and [`Reply::json_matching`](crate::Reply::json_matching) finds the reply.
+    pub fn expect_schema(mut self, schema: Value) -> Self {
+        self.schema = Some(schema);
+        self
+    }
+
     /// A request from outside, as the service takes it: one JSON object.
     ///
     /// It is strict, for what a person wrote: a name that this release does not know is an error. A request that was
@@ -227,14 +266,23 @@ impl CreateSession {
         fields.retain(|_, value| !value.is_null());
         let body: types::CreateSessionRequest = serde_json::from_value(Value::Object(fields))
             .map_err(|e| Error::invalid_input(format!("the request cannot be read: {e}")))?;
-        let request = Self { body };
+        let request = Self { body, schema: None };
         request.validate()?;
         Ok(request)
     }
 
     pub(crate) fn validated(self) -> Result<types::CreateSessionRequest, Error> {
         self.validate()?;
-        Ok(self.body)
+        Ok(self.sent())
+    }
+
+    /// The request as the service takes it.
+    fn sent(self) -> types::CreateSessionRequest {
+        let mut body = self.body;
+        if let Some(schema) = &self.schema {
+            body.message = schema::with_schema(&body.message, schema);
+        }
+        body
     }
 
     /// Checks the request as [`Client::create_session`](crate::Client::create_session) does before it sends anything.
@@ -245,6 +293,7 @@ impl CreateSession {
     pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
         check_extra(&self.body.extra, &FIELDS)?;
+        schema::check_schema(self.schema.as_ref())?;
         let body = &self.body;
         // An empty profile is not sent, which would leave the session without an agent.
         if body.agent_id.is_none() && body.agent_name.is_none() && body.profile.is_empty() {
@@ -272,14 +321,14 @@ impl CreateSession {
 /// assert_eq!(turn.reply().await?.text(), "Done.");
 /// # Ok(()) });
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct FollowUp {
     body: types::CreateMessageRequest,
     /// An empty profile would not be sent, and the default agent would work.
-    #[serde(skip)]
     has_profile: bool,
+    /// The schema of the expected reply.
+    schema: Option<Value>,
 }
 
 impl FollowUp {
@@ -303,7 +352,29 @@ impl FollowUp {
                 extra: JsonObject::new(),
             },
             has_profile: false,
+            schema: None,
         }
+    }
+
+    /// Asks the agent to correct a reply: says why it does not contain the expected JSON. Ask for the same JSON again
+    /// with `expect` or [`expect_schema`](Self::expect_schema).
+    pub fn correction(mismatch: &ReplyMismatch) -> Self {
+        Self::new(format!(
+            "Your last reply does not contain the expected JSON: {mismatch}. Reply again, with nothing but the JSON."
+        ))
+    }
+
+    /// Asks for a reply in JSON that [`Reply::json`](crate::Reply::json) decodes as `T`, as
+    /// [`CreateSession::expect`] does.
+    #[cfg(feature = "schemars")]
+    pub fn expect<T: schemars::JsonSchema>(self) -> Self {
+        self.expect_schema(schema::schema_of::<T>())
+    }
+
+    /// Asks for a reply in JSON that conforms to a JSON Schema, as [`CreateSession::expect_schema`] does.
+    pub fn expect_schema(mut self, schema: Value) -> Self {
+        self.schema = Some(schema);
+        self
     }
 
     /// Attaches existing artifacts.
@@ -359,16 +430,27 @@ impl FollowUp {
 
     pub(crate) fn validated(self) -> Result<types::CreateMessageRequest, Error> {
         self.validate()?;
-        Ok(self.body)
+        Ok(self.sent())
+    }
+
+    /// The request as the service takes it.
+    fn sent(self) -> types::CreateMessageRequest {
+        let mut body = self.body;
+        if let Some(schema) = &self.schema {
+            body.message = schema::with_schema(&body.message, schema);
+        }
+        body
     }
 
     /// Checks the request as [`SessionRef::follow_up`](crate::SessionRef::follow_up) does before it sends anything.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message, the profile or the schema of the
+    /// expected reply cannot be sent.
     pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
         check_extra(&self.body.extra, &FOLLOW_UP_FIELDS)?;
+        schema::check_schema(self.schema.as_ref())?;
         if self.has_profile && self.body.profile.is_empty() {
             return Err(Error::invalid_input("the profile is empty"));
         }
@@ -392,6 +474,20 @@ fn check_extra(extra: &JsonObject, known: &[&str]) -> Result<(), Error> {
     }
 }
 
+/// Writes the request as it is sent, with the schema of the expected reply in its message.
+impl Serialize for CreateSession {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.clone().sent().serialize(serializer)
+    }
+}
+
+/// Writes the request as it is sent, with the schema of the expected reply in its message.
+impl Serialize for FollowUp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.clone().sent().serialize(serializer)
+    }
+}
+
 /// Reads what was written with serde, also fields and agents that this release does not know.
 impl<'de> Deserialize<'de> for CreateSession {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -399,7 +495,7 @@ impl<'de> Deserialize<'de> for CreateSession {
         fields.retain(|_, value| !value.is_null());
         Agent::check_one(&fields).map_err(D::Error::custom)?;
         let body = serde_json::from_value(fields.into()).map_err(D::Error::custom)?;
-        Ok(Self { body })
+        Ok(Self { body, schema: None })
     }
 }
 
@@ -409,7 +505,11 @@ impl<'de> Deserialize<'de> for FollowUp {
         fields.retain(|_, value| !value.is_null());
         let has_profile = fields.contains_key("profile");
         let body = serde_json::from_value(fields.into()).map_err(D::Error::custom)?;
-        Ok(Self { body, has_profile })
+        Ok(Self {
+            body,
+            has_profile,
+            schema: None,
+        })
     }
 }
 
@@ -447,6 +547,19 @@ mod tests {
         let request = request.extra("fast", true);
         let text = serde_json::to_string(&request).unwrap();
         assert_eq!(serde_json::from_str::<FollowUp>(&text).unwrap(), request);
+    }
+
+    #[test]
+    fn a_stored_request_contains_the_expected_schema() {
+        let schema = json!({"type": "array"});
+        let request = CreateSession::new(Agent::claude(), "Go.").expect_schema(schema.clone());
+        let text = serde_json::to_string(&request).unwrap();
+        let read: CreateSession = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.validated().unwrap(), request.validated().unwrap());
+        let request = FollowUp::new("More.").expect_schema(schema);
+        let text = serde_json::to_string(&request).unwrap();
+        let read: FollowUp = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.validated().unwrap(), request.validated().unwrap());
     }
 
     #[test]
