@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use blocks_sdk::{MessageRole, MessageType, PullRequest, RateLimit, RetryPolicy};
+use blocks_sdk::{
+    ErrorKind, FollowUp, MessageRole, MessageType, PullRequest, RateLimit, RetryPolicy,
+};
 use blocks_tests::{Answer, SESSION, Scripted, created, page};
 use serde_json::json;
 use tokio::time::Instant;

@@ -1,8 +1,7 @@
 //! Resumes after a crash: `cargo run --example resume`.
 
-use std::path::Path;
-
 use blocks_sdk::{Agent, Client, CreateSession, Pending};
+use std::path::Path;
 
 mod support;
 
