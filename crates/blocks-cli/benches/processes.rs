@@ -76,7 +76,7 @@ fn measure(
 ) -> Run {
     let builder = Mock::builder()
         .rate_limit(RateLimit::default())
-        .agent(Script::reply("Done.").after(WORK));
+        .agent(Script::reply("Done.").reply_after(WORK));
     let server = runtime.block_on(builder.start()).expect("a port");
     let state = tempfile::tempdir().expect("a folder");
     let mut command = Command::new("sh");
@@ -99,7 +99,7 @@ fn measure(
 }
 
 fn evaluate(server: &MockServer, failed: usize) -> Run {
-    let received = server.mock().received();
+    let received = server.mock().requests();
     let start = received.first().map(|first| first.at).expect("requests");
     let refused = received.iter().filter(|r| r.status == Some(429));
     let refused_later = refused

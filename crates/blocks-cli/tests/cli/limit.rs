@@ -8,7 +8,7 @@ use blocks_mock::{Mock, Script};
 use crate::{Ended, Folder, Service, blocks};
 
 fn service() -> Service {
-    Service::new(Mock::builder().agent(Script::reply("Done.").after(Duration::ZERO)))
+    Service::new(Mock::builder().agent(Script::reply("Done.").reply_after(Duration::ZERO)))
 }
 
 fn run(service: &Service, state: &Path, arguments: &[&str], limit: Option<&str>) -> Ended {
@@ -54,7 +54,7 @@ fn processes_of_a_user_share_a_file() {
         );
         assert!(!file.to_string().contains(service.mock.key()));
         let used = file["limit"]["used"].as_array().unwrap().len();
-        assert_eq!(used, service.mock.mock().received().len(), "{processes}");
+        assert_eq!(used, service.mock.mock().requests().len(), "{processes}");
     }
     let other = Service::new(Mock::builder());
     run(&other, &state.0, &["check"], None);
@@ -96,13 +96,13 @@ fn a_location_that_is_not_one_sends_nothing() {
         assert!(ended.err.contains("BLOCKS_LIMIT_URL"), "{ended:?}");
         assert!(!ended.err.contains("s3cret"), "{ended:?}");
     }
-    assert!(service.mock.mock().received().is_empty());
+    assert!(service.mock.mock().requests().is_empty());
 }
 
 #[test]
 fn a_read_only_home_is_reported_once() {
     let (service, state) = (service(), Folder::new("read-only"));
-    // A folder below a file can be made by nobody, not even by root.
+    // A folder below a file cannot be made, not even by root.
     let file = state.0.join("file");
     std::fs::write(&file, "").unwrap();
     let ended = run(&service, &file, &RUN, None);
