@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use crate::client::Client;
 use crate::engine::call::{Admission, Api, Operation};
 use crate::engine::error::{CallContext, Error, ErrorKind};
-use crate::engine::failure::innermost;
+use crate::engine::failure::{innermost, no_connection};
 use crate::engine::http::is_safe;
 use crate::engine::key::Key;
 use crate::engine::retry_after::retry_after;
@@ -461,7 +461,10 @@ impl Artifact {
         let mut response = match timeout(each, core.downloads.send(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(source)) => {
-                let detail = format!("could not download the file: {}", innermost(&source));
+                let detail = match source.is_never_sent() {
+                    true => no_connection(&source, host.as_deref().unwrap_or_default()),
+                    false => format!("could not download the file: {}", innermost(&source)),
+                };
                 return Err(error(ErrorKind::Connection, detail).with_source(source));
             }
             Err(_) => {
