@@ -1,4 +1,4 @@
-//! Every operation of the document is there: in the mock, and in the SDK.
+//! The mock and the SDK have every operation of the document.
 
 use blocks_tests::document;
 use serde_json::Value;
@@ -33,7 +33,7 @@ async fn the_mock_has_a_route_for_each_operation() {
         let url = mock.url() + &segments.join("/");
         let method = method.parse().unwrap();
         http.request(method, url).send().await.unwrap();
-        let known = mock.received().last().and_then(|r| r.operation);
+        let known = mock.requests().last().and_then(|r| r.operation);
         let name = serde_json::to_value(known).unwrap();
         assert_eq!(name, Value::from(id), "blocks-mock: route.rs, {path}");
     }
@@ -48,6 +48,9 @@ fn the_sdk_names_each_operation() {
     let source = std::fs::read_to_string(path).expect("operations.rs");
     for (_, _, id) in operations() {
         let constant = format!("ing(\"{id}\")");
-        assert!(source.contains(&constant), "blocks-sdk: client/operations.rs lacks {id}");
+        assert!(
+            source.contains(&constant),
+            "blocks-sdk: client/operations.rs lacks {id}"
+        );
     }
 }

@@ -340,7 +340,7 @@ async fn child_downloads_behind_a_proxy() {
         file_name: "plan.md".into(),
         text: "1. Go.".into(),
     };
-    let agent = Script::default().at(Duration::ZERO, plan);
+    let agent = Script::default().step(Duration::ZERO, plan);
     let server = Mock::builder().agent(agent).start().await.unwrap();
     let client = Client::builder(server.key()).base_url(server.url());
     let session = client.build().unwrap().create_session(hello()).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Action, Fault, Mock, Operation, Script, When};
+use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
 use blocks_sdk::{Artifact, Client, Error, ErrorKind, Id};
 use blocks_tests::{Answer, SESSION, Scripted, THREAD};
 use serde_json::json;
@@ -26,17 +26,17 @@ async fn dripping(every: Duration) -> Artifact {
         file_name: "plan.md".into(),
         text: "1. Go.".into(),
     };
-    let agent = Script::reply("Done.").at(Duration::ZERO, plan);
+    let agent = Script::reply("Done.").step(Duration::ZERO, plan);
     let mock = Mock::builder().agent(agent).build();
     let builder = Client::builder(mock.key()).service(mock.service());
     let session = builder.build().unwrap().create_session(hello()).await;
     let session = session.unwrap();
-    session.reply().await.unwrap();
+    session.first_reply().await.unwrap();
     let plan = session.plans().await.unwrap().remove(0).unwrap();
     mock.inject(
         Operation::Download,
-        When::ONCE,
-        Fault::Drip { bytes: 1, every },
+        Frequency::ONCE,
+        Fault::SlowBody { bytes: 1, every },
     );
     plan
 }
@@ -91,7 +91,81 @@ async fn a_redirect_of_the_storage_host_is_an_error() {
     let asked = &script.seen()[1];
     assert_eq!(asked.url.host_str(), Some("storage.example"));
     assert_eq!(asked.authorization, None);
-    assert!(!format!("{error} {error:?}").contains("s3cret"));
+    let text = format!("{error} {error:?}");
+    assert!(
+        text.contains("a redirect to evil.example that is not followed"),
+        "{text}"
+    );
+    assert!(!text.contains("s3cret"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_id_of_a_storage_request_is_in_its_error() {
+    for name in [
+        "x-amz-request-id",
+        "x-ms-request-id",
+        "x-guploader-uploadid",
+    ] {
+        let (plan, _) = stored([Answer::text(404, "gone").header(name, "req-7")]).await;
+        let error = plan.bytes().await.unwrap_err();
+        assert_eq!(error.request_id(), Some("req-7"), "{name}");
+        assert!(error.to_string().contains("(request id req-7)"), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_error_of_a_download_names_host_and_cause() {
+    for (answer, kind, cause) in [
+        (
+            Answer::Refused,
+            ErrorKind::Connection,
+            "could not connect to storage.example: connection refused",
+        ),
+        (Answer::Broken, ErrorKind::Connection, "connection reset"),
+        (
+            Answer::Silence,
+            ErrorKind::Timeout,
+            "no response within 60s",
+        ),
+        (
+            Answer::text(200, "1. G").breaking(),
+            ErrorKind::Connection,
+            "connection reset",
+        ),
+        (
+            Answer::bytes(200, vec![b'x'; (16 << 20) + 1]),
+            ErrorKind::TooLarge,
+            "the file is larger than 16777216 bytes; stream it or save it",
+        ),
+    ] {
+        let (plan, _) = stored([answer]).await;
+        let error = plan.bytes().await.unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.kind(), kind, "{text}");
+        assert!(
+            text.starts_with("download at storage.example failed"),
+            "{text}"
+        );
+        assert!(text.contains(cause) && !text.contains("s3cret"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compressed_file_is_never_taken_for_the_file() {
+    for encoding in ["gzip", "br", "zstd", "deflate", "GZIP"] {
+        let answers = [200, 404].map(|status| {
+            let packed = Answer::bytes(status, vec![0x1f, 0x8b, 8, 0]);
+            packed.header("content-encoding", encoding)
+        });
+        for answer in answers {
+            let (plan, script) = stored([answer]).await;
+            let error = plan.bytes().await.unwrap_err();
+            let text = error.to_string();
+            let found = text.contains(&format!("content encoding {encoding}"));
+            assert!(found && text.is_ascii(), "{text}");
+            assert_eq!(script.count(), 2, "{encoding}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -281,7 +355,7 @@ async fn headers_for_the_service_do_not_reach_the_storage() {
         file_name: "plan.md".into(),
         text: "1. Go.".into(),
     };
-    let agent = Script::default().at(Duration::ZERO, plan);
+    let agent = Script::default().step(Duration::ZERO, plan);
     let server = Mock::builder().agent(agent).start().await.unwrap();
     let client = Client::builder(server.key())
         .base_url(server.url())
@@ -295,7 +369,7 @@ async fn headers_for_the_service_do_not_reach_the_storage() {
     let session = client.create_session(hello()).await.unwrap();
     let plan = session.plans().await.unwrap().remove(0).unwrap();
     assert_eq!(plan.bytes().await.unwrap(), "1. Go.");
-    let received = server.received();
+    let received = server.requests();
     let tokens: Vec<_> = received
         .iter()
         .map(|request| request.header("x-gateway-token"))

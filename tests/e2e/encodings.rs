@@ -47,7 +47,7 @@ async fn read(created: Answer, reply: Answer) -> String {
     let session = client([created, reply]).create_session(hello()).await;
     let session = session.unwrap();
     assert_eq!(session.id().as_str(), SESSION);
-    session.reply().await.unwrap().text().to_owned()
+    session.first_reply().await.unwrap().text().to_owned()
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Fault, Mock, Operation, Script, When};
+use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
 use blocks_sdk::{Client, ErrorKind, RetryPolicy, SendFuture, Transport};
 use blocks_tests::{Answer, KEY, SESSION, Scripted, created, page};
 use bytes::Bytes;
@@ -120,12 +120,12 @@ async fn an_artifact_in_memory_has_a_limit_and_a_refusal_keeps_its_words() {
         file_name: "plan.md".into(),
         text: "x".repeat(5_000),
     };
-    let agent = Script::reply("Done.").at(Duration::ZERO, plan);
+    let agent = Script::reply("Done.").step(Duration::ZERO, plan);
     let mock = Mock::builder().agent(agent).build();
     let builder = Client::builder(mock.key()).service(mock.service());
     let client = builder.max_body(4_000).build().unwrap();
     let session = client.create_session(hello()).await.unwrap();
-    session.reply().await.unwrap();
+    session.first_reply().await.unwrap();
     let plan = session.plans().await.unwrap().remove(0).unwrap();
     let error = plan.bytes().await.unwrap_err();
     assert!(
@@ -133,7 +133,7 @@ async fn an_artifact_in_memory_has_a_limit_and_a_refusal_keeps_its_words() {
         "{error}"
     );
 
-    mock.inject(Operation::Download, When::Always, Fault::status(500));
+    mock.inject(Operation::Download, Frequency::Always, Fault::status(500));
     let error = plan.bytes().await.unwrap_err();
     assert_eq!(error.status(), Some(500));
     assert!(error.body().unwrap().contains("a fault of the mock"));

@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use blocks_mock::{Action, Dialect, Fault, Mock, Operation, RateLimit, Script, When};
+use blocks_mock::{Action, Dialect, Fault, Frequency, Mock, Operation, RateLimit, Script};
 use blocks_sdk::{
     Agent, Client, CreateSession, ErrorKind, FollowUp, MessageType, ToolCall, replies,
 };
@@ -28,11 +28,11 @@ fn busy() -> Script {
         input: serde_json::json!({"command": "ls"}),
     };
     Script::reply("Done.")
-        .after(60 * second)
-        .at(10 * second, Action::Message("Looking.".into()))
-        .at(20 * second, tool)
-        .at(30 * second, plan)
-        .at(
+        .reply_after(60 * second)
+        .step(10 * second, Action::Message("Looking.".into()))
+        .step(20 * second, tool)
+        .step(30 * second, plan)
+        .step(
             50 * second,
             Action::PullRequest("https://example.com/1".into()),
         )
@@ -44,7 +44,7 @@ async fn both_dialects_give_the_same_conversation() {
         let doubled = dialect.duplicated_final;
         let mock = Mock::builder().dialect(dialect).agent(busy()).build();
         let mut session = client(&mock).create_session(hello()).await.unwrap();
-        assert_eq!(session.reply().await.unwrap().text(), "Done.");
+        assert_eq!(session.first_reply().await.unwrap().text(), "Done.");
         session.refresh().await.unwrap();
         assert_eq!(
             session.pull_requests()[0].url(),
@@ -53,7 +53,7 @@ async fn both_dialects_give_the_same_conversation() {
         let next = session.follow_up(FollowUp::new("more")).await.unwrap();
         assert_eq!(next.reply().await.unwrap().text(), "Done.");
 
-        let transcript = session.transcript(true).await.unwrap();
+        let transcript = session.transcript().await.unwrap();
         let [first, second] = &transcript.turns[..] else {
             panic!("{transcript:?}");
         };
@@ -69,7 +69,7 @@ async fn both_dialects_give_the_same_conversation() {
             first.reply.as_ref().unwrap().message.as_deref(),
             Some("Done.")
         );
-        assert_eq!(first.doubled.is_some(), doubled);
+        assert_eq!(first.repeated_reply.is_some(), doubled);
         let call = ToolCall::of(&first.steps[1]).unwrap();
         assert_eq!(
             (call.name.as_str(), call.arguments().get("command")),
@@ -77,7 +77,13 @@ async fn both_dialects_give_the_same_conversation() {
         );
         assert_eq!(first.steps.len(), 2, "the text of the reply is no step");
         assert_eq!(transcript.notices.len(), usize::from(doubled));
-        let without = session.transcript(false).await.unwrap();
+        let without = session
+            .messages()
+            .all()
+            .types([MessageType::Message, MessageType::FinalMessage])
+            .transcript()
+            .await
+            .unwrap();
         assert_eq!(without.turns[0].steps[0].type_, Some(MessageType::Message));
     }
 }
@@ -85,9 +91,12 @@ async fn both_dialects_give_the_same_conversation() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
     let minute = Duration::from_secs(60);
-    let mock = Mock::builder().agent(busy()).presigned_for(minute).build();
+    let mock = Mock::builder()
+        .agent(busy())
+        .presigned_url_ttl(minute)
+        .build();
     let session = client(&mock).create_session(hello()).await.unwrap();
-    session.reply().await.unwrap();
+    session.first_reply().await.unwrap();
     let plan = session.plans().await.unwrap().remove(0).unwrap();
     assert_eq!(&plan.bytes().await.unwrap()[..], b"1. Go.");
     tokio::time::sleep(2 * minute).await;
@@ -105,7 +114,7 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
         (3, 2)
     );
     let downloads = mock
-        .received()
+        .requests()
         .into_iter()
         .filter(|r| r.operation == Some(Operation::Download));
     assert!(
@@ -117,7 +126,7 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
     let again = plan.save(&path).await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::File, "nothing is overwritten");
     for fault in [Fault::ResetInBody, Fault::status(500), Fault::ResetBefore] {
-        mock.inject(Operation::Download, When::Always, fault);
+        mock.inject(Operation::Download, Frequency::Always, fault);
         // The presigned URL has expired again, so each is renewed first or fails on the way.
         let fresh = session.artifact(plan.id()).await.unwrap();
         let error = fresh.save(folder.join("other.md")).await.unwrap_err();
@@ -150,12 +159,12 @@ async fn one_session_exists_whatever_happens_to_a_create() {
         (Fault::ResetInBody, 1, false),
         (Fault::Truncate, 1, true),
         (Fault::Html, 1, false),
-        (Fault::Field("id".into(), true.into()), 1, false),
+        (Fault::ReplaceField("id".into(), true.into()), 1, false),
         (Fault::Delay(Duration::from_secs(3600)), 0, false),
         (Fault::status(503), 0, false),
     ] {
         let mock = Mock::builder()
-            .fault(Operation::CreateSession, When::ONCE, fault.clone())
+            .fault(Operation::CreateSession, Frequency::ONCE, fault.clone())
             .build();
         let error = client(&mock).create_session(hello()).await.unwrap_err();
         assert!(error.may_have_taken_effect(), "{fault:?}");
@@ -171,7 +180,7 @@ async fn one_session_exists_whatever_happens_to_a_create() {
     }
     for fault in [Fault::Refuse, Fault::rate_limited(None)] {
         let mock = Mock::builder()
-            .fault(Operation::CreateSession, When::Times(2), fault)
+            .fault(Operation::CreateSession, Frequency::Times(2), fault)
             .build();
         client(&mock).create_session(hello()).await.unwrap();
         assert_eq!(
@@ -184,10 +193,10 @@ async fn one_session_exists_whatever_happens_to_a_create() {
 #[tokio::test(start_paused = true)]
 async fn a_session_without_a_thread_is_no_lost_session() {
     let mock = Mock::builder()
-        .fault(Operation::CreateSession, When::ONCE, Fault::NullLinks)
+        .fault(Operation::CreateSession, Frequency::ONCE, Fault::NullLinks)
         .build();
     let session = client(&mock).create_session(hello()).await.unwrap();
-    let error = session.reply().await.unwrap_err();
+    let error = session.first_reply().await.unwrap_err();
     assert_eq!(error.session_id(), Some(&mock.sessions()[0].into()));
     let thread = mock.threads(session.id())[0];
     assert_eq!(
@@ -208,10 +217,10 @@ async fn a_hundred_sessions_stay_within_the_limit() {
     let sessions = futures_util::future::join_all(creates).await;
     let turns = sessions
         .into_iter()
-        .map(|session| session.unwrap().turn().unwrap());
-    let all: Vec<_> = replies(turns, |wait| wait).collect().await;
+        .map(|session| session.unwrap().first_turn().unwrap());
+    let all: Vec<_> = replies(turns.map(|turn| turn.reply())).collect().await;
     assert!(all.iter().all(|(_, result)| result.is_ok()));
-    assert!(mock.received().iter().all(|r| r.status != Some(429)));
+    assert!(mock.requests().iter().all(|r| r.status != Some(429)));
     assert_eq!(mock.session_count(), 100);
 }
 
@@ -229,7 +238,7 @@ async fn no_wait_ends_unpolled_while_creates_queue() {
             let request = CreateSession::new(Agent::claude(), number.to_string());
             let session = client.create_session(request).await?;
             session
-                .turn()?
+                .first_turn()?
                 .reply()
                 .timeout(Duration::from_secs(300))
                 .await
@@ -238,7 +247,7 @@ async fn no_wait_ends_unpolled_while_creates_queue() {
     let all = futures_util::future::join_all((0..600).map(one)).await;
     assert_eq!(all.iter().filter(|result| result.is_err()).count(), 0);
     assert!(
-        mock.received()
+        mock.requests()
             .iter()
             .all(|request| request.status != Some(429))
     );
@@ -250,12 +259,12 @@ async fn the_follow_up_that_took_effect_last_is_the_latest() {
         .reply_after(Duration::from_secs(600))
         .build();
     let session = client(&mock).create_session(hello()).await.unwrap();
-    let slow = Fault::Drip {
+    let slow = Fault::SlowBody {
         bytes: 100,
         every: Duration::from_secs(1),
     };
     // The response to A comes last, though its effect came first.
-    mock.inject(Operation::CreateMessage, When::ONCE, slow);
+    mock.inject(Operation::CreateMessage, Frequency::ONCE, slow);
     let second = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         session.follow_up(FollowUp::new("B")).await

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use blocks_sdk::{MessageRole, MessageType, PullRequest, RateLimit, RetryPolicy};
-use blocks_tests::{Answer, SESSION, Scripted, created, page};
+use blocks_sdk::{
+    ErrorKind, Id, JsonObject, MessageRole, MessageType, PullRequest, RateLimit, RetryPolicy,
+    ToolCall,
+};
+use blocks_tests::{Answer, SESSION, Scripted, THREAD, created, page, replied};
 use serde_json::json;
 use tokio::time::Instant;
+
+use crate::hello;
 
 #[tokio::test(start_paused = true)]
 async fn a_read_is_repeated_after_what_passes() {
@@ -71,7 +76,7 @@ async fn unknown_fields_and_both_shapes_of_pull_requests_are_kept() {
         .unwrap();
     let urls: Vec<_> = read.pull_requests().iter().map(PullRequest::url).collect();
     assert_eq!(urls, [Some("https://x/1"), Some("https://x/2"), None, None]);
-    let mut kept = serde_json::to_value(read.data().unwrap()).unwrap();
+    let mut kept = serde_json::to_value(read.data()).unwrap();
     let mut sent = session.clone();
     // The same instant, in whichever of its spellings.
     for value in [&mut kept, &mut sent] {
@@ -101,7 +106,7 @@ async fn missing_and_null_fields_are_no_error() {
             .await
             .unwrap();
         assert!(session.pull_requests().is_empty() && session.plan_ids().is_empty());
-        assert_eq!(session.final_message_link(), None);
+        assert!(session.first_turn().is_err(), "there is no link");
     }
 }
 
@@ -117,8 +122,8 @@ async fn unknown_roles_and_types_are_kept_as_text() {
         .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
     let page = session.messages().send().await.unwrap();
     let message = &page.messages()[0];
-    assert_eq!(message.role, Some(MessageRole::Other("system".into())));
-    assert_eq!(message.type_, Some(MessageType::Other("thought".into())));
+    assert_eq!(message.role, Some(MessageRole::from("system".to_owned())));
+    assert_eq!(message.type_, Some(MessageType::from("thought".to_owned())));
     assert_eq!(message.extra.get("new"), Some(1.into()));
 }
 
@@ -127,13 +132,9 @@ async fn every_filter_is_sent_and_arrays_repeat_their_name() {
     let script = Scripted::new([Answer::ok(&page(json!([])))]);
     let id = SESSION.parse::<uuid::Uuid>().unwrap();
     let session = script.client().session(id);
-    let messages = session
-        .messages()
-        .everything()
-        .thread_id(id)
-        .newer_than(1.5);
+    let messages = session.messages().all().thread_id(id).newer_than(1.5);
     messages
-        .newest_first()
+        .newest_first(true)
         .page(3)
         .limit(7)
         .send()
@@ -180,11 +181,10 @@ async fn a_refresh_keeps_the_thread_that_the_service_leaves_out() {
         .create_session(crate::hello())
         .await
         .unwrap();
-    let link = session.final_message_link();
+    let pending = session.first_turn().unwrap().pending().clone();
     session.refresh().await.unwrap();
     assert_eq!(session.pull_requests()[0].url(), Some("https://x/1"));
-    assert_eq!(session.final_message_link(), link);
-    assert!(session.turn().is_ok());
+    assert_eq!(*session.first_turn().unwrap().pending(), pending);
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,4 +233,104 @@ async fn attempts_and_pauses_are_those_of_the_policy() {
         let pause = begun.elapsed().saturating_sub(Duration::from_millis(20));
         assert!(pause <= longest, "{policy:?}: {pause:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_and_duplicate_fields_lose_no_session() {
+    let body = created().to_string();
+    let duplicates = body.replacen('{', r#"{"id": "other", "title": 7, "_links": null, "#, 1);
+    for body in [
+        format!("\u{feff}{body}"),
+        duplicates.clone(),
+        format!("\u{feff}{duplicates}"),
+    ] {
+        let script = Scripted::new([Answer::text(200, body), Answer::ok(&replied("done"))]);
+        let session = script.client().create_session(hello()).await.unwrap();
+        assert_eq!(session.id().as_str(), SESSION);
+        assert_eq!(session.first_reply().await.unwrap().text(), "done");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_turn_goes_by_creation() {
+    let threads = [THREAD, "9d1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b33"];
+    let prompt = |thread: usize, created_at: &str| json!({"role": "user", "ts": null, "chat_thread_id": threads[thread], "created_at": created_at});
+    let early = "2026-05-02T09:30:00Z";
+    for (prompts, newest) in [
+        (
+            vec![prompt(0, early), prompt(1, "2026-05-02T09:31:00Z")],
+            Some(1),
+        ),
+        // The service sorts by `ts`, which is null.
+        (
+            vec![prompt(1, "2026-05-02T09:31:00Z"), prompt(0, early)],
+            Some(1),
+        ),
+        // An offset, and no zone.
+        (
+            vec![
+                prompt(0, "2026-05-02T11:29:00+02:00"),
+                prompt(1, "2026-05-02T09:30"),
+            ],
+            Some(1),
+        ),
+        (vec![prompt(0, early)], Some(0)),
+        (vec![prompt(0, early), prompt(1, early)], None),
+        (vec![prompt(0, early), prompt(1, "soon")], None),
+    ] {
+        let shown = format!("{prompts:?}");
+        let listed = json!({"items": prompts, "meta": {"total": prompts.len()}});
+        let script = Scripted::new([Answer::ok(&listed)]);
+        let session = script.client().session(SESSION.parse::<Id>().unwrap());
+        let turn = session.latest_turn().await;
+        match newest {
+            Some(newest) => {
+                let turn = turn.unwrap().unwrap();
+                assert_eq!(
+                    turn.thread_id().map(Id::as_str),
+                    Some(threads[newest]),
+                    "{shown}"
+                );
+            }
+            None => assert_eq!(turn.unwrap_err().kind(), ErrorKind::UnknownTurn, "{shown}"),
+        }
+    }
+}
+
+#[test]
+fn every_argument_of_a_tool_call_is_kept() {
+    let call = |text: &str| {
+        let message = json!({"type": "tool_call", "message": text});
+        ToolCall::of(&serde_json::from_value(message).unwrap())
+    };
+    for (text, arguments) in [
+        (
+            r#"{"__name__": "Read", "file_path": "a.rs"}"#,
+            r#"{"file_path":"a.rs"}"#,
+        ),
+        (r#"{"input": {"a": 1}, "__name__": "Read"}"#, r#"{"a":1}"#),
+        (
+            r#"{"__name__": "Bash", "input": "{\"command\": \"ls\"}"}"#,
+            r#"{"command":"ls"}"#,
+        ),
+        (
+            r#"{"__name__": "Bash", "input": "ls -l"}"#,
+            r#"{"input":"ls -l"}"#,
+        ),
+        (r#"{"__name__": "Bash", "input": [1]}"#, r#"{"input":[1]}"#),
+        (
+            r#"{"__name__": "Bash", "input": "{}", "x": null}"#,
+            r#"{"input":"{}","x":null}"#,
+        ),
+        (
+            r#"{"__name__": "Bash", "n": 12345678901234567890123}"#,
+            r#"{"n":12345678901234567890123}"#,
+        ),
+        (r#"{"__name__": "Bash"}"#, "{}"),
+    ] {
+        let call = call(text).unwrap();
+        let expected: JsonObject = arguments.parse().unwrap();
+        assert_eq!(call.arguments(), expected, "{text}");
+    }
+    assert!(call("ls -l").is_none());
 }

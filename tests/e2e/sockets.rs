@@ -63,7 +63,7 @@ async fn a_connection_that_closes_without_an_answer_leaves_the_create_in_doubt()
     let mock = blocks_mock::Mock::builder()
         .fault(
             None,
-            blocks_mock::When::ONCE,
+            blocks_mock::Frequency::ONCE,
             blocks_mock::Fault::ResetAfter,
         )
         .start()
@@ -77,7 +77,7 @@ async fn a_connection_that_closes_without_an_answer_leaves_the_create_in_doubt()
         .await
         .unwrap_err();
     assert!(error.may_have_taken_effect(), "{error}");
-    assert_eq!((mock.session_count(), mock.received().len()), (1, 1));
+    assert_eq!((mock.session_count(), mock.requests().len()), (1, 1));
 }
 
 /// Answers one create with `headers`.

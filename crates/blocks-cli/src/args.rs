@@ -13,6 +13,8 @@ const AFTER: &str = "\
 Environment:
   BLOCKS_API_KEY       API key; create one in the settings of your Blocks workspace
   BLOCKS_API_BASE_URL  another base URL, such as that of `blocks mock`
+  BLOCKS_LIMIT_URL     where processes with the same key count their requests together:
+                       off or file:FOLDER [default: the user's state folder]
   BLOCKS_AGENT         agent of `run` when no option names one
   HTTPS_PROXY          proxy for the service; NO_PROXY lists hosts to reach without it
 
@@ -48,9 +50,18 @@ pub struct Args {
     /// Time limit of one request [default: 3m for prompts, else 1m]
     #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, help_heading = GLOBAL)]
     pub request_timeout: Option<Timeout>,
+    /// Count only this command's requests, not those of other processes with the same key
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub no_shared_limit: bool,
     /// Show requests, without secrets
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
+    /// Record requests and responses to this new HAR file, without secrets and texts
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
+    pub record: Option<PathBuf>,
+    /// With --record, record prompts and replies, too
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub record_texts: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -99,8 +110,10 @@ pub struct WaitOptions {
     pub reply: ReplyOptions,
     #[command(flatten)]
     pub output: OutputOption,
+    #[command(flatten)]
+    pub follow: FollowOptions,
     /// Do not wait for the reply; print the session's id
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with_all = ["output", "follow"])]
     pub no_wait: bool,
     /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
     #[arg(long, value_name = "FILE")]
@@ -120,6 +133,16 @@ pub struct ReplyOptions {
     /// Exit with 5 if the reply looks like a notice of failure (an opinion on its text)
     #[arg(long)]
     pub fail_on_notice: bool,
+}
+
+#[derive(Clone, Copy, ClapArgs)]
+pub struct FollowOptions {
+    /// Show the agent's messages on standard error as they arrive
+    #[arg(long)]
+    pub follow: bool,
+    /// With --follow, show tool calls too
+    #[arg(long, requires = "follow")]
+    pub tools: bool,
 }
 
 #[derive(ClapArgs)]
@@ -206,6 +229,8 @@ pub struct WaitArgs {
     pub pending: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputOption,
+    #[command(flatten)]
+    pub follow: FollowOptions,
     #[command(flatten)]
     pub reply: ReplyOptions,
 }
@@ -324,17 +349,17 @@ pub struct ManArgs {
 
 #[derive(ClapArgs)]
 pub struct MockArgs {
-    /// The port; a free one unless given
+    /// Port to listen on [default: a free port]
     #[arg(long)]
     pub port: Option<u16>,
-    /// The key that is accepted
+    /// API key that the mock accepts [default: test-key]
     #[arg(long)]
     pub key: Option<String>,
     /// Behaviour to mimic: observed, documented or vendor_mock
     #[arg(long)]
     pub dialect: Option<blocks_mock::DialectName>,
-    /// How long the agent works on each turn
-    #[arg(long, value_parser = humantime::parse_duration)]
+    /// Duration of the agent's work on each turn [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub reply_after: Option<Duration>,
     /// Agents, faults and limits, as JSON
     #[arg(long, value_name = "FILE")]
@@ -351,12 +376,33 @@ pub struct MockArgs {
     /// Do not log requests to standard error
     #[arg(long)]
     pub quiet: bool,
+    /// Respond as in a capture: a HAR file of --record, or a folder of saved responses
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["script", "dialect", "reply_after"])]
+    pub replay: Option<PathBuf>,
     /// Print the JSON Schema of the script file
     #[arg(long, exclusive = true)]
     pub schema: bool,
 }
 
 impl Command {
+    /// Whether the agent's messages are shown as they arrive.
+    pub fn follows(&self) -> bool {
+        match self {
+            Self::Run(args) => args.wait.follow.follow,
+            Self::Send(args) => args.wait.follow.follow,
+            Self::Wait(args) => args.follow.follow,
+            _ => false,
+        }
+    }
+
+    /// Whether the command sends requests to the service.
+    pub fn calls_service(&self) -> bool {
+        !matches!(
+            self,
+            Self::Mock(_) | Self::Schema { .. } | Self::Completions { .. } | Self::Man(_)
+        )
+    }
+
     /// Why an option for all commands would do nothing for this one.
     pub fn unsupported_option(&self, json: bool, github_output: bool) -> Option<&'static str> {
         let turn = matches!(self, Self::Run(_) | Self::Send(_) | Self::Wait(_));

@@ -5,11 +5,15 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, Write};
-use std::sync::{Mutex, Once, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 
-use blocks_sdk::{Client, Error};
+use blocks_fleet::LimitLocation;
+use blocks_sdk::{Client, ClientBuilder, Error, LimitStore};
 
 use crate::exit::{Code, Exit};
+use crate::limit;
+use crate::record::Recorder;
 use crate::signals::{self, LastWords};
 pub use crate::signals::{Interruption, Signals};
 
@@ -18,11 +22,17 @@ const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
 
 type Sink = Mutex<Box<dyn Write + Send>>;
 type Source = Mutex<Box<dyn Read + Send>>;
-type MakeClient = Box<dyn Fn() -> Result<Client, Error> + Send + Sync>;
+type MakeClient = Box<dyn Fn(Option<Arc<dyn LimitStore>>) -> Result<Client, Error> + Send + Sync>;
 
 enum Variables {
     Process,
     Given(HashMap<String, OsString>),
+}
+
+/// Where a command records its requests.
+pub(crate) struct Recording {
+    pub path: PathBuf,
+    pub texts: bool,
 }
 
 /// Streams, variables, signals and the client that the environment describes.
@@ -31,10 +41,14 @@ pub struct Host {
     out: Sink,
     err: Sink,
     variables: Variables,
-    client: MakeClient,
+    make_client: MakeClient,
+    /// One for the whole command, so that its requests are counted together.
+    client: OnceLock<Client>,
     signals: Signals,
     last_words: LastWords,
     listening: Once,
+    recording: Option<Recording>,
+    recorder: Mutex<Option<Recorder>>,
     /// Watched for its end of reading; only a pipe or socket of the process has one.
     #[cfg_attr(not(unix), allow(dead_code))]
     watched_output: Option<File>,
@@ -67,10 +81,19 @@ impl Host {
             },
             err: Mutex::new(Box::new(err)),
             variables: Variables::Process,
-            client: Box::new(Client::from_env),
+            make_client: Box::new(|store| {
+                let builder = ClientBuilder::from_env()?;
+                match store {
+                    Some(store) => builder.limit_store(store).build(),
+                    None => builder.build(),
+                }
+            }),
+            client: OnceLock::new(),
             signals: Signals::default(),
             last_words: LastWords::default(),
             listening: Once::new(),
+            recording: None,
+            recorder: Mutex::default(),
         }
     }
 
@@ -85,10 +108,13 @@ impl Host {
             out: Mutex::new(Box::new(out)),
             err: Mutex::new(Box::new(err)),
             variables: Variables::Given(HashMap::new()),
-            client: Box::new(move || Ok(client.clone())),
+            make_client: Box::new(move |_| Ok(client.clone())),
+            client: OnceLock::new(),
             signals: Signals::default(),
             last_words: LastWords::default(),
             listening: Once::new(),
+            recording: None,
+            recorder: Mutex::default(),
             watched_output: None,
             out_is_file: false,
             out_is_terminal: false,
@@ -122,14 +148,58 @@ impl Host {
         self
     }
 
-    pub(crate) fn client(&self) -> Result<Client, Exit> {
+    /// The client, which counts its requests at the location that `limit` names.
+    pub(crate) fn client(&self, limit: &LimitLocation) -> Result<Client, Exit> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
         for name in ["BLOCKS_API_KEY", "BLOCKS_API_BASE_URL"] {
             // Without this check, a variable that cannot be read would count as not set.
             if self.var(name).is_some_and(|value| value.to_str().is_none()) {
                 return Err(Exit::usage(format!("{name} is not valid UTF-8")));
             }
         }
-        Ok((self.client)()?)
+        let client = (self.make_client)(limit::store(limit, self)?)?;
+        let client = self.record(client)?;
+        Ok(self.client.get_or_init(|| client).clone())
+    }
+
+    /// The same client, whose requests are recorded where that was asked for.
+    fn record(&self, client: Client) -> Result<Client, Exit> {
+        let Some(recording) = &self.recording else {
+            return Ok(client);
+        };
+        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorder.is_none() {
+            // Signals are received before the file is created, so that it is complete at any end.
+            self.listen();
+            let exit_lock = self.last_words.clone();
+            *recorder = Some(Recorder::create(
+                &recording.path,
+                recording.texts,
+                exit_lock,
+            )?);
+        }
+        Ok(match &*recorder {
+            Some(recorder) => client.with_transport(|inner| recorder.wrap(inner)),
+            None => client,
+        })
+    }
+
+    /// The same host, whose clients record their requests.
+    pub(crate) fn recording(mut self, recording: Option<Recording>) -> Self {
+        self.recording = recording;
+        self
+    }
+
+    /// Ends a recording, and reports if it is incomplete.
+    pub(crate) fn finish_recording(&self) {
+        let recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = recorder.as_ref().and_then(Recorder::finish);
+        drop(recorder);
+        if let Some(error) = error {
+            self.write_stderr(&format!("warning: {error}\n"));
+        }
     }
 
     /// A variable of the environment; an empty one counts as not set.

@@ -71,6 +71,45 @@ pub struct TurnReport {
     pub error: Option<ErrorReport>,
 }
 
+/// A line of standard error with `--json` and `--follow`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The prompt was accepted, or its session was found: before the wait.
+    Started {
+        /// The session.
+        session_id: Option<String>,
+        /// The thread of the prompt.
+        thread_id: Option<String>,
+        /// The page of the session for a person.
+        session_html_url: Option<String>,
+    },
+    /// The agent wrote a message.
+    Message {
+        /// The message, as the service sent it.
+        message: Value,
+    },
+    /// The agent called a tool.
+    ToolCall {
+        /// The name of the tool.
+        name: String,
+        /// Its arguments.
+        arguments: Value,
+        /// The message that contains the call, as the service sent it.
+        message: Value,
+    },
+    /// Another minute passed without a message.
+    Waiting {
+        /// Time since the wait started.
+        seconds: u64,
+    },
+    /// A warning, an error or advice, for a person.
+    Note {
+        /// The text.
+        text: String,
+    },
+}
+
 /// The end of a command that has no result of its own, such as `show` after an error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureReport {
@@ -108,6 +147,10 @@ pub struct CheckReport {
     pub base_url: String,
     /// The variables of the environment that name a proxy.
     pub proxy_variables: Vec<String>,
+    /// Where requests are counted, together with those of other processes; `off` for nowhere.
+    pub limit_store: String,
+    /// Whether that could be used.
+    pub limit_is_shared: bool,
     /// What went wrong.
     pub error: Option<ErrorReport>,
 }
@@ -134,9 +177,10 @@ pub struct ErrorReport {
 }
 
 /// The outputs that have a schema: their names for `blocks schema`, and the schemas.
-pub fn schemas() -> [(&'static str, schemars::Schema); 4] {
+pub fn schemas() -> [(&'static str, schemars::Schema); 5] {
     [
         ("result", schemars::schema_for!(TurnReport)),
+        ("event", schemars::schema_for!(Event)),
         ("failure", schemars::schema_for!(FailureReport)),
         ("download", schemars::schema_for!(DownloadReport)),
         ("check", schemars::schema_for!(CheckReport)),

@@ -1,4 +1,4 @@
-//! A response's body: bytes, pauses and breaks.
+//! A response body: bytes, pauses and a closed connection.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,21 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::mock::Mock;
 
-/// The body of a mock's response.
-///
-/// ```
-/// # use blocks_mock::Mock;
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use http_body_util::BodyExt;
-/// use tower_service::Service;
-///
-/// let request = http::Request::get("/nowhere").body(http_body_util::Empty::<bytes::Bytes>::new())?;
-/// let body = Mock::new().service().call(request).await?.into_body();
-/// assert_eq!(body.collect().await?.to_bytes(), r#"{"error":"Not found"}"#);
-/// # Ok(())
-/// # }
-/// ```
+/// Body of a response of the mock.
 #[derive(Default)]
 pub struct MockBody {
     pieces: VecDeque<Piece>,
@@ -34,11 +20,11 @@ pub struct MockBody {
     events: Option<Events>,
 }
 
-/// Server-sent events: one whenever what the page shows has changed.
+/// Server-sent events: one after each change of what the page shows.
 struct Events {
     mock: Mock,
     sent: Option<[usize; 4]>,
-    /// Checks since the last event. Something is sent now and then, to notice a reader that left.
+    /// Checks since the last event. A comment is sent from time to time, to notice a closed reader.
     idle: u32,
 }
 
@@ -83,7 +69,7 @@ impl MockBody {
         }
     }
 
-    /// The bytes of a body that is whole, as every one is before a fault.
+    /// The bytes of a body to which no fault was applied.
     pub(crate) fn bytes(&self) -> Bytes {
         match self.pieces.front() {
             Some(Piece::Bytes(bytes)) => bytes.clone(),
@@ -91,7 +77,7 @@ impl MockBody {
         }
     }
 
-    /// Events for as long as the reader stays.
+    /// Events until the reader closes the connection.
     pub(crate) fn events(mock: Mock) -> Self {
         let events = Events {
             mock,
@@ -104,18 +90,18 @@ impl MockBody {
         }
     }
 
-    /// Breaks after these bytes.
+    /// These bytes, then a closed connection.
     pub(crate) fn broken(bytes: Bytes) -> Self {
         let mut body = Self::whole(bytes);
-        // Lets a server send what it has, which it would drop with the connection.
+        // Gives the server time to send the bytes, which it would otherwise drop.
         body.pieces
             .push_back(Piece::Pause(Duration::from_millis(1)));
         body.pieces.push_back(Piece::Reset);
         body
     }
 
-    /// Comes in pieces of so many bytes, each after a pause.
-    pub(crate) fn drip(bytes: &Bytes, size: usize, every: Duration) -> Self {
+    /// Pieces of at most `size` bytes, each after a pause.
+    pub(crate) fn slow(bytes: &Bytes, size: usize, every: Duration) -> Self {
         let pieces = bytes.chunks(size.max(1)).flat_map(|chunk| {
             let piece = Piece::Bytes(bytes.slice_ref(chunk));
             [Piece::Pause(every), piece]
@@ -174,7 +160,7 @@ impl Body for MockBody {
         let length = self.pieces.iter().map(|piece| match piece {
             Piece::Bytes(bytes) => Some(bytes.len() as u64),
             Piece::Pause(_) => Some(0),
-            // What would have come is not known.
+            // The length of the rest is unknown.
             Piece::Reset => None,
         });
         length

@@ -1,12 +1,16 @@
 //! A mock's settings as JSON, for the command line.
 
+use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::dialect::Dialect;
 use crate::fault::FaultRule;
 use crate::limit::RateLimit;
+use crate::object;
 use crate::rules::AgentRule;
 use crate::script::Script;
 
@@ -37,7 +41,7 @@ pub struct MockConfig {
     /// The key that is accepted.
     pub key: String,
     /// `"observed"`, `"documented"`, `"vendor_mock"`, or the switches that differ from `observed`.
-    pub dialect: DialectChoice,
+    pub dialect: DialectConfig,
     /// What the agent does in each turn that no rule matches.
     pub agent: Script,
     /// Agents by rule; the first that matches a turn is used.
@@ -50,23 +54,32 @@ pub struct MockConfig {
     pub seed: Option<u64>,
     /// The port to serve on; zero is a free one.
     pub port: u16,
-    /// How long presigned URLs are valid.
-    #[serde(skip)]
-    pub presigned_for: Option<Duration>,
+    /// Passes before each response. Default: none.
+    #[serde(with = "crate::duration")]
+    #[schemars(with = "String")]
+    pub delay: Duration,
+    /// How long presigned URLs are valid. Default: 6 days.
+    #[serde(with = "crate::duration")]
+    #[schemars(with = "String")]
+    pub presigned_url_ttl: Duration,
+    /// How many of the newest requests are kept. Default: 10,000.
+    pub request_log_size: usize,
 }
 
 impl Default for MockConfig {
     fn default() -> Self {
         Self {
             key: "test-key".into(),
-            dialect: DialectChoice::default(),
+            dialect: DialectConfig::default(),
             agent: Script::default(),
             agents: Vec::new(),
             faults: Vec::new(),
             rate_limit: None,
             seed: None,
             port: 0,
-            presigned_for: None,
+            delay: Duration::ZERO,
+            presigned_url_ttl: Duration::from_secs(6 * 86_400),
+            request_log_size: 10_000,
         }
     }
 }
@@ -83,11 +96,11 @@ impl MockConfig {
     /// ```
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut json = serde_json::Deserializer::from_str(text);
-        let config = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let path = error.path().to_string();
-            format!("field `{path}`: {}", error.into_inner())
-        })?;
+        let config = serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| object::describe(&error))?;
         json.end().map_err(|error| error.to_string())?;
+        let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        object::check_objects(&config, &value)?;
         Ok(config)
     }
 
@@ -105,17 +118,17 @@ impl MockConfig {
 /// A dialect by its name, or by its switches.
 ///
 /// ```
-/// use blocks_mock::{Dialect, DialectChoice};
+/// use blocks_mock::{Dialect, DialectConfig};
 ///
-/// let named: DialectChoice = serde_json::from_str(r#""documented""#)?;
+/// let named: DialectConfig = serde_json::from_str(r#""documented""#)?;
 /// assert_eq!(Dialect::from(named), Dialect::documented());
-/// let switches: DialectChoice = serde_json::from_str(r#"{"created_status": 201}"#)?;
+/// let switches: DialectConfig = serde_json::from_str(r#"{"created_status": 201}"#)?;
 /// assert_eq!(Dialect::from(switches).created_status, 201);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
-pub enum DialectChoice {
+pub enum DialectConfig {
     /// By its name.
     Named(DialectName),
     /// The switches that differ from `observed`.
@@ -153,18 +166,47 @@ impl std::str::FromStr for DialectName {
             "observed" => Ok(Self::Observed),
             "documented" => Ok(Self::Documented),
             "vendor_mock" => Ok(Self::VendorMock),
-            _ => Err("expected observed, documented or vendor_mock".into()),
+            _ => Err(format!(
+                "unknown dialect `{text}`: expected observed, documented or vendor_mock"
+            )),
         }
     }
 }
 
-impl Default for DialectChoice {
+/// Not derived: an untagged enum does not say which of the switches is invalid.
+impl<'de> Deserialize<'de> for DialectConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = DialectConfig;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a dialect, or an object of its switches")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<DialectConfig, E> {
+                let name = name.parse().map_err(E::custom)?;
+                Ok(DialectConfig::Named(name))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DialectConfig, A::Error> {
+                let switches = Dialect::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(switches.into())
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl Default for DialectConfig {
     fn default() -> Self {
         Self::Named(DialectName::Observed)
     }
 }
 
-impl From<Dialect> for DialectChoice {
+impl From<Dialect> for DialectConfig {
     fn from(dialect: Dialect) -> Self {
         Self::Switches(Box::new(dialect))
     }
@@ -180,11 +222,11 @@ impl From<DialectName> for Dialect {
     }
 }
 
-impl From<DialectChoice> for Dialect {
-    fn from(choice: DialectChoice) -> Self {
+impl From<DialectConfig> for Dialect {
+    fn from(choice: DialectConfig) -> Self {
         match choice {
-            DialectChoice::Named(name) => name.into(),
-            DialectChoice::Switches(dialect) => *dialect,
+            DialectConfig::Named(name) => name.into(),
+            DialectConfig::Switches(dialect) => *dialect,
         }
     }
 }

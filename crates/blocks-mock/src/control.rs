@@ -1,4 +1,4 @@
-//! The control plane below `/_mock/`, and the page. `openapi/mock.yaml` describes it.
+//! The control plane at `/_mock/`, as `openapi/mock.yaml` describes it, and the pages.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,33 +6,35 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN};
 use http::{HeaderValue, Method, Response, request::Parts};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::body::MockBody;
-use crate::fault::FaultRule;
+use crate::duration;
+use crate::fault::{FaultRule, Operation};
 use crate::mock::Mock;
-use crate::request_log::Received;
+use crate::object;
+use crate::request_log::RecordedRequest;
 use crate::rules::AgentRule;
 use crate::script::{Action, Script};
 use crate::service::{json_response, response};
 use crate::store::Session;
 
 const PAGE: &str = include_str!("page.html");
-/// Scripts and styles of the page itself, connections to itself, and nothing else.
+/// Allows the page its own scripts and styles and requests to its own origin, and nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 struct Refusal(u16, String);
 
 impl Refusal {
-    /// For a path and method that the control plane does not have together.
+    /// For a path that does not exist, or not with this method.
     fn no_operation(path: &[&str]) -> Self {
         match allowed(path) {
             Some(methods) => Self(405, format!("use {methods}")),
-            None => Self(404, "no such operation of the control plane".into()),
+            None => Self(404, "the control plane has no such path".into()),
         }
     }
 }
@@ -40,9 +42,8 @@ impl Refusal {
 /// The methods of a path below `/_mock/`.
 fn allowed(path: &[&str]) -> Option<&'static str> {
     Some(match path {
-        ["requests" | "settings" | "sessions" | "events"]
-        | ["requests", "wait"]
-        | ["sessions", _] => "GET",
+        ["settings"] => "GET, PATCH",
+        ["requests" | "sessions" | "events"] | ["requests", "wait"] | ["sessions", _] => "GET",
         ["reset"] | ["urls", "expire"] | ["sessions", _, "finish" | "continue" | "actions"] => {
             "POST"
         }
@@ -56,13 +57,13 @@ fn allowed(path: &[&str]) -> Option<&'static str> {
 
 type Answer = Result<Value, Refusal>;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Finish {
     text: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct ClockChange {
     #[serde(default)]
@@ -72,7 +73,7 @@ struct ClockChange {
 }
 
 impl Mock {
-    /// Responds to what belongs to the control plane or the page; `None` is for the service.
+    /// Responds to requests for the control plane and the pages; `None` for all others.
     pub(crate) async fn control(&self, parts: &Parts, body: &Bytes) -> Option<Response<MockBody>> {
         let path = parts.uri.path();
         let control = path.strip_prefix("/_mock/");
@@ -119,8 +120,8 @@ impl Mock {
         })
     }
 
-    /// Refuses pages of other sites: a browser would let them send here, and a name that leads
-    /// to loopback would let them read.
+    /// Rejects requests of other web sites: a browser lets them send here, and with a host name that
+    /// resolves to loopback also read.
     fn check_caller(&self, parts: &Parts) -> Result<(), Refusal> {
         let text = |name| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let host = text(HOST).or(parts.uri.authority().map(|a| a.as_str()));
@@ -140,12 +141,12 @@ impl Mock {
         if !(address || public || name == "localhost") {
             return Err(Refusal(
                 403,
-                format!("the host `{host}` is not this mock's"),
+                format!("unknown host `{host}`: use localhost, an IP address or the public URL"),
             ));
         }
         match text(ORIGIN) {
             Some(origin) if origin.split_once("://").is_none_or(|(_, of)| of != host) => Err(
-                Refusal(403, "requests from other origins are refused".into()),
+                Refusal(403, "a request of another origin is rejected".into()),
             ),
             _ => Ok(()),
         }
@@ -157,7 +158,8 @@ impl Mock {
         match *segments {
             ["requests"] if get => {
                 let filter = Filter::read(query)?;
-                Ok(json!({"items": self.requests(&filter)}))
+                let items = self.matching_requests(&filter);
+                Ok(json!({"items": items, "dropped": self.inner.state().requests.dropped}))
             }
             ["reset"] if post => {
                 self.reset();
@@ -179,14 +181,15 @@ impl Mock {
             }
             ["agents"] if get => Ok(json!({"items": *self.inner.rules()})),
             ["agents"] if method == Method::PUT => {
-                let rules: Vec<AgentRule> = read_any(body)?;
+                let rules: Vec<AgentRule> = read(body)?;
                 *self.inner.rules() = rules;
                 Ok(json!({}))
             }
             ["clock"] if get => Ok(self.clock_json()),
             ["clock"] if post => {
                 let change: ClockChange = read(body)?;
-                let by = change.advance.map(|text| duration(&text)).transpose()?;
+                let by = change.advance.map(|text| duration::parse(&text));
+                let by = by.transpose().map_err(invalid)?;
                 self.inner
                     .clock
                     .change(change.frozen, by.unwrap_or_default());
@@ -196,18 +199,21 @@ impl Mock {
                 self.expire_urls();
                 Ok(json!({}))
             }
-            ["settings"] if get => Ok(json!({
-                "dialect": self.inner.dialect, "rate_limit": self.inner.limit,
-                "now": self.now(), "origin": self.inner.origin(),
-            })),
+            ["settings"] if get => Ok(json!(*self.inner.settings())),
+            ["settings"] if method == Method::PATCH => {
+                let patch: Value = parse(body)?;
+                let changed = self
+                    .inner
+                    .change_settings(|settings| settings.patched(&patch));
+                changed.map(|settings| json!(*settings)).map_err(invalid)
+            }
             ["sessions"] if get => Ok(json!({"items": self.all_sessions()})),
             ["sessions", _, ref rest @ ..] if !in_session(method, rest) => {
                 Err(Refusal::no_operation(segments))
             }
             ["sessions", id, ref rest @ ..] => {
-                let id = id
-                    .parse()
-                    .map_err(|_| Refusal(422, "not a session's id".into()))?;
+                let id = crate::query::uuid(id)
+                    .ok_or_else(|| invalid(format!("invalid session id `{id}`")))?;
                 self.act_in_session(id, method, rest, body)
             }
             _ => Err(Refusal::no_operation(segments)),
@@ -216,7 +222,8 @@ impl Mock {
 
     fn act_in_session(&self, id: Uuid, method: &Method, rest: &[&str], body: &Bytes) -> Answer {
         let post = *method == Method::POST;
-        let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
+        let (settings, clock) = (self.inner.settings(), &self.inner.clock);
+        let dialect = &settings.dialect;
         let mut state = self.inner.state();
         let session = found(state.sessions.get_mut(&id))?;
         session.advance(dialect, clock);
@@ -257,10 +264,17 @@ impl Mock {
 
     async fn wait(&self, query: &str) -> Answer {
         let filter = Filter::read(query)?;
+        let size = self.inner.settings().request_log_size;
+        if filter.count > size {
+            return Err(invalid(format!(
+                "invalid count {}: the request log keeps {size} requests",
+                filter.count
+            )));
+        }
         let reached = async {
             loop {
                 let changed = self.inner.changed.notified();
-                let items = self.requests(&filter);
+                let items = self.matching_requests(&filter);
                 if items.len() >= filter.count {
                     return items;
                 }
@@ -270,7 +284,7 @@ impl Mock {
         match tokio::time::timeout(filter.timeout, reached).await {
             Ok(items) => Ok(json!({"items": items})),
             Err(_) => {
-                let items = self.requests(&filter).len();
+                let items = self.matching_requests(&filter).len();
                 let text = format!(
                     "{items} of {} requests came within the time-out",
                     filter.count
@@ -280,19 +294,23 @@ impl Mock {
         }
     }
 
-    fn requests(&self, filter: &Filter) -> Vec<Value> {
+    /// The newest requests that match, oldest first.
+    fn matching_requests(&self, filter: &Filter) -> Vec<Value> {
         let state = self.inner.state();
-        let numbered = state.received.iter().enumerate();
-        let matching = numbered.filter(|(_, request)| filter.matches(request));
-        matching
+        let newest_first = state.requests.iter().rev();
+        let matching = newest_first.filter(|(_, request)| filter.matches(request));
+        let mut items: Vec<Value> = matching
+            .take(filter.limit)
             .map(|(number, request)| self.request_json(number, request))
-            .collect()
+            .collect();
+        items.reverse();
+        items
     }
 
-    fn request_json(&self, number: usize, request: &Received) -> Value {
+    fn request_json(&self, number: usize, request: &RecordedRequest) -> Value {
         let own = format!("ApiKey {}", self.key());
         let headers = request.headers.iter().map(|(name, value)| {
-            // Another key may be a real one, sent here by mistake.
+            // Another key may be a real one that was sent by mistake.
             let hidden = name == "authorization" && *value != own;
             json!([name, if hidden { "[hidden]" } else { value }])
         });
@@ -316,23 +334,25 @@ impl Mock {
     }
 
     fn all_sessions(&self) -> Vec<Value> {
+        let settings = self.inner.settings();
         let mut state = self.inner.state();
         let sessions = state.sessions.values_mut();
         let advanced = sessions.map(|session| {
-            session.advance(&self.inner.dialect, &self.inner.clock);
+            session.advance(&settings.dialect, &self.inner.clock);
             summary(session)
         });
         advanced.collect()
     }
 
-    /// Changes with everything that the page shows.
+    /// Numbers of which at least one changes with each change of what the page shows.
     pub(crate) fn version(&self) -> [usize; 4] {
+        let settings = self.inner.settings();
         let mut state = self.inner.state();
-        let answered = state.received.iter().filter(|r| r.status.is_some()).count();
-        let (requests, faults) = (state.received.len(), state.faults.rules.len());
+        let (requests, answered) = (state.requests.total(), state.requests.answered);
+        let faults = state.faults.rules.len();
         let mut shown = state.sessions.len();
         for session in state.sessions.values_mut() {
-            session.advance(&self.inner.dialect, &self.inner.clock);
+            session.advance(&settings.dialect, &self.inner.clock);
             shown += session.messages.len() + session.pull_requests.len() + session.plans.len();
         }
         [requests, answered, faults, shown]
@@ -360,34 +380,29 @@ fn found<T>(value: Option<T>) -> Result<T, Refusal> {
     value.ok_or(Refusal(404, "not found".into()))
 }
 
-/// Reads a body that is an object. Serde would take a list of its fields, too.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    match body.trim_ascii_start().first() {
-        Some(b'{') => read_any(body),
-        _ => Err(Refusal(422, "invalid body: expected an object".into())),
-    }
+fn read<T: DeserializeOwned + Serialize>(body: &[u8]) -> Result<T, Refusal> {
+    object::from_value(&parse(body)?).map_err(|error| invalid(format!("invalid body: {error}")))
 }
 
-fn read_any<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|e| Refusal(422, format!("invalid body: {e}")))
+fn parse(body: &[u8]) -> Result<Value, Refusal> {
+    serde_json::from_slice(body).map_err(|error| invalid(format!("invalid body: {error}")))
 }
 
-fn duration(text: &str) -> Result<Duration, Refusal> {
-    let parsed = humantime::parse_duration(text).ok();
-    // A century is more than any test needs, and can be added to any time.
-    parsed
-        .filter(|duration| duration.as_secs() < 100 * 366 * 86_400)
-        .ok_or_else(|| Refusal(422, format!("invalid duration `{text}`")))
+fn invalid(text: String) -> Refusal {
+    Refusal(422, text)
 }
 
-/// Which requests, and how many of them to wait for.
+/// Which requests to list or to wait for.
 struct Filter {
-    operation: Option<String>,
+    operation: Option<Operation>,
     method: Option<String>,
     status: Option<u16>,
     contains: Option<String>,
+    /// How many to wait for.
     count: usize,
     timeout: Duration,
+    /// How many to list.
+    limit: usize,
 }
 
 impl Filter {
@@ -399,25 +414,30 @@ impl Filter {
             contains: None,
             count: 1,
             timeout: Duration::from_secs(10),
+            limit: usize::MAX,
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let invalid = || Refusal(422, format!("invalid {name} `{value}`"));
+            let wrong = || invalid(format!("invalid {name} `{value}`"));
             match &*name {
-                "operation" => filter.operation = Some(value.into_owned()),
+                "operation" => {
+                    let operation = serde_json::from_value(json!(value));
+                    filter.operation = Some(operation.map_err(|_| wrong())?);
+                }
                 "method" => filter.method = Some(value.into_owned()),
-                "status" => filter.status = Some(value.parse().map_err(|_| invalid())?),
+                "status" => filter.status = Some(value.parse().map_err(|_| wrong())?),
                 "contains" => filter.contains = Some(value.into_owned()),
-                "count" => filter.count = value.parse().map_err(|_| invalid())?,
-                "timeout" => filter.timeout = duration(&value)?,
-                _ => return Err(Refusal(422, format!("unknown filter `{name}`"))),
+                "count" => filter.count = value.parse().map_err(|_| wrong())?,
+                "limit" => filter.limit = value.parse().map_err(|_| wrong())?,
+                "timeout" => filter.timeout = duration::parse(&value).map_err(invalid)?,
+                _ => return Err(invalid(format!("unknown filter `{name}`"))),
             }
         }
         Ok(filter)
     }
 
-    fn matches(&self, request: &Received) -> bool {
-        let name = serde_json::to_value(request.operation).unwrap_or_default();
-        self.operation.as_deref().is_none_or(|o| name == o)
+    fn matches(&self, request: &RecordedRequest) -> bool {
+        self.operation
+            .is_none_or(|operation| request.operation == Some(operation))
             && self.method.as_deref().is_none_or(|m| m == request.method)
             && self
                 .status

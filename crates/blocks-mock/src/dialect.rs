@@ -1,6 +1,8 @@
 //! Differences between the sources of the contract, one switch for each.
 
-use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The behaviour to mimic where the sources of the contract disagree.
 ///
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// use blocks_mock::Dialect;
 ///
 /// let mut older = Dialect::observed();
-/// older.repeated_role_refused = true;
+/// older.repeated_role_rejected = true;
 /// assert_eq!(older.validation_status, 422);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -20,10 +22,14 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub struct Dialect {
     /// The status of a validation failure: the documentation says 400, the service answers 422.
+    #[serde(deserialize_with = "error_status")]
+    #[schemars(range(min = 400, max = 499))]
     pub validation_status: u16,
     /// Errors as `{"code", "message"}`, as documented; else as `{"error"}`, as observed.
     pub error_codes: bool,
     /// The status of a successful create. The documentation does not say whether 200 or 201.
+    #[serde(deserialize_with = "success_status")]
+    #[schemars(range(min = 200, max = 299))]
     pub created_status: u16,
     /// Pages without a `direction` are newest first, as documented; else oldest first.
     pub newest_first: bool,
@@ -38,7 +44,7 @@ pub struct Dialect {
     /// A notice of the system, in no thread, when a session begins.
     pub system_notices: bool,
     /// A repeated `role` is refused, as by older deployments.
-    pub repeated_role_refused: bool,
+    pub repeated_role_rejected: bool,
     /// The user's messages have no `ts`, as in the documentation's samples.
     pub user_ts_null: bool,
     /// Items of a list have only what the vendor's own mock gives: no `chat_id`, `task_id`, times.
@@ -47,10 +53,12 @@ pub struct Dialect {
     pub observed_fields: bool,
     /// The status for a wrong key and for a malformed `Authorization` header: 403 by the service,
     /// 401 by the vendor's mock. A request without the header is always answered 401.
+    #[serde(deserialize_with = "error_status")]
+    #[schemars(range(min = 400, max = 499))]
     pub wrong_key_status: u16,
     /// An unknown thread on the threaded path is answered 404, as documented; else with an empty
     /// page, as observed.
-    pub unknown_thread_refused: bool,
+    pub unknown_thread_rejected: bool,
     /// `session_html_url` contains the workspace's id, as observed; the documentation's samples
     /// lack it.
     pub workspace_in_html_url: bool,
@@ -72,7 +80,30 @@ pub struct Dialect {
     pub sisyphus: bool,
     /// Two or three of `agent_id`, `agent_name`, `profile` are refused. What the service does
     /// is not documented; without this the first of them counts.
-    pub several_agents_refused: bool,
+    pub several_agents_rejected: bool,
+}
+
+fn success_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    status(deserializer, 200..=299)
+}
+
+fn error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    status(deserializer, 400..=499)
+}
+
+fn status<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    valid: RangeInclusive<u16>,
+) -> Result<u16, D::Error> {
+    let status = u16::deserialize(deserializer)?;
+    match valid.contains(&status) {
+        true => Ok(status),
+        false => Err(serde::de::Error::custom(format!(
+            "invalid status {status}: expected {} to {}",
+            valid.start(),
+            valid.end()
+        ))),
+    }
 }
 
 impl Dialect {
@@ -95,12 +126,12 @@ impl Dialect {
             links_drop_filters: true,
             duplicated_final: true,
             system_notices: true,
-            repeated_role_refused: false,
+            repeated_role_rejected: false,
             user_ts_null: false,
             bare_items: false,
             observed_fields: true,
             wrong_key_status: 403,
-            unknown_thread_refused: false,
+            unknown_thread_rejected: false,
             workspace_in_html_url: true,
             tool_input_text: false,
             forced_private: false,
@@ -109,7 +140,7 @@ impl Dialect {
             times_without_zone: false,
             short_ids: false,
             sisyphus: true,
-            several_agents_refused: true,
+            several_agents_rejected: true,
         }
     }
 
@@ -133,7 +164,7 @@ impl Dialect {
             system_notices: false,
             user_ts_null: true,
             observed_fields: false,
-            unknown_thread_refused: true,
+            unknown_thread_rejected: true,
             workspace_in_html_url: false,
             tool_input_text: true,
             sisyphus: false,

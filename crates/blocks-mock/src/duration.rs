@@ -10,5 +10,19 @@ pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S:
 
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text).map_err(serde::de::Error::custom)
+    parse(&text).map_err(serde::de::Error::custom)
+}
+
+/// Reads a duration of less than a century, which can be added to any time.
+pub fn parse(text: &str) -> Result<Duration, String> {
+    const CENTURY: Duration = Duration::from_secs(100 * 366 * 86_400);
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration < CENTURY => Ok(duration),
+        Ok(_) => Err(format!(
+            "invalid duration `{text}`: expected less than 100 years"
+        )),
+        Err(error) => Err(format!(
+            "invalid duration `{text}`: {error}; write one such as 250ms or 1m 30s"
+        )),
+    }
 }

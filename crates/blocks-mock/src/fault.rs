@@ -52,12 +52,12 @@ impl Operation {
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// use blocks_mock::{Fault, Operation, RetryAfter, When};
+/// use blocks_mock::{Fault, Frequency, Operation, RetryAfter};
 ///
 /// # let mock = blocks_mock::Mock::new();
 /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// let wait = Fault::rate_limited(Some(RetryAfter::Seconds(7)));
-/// mock.inject(Operation::GetSession, When::ONCE, wait);
+/// mock.inject(Operation::GetSession, Frequency::ONCE, wait);
 /// # let begin = tokio::time::Instant::now();
 /// let read = client.get_session(uuid::Uuid::nil()).await;
 /// assert!(read.unwrap_err().is_not_found(), "the first answer was a 429, the second this");
@@ -79,9 +79,9 @@ pub enum RetryAfter {
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// use blocks_mock::{Fault, Mock, When};
+/// use blocks_mock::{Fault, Frequency, Mock};
 ///
-/// let mock = Mock::builder().fault(None, When::ONCE, Fault::ResetInBody).build();
+/// let mock = Mock::builder().fault(None, Frequency::ONCE, Fault::ResetInBody).build();
 /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
 /// assert!(client.create_session(request).await.is_err());
@@ -130,13 +130,17 @@ pub enum Fault {
     /// A success whose body is an HTML page.
     Html,
     /// Another content type.
-    ContentType(String),
-    /// White space after the answer, up to this many bytes in all.
-    Size(usize),
-    /// A redirect to this address.
-    Redirect(String),
+    ContentType(#[serde(deserialize_with = "header_value")] String),
+    /// White space after the body, up to this many bytes in all; at most 256 MiB.
+    PadBody(
+        #[serde(deserialize_with = "body_size")]
+        #[schemars(range(max = 268_435_456))]
+        usize,
+    ),
+    /// A redirect to this URL.
+    Redirect(#[serde(deserialize_with = "header_value")] String),
     /// The answer comes in pieces of this many bytes, with this pause before each.
-    Drip {
+    SlowBody {
         /// Bytes in a piece.
         bytes: usize,
         /// The pause.
@@ -149,9 +153,37 @@ pub enum Fault {
     /// Links to the thread and the final message are null, and so is the thread's id.
     NullLinks,
     /// Fields of the answer, and of its items, are missing.
-    Missing(Vec<String>),
+    MissingFields(Vec<String>),
     /// A field of the answer, and of its items, has this value: unknown, or of another type.
-    Field(String, Value),
+    ReplaceField(String, Value),
+}
+
+fn header_value<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match http::HeaderValue::try_from(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(serde::de::Error::custom(format!("`{text}`: {error}"))),
+    }
+}
+
+fn body_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    const LARGEST: usize = 256 << 20;
+    match usize::deserialize(deserializer)? {
+        size @ ..=LARGEST => Ok(size),
+        size => Err(serde::de::Error::custom(format!(
+            "invalid size {size}: expected at most {LARGEST}"
+        ))),
+    }
+}
+
+fn probability<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let probability = f64::deserialize(deserializer)?;
+    match probability {
+        0.0..=1.0 => Ok(probability),
+        _ => Err(serde::de::Error::custom(format!(
+            "invalid probability {probability}: expected 0 to 1"
+        ))),
+    }
 }
 
 /// A status that a response can end with.
@@ -175,9 +207,9 @@ impl Fault {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// use blocks_mock::{Fault, Operation, When};
+    /// use blocks_mock::{Fault, Frequency, Operation};
     ///
-    /// mock.inject(Operation::GetSession, When::Times(2), Fault::status(503));
+    /// mock.inject(Operation::GetSession, Frequency::Times(2), Fault::status(503));
     /// client.get_session(session.id()).await?;
     /// assert_eq!(mock.count(Operation::GetSession), 3, "a read is tried again");
     /// # Ok(())
@@ -197,10 +229,10 @@ impl Fault {
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// use blocks_mock::{Fault, Mock, Operation, When};
+    /// use blocks_mock::{Fault, Frequency, Mock, Operation};
     ///
     /// let fault = Fault::status_after_effect(503);
-    /// let mock = Mock::builder().fault(Operation::CreateSession, When::ONCE, fault).build();
+    /// let mock = Mock::builder().fault(Operation::CreateSession, Frequency::ONCE, fault).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// let error = client.create_session(request).await.unwrap_err();
@@ -222,13 +254,13 @@ impl Fault {
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// use blocks_mock::{Fault, Mock, When};
+    /// use blocks_mock::{Fault, Frequency, Mock};
     ///
-    /// let mock = Mock::builder().fault(None, When::ONCE, Fault::rate_limited(None)).build();
+    /// let mock = Mock::builder().fault(None, Frequency::ONCE, Fault::rate_limited(None)).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// client.create_session(request).await?;
-    /// let answers: Vec<_> = mock.received().iter().map(|request| request.status).collect();
+    /// let answers: Vec<_> = mock.requests().iter().map(|request| request.status).collect();
     /// assert_eq!(answers, [Some(429), Some(200)]);
     /// # Ok(())
     /// # }
@@ -255,27 +287,31 @@ impl Fault {
 /// How often a fault happens.
 ///
 /// ```
-/// use blocks_mock::{Fault, Mock, Operation, When};
+/// use blocks_mock::{Fault, Frequency, Mock, Operation};
 ///
 /// let mock = Mock::builder()
-///     .fault(Operation::CreateSession, When::ONCE, Fault::Refuse)
-///     .fault(None, When::Probability(0.1), Fault::status(500))
+///     .fault(Operation::CreateSession, Frequency::ONCE, Fault::Refuse)
+///     .fault(None, Frequency::Probability(0.1), Fault::status(500))
 ///     .seed(7)
 ///     .build();
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum When {
+pub enum Frequency {
     /// Every time.
     Always,
     /// The next so many times.
     Times(u64),
     /// Each time with this probability, 0 to 1, from the mock's seed.
-    Probability(f64),
+    Probability(
+        #[serde(deserialize_with = "probability")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        f64,
+    ),
 }
 
-impl When {
+impl Frequency {
     /// The next time.
     pub const ONCE: Self = Self::Times(1);
 }
@@ -283,10 +319,10 @@ impl When {
 /// A fault with its place and frequency.
 ///
 /// ```
-/// use blocks_mock::{Fault, FaultRule, When};
+/// use blocks_mock::{Fault, FaultRule, Frequency};
 ///
 /// let rule: FaultRule = serde_json::from_str(r#"{"when": "always", "fault": {"delay": "250ms"}}"#)?;
-/// assert_eq!((rule.operation, rule.when), (None, When::Always));
+/// assert_eq!((rule.operation, rule.when), (None, Frequency::Always));
 /// assert_eq!(rule.fault, Fault::Delay(std::time::Duration::from_millis(250)));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -297,7 +333,7 @@ pub struct FaultRule {
     #[serde(default)]
     pub operation: Option<Operation>,
     /// How often.
-    pub when: When,
+    pub when: Frequency,
     /// What.
     pub fault: Fault,
 }
@@ -335,12 +371,12 @@ impl Faults {
         let rule = self.rules.iter_mut().find(|(_, rule)| {
             let here = rule.operation.is_none_or(|at| at == operation);
             here && match rule.when {
-                When::Always => true,
-                When::Times(left) => left > 0,
-                When::Probability(p) => random() < p,
+                Frequency::Always => true,
+                Frequency::Times(left) => left > 0,
+                Frequency::Probability(p) => random() < p,
             }
         })?;
-        if let When::Times(left) = &mut rule.1.when {
+        if let Frequency::Times(left) = &mut rule.1.when {
             *left -= 1;
         }
         Some(rule.1.fault.clone())

@@ -7,15 +7,16 @@ use crate::fault::Operation;
 use crate::mock::{Inner, State};
 use crate::query::{Query, uuid};
 use crate::route::Ids;
+use crate::settings::Settings;
 use crate::store::{Artifact, Names, Session};
 
 /// The core agents of the documentation.
 const AGENTS: [&str; 6] = ["claude", "codex", "gemini", "opencode", "cursor", "kimi"];
 
-/// The one workspace of a mock, in the addresses of its sessions.
+/// Workspace of all sessions, in the URLs of their pages.
 const WORKSPACE: Uuid = Uuid::from_u128(0x7d1c_4f0a_52b3_4c6e_9a0d_3f5e_8b27_61c4);
 
-/// A refusal, before the dialect gives it its form.
+/// Why a request is rejected. The dialect decides the form of the response.
 #[derive(Debug)]
 pub enum Failure {
     Invalid(String),
@@ -24,16 +25,17 @@ pub enum Failure {
     Forbidden,
     RateLimited,
     WrongMethod(&'static str),
-    /// The storage host's own.
+    /// An error of the storage host.
     Storage(u16, &'static str),
 }
 
 type Answer = Result<(u16, Value), Failure>;
 
-/// One request's view of the mock.
+/// Handles one request.
 pub struct Handler<'a> {
     pub inner: &'a Inner,
-    /// The origin that was called.
+    pub settings: &'a Settings,
+    /// The origin of the request's URL.
     pub called: &'a str,
 }
 
@@ -66,12 +68,12 @@ impl Handler<'_> {
             Operation::ListSessionMessages => self.list(session?, None, query),
             Operation::ListThreadMessages => {
                 let session = session?;
-                let dialect = &self.inner.dialect;
+                let dialect = &self.settings.dialect;
                 let names = Names { session, dialect };
                 let thread = names.read_thread(ids.part);
                 let thread = thread.ok_or_else(|| invalid("thread_id"))?;
                 let known = names.session.threads.iter().any(|t| t.id == thread);
-                if !known && dialect.unknown_thread_refused {
+                if !known && dialect.unknown_thread_rejected {
                     return Err(Failure::NotFound);
                 }
                 self.list(session, Some(thread), query)
@@ -87,12 +89,12 @@ impl Handler<'_> {
     }
 
     fn advanced<'s>(&self, session: &'s mut Session) -> &'s mut Session {
-        session.advance(&self.inner.dialect, &self.inner.clock);
+        session.advance(&self.settings.dialect, &self.inner.clock);
         session
     }
 
     fn create_session(&self, body: &[u8]) -> Answer {
-        let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
+        let (dialect, clock) = (&self.settings.dialect, &self.inner.clock);
         let body = object(body, &SESSION_FIELDS)?;
         self.check_agent(&body)?;
         let message = body["message"].as_str().unwrap_or_default();
@@ -112,7 +114,7 @@ impl Handler<'_> {
             .get("agent_name")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        // Asked before the lock is taken: it is the test's own code.
+        // The script comes from code of the test, which may use the mock: no lock is held here.
         let number = self.inner.state().sessions.len();
         let script = self.inner.script(number, &session, message);
         let (thread, _) = session.begin_turn(message, script, dialect, clock);
@@ -124,12 +126,12 @@ impl Handler<'_> {
     }
 
     fn check_agent(&self, body: &Map<String, Value>) -> Result<(), Failure> {
-        let dialect = &self.inner.dialect;
+        let dialect = &self.settings.dialect;
         let given = ["agent_id", "agent_name", "profile"]
             .iter()
             .filter(|field| body.contains_key(**field))
             .count();
-        if given == 0 || (given > 1 && dialect.several_agents_refused) {
+        if given == 0 || (given > 1 && dialect.several_agents_rejected) {
             return Err(Failure::Invalid(
                 "exactly one of agent_id, agent_name, profile is needed".into(),
             ));
@@ -150,7 +152,7 @@ impl Handler<'_> {
         index: usize,
         body: &Map<String, Value>,
     ) -> Value {
-        let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
+        let (dialect, clock) = (&self.settings.dialect, &self.inner.clock);
         let text = body["message"].as_str().unwrap_or_default();
         let script = self.inner.script(index, session, text);
         let (thread, message) = session.begin_turn(text, script, dialect, clock);
@@ -171,7 +173,7 @@ impl Handler<'_> {
     }
 
     fn base(&self, session: Uuid) -> String {
-        let origin = self.inner.dialect.link_origin.as_deref();
+        let origin = self.settings.dialect.link_origin.as_deref();
         format!(
             "{}/rest/v1/sessions/{session}",
             origin.unwrap_or(self.called)
@@ -179,7 +181,7 @@ impl Handler<'_> {
     }
 
     fn session(&self, session: &Session, thread: Option<Uuid>) -> Value {
-        let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
+        let (dialect, clock) = (&self.settings.dialect, &self.inner.clock);
         let (id, base) = (session.id, self.base(session.id));
         let pull_requests: Vec<Value> = session
             .pull_requests
@@ -219,7 +221,7 @@ impl Handler<'_> {
     }
 
     fn list(&self, session: &mut Session, thread: Option<Uuid>, query: &str) -> Answer {
-        let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
+        let (dialect, clock) = (&self.settings.dialect, &self.inner.clock);
         let names = Names { session, dialect };
         let query = Query::read(query, thread.is_some(), &names).map_err(Failure::Invalid)?;
         if let Some(thread) = thread {
@@ -278,7 +280,7 @@ impl Handler<'_> {
 
     fn artifact(&self, artifact: &Artifact) -> Value {
         let clock = &self.inner.clock;
-        let expires = clock.now() + self.inner.presigned_for.as_secs_f64();
+        let expires = clock.now() + self.settings.presigned_url_ttl.as_secs_f64();
         let url = format!(
             "{}/storage/{}?expires={expires}&signature={}",
             self.inner.origin(),
@@ -293,11 +295,11 @@ impl Handler<'_> {
             "id": artifact.id, "url": url, "file_name": artifact.file_name,
             "file_path": artifact.file_name, "file_size_in_kb": artifact.text.len() as f64 / 1024.0,
             "mime_type": "text/markdown", "kind": "plan", "plan_id": artifact.id,
-            "created_at": self.inner.dialect.time(clock.iso(artifact.created)),
+            "created_at": self.settings.dialect.time(clock.iso(artifact.created)),
         })
     }
 
-    /// The storage host: bytes for whoever has a signature, and for nobody who sends a key too.
+    /// The storage host: a request needs a valid signature, and must not send the API key.
     pub fn download(&self, artifact: &str, query: &str, with_key: bool) -> Result<String, Failure> {
         if with_key {
             return Err(Failure::Storage(400, "Only one auth mechanism allowed"));
@@ -332,7 +334,7 @@ impl Handler<'_> {
     }
 }
 
-/// Good for a mock: it changes with what it signs.
+/// Not secure, but different for each text that it signs.
 fn signature(id: Uuid, expires: &str, generation: u64) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
@@ -352,20 +354,20 @@ fn final_link(base: &str, thread: &str) -> String {
 type Check = fn(&Value) -> bool;
 
 const SESSION_FIELDS: [(&str, Check, &str); 9] = [
-    ("message", is_message, "a text that is not empty"),
+    ("message", is_message, "a string that is not empty"),
     ("agent_name", Value::is_string, "a string"),
     ("agent_id", is_uuid, "a UUID"),
     ("profile", Value::is_object, "an object"),
     ("is_private", Value::is_boolean, "a boolean"),
-    ("artifact_ids", is_uuids, "a list of UUIDs"),
+    ("artifact_ids", is_uuids, "an array of UUIDs"),
     ("title", Value::is_string, "a string"),
     ("session_group_id", is_uuid, "a UUID"),
     ("config_values", Value::is_object, "an object"),
 ];
 
 const MESSAGE_FIELDS: [(&str, Check, &str); 3] = [
-    ("message", is_message, "a text that is not empty"),
-    ("artifact_ids", is_uuids, "a list of UUIDs"),
+    ("message", is_message, "a string that is not empty"),
+    ("artifact_ids", is_uuids, "an array of UUIDs"),
     ("profile", Value::is_object, "an object"),
 ];
 
@@ -384,7 +386,7 @@ fn is_uuids(value: &Value) -> bool {
 /// The body as an object whose known fields have their types.
 fn object(body: &[u8], fields: &[(&str, Check, &str)]) -> Result<Map<String, Value>, Failure> {
     let value: Value = serde_json::from_slice(body)
-        .map_err(|e| Failure::Invalid(format!("the body is no JSON: {e}")))?;
+        .map_err(|e| Failure::Invalid(format!("the body is not valid JSON: {e}")))?;
     let Value::Object(object) = value else {
         return Err(Failure::Invalid("the body must be an object".into()));
     };

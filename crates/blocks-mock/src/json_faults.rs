@@ -22,10 +22,10 @@ pub fn alter(answer: &mut Value, fault: &Fault) {
                 }
             }
         }),
-        Fault::Missing(names) => each_object(answer, &mut |object| {
+        Fault::MissingFields(names) => each_object(answer, &mut |object| {
             object.retain(|name, _| !names.contains(name));
         }),
-        Fault::Field(name, value) => each_object(answer, &mut |object| {
+        Fault::ReplaceField(name, value) => each_object(answer, &mut |object| {
             object.insert(name.clone(), json!(value));
         }),
         _ => {}

@@ -22,7 +22,7 @@
 //! let mock = Mock::builder().reply("Done.").reply_after(std::time::Duration::from_secs(60)).build();
 //! let client = Client::builder(mock.key()).service(mock.service()).build()?;
 //! let session = client.create_session(CreateSession::new(Agent::claude(), "Go.")).await?;
-//! assert_eq!(session.reply().await?.text(), "Done.");
+//! assert_eq!(session.first_reply().await?.text(), "Done.");
 //! assert_eq!(mock.count(Operation::CreateSession), 1);
 //! # Ok(())
 //! # }
@@ -50,27 +50,33 @@ mod handlers;
 mod json_faults;
 mod limit;
 mod mock;
+mod object;
 mod query;
+mod replay;
 mod request_log;
 mod route;
 mod rules;
+mod schema_reply;
 mod script;
 mod server;
 mod service;
+mod settings;
 mod store;
 
 pub use body::MockBody;
-pub use config::{DialectChoice, DialectName, MockConfig};
+pub use config::{DialectConfig, DialectName, MockConfig};
 pub use dialect::Dialect;
-pub use fault::{Fault, FaultRule, Operation, RetryAfter, When};
+pub use fault::{Fault, FaultRule, Frequency, Operation, RetryAfter};
 pub use limit::RateLimit;
 pub use mock::{Mock, MockBuilder};
-pub use request_log::{LedgerMode, Received};
-pub use rules::{AgentRule, TurnMatch};
-pub use script::{Action, FailureNotice, ReplyWhen, Script, Step, TurnInfo};
+pub use replay::Capture;
+pub use request_log::{RecordedRequest, RequestLog};
+pub use rules::{AgentRule, TurnFilter};
+pub use schema_reply::SchemaReply;
+pub use script::{Action, FailureNotice, ReplyTiming, Script, Step, TurnInfo};
 pub use server::MockServer;
 pub use service::MockService;
-pub use store::MessageSpec;
+pub use store::NewMessage;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

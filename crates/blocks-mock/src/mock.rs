@@ -1,10 +1,10 @@
-//! The mock itself, its settings, and what a test asks it.
+//! The mock, its builder, and the methods with which a test reads and changes it.
 
 use std::fmt::Display;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -13,23 +13,24 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::config::MockConfig;
 use crate::dialect::Dialect;
-use crate::fault::{Fault, FaultRule, Faults, Operation, When};
+use crate::fault::{Fault, FaultRule, Faults, Frequency, Operation};
 use crate::limit::{RateLimit, Windows};
-use crate::request_log::{LedgerMode, Received};
+use crate::replay::Capture;
+use crate::request_log::{RecordedRequest, RequestLog, Requests};
 use crate::rules::{self, AgentRule};
 use crate::script::{Script, TurnInfo};
 use crate::server::MockServer;
 use crate::service::MockService;
-use crate::store::{MessageSpec, Session};
+use crate::settings::Settings;
+use crate::store::{NewMessage, Session};
 
-/// Where presigned URLs lead in process; no name that resolves.
+/// The origin of presigned URLs in process: a name that does not resolve.
 const STORAGE: &str = "https://storage.blocks-mock.invalid";
-const PRESIGNED_FOR: Duration = Duration::from_secs(6 * 86_400);
 
-type Observer = Arc<dyn Fn(&Received) + Send + Sync>;
+type Observer = Arc<dyn Fn(&RecordedRequest) + Send + Sync>;
 type AgentFn = Arc<dyn Fn(&TurnInfo) -> Script + Send + Sync>;
 
-/// A service in this process. Cheap to clone; clones are the same service.
+/// A mock of the service in this process. Cheap to clone; clones share all state.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -38,7 +39,7 @@ type AgentFn = Arc<dyn Fn(&TurnInfo) -> Script + Send + Sync>;
 /// let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
 /// let session = client.create_session(request).await?;
-/// assert_eq!(session.reply().await?.text(), "Done.");
+/// assert_eq!(session.first_reply().await?.text(), "Done.");
 /// assert_eq!(mock.sessions(), [session.id()]);
 /// # Ok(())
 /// # }
@@ -50,23 +51,29 @@ pub struct Mock {
 
 pub(crate) struct Inner {
     pub key: String,
-    pub dialect: Dialect,
-    pub limit: Option<RateLimit>,
-    pub ledger: LedgerMode,
-    pub presigned_for: Duration,
+    settings: RwLock<Arc<Settings>>,
+    pub request_log: RequestLog,
     pub clock: Clock,
     agent: AgentFn,
-    /// What links begin with, when the dialect names no other, and where downloads are.
+    /// Answers instead of the agents.
+    pub capture: Option<Capture>,
+    /// Base URL of downloads and pages.
     pub origin: Mutex<String>,
     pub state: Mutex<State>,
     rules: Mutex<Vec<AgentRule>>,
-    /// What a reset restores.
-    initial: (Vec<FaultRule>, Vec<AgentRule>),
+    initial: Initial,
     pub control: AtomicBool,
     url_generation: AtomicU64,
-    /// Notified when a request was answered.
+    /// Notified after each response.
     pub changed: Notify,
-    observer: Option<Observer>,
+    pub observer: Option<Observer>,
+}
+
+/// What a reset restores.
+struct Initial {
+    settings: Arc<Settings>,
+    faults: Vec<FaultRule>,
+    rules: Vec<AgentRule>,
 }
 
 #[derive(Default)]
@@ -74,14 +81,36 @@ pub(crate) struct State {
     pub sessions: indexmap::IndexMap<Uuid, Session>,
     pub faults: Faults,
     pub windows: Windows,
-    pub received: Vec<Received>,
+    pub requests: Requests,
     pub user_messages: usize,
+    /// How many responses of each kind a replay has given.
+    pub replayed: crate::replay::Progress,
 }
 
 impl Inner {
-    /// The state, also after a panic: a test then still sees its ledger.
+    /// The state. A panic elsewhere does not hide it, so that a failed test can still be examined.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The settings as they are now. A request reads them once.
+    pub fn settings(&self) -> Arc<Settings> {
+        let settings = self.settings.read();
+        Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the settings by what `change` makes of them.
+    pub fn change_settings<E>(
+        &self,
+        change: impl FnOnce(&Settings) -> Result<Settings, E>,
+    ) -> Result<Arc<Settings>, E> {
+        let settings = self.settings.write();
+        let mut settings = settings.unwrap_or_else(PoisonError::into_inner);
+        *settings = Arc::new(change(&settings)?);
+        let changed = Arc::clone(&settings);
+        drop(settings);
+        self.state().requests.shrink(changed.request_log_size);
+        Ok(changed)
     }
 
     pub fn origin(&self) -> String {
@@ -99,7 +128,12 @@ impl Inner {
             agent_name: session.agent_name.clone(),
         };
         let selected = rules::select(&self.rules(), &turn);
-        selected.unwrap_or_else(|| (self.agent)(&turn))
+        let mut script = selected.unwrap_or_else(|| (self.agent)(&turn));
+        if let Some(reply) = script.schema_reply {
+            let prompts = session.prompts().chain([message]);
+            script.text = reply.text(turn.turn, prompts).unwrap_or(script.text);
+        }
+        script
     }
 
     pub fn rules(&self) -> MutexGuard<'_, Vec<AgentRule>> {
@@ -110,7 +144,7 @@ impl Inner {
         self.control.load(Ordering::Relaxed)
     }
 
-    /// Where a session's page is: here, where the page is served.
+    /// The origin of a session's page: this server, if it serves pages.
     pub fn html_origin(&self) -> String {
         match self.control() {
             true => self.origin(),
@@ -124,7 +158,7 @@ impl Inner {
 }
 
 impl Mock {
-    /// A mock of the service as it was observed, whose agent says "Done." after a second.
+    /// A mock with default settings: the agent replies "Done." after one second.
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -132,11 +166,11 @@ impl Mock {
     /// A mock with settings.
     ///
     /// ```
-    /// use blocks_mock::{Fault, Mock, Operation, When};
+    /// use blocks_mock::{Fault, Frequency, Mock, Operation};
     ///
     /// let mock = Mock::builder()
     ///     .reply("Octopuses have three hearts.")
-    ///     .fault(Operation::CreateSession, When::ONCE, Fault::status_after_effect(503))
+    ///     .fault(Operation::CreateSession, Frequency::ONCE, Fault::status_after_effect(503))
     ///     .build();
     /// assert_eq!(mock.session_count(), 0);
     /// ```
@@ -144,26 +178,25 @@ impl Mock {
         MockBuilder::default()
     }
 
-    /// The mock as a tower service over `http` types: no socket, so that a test can run on
-    /// tokio's paused clock.
+    /// A tower service without a socket, so that a test can run on tokio's paused clock.
     pub fn service(&self) -> MockService {
         MockService(self.clone())
     }
 
-    /// The key that is accepted.
+    /// API key that the mock accepts.
     pub fn key(&self) -> &str {
         &self.inner.key
     }
 
-    /// Adds a fault, after those that are there.
+    /// Adds a fault after the existing ones.
     ///
     /// ```
-    /// # use blocks_mock::{Fault, Mock, Operation, When};
+    /// # use blocks_mock::{Fault, Frequency, Mock, Operation};
     /// # let mock = Mock::new();
-    /// mock.inject(Operation::CreateSession, When::ONCE, Fault::Refuse);
-    /// mock.inject(None, When::Always, Fault::status(503)); // at any operation
+    /// mock.inject(Operation::CreateSession, Frequency::ONCE, Fault::Refuse);
+    /// mock.inject(None, Frequency::Always, Fault::status(503)); // at any operation
     /// ```
-    pub fn inject(&self, operation: impl Into<Option<Operation>>, when: When, fault: Fault) {
+    pub fn inject(&self, operation: impl Into<Option<Operation>>, when: Frequency, fault: Fault) {
         self.inner.state().faults.add(FaultRule {
             operation: operation.into(),
             when,
@@ -171,112 +204,98 @@ impl Mock {
         });
     }
 
-    /// Takes all faults away.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.inner.state().faults.rules.clear();
     }
 
-    /// Removes sessions, requests and counts, and restores the faults and rules it was built with.
+    /// Removes sessions, requests and counts; restores the settings, faults and rules of the start.
     ///
-    /// ```
-    /// # let mock = blocks_mock::Mock::new();
-    /// mock.reset();
-    /// assert_eq!(mock.session_count(), 0);
-    /// ```
+    /// The clock keeps its time.
     pub fn reset(&self) {
-        let (faults, rules) = self.inner.initial.clone();
-        *self.inner.rules() = rules;
+        let initial = &self.inner.initial;
+        let restored: Result<_, std::convert::Infallible> = self
+            .inner
+            .change_settings(|_| Ok(initial.settings.as_ref().clone()));
+        drop(restored);
+        *self.inner.rules() = initial.rules.clone();
         *self.inner.state() = State {
-            faults: Faults::new(faults),
+            faults: Faults::new(initial.faults.clone()),
             ..State::default()
         };
         self.inner.changed.notify_waiters();
     }
 
-    /// Expires every presigned URL that was given so far.
+    /// Expires all presigned URLs that were sent so far.
     pub fn expire_urls(&self) {
         self.inner.url_generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What was received so far.
-    pub fn received(&self) -> Vec<Received> {
-        self.inner.state().received.clone()
-    }
-
-    /// How many requests of an operation were received.
-    ///
-    /// ```
-    /// # use blocks_mock::{Mock, Operation};
-    /// assert_eq!(Mock::new().count(Operation::CreateSession), 0);
-    /// ```
-    pub fn count(&self, operation: Operation) -> usize {
+    /// The newest requests, oldest first: at most [`request_log_size`](MockBuilder::request_log_size).
+    pub fn requests(&self) -> Vec<RecordedRequest> {
         let state = self.inner.state();
-        let of = |r: &&Received| r.operation == Some(operation);
-        state.received.iter().filter(of).count()
+        let requests = state.requests.iter();
+        requests.map(|(_, request)| request.clone()).collect()
     }
 
-    /// The sessions that exist, oldest first.
+    /// Number of all requests, also of those that the log no longer contains.
+    pub fn request_count(&self) -> usize {
+        self.inner.state().requests.total()
+    }
+
+    /// Number of all requests of one operation.
+    pub fn count(&self, operation: Operation) -> usize {
+        self.inner.state().requests.count(operation)
+    }
+
+    /// Ids of the sessions, oldest first.
     pub fn sessions(&self) -> Vec<Uuid> {
         self.inner.state().sessions.keys().copied().collect()
     }
 
-    /// How many sessions exist.
+    /// Number of sessions.
     pub fn session_count(&self) -> usize {
         self.inner.state().sessions.len()
     }
 
-    /// How many messages of users took effect: first ones and follow-ups.
+    /// Number of prompts that took effect: creates and follow-ups.
     pub fn user_message_count(&self) -> usize {
         self.inner.state().user_messages
     }
 
-    /// The threads of a session, oldest first.
+    /// Threads of a session, oldest first.
     pub fn threads(&self, session: impl Display) -> Vec<Uuid> {
         let state = self.inner.state();
         let threads = state.sessions.get(&parse(session)).map(|s| &s.threads);
         threads.into_iter().flatten().map(|t| t.id).collect()
     }
 
-    /// Epoch seconds on the mock's clock, as `ts` counts them.
+    /// Time on the mock's clock, in epoch seconds like `ts`.
     pub fn now(&self) -> f64 {
         self.inner.clock.now()
     }
 
-    /// Places a message, in a thread or as a notice in none. Returns its id; `None` when there
-    /// is no such session.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let text = blocks_mock::MessageSpec::assistant("Halfway.", Some(mock.now()));
-    /// mock.emit(session.id(), None, text);
-    /// assert_eq!(session.messages().collect().await?.len(), 2, "with the notice of the begin");
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn emit(
+    /// Adds a message to a thread, or to none, as a system notice. Returns its id, or `None` if the
+    /// session does not exist.
+    pub fn add_message(
         &self,
         session: impl Display,
         thread: impl Into<Option<Uuid>>,
-        message: MessageSpec,
+        message: NewMessage,
     ) -> Option<Uuid> {
         let mut state = self.inner.state();
         let session = state.sessions.get_mut(&parse(session))?;
-        Some(session.emit(thread.into(), message, &self.inner.clock))
+        Some(session.add_message(thread.into(), message, &self.inner.clock))
     }
 
-    /// Deletes a message, as the service does: it is left out from then on. Whether it was there.
+    /// Deletes a message. Returns whether it existed.
     pub fn delete_message(&self, message: impl Display) -> bool {
         let message = parse(message);
         let mut state = self.inner.state();
         state.sessions.values_mut().any(|s| s.delete(message))
     }
 
-    /// Lets the latest turn of a session reply now. Whether there is such a session.
+    /// Ends the latest turn of a session with this reply. Returns whether the session exists.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -286,12 +305,13 @@ impl Mock {
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
     /// assert!(mock.finish(session.id(), "Done early."));
-    /// assert_eq!(session.reply().await?.text(), "Done early.");
+    /// assert_eq!(session.first_reply().await?.text(), "Done early.");
     /// # Ok(())
     /// # }
     /// ```
     pub fn finish(&self, session: impl Display, text: impl Into<String>) -> bool {
-        let (dialect, clock) = (&self.inner.dialect, &self.inner.clock);
+        let (settings, clock) = (self.inner.settings(), &self.inner.clock);
+        let dialect = &settings.dialect;
         let mut state = self.inner.state();
         let Some(session) = state.sessions.get_mut(&parse(session)) else {
             return false;
@@ -302,41 +322,27 @@ impl Mock {
         true
     }
 
-    /// Opens a pull request in a session. Whether there is such a session.
+    /// Adds a pull request to a session. Returns whether the session exists.
     pub fn open_pull_request(&self, session: impl Display, url: impl Into<String>) -> bool {
         let mut state = self.inner.state();
         let session = state.sessions.get_mut(&parse(session));
         session.map(|s| s.pull_requests.push(url.into())).is_some()
     }
 
-    pub(crate) fn record(&self, received: Received) -> usize {
+    /// Adds a request to the log. Returns its number.
+    pub(crate) fn record(&self, request: RecordedRequest, settings: &Settings) -> usize {
         let mut state = self.inner.state();
-        state.received.push(received);
-        state.received.len() - 1
+        state.requests.add(request, settings.request_log_size)
     }
 
-    pub(crate) fn answered(&self, place: usize, status: u16) {
-        let mut state = self.inner.state();
-        if let Some(received) = state.received.get_mut(place) {
-            received.status = Some(status);
-        }
-        drop(state);
+    pub(crate) fn record_status(&self, number: usize, status: u16) {
+        self.inner.state().requests.set_status(number, status);
         self.inner.changed.notify_waiters();
-        self.report(place);
     }
 
-    /// Reports one request to the observer.
-    pub(crate) fn report(&self, place: usize) {
-        if let Some(observer) = &self.inner.observer {
-            let received = self.inner.state().received.get(place).cloned();
-            received.iter().for_each(|received| observer(received));
-        }
-    }
-
-    /// Whether a key may make one more request.
-    pub(crate) fn admit(&self, key: &str) -> bool {
-        let limit = self.inner.limit.as_ref();
-        limit.is_none_or(|limit| {
+    /// Whether the rate limit lets a key make one more request.
+    pub(crate) fn admit(&self, key: &str, settings: &Settings) -> bool {
+        settings.rate_limit.as_ref().is_none_or(|limit| {
             let mut state = self.inner.state();
             state.windows.admit(limit, key, self.inner.clock.instant())
         })
@@ -360,7 +366,8 @@ impl Default for Mock {
 pub struct MockBuilder {
     config: MockConfig,
     agent: Option<AgentFn>,
-    ledger: LedgerMode,
+    capture: Option<Capture>,
+    request_log: RequestLog,
     control: Option<bool>,
     listen: Option<IpAddr>,
     public_url: Option<String>,
@@ -378,7 +385,8 @@ impl From<MockConfig> for MockBuilder {
         Self {
             config,
             agent: None,
-            ledger: LedgerMode::Full,
+            capture: None,
+            request_log: RequestLog::Full,
             control: None,
             listen: None,
             public_url: None,
@@ -388,47 +396,37 @@ impl From<MockConfig> for MockBuilder {
 }
 
 impl MockBuilder {
-    /// The key that is accepted; `test-key` unless set.
+    /// API key that the mock accepts. Default: `test-key`.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.config.key = key.into();
         self
     }
 
-    /// How it behaves where sources disagree; [`Dialect::observed`] unless set.
-    ///
-    /// ```
-    /// use blocks_mock::{Dialect, Mock};
-    ///
-    /// let mock = Mock::builder().dialect(Dialect::documented()).build();
-    /// ```
+    /// Behaviour where the sources of the contract disagree. Default: [`Dialect::observed`].
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.config.dialect = dialect.into();
         self
     }
 
-    /// What the agent answers; `Done.` unless set.
+    /// Text of the agent's reply. Default: `Done.`.
     pub fn reply(mut self, text: impl Into<String>) -> Self {
         self.config.agent.text = text.into();
         self
     }
 
-    /// How long the agent works on each turn; one second unless set.
+    /// Duration of the agent's work on each turn. Default: one second.
     pub fn reply_after(mut self, duration: Duration) -> Self {
-        self.config.agent = self.config.agent.after(duration);
+        self.config.agent = self.config.agent.reply_after(duration);
         self
     }
 
-    /// What the agent does in each turn.
-    ///
-    /// ```
-    /// let mock = blocks_mock::Mock::builder().agent(blocks_mock::Script::stuck()).build();
-    /// ```
+    /// Script of each turn that no rule matches.
     pub fn agent(mut self, script: Script) -> Self {
         self.config.agent = script;
         self
     }
 
-    /// What the agent does in each turn, by its session, number and message.
+    /// Function that chooses the script of each turn that no rule matches.
     ///
     /// ```
     /// use blocks_mock::{Mock, Script, TurnInfo};
@@ -441,7 +439,7 @@ impl MockBuilder {
         self
     }
 
-    /// The origin that links name, whatever the dialect says.
+    /// Origin of the links in responses. Default: the dialect's.
     pub fn link_origin(mut self, origin: impl Into<String>) -> Self {
         let mut dialect = Dialect::from(self.config.dialect);
         dialect.link_origin = Some(origin.into());
@@ -449,11 +447,11 @@ impl MockBuilder {
         self
     }
 
-    /// A fault, at an operation or at any (`None`). Of several that apply, the first happens.
+    /// Adds a fault of one operation, or of all (`None`). The first that applies is used.
     pub fn fault(
         mut self,
         operation: impl Into<Option<Operation>>,
-        when: When,
+        when: Frequency,
         fault: Fault,
     ) -> Self {
         self.config.faults.push(FaultRule {
@@ -464,84 +462,90 @@ impl MockBuilder {
         self
     }
 
-    /// Answers 429 above a limit; there is none unless set.
-    ///
-    /// ```
-    /// use blocks_mock::{Mock, RateLimit};
-    ///
-    /// let mock = Mock::builder().rate_limit(RateLimit::default()).build(); // 100 a minute
-    /// ```
+    /// Responds with 429 above a limit. Default: no limit.
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.config.rate_limit = Some(limit);
         self
     }
 
-    /// Makes ids, probabilities and dates the same in every run; time begins on 2026-05-02.
-    ///
-    /// ```
-    /// let mock = blocks_mock::Mock::builder().seed(7).build();
-    /// assert!((1_777_714_200.0..1_777_800_000.0).contains(&mock.now()), "its day is always the same");
-    /// ```
+    /// Makes ids, probabilities and dates equal in every run; the clock starts on 2026-05-02.
     pub fn seed(mut self, seed: u64) -> Self {
         self.config.seed = Some(seed);
         self
     }
 
-    /// How much the ledger keeps.
-    pub fn ledger(mut self, mode: LedgerMode) -> Self {
-        self.ledger = mode;
+    /// How much of each request the log keeps. Default: all of it.
+    pub fn request_log(mut self, request_log: RequestLog) -> Self {
+        self.request_log = request_log;
         self
     }
 
-    /// How long presigned URLs are valid; 6 days unless set.
-    ///
-    /// ```
-    /// let mock = blocks_mock::Mock::builder().presigned_for(std::time::Duration::from_secs(5)).build();
-    /// ```
-    pub fn presigned_for(mut self, duration: Duration) -> Self {
-        self.config.presigned_for = Some(duration);
+    /// How many of the newest requests the log keeps. Default: 10,000.
+    pub fn request_log_size(mut self, size: usize) -> Self {
+        self.config.request_log_size = size;
         self
     }
 
-    /// Serves the control plane and the page, or does not. Default: on a loopback address only.
+    /// Passes before each response. Default: none.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.config.delay = delay;
+        self
+    }
+
+    /// How long presigned URLs are valid. Default: 6 days.
+    pub fn presigned_url_ttl(mut self, duration: Duration) -> Self {
+        self.config.presigned_url_ttl = duration;
+        self
+    }
+
+    /// Responds with what a capture contains, in its order, instead of running agents.
+    pub fn replay(mut self, capture: Capture) -> Self {
+        self.capture = Some(capture);
+        self
+    }
+
+    /// Whether the server has the control plane and the page. Default: on a loopback address only.
     pub fn control(mut self, control: bool) -> Self {
         self.control = Some(control);
         self
     }
 
-    /// The address to listen on. Default: 127.0.0.1.
+    /// Address to listen on. Default: 127.0.0.1.
     pub fn listen(mut self, address: IpAddr) -> Self {
         self.listen = Some(address);
         self
     }
 
-    /// The base URL under which clients reach the server, for downloads and the page. Default: the
-    /// address that it listens on.
+    /// Base URL of downloads and pages in responses. Default: the address that it listens on.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into().trim_end_matches('/').to_owned());
         self
     }
 
-    /// Adds a rule for the agent, after those that are there.
-    pub fn rule(mut self, rule: AgentRule) -> Self {
+    /// Adds a rule that chooses an agent, after the existing ones.
+    pub fn agent_rule(mut self, rule: AgentRule) -> Self {
         self.config.agents.push(rule);
         self
     }
 
-    /// Calls `observer` with each request once it was answered, for a log.
-    pub fn on_request(mut self, observer: impl Fn(&Received) + Send + Sync + 'static) -> Self {
+    /// Calls `observer` with each request after its response, for example to log it.
+    pub fn on_request(
+        mut self,
+        observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,
+    ) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
 
-    /// The port to serve on, for [`start`](Self::start); a free one unless set.
+    /// Port of [`start`](Self::start). Default: a free port.
     pub fn port(mut self, port: u16) -> Self {
         self.config.port = port;
         self
     }
 
-    /// The mock, in this process.
+    /// Builds the mock, without a port.
     pub fn build(self) -> Mock {
+        let settings = Arc::new(Settings::from(&self.config));
         let script = self.config.agent;
         let agent = self
             .agent
@@ -553,16 +557,19 @@ impl MockBuilder {
         Mock {
             inner: Arc::new(Inner {
                 key: self.config.key,
-                dialect: self.config.dialect.into(),
-                limit: self.config.rate_limit,
-                ledger: self.ledger,
-                presigned_for: self.config.presigned_for.unwrap_or(PRESIGNED_FOR),
+                settings: RwLock::new(Arc::clone(&settings)),
+                request_log: self.request_log,
                 clock: Clock::new(self.config.seed),
                 agent,
+                capture: self.capture,
                 origin: Mutex::new(STORAGE.into()),
                 state: Mutex::new(state),
                 rules: Mutex::new(self.config.agents.clone()),
-                initial: (self.config.faults, self.config.agents),
+                initial: Initial {
+                    settings,
+                    faults: self.config.faults,
+                    rules: self.config.agents,
+                },
                 control: AtomicBool::new(self.control.unwrap_or(false)),
                 url_generation: AtomicU64::new(0),
                 changed: Notify::new(),
@@ -571,10 +578,10 @@ impl MockBuilder {
         }
     }
 
-    /// The mock on a loopback port, until the value is dropped.
+    /// Builds the mock and serves it on a port until the returned value is dropped.
     ///
     /// # Errors
-    /// When the port cannot be bound.
+    /// The port cannot be bound.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -595,7 +602,7 @@ impl MockBuilder {
     }
 }
 
-/// An id in any form that a client's types have. One that is not a UUID names nothing here.
+/// The id of any type that a client has. A text that is not a UUID names no session.
 fn parse(id: impl Display) -> Uuid {
     id.to_string().parse().unwrap_or(Uuid::nil())
 }

@@ -31,7 +31,7 @@ impl Query {
         };
         let one = |name: &str| all(name).into_iter().next_back();
         let roles = choices("role", all("role"), &["user", "assistant"], &["assistant"])?;
-        if all("role").len() > 1 && dialect.repeated_role_refused {
+        if all("role").len() > 1 && dialect.repeated_role_rejected {
             return Err("role must be one of user, assistant".into());
         }
         let direction = one("direction");

@@ -1,10 +1,12 @@
-//! What was received and what was answered.
+//! The log of requests and their responses: the newest ones, and exact counts of all.
+
+use std::collections::{HashMap, VecDeque};
 
 use tokio::time::Instant;
 
 use crate::fault::Operation;
 
-/// A request that was received, whether or not it was answered well.
+/// A request that was received, and the status of its response.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -15,7 +17,7 @@ use crate::fault::Operation;
 /// # let session = client.create_session(request).await?;
 /// use blocks_mock::Operation;
 ///
-/// let create = &mock.received()[0];
+/// let create = &mock.requests()[0];
 /// assert_eq!(create.operation, Some(Operation::CreateSession));
 /// assert_eq!((create.method.as_str(), create.target.as_str()), ("POST", "/rest/v1/sessions"));
 /// assert!(create.body.contains(r#""message":"Go.""#));
@@ -24,24 +26,24 @@ use crate::fault::Operation;
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Received {
-    /// When, on tokio's clock.
+pub struct RecordedRequest {
+    /// Time of arrival, on the mock's clock.
     pub at: Instant,
-    /// Which operation; `None` for a path that is none.
+    /// The operation; `None` for a path that has none.
     pub operation: Option<Operation>,
-    /// The method.
+    /// HTTP method.
     pub method: String,
     /// Path and query.
     pub target: String,
     /// Headers in the order of arrival, their names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// Request body; bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// The status answered; `None` when the connection broke before one was.
+    /// Status of the response; `None` while there is none, and when a fault closed the connection.
     pub status: Option<u16>,
 }
 
-impl Received {
+impl RecordedRequest {
     /// The first value of a header, by its name in lower case.
     ///
     /// ```
@@ -51,7 +53,7 @@ impl Received {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let create = &mock.received()[0];
+    /// let create = &mock.requests()[0];
     /// assert_eq!(create.header("authorization"), Some("ApiKey test-key"));
     /// # Ok(())
     /// # }
@@ -62,26 +64,79 @@ impl Received {
     }
 }
 
-/// How much the ledger keeps.
+/// How much of each request the log keeps.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// use blocks_mock::{LedgerMode, Mock, Operation};
+/// use blocks_mock::{Mock, Operation, RequestLog};
 ///
-/// let mock = Mock::builder().ledger(LedgerMode::Counts).build();
+/// let mock = Mock::builder().request_log(RequestLog::Counts).build();
 /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// # let _ = client.get_session(uuid::Uuid::nil()).await;
 /// assert_eq!(mock.count(Operation::GetSession), 1);
-/// assert!(mock.received()[0].headers.is_empty());
+/// assert!(mock.requests()[0].headers.is_empty());
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LedgerMode {
-    /// Every request, with headers and body.
+pub enum RequestLog {
+    /// Path, headers and body, too.
     #[default]
     Full,
-    /// Operation, time and status of each: for loads that would fill the memory.
+    /// Only operation, time and status, to save memory under load.
     Counts,
+}
+
+/// The newest requests with their numbers, which count from 0, and how many of each operation came.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    kept: VecDeque<RecordedRequest>,
+    /// Older requests that are no longer kept.
+    pub dropped: usize,
+    pub answered: usize,
+    counts: HashMap<Option<Operation>, usize>,
+}
+
+impl Requests {
+    /// Adds a request, and drops the oldest above `size`. Returns its number.
+    pub fn add(&mut self, request: RecordedRequest, size: usize) -> usize {
+        *self.counts.entry(request.operation).or_default() += 1;
+        self.kept.push_back(request);
+        let number = self.total() - 1;
+        self.shrink(size);
+        number
+    }
+
+    /// Drops the oldest requests above `size`.
+    pub fn shrink(&mut self, size: usize) {
+        let surplus = self.kept.len().saturating_sub(size);
+        self.kept.drain(..surplus);
+        self.dropped += surplus;
+    }
+
+    /// Records the status of the response, unless the request was dropped meanwhile.
+    pub fn set_status(&mut self, number: usize, status: u16) {
+        self.answered += 1;
+        let place = number.checked_sub(self.dropped);
+        if let Some(request) = place.and_then(|place| self.kept.get_mut(place)) {
+            request.status = Some(status);
+        }
+    }
+
+    /// The requests that are kept, oldest first, with their numbers.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (usize, &RecordedRequest)> {
+        let first = self.dropped;
+        let numbered = self.kept.iter().enumerate();
+        numbered.map(move |(place, request)| (first + place, request))
+    }
+
+    pub fn count(&self, operation: Operation) -> usize {
+        let count = self.counts.get(&Some(operation));
+        count.copied().unwrap_or_default()
+    }
+
+    pub fn total(&self) -> usize {
+        self.dropped + self.kept.len()
+    }
 }

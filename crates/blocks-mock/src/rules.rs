@@ -20,7 +20,7 @@ use crate::script::{Action, Script, TurnInfo};
 pub struct AgentRule {
     /// Which turns.
     #[serde(default)]
-    pub when: TurnMatch,
+    pub when: TurnFilter,
     /// What the agent does in them.
     #[serde(rename = "do")]
     pub script: Script,
@@ -29,7 +29,7 @@ pub struct AgentRule {
 /// What a turn must be for a rule to match. A field that is absent matches every turn.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct TurnMatch {
+pub struct TurnFilter {
     /// A part of the user's message.
     pub message_contains: Option<String>,
     /// The turn's number in its session, from 0.
@@ -42,7 +42,7 @@ pub struct TurnMatch {
     pub session: Option<usize>,
 }
 
-impl TurnMatch {
+impl TurnFilter {
     fn matches(&self, turn: &TurnInfo) -> bool {
         let within =
             |part: &Option<String>, text: &str| part.as_ref().is_none_or(|p| text.contains(p));

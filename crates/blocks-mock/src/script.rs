@@ -5,20 +5,22 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::schema_reply::SchemaReply;
+
 /// When the final message is there.
 ///
 /// ```
-/// use blocks_mock::{ReplyWhen, Script};
+/// use blocks_mock::{ReplyTiming, Script};
 ///
-/// assert_eq!(Script::stuck().when, ReplyWhen::Never);
-/// let when: ReplyWhen = serde_json::from_str(r#"{"after": "1m 30s"}"#)?;
-/// assert_eq!(when, ReplyWhen::After(std::time::Duration::from_secs(90)));
+/// assert_eq!(Script::no_reply().when, ReplyTiming::Never);
+/// let when: ReplyTiming = serde_json::from_str(r#"{"after": "1m 30s"}"#)?;
+/// assert_eq!(when, ReplyTiming::After(std::time::Duration::from_secs(90)));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum ReplyWhen {
+pub enum ReplyTiming {
     /// This long after the turn began.
     After(
         #[serde(with = "crate::duration")]
@@ -134,19 +136,21 @@ impl FailureNotice {
 /// use std::time::Duration;
 ///
 /// let script = Script::reply("Done.")
-///     .after(Duration::from_secs(60))
-///     .at(Duration::from_secs(10), Action::Message("Looking.".into()))
-///     .at(Duration::from_secs(50), Action::PullRequest("https://example.com/pull/1".into()));
+///     .reply_after(Duration::from_secs(60))
+///     .step(Duration::from_secs(10), Action::Message("Looking.".into()))
+///     .step(Duration::from_secs(50), Action::PullRequest("https://example.com/pull/1".into()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
-    /// The final message's text.
+    /// Text of the final message.
     pub text: String,
-    /// When it is there.
-    pub when: ReplyWhen,
-    /// What comes before it.
+    /// Time of the final message.
+    pub when: ReplyTiming,
+    /// Actions before the final message.
     pub steps: Vec<Step>,
+    /// Replies in JSON if the prompt contains a JSON Schema.
+    pub schema_reply: Option<SchemaReply>,
 }
 
 impl Script {
@@ -170,18 +174,18 @@ impl Script {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # use blocks_mock::{Mock, Script};
-    /// let mock = Mock::builder().agent(Script::stuck()).build();
+    /// let mock = Mock::builder().agent(Script::no_reply()).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let error = session.reply().await.unwrap_err(); // after 30 minutes of the paused clock
+    /// let error = session.first_reply().await.unwrap_err(); // after 30 minutes of the paused clock
     /// assert_eq!(error.kind(), blocks_sdk::ErrorKind::Deadline);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn stuck() -> Self {
+    pub fn no_reply() -> Self {
         Self {
-            when: ReplyWhen::Never,
+            when: ReplyTiming::Never,
             ..Self::default()
         }
     }
@@ -197,7 +201,7 @@ impl Script {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let reply = session.reply().await?;
+    /// let reply = session.first_reply().await?;
     /// assert!(reply.text().starts_with("Claude Code: Rate limit or quota exceeded."));
     /// # Ok(())
     /// # }
@@ -206,17 +210,26 @@ impl Script {
         Self::reply(notice.text())
     }
 
+    /// Replies in JSON for the JSON Schema in the prompt, in the first turns of a session with an
+    /// invalid reply; see [`SchemaReply`].
+    pub fn schema_reply(invalid_replies: usize) -> Self {
+        Self {
+            schema_reply: Some(SchemaReply { invalid_replies }),
+            ..Self::default()
+        }
+    }
+
     /// Replies after this time.
     ///
     /// ```
-    /// # use blocks_mock::{ReplyWhen, Script};
+    /// # use blocks_mock::{ReplyTiming, Script};
     /// # use std::time::Duration;
-    /// let slow = Script::reply("Done.").after(Duration::from_secs(600));
-    /// assert_eq!(slow.when, ReplyWhen::After(Duration::from_secs(600)));
+    /// let slow = Script::reply("Done.").reply_after(Duration::from_secs(600));
+    /// assert_eq!(slow.when, ReplyTiming::After(Duration::from_secs(600)));
     /// ```
     #[must_use]
-    pub fn after(mut self, duration: Duration) -> Self {
-        self.when = ReplyWhen::After(duration);
+    pub fn reply_after(mut self, duration: Duration) -> Self {
+        self.when = ReplyTiming::After(duration);
         self
     }
 
@@ -226,19 +239,19 @@ impl Script {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// # use blocks_mock::{Mock, Operation, Script};
-    /// let mock = Mock::builder().agent(Script::default().after_polls(3)).build();
+    /// let mock = Mock::builder().agent(Script::default().reply_after_polls(3)).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// session.reply().await?;
+    /// session.first_reply().await?;
     /// let looks = mock.count(Operation::ListThreadMessages);
     /// # assert_eq!(looks, 3);
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub fn after_polls(mut self, polls: u64) -> Self {
-        self.when = ReplyWhen::AfterPolls(polls);
+    pub fn reply_after_polls(mut self, polls: u64) -> Self {
+        self.when = ReplyTiming::AfterPolls(polls);
         self
     }
 
@@ -248,11 +261,11 @@ impl Script {
     /// # use blocks_mock::{Action, Script};
     /// # use std::time::Duration;
     /// let notice = Action::Notice("The agent is busy.".into());
-    /// let script = Script::default().at(Duration::from_millis(500), notice);
+    /// let script = Script::default().step(Duration::from_millis(500), notice);
     /// assert_eq!(script.steps.len(), 1);
     /// ```
     #[must_use]
-    pub fn at(mut self, at: Duration, action: Action) -> Self {
+    pub fn step(mut self, at: Duration, action: Action) -> Self {
         self.steps.push(Step { at, action });
         self
     }
@@ -262,8 +275,9 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             text: "Done.".into(),
-            when: ReplyWhen::After(Duration::from_secs(1)),
+            when: ReplyTiming::After(Duration::from_secs(1)),
             steps: Vec::new(),
+            schema_reply: None,
         }
     }
 }
@@ -281,7 +295,7 @@ impl Default for Script {
 /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
 /// # let session = client.create_session(request).await?;
-/// session.reply().await?;
+/// session.first_reply().await?;
 /// let second = session.follow_up(FollowUp::new("Go on.")).await?;
 /// assert_eq!(second.reply().await?.text(), "turn 1");
 /// # Ok(())

@@ -110,7 +110,7 @@ impl MockServer {
     /// # async fn main() -> std::io::Result<()> {
     /// let server = blocks_mock::MockServer::start().await?;
     /// let mock = server.mock().clone(); // to ask from elsewhere what was received
-    /// assert!(mock.received().is_empty());
+    /// assert!(mock.requests().is_empty());
     /// # Ok(())
     /// # }
     /// ```

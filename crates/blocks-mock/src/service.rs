@@ -1,8 +1,9 @@
-//! One request's way through the mock: recorded, met by a fault or not, admitted, answered.
+//! The steps of one request: log it, apply a fault, check key and rate limit, respond.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -18,25 +19,11 @@ use crate::body::MockBody;
 use crate::fault::{Fault, Operation, RetryAfter};
 use crate::handlers::{Failure, Handler};
 use crate::mock::Mock;
-use crate::request_log::{LedgerMode, Received};
+use crate::request_log::{RecordedRequest, RequestLog};
 use crate::route::{Ids, Route, route};
+use crate::settings::Settings;
 
-/// A [`Mock`] as a tower service. It takes any authority, so that a client may keep the base
-/// URL that it has in production.
-///
-/// ```
-/// # use blocks_mock::Mock;
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use tower_service::Service;
-///
-/// let request = http::Request::get("https://api.blocks.team/rest/v1/sessions/1")
-///     .body(http_body_util::Empty::<bytes::Bytes>::new())?;
-/// let answer = Mock::new().service().call(request).await?;
-/// assert_eq!(answer.status(), 401, "it came without a key");
-/// # Ok(())
-/// # }
-/// ```
+/// A [`Mock`] as a tower service. It accepts any authority, so that a client can keep its base URL.
 #[derive(Clone)]
 pub struct MockService(pub(crate) Mock);
 
@@ -64,10 +51,10 @@ where
 }
 
 impl Mock {
-    /// Answers one request.
+    /// Responds to one request.
     ///
     /// # Errors
-    /// Where a fault says that the connection is refused or breaks.
+    /// A fault, or a replayed failure, refuses or closes the connection.
     async fn respond(&self, parts: &Parts, body: Bytes) -> io::Result<Response<MockBody>> {
         if let Some(response) = self.control(parts, &body).await {
             return Ok(response);
@@ -77,25 +64,60 @@ impl Mock {
             Route::Operation(operation, _) => Some(operation),
             Route::WrongMethod(_) | Route::Nowhere => None,
         };
-        let place = self.record(self.receive(parts, operation, &body));
-        let fault = operation.and_then(|operation| {
-            let random = || self.inner.clock.random();
-            self.inner.state().faults.next(operation, random)
-        });
+        let settings = self.inner.settings();
+        let request = self.recorded(parts, operation, &body);
+        let observed = self.inner.observer.as_ref().map(|_| request.clone());
+        let number = self.record(request, &settings);
+        let result = self.outcome(&route, parts, &body, settings).await;
+        let status = result
+            .as_ref()
+            .ok()
+            .map(|response| response.status().as_u16());
+        if let Some(status) = status {
+            self.record_status(number, status);
+        }
+        if let (Some(observer), Some(mut request)) = (&self.inner.observer, observed) {
+            request.status = status;
+            observer(&request);
+        }
+        result
+    }
+
+    async fn outcome(
+        &self,
+        route: &Route<'_>,
+        parts: &Parts,
+        body: &Bytes,
+        settings: Arc<Settings>,
+    ) -> io::Result<Response<MockBody>> {
+        let fault = match route {
+            Route::Operation(operation, _) => {
+                let random = || self.inner.clock.random();
+                self.inner.state().faults.next(*operation, random)
+            }
+            Route::WrongMethod(_) | Route::Nowhere => None,
+        };
+        if !settings.delay.is_zero() {
+            tokio::time::sleep(settings.delay).await;
+        }
         if let Some(Fault::Delay(delay)) = &fault {
             tokio::time::sleep(*delay).await;
         }
-        let prevented = fault.as_ref().is_some_and(Fault::prevents);
-        let answer = (!prevented).then(|| self.answer(&route, parts, &body));
-        let response = self
-            .with_fault(answer, fault)
-            .inspect_err(|_| self.report(place))?;
-        self.answered(place, response.status().as_u16());
-        Ok(response)
+        let response = match &self.inner.capture {
+            _ if fault.as_ref().is_some_and(Fault::prevents) => None,
+            Some(capture) => Some(self.replay(capture, parts, body)?),
+            None => Some(self.answer(route, parts, body, settings)),
+        };
+        self.with_fault(response, fault)
     }
 
-    fn receive(&self, parts: &Parts, operation: Option<Operation>, body: &Bytes) -> Received {
-        let mut received = Received {
+    fn recorded(
+        &self,
+        parts: &Parts,
+        operation: Option<Operation>,
+        body: &Bytes,
+    ) -> RecordedRequest {
+        let mut request = RecordedRequest {
             at: self.inner.clock.instant(),
             operation,
             method: parts.method.to_string(),
@@ -104,23 +126,30 @@ impl Mock {
             body: String::new(),
             status: None,
         };
-        if self.inner.ledger == LedgerMode::Full {
+        if self.inner.request_log == RequestLog::Full {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let target = parts.uri.path_and_query();
-            received.target = target.map(ToString::to_string).unwrap_or_default();
+            request.target = target.map(ToString::to_string).unwrap_or_default();
             let headers = parts.headers.iter();
-            received.headers = headers
+            request.headers = headers
                 .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
                 .collect();
-            received.body = text(body);
+            request.body = text(body);
         }
-        received
+        request
     }
 
-    fn answer(&self, route: &Route<'_>, parts: &Parts, body: &Bytes) -> Response<MockBody> {
+    fn answer(
+        &self,
+        route: &Route<'_>,
+        parts: &Parts,
+        body: &Bytes,
+        settings: Arc<Settings>,
+    ) -> Response<MockBody> {
         let called = called(parts);
         let handler = Handler {
             inner: &self.inner,
+            settings: &settings,
             called: &called,
         };
         let query = parts.uri.query().unwrap_or_default();
@@ -129,22 +158,22 @@ impl Mock {
                 let with_key = parts.headers.contains_key(AUTHORIZATION);
                 return match handler.download(part, query, with_key) {
                     Ok(text) => response(200, "text/markdown", text),
-                    Err(failure) => self.failed(failure),
+                    Err(failure) => self.failed(failure, &settings),
                 };
             }
             Route::Operation(operation, ids) => self
-                .admit_request(parts)
+                .admit_request(parts, &settings)
                 .and_then(|()| handler.handle(*operation, ids, query, body)),
             Route::WrongMethod(allowed) => Err(Failure::WrongMethod(allowed)),
             Route::Nowhere => Err(Failure::NotFound),
         };
         match result {
             Ok((status, value)) => json_response(status, &value),
-            Err(failure) => self.failed(failure),
+            Err(failure) => self.failed(failure, &settings),
         }
     }
 
-    fn admit_request(&self, parts: &Parts) -> Result<(), Failure> {
+    fn admit_request(&self, parts: &Parts, settings: &Settings) -> Result<(), Failure> {
         let mut given = parts.headers.get_all(AUTHORIZATION).iter();
         let first = given.next().ok_or(Failure::Unauthenticated)?;
         let key = first
@@ -157,16 +186,16 @@ impl Mock {
         if given.next().is_some() {
             return Err(Failure::Forbidden);
         }
-        if self.admit(key) {
+        if self.admit(key, settings) {
             Ok(())
         } else {
             Err(Failure::RateLimited)
         }
     }
 
-    /// A refusal in the form that the dialect gives it.
-    fn failed(&self, failure: Failure) -> Response<MockBody> {
-        let dialect = &self.inner.dialect;
+    /// An error response in the form of the dialect.
+    fn failed(&self, failure: Failure, settings: &Settings) -> Response<MockBody> {
+        let dialect = &settings.dialect;
         let (status, code, text) = match &failure {
             Failure::Invalid(text) => (dialect.validation_status, "VALIDATION", text.clone()),
             Failure::NotFound => (404, "NOT_FOUND", "Not found".into()),
@@ -199,23 +228,20 @@ impl Mock {
                 response.headers_mut().insert(ALLOW, allowed);
             }
             Failure::RateLimited => {
-                let asked = self
-                    .inner
-                    .limit
-                    .as_ref()
-                    .and_then(|limit| limit.retry_after);
-                self.ask_to_wait(&mut response, asked);
+                let limit = settings.rate_limit.as_ref();
+                let retry_after = limit.and_then(|limit| limit.retry_after);
+                self.set_retry_after(&mut response, retry_after);
             }
             _ => {}
         }
         response
     }
 
-    pub(crate) fn ask_to_wait(&self, response: &mut Response<MockBody>, asked: Option<RetryAfter>) {
+    fn set_retry_after(&self, response: &mut Response<MockBody>, retry_after: Option<RetryAfter>) {
         let headers = response.headers_mut();
         let header = |text: String| HeaderValue::try_from(text).ok();
         let clock = &self.inner.clock;
-        let value = match asked {
+        let value = match retry_after {
             None => None,
             Some(RetryAfter::Seconds(seconds)) => header(seconds.to_string()),
             Some(RetryAfter::Date(seconds)) => {
@@ -231,7 +257,7 @@ impl Mock {
         }
     }
 
-    /// The answer as the fault makes it; `None` when the operation was not carried out.
+    /// The response after the fault; `None` if the fault replaces it.
     fn with_fault(
         &self,
         answer: Option<Response<MockBody>>,
@@ -255,7 +281,7 @@ impl Mock {
                 ..
             } => {
                 let mut failed = response(status, "application/json", body);
-                self.ask_to_wait(&mut failed, retry_after);
+                self.set_retry_after(&mut failed, retry_after);
                 failed
             }
             Fault::Redirect(to) => {
@@ -286,16 +312,19 @@ impl Mock {
                 }
                 other
             }
-            Fault::Size(size) => {
+            Fault::PadBody(size) => {
                 let mut padded = bytes().to_vec();
                 padded.resize(size.max(padded.len()), b' ');
                 answer.map(|_| MockBody::whole(padded))
             }
-            Fault::Drip { bytes: size, every } => {
+            Fault::SlowBody { bytes: size, every } => {
                 let bytes = bytes();
-                answer.map(|_| MockBody::drip(&bytes, size, every))
+                answer.map(|_| MockBody::slow(&bytes, size, every))
             }
-            Fault::ForeignLinks(_) | Fault::NullLinks | Fault::Missing(_) | Fault::Field(..) => {
+            Fault::ForeignLinks(_)
+            | Fault::NullLinks
+            | Fault::MissingFields(_)
+            | Fault::ReplaceField(..) => {
                 let Ok(mut value) = serde_json::from_slice::<Value>(&bytes()) else {
                     return Ok(answer);
                 };
@@ -306,7 +335,7 @@ impl Mock {
     }
 }
 
-/// The origin that was called.
+/// The origin of the request's URL.
 fn called(parts: &Parts) -> String {
     match (parts.uri.scheme_str(), parts.uri.authority()) {
         (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
@@ -333,7 +362,7 @@ pub(crate) fn json_response(status: u16, value: &Value) -> Response<MockBody> {
     response(status, "application/json", value.to_string())
 }
 
-/// For hyper, which wants a service by reference.
+/// For hyper, which calls a service by reference.
 impl MockService {
     pub(crate) async fn serve<B>(&self, request: Request<B>) -> io::Result<Response<MockBody>>
     where

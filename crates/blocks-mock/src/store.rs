@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::dialect::Dialect;
-use crate::script::{Action, ReplyWhen, Script, Step};
+use crate::script::{Action, ReplyTiming, Script, Step};
 
-/// A message to place in a session from a test, by [`Mock::emit`](crate::Mock::emit).
+/// A message to place in a session from a test, by [`Mock::add_message`](crate::Mock::add_message).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -20,17 +20,17 @@ use crate::script::{Action, ReplyWhen, Script, Step};
 /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
 /// # let session = client.create_session(request).await?;
-/// use blocks_mock::MessageSpec;
+/// use blocks_mock::NewMessage;
 ///
-/// let mut newer = MessageSpec::assistant("Hm.", Some(mock.now()));
+/// let mut newer = NewMessage::assistant("Hm.", Some(mock.now()));
 /// newer.kind = "thought".into(); // a type that no client knows
-/// assert!(mock.emit(session.id(), None, newer).is_some());
+/// assert!(mock.add_message(session.id(), None, newer).is_some());
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct MessageSpec {
+pub struct NewMessage {
     /// `user` or `assistant`, or a value that no client knows.
     pub role: String,
     /// `message`, `final_message` or `tool_call`, or a value that no client knows.
@@ -41,7 +41,7 @@ pub struct MessageSpec {
     pub ts: Option<f64>,
 }
 
-impl MessageSpec {
+impl NewMessage {
     /// A message of the assistant.
     ///
     /// ```
@@ -51,11 +51,11 @@ impl MessageSpec {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// use blocks_mock::MessageSpec;
+    /// use blocks_mock::NewMessage;
     ///
     /// // Two at the same time, which a cursor cannot tell apart.
     /// for text in ["One.", "Two."] {
-    ///     mock.emit(session.id(), None, MessageSpec::assistant(text, Some(1.0)));
+    ///     mock.add_message(session.id(), None, NewMessage::assistant(text, Some(1.0)));
     /// }
     /// assert_eq!(session.messages().collect().await?.len(), 3, "with the notice of the begin");
     /// # Ok(())
@@ -179,7 +179,7 @@ pub struct Thread {
     began: Instant,
     /// Steps that are still to come, the last first.
     to_come: Vec<(Instant, Action)>,
-    when: ReplyWhen,
+    when: ReplyTiming,
     text: String,
     polls: u64,
     /// Replied, or interrupted.
@@ -301,7 +301,7 @@ impl Session {
         id
     }
 
-    pub fn emit(&mut self, thread: Option<Uuid>, spec: MessageSpec, clock: &Clock) -> Uuid {
+    pub fn add_message(&mut self, thread: Option<Uuid>, spec: NewMessage, clock: &Clock) -> Uuid {
         let (task, kind) = (clock.id(), (spec.role.as_str(), spec.kind.as_str()));
         let times = (spec.ts, clock.now());
         self.place(thread, task, kind, spec.text, times, clock)
@@ -322,9 +322,9 @@ impl Session {
                 continue;
             }
             let end = match self.threads[index].when {
-                ReplyWhen::After(after) => Some(self.threads[index].began + after),
-                ReplyWhen::AfterPolls(polls) if self.threads[index].polls >= polls => Some(now),
-                ReplyWhen::AfterPolls(_) | ReplyWhen::Never => None,
+                ReplyTiming::After(after) => self.threads[index].began.checked_add(after),
+                ReplyTiming::AfterPolls(polls) if self.threads[index].polls >= polls => Some(now),
+                ReplyTiming::AfterPolls(_) | ReplyTiming::Never => None,
             };
             let until = end.map_or(now, |end| end.min(now));
             while let Some((at, _)) = self.threads[index].to_come.last()
@@ -432,6 +432,12 @@ impl Session {
         self.in_order = true;
     }
 
+    /// The user's messages so far, oldest first.
+    pub fn prompts(&self) -> impl DoubleEndedIterator<Item = &str> {
+        let prompts = self.messages.iter().filter(|m| *m.role == *PROMPT.0);
+        prompts.map(|message| message.text.as_str())
+    }
+
     /// The messages of one thread, oldest first.
     pub fn of_thread(&self, thread: Uuid) -> impl DoubleEndedIterator<Item = &Message> {
         let places = self.by_thread.get(&thread).map_or(&[][..], Vec::as_slice);
@@ -450,7 +456,9 @@ impl Session {
 /// their order.
 fn schedule(steps: Vec<Step>, began: Instant) -> Vec<(Instant, Action)> {
     let steps = steps.into_iter().rev();
-    let mut to_come: Vec<_> = steps.map(|step| (began + step.at, step.action)).collect();
+    let mut to_come: Vec<_> = steps
+        .filter_map(|step| Some((began.checked_add(step.at)?, step.action)))
+        .collect();
     to_come.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     to_come
 }

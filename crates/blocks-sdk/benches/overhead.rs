@@ -6,7 +6,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use blocks_mock::{LedgerMode, MockServer, Script};
+use blocks_mock::{MockServer, RequestLog, Script};
 use blocks_sdk::{Agent, Client, CreateSession, RateLimit, Turn, types};
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ impl Bench {
             .expect("a client");
         let request = CreateSession::new(Agent::claude(), "hello");
         let session = sdk.create_session(request).await.expect("a session");
-        let turn = session.turn().expect("a turn");
+        let turn = session.first_turn().expect("a turn");
         let thread = turn.thread_id().expect("a thread");
         Self {
             link: format!(
@@ -110,8 +110,8 @@ fn main() {
     let mock = server
         .block_on(
             MockServer::builder()
-                .agent(Script::reply("Done.").after(Duration::ZERO))
-                .ledger(LedgerMode::Counts)
+                .agent(Script::reply("Done.").reply_after(Duration::ZERO))
+                .request_log(RequestLog::Counts)
                 .start(),
         )
         .expect("a server");

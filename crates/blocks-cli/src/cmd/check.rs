@@ -1,5 +1,7 @@
 //! `check`: whether the key works and the service can be reached.
 
+use blocks_sdk::LimitStoreStatus;
+
 use crate::exit::{Code, Exit};
 use crate::output::Output;
 use crate::report::{CheckReport, Status};
@@ -16,14 +18,21 @@ const PROXIES: [&str; 6] = [
 
 /// Reads a session that does not exist: 404 shows that the key was accepted, and costs nothing.
 pub async fn check(output: &Output) -> Result<(), Exit> {
+    let mut limit_is_shared = false;
     let result = match output.client() {
-        Ok(client) => match client.get_session(uuid::Uuid::new_v4()).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(Exit::from(error)),
-        },
+        Ok(client) => {
+            let result = match client.get_session(uuid::Uuid::new_v4()).await {
+                Ok(_) => Ok(()),
+                Err(error) if error.is_not_found() => Ok(()),
+                Err(error) => Err(Exit::from(error)),
+            };
+            limit_is_shared = client.rate_limit_status().store == LimitStoreStatus::Shared;
+            result
+        }
         Err(exit) => Err(exit),
     };
+    let limit_store = output.limit_location();
+    let limit_store = limit_store.map_or("not usable".to_owned(), |limit| limit.to_string());
     let host = output.host();
     let base_url = host.var("BLOCKS_API_BASE_URL");
     let base_url = base_url.map_or(BASE_URL.to_owned(), |url| {
@@ -42,6 +51,8 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
             .filter(|name| set(name))
             .map(|&n| n.to_owned())
             .collect(),
+        limit_store,
+        limit_is_shared,
         error: result.as_ref().err().map(|exit| (*exit.error).clone()),
     };
     if output.is_json() {
@@ -61,9 +72,15 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
         Err(exit) if exit.code == Code::Usage => "not usable",
         Err(_) => "not checked",
     };
+    let limit = match (report.limit_store.as_str(), report.limit_is_shared) {
+        ("off", _) => "not shared with other processes".to_owned(),
+        (store, true) => format!("shared by {store}"),
+        (store, false) => format!("not shared: {store} was not used"),
+    };
     let lines = [
         format!("base URL         {}", report.base_url),
         format!("proxy variables  {proxies}"),
+        format!("limit            {limit}"),
         format!("key              {key}"),
     ];
     output.text(&lines.join("\n"))?;

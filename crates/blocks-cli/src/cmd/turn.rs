@@ -10,7 +10,9 @@ use super::agent::agent;
 use super::latest::latest;
 use super::pending::{self, Content, PendingFile};
 use super::wait::{Watcher, describe, identify, keep_reply, read_pull_requests, resume_command};
-use crate::args::{PromptArgs, RunArgs, SendArgs, WaitArgs, WaitOptions};
+use crate::args::{
+    FollowOptions, PromptArgs, ReplyOptions, RunArgs, SendArgs, WaitArgs, WaitOptions,
+};
 use crate::exit::{Code, Exit};
 use crate::files::NewFile;
 use crate::host::Interruption;
@@ -89,7 +91,7 @@ impl<'a> Job<'a> {
         let mut request =
             CreateSession::new(agent, prompt(&args.prompt, output)?).artifacts(args.artifact);
         if args.private {
-            request = request.private();
+            request = request.private(true);
         }
         if let Some(title) = args.title {
             request = request.title(title);
@@ -113,7 +115,7 @@ impl<'a> Job<'a> {
         };
         self.report.session_id = Some(session.id().to_string());
         describe(&session, &mut self.report);
-        let turn = match session.turn() {
+        let turn = match session.first_turn() {
             Ok(turn) => turn,
             Err(error) => {
                 let mut exit = Exit::from(error);
@@ -189,8 +191,7 @@ impl<'a> Job<'a> {
         }
         // When nothing is left, one poll is made.
         let left = limit.saturating_sub(start.elapsed());
-        let fail_on_notice = args.reply.fail_on_notice;
-        self.await_reply(&client.resume(pending), left, fail_on_notice)
+        self.await_reply(&client.resume(pending), left, &args.reply, args.follow)
             .await?;
         Ok(Status::Completed)
     }
@@ -300,9 +301,14 @@ impl<'a> Job<'a> {
                 .note(&format!("to wait for the reply, run: {resume}"));
             return Ok(Status::Started);
         }
-        self.await_reply(turn, options.reply.timeout.0, options.reply.fail_on_notice)
-            .await
-            .map_err(Exit::after_create)?;
+        self.await_reply(
+            turn,
+            options.reply.timeout.0,
+            &options.reply,
+            options.follow,
+        )
+        .await
+        .map_err(Exit::after_create)?;
         Ok(Status::Completed)
     }
 
@@ -311,7 +317,8 @@ impl<'a> Job<'a> {
         &mut self,
         turn: &Turn,
         limit: Duration,
-        fail_on_notice: bool,
+        options: &ReplyOptions,
+        follow: FollowOptions,
     ) -> Result<(), Exit> {
         let output = self.output;
         let resume = resume_command(&self.report).unwrap_or_default();
@@ -324,7 +331,7 @@ impl<'a> Job<'a> {
         };
         let waited = output
             .host()
-            .interruptible(watcher.reply(turn, limit))
+            .interruptible(watcher.following(turn, limit, follow))
             .await;
         output.clear_progress();
         let reply = match waited? {
@@ -335,7 +342,7 @@ impl<'a> Job<'a> {
             Err(exit) => return Err(exit),
         };
         output.host().set_last_words(String::new());
-        let opinion = keep_reply(&reply, fail_on_notice, &mut self.report);
+        let opinion = keep_reply(&reply, options.fail_on_notice, &mut self.report);
         let is_in_file = self.write_reply_file(reply.text());
         if !output.is_json() {
             self.is_printed = true;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use blocks_mock::{Fault, Mock, Operation, RateLimit, Script, When};
+use blocks_mock::{Fault, Frequency, Mock, Operation, RateLimit, Script};
 use serde_json::{Value, json};
 
 use crate::{Folder, Service};
@@ -42,12 +42,12 @@ fn every_line_is_checked_before_anything_is_sent() {
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.err.contains(expected), "{ended:?}");
     }
-    assert_eq!(service.mock.received().len(), 0);
+    assert_eq!(service.mock.requests().len(), 0);
 }
 
 #[test]
 fn killed_batches_duplicate_and_lose_nothing() {
-    let agent = Script::reply("Done.").after(Duration::from_millis(500));
+    let agent = Script::reply("Done.").reply_after(Duration::from_millis(500));
     let limit = RateLimit::default();
     let service = Service::new(Mock::builder().agent(agent).rate_limit(limit));
     let folder = Folder::new("killed");
@@ -62,7 +62,7 @@ fn killed_batches_duplicate_and_lose_nothing() {
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        while service.mock.received().len() < requests && child.try_wait().unwrap().is_none() {
+        while service.mock.requests().len() < requests && child.try_wait().unwrap().is_none() {
             std::thread::yield_now();
         }
         child.kill().unwrap();
@@ -86,7 +86,7 @@ fn killed_batches_duplicate_and_lose_nothing() {
     // No prompt was sent twice; one of unknown fate is named, and may have a session.
     let bodies: Vec<String> = service
         .mock
-        .received()
+        .requests()
         .into_iter()
         .filter(|r| r.operation == Some(Operation::CreateSession))
         .map(|r| r.body)
@@ -96,27 +96,31 @@ fn killed_batches_duplicate_and_lose_nothing() {
     assert!(
         service
             .mock
-            .received()
+            .requests()
             .iter()
             .all(|r| r.status != Some(429))
     );
     // Once more: nothing is sent, and every reply is told again.
-    let before = service.mock.received().len();
+    let before = service.mock.requests().len();
     assert_eq!(lines(&service.run(&arguments).out).len(), 8);
-    assert_eq!(service.mock.received().len(), before);
+    assert_eq!(service.mock.requests().len(), before);
 }
 
 #[test]
 fn failures_have_different_statuses() {
     let service = Service::new(
         Mock::builder()
-            .agent(Script::reply("Done.").after(Duration::ZERO))
+            .agent(Script::reply("Done.").reply_after(Duration::ZERO))
             .fault(
                 Operation::CreateSession,
-                When::ONCE,
+                Frequency::ONCE,
                 Fault::status_after_effect(503),
             )
-            .fault(Operation::CreateSession, When::ONCE, Fault::status(422)),
+            .fault(
+                Operation::CreateSession,
+                Frequency::ONCE,
+                Fault::status(422),
+            ),
     );
     let folder = Folder::new("failures");
     let (file, journal) = (folder.file("prompts.jsonl"), folder.file("journal.jsonl"));

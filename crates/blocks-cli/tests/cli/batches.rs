@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use blocks_cli::{Interruption, Signals};
-use blocks_mock::{Fault, Mock, Operation, Script, When};
+use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
 use serde_json::{Value, json};
 
 use crate::Folder;
@@ -11,7 +11,7 @@ use crate::in_process::{Ended, Stream, Test, creates};
 
 fn replying() -> Mock {
     Mock::builder()
-        .agent(Script::reply("Done.").after(Duration::from_secs(1)))
+        .agent(Script::reply("Done.").reply_after(Duration::from_secs(1)))
         .build()
 }
 
@@ -41,7 +41,7 @@ fn pair(id: &str, status: &str) -> (String, String) {
 
 #[tokio::test(start_paused = true)]
 async fn each_line_has_the_fields_of_run() {
-    let agent = Script::reply("Done.").after(Duration::ZERO).at(
+    let agent = Script::reply("Done.").reply_after(Duration::ZERO).step(
         Duration::ZERO,
         blocks_mock::Action::PullRequest("https://example.com/1".into()),
     );
@@ -80,7 +80,7 @@ async fn each_line_has_the_fields_of_run() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_batch_reports_every_prompt() {
-    let mock = Mock::builder().agent(Script::stuck()).build();
+    let mock = Mock::builder().agent(Script::no_reply()).build();
     let signals = Signals::default();
     let test = Test::new(&mock, "batch - --max-running 2")
         .input(prompts(3))
@@ -136,7 +136,11 @@ async fn at_most_max_running_sessions_work() {
 #[tokio::test(start_paused = true)]
 async fn fail_fast_sends_nothing_more() {
     let mock = replying();
-    mock.inject(Operation::CreateSession, When::ONCE, Fault::status(422));
+    mock.inject(
+        Operation::CreateSession,
+        Frequency::ONCE,
+        Fault::status(422),
+    );
     let ended = Test::new(&mock, "batch - --max-running 1 --fail-fast")
         .input(prompts(3))
         .run()
@@ -173,7 +177,7 @@ async fn an_edited_prompt_needs_a_new_id() {
     let line = format!("batch - --journal {journal}");
     let first = prompt("a", "one");
     assert_eq!(Test::new(&mock, &line).input(&*first).run().await.code, 0);
-    let before = mock.received().len();
+    let before = mock.requests().len();
     for edited in [
         prompt("a", "two"),
         first.replace("claude", "codex"),
@@ -196,7 +200,7 @@ async fn an_edited_prompt_needs_a_new_id() {
         (ended.code, ended.json()["final_message"].clone()),
         (0, json!("Done."))
     );
-    assert_eq!(mock.received().len(), before);
+    assert_eq!(mock.requests().len(), before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -241,21 +245,21 @@ async fn damaged_journal_lines_make_prompts_unknown() {
     }
     for foreign in ["hello\n", "[1]\n", "{\"a\": 1}\n"] {
         std::fs::write(&journal, foreign).unwrap();
-        let before = mock.received().len();
+        let before = mock.requests().len();
         let ended = Test::new(&mock, &line).input(prompts(1)).run().await;
         assert_eq!(ended.code, 2, "{ended:?}");
         assert!(
             ended.err.contains("line 1 is not a journal entry"),
             "{ended:?}"
         );
-        assert_eq!(mock.received().len(), before);
+        assert_eq!(mock.requests().len(), before);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_create_without_a_thread_keeps_its_session() {
     let mock = replying();
-    mock.inject(Operation::CreateSession, When::ONCE, Fault::NullLinks);
+    mock.inject(Operation::CreateSession, Frequency::ONCE, Fault::NullLinks);
     let folder = Folder::new("no-thread");
     let line = format!("batch - --journal {}", folder.file("journal"));
     let first = Test::new(&mock, &line).input(prompts(1)).run().await;
@@ -277,7 +281,7 @@ async fn a_create_without_a_thread_keeps_its_session() {
 #[tokio::test(start_paused = true)]
 async fn an_unknown_create_keeps_the_id_it_received() {
     let mock = replying();
-    mock.inject(Operation::CreateSession, When::ONCE, Fault::Truncate);
+    mock.inject(Operation::CreateSession, Frequency::ONCE, Fault::Truncate);
     let folder = Folder::new("unknown-id");
     let line = format!("batch - --journal {}", folder.file("journal"));
     for _ in 1..=2 {

@@ -11,12 +11,12 @@ use crate::in_process::{Test, creates};
 
 fn mock() -> Mock {
     Mock::builder()
-        .agent(Script::reply("Done.").after(Duration::ZERO))
+        .agent(Script::reply("Done.").reply_after(Duration::ZERO))
         .build()
 }
 
 fn sent_message(mock: &Mock) -> Value {
-    let body = mock.received().into_iter().next().unwrap().body;
+    let body = mock.requests().into_iter().next().unwrap().body;
     serde_json::from_str::<Value>(&body).unwrap()["message"].take()
 }
 
@@ -45,7 +45,7 @@ async fn a_prompt_is_never_interpreted() {
         let session = mock.sessions()[0].to_string();
         let line = format!("send {session} --");
         assert_eq!(Test::new(&mock, &line).argument(prompt).run().await.code, 0);
-        let last: Value = serde_json::from_str(&mock.received()[2].body).unwrap();
+        let last: Value = serde_json::from_str(&mock.requests()[2].body).unwrap();
         assert_eq!(last["message"], prompt);
     }
 }
@@ -75,7 +75,7 @@ async fn a_profile_is_a_text_or_a_file() {
     assert_eq!((literal.code, creates(&mock)), (2, 0), "{literal:?}");
     let test = Test::new(&mock, "run hello --profile-file -").input("\u{feff}{\"a\": 1}");
     assert_eq!(test.run().await.code, 0);
-    let body: Value = serde_json::from_str(&mock.received()[0].body).unwrap();
+    let body: Value = serde_json::from_str(&mock.requests()[0].body).unwrap();
     assert_eq!(body["profile"]["a"], 1);
 }
 
@@ -87,7 +87,7 @@ async fn github_files_are_opened_before_a_create() {
         Test::new(&mock, "run --agent claude hello").run().await;
         mock.sessions()[0].to_string()
     };
-    let before = mock.received().len();
+    let before = mock.requests().len();
     for line in [
         "run --agent claude --github-output --json hello".to_owned(),
         format!("send {session} --github-output --json more"),
@@ -108,7 +108,7 @@ async fn github_files_are_opened_before_a_create() {
             assert!(ended.err.contains("GITHUB_OUTPUT"), "{ended:?}");
         }
     }
-    assert_eq!(mock.received().len(), before);
+    assert_eq!(mock.requests().len(), before);
     drop(folder);
 }
 
@@ -166,7 +166,7 @@ async fn unusable_values_are_refused_by_name_before_a_create() {
             format!("{}{}", ended.err, ended.out).contains(expected),
             "{line}: {ended:?}"
         );
-        assert_eq!(mock.received().len(), 0, "{line}");
+        assert_eq!(mock.requests().len(), 0, "{line}");
     }
     assert_eq!(std::fs::read_to_string(taken).unwrap(), "mine");
 }
@@ -223,7 +223,7 @@ async fn an_endless_input_is_refused() {
     let ended = Test::new(&mock, line).input(prompt).run().await;
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.err.contains("not a regular file"), "{ended:?}");
-    assert_eq!(mock.received().len(), 0);
+    assert_eq!(mock.requests().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,7 +239,7 @@ async fn an_agent_is_found_in_any_letter_case() {
             test = test.variable("BLOCKS_AGENT", name);
         }
         assert_eq!(test.run().await.code, 0, "{line}");
-        let body: Value = serde_json::from_str(&mock.received()[0].body).unwrap();
+        let body: Value = serde_json::from_str(&mock.requests()[0].body).unwrap();
         assert_eq!(body["agent_name"], "claude");
     }
 }
@@ -263,7 +263,7 @@ async fn a_huge_timeout_means_no_limit_and_zero_polls_once() {
     let session = mock.sessions()[0];
     let thread = mock.threads(session)[0];
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let before = mock.received().len();
+    let before = mock.requests().len();
     let line = format!("wait {session} --thread {thread} --timeout 0s");
     let ended = Test::new(&mock, &line).run().await;
     assert_eq!(
@@ -271,7 +271,7 @@ async fn a_huge_timeout_means_no_limit_and_zero_polls_once() {
         (0, "Done.\n"),
         "{ended:?}"
     );
-    assert_eq!(mock.received().len() - before, 1);
+    assert_eq!(mock.requests().len() - before, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use blocks_cli::{Interruption, Signals};
-use blocks_mock::{Fault, Mock, Operation, Script, When};
+use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
 use serde_json::{Value, json};
 
 use crate::Folder;
@@ -22,7 +22,7 @@ pub fn valid(name: &str, value: &Value) {
 
 pub fn replying() -> Mock {
     Mock::builder()
-        .agent(Script::reply("Done.").after(Duration::from_secs(4)))
+        .agent(Script::reply("Done.").reply_after(Duration::from_secs(4)))
         .build()
 }
 
@@ -93,7 +93,7 @@ fn ends() -> Vec<End> {
 
 async fn run(line: &str, mock: &Mock, end: &End, folder: &Folder) -> Ended {
     if let Some((operation, fault)) = &end.fault {
-        mock.inject(*operation, When::Always, fault.clone());
+        mock.inject(*operation, Frequency::Always, fault.clone());
     }
     let signals = Signals::default();
     let outputs = folder.file("outputs");
@@ -120,8 +120,8 @@ async fn every_end_is_one_json_object_with_the_ids() {
     for end in ends() {
         for command in ["run", "send", "wait"] {
             let script = match end.stuck {
-                true => Script::stuck(),
-                false => Script::reply("Done.").after(Duration::from_secs(4)),
+                true => Script::no_reply(),
+                false => Script::reply("Done.").reply_after(Duration::from_secs(4)),
             };
             let mock = Mock::builder().agent(script).build();
             let options = "--json --github-output --timeout 2m";
@@ -205,7 +205,7 @@ async fn a_failed_create_has_its_status_and_code() {
                 ),
                 _ => ("batch -".to_owned(), Operation::CreateSession),
             };
-            mock.inject(operation, When::Always, fault.clone());
+            mock.inject(operation, Frequency::Always, fault.clone());
             let (before, prompts) = (mock.count(operation), mock.user_message_count());
             let prompt = r#"{"id":"a","agent_name":"claude","message":"x"}"#;
             let ended = Test::new(&mock, &line).input(prompt).run().await;
@@ -229,7 +229,7 @@ async fn a_failed_create_has_its_status_and_code() {
 async fn a_create_that_left_only_an_id_keeps_it() {
     for fault in [Fault::Truncate, Fault::NullLinks] {
         let mock = replying();
-        mock.inject(Operation::CreateSession, When::Always, fault.clone());
+        mock.inject(Operation::CreateSession, Frequency::Always, fault.clone());
         let folder = Folder::new("only-an-id");
         let (pending, outputs) = (folder.file("pending"), folder.file("outputs"));
         let line = format!("run --agent claude --json --github-output --pending {pending} hello");
@@ -266,7 +266,7 @@ async fn a_signal_during_a_create_says_that_it_may_exist() {
     let mock = replying();
     mock.inject(
         Operation::CreateSession,
-        When::Always,
+        Frequency::Always,
         Fault::Delay(Duration::from_secs(100)),
     );
     let folder = Folder::new("signal-create");
@@ -296,7 +296,7 @@ async fn a_slow_create_is_waited_for() {
     let mock = replying();
     mock.inject(
         Operation::CreateSession,
-        When::ONCE,
+        Frequency::ONCE,
         Fault::Delay(Duration::from_secs(62)),
     );
     let ended = Test::new(&mock, "run --agent claude hello").run().await;
@@ -313,7 +313,7 @@ async fn the_reply_is_printed_before_the_session_is_read() {
         let mock = replying();
         mock.inject(
             Operation::GetSession,
-            When::Always,
+            Frequency::Always,
             Fault::Delay(Duration::from_secs(200)),
         );
         let folder = Folder::new("reply-first");
@@ -337,11 +337,11 @@ async fn the_reply_is_printed_before_the_session_is_read() {
 #[tokio::test(start_paused = true)]
 async fn a_signal_after_the_reply_keeps_the_reply() {
     let mock = Mock::builder()
-        .agent(Script::reply("Done.").after(Duration::from_secs(17)))
+        .agent(Script::reply("Done.").reply_after(Duration::from_secs(17)))
         .build();
     mock.inject(
         Operation::GetSession,
-        When::Always,
+        Frequency::Always,
         Fault::Delay(Duration::from_secs(200)),
     );
     let folder = Folder::new("signal-after");
@@ -362,7 +362,11 @@ async fn a_signal_after_the_reply_keeps_the_reply() {
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_read_does_not_speak_of_a_create() {
     let mock = replying();
-    mock.inject(None, When::Always, Fault::Delay(Duration::from_secs(500)));
+    mock.inject(
+        None,
+        Frequency::Always,
+        Fault::Delay(Duration::from_secs(500)),
+    );
     let folder = Folder::new("interrupted-read");
     let end = End {
         signal: Some(Interruption::Interrupt),
@@ -379,7 +383,7 @@ async fn an_interrupted_read_does_not_speak_of_a_create() {
 /// The schemas in the repository. `UPDATE_GOLDEN=1 cargo test -p blocks-cli` writes them anew.
 #[tokio::test(start_paused = true)]
 async fn the_schemas_are_as_printed() {
-    for name in ["result", "failure", "download", "check"] {
+    for name in ["result", "event", "failure", "download", "check"] {
         let mock = replying();
         let printed = Test::new(&mock, &format!("schema {name}")).run().await.out;
         let path = format!("{}/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));

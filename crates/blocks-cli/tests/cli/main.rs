@@ -4,7 +4,9 @@ mod batch;
 mod batches;
 mod before_create;
 mod ends;
+mod follow;
 mod in_process;
+mod limit;
 mod messages;
 mod process;
 mod safety;
@@ -53,7 +55,10 @@ impl Service {
 fn blocks(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blocks"));
     command.args(arguments).stdin(Stdio::null());
+    // The files of the limit, of which each mock has its own by its port.
+    command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     for name in [
+        "BLOCKS_LIMIT_URL",
         "BLOCKS_API_KEY",
         "BLOCKS_API_BASE_URL",
         "CI",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Fault, Mock, Operation, Script, When};
+use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
 
 use crate::ends::{replying, session, valid};
 use crate::in_process::{Stream, Test};
@@ -12,7 +12,7 @@ async fn a_wait_says_when_polls_fail_and_what_failed_last() {
     let mock = replying();
     mock.inject(
         Operation::ListThreadMessages,
-        When::Always,
+        Frequency::Always,
         Fault::status(503),
     );
     let ended = Test::new(&mock, "run --agent claude --json --timeout 1m hello")
@@ -39,7 +39,7 @@ async fn finding_the_newest_prompt_is_bounded() {
     let session = session(&mock).await;
     mock.inject(
         Operation::ListSessionMessages,
-        When::Always,
+        Frequency::Always,
         Fault::Delay(Duration::from_secs(500)),
     );
     let start = tokio::time::Instant::now();
@@ -52,7 +52,7 @@ async fn finding_the_newest_prompt_is_bounded() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_wait_says_each_minute_that_it_continues() {
-    let mock = Mock::builder().agent(Script::stuck()).build();
+    let mock = Mock::builder().agent(Script::no_reply()).build();
     let ended = Test::new(&mock, "run --agent claude --timeout 5m30s hello")
         .run()
         .await;
@@ -99,7 +99,7 @@ async fn no_wait_prints_the_id() {
 #[tokio::test(start_paused = true)]
 async fn reading_commands_report_failures_as_json() {
     let mock = replying();
-    mock.inject(None, When::Always, Fault::status(403));
+    mock.inject(None, Frequency::Always, Fault::status(403));
     let id = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
     for line in ["show", "messages", "transcript"] {
         let ended = Test::new(&mock, &format!("{line} {id} --json")).run().await;
@@ -119,7 +119,7 @@ async fn check_says_whether_the_key_is_accepted() {
         (good.code, &good.json()["status"]),
         (0, &"completed".into())
     );
-    mock.inject(None, When::Always, Fault::status(403));
+    mock.inject(None, Frequency::Always, Fault::status(403));
     let bad = Test::new(&mock, "check").run().await;
     assert_eq!(bad.code, 1, "{bad:?}");
     assert!(bad.out.contains("key              rejected"), "{bad:?}");
@@ -130,7 +130,7 @@ async fn check_says_whether_the_key_is_accepted() {
 async fn a_notice_of_failure_is_a_result_and_an_opinion() {
     let text = "Claude Code: Authentication failed. Check the account.";
     let mock = Mock::builder()
-        .agent(Script::reply(text).after(Duration::ZERO))
+        .agent(Script::reply(text).reply_after(Duration::ZERO))
         .build();
     for (options, code) in [("", 0), ("--fail-on-notice", 5)] {
         let line = format!("run --agent claude --json hello {options}");
@@ -168,7 +168,7 @@ async fn a_notice_of_failure_is_a_result_and_an_opinion() {
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_prompt_of_another_process_is_named() {
-    let mock = Mock::builder().agent(Script::stuck()).build();
+    let mock = Mock::builder().agent(Script::no_reply()).build();
     let session = session(&mock).await;
     let first = mock.threads(&session)[0];
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -193,7 +193,7 @@ async fn follow_says_once_that_polls_fail() {
     let session = session(&mock).await;
     mock.inject(
         Operation::ListSessionMessages,
-        When::Times(40),
+        Frequency::Times(40),
         Fault::status(503),
     );
     let line = format!("messages {session} --follow --until-done");

@@ -4,12 +4,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use blocks_mock::{Fault, Mock, Operation, Script, When};
+use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
 
 use crate::{Ended, Folder, Service, blocks};
 
 fn stuck() -> Service {
-    Service::new(Mock::builder().agent(Script::stuck()))
+    Service::new(Mock::builder().agent(Script::no_reply()))
 }
 
 fn spawn(mut command: Command) -> Child {
@@ -61,12 +61,12 @@ fn each_signal_ends_a_wait_with_its_code() {
 fn a_signal_in_a_create_leaves_no_file() {
     let fault = Fault::Delay(Duration::from_secs(600));
     let service =
-        Service::new(Mock::builder().fault(Operation::CreateSession, When::Always, fault));
+        Service::new(Mock::builder().fault(Operation::CreateSession, Frequency::Always, fault));
     let folder = Folder::new("signal-file");
     let pending = folder.file("pending");
     let arguments = ["run", "--agent", "claude", "--pending", &pending, "Go."];
     let child = spawn(service.command(&arguments));
-    while service.mock.received().is_empty() {
+    while service.mock.requests().is_empty() {
         std::thread::yield_now();
     }
     kill("-TERM", &child);
@@ -84,6 +84,7 @@ fn an_ignored_signal_stays_ignored() {
     let script = format!("trap '' INT HUP; exec {binary} run --agent claude Go.");
     let mut command = Command::new("sh");
     command.args(["-c", &script]);
+    command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command.env("BLOCKS_API_KEY", service.mock.key());
     command.env("BLOCKS_API_BASE_URL", service.mock.url());
     let mut child = spawn(command);
@@ -99,7 +100,7 @@ fn an_ignored_signal_stays_ignored() {
 #[cfg(unix)]
 #[test]
 fn a_signal_works_while_a_write_blocks() {
-    let agent = Script::reply("x".repeat(1 << 20)).after(Duration::ZERO);
+    let agent = Script::reply("x".repeat(1 << 20)).reply_after(Duration::ZERO);
     let service = Service::new(Mock::builder().agent(agent));
     let mut child = spawn(service.command(&["run", "--agent", "claude", "Go."]));
     let mut first = [0];
@@ -116,7 +117,8 @@ fn a_signal_works_while_a_write_blocks() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_closed_pipe_ends_follow_without_more_requests() {
-    let service = Service::new(Mock::builder().agent(Script::reply("Done.").after(Duration::ZERO)));
+    let service =
+        Service::new(Mock::builder().agent(Script::reply("Done.").reply_after(Duration::ZERO)));
     service.run(&["run", "--agent", "claude", "Go."]);
     let id = service.mock.sessions()[0].to_string();
     let mut child = spawn(service.command(&["messages", &id, "--follow"]));
@@ -154,7 +156,8 @@ fn a_closed_pipe_is_quiet_for_every_text() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_output_that_cannot_be_written_is_a_failure() {
-    let service = Service::new(Mock::builder().agent(Script::reply("Done.").after(Duration::ZERO)));
+    let service =
+        Service::new(Mock::builder().agent(Script::reply("Done.").reply_after(Duration::ZERO)));
     let full = || {
         std::fs::OpenOptions::new()
             .write(true)
@@ -183,7 +186,7 @@ fn an_output_that_cannot_be_written_is_a_failure() {
 #[test]
 fn a_variable_that_says_no_means_no_ci() {
     let text = "::set-output name=x::y";
-    let agent = Script::reply(text).after(Duration::ZERO);
+    let agent = Script::reply(text).reply_after(Duration::ZERO);
     let service = Service::new(Mock::builder().agent(agent));
     for (name, value, options, changed) in [
         ("CI", "true", &[][..], true),
@@ -220,14 +223,15 @@ fn variables_that_are_not_utf8_are_named() {
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert_eq!(ended.err, format!("error: {name} is not valid UTF-8\n"));
     }
-    assert_eq!(service.mock.received().len(), 0);
+    assert_eq!(service.mock.requests().len(), 0);
 }
 
 #[cfg(unix)]
 #[test]
 fn a_file_name_that_is_not_utf8_is_found() {
     use std::os::unix::ffi::OsStringExt;
-    let service = Service::new(Mock::builder().agent(Script::reply("Done.").after(Duration::ZERO)));
+    let service =
+        Service::new(Mock::builder().agent(Script::reply("Done.").reply_after(Duration::ZERO)));
     let folder = Folder::new("not-utf8");
     let name = std::ffi::OsString::from_vec(b"p\xff.jsonl".to_vec());
     let path = folder.0.join(name);
@@ -240,7 +244,7 @@ fn a_file_name_that_is_not_utf8_is_found() {
 
 #[test]
 fn a_dumb_terminal_gets_no_escape_sequence() {
-    let agent = Script::reply("Done.").after(Duration::from_millis(2500));
+    let agent = Script::reply("Done.").reply_after(Duration::from_millis(2500));
     let service = Service::new(Mock::builder().agent(agent));
     for (name, value) in [("TERM", "dumb"), ("CI", "true")] {
         let mut command = service.command(&["run", "--agent", "claude", "Go."]);
@@ -296,7 +300,8 @@ fn each_command_has_a_man_page() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_journal_that_cannot_be_written_loses_no_reply() {
-    let service = Service::new(Mock::builder().agent(Script::reply("Done.").after(Duration::ZERO)));
+    let service =
+        Service::new(Mock::builder().agent(Script::reply("Done.").reply_after(Duration::ZERO)));
     let folder = Folder::new("full-journal");
     let (file, journal) = (folder.file("prompts"), folder.file("journal"));
     let line =
@@ -309,6 +314,7 @@ fn a_journal_that_cannot_be_written_loses_no_reply() {
         );
         let mut command = Command::new("sh");
         command.args(["-c", &script]);
+        command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
         command.env("BLOCKS_API_KEY", service.mock.key());
         command.env("BLOCKS_API_BASE_URL", service.mock.url());
         Ended::of(command.output().unwrap())

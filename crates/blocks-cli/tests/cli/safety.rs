@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use blocks_mock::{Action, Fault, Mock, Operation, Script, When};
+use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
 
 use crate::{Ended, Folder, Service};
 
@@ -16,8 +16,8 @@ fn hostile_plan() -> (Service, String) {
         text: HOSTILE.into(),
     };
     let agent = Script::reply("Done.")
-        .after(Duration::ZERO)
-        .at(Duration::ZERO, plan);
+        .reply_after(Duration::ZERO)
+        .step(Duration::ZERO, plan);
     let service = Service::new(Mock::builder().agent(agent));
     service.run(&["run", "--agent", "claude", "Go."]);
     let id = service.mock.sessions()[0].to_string();
@@ -55,7 +55,8 @@ fn a_plan_reaches_a_terminal_harmless() {
 #[test]
 fn a_pending_file_is_created_first() {
     let fault = Fault::status(422);
-    let service = Service::new(Mock::builder().fault(Operation::CreateSession, When::ONCE, fault));
+    let service =
+        Service::new(Mock::builder().fault(Operation::CreateSession, Frequency::ONCE, fault));
     let folder = Folder::new("safety-pending");
     let file = folder.file("pending");
     let arguments = [

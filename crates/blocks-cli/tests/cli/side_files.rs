@@ -9,7 +9,7 @@ use crate::in_process::Test;
 
 fn replying(text: &str) -> Mock {
     Mock::builder()
-        .agent(Script::reply(text).after(Duration::ZERO))
+        .agent(Script::reply(text).reply_after(Duration::ZERO))
         .build()
 }
 
@@ -181,8 +181,8 @@ async fn a_download_reports_its_file() {
         text: "1. Go.\n".into(),
     };
     let agent = Script::reply("Done.")
-        .after(Duration::ZERO)
-        .at(Duration::ZERO, plan);
+        .reply_after(Duration::ZERO)
+        .step(Duration::ZERO, plan);
     let mock = Mock::builder().agent(agent).build();
     Test::new(&mock, "run --agent claude hello").run().await;
     let session = mock.sessions()[0];
@@ -240,7 +240,7 @@ async fn a_reply_goes_to_its_file() {
 async fn a_reply_that_its_file_cannot_take_is_printed() {
     let folder = Folder::new("reply-file-gone");
     let mock = Mock::builder()
-        .agent(Script::reply("Done.").after(Duration::from_secs(10)))
+        .agent(Script::reply("Done.").reply_after(Duration::from_secs(10)))
         .build();
     let inner = folder.0.join("inner");
     std::fs::create_dir(&inner).unwrap();
@@ -268,7 +268,7 @@ async fn a_reply_that_its_file_cannot_take_is_printed() {
 #[tokio::test(start_paused = true)]
 async fn follow_until_done_ends_after_the_final_message() {
     let mock = Mock::builder()
-        .agent(Script::reply("Done.").after(Duration::from_secs(30)))
+        .agent(Script::reply("Done.").reply_after(Duration::from_secs(30)))
         .build();
     Test::new(&mock, "run --agent claude --no-wait hello")
         .run()

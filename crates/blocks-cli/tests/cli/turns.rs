@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use blocks_mock::{Action, Fault, Mock, Operation, Script, When};
+use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
 use serde_json::Value;
 
 use crate::{Ended, Folder, Service, blocks};
@@ -18,10 +18,10 @@ fn script() -> Script {
         input: serde_json::json!({"command": "ls"}),
     };
     Script::reply("Done.\nReally.")
-        .after(Duration::ZERO)
-        .at(Duration::ZERO, tool)
-        .at(Duration::ZERO, plan)
-        .at(
+        .reply_after(Duration::ZERO)
+        .step(Duration::ZERO, tool)
+        .step(Duration::ZERO, plan)
+        .step(
             Duration::ZERO,
             Action::PullRequest("https://example.com/1".into()),
         )
@@ -49,7 +49,7 @@ fn run_prints_the_reply_and_nothing_else() {
     );
     assert!(note.ends_with(&format!("/sessions/{id}")), "{ended:?}");
     assert_eq!(notes.next(), None);
-    assert!(service.mock.received()[0].body.contains("A title"));
+    assert!(service.mock.requests()[0].body.contains("A title"));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn send_and_wait_continue_a_session() {
 
 #[test]
 fn time_out_and_unknown_outcome_have_codes() {
-    let service = Service::new(Mock::builder().agent(Script::stuck()));
+    let service = Service::new(Mock::builder().agent(Script::no_reply()));
     let ended = service.run(&[
         "--json",
         "run",
@@ -188,7 +188,7 @@ fn time_out_and_unknown_outcome_have_codes() {
 
     let fault = Fault::status_after_effect(503);
     let service =
-        Service::new(Mock::builder().fault(Operation::CreateSession, When::Times(2), fault));
+        Service::new(Mock::builder().fault(Operation::CreateSession, Frequency::Times(2), fault));
     let ended = service.run(&["run", "--agent", "claude", "Go."]);
     assert_eq!(ended.code, Some(4), "{ended:?}");
     assert_eq!(service.mock.session_count(), 1);
@@ -235,7 +235,7 @@ fn usage_errors_send_nothing() {
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.err.contains(expected), "{ended:?}");
     }
-    assert_eq!(service.mock.received().len(), 0);
+    assert_eq!(service.mock.requests().len(), 0);
     let ended = Ended::of(
         blocks(&["run", "--agent", "claude", "Go."])
             .output()
@@ -251,7 +251,7 @@ fn usage_errors_send_nothing() {
 #[test]
 fn github_gets_ids_before_the_wait() {
     let hostile = "::set-output name=a::b\nEOF\nstatus<<EOF";
-    let agent = Script::reply(hostile).after(Duration::ZERO);
+    let agent = Script::reply(hostile).reply_after(Duration::ZERO);
     let service = Service::new(Mock::builder().agent(agent));
     let folder = Folder::new("github");
     let (outputs, summary) = (folder.file("out"), folder.file("summary"));
@@ -310,7 +310,7 @@ fn verbose_shows_requests_without_the_key() {
 #[test]
 fn a_terminal_gets_no_escape_sequence() {
     let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}hostile";
-    let agent = Script::reply(hostile).after(Duration::from_millis(2500));
+    let agent = Script::reply(hostile).reply_after(Duration::from_millis(2500));
     let service = Service::new(Mock::builder().agent(agent));
     let command = service.command(&["run", "--agent", "claude", "Go."]);
     let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();

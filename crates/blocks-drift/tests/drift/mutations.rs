@@ -282,19 +282,19 @@ fn changes_of_pages_are_found() {
     let (mut missed, mut silent) = (Vec::new(), Vec::new());
     for m in &mutations {
         assert_ne!(pages(m.form)[m.page].text, m.text, "{}: nothing changed", m.what);
-        let outcome = changed(m.form, m.page, &m.text);
+        let result = changed(m.form, m.page, &m.text);
         let is_it = |f: &Finding| {
             f.known.is_none()
                 && m.kinds.contains(&f.kind)
                 && f.severity == m.severity
                 && [&f.pointer, &f.other, &f.subject].iter().any(|t| t.contains(&m.place))
         };
-        if !outcome.findings.iter().any(is_it) {
+        if !result.findings.iter().any(is_it) {
             let drift: Vec<&Finding> =
-                outcome.findings.iter().filter(|f| f.known.is_none()).collect();
-            missed.push(format!("{}: {:?} {drift:?}", m.what, outcome.errors));
+                result.findings.iter().filter(|f| f.known.is_none()).collect();
+            missed.push(format!("{}: {:?} {drift:?}", m.what, result.errors));
         }
-        if exit_code(&DOCUMENT, &outcome) == 0 {
+        if exit_code(&DOCUMENT, &result) == 0 {
             silent.push(&m.what);
         }
     }
@@ -331,9 +331,9 @@ fn changes_of_the_document_are_found() {
         assert_ne!(text, DOCUMENT.0.text, "{from}");
         let document = document(&text);
         for form in FORMS {
-            let outcome = outcome(&document, &pages(form));
-            let found = outcome.findings.iter().any(|f| f.kind == kind && f.known.is_none());
-            assert!(found, "{form}: {from}: {:#?}", outcome.findings);
+            let result = check_pages(&document, &pages(form));
+            let found = result.findings.iter().any(|f| f.kind == kind && f.known.is_none());
+            assert!(found, "{form}: {from}: {:#?}", result.findings);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Action, MessageSpec, Mock, Operation, Script};
+use blocks_mock::{Action, Mock, NewMessage, Operation, Script};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -34,15 +34,15 @@ async fn a_timeline_is_followed() {
         text: "1. Go.".into(),
     };
     let script = Script::reply("Done.")
-        .after(60 * SECOND)
-        .at(10 * SECOND, Action::Message("Looking.".into()))
-        .at(20 * SECOND, tool)
-        .at(
+        .reply_after(60 * SECOND)
+        .step(10 * SECOND, Action::Message("Looking.".into()))
+        .step(20 * SECOND, tool)
+        .step(
             30 * SECOND,
             Action::PullRequest("https://example.com/1".into()),
         )
-        .at(40 * SECOND, plan)
-        .at(50 * SECOND, Action::Notice("Low on credit.".into()));
+        .step(40 * SECOND, plan)
+        .step(50 * SECOND, Action::Notice("Low on credit.".into()));
     let mock = Mock::builder().agent(script).build();
     let (session, messages) = created(&mock).await;
     let calls = format!("{messages}?type=tool_call");
@@ -77,13 +77,13 @@ async fn a_timeline_is_followed() {
 #[tokio::test(start_paused = true)]
 async fn a_reply_can_wait_for_polls_or_for_ever() {
     let mock = Mock::builder()
-        .agent(Script::reply("Done.").after_polls(2))
+        .agent(Script::reply("Done.").reply_after_polls(2))
         .build();
     let (_, messages) = created(&mock).await;
     let link = format!("{messages}?type=final_message");
     assert!(texts(&mock, &link).await.is_empty());
     assert_eq!(texts(&mock, &link).await, ["Done."]);
-    let stuck = Mock::builder().agent(Script::stuck()).build();
+    let stuck = Mock::builder().agent(Script::no_reply()).build();
     let (_, messages) = created(&stuck).await;
     sleep(3600 * 24 * SECOND).await;
     assert!(texts(&stuck, &messages).await.is_empty());
@@ -93,7 +93,7 @@ async fn a_reply_can_wait_for_polls_or_for_ever() {
 async fn a_follow_up_opens_a_thread_and_interrupts_the_turn() {
     let mock = Mock::builder()
         .agent_fn(|turn| {
-            Script::reply(format!("{} of {}", turn.message, turn.turn)).after(60 * SECOND)
+            Script::reply(format!("{} of {}", turn.message, turn.turn)).reply_after(60 * SECOND)
         })
         .build();
     let (session, first) = created(&mock).await;
@@ -111,7 +111,7 @@ async fn a_follow_up_opens_a_thread_and_interrupts_the_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_test_can_act_for_the_agent() {
-    let mock = Mock::builder().agent(Script::stuck()).build();
+    let mock = Mock::builder().agent(Script::no_reply()).build();
     created(&mock).await;
     let id = mock.sessions()[0];
     let thread = mock.threads(id)[0];
@@ -122,14 +122,14 @@ async fn a_test_can_act_for_the_agent() {
         ("first", Some(now + 1.0)),
         ("equal", Some(now + 2.0)),
     ] {
-        mock.emit(id, thread, MessageSpec::assistant(text, ts))
+        mock.add_message(id, thread, NewMessage::assistant(text, ts))
             .unwrap();
     }
     assert_eq!(texts(&mock, &path).await[1..], ["first", "second", "equal"]);
     let gts = format!("{path}&gts={}", now + 1.5);
     assert_eq!(texts(&mock, &gts).await, ["second", "equal"]);
     let gone = mock
-        .emit(id, thread, MessageSpec::assistant("oops", None))
+        .add_message(id, thread, NewMessage::assistant("oops", None))
         .unwrap();
     assert!(mock.delete_message(gone) && !mock.delete_message(gone));
     assert!(!texts(&mock, &path).await.contains(&"oops".to_owned()));
@@ -145,10 +145,10 @@ async fn a_presigned_url_expires_and_refuses_a_key() {
         file_name: "plan.md".into(),
         text: "1. Go.".into(),
     };
-    let script = Script::reply("Done.").at(Duration::ZERO, plan);
+    let script = Script::reply("Done.").step(Duration::ZERO, plan);
     let mock = Mock::builder()
         .agent(script)
-        .presigned_for(60 * SECOND)
+        .presigned_url_ttl(60 * SECOND)
         .build();
     let (session, _) = created(&mock).await;
     let (_, read) = call(&mock, "GET", &session, None).await;

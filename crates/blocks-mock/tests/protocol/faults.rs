@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Fault, Mock, Operation, RetryAfter, When};
+use blocks_mock::{Fault, Frequency, Mock, Operation, RetryAfter};
 use reqwest::Response;
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::Socket;
 
 /// A create that meets `fault`, and how many sessions exist then.
 async fn meeting(fault: Fault) -> (Result<Response, reqwest::Error>, Socket) {
-    let builder = Mock::builder().fault(Operation::CreateSession, When::ONCE, fault);
+    let builder = Mock::builder().fault(Operation::CreateSession, Frequency::ONCE, fault);
     let socket = Socket::new(builder).await;
     let result = socket.creating().send().await;
     (result, socket)
@@ -92,7 +92,7 @@ async fn an_answer_is_no_json_in_many_ways() {
 async fn content_type_size_and_place_can_be_wrong() {
     let (result, _socket) = meeting(Fault::ContentType("text/plain".into())).await;
     assert_eq!(result.unwrap().headers()["content-type"], "text/plain");
-    let (result, _socket) = meeting(Fault::Size(3_000_000)).await;
+    let (result, _socket) = meeting(Fault::PadBody(3_000_000)).await;
     let body = result.unwrap().bytes().await.unwrap();
     assert_eq!(body.len(), 3_000_000);
     assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
@@ -107,7 +107,7 @@ async fn content_type_size_and_place_can_be_wrong() {
 async fn an_answer_can_be_late_and_drip() {
     for fault in [
         Fault::Delay(Duration::from_millis(1)),
-        Fault::Drip {
+        Fault::SlowBody {
             bytes: 100,
             every: Duration::from_micros(10),
         },
@@ -135,11 +135,12 @@ async fn links_can_be_foreign_or_null() {
 
 #[tokio::test]
 async fn fields_can_be_missing_unknown_and_retyped() {
-    let (result, _socket) = meeting(Fault::Missing(vec!["title".into(), "_links".into()])).await;
+    let (result, _socket) =
+        meeting(Fault::MissingFields(vec!["title".into(), "_links".into()])).await;
     let session: serde_json::Value = result.unwrap().json().await.unwrap();
     assert!(session.get("title").is_none() && session.get("_links").is_none());
     for (name, value) in [("brand_new", json!([1])), ("title", json!(7))] {
-        let (result, _socket) = meeting(Fault::Field(name.into(), value.clone())).await;
+        let (result, _socket) = meeting(Fault::ReplaceField(name.into(), value.clone())).await;
         let session: serde_json::Value = result.unwrap().json().await.unwrap();
         assert_eq!(session[name], value);
     }
@@ -149,11 +150,15 @@ async fn fields_can_be_missing_unknown_and_retyped() {
 async fn faults_come_n_times_by_chance_and_at_their_operation() {
     let builder = Mock::builder()
         .seed(7)
-        .fault(Operation::GetSession, When::Always, Fault::status(500))
-        .fault(Operation::CreateSession, When::Times(2), Fault::status(500))
+        .fault(Operation::GetSession, Frequency::Always, Fault::status(500))
         .fault(
             Operation::CreateSession,
-            When::Probability(0.5),
+            Frequency::Times(2),
+            Fault::status(500),
+        )
+        .fault(
+            Operation::CreateSession,
+            Frequency::Probability(0.5),
             Fault::status(502),
         );
     let socket = Socket::new(builder).await;
@@ -167,6 +172,8 @@ async fn faults_come_n_times_by_chance_and_at_their_operation() {
     assert_eq!(socket.get("/x").await.0, 500);
     socket.mock.clear_faults();
     assert_eq!(socket.get("/x").await.0, 422);
-    socket.mock.inject(None, When::ONCE, Fault::status(418));
+    socket
+        .mock
+        .inject(None, Frequency::ONCE, Fault::status(418));
     assert_eq!(socket.get("/x").await.0, 418);
 }

@@ -9,8 +9,8 @@ use crate::Socket;
 async fn speaking(change: impl FnOnce(&mut Dialect)) -> Socket {
     let mut dialect = Dialect::observed();
     change(&mut dialect);
-    let script = Script::reply("Done.").after(Duration::ZERO);
-    let script = script.at(
+    let script = Script::reply("Done.").reply_after(Duration::ZERO);
+    let script = script.step(
         Duration::ZERO,
         Action::PullRequest("https://example.com/1".into()),
     );
@@ -127,7 +127,7 @@ async fn system_notices_are_in_no_thread() {
 #[tokio::test]
 async fn a_repeated_role_is_taken_or_refused() {
     for (refused, status) in [(false, 200), (true, 422)] {
-        let socket = speaking(|dialect| dialect.repeated_role_refused = refused).await;
+        let socket = speaking(|dialect| dialect.repeated_role_rejected = refused).await;
         let made = socket.create().await;
         let path = format!("/{}/messages", made["id"].as_str().unwrap());
         let both = format!("{path}?role=user&role=assistant");
@@ -181,7 +181,7 @@ async fn the_seventh_agent_is_known_or_not() {
 #[tokio::test]
 async fn several_agents_are_refused_or_not() {
     for (refused, status) in [(true, 422), (false, 200)] {
-        let socket = speaking(|dialect| dialect.several_agents_refused = refused).await;
+        let socket = speaking(|dialect| dialect.several_agents_rejected = refused).await;
         let body = json!({"message": "hi", "agent_name": "claude", "profile": {"name": "x"}});
         let request = socket.request(reqwest::Method::POST, "").json(&body);
         assert_eq!(request.send().await.unwrap().status(), status);
@@ -233,7 +233,7 @@ async fn keys_and_headers_are_refused_by_status() {
 #[tokio::test]
 async fn unknown_threads_are_not_found_or_empty() {
     for (refused, status) in [(false, 200), (true, 404)] {
-        let socket = speaking(|dialect| dialect.unknown_thread_refused = refused).await;
+        let socket = speaking(|dialect| dialect.unknown_thread_rejected = refused).await;
         let id = socket.create().await["id"].as_str().unwrap().to_owned();
         let threaded = format!("/{id}/threads/{UNKNOWN}/messages");
         let (answered, page) = socket.get(&threaded).await;
@@ -286,9 +286,9 @@ async fn tool_calls_have_either_shape() {
     for (text, expected) in [(false, top_level), (true, as_text)] {
         let mut dialect = Dialect::observed();
         dialect.tool_input_text = text;
-        let mut script = Script::reply("Done.").after(Duration::ZERO);
+        let mut script = Script::reply("Done.").reply_after(Duration::ZERO);
         for input in &inputs {
-            script = script.at(Duration::ZERO, call(input.clone()));
+            script = script.step(Duration::ZERO, call(input.clone()));
         }
         let socket = Socket::new(Mock::builder().dialect(dialect).agent(script)).await;
         let id = socket.create().await["id"].as_str().unwrap().to_owned();
@@ -375,7 +375,7 @@ async fn times_have_a_zone_or_none() {
 async fn ids_can_be_short_texts() {
     let socket = speaking(|dialect| {
         dialect.short_ids = true;
-        dialect.unknown_thread_refused = true;
+        dialect.unknown_thread_rejected = true;
     })
     .await;
     let (made, page) = session_and_messages(&socket).await;
@@ -464,7 +464,7 @@ async fn the_vendor_mock_preset_has_its_shapes() {
 #[tokio::test]
 async fn agents_can_end_with_a_notice_of_failure() {
     for notice in FailureNotice::ALL {
-        let script = Script::failure(notice).after(Duration::ZERO);
+        let script = Script::failure(notice).reply_after(Duration::ZERO);
         let socket = Socket::new(Mock::builder().agent(script)).await;
         let (_, page) = session_and_messages(&socket).await;
         let last = page["items"].as_array().unwrap().last().unwrap();

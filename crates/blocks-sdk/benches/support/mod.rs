@@ -9,7 +9,7 @@ mod ours;
 
 use std::time::Duration;
 
-use blocks_mock::{LedgerMode, Mock, RateLimit, Script};
+use blocks_mock::{Mock, RateLimit, RequestLog, Script};
 use tokio::time::Instant;
 
 pub use others::{poll, run as run_other, run_open as run_other_open};
@@ -84,12 +84,13 @@ pub fn service(jobs: &[Job]) -> Mock {
     let works: Vec<_> = jobs.iter().map(|job| job.works).collect();
     Mock::builder()
         .seed(1)
-        .ledger(LedgerMode::Counts)
+        .request_log(RequestLog::Counts)
+        .request_log_size(usize::MAX)
         .rate_limit(RateLimit::default())
         .agent_fn(
             move |turn| match turn.message.parse().ok().and_then(|job: usize| works[job]) {
-                Some(works) => Script::reply("Done.").after(works),
-                None => Script::stuck(),
+                Some(works) => Script::reply("Done.").reply_after(works),
+                None => Script::no_reply(),
             },
         )
         .build()
@@ -107,7 +108,7 @@ pub fn simulate<F: Future>(simulation: F) -> F::Output {
 
 /// What the mock's ledger has.
 pub fn requests(mock: &Mock, start: Instant) -> Vec<(Duration, bool)> {
-    let received = mock.received();
+    let received = mock.requests();
     received
         .iter()
         .map(|r| (r.at - start, r.status == Some(429)))

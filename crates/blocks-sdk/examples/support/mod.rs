@@ -25,9 +25,9 @@ pub async fn connect() -> Result<(Client, Option<MockServer>)> {
         text: "1. Find an octopus.\n2. Count.\n".into(),
     };
     let script = Script::reply("Octopuses have three hearts.")
-        .after(3 * second)
-        .at(second, look)
-        .at(2 * second, plan);
+        .reply_after(3 * second)
+        .step(second, look)
+        .step(2 * second, plan);
     let mock = MockServer::builder().agent(script).start().await?;
     let client = Client::builder(mock.key()).base_url(mock.url()).build()?;
     Ok((client, Some(mock)))

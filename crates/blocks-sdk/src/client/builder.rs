@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blocks_api::seam::Seam;
+use blocks_api::hook::Hook;
 use bytes::Bytes;
 use reqwest::header::HeaderValue;
 use tower_service::Service;
@@ -16,7 +16,7 @@ use crate::engine::http::{
     BASE_URL, CONNECT_TIMEOUT, Configure, base, http, http_for_downloads, request_builder, shown,
 };
 use crate::engine::key::Key;
-use crate::engine::rate_limit::{RateLimit, RateLimiter};
+use crate::engine::rate_limit::{LimitStore, RateLimit, RateLimiter};
 use crate::engine::retry::{
     AttemptTimeouts, CREATE_ATTEMPT_TIMEOUT, READ_ATTEMPT_TIMEOUT, RetryPolicy,
 };
@@ -47,6 +47,7 @@ pub struct ClientBuilder {
     create_timeout: Option<Duration>,
     retry: RetryPolicy,
     rate_limit: RateLimit,
+    limit_store: Option<Arc<dyn LimitStore>>,
     user_agent: String,
     max_body: usize,
     transport: Option<Arc<dyn Transport>>,
@@ -65,6 +66,7 @@ impl ClientBuilder {
             create_timeout: None,
             retry: RetryPolicy::default(),
             rate_limit: RateLimit::default(),
+            limit_store: None,
             user_agent: USER_AGENT.into(),
             max_body: MAX_BODY,
             transport: None,
@@ -123,11 +125,11 @@ impl ClientBuilder {
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// use blocks_mock::{Fault, Mock, When};
+    /// use blocks_mock::{Fault, Frequency, Mock};
     /// use blocks_sdk::{Client, ErrorKind, RetryPolicy};
     /// use std::time::Duration;
     ///
-    /// let slow = Mock::builder().fault(None, When::Always, Fault::Delay(Duration::from_secs(9)));
+    /// let slow = Mock::builder().fault(None, Frequency::Always, Fault::Delay(Duration::from_secs(9)));
     /// # let slow = slow.build();
     /// let client = Client::builder(slow.key())
     ///     .service(slow.service())
@@ -185,6 +187,27 @@ impl ClientBuilder {
         self
     }
 
+    /// Counts requests in a store, together with every other process that uses the same one.
+    /// Default: none, so that the client and its clones count their own.
+    ///
+    /// The store has to be that of this key. The crate `blocks-fleet` has stores in a file, for
+    /// the processes of a machine, and in Redis or Valkey, for many machines. While the store
+    /// cannot be used, the client counts its own requests: see
+    /// [`RateLimitStatus::store`](crate::RateLimitStatus::store).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use blocks_sdk::{Client, MemoryLimitStore};
+    ///
+    /// let store = Arc::new(MemoryLimitStore::default());
+    /// let client = Client::builder("my-key").limit_store(store).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn limit_store(mut self, store: Arc<dyn LimitStore>) -> Self {
+        self.limit_store = Some(store);
+        self
+    }
+
     /// How the client names itself; `blocks-sdk-rust/` and its version unless set.
     ///
     /// ```
@@ -194,7 +217,7 @@ impl ClientBuilder {
     /// let builder = blocks_sdk::Client::builder(mock.key()).service(mock.service());
     /// let client = builder.user_agent("nightly-tests/1.0").build()?;
     /// # let _ = client.get_session(uuid::Uuid::nil()).await;
-    /// assert_eq!(mock.received()[0].header("user-agent"), Some("nightly-tests/1.0"));
+    /// assert_eq!(mock.requests()[0].header("user-agent"), Some("nightly-tests/1.0"));
     /// # Ok(())
     /// # }
     /// ```
@@ -344,12 +367,12 @@ impl ClientBuilder {
         };
         let core = Core {
             base,
-            seam: Seam::new(key.authorization()?),
+            hook: Hook::new(key.authorization()?),
             key,
             transport,
             downloads,
             http,
-            limiter: Arc::new(RateLimiter::new(self.rate_limit)),
+            limiter: Arc::new(RateLimiter::new(self.rate_limit, self.limit_store)),
             user_agent,
             max_body: self.max_body,
             allow_http: self.allow_http,

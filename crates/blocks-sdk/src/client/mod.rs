@@ -1,7 +1,6 @@
 //! The client: one key, one base URL, one rate limiter.
 
 pub(crate) mod builder;
-pub(crate) mod link;
 mod operations;
 
 use std::env::VarError;
@@ -14,13 +13,15 @@ use blocks_api::open::Id;
 use zeroize::Zeroizing;
 
 use crate::client::builder::ClientBuilder;
-use crate::engine::Engine;
 use crate::engine::call::{Admission, Api, Note, Operation};
 use crate::engine::error::Error;
 use crate::engine::rate_limit::RateLimitStatus;
 use crate::engine::retry::RetryPolicy;
+use crate::engine::transport::Transport;
+use crate::engine::{Core, Engine};
 use crate::request::CreateSession;
 use crate::session::Session;
+use crate::session::reference::SessionRef;
 use crate::session::turns::TurnRegistry;
 
 /// A client of one workspace. Cheap to clone; clones share one rate limiter.
@@ -55,6 +56,32 @@ pub(crate) struct Resources {
     pub one_role_at_a_time: AtomicBool,
 }
 
+impl ClientBuilder {
+    /// Settings with the key from `BLOCKS_API_KEY` and, where set, the base URL from
+    /// `BLOCKS_API_BASE_URL`.
+    ///
+    /// # Errors
+    /// When the key is not set, or when a variable is empty or not UTF-8.
+    ///
+    /// ```no_run
+    /// let store = std::sync::Arc::new(blocks_sdk::MemoryLimitStore::default());
+    /// let client = blocks_sdk::ClientBuilder::from_env()?.limit_store(store).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn from_env() -> Result<Self, Error> {
+        let key = variable("BLOCKS_API_KEY")?.ok_or_else(|| {
+            Error::configuration(
+                "BLOCKS_API_KEY is not set; create a key in the settings of your Blocks workspace",
+            )
+        })?;
+        let builder = Self::new(Zeroizing::new(key));
+        Ok(match variable("BLOCKS_API_BASE_URL")? {
+            Some(url) => builder.base_url(url),
+            None => builder,
+        })
+    }
+}
+
 impl Client {
     /// A client from `BLOCKS_API_KEY` and, where set, `BLOCKS_API_BASE_URL`.
     ///
@@ -67,16 +94,7 @@ impl Client {
     /// # Ok::<(), blocks_sdk::Error>(())
     /// ```
     pub fn from_env() -> Result<Self, Error> {
-        let key = variable("BLOCKS_API_KEY")?.ok_or_else(|| {
-            Error::configuration(
-                "BLOCKS_API_KEY is not set; create a key in the settings of your Blocks workspace",
-            )
-        })?;
-        let builder = ClientBuilder::new(Zeroizing::new(key));
-        match variable("BLOCKS_API_BASE_URL")? {
-            Some(url) => builder.base_url(url).build(),
-            None => builder.build(),
-        }
+        ClientBuilder::from_env()?.build()
     }
 
     /// A client with `key`, and settings to change.
@@ -100,14 +118,14 @@ impl Client {
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// use blocks_mock::{Fault, Mock, When};
+    /// use blocks_mock::{Fault, Frequency, Mock};
     /// # use blocks_sdk::{Client, RetryPolicy};
     ///
-    /// let mock = Mock::builder().fault(None, When::Always, Fault::status(503)).build();
+    /// let mock = Mock::builder().fault(None, Frequency::Always, Fault::status(503)).build();
     /// # let client = Client::builder(mock.key()).service(mock.service()).build()?;
     /// let hurried = client.with_retry(RetryPolicy::default().max_attempts(2));
     /// let error = hurried.get_session(uuid::Uuid::nil()).await.unwrap_err();
-    /// assert_eq!((error.attempts(), mock.received().len()), (2, 2));
+    /// assert_eq!((error.attempts(), mock.requests().len()), (2, 2));
     /// # Ok(())
     /// # }
     /// ```
@@ -118,24 +136,48 @@ impl Client {
         client
     }
 
+    /// The same client, rate limiter included, whose requests and downloads go through what `wrap`
+    /// makes of its transport: for recordings and logs.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, SendFuture, Transport};
+    /// use std::sync::Arc;
+    ///
+    /// struct Printing(Arc<dyn Transport>);
+    ///
+    /// impl Transport for Printing {
+    ///     fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
+    ///         eprintln!("{} {}", request.method(), request.url().path());
+    ///         self.0.send(request)
+    ///     }
+    /// }
+    ///
+    /// let client = Client::builder("my-key").build()?.with_transport(Printing);
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_transport<T: Transport>(&self, wrap: impl Fn(Arc<dyn Transport>) -> T) -> Self {
+        let mut client = self.clone();
+        let mut core = Core::clone(&client.engine.core);
+        core.transport = Arc::new(wrap(core.transport));
+        core.downloads = Arc::new(wrap(core.downloads));
+        client.engine.core = Arc::new(core);
+        client
+    }
+
     /// The same client, rate limiter included, whose attempts may take `timeout`.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// use blocks_mock::{Fault, When};
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// use blocks_mock::{Fault, Frequency};
     /// use std::time::Duration;
     ///
-    /// mock.inject(None, When::ONCE, Fault::Delay(Duration::from_secs(200)));
+    /// mock.inject(None, Frequency::ONCE, Fault::Delay(Duration::from_secs(200)));
     /// let patient = client.with_attempt_timeout(Duration::from_secs(300));
     /// patient.get_session(session.id()).await?;
-    /// assert_eq!(mock.received().len(), 2, "the create and one read, which was not given up");
-    /// # Ok(())
-    /// # }
+    /// assert_eq!(mock.requests().len(), 2, "the create and one read, which was not given up");
+    /// # Ok(()) });
     /// ```
     #[must_use]
     pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
@@ -163,18 +205,15 @@ impl Client {
     /// [`Error::may_have_taken_effect`], do not simply call this again.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// use blocks_sdk::{Agent, CreateSession};
     ///
     /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
     /// let session = client.create_session(request.title("Parser test")).await?;
-    /// println!("{}", session.reply().await?.text());
+    /// println!("{}", session.first_reply().await?.text());
     /// # assert_eq!(mock.sessions(), [session.id()]);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn create_session(&self, request: CreateSession) -> Result<Session, Error> {
         self.create(request, None).await
@@ -189,10 +228,8 @@ impl Client {
     /// when `note` fails, and then nothing was sent.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// use blocks_sdk::{Agent, CreateSession};
     ///
     /// # let journal = std::env::temp_dir().join(format!("{}.journal", uuid::Uuid::new_v4()));
@@ -202,8 +239,7 @@ impl Client {
     /// let session = client.create_session_noting(request, note).await?;
     /// # assert_eq!(std::fs::read_to_string(&path).unwrap(), "starting");
     /// # std::fs::remove_file(path).unwrap();
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn create_session_noting(
         &self,
@@ -225,7 +261,7 @@ impl Client {
             .engine
             .call_for(operation, admission, note, Ok, send)
             .await?;
-        Ok(Session::with_data(self.clone(), data))
+        Ok(Session::new(self.clone(), data))
     }
 
     /// Reads a session. The links to its thread are always null here.
@@ -234,23 +270,18 @@ impl Client {
     /// Status 404 when it does not exist in this workspace.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// let read = client.get_session(session.id()).await?;
     /// assert_eq!(read.html_url(), session.html_url());
     ///
     /// let error = client.get_session(uuid::Uuid::nil()).await.unwrap_err();
     /// assert!(error.is_not_found());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn get_session(&self, id: impl Into<Id>) -> Result<Session, Error> {
         let data = self.session_data(&id.into()).await?;
-        Ok(Session::with_data(self.clone(), data))
+        Ok(Session::new(self.clone(), data))
     }
 
     pub(crate) async fn session_data(&self, id: &Id) -> Result<blocks_api::types::Session, Error> {
@@ -264,21 +295,18 @@ impl Client {
         result.map_err(|error| error.with_session(id))
     }
 
-    /// A handle of a session of which only the id is known. Sends nothing.
+    /// A reference to a session of which only the id is known. Sends nothing.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// let id = uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
     /// assert_eq!(*client.session(id).id(), id);
-    /// assert!(mock.received().is_empty());
-    /// # Ok(())
-    /// # }
+    /// assert!(mock.requests().is_empty());
+    /// # Ok(()) });
     /// ```
-    pub fn session(&self, id: impl Into<Id>) -> Session {
-        Session::with_id(self.clone(), id.into())
+    pub fn session(&self, id: impl Into<Id>) -> SessionRef {
+        SessionRef::new(self.clone(), id.into())
     }
 }
 

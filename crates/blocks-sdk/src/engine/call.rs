@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blocks_api::seam::Policy;
+use blocks_api::hook::Sender;
 use blocks_api::{Error as ApiError, ResponseValue};
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use reqwest::{Request, Response};
@@ -152,7 +152,7 @@ impl Engine {
     }
 }
 
-impl Policy for Call {
+impl Sender for Call {
     fn execute(
         &self,
         mut request: Request,
@@ -181,7 +181,7 @@ impl Call {
         F: Future<Output = Sent<T>>,
     {
         require_runtime();
-        let api = Arc::new(self.core.api(Arc::clone(&self) as Arc<dyn Policy>));
+        let api = Arc::new(self.core.api(Arc::clone(&self) as Arc<dyn Sender>));
         let (Admission::Wait(priority) | Admission::Once(priority)) = self.admission;
         let mut acquire = self.core.limiter.acquire(priority, self.deadline);
         let mut progress = CallProgress::default();

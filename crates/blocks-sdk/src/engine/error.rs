@@ -18,16 +18,13 @@ use crate::engine::repair::text;
 /// What kind of failure an [`Error`] is.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_client(async |client, mock| {
 /// use blocks_sdk::ErrorKind;
 ///
 /// let error = client.get_session(uuid::Uuid::nil()).await.unwrap_err();
 /// assert_eq!((error.kind(), error.status()), (ErrorKind::Status, Some(404)));
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -339,17 +336,14 @@ impl Error {
     /// Look at the dashboard before you send it again: each session is billed.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// mock.inject(None, blocks_mock::When::ONCE, blocks_mock::Fault::ResetAfter);
+    /// mock.inject(None, blocks_mock::Frequency::ONCE, blocks_mock::Fault::ResetAfter);
     /// let error = client.create_session(request).await.unwrap_err();
     /// assert!(error.may_have_taken_effect());
     /// assert_eq!(mock.session_count(), 1, "there it is, though its answer was lost");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn may_have_taken_effect(&self) -> bool {
         self.0.outcome_unknown
@@ -363,17 +357,12 @@ impl Error {
     /// What a wait that failed was waiting for, to wait on with [`Client::resume`](crate::Client::resume).
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let error = session.turn()?.reply().timeout(Default::default()).await.unwrap_err();
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// let error = session.first_turn()?.reply().timeout(Default::default()).await.unwrap_err();
     /// let pending = error.pending().expect("a wait knows what it waited for").clone();
     /// assert_eq!(client.resume(pending).reply().await?.text(), "Done.");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn pending(&self) -> Option<&Pending> {
         self.0.pending.as_ref()

@@ -34,15 +34,16 @@ impl Call {
                 Some(refusal(received.status, headers)).filter(|_| !received.status.is_success());
         }
         let host = context.host.clone().unwrap_or_default();
-        let is_refused_by_limit = context.status == Some(429);
         let (kind, detail) = match (&result.no_response, refused) {
-            (_, Some(refused)) if is_refused_by_limit => {
+            (_, Some(refused)) => {
+                let kind = match context.status {
+                    Some(429) => ErrorKind::RateLimited,
+                    _ => ErrorKind::Status,
+                };
                 let asked = context.retry_after;
                 let retry = asked.map(|asked| format!(", retry after {asked:.0?}"));
-                let detail = format!("{refused}{}", retry.unwrap_or_default());
-                (ErrorKind::RateLimited, detail)
+                (kind, format!("{refused}{}", retry.unwrap_or_default()))
             }
-            (_, Some(refused)) => (ErrorKind::Status, refused),
             (None, None) if too_large => (
                 ErrorKind::TooLarge,
                 format!("the response is larger than {limit} bytes and was truncated"),
@@ -89,7 +90,7 @@ impl Call {
 }
 
 /// A status that is no success, and the host that a redirect names. Its query may hold credentials.
-fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
+pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
     let location = header(headers, LOCATION);
     let host = location.and_then(|url| Some(Url::parse(url).ok()?.host_str()?.to_owned()));
     match host.filter(|_| status.is_redirection()) {
@@ -219,17 +220,20 @@ pub(crate) fn undecodable(error: ApiError<()>, attempt: &Attempt) -> Result<Opti
 }
 
 /// What servers and gateways call the id of a request, in the order of their use to the service's support.
-const REQUEST_IDS: [HeaderName; 7] = [
+const REQUEST_IDS: [HeaderName; 10] = [
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("request-id"),
     HeaderName::from_static("x-correlation-id"),
     HeaderName::from_static("x-amzn-requestid"),
+    HeaderName::from_static("x-amz-request-id"),
+    HeaderName::from_static("x-ms-request-id"),
+    HeaderName::from_static("x-guploader-uploadid"),
     HeaderName::from_static("x-amz-cf-id"),
     HeaderName::from_static("x-trace-id"),
     HeaderName::from_static("cf-ray"),
 ];
 
-fn request_id(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = REQUEST_IDS.iter().find_map(|name| header(headers, name));
     id.map(str::to_owned)
 }

@@ -15,7 +15,7 @@ mod on {
     use tracing::{Instrument, Level};
 
     use crate::engine::call::Operation;
-    use crate::engine::rate_limit::Priority;
+    use crate::engine::rate_limit::{LimitStoreError, Priority};
     use crate::engine::retry::Outcome;
 
     /// `future` within the span of one call.
@@ -91,6 +91,18 @@ mod on {
     pub(crate) fn rate_changed(share: f64) {
         tracing::event!(Level::DEBUG, share, "the rate changed");
     }
+
+    /// The store of the limit failed, or works again.
+    pub(crate) fn limit_store(error: Option<&LimitStoreError>) {
+        match error {
+            Some(error) => tracing::event!(
+                Level::WARN,
+                error = %error,
+                "the limit's store cannot be used: requests of other processes are not counted"
+            ),
+            None => tracing::event!(Level::INFO, "the limit's store is used again"),
+        }
+    }
 }
 
 #[cfg(not(feature = "tracing"))]
@@ -103,7 +115,7 @@ mod off {
     use tokio::time::Instant;
 
     use crate::engine::call::Operation;
-    use crate::engine::rate_limit::Priority;
+    use crate::engine::rate_limit::{LimitStoreError, Priority};
     use crate::engine::retry::Outcome;
 
     pub(crate) fn operation<F: Future>(_: Operation, _: &Url, future: F) -> F {
@@ -119,9 +131,15 @@ mod off {
     pub(crate) fn paused(_: Instant, _: Option<Duration>) {}
 
     pub(crate) fn rate_changed(_: f64) {}
+
+    pub(crate) fn limit_store(_: Option<&LimitStoreError>) {}
 }
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) use off::{attempt, operation, paused, poll, rate_changed, waiting_for_permit};
+pub(crate) use off::{
+    attempt, limit_store, operation, paused, poll, rate_changed, waiting_for_permit,
+};
 #[cfg(feature = "tracing")]
-pub(crate) use on::{attempt, operation, paused, poll, rate_changed, waiting_for_permit};
+pub(crate) use on::{
+    attempt, limit_store, operation, paused, poll, rate_changed, waiting_for_permit,
+};

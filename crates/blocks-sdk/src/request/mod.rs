@@ -30,7 +30,7 @@ const FIELDS: [&str; 9] = [
 /// ```
 /// use blocks_sdk::{Agent, CreateSession};
 ///
-/// let request = CreateSession::new(Agent::claude(), "Go.").title("A walk").private();
+/// let request = CreateSession::new(Agent::claude(), "Go.").title("A walk").private(true);
 /// let sent = serde_json::json!({
 ///     "message": "Go.", "agent_name": "claude", "title": "A walk", "is_private": true,
 /// });
@@ -46,17 +46,14 @@ impl CreateSession {
     /// A session in which `agent` works on `message`.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// use blocks_sdk::{Agent, CreateSession, ErrorKind};
     ///
     /// client.create_session(CreateSession::new(Agent::codex(), "Fix the tests.")).await?;
     /// let empty = client.create_session(CreateSession::new(Agent::codex(), " ")).await;
     /// assert_eq!(empty.unwrap_err().kind(), ErrorKind::InvalidInput);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn new(agent: Agent, message: impl Into<String>) -> Self {
         let mut body = types::CreateSessionRequest {
@@ -78,38 +75,32 @@ impl CreateSession {
         Self { body }
     }
 
-    /// Hides the session from other members of the workspace.
+    /// Whether the session is hidden from other members of the workspace. Default: `false`, or what the workspace says.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// # use blocks_sdk::{Agent, CreateSession};
-    /// let request = CreateSession::new(Agent::claude(), "Go.").private();
+    /// let request = CreateSession::new(Agent::claude(), "Go.").private(true);
     /// let session = client.create_session(request).await?;
-    /// assert_eq!(session.data().and_then(|data| data.is_private), Some(true));
-    /// # Ok(())
-    /// # }
+    /// assert_eq!(session.data().is_private, Some(true));
+    /// # Ok(()) });
     /// ```
-    pub fn private(mut self) -> Self {
-        self.body.is_private = Some(true);
+    pub fn private(mut self, private: bool) -> Self {
+        self.body.is_private = Some(private);
         self
     }
 
     /// A title of at most 200 characters.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// # use blocks_sdk::{Agent, CreateSession};
     /// let request = CreateSession::new(Agent::claude(), "Go.").title("A walk");
     /// let session = client.create_session(request).await?;
-    /// assert_eq!(session.data().and_then(|data| data.title.as_deref()), Some("A walk"));
-    /// # Ok(())
-    /// # }
+    /// assert_eq!(session.data().title.as_deref(), Some("A walk"));
+    /// # Ok(()) });
     /// ```
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.body.title = Some(title.into());
@@ -129,26 +120,21 @@ impl CreateSession {
     /// # Ok::<(), blocks_sdk::Error>(())
     /// ```
     pub fn artifacts(mut self, ids: impl IntoIterator<Item = impl Into<Id>>) -> Self {
-        self.body
-            .artifact_ids
-            .extend(ids.into_iter().map(Into::into));
+        self.body.artifact_ids = ids.into_iter().map(Into::into).collect();
         self
     }
 
     /// Puts the session into an existing group.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// # use blocks_sdk::{Agent, CreateSession};
     /// # let group = uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
     /// let request = CreateSession::new(Agent::claude(), "Go.").session_group(group);
     /// let session = client.create_session(request).await?;
-    /// assert_eq!(session.data().and_then(|data| data.session_group_id.clone()), Some(group.into()));
-    /// # Ok(())
-    /// # }
+    /// assert_eq!(session.data().session_group_id.clone(), Some(group.into()));
+    /// # Ok(()) });
     /// ```
     pub fn session_group(mut self, id: impl Into<Id>) -> Self {
         self.body.session_group_id = Some(id.into());
@@ -219,19 +205,14 @@ impl CreateSession {
 /// A follow-up to a session. It interrupts a turn that is still in flight.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
 /// use blocks_sdk::FollowUp;
 ///
-/// session.reply().await?;
+/// session.first_reply().await?;
 /// let turn = session.follow_up(FollowUp::new("Now document it.")).await?;
 /// assert_eq!(turn.reply().await?.text(), "Done.");
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct FollowUp {
@@ -244,18 +225,13 @@ impl FollowUp {
     /// A follow-up with `message`.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// use blocks_sdk::{ErrorKind, FollowUp};
     ///
     /// let error = session.follow_up(FollowUp::new("")).await.unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn new(message: impl Into<String>) -> Self {
         Self {
@@ -271,42 +247,28 @@ impl FollowUp {
     /// Attaches existing artifacts.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// # use blocks_sdk::FollowUp;
     /// let plan = session.plans().await?.remove(0)?;
     /// session.follow_up(FollowUp::new("Carry it out.").artifacts([plan.id()])).await?;
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn artifacts(mut self, ids: impl IntoIterator<Item = impl Into<Id>>) -> Self {
-        self.body
-            .artifact_ids
-            .extend(ids.into_iter().map(Into::into));
+        self.body.artifact_ids = ids.into_iter().map(Into::into).collect();
         self
     }
 
     /// Lets another profile work on it.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// # use blocks_sdk::FollowUp;
     /// let reviewer = serde_json::Map::from_iter([("name".to_owned(), "reviewer".into())]);
     /// session.follow_up(FollowUp::new("Now review it.").profile(reviewer)).await?;
-    /// # assert!(mock.received()[1].body.contains(r#""profile":{"name":"reviewer"}"#));
-    /// # Ok(())
-    /// # }
+    /// # assert!(mock.requests()[1].body.contains(r#""profile":{"name":"reviewer"}"#));
+    /// # Ok(()) });
     /// ```
     pub fn profile(mut self, profile: impl Into<JsonObject>) -> Self {
         self.has_profile = true;

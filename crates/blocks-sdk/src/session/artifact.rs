@@ -14,7 +14,7 @@ use bytes::Bytes;
 use chrono::Utc;
 use futures_core::Stream;
 use futures_util::stream::{StreamExt, unfold};
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response, Url};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
@@ -22,11 +22,12 @@ use tokio::time::{sleep, timeout};
 use crate::client::Client;
 use crate::engine::call::{Admission, Api, Operation};
 use crate::engine::error::{CallContext, Error, ErrorKind};
-use crate::engine::failure::{innermost, no_connection};
+use crate::engine::failure::{innermost, no_connection, refusal, request_id};
 use crate::engine::http::is_safe;
 use crate::engine::key::Key;
+use crate::engine::received::compression;
 use crate::engine::retry_after::retry_after;
-use crate::session::Session;
+use crate::session::reference::SessionRef;
 
 /// How errors of a download name it: it is no operation of the document.
 const DOWNLOAD: &str = "download";
@@ -34,19 +35,12 @@ const DOWNLOAD: &str = "download";
 /// A file or a plan of a session: what the service says of it, and its bytes.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-/// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
-/// # let mock = blocks_mock::Mock::builder().agent(script).build();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_plan(async |session, client, mock| {
 /// let plan = session.plans().await?.remove(0)?;
 /// assert_eq!(plan.file_name(), Some("plan.md"));
 /// assert_eq!(plan.bytes().await?, "1. Look.");
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone)]
 pub struct Artifact {
@@ -56,28 +50,20 @@ pub struct Artifact {
     data: types::Artifact,
 }
 
-impl Session {
-    /// An artifact that is attached to this session. There is no list: ids come from
-    /// [`plan_ids`](Self::plan_ids).
+impl SessionRef {
+    /// Reads an artifact that is attached to this session. There is no list: ids come from
+    /// [`Session::plan_ids`](crate::Session::plan_ids).
     ///
     /// # Errors
     /// Status 404 when it is not attached to this session.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let mut session = session;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |mut session, client, mock| {
     /// session.refresh().await?; // plans are known once the session is read
     /// let plan = session.artifact(&session.plan_ids()[0]).await?;
     /// assert_eq!(plan.id(), &session.plan_ids()[0]);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn artifact(&self, id: impl Into<Id>) -> Result<Artifact, Error> {
         Artifact::read(self.client().clone(), self.id().clone(), id.into()).await
@@ -90,20 +76,13 @@ impl Session {
     /// Those of reading the session.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// for plan in session.plans().await? {
     ///     println!("{}", plan?.file_name().unwrap_or("a plan"));
     /// }
     /// # assert_eq!(session.plans().await?.len(), 1);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn plans(&self) -> Result<Vec<Result<Artifact, Error>>, Error> {
         let data = self.client().session_data(self.id()).await?;
@@ -145,21 +124,14 @@ impl Artifact {
     /// Everything the service sent. Its `url` gives access to whoever has it, for 6 days.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// use blocks_sdk::ArtifactKind;
     ///
     /// let plan = session.plans().await?.remove(0)?;
     /// assert_eq!(plan.data().kind, Some(ArtifactKind::Plan));
     /// assert_eq!(plan.data().mime_type.as_deref(), Some("text/markdown"));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn data(&self) -> &types::Artifact {
         &self.data
@@ -173,21 +145,14 @@ impl Artifact {
     /// Its name, as the agent gave it: not a path to trust.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// let plan = session.plans().await?.remove(0)?;
     /// let name = plan.file_name().unwrap_or_default();
     /// // Only the last part, so that it cannot lead out of a folder.
     /// let safe = std::path::Path::new(name).file_name();
     /// assert_eq!(safe, Some("plan.md".as_ref()));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn file_name(&self) -> Option<&str> {
         self.data.file_name.as_deref()
@@ -201,14 +166,8 @@ impl Artifact {
     /// stream, after which nothing follows. What was read before is then not whole.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// use futures_util::StreamExt;
     ///
     /// let plan = session.plans().await?.remove(0)?;
@@ -218,8 +177,7 @@ impl Artifact {
     ///     length += piece?.len();
     /// }
     /// assert_eq!(length, "1. Look.".len());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn stream(&self) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send, Error> {
         let mut attempts = 0;
@@ -235,15 +193,15 @@ impl Artifact {
     ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
         let expected = response.content_length();
         let each = self.client.engine.timeouts.read;
-        let key = self.client.engine.core.key.clone();
-        unfold(Some((response, 0, key)), move |state| async move {
-            let (mut response, read, key) = state?;
-            let end = |kind, detail| failed(kind, detail, attempts, &key);
+        let end = (self.host(), self.client.engine.core.key.clone());
+        unfold(Some((response, 0, end)), move |state| async move {
+            let (mut response, read, (host, key)) = state?;
+            let end = |kind, detail| failed(kind, detail, attempts, host.clone(), &key);
             let chunk = timeout(each, response.chunk()).await;
             let error = match chunk {
                 Ok(Ok(Some(chunk))) => {
                     let read = read + chunk.len() as u64;
-                    return Some((Ok(chunk), Some((response, read, key))));
+                    return Some((Ok(chunk), Some((response, read, (host, key)))));
                 }
                 Ok(Ok(None)) if expected.is_none_or(|expected| expected == read) => return None,
                 Ok(Ok(None)) => {
@@ -270,18 +228,11 @@ impl Artifact {
     /// Those of [`stream`](Self::stream), and that it is larger.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// let plan = session.plans().await?.remove(0)?;
     /// assert_eq!(plan.bytes().await?, "1. Look.");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn bytes(&self) -> Result<Bytes, Error> {
         let mut attempts = 0;
@@ -305,7 +256,14 @@ impl Artifact {
             if all.len() > core.max_body {
                 let most = core.max_body;
                 let detail = format!("the file is larger than {most} bytes; stream it or save it");
-                return Err(failed(ErrorKind::TooLarge, detail, attempts, &core.key));
+                let host = self.host();
+                return Err(failed(
+                    ErrorKind::TooLarge,
+                    detail,
+                    attempts,
+                    host,
+                    &core.key,
+                ));
             }
         }
         Ok(all.into())
@@ -345,14 +303,8 @@ impl Artifact {
     /// disk is full.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().at(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// let plan = session.plans().await?.remove(0)?;
     /// # let folder = std::env::temp_dir();
     /// let path = folder.join(format!("{}.md", plan.id()));
@@ -360,8 +312,7 @@ impl Artifact {
     /// assert_eq!(std::fs::read_to_string(&path).unwrap(), "1. Look.");
     /// assert!(plan.save(&path).await.is_err(), "the file is there already");
     /// # std::fs::remove_file(path).unwrap();
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
@@ -431,6 +382,12 @@ impl Artifact {
         }
     }
 
+    /// The host that has its bytes.
+    fn host(&self) -> Option<String> {
+        let url = Url::parse(self.data.url.as_ref()?.as_str()).ok()?;
+        url.host_str().map(str::to_owned)
+    }
+
     /// One request for its bytes, without the key.
     async fn open_once(&self, attempts: u32) -> Result<Response, Error> {
         let core = &self.client.engine.core;
@@ -475,21 +432,33 @@ impl Artifact {
             }
         };
         if !response.status().is_success() {
+            let body = beginning(&mut response, each).await;
+            let headers = response.headers();
             let context = CallContext {
                 status: Some(response.status().as_u16()),
-                retry_after: retry_after(response.headers(), Utc::now()),
-                body: Some(beginning(&mut response, each).await),
+                request_id: request_id(headers),
+                retry_after: retry_after(headers, Utc::now()),
+                compression: compression(headers, &body),
+                body: Some(body),
                 ..context()
             };
-            let detail = format!("the storage host responded with {}", response.status());
+            let refusal = refusal(response.status(), headers);
+            let detail = format!("the storage host responded with {refusal}");
             let error = Error::of_call(ErrorKind::Status, detail, context, &core.key);
             return Err(error.with_session(&self.session_id));
         }
-        let encoding = response.headers().get(CONTENT_ENCODING);
-        if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
-            let detail =
-                format!("the file has the content encoding {encoding:?}, which was not asked for");
-            return Err(error(ErrorKind::Undecodable, detail));
+        if let Some(compression) = compression(response.headers(), &[]) {
+            let context = CallContext {
+                compression: Some(compression),
+                ..context()
+            };
+            let detail = "the file cannot be used".to_owned();
+            return Err(Error::of_call(
+                ErrorKind::Undecodable,
+                detail,
+                context,
+                &core.key,
+            ));
         }
         Ok(response)
     }
@@ -525,10 +494,17 @@ async fn beginning(response: &mut Response, each: Duration) -> Bytes {
 }
 
 /// The error of a download that had started.
-fn failed(kind: ErrorKind, detail: String, attempts: u32, key: &Key) -> Error {
+fn failed(
+    kind: ErrorKind,
+    detail: String,
+    attempts: u32,
+    host: Option<String>,
+    key: &Key,
+) -> Error {
     let context = CallContext {
         operation: DOWNLOAD,
         attempts,
+        host,
         ..CallContext::default()
     };
     Error::of_call(kind, detail, context, key)

@@ -153,7 +153,7 @@ impl Context<'_> {
         });
         let place = url.as_deref().unwrap_or(&session_id);
         self.output.note(&format!("{id} session {place}"));
-        let turn = session.turn();
+        let turn = session.first_turn();
         let pending = turn.as_ref().ok().map(|turn| turn.pending().clone());
         self.journal
             .created(&id, &session_id, url.as_deref(), pending.as_ref());

@@ -7,19 +7,27 @@
 //!   them only after all of another.
 //! - `adaptive`: a 429 pauses every request and lowers the rate; other responses raise it.
 //!
+//! - `shared`, `store`: the same slots, counted outside of this process for all that use the key.
+//!   `asking`: what this process knows of such a store. It chooses who is next, the store when.
+//!
 //! Those are pure decisions. This module adds the waiting. There is no task that keeps time, as
 //! it would end with the runtime in which it was spawned: each waiter has a timer of its own.
 //! One of them, the timekeeper, wakes up when the next permit can be given. The timers of the
-//! others are late, and replace a timekeeper that does not run any more.
+//! others are late, and replace a timekeeper that does not run any more. A request to a store is
+//! a task of the runtime of the waiter that started it, so that it ends also when the waiter is
+//! dropped; one that does not end in time is replaced in the same way.
 //!
 //! Under the lock there are only decisions: no waker is called, cloned or dropped, nothing is
 //! spawned and no event is recorded, since each of these may run code that comes back here.
 
 mod adaptive;
+mod asking;
 mod limit;
 mod queue;
+mod shared;
 mod slots;
 mod state;
+mod store;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -28,16 +36,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::engine::telemetry;
+use asking::{Asking, RESPONSE_TIMEOUT};
 pub use limit::RateLimit;
 pub(crate) use queue::{PollSchedule, Priority};
+pub use shared::{MemoryLimitStore, SharedLimit};
 pub(crate) use state::after;
-use state::{Next, State};
+use state::{Answered, Next, Question, State};
+pub use store::{
+    LimitFuture, LimitStore, LimitStoreError, SlotAnswer, SlotClaim, SlotPurpose, SlotRequest,
+};
 
 /// The rate limiter of one key.
-pub(crate) struct RateLimiter(Mutex<Shared>);
+#[derive(Clone)]
+pub(crate) struct RateLimiter {
+    shared: Arc<Mutex<Shared>>,
+    store: Option<Arc<dyn LimitStore>>,
+}
 
 struct Shared {
     state: State,
@@ -52,22 +70,25 @@ struct Shared {
 struct Later {
     wake: Vec<Waker>,
     drop: Vec<Waker>,
+    /// Where requests to the store can run.
+    runtime: Option<Handle>,
+    /// A request to the store, and its number.
+    ask: Option<(u64, SlotRequest)>,
+    give_back: Vec<u64>,
+    pause: Option<Duration>,
 }
 
 /// The rate limiter of a client at one moment, for example to export as metrics.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_client(async |client, mock| {
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
 /// client.create_session(request).await?;
 /// let status = client.rate_limit_status();
 /// assert_eq!((status.used_in_last_minute, status.waiting_creates), (1, 0));
 /// assert_eq!((status.share, status.paused_for), (1.0, None));
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -80,10 +101,25 @@ pub struct RateLimitStatus {
     pub waiting_polls: usize,
     /// How long nothing is sent, since the service asked to wait.
     pub paused_for: Option<Duration>,
-    /// Requests that were sent in the last minute.
+    /// Requests that this process sent in the last minute.
     pub used_in_last_minute: usize,
     /// The part of the limit that is used, from 0 to 1: less than 1 after a 429.
     pub share: f64,
+    /// Whether the limit is shared with other processes.
+    pub store: LimitStoreStatus,
+}
+
+/// Whether a client's limit is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LimitStoreStatus {
+    /// The client has no store: it counts its own requests.
+    None,
+    /// The store is used.
+    Shared,
+    /// The store failed when it was last used: the client counts its own requests, and tries the
+    /// store again a few seconds later.
+    Failed,
 }
 
 /// There is no permit within the time of a call.
@@ -94,25 +130,91 @@ pub(crate) struct NoPermit {
 }
 
 impl RateLimiter {
-    pub fn new(limit: RateLimit) -> Self {
-        Self(Mutex::new(Shared {
-            state: State::new(limit, Instant::now()),
+    pub fn new(limit: RateLimit, store: Option<Arc<dyn LimitStore>>) -> Self {
+        let mut state = State::new(limit, Instant::now());
+        state.asking = store.as_ref().map(|_| Asking::new(fastrand::u64(..)));
+        let shared = Shared {
+            state,
             wakers: BTreeMap::new(),
             timekeeper: None,
-        }))
+        };
+        Self {
+            shared: Arc::new(Mutex::new(shared)),
+            store,
+        }
     }
 
     /// Changes the state, and wakes waiters after that.
     fn change<T>(&self, change: impl FnOnce(&mut Shared, Instant, &mut Later) -> T) -> T {
         let now = Instant::now();
-        let mut later = Later::default();
+        let mut later = Later {
+            runtime: self.store.as_ref().and_then(|_| Handle::try_current().ok()),
+            ..Later::default()
+        };
         let result = {
             // No change is left half done by a panic, so a poisoned lock is still good.
-            let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             change(&mut shared, now, &mut later)
         };
-        later.wake.into_iter().for_each(Waker::wake);
+        std::mem::take(&mut later.wake)
+            .into_iter()
+            .for_each(Waker::wake);
+        if let (Some(store), Some(runtime)) = (&self.store, &later.runtime) {
+            self.use_store(store, runtime, later.ask, later.give_back, later.pause);
+        }
         result
+    }
+
+    /// Starts the requests to the store. Where there is no runtime, slots that were not used count
+    /// for a minute, and others learn of a pause by a 429 of their own.
+    fn use_store(
+        &self,
+        store: &Arc<dyn LimitStore>,
+        runtime: &Handle,
+        ask: Option<(u64, SlotRequest)>,
+        give_back: Vec<u64>,
+        pause: Option<Duration>,
+    ) {
+        if let Some((number, request)) = ask {
+            let (limiter, store) = (self.clone(), Arc::clone(store));
+            runtime.spawn(async move {
+                let answer = timeout(RESPONSE_TIMEOUT, store.take(&request)).await;
+                let answer = answer.unwrap_or_else(|_| {
+                    let what = format!("no response within {RESPONSE_TIMEOUT:?}");
+                    Err(LimitStoreError::new(what))
+                });
+                limiter.answered(number, answer);
+            });
+        }
+        for slot in give_back {
+            let store = Arc::clone(store);
+            runtime.spawn(async move { timeout(RESPONSE_TIMEOUT, store.give_back(slot)).await });
+        }
+        if let Some(pause) = pause {
+            let store = Arc::clone(store);
+            runtime.spawn(async move { timeout(RESPONSE_TIMEOUT, store.pause(pause)).await });
+        }
+    }
+
+    /// The store's answer to the request with this number.
+    fn answered(&self, number: u64, answer: Result<SlotAnswer, LimitStoreError>) {
+        let (has_changed, error) = self.change(|shared, now, later| match answer {
+            Ok(answer) => {
+                let asking = shared.state.asking.as_mut();
+                let works_again = asking.is_some_and(Asking::works);
+                shared.use_answer(number, answer, now, later);
+                (works_again, None)
+            }
+            Err(error) => {
+                let asking = shared.state.asking.as_mut();
+                let is_first = asking.is_some_and(|asking| asking.fails(number, now));
+                shared.settle(now, None, later);
+                (is_first, Some(error))
+            }
+        });
+        if has_changed {
+            telemetry::limit_store(error.as_ref());
+        }
     }
 
     /// Waits for a permit. A call gives up at its `deadline`, and before that as soon as the
@@ -158,6 +260,7 @@ impl RateLimiter {
         let (until, share) = self.change(|shared, now, later| {
             let until = shared.state.refused(now, asked, longest, random);
             shared.notify_of_pause(until, later);
+            later.pause = Some(until - now);
             (until, shared.state.rate.share())
         });
         telemetry::paused(until, asked);
@@ -170,6 +273,7 @@ impl RateLimiter {
         let until = self.change(|shared, now, later| {
             let until = shared.state.pause(now, asked, longest);
             shared.notify_of_pause(until, later);
+            later.pause = Some(until - now);
             until
         });
         telemetry::paused(until, Some(asked));
@@ -191,6 +295,11 @@ impl RateLimiter {
                 paused_for: paused_until.map(|until| until - now),
                 used_in_last_minute: shared.state.slots.used(now),
                 share: shared.state.rate.share(),
+                store: match &shared.state.asking {
+                    None => LimitStoreStatus::None,
+                    Some(asking) if asking.has_failed() => LimitStoreStatus::Failed,
+                    Some(_) => LimitStoreStatus::Shared,
+                },
             }
         })
     }
@@ -210,7 +319,10 @@ impl Shared {
     /// next. `own` is the waiter that is being polled.
     fn settle(&mut self, now: Instant, own: Option<u64>, later: &mut Later) {
         let mut granted = Vec::new();
-        let next = self.state.advance(now, &mut granted);
+        let next = match self.state.uses_store(now) {
+            true => self.ask_store(now, later),
+            false => self.state.advance(now, &mut granted),
+        };
         for ticket in &granted {
             let list = match own {
                 Some(own) if own == *ticket => &mut later.drop,
@@ -241,6 +353,45 @@ impl Shared {
         };
     }
 
+    /// Asks the store for a slot if that is to be done now. Returns what is next if nothing is
+    /// being asked.
+    fn ask_store(&mut self, now: Instant, later: &mut Later) -> Option<Next> {
+        match self.state.question(now) {
+            Question::Nothing => None,
+            Question::Later(next) => Some(next),
+            Question::Now(_) if later.runtime.is_some() => {
+                later.ask = self.state.ask(now);
+                None
+            }
+            // The waiter asks when it is polled, in a runtime.
+            Question::Now(ticket) => Some(Next { ticket, at: now }),
+        }
+    }
+
+    fn use_answer(&mut self, number: u64, answer: SlotAnswer, now: Instant, later: &mut Later) {
+        match self.state.answered(number, answer, now) {
+            Answered::Granted(ticket) => later.wake.extend(self.wakers.remove(&ticket)),
+            Answered::GiveBack(slot) => later.give_back.push(slot),
+            Answered::Wait { is_paused: true } => {
+                let until = self.state.slots.paused_until(now);
+                self.notify_of_pause(until.unwrap_or(now), later);
+            }
+            Answered::Wait { is_paused: false } | Answered::Ignored => {}
+        }
+        self.settle(now, None, later);
+    }
+
+    /// Whether someone else takes care of a waiter of this priority: there is a request to the
+    /// store, or a timekeeper for the next one.
+    fn is_cared_for(&self, ticket: u64, priority: Priority, is_new: bool, now: Instant) -> bool {
+        let asking = self.state.asking.as_ref();
+        asking.is_some_and(|asking| asking.is_running(now))
+            || self.timekeeper.is_some_and(|keeper| {
+                let is_kept = keeper.ticket != ticket && now < keeper.at;
+                is_kept && !(is_new && self.state.is_worth_asking(priority, keeper.at, now))
+            })
+    }
+
     /// A pause begins: those that cannot wait so long are woken to give up.
     fn notify_of_pause(&mut self, until: Instant, later: &mut Later) {
         for ticket in self.state.queue.ending_before(until) {
@@ -249,7 +400,7 @@ impl Shared {
     }
 
     fn leave(&mut self, ticket: u64, now: Instant, later: &mut Later) {
-        self.state.cancel(ticket);
+        later.give_back.extend(self.state.cancel(ticket));
         later.drop.extend(self.wakers.remove(&ticket));
         if self
             .timekeeper
@@ -287,7 +438,7 @@ impl Permit {
     /// Nothing was sent: another request may use the permit.
     pub fn give_back(self) {
         self.limiter.change(|shared, now, later| {
-            shared.state.give_back(self.slot);
+            later.give_back.extend(shared.state.give_back(self.slot));
             shared.settle(now, None, later);
         });
     }
@@ -345,7 +496,9 @@ impl Acquire {
                 later.drop.extend(shared.wakers.remove(&ticket));
                 return self.ready(slot, shared);
             }
-        } else if let Some(slot) = shared.state.grant_directly(now, self.priority) {
+        } else if !shared.state.uses_store(now)
+            && let Some(slot) = shared.state.grant_directly(now, self.priority)
+        {
             return self.ready(slot, shared);
         }
         if let Some(until) = self.pause_that_is_too_long(shared, now) {
@@ -358,16 +511,20 @@ impl Acquire {
             queue.insert(
                 ticket,
                 self.priority,
+                now,
                 self.deadline.filter(|_| self.ends_with_pause),
             );
         }
         // What another waiter keeps time for includes all that are in the queue already.
         let is_over = self.deadline.is_some_and(|deadline| deadline <= now);
-        let is_kept_for_it = shared.timekeeper.is_some_and(|keeper| {
-            let is_kept = keeper.ticket != ticket && now < keeper.at;
-            let priority = self.priority;
-            is_kept && !(is_new && shared.state.is_of_use_before(keeper.at, priority, now))
-        });
+        let priority = self.priority;
+        let is_kept_for_it = match shared.state.uses_store(now) {
+            true => shared.is_cared_for(ticket, priority, is_new, now),
+            false => shared.timekeeper.is_some_and(|keeper| {
+                let is_kept = keeper.ticket != ticket && now < keeper.at;
+                is_kept && !(is_new && shared.state.is_of_use_before(keeper.at, priority, now))
+            }),
+        };
         if is_over || !is_kept_for_it {
             shared.settle(now, Some(ticket), later);
             if let Some(slot) = shared.state.pick_up(ticket) {

@@ -52,10 +52,20 @@ impl PollSchedule {
     /// last poll, discounted for age. The powers are those that did best in the simulations of
     /// `benches/`.
     fn score(&self, now: Instant) -> f64 {
+        self.waited(now).as_secs_f64() * self.weight(now)
+    }
+
+    /// The time since the last poll.
+    pub fn waited(&self, now: Instant) -> Duration {
+        now - self.last_poll
+    }
+
+    /// What a second since the last poll counts.
+    pub fn weight(&self, now: Instant) -> f64 {
         let age = (now - self.started).as_secs_f64();
         let late = (age / OLD.as_secs_f64()).max(1.0);
         let early = (age / YOUNG.as_secs_f64()).min(1.0);
-        (now - self.last_poll).as_secs_f64() * early.sqrt() / late.powf(0.7)
+        early.sqrt() / late.powf(0.7)
     }
 
     /// Whether this is the last certain chance to poll before the time-out: within a window,
@@ -69,9 +79,16 @@ impl PollSchedule {
 /// Waiters by their tickets, which number them in the order of arrival.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    interactive: BTreeMap<u64, Option<Instant>>,
-    creates: BTreeMap<u64, Option<Instant>>,
+    interactive: BTreeMap<u64, WaitingCall>,
+    creates: BTreeMap<u64, WaitingCall>,
     polls: BTreeMap<u64, PollSchedule>,
+}
+
+#[derive(Debug)]
+struct WaitingCall {
+    arrived: Instant,
+    /// When it gives up.
+    deadline: Option<Instant>,
 }
 
 /// The first of each kind that could use a permit.
@@ -89,12 +106,35 @@ pub(super) struct Candidates {
 
 impl Queue {
     /// `deadline` is when a call gives up; the wait of a poll gives up by itself.
-    pub fn insert(&mut self, ticket: u64, priority: Priority, deadline: Option<Instant>) {
+    pub fn insert(
+        &mut self,
+        ticket: u64,
+        priority: Priority,
+        arrived: Instant,
+        deadline: Option<Instant>,
+    ) {
+        let call = WaitingCall { arrived, deadline };
         match priority {
-            Priority::Interactive => drop(self.interactive.insert(ticket, deadline)),
-            Priority::Create => drop(self.creates.insert(ticket, deadline)),
+            Priority::Interactive => drop(self.interactive.insert(ticket, call)),
+            Priority::Create => drop(self.creates.insert(ticket, call)),
             Priority::Poll(poll) => drop(self.polls.insert(ticket, poll)),
         }
+    }
+
+    /// How long a waiter has waited, and what each second of that counts.
+    pub fn waited(&self, ticket: u64, now: Instant) -> (Duration, f64) {
+        if let Some(poll) = self.polls.get(&ticket) {
+            return (poll.waited(now), poll.weight(now));
+        }
+        let call = self.interactive.get(&ticket).or(self.creates.get(&ticket));
+        let waited = call.map(|call| now.saturating_duration_since(call.arrived));
+        (waited.unwrap_or_default(), 1.0)
+    }
+
+    pub fn contains(&self, ticket: u64) -> bool {
+        self.interactive.contains_key(&ticket)
+            || self.creates.contains_key(&ticket)
+            || self.polls.contains_key(&ticket)
     }
 
     pub fn remove(&mut self, ticket: u64) -> bool {
@@ -116,7 +156,7 @@ impl Queue {
     pub fn ending_before(&self, time: Instant) -> Vec<u64> {
         let calls = self.interactive.iter().chain(&self.creates);
         calls
-            .filter(|(_, deadline)| deadline.is_some_and(|deadline| deadline < time))
+            .filter(|(_, call)| call.deadline.is_some_and(|deadline| deadline < time))
             .map(|(ticket, _)| *ticket)
             .collect()
     }
@@ -143,7 +183,8 @@ impl Queue {
                 urgent = Some((before, *ticket));
             }
         }
-        let first = |calls: &BTreeMap<u64, _>| calls.first_key_value().map(|(ticket, _)| *ticket);
+        let first =
+            |calls: &BTreeMap<u64, WaitingCall>| calls.first_key_value().map(|(ticket, _)| *ticket);
         Candidates {
             interactive: first(&self.interactive),
             create: first(&self.creates),
@@ -173,7 +214,7 @@ mod tests {
     fn queue(priorities: &[Priority]) -> Queue {
         let mut queue = Queue::default();
         for (ticket, priority) in (0..).zip(priorities) {
-            queue.insert(ticket, *priority, None);
+            queue.insert(ticket, *priority, Instant::now(), None);
         }
         queue
     }
@@ -234,7 +275,7 @@ mod tests {
                 ready_at: start,
                 first_before: Some(start + Duration::from_secs(seconds)),
             };
-            queue.insert(ticket, Priority::Poll(schedule), None);
+            queue.insert(ticket, Priority::Poll(schedule), start, None);
         }
         for (seconds, urgent) in [(0, None), (237, None), (239, Some(1)), (400, Some(1))] {
             let now = start + Duration::from_secs(seconds);

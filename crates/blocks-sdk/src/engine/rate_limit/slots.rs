@@ -2,12 +2,20 @@
 //! pause that the service asked for.
 //!
 //! This is the part of the limiter that describes the key and not the program. It is asked for
-//! one slot at a time, and answers with the slot or with the time at which to ask again.
+//! one slot at a time, and answers with the slot or with the time at which to ask again. Times
+//! are of any clock: tokio's within a process, that of the store when the limit is shared.
 
 use std::collections::VecDeque;
+use std::ops::Add;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::store::SlotPurpose;
+
+/// A time of some clock.
+pub(super) trait Time: Copy + Ord + Add<Duration, Output = Self> {}
+impl<T: Copy + Ord + Add<Duration, Output = T>> Time for T {}
 
 /// How long a used slot counts. The service counts a minute from the arrival of a request; the
 /// half second more covers requests of which one took longer to arrive than another.
@@ -28,26 +36,36 @@ pub(super) enum Use {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Slot {
+struct Slot<T> {
     number: u64,
-    taken_at: Instant,
+    taken_at: T,
     is_poll: bool,
 }
 
+impl From<SlotPurpose> for Use {
+    fn from(purpose: SlotPurpose) -> Self {
+        match purpose {
+            SlotPurpose::Interactive | SlotPurpose::Create => Self::Call,
+            SlotPurpose::Poll => Self::Poll,
+            SlotPurpose::UrgentPoll => Self::UrgentPoll,
+        }
+    }
+}
+
 /// The slots of one key.
-#[derive(Debug)]
-pub(super) struct Slots {
+#[derive(Clone, Debug)]
+pub(super) struct Slots<T = Instant> {
     capacity: usize,
     /// Whether calls are spread like polls, since other programs use the same key.
     spreads_calls: bool,
-    used: VecDeque<Slot>,
+    used: VecDeque<Slot<T>>,
     /// How many of those are polls.
     polls: usize,
     next_number: u64,
-    paused_until: Option<Instant>,
+    paused_until: Option<T>,
 }
 
-impl Slots {
+impl<T: Time> Slots<T> {
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.max(1),
@@ -65,23 +83,42 @@ impl Slots {
         self.spreads_calls = spreads_calls;
     }
 
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub fn spreads_calls(&self) -> bool {
+        self.spreads_calls
+    }
+
+    /// The number of the oldest slot, or of the next one.
+    pub fn first_number(&self) -> u64 {
+        self.used
+            .front()
+            .map_or(self.next_number, |slot| slot.number)
+    }
+
     /// Takes a slot at `now`, or says when to ask again, which is always later than `now`.
     /// While `polls_wait`, calls leave polls their share of the window.
-    pub fn take(&mut self, now: Instant, what: Use, polls_wait: bool) -> Result<u64, Instant> {
-        self.check(now, what, polls_wait)?;
+    pub fn take(&mut self, now: T, what: Use, polls_wait: bool) -> Result<u64, T> {
+        self.check(now, what, polls_wait, 0)?;
         Ok(self.push(now, what))
     }
 
-    /// Whether [`take`](Self::take) would give a slot, or when to ask again.
-    pub fn check(&mut self, now: Instant, what: Use, polls_wait: bool) -> Result<(), Instant> {
+    /// Whether [`take`](Self::take) would give a slot, or when to ask again, if `ahead` others
+    /// with the same use come first.
+    pub fn check(&mut self, now: T, what: Use, polls_wait: bool, ahead: usize) -> Result<(), T> {
         self.forget(now);
         if let Some(pause) = self.paused_until.filter(|pause| *pause > now) {
             return Err(pause);
         }
-        if self.used.len() >= self.capacity {
-            return Err(self.used[self.used.len() - self.capacity].taken_at + WINDOW);
+        // The slots that calls ahead will use count as used already.
+        let before = if what == Use::Call { ahead } else { 0 };
+        let used = self.used.len() + before;
+        if used >= self.capacity {
+            return self.leaves(used - self.capacity).map_or(Ok(()), Err);
         }
-        let calls = self.used.len() - self.polls;
+        let calls = self.used.len() - self.polls + before;
         let share = self.capacity / POLL_SHARE;
         let again = match what {
             // After a poll, its wait is soon back for the next one.
@@ -89,14 +126,13 @@ impl Slots {
                 if (polls_wait || self.polls > 0)
                     && calls + self.polls.max(share) >= self.capacity =>
             {
-                // There is an oldest slot, since the share alone does not fill the window.
-                Some(self.used[0].taken_at + WINDOW)
+                self.leaves(before)
             }
             Use::Call if self.spreads_calls => {
                 let last = self.used.back();
-                last.map(|slot| slot.taken_at + self.spacing(self.capacity))
+                last.map(|slot| slot.taken_at + self.spacing(self.capacity) * (1 + before as u32))
             }
-            Use::Poll => self.next_poll(self.capacity - calls),
+            Use::Poll => self.next_poll(self.capacity - calls, ahead),
             Use::Call | Use::UrgentPoll => None,
         };
         match again.filter(|again| *again > now) {
@@ -107,7 +143,7 @@ impl Slots {
 
     /// When the next poll is due if `left` of the window's slots are left for polls. Of those, one
     /// stays free for the next call, which then need not wait for a poll to leave the window.
-    fn next_poll(&self, left: usize) -> Option<Instant> {
+    fn next_poll(&self, left: usize, ahead: usize) -> Option<T> {
         let share = self.capacity / POLL_SHARE;
         let spare = usize::from(share > 0);
         if self.polls >= share && self.used.len() + spare >= self.capacity {
@@ -115,17 +151,24 @@ impl Slots {
         }
         let last = self.used.iter().rev().find(|slot| slot.is_poll)?;
         let slots = (left - spare).max(share);
-        let spaced = last.taken_at + self.spacing(slots);
+        let spaced = last.taken_at + self.spacing(slots) * (1 + ahead as u32);
         // A call that leaves the window makes room for polls that are closer together.
         let call = self.used.iter().find(|slot| !slot.is_poll);
         Some(call.map_or(spaced, |call| spaced.min(call.taken_at + WINDOW)))
+    }
+
+    /// When the slot with this place in the log, or else the last one, leaves the window.
+    fn leaves(&self, place: usize) -> Option<T> {
+        let slot = self.used.get(place).or(self.used.back())?;
+        Some(slot.taken_at + WINDOW)
     }
 
     fn spacing(&self, slots: usize) -> Duration {
         WINDOW.div_f64(slots.max(1) as f64)
     }
 
-    fn push(&mut self, now: Instant, what: Use) -> u64 {
+    /// Notes that a slot is used, without a check.
+    pub fn push(&mut self, now: T, what: Use) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         let is_poll = what != Use::Call;
@@ -149,7 +192,7 @@ impl Slots {
         }
     }
 
-    fn forget(&mut self, now: Instant) {
+    pub fn forget(&mut self, now: T) {
         while let Some(slot) = self.used.front()
             && slot.taken_at + WINDOW <= now
         {
@@ -159,18 +202,23 @@ impl Slots {
     }
 
     /// Gives out no slot until `until`. A pause that is already longer stays as it is.
-    pub fn pause(&mut self, until: Instant) {
+    pub fn pause(&mut self, until: T) {
         self.paused_until = self.paused_until.max(Some(until));
     }
 
-    pub fn paused_until(&self, now: Instant) -> Option<Instant> {
+    pub fn paused_until(&self, now: T) -> Option<T> {
         self.paused_until.filter(|pause| *pause > now)
     }
 
+    /// Slots in the window.
+    pub fn len(&self) -> usize {
+        self.used.len()
+    }
+
     /// Slots that were used in the last minute.
-    pub fn used(&self, now: Instant) -> usize {
+    pub fn used(&self, now: T) -> usize {
         let minute = Duration::from_secs(60);
-        let current = |slot: &&Slot| slot.taken_at + minute > now;
+        let current = |slot: &&Slot<T>| slot.taken_at + minute > now;
         self.used.iter().rev().take_while(current).count()
     }
 }

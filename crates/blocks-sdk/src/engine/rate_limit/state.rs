@@ -8,8 +8,10 @@ use tokio::time::Instant;
 
 use super::RateLimit;
 use super::adaptive::AdaptiveRate;
+use super::asking::Asking;
 use super::queue::{Candidates, Priority, Queue};
 use super::slots::{Slots, Use};
+use super::store::{SlotAnswer, SlotPurpose, SlotRequest};
 
 /// A class that waits gets at least one permit for so many of the classes above it.
 const PASSED_OVER: u32 = 4;
@@ -54,6 +56,18 @@ pub(super) struct State {
     /// Permits for classes above since the last one for this class, while it waits.
     creates_passed_over: u32,
     polls_passed_over: u32,
+    /// The requests to the store, if there is one.
+    pub asking: Option<Asking>,
+}
+
+/// What a store is to be asked, if anything.
+#[derive(Debug, PartialEq)]
+pub(super) enum Question {
+    /// Nothing is to be asked before something else happens.
+    Nothing,
+    /// Ask now. The waiter is the one that is expected to get a slot.
+    Now(u64),
+    Later(Next),
 }
 
 impl State {
@@ -68,7 +82,15 @@ impl State {
             probe: Probe::None,
             creates_passed_over: 0,
             polls_passed_over: 0,
+            asking: None,
         }
+    }
+
+    /// Whether slots come from the store at this time, and not from this process's own log.
+    pub fn uses_store(&self, now: Instant) -> bool {
+        self.asking
+            .as_ref()
+            .is_some_and(|asking| asking.is_in_use(now))
     }
 
     /// The number of a new waiter.
@@ -93,14 +115,130 @@ impl State {
         loop {
             match self.next(now) {
                 Ok((ticket, slot)) => {
-                    self.queue.remove(ticket);
-                    self.granted.insert(ticket, slot);
-                    self.start_probe(slot);
+                    self.grant(ticket, slot);
                     granted.push(ticket);
                 }
                 Err(next) => return next,
             }
         }
+    }
+
+    /// What to ask the store.
+    pub fn question(&self, now: Instant) -> Question {
+        let Some(asking) = &self.asking else {
+            return Question::Nothing;
+        };
+        if self.queue.is_empty() || self.is_probing() || asking.is_running(now) {
+            return Question::Nothing;
+        }
+        let all = self.queue.candidates(now);
+        let later = all.later_poll.map(|(ticket, at)| Next { ticket, at });
+        let Some((first, _)) = self.in_order(&all).into_iter().flatten().next() else {
+            return later.map_or(Question::Nothing, Question::Later);
+        };
+        let purposes = self.claims(&all).map(|(_, purpose)| purpose);
+        let again = asking
+            .again(purposes, now)
+            .max(self.slots.paused_until(now));
+        match again.map(|at| Next { ticket: first, at }) {
+            None => Question::Now(first),
+            Some(next) => Question::Later(later.filter(|later| later.at < next.at).unwrap_or(next)),
+        }
+    }
+
+    /// Whether the store could give a new waiter a slot before `time`.
+    pub fn is_worth_asking(&self, priority: Priority, time: Instant, now: Instant) -> bool {
+        let purpose = match priority {
+            Priority::Interactive => SlotPurpose::Interactive,
+            Priority::Create => SlotPurpose::Create,
+            Priority::Poll(poll) if poll.is_urgent(now) => SlotPurpose::UrgentPoll,
+            Priority::Poll(_) => SlotPurpose::Poll,
+        };
+        let again = self
+            .asking
+            .as_ref()
+            .and_then(|asking| asking.again([purpose], now));
+        priority.ready_at(now).max(again.unwrap_or(now)) < time
+    }
+
+    /// The request to the store, with its number.
+    pub fn ask(&mut self, now: Instant) -> Option<(u64, SlotRequest)> {
+        let all = self.queue.candidates(now);
+        let claims: Vec<_> = self.claims(&all).collect();
+        let mut request = SlotRequest::new(0, self.slots.capacity());
+        request.spreads_calls = self.slots.spreads_calls();
+        for (ticket, purpose) in &claims {
+            let (waited, weight) = self.queue.waited(*ticket, now);
+            request = request.claim(*purpose, waited, weight);
+        }
+        let asking = self.asking.as_mut()?;
+        request.process = asking.process;
+        Some((asking.start(now, claims), request))
+    }
+
+    /// Each waiter that could use a slot now, and for what, in order.
+    fn claims(&self, all: &Candidates) -> impl Iterator<Item = (u64, SlotPurpose)> + use<> {
+        let purpose = |(ticket, what): (u64, Use)| {
+            let purpose = match what {
+                Use::Call if all.interactive == Some(ticket) => SlotPurpose::Interactive,
+                Use::Call => SlotPurpose::Create,
+                Use::Poll => SlotPurpose::Poll,
+                Use::UrgentPoll => SlotPurpose::UrgentPoll,
+            };
+            (ticket, purpose)
+        };
+        let mut claims: Vec<(u64, SlotPurpose)> = Vec::new();
+        for claim in self.in_order(all).into_iter().flatten().map(purpose) {
+            // One that is overdue is in the order twice.
+            if !claims.contains(&claim) {
+                claims.push(claim);
+            }
+        }
+        claims.into_iter()
+    }
+
+    /// The answer to the request with this number. Returns the ticket that was granted, or the
+    /// slot of the store that is to be given back.
+    pub fn answered(&mut self, number: u64, answer: SlotAnswer, now: Instant) -> Answered {
+        let asked = self.asking.as_mut().and_then(|asking| asking.end(number));
+        let (claim, slot) = match (answer, &asked) {
+            (SlotAnswer::Taken { claim, slot }, Some(asked)) => (asked.get(claim).copied(), slot),
+            // A request that took so long that another one replaced it.
+            (SlotAnswer::Taken { slot, .. }, None) => return Answered::GiveBack(slot),
+            (SlotAnswer::Wait { again, is_paused }, Some(asked)) => {
+                let at = after(now, again);
+                if is_paused {
+                    self.slots.pause(at);
+                }
+                if let Some(asking) = &mut self.asking {
+                    asking.wait(at, asked);
+                }
+                return Answered::Wait { is_paused };
+            }
+            (SlotAnswer::Wait { .. }, None) => return Answered::Ignored,
+        };
+        let all = self.queue.candidates(now);
+        let is_waiting = |(ticket, _): &(u64, SlotPurpose)| self.queue.contains(*ticket);
+        // Its waiter may have given up. A slot is good for any other.
+        let claim = claim
+            .filter(is_waiting)
+            .or_else(|| self.claims(&all).next());
+        let Some((ticket, purpose)) = claim else {
+            return Answered::GiveBack(slot);
+        };
+        self.count(ticket, &all);
+        let number = self.slots.push(now, Use::from(purpose));
+        if let Some(asking) = &mut self.asking {
+            asking.took(number, slot, self.slots.first_number());
+        }
+        self.grant(ticket, number);
+        Answered::Granted(ticket)
+    }
+
+    fn grant(&mut self, ticket: u64, slot: u64) {
+        self.queue.remove(ticket);
+        self.granted.insert(ticket, slot);
+        self.start_probe(slot);
     }
 
     fn next(&mut self, now: Instant) -> Result<(u64, u64), Option<Next>> {
@@ -164,7 +302,7 @@ impl State {
             Priority::Poll(poll) if poll.is_urgent(now) => Use::UrgentPoll,
             _ => use_of(priority),
         };
-        let is_free = |slots: &mut Slots| match slots.check(now, what, false) {
+        let is_free = |slots: &mut Slots| match slots.check(now, what, false, 0) {
             Ok(()) => true,
             Err(at) => at < time,
         };
@@ -176,18 +314,19 @@ impl State {
         self.granted.remove(&ticket)
     }
 
-    /// The waiter gives up: its place, or its permit, is free for another.
-    pub fn cancel(&mut self, ticket: u64) {
+    /// The waiter gives up: its place, or its permit, is free for another. Returns what is to be
+    /// given back to the store.
+    pub fn cancel(&mut self, ticket: u64) -> Option<u64> {
         self.queue.remove(ticket);
-        if let Some(slot) = self.granted.remove(&ticket) {
-            self.give_back(slot);
-        }
+        let slot = self.granted.remove(&ticket)?;
+        self.give_back(slot)
     }
 
-    /// Nothing was sent in this slot.
-    pub fn give_back(&mut self, slot: u64) {
+    /// Nothing was sent in this slot. Returns the slot of the store that it stands for.
+    pub fn give_back(&mut self, slot: u64) -> Option<u64> {
         self.slots.give_back(slot);
         self.end_probe(slot);
+        self.asking.as_mut()?.give_back(slot)
     }
 
     /// The request of this slot has ended, perhaps without a response.
@@ -261,6 +400,20 @@ impl State {
     }
 }
 
+/// What an answer of the store led to.
+#[derive(Debug, PartialEq)]
+pub(super) enum Answered {
+    /// This waiter has a permit.
+    Granted(u64),
+    /// Nobody waits any more, so that the store gets its slot back.
+    GiveBack(u64),
+    Wait {
+        is_paused: bool,
+    },
+    /// It came too late.
+    Ignored,
+}
+
 fn use_of(priority: Priority) -> Use {
     match priority {
         Priority::Interactive | Priority::Create => Use::Call,
@@ -292,7 +445,7 @@ mod tests {
 
     fn add(state: &mut State, priority: Priority) -> u64 {
         let ticket = state.ticket();
-        state.queue.insert(ticket, priority, None);
+        state.queue.insert(ticket, priority, Instant::now(), None);
         ticket
     }
 

@@ -11,7 +11,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn limiter() -> Arc<RateLimiter> {
-    Arc::new(RateLimiter::new(RateLimit::default()))
+    Arc::new(RateLimiter::new(RateLimit::default(), None))
 }
 
 fn poll_at(ready_at: Instant) -> Priority {
@@ -63,7 +63,7 @@ async fn a_thousand_creates_use_every_window() {
 #[tokio::test(start_paused = true)]
 async fn calls_come_before_creates_before_polls() {
     // One a minute, so that no two get their permits together.
-    let limiter = Arc::new(RateLimiter::new(RateLimit::per_minute(1).unwrap()));
+    let limiter = Arc::new(RateLimiter::new(RateLimit::per_minute(1).unwrap(), None));
     drain(&limiter).await;
     let order = Arc::new(Mutex::new(Vec::new()));
     let mut calls = tokio::task::JoinSet::new();
@@ -102,7 +102,7 @@ async fn a_dropped_waiter_hands_over_the_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_permit_that_was_not_picked_up_is_returned() {
-    let limiter = Arc::new(RateLimiter::new(RateLimit::per_minute(1).unwrap()));
+    let limiter = Arc::new(RateLimiter::new(RateLimit::per_minute(1).unwrap(), None));
     drain(&limiter).await;
     let mut held = Box::pin(limiter.acquire(Priority::Create, None));
     assert!(futures_util::poll!(&mut held).is_pending());
@@ -239,6 +239,7 @@ async fn the_status_counts_what_waits() {
         paused_for: None,
         used_in_last_minute: 99,
         share: 1.0,
+        store: LimitStoreStatus::None,
     };
     assert_eq!(limiter.status(), expected);
     drop(waiting);
@@ -250,6 +251,7 @@ async fn the_status_counts_what_waits() {
         paused_for: Some(SECOND * 5),
         used_in_last_minute: 99,
         share: 0.8,
+        store: LimitStoreStatus::None,
     };
     assert_eq!(limiter.status(), expected);
     advance(SECOND * 60).await;
@@ -266,7 +268,10 @@ fn runtime() -> Runtime {
 
 /// Uses what a second limit allows, so that no test waits for a minute.
 fn short_limiter() -> Arc<RateLimiter> {
-    Arc::new(RateLimiter::new(RateLimit::per_minute(600_000).unwrap()))
+    Arc::new(RateLimiter::new(
+        RateLimit::per_minute(600_000).unwrap(),
+        None,
+    ))
 }
 
 /// Runs `test` on a thread of its own, and fails when it does not end.
@@ -446,3 +451,4 @@ fn no_waker_is_called_or_dropped_under_the_lock() {
 }
 
 mod schedules;
+mod store;

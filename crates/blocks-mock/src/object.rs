@@ -1,0 +1,56 @@
+//! Reads JSON into our types. Serde also reads a struct from the list of its fields; here that is
+//! an error, since no document says so.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Reads a value.
+///
+/// # Errors
+/// The first field that is not valid.
+pub fn from_value<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, String> {
+    let read = serde_path_to_error::deserialize(value).map_err(|error| describe(&error))?;
+    check_objects(&read, value)?;
+    Ok(read)
+}
+
+/// The field and the reason of an error.
+pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> String {
+    match error.path().to_string().as_str() {
+        "." => error.inner().to_string(),
+        path => format!("field `{path}`: {}", error.inner()),
+    }
+}
+
+/// Refuses a list where `read`, written again, has an object.
+pub fn check_objects(read: &impl Serialize, value: &Value) -> Result<(), String> {
+    let written = serde_json::to_value(read).map_err(|error| error.to_string())?;
+    match find_list(value, &written, String::new()) {
+        Some(path) if path.is_empty() => Err("expected an object, not a list".into()),
+        Some(path) => Err(format!("field `{path}`: expected an object, not a list")),
+        None => Ok(()),
+    }
+}
+
+fn find_list(value: &Value, written: &Value, path: String) -> Option<String> {
+    match (value, written) {
+        (Value::Array(_), Value::Object(_)) => Some(path),
+        (Value::Array(values), Value::Array(written)) => {
+            let pairs = values.iter().zip(written).enumerate();
+            pairs
+                .map(|(i, (value, written))| find_list(value, written, format!("{path}[{i}]")))
+                .find_map(|found| found)
+        }
+        (Value::Object(values), Value::Object(written)) => {
+            values.iter().find_map(|(name, value)| {
+                let path = match path.is_empty() {
+                    true => name.clone(),
+                    false => format!("{path}.{name}"),
+                };
+                find_list(value, written.get(name)?, path)
+            })
+        }
+        _ => None,
+    }
+}

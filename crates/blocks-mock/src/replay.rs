@@ -1,0 +1,400 @@
+//! Recorded responses, which a mock gives again in their order.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::body::MockBody;
+use crate::mock::Mock;
+use crate::service::json_response;
+
+/// Headers of a recorded response that are sent again. The others describe a connection.
+const HEADERS: [HeaderName; 4] = [
+    CONTENT_TYPE,
+    DATE,
+    RETRY_AFTER,
+    HeaderName::from_static("x-request-id"),
+];
+
+/// Recorded responses: a HAR file, such as `blocks --record` writes, or a folder of
+/// `cargo xtask drift live --save`.
+///
+/// A request gets the next response that was recorded for its method, path and query. A read that
+/// has used all of them gets the last one again; a create or follow-up gets 404. Of several creates
+/// the one with the same body is used first.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let capture = blocks_mock::Capture::parse(r#"{"log": {"entries": [{
+///     "request": {"method": "GET", "url": "https://api.blocks.team/rest/v1/sessions/1"},
+///     "response": {"status": 404, "content": {"text": "{\"error\": \"Not found\"}"}}
+/// }]}}"#)?;
+/// let mock = blocks_mock::Mock::builder().replay(capture).build();
+/// let client = blocks_sdk::Client::builder("any-key").service(mock.service()).build()?;
+/// let error = client.get_session("00000000-0000-4000-8000-000000000000".parse::<uuid::Uuid>()?);
+/// assert!(error.await.unwrap_err().to_string().contains("the capture has no response"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Capture {
+    entries: Vec<Entry>,
+    /// Places of the downloads, by the URL that an artifact names.
+    downloads: HashMap<String, usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    method: String,
+    path: String,
+    /// Sorted; `None` if it was not recorded.
+    query: Option<Vec<(String, String)>>,
+    sent: Option<Value>,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Debug)]
+enum Outcome {
+    NotConnected,
+    NoResponse,
+    Response {
+        status: StatusCode,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: Bytes,
+        is_complete: bool,
+    },
+}
+
+/// Which entries of a capture were used.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    used: HashSet<usize>,
+}
+
+impl Capture {
+    /// Reads a HAR file, or all captures in a folder and the folders in it.
+    ///
+    /// # Errors
+    /// A file cannot be read or is not a capture, or there is no response of the service.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let mut capture = Self::default();
+        let mut paths = vec![path.to_owned()];
+        while let Some(path) = paths.pop() {
+            let failed = |error: &dyn std::fmt::Display| {
+                format!("cannot read the capture {}: {error}", path.display())
+            };
+            if path.is_dir() {
+                let entries = std::fs::read_dir(&path).map_err(|error| failed(&error))?;
+                let inside = entries.map(|entry| entry.map(|entry| entry.path()));
+                let inside: io::Result<Vec<PathBuf>> = inside.collect();
+                let mut inside = inside.map_err(|error| failed(&error))?;
+                inside.retain(|path| path.is_dir() || is_capture(path));
+                // The last is taken first.
+                inside.sort_by(|a, b| b.cmp(a));
+                paths.extend(inside);
+            } else {
+                let bytes = std::fs::read(&path).map_err(|error| failed(&error))?;
+                let text = String::from_utf8_lossy(&bytes);
+                capture.add(&text).map_err(|error| failed(&error))?;
+            }
+        }
+        capture
+            .finish()
+            .map_err(|error| format!("cannot replay {}: {error}", path.display()))
+    }
+
+    /// Reads the text of a HAR file or of one saved response.
+    ///
+    /// # Errors
+    /// It is not a capture, or there is no response of the service.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut capture = Self::default();
+        capture.add(text)?;
+        capture.finish()
+    }
+
+    fn add(&mut self, text: &str) -> Result<(), String> {
+        let text = text.trim_start_matches('\u{feff}');
+        let value: Value = serde_json::from_str(text).map_err(|e| format!("invalid JSON: {e}"))?;
+        if let Some(log) = value.get("log") {
+            let entries = log["entries"].as_array().ok_or("missing `log.entries`")?;
+            for (number, value) in entries.iter().enumerate() {
+                let url = value["request"]["url"].as_str().unwrap_or_default();
+                let is_download = !target(url).0.starts_with("/rest/");
+                let entry = match har_entry(value) {
+                    Ok(entry) => entry,
+                    // What else a browser or a proxy has recorded.
+                    Err(_) if is_download => continue,
+                    Err(error) => return Err(format!("entry {number}: {error}")),
+                };
+                if is_download {
+                    self.downloads.insert(url.to_owned(), self.entries.len());
+                }
+                self.entries.push(entry);
+            }
+            return Ok(());
+        }
+        self.entries.push(saved_response(&value)?);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Self, String> {
+        if !self.entries.iter().any(|e| e.path.starts_with("/rest/")) {
+            return Err("no response of the service in it".into());
+        }
+        // What a saved response was a response to is not known: a success is the likelier one.
+        let is_failure = |entry: &Entry| match &entry.outcome {
+            Outcome::Response { status, .. } => entry.query.is_none() && status.as_u16() >= 400,
+            _ => false,
+        };
+        // Only saved responses move, and these have no downloads, whose places would change.
+        if self.downloads.is_empty() {
+            self.entries.sort_by_key(is_failure);
+        }
+        Ok(self)
+    }
+
+    /// The number of the entry for a request.
+    fn select(&self, request: &Sent<'_>, progress: &mut Progress) -> Option<usize> {
+        let numbered = || self.entries.iter().enumerate();
+        let matching = |with_query: bool| -> Vec<usize> {
+            let found = numbered().filter(|(_, entry)| {
+                entry.method == request.method
+                    && entry.path == request.path
+                    && match &entry.query {
+                        Some(query) => with_query && *query == request.query,
+                        None => !with_query,
+                    }
+            });
+            found.map(|(number, _)| number).collect()
+        };
+        let mut candidates = matching(true);
+        if candidates.is_empty() {
+            candidates = matching(false);
+        }
+        let unused = || candidates.iter().filter(|n| !progress.used.contains(n));
+        let same_body = |number: &&usize| {
+            let sent = &self.entries[**number].sent;
+            sent.is_some() && *sent == request.body
+        };
+        let next = unused().find(same_body).or_else(|| unused().next());
+        let again = || candidates.last().filter(|_| request.method == "GET");
+        let selected = next.or_else(again).copied()?;
+        progress.used.insert(selected);
+        Some(selected)
+    }
+}
+
+fn is_capture(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    extension == "har" || extension == "json"
+}
+
+/// A request, as entries are compared with it.
+struct Sent<'a> {
+    method: &'a str,
+    path: &'a str,
+    query: Vec<(String, String)>,
+    body: Option<Value>,
+}
+
+impl Mock {
+    /// The recorded response to a request.
+    ///
+    /// # Errors
+    /// No response was recorded, since the connection failed.
+    pub(crate) fn replay(
+        &self,
+        capture: &Capture,
+        parts: &Parts,
+        body: &Bytes,
+    ) -> io::Result<Response<MockBody>> {
+        let request = Sent {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: pairs(parts.uri.query().unwrap_or_default()),
+            body: serde_json::from_slice(body).ok(),
+        };
+        let downloaded = (parts.method == Method::GET)
+            .then(|| request.path.strip_prefix("/storage/"))
+            .flatten();
+        let entry = match downloaded {
+            Some(number) => {
+                let number: Option<usize> = number.parse().ok();
+                number.filter(|number| capture.downloads.values().any(|n| n == number))
+            }
+            None => {
+                let mut state = self.inner.state();
+                capture.select(&request, &mut state.replayed)
+            }
+        };
+        let Some(entry) = entry.and_then(|number| capture.entries.get(number)) else {
+            let target = parts
+                .uri
+                .path_and_query()
+                .map_or("/", |target| target.as_str());
+            let text = format!("the capture has no response to {} {target}", request.method);
+            return Ok(json_response(404, &json!({"error": text})));
+        };
+        match &entry.outcome {
+            Outcome::NotConnected => Err(io::ErrorKind::ConnectionRefused.into()),
+            Outcome::NoResponse => Err(io::ErrorKind::ConnectionReset.into()),
+            Outcome::Response {
+                status,
+                headers,
+                body,
+                is_complete,
+            } => {
+                let body = self.with_own_downloads(capture, body);
+                let mut response = Response::new(match is_complete {
+                    true => MockBody::whole(body.clone()),
+                    false => MockBody::broken(body.clone()),
+                });
+                *response.status_mut() = *status;
+                response.headers_mut().extend(headers.iter().cloned());
+                if !is_complete {
+                    // More is announced than comes, or an HTTP/1.1 reader takes it for the end.
+                    let length = HeaderValue::from(body.len() + 1);
+                    response.headers_mut().insert(CONTENT_LENGTH, length);
+                }
+                Ok(response)
+            }
+        }
+    }
+
+    /// A body in which the URLs of recorded downloads lead to this mock.
+    fn with_own_downloads(&self, capture: &Capture, body: &Bytes) -> Bytes {
+        if capture.downloads.is_empty() {
+            return body.clone();
+        }
+        let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
+            return body.clone();
+        };
+        let url = value.get("url").and_then(Value::as_str);
+        match url.and_then(|url| capture.downloads.get(url)) {
+            Some(number) => {
+                value["url"] = format!("{}/storage/{number}", self.inner.origin()).into();
+                value.to_string().into()
+            }
+            None => body.clone(),
+        }
+    }
+}
+
+fn pairs(query: &str) -> Vec<(String, String)> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let mut pairs: Vec<_> = pairs.into_owned().collect();
+    pairs.sort();
+    pairs
+}
+
+/// Path and query of a URL, or of a path.
+fn target(url: &str) -> (String, String) {
+    let rest = match url.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => url,
+    };
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    (path.to_owned(), query.to_owned())
+}
+
+fn har_entry(entry: &Value) -> Result<Entry, String> {
+    let (request, response) = (&entry["request"], &entry["response"]);
+    let method = request["method"]
+        .as_str()
+        .ok_or("missing `request.method`")?;
+    let url = request["url"].as_str().ok_or("missing `request.url`")?;
+    let (path, query) = target(url);
+    let sent = request["postData"]["text"].as_str();
+    let status = response["status"].as_u64().unwrap_or(0);
+    let outcome = match status {
+        0 if entry["_connected"] == false => Outcome::NotConnected,
+        0 => Outcome::NoResponse,
+        status => har_response(status, response)?,
+    };
+    Ok(Entry {
+        method: method.to_uppercase(),
+        path,
+        query: Some(pairs(&query)),
+        sent: sent.and_then(|text| serde_json::from_str(text).ok()),
+        outcome,
+    })
+}
+
+fn har_response(status: u64, response: &Value) -> Result<Outcome, String> {
+    let content = &response["content"];
+    let text = content["text"].as_str().unwrap_or_default();
+    let body = if content["encoding"] == "base64" {
+        let text: String = text.split_whitespace().collect();
+        let decoded = base64::engine::general_purpose::STANDARD.decode(text);
+        decoded.map_err(|error| format!("invalid base64 in `content.text`: {error}"))?
+    } else {
+        text.as_bytes().to_vec()
+    };
+    let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
+    for header in response["headers"].as_array().into_iter().flatten() {
+        let name = header["name"].as_str().and_then(|name| name.parse().ok());
+        let value = header["value"].as_str().and_then(|v| v.parse().ok());
+        if let (Some(name), Some(value)) = (name, value)
+            && HEADERS.contains(&name)
+        {
+            headers.push((name, value));
+        }
+    }
+    let media_type = content["mimeType"].as_str().and_then(|v| v.parse().ok());
+    if let Some(media_type) = media_type
+        && !headers.iter().any(|(name, _)| name == CONTENT_TYPE)
+    {
+        headers.push((CONTENT_TYPE, media_type));
+    }
+    Ok(Outcome::Response {
+        status: final_status(status)?,
+        headers,
+        body: body.into(),
+        is_complete: response["_complete"] != false,
+    })
+}
+
+/// A file of `drift live --save`, which has the path of its request and not the query.
+fn saved_response(value: &Value) -> Result<Entry, String> {
+    const EXPECTED: &str = "not a HAR file or a saved response";
+    let (Some(method), Some(path)) = (value["method"].as_str(), value["path"].as_str()) else {
+        return Err(format!("{EXPECTED}: missing `method` or `path`"));
+    };
+    let status = value["status"].as_u64().ok_or("missing `status`")?;
+    let media_type = value["media_type"].as_str().unwrap_or("application/json");
+    let content_type = media_type.parse().map_err(|_| "invalid `media_type`")?;
+    let body = match &value["body"] {
+        Value::Null => Bytes::new(),
+        body => body.to_string().into(),
+    };
+    Ok(Entry {
+        method: method.to_uppercase(),
+        path: target(path).0,
+        query: None,
+        sent: None,
+        outcome: Outcome::Response {
+            status: final_status(status)?,
+            headers: vec![(CONTENT_TYPE, content_type)],
+            body,
+            is_complete: true,
+        },
+    })
+}
+
+fn final_status(status: u64) -> Result<StatusCode, String> {
+    let valid = u16::try_from(status)
+        .ok()
+        .filter(|status| (200..600).contains(status));
+    let code = valid.and_then(|status| StatusCode::from_u16(status).ok());
+    code.ok_or_else(|| format!("invalid status {status}: expected 200 to 599"))
+}

@@ -1,0 +1,345 @@
+//! Replies in JSON for the JSON Schema that a prompt contains.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// Deeper levels of a schema that refers to itself become null.
+const DEEPEST: usize = 32;
+
+/// A reply in JSON for the schema in the prompt, which is invalid the first times.
+///
+/// The schema is the last fenced block of the language `json` in the prompt, or in the newest earlier
+/// prompt of the session that has one. Without a schema the reply is the script's text.
+///
+/// ```
+/// let script: blocks_mock::Script =
+///     serde_json::from_str(r#"{"schema_reply": {"invalid_replies": 1}}"#)?;
+/// assert_eq!(script, blocks_mock::Script::schema_reply(1));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(default, deny_unknown_fields)]
+pub struct SchemaReply {
+    /// How many turns of a session, from the first, get an invalid reply.
+    pub invalid_replies: usize,
+}
+
+impl SchemaReply {
+    /// The reply to the last of `prompts` in turn number `turn`; `None` if no prompt has a schema.
+    pub(crate) fn text<'a>(
+        self,
+        turn: usize,
+        prompts: impl DoubleEndedIterator<Item = &'a str>,
+    ) -> Option<String> {
+        let schema = prompts.rev().find_map(find_schema)?;
+        let mut reply = instance(&schema);
+        if turn < self.invalid_replies {
+            let first = schema["required"][0].as_str();
+            let removed = first.and_then(|name| reply.as_object_mut()?.remove(name));
+            if removed.is_none() {
+                return Some("This reply contains no JSON.".into());
+            }
+        }
+        Some(format!("```json\n{reply:#}\n```"))
+    }
+}
+
+/// The schema in the last fenced block of the language `json`.
+fn find_schema(prompt: &str) -> Option<Value> {
+    let mut found = None;
+    let mut lines = prompt.lines();
+    while let Some(line) = lines.next() {
+        let line = line.trim();
+        let language = line.trim_start_matches('`');
+        let fence = &line[..line.len() - language.len()];
+        if fence.len() < 3 {
+            continue;
+        }
+        let is_end = |line: &&str| {
+            let line = line.trim();
+            line.len() >= fence.len() && line.bytes().all(|byte| byte == b'`')
+        };
+        let block: Vec<&str> = lines.by_ref().take_while(|line| !is_end(line)).collect();
+        if language.trim() == "json" {
+            found = serde_json::from_str(&block.join("\n")).ok().or(found);
+        }
+    }
+    found.filter(|schema: &Value| schema.is_object() || schema.is_boolean())
+}
+
+/// A small value that the schema allows. `pattern`, `not` and conditions are not considered.
+fn instance(schema: &Value) -> Value {
+    Generator { root: schema }.value(schema, 0)
+}
+
+struct Generator<'a> {
+    root: &'a Value,
+}
+
+impl Generator<'_> {
+    fn value(&self, schema: &Value, depth: usize) -> Value {
+        if depth > DEEPEST {
+            return Value::Null;
+        }
+        let schema = &self.resolve(schema, depth);
+        if let Some(value) = schema.get("const").or(schema["enum"].get(0)) {
+            return value.clone();
+        }
+        match kind(schema) {
+            "object" => self.object(schema, depth),
+            "array" => self.array(schema, depth),
+            "integer" => json!(number(schema, 1.0) as i64),
+            "number" => json!(number(schema, 0.0)),
+            "boolean" => json!(true),
+            "null" => Value::Null,
+            _ => json!(string(schema)),
+        }
+    }
+
+    /// The schema with its reference, all of `allOf` and the first of `anyOf` and `oneOf` merged into it.
+    fn resolve(&self, schema: &Value, depth: usize) -> Value {
+        let mut merged = schema.as_object().cloned().unwrap_or_default();
+        let mut parts: Vec<Value> = Vec::new();
+        if let Some(Value::String(reference)) = merged.remove("$ref") {
+            let pointer = reference.strip_prefix('#').unwrap_or_default();
+            parts.extend(self.root.pointer(&decoded(pointer)).cloned());
+        }
+        if let Some(Value::Array(all)) = merged.remove("allOf") {
+            parts.extend(all);
+        }
+        for name in ["anyOf", "oneOf"] {
+            if let Some(Value::Array(choices)) = merged.remove(name) {
+                parts.extend(choices.into_iter().next());
+            }
+        }
+        if depth > DEEPEST {
+            return Value::Object(merged);
+        }
+        for part in parts {
+            if let Value::Object(part) = self.resolve(&part, depth + 1) {
+                merge(&mut merged, part);
+            }
+        }
+        Value::Object(merged)
+    }
+
+    fn object(&self, schema: &Value, depth: usize) -> Value {
+        let mut object = Map::new();
+        for name in schema["required"].as_array().into_iter().flatten() {
+            let name = name.as_str().unwrap_or_default();
+            let property = schema["properties"].get(name);
+            let property = property.unwrap_or(&schema["additionalProperties"]);
+            object.insert(name.to_owned(), self.value(property, depth + 1));
+        }
+        Value::Object(object)
+    }
+
+    fn array(&self, schema: &Value, depth: usize) -> Value {
+        let mut values = Vec::new();
+        for item in schema["prefixItems"].as_array().into_iter().flatten() {
+            values.push(self.value(item, depth + 1));
+        }
+        let least = schema["minItems"].as_u64().unwrap_or(0).min(10_000) as usize;
+        while values.len() < least {
+            let mut value = self.value(&schema["items"], depth + 1);
+            if schema["uniqueItems"] == true {
+                value = distinct(value, values.len());
+            }
+            values.push(value);
+        }
+        Value::Array(values)
+    }
+}
+
+/// Adds what `part` says and `schema` does not; objects and lists of names are joined.
+fn merge(schema: &mut Map<String, Value>, part: Map<String, Value>) {
+    for (name, value) in part {
+        match (schema.get_mut(&name), value) {
+            (Some(Value::Object(old)), Value::Object(new)) => merge(old, new),
+            (Some(Value::Array(old)), Value::Array(new)) if name == "required" => old.extend(new),
+            (Some(_), _) => {}
+            (None, value) => {
+                schema.insert(name, value);
+            }
+        }
+    }
+}
+
+/// A JSON pointer as it is in a URL fragment, decoded.
+fn decoded(fragment: &str) -> String {
+    let query = format!("p={}", fragment.replace('+', "%2B"));
+    let pair = form_urlencoded::parse(query.as_bytes()).next();
+    pair.map(|(_, pointer)| pointer.into_owned())
+        .unwrap_or_default()
+}
+
+/// The first type that the schema names or implies.
+fn kind(schema: &Value) -> &str {
+    let named = schema["type"].as_str().or(schema["type"][0].as_str());
+    let has = |names: &[&str]| names.iter().any(|name| schema.get(name).is_some());
+    match named {
+        Some(name) => name,
+        None if has(&["properties", "required"]) => "object",
+        None if has(&["items", "prefixItems", "minItems"]) => "array",
+        None if has(&["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]) => "number",
+        None => "string",
+    }
+}
+
+/// A number within the limits: zero if it is allowed. `step` is one for integers.
+fn number(schema: &Value, step: f64) -> f64 {
+    let limit = |name: &str| schema[name].as_f64();
+    let below = limit("exclusiveMaximum").map(|max| max - step);
+    let most = limit("maximum").into_iter().chain(below).reduce(f64::min);
+    let above = limit("exclusiveMinimum").map(|min| match (step, most) {
+        (0.0, Some(most)) => f64::midpoint(min, most),
+        (0.0, None) => min + 1.0,
+        (step, _) => min.floor() + step,
+    });
+    let least = limit("minimum").into_iter().chain(above).reduce(f64::max);
+    let mut value = match (least, most) {
+        (Some(least), _) if least > 0.0 => least,
+        (least, Some(most)) if most < 0.0 || (most == 0.0 && step == 0.0) => match (step, least) {
+            (0.0, Some(least)) => f64::midpoint(least, most),
+            (0.0, None) => most - 1.0,
+            (_, _) => most.floor(),
+        },
+        _ => 0.0,
+    };
+    if step > 0.0 {
+        value = value.ceil();
+    }
+    match limit("multipleOf") {
+        Some(multiple) if multiple > 0.0 && value < 0.0 => (value / multiple).floor() * multiple,
+        Some(multiple) if multiple > 0.0 => (value / multiple).ceil() * multiple,
+        _ => value,
+    }
+}
+
+fn string(schema: &Value) -> String {
+    let known = match schema["format"].as_str() {
+        Some("date-time") => "2026-05-02T09:30:00Z",
+        Some("date") => "2026-05-02",
+        Some("time") => "09:30:00Z",
+        Some("duration") => "PT1H",
+        Some("email" | "idn-email") => "agent@example.com",
+        Some("hostname" | "idn-hostname") => "example.com",
+        Some("ipv4") => "192.0.2.1",
+        Some("ipv6") => "2001:db8::1",
+        Some("uri" | "uri-reference" | "iri" | "iri-reference" | "url") => "https://example.com/",
+        Some("uuid") => "7d1c4f0a-52b3-4c6e-9a0d-3f5e8b2761c4",
+        _ => "",
+    };
+    if !known.is_empty() {
+        return known.to_owned();
+    }
+    let length = |name: &str| schema[name].as_u64().map(|length| length as usize);
+    let least = length("minLength").unwrap_or(0).min(1_000_000);
+    let mut text = format!("{:x<least$}", "text");
+    text.truncate(length("maxLength").unwrap_or(usize::MAX).min(text.len()));
+    text
+}
+
+/// A value that differs from those with other numbers.
+fn distinct(value: Value, number: usize) -> Value {
+    match value {
+        Value::String(text) => json!(format!("{text}{number}")),
+        Value::Number(value) => json!(value.as_f64().unwrap_or(0.0) as i64 + number as i64),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prompt(schema: &Value) -> String {
+        format!(
+            "Go.\n\nReply with JSON that conforms to this JSON Schema:\n\n```json\n{schema:#}\n```\n"
+        )
+    }
+
+    fn reply(script: SchemaReply, turn: usize, prompts: &[&str]) -> Option<String> {
+        script.text(turn, prompts.iter().copied())
+    }
+
+    fn value(text: &str) -> Value {
+        let inside = text.strip_prefix("```json\n").unwrap();
+        serde_json::from_str(inside.strip_suffix("\n```").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn replies_conform_to_their_schemas() {
+        for schema in [
+            json!({}),
+            json!({"type": "object", "required": ["a", "b", "c"], "additionalProperties": false,
+                "properties": {"a": {"type": "string", "minLength": 12}, "b": {"type": "integer", "minimum": 3},
+                    "c": {"type": ["number", "null"], "exclusiveMinimum": 0.5, "maximum": 0.75}, "d": {}}}),
+            json!({"required": ["kind", "state"], "properties":
+                {"kind": {"const": "bug"}, "state": {"enum": ["open", "closed"]}}}),
+            json!({"type": "array", "minItems": 3, "uniqueItems": true, "items": {"type": "integer"}}),
+            json!({"prefixItems": [{"type": "boolean"}, {"type": "null"}], "items": {"type": "string"}, "minItems": 4}),
+            json!({"$ref": "#/$defs/node", "$defs": {"node": {"type": "object", "required": ["next"], "properties":
+                {"next": {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/node"}]}}}}}),
+            json!({"allOf": [{"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}},
+                {"required": ["b"], "properties": {"b": {"oneOf": [{"type": "boolean"}, {"type": "string"}]}}}]}),
+            json!({"$ref": "#/$defs/a~1b%20c", "$defs": {"a/b c": {"type": "string", "maxLength": 2}}}),
+            json!({"type": "string", "format": "date-time"}),
+            json!({"type": "string", "format": "uuid"}),
+            json!({"type": "string", "format": "email"}),
+            json!({"type": "integer", "exclusiveMinimum": 6, "multipleOf": 5}),
+            json!({"type": "integer", "maximum": -3, "multipleOf": 5}),
+            json!({"type": "number", "exclusiveMaximum": 0}),
+            json!({"minimum": 2.5}),
+        ] {
+            let text = reply(SchemaReply::default(), 0, &[&prompt(&schema)]).unwrap();
+            let validator = jsonschema::options()
+                .should_validate_formats(true)
+                .build(&schema)
+                .unwrap();
+            let value = value(&text);
+            let error = validator.validate(&value).err();
+            assert!(error.is_none(), "{schema}: {value}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_replies_are_invalid() {
+        let schema =
+            json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "null"}}});
+        let script = SchemaReply { invalid_replies: 2 };
+        let prompt = prompt(&schema);
+        let at = |turn| reply(script, turn, &[&prompt]).unwrap();
+        assert_eq!(value(&at(0)), json!({}));
+        assert_eq!(value(&at(1)), json!({}));
+        assert_eq!(value(&at(2)), json!({"a": null}));
+        let any = self::prompt(&json!({"type": "string"}));
+        let text = reply(script, 0, &[&any]).unwrap();
+        assert_eq!(text, "This reply contains no JSON.");
+    }
+
+    #[test]
+    fn the_last_json_block_is_the_schema() {
+        let schema = json!({"const": 2});
+        let decoy = "```json\n{\"const\": 1}\n```\n";
+        let text = |prompts: &[&str]| reply(SchemaReply::default(), 0, prompts);
+        let with_decoy = format!("{decoy}{}", prompt(&schema));
+        assert_eq!(value(&text(&[&with_decoy]).unwrap()), 2);
+        let later_text = format!("{}```text\n{{\"const\": 3}}\n```", prompt(&schema));
+        assert_eq!(value(&text(&[&later_text]).unwrap()), 2);
+        let nested = "````json\n{\"const\": \"```\"}\n````";
+        assert_eq!(value(&text(&[nested]).unwrap()), "```");
+        assert_eq!(value(&text(&[&prompt(&schema), "Correct it."]).unwrap()), 2);
+        assert_eq!(text(&["No schema.", "```json\nnot JSON\n```"]), None);
+    }
+
+    #[test]
+    fn endless_references_end() {
+        let schema = json!({"$ref": "#"});
+        assert!(reply(SchemaReply::default(), 0, &[&prompt(&schema)]).is_some());
+        let tree = json!({"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#"}}});
+        assert!(reply(SchemaReply::default(), 0, &[&prompt(&tree)]).is_some());
+    }
+}

@@ -1,0 +1,273 @@
+//! The limit of a key as several processes share it: the decisions of every store.
+//!
+//! Creates come before polls as within one process, since the log of used slots alone decides
+//! that: calls leave polls a fifth of the window, and polls leave the next call a slot. Among
+//! the polls of all processes the one with the largest gain is first, and among creates the one
+//! that has waited longest. For that the value has the claims of the processes that wait. Only
+//! a process that asks can be given a slot, so one that is not first is told to ask again after
+//! the others had their time to ask.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::slots::{Slots, Use};
+use super::store::{LimitFuture, LimitStore, SlotAnswer, SlotClaim, SlotPurpose, SlotRequest};
+
+/// A claim counts for so long after the time at which its process was to ask again. One that
+/// did not ask by then has ended.
+const GRACE: Duration = Duration::from_secs(1);
+/// Who is not first asks again after so long at most, since the others' claims change.
+const RECHECK: Duration = Duration::from_secs(2);
+/// A pause is never longer, so that no mistake stops all processes for ever.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// The slots and claims of one key, as a value that a [`LimitStore`] keeps.
+///
+/// Times are durations since a fixed time of the store's clock. A clock that is set back does
+/// no harm: what is later than now counts as now.
+///
+/// ```
+/// use std::time::Duration;
+/// use blocks_sdk::{SharedLimit, SlotAnswer, SlotPurpose, SlotRequest};
+///
+/// let mut limit = SharedLimit::default();
+/// let create = |process| SlotRequest::new(process, 1).claim(SlotPurpose::Create, Duration::ZERO, 1.0);
+/// let now = Duration::from_secs(1000);
+/// assert!(matches!(limit.take(now, &create(1)), SlotAnswer::Taken { .. }));
+/// // The only slot of this window is used.
+/// let wait = SlotAnswer::wait(Duration::from_millis(60_500), false);
+/// assert_eq!(limit.take(now, &create(2)), wait);
+/// ```
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SharedLimit {
+    /// Times are in milliseconds.
+    used: Vec<UsedSlot>,
+    next_slot: u64,
+    pause: Option<Pause>,
+    waiting: Vec<Waiting>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct UsedSlot(u64, u64, bool);
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Pause {
+    from: u64,
+    until: u64,
+}
+
+/// A process that was not given a slot.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Waiting {
+    process: u64,
+    asked_at: u64,
+    ends_at: u64,
+    capacity: usize,
+    spreads_calls: bool,
+    claims: Vec<WaitingClaim>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct WaitingClaim {
+    purpose: SlotPurpose,
+    since: u64,
+    weight: f64,
+}
+
+impl SharedLimit {
+    /// Takes a slot for the first claim that can have one at `now`, or says when to ask again.
+    pub fn take(&mut self, now: Duration, request: &SlotRequest) -> SlotAnswer {
+        let now = millis(now);
+        self.waiting.retain(|other| {
+            other.process != request.process && other.asked_at <= now && other.ends_at >= now
+        });
+        let mut slots = self.slots(now, request);
+        let polls_wait = self.polls_wait(request);
+        let mut again: Option<u64> = None;
+        for (number, claim) in request.claims.iter().enumerate() {
+            let what = Use::from(claim.purpose);
+            let ahead = self.ahead(now, claim);
+            let time = Duration::from_millis(now);
+            let Err(at) = slots.check(time, what, polls_wait, ahead) else {
+                let slot = self.next_slot;
+                self.next_slot += 1;
+                self.used.push(UsedSlot(slot, now, what != Use::Call));
+                return SlotAnswer::taken(number, slot);
+            };
+            let mut at = millis_up(at);
+            if ahead > 0 {
+                let first = slots.check(time, what, polls_wait, 0);
+                let first = first.err().map_or(now, millis_up);
+                at = at.min(first.max(now + millis(RECHECK)));
+            }
+            again = Some(again.map_or(at, |again| again.min(at)));
+        }
+        let again = again.unwrap_or(now);
+        self.waiting.push(Waiting {
+            process: request.process,
+            asked_at: now,
+            ends_at: again + millis(GRACE),
+            capacity: request.capacity,
+            spreads_calls: request.spreads_calls,
+            claims: request
+                .claims
+                .iter()
+                .map(|claim| waiting_claim(now, claim))
+                .collect(),
+        });
+        SlotAnswer::wait(Duration::from_millis(again - now), self.pause.is_some())
+    }
+
+    /// Gives out no slot for `pause`, which counts as an hour at most.
+    pub fn pause(&mut self, now: Duration, pause: Duration) {
+        let now = millis(now);
+        self.correct(now);
+        let until = now + millis(pause.min(LONGEST_PAUSE));
+        if self.pause.is_none_or(|pause| pause.until < until) {
+            self.pause = Some(Pause { from: now, until });
+        }
+    }
+
+    /// Nothing was sent in this slot.
+    pub fn give_back(&mut self, slot: u64) {
+        self.used.retain(|used| used.0 != slot);
+    }
+
+    /// Removes what does not count any more, and what a clock that was set back made wrong.
+    fn correct(&mut self, now: u64) {
+        for slot in &mut self.used {
+            slot.1 = slot.1.min(now);
+        }
+        if let Some(pause) = &mut self.pause
+            && pause.from > now
+        {
+            *pause = Pause {
+                from: now,
+                until: now + (pause.until - pause.from),
+            };
+        }
+        self.pause = self.pause.filter(|pause| pause.until > now);
+    }
+
+    /// The log as the asking process, and those that wait, may use it: the least capacity of
+    /// them counts. A process that has met a 429 would otherwise wait for ever, while others
+    /// use what it does not dare to use.
+    fn slots(&mut self, now: u64, request: &SlotRequest) -> Slots<Duration> {
+        self.correct(now);
+        let others = self.waiting.iter().map(|other| other.capacity).min();
+        let capacity = request.capacity.min(others.unwrap_or(usize::MAX));
+        let spreads = request.spreads_calls || self.waiting.iter().any(|other| other.spreads_calls);
+        let mut slots = Slots::new(capacity);
+        slots.set_capacity(capacity, spreads);
+        for UsedSlot(_, at, is_poll) in &self.used {
+            let what = if *is_poll { Use::UrgentPoll } else { Use::Call };
+            slots.push(Duration::from_millis(*at), what);
+        }
+        if let Some(pause) = self.pause {
+            slots.pause(Duration::from_millis(pause.until));
+        }
+        slots.forget(Duration::from_millis(now));
+        self.used.drain(..self.used.len() - slots.len());
+        slots
+    }
+
+    fn polls_wait(&self, request: &SlotRequest) -> bool {
+        let is_poll = |purpose| Use::from(purpose) != Use::Call;
+        let others = self.waiting.iter().flat_map(|other| &other.claims);
+        request.claims.iter().any(|claim| is_poll(claim.purpose))
+            || others.map(|claim| claim.purpose).any(is_poll)
+    }
+
+    /// How many other processes have a claim that comes before this one.
+    fn ahead(&self, now: u64, claim: &SlotClaim) -> usize {
+        let own = waiting_claim(now, claim);
+        let is_ahead = |other: &WaitingClaim| {
+            let is_alike = Use::from(other.purpose) == Use::from(own.purpose);
+            is_alike
+                && (other.purpose < own.purpose
+                    || other.purpose == own.purpose && other.gain(now) > own.gain(now))
+        };
+        let is_ahead = |other: &&Waiting| other.claims.iter().any(is_ahead);
+        self.waiting.iter().filter(is_ahead).count()
+    }
+}
+
+impl WaitingClaim {
+    fn gain(&self, now: u64) -> f64 {
+        now.saturating_sub(self.since) as f64 * self.weight
+    }
+}
+
+fn waiting_claim(now: u64, claim: &SlotClaim) -> WaitingClaim {
+    WaitingClaim {
+        purpose: claim.purpose,
+        since: now.saturating_sub(millis(claim.waited)),
+        weight: claim.weight,
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 4)
+}
+
+/// Rounded up, since a slot is not free before its time.
+fn millis_up(time: Duration) -> u64 {
+    millis(time + Duration::from_nanos(999_999))
+}
+
+/// A store in memory, for several clients of one process.
+///
+/// ```
+/// use std::sync::Arc;
+/// use blocks_sdk::{Client, MemoryLimitStore};
+///
+/// // Two clients with different settings count their requests together.
+/// let store = Arc::new(MemoryLimitStore::default());
+/// let client = Client::builder("my-key").limit_store(store.clone()).build()?;
+/// let other = Client::builder("my-key").user_agent("nightly").limit_store(store).build()?;
+/// # Ok::<(), blocks_sdk::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct MemoryLimitStore {
+    start: Instant,
+    limit: Mutex<SharedLimit>,
+}
+
+impl Default for MemoryLimitStore {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+            limit: Mutex::default(),
+        }
+    }
+}
+
+impl MemoryLimitStore {
+    fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut SharedLimit, Duration) -> T,
+    ) -> LimitFuture<'_, T> {
+        let now = self.start.elapsed();
+        let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut limit, now);
+        Box::pin(std::future::ready(Ok(result)))
+    }
+}
+
+impl LimitStore for MemoryLimitStore {
+    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotAnswer> {
+        self.change(|limit, now| limit.take(now, request))
+    }
+
+    fn pause(&self, pause: Duration) -> LimitFuture<'_, ()> {
+        self.change(|limit, now| limit.pause(now, pause))
+    }
+
+    fn give_back(&self, slot: u64) -> LimitFuture<'_, ()> {
+        self.change(|limit, _| limit.give_back(slot))
+    }
+}
