@@ -142,13 +142,17 @@ def test_a_cancelled_job_reports_its_session(step, mock):
     assert outputs["session_id"] == mock.call("GET", "/sessions")["items"][0]["id"]
 
 
+def command_of(process):
+    """The process of `blocks` that a step has started."""
+    return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+
+
 def test_a_killed_command_has_an_unknown_outcome(step, mock):
     mock.agents({"when": {"after": "1h"}})
 
     def kill(process):
         mock.call("GET", "/requests/wait?operation=listThreadMessages")
-        command = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
-        os.kill(int(command), signal.SIGKILL)
+        os.kill(command_of(process), signal.SIGKILL)
 
     _, outcome, outputs = step(during={"run": kill}, prompt="Go.", agent="claude")
     assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "unknown", "4")
@@ -356,11 +360,20 @@ def test_inputs_that_cannot_be_used_are_refused(step, mock, inputs, part):
     refused(step(**inputs), mock, "usage", part)
 
 
-@pytest.mark.parametrize(("minutes", "shown"), [("0.001", "60ms"), ("0.002", "120ms")])
-def test_a_time_out_may_be_a_fraction(step, mock, minutes, shown):
+@pytest.mark.parametrize(("minutes", "milliseconds"), [("1.5", "90000ms"), (" 30 ", "1800000ms"), ("0.25", "15000ms")])
+def test_the_command_line_has_the_time_out_and_no_secret(step, mock, minutes, milliseconds):
     mock.agents({"when": {"after": "1h"}})
-    job, _, outputs = step(prompt="Go.", agent="claude", timeout_minutes=minutes)
-    assert (outputs["status"], f"within {shown}" in job.log.text) == ("timed_out", True), job.log.text
+    line = []
+
+    def look(process):
+        mock.call("GET", "/requests/wait?operation=listThreadMessages")
+        line.extend(Path(f"/proc/{command_of(process)}/cmdline").read_text().split("\0"))
+        interrupt(process)
+
+    step(during={"run": look}, prompt="Go.", agent="claude", timeout_minutes=minutes)
+    assert line[line.index("--timeout") + 1] == milliseconds
+    # Other users of a machine can read it.
+    assert mock.key not in line and "Go." not in line
 
 
 def test_a_usage_error_of_the_command_is_in_outputs(step, mock):
