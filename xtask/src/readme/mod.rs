@@ -52,7 +52,9 @@ pub fn check() -> Result<(), String> {
             run(page, &block?, &folders, &mut tally)?;
         }
     }
-    let tests = "cargo test --quiet --doc -p blocks-sdk -p blocks-mock".to_owned();
+    let tests =
+        "cargo test --quiet --doc -p blocks-sdk -p blocks-mock --features blocks-sdk/schemars"
+            .to_owned();
     println!("the blocks of Rust:");
     tally.add(folders.shell(&[tests], &Needs::Repository)?);
     let Tally {
@@ -119,6 +121,7 @@ impl Folders {
     fn shell(&self, commands: &[String], needs: &Needs) -> Result<shell::Counts, String> {
         let mut bash = Command::new("bash");
         bash.env("CARGO_INSTALL_ROOT", self.installed.path())
+            .env("XDG_STATE_HOME", self.installed.path().join("state"))
             .env_remove("BLOCKS_API_KEY")
             .env_remove("BLOCKS_API_BASE_URL");
         // Dropped after the commands: the mock stops, and the folder is removed.

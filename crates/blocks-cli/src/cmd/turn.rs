@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::agent::agent;
 use super::latest::latest;
 use super::pending::{self, Content, PendingFile};
+use super::sessions::choose;
 use super::wait::{Watcher, describe, identify, keep_reply, read_pull_requests, resume_command};
 use crate::args::{
     FollowOptions, PromptArgs, ReplyOptions, RunArgs, SendArgs, WaitArgs, WaitOptions,
@@ -18,6 +19,7 @@ use crate::files::NewFile;
 use crate::host::Interruption;
 use crate::input;
 use crate::output::Output;
+use crate::register::Register;
 use crate::report::{Status, TurnReport};
 
 /// A command that sends or awaits a prompt, and everything that is known of it so far. Whatever
@@ -36,6 +38,8 @@ struct Job<'a> {
     reply_file: Option<NewFile>,
     /// What happens to the file of `--pending` once the reply is printed.
     settle: Option<Settle>,
+    /// Where the session is added, to find it again.
+    register: Option<Register>,
 }
 
 enum Settle {
@@ -81,6 +85,7 @@ impl<'a> Job<'a> {
             is_lost: false,
             reply_file: None,
             settle: None,
+            register: None,
         }
     }
 
@@ -100,6 +105,7 @@ impl<'a> Job<'a> {
             request = request.session_group(group);
         }
         let client = output.client_for_create()?;
+        self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
         let sent = output
@@ -111,7 +117,7 @@ impl<'a> Job<'a> {
             .and_then(|r| r.map_err(Exit::from))
         {
             Ok(session) => session,
-            Err(exit) => return Err(self.not_created(exit, file)),
+            Err(exit) => return Err(self.not_created(exit, file).await),
         };
         self.report.session_id = Some(session.id().to_string());
         describe(&session, &mut self.report);
@@ -123,17 +129,20 @@ impl<'a> Job<'a> {
                 exit.code = Code::OutcomeUnknown;
                 exit.error.kind = "no_thread".into();
                 exit.error.may_have_taken_effect = true;
-                return Err(self.not_created(exit, file));
+                return Err(self.not_created(exit, file).await);
             }
         };
         self.follow(&turn, file, &args.wait).await
     }
 
-    async fn send(&mut self, args: SendArgs) -> Result<Status, Exit> {
+    async fn send(&mut self, mut args: SendArgs) -> Result<Status, Exit> {
         let output = self.output;
         output.open_github()?;
-        let request = FollowUp::new(prompt(&args.prompt, output)?);
-        let session = output.client_for_create()?.session(args.session.0);
+        let (session, text) = args.parts().map_err(Exit::usage)?;
+        let session = choose(session, args.last, output.host())?;
+        let request = FollowUp::new(prompt(&text, output)?);
+        let session = output.client_for_create()?.session(session);
+        self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
         self.report.session_id = Some(session.id().to_string());
@@ -146,7 +155,7 @@ impl<'a> Job<'a> {
             .and_then(|r| r.map_err(Exit::from))
         {
             Ok(turn) => self.follow(&turn, file, &args.wait).await,
-            Err(exit) => Err(self.not_created(exit, file)),
+            Err(exit) => Err(self.not_created(exit, file).await),
         }
     }
 
@@ -167,8 +176,7 @@ impl<'a> Job<'a> {
                     content.session_id
                 ))
             })?,
-            (None, Some(session)) => session.0,
-            (None, None) => return Err(Exit::usage("give a session or --pending FILE")),
+            (None, session) => choose(session, args.last, output.host())?,
         };
         let stored = content
             .as_ref()
@@ -219,6 +227,30 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Before the create: a register that was asked for and cannot be written is known in time.
+    fn open_register(&mut self, options: &WaitOptions) -> Result<(), Exit> {
+        let (register, warning) = Register::to_write(self.output.host(), options.register)?;
+        if let Some(warning) = warning {
+            self.output.note(&format!("warning: {warning}"));
+        }
+        self.register = register;
+        Ok(())
+    }
+
+    /// Adds the session, for `blocks list`. It exists, whatever comes of that.
+    async fn add_to_register(&self) {
+        let (Some(register), Some(id)) = (&self.register, &self.report.session_id) else {
+            return;
+        };
+        let url = self.report.session_html_url.as_deref();
+        if let Err(error) = register.add(id, url, self.output.host()).await {
+            let path = register.path().display();
+            self.output.note(&format!(
+                "warning: cannot write the register of sessions {path}: {error}"
+            ));
+        }
+    }
+
     /// Before the create: a file that cannot be written is known in time.
     fn open_reply_file(&mut self, path: Option<&Path>) -> Result<(), Exit> {
         self.output.host().listen();
@@ -264,12 +296,13 @@ impl<'a> Job<'a> {
     }
 
     /// The create failed, or left no thread. A session that it names is kept all the same.
-    fn not_created(&mut self, exit: Exit, file: Option<PendingFile>) -> Exit {
+    async fn not_created(&mut self, exit: Exit, file: Option<PendingFile>) -> Exit {
         if exit.code == Code::OutcomeUnknown
             && let Some(id) = &exit.session_id
         {
             self.report.session_id = Some(id.clone());
             self.keep(file, None);
+            self.add_to_register().await;
         }
         exit
     }
@@ -295,6 +328,7 @@ impl<'a> Job<'a> {
         self.output.report_started(&self.report);
         self.ids_are_written = true;
         self.keep(file, Some(turn.pending()));
+        self.add_to_register().await;
         if options.no_wait {
             let resume = resume_command(&self.report).unwrap_or_default();
             self.output
