@@ -361,7 +361,7 @@ def test_inputs_that_cannot_be_used_are_refused(step, mock, inputs, part):
 
 
 @pytest.mark.parametrize(("minutes", "milliseconds"), [("1.5", "90000ms"), (" 30 ", "1800000ms"), ("0.25", "15000ms")])
-def test_the_command_line_has_the_time_out_and_no_secret(step, mock, minutes, milliseconds):
+def test_the_command_line_shows_no_secret(step, mock, minutes, milliseconds):
     mock.agents({"when": {"after": "1h"}})
     line = []
 
