@@ -45,7 +45,7 @@ def test_a_reply_is_in_outputs_log_and_summary(step, mock):
 
 def test_the_key_is_masked_even_from_an_input(step, mock):
     mock.agents({"text": f"The key is {mock.key}."})
-    job, outcome, _ = step(prompt="Tell me.", agent="claude", blocks_api_key=f" {mock.key}\n")
+    job, outcome, _ = step(prompt="Show it.", agent="claude", blocks_api_key=f" {mock.key}\n")
     assert outcome == "success"
     assert job.log.values("add-mask") == [mock.key]
     assert mock.key not in job.log.text
@@ -181,7 +181,7 @@ def test_people_with_write_access_may_comment(step, access, permission):
     "deployment_status", "merge_group",
 ])
 def test_events_of_writers_need_no_request(step, access, event):
-    job, outcome, _ = step(event={"event_name": event, "actor": "somebody"}, prompt="Go.", agent="claude")
+    job, outcome, _ = step(event={"event_name": event, "actor": "anyone"}, prompt="Go.", agent="claude")
     assert (outcome, access.requests) == ("success", []), job.log.text
 
 
@@ -199,7 +199,7 @@ def test_the_run_that_is_followed_counts_too(step, mock):
 
 def test_people_are_allowed_by_name(step, access):
     event = {"event_name": "issues", "actor": "Reader"}
-    job, outcome, _ = step(event=event, prompt="Go.", agent="claude", allowed__users="somebody, reader")
+    job, outcome, _ = step(event=event, prompt="Go.", agent="claude", allowed__users="another, reader")
     assert (outcome, access.requests) == ("success", []), job.log.text
 
 
@@ -223,7 +223,7 @@ def test_a_bot_is_allowed_only_by_name(step, mock, access):
 
 
 def test_an_unknown_permission_is_refused(step, mock):
-    event = {"event_name": "issues", "actor": "nobody"}
+    event = {"event_name": "issues", "actor": "stranger"}
     refused(step(event=event, prompt="Go.", agent="claude"), mock, "access", "could not be read")
 
 
@@ -295,7 +295,7 @@ echo "$*" >> "$(dirname "$0")/calls"
 exit {code}"""
 
 
-def test_a_valid_attestation_is_of_the_actions_repository(step, tools):
+def test_an_attestation_is_of_the_actions_repository(step, tools):
     tools.add("gh", GH.format(code=0))
     job, outcome, _ = step(prompt="Go.", agent="claude")
     assert outcome == "success", job.log.text
