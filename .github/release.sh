@@ -8,7 +8,7 @@
 #   image FOLDER                   the folder image for the Dockerfile, from the archives in FOLDER
 #   crates FOLDER                  packs every crate, unpacks them in FOLDER, and builds, documents and tries them there
 #   dry-run FOLDER [ADDRESS]       all of these in a copy of the repository, without a network. What would be released is
-#                                  then in FOLDER/out. ADDRESS replaces an address that is not set yet
+#                                  then in FOLDER/out. ADDRESS is used in place of the repository's own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -182,7 +182,7 @@ dry_run() {
     while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
     tar -cf - --null --files-from - | tar -xf - -C "$source"
   if [ -n "$address" ]; then
-    sed -i "s|^repository = \"\"$|repository = \"$address\"|" "$source/Cargo.toml"
+    sed -i "s|^repository = \".*\"$|repository = \"$address\"|" "$source/Cargo.toml"
   fi
   # The target folder of this repository, so that builds of the dependencies are used again.
   CARGO_TARGET_DIR=$(metadata .target_directory)
