@@ -160,9 +160,11 @@ pub enum Fault {
 
 fn header_value<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    match http::HeaderValue::try_from(&text) {
-        Ok(_) => Ok(text),
-        Err(error) => Err(serde::de::Error::custom(format!("`{text}`: {error}"))),
+    match text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        true => Ok(text),
+        false => Err(serde::de::Error::custom(format!(
+            "invalid header value `{text}`: expected printable ASCII"
+        ))),
     }
 }
 
