@@ -42,7 +42,7 @@ fn body(operation: &str) -> Value {
 }
 
 #[tokio::test]
-async fn each_control_operation_responds_as_documented() {
+async fn control_operations_respond_as_documented() {
     let document = document();
     let mock = Mock::builder()
         .agent(Script::no_reply())

@@ -3,6 +3,7 @@
 mod creating;
 mod downloads;
 mod errors;
+mod following;
 mod limits;
 mod links;
 mod mocked;
@@ -12,6 +13,7 @@ mod reading;
 mod recording;
 mod secrets;
 mod sockets;
+mod structured;
 mod tolerant;
 mod vendor;
 mod vendor_commands;

@@ -132,7 +132,7 @@ pub mod types {
             Default::default()
         }
     }
-    /// What went wrong. The documentation names code and message; the live service sends error. An intermediary may answer HTML or nothing.
+    /// What went wrong. The documentation names code and message; the live service sends error. An intermediary may respond with HTML or nothing.
     #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct ErrorBody {
@@ -211,7 +211,7 @@ pub mod types {
             serde(skip_serializing_if = "::std::option::Option::is_none")
         )]
         pub id: ::std::option::Option<crate::open::Id>,
-        /// Where the answer is.
+        /// Where the reply is.
         #[cfg_attr(
             feature = "schemars",
             serde(
@@ -273,7 +273,7 @@ pub mod types {
             Default::default()
         }
     }
-    /// Where the answer to a message is.
+    /// Where the reply to a message is.
     #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct MessageLinks {

@@ -17,9 +17,11 @@ mod files;
 mod github;
 mod host;
 mod input;
+mod limit;
 mod output;
 pub mod prompts;
 mod record;
+mod register;
 pub mod report;
 mod signals;
 mod text;
@@ -130,6 +132,8 @@ async fn execute(args: Args, host: Host) -> u8 {
         json: args.json,
         github: args.github_output,
         raw: args.raw,
+        events: args.json && args.command.follows(),
+        no_shared_limit: args.no_shared_limit,
         request_timeout: args.request_timeout.map(|timeout| timeout.0),
     };
     let record = args.record.is_some();
@@ -178,6 +182,8 @@ async fn read(command: Command, output: &Output) -> Result<(), Exit> {
         Command::Transcript(args) => cmd::read::transcript(args, output).await,
         Command::Plan(args) => cmd::download::plan(args, output).await,
         Command::Artifact(args) => cmd::download::artifact(args, output).await,
+        Command::List => cmd::sessions::list(output),
+        Command::Forget(args) => cmd::sessions::forget(args, output).await,
         Command::Check => cmd::check::check(output).await,
         Command::Schema { name } => cmd::about::schema(name.as_deref(), output),
         Command::Completions { shell } => output.bytes(&args::completions(shell)),

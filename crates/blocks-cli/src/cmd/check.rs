@@ -1,10 +1,11 @@
 //! `check`: whether the key works and the service can be reached.
 
+use blocks_sdk::LimitStoreStatus;
+
 use crate::exit::{Code, Exit};
 use crate::output::Output;
 use crate::report::{CheckReport, Status};
 
-const BASE_URL: &str = "https://api.blocks.team";
 const PROXIES: [&str; 6] = [
     "HTTPS_PROXY",
     "https_proxy",
@@ -16,19 +17,25 @@ const PROXIES: [&str; 6] = [
 
 /// Reads a session that does not exist: 404 shows that the key was accepted, and costs nothing.
 pub async fn check(output: &Output) -> Result<(), Exit> {
+    let mut limit_is_shared = false;
     let result = match output.client() {
-        Ok(client) => match client.get_session(uuid::Uuid::new_v4()).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(Exit::from(error)),
-        },
+        Ok(client) => {
+            let read = client.get_session(uuid::Uuid::new_v4());
+            // A signal ends the read here, so that the report has its own fields then too.
+            let result = match output.host().interruptible(read).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) if error.is_not_found() => Ok(()),
+                Ok(Err(error)) => Err(Exit::from(error)),
+                Err(by) => Err(by.into()),
+            };
+            limit_is_shared = client.rate_limit_status().store == LimitStoreStatus::Shared;
+            result
+        }
         Err(exit) => Err(exit),
     };
+    let limit_store = output.limit_location();
+    let limit_store = limit_store.map_or("not usable".to_owned(), |limit| limit.to_string());
     let host = output.host();
-    let base_url = host.var("BLOCKS_API_BASE_URL");
-    let base_url = base_url.map_or(BASE_URL.to_owned(), |url| {
-        url.to_string_lossy().into_owned()
-    });
     let set = |name: &&str| host.var(name).is_some();
     let report = CheckReport {
         status: result
@@ -36,12 +43,14 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
             .err()
             .map_or(Status::Completed, Exit::status),
         exit_code: result.as_ref().err().map_or(0, |exit| exit.code as u8),
-        base_url: without_credentials(&base_url),
+        base_url: without_credentials(&host.base_url()),
         proxy_variables: PROXIES
             .iter()
             .filter(|name| set(name))
             .map(|&n| n.to_owned())
             .collect(),
+        limit_store,
+        limit_is_shared,
         error: result.as_ref().err().map(|exit| (*exit.error).clone()),
     };
     if output.is_json() {
@@ -61,9 +70,15 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
         Err(exit) if exit.code == Code::Usage => "not usable",
         Err(_) => "not checked",
     };
+    let limit = match (report.limit_store.as_str(), report.limit_is_shared) {
+        ("off", _) => "not shared with other processes".to_owned(),
+        (store, true) => format!("shared by {store}"),
+        (store, false) => format!("not shared: {store} was not used"),
+    };
     let lines = [
         format!("base URL         {}", report.base_url),
         format!("proxy variables  {proxies}"),
+        format!("limit            {limit}"),
         format!("key              {key}"),
     ];
     output.text(&lines.join("\n"))?;

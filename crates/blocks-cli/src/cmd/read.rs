@@ -8,9 +8,11 @@ use futures_util::StreamExt;
 use crate::args::{Format, MessagesArgs, Order, SessionArgs, TranscriptArgs};
 use crate::exit::{Exit, with_causes};
 use crate::output::Output;
+use crate::text;
 
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.get_session(args.session.0).await?;
+    let session = args.session.resolve(output.host())?;
+    let session = output.client()?.get_session(session).await?;
     let data = session.data();
     if output.is_json() {
         return output.json(data);
@@ -46,9 +48,10 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
 }
 
 pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
+    let session = args.session.resolve(output.host())?;
     let mut messages = output
         .client()?
-        .session(args.session.0)
+        .session(session)
         .messages()
         .types(args.types.into_iter().map(Into::into))
         .roles(args.roles.into_iter().map(Into::into));
@@ -116,19 +119,14 @@ fn line(message: &Message, output: &Output) -> Result<(), Exit> {
 
 fn content(message: &Message) -> String {
     match ToolCall::of(message) {
-        Some(call) => tool_call(&call),
+        Some(call) => text::tool_call(&call),
         None => message.message.clone().unwrap_or_default(),
     }
 }
 
-/// The name of a tool and all its arguments.
-fn tool_call(call: &ToolCall) -> String {
-    let arguments = serde_json::to_string(&call.arguments()).unwrap_or_default();
-    format!("[{}] {arguments}", call.name)
-}
-
 pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.session(args.session.0);
+    let session = args.session.resolve(output.host())?;
+    let session = output.client()?.session(session);
     let mut query = session.messages().all();
     if !args.tools {
         query = query.types([MessageType::Message, MessageType::FinalMessage]);

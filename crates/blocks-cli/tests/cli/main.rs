@@ -4,10 +4,14 @@ mod batch;
 mod batches;
 mod before_create;
 mod ends;
+mod every_end;
+mod follow;
 mod in_process;
+mod limit;
 mod messages;
 mod process;
 mod recording;
+mod register;
 mod safety;
 mod side_files;
 mod turns;
@@ -54,7 +58,10 @@ impl Service {
 fn blocks(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blocks"));
     command.args(arguments).stdin(Stdio::null());
+    // The files of the limit, of which each mock has its own by its port.
+    command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     for name in [
+        "BLOCKS_LIMIT_URL",
         "BLOCKS_API_KEY",
         "BLOCKS_API_BASE_URL",
         "CI",
@@ -64,6 +71,8 @@ fn blocks(arguments: &[&str]) -> Command {
     ] {
         command.env_remove(name);
     }
+    // The sessions of a test are not among the user's.
+    command.env("BLOCKS_REGISTER", "0");
     command
 }
 
@@ -122,6 +131,8 @@ fn the_whole_command_line_is_as_documented() {
         "plan",
         "artifact",
         "batch",
+        "list",
+        "forget",
         "check",
         "mock",
         "schema",

@@ -56,6 +56,32 @@ pub(crate) struct Resources {
     pub one_role_at_a_time: AtomicBool,
 }
 
+impl ClientBuilder {
+    /// Settings with the key from `BLOCKS_API_KEY` and, where set, the base URL from
+    /// `BLOCKS_API_BASE_URL`.
+    ///
+    /// # Errors
+    /// When the key is not set, or when a variable is empty or not UTF-8.
+    ///
+    /// ```no_run
+    /// let store = std::sync::Arc::new(blocks_sdk::MemoryLimitStore::default());
+    /// let client = blocks_sdk::ClientBuilder::from_env()?.limit_store(store).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn from_env() -> Result<Self, Error> {
+        let key = variable("BLOCKS_API_KEY")?.ok_or_else(|| {
+            Error::configuration(
+                "BLOCKS_API_KEY is not set; create a key in the settings of your Blocks workspace",
+            )
+        })?;
+        let builder = Self::new(Zeroizing::new(key));
+        Ok(match variable("BLOCKS_API_BASE_URL")? {
+            Some(url) => builder.base_url(url),
+            None => builder,
+        })
+    }
+}
+
 impl Client {
     /// A client from `BLOCKS_API_KEY` and, where set, `BLOCKS_API_BASE_URL`.
     ///
@@ -68,16 +94,7 @@ impl Client {
     /// # Ok::<(), blocks_sdk::Error>(())
     /// ```
     pub fn from_env() -> Result<Self, Error> {
-        let key = variable("BLOCKS_API_KEY")?.ok_or_else(|| {
-            Error::configuration(
-                "BLOCKS_API_KEY is not set; create a key in the settings of your Blocks workspace",
-            )
-        })?;
-        let builder = ClientBuilder::new(Zeroizing::new(key));
-        match variable("BLOCKS_API_BASE_URL")? {
-            Some(url) => builder.base_url(url).build(),
-            None => builder.build(),
-        }
+        ClientBuilder::from_env()?.build()
     }
 
     /// A client with `key`, and settings to change.

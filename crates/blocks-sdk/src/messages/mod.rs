@@ -13,12 +13,14 @@ use std::sync::atomic::Ordering;
 use blocks_api::open::{Direction, Id, MessageRole, MessageType};
 use blocks_api::types::Message;
 use reqwest::Url;
+use tokio::time::Instant;
 
 use crate::client::Client;
+use crate::engine::attempt::AttemptResult;
 use crate::engine::call::Admission;
 use crate::engine::error::Error;
 use crate::engine::pending::segment;
-use crate::engine::rate_limit::Priority;
+use crate::engine::rate_limit::{Permit, Priority};
 use crate::messages::merged::{MergedPages, Start};
 use crate::messages::page::Page;
 use crate::messages::stream::MessageStream;
@@ -363,6 +365,15 @@ impl MessagesQuery {
     pub(crate) async fn read(&self, admission: Admission) -> Result<Page, Error> {
         let result = Page::fetch(self.clone(), self.url()?, admission).await;
         result.map_err(|error| error.with_session(&self.session_id))
+    }
+
+    /// Reads one page in one attempt, as the poll of a wait.
+    pub(crate) async fn read_with_permit(
+        &self,
+        permit: Permit,
+        deadline: Instant,
+    ) -> Result<(Page, AttemptResult), Error> {
+        Page::fetch_with_permit(self.clone(), self.url()?, permit, deadline).await
     }
 
     fn url(&self) -> Result<Url, Error> {

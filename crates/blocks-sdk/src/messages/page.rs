@@ -5,10 +5,13 @@ use std::time::Duration;
 use blocks_api::types;
 use chrono::{DateTime, Utc};
 use reqwest::Url;
+use tokio::time::Instant;
 
+use crate::engine::attempt::AttemptResult;
 use crate::engine::call::{Admission, Operation};
 use crate::engine::error::Error;
 use crate::engine::link::follow;
+use crate::engine::rate_limit::Permit;
 use crate::messages::MessagesQuery;
 
 /// One page of messages.
@@ -39,15 +42,27 @@ impl Page {
         url: Url,
         admission: Admission,
     ) -> Result<Self, Error> {
-        let operation = if url.path().contains("/threads/") {
-            Operation::LIST_THREAD_MESSAGES
-        } else {
-            Operation::LIST_SESSION_MESSAGES
-        };
+        let operation = operation_of(&url);
         let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
         let engine = &query.client().engine;
         let data = engine.call(operation, admission, send).await?;
         Ok(Self { query, data })
+    }
+
+    /// The same in one attempt with a permit that was acquired, which must end by `deadline`.
+    /// Returns also what was received.
+    pub(crate) async fn fetch_with_permit(
+        query: MessagesQuery,
+        url: Url,
+        permit: Permit,
+        deadline: Instant,
+    ) -> Result<(Self, AttemptResult), Error> {
+        let operation = operation_of(&url);
+        let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
+        let engine = &query.client().engine;
+        let poll = engine.call_with_permit(operation, permit, deadline, send);
+        let (data, result) = poll.await?;
+        Ok((Self { query, data }, result))
     }
 
     /// The messages, in the order that was asked for.
@@ -185,6 +200,13 @@ fn url_pairs(query: &str) -> Vec<(String, String)> {
     };
     url.set_query(Some(query));
     url.query_pairs().into_owned().collect()
+}
+
+fn operation_of(url: &Url) -> Operation {
+    match url.path().contains("/threads/") {
+        true => Operation::LIST_THREAD_MESSAGES,
+        false => Operation::LIST_SESSION_MESSAGES,
+    }
 }
 
 /// When a message was written: its `ts`, or its creation where it has none.

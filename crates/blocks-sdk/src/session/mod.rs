@@ -1,8 +1,10 @@
 //! A session with its data, and a reference to one by its id.
 
 pub(crate) mod artifact;
+pub(crate) mod follower;
 pub(crate) mod notice;
 pub(crate) mod reference;
+pub(crate) mod structured;
 pub(crate) mod transcript;
 pub(crate) mod turn;
 pub(crate) mod turns;

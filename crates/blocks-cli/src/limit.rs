@@ -1,0 +1,80 @@
+//! Where the command counts its requests, together with other processes that use the same key.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use blocks_fleet::{LimitLocation, LimitName};
+use blocks_sdk::{LimitFuture, LimitStore, LimitStoreError, SlotAnswer, SlotRequest};
+
+use crate::exit::Exit;
+use crate::host::Host;
+use crate::text;
+
+const BASE_URL: &str = "https://api.blocks.team";
+
+/// The location that the option and the environment name.
+pub fn location(no_shared_limit: bool, host: &Host) -> Result<LimitLocation, Exit> {
+    if no_shared_limit {
+        return Ok(LimitLocation::Off);
+    }
+    if let Some(given) = host.var("BLOCKS_LIMIT_URL") {
+        let location = given.to_str().ok_or("not valid UTF-8".to_owned());
+        let location = location.and_then(str::parse);
+        return location.map_err(|what| Exit::usage(format!("BLOCKS_LIMIT_URL: {what}")));
+    }
+    Ok(LimitLocation::of_user(|name| host.var(name)).unwrap_or(LimitLocation::Off))
+}
+
+/// The store at a location, for the key of the environment.
+pub fn store(location: &LimitLocation, host: &Host) -> Result<Option<Arc<dyn LimitStore>>, Exit> {
+    let variable = |name| host.var(name).and_then(|value| value.into_string().ok());
+    let Some(key) = variable("BLOCKS_API_KEY") else {
+        return Ok(None);
+    };
+    let base_url = variable("BLOCKS_API_BASE_URL").unwrap_or_else(|| BASE_URL.to_owned());
+    let store = location.open(&LimitName::new(&key, &base_url));
+    let store = store.map_err(|error| Exit::usage(format!("BLOCKS_LIMIT_URL: {error}")))?;
+    Ok(store.map(|store| {
+        let is_reported = AtomicBool::new(false);
+        Arc::new(Reporting { store, is_reported }) as Arc<dyn LimitStore>
+    }))
+}
+
+/// A store that says once that it cannot be used.
+struct Reporting {
+    store: Arc<dyn LimitStore>,
+    is_reported: AtomicBool,
+}
+
+impl Reporting {
+    fn report(&self, error: &LimitStoreError) {
+        if !self.is_reported.swap(true, Ordering::Relaxed) {
+            let what = format!("{error}; only this command's own requests are counted");
+            eprintln!(
+                "{}",
+                text::plain(&format!("warning: limit not shared: {what}"))
+            );
+        }
+    }
+}
+
+impl LimitStore for Reporting {
+    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotAnswer> {
+        Box::pin(async move {
+            let answer = self.store.take(request).await;
+            if let Err(error) = &answer {
+                self.report(error);
+            }
+            answer
+        })
+    }
+
+    fn pause(&self, pause: Duration) -> LimitFuture<'_, ()> {
+        self.store.pause(pause)
+    }
+
+    fn give_back(&self, slot: u64) -> LimitFuture<'_, ()> {
+        self.store.give_back(slot)
+    }
+}

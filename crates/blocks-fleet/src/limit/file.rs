@@ -1,0 +1,166 @@
+//! The limit of a key in a file, for all processes of a user on one machine.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use blocks_sdk::{LimitFuture, LimitStore, LimitStoreError, SharedLimit, SlotAnswer, SlotRequest};
+use fs4::fs_std::FileExt;
+use serde_json::{Value, json};
+
+use super::LimitName;
+use super::clock::Clock;
+
+/// How long the lock may be held by others. Whoever holds it needs a fraction of a millisecond.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// A store in a file, for all processes of a user on one machine.
+///
+/// The file is replaced as a whole, under the lock of a second file beside it: a process that is
+/// killed at any point leaves the old contents or the new ones, and the system releases its
+/// lock. Folder and files are private to the user. Times are those of a clock that starts with
+/// the machine, so that a change of the date has no effect.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().to_owned();
+/// use std::sync::Arc;
+/// use blocks_fleet::{FileLimitStore, LimitName};
+///
+/// let name = LimitName::new("my-key", "https://api.blocks.team");
+/// let store = Arc::new(FileLimitStore::new(folder, &name));
+/// let client = blocks_sdk::Client::builder("my-key").limit_store(store).build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct FileLimitStore(Arc<Files>);
+
+#[derive(Debug)]
+struct Files {
+    folder: PathBuf,
+    lock: PathBuf,
+    state: PathBuf,
+    new_state: PathBuf,
+}
+
+impl FileLimitStore {
+    /// The store of one key in `folder`, which is created when the store is first used.
+    pub fn new(folder: impl Into<PathBuf>, name: &LimitName) -> Self {
+        let folder = folder.into();
+        let file = |end: &str| folder.join(format!("{name}.{end}"));
+        Self(Arc::new(Files {
+            lock: file("lock"),
+            state: file("json"),
+            new_state: file("json.new"),
+            folder,
+        }))
+    }
+
+    /// Changes the file in a thread that may block.
+    fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut SharedLimit, Duration) -> T + Send + 'static,
+    ) -> LimitFuture<'static, T> {
+        let files = Arc::clone(&self.0);
+        Box::pin(async move {
+            let changed = tokio::task::spawn_blocking(move || files.change(change)).await;
+            changed.map_err(LimitStoreError::new)?
+        })
+    }
+}
+
+impl LimitStore for FileLimitStore {
+    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotAnswer> {
+        let request = request.clone();
+        self.change(move |limit, now| limit.take(now, &request))
+    }
+
+    fn pause(&self, pause: Duration) -> LimitFuture<'_, ()> {
+        self.change(move |limit, now| limit.pause(now, pause))
+    }
+
+    fn give_back(&self, slot: u64) -> LimitFuture<'_, ()> {
+        self.change(move |limit, _| limit.give_back(slot))
+    }
+}
+
+impl Files {
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut SharedLimit, Duration) -> T,
+    ) -> Result<T, LimitStoreError> {
+        let failed = |path: &Path, error: io::Error| {
+            LimitStoreError::new(format!("cannot use {}: {error}", path.display()))
+        };
+        // Released when the file is closed, whatever happens in between.
+        let _lock = self.lock().map_err(|error| failed(&self.lock, error))?;
+        let clock = Clock::read();
+        let mut limit = self
+            .read(&clock)
+            .map_err(|error| failed(&self.state, error))?;
+        let result = change(&mut limit, clock.now);
+        self.write(&clock, &limit)
+            .map_err(|error| failed(&self.state, error))?;
+        Ok(result)
+    }
+
+    fn lock(&self) -> io::Result<File> {
+        let lock = match private_file().open(&self.lock) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let mut folder = DirBuilder::new();
+                #[cfg(unix)]
+                std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+                folder.recursive(true).create(&self.folder)?;
+                private_file().open(&self.lock)?
+            }
+            opened => opened?,
+        };
+        let start = Instant::now();
+        // A lock that is waited for within the system could be waited for without end.
+        while !FileExt::try_lock_exclusive(&lock)? {
+            if start.elapsed() >= LOCK_TIMEOUT {
+                let what = format!("another process has held its lock for {LOCK_TIMEOUT:?}");
+                return Err(io::Error::new(ErrorKind::TimedOut, what));
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        Ok(lock)
+    }
+
+    /// What is in the file. One that cannot be parsed, which only a crash of the system leaves,
+    /// counts as empty, as do times of before the machine was started.
+    fn read(&self, clock: &Clock) -> io::Result<SharedLimit> {
+        let text = match std::fs::read(&self.state) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(SharedLimit::default()),
+            read => read?,
+        };
+        let mut value: Value = serde_json::from_slice(&text).unwrap_or_default();
+        if value["clock"] != clock.start.as_str() {
+            return Ok(SharedLimit::default());
+        }
+        Ok(serde_json::from_value(value["limit"].take()).unwrap_or_default())
+    }
+
+    fn write(&self, clock: &Clock, limit: &SharedLimit) -> io::Result<()> {
+        let text = json!({"clock": clock.start, "limit": limit}).to_string();
+        let mut file = private_file().truncate(true).open(&self.new_state)?;
+        file.write_all(text.as_bytes())?;
+        drop(file);
+        // Not synchronised with the disk: after a crash of the system, the minute is over.
+        std::fs::rename(&self.new_state, &self.state)
+    }
+}
+
+/// The name of a file is a hash of the key, but others need not see when the key is used.
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}

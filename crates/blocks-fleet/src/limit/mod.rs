@@ -1,0 +1,146 @@
+//! Where the limit of a key is counted for several processes.
+
+mod clock;
+mod file;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use blocks_sdk::{LimitStore, LimitStoreError};
+use sha2::{Digest, Sha256};
+
+pub use file::FileLimitStore;
+
+/// The name of a key's limit at one base URL, from which the key cannot be found out.
+///
+/// It is half of a SHA-256. A fast hash suffices: an API key is a long random text, so nobody
+/// can try all of them, as one could with passwords.
+///
+/// ```
+/// use blocks_fleet::LimitName;
+///
+/// let name = LimitName::new("my-key", "https://api.blocks.team");
+/// assert_eq!(name, LimitName::new(" my-key\n", "https://API.blocks.team/"));
+/// assert_ne!(name, LimitName::new("my-other-key", "https://api.blocks.team"));
+/// assert_eq!(name.to_string().len(), 32);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitName(String);
+
+impl LimitName {
+    /// The name of the limit of `api_key` at `base_url`.
+    pub fn new(api_key: &str, base_url: &str) -> Self {
+        let base_url = base_url.trim().trim_end_matches('/').to_lowercase();
+        let hash = Sha256::new_with_prefix("blocks-fleet limit 1\0")
+            .chain_update(base_url)
+            .chain_update("\0")
+            .chain_update(api_key.trim())
+            .finalize();
+        Self(
+            hash[..16]
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
+    }
+}
+
+impl fmt::Display for LimitName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where the processes of a key count their requests together.
+///
+/// ```
+/// use blocks_fleet::LimitLocation;
+///
+/// let folder: LimitLocation = "file:/var/lib/blocks".parse()?;
+/// assert_eq!(folder.to_string(), "file:/var/lib/blocks");
+/// assert_eq!("off".parse(), Ok(LimitLocation::Off));
+/// assert!("localhost:6379".parse::<LimitLocation>().is_err());
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LimitLocation {
+    /// Nowhere: each client counts its own.
+    Off,
+    /// In files in this folder.
+    Folder(PathBuf),
+}
+
+impl LimitLocation {
+    /// The folder of the user's own processes: `blocks/limits` in `XDG_STATE_HOME`, or else in
+    /// `~/.local/state`. On Windows it is in `LOCALAPPDATA`. `None` when no variable names one.
+    ///
+    /// `variable` reads the environment.
+    ///
+    /// ```
+    /// use blocks_fleet::LimitLocation;
+    ///
+    /// let home = |name: &str| (name == "HOME").then(|| "/home/me".into());
+    /// # #[cfg(unix)]
+    /// assert_eq!(
+    ///     LimitLocation::of_user(home).unwrap().to_string(),
+    ///     "file:/home/me/.local/state/blocks/limits",
+    /// );
+    /// ```
+    pub fn of_user(variable: impl Fn(&str) -> Option<OsString>) -> Option<Self> {
+        // By the XDG rules, a path that is not absolute counts as not set.
+        let folder = |name: &str| {
+            let folder = PathBuf::from(variable(name)?);
+            folder.is_absolute().then_some(folder)
+        };
+        let state = match cfg!(windows) {
+            true => folder("LOCALAPPDATA"),
+            false => folder("XDG_STATE_HOME")
+                .or_else(|| Some(folder("HOME")?.join(".local").join("state"))),
+        };
+        Some(Self::Folder(state?.join("blocks").join("limits")))
+    }
+
+    /// The store there, for one key; none where the limit is not shared.
+    ///
+    /// # Errors
+    /// When this build has no support for the location. Whether the store can be reached is
+    /// found out when it is used.
+    pub fn open(&self, name: &LimitName) -> Result<Option<Arc<dyn LimitStore>>, LimitStoreError> {
+        Ok(match self {
+            Self::Off => None,
+            Self::Folder(folder) => Some(Arc::new(FileLimitStore::new(folder, name))),
+        })
+    }
+}
+
+impl FromStr for LimitLocation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            _ if text == "off" => Ok(Self::Off),
+            Some(("file", folder)) if !folder.is_empty() => Ok(Self::Folder(folder.into())),
+            // The text is not repeated, since a URL can have a password.
+            _ => Err("expected off or file:FOLDER".into()),
+        }
+    }
+}
+
+impl fmt::Display for LimitLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Folder(folder) => write!(f, "file:{}", folder.display()),
+        }
+    }
+}
+
+impl fmt::Debug for LimitLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

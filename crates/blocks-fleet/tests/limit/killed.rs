@@ -1,0 +1,82 @@
+//! Processes that are killed while they use the file.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use blocks_fleet::FileLimitStore;
+use blocks_sdk::{LimitStore, SlotAnswer};
+
+use crate::{create, name, take};
+
+const KILLS: usize = 200;
+const FOLDER: &str = "BLOCKS_FLEET_TEST_FOLDER";
+const CAPACITY: usize = 1_000_000;
+
+/// The process to be killed: it takes slots until then, and prints the number of each. Run as an
+/// ordinary test it has no folder, and does nothing.
+#[tokio::test]
+async fn takes_slots_until_it_is_killed() {
+    let Ok(folder) = std::env::var(FOLDER) else {
+        return;
+    };
+    let store = FileLimitStore::new(folder, &name());
+    let mut out = std::io::stdout();
+    loop {
+        let slot = take(&store, &create(fastrand::u64(..), CAPACITY))
+            .await
+            .expect("a slot");
+        store.pause(Duration::ZERO).await.expect("the store works");
+        writeln!(out, "slot {slot}").expect("the parent reads");
+    }
+}
+
+fn start(folder: &Path) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "killed::takes_slots_until_it_is_killed",
+            "--nocapture",
+        ])
+        .env(FOLDER, folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_kill_at_any_point_leaves_the_file_usable() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileLimitStore::new(folder.path(), &name());
+    let mut last = None;
+    for kill in 0..KILLS {
+        let mut child = start(folder.path());
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut slots = 1 + fastrand::usize(..5);
+        while slots > 0 {
+            let line = lines.next().expect("the child runs").unwrap();
+            if let Some((_, slot)) = line.split_once("slot ") {
+                last = last.max(Some(slot.parse::<u64>().unwrap()));
+                slots -= 1;
+            }
+        }
+        // A random moment within the next change of the file, which takes some 100 µs.
+        for _ in 0..fastrand::u32(..200_000) {
+            std::hint::spin_loop();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let own = take(&store, &create(1, CAPACITY)).await;
+        // Numbers continue where they were: no kill has emptied the file.
+        assert!(own > last, "{own:?} after {last:?}, kill {kill}");
+        last = own;
+    }
+    // Nothing that a killed process did has a time of its own: all slots end after a window.
+    let answer = store.take(&create(1, 1)).await.unwrap();
+    let SlotAnswer::Wait { again, .. } = answer else {
+        panic!("{answer:?}");
+    };
+    assert!(again <= Duration::from_millis(60_500), "{again:?}");
+}

@@ -1,0 +1,26 @@
+//! The stores of the limit.
+
+mod file;
+mod killed;
+
+use std::time::Duration;
+
+use blocks_fleet::LimitName;
+use blocks_sdk::{LimitStore, SlotAnswer, SlotPurpose, SlotRequest};
+
+fn name() -> LimitName {
+    LimitName::new("my-key", "https://api.blocks.team")
+}
+
+/// A create of a process that would use at most so many slots.
+fn create(process: u64, capacity: usize) -> SlotRequest {
+    SlotRequest::new(process, capacity).claim(SlotPurpose::Create, Duration::ZERO, 1.0)
+}
+
+/// The slot that a store gave, or none.
+async fn take(store: &dyn LimitStore, request: &SlotRequest) -> Option<u64> {
+    match store.take(request).await.expect("the store works") {
+        SlotAnswer::Taken { slot, .. } => Some(slot),
+        _ => None,
+    }
+}
