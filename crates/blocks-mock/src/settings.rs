@@ -36,11 +36,12 @@ impl Settings {
         };
         let mut value = serde_json::to_value(self).map_err(|error| error.to_string())?;
         for (name, new) in patch {
-            match (&mut value[name], new) {
-                (Value::Object(switches), Value::Object(new)) if name == "dialect" => {
+            match (value.get_mut(name), new) {
+                (None, _) => return Err(format!("unknown field `{name}`")),
+                (Some(Value::Object(switches)), Value::Object(new)) if name == "dialect" => {
                     switches.extend(new.clone());
                 }
-                (field, new) => *field = new.clone(),
+                (Some(field), new) => *field = new.clone(),
             }
         }
         if let Value::Object(fields) = &mut value {
@@ -113,7 +114,7 @@ mod tests {
                 json!({"dialect": {"created_status": "x"}}),
                 "field `dialect.created_status`: ",
             ),
-            (json!({"colour": "red"}), "unknown field `colour`"),
+            (json!({"colour": null}), "unknown field `colour`"),
             (json!([1]), "expected an object"),
         ] {
             let error = Settings::default().patched(&patch).unwrap_err();
