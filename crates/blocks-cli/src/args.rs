@@ -58,7 +58,7 @@ pub struct Args {
     /// Show requests, without secrets
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
-    /// Record requests and responses to this new HAR file, without secrets and texts
+    /// Record requests to this new HAR file, without secrets and texts
     #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub record: Option<PathBuf>,
     /// With --record, record prompts and replies, too
@@ -423,7 +423,7 @@ pub struct MockArgs {
     /// Do not log requests to standard error
     #[arg(long)]
     pub quiet: bool,
-    /// Respond as in a capture: a HAR file of --record, or a folder of saved responses
+    /// Respond as in a capture: a HAR file, or a folder of saved responses
     #[arg(long, value_name = "PATH", conflicts_with_all = ["script", "dialect", "reply_after"])]
     pub replay: Option<PathBuf>,
     /// Print the JSON Schema of the script file

@@ -10,6 +10,7 @@ mod in_process;
 mod limit;
 mod messages;
 mod process;
+mod recording;
 mod register;
 mod safety;
 mod side_files;
