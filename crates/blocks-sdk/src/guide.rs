@@ -6,6 +6,7 @@
 //! 4. [Testing your own code with the mock](testing)
 //! 5. [Checking drift in your CI](drift)
 //! 6. [Errors and what to do](errors)
+//! 7. [Scripts and CI](scripts), with the command `blocks`
 
 #[doc = include_str!("../guide/getting-started.md")]
 pub mod getting_started {}
@@ -24,3 +25,6 @@ pub mod drift {}
 
 #[doc = include_str!("../guide/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("../guide/scripts.md")]
+pub mod scripts {}

@@ -197,7 +197,7 @@ async fn a_download_reports_its_file() {
     let second = Test::new(&mock, &format!("plan {session} --output {file}"))
         .run()
         .await;
-    assert_eq!(second.code, 1);
+    assert_eq!(second.code, 2);
     assert!(second.err.contains("the file exists"), "{second:?}");
     let stream = Test::new(
         &mock,
