@@ -20,6 +20,14 @@ pub fn with_client(example: impl AsyncFnOnce(Client, Mock) -> Result<(), Box<dyn
     run(Mock::new(), example);
 }
 
+/// Runs an example that needs a client, and an agent with this reply.
+pub fn with_reply(
+    text: &str,
+    example: impl AsyncFnOnce(Client, Mock) -> Result<(), Box<dyn Error>>,
+) {
+    run(Mock::builder().reply(text).build(), example);
+}
+
 /// Runs an example that needs a session, to which the agent replies "Done.".
 pub fn with_session(
     example: impl AsyncFnOnce(Session, Client, Mock) -> Result<(), Box<dyn Error>>,

@@ -13,6 +13,7 @@ mod reading;
 mod recording;
 mod secrets;
 mod sockets;
+mod structured;
 mod tolerant;
 mod vendor;
 mod vendor_commands;

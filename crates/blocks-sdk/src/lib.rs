@@ -36,7 +36,7 @@
 //! | `rustls` (default) | TLS by rustls |
 //! | `native-tls` | TLS by the platform's library |
 //! | `tracing` | spans and events of each call, attempt and look |
-//! | `schemars` | JSON Schemas of the data types |
+//! | `schemars` | replies as values of your types (`CreateSession::expect`), and JSON Schemas of the data types |
 
 mod client;
 mod engine;
@@ -56,6 +56,7 @@ pub use blocks_api::types;
 pub use client::Client;
 pub use client::builder::ClientBuilder;
 pub use engine::error::{Error, ErrorKind};
+pub use engine::mismatch::ReplyMismatch;
 pub use engine::pending::Pending;
 pub use engine::rate_limit::{
     LimitFuture, LimitStore, LimitStoreError, LimitStoreStatus, MemoryLimitStore, RateLimit,
@@ -73,6 +74,8 @@ pub use session::Session;
 pub use session::artifact::Artifact;
 pub use session::notice::{FailureNotice, FailureNoticeKind};
 pub use session::reference::SessionRef;
+#[cfg(feature = "schemars")]
+pub use session::structured::{StructuredReply, StructuredWait};
 pub use session::transcript::{ToolCall, Transcript, TranscriptTurn};
 pub use session::turn::{Progress, ProgressStream, Replies, Reply, Turn, Wait, replies};
 

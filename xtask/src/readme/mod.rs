@@ -52,7 +52,9 @@ pub fn check(chosen: Vec<String>) -> Result<(), String> {
         }
     }
     if has_doc_tests {
-        let tests = "cargo test --quiet --doc -p blocks-sdk -p blocks-mock".to_owned();
+        let tests =
+            "cargo test --quiet --doc -p blocks-sdk -p blocks-mock --features blocks-sdk/schemars"
+                .to_owned();
         println!("the blocks of Rust:");
         tally.add(folders.shell(&[tests], &Needs::Repository)?);
     }

@@ -11,6 +11,7 @@ use blocks_api::open::{Id, InvalidId};
 use bytes::Bytes;
 
 use crate::engine::key::Key;
+use crate::engine::mismatch::ReplyMismatch;
 use crate::engine::pending::Pending;
 use crate::engine::received::{self, excerpt, find_id, parse, sentence, without_queries};
 
@@ -58,6 +59,8 @@ pub enum ErrorKind {
     RateLimited,
     /// A file could not be written.
     File,
+    /// The reply does not contain the expected JSON: see [`Error::reply_mismatch`].
+    ReplyMismatch,
 }
 
 /// Any failure of this crate.
@@ -90,6 +93,7 @@ struct Inner {
     outcome_unknown: bool,
     session_id: Option<Id>,
     pending: Option<Pending>,
+    mismatch: Option<Arc<ReplyMismatch>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -135,6 +139,7 @@ impl Error {
             outcome_unknown: false,
             session_id: None,
             pending: None,
+            mismatch: None,
             source: None,
         }))
     }
@@ -246,6 +251,16 @@ impl Error {
         Self::new(ErrorKind::Interrupted, detail).with_pending(pending)
     }
 
+    pub(crate) fn unexpected_reply(session: &Id, mismatch: ReplyMismatch) -> Self {
+        let detail = format!(
+            "the reply of session {session} does not contain the expected JSON: {mismatch}; its text is in \
+             `Error::reply_mismatch`, and a follow-up can ask for a correction"
+        );
+        Self::new(ErrorKind::ReplyMismatch, detail)
+            .with_session(session)
+            .with_reply_mismatch(Some(mismatch.into()))
+    }
+
     pub(crate) fn incomplete(detail: String) -> Self {
         Self::new(ErrorKind::Incomplete, detail)
     }
@@ -267,6 +282,16 @@ impl Error {
     pub(crate) fn with_pending(mut self, pending: Pending) -> Self {
         self.0.session_id = Some(pending.session_id().clone());
         self.0.pending = Some(pending);
+        self
+    }
+
+    #[cfg(feature = "schemars")]
+    pub(crate) fn shared_reply_mismatch(&self) -> Option<Arc<ReplyMismatch>> {
+        self.0.mismatch.clone()
+    }
+
+    pub(crate) fn with_reply_mismatch(mut self, mismatch: Option<Arc<ReplyMismatch>>) -> Self {
+        self.0.mismatch = mismatch;
         self
     }
 
@@ -351,6 +376,11 @@ impl Error {
     /// ```
     pub fn pending(&self) -> Option<&Pending> {
         self.0.pending.as_ref()
+    }
+
+    /// The last reply that did not contain the expected JSON, and why. Also where what failed is its correction.
+    pub fn reply_mismatch(&self) -> Option<&ReplyMismatch> {
+        self.0.mismatch.as_deref()
     }
 
     /// Status 404: it does not exist, or belongs to another workspace.
@@ -456,6 +486,9 @@ impl fmt::Debug for Error {
         }
         if let Some(id) = &inner.session_id {
             fields.field("session_id", &id);
+        }
+        if let Some(mismatch) = &inner.mismatch {
+            fields.field("reply_mismatch", mismatch);
         }
         if let Some(source) = &inner.source {
             fields.field("source", source);

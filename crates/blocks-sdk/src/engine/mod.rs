@@ -10,6 +10,7 @@ pub(crate) mod failure;
 pub(crate) mod http;
 pub(crate) mod key;
 pub(crate) mod link;
+pub(crate) mod mismatch;
 pub(crate) mod pending;
 pub(crate) mod rate_limit;
 pub(crate) mod received;

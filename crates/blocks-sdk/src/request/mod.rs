@@ -1,6 +1,7 @@
 //! What a user sends, refused early when the service would refuse it.
 
 pub(crate) mod agent;
+pub(crate) mod schema;
 
 use blocks_api::json::JsonObject;
 use blocks_api::open::Id;
@@ -8,6 +9,7 @@ use blocks_api::types;
 use serde_json::Value;
 
 use crate::engine::error::Error;
+use crate::engine::mismatch::ReplyMismatch;
 use crate::request::agent::Agent;
 
 const TITLE_MAX: usize = 200;
@@ -40,6 +42,8 @@ const FIELDS: [&str; 9] = [
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateSession {
     body: types::CreateSessionRequest,
+    /// The schema of the expected reply.
+    schema: Option<Value>,
 }
 
 impl CreateSession {
@@ -72,7 +76,7 @@ impl CreateSession {
             Agent::Id(id) => body.agent_id = Some(id.into()),
             Agent::Profile(profile) => body.profile = profile.into(),
         }
-        Self { body }
+        Self { body, schema: None }
     }
 
     /// Whether the session is hidden from other members of the workspace. Default: `false`, or what the workspace says.
@@ -147,6 +151,42 @@ impl CreateSession {
         self
     }
 
+    /// Asks for a reply in JSON that [`Reply::json`](crate::Reply::json) decodes as `T`.
+    ///
+    /// The service has no field for it, so the JSON Schema of `T` is added to the end of the message, in this form:
+    ///
+    /// ````text
+    /// Reply with JSON that conforms to this JSON Schema:
+    ///
+    /// ```json
+    /// { … }
+    /// ```
+    ///
+    /// Write one JSON value in one code block. Do not repeat the schema.
+    /// ````
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_reply("```json\n[3, 5]\n```", async |client, mock| {
+    /// # use blocks_sdk::{Agent, CreateSession};
+    /// let request = CreateSession::new(Agent::claude(), "Which issues are bugs?").expect::<Vec<u32>>();
+    /// let session = client.create_session(request).await?;
+    /// let bugs: Vec<u32> = session.first_reply().await?.json()?;
+    /// assert_eq!(bugs, [3, 5]);
+    /// # Ok(()) });
+    /// ```
+    #[cfg(feature = "schemars")]
+    pub fn expect<T: schemars::JsonSchema>(self) -> Self {
+        self.expect_schema(schema::schema_of::<T>())
+    }
+
+    /// Asks for a reply in JSON that conforms to a JSON Schema: an object, `true` or `false`. It is added to the message
+    /// in the form that `expect` has, and [`Reply::json_matching`](crate::Reply::json_matching) finds the reply.
+    pub fn expect_schema(mut self, schema: Value) -> Self {
+        self.schema = Some(schema);
+        self
+    }
+
     /// A request from outside, as the service takes it: one JSON object.
     ///
     /// # Errors
@@ -175,18 +215,22 @@ impl CreateSession {
         fields.retain(|_, value| !value.is_null());
         let body: types::CreateSessionRequest = serde_json::from_value(Value::Object(fields))
             .map_err(|e| Error::invalid_input(format!("the request cannot be read: {e}")))?;
-        let request = Self { body };
+        let request = Self { body, schema: None };
         request.check()?;
         Ok(request)
     }
 
-    pub(crate) fn validated(self) -> Result<types::CreateSessionRequest, Error> {
+    pub(crate) fn validated(mut self) -> Result<types::CreateSessionRequest, Error> {
         self.check()?;
+        if let Some(schema) = &self.schema {
+            self.body.message = schema::with_schema(&self.body.message, schema);
+        }
         Ok(self.body)
     }
 
     fn check(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
+        schema::check_schema(self.schema.as_ref())?;
         let body = &self.body;
         // An empty profile is not sent, which would leave the session without an agent.
         if body.agent_id.is_none() && body.agent_name.is_none() && body.profile.is_empty() {
@@ -219,6 +263,8 @@ pub struct FollowUp {
     body: types::CreateMessageRequest,
     /// An empty profile would not be sent, and the default agent would work.
     has_profile: bool,
+    /// The schema of the expected reply.
+    schema: Option<Value>,
 }
 
 impl FollowUp {
@@ -241,7 +287,29 @@ impl FollowUp {
                 profile: Default::default(),
             },
             has_profile: false,
+            schema: None,
         }
+    }
+
+    /// Asks the agent to correct a reply: says why it does not contain the expected JSON. Ask for the same JSON again
+    /// with `expect` or [`expect_schema`](Self::expect_schema).
+    pub fn correction(mismatch: &ReplyMismatch) -> Self {
+        Self::new(format!(
+            "Your last reply does not contain the expected JSON: {mismatch}. Reply again, with nothing but the JSON."
+        ))
+    }
+
+    /// Asks for a reply in JSON that [`Reply::json`](crate::Reply::json) decodes as `T`, as
+    /// [`CreateSession::expect`] does.
+    #[cfg(feature = "schemars")]
+    pub fn expect<T: schemars::JsonSchema>(self) -> Self {
+        self.expect_schema(schema::schema_of::<T>())
+    }
+
+    /// Asks for a reply in JSON that conforms to a JSON Schema, as [`CreateSession::expect_schema`] does.
+    pub fn expect_schema(mut self, schema: Value) -> Self {
+        self.schema = Some(schema);
+        self
     }
 
     /// Attaches existing artifacts.
@@ -276,10 +344,14 @@ impl FollowUp {
         self
     }
 
-    pub(crate) fn validated(self) -> Result<types::CreateMessageRequest, Error> {
+    pub(crate) fn validated(mut self) -> Result<types::CreateMessageRequest, Error> {
         check_message(&self.body.message)?;
+        schema::check_schema(self.schema.as_ref())?;
         if self.has_profile && self.body.profile.is_empty() {
             return Err(Error::invalid_input("the profile is empty"));
+        }
+        if let Some(schema) = &self.schema {
+            self.body.message = schema::with_schema(&self.body.message, schema);
         }
         Ok(self.body)
     }

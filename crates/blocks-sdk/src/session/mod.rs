@@ -4,6 +4,7 @@ pub(crate) mod artifact;
 pub(crate) mod follower;
 pub(crate) mod notice;
 pub(crate) mod reference;
+pub(crate) mod structured;
 pub(crate) mod transcript;
 pub(crate) mod turn;
 pub(crate) mod turns;

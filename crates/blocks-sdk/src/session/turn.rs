@@ -28,9 +28,9 @@ use crate::session::follower::Follower;
 use crate::session::reference::SessionRef;
 use crate::session::turns::{LatestTurn, Standing};
 
-const TIMEOUT: Duration = Duration::from_secs(60 * 60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// Between two polls: a single wait then takes at most 30 of the 100 requests in a minute.
-const MIN_INTERVAL: Duration = Duration::from_secs(2);
+pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a poll may take that starts when the time-out has passed.
 const LAST_POLL: Duration = Duration::from_secs(10);
 /// How long such a poll waits for a permit: within this, each used slot comes free.
@@ -193,6 +193,12 @@ impl Turn {
         };
         let message = page.items.into_iter().find(is_reply);
         message.map(|message| self.reply_of(message))
+    }
+
+    /// Whether this program has started a later turn of the session.
+    #[cfg(feature = "schemars")]
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.turns.standing(self.number) == Standing::Interrupted
     }
 
     pub(crate) fn reply_of(&self, message: types::Message) -> Reply {
