@@ -217,6 +217,23 @@ async fn unusable_values_are_refused_by_name_before_a_create() {
             "--json needs --output",
         ),
         ("completions bash --json".into(), "--json"),
+        ("list --request-timeout 5s".into(), "--request-timeout"),
+        ("forget --all --no-shared-limit".into(), "--no-shared-limit"),
+        ("schema --raw".into(), "--raw"),
+        ("check --raw".into(), "--raw"),
+        ("batch - --raw".into(), "--raw"),
+        ("man --verbose".into(), "--verbose"),
+        ("completions bash --record new".into(), "--record"),
+        ("mock --github-output".into(), "--github-output"),
+        (
+            "run --agent claude --record-texts hello".into(),
+            "--record-texts works with --record",
+        ),
+        ("run --agent claude --tools hello".into(), "--follow"),
+        (
+            "run --agent claude --no-wait --follow hello".into(),
+            "cannot be used with",
+        ),
     ] {
         let mock = mock();
         let ended = Test::new(&mock, &line).run().await;
@@ -236,6 +253,7 @@ async fn a_usage_error_is_json_too() {
     for line in [
         "run --json --agent claude --timeout soon hello",
         "run --json hello",
+        "run --json --agent claude --record-texts hello",
         "wait --json",
         "show --json x",
         "nonsense --json",
