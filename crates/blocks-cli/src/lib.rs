@@ -23,6 +23,7 @@ pub mod prompts;
 mod record;
 pub mod report;
 mod signals;
+mod structured;
 mod text;
 mod values;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use blocks_fleet::LimitLocation;
 use blocks_sdk::types::Message;
-use blocks_sdk::{Client, ToolCall};
+use blocks_sdk::{Client, RawJson, ToolCall};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -135,6 +135,7 @@ impl Output {
             ),
             ("error", error.unwrap_or_default()),
             ("final_message", fit.to_owned()),
+            ("structured_output", self.structured_output(report)),
         ]);
         if cut {
             pairs.push(("final_message_truncated", "true".to_owned()));
@@ -142,6 +143,19 @@ impl Output {
         }
         self.write_outputs(&pairs);
         self.write_summary(report);
+    }
+
+    /// The JSON of `--schema`. A part of it would not be JSON, so it is an output as a whole or not at all.
+    fn structured_output(&self, report: &TurnReport) -> String {
+        let json = report.structured_output.as_ref();
+        let json = json.map(RawJson::as_str).unwrap_or_default();
+        if json.len() > github::MAX_STRUCTURED_OUTPUT {
+            self.note(
+                "warning: the output structured_output is empty: GitHub takes 1 MiB from a job",
+            );
+            return String::new();
+        }
+        json.to_owned()
     }
 
     fn write_outputs(&self, pairs: &[(&str, String)]) {

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use blocks_sdk::{Client, CreateSession, FollowUp, Id, Pending, Turn};
-use tokio::time::timeout;
+use blocks_sdk::{Client, CreateSession, FollowUp, Id, Pending, Reply, ReplyMismatch, Turn};
+use tokio::time::{Instant, timeout};
 
 use super::agent::agent;
 use super::latest::latest;
 use super::pending::{self, Content, PendingFile};
 use super::wait::{Watcher, describe, identify, keep_reply, read_pull_requests, resume_command};
 use crate::args::{
-    FollowOptions, PromptArgs, ReplyOptions, RunArgs, SendArgs, WaitArgs, WaitOptions,
+    FollowOptions, PromptArgs, ReplyOptions, RunArgs, SchemaOptions, SendArgs, WaitArgs,
+    WaitOptions,
 };
 use crate::exit::{Code, Exit};
 use crate::files::NewFile;
@@ -19,6 +20,7 @@ use crate::host::Interruption;
 use crate::input;
 use crate::output::Output;
 use crate::report::{Status, TurnReport};
+use crate::structured::ReplySchema;
 
 /// A command that sends or awaits a prompt, and everything that is known of it so far. Whatever
 /// ends it, `finish` reports what is here.
@@ -36,6 +38,11 @@ struct Job<'a> {
     reply_file: Option<NewFile>,
     /// What happens to the file of `--pending` once the reply is printed.
     settle: Option<Settle>,
+    /// The schema of `--schema`, and how many corrections may still be sent.
+    schema: Option<ReplySchema>,
+    corrections: u32,
+    /// Whether a correction may be pending, whose reply is not known.
+    is_correcting: bool,
 }
 
 enum Settle {
@@ -81,6 +88,9 @@ impl<'a> Job<'a> {
             is_lost: false,
             reply_file: None,
             settle: None,
+            schema: None,
+            corrections: 0,
+            is_correcting: false,
         }
     }
 
@@ -98,6 +108,10 @@ impl<'a> Job<'a> {
         }
         if let Some(group) = args.session_group {
             request = request.session_group(group);
+        }
+        self.read_schema(&args.wait.schema)?;
+        if let Some(schema) = &self.schema {
+            request = request.expect_schema(schema.as_value().clone());
         }
         let client = output.client_for_create()?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
@@ -132,7 +146,11 @@ impl<'a> Job<'a> {
     async fn send(&mut self, args: SendArgs) -> Result<Status, Exit> {
         let output = self.output;
         output.open_github()?;
-        let request = FollowUp::new(prompt(&args.prompt, output)?);
+        let mut request = FollowUp::new(prompt(&args.prompt, output)?);
+        self.read_schema(&args.wait.schema)?;
+        if let Some(schema) = &self.schema {
+            request = request.expect_schema(schema.as_value().clone());
+        }
         let session = output.client_for_create()?.session(args.session.0);
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
@@ -155,6 +173,7 @@ impl<'a> Job<'a> {
         output.open_github()?;
         let client = output.client()?;
         let limit = args.reply.timeout.0;
+        self.read_schema(&args.schema)?;
         self.open_reply_file(args.output.output.as_deref())?;
         let content = match &args.pending {
             Some(path) => Some(pending::read(path, output.host())?),
@@ -217,6 +236,14 @@ impl<'a> Job<'a> {
                 Err(exit)
             }
         }
+    }
+
+    fn read_schema(&mut self, options: &SchemaOptions) -> Result<(), Exit> {
+        if let Some(path) = &options.schema {
+            self.schema = Some(ReplySchema::read(path, self.output.host())?);
+        }
+        self.corrections = options.correct;
+        Ok(())
     }
 
     /// Before the create: a file that cannot be written is known in time.
@@ -321,39 +348,22 @@ impl<'a> Job<'a> {
         follow: FollowOptions,
     ) -> Result<(), Exit> {
         let output = self.output;
-        let resume = resume_command(&self.report).unwrap_or_default();
-        let words = format!("error: interrupted; to keep waiting, run: {resume}\n");
-        output.host().set_last_words(words);
-        let watcher = Watcher {
-            output,
-            name: "",
-            shows_time: true,
+        let start = Instant::now();
+        let mut turn = turn.clone();
+        let mut left = limit;
+        let opinion = loop {
+            let reply = self.await_text(&turn, left, follow).await?;
+            left = limit.saturating_sub(start.elapsed());
+            let (opinion, mismatch) = self.keep_checked(&reply, options.fail_on_notice);
+            match mismatch.filter(|_| self.may_correct(left)) {
+                Some(mismatch) => turn = self.send_correction(&turn, &mismatch).await?,
+                None => break opinion,
+            }
         };
-        let waited = output
-            .host()
-            .interruptible(watcher.following(turn, limit, follow))
-            .await;
-        output.clear_progress();
-        let reply = match waited? {
-            Ok(reply) => reply,
-            Err(exit) if exit.code == Code::StillRunning && !limit.is_zero() => {
-                return Err(self.check_for_newer_prompt(turn, exit).await);
-            }
-            Err(exit) => return Err(exit),
-        };
-        output.host().set_last_words(String::new());
-        let opinion = keep_reply(&reply, options.fail_on_notice, &mut self.report);
-        let is_in_file = self.write_reply_file(reply.text());
-        if !output.is_json() {
-            self.is_printed = true;
-            if !is_in_file && let Err(exit) = output.text(reply.text()) {
-                self.is_lost = true;
-                return Err(exit);
-            }
-            // Nothing would show what this read returns.
-            if !output.is_github() {
-                return opinion;
-            }
+        self.deliver()?;
+        // Nothing would show what this read returns.
+        if !output.is_json() && !output.is_github() {
+            return opinion;
         }
         let client = output.client()?;
         let read = read_pull_requests(&client, turn.pending(), &mut self.report);
@@ -368,6 +378,159 @@ impl<'a> Job<'a> {
                 "interrupted after the reply, before pull requests were read",
             )),
         }
+    }
+
+    /// Waits for one reply.
+    async fn await_text(
+        &mut self,
+        turn: &Turn,
+        limit: Duration,
+        follow: FollowOptions,
+    ) -> Result<Reply, Exit> {
+        let output = self.output;
+        let resume = resume_command(&self.report).unwrap_or_default();
+        let words = format!("error: interrupted; to keep waiting, run: {resume}\n");
+        output.host().set_last_words(words);
+        let watcher = Watcher {
+            output,
+            name: "",
+            shows_time: true,
+        };
+        let waited = output
+            .host()
+            .interruptible(watcher.following(turn, limit, follow))
+            .await;
+        output.clear_progress();
+        match waited? {
+            Ok(reply) => {
+                output.host().set_last_words(String::new());
+                Ok(reply)
+            }
+            Err(exit) if exit.code == Code::StillRunning && !limit.is_zero() => {
+                Err(self.check_for_newer_prompt(turn, exit).await)
+            }
+            Err(exit) => Err(exit),
+        }
+    }
+
+    /// Keeps a reply, and the JSON in it where there is a schema. Returns the end that its text asks for, and why it
+    /// does not conform to the schema.
+    fn keep_checked(
+        &mut self,
+        reply: &Reply,
+        fail_on_notice: bool,
+    ) -> (Result<(), Exit>, Option<ReplyMismatch>) {
+        self.is_correcting = false;
+        let opinion = keep_reply(reply, fail_on_notice, &mut self.report);
+        let Some(schema) = &self.schema else {
+            return (opinion, None);
+        };
+        match schema.find(reply) {
+            Ok(json) => {
+                self.report.structured_output = Some(json);
+                (opinion, None)
+            }
+            Err(error) => {
+                let mismatch = error.reply_mismatch().cloned();
+                (opinion.and(Err(mismatch_exit(&error))), mismatch)
+            }
+        }
+    }
+
+    /// Whether a correction may be sent. One after a notice of failure, such as an exceeded quota, would fail too.
+    fn may_correct(&self, left: Duration) -> bool {
+        self.corrections > 0 && !left.is_zero() && self.report.failure_notice.is_none()
+    }
+
+    /// Asks the agent to correct its reply, as a new turn of the session.
+    async fn send_correction(
+        &mut self,
+        turn: &Turn,
+        mismatch: &ReplyMismatch,
+    ) -> Result<Turn, Exit> {
+        let output = self.output;
+        output.note(&format!(
+            "the reply does not conform to the schema, asking for a correction: {mismatch}"
+        ));
+        self.corrections -= 1;
+        let mut request = FollowUp::correction(mismatch);
+        if let Some(schema) = &self.schema {
+            request = request.expect_schema(schema.as_value().clone());
+        }
+        let session = output.client_for_create()?.session(turn.session_id());
+        let sent = output
+            .host()
+            .interruptible(session.follow_up(request))
+            .await;
+        let sent = sent
+            .map_err(interrupted_create)
+            .and_then(|result| result.map_err(Exit::from));
+        match sent {
+            Ok(turn) => {
+                self.is_correcting = true;
+                identify(turn.pending(), &mut self.report);
+                self.update_pending_file(Some(turn.pending()));
+                Ok(turn)
+            }
+            Err(mut exit) if exit.error.may_have_taken_effect => {
+                self.is_correcting = true;
+                // If it was accepted, it is the newest prompt.
+                self.report.thread_id = None;
+                self.update_pending_file(None);
+                exit.error.message = format!("cannot send the correction: {}", exit.error.message);
+                Err(exit)
+            }
+            Err(mut exit) => {
+                exit.code = Code::ReplyMismatch;
+                exit.error.message = format!(
+                    "the reply does not conform to the schema: {mismatch}; cannot send the correction: {}",
+                    exit.error.message
+                );
+                Err(exit)
+            }
+        }
+    }
+
+    /// The file of `--pending` refers to the newest prompt, also after a correction.
+    fn update_pending_file(&mut self, pending: Option<&Pending>) {
+        let Some(content) = Content::new(&self.report, pending) else {
+            return;
+        };
+        let path = match &mut self.settle {
+            Some(Settle::Remove(path)) => path,
+            Some(Settle::MarkReplied(path, old)) => {
+                *old = content.clone();
+                path
+            }
+            None => return,
+        };
+        if let Err(exit) = pending::replace(path, &content) {
+            self.output.fail_beside(exit);
+        }
+    }
+
+    /// Writes the reply, or the JSON in it, to the file of `--output` or to standard output.
+    fn deliver(&mut self) -> Result<(), Exit> {
+        let output = self.output;
+        let text = match (&self.schema, &self.report.structured_output) {
+            (None, _) => self.report.final_message.clone(),
+            (Some(_), json) => json.as_ref().map(|json| json.as_str().to_owned()),
+        };
+        let Some(text) = text else {
+            return Ok(());
+        };
+        let is_in_file = self.write_reply_file(&text);
+        if output.is_json() {
+            return Ok(());
+        }
+        self.is_printed = true;
+        let printed = match &self.report.structured_output {
+            _ if is_in_file => Ok(()),
+            Some(json) => output.json(json),
+            None => output.text(&text),
+        };
+        self.is_lost = printed.is_err();
+        printed
     }
 
     /// A prompt that another process sent interrupts this one, and its reply never comes. The
@@ -400,13 +563,14 @@ impl<'a> Job<'a> {
     /// Reports the end, whatever it is, and returns the exit code.
     fn finish(mut self, result: Result<Status, Exit>) -> u8 {
         let output = self.output;
-        let replied = self.report.final_message.is_some();
+        let replied = self.report.final_message.is_some() && !self.is_correcting;
         let (status, mut exit) = match result {
             Ok(status) => (status, output.side_failure()),
             Err(exit) => (exit.status(), Some(exit)),
         };
         // A reply that was received stays a result, whatever failed after it.
         self.report.status = if replied { Status::Completed } else { status };
+        self.show_unmatched_reply();
         if let Some(exit) = &mut exit {
             self.describe_end(exit, replied && !self.is_lost);
         }
@@ -424,6 +588,18 @@ impl<'a> Job<'a> {
         match (self.report.exit_code, late) {
             (0, Some(exit)) => exit.code as u8,
             (code, _) => code,
+        }
+    }
+
+    /// A reply that does not conform to the schema goes to standard error, so that standard output is JSON or nothing.
+    fn show_unmatched_reply(&self) {
+        let report = &self.report;
+        if self.schema.is_some()
+            && report.structured_output.is_none()
+            && !self.output.is_json()
+            && let Some(text) = &report.final_message
+        {
+            self.output.note(text);
         }
     }
 
@@ -448,6 +624,7 @@ impl<'a> Job<'a> {
             return self.output.json(&self.report);
         }
         match (&self.report.final_message, self.report.status) {
+            (Some(_), _) if self.schema.is_some() => Ok(()),
             (Some(text), _) if !self.is_printed => self.output.text(text),
             (None, Status::Started) => {
                 let id = self.report.session_id.as_deref().unwrap_or_default();
@@ -475,6 +652,15 @@ impl<'a> Job<'a> {
             _ => {}
         }
     }
+}
+
+/// The end of a reply that does not conform to the schema, in the words of this command.
+fn mismatch_exit(error: &blocks_sdk::Error) -> Exit {
+    let mut exit = Exit::from(error.clone());
+    if let Some(mismatch) = error.reply_mismatch() {
+        exit.error.message = format!("the reply does not conform to the schema: {mismatch}");
+    }
+    exit
 }
 
 /// A create that a signal interrupts may have been accepted.

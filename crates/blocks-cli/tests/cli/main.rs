@@ -11,6 +11,7 @@ mod messages;
 mod process;
 mod safety;
 mod side_files;
+mod structured;
 mod turns;
 
 use std::path::{Path, PathBuf};
