@@ -135,8 +135,10 @@ impl Output {
             ),
             ("error", error.unwrap_or_default()),
             ("final_message", fit.to_owned()),
-            ("structured_output", self.structured_output(report)),
         ]);
+        if let Some(json) = &report.structured_output {
+            pairs.push(("structured_output", self.fit_json(json)));
+        }
         if cut {
             pairs.push(("final_message_truncated", "true".to_owned()));
             self.note("warning: the output final_message was cut: GitHub takes 1 MiB from a job");
@@ -145,11 +147,10 @@ impl Output {
         self.write_summary(report);
     }
 
-    /// The JSON of `--schema`. A part of it would not be JSON, so it is an output as a whole or not at all.
-    fn structured_output(&self, report: &TurnReport) -> String {
-        let json = report.structured_output.as_ref();
-        let json = json.map(RawJson::as_str).unwrap_or_default();
-        if json.len() > github::MAX_STRUCTURED_OUTPUT {
+    /// The JSON of `--schema` as an output. A part of it would not be JSON, so one that is too large is left out.
+    fn fit_json(&self, json: &RawJson) -> String {
+        let json = json.as_str();
+        if json.len() > github::MAX_JSON {
             self.note(
                 "warning: the output structured_output is empty: GitHub takes 1 MiB from a job",
             );

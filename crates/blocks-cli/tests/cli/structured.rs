@@ -116,6 +116,28 @@ async fn json_and_step_outputs_have_the_value() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_step_output_is_the_whole_json_or_empty() {
+    let folder = Folder::new("structured-large");
+    for (length, is_written) in [(200 << 10, true), (300 << 10, false)] {
+        let outputs = folder.file(&length.to_string());
+        let json = format!("\"{}\"", "a".repeat(length));
+        let mock = Mock::builder().reply(json.clone()).build();
+        let line = "run --json --github-output --agent claude --schema - hello";
+        let test = Test::new(&mock, line).input("{\"type\": \"string\"}");
+        let ended = test.variable("GITHUB_OUTPUT", &outputs).run().await;
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        let outputs = std::fs::read_to_string(&outputs).unwrap();
+        let (_, value) = outputs.split_once("structured_output<<").unwrap();
+        let expected = if is_written { json.as_str() } else { "" };
+        assert_eq!(value.lines().nth(1), Some(expected));
+        assert_eq!(
+            ended.err.contains("structured_output is empty"),
+            !is_written
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_output_file_gets_the_json_alone() {
     let folder = Folder::new("structured-file");
     let file = folder.file("reply.json");
