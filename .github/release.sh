@@ -2,8 +2,10 @@
 # The steps of a release; the workflow release.yml runs them, and `dry-run` runs all of them without publishing.
 #
 #   check [TAG]                    whether everything that a release needs is there
+#   published                      the names of the crates that are published
 #   archive BINARY TARGET FOLDER   one archive with the command, its man pages and its completions
 #   finish FOLDER                  the checksums of the archives in FOLDER, an install.sh of this release, and its notes
+#   image FOLDER                   the folder image for the Dockerfile, from the archives in FOLDER
 #   crates FOLDER                  packs every crate, unpacks them in FOLDER, and builds, documents and tries them there
 #   dry-run FOLDER [ADDRESS]       all of these in a copy of the repository, without a network. What would be released is
 #                                  then in FOLDER/out. ADDRESS stands in for an address that is not set yet
@@ -18,7 +20,8 @@ fail() {
 }
 
 metadata() {
-  cargo metadata --no-deps --format-version 1 | jq --raw-output "$1"
+  # On Windows jq ends its lines otherwise.
+  cargo metadata --no-deps --format-version 1 | jq --raw-output "$1" | tr -d '\r'
 }
 
 # The crates that are published, by their names.
@@ -102,7 +105,7 @@ finish() {
   local folder=$1 version address
   version=$(version)
   address=$(address)
-  (cd "$folder" && sha256sum blocks-v* > SHA256SUMS)
+  (cd "$folder" && if command -v sha256sum > /dev/null; then sha256sum blocks-v*; else shasum -a 256 blocks-v*; fi > SHA256SUMS)
   awk -v version="$version" -v address="$address" -v sums="$folder/SHA256SUMS" '
     /^version=$/ { print "version=" version; next }
     /^repository=$/ { print "repository=" address; next }
@@ -114,6 +117,22 @@ finish() {
     }
     { print }' install.sh > "$folder/install.sh"
   notes "$version" > "$folder/notes.md"
+}
+
+image() {
+  local archive machine platform
+  rm -rf image
+  mkdir -p image/home
+  for archive in "$1"/blocks-v*-unknown-linux-musl.tar.gz; do
+    machine=${archive%-unknown-linux-musl.tar.gz}
+    case ${machine##*-} in
+      x86_64) platform=amd64 ;;
+      aarch64) platform=arm64 ;;
+      *) fail "the Dockerfile has no platform for $archive" ;;
+    esac
+    mkdir "image/$platform"
+    tar -xzf "$archive" -C "image/$platform" --strip-components 1 "$(basename "$archive" .tar.gz)/blocks"
+  done
 }
 
 crates() {
@@ -151,6 +170,7 @@ crates() {
 
 dry_run() {
   local folder=$1 address=${2:-} source
+  [ ! -e "$folder" ] || [ -d "$folder/source/.github" ] || fail "$folder is there, and not of an earlier dry run"
   rm -rf "$folder"
   mkdir -p "$folder/source"
   folder=$(cd "$folder" && pwd)
@@ -176,12 +196,15 @@ dry_run() {
   cd "$source"
   bash .github/release.sh archive "$folder/bin/blocks" "$(uname -m)-unknown-linux-musl" "$folder/out"
   bash .github/release.sh finish "$folder/out"
+  bash .github/release.sh image "$folder/out"
 }
 
 case ${1:-} in
   check) check "${2:-}" ;;
+  published) published ;;
   archive) archive "$2" "$3" "$4" ;;
   finish) finish "$2" ;;
+  image) image "$2" ;;
   crates) crates "$2" ;;
   dry-run) dry_run "$2" "${3:-}" ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2 ;;

@@ -3,7 +3,9 @@
 import http.server
 import json
 import os
+import platform
 import re
+import shutil
 import subprocess
 import threading
 import urllib.parse
@@ -14,9 +16,14 @@ import pytest
 
 from runner import ROOT, Job
 
-BLOCKS = os.environ.get("BLOCKS", str(ROOT / "target/debug/blocks"))
+# What `release.sh dry-run` left: a release, and the folder that the Dockerfile takes.
+DRY_RUN = Path(os.environ.get("DRY_RUN", ROOT / "target/release-dry-run"))
+RELEASE = DRY_RUN / "out"
+# There is no musl here, so that its archive has another static build under that name.
+BLOCKS = str(DRY_RUN / "bin/blocks")
 VERSION = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
-ARCHIVE = f"blocks-v{VERSION}-x86_64-unknown-linux-musl.tar.gz"
+TARGET = f"{platform.machine()}-unknown-linux-musl"
+ARCHIVE = f"blocks-v{VERSION}-{TARGET}.tar.gz"
 
 
 class Mock:
@@ -96,21 +103,8 @@ def access():
     access.server.shutdown()
 
 
-@pytest.fixture(scope="session")
-def release(tmp_path_factory):
-    """A release of the built command. There is no musl here, so that its archive has another build under that name."""
-    folder = tmp_path_factory.mktemp("release")
-    binary = folder / "bin/blocks"
-    binary.parent.mkdir()
-    subprocess.run(["strip", "-o", binary, BLOCKS], check=True)
-    script = ROOT / ".github/release.sh"
-    subprocess.run(["bash", script, "archive", binary, "x86_64-unknown-linux-musl", folder / "out"], check=True)
-    subprocess.run(["bash", script, "finish", folder / "out"], check=True)
-    return folder / "out"
-
-
 @pytest.fixture
-def tools(tmp_path, release):
+def tools(tmp_path):
     """A folder for commands that a runner finds first: `curl` gives the release at its address, and nothing else of GitHub."""
     folder = tmp_path / "tools"
     folder.mkdir()
@@ -124,7 +118,7 @@ def tools(tmp_path, release):
     case $last in
       https://github.example/octo/blocks/releases/download/v{VERSION}/*)
         while [ "$1" != --output ]; do shift; done
-        exec cp "{release}/${{last##*/}}" "$2" ;;
+        exec cp "{RELEASE}/${{last##*/}}" "$2" ;;
       http://127.0.0.1:*) exec /usr/bin/curl "$@" ;;
       *) echo "curl: no such page: $last" >&2; exit 22 ;;
     esac""")
@@ -156,3 +150,37 @@ def step(tmp_path, mock, context):
         return job, job.steps["agent"]["outcome"], job.steps["agent"]["outputs"]
 
     return run
+
+
+# The one that an engine gives a container.
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ROOT_RIGHTS = [] if os.getuid() == 0 else ["sudo", "--non-interactive"]
+
+
+def chroot(root, command, user=None, environment=None):
+    """The command line that runs a command with another root, as a container would: with its own environment only."""
+    variables = {"PATH": SEARCH_PATH, "HOME": "/root", **(environment or {})}
+    users = [f"--userspec={user}"] if user else []
+    assignments = [f"{name}={value}" for name, value in variables.items()]
+    # `env` is looked up outside: the root may have nothing but the command.
+    return [*ROOT_RIGHTS, "env", "-i", *assignments, "/usr/sbin/chroot", *users, root, *command]
+
+
+def add_null_device(root):
+    """What every container has."""
+    (root / "dev").mkdir()
+    subprocess.run([*ROOT_RIGHTS, "mknod", "--mode=666", root / "dev/null", "c", "1", "3"], check=True)
+
+
+def busybox_root(root):
+    """The files of the image `busybox:musl`, from Debian's static busybox."""
+    for name in ("bin", "tmp", "root", "etc"):
+        (root / name).mkdir(parents=True)
+    (root / "tmp").chmod(0o1777)
+    add_null_device(root)
+    shutil.copy("/bin/busybox", root / "bin/busybox")
+    applets = subprocess.run(["/bin/busybox", "--list"], text=True, capture_output=True, check=True).stdout.split()
+    for applet in applets:
+        if applet != "busybox":
+            (root / "bin" / applet).symlink_to("busybox")
+    return root

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import ARCHIVE
+from conftest import ARCHIVE, RELEASE
 from runner import ROOT, Job, interrupt, run_workflow
 
 REFUSED = {"status": "refused", "exit_code": "2", "session_id": "", "thread_id": "", "session_html_url": "",
@@ -265,11 +265,11 @@ def test_a_missing_key_is_named(step, mock, context):
     refused(step(prompt="Go.", agent="claude"), mock, "usage", "blocks_api_key is empty")
 
 
-def test_a_wrong_checksum_is_not_installed(step, mock, release, tmp_path):
+def test_a_wrong_checksum_is_not_installed(step, mock, tmp_path):
     folder = tmp_path / "other"
     folder.mkdir()
-    (folder / ARCHIVE).write_bytes((release / ARCHIVE).read_bytes() + b"x")
-    (folder / "SHA256SUMS").write_bytes((release / "SHA256SUMS").read_bytes())
+    (folder / ARCHIVE).write_bytes((RELEASE / ARCHIVE).read_bytes() + b"x")
+    (folder / "SHA256SUMS").write_bytes((RELEASE / "SHA256SUMS").read_bytes())
     result = step(prompt="Go.", agent="claude", release__url=str(folder))
     refused(result, mock, "install", "has the SHA-256")
     assert not list((result[0].temp).glob("blocks-0*"))

@@ -16,6 +16,8 @@ Environment:
   BLOCKS_LIMIT_URL     where processes with the same key count their requests together:
                        off or file:FOLDER [default: the user's state folder]
   BLOCKS_AGENT         agent of `run` when no option names one
+  BLOCKS_REGISTER      1 adds sessions to `blocks list` in CI too, 0 never
+  XDG_STATE_HOME       folder for that list [default: ~/.local/state]
   HTTPS_PROXY          proxy for the service; NO_PROXY lists hosts to reach without it
 
 Exit codes:
@@ -57,7 +59,7 @@ pub struct Args {
     /// Show requests, without secrets
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
-    /// Record requests and responses to this new HAR file, without secrets and texts
+    /// Record requests to this new HAR file, without secrets and texts
     #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub record: Option<PathBuf>,
     /// With --record, record prompts and replies, too
@@ -87,13 +89,17 @@ pub enum Command {
     Artifact(ArtifactArgs),
     /// Run prompts from a JSON Lines file; resumes from --journal
     Batch(BatchArgs),
+    /// List the sessions that this user started
+    List,
+    /// Remove sessions from that list; the service keeps them
+    Forget(ForgetArgs),
     /// Check the key and the connection; costs nothing
     Check,
     /// Serve a mock of the service on a loopback port
     Mock(MockArgs),
     /// Print the JSON Schema of an output
     Schema {
-        /// Output: result, failure, download or check [default: all]
+        /// Output, such as result [default: all]
         name: Option<String>,
     },
     /// Print completions for a shell
@@ -121,6 +127,9 @@ pub struct WaitOptions {
     /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
     #[arg(long, value_name = "FILE")]
     pub pending: Option<PathBuf>,
+    /// Add the session to `blocks list`; the default except in CI
+    #[arg(long)]
+    pub register: bool,
 }
 
 #[derive(ClapArgs)]
@@ -220,22 +229,32 @@ pub struct RunArgs {
 }
 
 #[derive(ClapArgs)]
+#[command(override_usage = "blocks send [OPTIONS] <SESSION|--last> <PROMPT|--prompt-file <FILE>>")]
 pub struct SendArgs {
     /// Session: its id or the address of its page
-    pub session: SessionRef,
-    #[command(flatten)]
-    pub prompt: PromptArgs,
+    pub session: Option<String>,
+    /// Text for the agent, sent unchanged; after `--` it may begin with `-`
+    pub prompt: Option<String>,
+    /// The session that this user started last
+    #[arg(long)]
+    pub last: bool,
+    /// Read the text from FILE; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub prompt_file: Option<PathBuf>,
     #[command(flatten)]
     pub wait: WaitOptions,
 }
 
 #[derive(ClapArgs)]
-#[command(group(ArgGroup::new("handle").required(true).args(["session", "pending"])))]
+#[command(group(ArgGroup::new("handle").required(true).args(["session", "last", "pending"])))]
 pub struct WaitArgs {
     /// Session; without --thread, its newest prompt
     pub session: Option<SessionRef>,
+    /// The session that this user started last
+    #[arg(long)]
+    pub last: bool,
     /// Thread to wait for
-    #[arg(long, value_name = "ID", requires = "session")]
+    #[arg(long, value_name = "ID", conflicts_with = "pending")]
     pub thread: Option<Uuid>,
     /// Resume from a file written by `run --pending`; the file is kept
     #[arg(long, value_name = "FILE")]
@@ -251,9 +270,33 @@ pub struct WaitArgs {
 }
 
 #[derive(ClapArgs)]
-pub struct SessionArgs {
+#[group(required = true, multiple = false)]
+pub struct SessionChoice {
     /// Session: its id or the address of its page
-    pub session: SessionRef,
+    pub session: Option<SessionRef>,
+    /// The session that this user started last
+    #[arg(long)]
+    pub last: bool,
+}
+
+#[derive(ClapArgs)]
+pub struct SessionArgs {
+    #[command(flatten)]
+    pub session: SessionChoice,
+}
+
+#[derive(ClapArgs)]
+#[command(group(ArgGroup::new("which").required(true).multiple(true).args(["sessions", "last", "all"])))]
+pub struct ForgetArgs {
+    /// Sessions: their ids or the addresses of their pages
+    #[arg(value_name = "SESSION")]
+    pub sessions: Vec<SessionRef>,
+    /// The session that this user started last
+    #[arg(long)]
+    pub last: bool,
+    /// All sessions of the base URL in use
+    #[arg(long, conflicts_with_all = ["sessions", "last"])]
+    pub all: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -264,8 +307,8 @@ pub enum Order {
 
 #[derive(ClapArgs)]
 pub struct MessagesArgs {
-    /// Session: its id or the address of its page
-    pub session: SessionRef,
+    #[command(flatten)]
+    pub session: SessionChoice,
     /// Only these types: message, final_message, tool_call; may be repeated
     #[arg(long = "type", value_name = "TYPE")]
     pub types: Vec<String>,
@@ -303,8 +346,8 @@ pub enum Format {
 
 #[derive(ClapArgs)]
 pub struct TranscriptArgs {
-    /// Session: its id or the address of its page
-    pub session: SessionRef,
+    #[command(flatten)]
+    pub session: SessionChoice,
     /// Show tool calls
     #[arg(long)]
     pub tools: bool,
@@ -315,19 +358,23 @@ pub struct TranscriptArgs {
 
 #[derive(ClapArgs)]
 pub struct PlanArgs {
-    /// Session: its id or the address of its page
-    pub session: SessionRef,
+    #[command(flatten)]
+    pub session: SessionChoice,
     /// Write to this new file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
 
 #[derive(ClapArgs)]
+#[command(override_usage = "blocks artifact [OPTIONS] <SESSION|--last> <ARTIFACT>")]
 pub struct ArtifactArgs {
     /// Session: its id or the address of its page
-    pub session: SessionRef,
+    pub session: Option<String>,
     /// Artifact
-    pub artifact: Uuid,
+    pub artifact: Option<String>,
+    /// The session that this user started last
+    #[arg(long)]
+    pub last: bool,
     /// Write to this new file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -391,7 +438,7 @@ pub struct MockArgs {
     /// Do not log requests to standard error
     #[arg(long)]
     pub quiet: bool,
-    /// Respond as in a capture: a HAR file of --record, or a folder of saved responses
+    /// Respond as in a capture: a HAR file, or a folder of saved responses
     #[arg(long, value_name = "PATH", conflicts_with_all = ["script", "dialect", "reply_after"])]
     pub replay: Option<PathBuf>,
     /// Print the JSON Schema of the script file
@@ -438,6 +485,62 @@ impl Command {
                 Some("--json does not work with mock, completions and man")
             }
             _ => None,
+        }
+    }
+}
+
+/// A session and what follows it, or with --last only the latter.
+///
+/// # Errors
+/// What is wrong with the session, or that there are too many values.
+fn after_session(
+    first: Option<String>,
+    second: Option<String>,
+    last: bool,
+) -> Result<(Option<SessionRef>, Option<String>), String> {
+    match (last, first, second) {
+        (true, first, None) => Ok((None, first)),
+        (true, ..) => Err("--last cannot be used with a session".to_owned()),
+        (false, Some(first), second) => match first.parse() {
+            Ok(session) => Ok((Some(session), second)),
+            Err(error) => Err(format!("invalid session `{first}`: {error}")),
+        },
+        (false, None, _) => Ok((None, None)),
+    }
+}
+
+impl SendArgs {
+    /// The session, unless it is --last, and the prompt.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parts(&mut self) -> Result<(Option<SessionRef>, PromptArgs), String> {
+        let (first, second) = (self.session.take(), self.prompt.take());
+        let (session, prompt) = after_session(first, second, self.last)?;
+        if prompt.is_some() && self.prompt_file.is_some() {
+            return Err("a prompt cannot be used with --prompt-file".to_owned());
+        }
+        let prompt_file = self.prompt_file.take();
+        let prompt = PromptArgs {
+            prompt,
+            prompt_file,
+        };
+        Ok((session, prompt))
+    }
+}
+
+impl ArtifactArgs {
+    /// The session, unless it is --last, and the artifact.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parts(&mut self) -> Result<(Option<SessionRef>, Uuid), String> {
+        let (first, second) = (self.session.take(), self.artifact.take());
+        let (session, artifact) = after_session(first, second, self.last)?;
+        let artifact = artifact.ok_or("give a session, or --last, and an artifact")?;
+        match artifact.parse() {
+            Ok(id) => Ok((session, id)),
+            Err(_) => Err(format!("invalid artifact `{artifact}`: expected a UUID")),
         }
     }
 }

@@ -21,6 +21,7 @@ mod limit;
 mod output;
 pub mod prompts;
 mod record;
+mod register;
 pub mod report;
 mod signals;
 mod structured;
@@ -182,6 +183,8 @@ async fn read(command: Command, output: &Output) -> Result<(), Exit> {
         Command::Transcript(args) => cmd::read::transcript(args, output).await,
         Command::Plan(args) => cmd::download::plan(args, output).await,
         Command::Artifact(args) => cmd::download::artifact(args, output).await,
+        Command::List => cmd::sessions::list(output),
+        Command::Forget(args) => cmd::sessions::forget(args, output).await,
         Command::Check => cmd::check::check(output).await,
         Command::Schema { name } => cmd::about::schema(name.as_deref(), output),
         Command::Completions { shell } => output.bytes(&args::completions(shell)),

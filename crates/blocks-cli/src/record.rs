@@ -195,8 +195,11 @@ impl Exchange {
         };
         let mut content = redactor.content(&received.body, &received.headers, Some(&self.url));
         content["size"] = json!(received.size);
+        let is_complete = received.is_complete && received.size == received.body.len();
         if received.size > received.body.len() {
             content["comment"] = json!(format!("only the first {MAX_BODY} bytes were recorded"));
+        } else if !is_complete {
+            content["comment"] = json!("the response was cut off");
         }
         let mut response = json!({
             "status": received.status.as_u16(),
@@ -205,7 +208,7 @@ impl Exchange {
             "headers": redactor.response_headers(&received.headers),
             "content": content, "redirectURL": "", "headersSize": -1, "bodySize": received.size,
         });
-        if !received.is_complete || received.size > received.body.len() {
+        if !is_complete {
             response["_complete"] = json!(false);
         }
         response

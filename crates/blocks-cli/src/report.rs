@@ -140,6 +140,30 @@ pub struct DownloadReport {
     pub file: String,
 }
 
+/// The sessions that `list` found, or that `forget` removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ListReport {
+    /// Always `completed`.
+    pub status: Status,
+    /// Always 0.
+    pub exit_code: u8,
+    /// The newest first.
+    pub sessions: Vec<RegisteredSession>,
+}
+
+/// A session that this user started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RegisteredSession {
+    /// The session.
+    pub session_id: String,
+    /// The page of the session for a person.
+    pub session_html_url: Option<String>,
+    /// The base URL that it was created with.
+    pub base_url: String,
+    /// When its newest prompt was sent from here, in UTC.
+    pub started_at: String,
+}
+
 /// The result of `blocks check`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckReport {
@@ -181,10 +205,14 @@ pub struct ErrorReport {
 }
 
 /// The outputs that have a schema: their names for `blocks schema`, and the schemas.
-pub fn schemas() -> [(&'static str, schemars::Schema); 5] {
+pub fn schemas() -> [(&'static str, schemars::Schema); 9] {
     [
         ("result", schemars::schema_for!(TurnReport)),
         ("event", schemars::schema_for!(Event)),
+        ("session", schemars::schema_for!(blocks_sdk::types::Session)),
+        ("message", schemars::schema_for!(blocks_sdk::types::Message)),
+        ("transcript", schemars::schema_for!(blocks_sdk::Transcript)),
+        ("list", schemars::schema_for!(ListReport)),
         ("failure", schemars::schema_for!(FailureReport)),
         ("download", schemars::schema_for!(DownloadReport)),
         ("check", schemars::schema_for!(CheckReport)),

@@ -212,7 +212,8 @@ mod tests {
             let text = format!("\n{}", ENTRY.replace(from, to));
             let document = Document::parse("t", DOCUMENT).unwrap();
             let error = Deviations::parse("d.yaml", &text, &document).unwrap_err().to_string();
-            assert!(error.starts_with("d.yaml:2") && error.contains(why), "{error}");
+            assert!(error.starts_with("d.yaml:2"), "{error}");
+            assert!(error.contains(why), "{error}");
         }
     }
 

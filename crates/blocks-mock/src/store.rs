@@ -257,7 +257,7 @@ impl Session {
                 None,
                 task,
                 NOTICE,
-                "The session begins.".into(),
+                "The session started.".into(),
                 (Some(time), time),
                 clock,
             );

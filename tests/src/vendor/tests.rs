@@ -154,11 +154,13 @@ async fn error_responses_have_a_text() {
     }
     for key in ["ApiKey other", "Bearer x", ""] {
         let (status, value) = send(&vendor, "GET", &session, key, Value::Null).await;
-        assert_eq!((status, &value), (401, &json!({"error": "Unauthorized"})));
+        assert_eq!(status, 401);
+        assert_eq!(value, json!({"error": "Unauthorized"}));
     }
     let unknown = format!("{session}/threads/t9/messages");
     let (status, page) = call_page(&vendor, &unknown).await;
-    assert_eq!((status, &page["items"]), (200, &json!([])));
+    assert_eq!(status, 200);
+    assert_eq!(page["items"], json!([]));
 }
 
 #[tokio::test]

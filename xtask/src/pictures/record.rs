@@ -71,6 +71,7 @@ fn play(
         .current_dir(folder)
         .envs(mock.variables.iter().cloned())
         .env("PATH", path.map_err(|e| e.to_string())?)
+        .env("BLOCKS_REGISTER", "0")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -8,7 +8,7 @@
 //! - `<!-- readme: serves -->`: the same, and it runs until it is stopped;
 //! - `<!-- readme: skip because … -->`: it is not run, for this reason.
 //!
-//! Blocks of Rust are doc tests. They are run last.
+//! Blocks of `yaml` with such a comment are steps of a workflow, of which the scripts are run. Blocks of Rust are doc tests. They are run last.
 
 mod blocks;
 mod shell;
@@ -29,7 +29,7 @@ const GUIDE: &str = "crates/blocks-sdk/guide";
 const SCRIPT: &str = r#"{"agent": {"text": "Done.", "when": {"after": "1s"}, "steps": [
     {"do": {"message": "Looking."}},
     {"do": {"plan": {"file_name": "plan.md", "text": "1. Go."}}}
-]}}"#;
+], "schema_reply": {"invalid_replies": 1}}}"#;
 
 /// Runs all commands, and prints the result of each.
 ///
@@ -121,6 +121,7 @@ impl Folders {
     fn shell(&self, commands: &[String], needs: &Needs) -> Result<shell::Counts, String> {
         let mut bash = Command::new("bash");
         bash.env("CARGO_INSTALL_ROOT", self.installed.path())
+            .env("XDG_STATE_HOME", self.installed.path().join("state"))
             .env_remove("BLOCKS_API_KEY")
             .env_remove("BLOCKS_API_BASE_URL");
         // Dropped after the commands: the mock stops, and the folder is removed.
@@ -134,6 +135,7 @@ impl Folders {
             let folder = temporary()?;
             bash.current_dir(folder.path())
                 .envs(mock.variables.iter().cloned());
+            bash.env("GITHUB_OUTPUT", folder.path().join("github-output"));
             service = Some((mock, folder));
         }
         let own = self.blocks.parent().into_iter().map(Path::to_path_buf);

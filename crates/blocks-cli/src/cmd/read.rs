@@ -11,7 +11,8 @@ use crate::output::Output;
 use crate::text;
 
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.get_session(args.session.0).await?;
+    let session = args.session.resolve(output.host())?;
+    let session = output.client()?.get_session(session).await?;
     let data = session.data();
     if output.is_json() {
         return output.json(data);
@@ -47,9 +48,10 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
 }
 
 pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
+    let session = args.session.resolve(output.host())?;
     let mut messages = output
         .client()?
-        .session(args.session.0)
+        .session(session)
         .messages()
         .types(args.types.into_iter().map(Into::into))
         .roles(args.roles.into_iter().map(Into::into));
@@ -123,7 +125,8 @@ fn content(message: &Message) -> String {
 }
 
 pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.session(args.session.0);
+    let session = args.session.resolve(output.host())?;
+    let session = output.client()?.session(session);
     let mut query = session.messages().all();
     if !args.tools {
         query = query.types([MessageType::Message, MessageType::FinalMessage]);

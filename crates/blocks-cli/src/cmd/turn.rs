@@ -1,24 +1,27 @@
 //! `run`, `send` and `wait`: one prompt and its reply.
 
+mod schema;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use blocks_sdk::{Client, CreateSession, FollowUp, Id, Pending, Reply, ReplyMismatch, Turn};
+use blocks_sdk::{Client, CreateSession, FollowUp, Id, Pending, Reply, Turn};
 use tokio::time::{Instant, timeout};
 
 use super::agent::agent;
 use super::latest::latest;
 use super::pending::{self, Content, PendingFile};
-use super::wait::{Watcher, describe, identify, keep_reply, read_pull_requests, resume_command};
+use super::sessions::choose;
+use super::wait::{Watcher, describe, identify, read_pull_requests, resume_command};
 use crate::args::{
-    FollowOptions, PromptArgs, ReplyOptions, RunArgs, SchemaOptions, SendArgs, WaitArgs,
-    WaitOptions,
+    FollowOptions, PromptArgs, ReplyOptions, RunArgs, SendArgs, WaitArgs, WaitOptions,
 };
 use crate::exit::{Code, Exit};
 use crate::files::NewFile;
 use crate::host::Interruption;
 use crate::input;
 use crate::output::Output;
+use crate::register::Register;
 use crate::report::{Status, TurnReport};
 use crate::structured::ReplySchema;
 
@@ -38,6 +41,8 @@ struct Job<'a> {
     reply_file: Option<NewFile>,
     /// What happens to the file of `--pending` once the reply is printed.
     settle: Option<Settle>,
+    /// Where the session is added, to find it again.
+    register: Option<Register>,
     /// The schema of `--schema`, and how many corrections may still be sent.
     schema: Option<ReplySchema>,
     corrections: u32,
@@ -88,6 +93,7 @@ impl<'a> Job<'a> {
             is_lost: false,
             reply_file: None,
             settle: None,
+            register: None,
             schema: None,
             corrections: 0,
             is_correcting: false,
@@ -114,6 +120,7 @@ impl<'a> Job<'a> {
             request = request.expect_schema(schema.as_value().clone());
         }
         let client = output.client_for_create()?;
+        self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
         let sent = output
@@ -125,7 +132,7 @@ impl<'a> Job<'a> {
             .and_then(|r| r.map_err(Exit::from))
         {
             Ok(session) => session,
-            Err(exit) => return Err(self.not_created(exit, file)),
+            Err(exit) => return Err(self.not_created(exit, file).await),
         };
         self.report.session_id = Some(session.id().to_string());
         describe(&session, &mut self.report);
@@ -137,21 +144,24 @@ impl<'a> Job<'a> {
                 exit.code = Code::OutcomeUnknown;
                 exit.error.kind = "no_thread".into();
                 exit.error.may_have_taken_effect = true;
-                return Err(self.not_created(exit, file));
+                return Err(self.not_created(exit, file).await);
             }
         };
         self.follow(&turn, file, &args.wait).await
     }
 
-    async fn send(&mut self, args: SendArgs) -> Result<Status, Exit> {
+    async fn send(&mut self, mut args: SendArgs) -> Result<Status, Exit> {
         let output = self.output;
         output.open_github()?;
-        let mut request = FollowUp::new(prompt(&args.prompt, output)?);
+        let (session, text) = args.parts().map_err(Exit::usage)?;
+        let session = choose(session, args.last, output.host())?;
+        let mut request = FollowUp::new(prompt(&text, output)?);
         self.read_schema(&args.wait.schema)?;
         if let Some(schema) = &self.schema {
             request = request.expect_schema(schema.as_value().clone());
         }
-        let session = output.client_for_create()?.session(args.session.0);
+        let session = output.client_for_create()?.session(session);
+        self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
         self.report.session_id = Some(session.id().to_string());
@@ -164,7 +174,7 @@ impl<'a> Job<'a> {
             .and_then(|r| r.map_err(Exit::from))
         {
             Ok(turn) => self.follow(&turn, file, &args.wait).await,
-            Err(exit) => Err(self.not_created(exit, file)),
+            Err(exit) => Err(self.not_created(exit, file).await),
         }
     }
 
@@ -186,8 +196,7 @@ impl<'a> Job<'a> {
                     content.session_id
                 ))
             })?,
-            (None, Some(session)) => session.0,
-            (None, None) => return Err(Exit::usage("give a session or --pending FILE")),
+            (None, session) => choose(session, args.last, output.host())?,
         };
         let stored = content
             .as_ref()
@@ -238,12 +247,28 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn read_schema(&mut self, options: &SchemaOptions) -> Result<(), Exit> {
-        if let Some(path) = &options.schema {
-            self.schema = Some(ReplySchema::read(path, self.output.host())?);
+    /// Before the create: a register that was asked for and cannot be written is known in time.
+    fn open_register(&mut self, options: &WaitOptions) -> Result<(), Exit> {
+        let (register, warning) = Register::to_write(self.output.host(), options.register)?;
+        if let Some(warning) = warning {
+            self.output.note(&format!("warning: {warning}"));
         }
-        self.corrections = options.correct;
+        self.register = register;
         Ok(())
+    }
+
+    /// Adds the session, for `blocks list`. It exists, whatever comes of that.
+    async fn add_to_register(&self) {
+        let (Some(register), Some(id)) = (&self.register, &self.report.session_id) else {
+            return;
+        };
+        let url = self.report.session_html_url.as_deref();
+        if let Err(error) = register.add(id, url, self.output.host()).await {
+            let path = register.path().display();
+            self.output.note(&format!(
+                "warning: cannot write the register of sessions {path}: {error}"
+            ));
+        }
     }
 
     /// Before the create: a file that cannot be written is known in time.
@@ -291,12 +316,13 @@ impl<'a> Job<'a> {
     }
 
     /// The create failed, or left no thread. A session that it names is kept all the same.
-    fn not_created(&mut self, exit: Exit, file: Option<PendingFile>) -> Exit {
+    async fn not_created(&mut self, exit: Exit, file: Option<PendingFile>) -> Exit {
         if exit.code == Code::OutcomeUnknown
             && let Some(id) = &exit.session_id
         {
             self.report.session_id = Some(id.clone());
             self.keep(file, None);
+            self.add_to_register().await;
         }
         exit
     }
@@ -322,6 +348,7 @@ impl<'a> Job<'a> {
         self.output.report_started(&self.report);
         self.ids_are_written = true;
         self.keep(file, Some(turn.pending()));
+        self.add_to_register().await;
         if options.no_wait {
             let resume = resume_command(&self.report).unwrap_or_default();
             self.output
@@ -413,102 +440,6 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Keeps a reply, and the JSON in it where there is a schema. Returns the end that its text asks for, and why it
-    /// does not conform to the schema.
-    fn keep_checked(
-        &mut self,
-        reply: &Reply,
-        fail_on_notice: bool,
-    ) -> (Result<(), Exit>, Option<ReplyMismatch>) {
-        self.is_correcting = false;
-        let opinion = keep_reply(reply, fail_on_notice, &mut self.report);
-        let Some(schema) = &self.schema else {
-            return (opinion, None);
-        };
-        match schema.find(reply) {
-            Ok(json) => {
-                self.report.structured_output = Some(json);
-                (opinion, None)
-            }
-            Err(error) => {
-                let mismatch = error.reply_mismatch().cloned();
-                (opinion.and(Err(mismatch_exit(&error))), mismatch)
-            }
-        }
-    }
-
-    /// Whether a correction may be sent. One after a notice of failure, such as an exceeded quota, would fail too.
-    fn may_correct(&self, left: Duration) -> bool {
-        self.corrections > 0 && !left.is_zero() && self.report.failure_notice.is_none()
-    }
-
-    /// Asks the agent to correct its reply, as a new turn of the session.
-    async fn send_correction(
-        &mut self,
-        turn: &Turn,
-        mismatch: &ReplyMismatch,
-    ) -> Result<Turn, Exit> {
-        let output = self.output;
-        output.note(&format!(
-            "the reply does not conform to the schema, asking for a correction: {mismatch}"
-        ));
-        self.corrections -= 1;
-        let mut request = FollowUp::correction(mismatch);
-        if let Some(schema) = &self.schema {
-            request = request.expect_schema(schema.as_value().clone());
-        }
-        let session = output.client_for_create()?.session(turn.session_id());
-        let sent = output
-            .host()
-            .interruptible(session.follow_up(request))
-            .await;
-        let sent = sent
-            .map_err(interrupted_create)
-            .and_then(|result| result.map_err(Exit::from));
-        match sent {
-            Ok(turn) => {
-                self.is_correcting = true;
-                identify(turn.pending(), &mut self.report);
-                self.update_pending_file(Some(turn.pending()));
-                Ok(turn)
-            }
-            Err(mut exit) if exit.error.may_have_taken_effect => {
-                self.is_correcting = true;
-                // If it was accepted, it is the newest prompt.
-                self.report.thread_id = None;
-                self.update_pending_file(None);
-                exit.error.message = format!("cannot send the correction: {}", exit.error.message);
-                Err(exit)
-            }
-            Err(mut exit) => {
-                exit.code = Code::ReplyMismatch;
-                exit.error.message = format!(
-                    "the reply does not conform to the schema: {mismatch}; cannot send the correction: {}",
-                    exit.error.message
-                );
-                Err(exit)
-            }
-        }
-    }
-
-    /// The file of `--pending` refers to the newest prompt, also after a correction.
-    fn update_pending_file(&mut self, pending: Option<&Pending>) {
-        let Some(content) = Content::new(&self.report, pending) else {
-            return;
-        };
-        let path = match &mut self.settle {
-            Some(Settle::Remove(path)) => path,
-            Some(Settle::MarkReplied(path, old)) => {
-                *old = content.clone();
-                path
-            }
-            None => return,
-        };
-        if let Err(exit) = pending::replace(path, &content) {
-            self.output.fail_beside(exit);
-        }
-    }
-
     /// Writes the reply, or the JSON in it, to the file of `--output` or to standard output.
     fn deliver(&mut self) -> Result<(), Exit> {
         let output = self.output;
@@ -591,18 +522,6 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// A reply that does not conform to the schema goes to standard error, so that standard output is JSON or nothing.
-    fn show_unmatched_reply(&self) {
-        let report = &self.report;
-        if self.schema.is_some()
-            && report.structured_output.is_none()
-            && !self.output.is_json()
-            && let Some(text) = &report.final_message
-        {
-            self.output.note(text);
-        }
-    }
-
     /// How to continue, for a person and for a machine.
     fn describe_end(&self, exit: &mut Exit, replied: bool) {
         self.output.note_error(exit);
@@ -652,15 +571,6 @@ impl<'a> Job<'a> {
             _ => {}
         }
     }
-}
-
-/// The end of a reply that does not conform to the schema, in the words of this command.
-fn mismatch_exit(error: &blocks_sdk::Error) -> Exit {
-    let mut exit = Exit::from(error.clone());
-    if let Some(mismatch) = error.reply_mismatch() {
-        exit.error.message = format!("the reply does not conform to the schema: {mismatch}");
-    }
-    exit
 }
 
 /// A create that a signal interrupts may have been accepted.

@@ -429,8 +429,10 @@ fn without_tokens(text: &str) -> String {
             Some((name, value)) if is_secret_name(name) => (name, value),
             _ => ("", word),
         };
-        let has_prefix = |prefix: &&str| value.starts_with(*prefix);
-        let is_token = value.len() >= 16 && TOKEN_PREFIXES.iter().any(|prefix| has_prefix(&prefix));
+        let is_token = value.len() >= 16
+            && TOKEN_PREFIXES
+                .iter()
+                .any(|prefix| value.starts_with(prefix));
         if (is_token || !name.is_empty() || after_name) && value.len() >= 6 {
             if !name.is_empty() {
                 redacted.push_str(name);

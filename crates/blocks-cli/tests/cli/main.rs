@@ -4,11 +4,14 @@ mod batch;
 mod batches;
 mod before_create;
 mod ends;
+mod every_end;
 mod follow;
 mod in_process;
 mod limit;
 mod messages;
 mod process;
+mod recording;
+mod register;
 mod safety;
 mod side_files;
 mod structured;
@@ -69,6 +72,8 @@ fn blocks(arguments: &[&str]) -> Command {
     ] {
         command.env_remove(name);
     }
+    // The sessions of a test are not among the user's.
+    command.env("BLOCKS_REGISTER", "0");
     command
 }
 
@@ -127,6 +132,8 @@ fn the_whole_command_line_is_as_documented() {
         "plan",
         "artifact",
         "batch",
+        "list",
+        "forget",
         "check",
         "mock",
         "schema",

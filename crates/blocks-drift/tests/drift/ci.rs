@@ -120,14 +120,17 @@ async fn the_daily_workflow_keeps_one_issue() {
     let mock = blocks_mock::Mock::builder().start().await.unwrap();
     let same = site(str::to_owned).await;
     let (success, log, report) = workflow(&same, &mock.url(), "").await;
-    assert!(success && !log.contains("create"), "{log}\n{report}");
+    assert!(success, "{report}");
+    assert!(!log.contains("create"), "{log}");
     assert!(report.contains("## Spec drift: in sync"), "{report}");
     let (success, log, _) = workflow(&same, &mock.url(), "7").await;
-    assert!(success && log.contains("issue close 7"), "{log}");
+    assert!(success);
+    assert!(log.contains("issue close 7"), "{log}");
 
     let changed = site(|text| text.replace("maximum 100", "maximum 500")).await;
     let (success, log, report) = workflow(&changed, &mock.url(), "").await;
-    assert!(!success && log.matches("issue create").count() == 1, "{log}");
+    assert!(!success);
+    assert_eq!(log.matches("issue create").count(), 1, "{log}");
     assert!(log.contains("--title Spec drift"), "{log}");
     for part in [
         "maximum 100",
@@ -139,11 +142,13 @@ async fn the_daily_workflow_keeps_one_issue() {
         assert!(report.contains(part), "{part}: {report}");
     }
     let (_, log, _) = workflow(&changed, &mock.url(), "7").await;
-    assert!(log.contains("issue edit 7") && !log.contains("issue create"), "{log}");
+    assert!(log.contains("issue edit 7"), "{log}");
+    assert!(!log.contains("issue create"), "{log}");
 
     // Nothing listens there: that is not drift, and an open issue is not closed.
     let (success, log, _) = workflow("http://127.0.0.1:1/llms.txt", &mock.url(), "").await;
-    assert!(!success && log.contains("--title Drift could not be checked"), "{log}");
+    assert!(!success);
+    assert!(log.contains("--title Drift could not be checked"), "{log}");
 }
 
 /// What other sides say cannot end a command of a workflow, or become a mark or a mention.
@@ -163,7 +168,8 @@ fn reports_are_safe_and_name_both_places() {
     let markdown = report.render(Format::Markdown);
     assert!(markdown.contains("5\\|&lt;b>@\u{200b}all"), "{markdown}");
     let json: serde_json::Value = serde_json::from_str(&report.render(Format::Json)).unwrap();
-    assert_eq!((&json["verdict"], &json["drift"][0]["kind"]), (&"drift".into(), &"default".into()));
+    assert_eq!(json["verdict"], "drift");
+    assert_eq!(json["drift"][0]["kind"], "default");
     let plain = report.render(Format::Text);
     assert!(
         plain.contains("breaking[default]: listSessionMessages") && plain.contains("(messages.md:"),

@@ -92,7 +92,8 @@ fn what_is_not_understood_is_an_error_with_its_line() {
         let line = number(&text, part);
         let near =
             (line.saturating_sub(3)..=line + 3).any(|l| error.contains(&format!("line {l}:")));
-        assert!(error.starts_with("page") && near, "{to}: line {line}: {error}");
+        assert!(error.starts_with("page"), "{to}: {error}");
+        assert!(near, "{to}: line {line}: {error}");
     }
 }
 

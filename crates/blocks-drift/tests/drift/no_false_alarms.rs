@@ -1,4 +1,4 @@
-//! Changes of the pages that mean nothing.
+//! Changes of the pages that do not change their meaning.
 
 use super::*;
 
@@ -137,5 +137,5 @@ fn harmless_edits_raise_nothing() {
     }
     println!("{} false alarms of {count}", alarms.len());
     assert!(count >= 100, "{count}");
-    assert!(alarms.len() * 50 <= count, "{} of {count}: {alarms:#?}", alarms.len());
+    assert!(alarms.is_empty(), "{} of {count}: {alarms:#?}", alarms.len());
 }

@@ -133,7 +133,7 @@ impl MessagesQuery {
     /// let turn = session.first_turn()?;
     /// let thread = turn.thread_id().expect("a create names it");
     /// # turn.reply().await?;
-    /// // The notice that the session begins is in no thread.
+    /// // The notice that the session started is in no thread.
     /// let of_thread = session.messages().thread_id(thread).collect().await?;
     /// assert_eq!(of_thread.len() + 1, session.messages().collect().await?.len());
     /// # Ok(()) });
