@@ -14,7 +14,8 @@ Environment:
   BLOCKS_API_KEY       API key; create one in the settings of your Blocks workspace
   BLOCKS_API_BASE_URL  another base URL, such as that of `blocks mock`
   BLOCKS_LIMIT_URL     where processes with the same key count their requests together:
-                       off or file:FOLDER [default: the user's state folder]
+                       off, file:FOLDER, redis://HOST or rediss://HOST
+                       [default: a file in the user's state folder]
   BLOCKS_AGENT         agent of `run` when no option names one
   BLOCKS_REGISTER      1 adds sessions to `blocks list` in CI too, 0 never
   XDG_STATE_HOME       folder for that list [default: ~/.local/state]

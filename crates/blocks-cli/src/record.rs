@@ -7,7 +7,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use blocks_sdk::{SendFuture, Transport};
 use bytes::Bytes;
@@ -115,6 +115,10 @@ impl Transport for RecordingTransport {
                 reqwest::Body::wrap(RecordedBody { body, exchange })
             })))
         })
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        self.inner.connect_timeout()
     }
 }
 

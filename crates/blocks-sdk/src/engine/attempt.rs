@@ -10,6 +10,7 @@ use reqwest::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use reqwest::{Response, ResponseBuilderExt, StatusCode, Url, Version};
 
 use crate::engine::key::Key;
+use crate::engine::received::charset;
 use crate::engine::repair::repair;
 use crate::engine::retry::Outcome;
 use crate::engine::retry_after::retry_after;
@@ -63,7 +64,7 @@ impl Received {
             // Without one, the conversion would parse some address each time.
             .url(url.clone())
             // A server that repeats the key must not place it into an id, a path or a log.
-            .body(repair(key.scrub_bytes(self.body())));
+            .body(key.scrub_bytes(repair(self.body(), charset(&self.headers))));
         answer.ok().map(Response::from)
     }
 

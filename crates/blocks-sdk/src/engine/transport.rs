@@ -7,6 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryFutureExt;
@@ -15,7 +16,7 @@ use reqwest::{Request, Response};
 use tower_service::Service;
 
 use crate::engine::error::Error;
-use crate::engine::http::{CONNECT_TIMEOUT, no_http, safe};
+use crate::engine::http::{CONNECT_TIMEOUT, EnvironmentProxy, no_http, safe};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -30,6 +31,7 @@ pub type SendFuture<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError
 ///
 /// ```
 /// use blocks_sdk::{Client, HttpTransport, SendFuture, Transport};
+/// use std::time::Duration;
 ///
 /// /// Prints each request before it is sent.
 /// struct Printing<T>(T);
@@ -38,6 +40,10 @@ pub type SendFuture<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError
 ///     fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
 ///         eprintln!("{} {}", request.method(), request.url().path());
 ///         self.0.send(request)
+///     }
+///
+///     fn connect_timeout(&self) -> Option<Duration> {
+///         self.0.connect_timeout()
 ///     }
 /// }
 ///
@@ -52,6 +58,13 @@ pub trait Transport: Send + Sync + 'static {
     /// When no response came. The error says whether the request can have been received, by
     /// which a create is sent again or not.
     fn send(&self, request: Request) -> SendFuture<'_>;
+
+    /// How long connecting may take, for a transport that connects; one that wraps another returns the other's.
+    ///
+    /// A create that is given up while it connects would have an unknown outcome, so it is given at least this long.
+    fn connect_timeout(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Why no response came, and whether the request can have reached the server.
@@ -78,6 +91,7 @@ pub trait Transport: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct SendError {
     never_sent: bool,
+    proxy: Option<String>,
     source: BoxError,
 }
 
@@ -91,6 +105,7 @@ impl SendError {
     pub fn never_sent(source: impl Into<BoxError>) -> Self {
         Self {
             never_sent: true,
+            proxy: None,
             source: source.into(),
         }
     }
@@ -106,6 +121,7 @@ impl SendError {
     pub fn may_be_sent(source: impl Into<BoxError>) -> Self {
         Self {
             never_sent: false,
+            proxy: None,
             source: source.into(),
         }
     }
@@ -113,6 +129,11 @@ impl SendError {
     /// Whether it is certain that the request was not sent.
     pub fn is_never_sent(&self) -> bool {
         self.never_sent
+    }
+
+    /// The proxy that the request went through, if the environment named one.
+    pub(crate) fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
     }
 }
 
@@ -136,11 +157,19 @@ impl Transport for std::sync::Arc<dyn Transport> {
     fn send(&self, request: Request) -> SendFuture<'_> {
         (**self).send(request)
     }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        (**self).connect_timeout()
+    }
 }
 
 /// Sends requests over HTTP, each of them once: the inner transport for a [`Transport`] that adds something to it.
 #[derive(Clone, Debug)]
-pub struct HttpTransport(pub(crate) reqwest::Client);
+pub struct HttpTransport {
+    pub(crate) client: reqwest::Client,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) proxy: Option<EnvironmentProxy>,
+}
 
 impl HttpTransport {
     /// A transport over a client that `configure` sets up, for example with a proxy or a certificate.
@@ -154,13 +183,19 @@ impl HttpTransport {
     ) -> Result<Self, Error> {
         let builder = configure(reqwest::Client::builder().no_proxy());
         let client = safe(builder, CONNECT_TIMEOUT).build().map_err(no_http)?;
-        Ok(Self(client))
+        Ok(Self {
+            client,
+            connect_timeout: CONNECT_TIMEOUT,
+            proxy: None,
+        })
     }
 }
 
 impl Transport for HttpTransport {
     fn send(&self, request: Request) -> SendFuture<'_> {
-        Box::pin(self.0.execute(request).map_err(|error| {
+        let proxy = self.proxy.as_ref();
+        let proxy = proxy.and_then(|proxy| proxy.of(request.url()));
+        Box::pin(self.client.execute(request).map_err(|error| {
             // A pooled connection that the server closed before anything was written on it is
             // "canceled" to hyper.
             let canceled = sources(&error)
@@ -168,13 +203,17 @@ impl Transport for HttpTransport {
                 .any(hyper::Error::is_canceled);
             let never_sent = error.is_connect() || error.is_builder() || canceled;
             // The URL is in the operation's name already, and may be presigned.
-            let error = error.without_url();
-            if never_sent {
-                SendError::never_sent(error)
-            } else {
-                SendError::may_be_sent(error)
+            let source = Box::new(error.without_url());
+            SendError {
+                never_sent,
+                proxy,
+                source,
             }
         }))
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        Some(self.connect_timeout)
     }
 }
 
@@ -255,7 +294,7 @@ where
 }
 
 /// An error and what caused it, outermost first.
-fn sources<'a>(
+pub(crate) fn sources<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
