@@ -5,7 +5,7 @@ use std::time::Duration;
 use blocks_sdk::{
     Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RateLimit, RetryPolicy,
 };
-use blocks_tests::{Answer, KEY, SESSION, Scripted, created};
+use blocks_tests::{Answer, KEY, SESSION, Scripted, created, replied};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -182,6 +182,52 @@ async fn a_call_time_out_bounds_queue_and_attempts() {
         .client()
         .with_retry(policy.call_timeout(Duration::MAX));
     client.create_session(hello()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_without_end_does_not_overflow() {
+    let max = Duration::MAX;
+    let builder = |script: &Scripted| {
+        let policy = RetryPolicy::default()
+            .call_timeout(max)
+            .max_retry_after(max);
+        let builder = script.builder().retry(policy).connect_timeout(max);
+        builder.attempt_timeout(max).create_timeout(max)
+    };
+    let script = Scripted::new([
+        Answer::Refused,
+        Answer::ok(&created()),
+        Answer::ok(&replied("done")),
+    ]);
+    let client = builder(&script).build().unwrap();
+    let session = client.create_session(hello()).await.unwrap();
+    let wait = session.first_turn().unwrap().reply();
+    let reply = wait.timeout(max).interval(max).await.unwrap();
+    assert_eq!((reply.text(), script.count()), ("done", 3));
+    // Pauses without end are kept.
+    let endless = Answer::text(503, "").header("retry-after", "99999999999999999999");
+    let backoff = RetryPolicy::default().initial_backoff(max).max_backoff(max);
+    for (answer, policy) in [
+        (endless, RetryPolicy::default().max_retry_after(max)),
+        (Answer::text(500, ""), backoff),
+    ] {
+        let script = Scripted::new([answer]);
+        let client = builder(&script).retry(policy.call_timeout(max)).build();
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        let read = client
+            .unwrap()
+            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        assert!(tokio::time::timeout(year, read.get()).await.is_err());
+        assert_eq!(script.count(), 1);
+    }
+    let socket = Client::builder(KEY).connect_timeout(max);
+    assert!(
+        socket
+            .attempt_timeout(max)
+            .create_timeout(max)
+            .build()
+            .is_ok()
+    );
 }
 
 #[tokio::test(start_paused = true)]

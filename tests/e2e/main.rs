@@ -1,7 +1,9 @@
 //! What a program sees through the public interface, in paused time.
 
+mod connections;
 mod creating;
 mod downloads;
+mod encodings;
 mod errors;
 mod following;
 mod limits;
@@ -9,6 +11,7 @@ mod links;
 mod mocked;
 mod paging;
 mod paging_under_change;
+mod raw;
 mod reading;
 mod recording;
 mod secrets;

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use blocks_sdk::{
-    ErrorKind, FollowUp, MessageRole, MessageType, PullRequest, RateLimit, RetryPolicy,
+    ErrorKind, Id, JsonObject, MessageRole, MessageType, PullRequest, RateLimit, RetryPolicy,
+    ToolCall,
 };
-use blocks_tests::{Answer, SESSION, Scripted, created, page};
+use blocks_tests::{Answer, SESSION, Scripted, THREAD, created, page, replied};
 use serde_json::json;
 use tokio::time::Instant;
+
+use crate::hello;
 
 #[tokio::test(start_paused = true)]
 async fn a_read_is_repeated_after_what_passes() {
@@ -233,96 +236,101 @@ async fn attempts_and_pauses_are_those_of_the_policy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_raw_get_is_retried_and_others_are_not() {
-    use blocks_sdk::http::Method;
-    for (method, status, sent) in [
-        (Method::GET, 503, 2),
-        (Method::HEAD, 503, 2),
-        (Method::POST, 503, 1),
-        (Method::DELETE, 503, 1),
-        (Method::PATCH, 429, 2),
+async fn a_mark_and_duplicate_fields_lose_no_session() {
+    let body = created().to_string();
+    let duplicates = body.replacen('{', r#"{"id": "other", "title": 7, "_links": null, "#, 1);
+    for body in [
+        format!("\u{feff}{body}"),
+        duplicates.clone(),
+        format!("\u{feff}{duplicates}"),
     ] {
-        let script = Scripted::new([Answer::text(status, ""), Answer::text(200, "")]);
-        let request = script.client().request(method.clone(), "/rest/v1/new");
-        let result = request.query("a", "b c").send().await;
-        assert_eq!(
-            (result.is_ok(), script.count()),
-            (sent == 2, sent),
-            "{method}"
-        );
-        if let Err(error) = result {
-            assert!(error.may_have_taken_effect(), "{method}");
+        let script = Scripted::new([Answer::text(200, body), Answer::ok(&replied("done"))]);
+        let session = script.client().create_session(hello()).await.unwrap();
+        assert_eq!(session.id().as_str(), SESSION);
+        assert_eq!(session.first_reply().await.unwrap().text(), "done");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_turn_goes_by_creation() {
+    let threads = [THREAD, "9d1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b33"];
+    let prompt = |thread: usize, created_at: &str| json!({"role": "user", "ts": null, "chat_thread_id": threads[thread], "created_at": created_at});
+    let early = "2026-05-02T09:30:00Z";
+    for (prompts, newest) in [
+        (
+            vec![prompt(0, early), prompt(1, "2026-05-02T09:31:00Z")],
+            Some(1),
+        ),
+        // The service sorts by `ts`, which is null.
+        (
+            vec![prompt(1, "2026-05-02T09:31:00Z"), prompt(0, early)],
+            Some(1),
+        ),
+        // An offset, and no zone.
+        (
+            vec![
+                prompt(0, "2026-05-02T11:29:00+02:00"),
+                prompt(1, "2026-05-02T09:30"),
+            ],
+            Some(1),
+        ),
+        (vec![prompt(0, early)], Some(0)),
+        (vec![prompt(0, early), prompt(1, early)], None),
+        (vec![prompt(0, early), prompt(1, "soon")], None),
+    ] {
+        let shown = format!("{prompts:?}");
+        let listed = json!({"items": prompts, "meta": {"total": prompts.len()}});
+        let script = Scripted::new([Answer::ok(&listed)]);
+        let session = script.client().session(SESSION.parse::<Id>().unwrap());
+        let turn = session.latest_turn().await;
+        match newest {
+            Some(newest) => {
+                let turn = turn.unwrap().unwrap();
+                assert_eq!(
+                    turn.thread_id().map(Id::as_str),
+                    Some(threads[newest]),
+                    "{shown}"
+                );
+            }
+            None => assert_eq!(turn.unwrap_err().kind(), ErrorKind::UnknownTurn, "{shown}"),
         }
-        let seen = &script.seen()[0];
-        assert_eq!(
-            seen.url.as_str(),
-            "https://api.blocks.team/rest/v1/new?a=b+c"
-        );
-        assert!(seen.authorization.is_some() && seen.method == method);
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_raw_request_stays_below_the_service() {
-    use blocks_sdk::http::Method;
-    for path in [
-        "/rest/v2/x",
-        "https://evil.example/rest/v1/x",
-        "//evil.example/rest/v1/x",
-        "/rest/v1/../../x",
-        "/rest/v1/%2e%2e/x",
-        "",
-    ] {
-        let script = Scripted::new([]);
-        let error = script.client().request(Method::GET, path).send().await;
-        let error = error.unwrap_err();
-        assert_eq!(
-            (error.kind(), script.count()),
-            (ErrorKind::InvalidInput, 0),
-            "{path}"
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_success_has_its_status_headers_and_request_id() {
-    let response = || {
-        let response = Answer::ok(&created()).header("x-request-id", "r-1");
-        response.header("x-echo", blocks_tests::KEY)
+#[test]
+fn every_argument_of_a_tool_call_is_kept() {
+    let call = |text: &str| {
+        let message = json!({"type": "tool_call", "message": text});
+        ToolCall::of(&serde_json::from_value(message).unwrap())
     };
-    let script = Scripted::new([response()]);
-    let client = script.client();
-    let session = client.create_session(crate::hello()).await.unwrap();
-    let info = session.response();
-    assert_eq!((info.status(), info.request_id()), (200, Some("r-1")));
-    assert_eq!(info.headers()["x-echo"], "<redacted>");
-    let turn = session.follow_up(FollowUp::new("More.")).await.unwrap();
-    assert_eq!(turn.response().unwrap().request_id(), Some("r-1"));
-    let raw = client.request(blocks_sdk::http::Method::POST, "/rest/v1/new");
-    let raw = raw.json(&json!({"a": 1})).send().await.unwrap();
-    assert_eq!(raw.info().request_id(), Some("r-1"));
-    assert_eq!(script.seen()[2].body, r#"{"a":1}"#);
-}
-
-#[tokio::test(start_paused = true)]
-async fn extra_parameters_are_sent_and_known_ones_refused() {
-    let script = Scripted::new([Answer::ok(&page(json!([])))]);
-    let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
-    let session = script.client().session(id);
-    let messages = session.messages().extra("a", 1).extra("a", "b&c");
-    messages.send().await.unwrap();
-    let query = "page=1&limit=50&direction=asc&a=1&a=b%26c";
-    assert_eq!(script.seen()[0].url.query(), Some(query));
-    for name in [
-        "type",
-        "role",
-        "thread_id",
-        "gts",
-        "page",
-        "limit",
-        "direction",
+    for (text, arguments) in [
+        (
+            r#"{"__name__": "Read", "file_path": "a.rs"}"#,
+            r#"{"file_path":"a.rs"}"#,
+        ),
+        (r#"{"input": {"a": 1}, "__name__": "Read"}"#, r#"{"a":1}"#),
+        (
+            r#"{"__name__": "Bash", "input": "{\"command\": \"ls\"}"}"#,
+            r#"{"command":"ls"}"#,
+        ),
+        (
+            r#"{"__name__": "Bash", "input": "ls -l"}"#,
+            r#"{"input":"ls -l"}"#,
+        ),
+        (r#"{"__name__": "Bash", "input": [1]}"#, r#"{"input":[1]}"#),
+        (
+            r#"{"__name__": "Bash", "input": "{}", "x": null}"#,
+            r#"{"input":"{}","x":null}"#,
+        ),
+        (
+            r#"{"__name__": "Bash", "n": 12345678901234567890123}"#,
+            r#"{"n":12345678901234567890123}"#,
+        ),
+        (r#"{"__name__": "Bash"}"#, "{}"),
     ] {
-        let error = session.messages().extra(name, 1).send().await.unwrap_err();
-        assert_eq!((error.kind(), script.count()), (ErrorKind::InvalidInput, 1));
+        let call = call(text).unwrap();
+        let expected: JsonObject = arguments.parse().unwrap();
+        assert_eq!(call.arguments(), expected, "{text}");
     }
+    assert!(call("ls -l").is_none());
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use progenitor_client::{ClientHooks, OperationInfo};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Request, Response};
-use serde::de::DeserializeOwned;
 
+use crate::decode;
+pub use crate::decode::FromJson;
 use crate::{Client, ClientInfo, Error, ResponseValue};
 
 /// The document's version, which the generated code sends and the service does not know.
@@ -111,9 +112,11 @@ fn stays_home(base: &str, url: &str) -> bool {
 /// Reads `url` as one page or object, through the same hooks as a generated method.
 /// `operation_id` says what the link leads to.
 ///
+/// It decodes the text itself: a generated method copies every page first, and checks it once more.
+///
 /// # Errors
 /// Those of a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
-pub async fn follow<T: DeserializeOwned>(
+pub async fn follow<T: FromJson>(
     client: &Client,
     operation_id: &'static str,
     url: reqwest::Url,
@@ -123,11 +126,16 @@ pub async fn follow<T: DeserializeOwned>(
     client.pre(&mut request, &info).await?;
     let result = client.exec(request, &info).await;
     client.post(&result, &info).await?;
-    let response = result?;
-    if response.status().is_success() {
-        ResponseValue::from_response(response).await
-    } else {
-        Err(Error::UnexpectedResponse(response))
+    let mut response = result?;
+    if !response.status().is_success() {
+        return Err(Error::UnexpectedResponse(response));
+    }
+    let status = response.status();
+    let headers = std::mem::take(response.headers_mut());
+    let body = response.bytes().await.map_err(Error::ResponseBodyError)?;
+    match decode::from_slice(&body) {
+        Ok(inner) => Ok(ResponseValue::new(inner, status, headers)),
+        Err(error) => Err(Error::InvalidResponsePayload(body, error)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use blocks_fleet::{LimitLocation, LimitName};
-use blocks_sdk::{LimitFuture, LimitStore, LimitStoreError, SlotAnswer, SlotRequest};
+use blocks_sdk::{LimitFuture, LimitStore, LimitStoreError, SlotRequest, SlotResponse};
 
 use crate::exit::Exit;
 use crate::host::Host;
@@ -60,13 +60,13 @@ impl Reporting {
 }
 
 impl LimitStore for Reporting {
-    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotAnswer> {
+    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse> {
         Box::pin(async move {
-            let answer = self.store.take(request).await;
-            if let Err(error) = &answer {
+            let response = self.store.take(request).await;
+            if let Err(error) = &response {
                 self.report(error);
             }
-            answer
+            response
         })
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use blocks_sdk::{Body, SendFuture, Transport};
 use bytes::Bytes;
@@ -113,6 +113,10 @@ impl Transport for RecordingTransport {
             });
             Ok(response.map(|body| Body::new(RecordedBody { body, exchange })))
         })
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        self.inner.connect_timeout()
     }
 }
 

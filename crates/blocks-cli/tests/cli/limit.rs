@@ -102,7 +102,7 @@ fn a_location_that_is_not_one_sends_nothing() {
 #[test]
 fn a_read_only_home_is_reported_once() {
     let (service, state) = (service(), Folder::new("read-only"));
-    // A folder below a file can be made by nobody, not even by root.
+    // A folder below a file cannot be made, not even by root.
     let file = state.0.join("file");
     std::fs::write(&file, "").unwrap();
     let ended = run(&service, &file, &RUN, None);

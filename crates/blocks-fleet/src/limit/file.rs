@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use blocks_sdk::{LimitFuture, LimitStore, LimitStoreError, SharedLimit, SlotAnswer, SlotRequest};
+use blocks_sdk::{
+    LimitFuture, LimitStore, LimitStoreError, SharedLimit, SlotRequest, SlotResponse,
+};
 use fs4::fs_std::FileExt;
 use serde_json::{Value, json};
 
 use super::LimitName;
 use super::clock::Clock;
 
-/// How long the lock may be held by others. Whoever holds it needs a fraction of a millisecond.
+/// How long the lock may be held by others. A process needs it for a fraction of a millisecond.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A store in a file, for all processes of a user on one machine.
@@ -75,7 +77,7 @@ impl FileLimitStore {
 }
 
 impl LimitStore for FileLimitStore {
-    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotAnswer> {
+    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse> {
         let request = request.clone();
         self.change(move |limit, now| limit.take(now, &request))
     }

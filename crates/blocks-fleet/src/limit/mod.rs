@@ -2,6 +2,8 @@
 
 mod clock;
 mod file;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -12,11 +14,13 @@ use std::sync::Arc;
 use blocks_sdk::{LimitStore, LimitStoreError};
 use sha2::{Digest, Sha256};
 
-pub use file::FileLimitStore;
+pub use self::file::FileLimitStore;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisLimitStore;
 
 /// The name of a key's limit at one base URL, from which the key cannot be found out.
 ///
-/// It is half of a SHA-256. A fast hash suffices: an API key is a long random text, so nobody
+/// It is half of a SHA-256. A fast hash suffices: an API key is a long random text, so no one
 /// can try all of them, as one could with passwords.
 ///
 /// ```
@@ -62,6 +66,8 @@ impl fmt::Display for LimitName {
 /// let folder: LimitLocation = "file:/var/lib/blocks".parse()?;
 /// assert_eq!(folder.to_string(), "file:/var/lib/blocks");
 /// assert_eq!("off".parse(), Ok(LimitLocation::Off));
+/// let server: LimitLocation = "rediss://user:s3cret@valkey.internal:6380".parse()?;
+/// assert_eq!(format!("{server:?}"), "rediss://valkey.internal:6380");
 /// assert!("localhost:6379".parse::<LimitLocation>().is_err());
 /// # Ok::<(), String>(())
 /// ```
@@ -72,6 +78,8 @@ pub enum LimitLocation {
     Off,
     /// In files in this folder.
     Folder(PathBuf),
+    /// In Redis or Valkey at this URL, which may contain a password.
+    Redis(String),
 }
 
 impl LimitLocation {
@@ -107,12 +115,19 @@ impl LimitLocation {
     /// The store there, for one key; none where the limit is not shared.
     ///
     /// # Errors
-    /// When this build has no support for the location. Whether the store can be reached is
-    /// found out when it is used.
+    /// When the URL of a server cannot be used, or this build lacks the feature `redis`. Whether
+    /// the store can be reached is found out when it is used.
     pub fn open(&self, name: &LimitName) -> Result<Option<Arc<dyn LimitStore>>, LimitStoreError> {
         Ok(match self {
             Self::Off => None,
             Self::Folder(folder) => Some(Arc::new(FileLimitStore::new(folder, name))),
+            #[cfg(feature = "redis")]
+            Self::Redis(url) => Some(Arc::new(RedisLimitStore::new(url, name)?)),
+            #[cfg(not(feature = "redis"))]
+            Self::Redis(_) => {
+                let what = "this program was built without support for Redis and Valkey";
+                return Err(LimitStoreError::new(what));
+            }
         })
     }
 }
@@ -124,8 +139,11 @@ impl FromStr for LimitLocation {
         match text.split_once(':') {
             _ if text == "off" => Ok(Self::Off),
             Some(("file", folder)) if !folder.is_empty() => Ok(Self::Folder(folder.into())),
+            Some(("redis" | "rediss", rest)) if rest.starts_with("//") => {
+                Ok(Self::Redis(text.to_owned()))
+            }
             // The text is not repeated, since a URL can have a password.
-            _ => Err("expected off or file:FOLDER".into()),
+            _ => Err("expected off, file:FOLDER, redis://HOST or rediss://HOST".into()),
         }
     }
 }
@@ -135,7 +153,17 @@ impl fmt::Display for LimitLocation {
         match self {
             Self::Off => f.write_str("off"),
             Self::Folder(folder) => write!(f, "file:{}", folder.display()),
+            Self::Redis(url) => f.write_str(&without_credentials(url)),
         }
+    }
+}
+
+/// A URL without user, password and query, to show.
+pub(crate) fn without_credentials(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => url.to_owned(),
     }
 }
 

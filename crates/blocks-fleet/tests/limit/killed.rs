@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use blocks_fleet::FileLimitStore;
-use blocks_sdk::{LimitStore, SlotAnswer};
+use blocks_sdk::{LimitStore, SlotResponse};
 
 use crate::{create, name, take};
 
@@ -74,9 +74,9 @@ async fn a_kill_at_any_point_leaves_the_file_usable() {
         last = own;
     }
     // Nothing that a killed process did has a time of its own: all slots end after a window.
-    let answer = store.take(&create(1, 1)).await.unwrap();
-    let SlotAnswer::Wait { again, .. } = answer else {
-        panic!("{answer:?}");
+    let response = store.take(&create(1, 1)).await.unwrap();
+    let SlotResponse::Wait { again, .. } = response else {
+        panic!("{response:?}");
     };
     assert!(again <= Duration::from_millis(60_500), "{again:?}");
 }

@@ -2,11 +2,17 @@
 
 mod file;
 mod killed;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "redis")]
+mod redis_server;
+#[cfg(feature = "redis")]
+mod script;
 
 use std::time::Duration;
 
 use blocks_fleet::LimitName;
-use blocks_sdk::{LimitStore, SlotAnswer, SlotPurpose, SlotRequest};
+use blocks_sdk::{LimitStore, SlotPurpose, SlotRequest, SlotResponse};
 
 fn name() -> LimitName {
     LimitName::new("my-key", "https://api.blocks.team")
@@ -20,7 +26,7 @@ fn create(process: u64, capacity: usize) -> SlotRequest {
 /// The slot that a store gave, or none.
 async fn take(store: &dyn LimitStore, request: &SlotRequest) -> Option<u64> {
     match store.take(request).await.expect("the store works") {
-        SlotAnswer::Taken { slot, .. } => Some(slot),
+        SlotResponse::Taken { slot, .. } => Some(slot),
         _ => None,
     }
 }

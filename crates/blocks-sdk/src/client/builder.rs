@@ -23,7 +23,7 @@ use crate::engine::rate_limit::{LimitStore, RateLimit, RateLimiter};
 use crate::engine::retry::{
     AttemptTimeouts, CREATE_ATTEMPT_TIMEOUT, READ_ATTEMPT_TIMEOUT, RetryPolicy,
 };
-use crate::engine::transport::{HttpTransport, ServiceTransport, Transport};
+use crate::engine::transport::{ServiceTransport, Transport};
 use crate::engine::{Core, Engine};
 
 const USER_AGENT: &str = concat!("blocks-sdk-rust/", env!("CARGO_PKG_VERSION"));
@@ -434,8 +434,11 @@ impl ClientBuilder {
             connect: None,
         };
         let has_own_transport = self.transport.is_some();
-        let (http, transport, downloads) = match self.transport {
-            Some(transport) => (request_builder()?, Arc::clone(&transport), transport),
+        let (http, transport, downloads): (_, Arc<dyn Transport>, _) = match self.transport {
+            Some(transport) => {
+                timeouts.connect = transport.connect_timeout();
+                (request_builder()?, Arc::clone(&transport), transport)
+            }
             None => {
                 // An attempt that is given up while it connects must end as "not connected".
                 let connect = self.connect_timeout.min(timeouts.read).min(timeouts.create);
@@ -443,8 +446,7 @@ impl ClientBuilder {
                 let is_plain = base.scheme() != "https";
                 let http = http(connect, is_plain, self.configure_http)?;
                 let downloads = http_for_downloads(connect, self.configure_download_http)?;
-                let transport: Arc<dyn Transport> = Arc::new(HttpTransport(http.clone()));
-                (http, transport, downloads)
+                (http.client.clone(), Arc::new(http), downloads)
             }
         };
         let (limiter, rate_limit) = match (self.limiter, self.limit_store) {

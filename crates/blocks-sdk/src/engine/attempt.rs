@@ -12,6 +12,7 @@ use reqwest::{ResponseBuilderExt, Url};
 
 use crate::engine::body::{Body, BoxError};
 use crate::engine::key::Key;
+use crate::engine::received::charset;
 use crate::engine::repair::repair;
 use crate::engine::retry::Outcome;
 use crate::engine::retry_after::retry_after;
@@ -65,7 +66,7 @@ impl Received {
             // Without one, the conversion would parse some address each time.
             .url(url.clone())
             // A server that repeats the key must not place it into an id, a path or a log.
-            .body(repair(key.scrub_bytes(self.body())));
+            .body(key.scrub_bytes(repair(self.body(), charset(&self.headers))));
         answer.ok().map(reqwest::Response::from)
     }
 

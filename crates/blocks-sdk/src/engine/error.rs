@@ -14,6 +14,7 @@ use crate::engine::key::Key;
 use crate::engine::mismatch::ReplyMismatch;
 use crate::engine::pending::Pending;
 use crate::engine::received::{self, excerpt, find_id, parse, sentence, without_queries};
+use crate::engine::repair::text;
 
 /// What kind of failure an [`Error`] is.
 ///
@@ -106,6 +107,8 @@ pub(crate) struct CallContext {
     pub request_id: Option<String>,
     pub retry_after: Option<Duration>,
     pub body: Option<Bytes>,
+    /// How the body is compressed, which was not requested.
+    pub compression: Option<String>,
     pub outcome_unknown: bool,
     pub host: Option<String>,
 }
@@ -179,16 +182,23 @@ impl Error {
             _ => None,
         };
         let words = || match kind {
+            _ if context.compression.is_some() => String::new(),
             ErrorKind::Status => excerpt(body.as_deref()),
             // A page of a proxy or a log-in page: JSON that cannot be read needs no excerpt, its error has a place.
             ErrorKind::Undecodable if parsed.is_null() => excerpt(body.as_deref()),
             _ => String::new(),
         };
         let reason = reason.unwrap_or_else(words);
-        let detail = match reason.is_empty() {
+        let mut detail = match reason.is_empty() {
             false => format!("{detail}: {reason}"),
             true => detail,
         };
+        if let Some(compression) = &context.compression {
+            detail.push_str(&format!(
+                "; its body is compressed (content encoding {compression}), which was not requested: \
+                 no proxy or gateway in between may compress responses"
+            ));
+        }
         let mut error = Self::new(kind, without_queries(&key.scrub(detail)));
         let inner = &mut error.0;
         inner.operation = Some(context.operation);
@@ -344,9 +354,14 @@ impl Error {
     }
 
     /// What was received of the body, at most as much as
-    /// [`ClientBuilder::max_body`](crate::ClientBuilder::max_body); bytes that are no UTF-8 are replaced.
+    /// [`ClientBuilder::max_body`](crate::ClientBuilder::max_body); bytes that are not Unicode are replaced.
     pub fn body(&self) -> Option<Cow<'_, str>> {
-        self.0.body.as_deref().map(String::from_utf8_lossy)
+        self.0.body.as_deref().map(|body| text(body, None))
+    }
+
+    /// The bytes of [`body`](Self::body), for one that is not text, such as a compressed one.
+    pub fn body_bytes(&self) -> Option<&[u8]> {
+        self.0.body.as_deref()
     }
 
     /// Attempts made; zero when nothing was sent.

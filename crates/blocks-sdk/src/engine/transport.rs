@@ -7,6 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -16,7 +17,7 @@ use tower_service::Service;
 
 use crate::engine::body::{Body, BoxError};
 use crate::engine::error::Error;
-use crate::engine::http::{CONNECT_TIMEOUT, no_http, safe};
+use crate::engine::http::{CONNECT_TIMEOUT, EnvironmentProxy, no_http, safe};
 
 /// The future of [`Transport::send`].
 pub type SendFuture<'a> =
@@ -29,6 +30,7 @@ pub type SendFuture<'a> =
 ///
 /// ```
 /// use blocks_sdk::{Body, Client, HttpTransport, SendFuture, Transport};
+/// use std::time::Duration;
 ///
 /// /// Prints each request before it is sent.
 /// struct Printing<T>(T);
@@ -37,6 +39,10 @@ pub type SendFuture<'a> =
 ///     fn send(&self, request: http::Request<Body>) -> SendFuture<'_> {
 ///         eprintln!("{} {}", request.method(), request.uri().path());
 ///         self.0.send(request)
+///     }
+///
+///     fn connect_timeout(&self) -> Option<Duration> {
+///         self.0.connect_timeout()
 ///     }
 /// }
 ///
@@ -51,6 +57,13 @@ pub trait Transport: Send + Sync + 'static {
     /// When no response came. The error says whether the request can have been received, by
     /// which a create is sent again or not.
     fn send(&self, request: Request<Body>) -> SendFuture<'_>;
+
+    /// How long connecting may take, for a transport that connects; one that wraps another returns the other's.
+    ///
+    /// A create that is given up while it connects would have an unknown outcome, so it is given at least this long.
+    fn connect_timeout(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Why no response came, and whether the request can have reached the server.
@@ -77,6 +90,7 @@ pub trait Transport: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct SendError {
     never_sent: bool,
+    proxy: Option<String>,
     source: BoxError,
 }
 
@@ -90,6 +104,7 @@ impl SendError {
     pub fn never_sent(source: impl Into<BoxError>) -> Self {
         Self {
             never_sent: true,
+            proxy: None,
             source: source.into(),
         }
     }
@@ -105,6 +120,7 @@ impl SendError {
     pub fn may_be_sent(source: impl Into<BoxError>) -> Self {
         Self {
             never_sent: false,
+            proxy: None,
             source: source.into(),
         }
     }
@@ -112,6 +128,11 @@ impl SendError {
     /// Whether it is certain that the request was not sent.
     pub fn is_never_sent(&self) -> bool {
         self.never_sent
+    }
+
+    /// The proxy that the request went through, if the environment named one.
+    pub(crate) fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
     }
 }
 
@@ -135,11 +156,19 @@ impl Transport for std::sync::Arc<dyn Transport> {
     fn send(&self, request: Request<Body>) -> SendFuture<'_> {
         (**self).send(request)
     }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        (**self).connect_timeout()
+    }
 }
 
 /// Sends requests over HTTP, each of them once: the inner transport for a [`Transport`] that adds something to it.
 #[derive(Clone, Debug)]
-pub struct HttpTransport(pub(crate) reqwest::Client);
+pub struct HttpTransport {
+    pub(crate) client: reqwest::Client,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) proxy: Option<EnvironmentProxy>,
+}
 
 impl HttpTransport {
     /// A transport with the default settings. Proxies of the environment are not used.
@@ -165,7 +194,11 @@ impl HttpTransport {
 
     fn over(builder: reqwest::ClientBuilder) -> Result<Self, Error> {
         let client = safe(builder, CONNECT_TIMEOUT).build().map_err(no_http)?;
-        Ok(Self(client))
+        Ok(Self {
+            client,
+            connect_timeout: CONNECT_TIMEOUT,
+            proxy: None,
+        })
     }
 }
 
@@ -174,25 +207,33 @@ impl Transport for HttpTransport {
         let request = reqwest::Request::try_from(request.map(into_reqwest));
         Box::pin(async move {
             let request = request.map_err(|error| SendError::never_sent(error.without_url()))?;
-            let response = self.0.execute(request).await.map_err(send_error)?;
+            let proxy = self
+                .proxy
+                .as_ref()
+                .and_then(|proxy| proxy.of(request.url()));
+            let response = self.client.execute(request).await;
+            let response = response.map_err(|error| send_error(error, proxy))?;
             let response = Response::<reqwest::Body>::from(response);
             // The URL is in the operation's name already, and may be presigned.
             Ok(response.map(|body| Body::new(body.map_err(reqwest::Error::without_url))))
         })
     }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        Some(self.connect_timeout)
+    }
 }
 
-fn send_error(error: reqwest::Error) -> SendError {
+fn send_error(error: reqwest::Error, proxy: Option<String>) -> SendError {
     // A pooled connection that the server closed before anything was written on it is "canceled" to hyper.
     let canceled = sources(&error)
         .filter_map(|e| e.downcast_ref::<hyper::Error>())
         .any(hyper::Error::is_canceled);
     let never_sent = error.is_connect() || error.is_builder() || canceled;
-    let error = error.without_url();
-    if never_sent {
-        SendError::never_sent(error)
-    } else {
-        SendError::may_be_sent(error)
+    SendError {
+        never_sent,
+        proxy,
+        source: Box::new(error.without_url()),
     }
 }
 
@@ -282,7 +323,7 @@ where
 }
 
 /// An error and what caused it, outermost first.
-fn sources<'a>(
+pub(crate) fn sources<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use chrono::Utc;
 use futures_core::Stream;
 use futures_util::stream::{BoxStream, StreamExt, unfold};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use http::{Request, Response, Uri};
 use http_body::Body as _;
 use reqwest::Url;
@@ -28,9 +28,10 @@ use crate::client::Client;
 use crate::engine::body::Body;
 use crate::engine::call::{Admission, Api, Operation};
 use crate::engine::error::{CallContext, Error, ErrorKind};
-use crate::engine::failure::innermost;
+use crate::engine::failure::{innermost, no_connection, refusal, request_id};
 use crate::engine::http::is_safe;
 use crate::engine::key::Key;
+use crate::engine::received::compression;
 use crate::engine::response::ResponseInfo;
 use crate::engine::retry_after::retry_after;
 use crate::session::reference::SessionRef;
@@ -207,15 +208,15 @@ impl Artifact {
     ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
         let expected = response.body().size_hint().exact();
         let each = self.client.engine.timeouts.read;
-        let key = self.client.engine.core.key.clone();
-        unfold(Some((response, 0, key)), move |state| async move {
-            let (mut response, read, key) = state?;
-            let end = |kind, detail| failed(kind, detail, attempts, &key);
+        let end = (self.host(), self.client.engine.core.key.clone());
+        unfold(Some((response, 0, end)), move |state| async move {
+            let (mut response, read, (host, key)) = state?;
+            let end = |kind, detail| failed(kind, detail, attempts, host.clone(), &key);
             let chunk = timeout(each, response.body_mut().chunk()).await;
             let error = match chunk {
                 Ok(Ok(Some(chunk))) => {
                     let read = read + chunk.len() as u64;
-                    return Some((Ok(chunk), Some((response, read, key))));
+                    return Some((Ok(chunk), Some((response, read, (host, key)))));
                 }
                 Ok(Ok(None)) if expected.is_none_or(|expected| expected == read) => return None,
                 Ok(Ok(None)) => {
@@ -270,7 +271,14 @@ impl Artifact {
             if all.len() > core.max_body {
                 let most = core.max_body;
                 let detail = format!("the file is larger than {most} bytes; stream it or save it");
-                return Err(failed(ErrorKind::TooLarge, detail, attempts, &core.key));
+                let host = self.host();
+                return Err(failed(
+                    ErrorKind::TooLarge,
+                    detail,
+                    attempts,
+                    host,
+                    &core.key,
+                ));
             }
         }
         Ok(all.into())
@@ -389,6 +397,12 @@ impl Artifact {
         }
     }
 
+    /// The host that has its bytes.
+    fn host(&self) -> Option<String> {
+        let url = Url::parse(self.data.url.as_ref()?.as_str()).ok()?;
+        url.host_str().map(str::to_owned)
+    }
+
     /// One request for its bytes, without the key.
     async fn open_once(&self, attempts: u32) -> Result<Response<Body>, Error> {
         let core = &self.client.engine.core;
@@ -422,7 +436,10 @@ impl Artifact {
         let mut response = match timeout(each, core.downloads.send(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(source)) => {
-                let detail = format!("could not download the file: {}", innermost(&source));
+                let detail = match source.is_never_sent() {
+                    true => no_connection(&source, host.as_deref().unwrap_or_default()),
+                    false => format!("could not download the file: {}", innermost(&source)),
+                };
                 return Err(error(ErrorKind::Connection, detail).with_source(source));
             }
             Err(_) => {
@@ -433,21 +450,33 @@ impl Artifact {
             }
         };
         if !response.status().is_success() {
+            let body = beginning(&mut response, each).await;
+            let headers = response.headers();
             let context = CallContext {
                 status: Some(response.status().as_u16()),
-                retry_after: retry_after(response.headers(), Utc::now()),
-                body: Some(beginning(&mut response, each).await),
+                request_id: request_id(headers).map(str::to_owned),
+                retry_after: retry_after(headers, Utc::now()),
+                compression: compression(headers, &body),
+                body: Some(body),
                 ..context()
             };
-            let detail = format!("the storage host responded with {}", response.status());
+            let refusal = refusal(response.status(), headers);
+            let detail = format!("the storage host responded with {refusal}");
             let error = Error::of_call(ErrorKind::Status, detail, context, &core.key);
             return Err(error.with_session(&self.session_id));
         }
-        let encoding = response.headers().get(CONTENT_ENCODING);
-        if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
-            let detail =
-                format!("the file has the content encoding {encoding:?}, which was not asked for");
-            return Err(error(ErrorKind::Undecodable, detail));
+        if let Some(compression) = compression(response.headers(), &[]) {
+            let context = CallContext {
+                compression: Some(compression),
+                ..context()
+            };
+            let detail = "the file cannot be used".to_owned();
+            return Err(Error::of_call(
+                ErrorKind::Undecodable,
+                detail,
+                context,
+                &core.key,
+            ));
         }
         Ok(response)
     }
@@ -518,10 +547,17 @@ async fn beginning(response: &mut Response<Body>, each: Duration) -> Bytes {
 }
 
 /// The error of a download that had started.
-fn failed(kind: ErrorKind, detail: String, attempts: u32, key: &Key) -> Error {
+fn failed(
+    kind: ErrorKind,
+    detail: String,
+    attempts: u32,
+    host: Option<String>,
+    key: &Key,
+) -> Error {
     let context = CallContext {
         operation: DOWNLOAD,
         attempts,
+        host,
         ..CallContext::default()
     };
     Error::of_call(kind, detail, context, key)

@@ -45,9 +45,9 @@ pub use limit::RateLimit;
 pub(crate) use queue::{PollSchedule, Priority};
 pub use shared::{MemoryLimitStore, SharedLimit};
 pub(crate) use state::after;
-use state::{Answered, Next, Question, State};
+use state::{Next, Question, State, StoreResult};
 pub use store::{
-    LimitFuture, LimitStore, LimitStoreError, SlotAnswer, SlotClaim, SlotPurpose, SlotRequest,
+    LimitFuture, LimitStore, LimitStoreError, SlotClaim, SlotPurpose, SlotRequest, SlotResponse,
 };
 
 /// The rate limiter of one key.
@@ -178,12 +178,12 @@ impl RateLimiter {
         if let Some((number, request)) = ask {
             let (limiter, store) = (self.clone(), Arc::clone(store));
             runtime.spawn(async move {
-                let answer = timeout(RESPONSE_TIMEOUT, store.take(&request)).await;
-                let answer = answer.unwrap_or_else(|_| {
+                let response = timeout(RESPONSE_TIMEOUT, store.take(&request)).await;
+                let response = response.unwrap_or_else(|_| {
                     let what = format!("no response within {RESPONSE_TIMEOUT:?}");
                     Err(LimitStoreError::new(what))
                 });
-                limiter.answered(number, answer);
+                limiter.store_responded(number, response);
             });
         }
         for slot in give_back {
@@ -196,13 +196,13 @@ impl RateLimiter {
         }
     }
 
-    /// The store's answer to the request with this number.
-    fn answered(&self, number: u64, answer: Result<SlotAnswer, LimitStoreError>) {
-        let (has_changed, error) = self.change(|shared, now, later| match answer {
-            Ok(answer) => {
+    /// The store's response to the request with this number.
+    fn store_responded(&self, number: u64, response: Result<SlotResponse, LimitStoreError>) {
+        let (has_changed, error) = self.change(|shared, now, later| match response {
+            Ok(response) => {
                 let asking = shared.state.asking.as_mut();
                 let works_again = asking.is_some_and(Asking::works);
-                shared.use_answer(number, answer, now, later);
+                shared.use_response(number, response, now, later);
                 (works_again, None)
             }
             Err(error) => {
@@ -368,15 +368,21 @@ impl Shared {
         }
     }
 
-    fn use_answer(&mut self, number: u64, answer: SlotAnswer, now: Instant, later: &mut Later) {
-        match self.state.answered(number, answer, now) {
-            Answered::Granted(ticket) => later.wake.extend(self.wakers.remove(&ticket)),
-            Answered::GiveBack(slot) => later.give_back.push(slot),
-            Answered::Wait { is_paused: true } => {
+    fn use_response(
+        &mut self,
+        number: u64,
+        response: SlotResponse,
+        now: Instant,
+        later: &mut Later,
+    ) {
+        match self.state.store_responded(number, response, now) {
+            StoreResult::Granted(ticket) => later.wake.extend(self.wakers.remove(&ticket)),
+            StoreResult::GiveBack(slot) => later.give_back.push(slot),
+            StoreResult::Wait { is_paused: true } => {
                 let until = self.state.slots.paused_until(now);
                 self.notify_of_pause(until.unwrap_or(now), later);
             }
-            Answered::Wait { is_paused: false } | Answered::Ignored => {}
+            StoreResult::Wait { is_paused: false } | StoreResult::Ignored => {}
         }
         self.settle(now, None, later);
     }

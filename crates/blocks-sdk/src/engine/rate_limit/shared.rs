@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::slots::{Slots, Use};
-use super::store::{LimitFuture, LimitStore, SlotAnswer, SlotClaim, SlotPurpose, SlotRequest};
+use super::store::{LimitFuture, LimitStore, SlotClaim, SlotPurpose, SlotRequest, SlotResponse};
 
 /// A claim counts for so long after the time at which its process was to ask again. One that
 /// did not ask by then has ended.
@@ -31,14 +31,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 ///
 /// ```
 /// use std::time::Duration;
-/// use blocks_sdk::{SharedLimit, SlotAnswer, SlotPurpose, SlotRequest};
+/// use blocks_sdk::{SharedLimit, SlotResponse, SlotPurpose, SlotRequest};
 ///
 /// let mut limit = SharedLimit::default();
 /// let create = |process| SlotRequest::new(process, 1).claim(SlotPurpose::Create, Duration::ZERO, 1.0);
 /// let now = Duration::from_secs(1000);
-/// assert!(matches!(limit.take(now, &create(1)), SlotAnswer::Taken { .. }));
+/// assert!(matches!(limit.take(now, &create(1)), SlotResponse::Taken { .. }));
 /// // The only slot of this window is used.
-/// let wait = SlotAnswer::wait(Duration::from_millis(60_500), false);
+/// let wait = SlotResponse::wait(Duration::from_millis(60_500), false);
 /// assert_eq!(limit.take(now, &create(2)), wait);
 /// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ struct WaitingClaim {
 
 impl SharedLimit {
     /// Takes a slot for the first claim that can have one at `now`, or says when to ask again.
-    pub fn take(&mut self, now: Duration, request: &SlotRequest) -> SlotAnswer {
+    pub fn take(&mut self, now: Duration, request: &SlotRequest) -> SlotResponse {
         let now = millis(now);
         self.waiting.retain(|other| {
             other.process != request.process && other.asked_at <= now && other.ends_at >= now
@@ -93,10 +93,12 @@ impl SharedLimit {
             let ahead = self.ahead(now, claim);
             let time = Duration::from_millis(now);
             let Err(at) = slots.check(time, what, polls_wait, ahead) else {
-                let slot = self.next_slot;
-                self.next_slot += 1;
+                // Later than each that was given out before the value was lost, so that none of
+                // those is given back in its place.
+                let slot = self.next_slot.max(now * 1000);
+                self.next_slot = slot + 1;
                 self.used.push(UsedSlot(slot, now, what != Use::Call));
-                return SlotAnswer::taken(number, slot);
+                return SlotResponse::taken(number, slot);
             };
             let mut at = millis_up(at);
             if ahead > 0 {
@@ -119,7 +121,7 @@ impl SharedLimit {
                 .map(|claim| waiting_claim(now, claim))
                 .collect(),
         });
-        SlotAnswer::wait(Duration::from_millis(again - now), self.pause.is_some())
+        SlotResponse::wait(Duration::from_millis(again - now), self.pause.is_some())
     }
 
     /// Gives out no slot for `pause`, which counts as an hour at most.
@@ -259,7 +261,7 @@ impl MemoryLimitStore {
 }
 
 impl LimitStore for MemoryLimitStore {
-    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotAnswer> {
+    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse> {
         self.change(|limit, now| limit.take(now, request))
     }
 

@@ -2,7 +2,7 @@
 //! pause that the service asked for.
 //!
 //! This is the part of the limiter that describes the key and not the program. It is asked for
-//! one slot at a time, and answers with the slot or with the time at which to ask again. Times
+//! one slot at a time, and responds with the slot or with the time at which to ask again. Times
 //! are of any clock: tokio's within a process, that of the store when the limit is shared.
 
 use std::collections::VecDeque;
@@ -130,7 +130,7 @@ impl<T: Time> Slots<T> {
             }
             Use::Call if self.spreads_calls => {
                 let last = self.used.back();
-                last.map(|slot| slot.taken_at + self.spacing(self.capacity) * (1 + before as u32))
+                last.map(|slot| slot.taken_at + spacing(self.capacity, before))
             }
             Use::Poll => self.next_poll(self.capacity - calls, ahead),
             Use::Call | Use::UrgentPoll => None,
@@ -151,7 +151,7 @@ impl<T: Time> Slots<T> {
         }
         let last = self.used.iter().rev().find(|slot| slot.is_poll)?;
         let slots = (left - spare).max(share);
-        let spaced = last.taken_at + self.spacing(slots) * (1 + ahead as u32);
+        let spaced = last.taken_at + spacing(slots, ahead);
         // A call that leaves the window makes room for polls that are closer together.
         let call = self.used.iter().find(|slot| !slot.is_poll);
         Some(call.map_or(spaced, |call| spaced.min(call.taken_at + WINDOW)))
@@ -161,10 +161,6 @@ impl<T: Time> Slots<T> {
     fn leaves(&self, place: usize) -> Option<T> {
         let slot = self.used.get(place).or(self.used.back())?;
         Some(slot.taken_at + WINDOW)
-    }
-
-    fn spacing(&self, slots: usize) -> Duration {
-        WINDOW.div_f64(slots.max(1) as f64)
     }
 
     /// Notes that a slot is used, without a check.
@@ -221,6 +217,13 @@ impl<T: Time> Slots<T> {
         let current = |slot: &&Slot<T>| slot.taken_at + minute > now;
         self.used.iter().rev().take_while(current).count()
     }
+}
+
+/// The distance to the last slot when so many are spread over a window, and `ahead` others
+/// come first.
+fn spacing(slots: usize, ahead: usize) -> Duration {
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    WINDOW.saturating_mul(number(ahead).saturating_add(1)) / number(slots.max(1))
 }
 
 #[cfg(test)]

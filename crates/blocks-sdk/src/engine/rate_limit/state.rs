@@ -11,7 +11,7 @@ use super::adaptive::AdaptiveRate;
 use super::asking::Asking;
 use super::queue::{Candidates, Priority, Queue};
 use super::slots::{Slots, Use};
-use super::store::{SlotAnswer, SlotPurpose, SlotRequest};
+use super::store::{SlotPurpose, SlotRequest, SlotResponse};
 
 /// A class that waits gets at least one permit for so many of the classes above it.
 const PASSED_OVER: u32 = 4;
@@ -197,15 +197,20 @@ impl State {
         claims.into_iter()
     }
 
-    /// The answer to the request with this number. Returns the ticket that was granted, or the
+    /// The response to the request with this number. Returns the ticket that was granted, or the
     /// slot of the store that is to be given back.
-    pub fn answered(&mut self, number: u64, answer: SlotAnswer, now: Instant) -> Answered {
+    pub fn store_responded(
+        &mut self,
+        number: u64,
+        response: SlotResponse,
+        now: Instant,
+    ) -> StoreResult {
         let asked = self.asking.as_mut().and_then(|asking| asking.end(number));
-        let (claim, slot) = match (answer, &asked) {
-            (SlotAnswer::Taken { claim, slot }, Some(asked)) => (asked.get(claim).copied(), slot),
+        let (claim, slot) = match (response, &asked) {
+            (SlotResponse::Taken { claim, slot }, Some(asked)) => (asked.get(claim).copied(), slot),
             // A request that took so long that another one replaced it.
-            (SlotAnswer::Taken { slot, .. }, None) => return Answered::GiveBack(slot),
-            (SlotAnswer::Wait { again, is_paused }, Some(asked)) => {
+            (SlotResponse::Taken { slot, .. }, None) => return StoreResult::GiveBack(slot),
+            (SlotResponse::Wait { again, is_paused }, Some(asked)) => {
                 let at = after(now, again);
                 if is_paused {
                     self.slots.pause(at);
@@ -213,9 +218,9 @@ impl State {
                 if let Some(asking) = &mut self.asking {
                     asking.wait(at, asked);
                 }
-                return Answered::Wait { is_paused };
+                return StoreResult::Wait { is_paused };
             }
-            (SlotAnswer::Wait { .. }, None) => return Answered::Ignored,
+            (SlotResponse::Wait { .. }, None) => return StoreResult::Ignored,
         };
         let all = self.queue.candidates(now);
         let is_waiting = |(ticket, _): &(u64, SlotPurpose)| self.queue.contains(*ticket);
@@ -224,7 +229,7 @@ impl State {
             .filter(is_waiting)
             .or_else(|| self.claims(&all).next());
         let Some((ticket, purpose)) = claim else {
-            return Answered::GiveBack(slot);
+            return StoreResult::GiveBack(slot);
         };
         self.count(ticket, &all);
         let number = self.slots.push(now, Use::from(purpose));
@@ -232,7 +237,7 @@ impl State {
             asking.took(number, slot, self.slots.first_number());
         }
         self.grant(ticket, number);
-        Answered::Granted(ticket)
+        StoreResult::Granted(ticket)
     }
 
     fn grant(&mut self, ticket: u64, slot: u64) {
@@ -400,12 +405,12 @@ impl State {
     }
 }
 
-/// What an answer of the store led to.
+/// What a response of the store led to.
 #[derive(Debug, PartialEq)]
-pub(super) enum Answered {
+pub(super) enum StoreResult {
     /// This waiter has a permit.
     Granted(u64),
-    /// Nobody waits any more, so that the store gets its slot back.
+    /// No request waits any more, so that the store gets its slot back.
     GiveBack(u64),
     Wait {
         is_paused: bool,

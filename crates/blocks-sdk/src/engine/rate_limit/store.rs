@@ -20,11 +20,11 @@ pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreEr
 ///
 /// [`SharedLimit`](super::SharedLimit) has the decisions, so that a store needs only to keep its
 /// value, and to change it in one process at a time. No time of a process's clock reaches a
-/// store: all times in requests and answers are relative.
+/// store: all times in requests and responses are relative.
 pub trait LimitStore: Send + Sync {
     /// Takes a slot for the first claim of `request` that can have one now, or says when to ask
     /// again.
-    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotAnswer>;
+    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse>;
 
     /// Gives out no slot for `pause`. A longer pause that is in force stays as it is.
     fn pause(&self, pause: Duration) -> LimitFuture<'_, ()>;
@@ -74,11 +74,11 @@ pub enum SlotPurpose {
     UrgentPoll,
 }
 
-/// The answer of a [`LimitStore`].
+/// The response of a [`LimitStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum SlotAnswer {
+pub enum SlotResponse {
     /// A slot was taken.
     #[non_exhaustive]
     Taken {
@@ -120,7 +120,7 @@ impl SlotRequest {
     }
 }
 
-impl SlotAnswer {
+impl SlotResponse {
     /// A slot for the claim with this number.
     pub fn taken(claim: usize, slot: u64) -> Self {
         Self::Taken { claim, slot }

@@ -21,7 +21,7 @@ struct Scripted {
 }
 
 impl LimitStore for Scripted {
-    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotAnswer> {
+    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::Relaxed);
             if self.fails.load(Ordering::Relaxed) {
@@ -30,10 +30,10 @@ impl LimitStore for Scripted {
             if self.hangs.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
-            let answer = self.memory.take(request).await;
+            let response = self.memory.take(request).await;
             let delay = *self.delay.lock().unwrap();
             tokio::time::sleep(delay).await;
-            answer
+            response
         })
     }
 

@@ -1,0 +1,174 @@
+-- The decisions of blocks_sdk::SharedLimit; a test compares both. Times are in milliseconds.
+local WINDOW, GRACE, RECHECK, LONGEST_PAUSE, POLL_SHARE = 60500, 1000, 2000, 3600000, 5
+local CALL, POLL, URGENT = 1, 2, 3
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- used: {slot, time, is_poll}; waiting: {process, asked_at, ends_at, capacity, spreads, claims};
+-- claims: {purpose, since, weight}.
+local packed = redis.call('GET', KEYS[1])
+local limit = packed and cmsgpack.unpack(packed) or { used = {}, next_slot = 0, waiting = {} }
+
+local function save()
+  redis.call('SET', KEYS[1], cmsgpack.pack(limit), 'PX', LONGEST_PAUSE)
+end
+
+local function use_of(purpose)
+  if purpose <= 1 then return CALL end
+  if purpose == 2 then return POLL end
+  return URGENT
+end
+
+-- Removes what does not count any more, and what a clock that was set back made wrong.
+local function correct()
+  for _, slot in ipairs(limit.used) do
+    slot[2] = math.min(slot[2], now)
+  end
+  local pause = limit.pause
+  if pause and pause.from > now then
+    limit.pause = { from = now, ['until'] = now + pause['until'] - pause.from }
+  end
+  if limit.pause and limit.pause['until'] <= now then limit.pause = nil end
+  local used = {}
+  for _, slot in ipairs(limit.used) do
+    if slot[2] + WINDOW > now then used[#used + 1] = slot end
+  end
+  limit.used = used
+end
+
+local function pause(duration)
+  correct()
+  local till = now + math.min(duration, LONGEST_PAUSE)
+  if not limit.pause or limit.pause['until'] < till then
+    limit.pause = { from = now, ['until'] = till }
+  end
+end
+
+local function give_back(number)
+  for place, slot in ipairs(limit.used) do
+    if slot[1] == number then
+      table.remove(limit.used, place)
+      return
+    end
+  end
+end
+
+-- When the slot with this place, or else the last one, leaves the window.
+local function leaves(place)
+  local slot = limit.used[place + 1] or limit.used[#limit.used]
+  return slot and slot[2] + WINDOW
+end
+
+local function spacing(slots, ahead)
+  return WINDOW * (1 + ahead) / math.max(slots, 1)
+end
+
+local function next_poll(capacity, polls, left, ahead)
+  local share = math.floor(capacity / POLL_SHARE)
+  local spare = share > 0 and 1 or 0
+  if polls >= share and #limit.used + spare >= capacity then return limit.used[1][2] + WINDOW end
+  local last, call
+  for _, slot in ipairs(limit.used) do
+    if slot[3] then last = slot elseif not call then call = slot end
+  end
+  if not last then return nil end
+  local spaced = last[2] + spacing(math.max(left - spare, share), ahead)
+  return call and math.min(spaced, call[2] + WINDOW) or spaced
+end
+
+-- When to ask again for this use if so many others come first; nil when there is a slot now.
+local function check(use, capacity, spreads, polls_wait, ahead)
+  if limit.pause then return limit.pause['until'] end
+  local before = use == CALL and ahead or 0
+  local used = #limit.used + before
+  if used >= capacity then return leaves(used - capacity) end
+  local polls = 0
+  for _, slot in ipairs(limit.used) do
+    if slot[3] then polls = polls + 1 end
+  end
+  local calls = #limit.used - polls + before
+  local share = math.floor(capacity / POLL_SHARE)
+  local again
+  if use == CALL and (polls_wait or polls > 0) and calls + math.max(polls, share) >= capacity then
+    again = leaves(before)
+  elseif use == CALL and spreads then
+    local last = limit.used[#limit.used]
+    again = last and last[2] + spacing(capacity, before)
+  elseif use == POLL then
+    again = next_poll(capacity, polls, capacity - calls, ahead)
+  end
+  if again and again > now then return again end
+end
+
+local function gain(claim)
+  return math.max(now - claim[2], 0) * claim[3]
+end
+
+-- How many other processes have a claim that comes before this one.
+local function ahead_of(claim)
+  local ahead = 0
+  for _, other in ipairs(limit.waiting) do
+    for _, theirs in ipairs(other[6]) do
+      if use_of(theirs[1]) == use_of(claim[1])
+        and (theirs[1] < claim[1] or theirs[1] == claim[1] and gain(theirs) > gain(claim)) then
+        ahead = ahead + 1
+        break
+      end
+    end
+  end
+  return ahead
+end
+
+local function take()
+  local process, capacity, spreads = ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
+  local claims, polls_wait = {}, false
+  for n = 5, #ARGV, 3 do
+    local waited = math.min(tonumber(ARGV[n + 1]), now)
+    claims[#claims + 1] = { tonumber(ARGV[n]), now - waited, tonumber(ARGV[n + 2]) }
+  end
+  local own, own_spreads = capacity, spreads
+  local waiting = {}
+  for _, other in ipairs(limit.waiting) do
+    if other[1] ~= process and other[2] <= now and other[3] >= now then
+      waiting[#waiting + 1] = other
+      capacity = math.min(capacity, other[4])
+      spreads = spreads or other[5]
+      for _, claim in ipairs(other[6]) do polls_wait = polls_wait or claim[1] >= 2 end
+    end
+  end
+  for _, claim in ipairs(claims) do polls_wait = polls_wait or claim[1] >= 2 end
+  limit.waiting = waiting
+  capacity = math.max(capacity, 1)
+  correct()
+  local again
+  for number, claim in ipairs(claims) do
+    local use, ahead = use_of(claim[1]), ahead_of(claim)
+    local at = check(use, capacity, spreads, polls_wait, ahead)
+    if not at then
+      local slot = math.max(limit.next_slot, now * 1000)
+      limit.next_slot = slot + 1
+      limit.used[#limit.used + 1] = { slot, now, use ~= CALL }
+      return { 1, number - 1, slot }
+    end
+    at = math.ceil(at)
+    if ahead > 0 then
+      local first = math.ceil(check(use, capacity, spreads, polls_wait, 0) or now)
+      at = math.min(at, math.max(first, now + RECHECK))
+    end
+    again = math.min(again or at, at)
+  end
+  again = again or now
+  limit.waiting[#limit.waiting + 1] = { process, now, again + GRACE, own, own_spreads, claims }
+  return { 0, again - now, limit.pause and 1 or 0 }
+end
+
+local result = 0
+if ARGV[1] == 'take' then
+  result = take()
+elseif ARGV[1] == 'pause' then
+  pause(tonumber(ARGV[2]))
+else
+  give_back(tonumber(ARGV[2]))
+end
+save()
+return result

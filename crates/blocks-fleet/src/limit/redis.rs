@@ -1,0 +1,127 @@
+//! The limit of a key in Redis or Valkey, for many machines.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use blocks_sdk::{
+    LimitFuture, LimitStore, LimitStoreError, SlotPurpose, SlotRequest, SlotResponse,
+};
+use redis::{FromRedisValue, Script};
+
+use super::LimitName;
+use crate::server::Server;
+
+/// The decisions of [`blocks_sdk::SharedLimit`], in the server's language and time.
+const SCRIPT: &str = include_str!("limit.lua");
+
+/// A store in Redis or Valkey, for many machines.
+///
+/// Everything happens in one script on the server, by the server's clock, with one key of the
+/// database: `blocks:{NAME}:limit`, which expires an hour after its last use. Connecting and
+/// each response may take 350 ms. `rediss://` is TLS.
+///
+/// ```
+/// use std::sync::Arc;
+/// use blocks_fleet::{LimitName, RedisLimitStore};
+///
+/// let name = LimitName::new("my-key", "https://api.blocks.team");
+/// let store = RedisLimitStore::new("redis://:password@valkey.internal:6379", &name)?;
+/// let client = blocks_sdk::Client::builder("my-key").limit_store(Arc::new(store)).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct RedisLimitStore(Arc<Inner>);
+
+struct Inner {
+    server: Server,
+    script: Script,
+    key: String,
+}
+
+impl RedisLimitStore {
+    /// The store of one key on the server at `url`: `redis://` or `rediss://`, a user and a
+    /// password where needed, host, port and the number of the database.
+    ///
+    /// # Errors
+    /// When the URL cannot be used. Whether the server can be reached is found out later.
+    pub fn new(url: &str, name: &LimitName) -> Result<Self, LimitStoreError> {
+        Ok(Self(Arc::new(Inner {
+            server: Server::new(url).map_err(LimitStoreError::new)?,
+            script: Script::new(SCRIPT),
+            // The braces put all keys of a name on one node of a cluster.
+            key: format!("blocks:{{{name}}}:limit"),
+        })))
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        operation: &str,
+        arguments: &[String],
+    ) -> Result<T, LimitStoreError> {
+        let inner = &self.0;
+        let mut script = inner.script.key(&inner.key);
+        script.arg(operation).arg(arguments);
+        let result = inner.server.run(&script).await;
+        result.map_err(|error| {
+            LimitStoreError::new(format!("cannot use {}: {error}", inner.server.url))
+        })
+    }
+}
+
+impl LimitStore for RedisLimitStore {
+    fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse> {
+        Box::pin(async move {
+            let (is_taken, first, second): (bool, u64, u64) =
+                self.run("take", &arguments(request)).await?;
+            Ok(match is_taken {
+                true => SlotResponse::taken(first as usize, second),
+                false => SlotResponse::wait(Duration::from_millis(first), second == 1),
+            })
+        })
+    }
+
+    fn pause(&self, pause: Duration) -> LimitFuture<'_, ()> {
+        let pause = pause.as_millis().to_string();
+        Box::pin(async move { self.run("pause", &[pause]).await })
+    }
+
+    fn give_back(&self, slot: u64) -> LimitFuture<'_, ()> {
+        Box::pin(async move { self.run("give_back", &[slot.to_string()]).await })
+    }
+}
+
+/// Process, capacity, whether calls are spread; and for each claim its purpose, how long it has
+/// waited, and its weight.
+fn arguments(request: &SlotRequest) -> Vec<String> {
+    let spreads = u8::from(request.spreads_calls);
+    let mut arguments = vec![
+        request.process.to_string(),
+        request.capacity.to_string(),
+        spreads.to_string(),
+    ];
+    for claim in &request.claims {
+        let purpose = match claim.purpose {
+            SlotPurpose::Interactive => 0,
+            SlotPurpose::Create => 1,
+            SlotPurpose::UrgentPoll => 3,
+            // `Poll`, and what a later version of the SDK may add.
+            _ => 2,
+        };
+        arguments.extend([
+            purpose.to_string(),
+            claim.waited.as_millis().to_string(),
+            claim.weight.to_string(),
+        ]);
+    }
+    arguments
+}
+
+impl fmt::Debug for RedisLimitStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisLimitStore")
+            .field("server", &self.0.server.url)
+            .field("key", &self.0.key)
+            .finish()
+    }
+}
