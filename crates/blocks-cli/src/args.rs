@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use crate::values::{SessionRef, Timeout};
+use crate::values::{Field, SessionRef, Timeout};
 
 const AFTER: &str = "\
 Environment:
@@ -128,6 +128,9 @@ pub struct WaitOptions {
     /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
     #[arg(long, value_name = "FILE")]
     pub pending: Option<PathBuf>,
+    /// Send a field that this version does not know; may be repeated
+    #[arg(long, value_name = "NAME=JSON")]
+    pub field: Vec<Field>,
     /// Add the session to `blocks list`; the default except in CI
     #[arg(long)]
     pub register: bool,
