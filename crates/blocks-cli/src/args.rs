@@ -28,6 +28,7 @@ Exit codes:
   3    no reply before the time-out; the agent may still be working
   4    outcome unknown: a session may exist; check the dashboard before you retry
   5    the reply looks like a notice of failure (--fail-on-notice)
+  6    the reply does not conform to the schema (--schema)
   129  ended by SIGHUP
   130  ended by SIGINT (Ctrl-C)
   141  standard output was closed
@@ -119,8 +120,10 @@ pub struct WaitOptions {
     pub output: OutputOption,
     #[command(flatten)]
     pub follow: FollowOptions,
+    #[command(flatten)]
+    pub schema: SchemaOptions,
     /// Do not wait for the reply; print the session's id
-    #[arg(long, conflicts_with_all = ["output", "follow"])]
+    #[arg(long, conflicts_with_all = ["output", "follow", "correct"])]
     pub no_wait: bool,
     /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
     #[arg(long, value_name = "FILE")]
@@ -153,6 +156,16 @@ pub struct FollowOptions {
     /// With --follow, show tool calls too
     #[arg(long, requires = "follow")]
     pub tools: bool,
+}
+
+#[derive(ClapArgs)]
+pub struct SchemaOptions {
+    /// JSON Schema of the reply, which is then printed as JSON; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
+    /// Most follow-ups that ask for a correction of the JSON; each is billed
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "schema")]
+    pub correct: u32,
 }
 
 #[derive(ClapArgs)]
@@ -251,6 +264,8 @@ pub struct WaitArgs {
     pub output: OutputOption,
     #[command(flatten)]
     pub follow: FollowOptions,
+    #[command(flatten)]
+    pub schema: SchemaOptions,
     #[command(flatten)]
     pub reply: ReplyOptions,
 }

@@ -24,6 +24,7 @@ mod record;
 mod register;
 pub mod report;
 mod signals;
+mod structured;
 mod text;
 mod values;
 

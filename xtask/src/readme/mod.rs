@@ -9,7 +9,7 @@
 //! - `<!-- readme: script -->`: the same, for one script that has to survive its own kill;
 //! - `<!-- readme: skip because … -->`: it is not run, for this reason.
 //!
-//! Blocks of Rust are doc tests. They are run last.
+//! Blocks of `yaml` with such a comment are steps of a workflow, of which the scripts are run. Blocks of Rust are doc tests. They are run last.
 
 mod blocks;
 mod script;
@@ -31,7 +31,7 @@ const GUIDE: &str = "crates/blocks-sdk/guide";
 const SCRIPT: &str = r#"{"agent": {"text": "Done.", "when": {"after": "1s"}, "steps": [
     {"do": {"message": "Looking."}},
     {"do": {"plan": {"file_name": "plan.md", "text": "1. Go."}}}
-]}}"#;
+], "schema_reply": {"invalid_replies": 1}}}"#;
 
 /// Runs the commands of these pages, or of all pages and the doc tests, and prints the result of
 /// each.
@@ -148,6 +148,7 @@ impl Folders {
             let folder = temporary()?;
             bash.current_dir(folder.path())
                 .envs(mock.variables.iter().cloned());
+            bash.env("GITHUB_OUTPUT", folder.path().join("github-output"));
             service = Some((mock, folder));
         }
         bash.env("PATH", self.path()?);

@@ -22,6 +22,7 @@ use crate::engine::error::{Error, ErrorKind, LastPoll};
 use crate::engine::link;
 use crate::engine::pending::{Pending, segment};
 use crate::engine::rate_limit::{Permit, PollSchedule, Priority, after};
+use crate::engine::response::ResponseInfo;
 use crate::engine::retry::poll_pause;
 use crate::engine::telemetry;
 use crate::session::follower::Follower;
@@ -56,6 +57,7 @@ pub struct Turn {
     client: Client,
     /// Shared, since thousands may wait.
     pending: Arc<Pending>,
+    response: Option<Arc<ResponseInfo>>,
     turns: Arc<LatestTurn>,
     number: usize,
     started: Instant,
@@ -74,11 +76,17 @@ impl Turn {
         Self {
             client,
             pending: Arc::new(pending),
+            response: None,
             turns,
             number,
             started,
             first_poll: started + MIN_INTERVAL,
         }
+    }
+
+    pub(crate) fn with_response(mut self, response: ResponseInfo) -> Self {
+        self.response = Some(Arc::new(response));
+        self
     }
 
     fn resumed(client: Client, pending: Pending) -> Self {
@@ -88,6 +96,7 @@ impl Turn {
             number: turns.number(pending.thread_id(), None),
             client,
             pending: Arc::new(pending),
+            response: None,
             turns,
             started: now,
             first_poll: now,
@@ -102,6 +111,11 @@ impl Turn {
     /// The session, by its id.
     pub fn session(&self) -> SessionRef {
         SessionRef::new(self.client.clone(), self.session_id().clone())
+    }
+
+    /// The status and the headers of the response to the follow-up that started the turn; `None` for others.
+    pub fn response(&self) -> Option<&ResponseInfo> {
+        self.response.as_deref()
     }
 
     /// A handle to the pending reply, as a value to store.
@@ -160,7 +174,7 @@ impl Turn {
             let admission = Admission::Wait(Priority::Interactive);
             self.client.engine.call(operation, admission, send).await
         };
-        let page = page.await.map_err(|error| self.with_pending(error))?;
+        let (page, _) = page.await.map_err(|error| self.with_pending(error))?;
         Ok(self.reply_in(page))
     }
 
@@ -245,7 +259,7 @@ impl Turn {
         ))?;
         let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
         let admission = Admission::Wait(Priority::Interactive);
-        let page = self.client.engine.call(operation, admission, send).await?;
+        let (page, _) = self.client.engine.call(operation, admission, send).await?;
         let prompts = page
             .items
             .into_iter()
