@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use blocks_mock::{Action, Mock, Script};
 use blocks_sdk::{
-    Client, ClientBuilder, Error, ErrorKind, HttpTransport, Id, RetryPolicy, SendFuture, Transport,
+    Body, Client, ClientBuilder, Error, ErrorKind, HttpTransport, Id, RetryPolicy, SendFuture,
+    Transport,
 };
 use blocks_tests::{KEY, SESSION, THREAD, created};
 use serde_json::json;
@@ -224,7 +225,7 @@ async fn a_proxy_that_never_answers_is_never_sent() {
 struct Wrapped(HttpTransport);
 
 impl Transport for Wrapped {
-    fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
+    fn send(&self, request: http::Request<Body>) -> SendFuture<'_> {
         self.0.send(request)
     }
 
@@ -252,8 +253,8 @@ async fn a_time_out_while_connecting_is_never_sent() {
     let builders = [
         builder(url.clone()),
         builder(url.clone()).connect_timeout(Duration::from_secs(60)),
-        builder(url.clone()).transport(HttpTransport::new(|http| http).unwrap()),
-        builder(url).transport(Wrapped(HttpTransport::new(|http| http).unwrap())),
+        builder(url.clone()).transport(HttpTransport::new().unwrap()),
+        builder(url).transport(Wrapped(HttpTransport::new().unwrap())),
     ];
     for builder in builders {
         let client = builder

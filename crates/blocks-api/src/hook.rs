@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use progenitor_client::{ClientHooks, OperationInfo};
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Request, Response};
 
 use crate::decode;
@@ -137,6 +137,34 @@ pub async fn follow<T: FromJson>(
         Ok(inner) => Ok(ResponseValue::new(inner, status, headers)),
         Err(error) => Err(Error::InvalidResponsePayload(body, error)),
     }
+}
+
+/// Sends any request through the same hooks as a generated method, and returns the body of a success.
+///
+/// # Errors
+/// Those of a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
+pub async fn send(
+    client: &Client,
+    operation_id: &'static str,
+    method: http::Method,
+    url: reqwest::Url,
+    json: Option<bytes::Bytes>,
+) -> Result<ResponseValue<bytes::Bytes>, Error<()>> {
+    let info = OperationInfo { operation_id };
+    let mut request = client.client().request(method, url);
+    if let Some(json) = json {
+        request = request.header(CONTENT_TYPE, "application/json").body(json);
+    }
+    let mut request = request.build()?;
+    client.pre(&mut request, &info).await?;
+    let result = client.exec(request, &info).await;
+    client.post(&result, &info).await?;
+    let mut response = result?;
+    if !response.status().is_success() {
+        return Err(Error::UnexpectedResponse(response));
+    }
+    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+    Ok(ResponseValue::new(response.bytes().await?, status, headers))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! 5. [Testing your own code with the mock](testing)
 //! 6. [Checking drift in your CI](drift)
 //! 7. [Errors and what to do](errors)
+//! 8. [Scripts and CI](scripts), with the command `blocks`
 
 #[doc = include_str!("../guide/getting-started.md")]
 pub mod getting_started {}
@@ -30,3 +31,6 @@ pub mod drift {}
 
 #[doc = include_str!("../guide/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("../guide/scripts.md")]
+pub mod scripts {}

@@ -12,6 +12,8 @@ pub enum Needs {
     Mock,
     /// The same, for one command that runs until it is stopped.
     Serves,
+    /// The same, for one script that is killed after its prompt was sent, and is run again.
+    Script,
     /// It is not run, for this reason.
     Skip(String),
 }
@@ -23,6 +25,8 @@ pub struct Block {
     pub line: usize,
     pub needs: Needs,
     pub commands: Vec<String>,
+    /// All of it, as it is on the page.
+    pub code: String,
 }
 
 /// The blocks of a page, each of them or its error.
@@ -59,6 +63,7 @@ pub fn parse(page: &str) -> Vec<Result<Block, String>> {
                             line,
                             needs,
                             commands: commands?,
+                            code,
                         })
                     }));
                 }
@@ -85,6 +90,7 @@ fn needs(comment: Option<&str>) -> Result<Needs, String> {
         None => Ok(Needs::Repository),
         Some("mock") => Ok(Needs::Mock),
         Some("serves") => Ok(Needs::Serves),
+        Some("script") => Ok(Needs::Script),
         Some(other) => match other.strip_prefix("skip because ") {
             Some(reason) if !reason.is_empty() => Ok(Needs::Skip(reason.to_owned())),
             _ => Err(format!(

@@ -214,7 +214,9 @@ impl<'a> Job<'a> {
         identify(&pending, &mut self.report);
         output.report_started(&self.report);
         self.ids_are_written = true;
-        if let (Some(path), Some(content)) = (args.pending, content) {
+        // Standard input cannot be marked.
+        let file = args.pending.filter(|path| path != Path::new("-"));
+        if let (Some(path), Some(content)) = (file, content) {
             self.settle = Some(Settle::MarkReplied(path, content));
         }
         // When nothing is left, one poll is made.

@@ -13,7 +13,7 @@ use blocks_mock::{Mock, RateLimit, RequestLog, Script};
 use tokio::time::Instant;
 
 pub use others::{poll, run as run_other, run_open as run_other_open};
-pub use ours::{run as run_ours, run_over as run_ours_over};
+pub use ours::{run as run_ours, run_clients, run_over as run_ours_over};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 /// The service's limit.

@@ -26,7 +26,7 @@ pub async fn run_over<S>(
     at_a_time: usize,
 ) -> Run
 where
-    S: Service<http::Request<reqwest::Body>, Response = http::Response<MockBody>>,
+    S: Service<http::Request<blocks_sdk::Body>, Response = http::Response<MockBody>>,
     S: Clone + Send + Sync + 'static,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     S::Future: Send,
@@ -58,6 +58,47 @@ where
         fates,
         requests: requests(mock, start),
     }
+}
+
+/// Each client creates and waits for so many of the jobs. Returns also the fates of the last
+/// client's.
+pub async fn run_clients(
+    clients: &[Client],
+    sizes: &[usize],
+    mock: &Mock,
+    jobs: &[Job],
+    deadline: Duration,
+) -> (Run, Vec<Fate>) {
+    let start = Instant::now();
+    let mut all = JoinSet::new();
+    // Jobs in the order of their arrival go to the clients in turn, in proportion to their sizes.
+    let mut left = sizes.to_vec();
+    for (number, job) in jobs.iter().copied().enumerate() {
+        let part = |place: &usize| left[*place] as f64 / sizes[*place] as f64;
+        let place = (0..sizes.len()).max_by(|a, b| part(a).total_cmp(&part(b)));
+        let place = place.expect("a client");
+        left[place] -= 1;
+        let client = clients[place].clone();
+        all.spawn(async move {
+            sleep_until(start + job.arrives).await;
+            let fate = match (one(&client, number, deadline).await, job.works) {
+                (Ok((created, known)), Some(works)) => Fate::Completed {
+                    create_wait: created - (start + job.arrives),
+                    delay: known - (created + works),
+                },
+                _ => Fate::Failed,
+            };
+            (place, fate)
+        });
+    }
+    let fates = all.join_all().await;
+    let of_last = fates.iter().filter(|(place, _)| place + 1 == sizes.len());
+    let of_last = of_last.map(|(_, fate)| *fate).collect();
+    let run = Run {
+        fates: fates.into_iter().map(|(_, fate)| fate).collect(),
+        requests: requests(mock, start),
+    };
+    (run, of_last)
 }
 
 async fn one(

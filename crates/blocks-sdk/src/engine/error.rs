@@ -253,6 +253,14 @@ impl Error {
         error
     }
 
+    /// The end of a request whose task ended with its runtime.
+    pub(crate) fn abandoned() -> Self {
+        let detail = "the runtime was shut down while the request was in progress".to_owned();
+        let mut error = Self::new(ErrorKind::Connection, detail);
+        error.0.outcome_unknown = true;
+        error
+    }
+
     pub(crate) fn interrupted(pending: Pending) -> Self {
         let detail = format!(
             "a follow-up to session {} interrupted this turn; wait for the follow-up's reply",
@@ -281,6 +289,11 @@ impl Error {
 
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    pub(crate) fn with_boxed_source(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
+        self.0.source = Some(source.into());
         self
     }
 
@@ -416,6 +429,66 @@ impl Error {
     /// Status 429, or too many requests for the rate limit: see [`Error::retry_after`].
     pub fn is_rate_limited(&self) -> bool {
         self.0.kind == ErrorKind::RateLimited || self.0.status == Some(429)
+    }
+
+    /// Whether the input was refused before anything was sent.
+    pub fn is_invalid_input(&self) -> bool {
+        self.0.kind == ErrorKind::InvalidInput
+    }
+
+    /// Whether the client cannot be set up: the key, the base URL, a proxy variable or TLS.
+    pub fn is_configuration(&self) -> bool {
+        self.0.kind == ErrorKind::Configuration
+    }
+
+    /// Whether there was no complete response: the connection failed.
+    pub fn is_connection(&self) -> bool {
+        self.0.kind == ErrorKind::Connection
+    }
+
+    /// Whether an attempt took longer than its time-out.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+    }
+
+    /// Whether a success cannot be decoded.
+    pub fn is_undecodable(&self) -> bool {
+        self.0.kind == ErrorKind::Undecodable
+    }
+
+    /// Whether a response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body).
+    pub fn is_too_large(&self) -> bool {
+        self.0.kind == ErrorKind::TooLarge
+    }
+
+    /// Whether a link leads to a place that this client does not send requests to.
+    pub fn is_untrusted_link(&self) -> bool {
+        self.0.kind == ErrorKind::UntrustedLink
+    }
+
+    /// Whether the pages of a list disagree with its total.
+    pub fn is_incomplete(&self) -> bool {
+        self.0.kind == ErrorKind::Incomplete
+    }
+
+    /// Whether the time-out of a wait passed: resume with [`Error::pending`].
+    pub fn is_deadline(&self) -> bool {
+        self.0.kind == ErrorKind::Deadline
+    }
+
+    /// Whether a follow-up interrupted the turn that was waited for.
+    pub fn is_interrupted(&self) -> bool {
+        self.0.kind == ErrorKind::Interrupted
+    }
+
+    /// Whether the turn to wait for is unknown.
+    pub fn is_unknown_turn(&self) -> bool {
+        self.0.kind == ErrorKind::UnknownTurn
+    }
+
+    /// Whether a file could not be written.
+    pub fn is_file(&self) -> bool {
+        self.0.kind == ErrorKind::File
     }
 
     /// Whether the same read may succeed later.

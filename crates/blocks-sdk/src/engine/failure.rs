@@ -25,7 +25,7 @@ impl Call {
         if let Some(mut received) = result.received {
             let (body, headers) = (received.body(), &received.headers);
             context.status = Some(received.status.as_u16());
-            context.request_id = request_id(headers);
+            context.request_id = request_id(headers).map(str::to_owned);
             context.compression = compression(headers, &body);
             context.body = Some(body);
             too_large = received.too_large;
@@ -76,14 +76,14 @@ impl Call {
                 ErrorKind::Connection,
                 format!(
                     "the connection closed before the response was complete: {}",
-                    innermost(source)
+                    innermost(source.as_ref())
                 ),
             ),
         };
         let error = self.error(kind, detail, context);
         match result.no_response {
             Some(NoResponse::Send(source)) => error.with_source(source),
-            Some(NoResponse::Body(source)) => error.with_source(source.without_url()),
+            Some(NoResponse::Body(source)) => error.with_boxed_source(source),
             None | Some(NoResponse::Timeout(_) | NoResponse::CutShort) => error,
         }
     }
@@ -233,7 +233,6 @@ const REQUEST_IDS: [HeaderName; 10] = [
     HeaderName::from_static("cf-ray"),
 ];
 
-pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
-    let id = REQUEST_IDS.iter().find_map(|name| header(headers, name));
-    id.map(str::to_owned)
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
+    REQUEST_IDS.iter().find_map(|name| header(headers, name))
 }

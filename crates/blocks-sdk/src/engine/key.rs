@@ -34,6 +34,16 @@ impl Key {
         Ok(Self(Arc::new(Zeroizing::new(key.to_owned()))))
     }
 
+    /// Whether `bytes` contain the key.
+    pub fn is_in(&self, bytes: &[u8]) -> bool {
+        memmem::find(bytes, self.0.as_bytes()).is_some()
+    }
+
+    /// The key itself, to hash it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The header's value, over memory that is wiped with its last copy.
     pub fn authorization(&self) -> Result<HeaderValue, Error> {
         let text = Zeroizing::new(format!("ApiKey {}", self.0.as_str()).into_bytes());

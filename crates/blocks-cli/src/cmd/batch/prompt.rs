@@ -147,13 +147,14 @@ impl Context<'_> {
         if let Some(schema) = schema {
             prompt.request = prompt.request.expect_schema(schema.as_value().clone());
         }
-        let before_send = {
-            let (journal, id, request) = (self.journal.clone(), id.clone(), prompt.fingerprint);
-            move || journal.starting(&id, &request)
-        };
-        let create = self
-            .client_for_create
-            .create_session_noting(prompt.request, before_send);
+        let permit = self.client_for_create.acquire_create().await?;
+        // Written only now: a prompt that waits for its permit is in no doubt after a crash.
+        if let Err(error) = self.journal.starting(&id, &prompt.fingerprint) {
+            return Err(Exit::failed(format!(
+                "nothing was sent, since the journal cannot be written: {error}"
+            )));
+        }
+        let create = permit.create_session(prompt.request);
         let session = match create.await {
             Ok(session) => session,
             Err(error) => {

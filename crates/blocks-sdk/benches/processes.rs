@@ -1,0 +1,80 @@
+//! Processes that share a key through a store, beside one process with as many sessions.
+//!
+//! `cargo bench -p blocks-sdk --bench processes`
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use blocks_sdk::{Client, LimitStore, MemoryLimitStore};
+use support::{Fate, Job, Run, burst, mean, p95, run_clients, service, simulate, spread};
+
+/// How many sessions each process has.
+const SPLITS: [(&str, &[usize]); 4] = [
+    ("1 x 50", &[50]),
+    ("10 x 5", &[5; 10]),
+    ("50 x 1", &[1; 50]),
+    ("49 and 1", &[49, 1]),
+];
+/// Runs of 50 sessions, put together.
+const RUNS: u64 = 8;
+const DEADLINE: Duration = Duration::from_secs(48 * 3600);
+
+fn main() {
+    println!(
+        "arrival  processes    completed  429s  overhead        p95  of one client  last process"
+    );
+    for (arrival, jobs) in [
+        ("burst", burst as fn(usize, u64) -> Vec<Job>),
+        ("spread", spread),
+    ] {
+        let mut one_client = None;
+        for (name, sizes) in SPLITS.into_iter().chain([("no store", &[50][..])]) {
+            let is_shared = name != "no store";
+            let (whole, last) = processes(sizes, jobs, is_shared);
+            let overhead = mean(&whole.overheads());
+            let of_one = overhead
+                / *one_client.get_or_insert_with(|| {
+                    let (alone, _) = processes(&[50], jobs, false);
+                    mean(&alone.overheads())
+                });
+            println!(
+                "{arrival:<8} {name:<11} {:>10} {:>5} {overhead:>8.2}s {:>9.2}s {of_one:>14.2} {:>12.2}s",
+                whole.completed(),
+                whole.limited(),
+                p95(whole.overheads()),
+                mean(&last.overheads()),
+            );
+        }
+    }
+}
+
+/// The sessions of all processes, and those of the last one.
+fn processes(sizes: &[usize], jobs: fn(usize, u64) -> Vec<Job>, is_shared: bool) -> (Run, Run) {
+    let empty = || Run {
+        fates: Vec::new(),
+        requests: Vec::new(),
+    };
+    let (mut whole, mut last) = (empty(), empty());
+    for seed in 0..RUNS {
+        let jobs = jobs(sizes.iter().sum(), seed);
+        let mock = service(&jobs);
+        let (run, of_last): (Run, Vec<Fate>) = simulate(async {
+            let store: Arc<dyn LimitStore> = Arc::new(MemoryLimitStore::default());
+            let clients = sizes.iter().map(|_| {
+                let builder = Client::builder(mock.key()).service(mock.service());
+                match is_shared {
+                    true => builder.limit_store(Arc::clone(&store)).build(),
+                    false => builder.build(),
+                }
+            });
+            let clients: Vec<Client> = clients.map(|client| client.expect("a client")).collect();
+            run_clients(&clients, sizes, &mock, &jobs, DEADLINE).await
+        });
+        whole.fates.extend(run.fates);
+        whole.requests.extend(run.requests);
+        last.fates.extend(of_last);
+    }
+    (whole, last)
+}
