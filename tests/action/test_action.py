@@ -209,7 +209,7 @@ def test_a_part_of_an_allowed_name_is_not_enough(step, mock):
     refused(result, mock, "access", "reader has no write access")
 
 
-def test_a_star_allows_nobody(step, mock):
+def test_a_star_allows_no_user(step, mock):
     event = {"event_name": "issues", "actor": "reader"}
     refused(step(event=event, prompt="Go.", agent="claude", allowed__users="*"), mock, "usage", "names, not *")
 
