@@ -25,8 +25,8 @@ async function firstMatch(stream, pattern) {
   throw new Error(`no ${pattern} in: ${text}`);
 }
 const mock = spawn(process.env.BLOCKS, ["mock", "--quiet", "--reply-after", "1h"], { stdio: ["ignore", "pipe", "inherit"] });
-const chromium = spawn("chromium", ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
-  `--user-data-dir=${folder}/profile`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+const chromium = spawn(process.env.BROWSER ?? "chromium", ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
+  `--user-data-dir=${folder}/profile`, "--window-size=1100,900", "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
 let run;
 try {
   const [, url, key] = await firstMatch(mock.stdout, /BASE_URL=(\S+)[\s\S]*API_KEY=(\S+)\n/);
@@ -58,6 +58,7 @@ try {
     const { data } = await send("Page.captureScreenshot");
     writeFileSync(join(shots, name), Buffer.from(data, "base64"));
   };
+  const scheme = (value) => send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value }] });
   const post = async (path, body) => {
     const response = await fetch(url + path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
     assert.equal(response.status, 200, path);
@@ -77,8 +78,16 @@ try {
     await send("Input.dispatchKeyEvent", { type: "keyUp", key, windowsVirtualKeyCode: code });
   };
   await press("Tab"); await press("Tab");
-  assert.equal(await evaluate("document.activeElement.textContent"), "Count <b>hearts</b>.");
-  await shot("all.png");
+  const focused = async () => evaluate("document.activeElement.textContent");
+  assert.equal(await focused(), "Count <b>hearts</b>.");
+  // A change of the page leaves the focus where it is.
+  await post("/_mock/faults", { operation: "createSession", when: { times: 2 }, fault: { status: { status: 503 } } });
+  await until("document.body.textContent.includes('times 2')", 2000);
+  assert.equal(await focused(), "Count <b>hearts</b>.");
+  for (const value of ["light", "dark"]) {
+    await scheme(value);
+    await shot(`all-${value}.png`);
+  }
   await press("Enter", "\r");
   await until("location.pathname.startsWith('/app/') && document.querySelectorAll('.message').length === 2", 5000);
   const [session] = (await (await fetch(url + "/_mock/sessions")).json()).items;
@@ -89,14 +98,17 @@ try {
   }
   const shown = await evaluate("[...document.querySelectorAll('.message p')].slice(2).map((p) => p.textContent)");
   assert.deepEqual(shown, hostile);
-  assert.equal(await evaluate("document.querySelectorAll('.message p *').length"), 0);
+  await post(`/_mock/sessions/${session.id}/actions`, { pull_request: "javascript:window.hacked=1" });
+  await post(`/_mock/sessions/${session.id}/actions`, { plan: { file_name: "<img src=x onerror=window.hacked=1>", text: "1." } });
+  await until("document.body.textContent.includes('<img src=x onerror=window.hacked=1>')", 1000);
+  assert.equal(await evaluate("document.querySelectorAll('.message p *, main a, main img, main script, main iframe').length"), 0);
   assert.equal(await evaluate("window.hacked"), undefined);
   for (const value of ["light", "dark"]) {
-    await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value }] });
+    await scheme(value);
     await shot(`session-${value}.png`);
   }
   const dark = await evaluate("getComputedStyle(document.body).backgroundColor");
-  await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: "light" }] });
+  await scheme("light");
   assert.notEqual(await evaluate("getComputedStyle(document.body).backgroundColor"), dark);
   // The address that a session itself names.
   const read = await fetch(`${url}/rest/v1/sessions/${session.id}`, { headers: { authorization: `ApiKey ${key}` } });

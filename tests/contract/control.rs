@@ -31,6 +31,7 @@ fn body(operation: &str) -> Value {
         "addFault" => json!({"operation": "getSession", "when": {"times": 1}, "fault": "refuse"}),
         "replaceAgents" => json!([{"when": {"turn": 1}, "do": {"text": "x", "when": "never"}}]),
         "changeClock" => json!({"frozen": true, "advance": "1s"}),
+        "changeSettings" => json!({"delay": "1ms", "rate_limit": {"requests": 1000}}),
         "finishTurn" => json!({"text": "Done."}),
         "continueTurn" => {
             json!({"text": "Later.", "steps": [{"at": "10s", "do": {"message": "x"}}]})
@@ -41,7 +42,7 @@ fn body(operation: &str) -> Value {
 }
 
 #[tokio::test]
-async fn each_control_operation_answers_as_documented() {
+async fn control_operations_respond_as_documented() {
     let document = document();
     let mock = Mock::builder()
         .agent(Script::no_reply())
@@ -96,5 +97,70 @@ async fn each_control_operation_answers_as_documented() {
             called.push(id.to_owned());
         }
     }
-    assert_eq!(called.len(), 18, "{called:?}");
+    assert_eq!(called.len(), 19, "{called:?}");
+}
+
+/// The names of an object's fields, sorted.
+fn names(object: &Value) -> Vec<&str> {
+    let mut names: Vec<&str> = object
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// The names of an enum's variants in a schema: texts of `enum` or `const`, and single properties.
+fn variants(schema: &Value) -> Vec<&str> {
+    let mut found = Vec::new();
+    for choice in schema["oneOf"].as_array().expect("choices") {
+        match choice["properties"].is_object() {
+            true => found.extend(names(&choice["properties"])),
+            false => {
+                let listed = choice["enum"].as_array().into_iter().flatten();
+                found.extend(listed.chain(choice.get("const")).filter_map(Value::as_str));
+            }
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn the_document_has_all_shapes_of_the_script_file() {
+    let (document, script) = (document(), blocks_mock::MockConfig::schema());
+    let documented = &document["components"]["schemas"];
+    let defined = &script["$defs"];
+    for name in ["Action", "RetryAfter"] {
+        assert_eq!(
+            variants(&documented[name]),
+            variants(&defined[name]),
+            "{name}"
+        );
+    }
+    let fault = &documented["Fault"]["properties"];
+    assert_eq!(variants(&fault["fault"]), variants(&defined["Fault"]));
+    assert_eq!(variants(&fault["when"]), variants(&defined["Frequency"]));
+    let timing = &documented["Script"]["properties"]["when"];
+    assert_eq!(variants(timing), variants(&defined["ReplyTiming"]));
+    for name in ["Script", "AgentRule", "RateLimit"] {
+        let (documented, defined) = (&documented[name], &defined[name]);
+        assert_eq!(
+            names(&documented["properties"]),
+            names(&defined["properties"]),
+            "{name}"
+        );
+    }
+    let switches = &documented["SettingsPatch"]["properties"]["dialect"]["oneOf"][1];
+    assert_eq!(
+        names(&switches["properties"]),
+        names(&defined["Dialect"]["properties"])
+    );
+    let settings = &documented["Settings"]["properties"];
+    assert_eq!(
+        names(settings),
+        names(&documented["SettingsPatch"]["properties"])
+    );
 }

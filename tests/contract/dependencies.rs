@@ -38,13 +38,13 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
 }
 
-/// What stands between backticks, where it is the name of a crate.
+/// The texts between backticks, which are names of crates.
 fn quoted(line: &str) -> impl Iterator<Item = String> + '_ {
     line.split('`').skip(1).step_by(2).map(str::to_owned)
 }
 
-/// The page's sections: the crates in a heading, and the dependencies in its tables and in what
-/// follows "The same:".
+/// The page's sections: the crates in the heading, and the dependencies in the tables and after
+/// "The same:".
 fn page() -> Vec<(Names, Names)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../DEPENDENCIES.md");
     let page = std::fs::read_to_string(path).expect("the page");
@@ -66,7 +66,7 @@ fn page() -> Vec<(Names, Names)> {
 }
 
 #[test]
-fn the_page_and_the_manifests_name_the_same_dependencies() {
+fn the_page_names_the_dependencies_of_the_manifests() {
     let mut manifests = manifests();
     for (crates, named) in page() {
         let mut direct = Names::new();

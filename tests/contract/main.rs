@@ -1,4 +1,4 @@
-//! What the document says, what the SDK says and what the mock says are one.
+//! The document, the SDK and the mock agree.
 
 mod control;
 mod dependencies;
@@ -36,7 +36,7 @@ fn json_schema(value: &mut Value) {
 }
 
 #[test]
-fn document_and_sdk_agree_on_all_eight_combinations_of_the_agent_rule() {
+fn document_and_sdk_agree_on_the_agent_rule() {
     let validator = validator("CreateSessionRequest");
     for bits in 0..8u8 {
         let [id, name, profile] = [bits & 1 != 0, bits & 2 != 0, bits & 4 != 0];
@@ -69,41 +69,21 @@ fn document_and_sdk_agree_on_all_eight_combinations_of_the_agent_rule() {
     }
 }
 
-/// Sends to a mock, and validates every answer against the document.
-struct Walker {
+/// Sends requests to a mock, and validates every response against the document.
+struct Validator {
     mock: blocks_mock::MockServer,
     http: reqwest::Client,
 }
 
-impl Walker {
+impl Validator {
     async fn new(dialect: blocks_mock::Dialect) -> Self {
-        use blocks_mock::{Action, Script};
-        use std::time::Duration;
-        let script = Script::reply("Done.")
-            .reply_after(Duration::ZERO)
-            .step(Duration::ZERO, Action::Message("Looking.".into()))
-            .step(
-                Duration::ZERO,
-                Action::ToolCall {
-                    name: "bash".into(),
-                    input: json!({"command": "ls"}),
-                },
-            )
-            .step(Duration::ZERO, Action::Notice("Out of credit soon.".into()))
-            .step(
-                Duration::ZERO,
-                Action::PullRequest("https://example.com/1".into()),
-            )
-            .step(
-                Duration::ZERO,
-                Action::Plan {
-                    file_name: "plan.md".into(),
-                    text: "1. Go.".into(),
-                },
-            );
         let builder = blocks_mock::MockServer::builder().dialect(dialect);
         Self {
-            mock: builder.agent(script).start().await.unwrap(),
+            mock: builder
+                .agent(blocks_tests::sample_agent())
+                .start()
+                .await
+                .unwrap(),
             http: reqwest::Client::new(),
         }
     }
@@ -137,21 +117,21 @@ impl Walker {
 }
 
 #[tokio::test]
-async fn every_answer_of_both_dialects_validates_against_the_document() {
+async fn responses_of_each_dialect_match_the_document() {
     use blocks_mock::Dialect;
     let mut bare = Dialect::documented();
     bare.bare_items = true;
     bare.created_status = 201;
     for dialect in [Dialect::observed(), Dialect::documented(), bare] {
         let invalid = dialect.validation_status;
-        let walker = Walker::new(dialect.clone()).await;
+        let mock = Validator::new(dialect.clone()).await;
         let create = json!({"message": "hi", "agent_name": "claude"});
-        let (status, made) = walker.post("", create, "Session").await;
+        let (status, made) = mock.post("", create, "Session").await;
         assert_eq!(status, dialect.created_status);
         assert!(made["_links"]["final_message"]["href"].is_string());
         let session = format!("/{}", made["id"].as_str().unwrap());
         let thread = made["thread_id"].as_str().unwrap();
-        let (_, read) = walker.get(&session, "Session").await;
+        let (_, read) = mock.get(&session, "Session").await;
         assert_eq!(read["_links"]["final_message"], Value::Null);
         assert_eq!(
             read["pull_requests"][0].is_object(),
@@ -159,25 +139,25 @@ async fn every_answer_of_both_dialects_validates_against_the_document() {
         );
 
         let messages = format!("{session}/messages");
-        let (_, page) = walker.get(&messages, "MessagePage").await;
+        let (_, page) = mock.get(&messages, "MessagePage").await;
         let final_texts = if dialect.duplicated_final { 2 } else { 1 };
         let notices = if dialect.system_notices { 1 } else { 0 };
         assert_eq!(page["meta"]["total"], 2 + final_texts + notices);
         let all = format!(
             "{messages}?role=user&role=assistant&type=message&type=final_message&type=tool_call"
         );
-        let (_, page) = walker.get(&all, "MessagePage").await;
+        let (_, page) = mock.get(&all, "MessagePage").await;
         assert_eq!(page["meta"]["total"], 4 + final_texts + notices);
         let newest = page["items"][0]["type"] == "final_message";
         assert_eq!(newest, dialect.newest_first);
         let threaded = format!("{session}/threads/{thread}/messages?direction=asc&limit=1&page=2");
-        let (_, page) = walker.get(&threaded, "MessagePage").await;
+        let (_, page) = mock.get(&threaded, "MessagePage").await;
         assert_eq!(page["items"].as_array().unwrap().len(), 1);
         let unknown = format!("{messages}?thread_id={ID}");
-        let (_, page) = walker.get(&unknown, "MessagePage").await;
+        let (_, page) = mock.get(&unknown, "MessagePage").await;
         assert_eq!(page["items"], json!([]));
 
-        let (_, made) = walker
+        let (_, made) = mock
             .post(&messages, json!({"message": "more"}), "Message")
             .await;
         assert!(made["_links"]["final_message"]["href"].is_string());
@@ -185,31 +165,28 @@ async fn every_answer_of_both_dialects_validates_against_the_document() {
         if dialect.observed_fields {
             let plan = read["plan_artifact_ids"][0].as_str().unwrap();
             let path = format!("{session}/artifacts/{plan}");
-            let (_, artifact) = walker.get(&path, "Artifact").await;
+            let (_, artifact) = mock.get(&path, "Artifact").await;
             let url = artifact["url"].as_str().unwrap();
-            let file = || walker.http.get(url);
+            let file = || mock.http.get(url);
             assert_eq!(file().send().await.unwrap().status(), 200);
             let with_key = file().header("authorization", "ApiKey test-key");
             assert_eq!(with_key.send().await.unwrap().status(), 400);
         }
-        refusals(&walker, &session, invalid).await;
+        invalid_requests(&mock, &session, invalid).await;
     }
 }
 
-/// Everything that is refused, with the document's error body.
-async fn refusals(walker: &Walker, session: &str, invalid: u16) {
+/// Every invalid request gets a response with the document's error body.
+async fn invalid_requests(mock: &Validator, session: &str, invalid: u16) {
     let messages = format!("{session}/messages");
-    assert_eq!(walker.get("/x", "ErrorBody").await.0, invalid);
+    assert_eq!(mock.get("/x", "ErrorBody").await.0, invalid);
     for path in [
         "".to_owned(),
         "/messages".into(),
         format!("/artifacts/{ID}"),
         format!("/threads/{ID}/messages"),
     ] {
-        assert_eq!(
-            walker.get(&format!("/{ID}{path}"), "ErrorBody").await.0,
-            404
-        );
+        assert_eq!(mock.get(&format!("/{ID}{path}"), "ErrorBody").await.0, 404);
     }
     for query in [
         "limit=101",
@@ -221,7 +198,7 @@ async fn refusals(walker: &Walker, session: &str, invalid: u16) {
         "thread_id=x",
     ] {
         let path = format!("{messages}?{query}");
-        assert_eq!(walker.get(&path, "ErrorBody").await.0, invalid, "{query}");
+        assert_eq!(mock.get(&path, "ErrorBody").await.0, invalid, "{query}");
     }
     for body in [
         json!({"message": "hi"}),
@@ -235,23 +212,23 @@ async fn refusals(walker: &Walker, session: &str, invalid: u16) {
         json!([]),
     ] {
         assert_eq!(
-            walker.post("", body.clone(), "ErrorBody").await.0,
+            mock.post("", body.clone(), "ErrorBody").await.0,
             invalid,
             "{body}"
         );
     }
     assert_eq!(
-        walker.post(&messages, json!({}), "ErrorBody").await.0,
+        mock.post(&messages, json!({}), "ErrorBody").await.0,
         invalid
     );
-    let bare = walker.http.get(walker.url(session));
-    let malformed = walker
+    let bare = mock.http.get(mock.url(session));
+    let malformed = mock
         .http
-        .get(walker.url(session))
+        .get(mock.url(session))
         .header("authorization", "Bearer x");
-    let wrong = walker
+    let wrong = mock
         .http
-        .get(walker.url(session))
+        .get(mock.url(session))
         .header("authorization", "ApiKey other");
     for (request, status) in [(bare, 401), (malformed, 403), (wrong, 403)] {
         let response = request.send().await.unwrap();
@@ -262,7 +239,7 @@ async fn refusals(walker: &Walker, session: &str, invalid: u16) {
 }
 
 #[test]
-fn every_example_of_the_document_validates() {
+fn examples_of_the_document_are_valid() {
     fn walk(value: &Value, found: &mut Vec<(Value, Value)>) {
         if let (Some(schema), Some(example)) = (value.get("schema"), value.get("example")) {
             found.push((schema.clone(), example.clone()));
@@ -275,7 +252,7 @@ fn every_example_of_the_document_validates() {
     }
     let mut found = Vec::new();
     walk(&document(), &mut found);
-    assert!(found.len() >= 10, "examples of all kinds of answers");
+    assert!(found.len() >= 10, "examples of all kinds of responses");
     for (schema, example) in found {
         let name = schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
         assert!(validator(name).is_valid(&example), "{name}: {example}");

@@ -1,4 +1,4 @@
-//! Every operation of the document is there: in the mock, and in the SDK.
+//! The mock and the SDK have every operation of the document.
 
 use blocks_tests::document;
 use serde_json::Value;

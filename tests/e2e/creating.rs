@@ -413,7 +413,7 @@ async fn every_field_of_a_create_is_sent_by_its_name() {
     let id = SESSION.parse::<uuid::Uuid>().unwrap();
     let profile = Agent::profile(json!({"name": "reviewer"})).unwrap();
     let request = CreateSession::new(profile, "hello")
-        .private()
+        .private(true)
         .title("x".repeat(200))
         .artifacts([id])
         .session_group(id);
@@ -494,15 +494,15 @@ async fn a_create_is_noted_once_just_before_it_is_sent() {
         move || {
             assert_eq!(script.count(), 0, "nothing was sent yet");
             notes.fetch_add(1, Ordering::Relaxed);
-            Ok(())
+            std::future::ready(Ok(()))
         }
     };
-    client.create_session_noting(hello(), note).await.unwrap();
+    client.create_session_with_hook(hello(), note).await.unwrap();
     assert_eq!((notes.load(Ordering::Relaxed), script.count()), (1, 2));
 
-    let full = || Err(std::io::ErrorKind::StorageFull.into());
+    let full = || std::future::ready(Err(std::io::ErrorKind::StorageFull.into()));
     let error = client
-        .create_session_noting(hello(), full)
+        .create_session_with_hook(hello(), full)
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::File);
@@ -515,9 +515,9 @@ async fn a_create_is_noted_once_just_before_it_is_sent() {
     let before = script.count() - notes.load(Ordering::Relaxed);
     let waiting = (0..20).map(|_| {
         let notes = Arc::clone(&notes);
-        client.create_session_noting(hello(), move || {
+        client.create_session_with_hook(hello(), move || {
             notes.fetch_add(1, Ordering::Relaxed);
-            Ok(())
+            std::future::ready(Ok(()))
         })
     });
     let all = futures_util::future::join_all(waiting);

@@ -31,7 +31,7 @@ async fn dripping(every: Duration) -> Artifact {
     let builder = Client::builder(mock.key()).service(mock.service());
     let session = builder.build().unwrap().create_session(hello()).await;
     let session = session.unwrap();
-    session.reply().await.unwrap();
+    session.first_reply().await.unwrap();
     let plan = session.plans().await.unwrap().remove(0).unwrap();
     mock.inject(
         Operation::Download,

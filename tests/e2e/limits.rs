@@ -125,7 +125,7 @@ async fn an_artifact_in_memory_has_a_limit_and_a_refusal_keeps_its_words() {
     let builder = Client::builder(mock.key()).service(mock.service());
     let client = builder.max_body(4_000).build().unwrap();
     let session = client.create_session(hello()).await.unwrap();
-    session.reply().await.unwrap();
+    session.first_reply().await.unwrap();
     let plan = session.plans().await.unwrap().remove(0).unwrap();
     let error = plan.bytes().await.unwrap_err();
     assert!(

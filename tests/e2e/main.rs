@@ -3,14 +3,17 @@
 mod creating;
 mod downloads;
 mod errors;
+mod following;
 mod limits;
 mod links;
 mod mocked;
 mod paging;
 mod paging_under_change;
 mod reading;
+mod recording;
 mod secrets;
 mod sockets;
+mod structured;
 mod tolerant;
 mod vendor;
 mod vendor_commands;

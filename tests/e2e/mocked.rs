@@ -44,7 +44,7 @@ async fn both_dialects_give_the_same_conversation() {
         let doubled = dialect.duplicated_final;
         let mock = Mock::builder().dialect(dialect).agent(busy()).build();
         let mut session = client(&mock).create_session(hello()).await.unwrap();
-        assert_eq!(session.reply().await.unwrap().text(), "Done.");
+        assert_eq!(session.first_reply().await.unwrap().text(), "Done.");
         session.refresh().await.unwrap();
         assert_eq!(
             session.pull_requests()[0].url(),
@@ -53,7 +53,7 @@ async fn both_dialects_give_the_same_conversation() {
         let next = session.follow_up(FollowUp::new("more")).await.unwrap();
         assert_eq!(next.reply().await.unwrap().text(), "Done.");
 
-        let transcript = session.transcript(true).await.unwrap();
+        let transcript = session.transcript().await.unwrap();
         let [first, second] = &transcript.turns[..] else {
             panic!("{transcript:?}");
         };
@@ -69,7 +69,7 @@ async fn both_dialects_give_the_same_conversation() {
             first.reply.as_ref().unwrap().message.as_deref(),
             Some("Done.")
         );
-        assert_eq!(first.doubled.is_some(), doubled);
+        assert_eq!(first.repeated_reply.is_some(), doubled);
         let call = ToolCall::of(&first.steps[1]).unwrap();
         assert_eq!(
             (call.name.as_str(), call.arguments().get("command")),
@@ -77,7 +77,13 @@ async fn both_dialects_give_the_same_conversation() {
         );
         assert_eq!(first.steps.len(), 2, "the text of the reply is no step");
         assert_eq!(transcript.notices.len(), usize::from(doubled));
-        let without = session.transcript(false).await.unwrap();
+        let without = session
+            .messages()
+            .all()
+            .types([MessageType::Message, MessageType::FinalMessage])
+            .transcript()
+            .await
+            .unwrap();
         assert_eq!(without.turns[0].steps[0].type_, Some(MessageType::Message));
     }
 }
@@ -90,7 +96,7 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
         .presigned_url_ttl(minute)
         .build();
     let session = client(&mock).create_session(hello()).await.unwrap();
-    session.reply().await.unwrap();
+    session.first_reply().await.unwrap();
     let plan = session.plans().await.unwrap().remove(0).unwrap();
     assert_eq!(&plan.bytes().await.unwrap()[..], b"1. Go.");
     tokio::time::sleep(2 * minute).await;
@@ -190,7 +196,7 @@ async fn a_session_without_a_thread_is_no_lost_session() {
         .fault(Operation::CreateSession, Frequency::ONCE, Fault::NullLinks)
         .build();
     let session = client(&mock).create_session(hello()).await.unwrap();
-    let error = session.reply().await.unwrap_err();
+    let error = session.first_reply().await.unwrap_err();
     assert_eq!(error.session_id(), Some(&mock.sessions()[0].into()));
     let thread = mock.threads(session.id())[0];
     assert_eq!(
@@ -211,8 +217,8 @@ async fn a_hundred_sessions_stay_within_the_limit() {
     let sessions = futures_util::future::join_all(creates).await;
     let turns = sessions
         .into_iter()
-        .map(|session| session.unwrap().turn().unwrap());
-    let all: Vec<_> = replies(turns, |wait| wait).collect().await;
+        .map(|session| session.unwrap().first_turn().unwrap());
+    let all: Vec<_> = replies(turns.map(|turn| turn.reply())).collect().await;
     assert!(all.iter().all(|(_, result)| result.is_ok()));
     assert!(mock.requests().iter().all(|r| r.status != Some(429)));
     assert_eq!(mock.session_count(), 100);
@@ -232,7 +238,7 @@ async fn no_wait_ends_unpolled_while_creates_queue() {
             let request = CreateSession::new(Agent::claude(), number.to_string());
             let session = client.create_session(request).await?;
             session
-                .turn()?
+                .first_turn()?
                 .reply()
                 .timeout(Duration::from_secs(300))
                 .await

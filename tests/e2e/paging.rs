@@ -80,7 +80,7 @@ async fn newest_first_is_read_as_of_its_start() {
     service.change_after(1, |messages| {
         messages.push(Placed::new(900, None, "assistant"));
     });
-    let messages = service.session().messages().newest_first();
+    let messages = service.session().messages().newest_first(true);
     let read = messages.collect().await.unwrap();
     let read: Vec<_> = read.iter().map(number).collect();
     assert_eq!(read, (1..=250).rev().collect::<Vec<_>>());
@@ -345,7 +345,7 @@ async fn a_watch_from_now_leaves_out_history() {
             one_role_at_a_time,
             ..Deviation::default()
         });
-        let mut watch = service.session().messages().everything().watch().from_now();
+        let mut watch = service.session().messages().all().watch().from_now();
         assert_eq!(drain(&mut watch).await, []);
         // The first and the last page, then polls.
         assert!(service.requests() < 2 * (28 + 2), "{}", service.requests());
@@ -432,23 +432,21 @@ async fn a_watch_waits_for_the_end_of_a_long_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_links_to_itself_and_to_newer_messages() {
+async fn a_page_leads_to_the_next_and_to_newer_messages() {
     let mock = Mock::new();
     let builder = Client::builder(mock.key()).service(mock.service());
     let client = builder.build().unwrap();
     let session = client.create_session(hello()).await.unwrap();
-    session.reply().await.unwrap();
-    let all = session.messages().everything();
-    let third = all.clone().limit(1).page(3).send().await.unwrap();
-    let again = client.follow(&third.self_link().unwrap()).await.unwrap();
-    assert_eq!(again.messages(), third.messages());
-    assert_eq!(again.data().meta, third.data().meta);
-
-    let newer_than = third.messages()[0].ts.unwrap() - 0.001;
-    let newer = all.newer_than(newer_than).limit(1).send().await.unwrap();
-    assert_eq!(newer.messages(), third.messages());
-    let again = client.follow(&newer.self_link().unwrap()).await.unwrap();
-    assert_eq!(again.messages(), third.messages(), "with its gts");
+    session.first_reply().await.unwrap();
+    let all = session.messages().all().limit(1);
+    let whole = session.messages().all().collect().await.unwrap();
+    let mut page = all.send().await.unwrap();
+    let mut read = page.messages().to_vec();
+    while let Some(next) = page.next().await.unwrap() {
+        read.extend_from_slice(next.messages());
+        page = next;
+    }
+    assert_eq!(read, whole);
 
     session
         .follow_up(FollowUp::new("More."))
@@ -457,13 +455,31 @@ async fn a_page_links_to_itself_and_to_newer_messages() {
         .reply()
         .await
         .unwrap();
-    let newest = client.follow(&third.newer_link().unwrap()).await.unwrap();
+    let newest = page.newer().await.unwrap().unwrap();
     assert_eq!(
         newest.messages().len(),
         1,
         "the limit is kept, the page is not"
     );
-    assert!(newest.messages()[0].ts > third.messages()[0].ts);
+    assert!(newest.messages()[0].ts > page.messages()[0].ts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_page_is_found_without_a_total() {
+    let items = |n: u128| {
+        let ids = (0..n).map(|n| json!({"id": uuid::Uuid::from_u128(n)}));
+        Answer::ok(&page(ids.collect()))
+    };
+    for (counts, pages) in [(vec![2, 2, 1], 3), (vec![2, 0], 2), (vec![0], 1)] {
+        let script = Scripted::new(counts.into_iter().map(items));
+        let session = script.client().session(SESSION.parse::<Id>().unwrap());
+        let mut page = session.messages().limit(2).send().await.unwrap();
+        while let Some(next) = page.next().await.unwrap() {
+            page = next;
+        }
+        assert_eq!(script.count(), pages);
+        assert!(page.newer().await.unwrap().is_none(), "there is no link");
+    }
 }
 
 #[tokio::test(start_paused = true)]

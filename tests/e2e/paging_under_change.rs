@@ -266,7 +266,7 @@ async fn drain(watch: &mut Watch, quiet: Duration, read: &mut Vec<u128>) {
 
 async fn watch(setup: &Setup) -> Vec<u128> {
     let session = setup.service.session();
-    let messages = || session.messages().everything();
+    let messages = || session.messages().all();
     let mut watch = messages().watch();
     let mut read = Vec::new();
     let mut restart = setup.case.restart;
@@ -299,9 +299,9 @@ proptest! {
     #[test]
     fn streams_keep_what_exists_throughout(case in case()) {
         let setup = Setup::new(case, true);
-        let mut messages = setup.service.session().messages().everything();
+        let mut messages = setup.service.session().messages().all();
         if setup.case.descending {
-            messages = messages.newest_first();
+            messages = messages.newest_first(true);
         }
         let read: Vec<u128> = run(async {
             let mut stream = messages.stream();
@@ -321,7 +321,7 @@ proptest! {
         let messages = setup.service.session().messages();
         let mut messages = messages.roles([MessageRole::User, MessageRole::Assistant]);
         if setup.case.descending {
-            messages = messages.newest_first();
+            messages = messages.newest_first(true);
         }
         let read: Vec<u128> = run(messages.collect()).unwrap().iter().map(number).collect();
         setup.check(&read)?;
@@ -333,7 +333,7 @@ proptest! {
         case.descending = false;
         // The first message of the user would be the prompt, outside the sequence.
         let setup = Setup::new(case, false);
-        let transcript = run(setup.service.session().transcript(true)).unwrap();
+        let transcript = run(setup.service.session().transcript()).unwrap();
         let steps = transcript.turns.iter().flat_map(|turn| &turn.steps);
         let read: Vec<u128> = steps.map(number).collect();
         setup.check(&read)?;

@@ -52,7 +52,7 @@ async fn the_key_appears_nowhere() {
         let client = builder.build().unwrap();
         note(format!("{client:?}"));
         match client.create_session(hello()).await {
-            Ok(session) => note(format!("{session:?} {:?}", session.turn())),
+            Ok(session) => note(format!("{session:?} {:?}", session.first_turn())),
             Err(error) => {
                 note(format!("{error} {error:?} {error:#?} {:?}", error.body()));
                 note(format!("{:?} {:?}", error.message(), error.request_id()));

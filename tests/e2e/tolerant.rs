@@ -276,14 +276,14 @@ async fn check_create(script: &Scripted, fields: &Fields) -> Result<(), TestCase
     script.replace([answer(object(fields))]);
     let session = client(script).create_session(hello()).await.unwrap();
     prop_assert_eq!(quoted(session.id().as_str()), raw(fields, "id").unwrap());
-    check_kept(&object(fields), session.data().unwrap())?;
+    check_kept(&object(fields), session.data())?;
     if names_thread(fields, "thread_id") {
         script.replace([answer(r#"{"items":[{"message":"done"}]}"#.to_owned())]);
-        let reply = session.reply().await.unwrap();
+        let reply = session.first_reply().await.unwrap();
         prop_assert_eq!(reply.text(), "done");
         let path = script.seen()[0].url.path().to_owned();
         prop_assert!(path.starts_with("/rest/v1/"), "{}", path);
-    } else if let Err(error) = session.turn() {
+    } else if let Err(error) = session.first_turn() {
         prop_assert_eq!(error.session_id(), Some(session.id()));
     }
     Ok(())
@@ -293,7 +293,7 @@ async fn check_get(script: &Scripted, fields: &Fields) -> Result<(), TestCaseErr
     script.replace([answer(object(fields))]);
     let id: Id = SESSION.parse().unwrap();
     let session = client(script).get_session(id).await.unwrap();
-    check_kept(&object(fields), session.data().unwrap())
+    check_kept(&object(fields), session.data())
 }
 
 async fn check_follow_up(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {

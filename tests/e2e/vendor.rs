@@ -13,7 +13,7 @@ async fn created(vendor: &Vendor) -> Session {
 async fn replies_with_short_ids_are_read() {
     let vendor = Vendor::new();
     let session = created(&vendor).await;
-    let turn = session.turn().unwrap();
+    let turn = session.first_turn().unwrap();
     assert_eq!(turn.thread_id().map(|id| id.as_str()), Some("t1"));
     assert_eq!(turn.reply().await.unwrap().text(), "Done.");
 
@@ -32,11 +32,11 @@ async fn a_session_that_is_read_again_keeps_its_turn() {
     let vendor = Vendor::new();
     let mut session = created(&vendor).await;
     session.refresh().await.unwrap();
-    assert_eq!(session.reply().await.unwrap().text(), "Done.");
+    assert_eq!(session.first_reply().await.unwrap().text(), "Done.");
 
     let same = session.client().get_session(session.id()).await.unwrap();
     assert!(
-        same.turn().is_err(),
+        same.first_turn().is_err(),
         "a link to the thread `null` leads nowhere"
     );
     let latest = same.latest_turn().await.unwrap().unwrap();
@@ -47,8 +47,8 @@ async fn a_session_that_is_read_again_keeps_its_turn() {
 async fn messages_and_tool_calls_are_read_in_order() {
     let vendor = Vendor::new();
     let session = created(&vendor).await;
-    session.reply().await.unwrap();
-    let messages = session.messages().everything().collect().await.unwrap();
+    session.first_reply().await.unwrap();
+    let messages = session.messages().all().collect().await.unwrap();
     let ids: Vec<_> = messages
         .iter()
         .map(|m| m.id.as_ref().unwrap().as_str())
@@ -59,13 +59,13 @@ async fn messages_and_tool_calls_are_read_in_order() {
     for call in &calls {
         assert!(!call.arguments().is_empty(), "{call:?}");
     }
-    let transcript = session.transcript(true).await.unwrap();
+    let transcript = session.transcript().await.unwrap();
     assert_eq!(transcript.turns.len(), 1);
     assert_eq!(transcript.turns[0].thread_id.as_str(), "t1");
     let reply = transcript.turns[0].reply.as_ref().unwrap();
     assert_eq!(reply.message.as_deref(), Some("Done."));
 
-    let mut watch = session.messages().everything().watch();
+    let mut watch = session.messages().all().watch();
     let mut watched = Vec::new();
     while let Some(message) = watch.next().await {
         let message = message.unwrap();

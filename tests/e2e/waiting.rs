@@ -25,7 +25,7 @@ async fn a_wait_looks_every_two_seconds_until_the_reply() {
     let script = after_create([empty(), empty(), empty(), Answer::ok(&replied("done"))]);
     let start = Instant::now();
     let session = script.client().create_session(hello()).await.unwrap();
-    assert_eq!(session.reply().await.unwrap().text(), "done");
+    assert_eq!(session.first_reply().await.unwrap().text(), "done");
     assert_eq!((script.count(), start.elapsed().as_secs()), (5, 8));
 }
 
@@ -34,7 +34,7 @@ async fn an_empty_reply_is_a_reply_and_a_message_on_the_way_is_none() {
     let on_the_way = json!([{"id": SESSION, "type": "message", "message": "looking"}]);
     let script = after_create([Answer::ok(&page(on_the_way)), Answer::ok(&replied(""))]);
     let session = script.client().create_session(hello()).await.unwrap();
-    assert_eq!(session.reply().await.unwrap().text(), "");
+    assert_eq!(session.first_reply().await.unwrap().text(), "");
     assert_eq!(script.count(), 3);
 }
 
@@ -50,7 +50,7 @@ async fn fifty_transient_errors_do_not_end_a_wait() {
     let answers = errors.into_iter().cycle().take(50);
     let script = after_create(answers.chain([Answer::ok(&replied("at last"))]));
     let session = script.client().create_session(hello()).await.unwrap();
-    assert_eq!(session.reply().await.unwrap().text(), "at last");
+    assert_eq!(session.first_reply().await.unwrap().text(), "at last");
     assert_eq!(script.count(), 52);
 }
 
@@ -60,7 +60,7 @@ async fn a_deadline_gives_back_what_another_client_waits_on_with() {
     let session = script.client().create_session(hello()).await.unwrap();
     let start = Instant::now();
     let wait = session
-        .turn()
+        .first_turn()
         .unwrap()
         .reply()
         .timeout(Duration::from_secs(90));
@@ -83,7 +83,7 @@ async fn an_attempt_does_not_outlive_the_deadline() {
     let session = script.client().create_session(hello()).await.unwrap();
     let start = Instant::now();
     let wait = session
-        .turn()
+        .first_turn()
         .unwrap()
         .reply()
         .timeout(Duration::from_secs(10));
@@ -96,7 +96,7 @@ async fn a_wait_ends_at_once_when_waiting_cannot_help() {
     for status in [400, 401, 403, 404, 410, 422] {
         let script = after_create([empty(), Answer::text(status, "{}")]);
         let session = script.client().create_session(hello()).await.unwrap();
-        let error = session.reply().await.unwrap_err();
+        let error = session.first_reply().await.unwrap_err();
         assert_eq!(error.status(), Some(status));
         assert!(error.pending().is_some());
         assert_eq!(script.count(), 3);
@@ -122,7 +122,7 @@ async fn a_follow_up_tells_the_waiter_of_the_turn_that_it_interrupts() {
         let script = after_create([empty(), followed(), last_look]);
         let client = script.client();
         let session = client.create_session(hello()).await.unwrap();
-        let turn = session.turn().unwrap();
+        let turn = session.first_turn().unwrap();
         let old = tokio::spawn(async move { turn.reply().await });
         tokio::time::sleep(Duration::from_secs(3)).await;
         // Another handle of the same session, of a clone of the client.
@@ -136,7 +136,7 @@ async fn a_follow_up_tells_the_waiter_of_the_turn_that_it_interrupts() {
         );
         assert_eq!(result.err().map(|e| e.kind()), kind);
         assert_eq!(script.count(), 4);
-        assert_ne!(next.thread_id(), session.turn().unwrap().thread_id());
+        assert_ne!(next.thread_id(), session.first_turn().unwrap().thread_id());
     }
 }
 
@@ -145,7 +145,7 @@ async fn a_turn_that_was_superseded_before_the_wait_is_told_so_too() {
     let script = after_create([followed(), empty(), Answer::ok(&replied("new"))]);
     let session = script.client().create_session(hello()).await.unwrap();
     let next = session.follow_up(FollowUp::new("instead")).await.unwrap();
-    let error = session.reply().await.unwrap_err();
+    let error = session.first_reply().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
     assert_eq!(next.reply().await.unwrap().text(), "new");
     assert_eq!(script.count(), 4);
@@ -158,7 +158,7 @@ async fn a_follow_up_that_names_no_thread_interrupts_all_the_same() {
     let error = session.follow_up(FollowUp::new("stop")).await.unwrap_err();
     assert!(error.may_have_taken_effect());
     assert_eq!(error.status(), Some(200));
-    let error = session.reply().await.unwrap_err();
+    let error = session.first_reply().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
 }
 
@@ -166,7 +166,7 @@ async fn a_follow_up_that_names_no_thread_interrupts_all_the_same() {
 async fn progress_tells_each_look_and_ends_with_the_reply() {
     let script = after_create([empty(), Answer::text(503, ""), Answer::ok(&replied("done"))]);
     let session = script.client().create_session(hello()).await.unwrap();
-    let progress = session.turn().unwrap().reply().progress();
+    let progress = session.first_turn().unwrap().reply().progress();
     let steps: Vec<_> = progress.map(Result::unwrap).collect().await;
     let [
         Progress::Waiting {
@@ -198,7 +198,8 @@ async fn many_waits_end_in_the_order_of_their_replies() {
         );
         script.client().resume(pending)
     });
-    let all = replies(turns, |wait| wait).map(|(_, result)| result.unwrap().text().to_owned());
+    let all = replies(turns.iter().map(blocks_sdk::Turn::reply))
+        .map(|(_, result)| result.unwrap().text().to_owned());
     assert_eq!(all.collect::<Vec<_>>().await, ["fast", "slow"]);
 }
 
@@ -210,7 +211,7 @@ async fn a_look_is_one_request_and_no_wait() {
         .create_session(hello())
         .await
         .unwrap()
-        .turn()
+        .first_turn()
         .unwrap();
     assert!(turn.poll_once().await.unwrap().is_none());
     assert_eq!(turn.poll_once().await.unwrap().unwrap().text(), "done");
@@ -225,7 +226,7 @@ async fn a_session_without_a_thread_says_what_to_do() {
         .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
         .await
         .unwrap();
-    let error = session.reply().await.unwrap_err();
+    let error = session.first_reply().await.unwrap_err();
     assert!(error.to_string().contains("send a follow-up"), "{error}");
     assert_eq!(script.count(), 1);
 }
@@ -234,7 +235,7 @@ async fn a_session_without_a_thread_says_what_to_do() {
 async fn wait_for(answers: impl IntoIterator<Item = Answer>) -> (Scripted, blocks_sdk::Wait) {
     let script = after_create(answers);
     let session = script.client().create_session(hello()).await.unwrap();
-    let wait = session.turn().unwrap().reply();
+    let wait = session.first_turn().unwrap().reply();
     (script, wait)
 }
 
@@ -382,7 +383,7 @@ async fn a_link_that_lost_its_thread_gets_it_back() {
     made["_links"]["final_message"]["href"] = json!(href);
     let script = Scripted::new([Answer::ok(&made), Answer::ok(&replied("done"))]);
     let session = script.client().create_session(hello()).await.unwrap();
-    session.reply().await.unwrap();
+    session.first_reply().await.unwrap();
     let query = script.seen()[1].url.query().unwrap().to_owned();
     assert!(query.contains(&format!("thread_id={THREAD}")), "{query}");
     assert!(query.contains("type=final_message"), "{query}");
@@ -394,7 +395,7 @@ async fn a_failed_last_poll_is_not_an_interruption() {
     let script = after_create([followed(), busy.clone(), busy, Answer::ok(&replied("done"))]);
     let session = script.client().create_session(hello()).await.unwrap();
     session.follow_up(FollowUp::new("instead")).await.unwrap();
-    assert_eq!(session.reply().await.unwrap().text(), "done");
+    assert_eq!(session.first_reply().await.unwrap().text(), "done");
     assert_eq!(script.count(), 5);
 }
 

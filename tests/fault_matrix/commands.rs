@@ -1,5 +1,6 @@
-//! The CLI's commands against every fault, each in this process and in its own streams.
+//! The CLI's commands with every fault, each in this process with captured streams.
 
+use std::fmt::{self, Debug, Formatter};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,57 +11,66 @@ use blocks_tests::KEY;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use crate::Matrix;
-use crate::scene::{Scene, Strike};
-use crate::target::Target;
+use crate::output_dir::OutputDir;
+use crate::setup::{InjectedFault, Setup};
 
-/// A command line after `blocks`. `SESSION`, `THREAD`, `PLAN` and `FOLDER` stand for the scene's.
-const LINES: [&str; 19] = [
-    "run --agent claude --timeout 10m hello",
-    "run --agent claude --no-wait hello",
-    "run --agent claude --timeout 10m --json hello",
-    "run --agent claude --timeout 10m --pending FOLDER/pending hello",
-    "send SESSION --timeout 10m more",
-    "wait SESSION --timeout 10m",
-    "wait SESSION --thread THREAD --timeout 10m",
-    "show SESSION",
-    "show SESSION --json",
-    "messages SESSION",
-    "messages SESSION --page 1 --limit 2",
-    "messages SESSION --type tool_call --role assistant --json",
-    "transcript SESSION --tools",
-    "transcript SESSION --format json",
-    "plan SESSION",
-    "plan SESSION --output FOLDER/plan.md",
-    "artifact SESSION PLAN",
-    "artifact SESSION PLAN --output FOLDER/plan.md",
-    "batch FOLDER/prompts --journal FOLDER/journal --timeout 10m",
+/// A command line after `blocks`. `SESSION`, `THREAD`, `PLAN` and `FOLDER` are replaced by those
+/// of the setup.
+#[derive(Clone, Copy)]
+pub struct CommandLine(&'static str);
+
+impl Debug for CommandLine {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+pub const ALL: [CommandLine; 19] = [
+    CommandLine("run --agent claude --timeout 10m hello"),
+    CommandLine("run --agent claude --no-wait hello"),
+    CommandLine("run --agent claude --timeout 10m --json hello"),
+    CommandLine("run --agent claude --timeout 10m --pending FOLDER/pending hello"),
+    CommandLine("send SESSION --timeout 10m more"),
+    CommandLine("wait SESSION --timeout 10m"),
+    CommandLine("wait SESSION --thread THREAD --timeout 10m"),
+    CommandLine("show SESSION"),
+    CommandLine("show SESSION --json"),
+    CommandLine("messages SESSION"),
+    CommandLine("messages SESSION --page 1 --limit 2"),
+    CommandLine("messages SESSION --type tool_call --role assistant --json"),
+    CommandLine("transcript SESSION --tools"),
+    CommandLine("transcript SESSION --format json"),
+    CommandLine("plan SESSION"),
+    CommandLine("plan SESSION --output FOLDER/plan.md"),
+    CommandLine("artifact SESSION PLAN"),
+    CommandLine("artifact SESSION PLAN --output FOLDER/plan.md"),
+    CommandLine("batch FOLDER/prompts --journal FOLDER/journal --timeout 10m"),
 ];
 
 const DONE: u8 = 0;
-const WRONG_USE: u8 = 2;
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
 const STILL_RUNNING: u8 = 3;
-const FATE_UNKNOWN: u8 = 4;
+const OUTCOME_UNKNOWN: u8 = 4;
 
-/// Longer than any of them may take: a wait of 10 minutes, and a few requests with all of
-/// their attempts.
+/// No command takes longer: a wait of 10 minutes, and a few requests with all of their attempts.
 const LONGEST: Duration = Duration::from_secs(600 + 5 * 185);
 
-/// A stream that is kept.
+/// A stream whose text a test can read.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+struct Captured(Arc<Mutex<Vec<u8>>>);
 
-impl Kept {
+impl Captured {
     fn text(&self) -> String {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
-impl Write for Kept {
+impl Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.write(bytes)
+        let mut captured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        captured.write(bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -68,113 +78,115 @@ impl Write for Kept {
     }
 }
 
-async fn combination(line: &str, dialect: Dialect, strike: Option<Strike>) -> (Scene, Vec<String>) {
-    let scene = Scene::new(dialect, strike).await;
-    let target = Target::new();
-    let prompts = ["a", "b"].map(|id| {
-        let prompt = json!({"id": id, "agent_name": "claude", "message": id});
-        format!("{prompt}\n")
-    });
-    let begins = line.starts_with("run") || line.starts_with("send");
-    let batch = line.starts_with("batch");
-    if batch {
-        target.write("prompts", &prompts.concat());
+/// Runs one combination.
+pub async fn run(
+    CommandLine(line): CommandLine,
+    dialect: Dialect,
+    fault: Option<InjectedFault>,
+) -> crate::Result {
+    let setup = Setup::new(dialect, fault).await;
+    let output = OutputDir::new();
+    let is_prompt = line.starts_with("run") || line.starts_with("send");
+    let is_batch = line.starts_with("batch");
+    if is_batch {
+        let prompts = ["a", "b"].map(|id| {
+            let prompt = json!({"id": id, "agent_name": "claude", "message": id});
+            format!("{prompt}\n")
+        });
+        output.write("prompts", &prompts.concat());
     }
-    let session = scene.session.id().to_string();
-    let thread = scene.mock.threads(scene.session.id())[0].to_string();
-    let plan = scene.session.plan_ids()[0].to_string();
-    let words = line.split(' ').map(|word| {
-        word.replace("SESSION", &session)
-            .replace("THREAD", &thread)
-            .replace("PLAN", &plan)
-            .replace("FOLDER", &target.folder())
-    });
-    let (out, err) = (Kept::default(), Kept::default());
-    let host = Host::new(scene.client.clone(), out.clone(), err.clone());
-    let words: Vec<String> = ["blocks".to_owned()].into_iter().chain(words).collect();
-    let begun = Instant::now();
-    let code = timeout(2 * LONGEST, blocks_cli::run(words, host)).await;
-    let mut violations = scene.check(usize::from(begins) + 2 * usize::from(batch));
-    violations.extend(target.check(&scene));
-    if begun.elapsed() > LONGEST {
-        violations.push(format!("it took {:?}", begun.elapsed()));
+    let (stdout, stderr) = (Captured::default(), Captured::default());
+    let host = Host::new(setup.client.clone(), stdout.clone(), stderr.clone());
+    let started = Instant::now();
+    let code = timeout(
+        2 * LONGEST,
+        blocks_cli::run(arguments(line, &setup, &output), host),
+    )
+    .await;
+    let mut violations = setup.check(usize::from(is_prompt) + 2 * usize::from(is_batch));
+    violations.extend(output.check(&setup));
+    if started.elapsed() > LONGEST {
+        violations.push(format!("it took {:?}", started.elapsed()));
     }
     let Ok(code) = code else {
-        violations.push("it hangs".into());
-        return (scene, violations);
+        violations.push("it does not end".into());
+        return (setup, violations);
     };
-    let ended = Ended {
+    let result = CommandResult {
         code,
-        out: out.text(),
-        err: err.text(),
+        stdout: stdout.text(),
+        stderr: stderr.text(),
     };
-    violations.extend(ended.check());
-    if begins {
-        violations.extend(ended.check_begun(&scene));
+    violations.extend(result.check());
+    if is_prompt {
+        violations.extend(result.check_prompt(&setup));
     }
-    if batch {
-        violations.extend(ended.check_batch());
+    if is_batch {
+        violations.extend(result.check_batch());
     }
-    (scene, violations)
+    (setup, violations)
 }
 
-/// How a command ended.
+fn arguments(line: &str, setup: &Setup, output: &OutputDir) -> Vec<String> {
+    let session = setup.session.id().to_string();
+    let thread = setup.mock.threads(setup.session.id())[0].to_string();
+    let plan = setup.session.plan_ids()[0].to_string();
+    let arguments = line.split(' ').map(|argument| {
+        argument
+            .replace("SESSION", &session)
+            .replace("THREAD", &thread)
+            .replace("PLAN", &plan)
+            .replace("FOLDER", &output.folder())
+    });
+    ["blocks".to_owned()].into_iter().chain(arguments).collect()
+}
+
+/// What a command printed, and its exit code.
 #[derive(Debug)]
-struct Ended {
+struct CommandResult {
     code: u8,
-    out: String,
-    err: String,
+    stdout: String,
+    stderr: String,
 }
 
-impl Ended {
+impl CommandResult {
     fn check(&self) -> Vec<String> {
         let mut violations = Vec::new();
-        let told = format!("{}{}", self.out, self.err);
-        if told.contains(KEY) || told.contains("signature=") {
+        let printed = format!("{}{}", self.stdout, self.stderr);
+        if printed.contains(KEY) || printed.contains("signature=") {
             violations.push("a secret is shown".into());
         }
-        let error = self.err.lines().find(|line| line.starts_with("error: "));
+        let error = self.stderr.lines().find(|line| line.starts_with("error: "));
         if (self.code == DONE) == error.is_some() {
-            violations.push(format!("its end and its words disagree: {self:?}"));
+            violations.push(format!("exit code and error line disagree: {self:?}"));
         }
-        if ![DONE, 1, WRONG_USE, STILL_RUNNING, FATE_UNKNOWN].contains(&self.code) {
+        if ![DONE, FAILED, USAGE, STILL_RUNNING, OUTCOME_UNKNOWN].contains(&self.code) {
             violations.push(format!("an exit code that is not documented: {self:?}"));
         }
-        if self.err.contains(char::is_control)
-            && self.err.lines().any(|l| l.contains(char::is_control))
-        {
-            violations.push(format!("control characters reach the terminal: {self:?}"));
+        if self.stderr.lines().any(|l| l.contains(char::is_control)) {
+            violations.push(format!("control characters on the terminal: {self:?}"));
         }
         violations
     }
 
-    /// What was begun is known: its session's id was told, or that one may exist.
-    fn check_begun(&self, scene: &Scene) -> Option<String> {
-        let (_, messages) = scene.made();
-        let session = *scene.mock.sessions().last()?;
-        let told = format!("{}{}", self.out, self.err).contains(&session.to_string());
-        let known = told || self.code == FATE_UNKNOWN;
+    /// A prompt that was created is not lost: its session's id is printed, or that one may exist.
+    fn check_prompt(&self, setup: &Setup) -> Option<String> {
+        let (_, messages) = setup.created();
+        let session = *setup.mock.sessions().last()?;
+        let printed = format!("{}{}", self.stdout, self.stderr).contains(&session.to_string());
+        let known = printed || self.code == OUTCOME_UNKNOWN;
         (messages > 0 && !known).then(|| format!("a lost session: {self:?}"))
     }
 
-    /// Each prompt has one result.
+    /// Each prompt has exactly one result.
     fn check_batch(&self) -> Option<String> {
         let results: Vec<Value> = self
-            .out
+            .stdout
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect();
-        let of = |id: &str| results.iter().filter(|r| r["id"] == id).count();
-        (of("a") != 1 || of("b") != 1).then(|| format!("a prompt without its result: {self:?}"))
-    }
-}
-
-pub async fn all(matrix: &mut Matrix) {
-    for line in LINES {
-        matrix
-            .fill(line, async |dialect, strike| {
-                combination(line, dialect, strike).await
-            })
-            .await;
+        let count = |id: &str| results.iter().filter(|r| r["id"] == id).count();
+        (count("a") != 1 || count("b") != 1)
+            .then(|| format!("a prompt without its result: {self:?}"))
     }
 }

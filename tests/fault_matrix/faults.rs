@@ -1,34 +1,34 @@
-//! Every fault that the mock can make.
+//! Every fault that the mock can inject.
 
 use std::time::Duration;
 
 use blocks_mock::{Fault, Operation, RetryAfter};
 use serde_json::{Value, json};
 
-const EVIL: &str = "https://evil.example";
+const FOREIGN: &str = "https://evil.example";
 
-/// The faults that an operation can meet: those of any answer, and those of its fields.
+/// The faults of an operation: those of any response, and those of its fields.
 pub fn of(operation: Operation, document: &Value) -> Vec<Fault> {
-    let mut all = of_any_answer();
+    let mut all = of_any_response();
     all.extend(of_fields(operation, document));
     all
 }
 
-fn of_any_answer() -> Vec<Fault> {
+fn of_any_response() -> Vec<Fault> {
     let second = Duration::from_secs(1);
     let mut all = Vec::new();
     for status in [400, 401, 403, 404, 409, 418, 422, 429] {
-        // A refusal is believed: a service that refuses and obeys cannot be told from one that
-        // refuses.
+        // Not after the effect: no client can see that a request took effect which the service
+        // rejected.
         all.push(Fault::status(status));
     }
     for status in [302, 408, 500, 502, 503, 504, 599] {
         all.push(Fault::status(status));
         all.push(Fault::status_after_effect(status));
     }
-    let asked = [0, 2, 100_000].map(RetryAfter::Seconds);
-    for asked in asked.into_iter().chain([RetryAfter::Date(7)]) {
-        all.push(Fault::rate_limited(Some(asked)));
+    let pauses = [0, 2, 100_000].map(RetryAfter::Seconds);
+    for pause in pauses.into_iter().chain([RetryAfter::Date(7)]) {
+        all.push(Fault::rate_limited(Some(pause)));
     }
     for body in [
         "",
@@ -56,7 +56,7 @@ fn of_any_answer() -> Vec<Fault> {
         Fault::ContentType("application/octet-stream".into()),
         Fault::PadBody(200_000),
         Fault::PadBody(MAX_BODY + 1),
-        Fault::Redirect(format!("{EVIL}/rest/v1/sessions")),
+        Fault::Redirect(format!("{FOREIGN}/rest/v1/sessions")),
         Fault::Redirect("/rest/v1/sessions".into()),
         Fault::SlowBody {
             bytes: 100,
@@ -66,7 +66,7 @@ fn of_any_answer() -> Vec<Fault> {
             bytes: 1,
             every: 20 * second,
         },
-        Fault::ForeignLinks(EVIL.into()),
+        Fault::ForeignLinks(FOREIGN.into()),
         Fault::ForeignLinks(String::new()),
         Fault::NullLinks,
         Fault::ReplaceField("brand_new".into(), json!({"a": [1]})),
@@ -84,10 +84,10 @@ fn of_any_answer() -> Vec<Fault> {
     all
 }
 
-/// What the clients of the matrix read of an answer at most.
+/// The largest response body that the clients of the matrix read.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// Each field of the operation's answer: missing, null, and of another type.
+/// Each field of the operation's response: missing, null, and of another type.
 fn of_fields(operation: Operation, document: &Value) -> Vec<Fault> {
     let schemas: &[&str] = match operation {
         Operation::CreateSession | Operation::GetSession => &["Session"],
@@ -112,9 +112,9 @@ fn of_fields(operation: Operation, document: &Value) -> Vec<Fault> {
     faults.collect()
 }
 
-/// The mock names the faults it knows when it is asked for one that it does not.
+/// The error for an unknown fault lists the known ones.
 #[test]
-fn no_kind_of_fault_is_left_out() {
+fn every_kind_of_fault_is_used() {
     let error = serde_json::from_str::<Fault>("\"?\"")
         .unwrap_err()
         .to_string();

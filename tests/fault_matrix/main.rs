@@ -1,92 +1,126 @@
-//! Every operation of the SDK and every command of the CLI against every fault that the mock
-//! can make, in paused time, with the same promises checked on each.
+//! Every operation of the SDK and every command of the CLI with every fault that the mock can
+//! inject, in paused time. The same guarantees are checked for each combination.
 //!
-//! Nothing is listed by hand that can be found: a run without a fault tells which operations an
-//! act touches, the mock tells which faults it knows, and the OpenAPI document which fields can
-//! be missing or of another type.
+//! No list is written by hand where one can be found: a run without a fault shows which
+//! operations are called, the mock lists the faults that it knows, and the OpenAPI document
+//! lists the fields that can be missing or of another type.
 
 mod commands;
 mod faults;
 mod operations;
-mod scene;
-mod target;
+mod output_dir;
+mod setup;
 
-use std::fmt::Write;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use blocks_mock::{Dialect, Frequency};
+use serde_json::Value;
 
-use scene::{Scene, Strike, dialects};
+use setup::{InjectedFault, Setup, dialects};
 
-/// What was broken, told all together at the end.
+/// The result of one combination: the setup after it, and the guarantees that were broken.
+type Result = (Setup, Vec<String>);
+
+/// A part of the matrix: how many combinations ran, and what was violated in which of them.
 #[derive(Default)]
-struct Matrix {
+struct Part {
     combinations: usize,
     violations: Vec<String>,
 }
 
-impl Matrix {
-    /// Counts one combination, and keeps what was violated in it.
-    fn ran(&mut self, name: &str, violations: Vec<String>) {
+impl Part {
+    fn add(&mut self, name: &str, violations: Vec<String>) {
         self.combinations += 1;
         let violations = violations.into_iter();
         self.violations
-            .extend(violations.map(|what| format!("{name}: {what}")));
+            .extend(violations.map(|violation| format!("{name}: {violation}")));
     }
+}
 
-    /// Every combination of one act: in each dialect, without a fault and with each fault at
-    /// each operation that the act touches, once and always.
-    async fn fill(
-        &mut self,
-        name: &str,
-        act: impl AsyncFn(Dialect, Option<Strike>) -> (Scene, Vec<String>),
-    ) {
-        let document = blocks_tests::document();
-        for (dialect_name, dialect) in dialects() {
-            let (scene, violations) = act(dialect.clone(), None).await;
-            self.ran(&format!("{dialect_name}, {name}, no fault"), violations);
-            for operation in scene.touched() {
-                for fault in faults::of(operation, &document) {
-                    for when in [Frequency::ONCE, Frequency::Always] {
-                        let fault = fault.clone();
-                        let strike = Strike {
-                            operation,
-                            when,
-                            fault,
-                        };
-                        let told = format!("{dialect_name}, {name}, {strike:?}");
-                        let (_, violations) = act(dialect.clone(), Some(strike)).await;
-                        self.ran(&told, violations);
-                    }
-                }
+/// All combinations of one operation or command in one dialect: without a fault, and with each
+/// fault in each operation that is called, once and always.
+async fn part<T: Copy>(
+    item: T,
+    name: &str,
+    dialect: &Dialect,
+    document: &Value,
+    run: &impl AsyncFn(T, Dialect, Option<InjectedFault>) -> Result,
+) -> Part {
+    let mut part = Part::default();
+    let (setup, violations) = run(item, dialect.clone(), None).await;
+    part.add(&format!("{name}, no fault"), violations);
+    for operation in setup.called() {
+        for fault in faults::of(operation, document) {
+            for frequency in [Frequency::ONCE, Frequency::Always] {
+                let injected = InjectedFault {
+                    operation,
+                    frequency,
+                    fault: fault.clone(),
+                };
+                let name = format!("{name}, {injected:?}");
+                let (_, violations) = run(item, dialect.clone(), Some(injected)).await;
+                part.add(&name, violations);
             }
         }
     }
+    part
+}
 
-    fn end(self, of: &str) {
-        println!(
-            "{} combinations of {of} ran, {} promises broken",
-            self.combinations,
-            self.violations.len()
-        );
-        let mut text = String::new();
-        for violation in self.violations.iter().take(25) {
-            let _ = writeln!(text, "{violation}");
+/// Runs the matrix of `items` in both dialects, and fails if a guarantee was broken. Each core
+/// runs one part at a time, on a paused clock of its own.
+fn matrix<T: Copy + std::fmt::Debug + Sync>(
+    what: &str,
+    items: &[T],
+    run: impl AsyncFn(T, Dialect, Option<InjectedFault>) -> Result + Sync,
+) {
+    let document = blocks_tests::document();
+    let inputs: Vec<_> = items
+        .iter()
+        .flat_map(|item| dialects().map(|dialect| (*item, dialect)))
+        .collect();
+    let (next, parts) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some((item, (dialect_name, dialect))) = inputs.get(index) else {
+                break;
+            };
+            let name = format!("{dialect_name}, {item:?}");
+            let part = runtime.block_on(part(*item, &name, dialect, &document, &run));
+            let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
+            parts.push((index, part));
         }
-        assert!(self.violations.is_empty(), "{text}");
-        assert!(self.combinations >= 1_500, "{}", self.combinations);
-    }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    let mut parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    assert_eq!(parts.len(), inputs.len(), "every part ran");
+    parts.sort_by_key(|(index, _)| *index);
+    let combinations: usize = parts.iter().map(|(_, part)| part.combinations).sum();
+    let violations: Vec<String> = parts
+        .into_iter()
+        .flat_map(|(_, part)| part.violations)
+        .collect();
+    let broken = violations.len();
+    println!("{combinations} combinations of {what} and fault, {broken} guarantees broken");
+    let first: Vec<String> = violations.into_iter().take(25).collect();
+    assert!(first.is_empty(), "{}", first.join("\n"));
+    assert!(combinations >= 1_500, "{combinations}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn every_operation_meets_every_fault() {
-    let mut matrix = Matrix::default();
-    operations::all(&mut matrix).await;
-    matrix.end("operation and fault");
+#[test]
+fn every_operation_with_every_fault() {
+    matrix("operation", &operations::ALL, operations::run);
 }
 
-#[tokio::test(start_paused = true)]
-async fn every_command_meets_every_fault() {
-    let mut matrix = Matrix::default();
-    commands::all(&mut matrix).await;
-    matrix.end("command and fault");
+#[test]
+fn every_command_with_every_fault() {
+    matrix("command", &commands::ALL, commands::run);
 }

@@ -1,25 +1,24 @@
-//! The SDK's operations against every fault.
+//! The SDK's operations with every fault.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use blocks_mock::Dialect;
-use blocks_sdk::{Error, ErrorKind, FollowUp, Messages};
+use blocks_sdk::{Error, ErrorKind, FollowUp, MessagesQuery};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
-use crate::Matrix;
-use crate::scene::{Scene, Strike, check_error, hello};
-use crate::target::Target;
+use crate::output_dir::OutputDir;
+use crate::setup::{InjectedFault, Setup, check_error, hello};
 
-/// Everything that a program can ask of the SDK.
+/// A call that a program can make to the SDK.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Act {
+pub enum Call {
     Create,
     Get,
     Refresh,
     FollowUp,
-    Look,
+    PollOnce,
     Reply,
     Replies,
     Page,
@@ -32,41 +31,39 @@ enum Act {
     Artifact,
     Bytes,
     Save,
-    FollowSession,
-    FollowPage,
-    FollowNewer,
+    NextPage,
+    NewerPage,
 }
 
-impl Act {
-    const ALL: [Self; 20] = [
-        Self::Create,
-        Self::Get,
-        Self::Refresh,
-        Self::FollowUp,
-        Self::Look,
-        Self::Reply,
-        Self::Replies,
-        Self::Page,
-        Self::NewestPage,
-        Self::Stream,
-        Self::ThreadStream,
-        Self::Watch,
-        Self::Transcript,
-        Self::Plans,
-        Self::Artifact,
-        Self::Bytes,
-        Self::Save,
-        Self::FollowSession,
-        Self::FollowPage,
-        Self::FollowNewer,
-    ];
+pub const ALL: [Call; 19] = [
+    Call::Create,
+    Call::Get,
+    Call::Refresh,
+    Call::FollowUp,
+    Call::PollOnce,
+    Call::Reply,
+    Call::Replies,
+    Call::Page,
+    Call::NewestPage,
+    Call::Stream,
+    Call::ThreadStream,
+    Call::Watch,
+    Call::Transcript,
+    Call::Plans,
+    Call::Artifact,
+    Call::Bytes,
+    Call::Save,
+    Call::NextPage,
+    Call::NewerPage,
+];
 
-    fn begins(self) -> bool {
+impl Call {
+    fn is_prompt(self) -> bool {
         matches!(self, Self::Create | Self::FollowUp)
     }
 
-    /// What it may take beside its requests.
-    fn waits(self) -> Duration {
+    /// How long it may take besides its requests.
+    fn wait(self) -> Duration {
         match self {
             Self::Reply | Self::Replies | Self::Watch => WAIT,
             _ => Duration::ZERO,
@@ -76,72 +73,67 @@ impl Act {
 
 /// The deadline of every wait.
 const WAIT: Duration = Duration::from_secs(600);
-/// A request: all of its attempts and pauses within 2 minutes, and the last attempt's minute.
+/// The longest request: all attempts and pauses within 2 minutes, and the last attempt's minute.
 const REQUEST: Duration = Duration::from_secs(185);
 
-async fn act(act: Act, scene: &Scene, target: Option<&Target>) -> Result<(), Error> {
-    let Scene {
+async fn send(call: Call, setup: &Setup, output: Option<&OutputDir>) -> Result<(), Error> {
+    let Setup {
         client, session, ..
-    } = scene;
+    } = setup;
     let plan = || async {
         let id = session.plan_ids().last().expect("a plan");
         session.artifact(id).await
     };
-    match act {
-        Act::Create => drop(client.create_session(hello()).await?),
-        Act::Get => drop(client.get_session(session.id()).await?),
-        Act::Refresh => session.clone().refresh().await?,
-        Act::FollowUp => drop(session.follow_up(FollowUp::new("more")).await?),
-        Act::Look => drop(session.turn()?.poll_once().await?),
-        Act::Reply => drop(session.turn()?.reply().timeout(WAIT).await?),
-        Act::Replies => {
-            let turns = [session.turn()?, session.turn()?];
-            let mut replies = blocks_sdk::replies(turns, |wait| wait.timeout(WAIT));
+    match call {
+        Call::Create => drop(client.create_session(hello()).await?),
+        Call::Get => drop(client.get_session(session.id()).await?),
+        Call::Refresh => session.clone().refresh().await?,
+        Call::FollowUp => drop(session.follow_up(FollowUp::new("more")).await?),
+        Call::PollOnce => drop(session.first_turn()?.poll_once().await?),
+        Call::Reply => drop(session.first_turn()?.reply().timeout(WAIT).await?),
+        Call::Replies => {
+            let turns = [session.first_turn()?, session.first_turn()?];
+            let mut replies = blocks_sdk::replies(turns.map(|turn| turn.reply().timeout(WAIT)));
             while let Some((_, result)) = replies.next().await {
                 result?;
             }
         }
-        Act::Page => drop(session.messages().everything().send().await?),
-        Act::NewestPage => drop(session.messages().newest_first().limit(1).send().await?),
-        Act::Stream => drop(session.messages().everything().collect().await?),
-        Act::ThreadStream => {
-            let turn = session.turn()?;
+        Call::Page => drop(session.messages().all().send().await?),
+        Call::NewestPage => drop(
+            session
+                .messages()
+                .newest_first(true)
+                .limit(1)
+                .send()
+                .await?,
+        ),
+        Call::Stream => drop(session.messages().all().collect().await?),
+        Call::ThreadStream => {
+            let turn = session.first_turn()?;
             let thread = turn.thread_id().expect("a thread");
             drop(session.thread_messages(thread).collect().await?);
         }
-        Act::Watch => watch(session.messages().everything()).await?,
-        Act::Transcript => drop(session.transcript(true).await?),
-        Act::Plans => {
+        Call::Watch => watch(session.messages().all()).await?,
+        Call::Transcript => drop(session.transcript().await?),
+        Call::Plans => {
             for plan in session.plans().await? {
                 drop(plan?);
             }
         }
-        Act::Artifact => drop(plan().await?),
-        Act::Bytes => drop(plan().await?.bytes().await?),
-        Act::Save => {
-            let target = target.expect("a target");
-            plan().await?.save(target.plan()).await?;
+        Call::Artifact => drop(plan().await?),
+        Call::Bytes => drop(plan().await?.bytes().await?),
+        Call::Save => {
+            let output = output.expect("a folder");
+            plan().await?.save(output.plan()).await?;
         }
-        Act::FollowSession => {
-            let link = session.self_link().expect("a link");
-            drop(client.follow(&link).await?);
-        }
-        Act::FollowPage => {
-            let link = session.messages_link().expect("a link");
-            drop(client.follow(&link).await?);
-        }
-        Act::FollowNewer => {
-            let page = session.messages().send().await?;
-            if let Some(link) = page.newer_link() {
-                drop(client.follow(&link).await?);
-            }
-        }
+        Call::NextPage => drop(session.messages().limit(1).send().await?.next().await?),
+        Call::NewerPage => drop(session.messages().send().await?.newer().await?),
     }
     Ok(())
 }
 
-/// Watches for a while: a watch has no end of its own.
-async fn watch(messages: Messages) -> Result<(), Error> {
+/// Watches for a minute, since a watch does not end.
+async fn watch(messages: MessagesQuery) -> Result<(), Error> {
     let mut watch = pin!(messages.watch());
     let seen = async {
         while let Some(message) = watch.next().await {
@@ -152,58 +144,48 @@ async fn watch(messages: Messages) -> Result<(), Error> {
     timeout(WAIT / 10, seen).await.unwrap_or(Ok(()))
 }
 
-/// Runs one combination, and says what was broken.
-async fn combination(doing: Act, dialect: Dialect, strike: Option<Strike>) -> (Scene, Vec<String>) {
-    let scene = Scene::new(dialect, strike).await;
-    let target = (doing == Act::Save).then(Target::new);
-    let begun = Instant::now();
-    let result = timeout(10 * WAIT, act(doing, &scene, target.as_ref())).await;
-    let took = begun.elapsed();
-    let exchanges = scene.recorder.exchanges();
-    let mut violations = scene.check(usize::from(doing.begins()));
-    violations.extend(target.and_then(|target| target.check(&scene)));
-    // Each request that an act makes has its own time.
-    let requests = u32::try_from(scene.touched().len()).unwrap_or(1) + 1;
-    if took > doing.waits() + requests * REQUEST {
-        violations.push(format!("it took {took:?}"));
+/// Runs one combination.
+pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> crate::Result {
+    let setup = Setup::new(dialect, fault).await;
+    let output = (call == Call::Save).then(OutputDir::new);
+    let started = Instant::now();
+    let result = timeout(10 * WAIT, send(call, &setup, output.as_ref())).await;
+    let elapsed = started.elapsed();
+    let exchanges = setup.recorder.exchanges();
+    let mut violations = setup.check(usize::from(call.is_prompt()));
+    violations.extend(output.and_then(|output| output.check(&setup)));
+    // Each request of a call has its own time limit.
+    let requests = u32::try_from(setup.called().len()).unwrap_or(1) + 1;
+    if elapsed > call.wait() + requests * REQUEST {
+        violations.push(format!("it took {elapsed:?}"));
     }
     match result {
-        Err(_) => violations.push("it hangs".into()),
+        Err(_) => violations.push("it does not end".into()),
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             violations.extend(check_error(&error, &exchanges));
-            violations.extend(check_fate(&error, &scene));
+            violations.extend(check_effect(&error, &setup));
         }
     }
-    (scene, violations)
+    (setup, violations)
 }
 
-/// A create or follow-up that failed and had its effect says so, and names the session where
-/// its id came.
-fn check_fate(error: &Error, scene: &Scene) -> Option<String> {
-    let (sessions, messages) = scene.made();
+/// The error of a create or follow-up that had an effect says so, and contains the session's id
+/// if the response did.
+fn check_effect(error: &Error, setup: &Setup) -> Option<String> {
+    let (sessions, messages) = setup.created();
     if messages > 0 && !error.may_have_taken_effect() {
-        return Some(format!("its effect is kept secret: {error:?}"));
+        return Some(format!("the error hides its effect: {error:?}"));
     }
     if error.may_have_taken_effect() && error.kind() == ErrorKind::InvalidInput {
         return Some(format!("invalid input with an effect: {error:?}"));
     }
-    let made = *scene.mock.sessions().last()?;
-    let came = error
+    let created = *setup.mock.sessions().last()?;
+    let received = error
         .body()
-        .is_some_and(|body| body.contains(&made.to_string()));
-    if sessions > 0 && came && error.session_id().is_none_or(|id| *id != made) {
-        return Some(format!("the session's id came and is lost: {error:?}"));
+        .is_some_and(|body| body.contains(&created.to_string()));
+    if sessions > 0 && received && error.session_id().is_none_or(|id| *id != created) {
+        return Some(format!("the received session id is lost: {error:?}"));
     }
     None
-}
-
-pub async fn all(matrix: &mut Matrix) {
-    for doing in Act::ALL {
-        matrix
-            .fill(&format!("{doing:?}"), async |dialect, strike| {
-                combination(doing, dialect, strike).await
-            })
-            .await;
-    }
 }

@@ -1,7 +1,7 @@
-//! Thousands of sessions while a fifth of all requests goes wrong, in paused time.
+//! Thousands of sessions while a fifth of all requests fails, in paused time.
 //!
-//! Whatever happens is drawn from a seed: `SOAK_SEED=7 cargo test -p blocks-tests --test soak`
-//! runs that seed alone, just as it ran before. `SOAK_RUNS=100` runs more of them.
+//! All random choices come from a seed: `SOAK_SEED=7 cargo test -p blocks-tests --test soak`
+//! repeats the run of that seed exactly. `SOAK_RUNS=100` runs the first 100 seeds.
 
 mod program;
 
@@ -18,36 +18,36 @@ use blocks_tests::KEY;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use program::{Ended, Job};
+use program::{Job, TurnResult};
 
 /// Sessions of one run, which share a key and its 100 requests a minute.
 const SESSIONS: usize = 500;
 /// 20 runs of 500 sessions.
 const RUNS: u64 = 20;
 
-/// What an agent was asked, and how often: the truth that the programs are held to.
+/// How often the agent received each message. The programs' results are compared with it.
 #[derive(Clone, Default)]
-struct Asked(Arc<Mutex<HashMap<String, usize>>>);
+struct Prompts(Arc<Mutex<HashMap<String, usize>>>);
 
-impl Asked {
+impl Prompts {
     fn count(&self, message: &str) -> usize {
-        let asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.get(message).copied().unwrap_or_default()
+        let prompts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        prompts.get(message).copied().unwrap_or_default()
     }
 
     fn add(&self, message: &str) {
-        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *asked.entry(message.to_owned()).or_default() += 1;
+        let mut prompts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *prompts.entry(message.to_owned()).or_default() += 1;
     }
 }
 
-/// What the reply to a message is.
-fn answer_to(message: &str) -> String {
-    format!("The answer to: {message}")
+/// The reply to a message.
+fn reply_to(message: &str) -> String {
+    format!("The reply to: {message}")
 }
 
-/// Faults of which one strikes a fifth of the requests. None changes what an answer says: such
-/// a lie cannot be told from the truth.
+/// The faults that are injected into a fifth of the requests. None changes the meaning of a
+/// response, since no client could detect that.
 fn faults() -> Vec<Fault> {
     let second = Duration::from_secs(1);
     let mut all: Vec<Fault> = [403, 404, 408, 422, 500, 502, 503, 504]
@@ -86,17 +86,17 @@ fn faults() -> Vec<Fault> {
     all
 }
 
-fn service(seed: u64, asked: &Asked) -> MockBuilder {
+fn service(seed: u64, prompts: &Prompts) -> MockBuilder {
     let faults = faults();
-    // One rule after another is asked, so that together they strike a fifth of the requests.
+    // Each rule decides for itself. Together they affect a fifth of the requests.
     let each = 1.0 - 0.8_f64.powf(1.0 / faults.len() as f64);
     let agent = {
-        let asked = asked.clone();
+        let prompts = prompts.clone();
         move |turn: &blocks_mock::TurnInfo| {
-            asked.add(&turn.message);
-            // From seconds to minutes, and not two alike.
+            prompts.add(&turn.message);
+            // From seconds to minutes, different for each session.
             let work = Duration::from_millis(2_000 + (turn.session as u64 * 7_919) % 400_000);
-            Script::reply(answer_to(&turn.message)).reply_after(work)
+            Script::reply(reply_to(&turn.message)).reply_after(work)
         }
     };
     let dialect = match seed % 2 {
@@ -115,45 +115,45 @@ fn service(seed: u64, asked: &Asked) -> MockBuilder {
     })
 }
 
-/// What became of one run's sessions.
+/// The counted results of one run.
 #[derive(Debug, Default, PartialEq)]
 struct Tally {
     requests: usize,
     replies: usize,
-    in_doubt: usize,
+    unknown: usize,
 }
 
 async fn run(seed: u64) -> Tally {
     fastrand::seed(seed);
-    let asked = Asked::default();
-    let mock = service(seed, &asked).build();
+    let prompts = Prompts::default();
+    let mock = service(seed, &prompts).build();
     let client = Client::builder(KEY).service(mock.service()).build();
     let client = client.expect("a client");
     let jobs = (0..SESSIONS).map(|number| Job::new(seed, number, &client));
     let mut tally = Tally::default();
-    for ended in join_all(jobs.map(Job::run)).await {
-        for turn in ended {
-            let times = asked.count(&turn.message);
-            let told = format!("seed {seed}, {}", turn.message);
-            match turn.end {
-                Ended::Replied(text) => {
-                    assert_eq!(times, 1, "{told}: begun {times} times");
-                    assert_eq!(text, answer_to(&turn.message), "{told}");
+    for turns in join_all(jobs.map(Job::run)).await {
+        for turn in turns {
+            let times = prompts.count(&turn.message);
+            let turn_name = format!("seed {seed}, {}", turn.message);
+            match turn.result {
+                TurnResult::Replied(text) => {
+                    assert_eq!(times, 1, "{turn_name}: started {times} times");
+                    assert_eq!(text, reply_to(&turn.message), "{turn_name}");
                     tally.replies += 1;
                 }
-                Ended::InDoubt => {
-                    assert!(times <= 1, "{told}: begun {times} times");
-                    tally.in_doubt += 1;
+                TurnResult::OutcomeUnknown => {
+                    assert!(times <= 1, "{turn_name}: started {times} times");
+                    tally.unknown += 1;
                 }
             }
         }
     }
-    tally.requests = mock.requests().len();
+    tally.requests = mock.request_count();
     tally
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_reply_is_lost_and_no_session_doubled() {
+async fn no_reply_is_lost_and_no_session_duplicated() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let seeds = match number("SOAK_SEED") {
         Some(seed) => seed..seed + 1,
@@ -164,10 +164,10 @@ async fn no_reply_is_lost_and_no_session_doubled() {
         let tally = run(seed).await;
         all.requests += tally.requests;
         all.replies += tally.replies;
-        all.in_doubt += tally.in_doubt;
+        all.unknown += tally.unknown;
     }
     let sessions = SESSIONS * seeds.count();
-    println!("{sessions} sessions: {all:?}, none lost, none doubled");
+    println!("{sessions} sessions: {all:?}, none lost, none duplicated");
     assert!(all.replies > sessions, "each session has two turns");
 }
 

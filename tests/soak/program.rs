@@ -1,12 +1,12 @@
-//! A program as a careful user writes one: it begins nothing again that may have begun, and
-//! gives up no wait.
+//! A program as a careful user writes one: it never repeats a request that may have taken
+//! effect, and resumes every wait.
 
 use blocks_sdk::{
     Agent, Client, CreateSession, Error, ErrorKind, FollowUp, MessageRole, MessageType, Pending,
     Session, types::Message,
 };
 
-use crate::answer_to;
+use crate::reply_to;
 
 /// One session's worth of work: a message, its reply, a follow-up, its reply, the transcript.
 pub struct Job {
@@ -15,97 +15,97 @@ pub struct Job {
     messages: [String; 2],
 }
 
-/// What became of a message.
+/// A message that was sent, and its result.
 pub struct Turn {
     pub message: String,
-    pub end: Ended,
+    pub result: TurnResult,
 }
 
 #[derive(Debug, PartialEq)]
-pub enum Ended {
+pub enum TurnResult {
     Replied(String),
-    /// It may have been begun, and the error said so.
-    InDoubt,
+    /// The request may have taken effect, and the error said so.
+    OutcomeUnknown,
 }
 
-/// How often a request that certainly had no effect is made again: more would be a hang.
-const PATIENCE: usize = 200;
+/// How often a request that certainly had no effect is repeated before the test fails.
+const ATTEMPTS: usize = 200;
 
 impl Job {
     pub fn new(seed: u64, number: usize, client: &Client) -> Self {
         Self {
             client: client.clone(),
             seed,
-            messages: [format!("{number}, first"), format!("{number}, then")],
+            messages: [format!("{number}, first"), format!("{number}, second")],
         }
     }
 
     pub async fn run(self) -> Vec<Turn> {
-        let [first, then] = self.messages.clone();
+        let [first, second] = self.messages.clone();
         let Some(session) = self.create(&first).await else {
-            return vec![in_doubt(first)];
+            return vec![outcome_unknown(first)];
         };
-        let mut ended = vec![self.replied(&session, first, None).await];
-        match self.follow_up(&session, &then).await {
-            Some(pending) => ended.push(self.replied(&session, then, Some(pending)).await),
-            None => ended.push(in_doubt(then)),
+        let mut turns = vec![self.wait(&session, first, None).await];
+        match self.follow_up(&session, &second).await {
+            Some(pending) => turns.push(self.wait(&session, second, Some(pending)).await),
+            None => turns.push(outcome_unknown(second)),
         }
-        self.check_transcript(&session, &ended).await;
-        ended
+        self.check_transcript(&session, &turns).await;
+        turns
     }
 
     async fn create(&self, message: &str) -> Option<Session> {
         let request = || CreateSession::new(Agent::claude(), message);
-        self.begin(async || self.client.create_session(request()).await)
+        self.retry(async || self.client.create_session(request()).await)
             .await
     }
 
     async fn follow_up(&self, session: &Session, message: &str) -> Option<Pending> {
-        let begun = self
-            .begin(async || session.follow_up(FollowUp::new(message)).await)
+        let turn = self
+            .retry(async || session.follow_up(FollowUp::new(message)).await)
             .await;
-        begun.map(|turn| turn.pending().clone())
+        turn.map(|turn| turn.pending().clone())
     }
 
-    /// Tries until it has certainly begun, or may have.
-    async fn begin<T>(&self, attempt: impl AsyncFn() -> Result<T, Error>) -> Option<T> {
-        for _ in 0..PATIENCE {
+    /// Repeats a request until it succeeds or may have taken effect.
+    async fn retry<T>(&self, attempt: impl AsyncFn() -> Result<T, Error>) -> Option<T> {
+        for _ in 0..ATTEMPTS {
             match attempt().await {
-                Ok(begun) => return Some(begun),
+                Ok(value) => return Some(value),
                 Err(error) if error.may_have_taken_effect() => return None,
                 Err(error) => self.check(&error),
             }
         }
-        panic!("seed {}: {:?} never begins", self.seed, self.messages);
+        panic!("seed {}: {:?} never succeeds", self.seed, self.messages);
     }
 
-    /// Waits until the reply is there, whatever ends a wait before.
-    async fn replied(&self, session: &Session, message: String, turn: Option<Pending>) -> Turn {
+    /// Waits until the reply is there, and resumes after every error.
+    async fn wait(&self, session: &Session, message: String, turn: Option<Pending>) -> Turn {
         let mut pending = match turn {
             Some(pending) => pending,
             None => self.pending(session).await,
         };
-        for _ in 0..PATIENCE {
+        for _ in 0..ATTEMPTS {
             match self.client.resume(pending.clone()).reply().await {
                 Ok(reply) => {
-                    let end = Ended::Replied(reply.text().to_owned());
-                    return Turn { message, end };
+                    let result = TurnResult::Replied(reply.text().to_owned());
+                    return Turn { message, result };
                 }
                 Err(error) => {
                     self.check(&error);
-                    pending = error.pending().expect("what is pending").clone();
+                    pending = error.pending().expect("a pending handle").clone();
                 }
             }
         }
-        panic!("seed {}: {message} is never replied to", self.seed);
+        panic!("seed {}: {message} gets no reply", self.seed);
     }
 
-    /// The first turn, also where the answer to the create did not name its thread.
+    /// The first turn, also if the response to the create did not contain its thread.
     async fn pending(&self, session: &Session) -> Pending {
-        if let Ok(turn) = session.turn() {
+        if let Ok(turn) = session.first_turn() {
             return turn.pending().clone();
         }
-        for _ in 0..PATIENCE {
+        for _ in 0..ATTEMPTS {
             let prompts = session.messages().roles([MessageRole::User]).send().await;
             let thread = match &prompts {
                 Ok(page) => page
@@ -121,28 +121,38 @@ impl Job {
         panic!("seed {}: {:?} has no thread", self.seed, self.messages);
     }
 
-    /// Everything that was said is in the transcript once.
-    async fn check_transcript(&self, session: &Session, ended: &[Turn]) {
-        for _ in 0..PATIENCE {
-            let transcript = match session.transcript(false).await {
+    /// Every prompt and every reply is in the transcript exactly once.
+    async fn check_transcript(&self, session: &Session, turns: &[Turn]) {
+        for _ in 0..ATTEMPTS {
+            let transcript = match session
+                .messages()
+                .all()
+                .types([MessageType::Message, MessageType::FinalMessage])
+                .transcript()
+                .await
+            {
                 Ok(transcript) => transcript,
                 Err(error) => {
                     self.check(&error);
                     continue;
                 }
             };
-            // A fault may have struck out the threads of a page, whose messages are notices then.
-            let turns = transcript.turns.iter();
-            let said: Vec<_> = turns
+            // A fault may have removed the threads of a page. Its messages are notices then.
+            let texts: Vec<_> = transcript
+                .turns
+                .iter()
                 .flat_map(|turn| turn.prompt.iter().chain(&turn.reply))
-                .chain(transcript.notices.iter().filter(|m| is_said(m)))
+                .chain(transcript.notices.iter().filter(|m| is_prompt_or_reply(m)))
                 .collect();
-            for turn in ended.iter().filter(|turn| turn.end != Ended::InDoubt) {
-                let told = |text: &str| {
-                    let same = said.iter().filter(|m| m.message.as_deref() == Some(text));
+            for turn in turns
+                .iter()
+                .filter(|turn| turn.result != TurnResult::OutcomeUnknown)
+            {
+                let count = |text: &str| {
+                    let same = texts.iter().filter(|m| m.message.as_deref() == Some(text));
                     same.count()
                 };
-                let counts = (told(&turn.message), told(&answer_to(&turn.message)));
+                let counts = (count(&turn.message), count(&reply_to(&turn.message)));
                 assert_eq!(counts, (1, 1), "seed {}: {}", self.seed, turn.message);
             }
             return;
@@ -157,13 +167,13 @@ impl Job {
     }
 }
 
-/// Whether it is a prompt or a reply, and nothing that came between.
-fn is_said(message: &Message) -> bool {
+/// Whether it is a prompt or a reply, and not an intermediate message.
+fn is_prompt_or_reply(message: &Message) -> bool {
     let final_message = message.type_ == Some(MessageType::FinalMessage);
     final_message || message.role == Some(MessageRole::User)
 }
 
-fn in_doubt(message: String) -> Turn {
-    let end = Ended::InDoubt;
-    Turn { message, end }
+fn outcome_unknown(message: String) -> Turn {
+    let result = TurnResult::OutcomeUnknown;
+    Turn { message, result }
 }

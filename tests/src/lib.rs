@@ -1,10 +1,13 @@
-//! The one harness of the tests across the crates.
+//! Helpers of the tests that use several crates.
 
 mod recorder;
 mod scripted;
 mod shifting_session;
 mod vendor;
 
+use std::time::Duration;
+
+use blocks_mock::{Action, Script};
 use serde_json::{Value, json};
 
 pub use recorder::{Exchange, Recorder};
@@ -12,25 +15,25 @@ pub use scripted::{Answer, Scripted, Seen};
 pub use shifting_session::{Deviation, Meta, Placed, ShiftingSession};
 pub use vendor::{Vendor, VendorRequest, VendorServer};
 
-/// The key of every client here: a text that occurs nowhere else, so that a leak is found.
+/// The key of every client in these tests. The text occurs nowhere else, so a leak is found.
 pub const KEY: &str = "key-0d4f5b9b8a11-never-shown";
 
-/// A session's id, where a test needs one that is fixed.
+/// A fixed session id.
 pub const SESSION: &str = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
-/// Its thread's.
+/// The id of its thread.
 pub const THREAD: &str = "8c1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b22";
 
 /// The OpenAPI document.
 ///
 /// # Panics
-/// When it is missing or no YAML.
+/// When it is missing or not YAML.
 pub fn document() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/blocks.yaml");
     let text = std::fs::read_to_string(path).expect("the OpenAPI document");
     serde_yaml_ng::from_str(&text).expect("YAML")
 }
 
-/// A session as a create answers it.
+/// A session as in the response to a create.
 pub fn created() -> Value {
     let session = format!("https://api.prod.blocks.team/rest/v1/sessions/{SESSION}");
     let thread = format!("{session}/threads/{THREAD}/messages");
@@ -45,6 +48,30 @@ pub fn created() -> Value {
             "final_message": {"href": format!("{thread}?type=final_message&role=assistant")},
         },
     })
+}
+
+/// An agent that immediately sends sample data of each kind, then the reply "Done.".
+pub fn sample_agent() -> Script {
+    let tool_call = Action::ToolCall {
+        name: "bash".into(),
+        input: json!({"command": "ls"}),
+    };
+    // A file name that must not be used as a path.
+    let plan = Action::Plan {
+        file_name: "../plan.md".into(),
+        text: "1. Go.".into(),
+    };
+    let actions = [
+        Action::Message("Working.".into()),
+        tool_call,
+        Action::Notice("Low on credit.".into()),
+        Action::PullRequest("https://example.com/1".into()),
+        plan,
+    ];
+    let script = Script::reply("Done.").reply_after(Duration::ZERO);
+    actions
+        .into_iter()
+        .fold(script, |script, action| script.step(Duration::ZERO, action))
 }
 
 /// A page of `items`.

@@ -1,4 +1,4 @@
-//! A mock in process that remembers what went over the wire, answers included.
+//! A mock in process whose requests and responses are recorded.
 
 use std::future::Future;
 use std::io;
@@ -12,22 +12,22 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use tower_service::Service;
 
-/// A request, and what came back of its answer.
+/// A request, and the part of its response that was received.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// The host that was asked.
+    /// The host that the request was sent to.
     pub host: String,
     /// The path.
     pub path: String,
     /// Whether the request carried `Authorization`.
     pub with_key: bool,
-    /// The status; `None` where the connection broke before one came.
+    /// The status; `None` if the connection closed before the response started.
     pub status: Option<u16>,
     /// The bytes of the body that were read.
     pub body: Vec<u8>,
 }
 
-/// A mock's service, recorded.
+/// A mock's service that records exchanges.
 #[derive(Clone)]
 pub struct Recorder {
     service: MockService,
@@ -41,7 +41,7 @@ fn lock(exchanges: &Exchanges) -> MutexGuard<'_, Vec<Exchange>> {
 }
 
 impl Recorder {
-    /// Records what goes to `mock`.
+    /// Records the requests to `mock`.
     pub fn new(mock: &Mock) -> Self {
         Self {
             service: mock.service(),
@@ -49,12 +49,12 @@ impl Recorder {
         }
     }
 
-    /// What went over the wire so far.
+    /// All exchanges so far.
     pub fn exchanges(&self) -> Vec<Exchange> {
         lock(&self.exchanges).clone()
     }
 
-    /// Forgets what went over the wire so far.
+    /// Removes all exchanges so far.
     pub fn clear(&self) {
         lock(&self.exchanges).clear();
     }
@@ -86,9 +86,9 @@ where
             exchanges.len() - 1
         };
         let exchanges = Arc::clone(&self.exchanges);
-        let answer = self.service.call(request);
+        let response = self.service.call(request);
         Box::pin(async move {
-            let response = answer.await?;
+            let response = response.await?;
             lock(&exchanges)[place].status = Some(response.status().as_u16());
             Ok(response.map(|body| RecordedBody {
                 body,
@@ -99,7 +99,7 @@ where
     }
 }
 
-/// A body whose bytes are remembered as they are read.
+/// A body whose bytes are recorded as they are read.
 pub struct RecordedBody {
     body: MockBody,
     exchanges: Exchanges,

@@ -1,4 +1,4 @@
-//! A transport that answers by a script, one answer for each request.
+//! A transport that responds from a script, with one entry for each request.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::KEY;
 
-/// How one request is answered.
+/// The response to one request, or its failure.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// A response.
@@ -24,14 +24,14 @@ pub enum Answer {
         headers: Vec<(&'static str, String)>,
         /// The body.
         body: Bytes,
-        /// The body breaks off after this.
+        /// The connection closes after the body, before its end.
         broken: bool,
     },
     /// No connection can be made.
     Refused,
-    /// The connection breaks after the request was sent.
+    /// The connection closes after the request was sent.
     Broken,
-    /// No answer ever comes.
+    /// There is never a response.
     Silence,
 }
 
@@ -56,7 +56,7 @@ impl Answer {
         Self::text(200, body.to_string())
     }
 
-    /// The same response with a header more.
+    /// The same response with one more header.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         if let Self::Response { headers, .. } = &mut self {
@@ -65,7 +65,7 @@ impl Answer {
         self
     }
 
-    /// The same response, broken off after its body.
+    /// The same response, but the connection closes before its end.
     #[must_use]
     pub fn breaking(mut self) -> Self {
         if let Self::Response { broken, .. } = &mut self {
@@ -82,7 +82,7 @@ pub struct Seen {
     pub at: Instant,
     /// The method.
     pub method: Method,
-    /// Where to.
+    /// The URL.
     pub url: Url,
     /// The `Authorization` header.
     pub authorization: Option<String>,
@@ -92,20 +92,20 @@ pub struct Seen {
     pub body: String,
 }
 
-/// Answers by a script; the last answer is repeated for ever.
+/// Responds from a script. The last entry is repeated for ever.
 #[derive(Clone)]
 pub struct Scripted(Arc<Mutex<State>>);
 
 struct State {
-    answers: VecDeque<Answer>,
+    responses: VecDeque<Answer>,
     seen: Vec<Seen>,
 }
 
 impl Scripted {
-    /// A transport with these answers.
-    pub fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
+    /// A transport with this script.
+    pub fn new(responses: impl IntoIterator<Item = Answer>) -> Self {
         Self(Arc::new(Mutex::new(State {
-            answers: answers.into_iter().collect(),
+            responses: responses.into_iter().collect(),
             seen: Vec::new(),
         })))
     }
@@ -123,39 +123,39 @@ impl Scripted {
         self.builder().build().expect("a client")
     }
 
-    /// What was sent so far.
+    /// All requests so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.state().seen.clone()
     }
 
-    /// How many requests were sent so far.
+    /// The number of requests so far.
     pub fn count(&self) -> usize {
         self.state().seen.len()
     }
 
-    /// These answers instead of those that are left; what was seen is forgotten.
-    pub fn replace(&self, answers: impl IntoIterator<Item = Answer>) {
+    /// Replaces the rest of the script, and removes all requests so far.
+    pub fn replace(&self, responses: impl IntoIterator<Item = Answer>) {
         let mut state = self.state();
-        state.answers = answers.into_iter().collect();
+        state.responses = responses.into_iter().collect();
         state.seen.clear();
     }
 
-    /// More answers, after those that are left.
-    pub fn then(&self, answers: impl IntoIterator<Item = Answer>) {
-        self.state().answers.extend(answers);
+    /// Adds to the end of the script.
+    pub fn then(&self, responses: impl IntoIterator<Item = Answer>) {
+        self.state().responses.extend(responses);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no test panics under the lock")
     }
 
-    fn take(&self, request: &Request) -> Answer {
+    fn next(&self, request: &Request) -> Answer {
         let mut state = self.state();
         state.seen.push(seen(request));
-        if state.answers.len() > 1 {
-            state.answers.pop_front().expect("more than one")
+        if state.responses.len() > 1 {
+            state.responses.pop_front().expect("more than one")
         } else {
-            state.answers.front().cloned().unwrap_or(Answer::Refused)
+            state.responses.front().cloned().unwrap_or(Answer::Refused)
         }
     }
 }
@@ -176,10 +176,10 @@ pub(crate) fn seen(request: &Request) -> Seen {
 
 impl Transport for Scripted {
     fn send(&self, request: Request) -> SendFuture<'_> {
-        let answer = self.take(&request);
+        let response = self.next(&request);
         Box::pin(async move {
             let error = |kind: ErrorKind| io::Error::from(kind);
-            match answer {
+            match response {
                 Answer::Refused => Err(SendError::never_sent(error(ErrorKind::ConnectionRefused))),
                 Answer::Broken => Err(SendError::may_be_sent(error(ErrorKind::ConnectionReset))),
                 Answer::Silence => std::future::pending().await,
@@ -189,16 +189,16 @@ impl Transport for Scripted {
                     body,
                     broken,
                 } => {
-                    let mut response = http::Response::builder().status(status);
+                    let mut builder = http::Response::builder().status(status);
                     for (name, value) in headers {
-                        response = response.header(name, value);
+                        builder = builder.header(name, value);
                     }
-                    let mut pieces = vec![Ok(body)];
+                    let mut chunks = vec![Ok(body)];
                     if broken {
-                        pieces.push(Err(error(ErrorKind::ConnectionReset)));
+                        chunks.push(Err(error(ErrorKind::ConnectionReset)));
                     }
-                    let body = reqwest::Body::wrap_stream(stream::iter(pieces));
-                    Ok(response.body(body).expect("a response").into())
+                    let body = reqwest::Body::wrap_stream(stream::iter(chunks));
+                    Ok(builder.body(body).expect("a response").into())
                 }
             }
         })

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use blocks_sdk::{Client, ClientBuilder, RateLimit, SendFuture, Session, Transport};
+use blocks_sdk::{Client, ClientBuilder, RateLimit, SendFuture, SessionRef, Transport};
 use reqwest::Request;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ pub struct Placed {
     pub number: u128,
     /// Its role.
     pub role: &'static str,
-    /// As the service sends it.
+    /// The JSON that the service sends.
     pub json: String,
 }
 
@@ -52,22 +52,22 @@ impl Placed {
 pub struct Deviation {
     /// Responds with 422 to a repeated `role`, as older deployments do.
     pub one_role_at_a_time: bool,
-    /// No page has more messages, whatever is requested.
+    /// The maximum of messages of a page, for any `limit`.
     pub cap: Option<usize>,
-    /// `meta` is left out, or what a test makes of it.
+    /// The content of `meta`.
     pub meta: Meta,
     /// Every page is the first.
     pub ignores_page: bool,
-    /// Every page has so many messages.
+    /// Every page has this many messages, for any `limit`.
     pub ignores_limit: Option<usize>,
     /// This page is empty.
     pub empty_page: Option<usize>,
 }
 
-/// What `meta` contains.
+/// The content of `meta`.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Meta {
-    /// The truth.
+    /// The correct values.
     #[default]
     Right,
     /// Nothing.
@@ -78,7 +78,7 @@ pub enum Meta {
     RequestedLimit,
     /// The total is that of the page.
     TotalOfPage,
-    /// The total counts so many messages that no page has.
+    /// The total is larger by this many messages, which no page has.
     Extra(usize),
 }
 
@@ -95,7 +95,7 @@ struct State {
     /// The statuses of the next responses.
     failures: Vec<u16>,
     deviation: Deviation,
-    /// Made after so many requests.
+    /// Each with the number of requests after which it is made.
     later: Vec<(usize, Change)>,
 }
 
@@ -140,11 +140,11 @@ impl ShiftingSession {
         self.state().requests
     }
 
-    /// The session, from the side of a client without a rate limit.
+    /// The session of a client without a rate limit.
     ///
     /// # Panics
     /// When no client can be built.
-    pub fn session(&self) -> Session {
+    pub fn session(&self) -> SessionRef {
         self.session_with(|builder| {
             let limit = RateLimit::per_minute(u32::MAX);
             builder.rate_limit(limit.expect("a limit"))
@@ -155,7 +155,7 @@ impl ShiftingSession {
     ///
     /// # Panics
     /// When no client can be built.
-    pub fn session_with(&self, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Session {
+    pub fn session_with(&self, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> SessionRef {
         let builder = Client::builder(KEY).transport(self.clone());
         let id: Uuid = SESSION.parse().expect("an id");
         set(builder).build().expect("a client").session(id)
@@ -206,9 +206,9 @@ impl ShiftingSession {
 }
 
 impl Deviation {
-    fn page(&self, listed: &[&Placed], page: usize, asked: usize) -> String {
+    fn page(&self, listed: &[&Placed], page: usize, requested: usize) -> String {
         let total = listed.len();
-        let limit = self.cap.unwrap_or(asked).min(asked);
+        let limit = self.cap.unwrap_or(requested).min(requested);
         let limit = self.ignores_limit.unwrap_or(limit);
         let start = if self.ignores_page {
             0
@@ -229,7 +229,7 @@ impl Deviation {
             Meta::Missing => Value::Null,
             Meta::Total => json!({"total": total}),
             Meta::RequestedLimit => json!({
-                "total": total, "page": page, "limit": asked, "total_pages": pages(asked),
+                "total": total, "page": page, "limit": requested, "total_pages": pages(requested),
             }),
             Meta::TotalOfPage => json!({"total": items.len(), "limit": limit}),
             Meta::Extra(extra) => json!({"total": total + extra}),

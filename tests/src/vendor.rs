@@ -1,9 +1,9 @@
 //! A small server in the shapes of the vendor's public mock, written from the contract alone. It
-//! shares no code with `blocks-mock`, so that a misreading there is not repeated here.
+//! shares no code with `blocks-mock`, so that a mistake there is not repeated here.
 //!
 //! Each turn has a prompt, two tool calls (one in each known shape) and a final message. Ids other
 //! than a session's are not UUIDs: thread `t1`, task `task-1`, final message `m0`; a follow-up
-//! counts on with `t2`, `task-2`, `m1`. List items lack `chat_id`, `task_id` and the times. The
+//! continues with `t2`, `task-2`, `m1`. List items lack `chat_id`, `task_id` and the times. The
 //! final message of a follow-up names the first thread. Links name another host and no filters.
 
 mod shapes;
@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use tower_service::Service;
 use uuid::Uuid;
 
-use shapes::{Refusal, TIME, Turn, items, links, page, session};
+use shapes::{ErrorResponse, TIME, Turn, items, links, page, session};
 
 /// A service in the shapes of the vendor's mock. Clones are the same service.
 ///
@@ -83,7 +83,7 @@ impl Vendor {
         self.state().requests.clone()
     }
 
-    /// How many POST requests were received, whatever they were answered.
+    /// The number of POST requests that were received, including rejected ones.
     pub fn post_count(&self) -> usize {
         let state = self.state();
         let posts = state.requests.iter().filter(|r| r.method == Method::POST);
@@ -117,7 +117,7 @@ impl Vendor {
     fn respond(&self, request: VendorRequest) -> Response<Full<Bytes>> {
         let mut state = self.state();
         state.requests.push(request.clone());
-        let (status, body) = state.answer(&request).unwrap_or_else(|(status, text)| {
+        let (status, body) = state.handle(&request).unwrap_or_else(|(status, text)| {
             let body = json!({"error": text});
             (status, body)
         });
@@ -135,10 +135,10 @@ impl Default for Vendor {
     }
 }
 
-type Answer = Result<(u16, Value), Refusal>;
+type Handled = Result<(u16, Value), ErrorResponse>;
 
 impl State {
-    fn answer(&mut self, request: &VendorRequest) -> Answer {
+    fn handle(&mut self, request: &VendorRequest) -> Handled {
         if request.authorization != [format!("ApiKey {}", Vendor::KEY)] {
             return Err((401, "Unauthorized"));
         }
@@ -169,13 +169,13 @@ impl State {
             ["messages"] if post => {
                 turns.push(turn?);
                 let number = turns.len();
-                let mut made = items(turns, number - 1, true).swap_remove(0);
-                made["chat_id"] = json!(id);
-                made["task_id"] = json!(format!("task-{number}"));
-                made["created_at"] = json!(TIME);
-                made["updated_at"] = json!(TIME);
-                made["_links"] = links(id, &format!("t{number}"));
-                Ok((200, made))
+                let mut message = items(turns, number - 1, true).swap_remove(0);
+                message["chat_id"] = json!(id);
+                message["task_id"] = json!(format!("task-{number}"));
+                message["created_at"] = json!(TIME);
+                message["updated_at"] = json!(TIME);
+                message["_links"] = links(id, &format!("t{number}"));
+                Ok((200, message))
             }
             ["messages"] => Ok((200, page(id, turns, None, query)?)),
             ["threads", thread, "messages"] if !post => {
@@ -185,7 +185,7 @@ impl State {
         }
     }
 
-    fn turn(&self, body: &str) -> Result<Turn, Refusal> {
+    fn turn(&self, body: &str) -> Result<Turn, ErrorResponse> {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let prompt = body["message"].as_str().filter(|text| !text.is_empty());
         Ok(Turn {
@@ -195,7 +195,7 @@ impl State {
         })
     }
 
-    fn create(&mut self, body: &str) -> Answer {
+    fn create(&mut self, body: &str) -> Handled {
         let turn = self.turn(body)?;
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let agents = ["agent_id", "agent_name", "profile"];

@@ -1,10 +1,10 @@
-//! The command `blocks` as it is built, and its mock on a port, for chores that run them.
+//! The built command `blocks`, and its mock on a port, for tasks that run them.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Builds the command, and says where it is.
+/// Builds the command and returns its path.
 ///
 /// # Errors
 /// It does not build.
@@ -49,7 +49,7 @@ impl Mock {
     /// Starts it with the settings of a JSON file.
     ///
     /// # Errors
-    /// It does not start, or does not say where it is.
+    /// It does not start, or does not print its address.
     pub fn start(blocks: &Path, script: &Path) -> Result<Self, String> {
         let mut command = Command::new(blocks);
         command.arg("mock").arg("--script").arg(script);
@@ -65,7 +65,8 @@ impl Mock {
         let lines = output.into_iter().flat_map(|o| BufReader::new(o).lines());
         for line in lines.map_while(Result::ok).take(2) {
             let pair = line.strip_prefix("export ").and_then(|l| l.split_once('='));
-            let (name, value) = pair.ok_or_else(|| format!("blocks mock said {line}"))?;
+            let (name, value) =
+                pair.ok_or_else(|| format!("unexpected output of blocks mock: {line}"))?;
             mock.variables.push((name.into(), value.into()));
         }
         if mock.variables.len() == 2 {

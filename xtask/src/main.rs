@@ -35,8 +35,8 @@ enum Task {
 }
 
 /// The exit code of a task.
-fn code(outcome: Result<(), String>) -> ExitCode {
-    match outcome {
+fn code(result: Result<(), String>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");

@@ -132,7 +132,7 @@ pub mod types {
             Default::default()
         }
     }
-    /// What went wrong. The documentation names code and message; the live service sends error. An intermediary may answer HTML or nothing.
+    /// What went wrong. The documentation names code and message; the live service sends error. An intermediary may respond with HTML or nothing.
     #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct ErrorBody {
@@ -211,7 +211,7 @@ pub mod types {
             serde(skip_serializing_if = "::std::option::Option::is_none")
         )]
         pub id: ::std::option::Option<crate::open::Id>,
-        /// Where the answer is.
+        /// Where the reply is.
         #[cfg_attr(
             feature = "schemars",
             serde(
@@ -273,7 +273,7 @@ pub mod types {
             Default::default()
         }
     }
-    /// Where the answer to a message is.
+    /// Where the reply to a message is.
     #[derive(Clone, Debug, PartialEq)]
     #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
     pub struct MessageLinks {
@@ -2075,14 +2075,14 @@ pub mod types {
 pub struct Client {
     pub(crate) baseurl: String,
     pub(crate) client: reqwest::Client,
-    pub(crate) inner: crate::seam::Seam,
+    pub(crate) inner: crate::hook::Hook,
 }
 impl Client {
     /// Create a new client.
     /// `baseurl` is the base URL provided to the internal
     /// `reqwest::Client`, and should include a scheme and hostname,
     /// as well as port and a path stem if applicable.
-    pub fn new(baseurl: &str, inner: crate::seam::Seam) -> Self {
+    pub fn new(baseurl: &str, inner: crate::hook::Hook) -> Self {
         #[cfg(not(target_arch = "wasm32"))]
         let client = {
             let dur = ::std::time::Duration::from_secs(15u64);
@@ -2102,7 +2102,7 @@ impl Client {
     pub fn new_with_client(
         baseurl: &str,
         client: reqwest::Client,
-        inner: crate::seam::Seam,
+        inner: crate::hook::Hook,
     ) -> Self {
         Self {
             baseurl: baseurl.to_string(),
@@ -2111,7 +2111,7 @@ impl Client {
         }
     }
 }
-impl ClientInfo<crate::seam::Seam> for Client {
+impl ClientInfo<crate::hook::Hook> for Client {
     fn api_version() -> &'static str {
         "v1"
     }
@@ -2121,7 +2121,7 @@ impl ClientInfo<crate::seam::Seam> for Client {
     fn client(&self) -> &reqwest::Client {
         &self.client
     }
-    fn inner(&self) -> &crate::seam::Seam {
+    fn inner(&self) -> &crate::hook::Hook {
         &self.inner
     }
 }
@@ -2129,7 +2129,7 @@ const _: () = {
     #[allow(dead_code)]
     fn assert_client_hooks()
     where
-        Client: ClientHooks<crate::seam::Seam>,
+        Client: ClientHooks<crate::hook::Hook>,
     {
     }
 };

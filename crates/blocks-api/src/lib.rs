@@ -1,14 +1,14 @@
 //! The low level of the Blocks Sessions API: code generated from
-//! `openapi/blocks.yaml`, and the seam that every request passes.
+//! `openapi/blocks.yaml`, and the hook that every request passes.
 //!
 //! Most programs want the ergonomic crate `blocks-sdk`, which is built on this one.
 //!
 //! ```no_run
-//! use blocks_api::{Client, seam::Seam};
+//! use blocks_api::{Client, hook::Hook};
 //!
 //! # async fn run(id: blocks_api::open::Id) -> Result<(), Box<dyn std::error::Error>> {
-//! let seam = Seam::new("ApiKey my-key".parse()?);
-//! let client = Client::new_with_client("https://api.blocks.team", Default::default(), seam);
+//! let hook = Hook::new("ApiKey my-key".parse()?);
+//! let client = Client::new_with_client("https://api.blocks.team", Default::default(), hook);
 //! let session = client.get_session().session_id(id).send().await?.into_inner();
 //! println!("{}", session.title.unwrap_or_default());
 //! # Ok(())
@@ -19,7 +19,7 @@
 //! - **The key is added in one place**, to requests to the base URL only; one that leaves it is
 //!   refused. It is in no `Debug` output.
 //! - **Nothing is repeated here.** A method sends its request once, over the
-//!   [`Policy`](seam::Policy), or over the HTTP client where there is none.
+//!   [`Sender`](hook::Sender), or over the HTTP client where there is none.
 //! - **Responses are read tolerantly.** Only what a program needs to go on must be readable: a session's `id`, a link's
 //!   `href`, the `items` of a page. Every other field that cannot be read is absent, and its JSON text is kept in `extra`,
 //!   as are fields that are not in the document. [`open`] has the enums, ids and times that accept any value.
@@ -30,8 +30,8 @@ mod decode;
 // The builders' methods repeat the fields, which the document describes.
 #[allow(missing_docs)]
 mod generated;
+pub mod hook;
 pub mod json;
 pub mod open;
-pub mod seam;
 
 pub use generated::*;

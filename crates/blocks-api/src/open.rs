@@ -14,6 +14,16 @@ use uuid::Uuid;
 use crate::decode::{Decoded, FromJson};
 use crate::json::{JsonObject, RawJson};
 
+/// A value of an enum that this release does not know, as it was received.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct UnknownValue(Box<str>);
+
+impl fmt::Debug for UnknownValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
 macro_rules! open_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
@@ -23,19 +33,25 @@ macro_rules! open_enum {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
-            /// A value newer than this release, as it was given.
-            Other(String),
+            /// A value that this release does not know. Compare [`as_str`](Self::as_str) instead of this variant: a later
+            /// release may know the value.
+            Other(UnknownValue),
         }
 
         impl $name {
             /// Every value that this release knows.
             pub const KNOWN: &[&str] = &[$($text),*];
 
+            /// Whether this release knows the value.
+            pub fn is_known(&self) -> bool {
+                !matches!(self, Self::Other(_))
+            }
+
             /// The value in JSON.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)*
-                    Self::Other(text) => text,
+                    Self::Other(UnknownValue(text)) => text,
                 }
             }
         }
@@ -44,7 +60,7 @@ macro_rules! open_enum {
             fn from(text: String) -> Self {
                 match text.as_str() {
                     $($text => Self::$variant,)*
-                    _ => Self::Other(text),
+                    _ => Self::Other(UnknownValue(text.into())),
                 }
             }
         }
@@ -134,13 +150,33 @@ open_enum! {
     }
 }
 
-open_enum! {
-    /// The order of messages by time.
-    Direction {
-        /// Oldest first.
-        Asc = "asc",
-        /// Newest first.
-        Desc = "desc",
+/// The order of messages by time. It is only sent, so it has no unknown values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub enum Direction {
+    /// Oldest first.
+    Asc,
+    /// Newest first.
+    Desc,
+}
+
+impl Direction {
+    /// Every value.
+    pub const KNOWN: &[&str] = &["asc", "desc"];
+
+    /// The value in JSON.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Asc => "asc",
+            Self::Desc => "desc",
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -563,7 +599,7 @@ mod tests {
     #[test]
     fn unknown_values_survive_a_round_trip() {
         let role: MessageRole = serde_json::from_str("\"system\"").unwrap();
-        assert_eq!(role, MessageRole::Other("system".into()));
+        assert_eq!(role, MessageRole::from("system".to_owned()));
         assert_eq!(serde_json::to_string(&role).unwrap(), "\"system\"");
     }
 

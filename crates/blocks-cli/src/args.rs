@@ -17,6 +17,8 @@ Environment:
                        off, file:FOLDER, redis://HOST or rediss://HOST
                        [default: a file in the user's state folder]
   BLOCKS_AGENT         agent of `run` when no option names one
+  BLOCKS_REGISTER      1 adds sessions to `blocks list` in CI too, 0 never
+  XDG_STATE_HOME       folder for that list [default: ~/.local/state]
   HTTPS_PROXY          proxy for the service; NO_PROXY lists hosts to reach without it
 
 Exit codes:
@@ -57,6 +59,12 @@ pub struct Args {
     /// Show requests, without secrets
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
+    /// Record requests to this new HAR file, without secrets and texts
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
+    pub record: Option<PathBuf>,
+    /// With --record, record prompts and replies, too
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub record_texts: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -81,13 +89,17 @@ pub enum Command {
     Artifact(ArtifactArgs),
     /// Run prompts from a JSON Lines file; resumes from --journal
     Batch(BatchArgs),
+    /// List the sessions that this user started
+    List,
+    /// Remove sessions from that list; the service keeps them
+    Forget(ForgetArgs),
     /// Check the key and the connection; costs nothing
     Check,
     /// Serve a mock of the service on a loopback port
     Mock(MockArgs),
     /// Print the JSON Schema of an output
     Schema {
-        /// Output: result, failure, download or check [default: all]
+        /// Output, such as result [default: all]
         name: Option<String>,
     },
     /// Print completions for a shell
@@ -105,12 +117,17 @@ pub struct WaitOptions {
     pub reply: ReplyOptions,
     #[command(flatten)]
     pub output: OutputOption,
+    #[command(flatten)]
+    pub follow: FollowOptions,
     /// Do not wait for the reply; print the session's id
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with_all = ["output", "follow"])]
     pub no_wait: bool,
     /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
     #[arg(long, value_name = "FILE")]
     pub pending: Option<PathBuf>,
+    /// Add the session to `blocks list`; the default except in CI
+    #[arg(long)]
+    pub register: bool,
 }
 
 #[derive(ClapArgs)]
@@ -126,6 +143,16 @@ pub struct ReplyOptions {
     /// Exit with 5 if the reply looks like a notice of failure (an opinion on its text)
     #[arg(long)]
     pub fail_on_notice: bool,
+}
+
+#[derive(Clone, Copy, ClapArgs)]
+pub struct FollowOptions {
+    /// Show the agent's messages on standard error as they arrive
+    #[arg(long)]
+    pub follow: bool,
+    /// With --follow, show tool calls too
+    #[arg(long, requires = "follow")]
+    pub tools: bool,
 }
 
 #[derive(ClapArgs)]
@@ -190,22 +217,32 @@ pub struct RunArgs {
 }
 
 #[derive(ClapArgs)]
+#[command(override_usage = "blocks send [OPTIONS] <SESSION|--last> <PROMPT|--prompt-file <FILE>>")]
 pub struct SendArgs {
     /// Session: its id or the address of its page
-    pub session: SessionRef,
-    #[command(flatten)]
-    pub prompt: PromptArgs,
+    pub session: Option<String>,
+    /// Text for the agent, sent unchanged; after `--` it may begin with `-`
+    pub prompt: Option<String>,
+    /// The session that this user started last
+    #[arg(long)]
+    pub last: bool,
+    /// Read the text from FILE; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub prompt_file: Option<PathBuf>,
     #[command(flatten)]
     pub wait: WaitOptions,
 }
 
 #[derive(ClapArgs)]
-#[command(group(ArgGroup::new("handle").required(true).args(["session", "pending"])))]
+#[command(group(ArgGroup::new("handle").required(true).args(["session", "last", "pending"])))]
 pub struct WaitArgs {
     /// Session; without --thread, its newest prompt
     pub session: Option<SessionRef>,
+    /// The session that this user started last
+    #[arg(long)]
+    pub last: bool,
     /// Thread to wait for
-    #[arg(long, value_name = "ID", requires = "session")]
+    #[arg(long, value_name = "ID", conflicts_with = "pending")]
     pub thread: Option<Uuid>,
     /// Resume from a file written by `run --pending`; the file is kept
     #[arg(long, value_name = "FILE")]
@@ -213,13 +250,39 @@ pub struct WaitArgs {
     #[command(flatten)]
     pub output: OutputOption,
     #[command(flatten)]
+    pub follow: FollowOptions,
+    #[command(flatten)]
     pub reply: ReplyOptions,
 }
 
 #[derive(ClapArgs)]
-pub struct SessionArgs {
+#[group(required = true, multiple = false)]
+pub struct SessionChoice {
     /// Session: its id or the address of its page
-    pub session: SessionRef,
+    pub session: Option<SessionRef>,
+    /// The session that this user started last
+    #[arg(long)]
+    pub last: bool,
+}
+
+#[derive(ClapArgs)]
+pub struct SessionArgs {
+    #[command(flatten)]
+    pub session: SessionChoice,
+}
+
+#[derive(ClapArgs)]
+#[command(group(ArgGroup::new("which").required(true).multiple(true).args(["sessions", "last", "all"])))]
+pub struct ForgetArgs {
+    /// Sessions: their ids or the addresses of their pages
+    #[arg(value_name = "SESSION")]
+    pub sessions: Vec<SessionRef>,
+    /// The session that this user started last
+    #[arg(long)]
+    pub last: bool,
+    /// All sessions of the base URL in use
+    #[arg(long, conflicts_with_all = ["sessions", "last"])]
+    pub all: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -230,8 +293,8 @@ pub enum Order {
 
 #[derive(ClapArgs)]
 pub struct MessagesArgs {
-    /// Session: its id or the address of its page
-    pub session: SessionRef,
+    #[command(flatten)]
+    pub session: SessionChoice,
     /// Only these types: message, final_message, tool_call; may be repeated
     #[arg(long = "type", value_name = "TYPE")]
     pub types: Vec<String>,
@@ -269,8 +332,8 @@ pub enum Format {
 
 #[derive(ClapArgs)]
 pub struct TranscriptArgs {
-    /// Session: its id or the address of its page
-    pub session: SessionRef,
+    #[command(flatten)]
+    pub session: SessionChoice,
     /// Show tool calls
     #[arg(long)]
     pub tools: bool,
@@ -281,19 +344,23 @@ pub struct TranscriptArgs {
 
 #[derive(ClapArgs)]
 pub struct PlanArgs {
-    /// Session: its id or the address of its page
-    pub session: SessionRef,
+    #[command(flatten)]
+    pub session: SessionChoice,
     /// Write to this new file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
 
 #[derive(ClapArgs)]
+#[command(override_usage = "blocks artifact [OPTIONS] <SESSION|--last> <ARTIFACT>")]
 pub struct ArtifactArgs {
     /// Session: its id or the address of its page
-    pub session: SessionRef,
+    pub session: Option<String>,
     /// Artifact
-    pub artifact: Uuid,
+    pub artifact: Option<String>,
+    /// The session that this user started last
+    #[arg(long)]
+    pub last: bool,
     /// Write to this new file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -303,7 +370,7 @@ pub struct ArtifactArgs {
 pub struct BatchArgs {
     /// JSON Lines: one create request per line, each with a unique `id`; `-` is standard input
     pub file: PathBuf,
-    /// Progress file; a rerun resumes and creates no session twice
+    /// Progress file, or redis://HOST/NAME for several workers; a rerun resumes
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
     /// Retry prompts with unknown outcome (may be billed twice)
@@ -330,17 +397,17 @@ pub struct ManArgs {
 
 #[derive(ClapArgs)]
 pub struct MockArgs {
-    /// The port; a free one unless given
+    /// Port to listen on [default: a free port]
     #[arg(long)]
     pub port: Option<u16>,
-    /// The key that is accepted
+    /// API key that the mock accepts [default: test-key]
     #[arg(long)]
     pub key: Option<String>,
     /// Behaviour to mimic: observed, documented or vendor_mock
     #[arg(long)]
     pub dialect: Option<blocks_mock::DialectName>,
-    /// How long the agent works on each turn
-    #[arg(long, value_parser = humantime::parse_duration)]
+    /// Duration of the agent's work on each turn [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub reply_after: Option<Duration>,
     /// Agents, faults and limits, as JSON
     #[arg(long, value_name = "FILE")]
@@ -357,12 +424,33 @@ pub struct MockArgs {
     /// Do not log requests to standard error
     #[arg(long)]
     pub quiet: bool,
+    /// Respond as in a capture: a HAR file, or a folder of saved responses
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["script", "dialect", "reply_after"])]
+    pub replay: Option<PathBuf>,
     /// Print the JSON Schema of the script file
     #[arg(long, exclusive = true)]
     pub schema: bool,
 }
 
 impl Command {
+    /// Whether the agent's messages are shown as they arrive.
+    pub fn follows(&self) -> bool {
+        match self {
+            Self::Run(args) => args.wait.follow.follow,
+            Self::Send(args) => args.wait.follow.follow,
+            Self::Wait(args) => args.follow.follow,
+            _ => false,
+        }
+    }
+
+    /// Whether the command sends requests to the service.
+    pub fn calls_service(&self) -> bool {
+        !matches!(
+            self,
+            Self::Mock(_) | Self::Schema { .. } | Self::Completions { .. } | Self::Man(_)
+        )
+    }
+
     /// Why an option for all commands would do nothing for this one.
     pub fn unsupported_option(&self, json: bool, github_output: bool) -> Option<&'static str> {
         let turn = matches!(self, Self::Run(_) | Self::Send(_) | Self::Wait(_));
@@ -383,6 +471,62 @@ impl Command {
                 Some("--json does not work with mock, completions and man")
             }
             _ => None,
+        }
+    }
+}
+
+/// A session and what follows it, or with --last only the latter.
+///
+/// # Errors
+/// What is wrong with the session, or that there are too many values.
+fn after_session(
+    first: Option<String>,
+    second: Option<String>,
+    last: bool,
+) -> Result<(Option<SessionRef>, Option<String>), String> {
+    match (last, first, second) {
+        (true, first, None) => Ok((None, first)),
+        (true, ..) => Err("--last cannot be used with a session".to_owned()),
+        (false, Some(first), second) => match first.parse() {
+            Ok(session) => Ok((Some(session), second)),
+            Err(error) => Err(format!("invalid session `{first}`: {error}")),
+        },
+        (false, None, _) => Ok((None, None)),
+    }
+}
+
+impl SendArgs {
+    /// The session, unless it is --last, and the prompt.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parts(&mut self) -> Result<(Option<SessionRef>, PromptArgs), String> {
+        let (first, second) = (self.session.take(), self.prompt.take());
+        let (session, prompt) = after_session(first, second, self.last)?;
+        if prompt.is_some() && self.prompt_file.is_some() {
+            return Err("a prompt cannot be used with --prompt-file".to_owned());
+        }
+        let prompt_file = self.prompt_file.take();
+        let prompt = PromptArgs {
+            prompt,
+            prompt_file,
+        };
+        Ok((session, prompt))
+    }
+}
+
+impl ArtifactArgs {
+    /// The session, unless it is --last, and the artifact.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parts(&mut self) -> Result<(Option<SessionRef>, Uuid), String> {
+        let (first, second) = (self.session.take(), self.artifact.take());
+        let (session, artifact) = after_session(first, second, self.last)?;
+        let artifact = artifact.ok_or("give a session, or --last, and an artifact")?;
+        match artifact.parse() {
+            Ok(id) => Ok((session, id)),
+            Err(_) => Err(format!("invalid artifact `{artifact}`: expected a UUID")),
         }
     }
 }

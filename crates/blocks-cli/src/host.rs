@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use blocks_fleet::LimitLocation;
 use blocks_sdk::{Client, ClientBuilder, Error, LimitStore};
 
 use crate::exit::{Code, Exit};
 use crate::limit;
+use crate::record::Recorder;
 use crate::signals::{self, LastWords};
 pub use crate::signals::{Interruption, Signals};
 
@@ -27,22 +30,34 @@ enum Variables {
     Given(HashMap<String, OsString>),
 }
 
+/// Where a command records its requests.
+pub(crate) struct Recording {
+    pub path: PathBuf,
+    pub texts: bool,
+}
+
 /// Streams, variables, signals and the client that the environment describes.
 pub struct Host {
     input: Source,
     out: Sink,
     err: Sink,
     variables: Variables,
+    /// Another time than the machine's.
+    time: Option<SystemTime>,
     make_client: MakeClient,
     /// One for the whole command, so that its requests are counted together.
     client: OnceLock<Client>,
     signals: Signals,
     last_words: LastWords,
     listening: Once,
+    recording: Option<Recording>,
+    recorder: Mutex<Option<Recorder>>,
     /// Watched for its end of reading; only a pipe or socket of the process has one.
     #[cfg_attr(not(unix), allow(dead_code))]
     watched_output: Option<File>,
     out_is_file: bool,
+    /// The process was started without a standard output.
+    out_was_closed: bool,
     pub(crate) out_is_terminal: bool,
     pub(crate) err_is_terminal: bool,
 }
@@ -60,6 +75,7 @@ impl Host {
             out_is_terminal: out.is_terminal(),
             err_is_terminal: err.is_terminal(),
             out_is_file,
+            out_was_closed: out_was_closed(),
             watched_output: file
                 .as_ref()
                 .filter(|_| watched)
@@ -71,6 +87,7 @@ impl Host {
             },
             err: Mutex::new(Box::new(err)),
             variables: Variables::Process,
+            time: None,
             make_client: Box::new(|store| {
                 let builder = ClientBuilder::from_env()?;
                 match store {
@@ -82,6 +99,8 @@ impl Host {
             signals: Signals::default(),
             last_words: LastWords::default(),
             listening: Once::new(),
+            recording: None,
+            recorder: Mutex::default(),
         }
     }
 
@@ -96,13 +115,17 @@ impl Host {
             out: Mutex::new(Box::new(out)),
             err: Mutex::new(Box::new(err)),
             variables: Variables::Given(HashMap::new()),
+            time: None,
             make_client: Box::new(move |_| Ok(client.clone())),
             client: OnceLock::new(),
             signals: Signals::default(),
             last_words: LastWords::default(),
             listening: Once::new(),
+            recording: None,
+            recorder: Mutex::default(),
             watched_output: None,
             out_is_file: false,
+            out_was_closed: false,
             out_is_terminal: false,
             err_is_terminal: false,
         }
@@ -127,6 +150,13 @@ impl Host {
         self
     }
 
+    /// The same host at this time of the day.
+    #[must_use]
+    pub fn time(mut self, time: SystemTime) -> Self {
+        self.time = Some(time);
+        self
+    }
+
     /// The same host with these signals.
     #[must_use]
     pub fn signals(mut self, signals: Signals) -> Self {
@@ -146,7 +176,46 @@ impl Host {
             }
         }
         let client = (self.make_client)(limit::store(limit, self)?)?;
+        let client = self.record(client)?;
         Ok(self.client.get_or_init(|| client).clone())
+    }
+
+    /// The same client, whose requests are recorded where that was asked for.
+    fn record(&self, client: Client) -> Result<Client, Exit> {
+        let Some(recording) = &self.recording else {
+            return Ok(client);
+        };
+        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorder.is_none() {
+            // Signals are received before the file is created, so that it is complete at any end.
+            self.listen();
+            let exit_lock = self.last_words.clone();
+            *recorder = Some(Recorder::create(
+                &recording.path,
+                recording.texts,
+                exit_lock,
+            )?);
+        }
+        Ok(match &*recorder {
+            Some(recorder) => client.with_transport(|inner| recorder.wrap(inner)),
+            None => client,
+        })
+    }
+
+    /// The same host, whose clients record their requests.
+    pub(crate) fn recording(mut self, recording: Option<Recording>) -> Self {
+        self.recording = recording;
+        self
+    }
+
+    /// Ends a recording, and reports if it is incomplete.
+    pub(crate) fn finish_recording(&self) {
+        let recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = recorder.as_ref().and_then(Recorder::finish);
+        drop(recorder);
+        if let Some(error) = error {
+            self.write_stderr(&format!("warning: {error}\n"));
+        }
     }
 
     /// A variable of the environment; an empty one counts as not set.
@@ -160,12 +229,34 @@ impl Host {
 
     /// Whether a CI system reads the log.
     pub(crate) fn in_ci(&self) -> bool {
-        let says_no = |value: &OsString| {
-            let value = value.to_string_lossy().to_lowercase();
-            ["0", "false", "no", "off"].contains(&value.as_str())
-        };
         let set = |name: &&str| self.var(name).is_some_and(|value| !says_no(&value));
         CI.iter().any(set)
+    }
+
+    /// The base URL that the environment names, or the service's own.
+    pub(crate) fn base_url(&self) -> String {
+        let url = self.var("BLOCKS_API_BASE_URL");
+        let url = url.map(|url| url.to_string_lossy().trim_end_matches('/').to_owned());
+        url.unwrap_or_else(|| "https://api.blocks.team".to_owned())
+    }
+
+    /// Where the user's programs keep what has to survive a restart. A relative path in
+    /// `XDG_STATE_HOME` counts as not set, as its specification says.
+    pub(crate) fn state_folder(&self) -> Option<PathBuf> {
+        let path = |name| self.var(name).map(PathBuf::from);
+        let is_usable = |path: &PathBuf| path.is_absolute();
+        let local = if cfg!(windows) {
+            path("LOCALAPPDATA")
+        } else {
+            path("HOME").map(|home| home.join(".local/state"))
+        };
+        let named = path("XDG_STATE_HOME").filter(is_usable);
+        named.or(local.filter(is_usable))
+    }
+
+    /// The time of the day, for a person.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.time.unwrap_or_else(SystemTime::now)
     }
 
     /// Whether a CI system reads standard output for commands, which it does not for a file.
@@ -189,6 +280,11 @@ impl Host {
 
     /// Bytes to standard output.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Exit> {
+        if self.out_was_closed {
+            return Err(Exit::failed(
+                "cannot write standard output: it is closed; to discard it, use > /dev/null",
+            ));
+        }
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let written = out.write_all(bytes).and_then(|()| out.flush());
         written.map_err(|error| match error.kind() {
@@ -273,6 +369,31 @@ impl Host {
     async fn output_closed(&self) {
         std::future::pending().await
     }
+}
+
+/// Whether the process was started with standard output closed, as by `>&-`. The standard library
+/// opens `/dev/null` in its place, for reading and writing, and every write to that succeeds.
+#[cfg(target_os = "linux")]
+fn out_was_closed() -> bool {
+    const ACCESS_MODE: u32 = 0o3;
+    const READ_WRITE: u32 = 0o2;
+    let is_null =
+        std::fs::read_link("/proc/self/fd/1").is_ok_and(|path| path == Path::new("/dev/null"));
+    let info = std::fs::read_to_string("/proc/self/fdinfo/1").unwrap_or_default();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    is_null && flags.is_some_and(|flags| flags & ACCESS_MODE == READ_WRITE)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn out_was_closed() -> bool {
+    false
+}
+
+/// A value of a variable that switches something off.
+pub(crate) fn says_no(value: &OsString) -> bool {
+    let value = value.to_string_lossy().to_lowercase();
+    ["0", "false", "no", "off"].contains(&value.as_str())
 }
 
 #[cfg(unix)]

@@ -20,6 +20,8 @@ mod input;
 mod limit;
 mod output;
 pub mod prompts;
+mod record;
+mod register;
 pub mod report;
 mod signals;
 mod text;
@@ -32,6 +34,7 @@ use clap::Parser;
 
 use args::{Args, Command, Unparsed};
 use exit::{Code, Exit};
+use host::Recording;
 pub use host::{Host, Interruption, Signals};
 use output::{Output, OutputOptions};
 use report::{Status, TurnReport};
@@ -129,25 +132,44 @@ async fn execute(args: Args, host: Host) -> u8 {
         json: args.json,
         github: args.github_output,
         raw: args.raw,
+        events: args.json && args.command.follows(),
         no_shared_limit: args.no_shared_limit,
         request_timeout: args.request_timeout.map(|timeout| timeout.0),
     };
-    let output = Output::new(host, options);
-    if let Some(what) = args
+    let record = args.record.is_some();
+    let recording = args.record.map(|path| Recording {
+        path,
+        texts: args.record_texts,
+    });
+    let output = Output::new(host.recording(recording), options);
+    let unsupported = args
         .command
         .unsupported_option(args.json, args.github_output)
-    {
+        .or(match (record, args.record_texts) {
+            (false, true) => Some("--record-texts works with --record"),
+            (true, _) if !args.command.calls_service() => {
+                Some("--record works with commands that call the service")
+            }
+            _ => None,
+        });
+    if let Some(what) = unsupported {
         return output.report_failure(&Exit::usage(what));
     }
-    match args.command {
-        Command::Run(args) => cmd::turn::run(args, &output).await,
-        Command::Send(args) => cmd::turn::send(args, &output).await,
-        Command::Wait(args) => cmd::turn::wait(args, &output).await,
-        Command::Batch(args) => finish(cmd::batch::batch(args, &output).await, &output),
-        Command::Mock(args) => finish(cmd::mock::mock(args, &output).await, &output),
+    let code = dispatch(args.command, &output).await;
+    output.host().finish_recording();
+    code
+}
+
+async fn dispatch(command: Command, output: &Output) -> u8 {
+    match command {
+        Command::Run(args) => cmd::turn::run(args, output).await,
+        Command::Send(args) => cmd::turn::send(args, output).await,
+        Command::Wait(args) => cmd::turn::wait(args, output).await,
+        Command::Batch(args) => finish(cmd::batch::batch(args, output).await, output),
+        Command::Mock(args) => finish(cmd::mock::mock(args, output).await, output),
         command => {
-            let result = output.host().interruptible(read(command, &output)).await;
-            finish(result.unwrap_or_else(|by| Err(by.into())), &output)
+            let result = output.host().interruptible(read(command, output)).await;
+            finish(result.unwrap_or_else(|by| Err(by.into())), output)
         }
     }
 }
@@ -160,6 +182,8 @@ async fn read(command: Command, output: &Output) -> Result<(), Exit> {
         Command::Transcript(args) => cmd::read::transcript(args, output).await,
         Command::Plan(args) => cmd::download::plan(args, output).await,
         Command::Artifact(args) => cmd::download::artifact(args, output).await,
+        Command::List => cmd::sessions::list(output),
+        Command::Forget(args) => cmd::sessions::forget(args, output).await,
         Command::Check => cmd::check::check(output).await,
         Command::Schema { name } => cmd::about::schema(name.as_deref(), output),
         Command::Completions { shell } => output.bytes(&args::completions(shell)),

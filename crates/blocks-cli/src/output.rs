@@ -4,7 +4,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use blocks_fleet::LimitLocation;
-use blocks_sdk::Client;
+use blocks_sdk::types::Message;
+use blocks_sdk::{Client, ToolCall};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -12,8 +13,11 @@ use crate::exit::Exit;
 use crate::github::{self, GithubFiles};
 use crate::host::Host;
 use crate::limit;
-use crate::report::{FailureReport, TurnReport};
+use crate::report::{Event, FailureReport, TurnReport};
 use crate::text;
+
+/// A tool call can contain a whole file; a person wants to see which tool was called.
+const MAX_TOOL_CALL: usize = 200;
 
 /// What the user chose for all commands.
 #[derive(Clone, Copy, Default)]
@@ -21,6 +25,8 @@ pub struct OutputOptions {
     pub json: bool,
     pub github: bool,
     pub raw: bool,
+    /// Whether standard error gets JSON Lines.
+    pub events: bool,
     /// `--no-shared-limit`.
     pub no_shared_limit: bool,
     pub request_timeout: Option<Duration>,
@@ -95,7 +101,14 @@ impl Output {
     pub fn report_started(&self, report: &TurnReport) {
         let id = report.session_id.as_deref().unwrap_or_default();
         let place = report.session_html_url.as_deref().unwrap_or(id);
-        self.note(&format!("session {place}"));
+        match self.options.events {
+            true => self.event(&Event::Started {
+                session_id: report.session_id.clone(),
+                thread_id: report.thread_id.clone(),
+                session_html_url: report.session_html_url.clone(),
+            }),
+            false => self.note(&format!("session {place}")),
+        }
         self.write_outputs(&ids(report));
     }
 
@@ -224,7 +237,7 @@ impl Output {
 
     /// Draws how long a wait has taken.
     pub fn show_progress(&self, elapsed: Duration) {
-        if self.host.can_redraw() {
+        if self.can_redraw() {
             const FRAMES: [char; 4] = ['|', '/', '-', '\\'];
             let frame = FRAMES[elapsed.as_secs() as usize / 2 % FRAMES.len()];
             let elapsed = whole_seconds(elapsed);
@@ -235,20 +248,59 @@ impl Output {
 
     /// Removes the drawn line.
     pub fn clear_progress(&self) {
-        if self.host.can_redraw() {
+        if self.can_redraw() {
             self.host.write_stderr("\r\u{1b}[K");
         }
     }
 
     /// A line for a log, in which nothing can be redrawn: CI systems end a job that is silent.
     pub fn show_minute(&self, what: &str, elapsed: Duration) {
-        if !self.host.can_redraw() {
+        if self.options.events {
+            let seconds = elapsed.as_secs();
+            self.event(&Event::Waiting { seconds });
+        } else if !self.can_redraw() {
             self.note(&format!("{what}, {}", whole_seconds(elapsed)));
         }
     }
 
+    fn can_redraw(&self) -> bool {
+        self.host.can_redraw() && !self.options.events
+    }
+
+    /// What an agent did on the way to its reply.
+    pub fn show_message(&self, message: &Message) {
+        let call = ToolCall::of(message);
+        if self.options.events {
+            let value = serde_json::to_value(message).unwrap_or_default();
+            return self.event(&match call {
+                Some(call) => Event::ToolCall {
+                    arguments: serde_json::to_value(call.arguments()).unwrap_or_default(),
+                    name: call.name,
+                    message: value,
+                },
+                None => Event::Message { message: value },
+            });
+        }
+        let text = match call {
+            Some(call) => text::shorten(&text::tool_call(&call), MAX_TOOL_CALL),
+            None => message.message.clone().unwrap_or_default(),
+        };
+        self.clear_progress();
+        self.note(&text);
+    }
+
+    fn event(&self, event: &Event) {
+        let line = serde_json::to_string(event).unwrap_or_default();
+        self.host
+            .write_stderr(&format!("{}\n", text::safe_json(&line)));
+    }
+
     /// A line for a person, on standard error.
     pub fn note(&self, line: &str) {
+        if self.options.events {
+            let text = line.to_owned();
+            return self.event(&Event::Note { text });
+        }
         let safe = text::no_commands(&text::plain(line));
         self.host.write_stderr(&format!("{safe}\n"));
     }

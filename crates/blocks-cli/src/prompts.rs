@@ -1,10 +1,10 @@
 //! The file of `blocks batch`: one prompt per line.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
+use blocks_fleet::Fingerprint;
 use blocks_sdk::CreateSession;
 use serde_json::Value;
-use uuid::Uuid;
 
 /// A line of the file.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct Prompt {
     /// What to send.
     pub request: CreateSession,
     /// Changes with every field of the request.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
 }
 
 /// Reads JSON Lines, each a create request with a unique `id`. Empty lines are left out.
@@ -58,7 +58,7 @@ fn prompt(line: &str) -> Result<Prompt, String> {
         Value::Number(id) => id.to_string(),
         _ => return Err("missing `id`: a unique string or number".into()),
     };
-    let fingerprint = fingerprint(&value);
+    let fingerprint = Fingerprint::new(&value);
     let request = CreateSession::from_json(value).map_err(|e| e.to_string())?;
     Ok(Prompt {
         id,
@@ -66,13 +66,4 @@ fn prompt(line: &str) -> Result<Prompt, String> {
         request,
         fingerprint,
     })
-}
-
-/// A hash of the request that does not depend on the order of its fields, nor on fields that are
-/// null, which count as not given.
-fn fingerprint(request: &Value) -> String {
-    let fields = request.as_object().into_iter().flatten();
-    let fields: BTreeMap<&String, &Value> = fields.filter(|(_, value)| !value.is_null()).collect();
-    let text = serde_json::to_vec(&fields).unwrap_or_default();
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, &text).to_string()
 }

@@ -71,6 +71,45 @@ pub struct TurnReport {
     pub error: Option<ErrorReport>,
 }
 
+/// A line of standard error with `--json` and `--follow`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The prompt was accepted, or its session was found: before the wait.
+    Started {
+        /// The session.
+        session_id: Option<String>,
+        /// The thread of the prompt.
+        thread_id: Option<String>,
+        /// The page of the session for a person.
+        session_html_url: Option<String>,
+    },
+    /// The agent wrote a message.
+    Message {
+        /// The message, as the service sent it.
+        message: Value,
+    },
+    /// The agent called a tool.
+    ToolCall {
+        /// The name of the tool.
+        name: String,
+        /// Its arguments.
+        arguments: Value,
+        /// The message that contains the call, as the service sent it.
+        message: Value,
+    },
+    /// Another minute passed without a message.
+    Waiting {
+        /// Time since the wait started.
+        seconds: u64,
+    },
+    /// A warning, an error or advice, for a person.
+    Note {
+        /// The text.
+        text: String,
+    },
+}
+
 /// The end of a command that has no result of its own, such as `show` after an error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureReport {
@@ -95,6 +134,30 @@ pub struct DownloadReport {
     pub artifact_id: String,
     /// The file that was written.
     pub file: String,
+}
+
+/// The sessions that `list` found, or that `forget` removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ListReport {
+    /// Always `completed`.
+    pub status: Status,
+    /// Always 0.
+    pub exit_code: u8,
+    /// The newest first.
+    pub sessions: Vec<RegisteredSession>,
+}
+
+/// A session that this user started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RegisteredSession {
+    /// The session.
+    pub session_id: String,
+    /// The page of the session for a person.
+    pub session_html_url: Option<String>,
+    /// The base URL that it was created with.
+    pub base_url: String,
+    /// When its newest prompt was sent from here, in UTC.
+    pub started_at: String,
 }
 
 /// The result of `blocks check`.
@@ -138,9 +201,14 @@ pub struct ErrorReport {
 }
 
 /// The outputs that have a schema: their names for `blocks schema`, and the schemas.
-pub fn schemas() -> [(&'static str, schemars::Schema); 4] {
+pub fn schemas() -> [(&'static str, schemars::Schema); 9] {
     [
         ("result", schemars::schema_for!(TurnReport)),
+        ("event", schemars::schema_for!(Event)),
+        ("session", schemars::schema_for!(blocks_sdk::types::Session)),
+        ("message", schemars::schema_for!(blocks_sdk::types::Message)),
+        ("transcript", schemars::schema_for!(blocks_sdk::Transcript)),
+        ("list", schemars::schema_for!(ListReport)),
         ("failure", schemars::schema_for!(FailureReport)),
         ("download", schemars::schema_for!(DownloadReport)),
         ("check", schemars::schema_for!(CheckReport)),

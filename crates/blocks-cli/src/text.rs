@@ -2,6 +2,22 @@
 
 use std::fmt::Write;
 
+use blocks_sdk::ToolCall;
+
+/// The name of a tool and all its arguments.
+pub fn tool_call(call: &ToolCall) -> String {
+    let arguments = serde_json::to_string(&call.arguments()).unwrap_or_default();
+    format!("[{}] {arguments}", call.name)
+}
+
+/// A text with at most so many characters, and a mark where it was cut.
+pub fn shorten(text: &str, length: usize) -> String {
+    match text.char_indices().nth(length) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// For a terminal: without control characters, so that no escape sequence gets through.
 /// Line breaks and tabs stay.
 pub fn plain(text: &str) -> String {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::document::Document;
-use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side};
+use crate::finding::{CheckResult, Finding, Kind, NOTHING, Severity, Side, finding};
 
 /// The facts of the document as a whole, which some page must state.
 const WHOLE: [(Kind, &str, &str); 3] = [
@@ -15,31 +15,25 @@ const WHOLE: [(Kind, &str, &str); 3] = [
 /// Adds a finding for each operation that no page describes, and for each fact of the document
 /// as a whole that no page states. Only a run over all pages can be judged so, and only if all
 /// of them could be read.
-pub fn judge(document: &Document, outcome: &mut Outcome) {
-    if !outcome.errors.is_empty() {
+pub fn judge(document: &Document, result: &mut CheckResult) {
+    if !result.errors.is_empty() {
         return;
     }
-    let absent = |kind, subject: &str, pointer: &str, document: String| Finding {
-        kind,
-        severity: Severity::Breaking,
-        subject: subject.to_owned(),
-        pointer: pointer.to_owned(),
-        document,
-        other: NOTHING.to_owned(),
-        ..Finding::default()
+    let absent = |kind, subject: &str, pointer: &str, document: &str| {
+        finding(kind, Severity::Breaking, subject, pointer, (document, NOTHING))
     };
     for operation in document.operations() {
         let page = |c: &&crate::finding::Covered| c.side == Side::Page && c.scope == operation.id;
-        if !outcome.covered.iter().any(|c| page(&c)) {
+        if !result.covered.iter().any(|c| page(&c)) {
             let text = format!("{} {}", operation.method, operation.path);
-            let finding = absent(Kind::OperationRemoved, "the operation", &operation.pointer, text);
-            outcome.report(Side::Page, &operation.id, "all pages", vec![finding]);
+            let found = absent(Kind::OperationRemoved, "the operation", &operation.pointer, &text);
+            result.report(Side::Page, &operation.id, "all pages", vec![found]);
         }
     }
     for (kind, subject, pointer) in WHOLE {
-        if document.get(pointer).is_some() && !outcome.stated.contains(&kind) {
-            let finding = absent(kind, subject, pointer, "stated".to_owned());
-            outcome.report(Side::Page, "", "all pages", vec![finding]);
+        if document.get(pointer).is_some() && !result.stated.contains(&kind) {
+            let found = absent(kind, subject, pointer, "stated");
+            result.report(Side::Page, "", "all pages", vec![found]);
         }
     }
 }
@@ -60,30 +54,30 @@ pub struct Row {
 }
 
 /// One row for each operation, in the order of the document, then what else was compared.
-pub fn rows(document: &Document, outcome: &Outcome) -> Vec<Row> {
+pub fn rows(document: &Document, result: &CheckResult) -> Vec<Row> {
     let operations: Vec<String> = document.operations().into_iter().map(|o| o.id).collect();
     let mut rows: Vec<Row> = Vec::new();
-    let pages = outcome.covered.iter().any(|c| c.side == Side::Page);
+    let pages = result.covered.iter().any(|c| c.side == Side::Page);
     for id in operations.iter().filter(|_| pages) {
-        rows.push(row(id, Side::Page, outcome));
+        rows.push(row(id, Side::Page, result));
     }
-    for covered in &outcome.covered {
+    for covered in &result.covered {
         if !rows.iter().any(|r| r.side == covered.side && r.scope == covered.scope) {
-            rows.push(row(&covered.scope, covered.side, outcome));
+            rows.push(row(&covered.scope, covered.side, result));
         }
     }
     rows
 }
 
-fn row(scope: &str, side: Side, outcome: &Outcome) -> Row {
-    let own = || outcome.covered.iter().filter(|c| c.side == side && c.scope == scope);
+fn row(scope: &str, side: Side, result: &CheckResult) -> Row {
+    let own = || result.covered.iter().filter(|c| c.side == side && c.scope == scope);
     let absent = |f: &&Finding| f.side == side && f.scope == scope && f.other == NOTHING;
     Row {
         scope: scope.to_owned(),
         side,
         facts: own().map(|c| c.facts).sum(),
         sources: own().map(|c| c.origin.clone()).collect(),
-        unmentioned: outcome.findings.iter().filter(absent).map(|f| f.pointer.clone()).collect(),
+        unmentioned: result.findings.iter().filter(absent).map(|f| f.pointer.clone()).collect(),
     }
 }
 

@@ -4,8 +4,8 @@ use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;
 
 use crate::document::Document;
-use crate::finding::{Finding, Kind, Outcome, Severity, Side};
-use crate::marked::Marked;
+use crate::finding::{CheckResult, Finding, Kind, Severity, Side};
+use crate::spanned::Spanned;
 
 /// The path of the list in the repository.
 pub const FILE: &str = "openapi/deviations.yaml";
@@ -14,7 +14,7 @@ pub const FILE: &str = "openapi/deviations.yaml";
 #[derive(Debug)]
 pub struct Deviations {
     entries: Vec<Entry>,
-    marked: Marked,
+    spanned: Spanned,
 }
 
 /// One known deviation, or one class of them.
@@ -22,7 +22,7 @@ pub struct Deviations {
 #[serde(deny_unknown_fields)]
 struct Entry {
     /// The place in the document, such as `#/components/schemas/Session/properties/title`. A
-    /// class has a list of places, in which `*` matches any steps.
+    /// class has a list of places, in which `*` matches any text.
     place: Places,
     /// The operation that differs, `document` for the document as a whole, or `*` for any.
     scope: String,
@@ -90,10 +90,10 @@ impl Entry {
     }
 
     /// Whether the checks covered all that the entry is about.
-    fn was_covered(&self, document: &Document, side: Side, outcome: &Outcome) -> bool {
+    fn was_covered(&self, document: &Document, side: Side, result: &CheckResult) -> bool {
         let covered = |scope: &str| {
             let scope = if scope == "document" { "" } else { scope };
-            outcome.covered.iter().any(|c| c.side == side && c.scope == scope)
+            result.covered.iter().any(|c| c.side == side && c.scope == scope)
         };
         if self.scope != "*" {
             return covered(&self.scope);
@@ -102,7 +102,7 @@ impl Entry {
         let mut operations = document.operations().into_iter();
         operations.all(|o| {
             covered(&o.id)
-                || outcome
+                || result
                     .findings
                     .iter()
                     .any(|f| f.kind == Kind::OperationRemoved && f.scope == o.id)
@@ -126,37 +126,37 @@ impl Deviations {
     /// # Errors
     /// An entry is invalid; the line is named.
     pub fn parse(file: &str, text: &str, document: &Document) -> Result<Self> {
-        let marked = Marked::parse(file, text)?;
-        let entries = match &marked.value {
+        let spanned = Spanned::parse(file, text)?;
+        let entries = match &spanned.value {
             serde_json::Value::Null => Vec::new(),
             list => serde_path_to_error::deserialize::<_, Vec<Entry>>(list).map_err(|e| {
                 let pointer =
                     format!("/{}", e.path().to_string().trim_start_matches('[').replace(']', ""));
-                let line = marked.place(&pointer.replace('.', "/")).line;
+                let line = spanned.position(&pointer.replace('.', "/")).line;
                 anyhow!("{file}:{line}: {}: {}", e.path(), e.inner())
             })?,
         };
         for (index, entry) in entries.iter().enumerate() {
             if let Some(fault) = entry.fault(document) {
-                bail!("{file}:{}: {fault}", marked.place(&format!("/{index}")).line);
+                bail!("{file}:{}: {fault}", spanned.position(&format!("/{index}")).line);
             }
         }
-        Ok(Self { entries, marked })
+        Ok(Self { entries, spanned })
     }
 
     /// Marks the findings that are known, and adds one for each place that no longer applies,
     /// as far as the checks covered it. An entry about the service is never stale: one run
     /// sees a part of its responses.
-    pub fn apply(&self, document: &Document, outcome: &mut Outcome) {
+    pub fn apply(&self, document: &Document, result: &mut CheckResult) {
         let mut stale = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
             let Some((side, other)) = entry.other() else {
                 continue;
             };
-            let judged = side != Side::Service && entry.was_covered(document, side, outcome);
+            let judged = side != Side::Service && entry.was_covered(document, side, result);
             for place in entry.places() {
                 let mut used = false;
-                for finding in outcome.findings.iter_mut().filter(|f| entry.is_about(place, f)) {
+                for finding in result.findings.iter_mut().filter(|f| entry.is_about(place, f)) {
                     used = true;
                     finding.known = Some(format!("{} ({})", entry.evidence.trim(), entry.date));
                 }
@@ -170,7 +170,7 @@ impl Deviations {
                 }
             }
         }
-        outcome.findings.extend(stale);
+        result.findings.extend(stale);
     }
 
     fn stale(&self, index: usize, entry: &Entry, place: &str, reading: &str) -> Finding {
@@ -183,8 +183,8 @@ impl Deviations {
             pointer: place[1..].to_owned(),
             document: "differs in another way, or not at all".to_owned(),
             other: reading.to_owned(),
-            origin: self.marked.file.clone(),
-            line: Some(self.marked.place(&format!("/{index}/place")).line),
+            origin: self.spanned.file.clone(),
+            line: Some(self.spanned.position(&format!("/{index}/place")).line),
             known: None,
         }
     }
@@ -212,12 +212,13 @@ mod tests {
             let text = format!("\n{}", ENTRY.replace(from, to));
             let document = Document::parse("t", DOCUMENT).unwrap();
             let error = Deviations::parse("d.yaml", &text, &document).unwrap_err().to_string();
-            assert!(error.starts_with("d.yaml:2") && error.contains(why), "{error}");
+            assert!(error.starts_with("d.yaml:2"), "{error}");
+            assert!(error.contains(why), "{error}");
         }
     }
 
     #[test]
-    fn a_star_stands_for_any_steps() {
+    fn a_star_matches_any_text() {
         assert!(fits("/paths/*/responses/401", "/paths/~1a/get/responses/401"));
         assert!(!fits("/paths/*/responses/401", "/paths/~1a/get/responses/404"));
         assert!(!fits("/a", "/a/b"));

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use crate::marked::{Marked, step};
+use crate::spanned::{Spanned, step};
 
 /// The path of the document in the repository.
 pub const FILE: &str = "openapi/blocks.yaml";
@@ -12,7 +12,7 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The OpenAPI document.
 #[derive(Clone, Debug)]
-pub struct Document(pub Marked);
+pub struct Document(pub Spanned);
 
 /// An operation of the document.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Document {
     /// # Errors
     /// It is not YAML, or a reference leads nowhere.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
-        let document = Self(Marked::parse(file, text)?);
+        let document = Self(Spanned::parse(file, text)?);
         let mut dangling = Vec::new();
         references(&document.0.value, "", &mut |pointer, target| {
             let value = target.strip_prefix('#').and_then(|t| document.get(t));
@@ -42,7 +42,7 @@ impl Document {
             }
         });
         if let Some((pointer, target)) = dangling.first() {
-            let line = document.0.place(pointer).line;
+            let line = document.0.position(pointer).line;
             bail!("{file}:{line}: the reference {target} leads to nothing");
         }
         let paths = document.0.value["paths"].as_object();
@@ -51,7 +51,7 @@ impl Document {
         }
         let mut names = paths.into_iter().flat_map(|p| p.keys());
         if let Some(path) = names.find(|p| !p.starts_with('/')) {
-            let line = document.0.place(&format!("/paths/{}", step(path))).line;
+            let line = document.0.position(&format!("/paths/{}", step(path))).line;
             bail!("{file}:{line}: the path {path} does not start with a slash");
         }
         Ok(document)
@@ -59,7 +59,7 @@ impl Document {
 
     /// The line of a pointer.
     pub fn line(&self, pointer: &str) -> usize {
-        self.0.place(pointer).line
+        self.0.position(pointer).line
     }
 
     /// The value at a pointer, references followed.
@@ -191,8 +191,8 @@ impl Document {
     }
 
     fn schema_in(&self, pointer: &str) -> Option<String> {
-        let home = self.resolve(pointer);
-        let schema = format!("{home}/content/application~1json/schema");
+        let resolved = self.resolve(pointer);
+        let schema = format!("{resolved}/content/application~1json/schema");
         self.0.value.pointer(&schema).map(|_| schema)
     }
 }

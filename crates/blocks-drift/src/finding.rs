@@ -1,4 +1,4 @@
-//! One difference between the document and another side, and the outcome of a check.
+//! One difference between the document and another side, and the result of a check.
 
 use std::collections::BTreeSet;
 
@@ -121,7 +121,7 @@ impl Kind {
 /// What the other side says when it does not mention something.
 pub const NOTHING: &str = "nothing";
 
-/// A difference. Checks fill in what they compare; [`Outcome::report`] adds where it was found.
+/// A difference. Checks fill in what they compare; [`CheckResult::report`] adds where it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What kind it is.
@@ -187,7 +187,7 @@ pub struct Covered {
 
 /// What a check found.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub struct CheckResult {
     /// The differences.
     pub findings: Vec<Finding>,
     /// Notes for the end of the report: what was read, and what was left out and why.
@@ -200,8 +200,8 @@ pub struct Outcome {
     pub stated: BTreeSet<Kind>,
 }
 
-impl Outcome {
-    /// Adds the outcome of another check.
+impl CheckResult {
+    /// Adds the result of another check.
     pub fn add(&mut self, other: Self) {
         for finding in other.findings {
             if !self.findings.iter().any(|f| f.side == finding.side && f.says_the_same(&finding)) {
@@ -215,9 +215,9 @@ impl Outcome {
     }
 
     /// Adds a check, or why it could not be made.
-    pub fn attempt(&mut self, outcome: anyhow::Result<Self>) {
-        match outcome {
-            Ok(outcome) => self.add(outcome),
+    pub fn attempt(&mut self, result: anyhow::Result<Self>) {
+        match result {
+            Ok(result) => self.add(result),
             Err(error) => self.errors.push(format!("{error:#}")),
         }
     }

@@ -1,7 +1,7 @@
 //! Compares `openapi/blocks.yaml` with what else describes the API: the vendor's pages, the
 //! service's responses, the mock, and what the SDK sends.
 //!
-//! The entry point is [`run::Drift`]. A check returns an [`Outcome`](finding::Outcome): its
+//! The entry point is [`run::Drift`]. A check returns an [`CheckResult`](finding::CheckResult): its
 //! differences, what it could not read, and which operations it covered with how many facts.
 //! What was not read is an error or a finding, never "in sync".
 
@@ -10,12 +10,12 @@ pub mod deviations;
 pub mod document;
 pub mod finding;
 pub mod live;
-pub mod marked;
 pub mod page;
 pub mod report;
 pub mod run;
 pub mod sdk;
 pub mod shape;
+pub mod spanned;
 pub mod validate;
 
 use anyhow::Context as _;

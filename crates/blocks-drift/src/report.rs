@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::coverage;
 use crate::document::Document;
-use crate::finding::{Finding, Kind, Outcome, Severity};
-use crate::marked::Place;
+use crate::finding::{CheckResult, Finding, Kind, Severity};
+use crate::spanned::Position;
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -27,8 +27,8 @@ pub enum Format {
 pub struct Report<'a> {
     /// The document.
     pub document: &'a Document,
-    /// The outcome of the checks, with known deviations marked.
-    pub outcome: &'a Outcome,
+    /// The result of the checks, with known deviations marked.
+    pub result: &'a CheckResult,
 }
 
 /// Wide enough for a headline, narrow enough for half a screen.
@@ -47,30 +47,30 @@ impl Report<'_> {
 
     /// 0 in sync, 1 drift, 2 could not check.
     pub fn exit_code(&self) -> u8 {
-        if self.outcome.errors.is_empty() { u8::from(!self.drift().is_empty()) } else { 2 }
+        if self.result.errors.is_empty() { u8::from(!self.drift().is_empty()) } else { 2 }
     }
 
     /// The findings that are not known, the most serious first.
     pub fn drift(&self) -> Vec<&Finding> {
         let mut drift: Vec<&Finding> =
-            self.outcome.findings.iter().filter(|f| f.known.is_none()).collect();
+            self.result.findings.iter().filter(|f| f.known.is_none()).collect();
         drift.sort_by_key(|f| f.severity);
         drift
     }
 
     /// The findings that are known.
     pub fn known(&self) -> Vec<&Finding> {
-        self.outcome.findings.iter().filter(|f| f.known.is_some()).collect()
+        self.result.findings.iter().filter(|f| f.known.is_some()).collect()
     }
 
-    /// The file and the place that a finding is shown at.
-    pub fn place(&self, finding: &Finding) -> (String, Place) {
+    /// The file and the position that a finding is shown at.
+    pub fn position(&self, finding: &Finding) -> (String, Position) {
         if finding.kind == Kind::StaleDeviation {
             let line = finding.line.unwrap_or(1);
-            return (finding.origin.clone(), Place { line, column: 1, width: 1 });
+            return (finding.origin.clone(), Position { line, column: 1, width: 1 });
         }
-        let marked = &self.document.0;
-        (marked.file.clone(), marked.place(&finding.pointer))
+        let spanned = &self.document.0;
+        (spanned.file.clone(), spanned.position(&finding.pointer))
     }
 
     /// The last line: the verdict and its numbers.
@@ -92,13 +92,13 @@ impl Report<'_> {
         for finding in self.drift() {
             let _ = writeln!(out, "{}", self.snippet(finding));
         }
-        for error in &self.outcome.errors {
+        for error in &self.result.errors {
             let _ = writeln!(out, "could not check: {error}");
         }
-        for row in coverage::rows(self.document, self.outcome) {
+        for row in coverage::rows(self.document, self.result) {
             let _ = writeln!(out, "compared {row}");
         }
-        for note in &self.outcome.notes {
+        for note in &self.result.notes {
             let _ = writeln!(out, "note: {note}");
         }
         let _ = writeln!(out, "drift: {}", self.verdict());
@@ -119,16 +119,16 @@ impl Report<'_> {
         let side: &str = finding.side.into();
         let says = Level::NOTE.with_name(side).message(says);
         let advice = Level::HELP.with_name("to do").message(finding.kind.advice(finding.side));
-        let (file, place) = self.place(finding);
+        let (file, position) = self.position(finding);
         let group = if finding.kind == Kind::StaleDeviation {
             title
-                .element(annotate_snippets::Origin::path(file).line(place.line))
+                .element(annotate_snippets::Origin::path(file).line(position.line))
                 .element(Level::NOTE.with_name("it says").message(&finding.other))
                 .element(advice)
         } else {
             let text = &self.document.0.text;
             let annotation = AnnotationKind::Primary
-                .span(span(text, place))
+                .span(span(text, position))
                 .label(format!("document: {}", finding.document));
             let snippet = Snippet::source(text).path(file).annotation(annotation);
             title.element(snippet).element(says).element(advice)
@@ -140,9 +140,10 @@ impl Report<'_> {
 
     fn json(&self) -> String {
         let one = |finding: &Finding| {
-            let (file, place) = self.place(finding);
+            let (file, position) = self.position(finding);
             let mut value = serde_json::to_value(finding).unwrap_or_default();
-            value["place"] = json!({"file": file, "line": place.line, "column": place.column});
+            value["place"] =
+                json!({"file": file, "line": position.line, "column": position.column});
             value["advice"] = finding.kind.advice(finding.side).into();
             value
         };
@@ -152,9 +153,9 @@ impl Report<'_> {
             "verdict": verdict,
             "drift": list(self.drift()),
             "known": list(self.known()),
-            "errors": self.outcome.errors,
-            "coverage": coverage::rows(self.document, self.outcome),
-            "notes": self.outcome.notes,
+            "errors": self.result.errors,
+            "coverage": coverage::rows(self.document, self.result),
+            "notes": self.result.notes,
         });
         format!("{value:#}\n")
     }
@@ -167,7 +168,7 @@ impl Report<'_> {
                 Severity::Additive => "warning",
                 Severity::Informational => "notice",
             };
-            let (file, place) = self.place(finding);
+            let (file, position) = self.position(finding);
             let title = format!("{}[{}]: {}", finding.severity, finding.kind, finding.title());
             let message = format!(
                 "document: {}\n{} ({}): {}\nto do: {}",
@@ -181,13 +182,13 @@ impl Report<'_> {
                 out,
                 "::{command} file={},line={},col={},title={}::{}",
                 property(&file),
-                place.line,
-                place.column,
+                position.line,
+                position.column,
                 property(&title),
                 data(&message)
             );
         }
-        for error in &self.outcome.errors {
+        for error in &self.result.errors {
             let _ = writeln!(out, "::error title=could not check::{}", data(error));
         }
         let _ = writeln!(out, "drift: {}", self.verdict());
@@ -201,26 +202,26 @@ impl Report<'_> {
             out.push_str("\n| severity | what | where | document | other side | to do |\n| --- | --- | --- | --- | --- | --- |\n");
         }
         for finding in drift {
-            let (file, place) = self.place(finding);
+            let (file, position) = self.position(finding);
             let _ = writeln!(
                 out,
                 "| {} `{}` | {} | `{file}:{}` | {} | {} ({}) | {} |",
                 finding.severity,
                 finding.kind,
                 cell(&finding.title()),
-                place.line,
+                position.line,
                 cell(&finding.document),
                 cell(&finding.other),
                 cell(&finding.source()),
                 finding.kind.advice(finding.side)
             );
         }
-        section(&mut out, "Could not check", &self.outcome.errors);
+        section(&mut out, "Could not check", &self.result.errors);
         let known = self.known().into_iter().map(|finding| {
-            let (file, place) = self.place(finding);
+            let (file, position) = self.position(finding);
             format!(
                 "{file}:{} {}: document {}, {} {}. {}",
-                place.line,
+                position.line,
                 finding.title(),
                 finding.document,
                 finding.side,
@@ -229,9 +230,9 @@ impl Report<'_> {
             )
         });
         section(&mut out, "Known deviations", &known.collect::<Vec<_>>());
-        let rows = coverage::rows(self.document, self.outcome);
+        let rows = coverage::rows(self.document, self.result);
         section(&mut out, "Compared", &rows.iter().map(ToString::to_string).collect::<Vec<_>>());
-        section(&mut out, "Notes", &self.outcome.notes);
+        section(&mut out, "Notes", &self.result.notes);
         out
     }
 }
@@ -249,13 +250,13 @@ fn section(out: &mut String, title: &str, items: &[String]) {
     out.push_str("\n</details>\n");
 }
 
-/// The bytes of a place that is given in lines and characters.
-fn span(text: &str, place: Place) -> std::ops::Range<usize> {
-    let start: usize = text.split_inclusive('\n').take(place.line - 1).map(str::len).sum();
+/// The bytes of a position that is given in lines and characters.
+fn span(text: &str, position: Position) -> std::ops::Range<usize> {
+    let start: usize = text.split_inclusive('\n').take(position.line - 1).map(str::len).sum();
     let here = text[start..].lines().next().unwrap_or_default();
     let byte = |chars: usize| here.char_indices().nth(chars).map_or(here.len(), |(at, _)| at);
-    let from = start + byte(place.column - 1);
-    from..(start + byte(place.column - 1 + place.width)).max(from)
+    let from = start + byte(position.column - 1);
+    from..(start + byte(position.column - 1 + position.width)).max(from)
 }
 
 /// A message of a workflow command ends at the line's end, so breaks are escaped.

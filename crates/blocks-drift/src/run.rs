@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::deviations::{self, Deviations};
 use crate::document::{self, Document};
-use crate::finding::Outcome;
+use crate::finding::CheckResult;
 use crate::page::{self, PageText, source};
 use crate::report::{Format, Report};
 use crate::{coverage, live, sdk};
@@ -99,9 +99,9 @@ impl Drift {
             None => crate::read(deviations::FILE)?,
         };
         let known = Deviations::parse(deviations::FILE, &known, &document)?;
-        let mut outcome = self.check.outcome(&document).await;
-        known.apply(&document, &mut outcome);
-        let report = Report { document: &document, outcome: &outcome };
+        let mut result = self.check.result(&document).await;
+        known.apply(&document, &mut result);
+        let report = Report { document: &document, result: &result };
         for (format, file) in &self.output {
             append(file, &report.render(*format)).with_context(|| file.display().to_string())?;
         }
@@ -111,72 +111,75 @@ impl Drift {
 }
 
 impl Check {
-    async fn outcome(&self, document: &Document) -> Outcome {
-        let mut outcome = Outcome::default();
+    async fn result(&self, document: &Document) -> CheckResult {
+        let mut result = CheckResult::default();
         match self {
             Self::Docs { pages, index } => {
                 for page in pages {
                     let page = source::read(page).await;
-                    outcome.attempt(page.and_then(|page| page::check(document, &page)));
+                    result.attempt(page.and_then(|page| page::check(document, &page)));
                 }
                 if let Some(index) = index {
                     match source::read_index(index).await {
-                        Ok(pages) => check_index(document, &pages, &mut outcome),
-                        Err(error) => outcome.errors.push(format!("{error:#}")),
+                        Ok(pages) => check_index(document, &pages, &mut result),
+                        Err(error) => result.errors.push(format!("{error:#}")),
                     }
                 } else if pages.is_empty() {
-                    own_pages(document, &mut outcome);
+                    own_pages(document, &mut result);
                 }
             }
             Self::Live { captures: Some(path), .. } => {
-                outcome.attempt(live::check_captures(
+                result.attempt(live::check_captures(
                     document,
                     path,
                     &live::Target::from_env().base,
                 ));
             }
             Self::Live { mock: true, save, .. } => {
-                outcome.attempt(mock(document, save.clone()).await);
+                result.attempt(mock(document, save.clone()).await);
             }
             Self::Live { session, create, save, .. } => {
-                let reach =
-                    live::Reach { session: session.clone(), create: *create, save: save.clone() };
-                outcome.attempt(live::check(document, &live::Target::from_env(), &reach).await);
+                let options = live::LiveOptions {
+                    session: session.clone(),
+                    create: *create,
+                    save: save.clone(),
+                };
+                result.attempt(live::check(document, &live::Target::from_env(), &options).await);
             }
-            Self::Sdk => outcome.attempt(sdk::check(document).await),
+            Self::Sdk => result.attempt(sdk::check(document).await),
             Self::All => {
-                own_pages(document, &mut outcome);
-                outcome.attempt(mock(document, None).await);
-                outcome.attempt(sdk::check(document).await);
+                own_pages(document, &mut result);
+                result.attempt(mock(document, None).await);
+                result.attempt(sdk::check(document).await);
             }
         }
-        outcome
+        result
     }
 }
 
 /// Compares all pages of an index, and judges what none of them covers.
-pub fn check_index(document: &Document, pages: &[PageText], outcome: &mut Outcome) {
+pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckResult) {
     for page in pages {
-        outcome.attempt(page::check_indexed(document, page));
+        result.attempt(page::check_indexed(document, page));
     }
-    coverage::judge(document, outcome);
+    coverage::judge(document, result);
 }
 
 /// The mock server takes the place of the service; creating is free there.
-async fn mock(document: &Document, save: Option<PathBuf>) -> Result<Outcome> {
+async fn mock(document: &Document, save: Option<PathBuf>) -> Result<CheckResult> {
     let mock = live::mock::server().start().await.context("the mock server")?;
     let target = live::Target { base: mock.url(), key: Some(mock.key().to_owned()) };
-    let reach = live::Reach { session: None, create: true, save };
-    live::check(document, &target, &reach).await
+    let options = live::LiveOptions { session: None, create: true, save };
+    live::check(document, &target, &options).await
 }
 
-fn own_pages(document: &Document, outcome: &mut Outcome) {
+fn own_pages(document: &Document, result: &mut CheckResult) {
     for (page, form) in PAGES.iter().flat_map(|page| [(page, "txt"), (page, "md")]) {
         let name = format!("crates/blocks-drift/tests/pages/{page}.{form}");
         let text = crate::read(&name).map(|text| PageText { name, text });
-        outcome.attempt(text.and_then(|text| page::check(document, &text)));
+        result.attempt(text.and_then(|text| page::check(document, &text)));
     }
-    coverage::judge(document, outcome);
+    coverage::judge(document, result);
 }
 
 fn append(file: &Path, text: &str) -> std::io::Result<()> {

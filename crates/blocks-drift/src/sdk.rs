@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::document::{Document, Operation};
-use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side, finding};
-use crate::marked::step;
+use crate::finding::{CheckResult, Finding, Kind, NOTHING, Severity, Side, finding};
 use crate::shape::Shape;
+use crate::spanned::step;
 use crate::validate;
 
 const ID: Uuid = Uuid::from_u128(0x5f0c_7a52_3a1e_4a53_9d5e_0d4f_5b9b_8a11);
@@ -55,11 +55,11 @@ impl Transport for Recorder {
 /// Compares the SDK with the document.
 ///
 /// # Errors
-/// A builder refuses what the document allows.
-pub async fn check(document: &Document) -> Result<Outcome> {
-    let mut outcome = Outcome::default();
-    enums(document, &mut outcome);
-    limits(document, &mut outcome).await?;
+/// A builder rejects what the document allows.
+pub async fn check(document: &Document) -> Result<CheckResult> {
+    let mut result = CheckResult::default();
+    enums(document, &mut result);
+    limits(document, &mut result).await?;
     let recorder = Recorder::default();
     for request in creates() {
         // A new client for each: the rate limit of one would make them wait.
@@ -70,14 +70,14 @@ pub async fn check(document: &Document) -> Result<Outcome> {
         let sent = client(&recorder)?.session(ID).follow_up(request).await;
         allowed(sent.err())?;
     }
-    let messages = client(&recorder)?.session(ID).messages().everything();
-    let messages = messages.thread_id(ID).newer_than(1.5).page(2).limit(10).newest_first();
+    let messages = client(&recorder)?.session(ID).messages().all();
+    let messages = messages.thread_id(ID).newer_than(1.5).page(2).limit(10).newest_first(true);
     allowed(messages.send().await.err())?;
-    let thread = client(&recorder)?.session(ID).thread_messages(ID).everything();
+    let thread = client(&recorder)?.session(ID).thread_messages(ID).all();
     allowed(thread.newer_than(1.5).page(2).limit(10).send().await.err())?;
     let sent = std::mem::take(&mut *recorder.0.lock().unwrap_or_else(PoisonError::into_inner));
-    compare(document, &sent, &mut outcome);
-    Ok(outcome)
+    compare(document, &sent, &mut result);
+    Ok(result)
 }
 
 fn client(recorder: &Recorder) -> Result<Client> {
@@ -89,7 +89,7 @@ fn client(recorder: &Recorder) -> Result<Client> {
 fn allowed(error: Option<blocks_sdk::Error>) -> Result<()> {
     match error {
         Some(error) if error.kind() == ErrorKind::InvalidInput => {
-            bail!("blocks_sdk refuses what the document allows: {error}")
+            bail!("blocks_sdk rejects what the document allows: {error}")
         }
         Some(_) => Ok(()),
         None => bail!("blocks_sdk: a request that was never sent got a response"),
@@ -97,7 +97,7 @@ fn allowed(error: Option<blocks_sdk::Error>) -> Result<()> {
 }
 
 /// The largest and smallest values that the SDK accepts are those of the document.
-async fn limits(document: &Document, outcome: &mut Outcome) -> Result<()> {
+async fn limits(document: &Document, result: &mut CheckResult) -> Result<()> {
     let is_accepted = |error: Option<blocks_sdk::Error>| {
         error.is_none_or(|e| e.kind() != ErrorKind::InvalidInput)
     };
@@ -141,7 +141,7 @@ async fn limits(document: &Document, outcome: &mut Outcome) -> Result<()> {
                 }
             };
             if is_accepted(error) != allowed {
-                let other = format!("{value} is {}", if allowed { "refused" } else { "accepted" });
+                let other = format!("{value} is {}", if allowed { "rejected" } else { "accepted" });
                 let found = finding(
                     Kind::Limit,
                     Severity::Breaking,
@@ -149,7 +149,7 @@ async fn limits(document: &Document, outcome: &mut Outcome) -> Result<()> {
                     &pointer,
                     (&format!("{keyword} {stated}"), &other),
                 );
-                outcome.report(Side::Sdk, "", "blocks_sdk", vec![found]);
+                result.report(Side::Sdk, "", "blocks_sdk", vec![found]);
             }
         }
     }
@@ -158,7 +158,7 @@ async fn limits(document: &Document, outcome: &mut Outcome) -> Result<()> {
 
 /// A value that the SDK has no name for still passes, as text; one that only the SDK has is
 /// sent to a service that does not know it.
-fn enums(document: &Document, outcome: &mut Outcome) {
+fn enums(document: &Document, result: &mut CheckResult) {
     let known = [
         ("AgentName", AgentName::KNOWN),
         ("ArtifactKind", ArtifactKind::KNOWN),
@@ -188,8 +188,8 @@ fn enums(document: &Document, outcome: &mut Outcome) {
                 (NOTHING, "a value"),
             )
         });
-        outcome.report(Side::Sdk, name, "blocks_sdk", removed.chain(added).collect());
-        outcome.cover(Side::Sdk, name, "blocks_sdk", known.len());
+        result.report(Side::Sdk, name, "blocks_sdk", removed.chain(added).collect());
+        result.cover(Side::Sdk, name, "blocks_sdk", known.len());
     }
 }
 
@@ -201,7 +201,7 @@ fn creates() -> Vec<CreateSession> {
     agents
         .flat_map(|agent| {
             let least = CreateSession::new(agent, "message");
-            let most = least.clone().private().title("t".repeat(200)).artifacts([ID]);
+            let most = least.clone().private(true).title("t".repeat(200)).artifacts([ID]);
             [least, most.session_group(ID).config_values(object())]
         })
         .collect()
@@ -213,7 +213,7 @@ fn follow_ups() -> Vec<FollowUp> {
     vec![least.clone(), least.artifacts([ID]).profile(profile)]
 }
 
-fn compare(document: &Document, sent: &[Sent], outcome: &mut Outcome) {
+fn compare(document: &Document, sent: &[Sent], result: &mut CheckResult) {
     for operation in document.operations() {
         let is_own = |s: &&Sent| {
             document.operation_of_request(&s.method, &s.path).is_some_and(|o| o.id == operation.id)
@@ -222,8 +222,8 @@ fn compare(document: &Document, sent: &[Sent], outcome: &mut Outcome) {
         if !own.is_empty() {
             let mut found = bodies(document, &operation, &own);
             found.extend(queries(document, &operation, &own));
-            outcome.report(Side::Sdk, &operation.id, "blocks_sdk", found);
-            outcome.cover(Side::Sdk, &operation.id, "blocks_sdk", own.len());
+            result.report(Side::Sdk, &operation.id, "blocks_sdk", found);
+            result.cover(Side::Sdk, &operation.id, "blocks_sdk", own.len());
         }
     }
     let mut found = Vec::new();
@@ -255,8 +255,8 @@ fn compare(document: &Document, sent: &[Sent], outcome: &mut Outcome) {
             ));
         }
     }
-    outcome.report(Side::Sdk, "", "blocks_sdk", found);
-    outcome.cover(Side::Sdk, "", "blocks_sdk", 2);
+    result.report(Side::Sdk, "", "blocks_sdk", found);
+    result.cover(Side::Sdk, "", "blocks_sdk", 2);
 }
 
 fn bodies(document: &Document, operation: &Operation, sent: &[&Sent]) -> Vec<Finding> {
@@ -266,7 +266,7 @@ fn bodies(document: &Document, operation: &Operation, sent: &[&Sent]) -> Vec<Fin
     let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
     for body in sent.iter().filter_map(|s| s.body.as_ref()) {
         seen.extend(body.as_object().into_iter().flat_map(Map::keys));
-        // Whatever the document does not allow, a service that follows it may refuse.
+        // A service that follows the document may reject what it does not allow.
         found.extend(validate::check(document, &schema, body).into_iter().map(|v| Finding {
             severity: Severity::Breaking,
             subject: format!("sent field `{}`", v.finding.subject),

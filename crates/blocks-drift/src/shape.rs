@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::document::Document;
-use crate::marked::step;
+use crate::spanned::step;
 
 /// A JSON type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display, strum::EnumString)]
@@ -63,7 +63,7 @@ pub struct Shape {
     pub nullable: bool,
     /// The values of an enum.
     pub values: Option<Values>,
-    /// What the server takes when the value is left out.
+    /// What the server assumes when the value is left out.
     pub default: Option<Value>,
     /// The numeric limits and lengths, by keyword.
     pub limits: BTreeMap<String, f64>,
@@ -82,14 +82,14 @@ impl Shape {
     }
 
     fn at(document: &Document, pointer: &str, depth: usize) -> Self {
-        let home = document.resolve(pointer);
-        let Some(schema) = document.0.value.pointer(&home).filter(|_| depth < 16) else {
+        let resolved = document.resolve(pointer);
+        let Some(schema) = document.0.value.pointer(&resolved).filter(|_| depth < 16) else {
             return Self::default();
         };
         let text = |name: &str| schema[name].as_str().map(str::to_owned);
         let mut shape = Self {
-            pointer: home.clone(),
-            object: home.clone(),
+            pointer: resolved.clone(),
+            object: resolved.clone(),
             types: text("type").and_then(|t| t.parse().ok()).into_iter().collect(),
             // Widths of numbers are hints for a program, not part of the wire.
             format: text("format")
@@ -100,14 +100,14 @@ impl Shape {
             additional: schema["additionalProperties"]
                 .as_object()
                 .filter(|o| !o.is_empty())
-                .map(|_| format!("{home}/additionalProperties")),
+                .map(|_| format!("{resolved}/additionalProperties")),
             nullable: schema["nullable"] == true,
             default: schema.get("default").cloned(),
             ..Self::default()
         };
         if let Some(list) = schema["enum"].as_array() {
             shape.values = Some(Values {
-                pointer: format!("{home}/enum"),
+                pointer: format!("{resolved}/enum"),
                 list: list
                     .iter()
                     .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
@@ -121,24 +121,25 @@ impl Shape {
             }
         }
         if schema.get("items").is_some() {
-            shape.items = Some(Box::new(Self::at(document, &format!("{home}/items"), depth + 1)));
+            shape.items =
+                Some(Box::new(Self::at(document, &format!("{resolved}/items"), depth + 1)));
         }
         for name in schema["properties"].as_object().into_iter().flat_map(|m| m.keys()) {
-            let place = format!("{home}/properties/{}", step(name));
+            let place = format!("{resolved}/properties/{}", step(name));
             shape.properties.insert(name.clone(), place);
         }
         let required = schema["required"].as_array().into_iter().flatten();
         shape.required = required.filter_map(|r| r.as_str().map(str::to_owned)).collect();
         let parts = schema["allOf"].as_array().map_or(0, Vec::len);
         for index in 0..parts {
-            shape.join(Self::at(document, &format!("{home}/allOf/{index}"), depth + 1));
+            shape.join(Self::at(document, &format!("{resolved}/allOf/{index}"), depth + 1));
         }
-        let choices = alternatives(document, &home);
-        if !choices.is_empty() {
-            let shapes = choices.iter().map(|place| Self::at(document, place, depth + 1));
+        let branches = alternatives(document, &resolved);
+        if !branches.is_empty() {
+            let shapes = branches.iter().map(|place| Self::at(document, place, depth + 1));
             shape.join(Self::union(shapes.collect()));
             // The branch that is left out allows null and nothing else.
-            shape.nullable |= count(schema, "anyOf") > choices.len();
+            shape.nullable |= count(schema, "anyOf") > branches.len();
         }
         shape
     }
@@ -208,10 +209,10 @@ pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
     Some(fields)
 }
 
-/// The places of the alternatives of `anyOf`, or of a `oneOf` that is no rule over fields. The
+/// The places of the alternatives of `anyOf`, or of a `oneOf` that is not a rule over fields. The
 /// branch that only allows null (`nullable` with `maxProperties: 0`) is left out.
-pub fn alternatives(document: &Document, home: &str) -> Vec<String> {
-    let Some(schema) = document.0.value.pointer(home) else {
+pub fn alternatives(document: &Document, resolved: &str) -> Vec<String> {
+    let Some(schema) = document.0.value.pointer(resolved) else {
         return Vec::new();
     };
     let keyword = match (count(schema, "anyOf"), count(schema, "oneOf")) {
@@ -219,7 +220,7 @@ pub fn alternatives(document: &Document, home: &str) -> Vec<String> {
         _ => "anyOf",
     };
     (0..count(schema, keyword))
-        .map(|index| format!("{home}/{keyword}/{index}"))
+        .map(|index| format!("{resolved}/{keyword}/{index}"))
         .filter(|place| {
             let branch = document.get(place);
             !branch.is_some_and(|b| b["nullable"] == true && b["maxProperties"] == 0)
@@ -231,7 +232,7 @@ fn count(schema: &Value, keyword: &str) -> usize {
     schema[keyword].as_array().map_or(0, Vec::len)
 }
 
-/// A set of types in one phrase; `items` are what an array holds.
+/// A set of types in one phrase; `items` is what an array contains.
 pub fn type_text(types: &BTreeSet<JsonType>, items: Option<String>) -> String {
     if types.is_empty() {
         return "any".to_owned();
@@ -261,7 +262,8 @@ mod tests {
     fn open_enums_keep_their_values() {
         let open = shape("{ anyOf: [{ $ref: '#/E' }, { type: string, nullable: true }] }");
         let values = open.values.clone().unwrap();
-        assert!(values.open && open.nullable);
+        assert!(values.open);
+        assert!(open.nullable);
         assert_eq!(values.pointer, "/E/enum");
         assert_eq!(open.type_text(), "string");
         assert!(!shape("{ allOf: [{ $ref: '#/E' }] }").values.unwrap().open);
@@ -271,8 +273,10 @@ mod tests {
     fn nullable_references_keep_their_schema() {
         let null = "{ type: object, nullable: true, maxProperties: 0 }";
         let link = shape(&format!("{{ description: d, anyOf: [{{ $ref: '#/O' }}, {null}] }}"));
-        assert!(link.nullable && link.required.contains("x"));
-        assert_eq!((link.object.as_str(), link.type_text().as_str()), ("/O", "object"));
+        assert!(link.nullable);
+        assert!(link.required.contains("x"));
+        assert_eq!(link.object, "/O");
+        assert_eq!(link.type_text(), "object");
         let union = shape("{ oneOf: [{ $ref: '#/O' }, { type: string }] }");
         assert_eq!(union.type_text(), "string | object");
     }
@@ -280,7 +284,8 @@ mod tests {
     #[test]
     fn usual_formats_are_not_required() {
         let usual = shape("{ type: string, x-usual-format: uuid }");
-        assert_eq!((usual.format.as_deref(), usual.usual), (Some("uuid"), true));
+        assert_eq!(usual.format.as_deref(), Some("uuid"));
+        assert!(usual.usual);
         assert!(!shape("{ type: string, format: uuid }").usual);
         assert_eq!(shape("{ type: integer, format: int64 }").format, None);
     }
@@ -296,7 +301,7 @@ mod tests {
     fn rules_are_read_in_both_notations() {
         for branch in ["required: [a]", "type: object, required: [a], title: A"] {
             let text = format!("{{\"properties\": {{}}, \"oneOf\": [{{{branch}}}]}}");
-            let schema = crate::marked::Marked::parse("t", &text).unwrap().value;
+            let schema = crate::spanned::Spanned::parse("t", &text).unwrap().value;
             assert_eq!(rule_fields(&schema), Some(vec!["a".to_owned()]));
         }
     }

@@ -1,28 +1,28 @@
-//! A JSON value against a schema of the document, with the place of each violation in it.
+//! A JSON value against a schema of the document, with the place of each difference in it.
 //!
-//! The walk follows references, `allOf`, `anyOf` and `oneOf`, so that each violation knows its
+//! The walk follows references, `allOf`, `anyOf` and `oneOf`, so that each difference knows its
 //! line; the meaning of the other keywords is left to `jsonschema`.
 
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
 
 use crate::document::Document;
-use crate::finding::{Finding, Kind, NOTHING, Severity};
-use crate::marked::step;
+use crate::finding::{Finding, Kind, NOTHING, Severity, finding};
 use crate::shape::{Shape, alternatives, rule_fields};
+use crate::spanned::step;
 
-/// What a value violates.
+/// A difference between a value and its schema.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Violation {
+pub struct Difference {
     /// The place in the value, as a JSON pointer.
     pub instance: String,
     /// The difference; its subject is the place in the value, with dots.
     pub finding: Finding,
 }
 
-/// All violations of the schema at a pointer. Fields and enum values that the document
-/// does not know are violations too, which are only additive.
-pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Violation> {
+/// All differences of the schema at a pointer. Fields and enum values that the document
+/// does not know are differences too, which are only additive.
+pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Difference> {
     let mut walk = Walk { document, found: Vec::new() };
     walk.value(schema, value, "");
     walk.found
@@ -44,7 +44,7 @@ pub fn is_placeholder(text: &str) -> bool {
 
 struct Walk<'a> {
     document: &'a Document,
-    found: Vec<Violation>,
+    found: Vec<Difference>,
 }
 
 impl Walk<'_> {
@@ -52,28 +52,18 @@ impl Walk<'_> {
         let name = instance.trim_start_matches('/').replace('/', ".");
         let subject = if name.is_empty() { "the body".to_owned() } else { name };
         // The parts of an `allOf` say the same of a type.
-        let same = |v: &Violation| {
+        let same = |v: &Difference| {
             v.instance == instance
                 && (v.finding.kind, &v.finding.pointer) == (finding.kind, &finding.pointer)
         };
         if !self.found.iter().any(same) {
             let finding = Finding { subject, ..finding };
-            self.found.push(Violation { instance: instance.to_owned(), finding });
+            self.found.push(Difference { instance: instance.to_owned(), finding });
         }
     }
 
     fn breaking(&mut self, kind: Kind, pointer: &str, instance: &str, texts: (&str, &str)) {
-        self.add(
-            instance,
-            Finding {
-                kind,
-                severity: Severity::Breaking,
-                pointer: pointer.to_owned(),
-                document: texts.0.to_owned(),
-                other: texts.1.to_owned(),
-                ..Finding::default()
-            },
-        );
+        self.add(instance, finding(kind, Severity::Breaking, "", pointer, texts));
     }
 
     fn value(&mut self, pointer: &str, value: &Value, instance: &str) {
@@ -90,8 +80,8 @@ impl Walk<'_> {
         if self.found[before..].iter().any(|v| v.finding.kind == Kind::Type) {
             return;
         }
-        let home = self.document.resolve(pointer);
-        let choices = alternatives(self.document, &home);
+        let resolved = self.document.resolve(pointer);
+        let branches = alternatives(self.document, &resolved);
         if let Some(values) = shape.values.as_ref().filter(|v| v.open) {
             match value.as_str() {
                 Some(text) => {
@@ -99,16 +89,16 @@ impl Walk<'_> {
                 }
                 None => self.wrong_type(&shape, pointer, value, instance),
             }
-        } else if let [choice] = choices.as_slice() {
-            self.value(choice, value, instance);
-            // The property is the place that a reader looks for, not its only alternative.
-            for violation in
-                self.found[before..].iter_mut().filter(|v| v.finding.pointer == *choice)
+        } else if let [branch] = branches.as_slice() {
+            self.value(branch, value, instance);
+            // Name the property, not its only alternative: readers search for the property.
+            for difference in
+                self.found[before..].iter_mut().filter(|v| v.finding.pointer == *branch)
             {
-                pointer.clone_into(&mut violation.finding.pointer);
+                pointer.clone_into(&mut difference.finding.pointer);
             }
-        } else if !choices.is_empty() {
-            self.choice(&choices, &shape, pointer, value, instance);
+        } else if !branches.is_empty() {
+            self.closest_branch(&branches, &shape, pointer, value, instance);
         } else {
             self.children(&shape, value, instance);
         }
@@ -116,15 +106,10 @@ impl Walk<'_> {
 
     fn enum_value(&mut self, at: &str, list: &[String], text: &str, instance: &str) {
         if !list.iter().any(|v| v == text) && !is_placeholder(text) {
-            let finding = Finding {
-                kind: Kind::EnumAdded,
-                severity: Severity::Additive,
-                pointer: format!("{at}/{}", step(text)),
-                document: NOTHING.to_owned(),
-                other: text.to_owned(),
-                ..Finding::default()
-            };
-            self.add(instance, finding);
+            let pointer = format!("{at}/{}", step(text));
+            let texts = (NOTHING, text);
+            let found = finding(Kind::EnumAdded, Severity::Additive, "", &pointer, texts);
+            self.add(instance, found);
         }
     }
 
@@ -143,17 +128,11 @@ impl Walk<'_> {
                         (Some(place), _) => self.value(place, value, &inside),
                         (None, Some(schema)) => self.value(schema, value, &inside),
                         (None, None) if shape.properties.is_empty() => {}
-                        (None, None) => self.add(
-                            &inside,
-                            Finding {
-                                kind: Kind::FieldAdded,
-                                severity: Severity::Additive,
-                                pointer: place,
-                                document: NOTHING.to_owned(),
-                                other: type_name(value).to_owned(),
-                                ..Finding::default()
-                            },
-                        ),
+                        (None, None) => {
+                            let (kind, texts) = (Kind::FieldAdded, (NOTHING, type_name(value)));
+                            let found = finding(kind, Severity::Additive, "", &place, texts);
+                            self.add(&inside, found);
+                        }
                     }
                 }
             }
@@ -169,18 +148,18 @@ impl Walk<'_> {
     }
 
     /// Reports what the alternative that fits best finds.
-    fn choice(
+    fn closest_branch(
         &mut self,
-        choices: &[String],
+        branches: &[String],
         shape: &Shape,
         pointer: &str,
         value: &Value,
         instance: &str,
     ) {
-        let breaking = |found: &[Violation]| {
+        let breaking = |found: &[Difference]| {
             found.iter().filter(|v| v.finding.severity == Severity::Breaking).count()
         };
-        let attempts = choices.iter().map(|place| {
+        let attempts = branches.iter().map(|place| {
             let mut walk = Walk { document: self.document, found: Vec::new() };
             walk.value(place, value, instance);
             walk.found
@@ -195,8 +174,8 @@ impl Walk<'_> {
 
     /// The keywords of a schema and of the parts of its `allOf`, except those that lead deeper.
     fn keywords(&mut self, at: &str, shape: &Shape, pointer: &str, value: &Value, instance: &str) {
-        let home = self.document.resolve(at);
-        let Some(node) = self.document.0.value.pointer(&home).cloned() else {
+        let resolved = self.document.resolve(at);
+        let Some(node) = self.document.0.value.pointer(&resolved).cloned() else {
             return;
         };
         if let Some(fields) = rule_fields(&node).filter(|_| value.is_object()) {
@@ -205,7 +184,7 @@ impl Walk<'_> {
             if given.len() != 1 {
                 let other = if given.is_empty() { "none of them".into() } else { given.join(", ") };
                 let rule = format!("exactly one of {}", fields.join(", "));
-                self.breaking(Kind::Rule, &format!("{home}/oneOf"), instance, (&rule, &other));
+                self.breaking(Kind::Rule, &format!("{resolved}/oneOf"), instance, (&rule, &other));
             }
         }
         let placeholder = value.as_str().is_some_and(is_placeholder);
@@ -213,14 +192,14 @@ impl Walk<'_> {
             match fault {
                 Fault::Type => self.wrong_type(shape, pointer, value, instance),
                 Fault::Missing(name) => {
-                    let place = format!("{home}/properties/{}", step(&name));
+                    let place = format!("{resolved}/properties/{}", step(&name));
                     let inside = format!("{instance}/{}", step(&name));
                     self.breaking(Kind::Required, &place, &inside, ("required", "missing"));
                 }
                 _ if placeholder => {}
                 Fault::Enum => {
                     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    self.enum_value(&format!("{home}/enum"), &[], &text, instance);
+                    self.enum_value(&format!("{resolved}/enum"), &[], &text, instance);
                 }
                 Fault::Format(format) => {
                     let texts = (format.as_str(), "a value of another format");
@@ -235,7 +214,7 @@ impl Walk<'_> {
             }
         }
         for index in 0..node["allOf"].as_array().map_or(0, Vec::len) {
-            self.keywords(&format!("{home}/allOf/{index}"), shape, pointer, value, instance);
+            self.keywords(&format!("{resolved}/allOf/{index}"), shape, pointer, value, instance);
         }
     }
 }
@@ -288,7 +267,7 @@ fn faults(node: &Value, value: &Value) -> Vec<Fault> {
                 Fault::Missing(property.as_str().unwrap_or_default().to_owned())
             }
             // The message would repeat the value, which may be a secret.
-            kind => Fault::Other(format!("{} is violated", keyword(kind))),
+            kind => Fault::Other(format!("{} failed", keyword(kind))),
         })
         .collect();
     // JSON Schema takes 1.0 and 2^63 for integers; a program that reads an i64 does not.

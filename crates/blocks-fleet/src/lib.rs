@@ -1,9 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
+mod journal;
 mod limit;
 #[cfg(feature = "redis")]
 mod server;
 
+pub use batch::{
+    Batch, BatchError, BatchItem, BatchOptions, BatchPrompt, BatchWork, BeforeSend, ChangedPrompt,
+    NotCreated, Replied, WorkFuture,
+};
+#[cfg(feature = "redis")]
+pub use journal::RedisJournal;
+pub use journal::{
+    Created, Entry, FileJournal, Fingerprint, Journal, JournalError, JournalFuture, NoJournal,
+    State, Step,
+};
 #[cfg(feature = "redis")]
 pub use limit::RedisLimitStore;
 pub use limit::{FileLimitStore, LimitLocation, LimitName};

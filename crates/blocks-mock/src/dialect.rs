@@ -1,6 +1,8 @@
 //! Differences between the sources of the contract, one switch for each.
 
-use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The behaviour to mimic where the sources of the contract disagree.
 ///
@@ -20,10 +22,14 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub struct Dialect {
     /// The status of a validation failure: the documentation says 400, the service answers 422.
+    #[serde(deserialize_with = "error_status")]
+    #[schemars(range(min = 400, max = 499))]
     pub validation_status: u16,
     /// Errors as `{"code", "message"}`, as documented; else as `{"error"}`, as observed.
     pub error_codes: bool,
     /// The status of a successful create. The documentation does not say whether 200 or 201.
+    #[serde(deserialize_with = "success_status")]
+    #[schemars(range(min = 200, max = 299))]
     pub created_status: u16,
     /// Pages without a `direction` are newest first, as documented; else oldest first.
     pub newest_first: bool,
@@ -47,6 +53,8 @@ pub struct Dialect {
     pub observed_fields: bool,
     /// The status for a wrong key and for a malformed `Authorization` header: 403 by the service,
     /// 401 by the vendor's mock. A request without the header is always answered 401.
+    #[serde(deserialize_with = "error_status")]
+    #[schemars(range(min = 400, max = 499))]
     pub wrong_key_status: u16,
     /// An unknown thread on the threaded path is answered 404, as documented; else with an empty
     /// page, as observed.
@@ -73,6 +81,29 @@ pub struct Dialect {
     /// Two or three of `agent_id`, `agent_name`, `profile` are refused. What the service does
     /// is not documented; without this the first of them counts.
     pub several_agents_rejected: bool,
+}
+
+fn success_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    status(deserializer, 200..=299)
+}
+
+fn error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    status(deserializer, 400..=499)
+}
+
+fn status<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    valid: RangeInclusive<u16>,
+) -> Result<u16, D::Error> {
+    let status = u16::deserialize(deserializer)?;
+    match valid.contains(&status) {
+        true => Ok(status),
+        false => Err(serde::de::Error::custom(format!(
+            "invalid status {status}: expected {} to {}",
+            valid.start(),
+            valid.end()
+        ))),
+    }
 }
 
 impl Dialect {

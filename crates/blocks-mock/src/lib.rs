@@ -22,7 +22,7 @@
 //! let mock = Mock::builder().reply("Done.").reply_after(std::time::Duration::from_secs(60)).build();
 //! let client = Client::builder(mock.key()).service(mock.service()).build()?;
 //! let session = client.create_session(CreateSession::new(Agent::claude(), "Go.")).await?;
-//! assert_eq!(session.reply().await?.text(), "Done.");
+//! assert_eq!(session.first_reply().await?.text(), "Done.");
 //! assert_eq!(mock.count(Operation::CreateSession), 1);
 //! # Ok(())
 //! # }

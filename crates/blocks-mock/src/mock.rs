@@ -39,7 +39,7 @@ type AgentFn = Arc<dyn Fn(&TurnInfo) -> Script + Send + Sync>;
 /// let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
 /// let session = client.create_session(request).await?;
-/// assert_eq!(session.reply().await?.text(), "Done.");
+/// assert_eq!(session.first_reply().await?.text(), "Done.");
 /// assert_eq!(mock.sessions(), [session.id()]);
 /// # Ok(())
 /// # }
@@ -305,7 +305,7 @@ impl Mock {
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
     /// assert!(mock.finish(session.id(), "Done early."));
-    /// assert_eq!(session.reply().await?.text(), "Done early.");
+    /// assert_eq!(session.first_reply().await?.text(), "Done early.");
     /// # Ok(())
     /// # }
     /// ```

@@ -178,7 +178,7 @@ impl Script {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let error = session.reply().await.unwrap_err(); // after 30 minutes of the paused clock
+    /// let error = session.first_reply().await.unwrap_err(); // after 30 minutes of the paused clock
     /// assert_eq!(error.kind(), blocks_sdk::ErrorKind::Deadline);
     /// # Ok(())
     /// # }
@@ -201,7 +201,7 @@ impl Script {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// let reply = session.reply().await?;
+    /// let reply = session.first_reply().await?;
     /// assert!(reply.text().starts_with("Claude Code: Rate limit or quota exceeded."));
     /// # Ok(())
     /// # }
@@ -243,7 +243,7 @@ impl Script {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// session.reply().await?;
+    /// session.first_reply().await?;
     /// let looks = mock.count(Operation::ListThreadMessages);
     /// # assert_eq!(looks, 3);
     /// # Ok(())
@@ -295,7 +295,7 @@ impl Default for Script {
 /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
 /// # let session = client.create_session(request).await?;
-/// session.reply().await?;
+/// session.first_reply().await?;
 /// let second = session.follow_up(FollowUp::new("Go on.")).await?;
 /// assert_eq!(second.reply().await?.text(), "turn 1");
 /// # Ok(())

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::dialect::Dialect;
 use crate::script::{Action, ReplyTiming, Script, Step};
 
-/// A message to place in a session from a test, by [`Mock::emit`](crate::Mock::emit).
+/// A message to place in a session from a test, by [`Mock::add_message`](crate::Mock::add_message).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -257,7 +257,7 @@ impl Session {
                 None,
                 task,
                 NOTICE,
-                "The session begins.".into(),
+                "The session started.".into(),
                 (Some(time), time),
                 clock,
             );

@@ -37,7 +37,7 @@ impl Bench {
             .expect("a client");
         let request = CreateSession::new(Agent::claude(), "hello");
         let session = sdk.create_session(request).await.expect("a session");
-        let turn = session.turn().expect("a turn");
+        let turn = session.first_turn().expect("a turn");
         let thread = turn.thread_id().expect("a thread");
         Self {
             link: format!(

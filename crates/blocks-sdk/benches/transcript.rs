@@ -94,7 +94,7 @@ async fn stream(pages: &Pages) -> f64 {
         .expect("a client");
     let started = Instant::now();
     let session = client.session(Uuid::from_u128(1));
-    let mut all = session.messages().everything().stream();
+    let mut all = session.messages().all().stream();
     let mut count = 0;
     while let Some(message) = all.next().await {
         count += usize::from(message.is_ok());

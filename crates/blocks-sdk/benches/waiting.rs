@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use blocks_sdk::{Client, Pending, replies};
-use futures_util::StreamExt;
 use tower_service::Service;
 use uuid::Uuid;
 
@@ -49,7 +48,11 @@ fn main() {
             let pending = Pending::new(Uuid::from_u128(n), Uuid::from_u128(n));
             client.resume(pending)
         });
-        let mut all = replies(turns, |wait| wait.timeout(2 * SIMULATED));
+        let mut all = replies(
+            turns
+                .into_iter()
+                .map(|turn| turn.reply().timeout(2 * SIMULATED)),
+        );
         let begun = Instant::now();
         let end = tokio::time::timeout(SIMULATED, all.next()).await;
         let busy = begun.elapsed();

@@ -13,7 +13,7 @@ const SDK: &str = r#"
 async fn main() -> Result<(), blocks_sdk::Error> {
     let client = blocks_sdk::Client::from_env()?;
     let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "hello");
-    println!("{}", client.create_session(request).await?.reply().await?.text());
+    println!("{}", client.create_session(request).await?.first_reply().await?.text());
     Ok(())
 }
 "#;

@@ -9,7 +9,7 @@ async fn main() -> support::Result {
     let (client, _mock) = support::connect().await?;
     let request = CreateSession::new(Agent::claude(), "Plan how to count an octopus's hearts.");
     let session = client.create_session(request).await?;
-    session.reply().await?;
+    session.first_reply().await?;
 
     for plan in session.plans().await? {
         let plan = plan?;

@@ -9,7 +9,7 @@ async fn main() -> support::Result {
     let (client, _mock) = support::connect().await?;
     let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
     let session = client.create_session(request).await?;
-    println!("{}", session.reply().await?.text());
+    println!("{}", session.first_reply().await?.text());
 
     let turn = session
         .follow_up(FollowUp::new("And one about squids."))

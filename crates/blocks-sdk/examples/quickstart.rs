@@ -2,10 +2,8 @@
 //! `cargo run --example quickstart`.
 
 use std::io::{IsTerminal, Write};
-use std::pin::pin;
 
 use blocks_sdk::{Agent, CreateSession, Progress};
-use futures_util::StreamExt;
 
 mod support;
 
@@ -19,7 +17,7 @@ async fn main() -> support::Result {
         session.html_url().unwrap_or("in the dashboard")
     );
 
-    let mut progress = pin!(session.turn()?.reply().progress());
+    let mut progress = session.first_turn()?.reply().progress();
     while let Some(step) = progress.next().await {
         match step? {
             Progress::Waiting { elapsed, .. } if std::io::stderr().is_terminal() => {

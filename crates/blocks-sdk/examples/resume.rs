@@ -20,7 +20,10 @@ async fn main() -> support::Result {
     let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
     let session = client.create_session(request).await?;
     let path = std::env::temp_dir().join(format!("{}.json", session.id()));
-    std::fs::write(&path, serde_json::to_string(session.turn()?.pending())?)?;
+    std::fs::write(
+        &path,
+        serde_json::to_string(session.first_turn()?.pending())?,
+    )?;
     println!(
         "the first process stored what is pending in {}",
         path.display()

@@ -9,9 +9,9 @@ async fn main() -> support::Result {
     let (client, _mock) = support::connect().await?;
     let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
     let session = client.create_session(request).await?;
-    session.reply().await?;
+    session.first_reply().await?;
 
-    for turn in session.transcript(true).await?.turns {
+    for turn in session.transcript().await?.turns {
         println!("you: {}", text(turn.prompt.as_ref()));
         for step in &turn.steps {
             match ToolCall::of(step) {

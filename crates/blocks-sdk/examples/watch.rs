@@ -1,9 +1,6 @@
 //! Prints a session's messages as they come: `cargo run --example watch`.
 
-use std::pin::pin;
-
 use blocks_sdk::{Agent, CreateSession, MessageType};
-use futures_util::StreamExt;
 
 mod support;
 
@@ -13,7 +10,7 @@ async fn main() -> support::Result {
     let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
     let session = client.create_session(request).await?;
 
-    let mut watch = pin!(session.messages().everything().watch());
+    let mut watch = session.messages().all().watch();
     while let Some(message) = watch.next().await {
         let message = message?;
         let role = message.role.as_ref().map_or("?", |role| role.as_str());

@@ -2,16 +2,22 @@
 //!
 //! 1. [Getting started](getting_started)
 //! 2. [Waiting and resuming](waiting)
-//! 3. [Many sessions on one key](many_sessions)
-//! 4. [Testing your own code with the mock](testing)
-//! 5. [Checking drift in your CI](drift)
-//! 6. [Errors and what to do](errors)
+//! 3. [Structured replies](structured_replies)
+//! 4. [Many sessions on one key](many_sessions)
+//! 5. [Testing your own code with the mock](testing)
+//! 6. [Checking drift in your CI](drift)
+//! 7. [Errors and what to do](errors)
 
 #[doc = include_str!("../guide/getting-started.md")]
 pub mod getting_started {}
 
 #[doc = include_str!("../guide/waiting.md")]
 pub mod waiting {}
+
+// Its programs need the feature.
+#[cfg(any(feature = "schemars", not(doctest)))]
+#[doc = include_str!("../guide/structured-replies.md")]
+pub mod structured_replies {}
 
 #[doc = include_str!("../guide/many-sessions.md")]
 pub mod many_sessions {}

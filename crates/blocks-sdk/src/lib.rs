@@ -10,7 +10,7 @@
 //!     .create_session(CreateSession::new(Agent::claude(), "Add a test for the parser."))
 //!     .await?;
 //! println!("watch it at {}", session.html_url().unwrap_or("the dashboard"));
-//! let reply = session.reply().await?;
+//! let reply = session.first_reply().await?;
 //! println!("{}", reply.text());
 //! # Ok(())
 //! # }
@@ -28,7 +28,7 @@
 //!   another host, and is in no error, log or `Debug` output.
 //! - **Unknown is not an error.** Fields and values newer than this release are kept.
 //!
-//! Where to begin: the [`guide`]; then [`Client`], [`Session`], [`Turn`], [`Messages`], [`Error`]. For tests without
+//! Where to begin: the [`guide`]; then [`Client`], [`Session`], [`Turn`], [`MessagesQuery`], [`Error`]. For tests without
 //! a network, the crate `blocks-mock` is a service to plug in: [`ClientBuilder::service`].
 //!
 //! | feature | what it adds |
@@ -36,7 +36,7 @@
 //! | `rustls` (default) | TLS by rustls |
 //! | `native-tls` | TLS by the platform's library |
 //! | `tracing` | spans and events of each call, attempt and look |
-//! | `schemars` | JSON Schemas of the data types |
+//! | `schemars` | replies as values of your types (`CreateSession::expect`), and JSON Schemas of the data types |
 
 mod client;
 mod engine;
@@ -55,8 +55,8 @@ pub use blocks_api::open::{
 pub use blocks_api::types;
 pub use client::Client;
 pub use client::builder::ClientBuilder;
-pub use client::link::{Link, Linked};
 pub use engine::error::{Error, ErrorKind};
+pub use engine::mismatch::ReplyMismatch;
 pub use engine::pending::Pending;
 pub use engine::rate_limit::{
     LimitFuture, LimitStore, LimitStoreError, LimitStoreStatus, MemoryLimitStore, RateLimit,
@@ -64,7 +64,7 @@ pub use engine::rate_limit::{
 };
 pub use engine::retry::RetryPolicy;
 pub use engine::transport::{HttpTransport, SendError, SendFuture, Transport};
-pub use messages::Messages;
+pub use messages::MessagesQuery;
 pub use messages::page::Page;
 pub use messages::stream::MessageStream;
 pub use messages::watch::{Watch, WatchCursor, WatchEvent};
@@ -73,8 +73,11 @@ pub use request::{CreateSession, FollowUp};
 pub use session::Session;
 pub use session::artifact::Artifact;
 pub use session::notice::{FailureNotice, FailureNoticeKind};
+pub use session::reference::SessionRef;
+#[cfg(feature = "schemars")]
+pub use session::structured::{StructuredReply, StructuredWait};
 pub use session::transcript::{ToolCall, Transcript, TranscriptTurn};
-pub use session::turn::{Progress, ProgressStream, Reply, Turn, Wait, replies};
+pub use session::turn::{Progress, ProgressStream, Replies, Reply, Turn, Wait, replies};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

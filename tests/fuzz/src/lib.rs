@@ -1,7 +1,7 @@
-//! Everything that reads input from outside, against any input at all.
+//! All code that reads input from outside, run with arbitrary input.
 //!
-//! Each target takes bytes and panics when a promise is broken. `cargo fuzz` finds new bytes;
-//! the tests replay the seeds, and what was found before, on every run.
+//! Each target takes bytes and panics when a promise is broken. `cargo fuzz` finds new inputs;
+//! the tests replay the seeds, and the inputs that were found before, on every run.
 
 mod local;
 mod service;
@@ -12,7 +12,7 @@ pub use service::{errors, links, responses, retry_after};
 /// A promise over any input.
 pub type Target = fn(&[u8]);
 
-/// The targets by name, which is also the name of their folder of seeds.
+/// The targets by name. Their seeds are in [`seeds`].
 pub const TARGETS: [(&str, Target); 6] = [
     ("responses", responses),
     ("errors", errors),
@@ -22,9 +22,18 @@ pub const TARGETS: [(&str, Target); 6] = [
     ("batch", batch),
 ];
 
+/// The folder with the seeds of a target. The pages are those that the drift tests read.
+pub fn seeds(name: &str) -> String {
+    let root = env!("CARGO_MANIFEST_DIR");
+    match name {
+        "page" => format!("{root}/../../crates/blocks-drift/tests/pages"),
+        _ => format!("{root}/seeds/{name}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::TARGETS;
+    use super::{TARGETS, seeds};
 
     /// How often each seed is changed.
     const VARIANTS: usize = 60;
@@ -32,7 +41,7 @@ mod tests {
     #[test]
     fn seeds_and_variants_of_them_break_no_promise() {
         for (name, target) in TARGETS {
-            let folder = format!("{}/seeds/{name}", env!("CARGO_MANIFEST_DIR"));
+            let folder = seeds(name);
             let mut random = fastrand::Rng::with_seed(1);
             let mut count = 0;
             for file in std::fs::read_dir(&folder).expect("a folder of seeds") {
@@ -47,7 +56,7 @@ mod tests {
         }
     }
 
-    /// A few bytes replaced, a piece cut out, or a piece doubled.
+    /// A few bytes replaced, a piece removed, or a piece duplicated.
     fn changed(seed: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
         let mut data = seed.to_vec();
         if data.is_empty() {

@@ -1,11 +1,11 @@
-//! What is read from files: a page of the vendor's documentation, and a batch.
+//! Input from files: a page of the vendor's documentation, and a batch.
 
 use std::sync::LazyLock;
 
 use blocks_drift::document::Document;
 use blocks_drift::page::{self, PageText};
 
-/// A documentation page: facts or an error, never a crash.
+/// A documentation page: facts or an error, never a panic.
 pub fn page(data: &[u8]) {
     static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi/blocks.yaml");
@@ -17,9 +17,9 @@ pub fn page(data: &[u8]) {
         text: String::from_utf8_lossy(data).into_owned(),
     };
     let _ = page::check_indexed(&DOCUMENT, &page);
-    if let Ok(outcome) = page::check(&DOCUMENT, &page) {
+    if let Ok(result) = page::check(&DOCUMENT, &page) {
         assert!(
-            !outcome.covered.is_empty() || !outcome.findings.is_empty(),
+            !result.covered.is_empty() || !result.findings.is_empty(),
             "in sync with nothing read"
         );
     }

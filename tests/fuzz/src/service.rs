@@ -1,4 +1,4 @@
-//! What the service, or whoever answers in its place, can send.
+//! Responses of the service, or of a proxy that responds instead.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-/// A client in paused time, and who answers it.
-struct Bench {
+/// A client in paused time, and the transport that responds to it.
+struct Setup {
     runtime: Runtime,
     service: Scripted,
     client: RefCell<Client>,
@@ -21,10 +21,10 @@ struct Bench {
 
 thread_local! {
     /// One for each thread: building a client takes longer than most inputs.
-    static BENCH: Bench = Bench::new();
+    static SETUP: Setup = Setup::new();
 }
 
-impl Bench {
+impl Setup {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -43,9 +43,10 @@ impl Bench {
         self.client.borrow().clone()
     }
 
-    /// Runs `work` while `answer` is the first answer, and an empty page every other.
-    fn run<T>(&self, answer: Answer, work: impl AsyncFnOnce(&Client) -> T) -> T {
-        self.service.replace([answer, Answer::ok(&page(json!([])))]);
+    /// Runs `work`. The first response is `response`, every later one an empty page.
+    fn run<T>(&self, response: Answer, work: impl AsyncFnOnce(&Client) -> T) -> T {
+        self.service
+            .replace([response, Answer::ok(&page(json!([])))]);
         let value = self.runtime.block_on(work(&self.client()));
         for seen in self.service.seen() {
             assert_eq!(seen.url.host_str(), Some("api.blocks.team"), "{}", seen.url);
@@ -55,10 +56,11 @@ impl Bench {
     }
 }
 
-/// No error may show the key, and only one about something that was not sent names no operation.
+/// No error shows the key. Only an error of a request that was not sent names no operation.
 fn check(error: &Error) {
     let text = error.to_string();
-    assert!(!text.contains(KEY) && !format!("{error:?}").contains(KEY));
+    assert!(!text.contains(KEY));
+    assert!(!format!("{error:?}").contains(KEY));
     let is_not_sent = matches!(
         error.kind(),
         ErrorKind::InvalidInput | ErrorKind::UntrustedLink | ErrorKind::UnknownTurn
@@ -70,35 +72,34 @@ fn hello() -> CreateSession {
     CreateSession::new(Agent::claude(), "hello")
 }
 
-/// Any body under a success, to each operation. The first byte chooses the operation.
+/// Any body with a success status, for each operation. The first byte selects the operation.
 pub fn responses(data: &[u8]) {
-    let Some((choice, body)) = data.split_first() else {
+    let Some((operation, body)) = data.split_first() else {
         return;
     };
-    let answer = Answer::bytes(200, body.to_vec());
-    BENCH.with(|bench| {
-        let sent = bench.run(answer, async |client| read(client, *choice).await);
+    let response = Answer::bytes(200, body.to_vec());
+    SETUP.with(|setup| {
+        let sent = setup.run(response, async |client| read(client, *operation).await);
         if let Err(error) = sent {
             check(&error);
-            let creates = choice % 6 < 2;
+            let creates = operation % 6 < 2;
             assert_eq!(error.may_have_taken_effect(), creates, "{error:?}");
             assert!(error.body().is_some(), "{error:?}");
         }
     });
 }
 
-async fn read(client: &Client, choice: u8) -> Result<(), Error> {
+async fn read(client: &Client, operation: u8) -> Result<(), Error> {
     let retry = RetryPolicy::none();
     let client = client.with_retry(retry);
     let session = client.session(SESSION.parse::<blocks_sdk::Id>().expect("an id"));
     let thread = THREAD.parse::<blocks_sdk::Id>().expect("an id");
-    match choice % 6 {
+    match operation % 6 {
         0 => {
             let session = client.create_session(hello()).await?;
-            // Whatever the links are, what they lead to is asked for at home.
-            let links = [session.thread_link(), session.final_message_link()];
-            for link in links.into_iter().flatten() {
-                let _ = client.follow(&link).await;
+            // Any link of the reply is followed on the configured base URL.
+            if let Ok(turn) = session.first_turn() {
+                let _ = turn.poll_once().await;
             }
             let _ = format!("{session:?}");
         }
@@ -107,7 +108,7 @@ async fn read(client: &Client, choice: u8) -> Result<(), Error> {
         3 => {
             let wait = session.turn_in_thread(thread).reply();
             let ended = wait.timeout(Duration::from_secs(5)).await;
-            // A wait goes on after an answer that cannot be decoded.
+            // A wait continues after a response that cannot be decoded.
             let error = ended.err().map(|error| error.kind());
             assert!(
                 matches!(error, None | Some(ErrorKind::Deadline)),
@@ -120,23 +121,23 @@ async fn read(client: &Client, choice: u8) -> Result<(), Error> {
                 message?;
             }
         }
-        _ => drop(session.transcript(true).await?),
+        _ => drop(session.transcript().await?),
     }
     Ok(())
 }
 
-/// Any body under any error status. The first two bytes choose the status.
+/// Any body with any error status. The first two bytes select the status.
 pub fn errors(data: &[u8]) {
     let [high, low, body @ ..] = data else {
         return;
     };
     let status = 300 + u16::from_be_bytes([*high, *low]) % 300;
-    let answer = Answer::bytes(status, body.to_vec());
-    BENCH.with(|bench| {
+    let response = Answer::bytes(status, body.to_vec());
+    SETUP.with(|setup| {
         let id = SESSION.parse::<blocks_sdk::Id>().expect("an id");
         let work =
             async |client: &Client| client.with_retry(RetryPolicy::none()).get_session(id).await;
-        let error = bench.run(answer, work).expect_err("no success");
+        let error = setup.run(response, work).expect_err("no success");
         check(&error);
         assert_eq!(error.status(), Some(status));
         assert!(error.body().is_some());
@@ -148,27 +149,23 @@ pub fn errors(data: &[u8]) {
     });
 }
 
-/// Any text as each link of a session: followed at home or refused.
+/// Any text as each link of a session: followed on the configured base URL or rejected.
 pub fn links(data: &[u8]) {
     let href = String::from_utf8_lossy(data);
     let mut session = created();
     for name in ["self", "messages", "thread", "final_message"] {
         session["_links"][name]["href"] = json!(href);
     }
-    let answer = Answer::ok(&session);
-    BENCH.with(|bench| {
-        bench.run(answer, async |client| {
+    let response = Answer::ok(&session);
+    SETUP.with(|setup| {
+        setup.run(response, async |client| {
             let session = client.create_session(hello()).await.expect("a session");
-            let pages = [session.messages_link(), session.thread_link()];
-            for link in pages.into_iter().flatten() {
-                if let Err(error) = client.follow(&link).await {
-                    check(&error);
-                }
+            if let Ok(turn) = session.first_turn()
+                && let Err(error) = turn.poll_once().await
+            {
+                check(&error);
             }
-            if let Some(link) = session.self_link() {
-                let _ = client.follow(&link).await;
-            }
-            let wait = session.turn().map(|turn| turn.reply());
+            let wait = session.first_turn().map(|turn| turn.reply());
             if let Ok(wait) = wait {
                 let _ = wait.timeout(Duration::from_secs(3)).await;
             }
@@ -176,31 +173,31 @@ pub fn links(data: &[u8]) {
     });
 }
 
-/// Any `Retry-After` of a 429: waited for, or given up within the call's own time.
+/// Any `Retry-After` of a 429: the call waits for it, or fails within its own time limit.
 pub fn retry_after(data: &[u8]) {
     let text: String = String::from_utf8_lossy(data)
         .chars()
         .filter(|c| !c.is_control())
         .collect();
-    let answer = Answer::text(429, "").header("retry-after", text);
-    BENCH.with(|bench| {
-        let left = bench.runtime.block_on(async {
-            bench.service.replace([answer, Answer::ok(&created())]);
-            let begun = Instant::now();
-            let error = bench.client().create_session(hello()).await.err()?;
-            assert!(begun.elapsed() <= Duration::from_secs(125), "{error:?}");
+    let response = Answer::text(429, "").header("retry-after", text);
+    SETUP.with(|setup| {
+        let left = setup.runtime.block_on(async {
+            setup.service.replace([response, Answer::ok(&created())]);
+            let started = Instant::now();
+            let error = setup.client().create_session(hello()).await.err()?;
+            assert!(started.elapsed() <= Duration::from_secs(125), "{error:?}");
             check(&error);
             assert!(!error.may_have_taken_effect());
             error.retry_after()
         });
-        // The pause stays with its client, also for the next input.
+        // The pause also applies to the next input of the same client.
         match left {
             Some(left) if left < Duration::from_secs(86_400) => {
-                bench
+                setup
                     .runtime
                     .block_on(async { tokio::time::sleep(left).await });
             }
-            Some(_) => *bench.client.borrow_mut() = client(&bench.service),
+            Some(_) => *setup.client.borrow_mut() = client(&setup.service),
             None => {}
         }
     });

@@ -7,12 +7,12 @@ const LINKS: &str = "https://api.prod.blocks.team/rest/v1/sessions";
 pub const TIME: &str = "2026-05-02T09:30:00";
 
 /// A status and the text of its `error`.
-pub type Refusal = (u16, &'static str);
+pub type ErrorResponse = (u16, &'static str);
 
 pub struct Turn {
     pub prompt: String,
     pub reply: String,
-    /// How many requests must still ask for the final message before it is there.
+    /// How many polls of the final message remain until it is there.
     pub polls_left: usize,
 }
 
@@ -71,7 +71,7 @@ pub fn page(
     turns: &mut [Turn],
     thread: Option<&str>,
     query: &str,
-) -> Result<Value, Refusal> {
+) -> Result<Value, ErrorResponse> {
     let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes())
         .into_owned()
         .collect();

@@ -1,4 +1,4 @@
-//! The server answers as its documentation says.
+//! The server responds as its documentation says.
 
 use blocks_sdk::{Agent, Client, CreateSession};
 use http_body_util::{BodyExt, Full};
@@ -121,10 +121,10 @@ async fn follow_ups_count_on_and_end_in_the_first_thread() {
 }
 
 #[tokio::test]
-async fn refusals_have_an_error_text() {
+async fn error_responses_have_a_text() {
     let vendor = Vendor::new();
     let (session, _) = created(&vendor).await;
-    let nobody = "/5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
+    let unknown = "/5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
     for (method, path, body, status) in [
         ("POST", "", json!({"message": "hi"}), 422),
         (
@@ -140,25 +140,27 @@ async fn refusals_have_an_error_text() {
             422,
         ),
         ("GET", "/x", Value::Null, 422),
-        ("GET", nobody, Value::Null, 404),
+        ("GET", unknown, Value::Null, 404),
         (
             "GET",
-            &format!("{session}/artifacts/{nobody}"),
+            &format!("{session}/artifacts{unknown}"),
             Value::Null,
             404,
         ),
     ] {
-        let (answered, value) = call(&vendor, method, path, body).await;
-        assert_eq!(answered, status, "{method} {path}");
+        let (response_status, value) = call(&vendor, method, path, body).await;
+        assert_eq!(response_status, status, "{method} {path}");
         assert!(value["error"].is_string(), "{value}");
     }
     for key in ["ApiKey other", "Bearer x", ""] {
         let (status, value) = send(&vendor, "GET", &session, key, Value::Null).await;
-        assert_eq!((status, &value), (401, &json!({"error": "Unauthorized"})));
+        assert_eq!(status, 401);
+        assert_eq!(value, json!({"error": "Unauthorized"}));
     }
     let unknown = format!("{session}/threads/t9/messages");
     let (status, page) = call_page(&vendor, &unknown).await;
-    assert_eq!((status, &page["items"]), (200, &json!([])));
+    assert_eq!(status, 200);
+    assert_eq!(page["items"], json!([]));
 }
 
 #[tokio::test]
@@ -184,7 +186,7 @@ async fn a_client_can_use_it_in_process() {
         .service(vendor.clone())
         .build()
         .unwrap();
-    // What the client makes of these shapes is for other tests to say.
+    // Other tests check how the client reads these shapes.
     let _ = client
         .create_session(CreateSession::new(Agent::claude(), "Go."))
         .await;

@@ -1,5 +1,5 @@
-//! Refuses a document of which the generator would ignore a part, or write code that does not
-//! compile. It runs before lowering, and each error has a line and a pointer.
+//! Rejects a document of which the generator would ignore a part, or from which it would write
+//! code that does not compile. It runs before lowering. Each error has a line and a pointer.
 
 mod schema;
 #[cfg(test)]
@@ -135,8 +135,8 @@ impl Check {
         }
     }
 
-    /// The value, with the line of each part. Merge keys are refused: the generator's parser
-    /// takes them for fields.
+    /// The value, with the line of each part. Merge keys are rejected, since the generator's
+    /// parser treats them as fields.
     fn convert(&mut self, node: &MarkedYaml<'_>, pointer: &str) -> Result<Value, Fault> {
         self.lines
             .entry(pointer.to_owned())
@@ -271,7 +271,7 @@ impl Check {
 
     fn reference(&self, pointer: &str, target: &Value, keys: usize) -> Result<(), Fault> {
         if keys > 1 {
-            return fault(pointer, "what is beside `$ref` would be ignored; use allOf");
+            return fault(pointer, "keys beside `$ref` would be ignored; use allOf");
         }
         let mut seen = Vec::new();
         let mut target = target.as_str().unwrap_or_default().to_owned();
@@ -327,7 +327,7 @@ impl Check {
                     if resolved[..i].iter().any(|p| key(p) == key(parameter)) {
                         return fault(
                             pointer,
-                            format!("the parameter {} is there twice", parameter["name"]),
+                            format!("the parameter {} is a duplicate", parameter["name"]),
                         );
                     }
                 }

@@ -1,4 +1,4 @@
-//! progenitor, called so that a document it cannot take is an error with a place.
+//! progenitor, called so that a document it does not support is an error with a pointer.
 
 use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe};
@@ -34,7 +34,7 @@ const SCHEMA_DERIVE: &str = "::schemars::JsonSchema";
 /// The formatted source of a lowered document.
 pub fn emit(document: &Value) -> Result<String, String> {
     let parsed = parse(document)?;
-    let tokens = generate(&parsed).map_err(|message| match culprit(&parsed) {
+    let tokens = generate(&parsed).map_err(|message| match failing_part(&parsed) {
         Some(place) => format!("at {place}: {message}"),
         None => format!("in several places: {message}"),
     })?;
@@ -45,8 +45,8 @@ pub fn emit(document: &Value) -> Result<String, String> {
     rustfmt(&format!("{HEADER}{}", prettyplease::unparse(&file)))
 }
 
-/// The parser buffers paths and components, which loses the place of an error in
-/// them; so each operation and schema that fails alone is looked for.
+/// The parser buffers paths and components, so its errors in them have no pointer. Each
+/// operation and each schema is parsed separately to find it.
 fn parse(document: &Value) -> Result<OpenAPI, String> {
     const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
     serde_path_to_error::deserialize(document).map_err(|whole| {
@@ -77,7 +77,7 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     let mut settings = GenerationSettings::new();
     settings
         .with_interface(InterfaceStyle::Builder)
-        .with_inner_type(quote! { crate::seam::Seam })
+        .with_inner_type(quote! { crate::hook::Hook })
         .with_hooks(HooksMode::Expected)
         .with_derive("PartialEq")
         .with_derive(SCHEMA_DERIVE);
@@ -96,13 +96,13 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
             .downcast_ref::<String>()
             .cloned()
             .or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned()))
-            .unwrap_or_else(|| "progenitor cannot take this".to_owned())),
+            .unwrap_or_else(|| "progenitor does not support this".to_owned())),
     }
 }
 
-/// The path that fails when it is generated alone, or else the schema without
-/// whose content the document can be generated.
-fn culprit(document: &OpenAPI) -> Option<String> {
+/// The path that cannot be generated on its own, or else the schema without which the
+/// document can be generated.
+fn failing_part(document: &OpenAPI) -> Option<String> {
     let mut pathless = document.clone();
     pathless.paths.paths.clear();
     if generate(&pathless).is_ok() {

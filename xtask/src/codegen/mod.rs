@@ -21,14 +21,6 @@ pub fn generate() -> Result<String, String> {
     render(&read(DOCUMENT)?)
 }
 
-/// The document as progenitor can take it.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn lowered() -> Result<Value, String> {
-    lower_yaml(&read(DOCUMENT)?)
-}
-
 /// The generated source of a document given as YAML.
 fn render(yaml: &str) -> Result<String, String> {
     emit::emit(&lower_yaml(yaml)?).map_err(|e| format!("{DOCUMENT}: {e}"))
@@ -45,7 +37,7 @@ fn lower_yaml(yaml: &str) -> Result<Value, String> {
 /// Writes the generated source, if it compiles.
 ///
 /// # Errors
-/// What is wrong with the document, or that the code does not compile; the file is as before.
+/// What is wrong with the document, or that the code does not compile. The file is unchanged then.
 pub fn write() -> Result<(), String> {
     let (old, new) = (read(GENERATED)?, generate()?);
     let put = |text: &str| {
@@ -62,7 +54,7 @@ pub fn write() -> Result<(), String> {
         put(&old)?;
         status?;
         return Err(format!(
-            "the code of {DOCUMENT} does not compile; {GENERATED} was left as it was"
+            "the code of {DOCUMENT} does not compile; {GENERATED} is unchanged"
         ));
     }
     Ok(())

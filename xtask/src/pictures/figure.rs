@@ -16,10 +16,10 @@ pub struct Row {
     mean_delay_s: f64,
 }
 
-/// A policy, and how it is drawn. What is drawn later lies on top.
+/// A policy, and how it is drawn. Later curves are drawn over earlier ones.
 struct Policy {
     name: &'static str,
-    told: &'static str,
+    label: &'static str,
     color: &'static str,
     width: f64,
     dashes: &'static str,
@@ -46,14 +46,14 @@ const POLICIES: [Policy; 4] = [
 
 const fn policy(
     name: &'static str,
-    told: &'static str,
+    label: &'static str,
     color: &'static str,
     width: f64,
     dashes: &'static str,
 ) -> Policy {
     Policy {
         name,
-        told,
+        label,
         color,
         width,
         dashes,
@@ -81,7 +81,7 @@ pub fn rows(text: &str) -> Result<Vec<Row>, String> {
     let rows = lines.map(|line| serde_json::from_str(line).map_err(|e| format!("{line}: {e}")));
     let rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
     if rows.is_empty() {
-        return Err("the benchmark gave no rows".into());
+        return Err("the benchmark printed no rows".into());
     }
     Ok(rows)
 }
@@ -95,11 +95,11 @@ pub fn draw(rows: &[Row]) -> String {
         ..Text::new(16.0, BRIGHT)
     };
     svg.text((20.0, 30.0), head, title);
-    let told = "100 requests a minute, enforced. Ring: some replies were lost. Cross: all were.";
-    svg.text((20.0, 50.0), Text::new(12.0, DIM), told);
-    let arrivals = [("burst", "all sessions at once"), ("spread", "one by one")];
-    for ((arrival, told), left) in arrivals.into_iter().zip(LEFT) {
-        axes(&mut svg, left, told);
+    let note = "100 requests a minute, enforced. Ring: some replies were lost. Cross: all were.";
+    svg.text((20.0, 50.0), Text::new(12.0, DIM), note);
+    let arrivals = [("burst", "all sessions together"), ("spread", "one by one")];
+    for ((arrival, heading), left) in arrivals.into_iter().zip(LEFT) {
+        axes(&mut svg, left, heading);
         for policy in &POLICIES {
             let own = rows
                 .iter()
@@ -120,10 +120,10 @@ fn up(seconds: f64) -> f64 {
     TOP + PANEL.1 * (1.0 - share)
 }
 
-fn axes(svg: &mut Svg, left: f64, told: &str) {
+fn axes(svg: &mut Svg, left: f64, heading: &str) {
     let label = Text::new(12.0, PLAIN);
     let (right, bottom) = (left + PANEL.0, TOP + PANEL.1);
-    svg.text((left, TOP - 12.0), label, told);
+    svg.text((left, TOP - 12.0), label, heading);
     for seconds in SECONDS {
         let y = up(seconds);
         svg.line(&[(left, y), (right, y)], BORDER, 1.0, "");
@@ -149,14 +149,14 @@ fn axes(svg: &mut Svg, left: f64, told: &str) {
 fn curve<'a>(svg: &mut Svg, left: f64, policy: &Policy, rows: impl Iterator<Item = &'a Row>) {
     let mut rows: Vec<&Row> = rows.collect();
     rows.sort_by(|a, b| a.n.total_cmp(&b.n));
-    let place = |row: &Row| (across(left, row.n), up(row.mean_delay_s));
+    let point = |row: &Row| (across(left, row.n), up(row.mean_delay_s));
     let some = |row: &&&Row| row.completed > 0.0;
-    let points: Vec<_> = rows.iter().filter(some).map(|row| place(row)).collect();
+    let points: Vec<_> = rows.iter().filter(some).map(|row| point(row)).collect();
     svg.line(&points, policy.color, policy.width, policy.dashes);
     let mut before = 0.0;
     for row in rows {
-        let (x, y) = place(row);
-        // On the side where the curve does not come from.
+        let (x, y) = point(row);
+        // On the other side of the curve than the previous point.
         let label = if before > row.mean_delay_s {
             20.0
         } else {
@@ -193,7 +193,7 @@ fn legend(svg: &mut Svg) {
             policy.width,
             policy.dashes,
         );
-        svg.text((x + 38.0, y), Text::new(12.0, PLAIN), policy.told);
+        svg.text((x + 38.0, y), Text::new(12.0, PLAIN), policy.label);
     }
 }
 

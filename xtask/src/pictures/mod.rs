@@ -1,9 +1,9 @@
 //! The README's pictures: terminal sessions, recorded from the built command, and the figure of
-//! fleets, drawn from the benchmark's own rows.
+//! fleets, drawn from the rows of the benchmark.
 
 mod figure;
 mod record;
-mod scenes;
+mod sessions;
 mod svg;
 mod terminal;
 
@@ -28,9 +28,9 @@ impl Pictures {
     /// What cannot be built, run or written.
     pub fn draw(&self) -> Result<(), String> {
         let blocks = command::build()?;
-        for scene in scenes::all() {
-            let lines = record::record(&scene, &blocks)?;
-            write(scene.name, &terminal::draw(scene.title, &lines))?;
+        for session in sessions::all() {
+            let lines = record::record(&session, &blocks)?;
+            write(session.name, &terminal::draw(session.title, &lines))?;
         }
         let rows = match &self.rows {
             Some(path) => {

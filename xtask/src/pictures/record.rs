@@ -1,4 +1,4 @@
-//! Runs a scene, and takes down what is typed and printed.
+//! Runs a terminal session, and records what is typed and printed.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::scenes::{PROMPTS, Scene, Step};
+use super::sessions::{PROMPTS, Step, TerminalSession};
 use crate::command::Mock;
 
 /// Where a line comes from.
@@ -27,28 +27,26 @@ pub struct Line {
     pub text: String,
 }
 
-/// Lines of both streams that come together are put in one order, so that the picture does not
-/// change with who was read first.
+/// Lines of both streams that arrive within this time are sorted by stream, so that the picture
+/// does not depend on which was read first.
 const TOGETHER: Duration = Duration::from_millis(100);
 
-/// Runs a scene in a folder of its own.
+/// Runs a session in its own temporary folder.
 ///
 /// # Errors
-/// What cannot be run.
-pub fn record(scene: &Scene, blocks: &Path) -> Result<Vec<Line>, String> {
-    let folder = std::env::temp_dir().join(format!("blocks-scene-{}", std::process::id()));
-    let failed = |e: std::io::Error| format!("{}: {e}", folder.display());
-    std::fs::create_dir_all(&folder).map_err(failed)?;
+/// The command that cannot be run.
+pub fn record(session: &TerminalSession, blocks: &Path) -> Result<Vec<Line>, String> {
+    let failed = |e: std::io::Error| format!("temporary folder: {e}");
+    let temporary = tempfile::tempdir().map_err(failed)?;
+    let folder = temporary.path();
     let script = folder.join("mock.json");
-    std::fs::write(&script, scene.mock.to_string()).map_err(failed)?;
+    std::fs::write(&script, session.mock.to_string()).map_err(failed)?;
     std::fs::write(folder.join("prompts.jsonl"), PROMPTS).map_err(failed)?;
     let mock = Mock::start(blocks, &script)?;
     let mut lines = Vec::new();
-    for step in &scene.steps {
-        play(step, blocks, &mock, &folder, &mut lines)?;
+    for step in &session.steps {
+        play(step, blocks, &mock, folder, &mut lines)?;
     }
-    drop(mock);
-    std::fs::remove_dir_all(&folder).map_err(failed)?;
     Ok(lines)
 }
 
@@ -59,11 +57,11 @@ fn play(
     folder: &Path,
     lines: &mut Vec<Line>,
 ) -> Result<(), String> {
-    let typed = match session(lines) {
+    let typed = match last_session(lines) {
         Some(session) => step.typed.replace("$SESSION", &session),
         None => step.typed.to_owned(),
     };
-    // An interrupted command takes the shell's place, so that it gets the signal itself.
+    // An interrupted command replaces the shell, so that it receives the signal itself.
     let exec = step.interrupted_after.map_or("", |_| "exec ");
     let places = blocks.parent().into_iter().map(Path::to_path_buf);
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -73,6 +71,7 @@ fn play(
         .current_dir(folder)
         .envs(mock.variables.iter().cloned())
         .env("PATH", path.map_err(|e| e.to_string())?)
+        .env("BLOCKS_REGISTER", "0")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -101,13 +100,13 @@ fn play(
     Ok(())
 }
 
-/// The session that was shown last.
-fn session(lines: &[Line]) -> Option<String> {
+/// The id of the session that was printed last.
+fn last_session(lines: &[Line]) -> Option<String> {
     let shown = lines.iter().rev().find(|l| l.text.starts_with("session "));
     Some(shown?.text.rsplit('/').next()?.to_owned())
 }
 
-/// The lines of both streams, as they come.
+/// The lines of both streams, as they arrive.
 fn listen(child: &mut Child) -> Receiver<Line> {
     let (sender, receiver) = channel();
     if let Some(stream) = child.stdout.take() {
@@ -122,13 +121,13 @@ fn listen(child: &mut Child) -> Receiver<Line> {
 fn forward(stream: impl Read + Send + 'static, source: Source, sender: Sender<Line>) {
     std::thread::spawn(move || {
         for text in BufReader::new(stream).lines().map_while(Result::ok) {
-            // Nobody listens any more when the recording failed.
+            // The receiver is gone if the recording failed.
             let _ = sender.send(Line { source, text });
         }
     });
 }
 
-/// As Ctrl-C does.
+/// Sends the signal of Ctrl-C.
 fn interrupt(child: &Child) -> Result<(), String> {
     let id = child.id().to_string();
     let status = Command::new("kill").args(["-INT", &id]).status();

@@ -1,5 +1,5 @@
-//! The little of SVG that the pictures need. They bring their own background, so that they can
-//! be read on a light page and on a dark one.
+//! The part of SVG that the pictures need. Each has its own background, so that it is readable
+//! on a light and on a dark page.
 
 use std::fmt::{Display, Write as _};
 
@@ -13,7 +13,7 @@ pub const GREEN: &str = "#3fb950";
 pub const MONOSPACE: &str = "ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,monospace";
 pub const SANS: &str = "system-ui,Segoe UI,Helvetica,Arial,sans-serif";
 
-/// A picture in the making.
+/// A picture that elements are added to.
 pub struct Svg {
     width: f64,
     height: f64,
@@ -42,7 +42,7 @@ impl Svg {
         let _ = writeln!(self.body, ">{}</{name}>", escape(text));
     }
 
-    /// A text whose base line begins at `(x, y)`, or ends or is centred there.
+    /// A text whose base line starts at `(x, y)`, or ends or is centred there.
     pub fn text(&mut self, (x, y): (f64, f64), style: Text, text: &str) {
         let (x, y) = (round(x), round(y));
         let attributes: [(&str, &dyn Display); 7] = [
@@ -105,7 +105,7 @@ impl Svg {
     }
 }
 
-/// How a text looks.
+/// The style of a text.
 #[derive(Clone, Copy)]
 pub struct Text {
     pub size: f64,
@@ -126,7 +126,7 @@ impl Text {
     }
 }
 
-/// A tenth of a pixel is more than anyone sees.
+/// A tenth of a pixel is precise enough.
 fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_printed_cannot_be_markup() {
+    fn printed_text_is_not_markup() {
         let mut svg = Svg::new(10.0, 10.0, SANS, "<a>");
         svg.text((1.0, 2.04), Text::new(13.0, DIM), "a < b & c");
         let text = svg.finish();

@@ -1,4 +1,4 @@
-//! A terminal session as a picture: what is typed, and the two streams apart.
+//! A terminal session as a picture, in which input and the two output streams differ.
 
 use super::record::{Line, Source};
 use super::svg::{BRIGHT, DIM, GREEN, MONOSPACE, PLAIN, Svg, Text};
@@ -50,14 +50,14 @@ pub fn draw(title: &str, lines: &[Line]) -> String {
     svg.finish()
 }
 
-/// A line as the rows that it takes, each with whether it is the first of them.
+/// The rows of a line, each with whether it is the first one.
 fn rows(line: &Line) -> Vec<(Source, bool, String)> {
-    let room = match line.source {
+    let columns = match line.source {
         Source::Typed => COLUMNS - 2,
         _ => COLUMNS,
     };
     let chars: Vec<char> = line.text.chars().collect();
-    let mut pieces: Vec<String> = chars.chunks(room).map(|c| c.iter().collect()).collect();
+    let mut pieces: Vec<String> = chars.chunks(columns).map(|c| c.iter().collect()).collect();
     if pieces.is_empty() {
         pieces.push(String::new());
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_line_takes_rows_and_an_empty_one_too() {
+    fn long_and_empty_lines_take_rows() {
         let line = |text: String| Line {
             source: Source::Output,
             text,

@@ -1,4 +1,4 @@
-//! The blocks of code on a page that are for a shell, and what each needs.
+//! The shell blocks of a page, and what each needs.
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
@@ -18,13 +18,13 @@ pub enum Needs {
 /// A block for a shell.
 #[derive(Debug)]
 pub struct Block {
-    /// Where it begins.
+    /// Its first line.
     pub line: usize,
     pub needs: Needs,
     pub commands: Vec<String>,
 }
 
-/// The blocks of a page, or what is wrong with one.
+/// The blocks of a page, each of them or its error.
 pub fn parse(page: &str) -> Vec<Result<Block, String>> {
     let mut blocks = Vec::new();
     let mut comment = None;
@@ -64,7 +64,7 @@ fn line(page: &str, place: usize) -> usize {
     page[..place].matches('\n').count() + 1
 }
 
-/// The text of a comment that is for this chore.
+/// The text of a comment for this task.
 fn note(html: &str) -> Option<String> {
     let text = html.trim().strip_prefix("<!--")?.strip_suffix("-->")?;
     Some(text.trim().strip_prefix("readme:")?.trim().to_owned())
@@ -78,13 +78,13 @@ fn needs(comment: Option<&str>) -> Result<Needs, String> {
         Some(other) => match other.strip_prefix("skip because ") {
             Some(reason) if !reason.is_empty() => Ok(Needs::Skip(reason.to_owned())),
             _ => Err(format!(
-                "a comment says `readme: {other}`, which means nothing"
+                "unknown comment `readme: {other}`; expected mock, serves or `skip because …`"
             )),
         },
     }
 }
 
-/// The commands of a block: its lines, those joined that a backslash joins.
+/// The commands of a block: its lines. A backslash joins a line to the next.
 fn commands(code: &str) -> Vec<String> {
     let mut commands = Vec::new();
     let mut whole = String::new();
@@ -138,7 +138,7 @@ six
 ";
 
     #[test]
-    fn blocks_are_found_with_what_they_need() {
+    fn blocks_are_found_with_their_needs() {
         let blocks = parse(PAGE);
         let [Ok(one), Ok(three), Ok(four), Err(six)] = &blocks[..] else {
             panic!("{blocks:?}");
@@ -151,7 +151,7 @@ six
     }
 
     #[test]
-    fn a_comment_is_for_the_next_block_alone() {
+    fn a_comment_applies_to_the_next_block_only() {
         let blocks = parse("<!-- readme: mock -->\n\nText.\n\n```sh\none\n```\n");
         assert_eq!(blocks[0].as_ref().unwrap().needs, Needs::Repository);
     }

@@ -1,20 +1,23 @@
-//! Runs what the README and the guide tell people to type, so that it stays true.
+//! Runs the commands of the README and the guide.
 //!
-//! Blocks of `sh` and `console` are run by bash, a command after another in one shell; a command
-//! is a line, with those that a backslash joins to it. A comment before a block says what it needs:
+//! bash runs the blocks of `sh` and `console`, all commands of a block in one shell. A command is
+//! a line; a backslash joins the next one to it. A comment before a block says what it needs:
 //!
 //! - none: the repository, and no key;
 //! - `<!-- readme: mock -->`: an empty folder, the command `blocks`, and a mock of the service;
 //! - `<!-- readme: serves -->`: the same, and it runs until it is stopped;
-//! - `<!-- readme: skip because … -->`: it is not run here, for this reason.
+//! - `<!-- readme: skip because … -->`: it is not run, for this reason.
 //!
-//! Blocks of Rust are doc tests already, which are run last.
+//! Blocks of Rust are doc tests. They are run last.
 
 mod blocks;
 mod shell;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::command::{self, Mock};
 use crate::{read, root};
@@ -22,13 +25,13 @@ use blocks::{Block, Needs};
 
 const GUIDE: &str = "crates/blocks-sdk/guide";
 
-/// What the agent does for the blocks that need a service.
+/// The script of the agent, for blocks that need the service.
 const SCRIPT: &str = r#"{"agent": {"text": "Done.", "when": {"after": "1s"}, "steps": [
     {"do": {"message": "Looking."}},
     {"do": {"plan": {"file_name": "plan.md", "text": "1. Go."}}}
 ]}}"#;
 
-/// Runs everything, and tells each command's end.
+/// Runs all commands, and prints the result of each.
 ///
 /// # Errors
 /// A command failed, or could not be run.
@@ -42,16 +45,18 @@ pub fn check() -> Result<(), String> {
     names.sort();
     pages.extend(names.into_iter().map(|name| format!("{GUIDE}/{name}")));
 
-    let place = Place::new()?;
+    let folders = Folders::new()?;
     let mut tally = Tally::default();
     for page in &pages {
         for block in blocks::parse(&read(page)?) {
-            run(page, &block?, &place, &mut tally)?;
+            run(page, &block?, &folders, &mut tally)?;
         }
     }
-    let tests = "cargo test --quiet --doc -p blocks-sdk -p blocks-mock".to_owned();
+    let tests =
+        "cargo test --quiet --doc -p blocks-sdk -p blocks-mock --features blocks-sdk/schemars"
+            .to_owned();
     println!("the blocks of Rust:");
-    tally.add(place.shell(&[tests], &Needs::Repository)?);
+    tally.add(folders.shell(&[tests], &Needs::Repository)?);
     let Tally {
         ok,
         skipped,
@@ -61,7 +66,9 @@ pub fn check() -> Result<(), String> {
     if failed == 0 {
         Ok(())
     } else {
-        Err("not everything that is written there works".into())
+        Err(format!(
+            "{failed} commands of README.md or the guide failed"
+        ))
     }
 }
 
@@ -73,13 +80,13 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, (ok, failed): shell::Ended) {
+    fn add(&mut self, (ok, failed): shell::Counts) {
         self.ok += ok;
         self.failed += failed;
     }
 }
 
-fn run(page: &str, block: &Block, place: &Place, tally: &mut Tally) -> Result<(), String> {
+fn run(page: &str, block: &Block, folders: &Folders, tally: &mut Tally) -> Result<(), String> {
     if block.commands.is_empty() {
         return Ok(());
     }
@@ -91,70 +98,62 @@ fn run(page: &str, block: &Block, place: &Place, tally: &mut Tally) -> Result<()
         tally.skipped += block.commands.len();
         return Ok(());
     }
-    tally.add(place.shell(&block.commands, &block.needs)?);
+    tally.add(folders.shell(&block.commands, &block.needs)?);
     Ok(())
 }
 
-/// Where commands run.
-struct Place {
+/// The folders in which commands run.
+struct Folders {
     blocks: PathBuf,
-    /// Empty folders, and what is installed.
-    scratch: PathBuf,
+    /// Where `cargo install` installs.
+    installed: TempDir,
 }
 
-impl Place {
+impl Folders {
     fn new() -> Result<Self, String> {
-        let scratch = std::env::temp_dir().join(format!("blocks-readme-{}", std::process::id()));
-        std::fs::create_dir_all(&scratch).map_err(|e| format!("{}: {e}", scratch.display()))?;
         Ok(Self {
             blocks: command::build()?,
-            scratch,
+            installed: temporary()?,
         })
     }
 
-    /// Runs commands in one shell until one fails; how many went well, and how many did not.
-    fn shell(&self, commands: &[String], needs: &Needs) -> Result<shell::Ended, String> {
+    /// Runs commands in one shell until one fails. Returns how many succeeded and failed.
+    fn shell(&self, commands: &[String], needs: &Needs) -> Result<shell::Counts, String> {
         let mut bash = Command::new("bash");
-        bash.env("CARGO_INSTALL_ROOT", self.scratch.join("installed"))
+        bash.env("CARGO_INSTALL_ROOT", self.installed.path())
+            .env("XDG_STATE_HOME", self.installed.path().join("state"))
             .env_remove("BLOCKS_API_KEY")
             .env_remove("BLOCKS_API_BASE_URL");
+        // Dropped after the commands: the mock stops, and the folder is removed.
         let mut service = None;
         if *needs == Needs::Repository {
             bash.current_dir(root());
         } else {
-            let folder = self.scratch.join("empty");
-            fresh(&folder)?;
-            let script = self.scratch.join("mock.json");
-            std::fs::write(&script, SCRIPT).map_err(|e| format!("{}: {e}", script.display()))?;
-            let mock = Mock::start(&self.blocks, &script)?;
-            bash.current_dir(folder)
+            let mut script = NamedTempFile::new().map_err(failed)?;
+            script.write_all(SCRIPT.as_bytes()).map_err(failed)?;
+            let mock = Mock::start(&self.blocks, script.path())?;
+            let folder = temporary()?;
+            bash.current_dir(folder.path())
                 .envs(mock.variables.iter().cloned());
-            service = Some(mock);
+            service = Some((mock, folder));
         }
         let own = self.blocks.parent().into_iter().map(Path::to_path_buf);
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(own.chain(std::env::split_paths(&path)));
         bash.env("PATH", path.map_err(|e| e.to_string())?);
-        let ended = match needs {
+        let counts = match needs {
             Needs::Serves => shell::serve(bash, commands),
-            _ => shell::follow(bash, commands),
+            _ => shell::run(bash, commands),
         };
         drop(service);
-        ended
+        counts
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        // What is left of it is in the folder for temporary files.
-        let _ = std::fs::remove_dir_all(&self.scratch);
-    }
+fn temporary() -> Result<TempDir, String> {
+    tempfile::tempdir().map_err(failed)
 }
 
-fn fresh(folder: &Path) -> Result<(), String> {
-    let failed = |e: std::io::Error| format!("{}: {e}", folder.display());
-    if folder.exists() {
-        std::fs::remove_dir_all(folder).map_err(failed)?;
-    }
-    std::fs::create_dir_all(folder).map_err(failed)
+fn failed(error: std::io::Error) -> String {
+    format!("temporary folder: {error}")
 }

@@ -21,7 +21,7 @@ pub fn agent(args: &AgentArgs, host: &Host) -> Result<Agent, Exit> {
         return Ok(Agent::Id(id));
     }
     if let Some(name) = &args.any_agent {
-        return Ok(Agent::other_name(name.clone()));
+        return Ok(Agent::any(name.clone()));
     }
     if let Some(text) = &args.profile {
         return profile("--profile", text);

@@ -6,7 +6,6 @@ use crate::exit::{Code, Exit};
 use crate::output::Output;
 use crate::report::{CheckReport, Status};
 
-const BASE_URL: &str = "https://api.blocks.team";
 const PROXIES: [&str; 6] = [
     "HTTPS_PROXY",
     "https_proxy",
@@ -21,10 +20,13 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
     let mut limit_is_shared = false;
     let result = match output.client() {
         Ok(client) => {
-            let result = match client.get_session(uuid::Uuid::new_v4()).await {
-                Ok(_) => Ok(()),
-                Err(error) if error.is_not_found() => Ok(()),
-                Err(error) => Err(Exit::from(error)),
+            let read = client.get_session(uuid::Uuid::new_v4());
+            // A signal ends the read here, so that the report has its own fields then too.
+            let result = match output.host().interruptible(read).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) if error.is_not_found() => Ok(()),
+                Ok(Err(error)) => Err(Exit::from(error)),
+                Err(by) => Err(by.into()),
             };
             limit_is_shared = client.rate_limit_status().store == LimitStoreStatus::Shared;
             result
@@ -34,10 +36,6 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
     let limit_store = output.limit_location();
     let limit_store = limit_store.map_or("not usable".to_owned(), |limit| limit.to_string());
     let host = output.host();
-    let base_url = host.var("BLOCKS_API_BASE_URL");
-    let base_url = base_url.map_or(BASE_URL.to_owned(), |url| {
-        url.to_string_lossy().into_owned()
-    });
     let set = |name: &&str| host.var(name).is_some();
     let report = CheckReport {
         status: result
@@ -45,7 +43,7 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
             .err()
             .map_or(Status::Completed, Exit::status),
         exit_code: result.as_ref().err().map_or(0, |exit| exit.code as u8),
-        base_url: without_credentials(&base_url),
+        base_url: without_credentials(&host.base_url()),
         proxy_variables: PROXIES
             .iter()
             .filter(|name| set(name))

@@ -6,6 +6,7 @@ use std::pin::pin;
 use blocks_sdk::Artifact;
 use futures_util::StreamExt;
 
+use super::sessions::choose;
 use crate::args::{ArtifactArgs, PlanArgs};
 use crate::exit::{Code, Exit};
 use crate::output::Output;
@@ -13,7 +14,8 @@ use crate::report::{DownloadReport, Status};
 
 pub async fn plan(args: PlanArgs, output: &Output) -> Result<(), Exit> {
     let file = new_file(args.output)?;
-    let session = output.client()?.get_session(args.session.0).await?;
+    let session = args.session.resolve(output.host())?;
+    let session = output.client()?.get_session(session).await?;
     let latest = session.plan_ids().last().ok_or_else(|| {
         Exit::new(
             Code::Failed,
@@ -26,11 +28,13 @@ pub async fn plan(args: PlanArgs, output: &Output) -> Result<(), Exit> {
     download(&artifact, ids, file, output).await
 }
 
-pub async fn artifact(args: ArtifactArgs, output: &Output) -> Result<(), Exit> {
+pub async fn artifact(mut args: ArtifactArgs, output: &Output) -> Result<(), Exit> {
+    let (session, id) = args.parts().map_err(Exit::usage)?;
+    let session = choose(session, args.last, output.host())?;
     let file = new_file(args.output)?;
-    let session = output.client()?.session(&args.session.0);
-    let artifact = session.artifact(args.artifact).await?;
-    let ids = (session.id().to_string(), args.artifact.to_string());
+    let session = output.client()?.session(&session);
+    let artifact = session.artifact(id).await?;
+    let ids = (session.id().to_string(), id.to_string());
     download(&artifact, ids, file, output).await
 }
 

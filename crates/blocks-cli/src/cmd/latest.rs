@@ -1,11 +1,11 @@
 //! The newest prompt of a session.
 
-use blocks_sdk::{Pending, Session};
+use blocks_sdk::{Pending, SessionRef};
 
 use crate::exit::{Code, Exit};
 
 /// Finds the newest prompt of a session, of which only the id is known.
-pub async fn latest(session: &Session) -> Result<Pending, Exit> {
+pub async fn latest(session: &SessionRef) -> Result<Pending, Exit> {
     match session.latest_turn().await? {
         Some(turn) => Ok(turn.pending().clone()),
         None => {

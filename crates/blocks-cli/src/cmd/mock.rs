@@ -1,6 +1,6 @@
-//! `mock`: the service on a loopback port, to try things on.
+//! `mock`: serves a mock of the service.
 
-use blocks_mock::{MockBuilder, MockConfig};
+use blocks_mock::{Capture, MockBuilder, MockConfig};
 
 use crate::args::MockArgs;
 use crate::exit::Exit;
@@ -11,7 +11,7 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     if args.schema {
         return output.print(&format!("{:#}", MockConfig::schema()));
     }
-    // Before the lines are printed, since their reader may end this process.
+    // Before the lines are printed, since their reader may send a signal to this process.
     output.host().listen();
     let mut config = match &args.script {
         Some(path) => {
@@ -27,6 +27,10 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
         config.dialect = blocks_mock::Dialect::from(name).into();
     }
     let mut builder = MockBuilder::from(config);
+    if let Some(path) = &args.replay {
+        let capture = Capture::read(path).map_err(|e| Exit::usage(format!("--replay: {e}")))?;
+        builder = builder.replay(capture);
+    }
     if let Some(after) = args.reply_after {
         builder = builder.reply_after(after);
     }
@@ -53,12 +57,12 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     ] {
         output.print(&format!("export {name}={}", shell_word(&value)))?;
     }
-    // Serves until it is interrupted, which is its proper end.
+    // Serves until it is interrupted, which is not a failure.
     let _ = output.host().interruption().await;
     Ok(())
 }
 
-/// A value as one word of a shell, in which nothing is expanded or run.
+/// A value as one word of a shell, quoted where the shell would change it.
 fn shell_word(value: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
     match !value.is_empty() && value.chars().all(is_plain) {
@@ -67,7 +71,7 @@ fn shell_word(value: &str) -> String {
     }
 }
 
-/// One line for each request.
+/// Logs a request in one line.
 fn log(request: &blocks_mock::RecordedRequest) {
     let status = request.status.map(|status| status.to_string());
     let line = format!(
@@ -76,6 +80,6 @@ fn log(request: &blocks_mock::RecordedRequest) {
         request.target,
         status.as_deref().unwrap_or("connection closed"),
     );
-    // The mock serves on when nothing reads its log.
+    // The mock continues to serve when no process reads its log.
     let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
 }

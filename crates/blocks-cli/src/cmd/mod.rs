@@ -9,5 +9,6 @@ mod latest;
 pub mod mock;
 mod pending;
 pub mod read;
+pub mod sessions;
 pub mod turn;
 mod wait;

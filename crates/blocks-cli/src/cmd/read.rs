@@ -8,12 +8,12 @@ use futures_util::StreamExt;
 use crate::args::{Format, MessagesArgs, Order, SessionArgs, TranscriptArgs};
 use crate::exit::{Exit, with_causes};
 use crate::output::Output;
+use crate::text;
 
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.get_session(args.session.0).await?;
-    let Some(data) = session.data() else {
-        return Ok(());
-    };
+    let session = args.session.resolve(output.host())?;
+    let session = output.client()?.get_session(session).await?;
+    let data = session.data();
     if output.is_json() {
         return output.json(data);
     }
@@ -48,9 +48,10 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
 }
 
 pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
+    let session = args.session.resolve(output.host())?;
     let mut messages = output
         .client()?
-        .session(args.session.0)
+        .session(session)
         .messages()
         .types(args.types.into_iter().map(Into::into))
         .roles(args.roles.into_iter().map(Into::into));
@@ -60,9 +61,7 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     if let Some(ts) = args.newer_than {
         messages = messages.newer_than(ts);
     }
-    if matches!(args.direction, Order::Desc) {
-        messages = messages.newest_first();
-    }
+    messages = messages.newest_first(matches!(args.direction, Order::Desc));
     if let Some(page) = args.page {
         let page = messages.page(page).limit(args.limit).send().await?;
         return page.messages().iter().try_for_each(|m| line(m, output));
@@ -120,20 +119,19 @@ fn line(message: &Message, output: &Output) -> Result<(), Exit> {
 
 fn content(message: &Message) -> String {
     match ToolCall::of(message) {
-        Some(call) => tool_call(&call),
+        Some(call) => text::tool_call(&call),
         None => message.message.clone().unwrap_or_default(),
     }
 }
 
-/// The name of a tool and all its arguments.
-fn tool_call(call: &ToolCall) -> String {
-    let arguments = serde_json::to_string(&call.arguments()).unwrap_or_default();
-    format!("[{}] {arguments}", call.name)
-}
-
 pub async fn transcript(args: TranscriptArgs, output: &Output) -> Result<(), Exit> {
-    let session = output.client()?.session(args.session.0);
-    let transcript = session.transcript(args.tools).await?;
+    let session = args.session.resolve(output.host())?;
+    let session = output.client()?.session(session);
+    let mut query = session.messages().all();
+    if !args.tools {
+        query = query.types([MessageType::Message, MessageType::FinalMessage]);
+    }
+    let transcript = query.transcript().await?;
     if output.is_json() || args.format == Format::Json {
         return output.json(&transcript);
     }

@@ -9,13 +9,17 @@ use tokio::time::timeout;
 use super::agent::agent;
 use super::latest::latest;
 use super::pending::{self, Content, PendingFile};
+use super::sessions::choose;
 use super::wait::{Watcher, describe, identify, keep_reply, read_pull_requests, resume_command};
-use crate::args::{PromptArgs, RunArgs, SendArgs, WaitArgs, WaitOptions};
+use crate::args::{
+    FollowOptions, PromptArgs, ReplyOptions, RunArgs, SendArgs, WaitArgs, WaitOptions,
+};
 use crate::exit::{Code, Exit};
 use crate::files::NewFile;
 use crate::host::Interruption;
 use crate::input;
 use crate::output::Output;
+use crate::register::Register;
 use crate::report::{Status, TurnReport};
 
 /// A command that sends or awaits a prompt, and everything that is known of it so far. Whatever
@@ -34,6 +38,8 @@ struct Job<'a> {
     reply_file: Option<NewFile>,
     /// What happens to the file of `--pending` once the reply is printed.
     settle: Option<Settle>,
+    /// Where the session is added, to find it again.
+    register: Option<Register>,
 }
 
 enum Settle {
@@ -79,6 +85,7 @@ impl<'a> Job<'a> {
             is_lost: false,
             reply_file: None,
             settle: None,
+            register: None,
         }
     }
 
@@ -89,7 +96,7 @@ impl<'a> Job<'a> {
         let mut request =
             CreateSession::new(agent, prompt(&args.prompt, output)?).artifacts(args.artifact);
         if args.private {
-            request = request.private();
+            request = request.private(true);
         }
         if let Some(title) = args.title {
             request = request.title(title);
@@ -98,6 +105,7 @@ impl<'a> Job<'a> {
             request = request.session_group(group);
         }
         let client = output.client_for_create()?;
+        self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
         let sent = output
@@ -109,11 +117,11 @@ impl<'a> Job<'a> {
             .and_then(|r| r.map_err(Exit::from))
         {
             Ok(session) => session,
-            Err(exit) => return Err(self.not_created(exit, file)),
+            Err(exit) => return Err(self.not_created(exit, file).await),
         };
         self.report.session_id = Some(session.id().to_string());
         describe(&session, &mut self.report);
-        let turn = match session.turn() {
+        let turn = match session.first_turn() {
             Ok(turn) => turn,
             Err(error) => {
                 let mut exit = Exit::from(error);
@@ -121,17 +129,20 @@ impl<'a> Job<'a> {
                 exit.code = Code::OutcomeUnknown;
                 exit.error.kind = "no_thread".into();
                 exit.error.may_have_taken_effect = true;
-                return Err(self.not_created(exit, file));
+                return Err(self.not_created(exit, file).await);
             }
         };
         self.follow(&turn, file, &args.wait).await
     }
 
-    async fn send(&mut self, args: SendArgs) -> Result<Status, Exit> {
+    async fn send(&mut self, mut args: SendArgs) -> Result<Status, Exit> {
         let output = self.output;
         output.open_github()?;
-        let request = FollowUp::new(prompt(&args.prompt, output)?);
-        let session = output.client_for_create()?.session(args.session.0);
+        let (session, text) = args.parts().map_err(Exit::usage)?;
+        let session = choose(session, args.last, output.host())?;
+        let request = FollowUp::new(prompt(&text, output)?);
+        let session = output.client_for_create()?.session(session);
+        self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
         self.report.session_id = Some(session.id().to_string());
@@ -144,7 +155,7 @@ impl<'a> Job<'a> {
             .and_then(|r| r.map_err(Exit::from))
         {
             Ok(turn) => self.follow(&turn, file, &args.wait).await,
-            Err(exit) => Err(self.not_created(exit, file)),
+            Err(exit) => Err(self.not_created(exit, file).await),
         }
     }
 
@@ -165,8 +176,7 @@ impl<'a> Job<'a> {
                     content.session_id
                 ))
             })?,
-            (None, Some(session)) => session.0,
-            (None, None) => return Err(Exit::usage("give a session or --pending FILE")),
+            (None, session) => choose(session, args.last, output.host())?,
         };
         let stored = content
             .as_ref()
@@ -189,8 +199,7 @@ impl<'a> Job<'a> {
         }
         // When nothing is left, one poll is made.
         let left = limit.saturating_sub(start.elapsed());
-        let fail_on_notice = args.reply.fail_on_notice;
-        self.await_reply(&client.resume(pending), left, fail_on_notice)
+        self.await_reply(&client.resume(pending), left, &args.reply, args.follow)
             .await?;
         Ok(Status::Completed)
     }
@@ -215,6 +224,30 @@ impl<'a> Job<'a> {
                 exit.error.retryable = true;
                 Err(exit)
             }
+        }
+    }
+
+    /// Before the create: a register that was asked for and cannot be written is known in time.
+    fn open_register(&mut self, options: &WaitOptions) -> Result<(), Exit> {
+        let (register, warning) = Register::to_write(self.output.host(), options.register)?;
+        if let Some(warning) = warning {
+            self.output.note(&format!("warning: {warning}"));
+        }
+        self.register = register;
+        Ok(())
+    }
+
+    /// Adds the session, for `blocks list`. It exists, whatever comes of that.
+    async fn add_to_register(&self) {
+        let (Some(register), Some(id)) = (&self.register, &self.report.session_id) else {
+            return;
+        };
+        let url = self.report.session_html_url.as_deref();
+        if let Err(error) = register.add(id, url, self.output.host()).await {
+            let path = register.path().display();
+            self.output.note(&format!(
+                "warning: cannot write the register of sessions {path}: {error}"
+            ));
         }
     }
 
@@ -263,12 +296,13 @@ impl<'a> Job<'a> {
     }
 
     /// The create failed, or left no thread. A session that it names is kept all the same.
-    fn not_created(&mut self, exit: Exit, file: Option<PendingFile>) -> Exit {
+    async fn not_created(&mut self, exit: Exit, file: Option<PendingFile>) -> Exit {
         if exit.code == Code::OutcomeUnknown
             && let Some(id) = &exit.session_id
         {
             self.report.session_id = Some(id.clone());
             self.keep(file, None);
+            self.add_to_register().await;
         }
         exit
     }
@@ -294,15 +328,21 @@ impl<'a> Job<'a> {
         self.output.report_started(&self.report);
         self.ids_are_written = true;
         self.keep(file, Some(turn.pending()));
+        self.add_to_register().await;
         if options.no_wait {
             let resume = resume_command(&self.report).unwrap_or_default();
             self.output
                 .note(&format!("to wait for the reply, run: {resume}"));
             return Ok(Status::Started);
         }
-        self.await_reply(turn, options.reply.timeout.0, options.reply.fail_on_notice)
-            .await
-            .map_err(Exit::after_create)?;
+        self.await_reply(
+            turn,
+            options.reply.timeout.0,
+            &options.reply,
+            options.follow,
+        )
+        .await
+        .map_err(Exit::after_create)?;
         Ok(Status::Completed)
     }
 
@@ -311,7 +351,8 @@ impl<'a> Job<'a> {
         &mut self,
         turn: &Turn,
         limit: Duration,
-        fail_on_notice: bool,
+        options: &ReplyOptions,
+        follow: FollowOptions,
     ) -> Result<(), Exit> {
         let output = self.output;
         let resume = resume_command(&self.report).unwrap_or_default();
@@ -324,7 +365,7 @@ impl<'a> Job<'a> {
         };
         let waited = output
             .host()
-            .interruptible(watcher.reply(turn, limit))
+            .interruptible(watcher.following(turn, limit, follow))
             .await;
         output.clear_progress();
         let reply = match waited? {
@@ -335,7 +376,7 @@ impl<'a> Job<'a> {
             Err(exit) => return Err(exit),
         };
         output.host().set_last_words(String::new());
-        let opinion = keep_reply(&reply, fail_on_notice, &mut self.report);
+        let opinion = keep_reply(&reply, options.fail_on_notice, &mut self.report);
         let is_in_file = self.write_reply_file(reply.text());
         if !output.is_json() {
             self.is_printed = true;

@@ -4,11 +4,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use blocks_sdk::{
-    Client, Error, ErrorKind, FailureNoticeKind, Pending, Progress, Reply, Session, Turn,
+    Client, Error, ErrorKind, FailureNoticeKind, Pending, Progress, Reply, Session, Turn, Wait,
+    types::Message,
 };
 use futures_util::StreamExt;
 use tokio::time::{Instant, interval_at, timeout};
 
+use crate::args::FollowOptions;
 use crate::exit::{Code, Exit, with_causes};
 use crate::output::Output;
 use crate::report::TurnReport;
@@ -32,14 +34,34 @@ impl Watcher<'_> {
     /// # Errors
     /// The time-out says what failed last, so that it cannot be taken for a busy agent.
     pub async fn reply(&self, turn: &Turn, limit: Duration) -> Result<Reply, Exit> {
+        self.reply_of(turn, turn.reply(), limit).await
+    }
+
+    /// The same, and shows the agent's messages as they arrive.
+    pub async fn following(
+        &self,
+        turn: &Turn,
+        limit: Duration,
+        follow: FollowOptions,
+    ) -> Result<Reply, Exit> {
+        let wait = match (follow.follow, follow.tools) {
+            (false, _) => turn.reply(),
+            (true, false) => turn.reply().follow(),
+            (true, true) => turn.reply().follow_with_tools(),
+        };
+        self.reply_of(turn, wait, limit).await
+    }
+
+    async fn reply_of(&self, turn: &Turn, wait: Wait, limit: Duration) -> Result<Reply, Exit> {
         if limit.is_zero() {
             let reply = turn.poll_once().await.map_err(Exit::from)?;
             return reply.ok_or_else(|| timed_out(limit, None));
         }
         let start = Instant::now();
         let mut minutes = interval_at(start + MINUTE, MINUTE);
-        let mut progress = pin!(turn.reply().timeout(limit).progress());
+        let mut progress = pin!(wait.timeout(limit).progress());
         let mut last_error: Option<Error> = None;
+        let mut latest: Option<Box<Message>> = None;
         loop {
             let step = tokio::select! {
                 biased;
@@ -49,8 +71,16 @@ impl Watcher<'_> {
                     continue;
                 }
             };
+            // The last message of a turn repeats the reply, which is printed elsewhere.
+            let is_repeated = matches!((&latest, &step), (Some(latest), Some(Ok(Progress::Replied(reply))))
+                if latest.message.as_deref() == Some(reply.text()));
+            if let Some(message) = latest.take_if(|_| !is_repeated || self.output.is_json()) {
+                self.output.show_message(&message);
+                minutes.reset();
+            }
             match step {
                 Some(Ok(Progress::Replied(reply))) => return Ok(reply),
+                Some(Ok(Progress::Message(message))) => latest = Some(message),
                 Some(Ok(Progress::Waiting { elapsed, error, .. })) => {
                     self.note_failing(last_error.as_ref(), error.as_ref());
                     last_error = error;

@@ -383,7 +383,17 @@ async fn an_interrupted_read_does_not_speak_of_a_create() {
 /// The schemas in the repository. `UPDATE_GOLDEN=1 cargo test -p blocks-cli` writes them anew.
 #[tokio::test(start_paused = true)]
 async fn the_schemas_are_as_printed() {
-    for name in ["result", "failure", "download", "check"] {
+    for name in [
+        "result",
+        "event",
+        "session",
+        "message",
+        "transcript",
+        "list",
+        "failure",
+        "download",
+        "check",
+    ] {
         let mock = replying();
         let printed = Test::new(&mock, &format!("schema {name}")).run().await.out;
         let path = format!("{}/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));

@@ -2,6 +2,7 @@
 
 use std::io::{Error, Write};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use blocks_cli::{Host, Signals};
 use blocks_mock::{Mock, Operation};
@@ -15,6 +16,7 @@ pub struct Test<'a> {
     input: Vec<u8>,
     variables: Vec<(String, String)>,
     signals: Signals,
+    time: Option<SystemTime>,
     out: Stream,
     err: Stream,
 }
@@ -70,6 +72,7 @@ impl<'a> Test<'a> {
             input: Vec::new(),
             variables: Vec::new(),
             signals: Signals::default(),
+            time: None,
             out: Stream::default(),
             err: Stream::default(),
         }
@@ -96,6 +99,11 @@ impl<'a> Test<'a> {
         self
     }
 
+    pub fn time(mut self, time: SystemTime) -> Self {
+        self.time = Some(time);
+        self
+    }
+
     pub fn out(mut self, out: Stream) -> Self {
         self.out = out;
         self
@@ -114,6 +122,9 @@ impl<'a> Test<'a> {
         let mut host = Host::new(client, self.out.clone(), self.err.clone())
             .input(std::io::Cursor::new(self.input))
             .signals(self.signals);
+        if let Some(time) = self.time {
+            host = host.time(time);
+        }
         for (name, value) in self.variables {
             host = host.variable(&name, value);
         }

@@ -4,10 +4,14 @@ mod batch;
 mod batches;
 mod before_create;
 mod ends;
+mod every_end;
+mod follow;
 mod in_process;
 mod limit;
 mod messages;
 mod process;
+mod recording;
+mod register;
 mod safety;
 mod side_files;
 mod turns;
@@ -67,6 +71,8 @@ fn blocks(arguments: &[&str]) -> Command {
     ] {
         command.env_remove(name);
     }
+    // The sessions of a test are not among the user's.
+    command.env("BLOCKS_REGISTER", "0");
     command
 }
 
@@ -125,6 +131,8 @@ fn the_whole_command_line_is_as_documented() {
         "plan",
         "artifact",
         "batch",
+        "list",
+        "forget",
         "check",
         "mock",
         "schema",

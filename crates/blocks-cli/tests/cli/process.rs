@@ -84,6 +84,7 @@ fn an_ignored_signal_stays_ignored() {
     let script = format!("trap '' INT HUP; exec {binary} run --agent claude Go.");
     let mut command = Command::new("sh");
     command.args(["-c", &script]);
+    command.env("BLOCKS_REGISTER", "0");
     command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command.env("BLOCKS_API_KEY", service.mock.key());
     command.env("BLOCKS_API_BASE_URL", service.mock.url());
@@ -183,6 +184,40 @@ fn an_output_that_cannot_be_written_is_a_failure() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_output_loses_no_reply_silently() {
+    let service =
+        Service::new(Mock::builder().agent(Script::reply("Done.").reply_after(Duration::ZERO)));
+    let run = |redirection: &str| {
+        let binary = env!("CARGO_BIN_EXE_blocks");
+        let script = format!("exec {binary} run --agent claude Go. {redirection}");
+        let command = service.command(&[]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]);
+        shell.envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        Ended::of(shell.output().unwrap())
+    };
+    let closed = run(">&-");
+    assert_eq!(closed.code, Some(1), "{closed:?}");
+    assert!(
+        closed
+            .err
+            .contains("cannot write standard output: it is closed")
+    );
+    let id = service.mock.sessions()[0];
+    assert!(
+        closed.err.contains(&format!("blocks wait {id}")),
+        "{closed:?}"
+    );
+    let discarded = run(">/dev/null");
+    assert_eq!(discarded.code, Some(0), "{discarded:?}");
+}
+
 #[test]
 fn a_variable_that_says_no_means_no_ci() {
     let text = "::set-output name=x::y";
@@ -271,6 +306,8 @@ fn each_command_has_a_man_page() {
         "batch",
         "check",
         "completions",
+        "forget",
+        "list",
         "man",
         "messages",
         "mock",

@@ -116,7 +116,7 @@ fn reading_again_prints_the_same() {
     let transcript = service.run(&["transcript", &id, "--tools"]);
     assert_eq!(
         transcript.out,
-        "> notice: The session begins.\n\n## You\n\nGo.\n\n    [bash] {\"command\":\"ls\"}\n\n\
+        "> notice: The session started.\n\n## You\n\nGo.\n\n    [bash] {\"command\":\"ls\"}\n\n\
          ## Agent\n\nDone.\nReally.\n"
     );
     let json = service.run(&["transcript", &id, "--format", "json"]);

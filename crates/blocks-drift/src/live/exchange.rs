@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::document::{Document, Operation};
-use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side, finding};
-use crate::marked::step;
-use crate::page::outer::links;
+use crate::finding::{CheckResult, Finding, Kind, NOTHING, Severity, Side, finding};
+use crate::page::rules_errors_samples::links;
 use crate::shape::Shape;
+use crate::spanned::step;
 use crate::validate;
 
 /// The body of a response.
@@ -18,7 +18,7 @@ pub enum Body {
     Unknown,
     /// JSON.
     Json(Value),
-    /// Something else, or JSON with a key twice.
+    /// Something else, or JSON with a duplicate key.
     Other(String),
 }
 
@@ -43,13 +43,13 @@ pub struct Exchange {
     pub body: Body,
 }
 
-/// Reads a body. A key that is there twice is refused, as programs differ on which counts.
+/// Reads a body. A duplicate key is an error, since programs differ on which value counts.
 pub fn parse_body(text: &[u8]) -> Body {
     match serde_json::from_slice::<Value>(text) {
         Err(_) => Body::Other("not JSON".to_owned()),
-        Ok(value) => match crate::marked::Marked::parse("body", &String::from_utf8_lossy(text)) {
+        Ok(value) => match crate::spanned::Spanned::parse("body", &String::from_utf8_lossy(text)) {
             Err(error) if error.to_string().contains("duplicate") => {
-                Body::Other("a key twice".to_owned())
+                Body::Other("a duplicate key".to_owned())
             }
             _ => Body::Json(value),
         },
@@ -64,7 +64,7 @@ const NEEDED: [&str; 8] =
 pub struct Comparison<'a> {
     document: &'a Document,
     /// What was found so far.
-    pub outcome: Outcome,
+    pub result: CheckResult,
     /// For each operation: the places that a response could have shown, and those it showed.
     seen: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
 }
@@ -72,7 +72,7 @@ pub struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     /// An empty comparison.
     pub fn new(document: &'a Document) -> Self {
-        Self { document, outcome: Outcome::default(), seen: BTreeMap::new() }
+        Self { document, result: CheckResult::default(), seen: BTreeMap::new() }
     }
 
     /// Compares one exchange. `expected` are the statuses that the document names for such a
@@ -88,7 +88,7 @@ impl<'a> Comparison<'a> {
                 "/paths",
                 (NOTHING, &exchange.status.to_string()),
             );
-            return self.outcome.report(Side::Service, &scope, &exchange.name, vec![found]);
+            return self.result.report(Side::Service, &scope, &exchange.name, vec![found]);
         };
         let mut found = self.status(exchange, &operation, expected);
         let mut facts = 1;
@@ -100,12 +100,12 @@ impl<'a> Comparison<'a> {
             }
         }
         found.extend(self.request(exchange, &operation));
-        self.outcome.report(Side::Service, &operation.id, &exchange.name, found);
-        self.outcome.cover(Side::Service, &operation.id, &exchange.name, facts);
+        self.result.report(Side::Service, &operation.id, &exchange.name, found);
+        self.result.cover(Side::Service, &operation.id, &exchange.name, facts);
     }
 
     /// Adds a finding for each property that no response of its operation had.
-    pub fn finish(mut self) -> Outcome {
+    pub fn finish(mut self) -> CheckResult {
         for (operation, (possible, shown)) in std::mem::take(&mut self.seen) {
             let absent = possible.difference(&shown).map(|pointer| {
                 let name = pointer.rsplit('/').next().unwrap_or_default();
@@ -124,9 +124,9 @@ impl<'a> Comparison<'a> {
                 )
             });
             let absent = absent.collect();
-            self.outcome.report(Side::Service, &operation, "all responses", absent);
+            self.result.report(Side::Service, &operation, "all responses", absent);
         }
-        self.outcome
+        self.result
     }
 
     fn status(
@@ -239,12 +239,12 @@ impl<'a> Comparison<'a> {
 
     fn code(&self, exchange: &Exchange, pointer: &str, body: &Value) -> Option<Finding> {
         let code: String = body["code"].as_str()?.chars().take(60).collect();
-        let home = self.document.resolve(pointer);
-        let known = self.document.get(&home)?["x-error-codes"].as_array();
+        let resolved = self.document.resolve(pointer);
+        let known = self.document.get(&resolved)?["x-error-codes"].as_array();
         if known.is_some_and(|k| k.iter().any(|k| *k == code)) {
             return None;
         }
-        let place = format!("{home}/x-error-codes/{}", step(&code));
+        let place = format!("{resolved}/x-error-codes/{}", step(&code));
         Some(finding(
             Kind::CodeAdded,
             Severity::Additive,

@@ -14,11 +14,11 @@ use serde_json::Value;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::document::Document;
-use crate::finding::Outcome;
+use crate::finding::CheckResult;
 use exchange::{Body, Comparison, Exchange, parse_body};
 use probe::{Auth, Probe};
 
-/// Far below the 100 requests that the service takes in a minute with one key.
+/// Far below the 100 requests per minute that the service accepts with one key.
 const MOST_REQUESTS: usize = 60;
 
 /// The service that requests go to, and the key.
@@ -31,7 +31,7 @@ pub struct Target {
 
 /// How far a live check goes.
 #[derive(Clone, Debug, Default)]
-pub struct Reach {
+pub struct LiveOptions {
     /// A session to read.
     pub session: Option<String>,
     /// Whether to create a session and to follow up, both of which are billed.
@@ -56,11 +56,15 @@ impl Target {
 ///
 /// # Errors
 /// The base URL is invalid, or a session is to be read without a key.
-pub async fn check(document: &Document, target: &Target, reach: &Reach) -> Result<Outcome> {
-    if target.key.is_none() && (reach.session.is_some() || reach.create) {
+pub async fn check(
+    document: &Document,
+    target: &Target,
+    options: &LiveOptions,
+) -> Result<CheckResult> {
+    if target.key.is_none() && (options.session.is_some() || options.create) {
         bail!("BLOCKS_API_KEY is needed to read or create a session");
     }
-    let mut run = Run::new(document, target, reach)?;
+    let mut run = Run::new(document, target, options)?;
     run.all().await;
     Ok(run.finish())
 }
@@ -70,7 +74,7 @@ pub async fn check(document: &Document, target: &Target, reach: &Reach) -> Resul
 ///
 /// # Errors
 /// They cannot be read.
-pub fn check_captures(document: &Document, path: &Path, base: &str) -> Result<Outcome> {
+pub fn check_captures(document: &Document, path: &Path, base: &str) -> Result<CheckResult> {
     let servers = document.0.value["servers"].as_array().into_iter().flatten();
     let urls = servers.filter_map(|s| s["url"].as_str()).chain([base]);
     let hosts: Vec<String> = urls
@@ -81,14 +85,14 @@ pub fn check_captures(document: &Document, path: &Path, base: &str) -> Result<Ou
     for exchange in &captures.exchanges {
         comparison.add(exchange, None);
     }
-    let mut outcome = comparison.finish();
-    outcome.notes.push(format!(
+    let mut result = comparison.finish();
+    result.notes.push(format!(
         "{} captured responses in {}; left out: {}",
         captures.exchanges.len(),
         path.display(),
         capture::counts(&captures.skipped)
     ));
-    Ok(outcome)
+    Ok(result)
 }
 
 /// Whether what is sent there is encrypted, or does not leave this machine.
@@ -101,7 +105,7 @@ fn keeps_secrets(base: &reqwest::Url) -> bool {
 
 struct Run<'a> {
     target: &'a Target,
-    reach: &'a Reach,
+    options: &'a LiveOptions,
     base: reqwest::Url,
     http: reqwest::Client,
     sent: usize,
@@ -114,7 +118,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(document: &'a Document, target: &'a Target, reach: &'a Reach) -> Result<Self> {
+    fn new(document: &'a Document, target: &'a Target, options: &'a LiveOptions) -> Result<Self> {
         let base = reqwest::Url::parse(&target.base).context("BLOCKS_API_BASE_URL")?;
         if !keeps_secrets(&base) {
             bail!("BLOCKS_API_BASE_URL must be https, unless it is loopback");
@@ -130,7 +134,7 @@ impl<'a> Run<'a> {
         let http = http.build()?;
         Ok(Self {
             target,
-            reach,
+            options,
             base,
             http,
             sent: 0,
@@ -148,7 +152,7 @@ impl<'a> Run<'a> {
         }
         // A key that is rejected says nothing of the contract, and neither does a session that
         // is gone.
-        let probes = probe::refused();
+        let probes = probe::rejected();
         if let Ok(exchange) = self.exchange(&probes[0]).await
             && matches!(exchange.status, 401 | 403)
         {
@@ -159,7 +163,7 @@ impl<'a> Run<'a> {
             return self.errors.push(error);
         }
         self.send_all(probes).await;
-        if let Some(session) = self.reach.session.clone() {
+        if let Some(session) = self.options.session.clone() {
             let read = &probe::reads(&session)[0];
             match self.exchange(read).await {
                 Ok(exchange) if matches!(exchange.status, 404 | 410) => {
@@ -171,7 +175,7 @@ impl<'a> Run<'a> {
                 _ => self.read(&session).await,
             }
         }
-        if self.reach.create
+        if self.options.create
             && let Some(session) = self.send(&probe::create()).await
             && let Some(id) = session["id"].as_str().map(str::to_owned)
         {
@@ -224,7 +228,7 @@ impl<'a> Run<'a> {
             self.errors.push(error);
             return None;
         }
-        if let Some(folder) = &self.reach.save
+        if let Some(folder) = &self.options.save
             && let Err(error) = capture::save(folder, self.sent, &exchange)
         {
             self.errors.push(format!("{error:#}"));
@@ -276,16 +280,16 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn finish(self) -> Outcome {
+    fn finish(self) -> CheckResult {
         let host = self.base.host_str().unwrap_or_default();
         let part = match (&self.target.key, self.sent) {
             (None, _) => ", without a key (BLOCKS_API_KEY)",
             (_, MOST_REQUESTS) => ", the most that one run sends",
             _ => "",
         };
-        let mut outcome = self.comparison.finish();
-        outcome.errors.extend(self.errors);
-        outcome.notes.push(format!("{} responses of {host} were compared{part}", self.compared));
-        outcome
+        let mut result = self.comparison.finish();
+        result.errors.extend(self.errors);
+        result.notes.push(format!("{} responses of {host} were compared{part}", self.compared));
+        result
     }
 }

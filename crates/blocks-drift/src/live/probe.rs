@@ -1,11 +1,11 @@
-//! The requests that a live check sends. None of them creates anything, but for the one
-//! that must be asked for.
+//! The requests that a live check sends. None of them creates anything, except those of
+//! `--create`.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 /// A session that no service has.
-pub const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+pub const UNKNOWN_ID: &str = "00000000-0000-4000-8000-000000000000";
 
 /// The value of the `Authorization` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Auth {
     Key,
 }
 
-/// A request, and the statuses that the document says it is answered with.
+/// A request, and the statuses that the document lists for its response.
 #[derive(Clone, Debug)]
 pub struct Probe {
     /// What it is about.
@@ -57,7 +57,7 @@ impl Probe {
 
 /// Invalid input: the pages say 400, the service was seen to say 422.
 const INVALID: &[u16] = &[422, 400];
-/// The service may look for the session before it looks at the input.
+/// The service may search for the session before it checks the input.
 const INVALID_OR_GONE: &[u16] = &[422, 400, 404];
 
 const BAD_QUERIES: [&str; 7] =
@@ -69,7 +69,7 @@ pub fn without_key() -> Vec<Probe> {
     for (name, auth, expected) in
         [("no key", Auth::None, &[401u16][..]), ("wrong key", Auth::Wrong, &[403][..])]
     {
-        let session = format!("/sessions/{NOBODY}");
+        let session = format!("/sessions/{UNKNOWN_ID}");
         let get = |path: String| Probe::get(name, path, expected).auth(auth);
         let post = |path: String| Probe::post(name, path, json!({}), expected).auth(auth);
         probes.extend([
@@ -77,16 +77,16 @@ pub fn without_key() -> Vec<Probe> {
             get(session.clone()),
             post(format!("{session}/messages")),
             get(format!("{session}/messages")),
-            get(format!("{session}/threads/{NOBODY}/messages")),
-            get(format!("{session}/artifacts/{NOBODY}")),
+            get(format!("{session}/threads/{UNKNOWN_ID}/messages")),
+            get(format!("{session}/artifacts/{UNKNOWN_ID}")),
         ]);
     }
     probes
 }
 
-/// What is refused with any key: sessions that do not exist, and invalid input.
-pub fn refused() -> Vec<Probe> {
-    let session = format!("/sessions/{NOBODY}");
+/// What is rejected with any key: sessions that do not exist, and invalid input.
+pub fn rejected() -> Vec<Probe> {
+    let session = format!("/sessions/{UNKNOWN_ID}");
     let mut probes = vec![
         Probe::post("an empty body", "/sessions".to_owned(), json!({}), INVALID),
         Probe::get("no such session", session.clone(), &[404]),
@@ -98,8 +98,8 @@ pub fn refused() -> Vec<Probe> {
             INVALID_OR_GONE,
         ),
         Probe::get("no such session", format!("{session}/messages"), &[404]),
-        Probe::get("no such session", format!("{session}/threads/{NOBODY}/messages"), &[404]),
-        Probe::get("no such session", format!("{session}/artifacts/{NOBODY}"), &[404]),
+        Probe::get("no such session", format!("{session}/threads/{UNKNOWN_ID}/messages"), &[404]),
+        Probe::get("no such session", format!("{session}/artifacts/{UNKNOWN_ID}"), &[404]),
         Probe::get("not a UUID", format!("{session}/artifacts/none"), INVALID_OR_GONE),
     ];
     let bad = |query| {
@@ -122,7 +122,11 @@ pub fn reads(session: &str) -> Vec<Probe> {
             .query("direction=desc&limit=1&gts=0"),
         Probe::get("no such thread", messages.clone(), &[200])
             .query("thread_id=00000000-0000-4000-8000-000000000000"),
-        Probe::get("no such artifact", format!("/sessions/{session}/artifacts/{NOBODY}"), &[404]),
+        Probe::get(
+            "no such artifact",
+            format!("/sessions/{session}/artifacts/{UNKNOWN_ID}"),
+            &[404],
+        ),
     ];
     probes.extend(
         BAD_QUERIES.map(|query| Probe::get("a bad query", messages.clone(), INVALID).query(query)),
@@ -130,7 +134,7 @@ pub fn reads(session: &str) -> Vec<Probe> {
     probes
 }
 
-/// Reads of what a session's answers named.
+/// Reads of what a session's responses named.
 pub fn parts(session: &str, thread: Option<&str>, artifact: Option<&str>) -> Vec<Probe> {
     let thread = thread.map(|id| {
         Probe::get(

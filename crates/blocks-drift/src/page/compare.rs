@@ -9,9 +9,9 @@ use super::facts::{Field, Page};
 use super::fields::{self, subject};
 use super::samples::Sample;
 use crate::document::{Document, Operation, template_names};
-use crate::finding::{Finding, Kind, NOTHING, Severity};
-use crate::marked::step;
+use crate::finding::{Finding, Kind, NOTHING, Severity, finding};
 use crate::shape::Shape;
+use crate::spanned::step;
 
 /// One page against one operation.
 pub struct Comparison<'a> {
@@ -60,7 +60,7 @@ pub fn compare<'a>(
     to
 }
 
-/// The object at a pointer, or the one that the list there holds.
+/// The object at a pointer, or the object that the list there contains.
 fn object(document: &Document, pointer: &str) -> Shape {
     let mut shape = Shape::of(document, pointer);
     match shape.items.take() {
@@ -110,16 +110,9 @@ impl Comparison<'_> {
         texts: (&str, &str),
         line: usize,
     ) {
-        self.findings.push(Finding {
-            kind,
-            severity,
-            subject: subject.to_owned(),
-            pointer: pointer.to_owned(),
-            document: texts.0.to_owned(),
-            other: texts.1.to_owned(),
-            line: Some(line),
-            ..Finding::default()
-        });
+        let line = Some(line);
+        let found = finding(kind, severity, subject, pointer, texts);
+        self.findings.push(Finding { line, ..found });
     }
 
     /// The line to name when something is absent: the first field of its section.
@@ -247,12 +240,12 @@ impl Comparison<'_> {
             }
         }
         if fields.is_empty() {
-            let (line, home) = (self.line(section), self.document.resolve(schema));
+            let (line, resolved) = (self.line(section), self.document.resolve(schema));
             self.add(
                 Kind::FieldUndescribed,
                 Severity::Informational,
                 &format!("the {section} fields"),
-                &home,
+                &resolved,
                 ("a list of fields", "a sample only"),
                 line,
             );

@@ -94,7 +94,7 @@ struct State {
 /// Gives blocks their meaning.
 ///
 /// # Errors
-/// Something looks like a field, a row or a sample and cannot be understood; its line is named.
+/// Text in the form of a field, a row or a sample cannot be understood; its line is named.
 pub fn page(name: &str, blocks: &[Block], codes: &[String]) -> Result<Page> {
     let mut page = Page { name: name.to_owned(), ..Page::default() };
     let mut state = State::default();

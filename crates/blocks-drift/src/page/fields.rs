@@ -8,9 +8,9 @@ use super::block::Section;
 use super::compare::Comparison;
 use super::facts::Field;
 use super::notation::Notation;
-use crate::finding::{Finding, Kind, NOTHING, Severity};
-use crate::marked::step;
+use crate::finding::{Kind, NOTHING, Severity};
 use crate::shape::{JsonType, Shape};
+use crate::spanned::step;
 
 /// How reports call a field.
 pub fn subject(section: Section, name: &str) -> String {
@@ -67,16 +67,7 @@ impl Pair<'_, '_> {
         if let Some(value) = value {
             subject += &format!(", value `{value}`");
         }
-        self.to.findings.push(Finding {
-            kind,
-            severity,
-            subject,
-            pointer,
-            document: texts.0.to_owned(),
-            other: texts.1.to_owned(),
-            line: Some(self.field.line),
-            ..Finding::default()
-        });
+        self.to.add(kind, severity, &subject, &pointer, texts, self.field.line);
     }
 
     /// The severity of a page that accepts or sends more values than the document says, or fewer.

@@ -105,7 +105,7 @@ fn escape(text: &str) -> String {
 #[derive(Default)]
 struct Reader {
     blocks: Vec<Block>,
-    /// The places of the fields that are open, from the outside in.
+    /// The positions of the fields that are open, from the outside in.
     fields: Vec<usize>,
     /// The section that a container around this place names.
     section: Option<Section>,

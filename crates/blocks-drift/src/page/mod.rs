@@ -6,9 +6,9 @@ mod facts;
 mod fields;
 mod markdown;
 mod notation;
-pub mod outer;
 mod plain;
 mod prose;
+pub mod rules_errors_samples;
 mod samples;
 pub mod source;
 mod whole;
@@ -16,7 +16,7 @@ mod whole;
 use anyhow::{Context as _, Result, bail};
 
 use crate::document::Document;
-use crate::finding::{Finding, Kind, NOTHING, Outcome, Severity, Side};
+use crate::finding::{CheckResult, Finding, Kind, NOTHING, Severity, Side, finding};
 use block::Section;
 use facts::Page;
 pub use source::PageText;
@@ -25,12 +25,12 @@ pub use source::PageText;
 ///
 /// # Errors
 /// The page cannot be read, and so nothing of it was compared; the line is named.
-pub fn check(document: &Document, text: &PageText) -> Result<Outcome> {
+pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     let page = read(document, text)?;
-    let mut outcome = Outcome::default();
-    let facts = whole::compare(document, &page, &mut outcome);
+    let mut result = CheckResult::default();
+    let facts = whole::compare(document, &page, &mut result);
     if facts > 0 {
-        outcome.cover(Side::Page, "", &page.name, facts);
+        result.cover(Side::Page, "", &page.name, facts);
     }
     if page.operations.is_empty()
         && (page.fields.iter().any(|f| f.section != Section::Header) || facts == 0)
@@ -49,60 +49,55 @@ pub fn check(document: &Document, text: &PageText) -> Result<Outcome> {
     for (method, path, line) in &page.operations {
         let scope = format!("{method} {path}");
         let Some(operation) = document.operation(method, path) else {
-            let finding = Finding {
-                kind: Kind::OperationUnknown,
-                severity: Severity::Additive,
-                subject: format!("the operation {scope}"),
-                pointer: "/paths".to_owned(),
-                document: NOTHING.to_owned(),
-                other: scope.clone(),
-                line: Some(*line),
-                ..Finding::default()
-            };
-            outcome.report(Side::Page, &scope, &page.name, vec![finding]);
+            let subject = format!("the operation {scope}");
+            let texts = (NOTHING, scope.as_str());
+            let (kind, severity) = (Kind::OperationUnknown, Severity::Additive);
+            let found = finding(kind, severity, &subject, "/paths", texts);
+            let found = Finding { line: Some(*line), ..found };
+            result.report(Side::Page, &scope, &page.name, vec![found]);
             continue;
         };
         let found = compare::compare(document, &page, &operation, (path, *line));
-        outcome.errors.extend(found.errors.into_iter().map(|e| format!("{}: {e}", page.name)));
-        outcome.cover(Side::Page, &operation.id, &page.name, found.facts);
-        outcome.report(Side::Page, &operation.id, &page.name, found.findings);
+        result.errors.extend(found.errors.into_iter().map(|e| format!("{}: {e}", page.name)));
+        result.cover(Side::Page, &operation.id, &page.name, found.facts);
+        result.report(Side::Page, &operation.id, &page.name, found.findings);
     }
     if page.unread_numbers > 0 {
-        outcome.notes.push(format!(
+        result.notes.push(format!(
             "{}: {} numbers in descriptions were not understood",
             page.name, page.unread_numbers
         ));
     }
-    Ok(outcome)
+    Ok(result)
 }
 
 /// A page of an index: compared if it is about operations, else left out with the reason.
 ///
 /// # Errors
 /// It is about an operation of the document and cannot be read.
-pub fn check_indexed(document: &Document, text: &PageText) -> Result<Outcome> {
-    let mut outcome = Outcome::default();
-    let skipped = |why: &str| Outcome {
+pub fn check_indexed(document: &Document, text: &PageText) -> Result<CheckResult> {
+    let mut result = CheckResult::default();
+    let skipped = |why: &str| CheckResult {
         notes: vec![format!("{}: left out, {why}", text.name)],
-        ..Outcome::default()
+        ..CheckResult::default()
     };
     match read(document, text) {
         Err(error) if is_html(&text.text) || names_an_operation(document, &text.text) => {
             return Err(error);
         }
         Err(error) => {
-            outcome.add(skipped(&format!("not about an operation and not readable ({error:#})")))
+            result.add(skipped(&format!("not about an operation and not readable ({error:#})")))
         }
         Ok(page) if page.is_reference() => return check(document, text),
         Ok(page) => {
-            let facts = whole::compare(document, &page, &mut outcome);
+            let facts = whole::compare(document, &page, &mut result);
             match facts {
-                0 => outcome.add(skipped("not about an operation")),
-                _ => outcome.cover(Side::Page, "", &page.name, facts),
+                0 => result.add(skipped("not about an operation")),
+                _ => result.cover(Side::Page, "", &page.name, facts),
             }
         }
     }
-    Ok(outcome)
+    Ok(result)
 }
 
 fn names_an_operation(document: &Document, text: &str) -> bool {

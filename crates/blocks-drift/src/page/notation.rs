@@ -9,7 +9,7 @@ use crate::shape::{JsonType, type_text};
 pub struct Notation {
     /// The types; none means any.
     pub types: BTreeSet<JsonType>,
-    /// What an array holds, where it is stated.
+    /// What an array contains, where it is stated.
     pub items: Option<Box<Notation>>,
     /// The format of a string.
     pub format: Option<String>,
@@ -85,7 +85,7 @@ fn literal(text: &str) -> Option<String> {
 }
 
 /// A type with a mark before or after it, such as `nullable`; nothing without a mark.
-fn marked(text: &str, lower: &str) -> Option<Option<Notation>> {
+fn with_mark(text: &str, lower: &str) -> Option<Option<Notation>> {
     for mark in ["nullable", "optional", "required", "read-only", "deprecated"] {
         let rest = lower
             .strip_suffix(mark)
@@ -113,8 +113,8 @@ fn marked(text: &str, lower: &str) -> Option<Option<Notation>> {
 fn one(text: &str) -> Option<Notation> {
     let text = text.trim();
     let lower = text.to_lowercase();
-    if let Some(marked) = marked(text, &lower) {
-        return marked;
+    if let Some(notation) = with_mark(text, &lower) {
+        return notation;
     }
     if let Some(items) = lower.strip_prefix("array of ").or(lower.strip_prefix("list of ")) {
         let items = &text[text.len() - items.len()..];

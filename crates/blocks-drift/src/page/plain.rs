@@ -182,7 +182,7 @@ impl Reader<'_> {
         self.blocks.push(if text.starts_with(|c: char| c.is_ascii_digit()) {
             Block::JoinedRow { text: text.to_owned(), line }
         } else if capitals > 3 {
-            bail!("line {line}: `{text}` looks like an error without a status");
+            bail!("line {line}: `{text}` is an error without a status");
         } else {
             Block::Text { text: text.to_owned(), line }
         });

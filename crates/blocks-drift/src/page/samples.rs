@@ -7,7 +7,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::block::Section;
-use crate::marked::Marked;
+use crate::spanned::Spanned;
 
 /// A JSON sample.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Sample {
     /// Whether lines were left out of it.
     pub shortened: bool,
     /// The values with their lines.
-    pub marked: Option<Marked>,
+    pub spanned: Option<Spanned>,
     /// The line of its first character.
     pub line: usize,
 }
@@ -29,7 +29,7 @@ pub struct Sample {
 impl Sample {
     /// The line of a place in it.
     pub fn line_of(&self, instance: &str) -> usize {
-        self.line + self.marked.as_ref().map_or(1, |m| m.place(instance).line) - 1
+        self.line + self.spanned.as_ref().map_or(1, |m| m.position(instance).line) - 1
     }
 }
 
@@ -99,7 +99,7 @@ fn closing(text: &str) -> Option<usize> {
 }
 
 fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: bool) -> Sample {
-    // Comments and lines that stand for others are left out, with their lines kept.
+    // Comments and lines that replace others are left out, with their lines kept.
     static REST: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r#"(?m)^\s*(?:\.\.\.|…)\s*,?\s*$|(?:^|\s)//.*$|,?\s*"(?:\.\.\.|…)"\s*:\s*"[^"]*""#,
@@ -121,9 +121,9 @@ fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: 
             .replace("None", "null")
             .replace('`', "\"");
     }
-    let marked = Marked::parse("sample", &text);
-    let value = match (&marked, code) {
-        (Ok(marked), true) => Ok(marked.value.clone()),
+    let spanned = Spanned::parse("sample", &text);
+    let value = match (&spanned, code) {
+        (Ok(spanned), true) => Ok(spanned.value.clone()),
         (Err(error), true) => Err((error.to_string(), line)),
         (Err(error), false) if error.to_string().contains("duplicate") => {
             Err((error.to_string(), line))
@@ -131,5 +131,5 @@ fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: 
         (_, false) => serde_json::from_str(&text)
             .map_err(|e| (e.to_string(), line + e.line().saturating_sub(1))),
     };
-    Sample { section, status, value, shortened, marked: marked.ok(), line }
+    Sample { section, status, value, shortened, spanned: spanned.ok(), line }
 }

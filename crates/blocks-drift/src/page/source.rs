@@ -15,7 +15,7 @@ pub struct PageText {
     pub text: String,
 }
 
-/// An index with more pages than this is not the one that was meant.
+/// An index with more pages than this is not the intended one.
 const MOST_PAGES: usize = 300;
 
 /// Reads a page: `-` is standard input.
@@ -41,9 +41,9 @@ pub async fn read(source: &str) -> Result<PageText> {
 /// The index or one of its pages cannot be read.
 pub async fn read_index(url: &str) -> Result<Vec<PageText>> {
     let http = client()?;
-    let home = reqwest::Url::parse(url).with_context(|| url.to_owned())?;
+    let resolved = reqwest::Url::parse(url).with_context(|| url.to_owned())?;
     let (index, _) = fetch(&http, url).await?;
-    let links = links(&index, &home);
+    let links = links(&index, &resolved);
     if links.is_empty() || links.len() > MOST_PAGES {
         bail!("{url}: {} links to pages; 1 to {MOST_PAGES} are expected", links.len());
     }
@@ -55,7 +55,7 @@ pub async fn read_index(url: &str) -> Result<Vec<PageText>> {
 }
 
 /// The links of an index that stay on its host.
-fn links(index: &str, home: &reqwest::Url) -> Vec<reqwest::Url> {
+fn links(index: &str, resolved: &reqwest::Url) -> Vec<reqwest::Url> {
     static LINK: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
         regex::Regex::new(
             r#"\]\(<?([^)\s>]+)>?[^)]*\)|<(https?://[^>\s]+)>|(?m)^\s*[-*]?\s*(https?://\S+)\s*$"#,
@@ -65,8 +65,8 @@ fn links(index: &str, home: &reqwest::Url) -> Vec<reqwest::Url> {
     let mut found: Vec<reqwest::Url> = LINK
         .captures_iter(index)
         .filter_map(|c| c.get(1).or(c.get(2)).or(c.get(3)))
-        .filter_map(|target| home.join(target.as_str()).ok())
-        .filter(|link| link.host_str() == home.host_str() && link.path() != home.path())
+        .filter_map(|target| resolved.join(target.as_str()).ok())
+        .filter(|link| link.host_str() == resolved.host_str() && link.path() != resolved.path())
         .filter(|link| !link.path().ends_with(".txt"))
         .collect();
     found.sort();
@@ -74,7 +74,7 @@ fn links(index: &str, home: &reqwest::Url) -> Vec<reqwest::Url> {
     found
 }
 
-/// A documentation host that answers HTML often has the Markdown form beside it.
+/// A documentation host that responds with HTML often has the Markdown form beside it.
 async fn fetch_page(url: &str) -> Result<PageText> {
     let http = client()?;
     let (mut text, html) = fetch(&http, url).await?;
@@ -96,8 +96,8 @@ async fn fetch(http: &reqwest::Client, url: &str) -> Result<(String, bool)> {
     let response = http.get(url).send().await.map_err(reqwest::Error::without_url);
     let response = response.and_then(reqwest::Response::error_for_status);
     let response = response.with_context(|| format!("{url}: the page could not be fetched"))?;
-    let asked = reqwest::Url::parse(url).ok();
-    if asked.is_some_and(|asked| asked.host_str() != response.url().host_str()) {
+    let requested = reqwest::Url::parse(url).ok();
+    if requested.is_some_and(|requested| requested.host_str() != response.url().host_str()) {
         bail!("{url}: redirected to another host");
     }
     let html = response
@@ -115,9 +115,9 @@ mod tests {
 
     #[test]
     fn an_index_gives_the_pages_of_its_own_host() {
-        let home = reqwest::Url::parse("https://docs.example/llms.txt").unwrap();
+        let resolved = reqwest::Url::parse("https://docs.example/llms.txt").unwrap();
         let index = "- [A](https://docs.example/a.md): x\n- [A](/a.md)\n- [B](https://else.example/b.md)\n- [All](/llms-full.txt)\n";
-        let found: Vec<String> = links(index, &home).iter().map(ToString::to_string).collect();
+        let found: Vec<String> = links(index, &resolved).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["https://docs.example/a.md"]);
     }
 }

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::facts::Page;
 use crate::document::Document;
-use crate::finding::{Finding, Kind, Outcome, Severity, Side};
+use crate::finding::{CheckResult, Finding, Kind, Severity, Side, finding};
 
 static URL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"(https?://[A-Za-z0-9.-]+(?::\d+)?)(/rest/v\d+)"#).expect("a pattern")
@@ -21,7 +21,7 @@ static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Compares what the text and the code of a page state. Returns how many facts were stated.
-pub fn compare(document: &Document, page: &Page, outcome: &mut Outcome) -> usize {
+pub fn compare(document: &Document, page: &Page, result: &mut CheckResult) -> usize {
     let value = &document.0.value;
     let server = value["servers"][0]["url"].as_str().unwrap_or_default().trim_end_matches('/');
     let scheme = value["components"]["securitySchemes"].as_object().and_then(|s| s.iter().next());
@@ -40,18 +40,11 @@ pub fn compare(document: &Document, page: &Page, outcome: &mut Outcome) -> usize
                      line: usize,
                      same: bool| {
         facts += 1;
-        outcome.stated.insert(kind);
+        result.stated.insert(kind);
         if !same {
-            findings.push(Finding {
-                kind,
-                severity: Severity::Breaking,
-                subject: subject.to_owned(),
-                pointer: pointer.to_owned(),
-                document: document.to_owned(),
-                other,
-                line: Some(line),
-                ..Finding::default()
-            });
+            let texts = (document, other.as_str());
+            let found = finding(kind, Severity::Breaking, subject, pointer, texts);
+            findings.push(Finding { line: Some(line), ..found });
         }
     };
     for (text, line) in &page.text {
@@ -97,6 +90,6 @@ pub fn compare(document: &Document, page: &Page, outcome: &mut Outcome) -> usize
             }
         }
     }
-    outcome.report(Side::Page, "", &page.name, findings);
+    result.report(Side::Page, "", &page.name, findings);
     facts
 }

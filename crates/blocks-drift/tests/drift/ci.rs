@@ -1,10 +1,9 @@
 //! The daily workflow, run step by step as it is written, with pages over HTTP, the mock for
 //! the service, and a `gh` that records how it was called.
 
-use std::path::Path;
 use std::process::Command;
 
-use blocks_drift::marked::Marked;
+use blocks_drift::spanned::Spanned;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
@@ -32,18 +31,17 @@ async fn serve(files: Vec<(String, String)>) -> String {
 }
 
 /// A folder with a `cargo` that starts the built program, and a `gh` that records its arguments
-/// and answers from `open`.
-fn tools(name: &str) -> std::path::PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(folder.join("bin")).unwrap();
+/// and responds with the content of `open`.
+fn tools() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("bin")).unwrap();
     let cargo = format!(
         "#!/bin/sh\n[ \"$1\" = xtask ] && shift 2 && exec '{}' \"$@\"\nexit 0\n",
         env!("CARGO_BIN_EXE_blocks-drift")
     );
     let gh = "#!/bin/sh\necho \"$@\" >> \"$LOG\"\n[ \"$1 $2\" = 'issue list' ] && cat \"$OPEN\"\nexit 0\n";
     for (name, text) in [("cargo", cargo.as_str()), ("gh", gh)] {
-        let file = folder.join("bin").join(name);
+        let file = folder.path().join("bin").join(name);
         std::fs::write(&file, text).unwrap();
         let status = Command::new("chmod").arg("+x").arg(&file).status().unwrap();
         assert!(status.success());
@@ -53,10 +51,11 @@ fn tools(name: &str) -> std::path::PathBuf {
 
 /// Runs the steps of the job `vendor` that have a script; returns the last one's success, what
 /// `gh` was called with, and the report.
-async fn workflow(name: &str, index: &str, service: &str, open: &str) -> (bool, String, String) {
-    let folder = tools(name);
+async fn workflow(index: &str, service: &str, open: &str) -> (bool, String, String) {
+    let temporary = tools();
+    let folder = temporary.path();
     let workflow = blocks_drift::read(".github/workflows/drift.yml").unwrap();
-    let workflow = Marked::parse("drift.yml", &workflow).unwrap().value;
+    let workflow = Spanned::parse("drift.yml", &workflow).unwrap().value;
     std::fs::write(folder.join("open"), open).unwrap();
     std::fs::write(folder.join("log"), "").unwrap();
     std::fs::write(folder.join("outputs"), "").unwrap();
@@ -74,7 +73,7 @@ async fn workflow(name: &str, index: &str, service: &str, open: &str) -> (bool, 
             continue;
         };
         let mut command = tokio::process::Command::new("bash");
-        command.args(["-e", "-c", script]).current_dir(&folder).env("PATH", &path);
+        command.args(["-e", "-c", script]).current_dir(folder).env("PATH", &path);
         for (key, value) in [
             ("INDEX", index),
             ("BLOCKS_API_BASE_URL", service),
@@ -120,15 +119,18 @@ async fn site(change: impl Fn(&str) -> String) -> String {
 async fn the_daily_workflow_keeps_one_issue() {
     let mock = blocks_mock::Mock::builder().start().await.unwrap();
     let same = site(str::to_owned).await;
-    let (success, log, report) = workflow("same", &same, &mock.url(), "").await;
-    assert!(success && !log.contains("create"), "{log}\n{report}");
+    let (success, log, report) = workflow(&same, &mock.url(), "").await;
+    assert!(success, "{report}");
+    assert!(!log.contains("create"), "{log}");
     assert!(report.contains("## Spec drift: in sync"), "{report}");
-    let (success, log, _) = workflow("closed", &same, &mock.url(), "7").await;
-    assert!(success && log.contains("issue close 7"), "{log}");
+    let (success, log, _) = workflow(&same, &mock.url(), "7").await;
+    assert!(success);
+    assert!(log.contains("issue close 7"), "{log}");
 
     let changed = site(|text| text.replace("maximum 100", "maximum 500")).await;
-    let (success, log, report) = workflow("changed", &changed, &mock.url(), "").await;
-    assert!(!success && log.matches("issue create").count() == 1, "{log}");
+    let (success, log, report) = workflow(&changed, &mock.url(), "").await;
+    assert!(!success);
+    assert_eq!(log.matches("issue create").count(), 1, "{log}");
     assert!(log.contains("--title Spec drift"), "{log}");
     for part in [
         "maximum 100",
@@ -139,12 +141,14 @@ async fn the_daily_workflow_keeps_one_issue() {
     ] {
         assert!(report.contains(part), "{part}: {report}");
     }
-    let (_, log, _) = workflow("again", &changed, &mock.url(), "7").await;
-    assert!(log.contains("issue edit 7") && !log.contains("issue create"), "{log}");
+    let (_, log, _) = workflow(&changed, &mock.url(), "7").await;
+    assert!(log.contains("issue edit 7"), "{log}");
+    assert!(!log.contains("issue create"), "{log}");
 
     // Nothing listens there: that is not drift, and an open issue is not closed.
-    let (success, log, _) = workflow("down", "http://127.0.0.1:1/llms.txt", &mock.url(), "").await;
-    assert!(!success && log.contains("--title Drift could not be checked"), "{log}");
+    let (success, log, _) = workflow("http://127.0.0.1:1/llms.txt", &mock.url(), "").await;
+    assert!(!success);
+    assert!(log.contains("--title Drift could not be checked"), "{log}");
 }
 
 /// What other sides say cannot end a command of a workflow, or become a mark or a mention.
@@ -154,8 +158,8 @@ fn reports_are_safe_and_name_both_places() {
     let text = pages("md")[2]
         .text
         .replace("type=\"number\" default={50}", "type=\"number\" default={\"5|<b>@all%\"}");
-    let outcome = changed("md", 2, &text);
-    let report = Report { document: &DOCUMENT, outcome: &outcome };
+    let result = changed("md", 2, &text);
+    let report = Report { document: &DOCUMENT, result: &result };
     let github = report.render(Format::Github);
     assert!(
         github.contains("::error file=openapi/blocks.yaml,line=") && github.contains("@all%25"),
@@ -164,7 +168,8 @@ fn reports_are_safe_and_name_both_places() {
     let markdown = report.render(Format::Markdown);
     assert!(markdown.contains("5\\|&lt;b>@\u{200b}all"), "{markdown}");
     let json: serde_json::Value = serde_json::from_str(&report.render(Format::Json)).unwrap();
-    assert_eq!((&json["verdict"], &json["drift"][0]["kind"]), (&"drift".into(), &"default".into()));
+    assert_eq!(json["verdict"], "drift");
+    assert_eq!(json["drift"][0]["kind"], "default");
     let plain = report.render(Format::Text);
     assert!(
         plain.contains("breaking[default]: listSessionMessages") && plain.contains("(messages.md:"),

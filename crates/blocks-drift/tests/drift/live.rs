@@ -1,10 +1,8 @@
 //! Responses of the mock server, in sync and with faults, and captured ones.
 
-use std::path::{Path, PathBuf};
-
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::live::exchange::{Comparison, Exchange, parse_body};
-use blocks_drift::live::{self, Reach, Target};
+use blocks_drift::live::{self, LiveOptions, Target};
 use blocks_mock::{Fault, Frequency, Mock, Operation};
 use serde_json::{Value, json};
 
@@ -12,35 +10,36 @@ use super::*;
 use Kind::*;
 use Severity::{Additive, Breaking, Informational};
 
-async fn run(mock: blocks_mock::MockBuilder, reach: Reach) -> Outcome {
+async fn run(mock: blocks_mock::MockBuilder, options: LiveOptions) -> CheckResult {
     let mock = mock.start().await.unwrap();
     let target = Target { base: mock.url(), key: Some(mock.key().to_owned()) };
-    let mut outcome = live::check(&DOCUMENT, &target, &reach).await.unwrap();
+    let mut result = live::check(&DOCUMENT, &target, &options).await.unwrap();
     assert!(mock.requests().len() <= 62, "within the limit of requests");
-    KNOWN.apply(&DOCUMENT, &mut outcome);
-    outcome.findings.retain(|f| f.known.is_none());
-    outcome
+    KNOWN.apply(&DOCUMENT, &mut result);
+    result.findings.retain(|f| f.known.is_none());
+    result
 }
 
-fn all() -> Reach {
-    Reach { create: true, ..Reach::default() }
+fn all() -> LiveOptions {
+    LiveOptions { create: true, ..LiveOptions::default() }
 }
 
 #[tokio::test]
 async fn the_observed_dialect_is_in_sync() {
-    let outcome = run(live::mock::server(), all()).await;
-    assert_eq!((outcome.errors, outcome.findings), (Vec::new(), Vec::new()));
+    let result = run(live::mock::server(), all()).await;
+    assert_eq!(result.errors, Vec::<String>::new());
+    assert_eq!(result.findings, []);
 }
 
 #[tokio::test]
 async fn nothing_is_created_unless_it_is_asked_for() {
     let mock = Mock::builder().start().await.unwrap();
     let target = Target { base: mock.url(), key: Some(mock.key().to_owned()) };
-    live::check(&DOCUMENT, &target, &Reach::default()).await.unwrap();
+    live::check(&DOCUMENT, &target, &LiveOptions::default()).await.unwrap();
     assert_eq!(mock.session_count(), 0);
     let target =
         Target { base: "http://api.blocks.team".to_owned(), key: Some("a-key".to_owned()) };
-    let error = live::check(&DOCUMENT, &target, &Reach::default()).await.unwrap_err();
+    let error = live::check(&DOCUMENT, &target, &LiveOptions::default()).await.unwrap_err();
     assert!(error.to_string().contains("must be https"), "{error}");
 }
 
@@ -50,18 +49,19 @@ async fn nothing_is_created_unless_it_is_asked_for() {
 async fn failures_of_the_setup_could_not_be_checked() {
     for fault in [Fault::status(503), Fault::rate_limited(None), Fault::ResetBefore] {
         let mock = live::mock::server().fault(Operation::GetSession, Frequency::Always, fault);
-        let outcome = run(mock, Reach::default()).await;
-        assert!(!outcome.errors.is_empty() && outcome.findings.is_empty());
+        let result = run(mock, LiveOptions::default()).await;
+        assert!(!result.errors.is_empty());
+        assert_eq!(result.findings, []);
     }
     let mock = live::mock::server().start().await.unwrap();
     let target = Target { base: mock.url(), key: Some("revoked".to_owned()) };
-    let outcome = live::check(&DOCUMENT, &target, &all()).await.unwrap();
-    assert!(outcome.errors[0].contains("the key was rejected"), "{:?}", outcome.errors);
-    assert_eq!(outcome.findings, []);
+    let result = live::check(&DOCUMENT, &target, &all()).await.unwrap();
+    assert!(result.errors[0].contains("the key was rejected"), "{:?}", result.errors);
+    assert_eq!(result.findings, []);
     let session = Some("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11".to_owned());
-    let outcome = run(live::mock::server(), Reach { session, ..Reach::default() }).await;
-    assert!(outcome.errors[0].contains("does not exist"), "{:?}", outcome.errors);
-    assert_eq!(outcome.findings, []);
+    let result = run(live::mock::server(), LiveOptions { session, ..LiveOptions::default() }).await;
+    assert!(result.errors[0].contains("does not exist"), "{:?}", result.errors);
+    assert_eq!(result.findings, []);
 }
 
 #[tokio::test]
@@ -74,8 +74,8 @@ async fn wrong_statuses_and_bodies_are_found() {
     ] {
         let name = format!("{operation:?} {fault:?}");
         let mock = live::mock::server().fault(operation, Frequency::Always, fault);
-        let outcome = run(mock, all()).await;
-        assert!(outcome.findings.iter().any(|f| f.kind == kind), "{name}: {:#?}", outcome.findings);
+        let result = run(mock, all()).await;
+        assert!(result.findings.iter().any(|f| f.kind == kind), "{name}: {:#?}", result.findings);
     }
 }
 
@@ -223,13 +223,6 @@ fn single_faults_are_found_with_their_severity() {
     }
 }
 
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 /// Entries that are not responses of the API are left out and counted.
 #[test]
 fn harmless_har_entries_raise_nothing() {
@@ -295,36 +288,38 @@ fn harmless_har_entries_raise_nothing() {
         json!({"request": {"method": "post", "url": url, "postData": {"text": "{\"message\": \"m\", \"agent_name\": \"claude\"}"}}, "response": {"status": 200, "content": {"text": text}}}),
         json!({"request": {"method": "GET", "url": format!("{url}/5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11/messages?limit=1#x")}, "response": {"status": 200, "content": {}}}),
     ];
-    let folder = folder("har");
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
     for (index, entry) in entries.iter().enumerate() {
         let file = folder.join(format!("{index}.har"));
         let har = json!({"log": {"version": "1.2", "entries": [good, entry]}});
         std::fs::write(&file, format!("\u{feff}{har}")).unwrap();
-        let outcome = live::check_captures(&DOCUMENT, &file, "https://api.blocks.team").unwrap();
-        assert_eq!(outcome.findings, [], "{entry}");
-        assert!(outcome.notes[0].contains("captured responses"), "{:?}", outcome.notes);
+        let result = live::check_captures(&DOCUMENT, &file, "https://api.blocks.team").unwrap();
+        assert_eq!(result.findings, [], "{entry}");
+        assert!(result.notes[0].contains("captured responses"), "{:?}", result.notes);
     }
     std::fs::write(folder.join("package.json"), "{\"name\": \"x\"}").unwrap();
-    let outcome = live::check_captures(&DOCUMENT, &folder, "https://api.blocks.team").unwrap();
-    assert!(outcome.notes[0].contains("1 not a capture"), "{:?}", outcome.notes);
+    let result = live::check_captures(&DOCUMENT, folder, "https://api.blocks.team").unwrap();
+    assert!(result.notes[0].contains("1 not a capture"), "{:?}", result.notes);
     let sent = json!({"log": {"entries": [{"request": {"method": "POST", "url": format!("{url}?team=1"), "postData": {"text": "{\"message\": \"m\", \"agent_name\": \"claude\", \"model\": 1}"}}, "response": {"status": 200, "content": {"text": text}}}]}});
     std::fs::write(folder.join("0.har"), sent.to_string()).unwrap();
-    let outcome =
+    let result =
         live::check_captures(&DOCUMENT, &folder.join("0.har"), "https://api.blocks.team").unwrap();
-    let names: Vec<&str> = outcome.findings.iter().map(|f| f.subject.as_str()).collect();
+    let names: Vec<&str> = result.findings.iter().map(|f| f.subject.as_str()).collect();
     assert_eq!(names, ["sent parameter `team`", "sent field `model`"]);
 }
 
 #[tokio::test]
 async fn saved_responses_are_compared_without_the_key() {
-    let folder = folder("saved");
-    let reach = Reach { save: Some(folder.clone()), ..all() };
-    run(live::mock::server().key("a-secret-key"), reach).await;
-    let mut outcome = live::check_captures(&DOCUMENT, &folder, "https://api.blocks.team").unwrap();
-    KNOWN.apply(&DOCUMENT, &mut outcome);
-    let report = Report { document: &DOCUMENT, outcome: &outcome };
+    let folder = tempfile::tempdir().unwrap();
+    let options = LiveOptions { save: Some(folder.path().to_owned()), ..all() };
+    run(live::mock::server().key("a-secret-key"), options).await;
+    let mut result =
+        live::check_captures(&DOCUMENT, folder.path(), "https://api.blocks.team").unwrap();
+    KNOWN.apply(&DOCUMENT, &mut result);
+    let report = Report { document: &DOCUMENT, result: &result };
     assert_eq!(report.drift(), Vec::<&blocks_drift::finding::Finding>::new());
-    for file in std::fs::read_dir(&folder).unwrap() {
+    for file in std::fs::read_dir(folder.path()).unwrap() {
         assert!(!std::fs::read_to_string(file.unwrap().path()).unwrap().contains("a-secret-key"));
     }
 }

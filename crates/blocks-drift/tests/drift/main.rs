@@ -1,11 +1,11 @@
-//! One change at a time: each that means something is found with its place and severity, one
-//! that means nothing raises nothing, and what is lost is never "in sync".
+//! One change at a time. Each change of a meaning is found with its pointer and severity, other
+//! changes are not reported, and a page that cannot be read is never "in sync".
 
 mod ci;
-mod harmless;
+mod incomplete_pages;
 mod live;
-mod lost;
 mod mutations;
+mod no_false_alarms;
 mod sdk;
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use std::sync::{LazyLock, Mutex};
 use blocks_drift::coverage;
 use blocks_drift::deviations::Deviations;
 use blocks_drift::document::Document;
-use blocks_drift::finding::Outcome;
+use blocks_drift::finding::{CheckResult, Finding};
 use blocks_drift::page::{PageText, check_indexed};
 use blocks_drift::report::Report;
 use blocks_drift::run::{PAGES, check_index};
@@ -39,38 +39,38 @@ pub(crate) fn pages(form: &str) -> Vec<PageText> {
 }
 
 /// All pages against a document, as with an index, with known deviations applied.
-pub(crate) fn outcome(document: &Document, pages: &[PageText]) -> Outcome {
-    let mut outcome = Outcome::default();
-    check_index(document, pages, &mut outcome);
+pub(crate) fn check_pages(document: &Document, pages: &[PageText]) -> CheckResult {
+    let mut result = CheckResult::default();
+    check_index(document, pages, &mut result);
     let known = blocks_drift::read("openapi/deviations.yaml").unwrap();
     let known = Deviations::parse("openapi/deviations.yaml", &known, document).unwrap();
-    known.apply(document, &mut outcome);
-    outcome
+    known.apply(document, &mut result);
+    result
 }
 
-pub(crate) fn exit_code(document: &Document, outcome: &Outcome) -> u8 {
-    Report { document, outcome }.exit_code()
+pub(crate) fn exit_code(document: &Document, result: &CheckResult) -> u8 {
+    Report { document, result }.exit_code()
 }
 
-/// The outcome of the pages of a form, one of them with another text. The other pages are
+/// The result of the pages of a form, one of them with another text. The other pages are
 /// compared once.
-pub(crate) fn changed(form: &str, page: usize, text: &str) -> Outcome {
-    type Outcomes = Vec<Outcome>;
-    let check = |form: &str| -> Outcomes {
+pub(crate) fn changed(form: &str, page: usize, text: &str) -> CheckResult {
+    type CheckResults = Vec<CheckResult>;
+    let check = |form: &str| -> CheckResults {
         pages(form).iter().map(|p| check_indexed(&DOCUMENT, p).unwrap()).collect()
     };
-    static SAME: LazyLock<Mutex<HashMap<String, Outcomes>>> = LazyLock::new(Mutex::default);
+    static SAME: LazyLock<Mutex<HashMap<String, CheckResults>>> = LazyLock::new(Mutex::default);
     let same = SAME.lock().unwrap().entry(form.to_owned()).or_insert_with(|| check(form)).clone();
-    let mut outcome = Outcome::default();
+    let mut result = CheckResult::default();
     let name = pages(form)[page].name.clone();
-    outcome.attempt(check_indexed(&DOCUMENT, &PageText { name, text: text.to_owned() }));
+    result.attempt(check_indexed(&DOCUMENT, &PageText { name, text: text.to_owned() }));
     same.into_iter()
         .enumerate()
         .filter(|(i, _)| *i != page)
-        .for_each(|(_, other)| outcome.add(other));
-    coverage::judge(&DOCUMENT, &mut outcome);
-    KNOWN.apply(&DOCUMENT, &mut outcome);
-    outcome
+        .for_each(|(_, other)| result.add(other));
+    coverage::judge(&DOCUMENT, &mut result);
+    KNOWN.apply(&DOCUMENT, &mut result);
+    result
 }
 
 pub(crate) static KNOWN: LazyLock<Deviations> = LazyLock::new(|| {
@@ -81,11 +81,12 @@ pub(crate) static KNOWN: LazyLock<Deviations> = LazyLock::new(|| {
 #[test]
 fn pages_of_both_forms_are_in_sync() {
     for form in FORMS {
-        let outcome = outcome(&DOCUMENT, &pages(form));
-        let report = Report { document: &DOCUMENT, outcome: &outcome };
-        assert_eq!((report.drift(), &outcome.errors), (Vec::new(), &Vec::new()), "{form}");
+        let result = check_pages(&DOCUMENT, &pages(form));
+        let report = Report { document: &DOCUMENT, result: &result };
+        assert_eq!(report.drift(), Vec::<&Finding>::new(), "{form}");
+        assert_eq!(result.errors, Vec::<String>::new(), "{form}");
         let facts: Vec<usize> =
-            blocks_drift::coverage::rows(&DOCUMENT, &outcome).iter().map(|r| r.facts).collect();
+            blocks_drift::coverage::rows(&DOCUMENT, &result).iter().map(|r| r.facts).collect();
         let least = [85, 30, 0, 70, 70, 70, 10];
         assert!(facts.iter().zip(least).all(|(f, l)| *f >= l), "{form}: {facts:?}");
     }
@@ -110,8 +111,9 @@ fn other_notations_of_the_document_are_in_sync() {
         .replace("[agent_name]", "[agent_name] }");
     let document = document(&format!("{rule}{usual}"));
     for form in FORMS {
-        let outcome = outcome(&document, &pages(form));
-        let report = Report { document: &document, outcome: &outcome };
-        assert_eq!((report.drift(), &outcome.errors), (Vec::new(), &Vec::new()), "{form}");
+        let result = check_pages(&document, &pages(form));
+        let report = Report { document: &document, result: &result };
+        assert_eq!(report.drift(), Vec::<&Finding>::new(), "{form}");
+        assert_eq!(result.errors, Vec::<String>::new(), "{form}");
     }
 }

@@ -7,8 +7,8 @@ use super::*;
 
 #[tokio::test]
 async fn the_sdk_is_in_sync() {
-    let outcome = sdk::check(&DOCUMENT).await.unwrap();
-    assert_eq!(outcome.findings, []);
+    let result = sdk::check(&DOCUMENT).await.unwrap();
+    assert_eq!(result.findings, []);
 }
 
 /// A change of the document that was not carried into the SDK.
@@ -41,8 +41,8 @@ async fn changed_documents_are_found() {
         let text = DOCUMENT.0.text.replace(from, to);
         assert_ne!(text, DOCUMENT.0.text, "{from}");
         let found = match sdk::check(&document(&text)).await {
-            Ok(outcome) => outcome.findings,
-            // A builder that refuses what the document allows ends the check.
+            Ok(result) => result.findings,
+            // A builder that rejects what the document allows ends the check.
             Err(error) => panic!("{to}: {error}"),
         };
         assert!(found.iter().any(|f| (f.kind, f.severity) == (kind, severity)), "{to}: {found:#?}");

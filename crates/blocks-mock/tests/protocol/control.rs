@@ -52,7 +52,7 @@ impl Control {
     }
 }
 
-fn stuck() -> MockBuilder {
+fn no_reply() -> MockBuilder {
     Mock::builder().agent(Script::no_reply())
 }
 
@@ -80,6 +80,11 @@ async fn faults_are_added_listed_and_removed() {
         json!({"when": "always", "fault": {"status": {"status": 503, "colour": "red"}}}),
         json!({"when": "sometimes", "fault": "refuse"}),
         json!([null, "always", "refuse"]),
+        json!({"when": "always", "fault": {"status": [503]}}),
+        json!({"when": "always", "fault": {"pad_body": 1_u64 << 40}}),
+        json!({"when": {"probability": 2}, "fault": "refuse"}),
+        json!({"when": "always", "fault": {"content_type": "a\nb"}}),
+        json!({"when": "always", "fault": {"delay": "1000000years"}}),
     ] {
         assert_eq!(
             control.send("POST", "faults", wrong.clone()).await.0,
@@ -97,7 +102,7 @@ async fn faults_are_added_listed_and_removed() {
 
 #[tokio::test]
 async fn turns_continue_act_and_finish() {
-    let control = Control::new(stuck()).await;
+    let control = Control::new(no_reply()).await;
     let session = control.create().await;
     let path = |end: &str| format!("sessions/{session}/{end}");
     control
@@ -197,10 +202,14 @@ async fn a_reset_restores_the_start() {
     control
         .post("faults", json!({"when": "always", "fault": "refuse"}))
         .await;
+    control
+        .send("PATCH", "settings", json!({"delay": "1ms"}))
+        .await;
     control.post("reset", Value::Null).await;
     assert_eq!(control.get("sessions").await["items"], json!([]));
     assert_eq!(control.get("requests").await["items"], json!([]));
     assert_eq!(control.get("faults").await["items"], json!([]));
+    assert_eq!(control.get("settings").await["delay"], "0s");
     assert_eq!(
         control.get("agents").await["items"][0]["do"]["text"],
         "Configured."
@@ -241,7 +250,7 @@ async fn the_clock_freezes_and_advances() {
 
 #[tokio::test]
 async fn presigned_urls_expire_on_demand() {
-    let control = Control::new(stuck()).await;
+    let control = Control::new(no_reply()).await;
     let session = control.create().await;
     let plan = json!({"plan": {"file_name": "plan.md", "text": "1."}});
     control
@@ -343,7 +352,7 @@ async fn beyond_loopback_control_needs_consent() {
 
 #[tokio::test]
 async fn the_public_url_names_page_and_downloads() {
-    let control = Control::new(stuck().public_url("http://blocks.test:1/")).await;
+    let control = Control::new(no_reply().public_url("http://blocks.test:1/")).await;
     let made = control.0.create().await;
     let url = made["session_html_url"].as_str().unwrap();
     assert!(url.starts_with("http://blocks.test:1/app/"), "{url}");
@@ -392,4 +401,132 @@ async fn each_request_is_reported_once() {
     control.get("requests").await;
     drop(control);
     assert_eq!(receive.try_iter().collect::<Vec<_>>(), [None, Some(200)]);
+}
+
+#[tokio::test]
+async fn a_list_is_not_read_as_an_object() {
+    const REASON: &str = "expected an object, not a list";
+    const VARIANT: &str = "invalid type: sequence, expected struct variant";
+    let control = Control::new(no_reply()).await;
+    let session = control.create().await;
+    let agents = |rule: Value| ("PUT", "agents".to_owned(), json!([rule]));
+    let steps = |step: Value| {
+        let path = format!("sessions/{session}/continue");
+        ("POST", path, json!({"steps": [step]}))
+    };
+    let script = json!({"text": "x"});
+    for ((method, path, body), field, reason) in [
+        (
+            agents(json!({"when": [], "do": script})),
+            "[0].when",
+            REASON,
+        ),
+        (agents(json!({"when": {}, "do": ["x"]})), "[0].do", REASON),
+        (agents(json!([{}, script])), "[0]", REASON),
+        (steps(json!(["1s", {"message": "x"}])), "steps[0]", REASON),
+        (
+            steps(json!({"do": {"plan": ["a", "b"]}})),
+            "steps[0].do.plan",
+            VARIANT,
+        ),
+    ] {
+        let (status, value) = control.send(method, &path, body.clone()).await;
+        let expected = format!("invalid body: field `{field}`: {reason}");
+        assert_eq!((status, &value["error"]), (422, &json!(expected)), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn settings_change_from_the_next_request_on() {
+    let control = Control::new(Mock::builder()).await;
+    let created = control.0.creating().send().await.unwrap();
+    assert_eq!(created.status(), 200);
+    let change = json!({
+        "dialect": {"created_status": 201}, "rate_limit": {"requests": 2}, "request_log_size": 1,
+    });
+    let (status, changed) = control.send("PATCH", "settings", change).await;
+    assert_eq!(status, 200, "{changed}");
+    assert_eq!(changed["rate_limit"]["window"], "1m");
+    assert_eq!(control.get("settings").await, changed);
+    let requests = control.get("requests").await;
+    assert_eq!(
+        (
+            &requests["dropped"],
+            requests["items"][0]["number"].as_u64()
+        ),
+        (&json!(0), Some(0))
+    );
+    for status in [201, 201, 429] {
+        let created = control.0.creating().send().await.unwrap();
+        assert_eq!(created.status(), status);
+    }
+    let requests = control.get("requests").await;
+    assert_eq!(requests["dropped"], 3);
+    assert_eq!(requests["items"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (
+            &requests["items"][0]["number"],
+            &requests["items"][0]["status"]
+        ),
+        (&json!(3), &json!(429))
+    );
+    let (status, value) = control
+        .send("GET", "requests/wait?count=2", Value::Null)
+        .await;
+    let error = "invalid count 2: the request log keeps 1 requests";
+    assert_eq!((status, &value["error"]), (422, &json!(error)));
+    let (status, value) = control
+        .send(
+            "PATCH",
+            "settings",
+            json!({"dialect": {"created_status": 100}}),
+        )
+        .await;
+    let error = "field `dialect.created_status`: invalid status 100: expected 200 to 299";
+    assert_eq!((status, &value["error"]), (422, &json!(error)));
+    assert_eq!(control.get("settings").await, changed);
+}
+
+#[tokio::test]
+async fn the_newest_requests_are_listed() {
+    let control = Control::new(Mock::builder()).await;
+    for _ in 0..3 {
+        control.create().await;
+    }
+    let requests = control.get("requests?limit=2").await;
+    let items = requests["items"].as_array().unwrap().iter();
+    let numbers: Vec<_> = items.map(|item| item["number"].as_u64()).collect();
+    assert_eq!(numbers, [Some(1), Some(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_delay_passes_before_each_response() {
+    let mock = Mock::builder().delay(Duration::from_secs(7)).build();
+    let start = tokio::time::Instant::now();
+    crate::call(&mock, "GET", "/x", None).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schema_in_the_prompt_decides_the_reply() {
+    let rule = json!({"do": {"schema_reply": {"invalid_replies": 1}, "when": {"after": "0s"}}});
+    let rule: AgentRule = serde_json::from_value(rule).unwrap();
+    let mock = Mock::builder().agent_rule(rule).build();
+    let schema = json!({"type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "minimum": 4}}});
+    let message = format!("Count.\n\n```json\n{schema}\n```");
+    let create = json!({"message": message, "agent_name": "claude"});
+    let (_, session) = crate::call(&mock, "POST", "", Some(create)).await;
+    let path = format!("/{}/messages", session["id"].as_str().unwrap());
+    let correct = json!({"message": "Reply with valid JSON."});
+    crate::call(&mock, "POST", &path, Some(correct)).await;
+    let query = format!("{path}?type=final_message&direction=asc");
+    let (_, page) = crate::call(&mock, "GET", &query, None).await;
+    let items = page["items"].as_array().unwrap().iter();
+    let texts: Vec<_> = items
+        .map(|item| item["message"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        texts,
+        ["```json\n{}\n```", "```json\n{\n  \"n\": 4\n}\n```"]
+    );
 }

@@ -37,7 +37,7 @@ async fn a_429_of_the_limiter_says_what_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn the_ledger_tells_what_was_received_and_what_took_effect() {
+async fn the_log_shows_what_took_effect() {
     let socket = Socket::new(Mock::builder()).await;
     let session = socket.create().await;
     let path = format!("/{}", session["id"].as_str().unwrap());
@@ -63,11 +63,24 @@ async fn the_ledger_tells_what_was_received_and_what_took_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ledger_of_counts_keeps_no_texts() {
+async fn a_log_of_counts_keeps_no_texts() {
     let mock = Mock::builder().request_log(RequestLog::Counts).build();
     created(&mock).await;
     let received = mock.requests();
     assert_eq!(mock.count(Operation::CreateSession), 1);
     assert!(received[0].body.is_empty() && received[0].headers.is_empty());
     assert_eq!(received[0].status, Some(200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_keeps_the_newest_requests() {
+    let mock = Mock::builder().request_log_size(2).build();
+    let (session, messages) = created(&mock).await;
+    call(&mock, "GET", &session, None).await;
+    call(&mock, "GET", &messages, None).await;
+    let operations: Vec<_> = mock.requests().iter().map(|r| r.operation).collect();
+    let kept = [Operation::GetSession, Operation::ListThreadMessages];
+    assert_eq!(operations, kept.map(Some));
+    assert_eq!(mock.request_count(), 3);
+    assert_eq!(mock.count(Operation::CreateSession), 1);
 }

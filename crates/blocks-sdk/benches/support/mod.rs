@@ -85,6 +85,7 @@ pub fn service(jobs: &[Job]) -> Mock {
     Mock::builder()
         .seed(1)
         .request_log(RequestLog::Counts)
+        .request_log_size(usize::MAX)
         .rate_limit(RateLimit::default())
         .agent_fn(
             move |turn| match turn.message.parse().ok().and_then(|job: usize| works[job]) {

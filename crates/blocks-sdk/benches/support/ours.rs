@@ -109,6 +109,6 @@ async fn one(
     let request = CreateSession::new(Agent::claude(), number.to_string());
     let session = client.create_session(request).await?;
     let created = Instant::now();
-    session.turn()?.reply().timeout(deadline).await?;
+    session.first_turn()?.reply().timeout(deadline).await?;
     Ok((created, Instant::now()))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blocks_api::seam::Seam;
+use blocks_api::hook::Hook;
 use bytes::Bytes;
 use reqwest::header::HeaderValue;
 use tower_service::Service;
@@ -365,7 +365,7 @@ impl ClientBuilder {
         };
         let core = Core {
             base,
-            seam: Seam::new(key.authorization()?),
+            hook: Hook::new(key.authorization()?),
             key,
             transport,
             downloads,

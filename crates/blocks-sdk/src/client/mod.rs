@@ -1,7 +1,6 @@
 //! The client: one key, one base URL, one rate limiter.
 
 pub(crate) mod builder;
-pub(crate) mod link;
 mod operations;
 
 use std::env::VarError;
@@ -14,13 +13,15 @@ use blocks_api::open::Id;
 use zeroize::Zeroizing;
 
 use crate::client::builder::ClientBuilder;
-use crate::engine::Engine;
 use crate::engine::call::{Admission, Api, Note, Operation};
 use crate::engine::error::Error;
 use crate::engine::rate_limit::RateLimitStatus;
 use crate::engine::retry::RetryPolicy;
+use crate::engine::transport::Transport;
+use crate::engine::{Core, Engine};
 use crate::request::CreateSession;
 use crate::session::Session;
+use crate::session::reference::SessionRef;
 use crate::session::turns::TurnRegistry;
 
 /// A client of one workspace. Cheap to clone; clones share one rate limiter.
@@ -135,15 +136,40 @@ impl Client {
         client
     }
 
+    /// The same client, rate limiter included, whose requests and downloads go through what `wrap`
+    /// makes of its transport: for recordings and logs.
+    ///
+    /// ```
+    /// use blocks_sdk::{Client, SendFuture, Transport};
+    /// use std::sync::Arc;
+    ///
+    /// struct Printing(Arc<dyn Transport>);
+    ///
+    /// impl Transport for Printing {
+    ///     fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
+    ///         eprintln!("{} {}", request.method(), request.url().path());
+    ///         self.0.send(request)
+    ///     }
+    /// }
+    ///
+    /// let client = Client::builder("my-key").build()?.with_transport(Printing);
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_transport<T: Transport>(&self, wrap: impl Fn(Arc<dyn Transport>) -> T) -> Self {
+        let mut client = self.clone();
+        let mut core = Core::clone(&client.engine.core);
+        core.transport = Arc::new(wrap(core.transport));
+        core.downloads = Arc::new(wrap(core.downloads));
+        client.engine.core = Arc::new(core);
+        client
+    }
+
     /// The same client, rate limiter included, whose attempts may take `timeout`.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// use blocks_mock::{Fault, Frequency};
     /// use std::time::Duration;
     ///
@@ -151,8 +177,7 @@ impl Client {
     /// let patient = client.with_attempt_timeout(Duration::from_secs(300));
     /// patient.get_session(session.id()).await?;
     /// assert_eq!(mock.requests().len(), 2, "the create and one read, which was not given up");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     #[must_use]
     pub fn with_attempt_timeout(&self, timeout: Duration) -> Self {
@@ -180,54 +205,52 @@ impl Client {
     /// [`Error::may_have_taken_effect`], do not simply call this again.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// use blocks_sdk::{Agent, CreateSession};
     ///
     /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
     /// let session = client.create_session(request.title("Parser test")).await?;
-    /// println!("{}", session.reply().await?.text());
+    /// println!("{}", session.first_reply().await?.text());
     /// # assert_eq!(mock.sessions(), [session.id()]);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn create_session(&self, request: CreateSession) -> Result<Session, Error> {
         self.create(request, None).await
     }
 
-    /// Creates a session, and calls `note` once its turn in the budget has come, just before
-    /// the request is sent: for a journal that tells after a crash which creates may have
-    /// begun. Many creates may wait for their turns, and none of those is noted.
+    /// Creates a session, and runs `before_send` when the create has its permit, just before the
+    /// request is sent: for a journal that shows after a crash which creates may have been sent.
+    /// Many creates may wait for their permits, and none of those is in the journal.
     ///
     /// # Errors
     /// As [`create_session`](Self::create_session); [`ErrorKind::File`](crate::ErrorKind::File)
-    /// when `note` fails, and then nothing was sent.
+    /// when `before_send` fails, and then nothing was sent.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// use blocks_sdk::{Agent, CreateSession};
     ///
     /// # let journal = std::env::temp_dir().join(format!("{}.journal", uuid::Uuid::new_v4()));
     /// # let path = journal.clone();
     /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
-    /// let note = move || std::fs::write(&journal, "starting");
-    /// let session = client.create_session_noting(request, note).await?;
+    /// let before_send = move || std::future::ready(std::fs::write(&journal, "starting"));
+    /// let session = client.create_session_with_hook(request, before_send).await?;
     /// # assert_eq!(std::fs::read_to_string(&path).unwrap(), "starting");
     /// # std::fs::remove_file(path).unwrap();
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
-    pub async fn create_session_noting(
+    pub async fn create_session_with_hook<F>(
         &self,
         request: CreateSession,
-        note: impl Fn() -> std::io::Result<()> + Send + Sync + 'static,
-    ) -> Result<Session, Error> {
-        self.create(request, Some(Box::new(note))).await
+        before_send: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Result<Session, Error>
+    where
+        F: Future<Output = std::io::Result<()>> + Send + 'static,
+    {
+        let note: Note = Box::new(move || Box::pin(before_send()));
+        self.create(request, Some(note)).await
     }
 
     async fn create(&self, request: CreateSession, note: Option<Note>) -> Result<Session, Error> {
@@ -242,7 +265,7 @@ impl Client {
             .engine
             .call_for(operation, admission, note, Ok, send)
             .await?;
-        Ok(Session::with_data(self.clone(), data))
+        Ok(Session::new(self.clone(), data))
     }
 
     /// Reads a session. The links to its thread are always null here.
@@ -251,23 +274,18 @@ impl Client {
     /// Status 404 when it does not exist in this workspace.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// let read = client.get_session(session.id()).await?;
     /// assert_eq!(read.html_url(), session.html_url());
     ///
     /// let error = client.get_session(uuid::Uuid::nil()).await.unwrap_err();
     /// assert!(error.is_not_found());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn get_session(&self, id: impl Into<Id>) -> Result<Session, Error> {
         let data = self.session_data(&id.into()).await?;
-        Ok(Session::with_data(self.clone(), data))
+        Ok(Session::new(self.clone(), data))
     }
 
     pub(crate) async fn session_data(&self, id: &Id) -> Result<blocks_api::types::Session, Error> {
@@ -281,21 +299,18 @@ impl Client {
         result.map_err(|error| error.with_session(id))
     }
 
-    /// A handle of a session of which only the id is known. Sends nothing.
+    /// A reference to a session of which only the id is known. Sends nothing.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// let id = uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
     /// assert_eq!(*client.session(id).id(), id);
     /// assert!(mock.requests().is_empty());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
-    pub fn session(&self, id: impl Into<Id>) -> Session {
-        Session::with_id(self.clone(), id.into())
+    pub fn session(&self, id: impl Into<Id>) -> SessionRef {
+        SessionRef::new(self.clone(), id.into())
     }
 }
 

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blocks_api::seam::Policy;
+use blocks_api::hook::Sender;
 use blocks_api::{Error as ApiError, ResponseValue};
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use reqwest::{Request, Response};
@@ -72,7 +72,8 @@ pub(crate) struct Call {
 }
 
 /// What is done just before a request is sent for the first time.
-pub(crate) type Note = Box<dyn Fn() -> std::io::Result<()> + Send + Sync>;
+pub(crate) type Note = Box<dyn Fn() -> NoteFuture + Send + Sync>;
+pub(crate) type NoteFuture = Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
 
 /// The generated client of one call.
 pub(crate) type Api = Arc<blocks_api::Client>;
@@ -152,7 +153,7 @@ impl Engine {
     }
 }
 
-impl Policy for Call {
+impl Sender for Call {
     fn execute(
         &self,
         mut request: Request,
@@ -181,7 +182,7 @@ impl Call {
         F: Future<Output = Sent<T>>,
     {
         require_runtime();
-        let api = Arc::new(self.core.api(Arc::clone(&self) as Arc<dyn Policy>));
+        let api = Arc::new(self.core.api(Arc::clone(&self) as Arc<dyn Sender>));
         let (Admission::Wait(priority) | Admission::Once(priority)) = self.admission;
         let mut acquire = self.core.limiter.acquire(priority, self.deadline);
         let mut progress = CallProgress::default();
@@ -193,7 +194,7 @@ impl Call {
                     Err(no_permit) => return Err(self.no_permit(no_permit, progress)),
                 },
             };
-            let limit = match self.before_sending(&progress) {
+            let limit = match self.before_sending(&progress).await {
                 Ok(limit) => limit,
                 Err(error) => {
                     permit.give_back();
@@ -232,7 +233,7 @@ impl Call {
     }
 
     /// How long the attempt that is about to be sent may take.
-    fn before_sending(&self, progress: &CallProgress) -> Result<Duration, Error> {
+    async fn before_sending(&self, progress: &CallProgress) -> Result<Duration, Error> {
         let now = Instant::now();
         let left = match self.deadline {
             Some(deadline) => deadline.saturating_duration_since(now),
@@ -244,7 +245,8 @@ impl Call {
             return Err(self.error(ErrorKind::Timeout, detail, context));
         }
         if progress.attempts == 0
-            && let Some(Err(source)) = self.note.as_ref().map(|note| note())
+            && let Some(note) = &self.note
+            && let Err(source) = note().await
         {
             let detail = "nothing was sent, since it could not be noted".to_owned();
             return Err(Error::file(detail, source));

@@ -11,22 +11,20 @@ use blocks_api::open::{Id, InvalidId};
 use bytes::Bytes;
 
 use crate::engine::key::Key;
+use crate::engine::mismatch::ReplyMismatch;
 use crate::engine::pending::Pending;
 use crate::engine::received::{self, excerpt, find_id, parse, sentence, without_queries};
 
 /// What kind of failure an [`Error`] is.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_client(async |client, mock| {
 /// use blocks_sdk::ErrorKind;
 ///
 /// let error = client.get_session(uuid::Uuid::nil()).await.unwrap_err();
 /// assert_eq!((error.kind(), error.status()), (ErrorKind::Status, Some(404)));
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -61,6 +59,8 @@ pub enum ErrorKind {
     RateLimited,
     /// A file could not be written.
     File,
+    /// The reply does not contain the expected JSON: see [`Error::reply_mismatch`].
+    ReplyMismatch,
 }
 
 /// Any failure of this crate.
@@ -93,6 +93,7 @@ struct Inner {
     outcome_unknown: bool,
     session_id: Option<Id>,
     pending: Option<Pending>,
+    mismatch: Option<Arc<ReplyMismatch>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -138,6 +139,7 @@ impl Error {
             outcome_unknown: false,
             session_id: None,
             pending: None,
+            mismatch: None,
             source: None,
         }))
     }
@@ -249,6 +251,16 @@ impl Error {
         Self::new(ErrorKind::Interrupted, detail).with_pending(pending)
     }
 
+    pub(crate) fn unexpected_reply(session: &Id, mismatch: ReplyMismatch) -> Self {
+        let detail = format!(
+            "the reply of session {session} does not contain the expected JSON: {mismatch}; its text is in \
+             `Error::reply_mismatch`, and a follow-up can ask for a correction"
+        );
+        Self::new(ErrorKind::ReplyMismatch, detail)
+            .with_session(session)
+            .with_reply_mismatch(Some(mismatch.into()))
+    }
+
     pub(crate) fn incomplete(detail: String) -> Self {
         Self::new(ErrorKind::Incomplete, detail)
     }
@@ -270,6 +282,16 @@ impl Error {
     pub(crate) fn with_pending(mut self, pending: Pending) -> Self {
         self.0.session_id = Some(pending.session_id().clone());
         self.0.pending = Some(pending);
+        self
+    }
+
+    #[cfg(feature = "schemars")]
+    pub(crate) fn shared_reply_mismatch(&self) -> Option<Arc<ReplyMismatch>> {
+        self.0.mismatch.clone()
+    }
+
+    pub(crate) fn with_reply_mismatch(mut self, mismatch: Option<Arc<ReplyMismatch>>) -> Self {
+        self.0.mismatch = mismatch;
         self
     }
 
@@ -324,17 +346,14 @@ impl Error {
     /// Look at the dashboard before you send it again: each session is billed.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// mock.inject(None, blocks_mock::Frequency::ONCE, blocks_mock::Fault::ResetAfter);
     /// let error = client.create_session(request).await.unwrap_err();
     /// assert!(error.may_have_taken_effect());
     /// assert_eq!(mock.session_count(), 1, "there it is, though its answer was lost");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn may_have_taken_effect(&self) -> bool {
         self.0.outcome_unknown
@@ -348,20 +367,20 @@ impl Error {
     /// What a wait that failed was waiting for, to wait on with [`Client::resume`](crate::Client::resume).
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let error = session.turn()?.reply().timeout(Default::default()).await.unwrap_err();
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// let error = session.first_turn()?.reply().timeout(Default::default()).await.unwrap_err();
     /// let pending = error.pending().expect("a wait knows what it waited for").clone();
     /// assert_eq!(client.resume(pending).reply().await?.text(), "Done.");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn pending(&self) -> Option<&Pending> {
         self.0.pending.as_ref()
+    }
+
+    /// The last reply that did not contain the expected JSON, and why. Also where what failed is its correction.
+    pub fn reply_mismatch(&self) -> Option<&ReplyMismatch> {
+        self.0.mismatch.as_deref()
     }
 
     /// Status 404: it does not exist, or belongs to another workspace.
@@ -467,6 +486,9 @@ impl fmt::Debug for Error {
         }
         if let Some(id) = &inner.session_id {
             fields.field("session_id", &id);
+        }
+        if let Some(mismatch) = &inner.mismatch {
+            fields.field("reply_mismatch", mismatch);
         }
         if let Some(source) = &inner.source {
             fields.field("source", source);

@@ -1,6 +1,6 @@
 //! Links are followed on the configured base URL: their path and query are kept, their origin is replaced.
 
-use blocks_api::seam;
+use blocks_api::hook;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
@@ -8,13 +8,13 @@ use crate::engine::Core;
 use crate::engine::call::{Api, Operation};
 use crate::engine::error::Error;
 
-/// [`seam::follow`] over a client of one's own, as a call needs it.
+/// [`hook::follow`] over a client of one's own, as a call needs it.
 pub(crate) async fn follow<T: serde::de::DeserializeOwned>(
     api: Api,
     operation: Operation,
     url: Url,
 ) -> Result<blocks_api::ResponseValue<T>, blocks_api::Error<()>> {
-    seam::follow(&api, operation.id, url).await
+    hook::follow(&api, operation.id, url).await
 }
 
 impl Core {

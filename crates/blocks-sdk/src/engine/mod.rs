@@ -10,6 +10,7 @@ pub(crate) mod failure;
 pub(crate) mod http;
 pub(crate) mod key;
 pub(crate) mod link;
+pub(crate) mod mismatch;
 pub(crate) mod pending;
 pub(crate) mod rate_limit;
 pub(crate) mod received;
@@ -21,7 +22,7 @@ pub(crate) mod transport;
 
 use std::sync::Arc;
 
-use blocks_api::seam::{Policy, Seam};
+use blocks_api::hook::{Hook, Sender};
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 
@@ -39,12 +40,13 @@ pub(crate) struct Engine {
 }
 
 /// What the clones of an engine share.
+#[derive(Clone)]
 pub(crate) struct Core {
     pub base: Url,
     pub key: Key,
     /// Builds requests; the transport sends them.
     pub http: reqwest::Client,
-    pub seam: Seam,
+    pub hook: Hook,
     pub transport: Arc<dyn Transport>,
     /// Sends requests for files, to storage hosts.
     pub downloads: Arc<dyn Transport>,
@@ -56,13 +58,13 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// The generated client, with `policy` under it.
-    fn api(&self, policy: Arc<dyn Policy>) -> blocks_api::Client {
+    /// The generated client, that sends with `sender`.
+    fn api(&self, sender: Arc<dyn Sender>) -> blocks_api::Client {
         let origin = self.base.as_str().trim_end_matches('/');
         blocks_api::Client::new_with_client(
             origin,
             self.http.clone(),
-            self.seam.with_policy(policy),
+            self.hook.with_sender(sender),
         )
     }
 }

@@ -35,20 +35,15 @@ impl Pending {
     /// The reply of a thread, of which only the ids are known.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// use blocks_sdk::Pending;
     ///
-    /// let turn = session.turn()?;
+    /// let turn = session.first_turn()?;
     /// let thread = turn.thread_id().expect("a create names it");
     /// let pending = Pending::new(session.id(), thread);
     /// assert_eq!(client.resume(pending).reply().await?.text(), "Done.");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn new(session_id: impl Into<Id>, thread_id: impl Into<Id>) -> Self {
         let (session_id, thread_id) = (session_id.into(), thread_id.into());

@@ -100,10 +100,8 @@ impl RetryPolicy {
     /// unknown without need. `Duration::MAX` means no limit.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// use blocks_mock::{Fault, Frequency};
     /// use blocks_sdk::RetryPolicy;
     /// use std::time::Duration;
@@ -112,8 +110,7 @@ impl RetryPolicy {
     /// let policy = RetryPolicy::default().max_attempts(1000).call_timeout(Duration::from_secs(10));
     /// let error = client.with_retry(policy).get_session(uuid::Uuid::nil()).await.unwrap_err();
     /// assert!(error.attempts() < 1000, "ten seconds were over before");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = Some(timeout);

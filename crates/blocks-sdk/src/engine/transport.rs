@@ -110,7 +110,8 @@ impl SendError {
         }
     }
 
-    pub(crate) fn is_never_sent(&self) -> bool {
+    /// Whether it is certain that the request was not sent.
+    pub fn is_never_sent(&self) -> bool {
         self.never_sent
     }
 }

@@ -8,9 +8,9 @@ use blocks_api::types::{Message, MessagePage, PageMeta};
 use crate::engine::call::Admission;
 use crate::engine::error::Error;
 use crate::engine::rate_limit::Priority;
-use crate::messages::Messages;
+use crate::messages::MessagesQuery;
 use crate::messages::known::{Known, identity};
-use crate::messages::page::{Page, time};
+use crate::messages::page::time;
 use crate::messages::pager::Pager;
 use crate::messages::watch::WatchCursor;
 
@@ -38,7 +38,7 @@ pub(crate) enum Start {
 
 /// The pages of a query, one sequence for each role where they must be requested apart.
 pub(crate) struct MergedPages {
-    query: Messages,
+    query: MessagesQuery,
     start: Start,
     sequences: Vec<Sequence>,
     any_read: bool,
@@ -67,7 +67,7 @@ impl Sequence {
 }
 
 impl MergedPages {
-    pub fn new(query: Messages, start: Start) -> Self {
+    pub fn new(query: MessagesQuery, start: Start) -> Self {
         let split = &query.client().resources.one_role_at_a_time;
         if query.has_many_roles() && split.load(Ordering::Relaxed) {
             return Self::by_role(query, start);
@@ -81,7 +81,7 @@ impl MergedPages {
     }
 
     /// One sequence for each role, merged by time.
-    pub fn by_role(query: Messages, start: Start) -> Self {
+    pub fn by_role(query: MessagesQuery, start: Start) -> Self {
         Self {
             sequences: sequences(query.by_role(), &start),
             query,
@@ -202,7 +202,7 @@ impl MergedPages {
     }
 
     /// One page of the merged sequence, numbered from 1.
-    pub async fn page(mut self, number: u64, limit: u64) -> Result<Page, Error> {
+    pub async fn page(mut self, number: u64, limit: u64) -> Result<MessagePage, Error> {
         let skip = (number - 1).saturating_mul(limit);
         let mut items = Vec::new();
         let mut position = 0;
@@ -233,16 +233,16 @@ impl MergedPages {
             total_pages: total.map(|t| t.div_ceil(limit)).and_then(number_of),
             extra: Default::default(),
         };
-        Ok(Page::merged(MessagePage {
+        Ok(MessagePage {
             items,
             links: None,
             meta: Some(meta),
             extra: Default::default(),
-        }))
+        })
     }
 }
 
-fn sequences(queries: Vec<Messages>, start: &Start) -> Vec<Sequence> {
+fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
     let mut sequences = Vec::new();
     for (index, query) in queries.into_iter().enumerate() {
         let mut pager = Pager::new(query);

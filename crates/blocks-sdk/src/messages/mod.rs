@@ -13,12 +13,14 @@ use std::sync::atomic::Ordering;
 use blocks_api::open::{Direction, Id, MessageRole, MessageType};
 use blocks_api::types::Message;
 use reqwest::Url;
+use tokio::time::Instant;
 
 use crate::client::Client;
+use crate::engine::attempt::AttemptResult;
 use crate::engine::call::Admission;
 use crate::engine::error::Error;
 use crate::engine::pending::segment;
-use crate::engine::rate_limit::Priority;
+use crate::engine::rate_limit::{Permit, Priority};
 use crate::messages::merged::{MergedPages, Start};
 use crate::messages::page::Page;
 use crate::messages::stream::MessageStream;
@@ -27,26 +29,21 @@ use crate::messages::watch::Watch;
 /// Messages in a page that a stream reads: the most that the service gives.
 pub(crate) const PAGE: u64 = 100;
 
-/// A choice of messages. Without a filter the service leaves out tool calls and the user's
+/// A query for the messages of a session. Without a filter the service leaves out tool calls and the user's
 /// own messages.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
-/// let mut all = session.messages().everything().stream();
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
+/// let mut all = session.messages().all().stream();
 /// while let Some(message) = all.next().await {
 ///     println!("{:?}", message?.message);
 /// }
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "a choice of messages reads nothing by itself"]
-pub struct Messages {
+#[must_use = "a query reads nothing by itself"]
+pub struct MessagesQuery {
     client: Client,
     session_id: Id,
     path_thread: Option<Id>,
@@ -59,7 +56,7 @@ pub struct Messages {
     direction: Direction,
 }
 
-impl Messages {
+impl MessagesQuery {
     pub(crate) fn new(client: Client, session_id: Id, path_thread: Option<Id>) -> Self {
         Self {
             client,
@@ -78,19 +75,14 @@ impl Messages {
     /// Only these types. Unless set: messages and final messages, which the service chooses.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// use blocks_sdk::MessageType;
     ///
-    /// # session.reply().await?;
+    /// # session.first_reply().await?;
     /// let replies = session.messages().types([MessageType::FinalMessage]).collect().await?;
     /// assert_eq!(replies.len(), 1);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn types(mut self, types: impl IntoIterator<Item = MessageType>) -> Self {
         self.types = types.into_iter().collect();
@@ -100,18 +92,13 @@ impl Messages {
     /// Only these roles. Unless set: the assistant's, which the service chooses.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// use blocks_sdk::MessageRole;
     ///
     /// let prompts = session.messages().roles([MessageRole::User]).collect().await?;
     /// assert_eq!(prompts[0].message.as_deref(), Some("Go."));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn roles(mut self, roles: impl IntoIterator<Item = MessageRole>) -> Self {
         self.roles = roles.into_iter().collect();
@@ -121,19 +108,14 @@ impl Messages {
     /// All types, of the user and of the assistant.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// let usual = session.messages().collect().await?;
-    /// let all = session.messages().everything().collect().await?;
+    /// let all = session.messages().all().collect().await?;
     /// assert_eq!(all.len(), usual.len() + 1, "with what the user wrote");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
-    pub fn everything(self) -> Self {
+    pub fn all(self) -> Self {
         self.types([
             MessageType::Message,
             MessageType::FinalMessage,
@@ -143,23 +125,18 @@ impl Messages {
     }
 
     /// Only messages of this thread. An unknown one has no messages.
-    /// The service ignores it where the choice is of one thread's messages already.
+    /// The service ignores it where the query is of one thread's messages already.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let turn = session.turn()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// let turn = session.first_turn()?;
     /// let thread = turn.thread_id().expect("a create names it");
     /// # turn.reply().await?;
-    /// // The notice that the session begins is in no thread.
+    /// // The notice that the session started is in no thread.
     /// let of_thread = session.messages().thread_id(thread).collect().await?;
     /// assert_eq!(of_thread.len() + 1, session.messages().collect().await?.len());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn thread_id(mut self, id: impl Into<Id>) -> Self {
         self.thread_id = Some(id.into());
@@ -171,59 +148,48 @@ impl Messages {
     /// typically are, are then left out by the service.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// # session.reply().await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// # session.first_reply().await?;
     /// let all = session.messages().collect().await?;
     /// let first = all[0].ts.expect("the agent's messages have one");
     /// assert!(session.messages().newer_than(first).collect().await?.len() < all.len());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn newer_than(mut self, ts: f64) -> Self {
         self.newer_than = Some(ts);
         self
     }
 
-    /// Newest first. Unless set: oldest first; it is always sent, since the service's own
-    /// default is told in two ways.
+    /// Whether the newest message comes first. Default: the oldest first. Always sent, because sources
+    /// disagree on the service's default.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// # session.reply().await?;
-    /// let page = session.messages().newest_first().limit(1).send().await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// # session.first_reply().await?;
+    /// let page = session.messages().newest_first(true).limit(1).send().await?;
     /// assert_eq!(page.messages()[0].message.as_deref(), Some("Done."));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
-    pub fn newest_first(mut self) -> Self {
-        self.direction = Direction::Desc;
+    pub fn newest_first(mut self, newest_first: bool) -> Self {
+        self.direction = if newest_first {
+            Direction::Desc
+        } else {
+            Direction::Asc
+        };
         self
     }
 
     /// Which page, from 1. For [`send`](Self::send) alone.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// # session.reply().await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// # session.first_reply().await?;
     /// let second = session.messages().limit(2).page(2).send().await?;
     /// assert_eq!(second.messages().len(), 1, "the third of three");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn page(mut self, page: u64) -> Self {
         self.page = page;
@@ -233,18 +199,13 @@ impl Messages {
     /// Messages in a page, 1 to 100; 50 unless set. For [`send`](Self::send) alone.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// # session.reply().await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// # session.first_reply().await?;
     /// let page = session.messages().limit(2).send().await?;
     /// assert_eq!((page.messages().len(), page.total()), (2, Some(3)));
     /// assert!(session.messages().limit(101).send().await.is_err());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn limit(mut self, limit: u64) -> Self {
         self.limit = limit;
@@ -257,16 +218,11 @@ impl Messages {
     /// Invalid input before anything is sent; whatever the request met.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// let page = session.messages().send().await?;
     /// assert_eq!(page.total_pages(), Some(1));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn send(&self) -> Result<Page, Error> {
         if !(1..=100).contains(&self.limit) || self.page == 0 {
@@ -290,21 +246,16 @@ impl Messages {
     /// ([`Incomplete`](crate::ErrorKind::Incomplete)).
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// # session.reply().await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// # session.first_reply().await?;
     /// let mut messages = session.messages().stream();
     /// let mut last = None;
     /// while let Some(message) = messages.next().await {
     ///     last = message?.message;
     /// }
     /// assert_eq!(last.as_deref(), Some("Done."));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn stream(self) -> MessageStream {
         MessageStream::new(self)
@@ -321,15 +272,11 @@ impl Messages {
     /// that may pass, such as 409 or a 403 that is not from the service, end it after three in a row.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// use blocks_sdk::MessageType;
     ///
-    /// let mut watch = session.messages().everything().watch();
+    /// let mut watch = session.messages().all().watch();
     /// while let Some(message) = watch.next().await {
     ///     let message = message?;
     ///     println!("{}", message.message.unwrap_or_default());
@@ -337,8 +284,7 @@ impl Messages {
     ///         break;
     ///     }
     /// }
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn watch(mut self) -> Watch {
         self.direction = Direction::Asc;
@@ -351,18 +297,13 @@ impl Messages {
     /// The first error of the stream, also that of one message that is too large.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// # session.reply().await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// # session.first_reply().await?;
     /// let messages = session.messages().collect().await?;
     /// let last = messages.last().and_then(|message| message.message.as_deref());
     /// assert_eq!(last, Some("Done."));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn collect(self) -> Result<Vec<Message>, Error> {
         let mut stream = self.stream();
@@ -381,11 +322,19 @@ impl Messages {
         &self.session_id
     }
 
+    pub(crate) fn page_number(&self) -> u64 {
+        self.page
+    }
+
+    pub(crate) fn page_limit(&self) -> u64 {
+        self.limit
+    }
+
     pub(crate) fn is_descending(&self) -> bool {
         self.direction == Direction::Desc
     }
 
-    /// The same choice for each of its roles alone, where the deployment takes one at a time.
+    /// The same query for each of its roles alone, where the deployment takes one at a time.
     pub(crate) fn by_role(&self) -> Vec<Self> {
         let one = |role: &MessageRole| self.clone().roles([role.clone()]);
         self.roles.iter().map(one).collect()
@@ -409,13 +358,22 @@ impl Messages {
             .page(self.page, self.limit)
             .await?;
         split.store(true, Ordering::Relaxed);
-        Ok(page)
+        Ok(Page::new(self.clone(), page))
     }
 
     /// Reads one page in one request.
     pub(crate) async fn read(&self, admission: Admission) -> Result<Page, Error> {
-        let result = Page::fetch(&self.client, self.url()?, admission).await;
+        let result = Page::fetch(self.clone(), self.url()?, admission).await;
         result.map_err(|error| error.with_session(&self.session_id))
+    }
+
+    /// Reads one page in one attempt, as the poll of a wait.
+    pub(crate) async fn read_with_permit(
+        &self,
+        permit: Permit,
+        deadline: Instant,
+    ) -> Result<(Page, AttemptResult), Error> {
+        Page::fetch_with_permit(self.clone(), self.url()?, permit, deadline).await
     }
 
     fn url(&self) -> Result<Url, Error> {

@@ -5,80 +5,75 @@ use std::time::Duration;
 use blocks_api::types;
 use chrono::{DateTime, Utc};
 use reqwest::Url;
+use tokio::time::Instant;
 
-use crate::client::Client;
-use crate::client::link::Link;
+use crate::engine::attempt::AttemptResult;
 use crate::engine::call::{Admission, Operation};
 use crate::engine::error::Error;
 use crate::engine::link::follow;
-
-/// The parameters that say which part of the list a page is. A link to the same page has them; a
-/// link to later messages must not.
-const POSITION: [&str; 2] = ["page", "gts"];
+use crate::engine::rate_limit::Permit;
+use crate::messages::MessagesQuery;
 
 /// One page of messages.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
-/// # session.reply().await?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
+/// # session.first_reply().await?;
 /// let page = session.messages().limit(2).send().await?;
 /// assert_eq!(page.messages().len(), 2);
 /// assert_eq!((page.total(), page.total_pages()), (Some(3), Some(2)));
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Page {
+    query: MessagesQuery,
     data: types::MessagePage,
-    /// The parameters that it was requested with. The service's links drop them.
-    parameters: Vec<(String, String)>,
 }
 
 impl Page {
-    /// Reads the page at `url`, which is at home already.
+    pub(crate) fn new(query: MessagesQuery, data: types::MessagePage) -> Self {
+        Self { query, data }
+    }
+
+    /// Reads the page of `query` that is at `url`.
     pub(crate) async fn fetch(
-        client: &Client,
+        query: MessagesQuery,
         url: Url,
         admission: Admission,
     ) -> Result<Self, Error> {
-        let operation = if url.path().contains("/threads/") {
-            Operation::LIST_THREAD_MESSAGES
-        } else {
-            Operation::LIST_SESSION_MESSAGES
-        };
-        let parameters = url.query_pairs().into_owned().collect();
+        let operation = operation_of(&url);
         let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
-        let data = client.engine.call(operation, admission, send).await?;
-        Ok(Self { data, parameters })
+        let engine = &query.client().engine;
+        let data = engine.call(operation, admission, send).await?;
+        Ok(Self { query, data })
     }
 
-    /// A page put together from several, which has no links.
-    pub(crate) fn merged(data: types::MessagePage) -> Self {
-        Self {
-            data,
-            parameters: Vec::new(),
-        }
+    /// The same in one attempt with a permit that was acquired, which must end by `deadline`.
+    /// Returns also what was received.
+    pub(crate) async fn fetch_with_permit(
+        query: MessagesQuery,
+        url: Url,
+        permit: Permit,
+        deadline: Instant,
+    ) -> Result<(Self, AttemptResult), Error> {
+        let operation = operation_of(&url);
+        let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
+        let engine = &query.client().engine;
+        let poll = engine.call_with_permit(operation, permit, deadline, send);
+        let (data, result) = poll.await?;
+        Ok((Self { query, data }, result))
     }
 
     /// The messages, in the order that was asked for.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// for message in session.messages().send().await?.messages() {
     ///     println!("{}", message.message.as_deref().unwrap_or_default());
     /// }
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn messages(&self) -> &[types::Message] {
         &self.data.items
@@ -87,16 +82,11 @@ impl Page {
     /// The messages, to keep.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// let messages = session.messages().send().await?.into_messages();
     /// assert_eq!(messages.len(), 1);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn into_messages(self) -> Vec<types::Message> {
         self.data.items
@@ -105,17 +95,12 @@ impl Page {
     /// Messages over all pages, where the service says.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// # session.reply().await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// # session.first_reply().await?;
     /// // A look that reads one message tells how many there are.
     /// assert_eq!(session.messages().limit(1).send().await?.total(), Some(3));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn total(&self) -> Option<u64> {
         u64::try_from(self.data.meta.as_ref()?.total?).ok()
@@ -132,76 +117,95 @@ impl Page {
         (limit > 0).then_some(limit)
     }
 
-    /// The link to this page, with the parameters that the service leaves out of it.
+    /// Reads the page after this one; `None` when this one is the last.
+    ///
+    /// While messages are added and deleted, pages shift. [`MessagesQuery::stream`] notices that, and loses none.
+    ///
+    /// # Errors
+    /// Those of [`MessagesQuery::send`].
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let page = session.messages().send().await?;
-    /// let again = client.follow(&page.self_link().expect("a page has it")).await?;
-    /// assert_eq!(again.messages(), page.messages());
-    /// # Ok(())
-    /// # }
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// # session.first_reply().await?;
+    /// let mut page = session.messages().limit(2).send().await?;
+    /// let mut messages = page.messages().to_vec();
+    /// while let Some(next) = page.next().await? {
+    ///     messages.extend_from_slice(next.messages());
+    ///     page = next;
+    /// }
+    /// assert_eq!(messages.len(), 3);
+    /// # Ok(()) });
     /// ```
-    pub fn self_link(&self) -> Option<Link<Self>> {
-        let link = self.data.links.as_ref()?.self_.as_ref()?;
-        Some(self.completed(&link.href, |_| true))
+    pub async fn next(&self) -> Result<Option<Self>, Error> {
+        let number = self.query.page_number();
+        let is_last = match self.total_pages() {
+            Some(pages) => number >= pages,
+            // A page that is not full is the last.
+            None => (self.messages().len() as u64) < self.query.page_limit(),
+        };
+        if is_last {
+            return Ok(None);
+        }
+        let query = self.query.clone().page(number.saturating_add(1));
+        query.send().await.map(Some)
     }
 
-    /// The link to the messages that came after this page's, with the same filters.
+    /// Reads the messages that were added after this page was read, with the same filters; `None` when the service did
+    /// not say where they start.
     ///
-    /// Its cursor is strict, so a message with an equal, late or missing `ts` is not behind
-    /// it: [`Messages::watch`](crate::Messages::watch) loses none.
+    /// Its cursor is strict, so a message with an equal, late or missing `ts` is not found:
+    /// [`MessagesQuery::watch`](crate::MessagesQuery::watch) loses none.
+    ///
+    /// # Errors
+    /// Those of [`MessagesQuery::send`].
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// let page = session.messages().send().await?;
-    /// session.reply().await?;
-    /// let newer = client.follow(&page.newer_link().expect("a page has it")).await?;
+    /// session.first_reply().await?;
+    /// let newer = page.newer().await?.expect("the service names the newest time");
     /// let last = newer.messages().last().and_then(|message| message.message.as_deref());
     /// assert_eq!(last, Some("Done."));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
-    pub fn newer_link(&self) -> Option<Link<Self>> {
-        let link = self.data.links.as_ref()?.new_messages.as_ref()?;
-        Some(self.completed(&link.href, |name| !POSITION.contains(&name)))
-    }
-
-    /// `href` with those of the parameters that it lacks and `wanted` accepts.
-    fn completed(&self, href: &str, wanted: impl Fn(&str) -> bool) -> Link<Self> {
-        let href = href.split('#').next().unwrap_or_default();
-        let (path, query) = href.split_once('?').unwrap_or((href, ""));
-        let has = |name: &str| {
-            query
-                .split('&')
-                .any(|pair| pair.split('=').next() == Some(name))
+    pub async fn newer(&self) -> Result<Option<Self>, Error> {
+        // Only the cursor is taken from the link: the service leaves the filters out of it, and its host can differ.
+        let link = self
+            .data
+            .links
+            .as_ref()
+            .and_then(|links| links.new_messages.as_ref());
+        let query = link.and_then(|link| link.href.split('#').next()?.split_once('?'));
+        let pairs = query.map(|(_, query)| url_pairs(query)).unwrap_or_default();
+        let cursor = pairs.into_iter().find(|(name, _)| name == "gts");
+        let Some(Ok(time)) = cursor.map(|(_, value)| value.parse::<f64>()) else {
+            return Ok(None);
         };
-        // Form encoding, by the library that reads it again.
-        let Ok(mut encoder) = Url::parse("http://localhost/") else {
-            return Link::new(href);
-        };
-        encoder.set_query(Some(query).filter(|query| !query.is_empty()));
-        let missing = |(name, _): &&(String, String)| wanted(name) && !has(name);
-        for (name, value) in self.parameters.iter().filter(missing) {
-            encoder.query_pairs_mut().append_pair(name, value);
-        }
-        let query = encoder.query().map(|q| format!("?{q}")).unwrap_or_default();
-        Link::new(format!("{path}{query}"))
+        let query = self.query.clone().page(1).newer_than(time);
+        query.send().await.map(Some)
     }
 
     /// Everything the service sent.
     pub fn data(&self) -> &types::MessagePage {
         &self.data
+    }
+}
+
+/// The names and values of a query, decoded.
+fn url_pairs(query: &str) -> Vec<(String, String)> {
+    let Ok(mut url) = Url::parse("http://localhost/") else {
+        return Vec::new();
+    };
+    url.set_query(Some(query));
+    url.query_pairs().into_owned().collect()
+}
+
+fn operation_of(url: &Url) -> Operation {
+    match url.path().contains("/threads/") {
+        true => Operation::LIST_THREAD_MESSAGES,
+        false => Operation::LIST_SESSION_MESSAGES,
     }
 }
 

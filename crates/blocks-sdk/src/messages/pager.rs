@@ -18,7 +18,7 @@ use crate::engine::error::{Error, ErrorKind};
 use crate::messages::known::{Known, identity, identity_in_cut_page};
 use crate::messages::page::Page;
 use crate::messages::window::{Sizes, Window};
-use crate::messages::{Messages, PAGE};
+use crate::messages::{MessagesQuery, PAGE};
 
 /// How far back late messages are looked for.
 const LOOK_BACK: u64 = 1_000;
@@ -35,7 +35,7 @@ const DECODE_ATTEMPTS: u32 = 3;
 
 /// One query, read to its end, and again from there.
 pub(crate) struct Pager {
-    query: Messages,
+    query: MessagesQuery,
     known: Known,
     /// The last message of the last range that was used.
     edge: Option<Edge>,
@@ -55,6 +55,8 @@ pub(crate) struct Pager {
     /// No message that is known was found in the whole list.
     known_are_gone: bool,
     polling: bool,
+    /// Whether one of [`POLLS_BETWEEN_CHECKS`] polls also looks further back.
+    checks: bool,
     polls: u32,
     /// Where the next check further back continues.
     check_from: Option<u64>,
@@ -170,7 +172,7 @@ impl Reading {
 }
 
 impl Pager {
-    pub fn new(query: Messages) -> Self {
+    pub fn new(query: MessagesQuery) -> Self {
         Self {
             query,
             known: Known::default(),
@@ -188,6 +190,7 @@ impl Pager {
             skipping: false,
             known_are_gone: false,
             polling: false,
+            checks: true,
             polls: 0,
             check_from: None,
             total: None,
@@ -197,6 +200,12 @@ impl Pager {
             backlog: VecDeque::new(),
             too_large: None,
         }
+    }
+
+    /// Reads nothing for late messages alone, unless something changed before the end.
+    pub fn without_checks(mut self) -> Self {
+        self.checks = false;
+        self
     }
 
     /// Gives out only what comes after the end as it is at the first read.
@@ -261,6 +270,14 @@ impl Pager {
         !self.backlog.is_empty() || self.too_large.is_some() || matches!(self.phase, Phase::End)
     }
 
+    /// Whether a page is needed although nothing may have been added. A full page that contains
+    /// the last message by the total is believed here: the next poll reads on from it anyway.
+    pub fn is_behind(&self) -> bool {
+        let end = self.edge.map_or(0, |edge| edge.index + 1);
+        let has_all = matches!(self.phase, Phase::Forward) && self.total == Some(end);
+        !self.is_filled() && !has_all
+    }
+
     /// Continues at the end, where messages may have been added.
     pub fn resume(&mut self) {
         if matches!(self.phase, Phase::End) {
@@ -273,7 +290,19 @@ impl Pager {
     /// Reads one page.
     pub async fn advance(&mut self, admission: Admission) -> Result<(), Error> {
         let window = self.window();
-        let reading = match self.read(window, admission).await {
+        let page = self.read(window, admission).await;
+        self.receive(window, page)
+    }
+
+    /// The page to read next, for a caller that sends the request itself.
+    pub fn next_page(&self) -> (Window, MessagesQuery) {
+        let window = self.window();
+        (window, self.query_of(window))
+    }
+
+    /// Uses the page of [`next_page`](Self::next_page).
+    pub fn receive(&mut self, window: Window, page: Result<Page, Error>) -> Result<(), Error> {
+        let reading = match page {
             Ok(page) => Reading::new(window, page),
             Err(error) if is_too_large(&error) && window.limit == 1 => {
                 Reading::too_large(window, error)
@@ -291,9 +320,13 @@ impl Pager {
         result
     }
 
-    async fn read(&self, window: Window, admission: Admission) -> Result<Page, Error> {
+    fn query_of(&self, window: Window) -> MessagesQuery {
         let limit = window.limit.min(PAGE);
-        let query = self.query.clone().page(window.page).limit(limit);
+        self.query.clone().page(window.page).limit(limit)
+    }
+
+    async fn read(&self, window: Window, admission: Admission) -> Result<Page, Error> {
+        let query = self.query_of(window);
         let mut attempts = 1;
         loop {
             match query.read(admission).await {
@@ -465,7 +498,7 @@ impl Pager {
     }
 
     fn is_check_due(&self) -> bool {
-        self.polls > 0 && self.polls.is_multiple_of(POLLS_BETWEEN_CHECKS)
+        self.checks && self.polls > 0 && self.polls.is_multiple_of(POLLS_BETWEEN_CHECKS)
     }
 
     /// Whether the list ends with this page.

@@ -10,18 +10,14 @@ use futures_core::Stream;
 
 use crate::engine::error::Error;
 use crate::engine::rate_limit::Priority;
-use crate::messages::Messages;
+use crate::messages::MessagesQuery;
 use crate::messages::merged::{Batch, MergedPages, Start};
 
-/// The messages of a query, read page by page; see [`Messages::stream`].
+/// The messages of a query, read page by page; see [`MessagesQuery::stream`].
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
 /// use blocks_sdk::MessageStream;
 ///
 /// struct Reader {
@@ -32,8 +28,7 @@ use crate::messages::merged::{Batch, MergedPages, Start};
 /// while let Some(message) = reader.messages.next().await {
 ///     println!("{:?}", message?.message);
 /// }
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[must_use = "a stream reads nothing until it is polled"]
 pub struct MessageStream {
@@ -43,7 +38,7 @@ pub struct MessageStream {
 }
 
 impl MessageStream {
-    pub(crate) fn new(query: Messages) -> Self {
+    pub(crate) fn new(query: MessagesQuery) -> Self {
         Self {
             ready: VecDeque::new(),
             too_large: None,

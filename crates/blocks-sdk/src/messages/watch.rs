@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::engine::error::{Error, ErrorKind};
 use crate::engine::rate_limit::{PollSchedule, Priority};
 use crate::engine::retry::poll_pause;
-use crate::messages::Messages;
+use crate::messages::MessagesQuery;
 use crate::messages::known::Known;
 use crate::messages::merged::{Batch, MergedPages, Start};
 use crate::messages::stream::Source;
@@ -23,7 +23,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Failures in a row that end a watch, of the kinds that may pass.
 const DOUBTFUL_FAILURES: u32 = 3;
 
-/// The messages of a query, and each new one as it arrives; see [`Messages::watch`].
+/// The messages of a query, and each new one as it arrives; see [`MessagesQuery::watch`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -48,7 +48,7 @@ const DOUBTFUL_FAILURES: u32 = 3;
 /// ```
 #[must_use = "a watch reads nothing until it is polled"]
 pub struct Watch {
-    query: Messages,
+    query: MessagesQuery,
     ready: VecDeque<Message>,
     too_large: Option<Error>,
     source: Source<Poller, Result<Step, Error>>,
@@ -109,11 +109,11 @@ impl WatchCursor {
 }
 
 impl Watch {
-    pub(crate) fn new(query: Messages) -> Self {
+    pub(crate) fn new(query: MessagesQuery) -> Self {
         Self::starting(query, Start::Beginning)
     }
 
-    fn starting(query: Messages, start: Start) -> Self {
+    fn starting(query: MessagesQuery, start: Start) -> Self {
         let cursor = match &start {
             Start::After(cursor) => cursor.clone(),
             Start::Beginning | Start::Now => WatchCursor::default(),
@@ -130,18 +130,13 @@ impl Watch {
     /// Leaves out the messages that exist already when the first page is read.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// // The notice that the session starts exists already, the reply does not.
     /// let mut watch = session.messages().watch().from_now();
     /// let message = watch.next().await.expect("a watch has no end")?;
     /// assert_eq!(message.message.as_deref(), Some("Done."));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn from_now(self) -> Self {
         Self::starting(self.query, Start::Now)
@@ -174,12 +169,8 @@ impl Watch {
     /// The next message, or the error of a poll that failed while the watch continues.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// # mock.inject(None, blocks_mock::Frequency::ONCE, blocks_mock::Fault::status(503));
     /// use blocks_sdk::WatchEvent;
     ///
@@ -194,8 +185,7 @@ impl Watch {
     ///         _ => {}
     ///     }
     /// }
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn next_event(&mut self) -> Option<Result<WatchEvent, Error>> {
         poll_fn(|context| self.poll_event(context)).await

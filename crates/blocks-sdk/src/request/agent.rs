@@ -62,11 +62,11 @@ impl Agent {
     /// ```
     /// use blocks_sdk::{Agent, AgentName};
     ///
-    /// let newer = Agent::other_name("newest");
-    /// assert_eq!(newer, Agent::Name(AgentName::Other("newest".into())));
-    /// assert_eq!(Agent::other_name("kimi"), Agent::kimi());
+    /// let newer = Agent::any("newest");
+    /// assert_eq!(newer, Agent::Name(AgentName::from("newest".to_owned())));
+    /// assert_eq!(Agent::any("kimi"), Agent::kimi());
     /// ```
-    pub fn other_name(name: impl Into<String>) -> Self {
+    pub fn any(name: impl Into<String>) -> Self {
         Self::Name(name.into().into())
     }
 
@@ -190,10 +190,10 @@ fn kind(value: &Value) -> &'static str {
 }
 
 fn known(name: &str) -> Result<AgentName, Error> {
-    let name = match AgentName::from(name.to_owned()) {
-        AgentName::Other(name) => name,
-        known => return Ok(known),
-    };
+    let agent = AgentName::from(name.to_owned());
+    if agent.is_known() {
+        return Ok(agent);
+    }
     // No name is longer, and the distance costs the product of both lengths.
     let start: String = name.chars().take(64).collect();
     let nearest = AgentName::KNOWN

@@ -1,6 +1,7 @@
 //! What a user sends, refused early when the service would refuse it.
 
 pub(crate) mod agent;
+pub(crate) mod schema;
 
 use blocks_api::json::JsonObject;
 use blocks_api::open::Id;
@@ -8,6 +9,7 @@ use blocks_api::types;
 use serde_json::Value;
 
 use crate::engine::error::Error;
+use crate::engine::mismatch::ReplyMismatch;
 use crate::request::agent::Agent;
 
 const TITLE_MAX: usize = 200;
@@ -30,7 +32,7 @@ const FIELDS: [&str; 9] = [
 /// ```
 /// use blocks_sdk::{Agent, CreateSession};
 ///
-/// let request = CreateSession::new(Agent::claude(), "Go.").title("A walk").private();
+/// let request = CreateSession::new(Agent::claude(), "Go.").title("A walk").private(true);
 /// let sent = serde_json::json!({
 ///     "message": "Go.", "agent_name": "claude", "title": "A walk", "is_private": true,
 /// });
@@ -40,23 +42,22 @@ const FIELDS: [&str; 9] = [
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateSession {
     body: types::CreateSessionRequest,
+    /// The schema of the expected reply.
+    schema: Option<Value>,
 }
 
 impl CreateSession {
     /// A session in which `agent` works on `message`.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// use blocks_sdk::{Agent, CreateSession, ErrorKind};
     ///
     /// client.create_session(CreateSession::new(Agent::codex(), "Fix the tests.")).await?;
     /// let empty = client.create_session(CreateSession::new(Agent::codex(), " ")).await;
     /// assert_eq!(empty.unwrap_err().kind(), ErrorKind::InvalidInput);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn new(agent: Agent, message: impl Into<String>) -> Self {
         let mut body = types::CreateSessionRequest {
@@ -75,41 +76,35 @@ impl CreateSession {
             Agent::Id(id) => body.agent_id = Some(id.into()),
             Agent::Profile(profile) => body.profile = profile.into(),
         }
-        Self { body }
+        Self { body, schema: None }
     }
 
-    /// Hides the session from other members of the workspace.
+    /// Whether the session is hidden from other members of the workspace. Default: `false`, or what the workspace says.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// # use blocks_sdk::{Agent, CreateSession};
-    /// let request = CreateSession::new(Agent::claude(), "Go.").private();
+    /// let request = CreateSession::new(Agent::claude(), "Go.").private(true);
     /// let session = client.create_session(request).await?;
-    /// assert_eq!(session.data().and_then(|data| data.is_private), Some(true));
-    /// # Ok(())
-    /// # }
+    /// assert_eq!(session.data().is_private, Some(true));
+    /// # Ok(()) });
     /// ```
-    pub fn private(mut self) -> Self {
-        self.body.is_private = Some(true);
+    pub fn private(mut self, private: bool) -> Self {
+        self.body.is_private = Some(private);
         self
     }
 
     /// A title of at most 200 characters.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// # use blocks_sdk::{Agent, CreateSession};
     /// let request = CreateSession::new(Agent::claude(), "Go.").title("A walk");
     /// let session = client.create_session(request).await?;
-    /// assert_eq!(session.data().and_then(|data| data.title.as_deref()), Some("A walk"));
-    /// # Ok(())
-    /// # }
+    /// assert_eq!(session.data().title.as_deref(), Some("A walk"));
+    /// # Ok(()) });
     /// ```
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.body.title = Some(title.into());
@@ -129,26 +124,21 @@ impl CreateSession {
     /// # Ok::<(), blocks_sdk::Error>(())
     /// ```
     pub fn artifacts(mut self, ids: impl IntoIterator<Item = impl Into<Id>>) -> Self {
-        self.body
-            .artifact_ids
-            .extend(ids.into_iter().map(Into::into));
+        self.body.artifact_ids = ids.into_iter().map(Into::into).collect();
         self
     }
 
     /// Puts the session into an existing group.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
     /// # use blocks_sdk::{Agent, CreateSession};
     /// # let group = uuid::uuid!("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11");
     /// let request = CreateSession::new(Agent::claude(), "Go.").session_group(group);
     /// let session = client.create_session(request).await?;
-    /// assert_eq!(session.data().and_then(|data| data.session_group_id.clone()), Some(group.into()));
-    /// # Ok(())
-    /// # }
+    /// assert_eq!(session.data().session_group_id.clone(), Some(group.into()));
+    /// # Ok(()) });
     /// ```
     pub fn session_group(mut self, id: impl Into<Id>) -> Self {
         self.body.session_group_id = Some(id.into());
@@ -158,6 +148,42 @@ impl CreateSession {
     /// Settings, which were seen in one third-party client only.
     pub fn config_values(mut self, values: impl Into<JsonObject>) -> Self {
         self.body.config_values = values.into();
+        self
+    }
+
+    /// Asks for a reply in JSON that [`Reply::json`](crate::Reply::json) decodes as `T`.
+    ///
+    /// The service has no field for it, so the JSON Schema of `T` is added to the end of the message, in this form:
+    ///
+    /// ````text
+    /// Reply with JSON that conforms to this JSON Schema:
+    ///
+    /// ```json
+    /// { … }
+    /// ```
+    ///
+    /// Write one JSON value in one code block. Do not repeat the schema.
+    /// ````
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_reply("```json\n[3, 5]\n```", async |client, mock| {
+    /// # use blocks_sdk::{Agent, CreateSession};
+    /// let request = CreateSession::new(Agent::claude(), "Which issues are bugs?").expect::<Vec<u32>>();
+    /// let session = client.create_session(request).await?;
+    /// let bugs: Vec<u32> = session.first_reply().await?.json()?;
+    /// assert_eq!(bugs, [3, 5]);
+    /// # Ok(()) });
+    /// ```
+    #[cfg(feature = "schemars")]
+    pub fn expect<T: schemars::JsonSchema>(self) -> Self {
+        self.expect_schema(schema::schema_of::<T>())
+    }
+
+    /// Asks for a reply in JSON that conforms to a JSON Schema: an object, `true` or `false`. It is added to the message
+    /// in the form that `expect` has, and [`Reply::json_matching`](crate::Reply::json_matching) finds the reply.
+    pub fn expect_schema(mut self, schema: Value) -> Self {
+        self.schema = Some(schema);
         self
     }
 
@@ -189,18 +215,22 @@ impl CreateSession {
         fields.retain(|_, value| !value.is_null());
         let body: types::CreateSessionRequest = serde_json::from_value(Value::Object(fields))
             .map_err(|e| Error::invalid_input(format!("the request cannot be read: {e}")))?;
-        let request = Self { body };
+        let request = Self { body, schema: None };
         request.check()?;
         Ok(request)
     }
 
-    pub(crate) fn validated(self) -> Result<types::CreateSessionRequest, Error> {
+    pub(crate) fn validated(mut self) -> Result<types::CreateSessionRequest, Error> {
         self.check()?;
+        if let Some(schema) = &self.schema {
+            self.body.message = schema::with_schema(&self.body.message, schema);
+        }
         Ok(self.body)
     }
 
     fn check(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
+        schema::check_schema(self.schema.as_ref())?;
         let body = &self.body;
         // An empty profile is not sent, which would leave the session without an agent.
         if body.agent_id.is_none() && body.agent_name.is_none() && body.profile.is_empty() {
@@ -219,43 +249,35 @@ impl CreateSession {
 /// A follow-up to a session. It interrupts a turn that is still in flight.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
 /// use blocks_sdk::FollowUp;
 ///
-/// session.reply().await?;
+/// session.first_reply().await?;
 /// let turn = session.follow_up(FollowUp::new("Now document it.")).await?;
 /// assert_eq!(turn.reply().await?.text(), "Done.");
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct FollowUp {
     body: types::CreateMessageRequest,
     /// An empty profile would not be sent, and the default agent would work.
     has_profile: bool,
+    /// The schema of the expected reply.
+    schema: Option<Value>,
 }
 
 impl FollowUp {
     /// A follow-up with `message`.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// use blocks_sdk::{ErrorKind, FollowUp};
     ///
     /// let error = session.follow_up(FollowUp::new("")).await.unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn new(message: impl Into<String>) -> Self {
         Self {
@@ -265,48 +287,56 @@ impl FollowUp {
                 profile: Default::default(),
             },
             has_profile: false,
+            schema: None,
         }
+    }
+
+    /// Asks the agent to correct a reply: says why it does not contain the expected JSON. Ask for the same JSON again
+    /// with `expect` or [`expect_schema`](Self::expect_schema).
+    pub fn correction(mismatch: &ReplyMismatch) -> Self {
+        Self::new(format!(
+            "Your last reply does not contain the expected JSON: {mismatch}. Reply again, with nothing but the JSON."
+        ))
+    }
+
+    /// Asks for a reply in JSON that [`Reply::json`](crate::Reply::json) decodes as `T`, as
+    /// [`CreateSession::expect`] does.
+    #[cfg(feature = "schemars")]
+    pub fn expect<T: schemars::JsonSchema>(self) -> Self {
+        self.expect_schema(schema::schema_of::<T>())
+    }
+
+    /// Asks for a reply in JSON that conforms to a JSON Schema, as [`CreateSession::expect_schema`] does.
+    pub fn expect_schema(mut self, schema: Value) -> Self {
+        self.schema = Some(schema);
+        self
     }
 
     /// Attaches existing artifacts.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// # use blocks_sdk::FollowUp;
     /// let plan = session.plans().await?.remove(0)?;
     /// session.follow_up(FollowUp::new("Carry it out.").artifacts([plan.id()])).await?;
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn artifacts(mut self, ids: impl IntoIterator<Item = impl Into<Id>>) -> Self {
-        self.body
-            .artifact_ids
-            .extend(ids.into_iter().map(Into::into));
+        self.body.artifact_ids = ids.into_iter().map(Into::into).collect();
         self
     }
 
     /// Lets another profile work on it.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// # use blocks_sdk::FollowUp;
     /// let reviewer = serde_json::Map::from_iter([("name".to_owned(), "reviewer".into())]);
     /// session.follow_up(FollowUp::new("Now review it.").profile(reviewer)).await?;
     /// # assert!(mock.requests()[1].body.contains(r#""profile":{"name":"reviewer"}"#));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn profile(mut self, profile: impl Into<JsonObject>) -> Self {
         self.has_profile = true;
@@ -314,10 +344,14 @@ impl FollowUp {
         self
     }
 
-    pub(crate) fn validated(self) -> Result<types::CreateMessageRequest, Error> {
+    pub(crate) fn validated(mut self) -> Result<types::CreateMessageRequest, Error> {
         check_message(&self.body.message)?;
+        schema::check_schema(self.schema.as_ref())?;
         if self.has_profile && self.body.profile.is_empty() {
             return Err(Error::invalid_input("the profile is empty"));
+        }
+        if let Some(schema) = &self.schema {
+            self.body.message = schema::with_schema(&self.body.message, schema);
         }
         Ok(self.body)
     }

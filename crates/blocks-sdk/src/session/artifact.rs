@@ -26,7 +26,7 @@ use crate::engine::failure::innermost;
 use crate::engine::http::is_safe;
 use crate::engine::key::Key;
 use crate::engine::retry_after::retry_after;
-use crate::session::Session;
+use crate::session::reference::SessionRef;
 
 /// How errors of a download name it: it is no operation of the document.
 const DOWNLOAD: &str = "download";
@@ -34,19 +34,12 @@ const DOWNLOAD: &str = "download";
 /// A file or a plan of a session: what the service says of it, and its bytes.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-/// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
-/// # let mock = blocks_mock::Mock::builder().agent(script).build();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_plan(async |session, client, mock| {
 /// let plan = session.plans().await?.remove(0)?;
 /// assert_eq!(plan.file_name(), Some("plan.md"));
 /// assert_eq!(plan.bytes().await?, "1. Look.");
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone)]
 pub struct Artifact {
@@ -56,28 +49,20 @@ pub struct Artifact {
     data: types::Artifact,
 }
 
-impl Session {
-    /// An artifact that is attached to this session. There is no list: ids come from
-    /// [`plan_ids`](Self::plan_ids).
+impl SessionRef {
+    /// Reads an artifact that is attached to this session. There is no list: ids come from
+    /// [`Session::plan_ids`](crate::Session::plan_ids).
     ///
     /// # Errors
     /// Status 404 when it is not attached to this session.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let mut session = session;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |mut session, client, mock| {
     /// session.refresh().await?; // plans are known once the session is read
     /// let plan = session.artifact(&session.plan_ids()[0]).await?;
     /// assert_eq!(plan.id(), &session.plan_ids()[0]);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn artifact(&self, id: impl Into<Id>) -> Result<Artifact, Error> {
         Artifact::read(self.client().clone(), self.id().clone(), id.into()).await
@@ -90,20 +75,13 @@ impl Session {
     /// Those of reading the session.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// for plan in session.plans().await? {
     ///     println!("{}", plan?.file_name().unwrap_or("a plan"));
     /// }
     /// # assert_eq!(session.plans().await?.len(), 1);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn plans(&self) -> Result<Vec<Result<Artifact, Error>>, Error> {
         let data = self.client().session_data(self.id()).await?;
@@ -145,21 +123,14 @@ impl Artifact {
     /// Everything the service sent. Its `url` gives access to whoever has it, for 6 days.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// use blocks_sdk::ArtifactKind;
     ///
     /// let plan = session.plans().await?.remove(0)?;
     /// assert_eq!(plan.data().kind, Some(ArtifactKind::Plan));
     /// assert_eq!(plan.data().mime_type.as_deref(), Some("text/markdown"));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn data(&self) -> &types::Artifact {
         &self.data
@@ -173,21 +144,14 @@ impl Artifact {
     /// Its name, as the agent gave it: not a path to trust.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// let plan = session.plans().await?.remove(0)?;
     /// let name = plan.file_name().unwrap_or_default();
     /// // Only the last part, so that it cannot lead out of a folder.
     /// let safe = std::path::Path::new(name).file_name();
     /// assert_eq!(safe, Some("plan.md".as_ref()));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn file_name(&self) -> Option<&str> {
         self.data.file_name.as_deref()
@@ -201,14 +165,8 @@ impl Artifact {
     /// stream, after which nothing follows. What was read before is then not whole.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// use futures_util::StreamExt;
     ///
     /// let plan = session.plans().await?.remove(0)?;
@@ -218,8 +176,7 @@ impl Artifact {
     ///     length += piece?.len();
     /// }
     /// assert_eq!(length, "1. Look.".len());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn stream(&self) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send, Error> {
         let mut attempts = 0;
@@ -270,18 +227,11 @@ impl Artifact {
     /// Those of [`stream`](Self::stream), and that it is larger.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// let plan = session.plans().await?.remove(0)?;
     /// assert_eq!(plan.bytes().await?, "1. Look.");
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn bytes(&self) -> Result<Bytes, Error> {
         let mut attempts = 0;
@@ -345,14 +295,8 @@ impl Artifact {
     /// disk is full.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let plan = blocks_mock::Action::Plan { file_name: "plan.md".into(), text: "1. Look.".into() };
-    /// # let script = blocks_mock::Script::default().step(std::time::Duration::ZERO, plan);
-    /// # let mock = blocks_mock::Mock::builder().agent(script).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_plan(async |session, client, mock| {
     /// let plan = session.plans().await?.remove(0)?;
     /// # let folder = std::env::temp_dir();
     /// let path = folder.join(format!("{}.md", plan.id()));
@@ -360,8 +304,7 @@ impl Artifact {
     /// assert_eq!(std::fs::read_to_string(&path).unwrap(), "1. Look.");
     /// assert!(plan.save(&path).await.is_err(), "the file is there already");
     /// # std::fs::remove_file(path).unwrap();
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();

@@ -65,7 +65,7 @@ impl Reply {
     /// let mock = Mock::builder().agent(agent).build();
     /// # let client = Client::builder(mock.key()).service(mock.service()).build()?;
     /// let session = client.create_session(CreateSession::new(Agent::claude(), "Go.")).await?;
-    /// let notice = session.reply().await?.failure_notice().expect("a notice");
+    /// let notice = session.first_reply().await?.failure_notice().expect("a notice");
     /// assert_eq!(notice.kind, FailureNoticeKind::Limit);
     /// # Ok(())
     /// # }

@@ -10,25 +10,21 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::error::Error;
-use crate::session::Session;
+use crate::messages::MessagesQuery;
+use crate::session::reference::SessionRef;
 
 /// The conversation of a session. Every message that the service gave is in it exactly once.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
-/// session.reply().await?;
-/// let transcript = session.transcript(true).await?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
+/// session.first_reply().await?;
+/// let transcript = session.transcript().await?;
 /// assert_eq!((transcript.turns.len(), transcript.notices.len()), (1, 1));
 /// // It is data: store it, and read it again.
 /// let text = serde_json::to_string(&transcript).unwrap();
 /// assert_eq!(serde_json::from_str::<blocks_sdk::Transcript>(&text).unwrap(), transcript);
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -42,19 +38,14 @@ pub struct Transcript {
 /// One turn: what the user asked, what the agent did, and its reply.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
-/// session.reply().await?;
-/// let turn = session.transcript(true).await?.turns.remove(0);
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
+/// session.first_reply().await?;
+/// let turn = session.transcript().await?.turns.remove(0);
 /// assert_eq!(turn.prompt.and_then(|prompt| prompt.message).as_deref(), Some("Go."));
 /// assert_eq!(turn.reply.and_then(|reply| reply.message).as_deref(), Some("Done."));
-/// assert!(turn.steps.is_empty() && turn.doubled.is_some());
-/// # Ok(())
-/// # }
+/// assert!(turn.steps.is_empty() && turn.repeated_reply.is_some());
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -69,7 +60,7 @@ pub struct TranscriptTurn {
     pub reply: Option<Message>,
     /// The last message on the way, where it repeats the reply word for word, as the
     /// service does in a finished thread.
-    pub doubled: Option<Message>,
+    pub repeated_reply: Option<Message>,
 }
 
 /// A call of a tool. The service does not report its result.
@@ -165,20 +156,15 @@ impl Transcript {
     /// Puts messages, oldest first, together into turns.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// use blocks_sdk::Transcript;
     ///
-    /// # session.reply().await?;
+    /// # session.first_reply().await?;
     /// // Messages that were stored as they came make the same conversation.
-    /// let messages = session.messages().everything().collect().await?;
-    /// assert_eq!(Transcript::from_messages(messages), session.transcript(true).await?);
-    /// # Ok(())
-    /// # }
+    /// let messages = session.messages().all().collect().await?;
+    /// assert_eq!(Transcript::from_messages(messages), session.transcript().await?);
+    /// # Ok(()) });
     /// ```
     pub fn from_messages(messages: impl IntoIterator<Item = Message>) -> Self {
         let mut transcript = Self::default();
@@ -197,7 +183,7 @@ impl Transcript {
         transcript
             .turns
             .iter_mut()
-            .for_each(TranscriptTurn::set_double_aside);
+            .for_each(TranscriptTurn::set_repeated_reply_aside);
         transcript
     }
 }
@@ -209,7 +195,7 @@ impl TranscriptTurn {
             prompt: None,
             steps: Vec::new(),
             reply: None,
-            doubled: None,
+            repeated_reply: None,
         }
     }
 
@@ -225,44 +211,50 @@ impl TranscriptTurn {
         }
     }
 
-    fn set_double_aside(&mut self) {
+    fn set_repeated_reply_aside(&mut self) {
         let Some(reply) = &self.reply else { return };
         let is_text = |m: &Message| m.type_ == Some(MessageType::Message);
         let last = self.steps.iter().rposition(is_text);
         if let Some(last) = last.filter(|last| self.steps[*last].message == reply.message) {
-            self.doubled = Some(self.steps.remove(last));
+            self.repeated_reply = Some(self.steps.remove(last));
         }
     }
 }
 
-impl Session {
-    /// The whole conversation, in memory; `tool_calls` says whether with them.
+impl SessionRef {
+    /// Reads the whole conversation with its tool calls, in memory.
     ///
-    /// For a session too long for that, [`Messages::stream`](crate::Messages::stream) holds
-    /// one page.
+    /// A part of it is [`MessagesQuery::transcript`]. For a session too long for the memory,
+    /// [`MessagesQuery::stream`] holds one page.
     ///
     /// # Errors
-    /// Whatever a request met.
+    /// Any error of a request; see [`ErrorKind`](crate::ErrorKind).
+    pub async fn transcript(&self) -> Result<Transcript, Error> {
+        self.messages().all().transcript().await
+    }
+}
+
+impl MessagesQuery {
+    /// Reads the messages and puts them together into turns, in memory. The order is always oldest first.
+    ///
+    /// # Errors
+    /// Those of [`collect`](Self::collect).
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// for turn in session.transcript(false).await?.turns {
-    ///     let text = |m: Option<blocks_sdk::types::Message>| m.and_then(|m| m.message);
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// use blocks_sdk::MessageType;
+    ///
+    /// // Without tool calls.
+    /// let types = [MessageType::Message, MessageType::FinalMessage];
+    /// for turn in session.messages().all().types(types).transcript().await?.turns {
+    ///     let text = |message: Option<blocks_sdk::types::Message>| message?.message;
     ///     println!("> {:?}\n{:?}", text(turn.prompt), text(turn.reply));
     /// }
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
-    pub async fn transcript(&self, tool_calls: bool) -> Result<Transcript, Error> {
-        let mut messages = self.messages().everything();
-        if !tool_calls {
-            messages = messages.types([MessageType::Message, MessageType::FinalMessage]);
-        }
-        Ok(Transcript::from_messages(messages.collect().await?))
+    pub async fn transcript(self) -> Result<Transcript, Error> {
+        let messages = self.newest_first(false).collect().await?;
+        Ok(Transcript::from_messages(messages))
     }
 }

@@ -11,11 +11,12 @@ use blocks_api::types;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::future::{Either, select};
-use futures_util::stream::{FuturesUnordered, StreamExt, unfold};
+use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt, unfold};
 use reqwest::Url;
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::Client;
+use crate::engine::attempt::AttemptResult;
 use crate::engine::call::{Admission, Operation};
 use crate::engine::error::{Error, ErrorKind, LastPoll};
 use crate::engine::link;
@@ -23,11 +24,13 @@ use crate::engine::pending::{Pending, segment};
 use crate::engine::rate_limit::{Permit, PollSchedule, Priority, after};
 use crate::engine::retry::poll_pause;
 use crate::engine::telemetry;
+use crate::session::follower::Follower;
+use crate::session::reference::SessionRef;
 use crate::session::turns::{LatestTurn, Standing};
 
-const TIMEOUT: Duration = Duration::from_secs(60 * 60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// Between two polls: a single wait then takes at most 30 of the 100 requests in a minute.
-const MIN_INTERVAL: Duration = Duration::from_secs(2);
+pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a poll may take that starts when the time-out has passed.
 const LAST_POLL: Duration = Duration::from_secs(10);
 /// How long such a poll waits for a permit: within this, each used slot comes free.
@@ -40,17 +43,12 @@ const UNUSABLE_IN_A_ROW: u32 = 3;
 /// One turn of the agent. Its reply is behind a link.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
-/// let turn = session.turn()?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
+/// let turn = session.first_turn()?;
 /// assert!(turn.poll_once().await?.is_none(), "the agent is working");
 /// assert_eq!(turn.reply().await?.text(), "Done.");
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug)]
 pub struct Turn {
@@ -95,26 +93,31 @@ impl Turn {
         }
     }
 
+    /// The client that calls the service.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The session, by its id.
+    pub fn session(&self) -> SessionRef {
+        SessionRef::new(self.client.clone(), self.session_id().clone())
+    }
+
     /// A handle to the pending reply, as a value to store.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let stored = serde_json::to_string(session.turn()?.pending()).unwrap();
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// let stored = serde_json::to_string(session.first_turn()?.pending()).unwrap();
     /// let pending: blocks_sdk::Pending = serde_json::from_str(&stored).unwrap();
     /// assert_eq!(pending.session_id(), session.id());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn pending(&self) -> &Pending {
         &self.pending
     }
 
-    /// The session.
+    /// The id of the session.
     pub fn session_id(&self) -> &Id {
         self.pending.session_id()
     }
@@ -127,24 +130,20 @@ impl Turn {
     /// Waits for the reply. Await it directly, set its time-out, or show its progress.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
     /// use std::time::Duration;
     ///
-    /// let reply = session.turn()?.reply().timeout(Duration::from_secs(3600)).await?;
+    /// let reply = session.first_turn()?.reply().timeout(Duration::from_secs(3600)).await?;
     /// println!("{}", reply.text());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn reply(&self) -> Wait {
         Wait {
             turn: self.clone(),
             timeout: TIMEOUT,
             interval: MIN_INTERVAL,
+            follow: Follow::Nothing,
         }
     }
 
@@ -164,13 +163,12 @@ impl Turn {
         Ok(self.reply_in(page))
     }
 
-    /// Polls with a permit that was acquired. Returns also the status and the body, for the
-    /// error of a wait that ends without a reply.
-    async fn poll_with(
+    /// Polls for the reply alone, with a permit that was acquired.
+    pub(crate) async fn poll_with(
         &self,
         permit: Permit,
         deadline: Instant,
-    ) -> Result<(Option<Reply>, u16, Bytes), Error> {
+    ) -> Result<PollResult, Error> {
         let operation = Operation::LIST_THREAD_MESSAGES;
         let page = async {
             let url = self.url()?;
@@ -182,15 +180,7 @@ impl Turn {
             poll.await
         };
         let (page, ended) = page.await.map_err(|error| self.with_pending(error))?;
-        let mut received = ended.received.unwrap_or_default();
-        let status = received.status.as_u16();
-        let reply = self.reply_in(page);
-        // A copy, as what was received may be a small part of a large buffer.
-        let body = match reply {
-            Some(_) => Bytes::new(),
-            None => Bytes::copy_from_slice(&received.body()),
-        };
-        Ok((reply, status, body))
+        Ok(PollResult::new(self.reply_in(page), ended))
     }
 
     fn reply_in(&self, page: types::MessagePage) -> Option<Reply> {
@@ -202,13 +192,23 @@ impl Turn {
             )
         };
         let message = page.items.into_iter().find(is_reply);
-        message.map(|message| Reply {
-            session_id: self.session_id().clone(),
-            message: Box::new(message),
-        })
+        message.map(|message| self.reply_of(message))
     }
 
-    fn with_pending(&self, error: Error) -> Error {
+    /// Whether this program has started a later turn of the session.
+    #[cfg(feature = "schemars")]
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.turns.standing(self.number) == Standing::Interrupted
+    }
+
+    pub(crate) fn reply_of(&self, message: types::Message) -> Reply {
+        Reply {
+            session_id: self.session_id().clone(),
+            message: Box::new(message),
+        }
+    }
+
+    pub(crate) fn with_pending(&self, error: Error) -> Error {
         error.with_pending(self.pending().clone())
     }
 
@@ -254,6 +254,25 @@ impl Turn {
     }
 }
 
+/// What a poll came to.
+pub(crate) struct PollResult {
+    pub reply: Option<Reply>,
+    /// The status and the body, for the error of a wait that ends without a reply.
+    pub received: Option<(u16, Bytes)>,
+}
+
+impl PollResult {
+    pub fn new(reply: Option<Reply>, ended: AttemptResult) -> Self {
+        let mut received = ended.received.unwrap_or_default();
+        // A copy, as what was received may be a small part of a large buffer.
+        let received = reply.is_none().then(|| {
+            let body = Bytes::copy_from_slice(&received.body());
+            (received.status.as_u16(), body)
+        });
+        Self { reply, received }
+    }
+}
+
 /// The vendor's own mock has links such as `/threads/null/messages`.
 fn leads_nowhere(url: &Url) -> bool {
     url.path().contains("/threads/null/")
@@ -269,7 +288,7 @@ impl Client {
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
-    /// # let text = serde_json::to_string(session.turn()?.pending())?;
+    /// # let text = serde_json::to_string(session.first_turn()?.pending())?;
     /// let pending: blocks_sdk::Pending = serde_json::from_str(&text)?;
     /// println!("{}", client.resume(pending).reply().await?.text());
     /// # Ok(())
@@ -293,6 +312,15 @@ pub struct Wait {
     turn: Turn,
     timeout: Duration,
     interval: Duration,
+    follow: Follow,
+}
+
+/// Which messages of the turn a wait reads besides the reply.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Follow {
+    Nothing,
+    Messages,
+    MessagesAndToolCalls,
 }
 
 /// An item of [`ProgressStream`].
@@ -309,6 +337,8 @@ pub enum Progress {
         /// The error of this poll, which did not end the wait.
         error: Option<Error>,
     },
+    /// A message that the agent wrote, or a tool call; see [`Wait::follow`].
+    Message(Box<types::Message>),
     /// The reply. It is the last item.
     Replied(Reply),
 }
@@ -322,16 +352,11 @@ impl Wait {
     /// had no permit) still polls once, and so does one whose machine was suspended meanwhile.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let wait = session.turn()?.reply().timeout(std::time::Duration::from_millis(500));
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// let wait = session.first_turn()?.reply().timeout(std::time::Duration::from_millis(500));
     /// assert_eq!(wait.await.unwrap_err().kind(), blocks_sdk::ErrorKind::Deadline);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -345,17 +370,61 @@ impl Wait {
         self
     }
 
-    /// The wait as a stream: an item for each poll, the last of them the reply or the error.
+    /// Also yields the agent's messages as they arrive, as [`Progress::Message`], each once and
+    /// in order. Default: none of them.
+    ///
+    /// They come with the polls that are made anyway: a poll reads the newest messages of the
+    /// thread, and the reply is recognized among them. Only where one page does not contain all
+    /// that is new (more than 20 messages between two polls, messages that were added or deleted
+    /// before those that were read, or a wait that starts late) are the next ones read without a
+    /// pause. In a finished thread the last message usually repeats the reply.
+    ///
+    /// A turn of which the service did not name the thread has no such messages.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
+    /// # use std::time::Duration;
+    /// # let looking = blocks_mock::Action::Message("Looking.".into());
+    /// # let agent = blocks_mock::Script::reply("Done.").reply_after(Duration::from_secs(9));
+    /// # let agent = agent.step(Duration::from_secs(3), looking);
+    /// # let mock = blocks_mock::Mock::builder().agent(agent).build();
     /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
     /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
     /// # let session = client.create_session(request).await?;
     /// use blocks_sdk::Progress;
-    /// let mut progress = session.turn()?.reply().progress();
+    ///
+    /// let mut shown = Vec::new();
+    /// let mut progress = session.turn()?.reply().follow().progress();
+    /// while let Some(step) = progress.next().await {
+    ///     match step? {
+    ///         Progress::Message(message) => shown.push(message.message.unwrap_or_default()),
+    ///         Progress::Replied(reply) => assert_eq!(reply.text(), "Done."),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// assert_eq!(shown[0], "Looking.");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn follow(mut self) -> Self {
+        self.follow = Follow::Messages;
+        self
+    }
+
+    /// The same with tool calls; [`ToolCall::of`](crate::ToolCall::of) reads one.
+    pub fn follow_with_tools(mut self) -> Self {
+        self.follow = Follow::MessagesAndToolCalls;
+        self
+    }
+
+    /// The wait as a stream: an item for each poll, the last of them the reply or the error.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// use blocks_sdk::Progress;
+    /// let mut progress = session.first_turn()?.reply().progress();
     /// while let Some(step) = progress.next().await {
     ///     match step? {
     ///         Progress::Waiting { elapsed, .. } => eprintln!("waiting for {elapsed:?}"),
@@ -363,8 +432,7 @@ impl Wait {
     ///         _ => {}
     ///     }
     /// }
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub fn progress(self) -> ProgressStream {
         let items = unfold(Some(self.start()), |state| async {
@@ -392,6 +460,13 @@ impl Wait {
             last: LastPoll::None,
             order_read_at: 0,
             late_poll: LatePoll::NotDue,
+            follower: match self.follow {
+                Follow::Nothing => None,
+                follow => {
+                    let with_tools = follow == Follow::MessagesAndToolCalls;
+                    Follower::new(&self.turn, with_tools).map(Box::new)
+                }
+            },
             wait: self,
         }
     }
@@ -447,6 +522,8 @@ struct WaitState {
     /// How many turns were known when the service was asked for their order.
     order_read_at: usize,
     late_poll: LatePoll,
+    /// Boxed, since thousands of waits have none.
+    follower: Option<Box<Follower>>,
 }
 
 /// The one poll that may follow the time-out.
@@ -474,13 +551,22 @@ impl WaitState {
         }
     }
 
-    /// One poll, when it is permitted.
+    /// The next message of the last poll. After all of them one poll, when it is permitted.
     async fn step(&mut self) -> Result<Progress, Error> {
+        if let Some(next) = self.follower.as_mut().and_then(|f| f.next_item()) {
+            return next;
+        }
         loop {
             let version = self.wait.turn.turns.version();
             let is_interrupted = self.is_interrupted(version).await;
             match self.permit(is_interrupted, version).await {
-                Permitted::Permit(permit) => return self.poll(permit, is_interrupted).await,
+                Permitted::Permit(permit) => {
+                    let end = self.poll(permit, is_interrupted).await;
+                    return match &mut self.follower {
+                        Some(follower) => follower.first_item(end),
+                        None => end,
+                    };
+                }
                 Permitted::TimedOut if self.may_poll_late() => self.late_poll = LatePoll::Due,
                 Permitted::TimedOut => return Err(self.timed_out()),
                 Permitted::NewTurn => {}
@@ -531,6 +617,8 @@ impl WaitState {
         let is_first = self.polls == 0;
         let earliest = if is_first {
             self.wait.turn.started
+        } else if self.is_behind() {
+            self.last_poll
         } else {
             self.last_poll + MIN_INTERVAL
         };
@@ -541,6 +629,11 @@ impl WaitState {
             ready_at: self.next.min(self.deadline).max(earliest),
             first_before: is_first.then_some(self.deadline),
         }
+    }
+
+    /// Whether messages exist that a followed wait has not read, perhaps with the reply.
+    fn is_behind(&self) -> bool {
+        self.follower.as_ref().is_some_and(|f| f.is_behind())
     }
 
     /// Whether a poll is due although the time-out has passed: there was none before, or the
@@ -556,7 +649,8 @@ impl WaitState {
             .limiter
             .paused_until()
             .is_some();
-        self.late_poll == LatePoll::NotDue && !is_paused && (self.polls == 0 || was_stopped)
+        let may_have_come = self.polls == 0 || was_stopped || self.is_behind();
+        self.late_poll == LatePoll::NotDue && !is_paused && may_have_come
     }
 
     async fn poll(&mut self, permit: Permit, is_interrupted: bool) -> Result<Progress, Error> {
@@ -569,19 +663,29 @@ impl WaitState {
         };
         let turn = &self.wait.turn;
         // Only a poll in flight needs the memory of a whole call.
-        let result = Box::pin(turn.poll_with(permit, end)).await;
+        let result = match &mut self.follower {
+            // The last poll has to find the reply, wherever in the thread it is.
+            Some(follower) if self.late_poll != LatePoll::Made => {
+                Box::pin(follower.poll(turn, permit, end)).await
+            }
+            _ => Box::pin(turn.poll_with(permit, end)).await,
+        };
         self.last_poll = now;
         self.polls += 1;
-        let found = matches!(result, Ok((Some(_), ..)));
+        let found = matches!(&result, Ok(poll) if poll.reply.is_some());
         telemetry::poll(turn.session_id(), self.polls, found);
         let error = match result {
-            Ok((Some(reply), ..)) => return Ok(Progress::Replied(reply)),
-            Ok((None, ..)) if is_interrupted => {
-                return Err(Error::interrupted(turn.pending().clone()));
-            }
-            Ok((None, status, body)) => {
+            Ok(poll) => {
+                if let Some(reply) = poll.reply {
+                    return Ok(Progress::Replied(reply));
+                }
+                if is_interrupted && !self.is_behind() {
+                    return Err(Error::interrupted(turn.pending().clone()));
+                }
                 (self.failures, self.unusable) = (0, None);
-                self.last = LastPoll::NoReply { status, body };
+                if let Some((status, body)) = poll.received {
+                    self.last = LastPoll::NoReply { status, body };
+                }
                 None
             }
             Err(error) => {
@@ -597,7 +701,10 @@ impl WaitState {
         let asked = error.as_ref().and_then(Error::retry_after);
         let pause = poll_pause(self.wait.interval, self.failures, fastrand::f64());
         let pause = pause.max(asked.unwrap_or_default().min(longest));
-        self.next = after(now, pause);
+        self.next = match self.is_behind() {
+            true => now,
+            false => after(now, pause),
+        };
         Ok(Progress::Waiting {
             elapsed: self.started.elapsed(),
             polls: self.polls,
@@ -610,6 +717,10 @@ impl WaitState {
         let kind = error.kind();
         if error.is_transient() && kind != ErrorKind::Undecodable {
             self.unusable = None;
+            return false;
+        }
+        if kind == ErrorKind::Incomplete {
+            // The pages of messages contradict each other. The next poll asks for the reply alone.
             return false;
         }
         if error.attempts() == 0 || is_rejection(error) {
@@ -641,59 +752,72 @@ fn is_rejection(error: &Error) -> bool {
         && error.body().is_some_and(|body| is_json(&body))
 }
 
-/// Waits for the replies of many turns, each with the [`Wait`] that `options` returns, and
-/// yields them in the order in which they arrive. The rate limiter of their client decides whose
-/// poll is next.
+/// Waits for the replies of many turns, and yields them in the order in which they arrive. The
+/// rate limiter of their client decides whose poll is next.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
-/// # let turns = [session.turn()?];
-/// use futures_util::StreamExt;
-///
-/// let mut replies = blocks_sdk::replies(turns, |wait| wait);
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
+/// # let turns = [session.first_turn()?];
+/// let mut replies = blocks_sdk::replies(turns.iter().map(|turn| turn.reply()));
 /// while let Some((pending, result)) = replies.next().await {
 ///     match result {
 ///         Ok(reply) => println!("{}: {}", pending.session_id(), reply.text()),
 ///         Err(error) => eprintln!("{}: {error}", pending.session_id()),
 ///     }
 /// }
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
-pub fn replies(
-    turns: impl IntoIterator<Item = Turn>,
-    options: impl Fn(Wait) -> Wait,
-) -> impl Stream<Item = (Pending, Result<Reply, Error>)> + Send + Unpin {
-    let waits = turns.into_iter().map(|turn| {
-        let pending = Arc::clone(&turn.pending);
+pub fn replies(waits: impl IntoIterator<Item = Wait>) -> Replies {
+    let waits = waits.into_iter().map(|wait| {
+        let pending = Arc::clone(&wait.turn.pending);
         // Borrowed by its future, not moved into it, which would need its memory twice.
-        let mut state = options(turn.reply()).start();
+        let mut state = wait.start();
         async move {
             let result = state.run().await;
             (Pending::clone(&pending), result)
         }
     });
-    waits.collect::<FuturesUnordered<_>>().boxed()
+    Replies(waits.collect::<FuturesUnordered<_>>().boxed())
+}
+
+/// The replies of many turns; see [`replies`].
+#[must_use = "a stream does nothing until it is polled"]
+pub struct Replies(BoxStream<'static, (Pending, Result<Reply, Error>)>);
+
+impl Replies {
+    /// The next reply, or the error of a wait, with the handle of its turn; `None` after the last.
+    pub async fn next(&mut self) -> Option<(Pending, Result<Reply, Error>)> {
+        StreamExt::next(&mut self.0).await
+    }
+}
+
+impl Stream for Replies {
+    type Item = (Pending, Result<Reply, Error>);
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(context)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl std::fmt::Debug for Replies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replies").finish_non_exhaustive()
+    }
 }
 
 /// The agent's final message.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
-/// let reply = session.reply().await?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
+/// let reply = session.first_reply().await?;
 /// assert_eq!((reply.text(), reply.session_id()), ("Done.", session.id()));
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {

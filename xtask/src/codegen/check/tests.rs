@@ -211,7 +211,8 @@ fn broken_documents_are_errors_with_a_place() {
             .nth(1)
             .and_then(|l| l.trim().parse().ok())
             .expect(&error);
-        assert!(line > 0 && error.contains(place), "{to}: {error}");
+        assert!(line > 0, "{to}: {error}");
+        assert!(error.contains(place), "{to}: {error}");
     }
     assert!(BROKEN.len() >= 30);
     for text in [

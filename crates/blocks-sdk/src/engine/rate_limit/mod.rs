@@ -81,17 +81,14 @@ struct Later {
 /// The rate limiter of a client at one moment, for example to export as metrics.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_client(async |client, mock| {
 /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
 /// client.create_session(request).await?;
 /// let status = client.rate_limit_status();
 /// assert_eq!((status.used_in_last_minute, status.waiting_creates), (1, 0));
 /// assert_eq!((status.share, status.paused_for), (1.0, None));
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]

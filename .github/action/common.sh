@@ -1,0 +1,40 @@
+# What the scripts of the action share. They run on macOS too, whose bash is version 3.2.
+# shellcheck shell=bash
+
+# A text as the value of a workflow command.
+escape() {
+  local text=${1//'%'/%25}
+  text=${text//$'\r'/%0D}
+  printf '%s' "${text//$'\n'/%0A}"
+}
+
+warn() {
+  echo "::warning title=Blocks::$(escape "$1")"
+}
+
+# A step output of one line.
+output() {
+  printf '%s=%s\n' "$1" "${2//[$'\r\n']/ }" >> "$GITHUB_OUTPUT"
+}
+
+# Ends the step before `blocks` is started: refuse KIND MESSAGE
+refuse() {
+  local message=${2//[$'\r\n\t']/ }
+  echo "::error title=Blocks::$(escape "$message; nothing was sent")"
+  message=${message//\\/\\\\}
+  output status refused
+  output exit_code 2
+  output error "{\"kind\":\"$1\",\"message\":\"${message//\"/\\\"}\"}"
+  exit 2
+}
+
+# A text without the white space around it.
+trim() {
+  local text=$1
+  text=${text#"${text%%[![:space:]]*}"}
+  printf '%s' "${text%"${text##*[![:space:]]}"}"
+}
+
+lower() {
+  printf '%s' "$1" | tr '[:upper:]' '[:lower:]'
+}

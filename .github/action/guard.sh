@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Refuses to spend the key for people without write access to the repository. Many events, such as a comment, a reaction to
+# an issue or a pull request of a fork, can be caused by anybody.
+set -euo pipefail
+# shellcheck source=common.sh
+source "$(dirname "$0")/common.sh"
+
+key=$(trim "$BLOCKS_API_KEY")
+if [ -n "$key" ]; then
+  echo "::add-mask::$(escape "$key")"
+fi
+
+# Whether the user may write, by the repository's own answer.
+has_write_access() {
+  local name=${1//[/%5B}
+  name=${name//]/%5D}
+  # The token goes through standard input: others on the machine can read a command line.
+  local answer
+  answer=$(printf 'header = "Authorization: Bearer %s"\n' "$TOKEN" |
+    curl --config - --fail --silent --show-error --max-time 60 --retry 2 --header 'Accept: application/vnd.github+json' \
+      "$API_URL/repos/$REPOSITORY/collaborators/$name/permission") ||
+    refuse access "whether $1 has write access to $REPOSITORY could not be read; to allow $1 by name, set allowed-users"
+  # A quote in somebody's name is escaped in JSON, so that only the field itself matches.
+  printf '%s' "$answer" | grep -Eq '"permission" *: *"(admin|maintain|write)"'
+}
+
+is_allowed_by_name() {
+  local rest=$ALLOWED_USERS, name
+  while [ -n "$rest" ]; do
+    name=$(lower "$(trim "${rest%%,*}")")
+    rest=${rest#*,}
+    [ "$name" != "$(lower "$1")" ] || return 0
+  done
+  return 1
+}
+
+check() {
+  # GitHub's own names; anything else would not be safe in a URL.
+  [[ $1 =~ ^[A-Za-z0-9_-]+(\[bot\])?$ ]] || refuse access "the event names no usual user: $1"
+  if is_allowed_by_name "$1"; then
+    echo "$1 is allowed by name."
+  elif [[ $1 == *"[bot]" ]]; then
+    refuse access "$1 is a bot that started this with the event $EVENT; to allow it by name, set allowed-users"
+  elif ! has_write_access "$1"; then
+    refuse access "$1 has no write access to $REPOSITORY and started this with the event $EVENT; to allow $1 by name, set allowed-users"
+  fi
+}
+
+case $ALLOWED_USERS in
+  *'*'*) refuse usage "allowed-users takes names, not *" ;;
+esac
+case $EVENT in
+  # Only people who can write cause these.
+  push | schedule | workflow_dispatch | repository_dispatch | release | create | delete | deployment | deployment_status | merge_group) ;;
+  *)
+    check "$ACTOR"
+    [ -z "$FOLLOWED_ACTOR" ] || check "$FOLLOWED_ACTOR" ;;
+esac
+# Last, since the runs of a fork have no secrets and should learn the true reason.
+[ -n "$key" ] || refuse usage "the input blocks_api_key is empty; is the secret set, and may this event read it"

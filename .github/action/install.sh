@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs `blocks` of the action's own version, for this step and for later steps of the job.
+set -euo pipefail
+# shellcheck source=common.sh
+source "$(dirname "$0")/common.sh"
+
+action=$(cd "$(dirname "$0")/../.." && pwd)
+# Not the ref of the action, which may also be a branch or a commit.
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$action/Cargo.toml")
+# Within another composite action the context names that one's repository, and only the folder is right.
+repository=$ACTION_REPOSITORY
+if [[ ${GITHUB_ACTION_PATH//\\//} =~ /_actions/([^/]+/[^/]+)/ ]]; then
+  repository=${BASH_REMATCH[1]}
+fi
+
+prefix=$RUNNER_TEMP/blocks-$version
+options=(--version "$version" --prefix "$prefix" --repository "$SERVER_URL/$repository" --attestation "$ATTESTATION")
+if [ -n "$RELEASE_URL" ]; then
+  options+=(--url "$RELEASE_URL")
+fi
+PATH=$prefix/bin:$PATH sh "$action/install.sh" "${options[@]}" 2>&1 | tee "$RUNNER_TEMP/blocks-install.log" ||
+  refuse install "$(sed -n 's/^install.sh: //p' "$RUNNER_TEMP/blocks-install.log" | tail -n 1)"
+
+program=$prefix/bin/blocks
+if [ ! -f "$program" ]; then
+  program=$program.exe
+fi
+output blocks "$program"
+echo "$prefix/bin" >> "$GITHUB_PATH"

@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# Runs `blocks` with the inputs of the action, and writes outputs at every end.
+set -euo pipefail
+# shellcheck source=common.sh
+source "$(dirname "$0")/common.sh"
+
+# Whether an input says yes: is_true NAME VALUE
+is_true() {
+  case $(lower "$(trim "$2")") in
+    true | yes | y | on | 1) return 0 ;;
+    false | no | n | off | 0 | '') return 1 ;;
+    *) refuse usage "the input $1 must be true or false" ;;
+  esac
+}
+
+# The time-out for the command line. Bash knows no fractions, so that minutes become milliseconds by their digits.
+timeout_milliseconds() {
+  local minutes
+  minutes=$(trim "$TIMEOUT_MINUTES")
+  [[ $minutes =~ ^([0-9]{1,6})(\.([0-9]{1,6}))?$ ]] || return 1
+  local fraction=${BASH_REMATCH[3]}000000
+  echo $((10#${BASH_REMATCH[1]} * 60000 + 10#${fraction:0:6} * 60 / 1000))
+}
+
+option() {
+  local value
+  value=$(trim "$2")
+  if [ -n "$value" ]; then
+    arguments+=("$1" "$value")
+  fi
+}
+
+is_set() {
+  [ -n "$(trim "$1")" ]
+}
+
+BLOCKS_API_KEY=$(trim "$BLOCKS_API_KEY")
+export BLOCKS_API_KEY
+if is_set "$API_BASE_URL"; then
+  BLOCKS_API_BASE_URL=$(trim "$API_BASE_URL")
+  export BLOCKS_API_BASE_URL
+fi
+# Both are evaluated before anything is sent.
+fail_on_timeout=true
+is_true fail_on_timeout "${FAIL_ON_TIMEOUT:-true}" || fail_on_timeout=false
+timeout=$(timeout_milliseconds) || refuse usage "the input timeout_minutes must be a number of minutes, such as 30 or 0.5"
+if [ "$(trim "$POLL_INTERVAL_SECONDS")" != 5 ]; then
+  echo "poll_interval_seconds has no effect: polls share the rate limit of the key by themselves."
+fi
+
+given=0
+for value in "$PROMPT" "$PROMPT_FILE" "$PROMPTS" "$SESSION"; do
+  ! is_set "$value" || given=$((given + 1))
+done
+[ "$given" = 1 ] || refuse usage "give exactly one of the inputs prompt, prompt-file, prompts and session"
+
+# What is known when `blocks` ends without a word, because it was killed.
+lost_status=unknown lost_code=4 results=''
+if is_set "$PROMPTS"; then
+  arguments=(batch)
+  option --max-running "$MAX_RUNNING"
+  option --journal "$JOURNAL"
+  results=$(mktemp "$RUNNER_TEMP/blocks-results-XXXXXX")
+  output results "$results"
+elif is_set "$SESSION"; then
+  arguments=(wait)
+  option --thread "$THREAD"
+  # It sends nothing.
+  lost_status=failed lost_code=1
+elif is_set "$SESSION_ID"; then
+  arguments=(send)
+  if is_set "$AGENT$AGENT_ID"; then
+    warn "agent and agent_id are not used: a session keeps its agent"
+  fi
+else
+  arguments=(run)
+  option --agent "$(lower "$AGENT")"
+  option --agent-id "$AGENT_ID"
+  option --title "$TITLE"
+  option --session-group "$SESSION_GROUP_ID"
+  if is_true is_private "$IS_PRIVATE"; then
+    arguments+=(--private)
+  fi
+fi
+arguments+=(--timeout "${timeout}ms")
+if is_true fail-on-notice "$FAIL_ON_NOTICE"; then
+  arguments+=(--fail-on-notice)
+fi
+if is_true follow "$FOLLOW"; then
+  arguments+=(--follow)
+fi
+case $(trim "$SCHEMA") in
+  '{'*)
+    file=$(mktemp "$RUNNER_TEMP/blocks-schema-XXXXXX")
+    printf '%s\n' "$SCHEMA" > "$file"
+    arguments+=(--schema "$file") ;;
+  *) option --schema "$SCHEMA" ;;
+esac
+
+# The prompt goes through standard input: it can have any length, and no other process sees it.
+input=/dev/null
+case ${arguments[0]} in
+  batch) arguments+=(-- "$(trim "$PROMPTS")") ;;
+  wait) arguments+=(--github-output -- "$(trim "$SESSION")") ;;
+  *)
+    arguments+=(--github-output --prompt-file)
+    if is_set "$PROMPT_FILE"; then
+      arguments+=("$(trim "$PROMPT_FILE")")
+    else
+      input=prompt
+      arguments+=(-)
+    fi
+    if [ "${arguments[0]}" = send ]; then
+      arguments+=(-- "$(trim "$SESSION_ID")")
+    fi ;;
+esac
+
+# Replaces the shell that it runs in, so that signals reach `blocks`.
+start() {
+  if [ -n "$results" ]; then
+    exec "$BLOCKS" "${arguments[@]}" < /dev/null > "$results"
+  elif [ "$input" = prompt ]; then
+    exec "$BLOCKS" "${arguments[@]}" < <(printf '%s' "$PROMPT")
+  else
+    exec "$BLOCKS" "${arguments[@]}" < /dev/null
+  fi
+}
+
+status_of() {
+  case $1 in
+    0) echo completed ;;
+    2) echo refused ;;
+    3) echo timed_out ;;
+    4) echo unknown ;;
+    129 | 130 | 141 | 143) echo interrupted ;;
+    *) echo failed ;;
+  esac
+}
+
+# Later values replace these.
+output status "$lost_status"
+output exit_code "$lost_code"
+
+# A cancelled job sends its signals to this script alone; `blocks` then reports what it knows.
+child=
+trap 'kill -s INT "$child"' INT
+trap 'kill -s TERM "$child"' TERM
+start &
+child=$!
+code=0
+wait "$child" || code=$?
+# A signal ends the wait, not the command.
+while kill -0 "$child" 2>/dev/null; do
+  code=0
+  wait "$child" || code=$?
+done
+
+if [ -n "$results" ]; then
+  output status "$(status_of "$code")"
+  output exit_code "$code"
+fi
+if [ "$code" = 3 ] && [ "$fail_on_timeout" = false ]; then
+  warn "there was no reply before the time-out; the agent may still be working"
+  exit 0
+fi
+exit "$code"

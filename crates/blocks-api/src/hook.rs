@@ -1,0 +1,153 @@
+//! The one place that every request passes: it adds the key, keeps the request on
+//! the base URL, and hands it to the sender that sends it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use progenitor_client::{ClientHooks, OperationInfo};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::{Request, Response};
+use serde::de::DeserializeOwned;
+
+use crate::{Client, ClientInfo, Error, ResponseValue};
+
+/// The document's version, which the generated code sends and the service does not know.
+const API_VERSION: HeaderName = HeaderName::from_static("api-version");
+
+/// The status of the response that stands in for a failure which the sender keeps.
+const FAILED: u16 = 599;
+
+/// How the request of one attempt is sent, and over what.
+///
+/// The trait belongs to this crate and is implemented above it, so that attempts are
+/// governed in one place while the generated code stays as it is. Whoever wants another
+/// attempt calls the generated method again.
+pub trait Sender: Send + Sync {
+    /// Sends `request` once, or gives up. After `None` the generated method fails with
+    /// [`Error::UnexpectedResponse`]; the reason stays with the sender, since progenitor's
+    /// error type has no room for it.
+    fn execute(
+        &self,
+        request: Request,
+    ) -> Pin<Box<dyn Future<Output = Option<Response>> + Send + '_>>;
+}
+
+/// What a [`Client`] carries beside its base URL: the key, out of sight, and the sender.
+#[derive(Clone)]
+pub struct Hook {
+    authorization: HeaderValue,
+    sender: Option<Arc<dyn Sender>>,
+}
+
+impl Hook {
+    /// A hook that sends `authorization` with every request, each of them once.
+    ///
+    /// ```
+    /// use blocks_api::{Client, hook::Hook};
+    ///
+    /// let hook = Hook::new("ApiKey my-key".parse()?);
+    /// let client = Client::new_with_client("https://api.blocks.team", Default::default(), hook);
+    /// assert!(!format!("{client:?}").contains("my-key"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(mut authorization: HeaderValue) -> Self {
+        authorization.set_sensitive(true);
+        Self {
+            authorization,
+            sender: None,
+        }
+    }
+
+    /// The same key under a sender.
+    pub fn with_sender(&self, sender: Arc<dyn Sender>) -> Self {
+        Self {
+            authorization: self.authorization.clone(),
+            sender: Some(sender),
+        }
+    }
+}
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook { key: <redacted> }")
+    }
+}
+
+impl ClientHooks<Hook> for Client {
+    async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), Error<E>> {
+        if !stays_home(self.baseurl(), request.url().as_str()) {
+            return Err(Error::InvalidRequest(
+                "the request leaves the base URL".into(),
+            ));
+        }
+        let headers = request.headers_mut();
+        headers.remove(API_VERSION);
+        headers.insert(AUTHORIZATION, self.inner().authorization.clone());
+        Ok(())
+    }
+
+    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
+        let Some(sender) = &self.inner().sender else {
+            return self.client().execute(request).await;
+        };
+        Ok(sender.execute(request).await.unwrap_or_else(|| {
+            let mut failed = http::Response::new(Vec::new());
+            *failed.status_mut() = http::StatusCode::from_u16(FAILED).unwrap_or_default();
+            failed.into()
+        }))
+    }
+}
+
+/// Whether `url`, as the parser wrote it, continues `base`: same scheme, host and port,
+/// with the path next.
+fn stays_home(base: &str, url: &str) -> bool {
+    let base = base.trim_end_matches('/');
+    url.strip_prefix(base)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Reads `url` as one page or object, through the same hooks as a generated method.
+/// `operation_id` says what the link leads to.
+///
+/// # Errors
+/// Those of a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
+pub async fn follow<T: DeserializeOwned>(
+    client: &Client,
+    operation_id: &'static str,
+    url: reqwest::Url,
+) -> Result<ResponseValue<T>, Error<()>> {
+    let info = OperationInfo { operation_id };
+    let mut request = client.client().get(url).build()?;
+    client.pre(&mut request, &info).await?;
+    let result = client.exec(request, &info).await;
+    client.post(&result, &info).await?;
+    let response = result?;
+    if response.status().is_success() {
+        ResponseValue::from_response(response).await
+    } else {
+        Err(Error::UnexpectedResponse(response))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_stays_on_the_base_url() {
+        for (base, url, home) in [
+            ("https://a.b", "https://a.b/rest", true),
+            ("https://a.b/", "https://a.b/rest", true),
+            ("http://[::1]:80", "http://[::1]:80/rest", true),
+            ("https://a.b", "https://a.b.evil/rest", false),
+            ("https://a.b", "https://a.b:8443/rest", false),
+            ("https://a.b", "https://a.b@evil/rest", false),
+            ("https://a.b", "http://a.b/rest", false),
+            ("https://a.b", "https://a.b", false),
+        ] {
+            assert_eq!(stays_home(base, url), home, "{base} {url}");
+        }
+    }
+}

@@ -1,0 +1,482 @@
+//! What a recording contains of a message: no key, no presigned query and, unless texts are wanted,
+//! no text. What is not known to be harmless is removed.
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use http::HeaderMap;
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER, USER_AGENT,
+};
+use reqwest::Url;
+use serde_json::{Map, Value, json};
+
+const REMOVED: &str = "[removed]";
+/// In place of a URL. The name does not resolve.
+const REMOVED_URL: &str = "https://removed.invalid/";
+/// Where recorded downloads are, by number.
+const STORAGE: &str = "https://storage.invalid/";
+
+const REQUEST_HEADERS: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, USER_AGENT];
+const RESPONSE_HEADERS: [HeaderName; 4] = [
+    CONTENT_TYPE,
+    DATE,
+    RETRY_AFTER,
+    HeaderName::from_static("x-request-id"),
+];
+/// Parameters of the service, which contain no text.
+const PARAMETERS: [&str; 7] = [
+    "type",
+    "role",
+    "thread_id",
+    "gts",
+    "page",
+    "limit",
+    "direction",
+];
+/// Parts of the names of parameters and fields whose values are secrets.
+const SECRET_NAMES: [&str; 12] = [
+    "auth",
+    "cookie",
+    "credential",
+    "expires",
+    "jwt",
+    "key",
+    "passw",
+    "secret",
+    "session",
+    "sig",
+    "token",
+    "x-",
+];
+/// What precedes a secret in a text.
+const SCHEMES: [&str; 4] = ["apikey", "basic", "bearer", "token"];
+/// How tokens of common services start.
+const TOKEN_PREFIXES: [&str; 18] = [
+    "AIza",
+    "AKIA",
+    "ASIA",
+    "SG.",
+    "eyJ",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "ghu_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "hf_",
+    "npm_",
+    "pypi-",
+    "sk-",
+    "sk_",
+    "xox",
+];
+
+/// Removes secrets and texts. It remembers the keys and the downloads of a recording.
+pub struct Redactor {
+    texts: bool,
+    /// The keys, in lower case and in each encoding in which they can occur.
+    secrets: Vec<String>,
+    /// Numbers of the presigned URLs.
+    downloads: HashMap<String, usize>,
+}
+
+/// A URL without its secrets.
+pub struct Target {
+    pub url: String,
+    pub query: Vec<Value>,
+}
+
+impl Redactor {
+    pub fn new(texts: bool) -> Self {
+        Self {
+            texts,
+            secrets: Vec::new(),
+            downloads: HashMap::new(),
+        }
+    }
+
+    /// Remembers the key of a request, to remove it wherever it occurs.
+    pub fn add_secrets(&mut self, headers: &HeaderMap) {
+        for value in headers.get_all(AUTHORIZATION) {
+            let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let key = text.rsplit(' ').next().unwrap_or_default();
+            for form in encodings(key) {
+                if !self.secrets.contains(&form) {
+                    self.secrets.push(form);
+                }
+            }
+        }
+    }
+
+    /// The URL of a request. Of a download only a number is left.
+    pub fn target(&mut self, url: &Url, headers: &HeaderMap) -> Target {
+        if !headers.contains_key(AUTHORIZATION) {
+            return Target {
+                url: self.download(url.as_str()),
+                query: Vec::new(),
+            };
+        }
+        let mut query = Vec::new();
+        let mut redacted = url.clone();
+        let _ = redacted.set_username("");
+        let _ = redacted.set_password(None);
+        redacted.set_fragment(None);
+        redacted.set_query(None);
+        redacted.set_path(&self.path(url.path()));
+        for (name, value) in url.query_pairs() {
+            let (name, value) = self.parameter(&name, &value);
+            redacted.query_pairs_mut().append_pair(&name, &value);
+            query.push(json!({"name": name, "value": value}));
+        }
+        Target {
+            url: self.scrub(redacted.as_str()),
+            query,
+        }
+    }
+
+    pub fn request_headers(&self, headers: &HeaderMap) -> Value {
+        self.headers(headers, &REQUEST_HEADERS)
+    }
+
+    pub fn response_headers(&self, headers: &HeaderMap) -> Value {
+        self.headers(headers, &RESPONSE_HEADERS)
+    }
+
+    fn headers(&self, headers: &HeaderMap, allowed: &[HeaderName]) -> Value {
+        let mut kept = Vec::new();
+        for name in allowed {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            let is_safe = |value: &&str| match name.as_str() {
+                "content-type" => media_type(value).is_some(),
+                "date" | "retry-after" => is_time(value),
+                "x-request-id" => is_id(value),
+                _ => value.len() <= 100,
+            };
+            if let Some(value) = value.filter(is_safe) {
+                let value = match media_type(value) {
+                    Some(media_type) if *name == CONTENT_TYPE => media_type,
+                    _ => value,
+                };
+                kept.push(json!({"name": name.as_str(), "value": self.scrub(value)}));
+            }
+        }
+        Value::Array(kept)
+    }
+
+    /// The content of a body. `url` is that of the request, for a response.
+    pub fn content(&mut self, body: &[u8], headers: &HeaderMap, url: Option<&Url>) -> Value {
+        let media = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let media = media.and_then(media_type).unwrap_or("x-unknown");
+        let mut content = json!({"size": body.len(), "mimeType": self.scrub(media)});
+        if body.is_empty() {
+            content["text"] = json!("");
+            return content;
+        }
+        if let Ok(mut value) = serde_json::from_slice::<Value>(body) {
+            let is_artifact = url.is_some_and(|url| url.path().contains("/artifacts/"));
+            let download = value["url"]
+                .as_str()
+                .filter(|_| is_artifact && value.is_object());
+            let download = download.map(|url| self.download(url));
+            self.value(&mut value, "");
+            if let Some(download) = download {
+                value["url"] = download.into();
+            }
+            content["text"] = value.to_string().into();
+            return content;
+        }
+        match std::str::from_utf8(body) {
+            _ if !self.texts => content["comment"] = json!("the text was removed"),
+            Ok(text) => content["text"] = self.scrub(text).into(),
+            Err(_) if self.contains_secret(&String::from_utf8_lossy(body)) => {
+                content["comment"] = json!("the content was removed: it contains the API key");
+            }
+            Err(_) => {
+                content["text"] = STANDARD.encode(body).into();
+                content["encoding"] = json!("base64");
+            }
+        }
+        content
+    }
+
+    /// The same number for each use of one presigned URL.
+    fn download(&mut self, url: &str) -> String {
+        let next = self.downloads.len() + 1;
+        let number = *self.downloads.entry(url.to_owned()).or_insert(next);
+        format!("{STORAGE}{number}")
+    }
+
+    fn value(&self, value: &mut Value, name: &str) {
+        match value {
+            Value::String(text) => *text = self.string(name, text),
+            Value::Array(values) => {
+                for value in values {
+                    self.value(value, name);
+                }
+            }
+            Value::Object(object) => {
+                let fields = std::mem::take(object);
+                *object = fields
+                    .into_iter()
+                    .map(|field| self.field(field))
+                    .collect::<Map<_, _>>();
+            }
+            // A key or a card number can be a number, too; the fields of the service are smaller.
+            Value::Number(number) if number.to_string().len() > 20 => *value = json!(0),
+            _ => {}
+        }
+    }
+
+    fn field(&self, (name, mut value): (String, Value)) -> (String, Value) {
+        let is_name = |name: &str| {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            name.len() <= 40 && name.chars().all(is_part)
+        };
+        self.value(&mut value, &name);
+        match self.texts || is_name(&name) {
+            true => (self.scrub(&name), value),
+            false => (REMOVED.to_owned(), value),
+        }
+    }
+
+    fn string(&self, name: &str, text: &str) -> String {
+        if text.is_empty() {
+            return String::new();
+        }
+        let is_known = match name {
+            "href" => return self.link(text),
+            "session_html_url" => return self.page(text),
+            "created_at" | "updated_at" => is_time(text),
+            "mime_type" => media_type(text) == Some(text),
+            "role" | "type" | "kind" | "status" | "code" | "agent_name" => is_word(text),
+            name if name == "id" || name.ends_with("_id") || name.ends_with("_ids") => is_id(text),
+            _ => false,
+        };
+        if is_known {
+            return self.scrub(text);
+        }
+        let is_secret = name != "session_group_id" && is_secret_name(name);
+        match text.starts_with("http://") || text.starts_with("https://") {
+            _ if self.texts && !is_secret => self.scrub(text),
+            true => REMOVED_URL.to_owned(),
+            false => REMOVED.to_owned(),
+        }
+    }
+
+    /// A link of the service: its path and the parameters that contain no text.
+    fn link(&self, text: &str) -> String {
+        let Ok(mut url) = Url::parse(text) else {
+            return REMOVED_URL.to_owned();
+        };
+        if !url.path().starts_with("/rest/v1/") {
+            return REMOVED_URL.to_owned();
+        }
+        let pairs: Vec<_> = url
+            .query_pairs()
+            .map(|(name, value)| self.parameter(&name, &value))
+            .collect();
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_fragment(None);
+        url.set_query(None);
+        url.set_path(&self.path(url.path()));
+        for (name, value) in pairs {
+            url.query_pairs_mut().append_pair(&name, &value);
+        }
+        self.scrub(url.as_str())
+    }
+
+    /// The page of a session: host and path, of which each part is a word or an id.
+    fn page(&self, text: &str) -> String {
+        let Ok(mut url) = Url::parse(text) else {
+            return REMOVED_URL.to_owned();
+        };
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_fragment(None);
+        url.set_query(None);
+        url.set_path(&self.path(url.path()));
+        self.scrub(url.as_str())
+    }
+
+    fn path(&self, path: &str) -> String {
+        let parts = path
+            .split('/')
+            .map(|part| match part.is_empty() || is_id(part) {
+                true => part,
+                false => "removed",
+            });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    fn parameter(&self, name: &str, value: &str) -> (String, String) {
+        let is_number = value.len() <= 20 && value.parse::<f64>().is_ok();
+        match PARAMETERS.contains(&name) && (is_number || is_id(value)) {
+            true => (name.to_owned(), self.scrub(value)),
+            false => ("removed".to_owned(), "removed".to_owned()),
+        }
+    }
+
+    fn contains_secret(&self, text: &str) -> bool {
+        let lower = text.to_ascii_lowercase();
+        self.secrets.iter().any(|secret| lower.contains(secret))
+    }
+
+    /// A text without the keys, the secrets in URLs, and what looks like a token.
+    fn scrub(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.secrets {
+            // Lower case of ASCII keeps the places of all characters.
+            while let Some(at) = text.to_ascii_lowercase().find(secret.as_str()) {
+                text.replace_range(at..at + secret.len(), REMOVED);
+            }
+        }
+        without_tokens(&without_queries(&text))
+    }
+}
+
+/// The forms in which a key can occur, in lower case.
+fn encodings(key: &str) -> Vec<String> {
+    if key.is_empty() {
+        return Vec::new();
+    }
+    let percent = |encode_all: bool| -> String {
+        let encoded = key.bytes().map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' if !encode_all => {
+                (byte as char).to_string()
+            }
+            byte => format!("%{byte:02x}"),
+        });
+        encoded.collect()
+    };
+    let quoted = serde_json::to_string(key).unwrap_or_default();
+    let mut forms = vec![
+        key.to_owned(),
+        quoted.trim_matches('"').to_owned(),
+        percent(false),
+        percent(true),
+    ];
+    // In base64 a text has one of three forms, by its place; the characters at the ends also depend
+    // on what is around it.
+    for before in 0..3 {
+        let padded = [&[0; 2][..before], key.as_bytes()].concat();
+        let whole = STANDARD_NO_PAD.encode(&padded[..padded.len() - padded.len() % 3]);
+        let form = whole.get([0, 2, 3][before]..).unwrap_or_default();
+        if form.len() >= 8 {
+            forms.push(form.replace('+', "-").replace('/', "_"));
+            forms.push(form.to_owned());
+        }
+    }
+    forms
+        .iter_mut()
+        .for_each(|form| form.make_ascii_lowercase());
+    // The longest first, so that no part of it is left.
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    forms.dedup();
+    forms
+}
+
+/// A text in which URLs have no password, and no query with a secret.
+fn without_queries(text: &str) -> String {
+    let mut redacted = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("://") {
+        let (before, address) = rest.split_at(start + 3);
+        redacted.push_str(before);
+        let ends = |c: char| c.is_whitespace() || c.is_control() || "\"'<>`\\".contains(c);
+        let (address, after) = address.split_at(address.find(ends).unwrap_or(address.len()));
+        let host_end = address.find(['/', '?', '#']).unwrap_or(address.len());
+        let (host, place) = address.split_at(host_end);
+        redacted.push_str(host.rsplit_once('@').map_or(host, |(_, host)| host));
+        match place.split_once(['?', '#']) {
+            Some((path, query)) if query.split(['&', ';', '?', '#']).any(is_secret_pair) => {
+                redacted.push_str(path);
+                redacted.push_str("?removed");
+            }
+            _ => redacted.push_str(place),
+        }
+        rest = after;
+    }
+    redacted.push_str(rest);
+    redacted
+}
+
+fn is_secret_pair(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    is_secret_name(name) || pair.contains("%3D") || pair.contains("%3d")
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_NAMES.iter().any(|part| name.contains(part))
+}
+
+/// A text without words that look like tokens, and without those after `Bearer` and the like.
+fn without_tokens(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.+/=~".contains(c);
+    let mut redacted = String::with_capacity(text.len());
+    let mut after_name = false;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) if is_secret_name(name) => (name, value),
+            _ => ("", word),
+        };
+        let is_token = value.len() >= 16
+            && TOKEN_PREFIXES
+                .iter()
+                .any(|prefix| value.starts_with(prefix));
+        if (is_token || !name.is_empty() || after_name) && value.len() >= 6 {
+            if !name.is_empty() {
+                redacted.push_str(name);
+                redacted.push('=');
+            }
+            redacted.push_str(REMOVED);
+        } else {
+            redacted.push_str(word);
+        }
+        let gap_end = after.find(is_part).unwrap_or(after.len());
+        let (gap, next) = after.split_at(gap_end);
+        redacted.push_str(gap);
+        if !word.is_empty() || !gap.is_empty() {
+            let lower = word.to_ascii_lowercase();
+            let scheme = SCHEMES.contains(&lower.as_str()) && gap == " ";
+            let named = gap.trim_start_matches('"').starts_with(':') && is_secret_name(&lower);
+            after_name = scheme || named;
+        }
+        rest = next;
+    }
+    redacted
+}
+
+/// The media type of a content type, without parameters.
+fn media_type(value: &str) -> Option<&str> {
+    let media = value.split(';').next().unwrap_or_default().trim();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "/+.-".contains(c);
+    let is_valid = media.len() <= 80 && media.contains('/') && media.chars().all(is_part);
+    is_valid.then_some(media)
+}
+
+/// A UUID, or a short id.
+fn is_id(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let is_short = text.len() <= 20 && text.chars().all(is_part);
+    is_short || uuid::Uuid::try_parse(text).is_ok_and(|_| text.len() == 36)
+}
+
+fn is_word(text: &str) -> bool {
+    text.len() <= 30 && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
+}
+
+/// A date or a number of seconds.
+fn is_time(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || " ,:.+-".contains(c);
+    text.len() <= 35 && text.chars().all(is_part) && text.contains(|c: char| c.is_ascii_digit())
+}

@@ -1,0 +1,204 @@
+//! The register: which sessions this user started, to find them again.
+//!
+//! It is a file in the user's state folder with ids and links, and no texts. Only the user can
+//! read it, it keeps the newest sessions, and a lock lets several commands write to it.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Error, ErrorKind, Read, Result};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use blocks_sdk::Id;
+use fs4::fs_std::FileExt;
+
+use crate::exit::Exit;
+use crate::files::NewFile;
+use crate::host::{Host, says_no};
+use crate::report::RegisteredSession;
+
+/// More than a person looks through. Older sessions are on the dashboard.
+const MAX_SESSIONS: usize = 500;
+/// No register is larger; a device or another program's file may be.
+const MAX_BYTES: u64 = 4 << 20;
+/// Another command holds the lock for the time of one write.
+const LOCK_ATTEMPTS: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Turns the register on or off, also in CI.
+const VARIABLE: &str = "BLOCKS_REGISTER";
+
+pub struct Register {
+    path: PathBuf,
+    base_url: String,
+}
+
+impl Register {
+    /// The register to add a session to, before the session is created. Unless the user asked
+    /// for it, there is none in CI, and one that cannot be written is the warning of the second
+    /// value.
+    ///
+    /// # Errors
+    /// A usage error: the user asked for a register that cannot be written.
+    pub fn to_write(
+        host: &Host,
+        asked: bool,
+    ) -> std::result::Result<(Option<Self>, Option<String>), Exit> {
+        let variable = host.var(VARIABLE);
+        let is_off = variable.as_ref().is_some_and(says_no);
+        if !asked && (is_off || variable.is_none() && host.in_ci()) {
+            return Ok((None, None));
+        }
+        let is_required = asked || variable.is_some();
+        let Some(register) = Self::of(host) else {
+            return match is_required {
+                true => Err(Exit::usage(
+                    "the register of sessions has no place: set XDG_STATE_HOME or HOME; nothing was sent",
+                )),
+                false => Ok((None, None)),
+            };
+        };
+        match register.open_lock() {
+            Ok(_) => Ok((Some(register), None)),
+            Err(error) => {
+                let path = register.path.display();
+                let what = format!("cannot write the register of sessions {path}: {error}");
+                match is_required {
+                    true => Err(Exit::usage(format!("{what}; nothing was sent"))),
+                    false => Ok((None, Some(format!("{what}; {VARIABLE}=0 turns it off")))),
+                }
+            }
+        }
+    }
+
+    /// The register to read. `None` where the user has no state folder.
+    pub fn of(host: &Host) -> Option<Self> {
+        Some(Self {
+            path: host.state_folder()?.join("blocks").join("sessions.jsonl"),
+            base_url: host.base_url(),
+        })
+    }
+
+    /// The sessions of the base URL in use, newest first.
+    pub fn sessions(&self) -> Result<Vec<RegisteredSession>> {
+        let mut sessions = self.read()?;
+        sessions.retain(|session| session.base_url == self.base_url);
+        sessions.reverse();
+        Ok(sessions)
+    }
+
+    /// Adds a session, or makes it the newest.
+    pub async fn add(&self, id: &str, html_url: Option<&str>, host: &Host) -> Result<()> {
+        let started_at = humantime::format_rfc3339_seconds(host.now()).to_string();
+        let _lock = self.lock().await?;
+        let mut sessions = self.read()?;
+        let known = sessions.iter().position(|session| session.session_id == id);
+        let known = known.map(|place| sessions.remove(place));
+        let html_url = html_url.map(str::to_owned);
+        sessions.push(RegisteredSession {
+            session_id: id.to_owned(),
+            session_html_url: html_url.or(known.and_then(|known| known.session_html_url)),
+            base_url: self.base_url.clone(),
+            started_at,
+        });
+        let excess = sessions.len().saturating_sub(MAX_SESSIONS);
+        sessions.drain(..excess);
+        self.write(&sessions)
+    }
+
+    /// Removes the sessions that `is_unwanted` accepts, and returns them.
+    pub async fn remove(
+        &self,
+        is_unwanted: impl Fn(&RegisteredSession) -> bool,
+    ) -> Result<Vec<RegisteredSession>> {
+        if !self.path.exists() {
+            return Ok(Vec::new());
+        }
+        let _lock = self.lock().await?;
+        let sessions = self.read()?;
+        let is_unwanted =
+            |session: &RegisteredSession| session.base_url == self.base_url && is_unwanted(session);
+        let (removed, kept): (Vec<_>, Vec<_>) = sessions.into_iter().partition(is_unwanted);
+        if !removed.is_empty() {
+            self.write(&kept)?;
+        }
+        Ok(removed)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Oldest first. A line that cannot be read, for example of a later version, is left out.
+    fn read(&self) -> Result<Vec<RegisteredSession>> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+        let lines = bytes.split(|byte| *byte == b'\n');
+        Ok(lines
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect())
+    }
+
+    fn write(&self, sessions: &[RegisteredSession]) -> Result<()> {
+        let mut text = String::new();
+        for session in sessions {
+            text += &serde_json::to_string(session)?;
+            text.push('\n');
+        }
+        NewFile::create(&self.path)?.write(text.as_bytes())
+    }
+
+    /// The lock is a file of its own, since the register is replaced as a whole.
+    fn open_lock(&self) -> Result<File> {
+        if let Some(folder) = self.path.parent() {
+            let mut builder = DirBuilder::new();
+            builder.recursive(true);
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(folder)?;
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(self.path.with_extension("lock"))
+    }
+
+    async fn lock(&self) -> Result<File> {
+        let file = self.open_lock()?;
+        for _ in 0..LOCK_ATTEMPTS {
+            if FileExt::try_lock_exclusive(&file)? {
+                return Ok(file);
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        Err(Error::new(
+            ErrorKind::WouldBlock,
+            "another process holds its lock",
+        ))
+    }
+}
+
+/// The session that `--last` means.
+///
+/// # Errors
+/// A usage error: the register has no session.
+pub fn last(host: &Host) -> std::result::Result<Id, Exit> {
+    let none = || {
+        Exit::usage(format!(
+            "--last: no session of {} is in the register; `blocks run` adds one, in CI with --register",
+            host.base_url()
+        ))
+    };
+    let register = Register::of(host).ok_or_else(none)?;
+    let sessions = register.sessions().map_err(|error| {
+        let path = register.path.display();
+        Exit::usage(format!("--last: cannot read {path}: {error}"))
+    })?;
+    let newest = sessions.into_iter().next().ok_or_else(none)?;
+    Id::from_service(&newest.session_id).ok_or_else(none)
+}

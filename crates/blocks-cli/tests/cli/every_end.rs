@@ -1,0 +1,321 @@
+//! Every command at every end: the exit code, JSON against its schema, and the ids.
+//!
+//! What happens while the reply is awaited is in `ends`; what needs a process is in `process`.
+
+use std::time::Duration;
+
+use blocks_cli::{Interruption, Signals};
+use blocks_mock::{Action, Fault, Frequency, Mock, RetryAfter, Script};
+use serde_json::Value;
+
+use crate::Folder;
+use crate::ends::valid;
+use crate::in_process::{Ended, Stream, Test};
+
+/// How a command is ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    Success,
+    TimeOut,
+    Rejected,
+    RateLimited,
+    /// The connection breaks after the request took effect.
+    Broken,
+    /// A page of something between.
+    Html,
+    Interrupt,
+    Terminate,
+    HangUp,
+    FullDisk,
+    ClosedPipe,
+}
+
+const ENDS: [End; 11] = [
+    End::Success,
+    End::TimeOut,
+    End::Rejected,
+    End::RateLimited,
+    End::Broken,
+    End::Html,
+    End::Interrupt,
+    End::Terminate,
+    End::HangUp,
+    End::FullDisk,
+    End::ClosedPipe,
+];
+
+/// A command line, its exit codes in the order of the ends, and the schema of its result.
+struct Row(&'static str, [u8; 11], &'static str);
+
+/// Creates and follow-ups: an unknown outcome is 4.
+const CREATES: [u8; 11] = [0, 3, 1, 1, 4, 4, 130, 143, 129, 1, 141];
+/// A wait continues after what may pass.
+const WAITS: [u8; 11] = [0, 3, 1, 3, 3, 1, 130, 143, 129, 1, 141];
+const READS: [u8; 11] = [0, 1, 1, 1, 1, 1, 130, 143, 129, 1, 141];
+/// No request is sent, so only the output can fail.
+const LOCAL: [u8; 11] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 141];
+
+const ROWS: [Row; 18] = [
+    Row(
+        "run --agent claude --json --github-output --timeout 2m hello",
+        CREATES,
+        "result",
+    ),
+    Row(
+        "send SESSION --json --github-output --timeout 2m more",
+        CREATES,
+        "result",
+    ),
+    Row(
+        "wait SESSION --thread THREAD --json --github-output --timeout 2m",
+        WAITS,
+        "result",
+    ),
+    Row("batch - --timeout 2m", CREATES, "result"),
+    Row("show SESSION --json", READS, "session"),
+    Row("messages SESSION --json", READS, "message"),
+    Row("messages SESSION --json --page 1", READS, "message"),
+    Row("transcript SESSION --json", READS, "transcript"),
+    Row("plan SESSION --json --output FOLDER/new", READS, "download"),
+    Row(
+        "artifact SESSION PLAN --json --output FOLDER/new",
+        READS,
+        "download",
+    ),
+    Row("check --json", READS, "check"),
+    Row("list --json", LOCAL, "list"),
+    Row("forget --all --json", LOCAL, "list"),
+    Row("schema --json", LOCAL, ""),
+    Row("schema result --json", LOCAL, ""),
+    Row("completions bash", LOCAL, ""),
+    Row("man run", LOCAL, ""),
+    // It serves until a signal ends it, which is its proper end.
+    Row("mock --quiet", LOCAL, ""),
+];
+
+fn agent(replies: bool) -> Script {
+    let script = match replies {
+        true => Script::reply("Done.").reply_after(Duration::from_secs(4)),
+        false => Script::no_reply(),
+    };
+    let plan = Action::Plan {
+        file_name: "p.md".into(),
+        text: "1. Go.\n".into(),
+    };
+    script.step(Duration::ZERO, plan)
+}
+
+impl End {
+    /// Whether the command waits until a signal comes, or until its time is over.
+    fn is_silent(self) -> bool {
+        self == Self::TimeOut || self.signal().is_some()
+    }
+
+    fn signal(self) -> Option<Interruption> {
+        match self {
+            Self::Interrupt => Some(Interruption::Interrupt),
+            Self::Terminate => Some(Interruption::Terminate),
+            Self::HangUp => Some(Interruption::HangUp),
+            _ => None,
+        }
+    }
+
+    fn fault(self) -> Option<Fault> {
+        match self {
+            Self::Rejected => Some(Fault::status(403)),
+            Self::RateLimited => Some(Fault::rate_limited(Some(RetryAfter::Seconds(9_000)))),
+            Self::Broken => Some(Fault::ResetAfter),
+            Self::Html => Some(Fault::Html),
+            _ => None,
+        }
+    }
+
+    fn out(self) -> Stream {
+        match self {
+            Self::FullDisk => Stream::failing(28),
+            Self::ClosedPipe => Stream::failing(32),
+            _ => Stream::default(),
+        }
+    }
+
+    fn status(self, code: u8) -> &'static str {
+        match code {
+            0 => "completed",
+            1 => "failed",
+            3 => "timed_out",
+            4 => "unknown",
+            _ => "interrupted",
+        }
+    }
+}
+
+/// One command at one end.
+struct Case<'a> {
+    row: &'a Row,
+    end: End,
+    mock: Mock,
+    folder: Folder,
+    line: String,
+}
+
+impl<'a> Case<'a> {
+    async fn new(row: &'a Row, end: End) -> Self {
+        let folder = Folder::new("every-end");
+        let is_turn = row.2 == "result";
+        let mock = Mock::builder()
+            .agent(agent(!is_turn || !end.is_silent()))
+            .build();
+        let setup = Test::new(&mock, "run --agent claude --no-wait --register hello");
+        let state = folder.file("state");
+        let started = setup.variable("XDG_STATE_HOME", &state).run().await;
+        assert_eq!(started.code, 0, "{started:?}");
+        let session = mock.sessions()[0].to_string();
+        let show = Test::new(&mock, &format!("show {session} --json"))
+            .run()
+            .await;
+        let plan = show.json()["plan_artifact_ids"][0]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let thread = mock.threads(&session)[0].to_string();
+        let mut line = row
+            .0
+            .replace("SESSION", &session)
+            .replace("THREAD", &thread)
+            .replace("PLAN", &plan)
+            .replace("FOLDER", folder.0.to_str().unwrap());
+        if end.is_silent() && !is_turn {
+            mock.inject(
+                None,
+                Frequency::Always,
+                Fault::Delay(Duration::from_secs(500)),
+            );
+        }
+        if end == End::TimeOut && !is_turn && row.1 == READS {
+            line += " --request-timeout 5s";
+        }
+        if let Some(fault) = end.fault() {
+            mock.inject(None, Frequency::Always, fault);
+        }
+        Self {
+            row,
+            end,
+            mock,
+            folder,
+            line,
+        }
+    }
+
+    fn is_served(&self) -> bool {
+        self.row.0.starts_with("mock")
+    }
+
+    async fn run(&self) -> Ended {
+        let signals = Signals::default();
+        let test = Test::new(&self.mock, &self.line)
+            .input("{\"id\":\"a\",\"agent_name\":\"claude\",\"message\":\"x\"}\n")
+            .variable("GITHUB_OUTPUT", self.folder.file("outputs"))
+            .variable("XDG_STATE_HOME", self.folder.file("state"))
+            .signals(&signals)
+            .out(self.end.out());
+        let sender = async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            let served = self.is_served().then_some(Interruption::Interrupt);
+            if let Some(signal) = self.end.signal().or(served) {
+                signals.send(signal);
+            }
+            std::future::pending::<()>().await
+        };
+        tokio::select! {
+            ended = test.run() => ended,
+            () = sender => unreachable!(),
+        }
+    }
+
+    /// The session and thread of the command's own prompt, if a response named them.
+    fn received_ids(&self) -> Option<(String, String)> {
+        let sends = self.row.1 == CREATES;
+        if sends && self.end.fault().is_some() {
+            return None;
+        }
+        let session = *self.mock.sessions().last()?;
+        let thread = *self.mock.threads(session).last()?;
+        Some((session.to_string(), thread.to_string()))
+    }
+
+    fn check_json(&self, ended: &Ended, code: u8) {
+        let context = format!("{} {:?}: {ended:?}", self.line, self.end);
+        if matches!(self.end, End::FullDisk | End::ClosedPipe) {
+            assert_eq!(ended.out, "", "{context}");
+            return;
+        }
+        let schema = match (self.row.2, code) {
+            ("", _) => return,
+            (turn @ ("result" | "check"), _) => turn,
+            (own, 0) => own,
+            _ => "failure",
+        };
+        let lines = ended.lines();
+        assert!(!lines.is_empty(), "{context}");
+        assert!(schema == "message" || lines.len() == 1, "{context}");
+        for line in &lines {
+            valid(schema, line);
+        }
+        if ["session", "message", "transcript"].contains(&schema) {
+            return;
+        }
+        let status = self.end.status(code);
+        assert_eq!(lines[0]["status"], status, "{context}");
+        assert_eq!(lines[0]["exit_code"], code, "{context}");
+        if schema != "list" && schema != "download" {
+            assert_eq!(lines[0]["error"].is_null(), code == 0, "{context}");
+        }
+    }
+
+    fn check_ids(&self, ended: &Ended) {
+        let context = format!("{} {:?}: {ended:?}", self.line, self.end);
+        let Some((session, thread)) = self.received_ids().filter(|_| self.row.2 == "result") else {
+            return;
+        };
+        let outputs = std::fs::read_to_string(self.folder.file("outputs")).unwrap_or_default();
+        let is_batch = self.row.0.starts_with("batch");
+        for id in [&session, &thread] {
+            assert!(
+                is_batch || outputs.contains(&format!("\n{id}\n")),
+                "{context} {outputs}"
+            );
+        }
+        if matches!(self.end, End::FullDisk | End::ClosedPipe) {
+            assert!(ended.err.contains(&session), "{context}");
+            return;
+        }
+        let report: &Value = &ended.lines()[0];
+        assert_eq!(report["session_id"], session, "{context}");
+        assert_eq!(report["thread_id"], thread, "{context}");
+        if report["exit_code"] != 0 {
+            let resume = format!("blocks wait {session} --thread {thread}");
+            assert_eq!(report["error"]["resume"], resume, "{context}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_command_is_machine_readable_at_every_end() {
+    for row in &ROWS {
+        for (end, code) in ENDS.into_iter().zip(row.1) {
+            let case = Case::new(row, end).await;
+            let before = case.mock.user_message_count();
+            let ended = case.run().await;
+            assert_eq!(ended.code, code, "{} {end:?}: {ended:?}", case.line);
+            case.check_json(&ended, code);
+            case.check_ids(&ended);
+            let has_effect = !matches!(end, End::Rejected | End::RateLimited);
+            let prompts = usize::from(row.1 == CREATES && has_effect);
+            let found = case.mock.user_message_count() - before;
+            assert_eq!(found, prompts, "{} {end:?}", case.line);
+            if code == 1 {
+                assert!(ended.err.contains("error: "), "{} {end:?}", case.line);
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! What a page states around its fields: the rule, errors, samples, the order, links.
+
+use serde_json::Value;
+
+use super::block::Section;
+use super::compare::{Comparison, locate, shown};
+use super::fields::subject;
+use super::prose::ErrorCase;
+use super::samples::Sample;
+use crate::document::Document;
+use crate::finding::{Finding, Kind, NOTHING, Severity};
+use crate::shape::{Shape, rule_fields};
+use crate::spanned::step;
+use crate::validate;
+
+impl Comparison<'_> {
+    /// The rule over the request's fields, such as exactly one of three.
+    pub(super) fn rule(&mut self, schema: Option<&str>) {
+        let Some(schema) = schema else { return };
+        let resolved = self.document.resolve(schema);
+        let known = self.document.get(&resolved).and_then(rule_fields);
+        let page = self.page.rule.as_ref();
+        let text =
+            |how_many: &str, fields: &[String]| format!("{how_many} of {}", fields.join(", "));
+        let stated = page.map_or_else(|| "no rule".to_owned(), |r| text(&r.how_many, &r.fields));
+        let document =
+            known.as_deref().map_or_else(|| "no rule".to_owned(), |k| text("exactly one", k));
+        self.facts += usize::from(known.is_some() || page.is_some());
+        if stated == document {
+            return;
+        }
+        let severity = match (&known, page) {
+            (_, None) => Severity::Informational,
+            (Some(known), Some(page)) if known.iter().all(|k| page.fields.contains(k)) => {
+                Severity::Additive
+            }
+            _ => Severity::Breaking,
+        };
+        let line = page.map_or_else(|| self.line(Section::Request), |r| r.line);
+        self.add(
+            Kind::Rule,
+            severity,
+            "the rule over its fields",
+            &format!("{resolved}/oneOf"),
+            (&document, &stated),
+            line,
+        );
+    }
+
+    /// Error statuses and codes: a new one is additive; when one is gone, programs that
+    /// distinguish errors by it break. Only rows of a table count: sentences name single cases.
+    pub(super) fn error_rows(&mut self) {
+        let (page, known) = (self.page, self.document.errors(self.operation));
+        let cases = page.errors.iter().chain(&page.mentions).filter(|c| c.status >= 400);
+        for case in cases {
+            let subject = format!("error {}", case.status);
+            self.facts += 1;
+            let Some((_, codes, pointer)) =
+                known.iter().find(|(status, ..)| *status == case.status)
+            else {
+                let pointer = format!("{}/responses/{}", self.operation.pointer, case.status);
+                self.add(
+                    Kind::StatusAdded,
+                    Severity::Additive,
+                    &subject,
+                    &pointer,
+                    (NOTHING, "a status"),
+                    case.line,
+                );
+                continue;
+            };
+            let sentence = |code: &&String| code.contains(' ');
+            if let Some(code) = case.code.as_ref().filter(|c| !codes.contains(c) && !sentence(c)) {
+                let place =
+                    format!("{}/x-error-codes/{}", self.document.resolve(pointer), step(code));
+                self.add(
+                    Kind::CodeAdded,
+                    Severity::Additive,
+                    &format!("{subject}, code {code}"),
+                    &place,
+                    (NOTHING, "a code"),
+                    case.line,
+                );
+            }
+        }
+        for (status, codes, pointer) in known {
+            self.error_row(status, &codes, &pointer);
+        }
+    }
+
+    /// A status of the document, with its codes, against the rows of the page.
+    fn error_row(&mut self, status: u16, codes: &[String], pointer: &str) {
+        let page = self.page;
+        let subject = format!("error {status}");
+        let rows: Vec<_> = page.errors.iter().filter(|e| e.status == status).collect();
+        let Some(first) = rows.first() else {
+            let line = page.errors.first().map_or(self.path.1, |e| e.line);
+            self.add(
+                Kind::StatusRemoved,
+                Severity::Breaking,
+                &subject,
+                pointer,
+                ("a status", NOTHING),
+                line,
+            );
+            return;
+        };
+        for code in codes {
+            let of = |c: &ErrorCase| c.status == status && c.code.as_ref() == Some(code);
+            let listed = rows.iter().filter(|e| of(e)).count();
+            let named = page.mentions.iter().filter(|e| of(e)).count();
+            let place = format!("{}/x-error-codes/{}", self.document.resolve(pointer), step(code));
+            if listed == 0 {
+                self.add(
+                    Kind::CodeRemoved,
+                    Severity::Breaking,
+                    &format!("{subject}, code {code}"),
+                    &place,
+                    ("a code", NOTHING),
+                    first.line,
+                );
+            } else if listed < named {
+                let (document, other) =
+                    (format!("{named} cases in sentences"), format!("{listed} rows"));
+                self.add(
+                    Kind::ErrorRows,
+                    Severity::Informational,
+                    &format!("{subject}, code {code}"),
+                    &place,
+                    (&document, &other),
+                    first.line,
+                );
+            }
+        }
+    }
+
+    /// Every sample is valid under the schema of its side, and its links lead to operations.
+    pub(super) fn samples(&mut self) {
+        for sample in &self.page.samples {
+            let request = sample.section == Section::Request;
+            let schema = if request {
+                self.document.request_schema(self.operation)
+            } else {
+                self.response_schema(sample)
+            };
+            let side = if request { "request" } else { "response" };
+            match (schema, &sample.value) {
+                (Some(schema), Ok(value)) => self.sample(sample, value, &schema, side),
+                (Some(schema), Err((why, line))) => {
+                    let (resolved, subject) =
+                        (self.document.resolve(&schema), format!("{side} sample"));
+                    let texts = ("JSON", why.as_str());
+                    self.add(
+                        Kind::SampleBroken,
+                        Severity::Informational,
+                        &subject,
+                        &resolved,
+                        texts,
+                        *line,
+                    );
+                }
+                (None, _) => {}
+            }
+        }
+    }
+
+    fn response_schema(&mut self, sample: &Sample) -> Option<String> {
+        let status = sample.status.unwrap_or(200);
+        let found = self.document.response(self.operation, status);
+        if found.is_none() {
+            let pointer = format!("{}/responses/{status}", self.operation.pointer);
+            let subject = format!("error {status}");
+            let texts = (NOTHING, "a status");
+            self.add(Kind::StatusAdded, Severity::Additive, &subject, &pointer, texts, sample.line);
+        }
+        found?.1
+    }
+
+    fn sample(&mut self, sample: &Sample, value: &Value, schema: &str, side: &str) {
+        self.facts += 1;
+        for difference in validate::check(self.document, schema, value) {
+            // What lines that were left out contain is not known.
+            let shown =
+                matches!(difference.finding.kind, Kind::Type | Kind::FieldAdded | Kind::Nullable);
+            if !sample.shortened || shown {
+                let line = Some(sample.line_of(&difference.instance));
+                let subject = format!("{side} sample `{}`", difference.finding.subject);
+                self.findings.push(Finding { subject, line, ..difference.finding });
+            }
+        }
+        for (instance, why) in links(self.document, value) {
+            self.facts += 1;
+            if let Some(why) = why {
+                let (line, subject) =
+                    (sample.line_of(&instance), format!("{side} sample `{instance}`"));
+                let resolved = self.document.resolve(schema);
+                let texts = ("a link to an operation", why);
+                self.add(Kind::Link, Severity::Breaking, &subject, &resolved, texts, line);
+            }
+        }
+    }
+
+    /// The order of a list, beside the parameter that chooses it.
+    pub(super) fn order(&mut self) {
+        let direction = self
+            .document
+            .parameters(self.operation, "query")
+            .into_iter()
+            .find(|(n, _)| n == "direction");
+        if let (Some((order, line)), Some((_, pointer))) = (self.page.order, direction) {
+            self.facts += 1;
+            self.add(
+                Kind::Order,
+                Severity::Informational,
+                "the order of the list",
+                &pointer,
+                ("not stated", order),
+                line,
+            );
+        }
+    }
+
+    /// Fields that a sentence says are always null are null in each sample, and may be.
+    pub(super) fn nulls(&mut self, schema: Option<&str>) {
+        let Some(schema) = schema else { return };
+        let values: Vec<&Value> = self
+            .page
+            .samples
+            .iter()
+            .filter(|s| s.section == Section::Response)
+            .filter_map(|s| s.value.as_ref().ok())
+            .collect();
+        for (name, line) in &self.page.nulls {
+            let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+            let Ok((pointer, _)) = locate(self.document, schema, &path) else {
+                continue;
+            };
+            self.facts += 1;
+            let subject = subject(Section::Response, name);
+            if !Shape::of(self.document, &pointer).nullable {
+                self.add(
+                    Kind::Nullable,
+                    Severity::Breaking,
+                    &subject,
+                    &pointer,
+                    ("never null", "always null"),
+                    *line,
+                );
+            } else if shown(&values, &path).iter().any(|v| !v.is_null()) {
+                self.add(
+                    Kind::SampleBroken,
+                    Severity::Informational,
+                    &subject,
+                    &pointer,
+                    ("always null, as a sentence says", "a value in the sample"),
+                    *line,
+                );
+            }
+        }
+    }
+}
+
+/// The links in a value, and what is wrong with each. The host is not compared: the service's
+/// links can name another one.
+pub fn links(document: &Document, value: &Value) -> Vec<(String, Option<&'static str>)> {
+    let mut found = Vec::new();
+    let mut open = vec![(String::new(), value)];
+    while let Some((pointer, value)) = open.pop() {
+        if let Some(href) = value.get("href").and_then(Value::as_str) {
+            let path =
+                href.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+            let path = path.map(|p| p.split(['?', '#']).next().unwrap_or_default());
+            let why = match path {
+                None => Some("no absolute URL"),
+                Some(path) if document.operation_of_request("GET", path).is_none() => {
+                    Some("a path of no operation")
+                }
+                _ => None,
+            };
+            found.push((format!("{pointer}/href"), why));
+        }
+        match value {
+            Value::Object(map) => {
+                open.extend(map.iter().map(|(k, v)| (format!("{pointer}/{}", step(k)), v)))
+            }
+            Value::Array(items) => {
+                open.extend(items.iter().enumerate().map(|(i, v)| (format!("{pointer}/{i}"), v)))
+            }
+            _ => {}
+        }
+    }
+    found.reverse();
+    found
+}

@@ -1,0 +1,163 @@
+//! YAML (and so JSON) that keeps the line of each value.
+
+use std::collections::HashMap;
+
+use anyhow::{Result, anyhow, bail};
+use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use serde_json::{Map, Number, Value};
+
+/// The position of a value: its key, or the value itself in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// How many characters the key has.
+    pub width: usize,
+}
+
+/// A text, its value, and the position of each value in it.
+#[derive(Clone, Debug)]
+pub struct Spanned {
+    /// How reports call the text.
+    pub file: String,
+    /// The text.
+    pub text: String,
+    /// What it says.
+    pub value: Value,
+    positions: HashMap<String, Position>,
+}
+
+impl Spanned {
+    /// Reads a YAML text.
+    ///
+    /// # Errors
+    /// What is wrong, with file and line.
+    pub fn parse(file: &str, text: &str) -> Result<Self> {
+        let nodes = MarkedYaml::load_from_str(text).map_err(|e| {
+            let at = e.marker();
+            anyhow!("{file}:{}:{}: {e}", at.line(), at.col() + 1)
+        })?;
+        let [node] = nodes.as_slice() else {
+            bail!("{file}: one YAML document is needed");
+        };
+        let mut positions = HashMap::new();
+        let value = convert(node, "", &mut positions)
+            .map_err(|e| anyhow!("{file}:{}: {e}", node.span.start.line()))?;
+        Ok(Self { file: file.to_owned(), text: text.to_owned(), value, positions })
+    }
+
+    /// The position of a JSON pointer, or of its nearest parent that exists.
+    pub fn position(&self, pointer: &str) -> Position {
+        let mut path = pointer;
+        loop {
+            if let Some(position) = self.positions.get(path) {
+                return *position;
+            }
+            match path.rfind('/') {
+                Some(end) => path = &path[..end],
+                None => {
+                    return Position { line: 1, column: 1, width: 1 };
+                }
+            }
+        }
+    }
+
+    /// Whether a pointer leads to a value; a text in a list can be a step by itself.
+    pub fn has(&self, pointer: &str) -> bool {
+        self.positions.contains_key(pointer)
+    }
+}
+
+/// A step of a JSON pointer.
+pub fn step(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn convert(
+    node: &MarkedYaml<'_>,
+    pointer: &str,
+    positions: &mut HashMap<String, Position>,
+) -> Result<Value> {
+    Ok(match &node.data {
+        YamlData::Value(scalar) => scalar_value(scalar),
+        YamlData::Sequence(items) => {
+            let mut list = Vec::with_capacity(items.len());
+            for (index, item) in items.iter().enumerate() {
+                let path = format!("{pointer}/{index}");
+                positions.insert(path.clone(), position(item));
+                let value = convert(item, &path, positions)?;
+                if let Value::String(text) = &value {
+                    positions.insert(format!("{pointer}/{}", step(text)), position(item));
+                }
+                list.push(value);
+            }
+            Value::Array(list)
+        }
+        YamlData::Mapping(pairs) => {
+            let mut map = Map::new();
+            for (key, item) in pairs {
+                let name = match &key.data {
+                    YamlData::Value(Scalar::String(text)) => text.to_string(),
+                    YamlData::Value(scalar) => scalar_value(scalar).to_string(),
+                    _ => bail!("a key of {pointer} is not a scalar"),
+                };
+                let path = format!("{pointer}/{}", step(&name));
+                positions.insert(path.clone(), position(key));
+                map.insert(name, convert(item, &path, positions)?);
+            }
+            Value::Object(map)
+        }
+        YamlData::Tagged(_, inner) => convert(inner, pointer, positions)?,
+        YamlData::Alias(_) | YamlData::BadValue | YamlData::Representation(..) => {
+            bail!("{pointer} cannot be read");
+        }
+    })
+}
+
+fn position(node: &MarkedYaml<'_>) -> Position {
+    let (start, end) = (node.span.start, node.span.end);
+    let one_line = start.line() == end.line();
+    Position {
+        line: start.line(),
+        column: start.col() + 1,
+        width: if one_line { node.span.len().max(1) } else { 1 },
+    }
+}
+
+fn scalar_value(scalar: &Scalar<'_>) -> Value {
+    match scalar {
+        Scalar::Null => Value::Null,
+        Scalar::Boolean(value) => Value::Bool(*value),
+        Scalar::Integer(value) => Value::from(*value),
+        Scalar::FloatingPoint(value) => {
+            Number::from_f64(value.into_inner()).map_or(Value::Null, Value::Number)
+        }
+        Scalar::String(text) => Value::String(text.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_their_lines() {
+        let text = "a:\n  b: &x { c: 1 }\nd: *x\ne: [p, q/r]\n";
+        let spanned = Spanned::parse("t", text).unwrap();
+        let line = |pointer| spanned.position(pointer).line;
+        assert_eq!((line("/a/b"), line("/a/b/c")), (2, 2));
+        assert_eq!((line("/d"), line("/d/c")), (3, 2), "an alias has the position of its anchor");
+        assert_eq!((line("/e/1"), line("/e/q~1r")), (4, 4));
+        assert_eq!(line("/a/none/deeper"), 1, "the nearest parent");
+        assert_eq!(spanned.value["d"]["c"], 1);
+        assert_eq!(spanned.position("/e/p").column, 5);
+    }
+
+    #[test]
+    fn broken_text_is_an_error_with_its_position() {
+        let error = Spanned::parse("file.yaml", "a:\n  - [b\n").unwrap_err().to_string();
+        assert!(error.starts_with("file.yaml:"), "{error}");
+    }
+}

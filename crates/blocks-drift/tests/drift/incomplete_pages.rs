@@ -1,0 +1,139 @@
+//! Pages that are cut, removed, replaced or hidden.
+
+use super::*;
+
+#[test]
+fn cut_pages_are_never_in_sync() {
+    let (mut count, mut silent) = (0, Vec::new());
+    for form in FORMS {
+        for (page, text) in pages(form).iter().enumerate() {
+            let lines: Vec<&str> = text.text.trim_end().lines().collect();
+            for end in 0..lines.len() {
+                count += 1;
+                let result = changed(form, page, &(lines[..end].join("\n") + "\n"));
+                if exit_code(&DOCUMENT, &result) == 0 {
+                    silent.push(format!(
+                        "{} cut before line {}: {}",
+                        text.name,
+                        end + 1,
+                        lines[end]
+                    ));
+                }
+            }
+        }
+    }
+    println!("{count} cuts");
+    assert!(silent.is_empty(), "{} of {count}: {silent:#?}", silent.len());
+}
+
+#[test]
+fn lost_pages_are_never_in_sync() {
+    for form in FORMS {
+        for (index, page) in pages(form).iter().enumerate() {
+            let hidden = |from: &str, to: &str| page.text.replace(from, to);
+            for text in [
+                String::new(),
+                "Moved.\n".to_owned(),
+                "# Page not found\n".to_owned(),
+                "<!DOCTYPE html><html></html>".to_owned(),
+                "<!-- cached -->\n<html></html>".to_owned(),
+                hidden(" /rest/v1", " /api/v2")
+                    .replace("team/rest/v1", "team/api/v2")
+                    .replace("100 requests", "some"),
+                hidden("GET ", "HEAD ").replace("POST ", "HEAD ").replace("100 requests", "some"),
+                hidden("GET ", "Send a GET to ")
+                    .replace("POST ", "Send a POST to ")
+                    .replace("api: \"", "about: \"x")
+                    .replace("openapi: ", "about: x")
+                    .replace("100 requests", "some"),
+            ] {
+                let result = changed(form, index, &text);
+                assert_ne!(exit_code(&DOCUMENT, &result), 0, "{}: {text}", page.name);
+            }
+            let mut rest = pages(form);
+            rest.remove(index);
+            assert_eq!(
+                exit_code(&DOCUMENT, &check_pages(&DOCUMENT, &rest)),
+                1,
+                "without {}",
+                page.name
+            );
+        }
+    }
+}
+
+/// Text in the form of a field, a row, a heading, a component or a sample.
+#[test]
+fn what_is_not_understood_is_an_error_with_its_line() {
+    let number = |text: &str, part: &str| {
+        let exact = text.lines().position(|l| l == part);
+        exact.or_else(|| text.lines().position(|l| l.contains(part))).unwrap() + 1
+    };
+    for (page, form, from, to, part) in [
+        (0, "txt", "profile\nobject", "profile\nobjekt", "objekt"),
+        (0, "txt", "\nBody\n", "\nWhat is sent\n", "message"),
+        (0, "txt", "source_url\nstring | null", "string | null", "string | null"),
+        (0, "txt", "400VALIDATIONNo", "4xxVALIDATIONNo", "4xxVALIDATION"),
+        (0, "txt", "400VALIDATIONNo", "VALIDATIONNo", "VALIDATIONNo"),
+        (2, "txt", "\nQuery parameters\n", "\nOptional filters\n", "type"),
+        (2, "md", "type=\"number\"", "type=\"nummer\"", "nummer"),
+        (0, "md", "<Note>", "<Notice>", "<Notice>"),
+        (0, "md", "required>", "requierd>", "requierd"),
+        (0, "md", "required>", "required=\"perhaps\">", "perhaps"),
+        (0, "md", "</ParamField>\n\n## Response", "## Response", "artifact_ids"),
+        (1, "md", "| Status |", "| State  |", "`404`"),
+        (1, "md", "## Errors", "<SharedErrors />\n\n## Errors", "SharedErrors"),
+    ] {
+        let text = pages(form)[page].text.replacen(from, to, 1);
+        assert_ne!(text, pages(form)[page].text, "{from}");
+        let page = PageText { name: "page".to_owned(), text };
+        let error = format!("{:#}", blocks_drift::page::check(&DOCUMENT, &page).unwrap_err());
+        let text = page.text.replace("</Notice>", "</Note>");
+        let line = number(&text, part);
+        let near =
+            (line.saturating_sub(3)..=line + 3).any(|l| error.contains(&format!("line {l}:")));
+        assert!(error.starts_with("page"), "{to}: {error}");
+        assert!(near, "{to}: line {line}: {error}");
+    }
+}
+
+/// A table of fields is read like components.
+#[test]
+fn tables_of_fields_are_read() {
+    let page = "# List\n\n`GET /rest/v1/sessions/{session_id}/messages`\n\n## Query parameters\n\n| Parameter | Type | Required | Default | Description |\n| --- | --- | --- | --- | --- |\n| page | number | ✗ | 1 | Minimum 1. |\n| team | string | ✓ | | New. |\n| view | string | | | New. |\n\n## Response\n\n| Field | Type | Description |\n| --- | --- | --- |\n| `items` | object[] | The messages. |\n";
+    let check = |text: &str| {
+        blocks_drift::page::check(&DOCUMENT, &PageText { name: "page".into(), text: text.into() })
+    };
+    let result = check(page).unwrap();
+    let added: Vec<(&str, String)> = result
+        .findings
+        .iter()
+        .filter(|f| f.pointer.contains("/get/parameters/"))
+        .map(|f| (f.pointer.rsplit('/').next().unwrap(), f.severity.to_string()))
+        .collect();
+    assert_eq!(added, [("team", "breaking".to_owned()), ("view", "additive".to_owned())]);
+    for (from, to) in [
+        ("| Parameter |", "| Thing |"),
+        ("✗", "perhaps"),
+        ("## Query parameters", "## Filters"),
+        ("| Type | Required", "| Kind | Required"),
+    ] {
+        assert!(check(&page.replace(from, to)).is_err(), "{to}");
+    }
+}
+
+/// A guide or a changelog that quotes a request is left out with the reason.
+#[test]
+fn guides_are_left_out_with_a_note() {
+    for text in [
+        "# Changelog\n\nGET /rest/v1/sessions/{session_id} is faster now.\n",
+        "# Guide\n\n## Step 1\n\n```http\nPOST /rest/v1/sessions\n```\n",
+        "# Guide\n\n<Card title=\"x\">\n\nNot closed.\n",
+    ] {
+        let mut pages = pages("md");
+        pages.push(PageText { name: "guide".to_owned(), text: text.to_owned() });
+        let result = check_pages(&DOCUMENT, &pages);
+        assert_eq!(exit_code(&DOCUMENT, &result), 0, "{text}: {:?}", result.errors);
+        assert!(result.notes.iter().any(|n| n.starts_with("guide: left out")), "{text}");
+    }
+}

@@ -1,0 +1,354 @@
+//! The journal of a batch in a file: a line of JSON for each step, on the disk before the next
+//! step.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{File, OpenOptions};
+use std::future::ready;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use fs4::fs_std::FileExt;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, State, Step};
+
+/// A step, as it is in the file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event {
+    /// The create is sent next. `request` is the fingerprint of what is sent.
+    Starting {
+        id: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<Fingerprint>,
+    },
+    /// The create certainly had no effect.
+    NotStarted { id: String },
+    /// The create may have had an effect; the id is there if it was received.
+    Unknown {
+        id: String,
+        session_id: Option<String>,
+    },
+    /// The session exists.
+    Created {
+        id: String,
+        #[serde(flatten)]
+        created: Created,
+    },
+    /// The reply is known.
+    Ended { id: String, result: Value },
+    /// The line before this one was cut while it was written, so its step was not taken.
+    Cut,
+}
+
+/// A journal in a file, which one run uses at a time.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("nightly.jsonl");
+/// use blocks_fleet::FileJournal;
+///
+/// let journal = FileJournal::open(&path)?;
+/// let error = FileJournal::open(&path).unwrap_err();
+/// assert_eq!(error.to_string(), "another run uses it");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct FileJournal {
+    writer: Mutex<Writer>,
+    history: Mutex<History>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    file: File,
+    /// Whether the last line was not written as a whole.
+    is_cut: bool,
+}
+
+/// The steps that were taken so far.
+#[derive(Debug, Default)]
+struct History {
+    entries: HashMap<String, Entry>,
+    /// The numbers of damaged lines.
+    damaged: Vec<usize>,
+    /// Whether a damaged line may concern any prompt.
+    is_incomplete: bool,
+    is_cut: bool,
+}
+
+impl FileJournal {
+    /// Opens, locks and reads the journal.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or another run uses it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
+        let path = path.as_ref();
+        if path == Path::new("-") {
+            return Err(JournalError::new("a file is needed"));
+        }
+        if path.metadata().is_ok_and(|file| !file.is_file()) {
+            // A device may never end.
+            return Err(JournalError::new("not a regular file"));
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        // It contains replies.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(JournalError::new)?;
+        if !FileExt::try_lock_exclusive(&file).map_err(JournalError::new)? {
+            return Err(JournalError::new("another run uses it"));
+        }
+        // Read under the lock, so that every line of an earlier run is there.
+        let history = History::read(BufReader::new(&file)).map_err(JournalError::new)?;
+        if history.entries.is_empty() && !history.damaged.is_empty() {
+            let line = history.damaged[0];
+            return Err(JournalError::new(format!(
+                "line {line} is not a journal entry"
+            )));
+        }
+        let writer = Writer {
+            file,
+            is_cut: history.is_cut,
+        };
+        Ok(Self {
+            writer: Mutex::new(writer),
+            history: Mutex::new(history),
+        })
+    }
+
+    /// The numbers of lines that could not be read.
+    pub fn damaged_lines(&self) -> Vec<usize> {
+        self.history().damaged.clone()
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append(&self, event: Event) -> Result<(), JournalError> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.append(&event).map_err(JournalError::new)?;
+        self.history().add(event);
+        Ok(())
+    }
+}
+
+impl Journal for FileJournal {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn read<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, Vec<Option<Entry>>> {
+        let history = self.history();
+        let entries = ids.iter().map(|id| history.entry(id)).collect();
+        Box::pin(ready(Ok(entries)))
+    }
+
+    fn claim<'a>(
+        &'a self,
+        id: &'a str,
+        request: &'a Fingerprint,
+        _: bool,
+    ) -> JournalFuture<'a, bool> {
+        let written = self.append(Event::Starting {
+            id: id.to_owned(),
+            request: Some(request.clone()),
+        });
+        Box::pin(ready(written.map(|()| true)))
+    }
+
+    fn take_over<'a>(&'a self, _: &'a str) -> JournalFuture<'a, bool> {
+        Box::pin(ready(Ok(true)))
+    }
+
+    fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, ()> {
+        let id = id.to_owned();
+        let event = match step.clone() {
+            Step::NotStarted => Event::NotStarted { id },
+            Step::Unknown(session_id) => Event::Unknown { id, session_id },
+            Step::Created(created) => Event::Created { id, created },
+            Step::Ended(result) => Event::Ended { id, result },
+        };
+        Box::pin(ready(self.append(event)))
+    }
+
+    fn renew<'a>(&'a self, _: &'a [String]) -> JournalFuture<'a, ()> {
+        Box::pin(ready(Ok(())))
+    }
+}
+
+impl Writer {
+    fn append(&mut self, event: &Event) -> std::io::Result<()> {
+        let mut lines = String::new();
+        if self.is_cut {
+            // The cut line is ended and marked, so that it stays alone and harmless.
+            lines = format!("\n{}\n", serde_json::to_string(&Event::Cut)?);
+        }
+        lines += &format!("{}\n", serde_json::to_string(event)?);
+        self.is_cut = true;
+        self.file.write_all(lines.as_bytes())?;
+        self.file.sync_data()?;
+        self.is_cut = false;
+        Ok(())
+    }
+}
+
+impl History {
+    /// Reads line by line, so that a long journal needs no memory of its own length.
+    fn read(mut file: impl BufRead) -> std::io::Result<Self> {
+        let mut history = Self::default();
+        let mut line = Vec::new();
+        let mut unreadable: Option<(usize, String)> = None;
+        for number in 1.. {
+            line.clear();
+            if file.read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            history.is_cut = line.last() != Some(&b'\n');
+            // A line may be cut within a character.
+            let text = String::from_utf8_lossy(&line);
+            let text = if number == 1 {
+                text.strip_prefix('\u{feff}').unwrap_or(&text)
+            } else {
+                &text
+            };
+            let text = text.trim();
+            let event = serde_json::from_str(text);
+            if let Some(damaged) = unreadable.take()
+                && !matches!(event, Ok(Event::Cut))
+            {
+                history.set_damaged(&damaged);
+            }
+            match event {
+                Ok(event) => history.add(event),
+                Err(_) if text.is_empty() => {}
+                Err(_) => unreadable = Some((number, text.to_owned())),
+            }
+        }
+        // The last line without its end was cut, if it is the start of an entry.
+        if let Some(damaged) = unreadable
+            && !(history.is_cut && damaged.1.starts_with('{'))
+        {
+            history.set_damaged(&damaged);
+        }
+        Ok(history)
+    }
+
+    /// What is known of a prompt. One that a damaged line may concern counts as started.
+    fn entry(&self, id: &str) -> Option<Entry> {
+        let entry = self.entries.get(id).cloned();
+        entry.or_else(|| self.is_incomplete.then(Entry::default))
+    }
+
+    fn add(&mut self, event: Event) {
+        let (id, state) = match event {
+            Event::Starting { id, request } => {
+                let state = State::default();
+                self.entries.insert(id, Entry { state, request });
+                return;
+            }
+            Event::NotStarted { id } => {
+                self.entries.remove(&id);
+                return;
+            }
+            Event::Cut => return,
+            Event::Unknown { id, session_id } => (id, State::Unknown { session_id }),
+            Event::Created { id, mut created } => {
+                let stored = created.pending.as_ref();
+                let stored = stored.map(|pending| pending.session_id().to_string());
+                if created.session_id.is_empty() {
+                    created.session_id = stored.unwrap_or_default();
+                }
+                let state = match created.session_id.is_empty() {
+                    true => State::default(),
+                    false => State::Created {
+                        created,
+                        is_claimed: false,
+                    },
+                };
+                (id, state)
+            }
+            Event::Ended { id, result } => (id, State::Ended(result)),
+        };
+        self.entries.entry(id).or_default().state = state;
+    }
+
+    /// The prompts that a damaged line names may have been started in it. One that names none
+    /// may concern every prompt of which nothing else is known.
+    fn set_damaged(&mut self, (number, text): &(usize, String)) {
+        self.damaged.push(*number);
+        let ids = ids_in(text);
+        self.is_incomplete |= ids.is_empty();
+        for id in ids {
+            self.entries.entry(id).or_default();
+        }
+    }
+}
+
+/// The complete ids in what is left of a line.
+fn ids_in(text: &str) -> HashSet<String> {
+    let after = text.split("\"id\":").skip(1);
+    let first = |rest: &str| {
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+        values.next().and_then(Result::ok)
+    };
+    after.filter_map(first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(text: &str) -> History {
+        History::read(text.as_bytes()).unwrap()
+    }
+
+    const STARTING: &str = r#"{"event":"starting","id":"a"}"#;
+
+    #[test]
+    fn a_line_that_was_cut_is_no_step() {
+        for end in 1..STARTING.len() {
+            let text = format!("{STARTING}\n{}", &STARTING.replace("\"a\"", "\"b\"")[..end]);
+            let history = history(&text);
+            assert_eq!(history.entries.len(), 1, "{text}");
+            assert!(
+                history.damaged.is_empty() && !history.is_incomplete,
+                "{text}"
+            );
+        }
+        let closed = format!("{STARTING}\n{}\n{{\"event\":\"cut\"}}\n", &STARTING[..9]);
+        assert!(history(&closed).damaged.is_empty());
+    }
+
+    #[test]
+    fn a_damaged_line_makes_its_prompts_unknown() {
+        let merged = r#"{"event":"created","id":"b","pen{"event":"starting","id":"c"}"#;
+        let found = history(&format!("\u{feff}{STARTING}\n{merged}\n"));
+        assert_eq!(
+            (found.entries.len(), found.damaged.as_slice()),
+            (3, &[2][..])
+        );
+        assert!(
+            matches!(
+                found.entries["c"].state,
+                State::Unknown { session_id: None }
+            ) && !found.is_incomplete
+        );
+        for foreign in ["hello", "[1]", "\0\0\0", r#"{"event":"starting"}"#] {
+            let found = history(&format!("{foreign}\n{STARTING}\n"));
+            assert!(found.is_incomplete && found.damaged == [1], "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_create_without_effect_removes_its_start() {
+        let text = format!("{STARTING}\n{}\n", r#"{"event":"not_started","id":"a"}"#);
+        assert!(history(&text).entries.is_empty());
+    }
+}

@@ -1,0 +1,93 @@
+//! Why a reply does not contain the JSON that was asked for.
+
+use std::fmt;
+
+/// Why a reply does not contain the expected JSON: its text, the place and the reason.
+///
+/// ```
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_reply("Here:\n{\"count\": 1,}", async |client, mock| {
+/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Count.");
+/// # let session = client.create_session(request).await?;
+/// let reply = session.first_reply().await?;
+/// let schema = serde_json::json!({"type": "object"});
+/// let error = reply.json_matching(&schema, |_| Ok(())).unwrap_err();
+/// let mismatch = error.reply_mismatch().expect("this kind of error has it");
+/// assert_eq!((mismatch.line(), mismatch.column()), (2, 12));
+/// assert_eq!(mismatch.reason(), "a comma must not follow the last element");
+/// assert_eq!(mismatch.text(), reply.text());
+/// # Ok(()) });
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReplyMismatch {
+    text: String,
+    offset: usize,
+    line: usize,
+    column: usize,
+    reason: String,
+}
+
+impl ReplyMismatch {
+    pub(crate) fn new(text: &str, mut offset: usize, reason: String) -> Self {
+        offset = offset.min(text.len());
+        while !text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let before = &text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |place| place + 1);
+        Self {
+            text: text.to_owned(),
+            offset,
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            reason,
+        }
+    }
+
+    /// The whole text of the reply.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The place in the text, in bytes.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// The line of the place, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The column of the place in its line, in characters, from 1.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+
+    /// What is wrong at the place.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl fmt::Display for ReplyMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            line,
+            column,
+            reason,
+            ..
+        } = self;
+        write!(f, "line {line}, column {column}: {reason}")
+    }
+}
+
+impl fmt::Debug for ReplyMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyMismatch")
+            .field("line", &self.line)
+            .field("column", &self.column)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,133 @@
+//! Reads a turn's messages in the polls of a wait for its reply.
+//!
+//! A poll reads one page of the thread, chosen by the pager so that nothing is lost or repeated,
+//! and the reply is the final message in it. Where that cannot be recognized, the next poll asks
+//! for the reply alone, as a wait that follows nothing does in every poll.
+
+use std::collections::VecDeque;
+
+use blocks_api::open::{MessageRole, MessageType};
+use blocks_api::types::Message;
+use tokio::time::Instant;
+
+use crate::engine::error::{Error, ErrorKind};
+use crate::engine::rate_limit::Permit;
+use crate::messages::MessagesQuery;
+use crate::messages::pager::Pager;
+use crate::session::turn::{PollResult, Progress, Turn};
+
+pub(crate) struct Follower {
+    pager: Pager,
+    /// The messages of the last poll that were not returned yet.
+    ready: VecDeque<Message>,
+    /// What comes after them.
+    end: Option<Result<Progress, Error>>,
+    /// Whether the next poll asks for the reply alone.
+    reply_alone: bool,
+    /// Whether the last poll showed that there are more messages.
+    is_behind: bool,
+}
+
+impl Follower {
+    /// `None` when the thread of the turn is not known.
+    pub fn new(turn: &Turn, with_tools: bool) -> Option<Self> {
+        // The vendor's own mock has links such as `/threads/null/messages`.
+        let thread = turn
+            .thread_id()
+            .filter(|thread| thread.as_str() != "null")?;
+        let mut types = vec![MessageType::Message, MessageType::FinalMessage];
+        if with_tools {
+            types.push(MessageType::ToolCall);
+        }
+        let session = turn.session_id().clone();
+        let query = MessagesQuery::new(turn.client().clone(), session, Some(thread.clone()))
+            .types(types)
+            .roles([MessageRole::Assistant]);
+        Some(Self {
+            // A read further back alone would delay the reply, which comes at the end.
+            pager: Pager::new(query).without_checks(),
+            ready: VecDeque::new(),
+            end: None,
+            reply_alone: false,
+            is_behind: false,
+        })
+    }
+
+    /// Whether there are messages after those that were read.
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Reads one page, or the reply alone.
+    pub async fn poll(
+        &mut self,
+        turn: &Turn,
+        permit: Permit,
+        deadline: Instant,
+    ) -> Result<PollResult, Error> {
+        self.is_behind = false;
+        if self.reply_alone {
+            let result = turn.poll_with(permit, deadline).await;
+            self.reply_alone = result.is_err();
+            return result;
+        }
+        self.pager.resume();
+        let (window, query) = self.pager.next_page();
+        let (page, received) = match query.read_with_permit(permit, deadline).await {
+            Ok((page, received)) => (Ok(page), Some(received)),
+            Err(error) => (Err(error), None),
+        };
+        let used = self.pager.receive(window, page);
+        if let Err(error) = used {
+            self.reply_alone = error.kind() == ErrorKind::Incomplete;
+            return Err(turn.with_pending(error));
+        }
+        let reply = self.take_messages().map(|message| turn.reply_of(message));
+        self.is_behind = self.pager.is_behind();
+        Ok(match received {
+            Some(received) => PollResult::new(reply, received),
+            // A page that was too large is read again in parts.
+            None => PollResult {
+                reply,
+                received: None,
+            },
+        })
+    }
+
+    /// Takes what the pager has found, and returns the final message.
+    fn take_messages(&mut self) -> Option<Message> {
+        let mut last = None;
+        for message in self.pager.take() {
+            match message.type_ {
+                Some(MessageType::FinalMessage) if last.is_none() => last = Some(message),
+                Some(MessageType::Message | MessageType::ToolCall) => self.ready.push_back(message),
+                // Perhaps it is the reply: a poll for the reply alone can say so.
+                _ => {
+                    self.reply_alone = true;
+                    self.ready.push_back(message);
+                }
+            }
+        }
+        self.reply_alone |= self.pager.take_too_large().is_some();
+        last
+    }
+
+    /// The first item of a poll that ended with `end`, which is returned after the messages.
+    pub fn first_item(&mut self, end: Result<Progress, Error>) -> Result<Progress, Error> {
+        match self.ready.pop_front() {
+            None => end,
+            Some(message) => {
+                self.end = Some(end);
+                Ok(Progress::Message(Box::new(message)))
+            }
+        }
+    }
+
+    /// The next item of the last poll; `None` when another poll is needed.
+    pub fn next_item(&mut self) -> Option<Result<Progress, Error>> {
+        match self.ready.pop_front() {
+            Some(message) => Some(Ok(Progress::Message(Box::new(message)))),
+            None => self.end.take(),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! A session that is known by its id alone.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use blocks_api::open::{Id, MessageRole, Timestamp};
+use blocks_api::types;
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::engine::call::{Admission, Api, Operation};
+use crate::engine::error::Error;
+use crate::engine::pending::{Pending, thread_in};
+use crate::messages::MessagesQuery;
+use crate::request::FollowUp;
+use crate::session::Session;
+use crate::session::turn::Turn;
+use crate::session::turns::LatestTurn;
+
+/// A reference to a session by its id, without data: [`Client::session`].
+///
+/// [`get`](Self::get) reads the data.
+///
+/// ```
+/// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+/// # doctest::with_session(async |session, client, mock| {
+/// # let id = session.id();
+/// let session = client.session(id); // sends nothing
+/// let turn = session.latest_turn().await?.expect("a session has a first message");
+/// println!("{}", turn.reply().await?.text());
+/// println!("{:?}", session.get().await?.pull_requests());
+/// # Ok(()) });
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionRef {
+    client: Client,
+    id: Id,
+    turns: Arc<LatestTurn>,
+}
+
+impl SessionRef {
+    pub(crate) fn new(client: Client, id: Id) -> Self {
+        Self {
+            turns: client.resources.turns.of(&id),
+            client,
+            id,
+        }
+    }
+
+    pub(crate) fn turns(&self) -> &Arc<LatestTurn> {
+        &self.turns
+    }
+
+    /// The client that calls the service.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The session's id.
+    pub fn id(&self) -> &Id {
+        &self.id
+    }
+
+    /// Reads the session.
+    ///
+    /// # Errors
+    /// Those of [`Client::get_session`].
+    pub async fn get(&self) -> Result<Session, Error> {
+        self.client.get_session(&self.id).await
+    }
+
+    /// The handle of the reply that a response announces. The link of the final message is used where it leads to a
+    /// place of this service. Otherwise the ids are enough, whatever the links contain.
+    pub(crate) fn pending(
+        &self,
+        thread_id: Option<Id>,
+        thread: Option<&types::Link>,
+        final_message: Option<&types::Link>,
+    ) -> Option<Pending> {
+        let href = final_message.map(|link| link.href.as_str());
+        let named = [href, thread.map(|link| link.href.as_str())];
+        let thread_id = thread_id.or_else(|| named.into_iter().flatten().find_map(thread_in));
+        match href.filter(|href| self.is_usable(href)) {
+            Some(href) => Some(Pending::at(self.id.clone(), thread_id, href)),
+            None => thread_id.map(|thread_id| Pending::new(&self.id, thread_id)),
+        }
+    }
+
+    /// Whether a final message's link can be followed. Some services send one whose thread is `null`.
+    fn is_usable(&self, href: &str) -> bool {
+        let names_no_thread = href.contains("/threads/") && thread_in(href).is_none();
+        !names_no_thread && self.client.engine.core.resolve(href).is_ok()
+    }
+
+    /// The newest turn of the session, from the messages that its users wrote; `None` when there are none.
+    ///
+    /// The service names the thread of a turn only in the response to a create or follow-up. This finds it again. The
+    /// newest message is found by the time of its creation, since users' messages often have no `ts` and the order of a
+    /// page then says nothing.
+    ///
+    /// # Errors
+    /// Those of the requests; [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when several turns have no time
+    /// by which they could be ordered.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// let same = client.session(session.id());
+    /// let turn = same.latest_turn().await?.expect("a session has a first message");
+    /// assert_eq!(turn.reply().await?.text(), "Done.");
+    /// # Ok(()) });
+    /// ```
+    pub async fn latest_turn(&self) -> Result<Option<Turn>, Error> {
+        let messages = self.messages().roles([MessageRole::User]).collect().await?;
+        let mut turns: Vec<(Option<f64>, Id)> = messages
+            .into_iter()
+            .filter_map(|message| {
+                let created = message.created_at.as_ref().map(|time| time.utc());
+                let seconds = created.map(|time| time.timestamp_micros() as f64 / 1e6);
+                Some((seconds.or(message.ts), message.chat_thread_id?))
+            })
+            .collect();
+        if turns.len() > 1 && turns.iter().any(|(time, _)| time.is_none()) {
+            return Err(self.unknown_turn("some of its messages have no time"));
+        }
+        turns.sort_by(|(a, _), (b, _)| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+        if let [.., (before, other), (last, thread)] = turns.as_slice()
+            && before == last
+            && other != thread
+        {
+            return Err(self.unknown_turn("its last two messages have the same time"));
+        }
+        Ok(turns.pop().map(|(_, thread)| self.turn_in_thread(thread)))
+    }
+
+    fn unknown_turn(&self, why: &str) -> Error {
+        let detail = format!(
+            "the newest turn of session {} is unknown: {why}; name its thread",
+            self.id
+        );
+        Error::unknown_turn(detail).with_session(&self.id)
+    }
+
+    /// The turn of a thread that is known by its id.
+    ///
+    /// ```
+    /// # fn run(session: blocks_sdk::SessionRef, thread: uuid::Uuid) {
+    /// let wait = session.turn_in_thread(thread).reply();
+    /// # }
+    /// ```
+    pub fn turn_in_thread(&self, thread_id: impl Into<Id>) -> Turn {
+        self.client.resume(Pending::new(&self.id, thread_id))
+    }
+
+    /// Posts a follow-up and returns the turn that it starts. It interrupts a turn in progress: waits for that, in this
+    /// program, end with [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
+    ///
+    /// Do not drop this future once it is polled, as a `select!` or a time-out around it does: the request may have been
+    /// sent, and the billed turn would exist without a trace.
+    ///
+    /// It is sent again only when it certainly had no effect.
+    ///
+    /// # Errors
+    /// Invalid input before anything is sent; any error of the request. When
+    /// [`Error::may_have_taken_effect`], do not simply call this again.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// use blocks_sdk::{ErrorKind, FollowUp};
+    ///
+    /// let first = session.first_turn()?;
+    /// let second = session.follow_up(FollowUp::new("Stop, do this first.")).await?;
+    /// assert_eq!(second.reply().await?.text(), "Done.");
+    /// assert_eq!(first.reply().await.unwrap_err().kind(), ErrorKind::Interrupted);
+    /// # Ok(()) });
+    /// ```
+    pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
+        let body = request.validated()?;
+        let operation = Operation::CREATE_MESSAGE;
+        let send = |api: Api| {
+            let (body, id) = (body.clone(), self.id.clone());
+            async move { api.create_message().session_id(id).body(body).send().await }
+        };
+        let admission = Admission::Wait(operation.priority());
+        let sent_at = self.turns.sending();
+        let accepted = |message: types::Message| {
+            let links = message.links.as_ref();
+            let thread = links.and_then(|links| links.thread.as_ref());
+            let final_message = links.and_then(|links| links.final_message.as_ref());
+            let pending = self.pending(message.chat_thread_id, thread, final_message);
+            // It interrupts also where it names no thread to wait for.
+            let thread = pending.as_ref().and_then(Pending::thread_id);
+            let created_at = message.created_at.as_ref().map(Timestamp::utc);
+            let number = self.turns.accepted(sent_at, thread, created_at);
+            let pending = pending.ok_or("the response names no thread to wait for")?;
+            Ok((number, pending))
+        };
+        let client = &self.client;
+        let sent = client
+            .engine
+            .call_for(operation, admission, None, accepted, send);
+        let (number, pending) = sent.await.map_err(|error| {
+            if error.may_have_taken_effect() {
+                self.turns.unknown_outcome(sent_at);
+            }
+            error.with_session(&self.id)
+        })?;
+        let turns = Arc::clone(&self.turns);
+        Ok(Turn::started(
+            self.client.clone(),
+            pending,
+            turns,
+            number,
+            Instant::now(),
+        ))
+    }
+
+    /// The messages of all threads: as a page, as a stream, or as they arrive.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// # session.first_reply().await?;
+    /// for message in session.messages().all().collect().await? {
+    ///     println!("{}", message.message.unwrap_or_default());
+    /// }
+    /// # Ok(()) });
+    /// ```
+    pub fn messages(&self) -> MessagesQuery {
+        MessagesQuery::new(self.client.clone(), self.id.clone(), None)
+    }
+
+    /// The messages of one thread.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// let turn = session.first_turn()?;
+    /// # turn.reply().await?;
+    /// let thread = turn.thread_id().expect("a create names it");
+    /// let messages = session.thread_messages(thread).all().collect().await?;
+    /// assert!(messages.iter().all(|message| message.chat_thread_id.as_ref() == Some(thread)));
+    /// # assert!(!messages.is_empty());
+    /// # Ok(()) });
+    /// ```
+    pub fn thread_messages(&self, thread_id: impl Into<Id>) -> MessagesQuery {
+        MessagesQuery::new(self.client.clone(), self.id.clone(), Some(thread_id.into()))
+    }
+}

@@ -1,0 +1,61 @@
+//! Recognises the schema that was sent, where a reply repeats it.
+
+use serde_json::{Map, Value};
+
+/// Whether a value is the schema.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Echo {
+    No,
+    Yes,
+    /// It equals a schema that says nothing, such as `true`, and may as well be a reply.
+    Ambiguous,
+}
+
+/// Keywords that say nothing about which values are valid. Agents leave them out when they repeat a schema.
+const ANNOTATIONS: [&str; 5] = ["$schema", "$id", "$comment", "title", "description"];
+
+pub(super) fn compare(json: &str, schema: &Value) -> Echo {
+    let is_possible = match schema {
+        Value::Object(_) => json.starts_with('{'),
+        Value::Bool(_) => json == "true" || json == "false",
+        _ => false,
+    };
+    if !is_possible {
+        return Echo::No;
+    }
+    let Ok(value) = serde_json::from_str::<Value>(json) else {
+        return Echo::No;
+    };
+    let says_nothing = match schema {
+        Value::Object(fields) => fields.is_empty(),
+        _ => true,
+    };
+    if value == *schema {
+        return if says_nothing {
+            Echo::Ambiguous
+        } else {
+            Echo::Yes
+        };
+    }
+    let essence = without_annotations(schema);
+    let is_empty = essence.as_object().is_none_or(Map::is_empty);
+    if !is_empty && without_annotations(&value) == essence {
+        return Echo::Yes;
+    }
+    Echo::No
+}
+
+fn without_annotations(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            // A property of such a name has a schema, not a text.
+            let is_kept =
+                |name: &str, value: &Value| !(ANNOTATIONS.contains(&name) && value.is_string());
+            let kept = fields.iter().filter(|(name, value)| is_kept(name, value));
+            kept.map(|(name, value)| (name.clone(), without_annotations(value)))
+                .collect()
+        }
+        Value::Array(items) => items.iter().map(without_annotations).collect(),
+        _ => value.clone(),
+    }
+}

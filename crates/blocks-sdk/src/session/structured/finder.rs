@@ -1,0 +1,361 @@
+//! Finds the JSON value that a reply contains: a pure function over its text.
+//!
+//! Candidates, in this order:
+//! 1. what a code fence contains, or the text outside of fences, where it is JSON and nothing else;
+//! 2. objects and arrays anywhere in the text, and other values alone on a line.
+//!
+//! A candidate is a whole value: nothing inside of another value, valid or not, is one. The first candidate that is
+//! accepted is the result. The schema that was sent is never a candidate. Each byte is read a fixed number of times.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::Bytes;
+use memchr::{memchr, memchr2, memmem};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::echo::{Echo, compare};
+use super::scan::{Malformed, Scanned, Scanner};
+use crate::engine::mismatch::ReplyMismatch;
+use crate::engine::repair::repair;
+
+/// Why a candidate is not accepted.
+pub(super) struct Rejection {
+    /// The place in the candidate.
+    pub offset: usize,
+    pub reason: String,
+}
+
+/// The first value in `text` that `accept` takes. Values that repeat `schema` are skipped.
+pub(super) fn find<T>(
+    text: &str,
+    schema: &Value,
+    accept: &mut dyn FnMut(&str) -> Result<T, Rejection>,
+) -> Result<T, ReplyMismatch> {
+    Finder::new(text, schema, accept)
+        .run()
+        .map_err(|failure| ReplyMismatch::new(text, failure.offset, failure.reason))
+}
+
+/// How many bytes are read to find nothing in a text: each counts whenever it is read.
+#[cfg(test)]
+pub(super) fn count_steps(text: &str) -> usize {
+    let mut accept = |_: &str| {
+        let reason = String::new();
+        Err::<(), _>(Rejection { offset: 0, reason })
+    };
+    let mut finder = Finder::new(text, &Value::Null, &mut accept);
+    assert!(finder.run().is_err());
+    finder.scanner.steps
+}
+
+/// Decodes a candidate, and says where that failed.
+pub(super) fn decode<T: DeserializeOwned>(json: &str) -> Result<T, Rejection> {
+    serde_json::from_str(json).map_err(|error| {
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let reason = error.to_string();
+        let lines = json.split_inclusive('\n').map(str::len);
+        let line: usize = lines.take(error.line().saturating_sub(1)).sum();
+        // The column is that of the last byte that was read.
+        let offset = line + error.column().saturating_sub(1);
+        Rejection {
+            offset: offset.min(json.len()),
+            reason: reason.strip_suffix(&place).unwrap_or(&reason).to_owned(),
+        }
+    })
+}
+
+/// A part of the text between two lines that open or close a code fence.
+#[derive(Debug, PartialEq, Eq)]
+struct Segment {
+    range: Range<usize>,
+    is_fenced: bool,
+}
+
+/// Why there is no value, as far as it is known.
+struct Failure {
+    is_fenced: bool,
+    length: usize,
+    offset: usize,
+    reason: String,
+}
+
+struct Finder<'a, T> {
+    text: &'a str,
+    schema: &'a Value,
+    accept: &'a mut dyn FnMut(&str) -> Result<T, Rejection>,
+    scanner: Scanner<'a>,
+    failure: Option<Failure>,
+    /// Where the schema is repeated.
+    echo: Option<usize>,
+    /// A value that repeats a schema such as `true`, which a reply may be too.
+    ambiguous: Option<Range<usize>>,
+}
+
+impl<'a, T> Finder<'a, T> {
+    fn new(
+        text: &'a str,
+        schema: &'a Value,
+        accept: &'a mut dyn FnMut(&str) -> Result<T, Rejection>,
+    ) -> Self {
+        Self {
+            text,
+            schema,
+            accept,
+            scanner: Scanner::new(text),
+            failure: None,
+            echo: None,
+            ambiguous: None,
+        }
+    }
+
+    fn run(&mut self) -> Result<T, Failure> {
+        let mut rest = Vec::new();
+        for segment in segments(self.text) {
+            match self.values_alone(segment.range.clone()) {
+                Some(values) => {
+                    for value in values {
+                        if let Some(found) = self.consider(value, segment.is_fenced) {
+                            return Ok(found);
+                        }
+                    }
+                }
+                None => rest.push(segment),
+            }
+        }
+        for segment in rest {
+            if let Some(found) = self.search(&segment) {
+                return Ok(found);
+            }
+        }
+        if let Some(value) = self.ambiguous.take() {
+            self.schema = &Value::Null;
+            if let Some(found) = self.consider(value, false) {
+                return Ok(found);
+            }
+        }
+        Err(self.failure.take().unwrap_or_else(|| {
+            let (offset, reason) = match self.echo {
+                Some(offset) => (
+                    offset,
+                    "the reply repeats the schema and contains no other JSON",
+                ),
+                None => (0, "the reply contains no JSON"),
+            };
+            Failure {
+                is_fenced: false,
+                length: 0,
+                offset,
+                reason: reason.to_owned(),
+            }
+        }))
+    }
+
+    /// The values of a segment that contains nothing else; `None` for any other.
+    fn values_alone(&mut self, range: Range<usize>) -> Option<Vec<Range<usize>>> {
+        let mut values = Vec::new();
+        let mut at = self.scanner.skip_space(range.start, range.end);
+        while at < range.end {
+            let Scanned::Complete(end) = self.scanner.value(at, range.end) else {
+                return None;
+            };
+            values.push(at..end);
+            let next = self.scanner.skip_space(end, range.end);
+            let is_scalar = !self.text[at..].starts_with(['{', '[']);
+            // `2026-11-25` is not three numbers.
+            if is_scalar && next == end && end < range.end {
+                return None;
+            }
+            at = next;
+        }
+        Some(values)
+    }
+
+    /// Considers the values within other text.
+    fn search(&mut self, segment: &Segment) -> Option<T> {
+        let end = segment.range.end;
+        let mut at = segment.range.start;
+        let mut line_end = at;
+        while at < end {
+            if at >= line_end {
+                line_end = self.line_end(at, end);
+                if let Some(scalar) = self.scalar_alone(at..line_end) {
+                    at = line_end;
+                    if let Some(found) = self.consider(scalar, segment.is_fenced) {
+                        return Some(found);
+                    }
+                    continue;
+                }
+            }
+            let bracket = memchr2(b'{', b'[', &self.text.as_bytes()[at..line_end]);
+            let start = bracket.map_or(line_end, |offset| at + offset);
+            self.scanner.steps += start - at;
+            if start == line_end {
+                at = line_end;
+                continue;
+            }
+            match self.scanner.value(start, end) {
+                Scanned::Complete(value_end) if self.is_task_box(start..value_end) => {
+                    at = value_end;
+                }
+                Scanned::Complete(value_end) => {
+                    at = value_end;
+                    if let Some(found) = self.consider(start..value_end, segment.is_fenced) {
+                        return Some(found);
+                    }
+                }
+                Scanned::Prose(next) => at = next,
+                Scanned::Malformed(malformed) => {
+                    at = malformed.resume;
+                    self.note_malformed(&malformed, segment.is_fenced);
+                }
+            }
+            // The rest of the line in which a value ended is not a line of its own.
+            if at > line_end {
+                line_end = self.line_end(at, end);
+            }
+        }
+        None
+    }
+
+    fn line_end(&mut self, at: usize, end: usize) -> usize {
+        let length = memchr(b'\n', &self.text.as_bytes()[at..end]);
+        let line_end = length.map_or(end, |length| at + length + 1);
+        self.scanner.steps += line_end - at;
+        line_end
+    }
+
+    /// Whether it is the box of a task list, `- [ ]`, and not an empty array.
+    fn is_task_box(&self, range: Range<usize>) -> bool {
+        let before = &self.text.as_bytes()[..range.start];
+        self.text[range] == *"[ ]" && matches!(before, [.., b'-' | b'*' | b'+', b' '])
+    }
+
+    /// A scalar that is alone on its line.
+    fn scalar_alone(&mut self, line: Range<usize>) -> Option<Range<usize>> {
+        let start = self.scanner.skip_space(line.start, line.end);
+        if self.text[start..].starts_with(['{', '[']) {
+            return None;
+        }
+        let end = self.scanner.scalar(start, line.end).ok()?;
+        (self.scanner.skip_space(end, line.end) == line.end).then_some(start..end)
+    }
+
+    fn consider(&mut self, range: Range<usize>, is_fenced: bool) -> Option<T> {
+        let json = repaired(&self.text[range.clone()]);
+        match compare(&json, self.schema) {
+            Echo::No => {}
+            Echo::Yes => {
+                self.echo.get_or_insert(range.start);
+                return None;
+            }
+            Echo::Ambiguous => {
+                self.ambiguous.get_or_insert(range);
+                return None;
+            }
+        }
+        match (self.accept)(&json) {
+            Ok(found) => Some(found),
+            Err(rejection) => {
+                let offset = range.start + rejection.offset.min(range.len());
+                self.note_failure(range.len(), is_fenced, offset, rejection.reason);
+                None
+            }
+        }
+    }
+
+    fn note_malformed(&mut self, malformed: &Malformed, is_fenced: bool) {
+        let length = malformed.resume - malformed.start;
+        self.note_failure(length, is_fenced, malformed.at, malformed.reason.to_owned());
+    }
+
+    /// Keeps the failure of the largest value, which is most likely the intended one; one in a fence before any other.
+    fn note_failure(&mut self, length: usize, is_fenced: bool, offset: usize, reason: String) {
+        let before = self.failure.as_ref();
+        let before = before.map(|failure| (failure.is_fenced, failure.length));
+        if before.is_none_or(|before| before < (is_fenced, length)) {
+            self.failure = Some(Failure {
+                is_fenced,
+                length,
+                offset,
+                reason,
+            });
+        }
+    }
+}
+
+/// Half a surrogate pair, which some programs write when they cut a text, becomes U+FFFD. Lengths do not change.
+fn repaired(json: &str) -> Cow<'_, str> {
+    if memmem::find(json.as_bytes(), b"\\u").is_none() {
+        return Cow::Borrowed(json);
+    }
+    let repaired = repair(Bytes::copy_from_slice(json.as_bytes()));
+    match String::from_utf8(repaired.into()) {
+        Ok(repaired) => Cow::Owned(repaired),
+        Err(_) => Cow::Borrowed(json),
+    }
+}
+
+/// A line that opens or closes a code fence.
+struct FenceLine {
+    mark: u8,
+    length: usize,
+    /// Whether it has a language or other words, so that it can only open a fence.
+    has_words: bool,
+    /// Where the content starts: JSON may follow the language in the same line.
+    content: usize,
+}
+
+/// Splits a text at the lines that open or close a code fence. No JSON value contains such a line, because a string has no
+/// line breaks; so fences may be nested, unclosed or of the wrong length.
+fn segments(text: &str) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    let mut open: Vec<(u8, usize)> = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        let end = at + line.len();
+        if let Some(fence) = fence_line(line) {
+            segments.push(Segment {
+                range: start..at,
+                is_fenced: !open.is_empty(),
+            });
+            let closes = open
+                .last()
+                .is_some_and(|(mark, length)| *mark == fence.mark && *length <= fence.length);
+            if closes && !fence.has_words {
+                open.pop();
+            } else {
+                open.push((fence.mark, fence.length));
+            }
+            start = at + fence.content;
+        }
+        at = end;
+    }
+    segments.push(Segment {
+        range: start..text.len(),
+        is_fenced: !open.is_empty(),
+    });
+    segments
+}
+
+fn fence_line(line: &str) -> Option<FenceLine> {
+    let rest = line.trim_start_matches([' ', '\t']);
+    let mark = *rest.as_bytes().first()?;
+    if mark != b'`' && mark != b'~' {
+        return None;
+    }
+    let length = rest.bytes().take_while(|byte| *byte == mark).count();
+    let words = &rest[length..];
+    // A line such as "```{}```" is code within a line, not a fence.
+    if length < 3 || (mark == b'`' && words.contains('`')) {
+        return None;
+    }
+    let words_start = line.len() - words.len();
+    Some(FenceLine {
+        mark,
+        length,
+        has_words: !words.trim().is_empty(),
+        content: words_start + words.find(['{', '[']).unwrap_or(words.len()),
+    })
+}

@@ -1,0 +1,99 @@
+//! Replies that programs can use: the JSON in a reply, and waiting for a reply that contains it.
+
+mod echo;
+mod finder;
+mod scan;
+#[cfg(feature = "schemars")]
+mod wait;
+
+use blocks_api::json::RawJson;
+use serde_json::Value;
+
+use crate::engine::error::Error;
+use crate::engine::mismatch::ReplyMismatch;
+use crate::session::turn::Reply;
+use finder::{Rejection, decode, find};
+
+#[cfg(feature = "schemars")]
+pub use wait::{StructuredReply, StructuredWait};
+
+impl Reply {
+    /// Finds the JSON in the reply and decodes it. The request asked for it with
+    /// [`CreateSession::expect`](crate::CreateSession::expect) or [`FollowUp::expect`](crate::FollowUp::expect) for the
+    /// same type.
+    ///
+    /// The result is the first value that decodes: first of the code fences that contain JSON and nothing else, in their
+    /// order, then of all objects and arrays in the text and of other values that are alone on a line. Nothing inside of
+    /// another value counts. The schema of `T` is skipped where the reply repeats it. Invalid JSON, such as a trailing
+    /// comma, is not repaired; half a surrogate pair is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch), with the text, the place and the reason:
+    /// [`Error::reply_mismatch`].
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_reply("Here it is: {\"is_bug\": true}", async |client, mock| {
+    /// # use blocks_sdk::{Agent, CreateSession};
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Triage {
+    ///     is_bug: bool,
+    /// }
+    ///
+    /// let request = CreateSession::new(Agent::claude(), "Is issue 7 a bug?").expect::<Triage>();
+    /// let session = client.create_session(request).await?;
+    /// let triage: Triage = session.first_reply().await?.json()?;
+    /// assert!(triage.is_bug);
+    /// # Ok(()) });
+    /// ```
+    #[cfg(feature = "schemars")]
+    pub fn json<T>(&self) -> Result<T, Error>
+    where
+        T: serde::de::DeserializeOwned + schemars::JsonSchema,
+    {
+        let schema = crate::request::schema::schema_of::<T>();
+        find(self.text(), &schema, &mut decode).map_err(|mismatch| self.mismatch(mismatch))
+    }
+
+    /// Finds the JSON in the reply for a schema that is known only when the program runs. The request asked for it with
+    /// `expect_schema`. `accept` validates a value, and returns why it is not valid.
+    ///
+    /// The rules are those of `Reply::json`. The value is returned exactly as the agent wrote it.
+    ///
+    /// # Errors
+    /// Those of `Reply::json`.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_reply("Not 1, but this:\n5", async |client, mock| {
+    /// # use blocks_sdk::{Agent, CreateSession};
+    /// let schema = serde_json::json!({"type": "integer"});
+    /// let request = CreateSession::new(Agent::claude(), "How many?").expect_schema(schema.clone());
+    /// let session = client.create_session(request).await?;
+    /// let count = session.first_reply().await?.json_matching(&schema, |value| match value.is_i64() {
+    ///     true => Ok(()),
+    ///     false => Err("expected an integer".to_owned()),
+    /// })?;
+    /// assert_eq!(count.as_str(), "5");
+    /// # Ok(()) });
+    /// ```
+    pub fn json_matching(
+        &self,
+        schema: &Value,
+        mut accept: impl FnMut(&Value) -> Result<(), String>,
+    ) -> Result<RawJson, Error> {
+        let mut accept_text = |json: &str| {
+            let value: Value = decode(json)?;
+            accept(&value).map_err(|reason| Rejection { offset: 0, reason })?;
+            decode::<RawJson>(json)
+        };
+        find(self.text(), schema, &mut accept_text).map_err(|mismatch| self.mismatch(mismatch))
+    }
+
+    fn mismatch(&self, mismatch: ReplyMismatch) -> Error {
+        Error::unexpected_reply(self.session_id(), mismatch)
+    }
+}
+
+#[cfg(test)]
+mod tests;

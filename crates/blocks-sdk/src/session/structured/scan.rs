@@ -1,0 +1,333 @@
+//! Finds where one JSON value ends in a text, or where and why it is not valid JSON.
+//!
+//! It checks the grammar only and keeps nothing of the value. Half a surrogate pair is accepted: it is repaired before
+//! the value is decoded.
+
+/// The end of an attempt to read a value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Scanned {
+    /// A complete value; its end.
+    Complete(usize),
+    /// A bracket of prose, which starts no JSON. The next value is searched from here.
+    Prose(usize),
+    /// Text that is JSON up to a place where it is not.
+    Malformed(Malformed),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Malformed {
+    /// Where the value starts that is not valid.
+    pub start: usize,
+    /// Where it stops to be valid.
+    pub at: usize,
+    pub reason: &'static str,
+    /// Where the text continues after it.
+    pub resume: usize,
+}
+
+/// A container that is not closed yet.
+struct Open {
+    start: usize,
+    closer: u8,
+    /// Whether something was read that only JSON has: a name with its colon, or an element of an array.
+    is_json: bool,
+}
+
+/// Why and where reading stopped.
+pub(super) struct Stop {
+    at: usize,
+    reason: &'static str,
+    in_string: bool,
+}
+
+impl Stop {
+    fn new(at: usize, reason: &'static str) -> Self {
+        let in_string = false;
+        Self {
+            at,
+            reason,
+            in_string,
+        }
+    }
+}
+
+const INCOMPLETE: &str = "the JSON ends before it is complete";
+
+/// A text, and how many of its bytes were read so far, each time that one is read.
+pub(super) struct Scanner<'a> {
+    text: &'a [u8],
+    pub steps: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Self {
+            text: text.as_bytes(),
+            steps: 0,
+        }
+    }
+
+    /// Reads the value that starts at `start`, within the text before `end`.
+    pub fn value(&mut self, start: usize, end: usize) -> Scanned {
+        let mut open = Vec::new();
+        match self.read(start, end, &mut open) {
+            Ok(end) => Scanned::Complete(end),
+            Err(stop) => self.failed(start, end, &open, &stop),
+        }
+    }
+
+    fn failed(&mut self, start: usize, end: usize, open: &[Open], stop: &Stop) -> Scanned {
+        let outermost = open.iter().position(|container| container.is_json);
+        if let Some(place) = outermost
+            && !self.is_interval(&open[place..], stop)
+        {
+            return Scanned::Malformed(Malformed {
+                start: open[place].start,
+                at: stop.at,
+                reason: stop.reason,
+                resume: self.end_of_malformed(stop, end, open.len() - place),
+            });
+        }
+        // The containers around the innermost one failed at the same place, so they are not read again.
+        Scanned::Prose(open.last().map_or(start, |innermost| innermost.start) + 1)
+    }
+
+    /// Whether it is a half-open interval such as `[0, 1)`, which is prose.
+    fn is_interval(&self, open: &[Open], stop: &Stop) -> bool {
+        let is_one_array = matches!(open, [array] if array.closer == b']');
+        is_one_array && !stop.in_string && self.text.get(stop.at) == Some(&b')')
+    }
+
+    /// The end of a value that is not valid: where its brackets close, or else the end of the paragraph. What is inside
+    /// of it is not taken for a value.
+    fn end_of_malformed(&mut self, stop: &Stop, end: usize, mut depth: usize) -> usize {
+        let (mut at, mut in_string) = (stop.at, stop.in_string);
+        while at < end && depth > 0 {
+            self.steps += 1;
+            match self.text[at] {
+                b'\n' => {
+                    let next = self.skip_space(at + 1, end);
+                    let is_paragraph = self.text[at + 1..next].contains(&b'\n');
+                    if is_paragraph && !self.continues_object(next, end) {
+                        return at;
+                    }
+                    // A string has no line breaks, so that a missing quote concerns its line alone.
+                    in_string = false;
+                    at = next;
+                    continue;
+                }
+                b'\\' if in_string => at += 1,
+                b'"' => in_string = !in_string,
+                b'{' | b'[' if !in_string => depth += 1,
+                b'}' | b']' if !in_string => depth -= 1,
+                _ => {}
+            }
+            at += 1;
+        }
+        at.min(end)
+    }
+
+    /// Whether what follows an empty line can only belong to an object or array before it.
+    fn continues_object(&mut self, at: usize, end: usize) -> bool {
+        match self.text[..end].get(at) {
+            Some(b',' | b'}' | b']') => true,
+            Some(b'"') => self.name(at, end).is_ok(),
+            _ => false,
+        }
+    }
+
+    /// The first byte that is not white space.
+    pub fn skip_space(&mut self, mut at: usize, end: usize) -> usize {
+        while at < end && matches!(self.text[at], b' ' | b'\t' | b'\n' | b'\r') {
+            self.steps += 1;
+            at += 1;
+        }
+        at
+    }
+
+    fn read(&mut self, start: usize, end: usize, open: &mut Vec<Open>) -> Result<usize, Stop> {
+        let mut at = start;
+        loop {
+            at = self.start_of_value(at, end, open)?;
+            // After a value: close containers, until there is another value to read.
+            loop {
+                let Some(container) = open.last_mut() else {
+                    return Ok(at);
+                };
+                container.is_json = true;
+                let closer = container.closer;
+                at = self.skip_space(at, end);
+                match self.text[..end].get(at) {
+                    None => return Err(Stop::new(at, INCOMPLETE)),
+                    Some(byte) if *byte == closer => {
+                        open.pop();
+                        at += 1;
+                    }
+                    Some(b',') => {
+                        let comma = at;
+                        at = self.skip_space(at + 1, end);
+                        if self.text[..end].get(at) == Some(&closer) {
+                            return Err(Stop::new(
+                                comma,
+                                "a comma must not follow the last element",
+                            ));
+                        }
+                        if closer == b'}' {
+                            at = self.name(at, end)?;
+                        }
+                        break;
+                    }
+                    Some(_) if closer == b'}' => return Err(Stop::new(at, "expected `,` or `}`")),
+                    Some(_) => return Err(Stop::new(at, "expected `,` or `]`")),
+                }
+            }
+        }
+    }
+
+    /// Reads a scalar, or opens containers up to the first scalar or an empty container. Returns the end of that.
+    fn start_of_value(
+        &mut self,
+        mut at: usize,
+        end: usize,
+        open: &mut Vec<Open>,
+    ) -> Result<usize, Stop> {
+        loop {
+            at = self.skip_space(at, end);
+            self.steps += 1;
+            let start = at;
+            let closer = match self.text[..end].get(at) {
+                None => return Err(Stop::new(at, INCOMPLETE)),
+                Some(b'{') => b'}',
+                Some(b'[') => b']',
+                Some(_) => return self.scalar(at, end),
+            };
+            open.push(Open {
+                start,
+                closer,
+                is_json: false,
+            });
+            at = self.skip_space(at + 1, end);
+            if self.text[..end].get(at) == Some(&closer) {
+                open.pop();
+                return Ok(at + 1);
+            }
+            if closer == b'}' {
+                at = self.name(at, end)?;
+                if let Some(object) = open.last_mut() {
+                    object.is_json = true;
+                }
+            }
+        }
+    }
+
+    /// Reads a name and its colon. Returns where the value starts.
+    fn name(&mut self, at: usize, end: usize) -> Result<usize, Stop> {
+        match self.text[..end].get(at) {
+            None => return Err(Stop::new(at, INCOMPLETE)),
+            Some(b'"') => {}
+            Some(_) => return Err(Stop::new(at, "expected a name in double quotes")),
+        }
+        let at = self.string(at, end)?;
+        let at = self.skip_space(at, end);
+        match self.text[..end].get(at) {
+            Some(b':') => Ok(at + 1),
+            None => Err(Stop::new(at, INCOMPLETE)),
+            Some(_) => Err(Stop::new(at, "expected `:`")),
+        }
+    }
+
+    /// Reads a string, a number, `true`, `false` or `null`. Returns its end.
+    pub fn scalar(&mut self, at: usize, end: usize) -> Result<usize, Stop> {
+        let rest = &self.text[at..end];
+        match rest.first() {
+            Some(b'"') => return self.string(at, end),
+            Some(b'-' | b'0'..=b'9') => return self.number(at, end),
+            _ => {}
+        }
+        for word in ["true", "false", "null"] {
+            if rest.starts_with(word.as_bytes()) {
+                self.steps += word.len();
+                return Ok(at + word.len());
+            }
+            if !rest.is_empty() && word.as_bytes().starts_with(rest) {
+                return Err(Stop::new(end, INCOMPLETE));
+            }
+        }
+        Err(Stop::new(at, "expected a value"))
+    }
+
+    fn string(&mut self, start: usize, end: usize) -> Result<usize, Stop> {
+        let mut at = start + 1;
+        let stop = |at, reason| {
+            Err(Stop {
+                at,
+                reason,
+                in_string: true,
+            })
+        };
+        while at < end {
+            self.steps += 1;
+            match self.text[at] {
+                b'"' => return Ok(at + 1),
+                b'\\' => {
+                    let rest = &self.text[at + 1..end];
+                    at += match rest.first() {
+                        None => return stop(end, INCOMPLETE),
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+                        Some(b'u') => {
+                            let digits = rest[1..].iter().take(4);
+                            let digits = digits.take_while(|byte| byte.is_ascii_hexdigit());
+                            match digits.count() {
+                                4 => 6,
+                                n if at + 2 + n == end => return stop(end, INCOMPLETE),
+                                _ => return stop(at, "`\\u` needs four hexadecimal digits"),
+                            }
+                        }
+                        Some(_) => return stop(at, "a backslash must be written as `\\\\`"),
+                    };
+                }
+                b'\n' => return stop(at, "a line break in a string must be written as `\\n`"),
+                0..=0x1f => return stop(at, "a control character in a string must be escaped"),
+                _ => at += 1,
+            }
+        }
+        stop(end, INCOMPLETE)
+    }
+
+    fn number(&mut self, start: usize, end: usize) -> Result<usize, Stop> {
+        let mut at = start;
+        if self.text[at] == b'-' {
+            at += 1;
+        }
+        let whole = self.digits(at, end)?;
+        if self.text[at] == b'0' && whole > at + 1 {
+            return Err(Stop::new(at, "a number must not start with a zero"));
+        }
+        at = whole;
+        if self.text[..end].get(at) == Some(&b'.') {
+            at = self.digits(at + 1, end)?;
+        }
+        if matches!(self.text[..end].get(at), Some(b'e' | b'E')) {
+            at += 1;
+            if matches!(self.text[..end].get(at), Some(b'+' | b'-')) {
+                at += 1;
+            }
+            at = self.digits(at, end)?;
+        }
+        Ok(at)
+    }
+
+    /// Reads at least one digit.
+    fn digits(&mut self, start: usize, end: usize) -> Result<usize, Stop> {
+        let mut at = start;
+        while at < end && self.text[at].is_ascii_digit() {
+            self.steps += 1;
+            at += 1;
+        }
+        match at {
+            _ if at > start => Ok(at),
+            _ if at == end => Err(Stop::new(at, INCOMPLETE)),
+            _ => Err(Stop::new(at, "expected a digit")),
+        }
+    }
+}

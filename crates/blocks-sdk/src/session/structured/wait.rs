@@ -1,0 +1,150 @@
+//! Waiting for a reply that contains JSON, with corrections.
+
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use crate::engine::error::Error;
+use crate::engine::rate_limit::after;
+use crate::request::FollowUp;
+use crate::session::turn::{MIN_INTERVAL, Reply, TIMEOUT, Turn};
+
+/// A reply, decoded.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct StructuredReply<T> {
+    /// The value in the reply.
+    pub value: T,
+    /// The reply that contains it.
+    pub reply: Reply,
+    /// How many corrections were sent for it.
+    pub corrections: u32,
+}
+
+/// A wait for a reply that contains JSON; see [`Turn::structured_reply`].
+#[must_use = "a wait does nothing until it is awaited"]
+pub struct StructuredWait<T> {
+    turn: Turn,
+    timeout: Duration,
+    interval: Duration,
+    corrections: u32,
+    value: PhantomData<fn() -> T>,
+}
+
+impl Turn {
+    /// Waits for the reply and decodes the JSON in it, by the rules of [`Reply::json`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    /// # let mock = blocks_mock::Mock::builder().agent(blocks_mock::Script::schema_reply(1)).build();
+    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+    /// # use blocks_sdk::{Agent, CreateSession};
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Triage {
+    ///     is_bug: bool,
+    /// }
+    ///
+    /// let request = CreateSession::new(Agent::claude(), "Is issue 7 a bug?").expect::<Triage>();
+    /// let session = client.create_session(request).await?;
+    /// let reply = session.first_turn()?.structured_reply::<Triage>().correct(1).await?;
+    /// println!("a bug: {}", reply.value.is_bug);
+    /// assert_eq!(reply.corrections, 1, "the first reply had no `is_bug`");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn structured_reply<T: DeserializeOwned + JsonSchema>(&self) -> StructuredWait<T> {
+        StructuredWait {
+            turn: self.clone(),
+            timeout: TIMEOUT,
+            interval: MIN_INTERVAL,
+            corrections: 0,
+            value: PhantomData,
+        }
+    }
+}
+
+impl<T: DeserializeOwned + JsonSchema> StructuredWait<T> {
+    /// The most follow-ups that may ask the agent to correct its reply. Default: 0. Each is a turn of the agent, which is
+    /// billed.
+    ///
+    /// None is sent when an earlier one failed or its outcome is unknown, when the reply looks like a notice of failure
+    /// ([`Reply::failure_notice`]), when this program has sent another follow-up to the session, or when the time-out has
+    /// passed.
+    pub fn correct(mut self, at_most: u32) -> Self {
+        self.corrections = at_most;
+        self
+    }
+
+    /// The time-out of the whole wait, with all corrections. Default: 1 hour; `Duration::MAX` means none.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The time between two polls. Default: 2 s, and never less.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    async fn run(self) -> Result<StructuredReply<T>, Error> {
+        let deadline = after(Instant::now(), self.timeout);
+        let mut turn = self.turn;
+        let mut timeout = self.timeout;
+        let mut corrections = 0;
+        let mut mismatch = None;
+        loop {
+            let wait = turn.reply().timeout(timeout).interval(self.interval);
+            let reply = wait
+                .await
+                .map_err(|error| error.with_reply_mismatch(mismatch))?;
+            let error = match reply.json() {
+                Ok(value) => {
+                    return Ok(StructuredReply {
+                        value,
+                        reply,
+                        corrections,
+                    });
+                }
+                Err(error) => error,
+            };
+            timeout = deadline.saturating_duration_since(Instant::now());
+            mismatch = error.shared_reply_mismatch();
+            let (Some(found), false) = (&mismatch, corrections == self.corrections) else {
+                return Err(error);
+            };
+            if timeout.is_zero() || turn.is_interrupted() || reply.failure_notice().is_some() {
+                return Err(error);
+            }
+            corrections += 1;
+            let request = FollowUp::correction(found).expect::<T>();
+            let sent = turn.session().follow_up(request).await;
+            turn = sent.map_err(|error| error.with_reply_mismatch(mismatch.clone()))?;
+        }
+    }
+}
+
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> IntoFuture for StructuredWait<T> {
+    type Output = Result<StructuredReply<T>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<T> std::fmt::Debug for StructuredWait<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StructuredWait")
+            .field("turn", &self.turn)
+            .field("timeout", &self.timeout)
+            .field("corrections", &self.corrections)
+            .finish_non_exhaustive()
+    }
+}

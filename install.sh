@@ -1,0 +1,244 @@
+#!/bin/sh
+# Installs the released command `blocks`, its man pages and its completions: sh install.sh [--prefix FOLDER]
+# One archive is downloaded and its SHA-256 compared. Files are put into place only when everything before succeeded.
+#
+#   --prefix FOLDER       where to install [default: ~/.local]
+#   --version VERSION     which version [default: the one that this script was released with]
+#   --repository URL      the page of the repository whose release is installed [default: likewise]
+#   --url URL             where the archives are: https://, file:// or a folder [default: that repository's release]
+#   --attestation MODE    `auto` checks who built the archive when the command gh is there and logged in; `require` fails
+#                         when that cannot be checked; `skip` does not check it
+set -eu
+
+# The release writes these, so that its copy of this script installs one version and accepts one content of each archive.
+version=
+repository=
+checksums=
+
+# Everything is a function, so that a script that was cut on its way does nothing.
+fail() {
+  echo "install.sh: $1" >&2
+  exit 1
+}
+
+usage() {
+  echo "install.sh: $1" >&2
+  exit 2
+}
+
+has() {
+  command -v "$1" >/dev/null 2>&1
+}
+
+# The target of the archive for this machine.
+target() {
+  case $(uname -s) in
+    Linux) system=unknown-linux-musl ;;
+    Darwin) system=apple-darwin ;;
+    MINGW* | MSYS* | CYGWIN*) system=pc-windows-msvc ;;
+    *) system= ;;
+  esac
+  case $(uname -m) in
+    x86_64 | amd64) machine=x86_64 ;;
+    aarch64 | arm64) machine=aarch64 ;;
+    *) machine= ;;
+  esac
+  case $machine-$system in
+    *- | -* | aarch64-pc-windows-msvc)
+      fail "there is no archive for $(uname -s) on $(uname -m); with Rust installed, cargo install blocks-cli builds the command" ;;
+  esac
+  echo "$machine-$system"
+}
+
+# Copies the file NAME of the release to the working folder.
+download() {
+  case $url in
+    https://*)
+      if has curl; then
+        curl --fail --silent --show-error --location --proto '=https' --tlsv1.2 --retry 3 --output "$work/$1" "$url/$1"
+      elif has wget; then
+        wget -q -O "$work/$1" "$url/$1"
+      else
+        fail "curl or wget is needed to download $url/$1"
+      fi ;;
+    file://*) cp "${url#file://}/$1" "$work/$1" ;;
+    *://*) usage "--url $url: only https://, file:// or a folder" ;;
+    *) cp "$url/$1" "$work/$1" ;;
+  esac || fail "cannot download $url/$1"
+}
+
+# The checksum that FILE has.
+checksum() {
+  if has sha256sum; then
+    sum=$(sha256sum "$1")
+  elif has shasum; then
+    sum=$(shasum -a 256 "$1")
+  else
+    fail "sha256sum or shasum is needed to check the download"
+  fi
+  # On Windows a name with a backslash is marked by a backslash before the checksum.
+  sum=${sum#\\}
+  echo "${sum%% *}"
+}
+
+# The checksum that the list on standard input has for the file NAME.
+listed_checksum() {
+  while read -r sum name; do
+    if [ "${name#\*}" = "$1" ]; then
+      echo "$sum"
+    fi
+  done
+}
+
+check_checksum() {
+  if [ -z "$checksums" ]; then
+    download SHA256SUMS
+    checksums=$(cat "$work/SHA256SUMS")
+  fi
+  expected=$(echo "$checksums" | listed_checksum "$archive")
+  [ -n "$expected" ] || fail "the release has no checksum of $archive"
+  actual=$(checksum "$work/$archive")
+  [ "$actual" = "$expected" ] || fail "$archive has the SHA-256 $actual instead of $expected; nothing was installed"
+}
+
+check_attestation() {
+  [ "$attestation" != skip ] || return 0
+  reason=
+  if ! has gh; then
+    reason="the command gh is not installed"
+  elif ! gh attestation verify --help >/dev/null 2>&1; then
+    reason="this version of gh cannot check attestations"
+  elif [ -z "${GH_TOKEN:-}" ] && ! gh auth token >/dev/null 2>&1; then
+    reason="gh is not logged in"
+  elif [ -z "$repository" ]; then
+    reason="--repository names no repository"
+  fi
+  if [ -z "$reason" ]; then
+    name=${repository#*://*/}
+    gh attestation verify "$work/$archive" --repo "$name" >/dev/null ||
+      fail "$archive has no valid attestation of $name; nothing was installed"
+  elif [ "$attestation" = require ]; then
+    fail "cannot check who built $archive: $reason"
+  else
+    echo "install.sh: who built $archive was not checked: $reason" >&2
+  fi
+}
+
+unpack() {
+  case $archive in
+    *.zip)
+      if has unzip; then
+        unzip -q "$work/$archive" -d "$work"
+      else
+        "${SYSTEMROOT:-}/System32/tar.exe" -xf "$work/$archive" -C "$work"
+      fi ;;
+    *) tar -xzf "$work/$archive" -C "$work" ;;
+  esac || fail "cannot unpack $archive"
+  content=$work/${archive%"$suffix"}
+  # It also shows that the program runs on this machine.
+  reported=$("$content/$program" --version) || fail "the downloaded $program does not run on this machine"
+  [ "$reported" = "blocks $version" ] || fail "the downloaded $program says $reported instead of blocks $version"
+}
+
+# Makes a folder and the ones above it, and remembers those that were not there.
+make_folder() {
+  [ ! -d "$1" ] || return 0
+  make_folder "$(dirname "$1")"
+  mkdir "$1"
+  made="$1
+$made"
+}
+
+# Copies FILE of the archive beside its place: stage FILE PLACE
+stage() {
+  [ -f "$content/$1" ] || fail "$archive has no $1"
+  place=$prefix/$2
+  [ ! -d "$place" ] || fail "$place is a folder"
+  make_folder "$(dirname "$place")"
+  echo "$place" >> "$work/places"
+  cp "$content/$1" "$(staged "$place")"
+}
+
+# Where a file waits until all of them are there: in the same folder, so that a move replaces the old one at once.
+staged() {
+  echo "$(dirname "$1")/.$(basename "$1").new"
+}
+
+stage_all() {
+  : > "$work/places"
+  for page in "$content"/man/*.1; do
+    name=$(basename "$page")
+    stage "man/$name" "share/man/man1/$name"
+  done
+  stage completions/blocks.bash share/bash-completion/completions/blocks
+  stage completions/_blocks share/zsh/site-functions/_blocks
+  stage completions/blocks.fish share/fish/vendor_completions.d/blocks.fish
+  stage LICENSE-APACHE share/doc/blocks/LICENSE-APACHE
+  stage LICENSE-MIT share/doc/blocks/LICENSE-MIT
+  # Last, so that the command is new only when everything else is.
+  stage "$program" "bin/$program"
+  chmod 755 "$(staged "$prefix/bin/$program")"
+}
+
+put_into_place() {
+  while IFS= read -r place; do
+    mv -f "$(staged "$place")" "$place"
+  done < "$work/places"
+}
+
+# Whatever ended the script: what is not complete is removed.
+clean_up() {
+  [ -n "$work" ] || return 0
+  if [ -f "$work/places" ]; then
+    while IFS= read -r place; do
+      rm -f "$(staged "$place")"
+    done < "$work/places"
+  fi
+  rm -rf "$work"
+  # The deepest first. A folder that has something in it remains.
+  echo "$made" | while IFS= read -r folder; do
+    [ -z "$folder" ] || rmdir "$folder" 2>/dev/null || true
+  done
+}
+
+main() {
+  prefix=${HOME:-}/.local url='' attestation=auto work='' made=''
+  while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || usage "$1 needs a value; the options are --prefix, --version, --repository, --url and --attestation"
+    case $1 in
+      --prefix) prefix=$2 ;;
+      --version) version=$2 ;;
+      --repository) repository=$2 ;;
+      --url) url=$2 ;;
+      --attestation) attestation=$2 ;;
+      *) usage "unknown option $1; the options are --prefix, --version, --repository, --url and --attestation" ;;
+    esac
+    shift 2
+  done
+  case $attestation in auto | require | skip) ;; *) usage "--attestation $attestation: auto, require or skip" ;; esac
+  case $prefix in /* | [A-Za-z]:*) ;; *) prefix=$PWD/$prefix ;; esac
+  [ -n "$version" ] || usage "this copy is not of a release: give --version"
+  [ -n "$url$repository" ] || usage "this copy is not of a release: give --repository or --url"
+  url=${url:-$repository/releases/download/v$version}
+
+  target=$(target)
+  suffix=.tar.gz program=blocks
+  case $target in *-windows-*) suffix=.zip program=blocks.exe ;; esac
+  archive=blocks-v$version-$target$suffix
+
+  trap clean_up EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  work=$(mktemp -d)
+  download "$archive"
+  check_checksum
+  check_attestation
+  unpack
+  stage_all
+  put_into_place
+  echo "installed $prefix/bin/$program $version"
+  case :$PATH: in *":$prefix/bin:"*) ;; *) echo "install.sh: $prefix/bin is not in PATH" >&2 ;; esac
+}
+
+main "$@"

@@ -1,0 +1,380 @@
+"""The action, executed step by step as a runner would, against `blocks mock` and a release in a folder."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import ARCHIVE, RELEASE
+from runner import ROOT, Job, interrupt, run_workflow
+
+REFUSED = {"status": "refused", "exit_code": "2", "session_id": "", "thread_id": "", "session_html_url": "",
+           "final_message": "", "pull_requests": "", "structured_output": "", "results": ""}
+
+
+def refused(result, mock, kind, part):
+    """The step failed before anything was sent, and its outputs and the log say why."""
+    job, outcome, outputs = result
+    error = json.loads(outputs.pop("error"))
+    assert (outcome, outputs) == ("failure", REFUSED), job.log.text
+    assert error["kind"] == kind and part in error["message"], error
+    assert part in "\n".join(job.log.values("error"))
+    assert mock.requests() == []
+    return error["message"]
+
+
+def test_a_reply_is_in_outputs_log_and_summary(step, mock):
+    mock.agents({"text": "All good.", "when": {"after": "0s"}, "steps": [{"at": "0s", "do": {"pull_request": "https://example.com/pull/1"}}]})
+    job, outcome, outputs = step(prompt="Review it.", agent="Claude", title="Review", is_private="yes")
+    assert outcome == "success", job.log.text
+    [session] = mock.call("GET", "/sessions")["items"]
+    assert outputs["session_id"] == session["id"]
+    assert outputs["session_html_url"].endswith(session["id"])
+    assert len(outputs["thread_id"]) == 36
+    assert outputs["final_message"] == "All good."
+    assert [pull["url"] for pull in json.loads(outputs["pull_requests"])] == ["https://example.com/pull/1"]
+    assert (outputs["status"], outputs["exit_code"], outputs["error"]) == ("completed", "0", "")
+    assert mock.bodies("createSession") == [
+        {"agent_name": "claude", "is_private": True, "message": "Review it.", "title": "Review"}]
+    assert "All good." in job.log.text
+    assert "### Blocks: completed" in job.summary and "All good." in job.summary
+
+
+def test_the_key_is_masked_even_from_an_input(step, mock):
+    mock.agents({"text": f"The key is {mock.key}."})
+    job, outcome, _ = step(prompt="Tell me.", agent="claude", blocks_api_key=f" {mock.key}\n")
+    assert outcome == "success"
+    assert job.log.values("add-mask") == [mock.key]
+    assert mock.key not in job.log.text
+
+
+def test_later_steps_have_the_command(step):
+    job, _, _ = step(prompt="Go.", agent="claude")
+    job.run([{"id": "later", "shell": "bash", "run": 'blocks --version; blocks show "$SESSION"',
+              "env": {"SESSION": "${{ steps.agent.outputs.session_id }}", "BLOCKS_API_KEY": "${{ secrets.BLOCKS_API_KEY }}",
+                      "BLOCKS_API_BASE_URL": "${{ vars.BLOCKS_URL }}"}}])
+    assert job.steps["later"]["outcome"] == "success", job.log.text
+
+
+def test_a_time_out_is_resumed_by_a_second_job(tmp_path, mock, context):
+    mock.agents({"text": "Late.", "when": {"after": "1h"}})
+    workflow = yaml.safe_load("""
+    jobs:
+      ask:
+        runs-on: ubuntu-latest
+        outputs:
+          session: ${{ steps.agent.outputs.session_id }}
+          thread: ${{ steps.agent.outputs.thread_id }}
+          status: ${{ steps.agent.outputs.status }}
+        steps:
+          - id: agent
+            uses: octo/blocks@v1
+            with:
+              blocks_api_key: ${{ secrets.BLOCKS_API_KEY }}
+              api_base_url: ${{ vars.BLOCKS_URL }}
+              agent: claude
+              prompt: Plan it.
+              timeout_minutes: 0.001
+              fail_on_timeout: false
+          - if: steps.agent.outputs.status == 'timed_out'
+            run: curl --silent --fail -d '{"advance":"1h"}' "$URL/_mock/clock"
+            env: { URL: '${{ vars.BLOCKS_URL }}' }
+      resume:
+        needs: ask
+        if: needs.ask.outputs.status == 'timed_out'
+        runs-on: ubuntu-latest
+        steps:
+          - id: agent
+            uses: octo/blocks@v1
+            with:
+              blocks_api_key: ${{ secrets.BLOCKS_API_KEY }}
+              api_base_url: ${{ vars.BLOCKS_URL }}
+              session: ${{ needs.ask.outputs.session }}
+              thread: ${{ needs.ask.outputs.thread }}
+    """)
+    jobs, results = run_workflow(workflow, tmp_path, {"octo/blocks@v1": "octo/blocks@v1"}, **context)
+    assert results["ask"]["result"] == "success", jobs["ask"].log.text
+    first, second = (jobs[name].steps["agent"]["outputs"] for name in ("ask", "resume"))
+    assert (first["status"], first["exit_code"], first["final_message"]) == ("timed_out", "3", "")
+    assert "still be working" in "\n".join(jobs["ask"].log.values("warning"))
+    assert (second["status"], second["final_message"]) == ("completed", "Late."), jobs["resume"].log.text
+    assert [second[name] for name in ("session_id", "thread_id")] == [first[name] for name in ("session_id", "thread_id")]
+    assert len(mock.requests("createSession")) == 1 and mock.requests("createMessage") == []
+
+
+def test_a_time_out_fails_the_step_by_default(step, mock):
+    mock.agents({"when": {"after": "1h"}})
+    _, outcome, outputs = step(prompt="Go.", agent="claude", timeout_minutes="0")
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "timed_out", "3")
+    assert outputs["session_id"] and outputs["thread_id"] and outputs["session_html_url"]
+    assert json.loads(outputs["error"])["resume"].startswith("blocks wait ")
+
+
+def test_a_refusal_of_the_service_is_a_failure(step, mock):
+    mock.fault("createSession", {"status": {"status": 422, "body": '{"error": "no such agent"}'}})
+    job, outcome, outputs = step(prompt="Go.", agent="claude")
+    assert (outcome, outputs["status"], outputs["exit_code"], outputs["session_id"]) == ("failure", "failed", "1", "")
+    error = json.loads(outputs["error"])
+    assert (error["http_status"], error["may_have_taken_effect"]) == (422, False)
+    assert "no such agent" in job.log.text and "no such agent" in job.summary
+
+
+def test_an_unknown_outcome_is_not_sent_again(step, mock):
+    mock.fault("createSession", "reset_after")
+    _, outcome, outputs = step(prompt="Go.", agent="claude")
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "unknown", "4")
+    assert json.loads(outputs["error"])["may_have_taken_effect"] is True
+    assert len(mock.requests("createSession")) == 1
+
+
+def test_a_cancelled_job_reports_its_session(step, mock):
+    mock.agents({"when": {"after": "1h"}})
+
+    def cancel(process):
+        mock.call("GET", "/requests/wait?operation=listThreadMessages")
+        interrupt(process)
+
+    _, outcome, outputs = step(during={"run": cancel}, prompt="Go.", agent="claude")
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "interrupted", "130")
+    assert outputs["session_id"] == mock.call("GET", "/sessions")["items"][0]["id"]
+
+
+def test_a_killed_command_has_an_unknown_outcome(step, mock):
+    mock.agents({"when": {"after": "1h"}})
+
+    def kill(process):
+        mock.call("GET", "/requests/wait?operation=listThreadMessages")
+        command = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+        os.kill(int(command), signal.SIGKILL)
+
+    _, outcome, outputs = step(during={"run": kill}, prompt="Go.", agent="claude")
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "unknown", "4")
+    assert outputs["session_id"] == mock.call("GET", "/sessions")["items"][0]["id"]
+
+
+@pytest.mark.parametrize("event", [
+    "issue_comment", "issues", "pull_request_review", "pull_request_review_comment", "discussion", "discussion_comment",
+    "pull_request_target", "watch", "fork", "an_event_of_next_year",
+])
+def test_people_without_write_access_are_refused(step, mock, access, event):
+    result = step(event={"event_name": event, "actor": "reader"}, prompt="Go.", agent="claude")
+    refused(result, mock, "access", "reader has no write access to octo/app")
+    assert access.requests == [("/repos/octo/app/collaborators/reader/permission", "Bearer job-token")]
+
+
+@pytest.mark.parametrize("permission", ["admin", "maintain", "write"])
+def test_people_with_write_access_may_comment(step, access, permission):
+    access.permissions["writer"] = permission
+    job, outcome, _ = step(event={"event_name": "issue_comment"}, prompt="Go.", agent="claude")
+    assert outcome == "success", job.log.text
+
+
+@pytest.mark.parametrize("event", [
+    "push", "schedule", "workflow_dispatch", "repository_dispatch", "release", "create", "delete", "deployment",
+    "deployment_status", "merge_group",
+])
+def test_events_of_writers_need_no_request(step, access, event):
+    job, outcome, _ = step(event={"event_name": event, "actor": "somebody"}, prompt="Go.", agent="claude")
+    assert (outcome, access.requests) == ("success", []), job.log.text
+
+
+def test_a_fork_is_refused_for_its_author_not_its_key(step, mock, context):
+    # GitHub gives the runs of a fork no secrets.
+    context["secrets"] = {"BLOCKS_API_KEY": ""}
+    result = step(event={"event_name": "pull_request", "actor": "reader"}, prompt="Go.", agent="claude")
+    refused(result, mock, "access", "reader has no write access")
+
+
+def test_the_run_that_is_followed_counts_too(step, mock):
+    event = {"event_name": "workflow_run", "event": {"workflow_run": {"actor": {"login": "reader"}}}}
+    refused(step(event=event, prompt="Go.", agent="claude"), mock, "access", "reader has no write access")
+
+
+def test_people_are_allowed_by_name(step, access):
+    event = {"event_name": "issues", "actor": "Reader"}
+    job, outcome, _ = step(event=event, prompt="Go.", agent="claude", allowed__users="somebody, reader")
+    assert (outcome, access.requests) == ("success", []), job.log.text
+
+
+def test_a_part_of_an_allowed_name_is_not_enough(step, mock):
+    event = {"event_name": "issues", "actor": "reader"}
+    result = step(event=event, prompt="Go.", agent="claude", allowed__users="reader2,areader,read")
+    refused(result, mock, "access", "reader has no write access")
+
+
+def test_a_star_allows_nobody(step, mock):
+    event = {"event_name": "issues", "actor": "reader"}
+    refused(step(event=event, prompt="Go.", agent="claude", allowed__users="*"), mock, "usage", "names, not *")
+
+
+def test_a_bot_is_allowed_only_by_name(step, mock, access):
+    access.permissions["helper[bot]"] = "write"
+    event = {"event_name": "pull_request", "actor": "helper[bot]"}
+    refused(step(event=event, prompt="Go.", agent="claude"), mock, "access", "helper[bot] is a bot")
+    job, outcome, _ = step(event=event, prompt="Go.", agent="claude", allowed__users="helper[bot]")
+    assert outcome == "success", job.log.text
+
+
+def test_an_unknown_permission_is_refused(step, mock):
+    event = {"event_name": "issues", "actor": "nobody"}
+    refused(step(event=event, prompt="Go.", agent="claude"), mock, "access", "could not be read")
+
+
+def test_a_name_cannot_change_the_address(step, mock, access):
+    event = {"event_name": "issues", "actor": "../collaborators/writer"}
+    refused(step(event=event, prompt="Go.", agent="claude"), mock, "access", "no usual user")
+    assert access.requests == []
+
+
+HOSTILE = """--help
+$(touch pwned) `touch pwned` ; touch pwned | "'${PATH}
+::set-output name=status::forged
+::add-mask::a
+::error::forged
+EOF
+status=forged
+status<<EOF
+forged
+EOF
+@/etc/passwd ${{ secrets.BLOCKS_API_KEY }} %0A::error::forged
+\u202e \u0007 end """
+
+
+def test_a_hostile_comment_stays_a_text(step, mock):
+    mock.agents({"text": "Echo: {{message}}"})
+    event = {"event_name": "issue_comment", "event": {"comment": {"body": HOSTILE}}}
+    job, outcome, outputs = step(event=event, prompt="${{ github.event.comment.body }}", agent="claude")
+    assert outcome == "success", job.log.text
+    assert [body["message"] for body in mock.bodies("createSession")] == [HOSTILE]
+    assert outputs["final_message"] == f"Echo: {HOSTILE}"
+    assert (outputs["status"], outputs["exit_code"]) == ("completed", "0")
+    assert job.log.commands == [("add-mask", mock.key)]
+    assert list(job.workspace.iterdir()) == []
+
+
+def test_no_script_contains_an_expression():
+    for step in yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]:
+        assert "${{" not in step["run"]
+
+
+def test_a_missing_key_is_named(step, mock, context):
+    context["secrets"] = {}
+    refused(step(prompt="Go.", agent="claude"), mock, "usage", "blocks_api_key is empty")
+
+
+def test_a_wrong_checksum_is_not_installed(step, mock, tmp_path):
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / ARCHIVE).write_bytes((RELEASE / ARCHIVE).read_bytes() + b"x")
+    (folder / "SHA256SUMS").write_bytes((RELEASE / "SHA256SUMS").read_bytes())
+    result = step(prompt="Go.", agent="claude", release__url=str(folder))
+    refused(result, mock, "install", "has the SHA-256")
+    assert not list((result[0].temp).glob("blocks-0*"))
+
+
+def test_a_release_without_an_archive_is_named(step, mock, tmp_path):
+    message = refused(step(prompt="Go.", agent="claude", release__url=str(tmp_path)), mock, "install", "cannot download")
+    assert ARCHIVE in message
+
+
+def test_an_unknown_platform_is_named(step, mock, tools):
+    tools.add("uname", '[ "$1" = -m ] && echo riscv64 || echo Linux')
+    message = refused(step(prompt="Go.", agent="claude"), mock, "install", "no archive for Linux on riscv64")
+    assert "cargo install blocks-cli" in message
+
+
+GH = """[ "$*" != "attestation verify --help" ] || exit 0
+echo "$*" >> "$(dirname "$0")/calls"
+exit {code}"""
+
+
+def test_a_valid_attestation_is_of_the_actions_repository(step, tools):
+    tools.add("gh", GH.format(code=0))
+    job, outcome, _ = step(prompt="Go.", agent="claude")
+    assert outcome == "success", job.log.text
+    [call] = (tools.folder / "calls").read_text().splitlines()
+    assert call.startswith("attestation verify ") and call.endswith(f"/{ARCHIVE} --repo octo/blocks")
+
+
+def test_an_invalid_attestation_is_not_installed(step, mock, tools):
+    tools.add("gh", GH.format(code=1))
+    refused(step(prompt="Go.", agent="claude"), mock, "install", "no valid attestation of octo/blocks")
+
+
+def test_an_attestation_can_be_required(step, mock):
+    refused(step(prompt="Go.", agent="claude", attestation="require"), mock, "install", "gh is not installed")
+
+
+def test_a_batch_writes_a_file_of_results(step, mock, tmp_path):
+    prompts = tmp_path / "job/workspace/prompts.jsonl"
+    prompts.parent.mkdir(parents=True)
+    lines = [{"id": name, "agent_name": "claude", "message": f"Do {name}."} for name in ("a", "b", "c")]
+    prompts.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    job, outcome, outputs = step(prompts="prompts.jsonl", max__running="2", journal="journal")
+    assert outcome == "success", job.log.text
+    assert (outputs["status"], outputs["exit_code"]) == ("completed", "0")
+    with open(outputs["results"]) as file:
+        results = {line["id"]: line["status"] for line in map(json.loads, file)}
+    assert results == {"a": "completed", "b": "completed", "c": "completed"}
+    # The same journal starts nothing again.
+    step(prompts="prompts.jsonl", journal="journal")
+    assert len(mock.requests("createSession")) == 3
+
+
+def test_a_failed_prompt_fails_the_batch(step, mock, tmp_path):
+    mock.fault("createSession", {"status": {"status": 422}})
+    prompts = tmp_path / "job/workspace/prompts.jsonl"
+    prompts.parent.mkdir(parents=True)
+    prompts.write_text('{"id": "a", "agent_name": "claude", "message": "Go."}\n')
+    _, outcome, outputs = step(prompts="prompts.jsonl")
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "failed", "1")
+
+
+def test_a_prompt_of_any_length_comes_from_a_file(step, mock, tmp_path):
+    text = "-" + "x" * 300_000
+    (tmp_path / "job/workspace").mkdir(parents=True)
+    (tmp_path / "job/workspace/prompt.md").write_text(text)
+    job, outcome, _ = step(prompt__file="prompt.md", agent="claude")
+    assert outcome == "success", job.log.text
+    assert [body["message"] for body in mock.bodies("createSession")] == [text]
+
+
+@pytest.mark.parametrize(("inputs", "part"), [
+    ({}, "exactly one of the inputs prompt"),
+    ({"prompt": "  \n"}, "exactly one of the inputs prompt"),
+    ({"prompt": "Go.", "prompts": "file"}, "exactly one of the inputs prompt"),
+    ({"prompt": "Go.", "session": "x"}, "exactly one of the inputs prompt"),
+    ({"prompt": "Go.", "agent": "claude", "is_private": "perhaps"}, "is_private must be true or false"),
+    ({"prompt": "Go.", "agent": "claude", "fail_on_timeout": "perhaps"}, "fail_on_timeout must be true or false"),
+    ({"prompt": "Go.", "agent": "claude", "timeout_minutes": "soon"}, "timeout_minutes must be a number"),
+    ({"prompt": "Go.", "agent": "claude", "timeout_minutes": "-1"}, "timeout_minutes must be a number"),
+])
+def test_inputs_that_cannot_be_used_are_refused(step, mock, inputs, part):
+    refused(step(**inputs), mock, "usage", part)
+
+
+@pytest.mark.parametrize(("minutes", "shown"), [("0.001", "60ms"), ("0.002", "120ms")])
+def test_a_time_out_may_be_a_fraction(step, mock, minutes, shown):
+    mock.agents({"when": {"after": "1h"}})
+    job, _, outputs = step(prompt="Go.", agent="claude", timeout_minutes=minutes)
+    assert (outputs["status"], f"within {shown}" in job.log.text) == ("timed_out", True), job.log.text
+
+
+def test_a_usage_error_of_the_command_is_in_outputs(step, mock):
+    _, outcome, outputs = step(prompt="Go.", agent="clyde")
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "refused", "2")
+    assert "clyde" in json.loads(outputs["error"])["message"]
+    assert mock.requests() == []
+
+
+def test_the_folder_names_the_repository(tmp_path, mock, context):
+    """Within another composite action the context names that one; the address of the release must not follow it."""
+    context["github"]["action_repository"] = "octo/another"
+    job = Job(tmp_path / "job", **context)
+    job.run([{"id": "agent", "uses": "octo/blocks@v1", "with": {
+        "blocks_api_key": mock.key, "api_base_url": mock.url, "agent": "claude", "prompt": "Go."}}],
+        {"octo/blocks@v1": "octo/blocks@0123456789abcdef"})
+    assert job.steps["agent"]["outcome"] == "success", job.log.text

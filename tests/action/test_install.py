@@ -1,0 +1,181 @@
+"""install.sh in a root that has nothing but busybox, with the release that the dry run made."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from conftest import ARCHIVE, RELEASE, VERSION, busybox_root, chroot
+
+SCRIPT = (RELEASE / "install.sh").read_text()
+FOLDER = ARCHIVE.removesuffix(".tar.gz")
+
+
+def state(root):
+    """Every file and folder with its content, without the release itself."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if name.split("/")[0] not in ("release", "bin"):
+            found[name] = path.read_bytes() if path.is_file() else None
+    return found
+
+
+@pytest.fixture
+def root(tmp_path):
+    """An empty root with busybox, and a copy of the release in /release."""
+    root = busybox_root(tmp_path / "root")
+    shutil.copytree(RELEASE, root / "release")
+    return root
+
+
+def install(root, *options):
+    command = ["/bin/sh", "/release/install.sh", "--url", "/release", *options]
+    return subprocess.run(chroot(root, command), text=True, capture_output=True)
+
+
+def repack(root, change):
+    """Changes the unpacked archive, and gives the release the new checksum."""
+    subprocess.run(["tar", "-xzf", root / "release" / ARCHIVE, "-C", root / "release"], check=True)
+    change(root / "release" / FOLDER)
+    subprocess.run(["tar", "-czf", root / "release" / ARCHIVE, "-C", root / "release", FOLDER], check=True)
+    old = hashlib.sha256((RELEASE / ARCHIVE).read_bytes()).hexdigest()
+    new = hashlib.sha256((root / "release" / ARCHIVE).read_bytes()).hexdigest()
+    (root / "release/install.sh").write_text(SCRIPT.replace(old, new))
+
+
+def test_a_release_is_installed_in_an_empty_root(root):
+    result = install(root, "--prefix", "/usr/local")
+    assert (result.returncode, result.stdout) == (0, f"installed /usr/local/bin/blocks {VERSION}\n"), result.stderr
+    reported = subprocess.run(chroot(root, ["/usr/local/bin/blocks", "--version"]), text=True, capture_output=True)
+    assert reported.stdout == f"blocks {VERSION}\n"
+    installed = {path for path, content in state(root).items() if content is not None}
+    pages = {path for path in installed if "/man1/" in path}
+    assert {"usr/local/share/man/man1/blocks.1", "usr/local/share/man/man1/blocks-run.1"} <= pages
+    assert installed - pages == {
+        "usr/local/bin/blocks",
+        "usr/local/share/bash-completion/completions/blocks",
+        "usr/local/share/zsh/site-functions/_blocks",
+        "usr/local/share/fish/vendor_completions.d/blocks.fish",
+        "usr/local/share/doc/blocks/LICENSE-APACHE",
+        "usr/local/share/doc/blocks/LICENSE-MIT",
+    }
+    # Nothing of the work is left.
+    assert list((root / "tmp").iterdir()) == []
+
+
+def test_a_release_pins_version_and_checksum():
+    digest = hashlib.sha256((RELEASE / ARCHIVE).read_bytes()).hexdigest()
+    assert f"\nversion={VERSION}\n" in SCRIPT
+    assert "\nrepository=https://github.example/octo/blocks\n" in SCRIPT
+    assert f"\nchecksums='{digest}  {ARCHIVE}'\n" in SCRIPT
+
+
+def test_an_archive_of_other_content_is_refused(root):
+    (root / "release" / ARCHIVE).write_bytes((RELEASE / ARCHIVE).read_bytes()[:-1])
+    # A list beside the archive that agrees with it changes nothing: the script has its own.
+    digest = hashlib.sha256((root / "release" / ARCHIVE).read_bytes()).hexdigest()
+    (root / "release/SHA256SUMS").write_text(f"{digest}  {ARCHIVE}\n")
+    before = state(root)
+    result = install(root, "--prefix", "/usr/local")
+    assert result.returncode == 1 and f"has the SHA-256 {digest} instead of" in result.stderr
+    assert state(root) == before
+
+
+def remove_page(folder):
+    (folder / "man/blocks.1").unlink()
+    (folder / "completions/blocks.fish").unlink()
+
+
+def replace_program(folder):
+    (folder / "blocks").write_text("#!/bin/sh\necho blocks 9.9.9\n")
+
+
+def break_program(folder):
+    (folder / "blocks").write_bytes(b"\x7fELF of another machine")
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (remove_page, "has no completions/blocks.fish"),
+    (replace_program, "says blocks 9.9.9 instead of"),
+    (break_program, "does not run on this machine"),
+])
+def test_a_damaged_archive_leaves_nothing(root, change, message):
+    repack(root, change)
+    before = state(root)
+    result = install(root, "--prefix", "/usr/local")
+    assert result.returncode == 1 and message in result.stderr, result.stderr
+    assert state(root) == before
+
+
+@pytest.mark.parametrize("blocked", ["opt/share/zsh", "opt/bin", "opt"])
+def test_a_place_that_cannot_be_used_leaves_nothing(root, blocked):
+    (root / blocked).parent.mkdir(parents=True, exist_ok=True)
+    (root / blocked).write_text("a file\n")
+    before = state(root)
+    result = install(root, "--prefix", "/opt")
+    assert result.returncode != 0
+    assert state(root) == before
+
+
+def test_a_failed_update_keeps_the_old_version(root):
+    assert install(root, "--prefix", "/opt").returncode == 0
+    (root / "opt/bin/blocks").write_text("the old one\n")
+    before = state(root)
+    repack(root, remove_page)
+    assert install(root, "--prefix", "/opt").returncode == 1
+    assert state(root) == before
+
+
+def test_an_interrupted_download_leaves_nothing(root):
+    before = state(root)
+    (root / "release" / ARCHIVE).unlink()
+    os.mkfifo(root / "release" / ARCHIVE)
+    command = chroot(root, ["/bin/sh", "/release/install.sh", "--url", "/release", "--prefix", "/opt"])
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE)
+    # It opens once the script reads the archive.
+    with open(root / "release" / ARCHIVE, "wb") as archive:
+        archive.write(b"x")
+        archive.flush()
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert state(root) == before
+
+
+def test_a_script_that_was_cut_does_nothing(tmp_path):
+    lines = SCRIPT.splitlines(keepends=True)
+    assert lines[-1] == 'main "$@"\n'
+    home = tmp_path / "home"
+    home.mkdir()
+    for length in range(1, len(lines)):
+        (tmp_path / "cut.sh").write_text("".join(lines[:length]))
+        subprocess.run(["dash", tmp_path / "cut.sh", "--url", RELEASE], env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
+                       capture_output=True)
+        assert list(home.iterdir()) == [], f"after {length} lines"
+
+
+@pytest.mark.parametrize(("options", "code", "message"), [
+    (["--url", "http://example.com"], 2, "only https://, file:// or a folder"),
+    (["--url", "/nowhere"], 1, f"cannot download /nowhere/{ARCHIVE}"),
+    (["--prefix"], 2, "--prefix needs a value"),
+    (["--colour", "red"], 2, "unknown option --colour"),
+    (["--attestation", "perhaps"], 2, "auto, require or skip"),
+    (["--attestation", "require"], 1, "gh is not installed"),
+    (["--version", "9.9.9"], 1, "cannot download /release/blocks-v9.9.9-"),
+])
+def test_options_that_cannot_be_used_leave_nothing(root, options, code, message):
+    before = state(root)
+    result = install(root, *options)
+    assert (result.returncode, message in result.stderr) == (code, True), result.stderr
+    assert state(root) == before
+
+
+def test_a_copy_without_a_release_asks_for_one(root):
+    unreleased = (RELEASE.parent / "source/install.sh").read_text()
+    (root / "release/install.sh").write_text(unreleased)
+    result = install(root)
+    assert result.returncode == 2 and "give --version" in result.stderr

@@ -1,0 +1,182 @@
+//! The test setup of each combination: a mock whose agent has sent sample data of each kind, and
+//! the guarantees that every combination keeps.
+
+use std::time::Duration;
+
+use blocks_mock::{Dialect, Fault, Frequency, Mock, Operation};
+use blocks_sdk::{Agent, Client, CreateSession, Error, ErrorKind, RateLimit, RetryPolicy, Session};
+use blocks_tests::{Exchange, KEY, Recorder, sample_agent};
+
+use crate::faults::MAX_BODY;
+
+/// The two dialects, by name.
+pub fn dialects() -> [(&'static str, Dialect); 2] {
+    let mut documented = Dialect::documented();
+    // Not documented, and the only way to find a plan.
+    documented.observed_fields = true;
+    [
+        ("observed", Dialect::observed()),
+        ("documented", documented),
+    ]
+}
+
+/// A fault, and the requests that it is injected into.
+#[derive(Clone, Debug)]
+pub struct InjectedFault {
+    pub operation: Operation,
+    pub frequency: Frequency,
+    pub fault: Fault,
+}
+
+pub struct Setup {
+    pub mock: Mock,
+    pub client: Client,
+    pub recorder: Recorder,
+    /// A session whose agent has replied.
+    pub session: Session,
+    before: Effects,
+    received_before: usize,
+}
+
+/// How many sessions and user messages exist.
+#[derive(Clone, Copy, PartialEq)]
+struct Effects {
+    sessions: usize,
+    messages: usize,
+}
+
+impl Setup {
+    /// A session with a reply. The fault is injected from then on.
+    pub async fn new(dialect: Dialect, fault: Option<InjectedFault>) -> Self {
+        let mock = Mock::builder()
+            .key(KEY)
+            .dialect(dialect)
+            .agent(sample_agent())
+            .seed(1)
+            .build();
+        let recorder = Recorder::new(&mock);
+        let client = Client::builder(KEY)
+            .service(recorder.clone())
+            .max_body(MAX_BODY)
+            .retry(RetryPolicy::default().call_timeout(Duration::from_secs(120)))
+            .rate_limit(RateLimit::per_minute(6_000_000).expect("a rate"))
+            .build()
+            .expect("a client");
+        let mut session = client.create_session(hello()).await.expect("a session");
+        session.first_reply().await.expect("a reply");
+        session.refresh().await.expect("the refreshed session");
+        recorder.clear();
+        if let Some(injected) = fault {
+            mock.inject(injected.operation, injected.frequency, injected.fault);
+        }
+        Self {
+            before: Effects::of(&mock),
+            received_before: mock.requests().len(),
+            mock,
+            client,
+            recorder,
+            session,
+        }
+    }
+
+    /// The operations that were called, each once.
+    pub fn called(&self) -> Vec<Operation> {
+        let received = self.mock.requests().split_off(self.received_before);
+        let called: Vec<_> = received.into_iter().filter_map(|r| r.operation).collect();
+        let all = Operation::ALL.into_iter();
+        all.filter(|operation| called.contains(operation)).collect()
+    }
+
+    /// How many sessions and user messages were created since the setup.
+    pub fn created(&self) -> (usize, usize) {
+        let now = Effects::of(&self.mock);
+        (
+            now.sessions - self.before.sessions,
+            now.messages - self.before.messages,
+        )
+    }
+
+    /// The guarantees of every combination: the key is sent to the configured base URL only, and
+    /// no create or follow-up is duplicated.
+    pub fn check(&self, max_created: usize) -> Vec<String> {
+        let mut violations = Vec::new();
+        for exchange in self.recorder.exchanges() {
+            if exchange.with_key && exchange.host != "api.blocks.team" {
+                violations.push(format!("the key was sent to {}", exchange.host));
+            }
+        }
+        let (sessions, messages) = self.created();
+        if messages > max_created || sessions > max_created {
+            violations.push(format!(
+                "{sessions} sessions, {messages} messages were created"
+            ));
+        }
+        violations
+    }
+}
+
+impl Effects {
+    fn of(mock: &Mock) -> Self {
+        Self {
+            sessions: mock.session_count(),
+            messages: mock.user_message_count(),
+        }
+    }
+}
+
+/// The guarantees of every error of the SDK: it names the operation, does not show the key, and
+/// contains all that was received.
+pub fn check_error(error: &Error, exchanges: &[Exchange]) -> Vec<String> {
+    let mut violations = Vec::new();
+    if format!("{error} {error:?}").contains(KEY) {
+        violations.push("the error shows the key".into());
+    }
+    let was_sent = matches!(
+        error.kind(),
+        ErrorKind::Status
+            | ErrorKind::Connection
+            | ErrorKind::Timeout
+            | ErrorKind::Undecodable
+            | ErrorKind::RateLimited
+    );
+    let is_deadline = error.kind() == ErrorKind::Deadline;
+    match error.operation() {
+        Some(name) if !error.to_string().starts_with(name) => {
+            violations.push(format!("the error does not start with {name}: {error}"));
+        }
+        None if was_sent => violations.push(format!("it names no operation: {error:?}")),
+        _ => {}
+    }
+    if is_deadline && error.pending().is_none() {
+        violations.push("a deadline without a pending handle".into());
+    }
+    let Some(last) = exchanges.last().filter(|_| was_sent || is_deadline) else {
+        return violations;
+    };
+    // Of a download's error response only the part that a reader needs is kept.
+    if error.operation() == Some("download") {
+        return violations;
+    }
+    if error.status() != last.status {
+        violations.push(format!(
+            "status {:?} instead of {:?}: {error:?}",
+            error.status(),
+            last.status
+        ));
+    }
+    let kept = error.body().unwrap_or_default();
+    let received = &last.body[..last.body.len().min(MAX_BODY)];
+    let received = String::from_utf8_lossy(received);
+    if kept != received {
+        violations.push(format!(
+            "{} bytes were received and {} kept",
+            received.len(),
+            kept.len()
+        ));
+    }
+    violations
+}
+
+pub fn hello() -> CreateSession {
+    CreateSession::new(Agent::claude(), "hello")
+}

@@ -1,0 +1,82 @@
+//! The terminal sessions that are recorded: their commands, and the agent behind them.
+
+use serde_json::{Value, json};
+
+/// A terminal session.
+pub struct TerminalSession {
+    /// The picture's name.
+    pub name: &'static str,
+    /// The title above it.
+    pub title: &'static str,
+    /// The settings of `blocks mock`; the seed makes its ids the same in every run.
+    pub mock: Value,
+    /// The commands. `$SESSION` is the session that was printed last.
+    pub steps: Vec<Step>,
+}
+
+/// A line that is typed.
+pub struct Step {
+    pub typed: &'static str,
+    /// Ctrl-C once this was printed.
+    pub interrupted_after: Option<&'static str>,
+}
+
+fn typed(typed: &'static str) -> Step {
+    Step {
+        typed,
+        interrupted_after: None,
+    }
+}
+
+pub fn all() -> [TerminalSession; 2] {
+    [run(), batch()]
+}
+
+fn run() -> TerminalSession {
+    let agent = json!({
+        "text": "The parser has a test now: tests/parser.rs, with three cases.",
+        "when": {"after": "3s"},
+        "steps": [
+            {"at": "1s", "do": {"message": "Reading the parser."}},
+            {"at": "2s", "do": {"tool_call": {"name": "bash", "input": "cargo test parser"}}},
+        ],
+    });
+    TerminalSession {
+        name: "run",
+        title: "blocks run",
+        mock: json!({"seed": 7, "agent": agent}),
+        steps: vec![
+            typed("blocks run --agent cluade 'Add a test for the parser.'"),
+            typed("blocks run --agent claude 'Add a test for the parser.'"),
+            typed("blocks transcript --tools $SESSION"),
+            typed("blocks run --agent codex --timeout 2s 'Fix the build.'; echo \"exit code $?\""),
+        ],
+    }
+}
+
+fn batch() -> TerminalSession {
+    let agent = json!({"text": "Done.", "when": {"after": "4s"}});
+    let results = "blocks batch prompts.jsonl --journal journal > results.jsonl";
+    TerminalSession {
+        name: "batch",
+        title: "blocks batch",
+        mock: json!({"seed": 7, "agent": agent, "rate_limit": {}}),
+        steps: vec![
+            typed("cat prompts.jsonl"),
+            Step {
+                typed: results,
+                interrupted_after: Some("2 of 5"),
+            },
+            typed(results),
+            typed("wc -l < results.jsonl"),
+        ],
+    }
+}
+
+/// The file of prompts that the sessions use.
+pub const PROMPTS: &str = r#"{"id": "docs",  "agent_name": "claude", "message": "Document the parser."}
+{"id": "tests", "agent_name": "codex",  "message": "Add a test for the parser."}
+{"id": "lint",  "agent_name": "claude", "message": "Fix what the linter reports."}
+{"id": "types", "agent_name": "gemini", "message": "Give the options a type."}
+{"id": "ci",    "agent_name": "claude", "message": "Let the build fail on warnings."}
+"#;
