@@ -159,7 +159,7 @@ stage() {
   cp "$content/$1" "$(staged "$place")"
 }
 
-# Where a file waits until all of them are there: in the same folder, so that a move replaces the old one at once.
+# Where a file waits until all of them are there: in the same folder, so that one move replaces the old one.
 staged() {
   echo "$(dirname "$1")/.$(basename "$1").new"
 }

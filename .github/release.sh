@@ -8,7 +8,7 @@
 #   image FOLDER                   the folder image for the Dockerfile, from the archives in FOLDER
 #   crates FOLDER                  packs every crate, unpacks them in FOLDER, and builds, documents and tries them there
 #   dry-run FOLDER [ADDRESS]       all of these in a copy of the repository, without a network. What would be released is
-#                                  then in FOLDER/out. ADDRESS stands in for an address that is not set yet
+#                                  then in FOLDER/out. ADDRESS is used in place of the repository's own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,16 +38,19 @@ address() {
   metadata '[.packages[] | select(.publish != []).repository] | unique | map(. // "") | join(" ")'
 }
 
-# The section of the changelog for VERSION.
+# The section of the changelog for a version, or for Unreleased.
 notes() {
-  awk -v head="## $1 - " 'index($0, head) == 1 { on = 1; next } /^## / { on = 0 } on' CHANGELOG.md
+  awk -v head="## $1" 'index($0 " ", head " ") == 1 { on = 1; next } /^## / { on = 0 } on' CHANGELOG.md
 }
 
 check() {
   local version address crate files guide
   version=$(version)
   [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$ ]] || fail "the published crates have no version in common: $version"
-  [ -z "${1:-}" ] || [ "$1" = "v$version" ] || fail "the tag is $1, and the workspace is at $version"
+  if [ -n "${1:-}" ]; then
+    [ "$1" = "v$version" ] || fail "the tag is $1, and the workspace is at $version"
+    ! notes Unreleased | grep -q '[^[:space:]]' || fail "CHANGELOG.md has changes under \"Unreleased\" that belong to $version"
+  fi
   address=$(address)
   [[ $address =~ ^https://[^/[:space:]]+/[^/[:space:]]+/[^/[:space:]]+$ ]] ||
     fail "the address of the repository is not set: [workspace.package] repository in Cargo.toml, and repository.workspace in each published crate"
@@ -84,7 +87,7 @@ archive() {
   binary=$folder/$name/$(basename "$binary")
   [ "$("$binary" --version)" = "blocks $(version)" ] || fail "$1 is not version $(version)"
   "$binary" man --output-dir "$folder/$name/man"
-  # Where each shell looks for them, as far as the names tell.
+  # By the file names that each shell looks for.
   while read -r shell file; do
     "$binary" completions "$shell" > "$folder/$name/completions/$file"
   done << 'FILES'
@@ -179,7 +182,7 @@ dry_run() {
     while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
     tar -cf - --null --files-from - | tar -xf - -C "$source"
   if [ -n "$address" ]; then
-    sed -i "s|^repository = \"\"$|repository = \"$address\"|" "$source/Cargo.toml"
+    sed -i "s|^repository = \".*\"$|repository = \"$address\"|" "$source/Cargo.toml"
   fi
   # The target folder of this repository, so that builds of the dependencies are used again.
   CARGO_TARGET_DIR=$(metadata .target_directory)

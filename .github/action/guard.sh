@@ -10,18 +10,18 @@ if [ -n "$key" ]; then
   echo "::add-mask::$(escape "$key")"
 fi
 
-# Whether the user may write, by the repository's own answer.
+# Whether the user may write, as the API of GitHub says.
 has_write_access() {
   local name=${1//[/%5B}
   name=${name//]/%5D}
   # The token goes through standard input: others on the machine can read a command line.
-  local answer
-  answer=$(printf 'header = "Authorization: Bearer %s"\n' "$TOKEN" |
+  local response
+  response=$(printf 'header = "Authorization: Bearer %s"\n' "$TOKEN" |
     curl --config - --fail --silent --show-error --max-time 60 --retry 2 --header 'Accept: application/vnd.github+json' \
       "$API_URL/repos/$REPOSITORY/collaborators/$name/permission") ||
     refuse access "whether $1 has write access to $REPOSITORY could not be read; to allow $1 by name, set allowed-users"
-  # A quote in somebody's name is escaped in JSON, so that only the field itself matches.
-  printf '%s' "$answer" | grep -Eq '"permission" *: *"(admin|maintain|write)"'
+  # A quote in a user's name is escaped in JSON, so that only the field itself matches.
+  printf '%s' "$response" | grep -Eq '"permission" *: *"(admin|maintain|write)"'
 }
 
 is_allowed_by_name() {

@@ -1,4 +1,4 @@
-"""What the tests of the action talk to: `blocks mock`, a release in a folder, and GitHub's answer on write access."""
+"""What the tests of the action talk to: `blocks mock`, a release in a folder, and GitHub's API for write access."""
 
 import http.server
 import json
@@ -68,7 +68,7 @@ class Access:
                 access.requests.append((self.path, self.headers["Authorization"]))
                 match = re.fullmatch(r"/repos/octo/app/collaborators/([^/]+)/permission", self.path)
                 permission = access.permissions.get(urllib.parse.unquote(match[1])) if match else None
-                # A name as somebody may choose it, to look like the field.
+                # A user's name that looks like the field.
                 body = {"user": {"name": '"permission":"admin"', "permissions": {"admin": True}}, "permission": permission}
                 self.send_response(200 if permission else 404)
                 self.end_headers()
@@ -127,7 +127,7 @@ def tools(tmp_path):
 
 @pytest.fixture
 def context(mock, access, tools):
-    """The context of a run: a push by somebody who can write."""
+    """The context of a run: a push by a user who can write."""
     return {
         "github": {"api_url": access.url},
         "secrets": {"BLOCKS_API_KEY": mock.key},

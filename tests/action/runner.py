@@ -1,6 +1,7 @@
 """Executes jobs and the steps of composite actions as a GitHub runner does: environment files, masks, commands in the log,
 conditions, outputs and failing steps. What it does not know it refuses, so that a test cannot pass by accident."""
 
+import os
 import re
 import shutil
 import signal
@@ -157,7 +158,9 @@ class Job:
                 shutil.copy(ROOT / name, target)
         action = yaml.safe_load((place / "action.yml").read_text())
         assert action["runs"]["using"] == "composite"
-        github = {**self.github, "action_repository": repository, "action_ref": ref, "action_path": str(place)}
+        # Within another composite action a runner gives that one's repository here.
+        outer = self.github["action_repository"]
+        github = {**self.github, "action_repository": outer or repository, "action_ref": ref, "action_path": str(place)}
         inputs = {}
         for name, declared in action["inputs"].items():
             inputs[name] = given.pop(name) if name in given else fill(declared.get("default", ""), {"github": github})
@@ -193,7 +196,11 @@ class Job:
                                    start_new_session=True)
         if step.get("id") in self.during:
             self.during[step["id"]](process)
-        output, _ = process.communicate(timeout=120)
+        try:
+            output, _ = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         self.log.add(output)
         outcome = "success" if process.returncode == 0 else "failure"
         try:

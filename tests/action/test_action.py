@@ -45,7 +45,7 @@ def test_a_reply_is_in_outputs_log_and_summary(step, mock):
 
 def test_the_key_is_masked_even_from_an_input(step, mock):
     mock.agents({"text": f"The key is {mock.key}."})
-    job, outcome, _ = step(prompt="Tell me.", agent="claude", blocks_api_key=f" {mock.key}\n")
+    job, outcome, _ = step(prompt="Show it.", agent="claude", blocks_api_key=f" {mock.key}\n")
     assert outcome == "success"
     assert job.log.values("add-mask") == [mock.key]
     assert mock.key not in job.log.text
@@ -142,13 +142,17 @@ def test_a_cancelled_job_reports_its_session(step, mock):
     assert outputs["session_id"] == mock.call("GET", "/sessions")["items"][0]["id"]
 
 
+def command_of(process):
+    """The process of `blocks` that a step has started."""
+    return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+
+
 def test_a_killed_command_has_an_unknown_outcome(step, mock):
     mock.agents({"when": {"after": "1h"}})
 
     def kill(process):
         mock.call("GET", "/requests/wait?operation=listThreadMessages")
-        command = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
-        os.kill(int(command), signal.SIGKILL)
+        os.kill(command_of(process), signal.SIGKILL)
 
     _, outcome, outputs = step(during={"run": kill}, prompt="Go.", agent="claude")
     assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "unknown", "4")
@@ -177,7 +181,7 @@ def test_people_with_write_access_may_comment(step, access, permission):
     "deployment_status", "merge_group",
 ])
 def test_events_of_writers_need_no_request(step, access, event):
-    job, outcome, _ = step(event={"event_name": event, "actor": "somebody"}, prompt="Go.", agent="claude")
+    job, outcome, _ = step(event={"event_name": event, "actor": "anyone"}, prompt="Go.", agent="claude")
     assert (outcome, access.requests) == ("success", []), job.log.text
 
 
@@ -195,7 +199,7 @@ def test_the_run_that_is_followed_counts_too(step, mock):
 
 def test_people_are_allowed_by_name(step, access):
     event = {"event_name": "issues", "actor": "Reader"}
-    job, outcome, _ = step(event=event, prompt="Go.", agent="claude", allowed__users="somebody, reader")
+    job, outcome, _ = step(event=event, prompt="Go.", agent="claude", allowed__users="another, reader")
     assert (outcome, access.requests) == ("success", []), job.log.text
 
 
@@ -219,7 +223,7 @@ def test_a_bot_is_allowed_only_by_name(step, mock, access):
 
 
 def test_an_unknown_permission_is_refused(step, mock):
-    event = {"event_name": "issues", "actor": "nobody"}
+    event = {"event_name": "issues", "actor": "stranger"}
     refused(step(event=event, prompt="Go.", agent="claude"), mock, "access", "could not be read")
 
 
@@ -291,7 +295,7 @@ echo "$*" >> "$(dirname "$0")/calls"
 exit {code}"""
 
 
-def test_a_valid_attestation_is_of_the_actions_repository(step, tools):
+def test_an_attestation_is_of_the_actions_repository(step, tools):
     tools.add("gh", GH.format(code=0))
     job, outcome, _ = step(prompt="Go.", agent="claude")
     assert outcome == "success", job.log.text
@@ -356,11 +360,20 @@ def test_inputs_that_cannot_be_used_are_refused(step, mock, inputs, part):
     refused(step(**inputs), mock, "usage", part)
 
 
-@pytest.mark.parametrize(("minutes", "shown"), [("0.001", "60ms"), ("0.002", "120ms")])
-def test_a_time_out_may_be_a_fraction(step, mock, minutes, shown):
+@pytest.mark.parametrize(("minutes", "milliseconds"), [("1.5", "90000ms"), (" 30 ", "1800000ms"), ("0.25", "15000ms")])
+def test_the_command_line_shows_no_secret(step, mock, minutes, milliseconds):
     mock.agents({"when": {"after": "1h"}})
-    job, _, outputs = step(prompt="Go.", agent="claude", timeout_minutes=minutes)
-    assert (outputs["status"], f"within {shown}" in job.log.text) == ("timed_out", True), job.log.text
+    line = []
+
+    def look(process):
+        mock.call("GET", "/requests/wait?operation=listThreadMessages")
+        line.extend(Path(f"/proc/{command_of(process)}/cmdline").read_text().split("\0"))
+        interrupt(process)
+
+    step(during={"run": look}, prompt="Go.", agent="claude", timeout_minutes=minutes)
+    assert line[line.index("--timeout") + 1] == milliseconds
+    # Other users of a machine can read it.
+    assert mock.key not in line and "Go." not in line
 
 
 def test_a_usage_error_of_the_command_is_in_outputs(step, mock):

@@ -121,6 +121,14 @@ def test_a_place_that_cannot_be_used_leaves_nothing(root, blocked):
     assert state(root) == before
 
 
+def test_a_folder_in_place_of_the_command_is_kept(root):
+    (root / "opt/bin/blocks").mkdir(parents=True)
+    before = state(root)
+    result = install(root, "--prefix", "/opt")
+    assert result.returncode == 1 and "/opt/bin/blocks is a folder" in result.stderr
+    assert state(root) == before
+
+
 def test_a_failed_update_keeps_the_old_version(root):
     assert install(root, "--prefix", "/opt").returncode == 0
     (root / "opt/bin/blocks").write_text("the old one\n")

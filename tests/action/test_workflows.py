@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from conftest import BLOCKS, VERSION
-from runner import ROOT, run_workflow
+from runner import ROOT, Job, run_workflow
 
 VENDOR = "BlocksOrg/blocks-ci-sessions@v1"
 OURS = f"octo/blocks@v{VERSION}"
@@ -123,3 +123,42 @@ def test_the_example_for_gitlab_works(tmp_path, mock):
     assert (tmp_path / "reply.md").read_text() == "Done.\n"
     assert [body["message"] for body in mock.bodies("createSession")] == [
         "Review https://gitlab.example/octo/app/-/commit/0123abc.", "Go."]
+
+
+def readme_names(heading):
+    """The names in the first column of the table below a heading, in their order, and their second column."""
+    section = (ROOT / "README.md").read_text().partition("\n### In CI\n")[2].partition("\n### ")[0]
+    rows = section.partition(f"| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
+    found = {}
+    for row in rows:
+        first, second = [cell.strip() for cell in row.split("|")[1:3]]
+        found.update({name: second for name in re.findall(r"`([\w-]+)`", first)})
+    return found
+
+
+def test_the_readme_names_every_input_and_output():
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    inputs = readme_names("input")
+    assert list(inputs) == list(action["inputs"])
+    defaults = {name: declared.get("default", "") for name, declared in action["inputs"].items()}
+    defaults.update({"github-token": "the job's", "release-url": "the release page"})
+    # A value that several inputs of one row have is in the text.
+    defaults["is_private"] = ""
+    assert inputs == defaults
+    assert list(readme_names("output")) == list(action["outputs"])
+
+
+def test_the_step_of_the_readme_works(tmp_path, mock, context):
+    section = (ROOT / "README.md").read_text().partition("\n### In CI\n")[2]
+    text = section.partition("```yaml\n")[2].partition("```")[0]
+    assert f"uses: OWNER/REPOSITORY@v{VERSION}\n" in text
+    context["github"].update(EVENTS["review.yml"][0])
+    context["environment"]["BLOCKS_API_BASE_URL"] = mock.url
+    job = Job(tmp_path / "job", **context).run(yaml.safe_load(text.replace("OWNER/REPOSITORY@", "octo/blocks@")), {OURS: OURS})
+    assert not job.failed and job.log.text.endswith("\nDone."), job.log.text
+
+
+def test_every_version_in_the_documents_is_this_one():
+    for name in ["README.md", *(str(path.relative_to(ROOT)) for path in EXAMPLES.rglob("*.yml"))]:
+        named = re.findall(r"OWNER/REPOSITORY[@:]v?(\d+\.\d+\.\d+)", (ROOT / name).read_text())
+        assert named and set(named) == {VERSION}, name

@@ -34,7 +34,10 @@ fn crates_depend_on_each_other_in_one_direction() {
         ("crates/blocks-sdk", &["blocks-api"]),
         ("crates/blocks-mock", &[]),
         ("crates/blocks-fleet", &["blocks-sdk"]),
-        ("crates/blocks-cli", &["blocks-sdk", "blocks-fleet", "blocks-mock"]),
+        (
+            "crates/blocks-cli",
+            &["blocks-sdk", "blocks-fleet", "blocks-mock"],
+        ),
         ("crates/blocks-drift", &["blocks-sdk", "blocks-mock"]),
         ("xtask", &[]),
     ] {

@@ -1,12 +1,11 @@
 //! Creates and follow-ups: never doubled, never lost.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use blocks_sdk::{
     Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RateLimit, RetryPolicy,
 };
-use blocks_tests::{Answer, KEY, SESSION, Scripted, created};
+use blocks_tests::{Answer, KEY, SESSION, Scripted, created, replied};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -183,6 +182,52 @@ async fn a_call_time_out_bounds_queue_and_attempts() {
         .client()
         .with_retry(policy.call_timeout(Duration::MAX));
     client.create_session(hello()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_without_end_does_not_overflow() {
+    let max = Duration::MAX;
+    let builder = |script: &Scripted| {
+        let policy = RetryPolicy::default()
+            .call_timeout(max)
+            .max_retry_after(max);
+        let builder = script.builder().retry(policy).connect_timeout(max);
+        builder.attempt_timeout(max).create_timeout(max)
+    };
+    let script = Scripted::new([
+        Answer::Refused,
+        Answer::ok(&created()),
+        Answer::ok(&replied("done")),
+    ]);
+    let client = builder(&script).build().unwrap();
+    let session = client.create_session(hello()).await.unwrap();
+    let wait = session.first_turn().unwrap().reply();
+    let reply = wait.timeout(max).interval(max).await.unwrap();
+    assert_eq!((reply.text(), script.count()), ("done", 3));
+    // Pauses without end are kept.
+    let endless = Answer::text(503, "").header("retry-after", "99999999999999999999");
+    let backoff = RetryPolicy::default().initial_backoff(max).max_backoff(max);
+    for (answer, policy) in [
+        (endless, RetryPolicy::default().max_retry_after(max)),
+        (Answer::text(500, ""), backoff),
+    ] {
+        let script = Scripted::new([answer]);
+        let client = builder(&script).retry(policy.call_timeout(max)).build();
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        let read = client
+            .unwrap()
+            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        assert!(tokio::time::timeout(year, read.get()).await.is_err());
+        assert_eq!(script.count(), 1);
+    }
+    let socket = Client::builder(KEY).connect_timeout(max);
+    assert!(
+        socket
+            .attempt_timeout(max)
+            .create_timeout(max)
+            .build()
+            .is_ok()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -484,46 +529,120 @@ fn a_base_url_that_would_expose_the_key_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_is_noted_once_just_before_it_is_sent() {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+async fn a_permit_is_that_of_the_first_attempt() {
     let script = Scripted::new([Answer::Refused, Answer::ok(&created())]);
     let client = script.client();
-    let notes = Arc::new(AtomicUsize::new(0));
-    let note = {
-        let (notes, script) = (Arc::clone(&notes), script.clone());
-        move || {
-            assert_eq!(script.count(), 0, "nothing was sent yet");
-            notes.fetch_add(1, Ordering::Relaxed);
-            std::future::ready(Ok(()))
-        }
-    };
-    client.create_session_with_hook(hello(), note).await.unwrap();
-    assert_eq!((notes.load(Ordering::Relaxed), script.count()), (1, 2));
+    let permit = client.acquire_create().await.unwrap();
+    let used = || client.rate_limit_status().used_in_last_minute;
+    assert_eq!((used(), script.count()), (1, 0));
+    permit.create_session(hello()).await.unwrap();
+    assert_eq!((used(), script.count()), (2, 2), "and one for the retry");
+}
 
-    let full = || std::future::ready(Err(std::io::ErrorKind::StorageFull.into()));
-    let error = client
-        .create_session_with_hook(hello(), full)
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::File);
-    assert!(!error.may_have_taken_effect());
-    assert_eq!(script.count(), 2);
+#[tokio::test(start_paused = true)]
+async fn permits_that_are_not_used_are_given_back() {
+    let script = Scripted::new([Answer::ok(&created())]);
+    let client = script.client();
+    let used = || client.rate_limit_status().used_in_last_minute;
+    drop(client.acquire_create().await.unwrap());
+    assert_eq!(used(), 0);
+    let permit = client.acquire_create().await.unwrap();
+    let empty = CreateSession::new(Agent::claude(), "");
+    let error = permit.create_session(empty).await.unwrap_err();
+    assert_eq!((error.kind(), used()), (ErrorKind::InvalidInput, 0));
+    let late = client.acquire_create().await.unwrap();
+    tokio::time::advance(Duration::from_secs(59)).await;
+    late.create_session(hello()).await.unwrap();
+    tokio::time::advance(Duration::from_secs(59)).await;
+    assert_eq!(used(), 1, "it is counted from when it was sent");
+}
 
-    // One that waits for its permit is not noted, so a crash then leaves it in no doubt.
+#[tokio::test(start_paused = true)]
+async fn permits_are_granted_as_far_as_the_limit_allows() {
+    let script = Scripted::new([]);
     let limit = RateLimit::per_minute(10).unwrap();
     let client = script.builder().rate_limit(limit).build().unwrap();
-    let before = script.count() - notes.load(Ordering::Relaxed);
-    let waiting = (0..20).map(|_| {
-        let notes = Arc::clone(&notes);
-        client.create_session_with_hook(hello(), move || {
-            notes.fetch_add(1, Ordering::Relaxed);
-            std::future::ready(Ok(()))
-        })
+    let mut permits = Vec::new();
+    let acquire_all = async {
+        loop {
+            permits.push(client.acquire_create().await.unwrap());
+        }
+    };
+    let all = tokio::time::timeout(Duration::from_secs(1), acquire_all).await;
+    all.unwrap_err();
+    assert_eq!((permits.len(), script.count()), (10, 0));
+    let policy = RetryPolicy::default().call_timeout(Duration::from_secs(5));
+    let error = client
+        .with_retry(policy)
+        .acquire_create()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert!(!error.may_have_taken_effect() && script.count() == 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_can_be_used_for_a_follow_up() {
+    let followed = json!({"id": SESSION, "chat_thread_id": blocks_tests::THREAD});
+    let script = Scripted::new([Answer::ok(&followed)]);
+    let client = script.client();
+    let permit = client.acquire_create().await.unwrap();
+    let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
+    let turn = permit.follow_up(&id, FollowUp::new("More.")).await.unwrap();
+    assert_eq!(*turn.session_id(), id);
+    assert_eq!(client.rate_limit_status().used_in_last_minute, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detached_create_is_not_stopped() {
+    let mock = blocks_mock::Mock::new();
+    let slow = || blocks_mock::Fault::Delay(Duration::from_secs(9));
+    let once = blocks_mock::Frequency::ONCE;
+    let client = Client::builder(mock.key())
+        .service(mock.service())
+        .build()
+        .unwrap();
+    let create = || {
+        mock.inject(None, once, slow());
+        client.create_session_detached(hello())
+    };
+    drop(create());
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(mock.session_count(), 1);
+
+    let mut second = create();
+    let early = tokio::time::timeout(Duration::from_secs(1), &mut second).await;
+    early.unwrap_err();
+    assert!(!second.is_finished());
+    let session = second.await.unwrap();
+    assert_eq!(mock.session_count(), 2);
+
+    mock.inject(None, once, slow());
+    drop(session.follow_up_detached(FollowUp::new("More.")));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(mock.user_message_count(), 3);
+}
+
+#[test]
+fn a_create_whose_runtime_ends_is_in_doubt() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let script = Scripted::new([Answer::Silence]);
+    let client = script.client();
+    let ending = runtime();
+    let create = ending.block_on(async {
+        let create = client.create_session_detached(hello());
+        while script.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        create
     });
-    let all = futures_util::future::join_all(waiting);
-    let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
-    assert_eq!(notes.load(Ordering::Relaxed), 11, "one before, ten now");
-    assert_eq!(script.count() - before, 11);
+    drop(ending);
+    let error = runtime().block_on(create).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert!(error.may_have_taken_effect());
 }
 
 #[tokio::test]
@@ -540,7 +659,7 @@ async fn a_configured_client_follows_no_redirect() {
             .unwrap();
         let builder = Client::builder(server.key()).base_url(server.url());
         let builder = if own_transport {
-            builder.transport(blocks_sdk::HttpTransport::new(follow).unwrap())
+            builder.transport(blocks_sdk::HttpTransport::configured(follow).unwrap())
         } else {
             builder.configure_http(follow)
         };

@@ -91,7 +91,81 @@ async fn a_redirect_of_the_storage_host_is_an_error() {
     let asked = &script.seen()[1];
     assert_eq!(asked.url.host_str(), Some("storage.example"));
     assert_eq!(asked.authorization, None);
-    assert!(!format!("{error} {error:?}").contains("s3cret"));
+    let text = format!("{error} {error:?}");
+    assert!(
+        text.contains("a redirect to evil.example that is not followed"),
+        "{text}"
+    );
+    assert!(!text.contains("s3cret"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_id_of_a_storage_request_is_in_its_error() {
+    for name in [
+        "x-amz-request-id",
+        "x-ms-request-id",
+        "x-guploader-uploadid",
+    ] {
+        let (plan, _) = stored([Answer::text(404, "gone").header(name, "req-7")]).await;
+        let error = plan.bytes().await.unwrap_err();
+        assert_eq!(error.request_id(), Some("req-7"), "{name}");
+        assert!(error.to_string().contains("(request id req-7)"), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_error_of_a_download_names_host_and_cause() {
+    for (answer, kind, cause) in [
+        (
+            Answer::Refused,
+            ErrorKind::Connection,
+            "could not connect to storage.example: connection refused",
+        ),
+        (Answer::Broken, ErrorKind::Connection, "connection reset"),
+        (
+            Answer::Silence,
+            ErrorKind::Timeout,
+            "no response within 60s",
+        ),
+        (
+            Answer::text(200, "1. G").breaking(),
+            ErrorKind::Connection,
+            "connection reset",
+        ),
+        (
+            Answer::bytes(200, vec![b'x'; (16 << 20) + 1]),
+            ErrorKind::TooLarge,
+            "the file is larger than 16777216 bytes; stream it or save it",
+        ),
+    ] {
+        let (plan, _) = stored([answer]).await;
+        let error = plan.bytes().await.unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.kind(), kind, "{text}");
+        assert!(
+            text.starts_with("download at storage.example failed"),
+            "{text}"
+        );
+        assert!(text.contains(cause) && !text.contains("s3cret"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compressed_file_is_never_taken_for_the_file() {
+    for encoding in ["gzip", "br", "zstd", "deflate", "GZIP"] {
+        let answers = [200, 404].map(|status| {
+            let packed = Answer::bytes(status, vec![0x1f, 0x8b, 8, 0]);
+            packed.header("content-encoding", encoding)
+        });
+        for answer in answers {
+            let (plan, script) = stored([answer]).await;
+            let error = plan.bytes().await.unwrap_err();
+            let text = error.to_string();
+            let found = text.contains(&format!("content encoding {encoding}"));
+            assert!(found && text.is_ascii(), "{text}");
+            assert_eq!(script.count(), 2, "{encoding}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

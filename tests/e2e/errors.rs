@@ -1,6 +1,6 @@
 //! What an error says: the host, the cause, the reason of the service and the id of the request.
 
-use blocks_sdk::{Client, Error, ErrorKind};
+use blocks_sdk::{Client, Error, ErrorKind, Id};
 use blocks_tests::{Answer, KEY, SESSION, Scripted};
 
 use super::hello;
@@ -51,6 +51,44 @@ async fn the_reason_of_the_service_is_in_the_sentence() {
             "{error}"
         );
         assert_eq!(error.body().as_deref(), Some(body));
+    }
+}
+
+/// Which kind of error each response is, and whether the same read may succeed later.
+#[tokio::test(start_paused = true)]
+async fn only_what_may_pass_is_transient() {
+    let text = Answer::text;
+    let large = Answer::bytes(200, vec![b' '; (16 << 20) + 1]);
+    for (answer, kind, is_transient) in [
+        (text(503, ""), ErrorKind::Status, true),
+        (text(408, ""), ErrorKind::Status, true),
+        (text(500, ""), ErrorKind::Status, true),
+        (text(400, ""), ErrorKind::Status, false),
+        (text(404, ""), ErrorKind::Status, false),
+        (text(302, ""), ErrorKind::Status, false),
+        (text(429, ""), ErrorKind::RateLimited, true),
+        (text(200, "{}"), ErrorKind::Undecodable, true),
+        (text(200, "{").breaking(), ErrorKind::Connection, true),
+        (Answer::Refused, ErrorKind::Connection, true),
+        (Answer::Broken, ErrorKind::Connection, true),
+        (Answer::Silence, ErrorKind::Timeout, true),
+        (large, ErrorKind::TooLarge, false),
+    ] {
+        let script = Scripted::new([answer]);
+        let client = script.client();
+        let error = client.get_session(SESSION.parse::<Id>().unwrap()).await;
+        let error = error.unwrap_err();
+        let found = (error.kind(), error.is_transient());
+        assert_eq!(found, (kind, is_transient), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_says_how_long_to_wait() {
+    for status in [429, 503, 500, 408] {
+        let error = create(Answer::text(status, "busy").header("retry-after", "5000")).await;
+        assert_eq!(error.retry_after().map(|pause| pause.as_secs()), Some(5000));
+        assert!(error.to_string().contains("retry after 5000s"), "{error}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
-use blocks_sdk::{Client, ErrorKind, RetryPolicy, SendFuture, Transport};
+use blocks_sdk::{Body, Client, ErrorKind, RetryPolicy, SendFuture, Transport};
 use blocks_tests::{Answer, KEY, SESSION, Scripted, created, page};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -22,14 +22,14 @@ struct Endless {
 }
 
 impl Transport for Endless {
-    fn send(&self, _: reqwest::Request) -> SendFuture<'_> {
+    fn send(&self, _: http::Request<Body>) -> SendFuture<'_> {
         let Self { piece, pause } = *self;
         let pieces = stream::repeat(piece).then(move |piece| async move {
             sleep(pause).await;
             Ok::<_, std::io::Error>(Bytes::from_static(piece))
         });
-        let body = reqwest::Body::wrap_stream(pieces);
-        let response = http::Response::new(body).into();
+        let body = Body::from_stream(pieces);
+        let response = http::Response::new(body);
         Box::pin(async { Ok(response) })
     }
 }

@@ -1,7 +1,9 @@
 //! What a program sees through the public interface, in paused time.
 
+mod connections;
 mod creating;
 mod downloads;
+mod encodings;
 mod errors;
 mod following;
 mod limits;

@@ -66,7 +66,7 @@ fn case() -> impl Strategy<Value = Case> {
         12 => prop::collection::vec(message(), 0..50),
         1 => prop::collection::vec(message(), 0..400),
     ];
-    let cap = prop_oneof![1 => Just(None), 6 => (8..25_usize).prop_map(Some)];
+    let cap = prop_oneof![1 => Just(None), 6 => (1..25_usize).prop_map(Some)];
     let changes = prop::collection::vec(prop::collection::vec(change(), 0..4), 0..9);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     (messages, cap, flags, changes).prop_map(|(messages, cap, flags, changes)| Case {

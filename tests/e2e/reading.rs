@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use blocks_sdk::{MessageRole, MessageType, PullRequest, RateLimit, RetryPolicy};
-use blocks_tests::{Answer, SESSION, Scripted, created, page};
+use blocks_sdk::{
+    ErrorKind, Id, JsonObject, MessageRole, MessageType, PullRequest, RateLimit, RetryPolicy,
+    ToolCall,
+};
+use blocks_tests::{Answer, SESSION, Scripted, THREAD, created, page, replied};
 use serde_json::json;
 use tokio::time::Instant;
+
+use crate::hello;
 
 #[tokio::test(start_paused = true)]
 async fn a_read_is_repeated_after_what_passes() {
@@ -228,4 +233,104 @@ async fn attempts_and_pauses_are_those_of_the_policy() {
         let pause = begun.elapsed().saturating_sub(Duration::from_millis(20));
         assert!(pause <= longest, "{policy:?}: {pause:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_and_duplicate_fields_lose_no_session() {
+    let body = created().to_string();
+    let duplicates = body.replacen('{', r#"{"id": "other", "title": 7, "_links": null, "#, 1);
+    for body in [
+        format!("\u{feff}{body}"),
+        duplicates.clone(),
+        format!("\u{feff}{duplicates}"),
+    ] {
+        let script = Scripted::new([Answer::text(200, body), Answer::ok(&replied("done"))]);
+        let session = script.client().create_session(hello()).await.unwrap();
+        assert_eq!(session.id().as_str(), SESSION);
+        assert_eq!(session.first_reply().await.unwrap().text(), "done");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_turn_goes_by_creation() {
+    let threads = [THREAD, "9d1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b33"];
+    let prompt = |thread: usize, created_at: &str| json!({"role": "user", "ts": null, "chat_thread_id": threads[thread], "created_at": created_at});
+    let early = "2026-05-02T09:30:00Z";
+    for (prompts, newest) in [
+        (
+            vec![prompt(0, early), prompt(1, "2026-05-02T09:31:00Z")],
+            Some(1),
+        ),
+        // The service sorts by `ts`, which is null.
+        (
+            vec![prompt(1, "2026-05-02T09:31:00Z"), prompt(0, early)],
+            Some(1),
+        ),
+        // An offset, and no zone.
+        (
+            vec![
+                prompt(0, "2026-05-02T11:29:00+02:00"),
+                prompt(1, "2026-05-02T09:30"),
+            ],
+            Some(1),
+        ),
+        (vec![prompt(0, early)], Some(0)),
+        (vec![prompt(0, early), prompt(1, early)], None),
+        (vec![prompt(0, early), prompt(1, "soon")], None),
+    ] {
+        let shown = format!("{prompts:?}");
+        let listed = json!({"items": prompts, "meta": {"total": prompts.len()}});
+        let script = Scripted::new([Answer::ok(&listed)]);
+        let session = script.client().session(SESSION.parse::<Id>().unwrap());
+        let turn = session.latest_turn().await;
+        match newest {
+            Some(newest) => {
+                let turn = turn.unwrap().unwrap();
+                assert_eq!(
+                    turn.thread_id().map(Id::as_str),
+                    Some(threads[newest]),
+                    "{shown}"
+                );
+            }
+            None => assert_eq!(turn.unwrap_err().kind(), ErrorKind::UnknownTurn, "{shown}"),
+        }
+    }
+}
+
+#[test]
+fn every_argument_of_a_tool_call_is_kept() {
+    let call = |text: &str| {
+        let message = json!({"type": "tool_call", "message": text});
+        ToolCall::of(&serde_json::from_value(message).unwrap())
+    };
+    for (text, arguments) in [
+        (
+            r#"{"__name__": "Read", "file_path": "a.rs"}"#,
+            r#"{"file_path":"a.rs"}"#,
+        ),
+        (r#"{"input": {"a": 1}, "__name__": "Read"}"#, r#"{"a":1}"#),
+        (
+            r#"{"__name__": "Bash", "input": "{\"command\": \"ls\"}"}"#,
+            r#"{"command":"ls"}"#,
+        ),
+        (
+            r#"{"__name__": "Bash", "input": "ls -l"}"#,
+            r#"{"input":"ls -l"}"#,
+        ),
+        (r#"{"__name__": "Bash", "input": [1]}"#, r#"{"input":[1]}"#),
+        (
+            r#"{"__name__": "Bash", "input": "{}", "x": null}"#,
+            r#"{"input":"{}","x":null}"#,
+        ),
+        (
+            r#"{"__name__": "Bash", "n": 12345678901234567890123}"#,
+            r#"{"n":12345678901234567890123}"#,
+        ),
+        (r#"{"__name__": "Bash"}"#, "{}"),
+    ] {
+        let call = call(text).unwrap();
+        let expected: JsonObject = arguments.parse().unwrap();
+        assert_eq!(call.arguments(), expected, "{text}");
+    }
+    assert!(call("ls -l").is_none());
 }

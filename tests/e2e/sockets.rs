@@ -119,7 +119,7 @@ struct UnsyncService(
     Option<std::io::ErrorKind>,
 );
 
-impl Service<http::Request<reqwest::Body>> for UnsyncService {
+impl Service<http::Request<blocks_sdk::Body>> for UnsyncService {
     type Response =
         http::Response<http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, std::io::Error>>;
     type Error = std::io::Error;
@@ -132,7 +132,7 @@ impl Service<http::Request<reqwest::Body>> for UnsyncService {
         std::task::Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: http::Request<reqwest::Body>) -> Self::Future {
+    fn call(&mut self, _: http::Request<blocks_sdk::Body>) -> Self::Future {
         use http_body_util::BodyExt;
         if let Some(kind) = self.1 {
             return std::future::ready(Err(kind.into()));
@@ -184,4 +184,28 @@ async fn a_response_that_is_cut_off_is_read_again() {
         .await
         .unwrap();
     assert_eq!(session.id().to_string(), SESSION);
+}
+
+#[tokio::test]
+async fn clients_of_a_key_share_one_rate_limiter() {
+    let mock = blocks_mock::MockServer::start().await.unwrap();
+    let builder = || Client::builder(mock.key()).base_url(mock.url());
+    let first = builder().build().unwrap();
+    let second = builder().build().unwrap();
+    let own = builder().own_rate_limiter().build().unwrap();
+    let other_key = Client::builder("other").base_url(mock.url()).build();
+    let other_key = other_key.unwrap();
+    first.create_session(hello()).await.unwrap();
+    let used = |client: &Client| client.rate_limit_status().used_in_last_minute;
+    let counts = [&first, &second, &own, &other_key].map(used);
+    assert_eq!(counts, [1, 1, 0, 0]);
+
+    let fifty = RateLimit::per_minute(50).unwrap();
+    let error = builder().rate_limit(fifty).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    let shared = builder().rate_limit(fifty).share_rate_limiter(&own);
+    assert_eq!(shared.build().unwrap().rate_limit(), RateLimit::default());
+    drop((first, second));
+    let alone = builder().rate_limit(fifty).build().unwrap();
+    assert_eq!(alone.rate_limit(), fifty, "no client of the key was left");
 }

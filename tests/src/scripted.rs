@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use blocks_sdk::{Client, ClientBuilder, SendError, SendFuture, Transport};
+use blocks_sdk::{Body, Client, ClientBuilder, SendError, SendFuture, Transport};
 use bytes::Bytes;
 use futures_util::stream;
-use reqwest::{Method, Request, Url};
+use http::{Method, Request};
+use reqwest::Url;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -149,7 +150,7 @@ impl Scripted {
         self.0.lock().expect("no test panics under the lock")
     }
 
-    fn next(&self, request: &Request) -> Answer {
+    fn next(&self, request: &Request<Body>) -> Answer {
         let mut state = self.state();
         state.seen.push(seen(request));
         if state.responses.len() > 1 {
@@ -160,14 +161,14 @@ impl Scripted {
     }
 }
 
-pub(crate) fn seen(request: &Request) -> Seen {
+pub(crate) fn seen(request: &Request<Body>) -> Seen {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let body = request.body().and_then(|body| body.as_bytes());
+    let body = request.body().as_bytes();
     let key = request.headers().get("authorization");
     Seen {
         at: Instant::now(),
         method: request.method().clone(),
-        url: request.url().clone(),
+        url: Url::parse(&request.uri().to_string()).expect("an absolute URL"),
         authorization: key.map(|value| text(value.as_bytes())),
         headers: request.headers().keys().map(ToString::to_string).collect(),
         body: text(body.unwrap_or_default()),
@@ -175,7 +176,7 @@ pub(crate) fn seen(request: &Request) -> Seen {
 }
 
 impl Transport for Scripted {
-    fn send(&self, request: Request) -> SendFuture<'_> {
+    fn send(&self, request: Request<Body>) -> SendFuture<'_> {
         let response = self.next(&request);
         Box::pin(async move {
             let error = |kind: ErrorKind| io::Error::from(kind);
@@ -197,8 +198,8 @@ impl Transport for Scripted {
                     if broken {
                         chunks.push(Err(error(ErrorKind::ConnectionReset)));
                     }
-                    let body = reqwest::Body::wrap_stream(stream::iter(chunks));
-                    Ok(builder.body(body).expect("a response").into())
+                    let body = Body::from_stream(stream::iter(chunks));
+                    Ok(builder.body(body).expect("a response"))
                 }
             }
         })

@@ -31,7 +31,10 @@ enum Task {
     /// Write the README's pictures, docs/*.svg: sessions of the built command, and the fleet figure.
     Pictures(pictures::Pictures),
     /// Run every command and program of README.md and the guide; exit 1 when one does not work.
-    Readme,
+    Readme {
+        /// Only these pages, without the doc tests.
+        pages: Vec<String>,
+    },
 }
 
 /// The exit code of a task.
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
             codegen::write()
         }),
         Task::Pictures(pictures) => code(pictures.draw()),
-        Task::Readme => code(readme::check()),
+        Task::Readme { pages } => code(readme::check(pages)),
         // An exit code of cargo's own, such as 101 when the crate does not build, is not one of drift.
         Task::Drift { arguments } => match command::run("blocks-drift", &arguments) {
             Ok(code @ 0..=2) => ExitCode::from(code),

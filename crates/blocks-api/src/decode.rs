@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::json::{JsonObject, RawJson};
 
 /// A value that was read from JSON text.
-pub(crate) struct Decoded<T> {
+pub struct Decoded<T> {
     pub value: T,
     /// Whether writing the value gives what was read. If not, the text is kept beside it.
     pub exact: bool,
@@ -26,8 +26,9 @@ impl<T> Decoded<T> {
     }
 }
 
-/// A type that is read from the JSON text of one value.
-pub(crate) trait FromJson: Sized {
+/// A type that is read from the JSON text of one value. Only this crate implements it.
+pub trait FromJson: Sized {
+    /// The value of `raw`; an error when the type requires something that is not there.
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error>;
 
     /// What null means for a field that is needed. By default it cannot be read.
@@ -79,6 +80,26 @@ impl<T: FromJson> FromJson for Vec<T> {
     fn when_null() -> Option<Self> {
         Some(Self::new())
     }
+}
+
+/// Reads the whole of a response.
+pub(crate) fn from_slice<T: FromJson>(body: &[u8]) -> Result<T, serde_json::Error> {
+    let text = std::str::from_utf8(body).map_err(de::Error::custom)?;
+    T::from_json(text).map(|decoded| decoded.value)
+}
+
+/// What is kept of a value that should have been an object.
+///
+/// # Errors
+/// `error`, for a text that is not one JSON value.
+pub(crate) fn not_an_object(
+    raw: &str,
+    error: serde_json::Error,
+) -> Result<JsonObject, serde_json::Error> {
+    let value: Result<&RawValue, _> = serde_json::from_str(raw);
+    value
+        .map(|value| JsonObject::of_other(value.get()))
+        .map_err(|_| error)
 }
 
 /// Reads a known field. What its type does not carry is kept in `extra`. Of several fields of one name the last counts.
@@ -137,7 +158,7 @@ pub(crate) fn for_each_field(
         }
 
         fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-            while let Some(Name(name)) = map.next_key()? {
+            while let Some(Text(name)) = map.next_key()? {
                 let raw: &RawValue = map.next_value()?;
                 (self.0)(&name, raw.get());
             }
@@ -174,30 +195,30 @@ fn for_each_item(raw: &str, each: impl FnMut(&str)) -> Result<(), serde_json::Er
     deserializer.end()
 }
 
-/// The name of a field, borrowed where it has no escapes.
-struct Name<'de>(Cow<'de, str>);
+/// A text, borrowed where it has no escapes.
+pub(crate) struct Text<'de>(pub Cow<'de, str>);
 
-impl<'de> de::Deserialize<'de> for Name<'de> {
+impl<'de> de::Deserialize<'de> for Text<'de> {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
+        struct Texts;
 
-        impl<'de> Visitor<'de> for Names {
-            type Value = Name<'de>;
+        impl<'de> Visitor<'de> for Texts {
+            type Value = Text<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field's name")
+                f.write_str("a string")
             }
 
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Borrowed(name)))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
             }
 
-            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
             }
         }
 
-        deserializer.deserialize_str(Names)
+        deserializer.deserialize_str(Texts)
     }
 }
 
@@ -224,9 +245,9 @@ macro_rules! tolerant_object {
                 });
                 let needs_nothing = [$($needed_name,)* ""].len() == 1;
                 match read {
-                    Err(_) if needs_nothing => {
+                    Err(error) if needs_nothing => {
                         $($optional = None;)*
-                        extra = crate::json::JsonObject::of_other(raw);
+                        extra = crate::decode::not_an_object(raw, error)?;
                     }
                     read => read?,
                 }

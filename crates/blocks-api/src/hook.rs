@@ -7,10 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use progenitor_client::{ClientHooks, OperationInfo};
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Request, Response};
-use serde::de::DeserializeOwned;
 
+use crate::decode;
+pub use crate::decode::FromJson;
 use crate::{Client, ClientInfo, Error, ResponseValue};
 
 /// The document's version, which the generated code sends and the service does not know.
@@ -111,9 +112,11 @@ fn stays_home(base: &str, url: &str) -> bool {
 /// Reads `url` as one page or object, through the same hooks as a generated method.
 /// `operation_id` says what the link leads to.
 ///
+/// It decodes the text itself: a generated method copies every page first, and checks it once more.
+///
 /// # Errors
 /// Those of a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
-pub async fn follow<T: DeserializeOwned>(
+pub async fn follow<T: FromJson>(
     client: &Client,
     operation_id: &'static str,
     url: reqwest::Url,
@@ -123,12 +126,45 @@ pub async fn follow<T: DeserializeOwned>(
     client.pre(&mut request, &info).await?;
     let result = client.exec(request, &info).await;
     client.post(&result, &info).await?;
-    let response = result?;
-    if response.status().is_success() {
-        ResponseValue::from_response(response).await
-    } else {
-        Err(Error::UnexpectedResponse(response))
+    let mut response = result?;
+    if !response.status().is_success() {
+        return Err(Error::UnexpectedResponse(response));
     }
+    let status = response.status();
+    let headers = std::mem::take(response.headers_mut());
+    let body = response.bytes().await.map_err(Error::ResponseBodyError)?;
+    match decode::from_slice(&body) {
+        Ok(inner) => Ok(ResponseValue::new(inner, status, headers)),
+        Err(error) => Err(Error::InvalidResponsePayload(body, error)),
+    }
+}
+
+/// Sends any request through the same hooks as a generated method, and returns the body of a success.
+///
+/// # Errors
+/// Those of a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
+pub async fn send(
+    client: &Client,
+    operation_id: &'static str,
+    method: http::Method,
+    url: reqwest::Url,
+    json: Option<bytes::Bytes>,
+) -> Result<ResponseValue<bytes::Bytes>, Error<()>> {
+    let info = OperationInfo { operation_id };
+    let mut request = client.client().request(method, url);
+    if let Some(json) = json {
+        request = request.header(CONTENT_TYPE, "application/json").body(json);
+    }
+    let mut request = request.build()?;
+    client.pre(&mut request, &info).await?;
+    let result = client.exec(request, &info).await;
+    client.post(&result, &info).await?;
+    let mut response = result?;
+    if !response.status().is_success() {
+        return Err(Error::UnexpectedResponse(response));
+    }
+    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+    Ok(ResponseValue::new(response.bytes().await?, status, headers))
 }
 
 #[cfg(test)]

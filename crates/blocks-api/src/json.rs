@@ -236,6 +236,13 @@ impl fmt::Debug for JsonObject {
     }
 }
 
+/// Reads an object that is flattened into another one.
+pub(crate) fn flattened<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<JsonObject, D::Error> {
+    Map::<String, Value>::deserialize(deserializer).map(JsonObject::from)
+}
+
 #[cfg(feature = "schemars")]
 impl schemars::JsonSchema for RawJson {
     fn schema_name() -> std::borrow::Cow<'static, str> {

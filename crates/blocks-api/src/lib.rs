@@ -32,6 +32,7 @@ mod decode;
 mod generated;
 pub mod hook;
 pub mod json;
+pub mod message;
 pub mod open;
 
 pub use generated::*;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::decode::{Decoded, FromJson};
+use crate::decode::{Decoded, FromJson, Text};
 use crate::json::{JsonObject, RawJson};
 
 /// A value of an enum that this release does not know, as it was received.
@@ -288,19 +288,25 @@ impl Id {
     pub fn from_service(text: &str) -> Option<Self> {
         let is_absent = ["", ".", "null", "undefined"].contains(&text);
         // Some servers decode a path before they resolve it.
-        let leaves_its_place = text.split(['/', '\\']).any(|part| part == "..");
+        let leaves_its_place =
+            has_two_dots(text) && text.split(['/', '\\']).any(|part| part == "..");
         (!is_absent && !leaves_its_place).then(|| Self(text.into()))
     }
+}
+
+/// A quick look at most ids, which have none.
+fn has_two_dots(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|pair| pair == b"..")
 }
 
 impl FromJson for Id {
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
         let exact = raw.starts_with('"');
-        let text: String = if exact {
-            serde_json::from_str(raw)?
+        let text = if exact {
+            serde_json::from_str::<Text>(raw)?.0
         } else {
             // A number is as good a name as a text.
-            serde_json::from_str::<serde_json::Number>(raw).map(|_| raw.to_owned())?
+            serde_json::from_str::<serde_json::Number>(raw).map(|_| raw.into())?
         };
         let value = Self::from_service(&text)
             .ok_or_else(|| serde_json::Error::custom(format_args!("`{text}` is not an id")))?;

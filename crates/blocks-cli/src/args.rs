@@ -28,6 +28,7 @@ Exit codes:
   3    no reply before the time-out; the agent may still be working
   4    outcome unknown: a session may exist; check the dashboard before you retry
   5    the reply looks like a notice of failure (--fail-on-notice)
+  6    the reply does not conform to the schema (--schema)
   129  ended by SIGHUP
   130  ended by SIGINT (Ctrl-C)
   141  standard output was closed
@@ -53,7 +54,7 @@ pub struct Args {
     /// Time limit of one request [default: 3m for prompts, else 1m]
     #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, help_heading = GLOBAL)]
     pub request_timeout: Option<Timeout>,
-    /// Count only this command's requests, not those of other processes with the same key
+    /// Count no requests of other processes with the same key
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_shared_limit: bool,
     /// Show requests, without secrets
@@ -119,8 +120,10 @@ pub struct WaitOptions {
     pub output: OutputOption,
     #[command(flatten)]
     pub follow: FollowOptions,
+    #[command(flatten)]
+    pub schema: SchemaOptions,
     /// Do not wait for the reply; print the session's id
-    #[arg(long, conflicts_with_all = ["output", "follow"])]
+    #[arg(long, conflicts_with_all = ["output", "follow", "correct"])]
     pub no_wait: bool,
     /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
     #[arg(long, value_name = "FILE")]
@@ -153,6 +156,16 @@ pub struct FollowOptions {
     /// With --follow, show tool calls too
     #[arg(long, requires = "follow")]
     pub tools: bool,
+}
+
+#[derive(ClapArgs)]
+pub struct SchemaOptions {
+    /// JSON Schema of the reply, which is then printed as JSON; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
+    /// Most follow-ups that ask for a correction of the JSON; each is billed
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "schema")]
+    pub correct: u32,
 }
 
 #[derive(ClapArgs)]
@@ -251,6 +264,8 @@ pub struct WaitArgs {
     pub output: OutputOption,
     #[command(flatten)]
     pub follow: FollowOptions,
+    #[command(flatten)]
+    pub schema: SchemaOptions,
     #[command(flatten)]
     pub reply: ReplyOptions,
 }
@@ -432,6 +447,28 @@ pub struct MockArgs {
     pub schema: bool,
 }
 
+impl Args {
+    /// Why an option for all commands would do nothing here.
+    pub fn unsupported_option(&self) -> Option<&'static str> {
+        let command = &self.command;
+        if self.record_texts && self.record.is_none() {
+            return Some("--record-texts works with --record");
+        }
+        let unused = command.unsupported_option(self.json, self.github_output);
+        if unused.is_some() || command.calls_service() {
+            let is_raw_unused = self.raw && !command.prints_text();
+            let raw = "--raw works with commands that print an agent's text";
+            return unused.or(is_raw_unused.then_some(raw));
+        }
+        let for_requests =
+            self.record.is_some() || self.request_timeout.is_some() || self.no_shared_limit;
+        (for_requests || self.raw || self.verbose).then_some(
+            "--raw, --request-timeout, --no-shared-limit, --record and --verbose work with \
+             commands that call the service",
+        )
+    }
+}
+
 impl Command {
     /// Whether the agent's messages are shown as they arrive.
     pub fn follows(&self) -> bool {
@@ -447,14 +484,28 @@ impl Command {
     pub fn calls_service(&self) -> bool {
         !matches!(
             self,
-            Self::Mock(_) | Self::Schema { .. } | Self::Completions { .. } | Self::Man(_)
+            Self::Mock(_)
+                | Self::List
+                | Self::Forget(_)
+                | Self::Schema { .. }
+                | Self::Completions { .. }
+                | Self::Man(_)
         )
+    }
+
+    /// Whether it sends or awaits one prompt.
+    pub fn is_turn(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Send(_) | Self::Wait(_))
+    }
+
+    /// Whether standard output may get an agent's text.
+    fn prints_text(&self) -> bool {
+        self.calls_service() && !matches!(self, Self::Batch(_) | Self::Check)
     }
 
     /// Why an option for all commands would do nothing for this one.
     pub fn unsupported_option(&self, json: bool, github_output: bool) -> Option<&'static str> {
-        let turn = matches!(self, Self::Run(_) | Self::Send(_) | Self::Wait(_));
-        if github_output && !turn {
+        if github_output && !self.is_turn() {
             return Some("--github-output works with run, send and wait");
         }
         let download = match self {

@@ -26,6 +26,7 @@ pub enum Code {
     StillRunning = 3,
     OutcomeUnknown = 4,
     Notice = 5,
+    ReplyMismatch = 6,
     HungUp = 129,
     Interrupted = 130,
     ClosedOutput = 141,
@@ -40,7 +41,7 @@ impl Code {
             Self::Usage => Status::Refused,
             Self::StillRunning => Status::TimedOut,
             Self::OutcomeUnknown => Status::Unknown,
-            Self::Notice => Status::Completed,
+            Self::Notice | Self::ReplyMismatch => Status::Completed,
             Self::HungUp | Self::Interrupted | Self::ClosedOutput | Self::Terminated => {
                 Status::Interrupted
             }
@@ -119,6 +120,7 @@ impl From<Error> for Exit {
                 Code::Usage
             }
             ErrorKind::Deadline => Code::StillRunning,
+            ErrorKind::ReplyMismatch => Code::ReplyMismatch,
             _ => Code::Failed,
         };
         let report = ErrorReport {
@@ -156,6 +158,7 @@ fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Incomplete => "incomplete",
         ErrorKind::RateLimited => "rate_limited",
         ErrorKind::File => "file",
+        ErrorKind::ReplyMismatch => "reply_mismatch",
         _ => "other",
     }
 }

@@ -13,6 +13,8 @@ use crate::host::Host;
 const MAX_SUMMARY: usize = 60 << 10;
 /// GitHub takes 1 MiB of outputs from a job; the other outputs and steps need some of it.
 const MAX_OUTPUT: usize = 512 << 10;
+/// The same for the JSON of `--schema`.
+pub const MAX_JSON: usize = 256 << 10;
 
 /// Both files, opened before anything is sent.
 pub struct GithubFiles {

@@ -24,6 +24,7 @@ mod record;
 mod register;
 pub mod report;
 mod signals;
+mod structured;
 mod text;
 mod values;
 
@@ -109,20 +110,26 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
     }
     // With its usage, as it is; what follows is for machines.
     output.host().write_stderr(&text);
-    if asked.is_turn {
-        let report = TurnReport {
-            status: Status::Refused,
-            exit_code: Code::Usage as u8,
-            error: Some(*exit.error),
-            ..TurnReport::default()
-        };
-        if asked.json {
-            // The code says already that it failed.
-            let _ = output.json(&report);
-        }
-        if output.open_github().is_ok() {
-            output.report_to_github(&report, false);
-        }
+    match asked.is_turn {
+        true => refuse_turn(exit, &output),
+        false => Code::Usage as u8,
+    }
+}
+
+/// The end of `run`, `send` or `wait` before it started, for machines.
+fn refuse_turn(exit: Exit, output: &Output) -> u8 {
+    let report = TurnReport {
+        status: Status::Refused,
+        exit_code: Code::Usage as u8,
+        error: Some(*exit.error),
+        ..TurnReport::default()
+    };
+    if output.is_json() {
+        // The code says already that it failed.
+        let _ = output.json(&report);
+    }
+    if output.open_github().is_ok() {
+        output.report_to_github(&report, false);
     }
     Code::Usage as u8
 }
@@ -136,24 +143,21 @@ async fn execute(args: Args, host: Host) -> u8 {
         no_shared_limit: args.no_shared_limit,
         request_timeout: args.request_timeout.map(|timeout| timeout.0),
     };
-    let record = args.record.is_some();
+    let (unsupported, is_turn) = (args.unsupported_option(), args.command.is_turn());
     let recording = args.record.map(|path| Recording {
         path,
         texts: args.record_texts,
     });
     let output = Output::new(host.recording(recording), options);
-    let unsupported = args
-        .command
-        .unsupported_option(args.json, args.github_output)
-        .or(match (record, args.record_texts) {
-            (false, true) => Some("--record-texts works with --record"),
-            (true, _) if !args.command.calls_service() => {
-                Some("--record works with commands that call the service")
-            }
-            _ => None,
-        });
     if let Some(what) = unsupported {
-        return output.report_failure(&Exit::usage(what));
+        let exit = Exit::usage(what);
+        return match is_turn {
+            true => {
+                output.note_error(&exit);
+                refuse_turn(exit, &output)
+            }
+            false => output.report_failure(&exit),
+        };
     }
     let code = dispatch(args.command, &output).await;
     output.host().finish_recording();

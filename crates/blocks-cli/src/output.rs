@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use blocks_fleet::LimitLocation;
 use blocks_sdk::types::Message;
-use blocks_sdk::{Client, ToolCall};
+use blocks_sdk::{Client, RawJson, ToolCall};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -136,12 +136,27 @@ impl Output {
             ("error", error.unwrap_or_default()),
             ("final_message", fit.to_owned()),
         ]);
+        if let Some(json) = &report.structured_output {
+            pairs.push(("structured_output", self.fit_json(json)));
+        }
         if cut {
             pairs.push(("final_message_truncated", "true".to_owned()));
             self.note("warning: the output final_message was cut: GitHub takes 1 MiB from a job");
         }
         self.write_outputs(&pairs);
         self.write_summary(report);
+    }
+
+    /// The JSON of `--schema` as an output. A part of it would not be JSON, so one that is too large is left out.
+    fn fit_json(&self, json: &RawJson) -> String {
+        let json = json.as_str();
+        if json.len() > github::MAX_JSON {
+            self.note(
+                "warning: the output structured_output is empty: GitHub takes 1 MiB from a job",
+            );
+            return String::new();
+        }
+        json.to_owned()
     }
 
     fn write_outputs(&self, pairs: &[(&str, String)]) {

@@ -7,13 +7,14 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use blocks_sdk::{SendFuture, Transport};
+use blocks_sdk::{Body, SendFuture, Transport};
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body::{Body, Frame, SizeHint};
-use reqwest::{Request, Response, Url};
+use http::Request;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use reqwest::Url;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -97,13 +98,12 @@ pub(crate) struct RecordingTransport {
 }
 
 impl Transport for RecordingTransport {
-    fn send(&self, request: Request) -> SendFuture<'_> {
+    fn send(&self, request: Request<Body>) -> SendFuture<'_> {
         let mut exchange = Exchange::new(&request, self.recorder.clone());
         Box::pin(async move {
             let response = self.inner.send(request).await.inspect_err(|error| {
                 exchange.is_connected = !error.is_never_sent();
             })?;
-            let response: http::Response<reqwest::Body> = response.into();
             exchange.response = Some(Received {
                 status: response.status(),
                 headers: response.headers().clone(),
@@ -111,10 +111,12 @@ impl Transport for RecordingTransport {
                 size: 0,
                 is_complete: false,
             });
-            Ok(Response::from(response.map(|body| {
-                reqwest::Body::wrap(RecordedBody { body, exchange })
-            })))
+            Ok(response.map(|body| Body::new(RecordedBody { body, exchange })))
         })
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        self.inner.connect_timeout()
     }
 }
 
@@ -142,14 +144,14 @@ struct Received {
 }
 
 impl Exchange {
-    fn new(request: &Request, recorder: Recorder) -> Self {
-        let body = request.body().and_then(reqwest::Body::as_bytes);
+    fn new(request: &Request<Body>, recorder: Recorder) -> Self {
+        let body = request.body().as_bytes();
         Self {
             recorder,
             started: SystemTime::now(),
             start: Instant::now(),
             method: request.method().to_string(),
-            url: request.url().clone(),
+            url: Url::parse(&request.uri().to_string()).expect("requests have absolute URLs"),
             headers: request.headers().clone(),
             body: body.map(Bytes::copy_from_slice),
             is_connected: true,
@@ -223,18 +225,18 @@ impl Drop for Exchange {
 
 /// A body that is passed on and recorded.
 struct RecordedBody {
-    body: reqwest::Body,
+    body: Body,
     exchange: Exchange,
 }
 
-impl Body for RecordedBody {
+impl HttpBody for RecordedBody {
     type Data = Bytes;
-    type Error = reqwest::Error;
+    type Error = <Body as HttpBody>::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
         let polled = Pin::new(&mut this.body).poll_frame(context);
         let ended = matches!(polled, Poll::Ready(None)) || this.body.is_end_stream();

@@ -3,6 +3,7 @@
 //! These types are the contract. `blocks schema` prints their JSON Schemas, which are also in the
 //! folder `schema`.
 
+use blocks_sdk::RawJson;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -61,6 +62,9 @@ pub struct TurnReport {
     pub session_html_url: Option<String>,
     /// The text of the reply.
     pub final_message: Option<String>,
+    /// The JSON in the reply, with `--schema`: a value that the schema allows.
+    #[serde(default)]
+    pub structured_output: Option<RawJson>,
     /// `authentication`, `limit` or `other` when the reply looks like a notice that the agent failed. An opinion on
     /// its text: the service reports no failures.
     #[serde(default)]

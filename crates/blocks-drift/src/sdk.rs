@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use blocks_sdk::{
-    Agent, AgentName, ArtifactKind, Client, CreateSession, Direction, ErrorKind, FollowUp,
+    Agent, AgentName, ArtifactKind, Body, Client, CreateSession, Direction, ErrorKind, FollowUp,
     MessageRole, MessageType, RetryPolicy, SendError, SendFuture, Transport,
 };
 use serde_json::{Map, Value, json};
@@ -36,15 +36,16 @@ struct Sent {
 struct Recorder(Arc<Mutex<Vec<Sent>>>);
 
 impl Transport for Recorder {
-    fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
-        let bytes = request.body().and_then(|b| b.as_bytes());
+    fn send(&self, request: blocks_sdk::http::Request<Body>) -> SendFuture<'_> {
+        let bytes = request.body().as_bytes();
+        let url = reqwest::Url::parse(&request.uri().to_string()).expect("an absolute URL");
         let header = request.headers().get("authorization").and_then(|v| v.to_str().ok());
         let sent = Sent {
             method: request.method().to_string(),
-            path: request.url().path().to_owned(),
-            base: request.url().origin().ascii_serialization(),
+            path: url.path().to_owned(),
+            base: url.origin().ascii_serialization(),
             authorization: header.unwrap_or_default().to_owned(),
-            query: request.url().query_pairs().map(|(name, _)| name.into_owned()).collect(),
+            query: url.query_pairs().map(|(name, _)| name.into_owned()).collect(),
             body: bytes.and_then(|b| serde_json::from_slice(b).ok()),
         };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sent);

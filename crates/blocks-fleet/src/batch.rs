@@ -29,9 +29,8 @@ const CREATES: usize = 20;
 
 /// A future of [`BatchWork`].
 pub type WorkFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// What is run just before a create is sent:
-/// see [`Client::create_session_with_hook`](blocks_sdk::Client::create_session_with_hook).
-pub type BeforeSend = Box<dyn Fn() -> WorkFuture<'static, io::Result<()>> + Send + Sync>;
+/// Claims a prompt, just before its create is sent. After an error nothing may be sent.
+pub type BeforeSend = WorkFuture<'static, io::Result<()>>;
 
 /// A prompt of a batch.
 #[derive(Clone, Debug)]
@@ -49,7 +48,9 @@ pub trait BatchWork: Send + Sync {
     /// What came of a prompt.
     type Report: Send;
 
-    /// Creates the session, with `before_send` as its hook.
+    /// Creates the session. `before_send` is awaited when the create has its permit, as with
+    /// [`Client::acquire_create`](blocks_sdk::Client::acquire_create): a prompt that waits for a
+    /// permit is free for other workers, and is in no doubt after a crash.
     fn create<'a>(
         &'a self,
         index: usize,
@@ -484,28 +485,24 @@ impl<W: BatchWork> Context<W> {
         }
     }
 
-    /// The hook of a create: claims the prompt.
+    /// Claims the prompt when it is awaited.
     fn before_send(&self, prompt: &BatchPrompt, claim: &Arc<Claim>) -> BeforeSend {
         let journal = Arc::clone(&self.journal);
         let (id, request) = (prompt.id.clone(), prompt.fingerprint.clone());
         let (retry_unknown, claim) = (self.retry_unknown, Arc::clone(claim));
-        Box::new(move || {
-            let (journal, claim) = (Arc::clone(&journal), Arc::clone(&claim));
-            let (id, request) = (id.clone(), request.clone());
-            Box::pin(async move {
-                match journal.claim(&id, &request, retry_unknown).await {
-                    Ok(true) => Ok(()),
-                    Ok(false) => {
-                        claim.is_refused.store(true, Ordering::Relaxed);
-                        Err(io::Error::other("another worker has this prompt"))
-                    }
-                    Err(error) => {
-                        let what = error.to_string();
-                        claim.set(error);
-                        Err(io::Error::other(what))
-                    }
+        Box::pin(async move {
+            match journal.claim(&id, &request, retry_unknown).await {
+                Ok(true) => Ok(()),
+                Ok(false) => {
+                    claim.is_refused.store(true, Ordering::Relaxed);
+                    Err(io::Error::other("another worker has this prompt"))
                 }
-            })
+                Err(error) => {
+                    let what = error.to_string();
+                    claim.set(error);
+                    Err(io::Error::other(what))
+                }
+            }
         })
     }
 

@@ -1,5 +1,4 @@
-//! Time and ids: both follow from tokio's clock and the mock's seed, so that a paused test
-//! sees the same every time.
+//! Time and ids. With a seed and a paused clock both are equal in every run.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,7 +17,7 @@ pub struct Clock {
     shift: Mutex<Shift>,
 }
 
-/// How far the mock's time is from tokio's.
+/// The difference between the mock's clock and tokio's.
 #[derive(Default)]
 struct Shift {
     ahead: Duration,
@@ -26,7 +25,7 @@ struct Shift {
 }
 
 impl Clock {
-    /// The present on the mock's clock: tokio's, unless the control plane changed it.
+    /// Now, on the mock's clock: tokio's, unless the control plane has changed it.
     pub fn instant(&self) -> Instant {
         let shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
         shift.frozen.unwrap_or_else(|| Instant::now() + shift.ahead)
@@ -44,11 +43,11 @@ impl Clock {
         let shown = shift.frozen.unwrap_or(present + shift.ahead) + by;
         let freeze = frozen.unwrap_or(shift.frozen.is_some());
         shift.frozen = freeze.then_some(shown);
-        // Time that passed while frozen may put the mock behind tokio: it then continues there.
+        // A frozen clock may be behind tokio's. It then continues with the time of tokio's.
         shift.ahead = shown.saturating_duration_since(present);
     }
 
-    /// With a seed, time begins at a fixed date; without, at the present.
+    /// With a seed the clock starts at a fixed date, else now.
     pub fn new(seed: Option<u64>) -> Self {
         const SEEDED_EPOCH: f64 = 1_777_714_200.0;
         let now = || chrono::Utc::now().timestamp_micros() as f64 / 1e6;
@@ -103,7 +102,7 @@ impl Clock {
             return Arc::clone(known);
         }
         let new: Arc<str> = name.into();
-        // A test that makes up names without end keeps them to itself.
+        // A test that uses very many names does not fill this list.
         if names.len() < 16 {
             names.push(Arc::clone(&new));
         }

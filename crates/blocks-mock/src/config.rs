@@ -1,4 +1,4 @@
-//! A mock's settings as JSON, for the command line.
+//! The script file: the settings of a mock as JSON.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::object;
 use crate::rules::AgentRule;
 use crate::script::Script;
 
-/// A mock's settings, to be read from JSON. Durations are written as people do: `"30s"`.
+/// Settings of a mock, read from a script file. Durations are strings such as `"1m 30s"`.
 ///
 /// ```
 /// use blocks_mock::MockConfig;
@@ -38,21 +38,21 @@ use crate::script::Script;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MockConfig {
-    /// The key that is accepted.
+    /// API key that the mock accepts. Default: `test-key`.
     pub key: String,
-    /// `"observed"`, `"documented"`, `"vendor_mock"`, or the switches that differ from `observed`.
+    /// Dialect: `"observed"`, `"documented"`, `"vendor_mock"`, or the switches that differ from `observed`.
     pub dialect: DialectConfig,
-    /// What the agent does in each turn that no rule matches.
+    /// Script of each turn that no rule matches.
     pub agent: Script,
-    /// Agents by rule; the first that matches a turn is used.
+    /// Rules that choose a script; the first that matches a turn is used.
     pub agents: Vec<AgentRule>,
-    /// What goes wrong.
+    /// Faults; the first that applies is used.
     pub faults: Vec<FaultRule>,
-    /// The rate limit; none unless given.
+    /// Rate limit. Default: none.
     pub rate_limit: Option<RateLimit>,
-    /// Makes ids and probabilities the same in every run.
+    /// Makes ids, probabilities and dates equal in every run.
     pub seed: Option<u64>,
-    /// The port to serve on; zero is a free one.
+    /// Port to listen on. Default: 0, a free port.
     pub port: u16,
     /// Passes before each response. Default: none.
     #[serde(with = "crate::duration")]
@@ -88,7 +88,7 @@ impl MockConfig {
     /// Reads a script file.
     ///
     /// # Errors
-    /// Where it is not valid: the text names the line and the field.
+    /// The file is not valid; the text contains the line and the field.
     ///
     /// ```
     /// let error = blocks_mock::MockConfig::parse("{\n  \"faults\": [{\"when\": 7}]\n}").unwrap_err();
@@ -135,15 +135,7 @@ pub enum DialectConfig {
     Switches(Box<Dialect>),
 }
 
-/// The dialects that have a name.
-///
-/// ```
-/// use blocks_mock::{Dialect, DialectName};
-///
-/// let name: DialectName = "documented".parse()?;
-/// assert_eq!(Dialect::from(name), Dialect::documented());
-/// # Ok::<(), String>(())
-/// ```
+/// The dialects with a name.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
 )]

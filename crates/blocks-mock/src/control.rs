@@ -266,10 +266,9 @@ impl Mock {
         let filter = Filter::read(query)?;
         let size = self.inner.settings().request_log_size;
         if filter.count > size {
-            return Err(invalid(format!(
-                "invalid count {}: the request log keeps {size} requests",
-                filter.count
-            )));
+            let count = filter.count;
+            let text = format!("cannot wait for {count} requests: the request log keeps {size}");
+            return Err(Refusal(409, text));
         }
         let reached = async {
             loop {

@@ -21,51 +21,49 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Dialect {
-    /// The status of a validation failure: the documentation says 400, the service answers 422.
+    /// The status of a validation failure: 400 as documented, 422 as observed.
     #[serde(deserialize_with = "error_status")]
     #[schemars(range(min = 400, max = 499))]
     pub validation_status: u16,
-    /// Errors as `{"code", "message"}`, as documented; else as `{"error"}`, as observed.
+    /// Errors are `{"code", "message"}`, as documented, else `{"error"}`, as observed.
     pub error_codes: bool,
-    /// The status of a successful create. The documentation does not say whether 200 or 201.
+    /// The status of a successful create; it is not documented.
     #[serde(deserialize_with = "success_status")]
     #[schemars(range(min = 200, max = 299))]
     pub created_status: u16,
-    /// Pages without a `direction` are newest first, as documented; else oldest first.
+    /// Pages without a `direction` are newest first, as documented, else oldest first.
     pub newest_first: bool,
-    /// Pull requests as objects with `url` and `status`, as observed; else as text.
+    /// Pull requests are objects with `url` and `status`, as observed, else strings.
     pub pull_request_objects: bool,
-    /// The origin that links name; `None` is the one that was called.
+    /// The origin of links; `None` for that of the request.
     pub link_origin: Option<String>,
-    /// A page's links without the filters that were sent.
+    /// The links of a page lack the filters of the request.
     pub links_drop_filters: bool,
     /// The last `message` of a finished thread repeats its final message.
     pub duplicated_final: bool,
-    /// A notice of the system, in no thread, when a session begins.
+    /// A session starts with a system notice, which is in no thread.
     pub system_notices: bool,
-    /// A repeated `role` is refused, as by older deployments.
+    /// A repeated `role` is rejected, as by older deployments.
     pub repeated_role_rejected: bool,
     /// The user's messages have no `ts`, as in the documentation's samples.
     pub user_ts_null: bool,
-    /// Items of a list have only what the vendor's own mock gives: no `chat_id`, `task_id`, times.
+    /// Items of a page lack `chat_id`, `task_id` and times, as in the vendor's mock.
     pub bare_items: bool,
-    /// Sessions have `session_group_id` and `plan_artifact_ids`, which are seen and not documented.
+    /// Sessions have `session_group_id` and `plan_artifact_ids`, which are observed and not documented.
     pub observed_fields: bool,
     /// The status for a wrong key and for a malformed `Authorization` header: 403 by the service,
-    /// 401 by the vendor's mock. A request without the header is always answered 401.
+    /// 401 by the vendor's mock. The status without the header is always 401.
     #[serde(deserialize_with = "error_status")]
     #[schemars(range(min = 400, max = 499))]
     pub wrong_key_status: u16,
-    /// An unknown thread on the threaded path is answered 404, as documented; else with an empty
-    /// page, as observed.
+    /// The response to an unknown thread is 404, as documented, else an empty page, as observed.
     pub unknown_thread_rejected: bool,
-    /// `session_html_url` contains the workspace's id, as observed; the documentation's samples
-    /// lack it.
+    /// `session_html_url` contains the id of the workspace, as observed and not in the samples.
     pub workspace_in_html_url: bool,
-    /// A tool call's arguments are one text under `input`, as older deployments send them; else
-    /// they are at top level, beside `__name__`.
+    /// The arguments of a tool call are one string in `input`, as in older deployments, else fields
+    /// beside `__name__`.
     pub tool_input_text: bool,
-    /// Every session is private, whatever the create asked for, as a workspace's admins can set.
+    /// Each session is private, as the admins of a workspace can enforce.
     pub forced_private: bool,
     /// A session that is read again has a link to its final message that contains
     /// `/threads/null/`, as the vendor's mock sends it; else the link is null.
@@ -78,8 +76,8 @@ pub struct Dialect {
     pub short_ids: bool,
     /// The agent `sisyphus` is known, which only the vendor's client names.
     pub sisyphus: bool,
-    /// Two or three of `agent_id`, `agent_name`, `profile` are refused. What the service does
-    /// is not documented; without this the first of them counts.
+    /// Two or three of `agent_id`, `agent_name`, `profile` are rejected, else the first of them is
+    /// used. It is not documented.
     pub several_agents_rejected: bool,
 }
 
@@ -107,14 +105,7 @@ fn status<'de, D: Deserializer<'de>>(
 }
 
 impl Dialect {
-    /// As the live service was seen to behave.
-    ///
-    /// ```
-    /// use blocks_mock::Dialect;
-    ///
-    /// assert_eq!(Dialect::observed(), Dialect::default());
-    /// assert_eq!(Dialect::observed().validation_status, 422);
-    /// ```
+    /// The live service, as observed.
     pub fn observed() -> Self {
         Self {
             validation_status: 422,
@@ -144,14 +135,7 @@ impl Dialect {
         }
     }
 
-    /// As the vendor's documentation says.
-    ///
-    /// ```
-    /// use blocks_mock::Dialect;
-    ///
-    /// assert_eq!(Dialect::documented().validation_status, 400);
-    /// assert!(Dialect::documented().error_codes);
-    /// ```
+    /// The vendor's documentation.
     pub fn documented() -> Self {
         Self {
             validation_status: 400,
@@ -172,15 +156,8 @@ impl Dialect {
         }
     }
 
-    /// As the mock of the vendor's public client answers: ids that are not UUIDs, items without
+    /// The mock of the vendor's public client: ids that are not UUIDs, items without
     /// `chat_id`, `task_id` and times, 401 for a wrong key, links that name no thread.
-    ///
-    /// ```
-    /// use blocks_mock::Dialect;
-    ///
-    /// assert!(Dialect::vendor_mock().short_ids);
-    /// assert_eq!(Dialect::vendor_mock().wrong_key_status, 401);
-    /// ```
     pub fn vendor_mock() -> Self {
         Self {
             pull_request_objects: false,

@@ -1,4 +1,4 @@
-//! Durations as people write them: `30s`, `1m 30s`, `250ms`.
+//! Durations as text: `30s`, `1m 30s`, `250ms`.
 
 use std::time::Duration;
 

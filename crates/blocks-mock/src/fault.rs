@@ -1,11 +1,11 @@
-//! What goes wrong: which fault, at which operation, how often.
+//! Faults: what fails, at which operation, and how often.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One of the six operations, as the OpenAPI document names them, or a download.
+/// An operation of the service by its `operationId`, or a download.
 ///
 /// ```
 /// use blocks_mock::Operation;
@@ -30,7 +30,7 @@ pub enum Operation {
     ListThreadMessages,
     /// `GET /rest/v1/sessions/{session_id}/artifacts/{artifact_id}`
     GetArtifact,
-    /// The storage host's answer to a presigned URL.
+    /// `GET` of a presigned URL of the storage host.
     Download,
 }
 
@@ -47,45 +47,27 @@ impl Operation {
     ];
 }
 
-/// `Retry-After`, in either of its forms.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// use blocks_mock::{Fault, Frequency, Operation, RetryAfter};
-///
-/// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// let wait = Fault::rate_limited(Some(RetryAfter::Seconds(7)));
-/// mock.inject(Operation::GetSession, Frequency::ONCE, wait);
-/// # let begin = tokio::time::Instant::now();
-/// let read = client.get_session(uuid::Uuid::nil()).await;
-/// assert!(read.unwrap_err().is_not_found(), "the first answer was a 429, the second this");
-/// # assert_eq!(begin.elapsed().as_secs(), 7);
-/// # Ok(())
-/// # }
-/// ```
+/// A `Retry-After` header in either of its forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAfter {
     /// Delta-seconds.
     Seconds(u64),
-    /// An HTTP date so many seconds from now; a `Date` header goes with it.
+    /// An HTTP date this many seconds from now, with a `Date` header.
     Date(u64),
 }
 
-/// What goes wrong with a request.
+/// A fault of one request.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// use blocks_mock::{Fault, Frequency, Mock};
+#[doc = include_str!("doctest.txt")]
+/// use blocks_mock::{Fault, Frequency, Mock, Operation};
 ///
-/// let mock = Mock::builder().fault(None, Frequency::ONCE, Fault::ResetInBody).build();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// assert!(client.create_session(request).await.is_err());
-/// assert_eq!(mock.session_count(), 1, "the break came after the effect");
+/// let fault = Fault::ResetInBody;
+/// let mock = Mock::builder().fault(Operation::GetSession, Frequency::ONCE, fault).build();
+/// # let (client, session) = create(&mock).await?;
+/// client.get_session(session.id()).await?;
+/// assert_eq!(mock.count(Operation::GetSession), 2, "the SDK has sent a read again");
 /// # Ok(())
 /// # }
 /// ```
@@ -93,41 +75,41 @@ pub enum RetryAfter {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Another status and body; the operation has no effect, or has it before (`after_effect`).
+    /// Another status and body, before the operation takes effect or after it.
     Status {
-        /// The status, 200 to 599.
+        /// Status, 200 to 599.
         #[serde(deserialize_with = "final_status")]
         #[schemars(range(min = 200, max = 599))]
         status: u16,
-        /// The body.
+        /// Body.
         #[serde(default)]
         body: String,
         /// A `Retry-After` header.
         #[serde(default)]
         retry_after: Option<RetryAfter>,
-        /// The operation takes effect all the same.
+        /// Whether the operation takes effect.
         #[serde(default)]
         after_effect: bool,
     },
-    /// The answer comes later.
+    /// A pause before the response.
     Delay(
         #[serde(with = "crate::duration")]
         #[schemars(with = "String")]
         Duration,
     ),
-    /// No connection. Over a socket, where one was made already, it is closed without an answer.
+    /// A refused connection. On a port, where the connection exists, it is closed without a response.
     Refuse,
-    /// The connection breaks before the operation has an effect.
+    /// A closed connection, before the operation takes effect.
     ResetBefore,
-    /// The connection breaks after the effect, without an answer.
+    /// A closed connection, after the operation has taken effect.
     ResetAfter,
-    /// The connection breaks in the middle of the answer.
+    /// A closed connection in the middle of the body.
     ResetInBody,
-    /// The answer ends in the middle, as if it were whole.
+    /// Half of the body, as if it were complete.
     Truncate,
-    /// The answer's bytes are no JSON.
+    /// A body that is not valid JSON.
     InvalidJson,
-    /// A success whose body is an HTML page.
+    /// A status 200 with an HTML page.
     Html,
     /// Another content type.
     ContentType(#[serde(deserialize_with = "header_value")] String),
@@ -139,30 +121,32 @@ pub enum Fault {
     ),
     /// A redirect to this URL.
     Redirect(#[serde(deserialize_with = "header_value")] String),
-    /// The answer comes in pieces of this many bytes, with this pause before each.
+    /// The body in pieces, each after a pause.
     SlowBody {
-        /// Bytes in a piece.
+        /// Bytes of a piece.
         bytes: usize,
-        /// The pause.
+        /// Pause before each piece.
         #[serde(with = "crate::duration")]
         #[schemars(with = "String")]
         every: Duration,
     },
-    /// Links name this origin.
+    /// Links to this origin.
     ForeignLinks(String),
-    /// Links to the thread and the final message are null, and so is the thread's id.
+    /// Null for the thread and for the links to it and to the final message.
     NullLinks,
-    /// Fields of the answer, and of its items, are missing.
+    /// Without these fields, also in the items of a page.
     MissingFields(Vec<String>),
-    /// A field of the answer, and of its items, has this value: unknown, or of another type.
+    /// With this value in a field, also in the items of a page.
     ReplaceField(String, Value),
 }
 
 fn header_value<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    match http::HeaderValue::try_from(&text) {
-        Ok(_) => Ok(text),
-        Err(error) => Err(serde::de::Error::custom(format!("`{text}`: {error}"))),
+    match text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        true => Ok(text),
+        false => Err(serde::de::Error::custom(format!(
+            "invalid header value `{text}`: expected printable ASCII"
+        ))),
     }
 }
 
@@ -186,7 +170,7 @@ fn probability<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64,
     }
 }
 
-/// A status that a response can end with.
+/// A status of a final response.
 fn final_status<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     let status = u16::deserialize(deserializer)?;
     match status {
@@ -198,23 +182,7 @@ fn final_status<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16
 }
 
 impl Fault {
-    /// A status without effect, and with an error body.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// use blocks_mock::{Fault, Frequency, Operation};
-    ///
-    /// mock.inject(Operation::GetSession, Frequency::Times(2), Fault::status(503));
-    /// client.get_session(session.id()).await?;
-    /// assert_eq!(mock.count(Operation::GetSession), 3, "a read is tried again");
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// An error response; the operation does not take effect.
     pub fn status(status: u16) -> Self {
         Self::Status {
             status,
@@ -224,19 +192,19 @@ impl Fault {
         }
     }
 
-    /// A status after the effect: the worst a client can meet.
+    /// An error response after the operation has taken effect.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), blocks_sdk::Error> {
     /// use blocks_mock::{Fault, Frequency, Mock, Operation};
+    /// use blocks_sdk::{Agent, Client, CreateSession};
     ///
     /// let fault = Fault::status_after_effect(503);
     /// let mock = Mock::builder().fault(Operation::CreateSession, Frequency::ONCE, fault).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// let error = client.create_session(request).await.unwrap_err();
-    /// assert_eq!((error.status(), mock.session_count()), (Some(503), 1));
+    /// let client = Client::builder(mock.key()).service(mock.service()).build()?;
+    /// let created = client.create_session(CreateSession::new(Agent::claude(), "Go.")).await;
+    /// assert_eq!((created.unwrap_err().status(), mock.session_count()), (Some(503), 1));
     /// # Ok(())
     /// # }
     /// ```
@@ -249,22 +217,7 @@ impl Fault {
         }
     }
 
-    /// A 429 that asks to wait.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// use blocks_mock::{Fault, Frequency, Mock};
-    ///
-    /// let mock = Mock::builder().fault(None, Frequency::ONCE, Fault::rate_limited(None)).build();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// client.create_session(request).await?;
-    /// let answers: Vec<_> = mock.requests().iter().map(|request| request.status).collect();
-    /// assert_eq!(answers, [Some(429), Some(200)]);
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// A 429, with or without `Retry-After`.
     pub fn rate_limited(retry_after: Option<RetryAfter>) -> Self {
         Self::Status {
             status: 429,
@@ -274,7 +227,7 @@ impl Fault {
         }
     }
 
-    /// Whether the operation is not carried out.
+    /// Whether the operation does not take effect.
     pub(crate) fn prevents(&self) -> bool {
         match self {
             Self::Status { after_effect, .. } => !after_effect,
@@ -284,24 +237,14 @@ impl Fault {
     }
 }
 
-/// How often a fault happens.
-///
-/// ```
-/// use blocks_mock::{Fault, Frequency, Mock, Operation};
-///
-/// let mock = Mock::builder()
-///     .fault(Operation::CreateSession, Frequency::ONCE, Fault::Refuse)
-///     .fault(None, Frequency::Probability(0.1), Fault::status(500))
-///     .seed(7)
-///     .build();
-/// ```
+/// How often a fault is used.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Frequency {
-    /// Every time.
+    /// Each time.
     Always,
-    /// The next so many times.
+    /// The next n times.
     Times(u64),
     /// Each time with this probability, 0 to 1, from the mock's seed.
     Probability(
@@ -312,11 +255,11 @@ pub enum Frequency {
 }
 
 impl Frequency {
-    /// The next time.
+    /// The next time only.
     pub const ONCE: Self = Self::Times(1);
 }
 
-/// A fault with its place and frequency.
+/// A fault, its operation and its frequency.
 ///
 /// ```
 /// use blocks_mock::{Fault, FaultRule, Frequency};
@@ -329,16 +272,16 @@ impl Frequency {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// At which operation; `None` is at any.
+    /// Operation; `None` for all.
     #[serde(default)]
     pub operation: Option<Operation>,
-    /// How often.
+    /// Frequency.
     pub when: Frequency,
-    /// What.
+    /// Fault.
     pub fault: Fault,
 }
 
-/// The rules in force. The first that applies is carried out.
+/// The active faults. The first that applies is used.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     /// Each with its id.

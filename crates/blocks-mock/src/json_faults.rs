@@ -1,4 +1,4 @@
-//! Faults that leave the answer JSON, and change what it says.
+//! Faults that change values in a JSON response.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ pub fn alter(answer: &mut Value, fault: &Fault) {
     }
 }
 
-/// The answer, and each of its items where it is a page.
+/// The response, and the items of a page.
 fn each_object(answer: &mut Value, change: &mut dyn FnMut(&mut serde_json::Map<String, Value>)) {
     if let Some(items) = answer.get_mut("items").and_then(Value::as_array_mut) {
         for item in items {

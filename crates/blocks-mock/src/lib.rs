@@ -1,15 +1,16 @@
 //! A mock of the Blocks Sessions API: the whole protocol, its quirks and its faults, in
 //! milliseconds and without a network.
 //!
-//! It knows the protocol, not the client: a mistake in the client's types cannot hide in both
-//! ends of a test. What it guarantees:
+//! It knows the protocol and not the client, so that a mistake in the client's types cannot hide in
+//! both ends of a test.
 //!
-//! - **In process** ([`Mock::service`], a tower service) or **on a loopback port**
-//!   ([`MockBuilder::start`]); any number side by side, nothing global.
-//! - **All time is tokio's**, so that a test with a paused clock waits an hour in no time.
-//! - **Two dialects** ([`Dialect`]), since the documentation and the live service disagree.
-//! - **Scripted agents** ([`Script`], [`AgentRule`]), **faults** ([`Fault`]), a **rate limiter**
-//!   ([`RateLimit`]), and a **ledger** of what was received and what took effect.
+//! - **In process** ([`Mock::service`], a tower service) or **on a port** ([`MockBuilder::start`]);
+//!   any number at the same time, without global state.
+//! - **All time is tokio's**, so that a test with a paused clock does not wait.
+//! - **Dialects** ([`Dialect`]), since the documentation and the live service disagree.
+//! - **Scripts** ([`Script`], [`AgentRule`]), **faults** ([`Fault`]), a **rate limit**
+//!   ([`RateLimit`]) and a **request log** ([`Mock::requests`]).
+//! - **Replay** of recorded responses ([`Capture`]).
 //!
 //! In process, with any client that takes a tower service:
 //!

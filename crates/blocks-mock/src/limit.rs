@@ -8,33 +8,31 @@ use tokio::time::Instant;
 
 use crate::fault::RetryAfter;
 
-/// How many requests a key may make: those above it are answered 429.
+/// A limit of the requests of a key. Above it the mock responds with 429.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
+#[doc = include_str!("doctest.txt")]
 /// use blocks_mock::{Mock, RateLimit};
 ///
 /// let limit = RateLimit { requests: 1, ..RateLimit::default() };
 /// let mock = Mock::builder().rate_limit(limit).build();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
+/// # let (client, session) = create(&mock).await?;
 /// # let client = client.with_retry(blocks_sdk::RetryPolicy::none());
-/// # let read = || client.get_session(uuid::Uuid::nil());
-/// assert_eq!(read().await.unwrap_err().status(), Some(404));
-/// assert_eq!(read().await.unwrap_err().status(), Some(429), "the second in this minute");
+/// let read = client.get_session(session.id()).await; // the second request in this minute
+/// assert_eq!(read.unwrap_err().status(), Some(429));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimit {
-    /// Requests in a window; 100.
+    /// Requests in a window. Default: 100.
     pub requests: usize,
-    /// The window, which slides; one minute.
+    /// Sliding window. Default: one minute.
     #[serde(with = "crate::duration")]
     #[schemars(with = "String")]
     pub window: Duration,
-    /// What a 429 asks for; nothing unless set, as the service may do.
+    /// `Retry-After` of a 429. Default: none.
     pub retry_after: Option<RetryAfter>,
 }
 
@@ -48,12 +46,12 @@ impl Default for RateLimit {
     }
 }
 
-/// When each key's requests of the window were.
+/// The times of the requests in the window, by key.
 #[derive(Debug, Default)]
 pub(crate) struct Windows(HashMap<String, VecDeque<Instant>>);
 
 impl Windows {
-    /// Whether the key may make one more request now; it is counted if so.
+    /// Counts a request, unless the limit is reached. Returns whether it was counted.
     pub fn admit(&mut self, limit: &RateLimit, key: &str, now: Instant) -> bool {
         if !self.0.contains_key(key) {
             self.0.insert(key.to_owned(), VecDeque::new());

@@ -31,19 +31,6 @@ type Observer = Arc<dyn Fn(&RecordedRequest) + Send + Sync>;
 type AgentFn = Arc<dyn Fn(&TurnInfo) -> Script + Send + Sync>;
 
 /// A mock of the service in this process. Cheap to clone; clones share all state.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// let mock = blocks_mock::Mock::new();
-/// let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// let session = client.create_session(request).await?;
-/// assert_eq!(session.first_reply().await?.text(), "Done.");
-/// assert_eq!(mock.sessions(), [session.id()]);
-/// # Ok(())
-/// # }
-/// ```
 #[derive(Clone)]
 pub struct Mock {
     pub(crate) inner: Arc<Inner>,
@@ -298,12 +285,9 @@ impl Mock {
     /// Ends the latest turn of a session with this reply. Returns whether the session exists.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
+    #[doc = include_str!("doctest.txt")]
     /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
+    /// # let (_, session) = create(&mock).await?;
     /// assert!(mock.finish(session.id(), "Done early."));
     /// assert_eq!(session.first_reply().await?.text(), "Done early.");
     /// # Ok(())

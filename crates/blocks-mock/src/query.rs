@@ -1,10 +1,10 @@
-//! The filters of a page of messages, read as the service reads them.
+//! The query parameters of a page of messages.
 
 use uuid::Uuid;
 
 use crate::store::{Message, Names};
 
-/// What a request asks for.
+/// The parameters of one request.
 pub struct Query {
     types: Vec<String>,
     roles: Vec<String>,
@@ -18,8 +18,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads a query string, or says what is wrong with it. On a thread's own path
-    /// `thread_id` is ignored.
+    /// Reads a query string. On the path of a thread `thread_id` is ignored.
     pub fn read(query: &str, of_thread: bool, names: &Names<'_>) -> Result<Self, String> {
         let dialect = names.dialect;
         let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
@@ -116,7 +115,7 @@ fn number(name: &str, text: Option<String>, max: u64, default: u64) -> Result<u6
         return Ok(default);
     };
     let whole = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    // More digits than a u64 holds are a number, too.
+    // A number that is greater than a u64 is a number, too.
     match whole.then(|| text.parse().unwrap_or(u64::MAX)) {
         Some(n) if (1..=max).contains(&n) => Ok(n),
         _ => Err(format!("{name} is out of range")),

@@ -9,17 +9,12 @@ use crate::fault::Operation;
 /// A request that was received, and the status of its response.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
+#[doc = include_str!("doctest.txt")]
 /// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
-/// use blocks_mock::Operation;
-///
+/// # create(&mock).await?;
 /// let create = &mock.requests()[0];
-/// assert_eq!(create.operation, Some(Operation::CreateSession));
 /// assert_eq!((create.method.as_str(), create.target.as_str()), ("POST", "/rest/v1/sessions"));
+/// assert_eq!(create.header("authorization"), Some("ApiKey test-key"));
 /// assert!(create.body.contains(r#""message":"Go.""#));
 /// # Ok(())
 /// # }
@@ -44,20 +39,7 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
-    /// The first value of a header, by its name in lower case.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// let create = &mock.requests()[0];
-    /// assert_eq!(create.header("authorization"), Some("ApiKey test-key"));
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// First value of a header, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(n, _)| n == name);
         found.map(|(_, value)| value.as_str())
@@ -65,20 +47,6 @@ impl RecordedRequest {
 }
 
 /// How much of each request the log keeps.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// use blocks_mock::{Mock, Operation, RequestLog};
-///
-/// let mock = Mock::builder().request_log(RequestLog::Counts).build();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let _ = client.get_session(uuid::Uuid::nil()).await;
-/// assert_eq!(mock.count(Operation::GetSession), 1);
-/// assert!(mock.requests()[0].headers.is_empty());
-/// # Ok(())
-/// # }
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RequestLog {
     /// Path, headers and body, too.

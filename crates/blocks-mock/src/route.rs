@@ -1,10 +1,10 @@
-//! Which operation a request is for.
+//! The operation of a request, by method and path.
 
 use http::Method;
 
 use crate::fault::Operation;
 
-/// A request's place among the operations.
+/// The operation of a request, or the reason why there is none.
 #[derive(Debug, PartialEq)]
 pub enum Route<'a> {
     Operation(Operation, Ids<'a>),

@@ -1,10 +1,10 @@
-//! Agents by rule: which script a turn follows, and templates in what it writes.
+//! Rules that choose the script of a turn, and templates in its texts.
 
 use serde::{Deserialize, Serialize};
 
 use crate::script::{Action, Script, TurnInfo};
 
-/// A script for the turns that match. Of several rules that match, the first is used.
+/// A script for the turns that match. The first rule that matches is used.
 ///
 /// Texts of the script can contain `{{message}}`, `{{title}}`, `{{turn}}` and `{{session}}`.
 ///
@@ -18,27 +18,27 @@ use crate::script::{Action, Script, TurnInfo};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgentRule {
-    /// Which turns.
+    /// Turns that match. Default: all.
     #[serde(default)]
     pub when: TurnFilter,
-    /// What the agent does in them.
+    /// Script of these turns.
     #[serde(rename = "do")]
     pub script: Script,
 }
 
-/// What a turn must be for a rule to match. A field that is absent matches every turn.
+/// Conditions of a turn. An absent field matches each turn.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnFilter {
-    /// A part of the user's message.
+    /// Part of the user's message.
     pub message_contains: Option<String>,
-    /// The turn's number in its session, from 0.
+    /// Number of the turn in its session, from 0.
     pub turn: Option<usize>,
     /// The `agent_name` of the create.
     pub agent_name: Option<String>,
-    /// A part of the session's title.
+    /// Part of the session's title.
     pub title_contains: Option<String>,
-    /// The session's number, from 0 in the order of creation.
+    /// Number of the session, from 0 in the order of creation.
     pub session: Option<usize>,
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn select(rules: &[AgentRule], turn: &TurnInfo) -> Option<Script> {
     Some(script)
 }
 
-/// Fills in templates in one pass, so that a template in the user's own text stays as it is.
+/// Replaces templates in one pass, so that a template in the user's text is not replaced.
 fn fill(template: &str, turn: &TurnInfo) -> String {
     let mut filled = String::new();
     let mut rest = template;

@@ -1,4 +1,4 @@
-//! The mock on a loopback port.
+//! The mock on a port.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,18 +13,16 @@ use tokio::task::JoinHandle;
 
 use crate::mock::{Mock, MockBuilder};
 
-/// A mock that serves on a loopback port until it is dropped. It is a [`Mock`], and has all
-/// of its methods. It needs a runtime whose time is real: a paused clock runs ahead of
-/// sockets, for which there is [`Mock::service`].
+/// A mock on a port, until the value is dropped. It has all methods of [`Mock`].
+///
+/// It needs a runtime whose clock is not paused, since a paused clock is ahead of sockets; there use
+/// [`Mock::service`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
-/// use blocks_mock::{MockServer, Operation};
-///
-/// let mock = MockServer::start().await?;
-/// println!("a program in any language finds it at {}", mock.url());
-/// assert_eq!(mock.count(Operation::CreateSession), 0);
+/// let mock = blocks_mock::MockServer::start().await?;
+/// assert!(mock.url().starts_with("http://127.0.0.1:"));
 /// # Ok(())
 /// # }
 /// ```
@@ -35,32 +33,15 @@ pub struct MockServer {
 }
 
 impl MockServer {
-    /// Serves with the default settings, on a free port.
+    /// Serves a mock with default settings on a free port.
     ///
     /// # Errors
-    /// When no port can be bound.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// let mock = blocks_mock::MockServer::start().await?;
-    /// assert_eq!(mock.key(), "test-key");
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// No port can be bound.
     pub async fn start() -> io::Result<Self> {
         Mock::builder().start().await
     }
 
-    /// A server with settings.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// let mock = blocks_mock::MockServer::builder().reply("Three hearts.").start().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// A builder; [`MockBuilder::start`] starts the server.
     pub fn builder() -> MockBuilder {
         Mock::builder()
     }
@@ -85,35 +66,16 @@ impl MockServer {
         })
     }
 
-    /// The base URL, without a slash at its end, such as `http://127.0.0.1:49152`.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// let mock = blocks_mock::MockServer::start().await?;
-    /// assert!(mock.url().starts_with("http://127.0.0.1:"));
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// Base URL, such as `http://127.0.0.1:49152`.
     pub fn url(&self) -> String {
-        // The address to listen on may be the unspecified one, which no client can call.
+        // A client cannot call the unspecified address.
         match self.address.ip().is_unspecified() {
             true => format!("http://127.0.0.1:{}", self.address.port()),
             false => format!("http://{}", self.address),
         }
     }
 
-    /// The mock that is served.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// let server = blocks_mock::MockServer::start().await?;
-    /// let mock = server.mock().clone(); // to ask from elsewhere what was received
-    /// assert!(mock.requests().is_empty());
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// The mock behind the server.
     pub fn mock(&self) -> &Mock {
         &self.mock
     }
@@ -134,10 +96,10 @@ impl Drop for MockServer {
 }
 
 async fn accept(listener: TcpListener, mock: Mock) {
-    // Ends the connections with itself, so that a dropped server answers nobody.
+    // Dropping the set closes the connections of a dropped server.
     let mut connections = tokio::task::JoinSet::new();
     loop {
-        // What cannot be accepted now may be accepted once others have closed.
+        // A connection may be accepted later, when others have been closed.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::task::yield_now().await;
             continue;
@@ -145,11 +107,11 @@ async fn accept(listener: TcpListener, mock: Mock) {
         let _ = stream.set_nodelay(true);
         let service = mock.service();
         connections.spawn(async move {
-            let answer = service_fn(|request| service.serve(request));
-            // An error of the service is a fault: hyper then closes without an answer.
+            let responder = service_fn(|request| service.serve(request));
+            // An error of the service is a fault: hyper then closes the connection.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), answer)
+                .serve_connection(TokioIo::new(stream), responder)
                 .await;
         });
         while connections.try_join_next().is_some() {}

@@ -26,16 +26,27 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Applies a JSON merge patch (RFC 7396).
+    /// Replaces the fields that `patch` has, and of the dialect its switches. Null is the default.
     ///
     /// # Errors
     /// The first field that is unknown or has an invalid value.
     pub fn patched(&self, patch: &Value) -> Result<Self, String> {
-        if !patch.is_object() {
+        let Value::Object(patch) = patch else {
             return Err("expected an object".into());
+        };
+        let mut value = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        for (name, new) in patch {
+            match (value.get_mut(name), new) {
+                (None, _) => return Err(format!("unknown field `{name}`")),
+                (Some(Value::Object(switches)), Value::Object(new)) if name == "dialect" => {
+                    switches.extend(new.clone());
+                }
+                (Some(field), new) => *field = new.clone(),
+            }
         }
-        let mut value = serde_json::to_value(self).map_err(|e| e.to_string())?;
-        merge(&mut value, patch);
+        if let Value::Object(fields) = &mut value {
+            fields.retain(|_, value| !value.is_null());
+        }
         object::from_value(&value)
     }
 }
@@ -62,26 +73,6 @@ fn dialect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dialect, D::Err
     DialectConfig::deserialize(deserializer).map(Dialect::from)
 }
 
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(serde_json::Map::new());
-    }
-    for (name, value) in patch {
-        match value {
-            Value::Null => {
-                if let Some(target) = target.as_object_mut() {
-                    target.remove(name);
-                }
-            }
-            value => merge(&mut target[name], value),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -101,6 +92,8 @@ mod tests {
         let switched = limited.patched(&dialect).unwrap();
         assert_eq!(switched.dialect.created_status, 201);
         assert_eq!(switched.dialect.validation_status, 422);
+        let origin = json!({"dialect": {"link_origin": null}});
+        assert_eq!(limited.patched(&origin).unwrap().dialect.link_origin, None);
         let named = switched.patched(&json!({"dialect": "documented"})).unwrap();
         assert_eq!(named.dialect, Dialect::documented());
         let removed = json!({"rate_limit": null, "delay": null, "dialect": null});
@@ -111,13 +104,17 @@ mod tests {
     fn an_invalid_patch_names_the_field() {
         for (patch, expected) in [
             (json!({"delay": 5}), "field `delay`: "),
+            (
+                json!({"dialect": {"short_ids": null}}),
+                "field `dialect.short_ids`: ",
+            ),
             (json!({"rate_limit": [5]}), "field `rate_limit`: "),
             (json!({"dialect": "spoken"}), "field `dialect`: "),
             (
                 json!({"dialect": {"created_status": "x"}}),
                 "field `dialect.created_status`: ",
             ),
-            (json!({"colour": "red"}), "unknown field `colour`"),
+            (json!({"colour": null}), "unknown field `colour`"),
             (json!([1]), "expected an object"),
         ] {
             let error = Settings::default().patched(&patch).unwrap_err();

@@ -1,4 +1,4 @@
-//! Sessions, their threads and messages. Scripts are carried out when someone looks.
+//! Sessions, threads and messages. The due steps of a script are applied when a request reads them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,56 +11,37 @@ use crate::clock::Clock;
 use crate::dialect::Dialect;
 use crate::script::{Action, ReplyTiming, Script, Step};
 
-/// A message to place in a session from a test, by [`Mock::add_message`](crate::Mock::add_message).
+/// A message that a test adds to a session with [`Mock::add_message`](crate::Mock::add_message).
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), blocks_sdk::Error> {
+#[doc = include_str!("doctest.txt")]
 /// # let mock = blocks_mock::Mock::new();
-/// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-/// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-/// # let session = client.create_session(request).await?;
+/// # let (_, session) = create(&mock).await?;
 /// use blocks_mock::NewMessage;
 ///
-/// let mut newer = NewMessage::assistant("Hm.", Some(mock.now()));
-/// newer.kind = "thought".into(); // a type that no client knows
-/// assert!(mock.add_message(session.id(), None, newer).is_some());
+/// // Two messages with the same time, which a cursor cannot separate.
+/// for text in ["One.", "Two."] {
+///     mock.add_message(session.id(), None, NewMessage::assistant(text, Some(1.0)));
+/// }
+/// assert_eq!(session.messages().collect().await?.len(), 3, "with the notice of the start");
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct NewMessage {
-    /// `user` or `assistant`, or a value that no client knows.
+    /// `user`, `assistant`, or an unknown value.
     pub role: String,
-    /// `message`, `final_message` or `tool_call`, or a value that no client knows.
+    /// `message`, `final_message`, `tool_call`, or an unknown value.
     pub kind: String,
-    /// The text.
+    /// Text.
     pub text: String,
-    /// Epoch seconds: equal to another's, late, or null.
+    /// Epoch seconds, or null.
     pub ts: Option<f64>,
 }
 
 impl NewMessage {
     /// A message of the assistant.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), blocks_sdk::Error> {
-    /// # let mock = blocks_mock::Mock::new();
-    /// # let client = blocks_sdk::Client::builder(mock.key()).service(mock.service()).build()?;
-    /// # let request = blocks_sdk::CreateSession::new(blocks_sdk::Agent::claude(), "Go.");
-    /// # let session = client.create_session(request).await?;
-    /// use blocks_mock::NewMessage;
-    ///
-    /// // Two at the same time, which a cursor cannot tell apart.
-    /// for text in ["One.", "Two."] {
-    ///     mock.add_message(session.id(), None, NewMessage::assistant(text, Some(1.0)));
-    /// }
-    /// assert_eq!(session.messages().collect().await?.len(), 3, "with the notice of the begin");
-    /// # Ok(())
-    /// # }
-    /// ```
     pub fn assistant(text: impl Into<String>, ts: Option<f64>) -> Self {
         Self {
             role: "assistant".into(),
@@ -444,7 +425,7 @@ impl Session {
         places.iter().map(|place| &self.messages[*place])
     }
 
-    /// Counts a look at a thread that did not find its reply.
+    /// Counts a poll of a thread that has no reply yet.
     pub fn count_poll(&mut self, thread: Uuid) {
         if let Some(turn) = self.threads.iter_mut().find(|t| t.id == thread && !t.over) {
             turn.polls += 1;

@@ -68,7 +68,7 @@ fn main() {
 #[derive(Clone)]
 struct Network(MockService);
 
-impl Service<http::Request<reqwest::Body>> for Network {
+impl Service<http::Request<blocks_sdk::Body>> for Network {
     type Response = http::Response<MockBody>;
     type Error = std::io::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
@@ -77,7 +77,7 @@ impl Service<http::Request<reqwest::Body>> for Network {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<reqwest::Body>) -> Self::Future {
+    fn call(&mut self, request: http::Request<blocks_sdk::Body>) -> Self::Future {
         let mut service = self.0.clone();
         Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(20..220))).await;

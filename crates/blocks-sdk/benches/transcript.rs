@@ -65,8 +65,8 @@ impl Pages {
     }
 }
 
-impl Service<http::Request<reqwest::Body>> for Pages {
-    type Response = http::Response<reqwest::Body>;
+impl Service<http::Request<blocks_sdk::Body>> for Pages {
+    type Response = http::Response<blocks_sdk::Body>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -74,7 +74,7 @@ impl Service<http::Request<reqwest::Body>> for Pages {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<reqwest::Body>) -> Self::Future {
+    fn call(&mut self, request: http::Request<blocks_sdk::Body>) -> Self::Future {
         let query = request.uri().query().unwrap_or_default();
         let number = |name: &str| {
             let mut values = query.split('&').filter_map(|pair| pair.strip_prefix(name));

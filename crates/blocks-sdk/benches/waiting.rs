@@ -18,8 +18,8 @@ const SIMULATED: Duration = Duration::from_secs(1800);
 #[derive(Clone)]
 struct Silent;
 
-impl Service<http::Request<reqwest::Body>> for Silent {
-    type Response = http::Response<reqwest::Body>;
+impl Service<http::Request<blocks_sdk::Body>> for Silent {
+    type Response = http::Response<blocks_sdk::Body>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -27,7 +27,7 @@ impl Service<http::Request<reqwest::Body>> for Silent {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: http::Request<reqwest::Body>) -> Self::Future {
+    fn call(&mut self, _: http::Request<blocks_sdk::Body>) -> Self::Future {
         ready(Ok(http::Response::new(r#"{"items": []}"#.into())))
     }
 }

@@ -7,6 +7,8 @@
 //! 5. [Testing your own code with the mock](testing)
 //! 6. [Checking drift in your CI](drift)
 //! 7. [Errors and what to do](errors)
+//! 8. [Scripts and CI](scripts), with the command `blocks`
+//! 9. [Settings](settings) of programs and of the command
 
 #[doc = include_str!("../guide/getting-started.md")]
 pub mod getting_started {}
@@ -30,3 +32,9 @@ pub mod drift {}
 
 #[doc = include_str!("../guide/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("../guide/scripts.md")]
+pub mod scripts {}
+
+#[doc = include_str!("../guide/settings.md")]
+pub mod settings {}

@@ -36,6 +36,7 @@
 //! | `rustls` (default) | TLS by rustls |
 //! | `native-tls` | TLS by the platform's library |
 //! | `tracing` | spans and events of each call, attempt and look |
+//! | `reqwest` | settings of the HTTP client by the types of reqwest 0.13: `ClientBuilder::configure_http` |
 //! | `schemars` | replies as values of your types (`CreateSession::expect`), and JSON Schemas of the data types |
 
 mod client;
@@ -47,14 +48,23 @@ mod messages;
 mod request;
 mod session;
 
+pub use bytes::Bytes;
+pub use chrono::{DateTime, Utc};
+pub use http;
+pub use serde_json::{Map, Value};
+pub use uuid::Uuid;
+
 pub use blocks_api::json::{JsonObject, RawJson};
+pub use blocks_api::message::ToolCall;
 pub use blocks_api::open::{
     AgentName, ArtifactKind, Direction, Id, InvalidId, MessageRole, MessageType, PresignedUrl,
-    PullRequest, Timestamp,
+    PullRequest, Timestamp, UnknownValue,
 };
-pub use blocks_api::types;
 pub use client::Client;
 pub use client::builder::ClientBuilder;
+pub use client::create::{CreatePermit, Detached};
+pub use client::request::{RawRequest, RawResponse};
+pub use engine::body::Body;
 pub use engine::error::{Error, ErrorKind};
 pub use engine::mismatch::ReplyMismatch;
 pub use engine::pending::Pending;
@@ -62,6 +72,7 @@ pub use engine::rate_limit::{
     LimitFuture, LimitStore, LimitStoreError, LimitStoreStatus, MemoryLimitStore, RateLimit,
     RateLimitStatus, SharedLimit, SlotClaim, SlotPurpose, SlotRequest, SlotResponse,
 };
+pub use engine::response::ResponseInfo;
 pub use engine::retry::RetryPolicy;
 pub use engine::transport::{HttpTransport, SendError, SendFuture, Transport};
 pub use messages::MessagesQuery;
@@ -76,8 +87,18 @@ pub use session::notice::{FailureNotice, FailureNoticeKind};
 pub use session::reference::SessionRef;
 #[cfg(feature = "schemars")]
 pub use session::structured::{StructuredReply, StructuredWait};
-pub use session::transcript::{ToolCall, Transcript, TranscriptTurn};
+pub use session::transcript::{Transcript, TranscriptTurn};
 pub use session::turn::{Progress, ProgressStream, Replies, Reply, Turn, Wait, replies};
+
+/// What the service sends, as data.
+///
+/// Fields may be added, so these types are `#[non_exhaustive]`. A test makes one with `serde_json::from_value`.
+pub mod types {
+    pub use blocks_api::types::{
+        Artifact, Link, Message, MessageLinks, MessagePage, PageLinks, PageMeta, Session,
+        SessionLinks,
+    };
+}
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 
-use super::tolerant;
+use super::{reduce, tolerant};
 
 const HEADER: &str =
     "// Generated from openapi/blocks.yaml by `cargo xtask codegen`. Do not edit.\n\n";
@@ -41,6 +41,7 @@ pub fn emit(document: &Value) -> Result<String, String> {
     let mut file: syn::File = syn::parse2(tokens).map_err(|e| format!("generated code: {e}"))?;
     OneLineDocs.visit_file_mut(&mut file);
     OptionalSchemas.visit_file_mut(&mut file);
+    reduce::reduce(&mut file);
     tolerant::rewrite(&mut file);
     rustfmt(&format!("{HEADER}{}", prettyplease::unparse(&file)))
 }

@@ -3,6 +3,7 @@
 mod check;
 mod emit;
 mod lower;
+mod reduce;
 mod tolerant;
 
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! Makes the generated response types tolerant: `blocks_api::decode` reads and writes them in place of serde's derive.
 //!
-//! A response type is one with unknown fields, which typify puts into a flattened map `extra`.
+//! A response type is one with unknown fields, which typify puts into a flattened map `extra`. Fields may be added to it,
+//! so it is `#[non_exhaustive]`. A request type gets such a map here, so that a caller can send a new field.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -26,10 +27,18 @@ fn rewrite_item(item: syn::Item) -> Vec<syn::Item> {
     let syn::Item::Struct(mut object) = item else {
         return vec![item];
     };
+    if object.ident.to_string().ends_with("Request") {
+        add_extra(&mut object);
+        return vec![object.into()];
+    }
     if !is_response(&object) {
         return vec![object.into()];
     }
+    object.attrs.push(syn::parse_quote!(#[non_exhaustive]));
     remove_serde_derives(&mut object.attrs);
+    if object.fields.iter().all(|field| has_default(&field.ty)) {
+        object.attrs.push(syn::parse_quote!(#[derive(Default)]));
+    }
     let (mut needed, mut optional) = (Vec::new(), Vec::new());
     for field in &mut object.fields {
         let Some(name) = field.ident.clone().filter(|name| name != "extra") else {
@@ -52,6 +61,26 @@ fn rewrite_item(item: syn::Item) -> Vec<syn::Item> {
         }
     };
     vec![object.into(), call]
+}
+
+/// Lets a request carry fields that the document does not name.
+fn add_extra(object: &mut syn::ItemStruct) {
+    if let syn::Fields::Named(fields) = &mut object.fields {
+        fields.named.push(syn::parse_quote! {
+            /// Fields that are not in the document.
+            #[serde(flatten, deserialize_with = "crate::json::flattened")]
+            pub extra: crate::json::JsonObject
+        });
+    }
+}
+
+/// Whether the type of a response's field has a default.
+fn has_default(kind: &syn::Type) -> bool {
+    let is = |name: &str| {
+        matches!(kind, syn::Type::Path(path)
+            if path.path.segments.last().is_some_and(|segment| segment.ident == name))
+    };
+    is("Option") || is("Vec") || is("JsonObject")
 }
 
 fn is_response(object: &syn::ItemStruct) -> bool {

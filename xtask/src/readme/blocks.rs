@@ -1,6 +1,7 @@
 //! The shell blocks of a page, and what each needs.
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+use serde::Deserialize;
 
 /// What a block needs to run.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub enum Needs {
     Mock,
     /// The same, for one command that runs until it is stopped.
     Serves,
+    /// The same, for one script that is killed after its prompt was sent, and is run again.
+    Script,
     /// It is not run, for this reason.
     Skip(String),
 }
@@ -22,6 +25,8 @@ pub struct Block {
     pub line: usize,
     pub needs: Needs,
     pub commands: Vec<String>,
+    /// All of it, as it is on the page.
+    pub code: String,
 }
 
 /// The blocks of a page, each of them or its error.
@@ -29,12 +34,15 @@ pub fn parse(page: &str) -> Vec<Result<Block, String>> {
     let mut blocks = Vec::new();
     let mut comment = None;
     let mut open: Option<(usize, String)> = None;
+    let mut is_workflow = false;
     for (event, place) in Parser::new(page).into_offset_iter() {
         match event {
             Event::Html(html) | Event::InlineHtml(html) => comment = comment.or(note(&html)),
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language)))
-                if matches!(&*language, "sh" | "console" | "bash") =>
+                if matches!(&*language, "sh" | "console" | "bash")
+                    || (&*language == "yaml" && comment.is_some()) =>
             {
+                is_workflow = &*language == "yaml";
                 open = Some((line(page, place.start), String::new()));
             }
             Event::Text(text) => {
@@ -45,11 +53,18 @@ pub fn parse(page: &str) -> Vec<Result<Block, String>> {
             }
             Event::End(TagEnd::CodeBlock) => {
                 if let Some((line, code)) = open.take() {
+                    let commands = match is_workflow {
+                        true => steps(&code),
+                        false => Ok(commands(&code)),
+                    };
                     let needs = needs(comment.as_deref());
-                    blocks.push(needs.map(|needs| Block {
-                        line,
-                        needs,
-                        commands: commands(&code),
+                    blocks.push(needs.and_then(|needs| {
+                        Ok(Block {
+                            line,
+                            needs,
+                            commands: commands?,
+                            code,
+                        })
                     }));
                 }
                 comment = None;
@@ -75,6 +90,7 @@ fn needs(comment: Option<&str>) -> Result<Needs, String> {
         None => Ok(Needs::Repository),
         Some("mock") => Ok(Needs::Mock),
         Some("serves") => Ok(Needs::Serves),
+        Some("script") => Ok(Needs::Script),
         Some(other) => match other.strip_prefix("skip because ") {
             Some(reason) if !reason.is_empty() => Ok(Needs::Skip(reason.to_owned())),
             _ => Err(format!(
@@ -100,6 +116,18 @@ fn commands(code: &str) -> Vec<String> {
         }
     }
     commands
+}
+
+/// The commands of a workflow's steps, each step in a shell of its own that ends with its first failure.
+fn steps(yaml: &str) -> Result<Vec<String>, String> {
+    #[derive(Deserialize)]
+    struct Step {
+        run: String,
+    }
+    let steps: Vec<Step> =
+        serde_yaml_ng::from_str(yaml).map_err(|e| format!("invalid steps of a workflow: {e}"))?;
+    let shell = |step: Step| format!("(set -e\n{}\n)", step.run);
+    Ok(steps.into_iter().map(shell).collect())
 }
 
 #[cfg(test)]
@@ -131,6 +159,18 @@ four
 five
 ```
 
+```yaml
+- run: not a step of this page
+```
+
+<!-- readme: mock -->
+```yaml
+- name: A step
+  run: |
+    five
+    six
+```
+
 <!-- readme: nonsense -->
 ```sh
 six
@@ -140,13 +180,15 @@ six
     #[test]
     fn blocks_are_found_with_their_needs() {
         let blocks = parse(PAGE);
-        let [Ok(one), Ok(three), Ok(four), Err(six)] = &blocks[..] else {
+        let [Ok(one), Ok(three), Ok(four), Ok(step), Err(six)] = &blocks[..] else {
             panic!("{blocks:?}");
         };
         assert_eq!((one.line, &one.needs), (3, &Needs::Repository));
         assert_eq!(one.commands, ["one", "two \\\n  and more"]);
         assert_eq!((&three.needs, three.commands.len()), (&Needs::Mock, 1));
         assert_eq!(four.needs, Needs::Skip("it costs money".into()));
+        assert_eq!(step.needs, Needs::Mock);
+        assert_eq!(step.commands, ["(set -e\nfive\nsix\n\n)"]);
         assert!(six.contains("nonsense"), "{six}");
     }
 

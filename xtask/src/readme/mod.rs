@@ -6,11 +6,13 @@
 //! - none: the repository, and no key;
 //! - `<!-- readme: mock -->`: an empty folder, the command `blocks`, and a mock of the service;
 //! - `<!-- readme: serves -->`: the same, and it runs until it is stopped;
+//! - `<!-- readme: script -->`: the same, for one script that has to survive its own kill;
 //! - `<!-- readme: skip because … -->`: it is not run, for this reason.
 //!
-//! Blocks of Rust are doc tests. They are run last.
+//! Blocks of `yaml` with such a comment are steps of a workflow, of which the scripts are run. Blocks of Rust are doc tests. They are run last.
 
 mod blocks;
+mod script;
 mod shell;
 
 use std::io::Write as _;
@@ -29,22 +31,19 @@ const GUIDE: &str = "crates/blocks-sdk/guide";
 const SCRIPT: &str = r#"{"agent": {"text": "Done.", "when": {"after": "1s"}, "steps": [
     {"do": {"message": "Looking."}},
     {"do": {"plan": {"file_name": "plan.md", "text": "1. Go."}}}
-]}}"#;
+], "schema_reply": {"invalid_replies": 1}}}"#;
 
-/// Runs all commands, and prints the result of each.
+/// Runs the commands of these pages, or of all pages and the doc tests, and prints the result of
+/// each.
 ///
 /// # Errors
 /// A command failed, or could not be run.
-pub fn check() -> Result<(), String> {
-    let mut pages = vec!["README.md".to_owned()];
-    let guide = std::fs::read_dir(root().join(GUIDE)).map_err(|e| format!("{GUIDE}: {e}"))?;
-    let names = guide
-        .flatten()
-        .map(|f| f.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<String> = names.filter(|name| name.ends_with(".md")).collect();
-    names.sort();
-    pages.extend(names.into_iter().map(|name| format!("{GUIDE}/{name}")));
-
+pub fn check(chosen: Vec<String>) -> Result<(), String> {
+    let has_doc_tests = chosen.is_empty();
+    let pages = match has_doc_tests {
+        true => all_pages()?,
+        false => chosen,
+    };
     let folders = Folders::new()?;
     let mut tally = Tally::default();
     for page in &pages {
@@ -52,11 +51,13 @@ pub fn check() -> Result<(), String> {
             run(page, &block?, &folders, &mut tally)?;
         }
     }
-    let tests =
-        "cargo test --quiet --doc -p blocks-sdk -p blocks-mock --features blocks-sdk/schemars"
-            .to_owned();
-    println!("the blocks of Rust:");
-    tally.add(folders.shell(&[tests], &Needs::Repository)?);
+    if has_doc_tests {
+        let tests =
+            "cargo test --quiet --doc -p blocks-sdk -p blocks-mock --features blocks-sdk/schemars"
+                .to_owned();
+        println!("the blocks of Rust:");
+        tally.add(folders.shell(&[tests], &Needs::Repository)?);
+    }
     let Tally {
         ok,
         skipped,
@@ -66,10 +67,20 @@ pub fn check() -> Result<(), String> {
     if failed == 0 {
         Ok(())
     } else {
-        Err(format!(
-            "{failed} commands of README.md or the guide failed"
-        ))
+        Err(format!("{failed} commands of {} failed", pages.join(", ")))
     }
+}
+
+fn all_pages() -> Result<Vec<String>, String> {
+    let mut pages = vec!["README.md".to_owned()];
+    let guide = std::fs::read_dir(root().join(GUIDE)).map_err(|e| format!("{GUIDE}: {e}"))?;
+    let names = guide
+        .flatten()
+        .map(|f| f.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".md")).collect();
+    names.sort();
+    pages.extend(names.into_iter().map(|name| format!("{GUIDE}/{name}")));
+    Ok(pages)
 }
 
 #[derive(Default)]
@@ -96,6 +107,10 @@ fn run(page: &str, block: &Block, folders: &Folders, tally: &mut Tally) -> Resul
             println!("  {command} ... skipped because {reason}");
         }
         tally.skipped += block.commands.len();
+        return Ok(());
+    }
+    if block.needs == Needs::Script {
+        tally.add(folders.script(&block.code)?);
         return Ok(());
     }
     tally.add(folders.shell(&block.commands, &block.needs)?);
@@ -129,24 +144,46 @@ impl Folders {
         if *needs == Needs::Repository {
             bash.current_dir(root());
         } else {
-            let mut script = NamedTempFile::new().map_err(failed)?;
-            script.write_all(SCRIPT.as_bytes()).map_err(failed)?;
-            let mock = Mock::start(&self.blocks, script.path())?;
+            let mock = self.mock(SCRIPT)?;
             let folder = temporary()?;
             bash.current_dir(folder.path())
                 .envs(mock.variables.iter().cloned());
+            bash.env("GITHUB_OUTPUT", folder.path().join("github-output"));
             service = Some((mock, folder));
         }
-        let own = self.blocks.parent().into_iter().map(Path::to_path_buf);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(own.chain(std::env::split_paths(&path)));
-        bash.env("PATH", path.map_err(|e| e.to_string())?);
+        bash.env("PATH", self.path()?);
         let counts = match needs {
             Needs::Serves => shell::serve(bash, commands),
             _ => shell::run(bash, commands),
         };
         drop(service);
         counts
+    }
+
+    /// Runs a script that is killed once, with an agent that is slow enough for that.
+    fn script(&self, code: &str) -> Result<shell::Counts, String> {
+        let mock = self.mock(&SCRIPT.replace("1s", "4s"))?;
+        let folder = temporary()?;
+        let mut variables = mock.variables.clone();
+        let state = folder.path().join("state").display().to_string();
+        variables.push(("XDG_STATE_HOME".into(), state));
+        variables.push(("BLOCKS_REGISTER".into(), "1".into()));
+        variables.push(("PATH".into(), self.path()?.to_string_lossy().into_owned()));
+        script::run(code, folder.path(), &variables)
+    }
+
+    fn mock(&self, settings: &str) -> Result<Mock, String> {
+        let mut script = NamedTempFile::new().map_err(failed)?;
+        script.write_all(settings.as_bytes()).map_err(failed)?;
+        Mock::start(&self.blocks, script.path())
+    }
+
+    /// The folders of programs, that of the command first.
+    fn path(&self) -> Result<std::ffi::OsString, String> {
+        let own = self.blocks.parent().into_iter().map(Path::to_path_buf);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(own.chain(std::env::split_paths(&path)));
+        path.map_err(|e| e.to_string())
     }
 }
 

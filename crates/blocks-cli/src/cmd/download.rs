@@ -9,12 +9,13 @@ use futures_util::StreamExt;
 use super::sessions::choose;
 use crate::args::{ArtifactArgs, PlanArgs};
 use crate::exit::{Code, Exit};
+use crate::files::NewFile;
 use crate::output::Output;
 use crate::report::{DownloadReport, Status};
 
 pub async fn plan(args: PlanArgs, output: &Output) -> Result<(), Exit> {
-    let file = new_file(args.output)?;
     let session = args.session.resolve(output.host())?;
+    let file = new_file(args.output)?;
     let session = output.client()?.get_session(session).await?;
     let latest = session.plan_ids().last().ok_or_else(|| {
         Exit::new(
@@ -43,15 +44,13 @@ fn new_file(output: Option<PathBuf>) -> Result<Option<PathBuf>, Exit> {
     let Some(path) = output.filter(|path| path != Path::new("-")) else {
         return Ok(None);
     };
-    match path.symlink_metadata() {
-        Ok(_) => {
-            let path = path.display();
-            Err(Exit::failed(format!(
-                "cannot write {path}: the file exists"
-            )))
-        }
-        Err(_) => Ok(Some(path)),
+    let wrong = |what: &str| Exit::usage(format!("--output {}: {what}", path.display()));
+    if path.symlink_metadata().is_ok() {
+        return Err(wrong("the file exists"));
     }
+    // Whether its folder can be written is known before anything is requested.
+    NewFile::create(&path).map_err(|error| wrong(&error.to_string()))?;
+    Ok(Some(path))
 }
 
 /// To a new file, atomically; or to standard output: unchanged to a file or a program, as a safe

@@ -99,6 +99,16 @@ impl PendingFile {
     }
 }
 
+/// Replaces the file by one that refers to a later prompt.
+pub fn replace(path: &Path, content: &Content) -> Result<(), Exit> {
+    let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
+    let written = bytes.and_then(|bytes| NewFile::create(path)?.write(&bytes));
+    written.map_err(|error| {
+        let path = path.display();
+        Exit::failed(format!("cannot write --pending {path}: {error}"))
+    })
+}
+
 /// Marks that the reply was printed. Best effort: the reply itself was delivered.
 pub fn mark_replied(path: &Path, content: &Content) -> std::io::Result<()> {
     let mut content = content.clone();

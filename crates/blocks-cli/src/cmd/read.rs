@@ -1,9 +1,11 @@
 //! `show`, `messages` and `transcript`.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use blocks_sdk::{MessageType, ToolCall, Watch, WatchEvent, types::Message};
 use futures_util::StreamExt;
+use tokio::time::{Instant, interval_at};
 
 use crate::args::{Format, MessagesArgs, Order, SessionArgs, TranscriptArgs};
 use crate::exit::{Exit, with_causes};
@@ -78,11 +80,26 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
 
 /// Prints messages as they arrive. Failing polls do not end it, but they are reported once.
 async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(), Exit> {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let start = Instant::now();
+    let mut minutes = interval_at(start + MINUTE, MINUTE);
     let mut is_failing = false;
-    while let Some(event) = until_closed(watch.next_event(), output).await? {
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = until_closed(watch.next_event(), output) => event?,
+            _ = minutes.tick() => {
+                output.show_minute("still following", start.elapsed());
+                continue;
+            }
+        };
+        let Some(event) = event else {
+            return Ok(());
+        };
         match event? {
             WatchEvent::Message(message) => {
                 is_failing = false;
+                minutes.reset();
                 line(&message, output)?;
                 if until_done && message.type_ == Some(MessageType::FinalMessage) {
                     return Ok(());
@@ -96,7 +113,6 @@ async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(
             _ => {}
         }
     }
-    Ok(())
 }
 
 /// No request is made for a reader that has gone, as `head` does.

@@ -1,16 +1,18 @@
 //! `run`, `send` and `wait`: one prompt and its reply.
 
+mod schema;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use blocks_sdk::{Client, CreateSession, FollowUp, Id, Pending, Turn};
-use tokio::time::timeout;
+use blocks_sdk::{Client, CreateSession, FollowUp, Id, Pending, Reply, Turn};
+use tokio::time::{Instant, timeout};
 
 use super::agent::agent;
 use super::latest::latest;
 use super::pending::{self, Content, PendingFile};
 use super::sessions::choose;
-use super::wait::{Watcher, describe, identify, keep_reply, read_pull_requests, resume_command};
+use super::wait::{Watcher, describe, identify, read_pull_requests, resume_command};
 use crate::args::{
     FollowOptions, PromptArgs, ReplyOptions, RunArgs, SendArgs, WaitArgs, WaitOptions,
 };
@@ -21,6 +23,7 @@ use crate::input;
 use crate::output::Output;
 use crate::register::Register;
 use crate::report::{Status, TurnReport};
+use crate::structured::ReplySchema;
 
 /// A command that sends or awaits a prompt, and everything that is known of it so far. Whatever
 /// ends it, `finish` reports what is here.
@@ -40,6 +43,11 @@ struct Job<'a> {
     settle: Option<Settle>,
     /// Where the session is added, to find it again.
     register: Option<Register>,
+    /// The schema of `--schema`, and how many corrections may still be sent.
+    schema: Option<ReplySchema>,
+    corrections: u32,
+    /// Whether a correction may be pending, whose reply is not known.
+    is_correcting: bool,
 }
 
 enum Settle {
@@ -86,6 +94,9 @@ impl<'a> Job<'a> {
             reply_file: None,
             settle: None,
             register: None,
+            schema: None,
+            corrections: 0,
+            is_correcting: false,
         }
     }
 
@@ -103,6 +114,10 @@ impl<'a> Job<'a> {
         }
         if let Some(group) = args.session_group {
             request = request.session_group(group);
+        }
+        self.read_schema(&args.wait.schema)?;
+        if let Some(schema) = &self.schema {
+            request = request.expect_schema(schema.as_value().clone());
         }
         let client = output.client_for_create()?;
         self.open_register(&args.wait)?;
@@ -140,7 +155,11 @@ impl<'a> Job<'a> {
         output.open_github()?;
         let (session, text) = args.parts().map_err(Exit::usage)?;
         let session = choose(session, args.last, output.host())?;
-        let request = FollowUp::new(prompt(&text, output)?);
+        let mut request = FollowUp::new(prompt(&text, output)?);
+        self.read_schema(&args.wait.schema)?;
+        if let Some(schema) = &self.schema {
+            request = request.expect_schema(schema.as_value().clone());
+        }
         let session = output.client_for_create()?.session(session);
         self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
@@ -164,6 +183,7 @@ impl<'a> Job<'a> {
         output.open_github()?;
         let client = output.client()?;
         let limit = args.reply.timeout.0;
+        self.read_schema(&args.schema)?;
         self.open_reply_file(args.output.output.as_deref())?;
         let content = match &args.pending {
             Some(path) => Some(pending::read(path, output.host())?),
@@ -194,7 +214,9 @@ impl<'a> Job<'a> {
         identify(&pending, &mut self.report);
         output.report_started(&self.report);
         self.ids_are_written = true;
-        if let (Some(path), Some(content)) = (args.pending, content) {
+        // Standard input cannot be marked.
+        let file = args.pending.filter(|path| path != Path::new("-"));
+        if let (Some(path), Some(content)) = (file, content) {
             self.settle = Some(Settle::MarkReplied(path, content));
         }
         // When nothing is left, one poll is made.
@@ -355,39 +377,22 @@ impl<'a> Job<'a> {
         follow: FollowOptions,
     ) -> Result<(), Exit> {
         let output = self.output;
-        let resume = resume_command(&self.report).unwrap_or_default();
-        let words = format!("error: interrupted; to keep waiting, run: {resume}\n");
-        output.host().set_last_words(words);
-        let watcher = Watcher {
-            output,
-            name: "",
-            shows_time: true,
+        let start = Instant::now();
+        let mut turn = turn.clone();
+        let mut left = limit;
+        let opinion = loop {
+            let reply = self.await_text(&turn, left, follow).await?;
+            left = limit.saturating_sub(start.elapsed());
+            let (opinion, mismatch) = self.keep_checked(&reply, options.fail_on_notice);
+            match mismatch.filter(|_| self.may_correct(left)) {
+                Some(mismatch) => turn = self.send_correction(&turn, &mismatch).await?,
+                None => break opinion,
+            }
         };
-        let waited = output
-            .host()
-            .interruptible(watcher.following(turn, limit, follow))
-            .await;
-        output.clear_progress();
-        let reply = match waited? {
-            Ok(reply) => reply,
-            Err(exit) if exit.code == Code::StillRunning && !limit.is_zero() => {
-                return Err(self.check_for_newer_prompt(turn, exit).await);
-            }
-            Err(exit) => return Err(exit),
-        };
-        output.host().set_last_words(String::new());
-        let opinion = keep_reply(&reply, options.fail_on_notice, &mut self.report);
-        let is_in_file = self.write_reply_file(reply.text());
-        if !output.is_json() {
-            self.is_printed = true;
-            if !is_in_file && let Err(exit) = output.text(reply.text()) {
-                self.is_lost = true;
-                return Err(exit);
-            }
-            // Nothing would show what this read returns.
-            if !output.is_github() {
-                return opinion;
-            }
+        self.deliver()?;
+        // Nothing would show what this read returns.
+        if !output.is_json() && !output.is_github() {
+            return opinion;
         }
         let client = output.client()?;
         let read = read_pull_requests(&client, turn.pending(), &mut self.report);
@@ -402,6 +407,63 @@ impl<'a> Job<'a> {
                 "interrupted after the reply, before pull requests were read",
             )),
         }
+    }
+
+    /// Waits for one reply.
+    async fn await_text(
+        &mut self,
+        turn: &Turn,
+        limit: Duration,
+        follow: FollowOptions,
+    ) -> Result<Reply, Exit> {
+        let output = self.output;
+        let resume = resume_command(&self.report).unwrap_or_default();
+        let words = format!("error: interrupted; to keep waiting, run: {resume}\n");
+        output.host().set_last_words(words);
+        let watcher = Watcher {
+            output,
+            name: "",
+            shows_time: true,
+        };
+        let waited = output
+            .host()
+            .interruptible(watcher.following(turn, limit, follow))
+            .await;
+        output.clear_progress();
+        match waited? {
+            Ok(reply) => {
+                output.host().set_last_words(String::new());
+                Ok(reply)
+            }
+            Err(exit) if exit.code == Code::StillRunning && !limit.is_zero() => {
+                Err(self.check_for_newer_prompt(turn, exit).await)
+            }
+            Err(exit) => Err(exit),
+        }
+    }
+
+    /// Writes the reply, or the JSON in it, to the file of `--output` or to standard output.
+    fn deliver(&mut self) -> Result<(), Exit> {
+        let output = self.output;
+        let text = match (&self.schema, &self.report.structured_output) {
+            (None, _) => self.report.final_message.clone(),
+            (Some(_), json) => json.as_ref().map(|json| json.as_str().to_owned()),
+        };
+        let Some(text) = text else {
+            return Ok(());
+        };
+        let is_in_file = self.write_reply_file(&text);
+        if output.is_json() {
+            return Ok(());
+        }
+        self.is_printed = true;
+        let printed = match &self.report.structured_output {
+            _ if is_in_file => Ok(()),
+            Some(json) => output.json(json),
+            None => output.text(&text),
+        };
+        self.is_lost = printed.is_err();
+        printed
     }
 
     /// A prompt that another process sent interrupts this one, and its reply never comes. The
@@ -434,13 +496,14 @@ impl<'a> Job<'a> {
     /// Reports the end, whatever it is, and returns the exit code.
     fn finish(mut self, result: Result<Status, Exit>) -> u8 {
         let output = self.output;
-        let replied = self.report.final_message.is_some();
+        let replied = self.report.final_message.is_some() && !self.is_correcting;
         let (status, mut exit) = match result {
             Ok(status) => (status, output.side_failure()),
             Err(exit) => (exit.status(), Some(exit)),
         };
         // A reply that was received stays a result, whatever failed after it.
         self.report.status = if replied { Status::Completed } else { status };
+        self.show_unmatched_reply();
         if let Some(exit) = &mut exit {
             self.describe_end(exit, replied && !self.is_lost);
         }
@@ -482,6 +545,7 @@ impl<'a> Job<'a> {
             return self.output.json(&self.report);
         }
         match (&self.report.final_message, self.report.status) {
+            (Some(_), _) if self.schema.is_some() => Ok(()),
             (Some(text), _) if !self.is_printed => self.output.text(text),
             (None, Status::Started) => {
                 let id = self.report.session_id.as_deref().unwrap_or_default();

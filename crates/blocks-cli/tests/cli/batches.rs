@@ -336,3 +336,18 @@ async fn a_second_run_may_not_share_the_journal() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn time_in_the_queue_is_not_the_agents() {
+    let mock = replying();
+    let ended = Test::new(&mock, "batch - --timeout 30s")
+        .input(prompts(100))
+        .run()
+        .await;
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let completed: Vec<_> = statuses(&ended)
+        .into_iter()
+        .filter(|(_, status)| status == "completed")
+        .collect();
+    assert_eq!(completed.len(), 100);
+}

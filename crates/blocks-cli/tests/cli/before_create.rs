@@ -112,6 +112,65 @@ async fn github_files_are_opened_before_a_create() {
     drop(folder);
 }
 
+/// Each command with a file that cannot be written: exit 2, and no request.
+#[tokio::test(start_paused = true)]
+async fn files_are_checked_before_any_request() {
+    let folder = Folder::new("files-before");
+    let taken = folder.file("taken");
+    std::fs::write(&taken, "mine").unwrap();
+    let locked = folder.file("locked");
+    let lock = std::fs::File::create(&locked).unwrap();
+    fs4::fs_std::FileExt::lock_exclusive(&lock).unwrap();
+    let mock = mock();
+    Test::new(&mock, "run --agent claude hello").run().await;
+    let session = mock.sessions()[0].to_string();
+    let artifact = uuid::Uuid::from_u128(7);
+    let turns = [
+        "run --agent claude hello".to_owned(),
+        format!("send {session} more"),
+        format!("wait {session}"),
+    ];
+    let mut lines = Vec::new();
+    for turn in &turns {
+        lines.push(format!("{turn} --github-output"));
+        let downloads = [
+            format!("plan {session}"),
+            format!("artifact {session} {artifact}"),
+        ];
+        for command in downloads.iter().chain([turn]) {
+            for path in [taken.as_str(), "/", "/nowhere/new", "/dev/full"] {
+                lines.push(format!("{command} --output {path}"));
+            }
+        }
+        if !turn.starts_with("wait") {
+            for path in [taken.as_str(), "/", "/nowhere/new", "-"] {
+                lines.push(format!("{turn} --pending {path}"));
+            }
+            lines.push(format!("{turn} --register"));
+        }
+    }
+    for path in [locked.as_str(), "/", "/nowhere/journal"] {
+        lines.push(format!("batch - --journal {path}"));
+    }
+    let before = mock.request_count();
+    for line in &lines {
+        for github_output in [None, Some("/"), Some("/nowhere/outputs")] {
+            let prompt = r#"{"id":"a","agent_name":"claude","message":"x"}"#;
+            let mut test = Test::new(&mock, line).input(prompt);
+            if let Some(path) = github_output {
+                test = test.variable("GITHUB_OUTPUT", path);
+            }
+            let ended = test.run().await;
+            assert_eq!(ended.code, 2, "{line}: {ended:?}");
+            assert!(ended.err.starts_with("error: "), "{line}: {ended:?}");
+            assert_eq!(mock.request_count(), before, "{line}");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(taken).unwrap(), "mine");
+    let files = std::fs::read_dir(&folder.0).unwrap().count();
+    assert_eq!(files, 2, "no temporary file is left");
+}
+
 #[tokio::test(start_paused = true)]
 async fn unusable_values_are_refused_by_name_before_a_create() {
     let folder = Folder::new("values");
@@ -158,6 +217,23 @@ async fn unusable_values_are_refused_by_name_before_a_create() {
             "--json needs --output",
         ),
         ("completions bash --json".into(), "--json"),
+        ("list --request-timeout 5s".into(), "--request-timeout"),
+        ("forget --all --no-shared-limit".into(), "--no-shared-limit"),
+        ("schema --raw".into(), "--raw"),
+        ("check --raw".into(), "--raw"),
+        ("batch - --raw".into(), "--raw"),
+        ("man --verbose".into(), "--verbose"),
+        ("completions bash --record new".into(), "--record"),
+        ("mock --github-output".into(), "--github-output"),
+        (
+            "run --agent claude --record-texts hello".into(),
+            "--record-texts works with --record",
+        ),
+        ("run --agent claude --tools hello".into(), "--follow"),
+        (
+            "run --agent claude --no-wait --follow hello".into(),
+            "cannot be used with",
+        ),
     ] {
         let mock = mock();
         let ended = Test::new(&mock, &line).run().await;
@@ -177,6 +253,7 @@ async fn a_usage_error_is_json_too() {
     for line in [
         "run --json --agent claude --timeout soon hello",
         "run --json hello",
+        "run --json --agent claude --record-texts hello",
         "wait --json",
         "show --json x",
         "nonsense --json",

@@ -14,6 +14,7 @@ mod recording;
 mod register;
 mod safety;
 mod side_files;
+mod structured;
 mod turns;
 
 use std::path::{Path, PathBuf};

@@ -209,3 +209,39 @@ async fn follow_says_once_that_polls_fail() {
     );
     assert!(ended.out.ends_with("assistant: Done.\n"), "{ended:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_follow_says_each_minute_that_it_continues() {
+    let mock = Mock::builder()
+        .agent(Script::reply("Done.").reply_after(Duration::from_secs(200)))
+        .build();
+    let session = session(&mock).await;
+    let line = format!("messages {session} --follow --until-done");
+    let ended = Test::new(&mock, &line).run().await;
+    let lines: Vec<&str> = ended.err.lines().collect();
+    let expected = [1, 2, 3].map(|minute| format!("still following, {minute}m"));
+    assert_eq!(lines, expected, "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_connection_names_its_host_and_cause() {
+    let mock = replying();
+    mock.inject(None, Frequency::Always, Fault::Refuse);
+    let id = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
+    for line in [
+        "run --agent claude --json hello".to_owned(),
+        format!("send {id} --json more"),
+        format!("show {id} --json"),
+        "check --json".to_owned(),
+    ] {
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(ended.code, 1, "{line}: {ended:?}");
+        let report = ended.json();
+        assert_eq!(report["error"]["kind"], "connection", "{line}");
+        assert_eq!(report["error"]["may_have_taken_effect"], false, "{line}");
+        let message = report["error"]["message"].as_str().unwrap();
+        assert!(message.contains("api.blocks.team"), "{line}: {message}");
+        assert!(message.contains("refused"), "{line}: {message}");
+        assert!(ended.err.contains(message), "{line}: {ended:?}");
+    }
+}

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
+use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
 
 use crate::{Ended, Folder, Service, blocks};
 
@@ -401,4 +401,66 @@ fn what_the_mock_prints_can_be_pasted() {
     std::fs::write(&script, url + &key_line + "printf %s \"$BLOCKS_API_KEY\"\n").unwrap();
     let pasted = Ended::of(Command::new("sh").arg(&script).output().unwrap());
     assert_eq!(pasted.out, key);
+}
+
+/// A limit on the size of files stands in for a disk that is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plan_that_does_not_fit_leaves_no_file() {
+    let plan = Action::Plan {
+        file_name: "p.md".into(),
+        text: "x".repeat(16_400),
+    };
+    let agent = Script::reply("Done.")
+        .reply_after(Duration::ZERO)
+        .step(Duration::ZERO, plan);
+    let service = Service::new(Mock::builder().agent(agent));
+    service.run(&["run", "--agent", "claude", "Go."]);
+    let id = service.mock.sessions()[0];
+    let folder = Folder::new("full-plan");
+    let file = folder.file("plan.md");
+    let binary = env!("CARGO_BIN_EXE_blocks");
+    let script = format!("trap '' XFSZ; ulimit -f 8; exec {binary} plan {id} --output {file}");
+    let command = service.command(&[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]);
+    shell.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let ended = Ended::of(shell.output().unwrap());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("File too large"), "{ended:?}");
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
+}
+
+#[test]
+fn a_used_port_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let ended = Ended::of(blocks(&["mock", "--port", &port]).output().unwrap());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains(&port), "{ended:?}");
+}
+
+#[test]
+fn no_color_is_ever_written() {
+    let agent = Script::reply("Done.").reply_after(Duration::from_millis(2500));
+    let service = Service::new(Mock::builder().agent(agent));
+    for (name, value) in [("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")] {
+        for arguments in [
+            &["--verbose", "run", "--agent", "claude", "Go."][..],
+            &["run", "--help"],
+            &["run", "--agnt", "claude"],
+        ] {
+            let mut command = service.command(arguments);
+            command.env(name, value);
+            let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
+            let shown = terminal.exp_eof().unwrap();
+            let escapes = shown.matches('\u{1b}').count();
+            let erasures = shown.matches("\u{1b}[K").count();
+            assert_eq!(escapes, erasures, "only a line is erased: {shown:?}");
+        }
+    }
 }

@@ -197,7 +197,7 @@ async fn a_download_reports_its_file() {
     let second = Test::new(&mock, &format!("plan {session} --output {file}"))
         .run()
         .await;
-    assert_eq!(second.code, 1);
+    assert_eq!(second.code, 2);
     assert!(second.err.contains("the file exists"), "{second:?}");
     let stream = Test::new(
         &mock,
@@ -278,4 +278,46 @@ async fn follow_until_done_ends_after_the_final_message() {
     let ended = Test::new(&mock, &line).run().await;
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(ended.out.ends_with("assistant: Done.\n"), "{ended:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn downloads_and_replies_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let plan = blocks_mock::Action::Plan {
+        file_name: "p.md".into(),
+        text: "1. Go.\n".into(),
+    };
+    let agent = Script::reply("Done.")
+        .reply_after(Duration::ZERO)
+        .step(Duration::ZERO, plan);
+    let mock = Mock::builder().agent(agent).build();
+    let folder = Folder::new("private-outputs");
+    let (reply, plan) = (folder.file("reply"), folder.file("plan"));
+    let line = format!("run --agent claude --output {reply} hello");
+    assert_eq!(Test::new(&mock, &line).run().await.code, 0);
+    let line = format!("plan {} --output {plan}", mock.sessions()[0]);
+    assert_eq!(Test::new(&mock, &line).run().await.code, 0);
+    for file in [reply, plan] {
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_handle_comes_from_a_stream_too() {
+    let folder = Folder::new("pending-stream");
+    let file = folder.file("pending");
+    let mock = replying("Done.");
+    let line = format!("run --agent claude --no-wait --pending {file} hello");
+    Test::new(&mock, &line).run().await;
+    let handle = std::fs::read(&file).unwrap();
+    let wait = Test::new(&mock, "wait --pending -").input(handle);
+    let ended = wait.run().await;
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (0, "Done.\n"),
+        "{ended:?}"
+    );
+    assert!(!std::path::Path::new("-").exists(), "it is no file name");
 }

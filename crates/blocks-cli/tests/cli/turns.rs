@@ -87,7 +87,7 @@ fn reading_again_prints_the_same() {
     assert_eq!(service.run(&["plan", &id, "--output", &file]).code, Some(0));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "1. Go.\n");
     let again = service.run(&["plan", &id, "--output", &file]);
-    assert_eq!(again.code, Some(1), "nothing is overwritten: {again:?}");
+    assert_eq!(again.code, Some(2), "nothing is overwritten: {again:?}");
 
     let shown = service.run(&["show", &id]);
     assert!(

@@ -18,7 +18,7 @@ pub fn prompt(id: &str) -> BatchPrompt {
 }
 
 impl BatchWork for Work {
-    type Report = Result<String, Error>;
+    type Report = Result<String, String>;
 
     fn create<'a>(
         &'a self,
@@ -27,13 +27,21 @@ impl BatchWork for Work {
         before_send: BeforeSend,
     ) -> WorkFuture<'a, Result<Created, NotCreated<Self::Report>>> {
         Box::pin(async move {
-            let request = prompt.request.clone();
-            let session = self.0.create_session_with_hook(request, before_send).await;
-            let session = session.map_err(|error| NotCreated {
+            let failed = |error: Error| NotCreated {
                 may_have_taken_effect: error.may_have_taken_effect(),
                 session_id: error.session_id().map(ToString::to_string),
-                report: Err(error),
-            })?;
+                report: Err(error.to_string()),
+            };
+            let permit = self.0.acquire_create().await.map_err(failed)?;
+            if let Err(error) = before_send.await {
+                return Err(NotCreated {
+                    may_have_taken_effect: false,
+                    session_id: None,
+                    report: Err(error.to_string()),
+                });
+            }
+            let session = permit.create_session(prompt.request.clone()).await;
+            let session = session.map_err(failed)?;
             Ok(Created {
                 session_id: session.id().to_string(),
                 session_html_url: None,
@@ -52,6 +60,7 @@ impl BatchWork for Work {
             let pending = created.pending.expect("the mock names a thread");
             let reply = self.0.resume(pending).reply().await;
             let text = reply.map(|reply| reply.text().to_owned());
+            let text = text.map_err(|error| error.to_string());
             Replied {
                 result: text.as_ref().ok().map(|text| json!({"text": text})),
                 report: text,

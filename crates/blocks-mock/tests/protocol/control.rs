@@ -84,6 +84,7 @@ async fn faults_are_added_listed_and_removed() {
         json!({"when": "always", "fault": {"pad_body": 1_u64 << 40}}),
         json!({"when": {"probability": 2}, "fault": "refuse"}),
         json!({"when": "always", "fault": {"content_type": "a\nb"}}),
+        json!({"when": "always", "fault": {"redirect": "/é"}}),
         json!({"when": "always", "fault": {"delay": "1000000years"}}),
     ] {
         assert_eq!(
@@ -473,8 +474,8 @@ async fn settings_change_from_the_next_request_on() {
     let (status, value) = control
         .send("GET", "requests/wait?count=2", Value::Null)
         .await;
-    let error = "invalid count 2: the request log keeps 1 requests";
-    assert_eq!((status, &value["error"]), (422, &json!(error)));
+    let error = "cannot wait for 2 requests: the request log keeps 1";
+    assert_eq!((status, &value["error"]), (409, &json!(error)));
     let (status, value) = control
         .send(
             "PATCH",

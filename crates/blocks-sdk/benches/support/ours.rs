@@ -26,7 +26,7 @@ pub async fn run_over<S>(
     at_a_time: usize,
 ) -> Run
 where
-    S: Service<http::Request<reqwest::Body>, Response = http::Response<MockBody>>,
+    S: Service<http::Request<blocks_sdk::Body>, Response = http::Response<MockBody>>,
     S: Clone + Send + Sync + 'static,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     S::Future: Send,

@@ -1,5 +1,6 @@
 //! The settings of a client, checked before it is built.
 
+use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,9 @@ use reqwest::header::HeaderValue;
 use tower_service::Service;
 use zeroize::Zeroizing;
 
+use crate::client::limiters::{self, Limiter};
 use crate::client::{Client, Resources};
+use crate::engine::body::Body;
 use crate::engine::error::Error;
 use crate::engine::http::{
     BASE_URL, CONNECT_TIMEOUT, Configure, base, http, http_for_downloads, request_builder, shown,
@@ -20,11 +23,14 @@ use crate::engine::rate_limit::{LimitStore, RateLimit, RateLimiter};
 use crate::engine::retry::{
     AttemptTimeouts, CREATE_ATTEMPT_TIMEOUT, READ_ATTEMPT_TIMEOUT, RetryPolicy,
 };
-use crate::engine::transport::{HttpTransport, ServiceTransport, Transport};
+use crate::engine::transport::{ServiceTransport, Transport};
 use crate::engine::{Core, Engine};
 
 const USER_AGENT: &str = concat!("blocks-sdk-rust/", env!("CARGO_PKG_VERSION"));
 const MAX_BODY: usize = 16 << 20;
+const KEY_VARIABLE: &str = "BLOCKS_API_KEY";
+const BASE_URL_VARIABLE: &str = "BLOCKS_API_BASE_URL";
+
 /// Settings of a [`Client`].
 ///
 /// ```
@@ -46,7 +52,8 @@ pub struct ClientBuilder {
     attempt_timeout: Option<Duration>,
     create_timeout: Option<Duration>,
     retry: RetryPolicy,
-    rate_limit: RateLimit,
+    rate_limit: Option<RateLimit>,
+    limiter: LimiterChoice,
     limit_store: Option<Arc<dyn LimitStore>>,
     user_agent: String,
     max_body: usize,
@@ -55,7 +62,50 @@ pub struct ClientBuilder {
     configure_download_http: Option<Configure>,
 }
 
+/// Which rate limiter a client uses.
+enum LimiterChoice {
+    /// That of its key and base URL.
+    Shared,
+    Own,
+    /// That of another client.
+    Of(Limiter),
+}
+
 impl ClientBuilder {
+    /// The settings of the environment, to be changed: `BLOCKS_API_KEY` and, where it is set, `BLOCKS_API_BASE_URL`.
+    ///
+    /// An empty `BLOCKS_API_BASE_URL` counts as not set, as CI systems pass on a variable that has no value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key is not set or empty, or when a variable
+    /// is not UTF-8.
+    ///
+    /// ```no_run
+    /// use blocks_sdk::{ClientBuilder, RetryPolicy};
+    ///
+    /// // BLOCKS_API_KEY=… my-program
+    /// let client = ClientBuilder::from_env()?.retry(RetryPolicy::none()).build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_env_named(KEY_VARIABLE)
+    }
+
+    /// The same with the key of another variable, for programs that use several workspaces.
+    ///
+    /// # Errors
+    /// Those of [`from_env`](Self::from_env).
+    ///
+    /// ```no_run
+    /// use blocks_sdk::ClientBuilder;
+    ///
+    /// let team = ClientBuilder::from_env_named("BLOCKS_API_KEY_TEAM")?.build()?;
+    /// # Ok::<(), blocks_sdk::Error>(())
+    /// ```
+    pub fn from_env_named(key_variable: &str) -> Result<Self, Error> {
+        from_variables(key_variable, |name| std::env::var(name))
+    }
+
     pub(crate) fn new(key: Zeroizing<String>) -> Self {
         Self {
             key,
@@ -65,7 +115,8 @@ impl ClientBuilder {
             attempt_timeout: None,
             create_timeout: None,
             retry: RetryPolicy::default(),
-            rate_limit: RateLimit::default(),
+            rate_limit: None,
+            limiter: LimiterChoice::Shared,
             limit_store: None,
             user_agent: USER_AGENT.into(),
             max_body: MAX_BODY,
@@ -174,7 +225,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Requests a minute; 100 unless set, which is the service's limit of a key.
+    /// Requests a minute of the rate limiter. Default: 100, which is the service's limit of a key.
+    ///
+    /// All clients in this process that call the same base URL with the same key share one rate limiter, since the
+    /// service counts their requests together. They also share its limit: a client without this setting takes the limit
+    /// that exists, and one with another limit cannot be built. A client with a transport or a service of its own is not
+    /// shared: [`share_rate_limiter`](Self::share_rate_limiter) does it.
     ///
     /// ```
     /// use blocks_sdk::{Client, RateLimit};
@@ -183,7 +239,32 @@ impl ClientBuilder {
     /// # Ok::<(), blocks_sdk::Error>(())
     /// ```
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
-        self.rate_limit = limit;
+        self.rate_limit = Some(limit);
+        self
+    }
+
+    /// Gives this client a rate limiter that no other client uses. Its clones still share it.
+    pub fn own_rate_limiter(mut self) -> Self {
+        self.limiter = LimiterChoice::Own;
+        self
+    }
+
+    /// Uses the rate limiter of another client with its limit, whatever the transport, key and base URL are.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
+    /// use blocks_sdk::Client;
+    ///
+    /// let other = Client::builder(mock.key()).service(mock.service()).share_rate_limiter(&client).build()?;
+    /// # let _ = other.get_session(uuid::Uuid::nil()).await;
+    /// assert_eq!(client.rate_limit_status(), other.rate_limit_status());
+    /// # assert_eq!(client.rate_limit_status().used_in_last_minute, 1);
+    /// # Ok(()) });
+    /// ```
+    pub fn share_rate_limiter(mut self, client: &Client) -> Self {
+        let core = &client.engine.core;
+        self.limiter = LimiterChoice::Of((Arc::clone(&core.limiter), core.rate_limit));
         self
     }
 
@@ -260,6 +341,7 @@ impl ClientBuilder {
     ///     .build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg(feature = "reqwest")]
     pub fn configure_http(
         mut self,
         configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + 'static,
@@ -272,6 +354,7 @@ impl ClientBuilder {
     ///
     /// It is another one than that of [`configure_http`](Self::configure_http), so that no header which is meant for the
     /// service, or for a proxy in front of it, reaches a storage host.
+    #[cfg(feature = "reqwest")]
     pub fn configure_download_http(
         mut self,
         configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + 'static,
@@ -283,13 +366,13 @@ impl ClientBuilder {
     /// Sends by a transport of your own.
     ///
     /// ```
-    /// use blocks_sdk::{Client, SendError, SendFuture, Transport};
+    /// use blocks_sdk::{Body, Client, SendError, SendFuture, Transport};
     ///
     /// /// For a program that must not reach the service.
     /// struct Offline;
     ///
     /// impl Transport for Offline {
-    ///     fn send(&self, _: reqwest::Request) -> SendFuture<'_> {
+    ///     fn send(&self, _: http::Request<Body>) -> SendFuture<'_> {
     ///         Box::pin(async { Err(SendError::never_sent("offline")) })
     ///     }
     /// }
@@ -316,7 +399,7 @@ impl ClientBuilder {
     /// ```
     pub fn service<S, B>(self, service: S) -> Self
     where
-        S: Service<http::Request<reqwest::Body>, Response = http::Response<B>>,
+        S: Service<http::Request<Body>, Response = http::Response<B>>,
         S: Clone + Send + 'static,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         S::Future: Send,
@@ -350,8 +433,12 @@ impl ClientBuilder {
                 .unwrap_or(CREATE_ATTEMPT_TIMEOUT),
             connect: None,
         };
-        let (http, transport, downloads) = match self.transport {
-            Some(transport) => (request_builder()?, Arc::clone(&transport), transport),
+        let has_own_transport = self.transport.is_some();
+        let (http, transport, downloads): (_, Arc<dyn Transport>, _) = match self.transport {
+            Some(transport) => {
+                timeouts.connect = transport.connect_timeout();
+                (request_builder()?, Arc::clone(&transport), transport)
+            }
             None => {
                 // An attempt that is given up while it connects must end as "not connected".
                 let connect = self.connect_timeout.min(timeouts.read).min(timeouts.create);
@@ -359,9 +446,19 @@ impl ClientBuilder {
                 let is_plain = base.scheme() != "https";
                 let http = http(connect, is_plain, self.configure_http)?;
                 let downloads = http_for_downloads(connect, self.configure_download_http)?;
-                let transport: Arc<dyn Transport> = Arc::new(HttpTransport(http.clone()));
-                (http, transport, downloads)
+                (http.client.clone(), Arc::new(http), downloads)
             }
+        };
+        let (limiter, rate_limit) = match (self.limiter, self.limit_store) {
+            (LimiterChoice::Of(limiter), _) => limiter,
+            (_, Some(store)) => {
+                let limit = self.rate_limit.unwrap_or_default();
+                (Arc::new(RateLimiter::new(limit, Some(store))), limit)
+            }
+            (LimiterChoice::Shared, None) if !has_own_transport => {
+                limiters::shared(&key, base.as_str(), self.rate_limit)?
+            }
+            (LimiterChoice::Shared | LimiterChoice::Own, None) => limiters::own(self.rate_limit),
         };
         let core = Core {
             base,
@@ -370,7 +467,8 @@ impl ClientBuilder {
             transport,
             downloads,
             http,
-            limiter: Arc::new(RateLimiter::new(self.rate_limit, self.limit_store)),
+            limiter,
+            rate_limit,
             user_agent,
             max_body: self.max_body,
             allow_http: self.allow_http,
@@ -392,5 +490,91 @@ impl fmt::Debug for ClientBuilder {
             .field("key", &"<redacted>")
             .field("base_url", &shown(&self.base_url))
             .finish_non_exhaustive()
+    }
+}
+
+/// The builder of [`ClientBuilder::from_env_named`] over any source of variables.
+fn from_variables(
+    key_variable: &str,
+    variable: impl Fn(&str) -> Result<String, VarError>,
+) -> Result<ClientBuilder, Error> {
+    let read = |name: &str| match variable(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        // If it were ignored, the key might go to another host than the intended one.
+        Err(VarError::NotUnicode(_)) => {
+            Err(Error::configuration(format!("{name} is not valid UTF-8")))
+        }
+    };
+    let problem = match read(key_variable)? {
+        Some(key) if !key.trim().is_empty() => {
+            let builder = ClientBuilder::new(Zeroizing::new(key));
+            let base_url = read(BASE_URL_VARIABLE)?;
+            return Ok(match base_url.filter(|url| !url.trim().is_empty()) {
+                Some(url) => builder.base_url(url),
+                None => builder,
+            });
+        }
+        Some(_) => "is empty",
+        None => "is not set",
+    };
+    Err(Error::configuration(format!(
+        "{key_variable} {problem}; create a key in the settings of your Blocks workspace"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::error::ErrorKind;
+
+    type Variable = Result<String, VarError>;
+
+    fn builder(key: Variable, url: Variable) -> Result<ClientBuilder, Error> {
+        from_variables("BLOCKS_API_KEY_TEAM", |name| match name {
+            "BLOCKS_API_KEY_TEAM" => key.clone(),
+            BASE_URL_VARIABLE => url.clone(),
+            _ => panic!("{name} is not read"),
+        })
+    }
+
+    #[test]
+    fn an_empty_base_url_counts_as_not_set() {
+        let key = || Ok("key".to_owned());
+        for (url, expected) in [
+            (Err(VarError::NotPresent), BASE_URL),
+            (Ok(String::new()), BASE_URL),
+            (Ok(" \n".to_owned()), BASE_URL),
+            (Ok("https://gw.example".to_owned()), "https://gw.example"),
+        ] {
+            assert_eq!(builder(key(), url).unwrap().base_url, expected);
+        }
+    }
+
+    #[test]
+    fn variables_that_cannot_be_used_are_named() {
+        let invalid = || Err(VarError::NotUnicode("s3cret".into()));
+        let unset = || Err(VarError::NotPresent);
+        for (key, url, expected) in [
+            (unset(), unset(), "BLOCKS_API_KEY_TEAM is not set"),
+            (Ok(String::new()), unset(), "BLOCKS_API_KEY_TEAM is empty"),
+            (
+                Ok(" \n".to_owned()),
+                unset(),
+                "BLOCKS_API_KEY_TEAM is empty",
+            ),
+            (invalid(), unset(), "BLOCKS_API_KEY_TEAM is not valid UTF-8"),
+            (
+                Ok("key".to_owned()),
+                invalid(),
+                "BLOCKS_API_BASE_URL is not valid UTF-8",
+            ),
+        ] {
+            let error = builder(key, url).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            let message = error.to_string();
+            assert!(message.starts_with(expected), "{message}");
+            assert!(!message.contains("s3cret"), "{message}");
+        }
     }
 }

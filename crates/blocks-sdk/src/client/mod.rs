@@ -1,9 +1,11 @@
 //! The client: one key, one base URL, one rate limiter.
 
 pub(crate) mod builder;
+pub(crate) mod create;
+mod limiters;
 mod operations;
+pub(crate) mod request;
 
-use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,13 +15,13 @@ use blocks_api::open::Id;
 use zeroize::Zeroizing;
 
 use crate::client::builder::ClientBuilder;
-use crate::engine::call::{Admission, Api, Note, Operation};
+use crate::engine::call::{Admission, Api, Operation};
 use crate::engine::error::Error;
-use crate::engine::rate_limit::RateLimitStatus;
+use crate::engine::rate_limit::{RateLimit, RateLimitStatus};
+use crate::engine::response::ResponseInfo;
 use crate::engine::retry::RetryPolicy;
 use crate::engine::transport::Transport;
 use crate::engine::{Core, Engine};
-use crate::request::CreateSession;
 use crate::session::Session;
 use crate::session::reference::SessionRef;
 use crate::session::turns::TurnRegistry;
@@ -56,37 +58,13 @@ pub(crate) struct Resources {
     pub one_role_at_a_time: AtomicBool,
 }
 
-impl ClientBuilder {
-    /// Settings with the key from `BLOCKS_API_KEY` and, where set, the base URL from
-    /// `BLOCKS_API_BASE_URL`.
-    ///
-    /// # Errors
-    /// When the key is not set, or when a variable is empty or not UTF-8.
-    ///
-    /// ```no_run
-    /// let store = std::sync::Arc::new(blocks_sdk::MemoryLimitStore::default());
-    /// let client = blocks_sdk::ClientBuilder::from_env()?.limit_store(store).build()?;
-    /// # Ok::<(), blocks_sdk::Error>(())
-    /// ```
-    pub fn from_env() -> Result<Self, Error> {
-        let key = variable("BLOCKS_API_KEY")?.ok_or_else(|| {
-            Error::configuration(
-                "BLOCKS_API_KEY is not set; create a key in the settings of your Blocks workspace",
-            )
-        })?;
-        let builder = Self::new(Zeroizing::new(key));
-        Ok(match variable("BLOCKS_API_BASE_URL")? {
-            Some(url) => builder.base_url(url),
-            None => builder,
-        })
-    }
-}
-
 impl Client {
-    /// A client from `BLOCKS_API_KEY` and, where set, `BLOCKS_API_BASE_URL`.
+    /// A client from `BLOCKS_API_KEY` and, where it is set, `BLOCKS_API_BASE_URL`.
+    ///
+    /// [`ClientBuilder::from_env`] starts from the same variables and can be changed.
     ///
     /// # Errors
-    /// When the key is not set, when a variable is empty or not UTF-8, or for the reasons of [`ClientBuilder::build`].
+    /// Those of [`ClientBuilder::from_env`] and [`ClientBuilder::build`].
     ///
     /// ```no_run
     /// // BLOCKS_API_KEY=… my-program
@@ -140,14 +118,14 @@ impl Client {
     /// makes of its transport: for recordings and logs.
     ///
     /// ```
-    /// use blocks_sdk::{Client, SendFuture, Transport};
+    /// use blocks_sdk::{Body, Client, SendFuture, Transport};
     /// use std::sync::Arc;
     ///
     /// struct Printing(Arc<dyn Transport>);
     ///
     /// impl Transport for Printing {
-    ///     fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
-    ///         eprintln!("{} {}", request.method(), request.url().path());
+    ///     fn send(&self, request: http::Request<Body>) -> SendFuture<'_> {
+    ///         eprintln!("{} {}", request.method(), request.uri().path());
     ///         self.0.send(request)
     ///     }
     /// }
@@ -187,85 +165,39 @@ impl Client {
         client
     }
 
+    /// The base URL, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        self.engine.core.base.as_str().trim_end_matches('/')
+    }
+
+    /// How calls are retried.
+    pub fn retry_policy(&self) -> RetryPolicy {
+        self.engine.retry
+    }
+
+    /// The limit of the rate limiter, which other clients of the same key share.
+    pub fn rate_limit(&self) -> RateLimit {
+        self.engine.core.rate_limit
+    }
+
+    /// How long an attempt of a read may take.
+    pub fn attempt_timeout(&self) -> Duration {
+        self.engine.timeouts.read
+    }
+
+    /// How long an attempt of a create or follow-up may take.
+    pub fn create_timeout(&self) -> Duration {
+        self.engine.timeouts.create
+    }
+
+    /// Bytes of a response that are read at most.
+    pub fn max_body(&self) -> usize {
+        self.engine.core.max_body
+    }
+
     /// How many requests wait, and what the rate limiter allows, at this moment.
     pub fn rate_limit_status(&self) -> RateLimitStatus {
         self.engine.core.limiter.status()
-    }
-
-    /// Creates a session, posts its first message and dispatches it to the agent.
-    ///
-    /// Do not drop this future once it is polled, as a `select!` or a time-out around it does:
-    /// the request may have been sent, and the billed session would exist without a trace. Set
-    /// [`RetryPolicy::call_timeout`], or spawn a task and drop its handle.
-    ///
-    /// It is sent again only when it certainly had no effect.
-    ///
-    /// # Errors
-    /// Invalid input before anything is sent; whatever went wrong after it. When
-    /// [`Error::may_have_taken_effect`], do not simply call this again.
-    ///
-    /// ```
-    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
-    /// # doctest::with_client(async |client, mock| {
-    /// use blocks_sdk::{Agent, CreateSession};
-    ///
-    /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
-    /// let session = client.create_session(request.title("Parser test")).await?;
-    /// println!("{}", session.first_reply().await?.text());
-    /// # assert_eq!(mock.sessions(), [session.id()]);
-    /// # Ok(()) });
-    /// ```
-    pub async fn create_session(&self, request: CreateSession) -> Result<Session, Error> {
-        self.create(request, None).await
-    }
-
-    /// Creates a session, and runs `before_send` when the create has its permit, just before the
-    /// request is sent: for a journal that shows after a crash which creates may have been sent.
-    /// Many creates may wait for their permits, and none of those is in the journal.
-    ///
-    /// # Errors
-    /// As [`create_session`](Self::create_session); [`ErrorKind::File`](crate::ErrorKind::File)
-    /// when `before_send` fails, and then nothing was sent.
-    ///
-    /// ```
-    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
-    /// # doctest::with_client(async |client, mock| {
-    /// use blocks_sdk::{Agent, CreateSession};
-    ///
-    /// # let journal = std::env::temp_dir().join(format!("{}.journal", uuid::Uuid::new_v4()));
-    /// # let path = journal.clone();
-    /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
-    /// let before_send = move || std::future::ready(std::fs::write(&journal, "starting"));
-    /// let session = client.create_session_with_hook(request, before_send).await?;
-    /// # assert_eq!(std::fs::read_to_string(&path).unwrap(), "starting");
-    /// # std::fs::remove_file(path).unwrap();
-    /// # Ok(()) });
-    /// ```
-    pub async fn create_session_with_hook<F>(
-        &self,
-        request: CreateSession,
-        before_send: impl Fn() -> F + Send + Sync + 'static,
-    ) -> Result<Session, Error>
-    where
-        F: Future<Output = std::io::Result<()>> + Send + 'static,
-    {
-        let note: Note = Box::new(move || Box::pin(before_send()));
-        self.create(request, Some(note)).await
-    }
-
-    async fn create(&self, request: CreateSession, note: Option<Note>) -> Result<Session, Error> {
-        let body = request.validated()?;
-        let operation = Operation::CREATE_SESSION;
-        let admission = Admission::Wait(operation.priority());
-        let send = |api: Api| {
-            let body = body.clone();
-            async move { api.create_session().body(body).send().await }
-        };
-        let data = self
-            .engine
-            .call_for(operation, admission, note, Ok, send)
-            .await?;
-        Ok(Session::new(self.clone(), data))
     }
 
     /// Reads a session. The links to its thread are always null here.
@@ -284,11 +216,14 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub async fn get_session(&self, id: impl Into<Id>) -> Result<Session, Error> {
-        let data = self.session_data(&id.into()).await?;
-        Ok(Session::new(self.clone(), data))
+        let (data, response) = self.session_data(&id.into()).await?;
+        Ok(Session::new(self.clone(), data, response))
     }
 
-    pub(crate) async fn session_data(&self, id: &Id) -> Result<blocks_api::types::Session, Error> {
+    pub(crate) async fn session_data(
+        &self,
+        id: &Id,
+    ) -> Result<(blocks_api::types::Session, ResponseInfo), Error> {
         let operation = Operation::GET_SESSION;
         let admission = Admission::Wait(operation.priority());
         let send = |api: Api| {
@@ -314,26 +249,6 @@ impl Client {
     }
 }
 
-/// A variable of the environment.
-fn variable(name: &str) -> Result<Option<String>, Error> {
-    checked(name, std::env::var(name))
-}
-
-/// The value of a variable. One that is empty or not UTF-8 is an error: if it were ignored, the key might go to
-/// another host than the one that was meant.
-fn checked(name: &str, value: Result<String, VarError>) -> Result<Option<String>, Error> {
-    match value {
-        Ok(value) if value.trim().is_empty() => Err(Error::configuration(format!(
-            "{name} is empty; set it to a value, or unset it"
-        ))),
-        Ok(value) => Ok(Some(value)),
-        Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => {
-            Err(Error::configuration(format!("{name} is not valid UTF-8")))
-        }
-    }
-}
-
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
@@ -342,26 +257,5 @@ impl fmt::Debug for Client {
             .field("retry", &self.engine.retry)
             .field("timeouts", &self.engine.timeouts)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::error::ErrorKind;
-
-    #[test]
-    fn variables_that_cannot_be_used_are_not_ignored() {
-        let invalid = VarError::NotUnicode("s3cret".into());
-        for value in [Ok(String::new()), Ok(" \n".to_owned()), Err(invalid)] {
-            let error = checked("BLOCKS_API_BASE_URL", value).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Configuration);
-            let message = error.to_string();
-            assert!(message.contains("BLOCKS_API_BASE_URL"), "{message}");
-            assert!(!message.contains("s3cret"), "{message}");
-        }
-        assert_eq!(checked("A", Err(VarError::NotPresent)).unwrap(), None);
-        let value = checked("A", Ok("text".to_owned())).unwrap();
-        assert_eq!(value.as_deref(), Some("text"));
     }
 }

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chrono::Utc;
-use reqwest::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
-use reqwest::{Response, ResponseBuilderExt, StatusCode, Url, Version};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
+use http::{Response, StatusCode, Version};
+use reqwest::{ResponseBuilderExt, Url};
 
+use crate::engine::body::{Body, BoxError};
 use crate::engine::key::Key;
+use crate::engine::received::charset;
 use crate::engine::repair::repair;
 use crate::engine::retry::Outcome;
 use crate::engine::retry_after::retry_after;
@@ -18,7 +21,7 @@ use crate::engine::transport::{SendError, SendFuture};
 /// How an attempt result when not with a whole answer.
 pub(crate) enum NoResponse {
     Send(SendError),
-    Body(reqwest::Error),
+    Body(BoxError),
     /// Its text ends early, and no length said where it ends.
     CutShort,
     /// It took longer than it may.
@@ -54,7 +57,7 @@ impl Received {
     }
 
     /// A whole success, as the generated method wants it; none other is decoded.
-    fn answer(&mut self, url: &Url, key: &Key) -> Option<Response> {
+    fn answer(&mut self, url: &Url, key: &Key) -> Option<reqwest::Response> {
         if !self.status.is_success() {
             return None;
         }
@@ -63,8 +66,8 @@ impl Received {
             // Without one, the conversion would parse some address each time.
             .url(url.clone())
             // A server that repeats the key must not place it into an id, a path or a log.
-            .body(repair(key.scrub_bytes(self.body())));
-        answer.ok().map(Response::from)
+            .body(key.scrub_bytes(repair(self.body(), charset(&self.headers))));
+        answer.ok().map(reqwest::Response::from)
     }
 
     /// The body as far as it came.
@@ -137,7 +140,7 @@ impl Attempt {
         limit: usize,
         url: &Url,
         key: &Key,
-    ) -> Option<Response> {
+    ) -> Option<reqwest::Response> {
         let mut response = match sending.await {
             Ok(response) => response,
             Err(error) => {
@@ -152,7 +155,7 @@ impl Attempt {
             ..Received::default()
         });
         loop {
-            let chunk = response.chunk().await;
+            let chunk = response.body_mut().chunk().await;
             let mut state = self.state();
             let received = state.received.as_mut()?;
             match chunk {
@@ -171,7 +174,7 @@ impl Attempt {
 }
 
 /// Whether only the end of the connection marks the end of the body.
-fn ends_with_connection(response: &Response) -> bool {
+fn ends_with_connection(response: &Response<Body>) -> bool {
     let headers = response.headers();
     let has_length =
         headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);

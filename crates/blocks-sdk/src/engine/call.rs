@@ -19,8 +19,10 @@ use crate::engine::attempt::{Attempt, AttemptResult, NoResponse};
 use crate::engine::error::{CallContext, Error, ErrorKind};
 use crate::engine::failure::undecodable;
 use crate::engine::rate_limit::{NoPermit, Permit, Priority, after, require_runtime};
+use crate::engine::response::ResponseInfo;
 use crate::engine::retry::{AttemptTimeouts, Outcome, RetryPolicy, Verdict, verdict};
 use crate::engine::telemetry;
+use crate::engine::transport::from_reqwest;
 use crate::engine::{Core, Engine};
 
 /// One of the document's operations.
@@ -64,16 +66,11 @@ pub(crate) struct Call {
     pub(crate) core: Arc<Core>,
     operation: Operation,
     admission: Admission,
-    note: Option<Note>,
     retry: RetryPolicy,
     timeouts: AttemptTimeouts,
     deadline: Option<Instant>,
     attempt: Attempt,
 }
-
-/// What is done just before a request is sent for the first time.
-pub(crate) type Note = Box<dyn Fn() -> NoteFuture + Send + Sync>;
-pub(crate) type NoteFuture = Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
 
 /// The generated client of one call.
 pub(crate) type Api = Arc<blocks_api::Client>;
@@ -87,23 +84,36 @@ impl Engine {
         operation: Operation,
         admission: Admission,
         send: impl Fn(Api) -> F,
-    ) -> impl Future<Output = Result<T, Error>>
+    ) -> impl Future<Output = Result<(T, ResponseInfo), Error>>
     where
         F: Future<Output = Sent<T>>,
     {
         self.call_for(operation, admission, None, Ok, send)
     }
 
-    /// The same with a note, and for the part that `take` finds in the response. Where that is
+    /// Waits for the permit of a call that is made later.
+    pub(crate) async fn acquire(&self, operation: Operation) -> Result<Permit, Error> {
+        require_runtime();
+        let priority = operation.priority();
+        let timeout = self.retry.timeout_of(operation.creates, self.timeouts);
+        let deadline = Some(after(Instant::now(), timeout));
+        let acquire = self.core.limiter.acquire(priority, deadline);
+        acquire.await.map_err(|no_permit| {
+            let call = self.start(operation, Admission::Wait(priority));
+            call.no_permit(no_permit, CallProgress::default())
+        })
+    }
+
+    /// The same, perhaps with a permit for the first attempt, and for the part that `take` finds in the response. Where that is
     /// missing, the error has everything that was received.
     pub(crate) fn call_for<T, U, F>(
         &self,
         operation: Operation,
         admission: Admission,
-        note: Option<Note>,
+        permit: Option<Permit>,
         take: impl FnOnce(T) -> Result<U, &'static str>,
         send: impl Fn(Api) -> F,
-    ) -> impl Future<Output = Result<U, Error>>
+    ) -> impl Future<Output = Result<(U, ResponseInfo), Error>>
     where
         F: Future<Output = Sent<T>>,
     {
@@ -113,10 +123,10 @@ impl Engine {
         };
         let mut call = self.start(operation, admission);
         call.deadline = deadline.map(|timeout| after(Instant::now(), timeout));
-        call.note = note;
         let run = async move {
-            let (taken, _) = Arc::new(call).run(None, take, send).await?;
-            Ok(taken)
+            let key = call.core.key.clone();
+            let (taken, mut result) = Arc::new(call).run(permit, take, send).await?;
+            Ok((taken, ResponseInfo::of(&mut result, &key)))
         };
         telemetry::operation(operation, &self.core.base, run)
     }
@@ -144,7 +154,6 @@ impl Engine {
             core: Arc::clone(&self.core),
             operation,
             admission,
-            note: None,
             retry: self.retry,
             timeouts: self.timeouts,
             deadline: None,
@@ -163,7 +172,10 @@ impl Sender for Call {
         let headers = request.headers_mut();
         headers.entry(USER_AGENT).or_insert(agent);
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let sending = core.transport.send(request);
+        let sending = match from_reqwest(request) {
+            Ok(request) => core.transport.send(request),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        };
         Box::pin(
             self.attempt
                 .receive(sending, core.max_body, &core.base, &core.key),
@@ -194,7 +206,7 @@ impl Call {
                     Err(no_permit) => return Err(self.no_permit(no_permit, progress)),
                 },
             };
-            let limit = match self.before_sending(&progress).await {
+            let limit = match self.before_sending(&progress) {
                 Ok(limit) => limit,
                 Err(error) => {
                     permit.give_back();
@@ -233,7 +245,7 @@ impl Call {
     }
 
     /// How long the attempt that is about to be sent may take.
-    async fn before_sending(&self, progress: &CallProgress) -> Result<Duration, Error> {
+    fn before_sending(&self, progress: &CallProgress) -> Result<Duration, Error> {
         let now = Instant::now();
         let left = match self.deadline {
             Some(deadline) => deadline.saturating_duration_since(now),
@@ -243,13 +255,6 @@ impl Call {
             let detail = "the time-out of the call passed before it was sent".to_owned();
             let context = self.context(progress.attempts);
             return Err(self.error(ErrorKind::Timeout, detail, context));
-        }
-        if progress.attempts == 0
-            && let Some(note) = &self.note
-            && let Err(source) = note().await
-        {
-            let detail = "nothing was sent, since it could not be noted".to_owned();
-            return Err(Error::file(detail, source));
         }
         Ok(self.timeouts.limit(self.operation.creates, left))
     }

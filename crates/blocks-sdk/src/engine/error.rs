@@ -14,6 +14,7 @@ use crate::engine::key::Key;
 use crate::engine::mismatch::ReplyMismatch;
 use crate::engine::pending::Pending;
 use crate::engine::received::{self, excerpt, find_id, parse, sentence, without_queries};
+use crate::engine::repair::text;
 
 /// What kind of failure an [`Error`] is.
 ///
@@ -106,6 +107,8 @@ pub(crate) struct CallContext {
     pub request_id: Option<String>,
     pub retry_after: Option<Duration>,
     pub body: Option<Bytes>,
+    /// How the body is compressed, which was not requested.
+    pub compression: Option<String>,
     pub outcome_unknown: bool,
     pub host: Option<String>,
 }
@@ -179,16 +182,23 @@ impl Error {
             _ => None,
         };
         let words = || match kind {
+            _ if context.compression.is_some() => String::new(),
             ErrorKind::Status => excerpt(body.as_deref()),
             // A page of a proxy or a log-in page: JSON that cannot be read needs no excerpt, its error has a place.
             ErrorKind::Undecodable if parsed.is_null() => excerpt(body.as_deref()),
             _ => String::new(),
         };
         let reason = reason.unwrap_or_else(words);
-        let detail = match reason.is_empty() {
+        let mut detail = match reason.is_empty() {
             false => format!("{detail}: {reason}"),
             true => detail,
         };
+        if let Some(compression) = &context.compression {
+            detail.push_str(&format!(
+                "; its body is compressed (content encoding {compression}), which was not requested: \
+                 no proxy or gateway in between may compress responses"
+            ));
+        }
         let mut error = Self::new(kind, without_queries(&key.scrub(detail)));
         let inner = &mut error.0;
         inner.operation = Some(context.operation);
@@ -243,6 +253,14 @@ impl Error {
         error
     }
 
+    /// The end of a request whose task ended with its runtime.
+    pub(crate) fn abandoned() -> Self {
+        let detail = "the runtime was shut down while the request was in progress".to_owned();
+        let mut error = Self::new(ErrorKind::Connection, detail);
+        error.0.outcome_unknown = true;
+        error
+    }
+
     pub(crate) fn interrupted(pending: Pending) -> Self {
         let detail = format!(
             "a follow-up to session {} interrupted this turn; wait for the follow-up's reply",
@@ -271,6 +289,11 @@ impl Error {
 
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    pub(crate) fn with_boxed_source(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
+        self.0.source = Some(source.into());
         self
     }
 
@@ -331,9 +354,14 @@ impl Error {
     }
 
     /// What was received of the body, at most as much as
-    /// [`ClientBuilder::max_body`](crate::ClientBuilder::max_body); bytes that are no UTF-8 are replaced.
+    /// [`ClientBuilder::max_body`](crate::ClientBuilder::max_body); bytes that are not Unicode are replaced.
     pub fn body(&self) -> Option<Cow<'_, str>> {
-        self.0.body.as_deref().map(String::from_utf8_lossy)
+        self.0.body.as_deref().map(|body| text(body, None))
+    }
+
+    /// The bytes of [`body`](Self::body), for one that is not text, such as a compressed one.
+    pub fn body_bytes(&self) -> Option<&[u8]> {
+        self.0.body.as_deref()
     }
 
     /// Attempts made; zero when nothing was sent.
@@ -401,6 +429,66 @@ impl Error {
     /// Status 429, or too many requests for the rate limit: see [`Error::retry_after`].
     pub fn is_rate_limited(&self) -> bool {
         self.0.kind == ErrorKind::RateLimited || self.0.status == Some(429)
+    }
+
+    /// Whether the input was refused before anything was sent.
+    pub fn is_invalid_input(&self) -> bool {
+        self.0.kind == ErrorKind::InvalidInput
+    }
+
+    /// Whether the client cannot be set up: the key, the base URL, a proxy variable or TLS.
+    pub fn is_configuration(&self) -> bool {
+        self.0.kind == ErrorKind::Configuration
+    }
+
+    /// Whether there was no complete response: the connection failed.
+    pub fn is_connection(&self) -> bool {
+        self.0.kind == ErrorKind::Connection
+    }
+
+    /// Whether an attempt took longer than its time-out.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+    }
+
+    /// Whether a success cannot be decoded.
+    pub fn is_undecodable(&self) -> bool {
+        self.0.kind == ErrorKind::Undecodable
+    }
+
+    /// Whether a response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body).
+    pub fn is_too_large(&self) -> bool {
+        self.0.kind == ErrorKind::TooLarge
+    }
+
+    /// Whether a link leads to a place that this client does not send requests to.
+    pub fn is_untrusted_link(&self) -> bool {
+        self.0.kind == ErrorKind::UntrustedLink
+    }
+
+    /// Whether the pages of a list disagree with its total.
+    pub fn is_incomplete(&self) -> bool {
+        self.0.kind == ErrorKind::Incomplete
+    }
+
+    /// Whether the time-out of a wait passed: resume with [`Error::pending`].
+    pub fn is_deadline(&self) -> bool {
+        self.0.kind == ErrorKind::Deadline
+    }
+
+    /// Whether a follow-up interrupted the turn that was waited for.
+    pub fn is_interrupted(&self) -> bool {
+        self.0.kind == ErrorKind::Interrupted
+    }
+
+    /// Whether the turn to wait for is unknown.
+    pub fn is_unknown_turn(&self) -> bool {
+        self.0.kind == ErrorKind::UnknownTurn
+    }
+
+    /// Whether a file could not be written.
+    pub fn is_file(&self) -> bool {
+        self.0.kind == ErrorKind::File
     }
 
     /// Whether the same read may succeed later.

@@ -1,14 +1,14 @@
 //! The error of a call, from what its last attempt received.
 
 use blocks_api::Error as ApiError;
-use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION};
 use reqwest::{StatusCode, Url};
 
 use crate::engine::attempt::{Attempt, AttemptResult, NoResponse};
 use crate::engine::call::Call;
 use crate::engine::error::{CallContext, Error, ErrorKind};
+use crate::engine::received::{compression, header};
+use crate::engine::transport::{SendError, sources};
 
 impl Call {
     /// The error of an attempt that was the last; `why` says what is wrong with a complete response.
@@ -23,30 +23,36 @@ impl Call {
         let mut refused = None;
         let mut content = String::new();
         if let Some(mut received) = result.received {
+            let (body, headers) = (received.body(), &received.headers);
             context.status = Some(received.status.as_u16());
-            context.request_id = request_id(&received.headers);
-            context.body = Some(received.body());
+            context.request_id = request_id(headers).map(str::to_owned);
+            context.compression = compression(headers, &body);
+            context.body = Some(body);
             too_large = received.too_large;
-            content = content_of(&received.headers);
-            refused = Some(refusal(received.status, &received.headers))
-                .filter(|_| !received.status.is_success());
+            content = content_of(headers);
+            refused =
+                Some(refusal(received.status, headers)).filter(|_| !received.status.is_success());
         }
         let host = context.host.clone().unwrap_or_default();
-        let is_refused_by_limit = context.status == Some(429);
         let (kind, detail) = match (&result.no_response, refused) {
-            (_, Some(refused)) if is_refused_by_limit => {
+            (_, Some(refused)) => {
+                let kind = match context.status {
+                    Some(429) => ErrorKind::RateLimited,
+                    _ => ErrorKind::Status,
+                };
                 let asked = context.retry_after;
                 let retry = asked.map(|asked| format!(", retry after {asked:.0?}"));
-                let detail = format!("{refused}{}", retry.unwrap_or_default());
-                (ErrorKind::RateLimited, detail)
+                (kind, format!("{refused}{}", retry.unwrap_or_default()))
             }
-            (_, Some(refused)) => (ErrorKind::Status, refused),
             (None, None) if too_large => (
                 ErrorKind::TooLarge,
                 format!("the response is larger than {limit} bytes and was truncated"),
             ),
             (None, None) => {
-                let why = why.unwrap_or_else(|| "the response cannot be used".into());
+                let why = match &context.compression {
+                    Some(_) => "cannot decode the response".to_owned(),
+                    None => why.unwrap_or_else(|| "the response cannot be used".into()),
+                };
                 (ErrorKind::Undecodable, format!("{why}{content}"))
             }
             (Some(NoResponse::Timeout(limit)), None) => (
@@ -58,13 +64,10 @@ impl Call {
                 "the connection closed before the response was complete".to_owned(),
             ),
             (Some(NoResponse::Send(error)), None) => {
-                let cause = innermost(error);
                 let what = if error.is_never_sent() {
-                    format!(
-                        "could not connect to {host}: {cause}{}",
-                        certificate_hint(&cause)
-                    )
+                    no_connection(error, &host)
                 } else {
+                    let cause = innermost(error);
                     format!("the connection closed after the request may have been sent: {cause}")
                 };
                 (ErrorKind::Connection, what)
@@ -73,22 +76,22 @@ impl Call {
                 ErrorKind::Connection,
                 format!(
                     "the connection closed before the response was complete: {}",
-                    innermost(source)
+                    innermost(source.as_ref())
                 ),
             ),
         };
         let error = self.error(kind, detail, context);
         match result.no_response {
             Some(NoResponse::Send(source)) => error.with_source(source),
-            Some(NoResponse::Body(source)) => error.with_source(source.without_url()),
+            Some(NoResponse::Body(source)) => error.with_boxed_source(source),
             None | Some(NoResponse::Timeout(_) | NoResponse::CutShort) => error,
         }
     }
 }
 
 /// A status that is no success, and the host that a redirect names. Its query may hold credentials.
-fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
-    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
+    let location = header(headers, LOCATION);
     let host = location.and_then(|url| Some(Url::parse(url).ok()?.host_str()?.to_owned()));
     match host.filter(|_| status.is_redirection()) {
         Some(host) => format!("{status}, a redirect to {host} that is not followed"),
@@ -96,21 +99,13 @@ fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
     }
 }
 
-/// What a response says that it contains, where that is not plain JSON.
+/// What a response says that it contains, where that is not JSON in UTF-8.
 fn content_of(headers: &HeaderMap) -> String {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
-    };
-    let mut content = String::new();
-    if let Some(kind) = text(CONTENT_TYPE).filter(|kind| !kind.contains("json")) {
-        content.push_str(&format!(" (content type {kind})"));
+    let is_json = |kind: &&str| kind.contains("json") && !kind.contains("charset");
+    match header(headers, CONTENT_TYPE).filter(|kind| !is_json(kind)) {
+        Some(kind) => format!(" (content type {kind})"),
+        None => String::new(),
     }
-    if let Some(encoding) = text(CONTENT_ENCODING) {
-        content.push_str(&format!(" (content encoding {encoding})"));
-    }
-    content
 }
 
 /// The cause of a failure, which its outer errors describe in general words only.
@@ -122,12 +117,82 @@ pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     cause.to_string()
 }
 
-fn certificate_hint(cause: &str) -> &'static str {
+/// Why there is no connection to `host`, and what to do.
+pub(crate) fn no_connection(error: &SendError, host: &str) -> String {
+    let cause = innermost(error);
+    let is_tunnel = sources(error).any(|cause| cause.to_string().starts_with("tunnel error"));
+    let through = match error.proxy() {
+        Some(proxy) => format!(" through the proxy {proxy}"),
+        None if is_tunnel => " through the configured proxy".to_owned(),
+        None => String::new(),
+    };
+    let advice = advice(&cause, !through.is_empty());
+    let cause = plain(&cause);
+    format!("could not connect to {host}{through}: {cause}{advice}")
+}
+
+/// A cause in words that need no knowledge of the libraries, where those are too general.
+fn plain(cause: &str) -> &str {
+    match cause {
+        "deadline has elapsed" | "operation timed out" | "timed out" => {
+            "no connection within the time-out of connecting"
+        }
+        "tunnel error: proxy authorization required" => {
+            "the proxy requires authorization (status 407)"
+        }
+        "tunnel error: unsuccessful" => "the proxy rejected the connection",
+        "tunnel error: unexpected end of file" => "the proxy closed the connection",
+        cause => cause,
+    }
+}
+
+/// What to do about a connection that could not be made. The texts are those of rustls, OpenSSL, hyper and the system.
+fn advice(cause: &str, has_proxy: bool) -> &'static str {
+    const PROXY: &str = "; check the proxy, or name the host in NO_PROXY to connect without it";
+    const KNOWN: [(&[&str], &str); 7] = [
+        (
+            &[
+                "unknownissuer",
+                "unknown issuer",
+                "self-signed",
+                "self signed",
+                "local issuer",
+                "causedasendentity",
+            ],
+            "; the environment variable SSL_CERT_FILE adds a certificate authority",
+        ),
+        (
+            &["expired", "not valid yet", "notvalidyet", "not yet valid"],
+            "; check the clock of this machine, and renew the certificate of the server",
+        ),
+        (
+            &["not valid for", "notvalidforname", "hostname mismatch"],
+            "; check the host name, or the certificate of the server",
+        ),
+        (
+            &["invalidcontenttype", "wrong version number"],
+            "; the server does not speak TLS at this port: check the address",
+        ),
+        (
+            &["proxy authorization required"],
+            "; write user and password into the proxy's URL: http://USER:PASSWORD@HOST:PORT",
+        ),
+        (
+            &["lookup", "resolve"],
+            "; check the host name, and the network",
+        ),
+        (
+            &["refused"],
+            "; check the address, and that a server runs there",
+        ),
+    ];
     let cause = cause.to_ascii_lowercase();
-    if cause.contains("unknownissuer") || cause.contains("unknown issuer") {
-        "; the environment variable SSL_CERT_FILE adds a certificate authority"
-    } else {
-        ""
+    let known = { KNOWN.iter() }.find(|(texts, _)| texts.iter().any(|text| cause.contains(text)));
+    match known {
+        Some((texts, _)) if has_proxy && ["lookup", "refused"].contains(&texts[0]) => PROXY,
+        Some((_, advice)) => advice,
+        None if has_proxy => PROXY,
+        None => "; check the network, and whether a firewall or a proxy is in between",
     }
 }
 
@@ -155,19 +220,19 @@ pub(crate) fn undecodable(error: ApiError<()>, attempt: &Attempt) -> Result<Opti
 }
 
 /// What servers and gateways call the id of a request, in the order of their use to the service's support.
-const REQUEST_IDS: [HeaderName; 7] = [
+const REQUEST_IDS: [HeaderName; 10] = [
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("request-id"),
     HeaderName::from_static("x-correlation-id"),
     HeaderName::from_static("x-amzn-requestid"),
+    HeaderName::from_static("x-amz-request-id"),
+    HeaderName::from_static("x-ms-request-id"),
+    HeaderName::from_static("x-guploader-uploadid"),
     HeaderName::from_static("x-amz-cf-id"),
     HeaderName::from_static("x-trace-id"),
     HeaderName::from_static("cf-ray"),
 ];
 
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    REQUEST_IDS.iter().find_map(|name| {
-        let value = headers.get(name)?.to_str().ok()?;
-        Some(value.to_owned())
-    })
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
+    REQUEST_IDS.iter().find_map(|name| header(headers, name))
 }

@@ -1,9 +1,11 @@
 //! The HTTP clients, with what none of a caller's settings may change, and the base URL.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 use reqwest::redirect::Policy;
 
@@ -23,43 +25,48 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 pub(crate) type Configure =
     Box<dyn FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send>;
 
-/// The client of calls to the service. Over plain http no proxy is used: it would see the key.
+/// What sends the calls to the service. Over plain http no proxy is used: it would see the key.
 pub(crate) fn http(
     connect_timeout: Duration,
     is_plain: bool,
     configure: Option<Configure>,
-) -> Result<reqwest::Client, Error> {
-    let builder = reqwest::Client::builder();
-    let builder = if is_plain || proxies_are_off(&environment) {
-        builder.no_proxy()
-    } else {
-        check_proxies(&environment)?;
-        builder
+) -> Result<HttpTransport, Error> {
+    let proxy = match is_plain {
+        true => None,
+        false => EnvironmentProxy::read(&environment)?,
     };
-    let builder = match configure {
-        Some(configure) => configure(builder),
-        None => builder,
-    };
-    safe(builder, connect_timeout).build().map_err(no_http)
+    transport(connect_timeout, proxy, configure)
 }
 
-/// A client of its own for downloads, so that no header for the service reaches a storage host.
+/// Another one for downloads, so that no header for the service reaches a storage host.
 pub(crate) fn http_for_downloads(
     connect_timeout: Duration,
     configure: Option<Configure>,
 ) -> Result<Arc<dyn Transport>, Error> {
-    let builder = reqwest::Client::builder();
-    let builder = if proxies_are_off(&environment) {
-        builder.no_proxy()
-    } else {
-        builder
-    };
-    let builder = match configure {
-        Some(configure) => configure(builder),
-        None => builder,
-    };
-    let http = safe(builder, connect_timeout).build().map_err(no_http)?;
-    Ok(Arc::new(HttpTransport(http)))
+    let proxy = EnvironmentProxy::read(&environment)?;
+    Ok(Arc::new(transport(connect_timeout, proxy, configure)?))
+}
+
+fn transport(
+    connect_timeout: Duration,
+    proxy: Option<EnvironmentProxy>,
+    configure: Option<Configure>,
+) -> Result<HttpTransport, Error> {
+    let mut builder = reqwest::Client::builder().no_proxy();
+    if let Some(proxy) = &proxy {
+        builder = builder.proxy(proxy.of_reqwest().map_err(no_http)?);
+    }
+    // A caller's settings may replace the proxy, so that errors cannot name it.
+    let proxy = proxy.filter(|_| configure.is_none());
+    if let Some(configure) = configure {
+        builder = configure(builder);
+    }
+    let client = safe(builder, connect_timeout).build().map_err(no_http)?;
+    Ok(HttpTransport {
+        client,
+        connect_timeout,
+        proxy,
+    })
 }
 
 /// What every client has, whatever else was configured.
@@ -92,47 +99,84 @@ fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Whether an entry of `NO_PROXY` names every host. reqwest applies `*` to names, but not to addresses.
-fn proxies_are_off(variable: &dyn Fn(&str) -> Option<OsString>) -> bool {
-    let hosts = variable("NO_PROXY").or_else(|| variable("no_proxy"));
-    hosts.is_some_and(|hosts| {
-        let hosts = hosts.to_string_lossy();
-        hosts.split(',').any(|host| host.trim() == "*")
-    })
+/// The proxy that the environment names for https. Requests over plain http, which go to this machine or are allowed
+/// explicitly, use none.
+#[derive(Clone)]
+pub(crate) struct EnvironmentProxy {
+    url: Url,
+    /// The hosts that are reached without it.
+    except: String,
+    /// Where reqwest uses it: the same rules, which it does not show.
+    matcher: Arc<Matcher>,
 }
 
-/// Refuses a proxy that could not be used, and which reqwest would ignore. The value is not shown: it may contain a
-/// password.
-fn check_proxies(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<(), Error> {
-    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-        let Some(value) = variable(name) else {
-            continue;
-        };
-        let url = value.to_str().and_then(|text| {
-            let has_scheme = text.contains("://");
-            Url::parse(&if has_scheme {
-                text.into()
-            } else {
-                format!("http://{text}")
-            })
-            .ok()
-        });
-        let scheme = url.as_ref().filter(|url| url.has_host()).map(Url::scheme);
-        match scheme {
-            Some("http" | "https") => {}
-            Some(scheme) => {
-                return Err(Error::configuration(format!(
-                    "the proxy in {name} has the scheme {scheme}, which is not supported; write http://HOST:PORT"
-                )));
-            }
-            None => {
-                return Err(Error::configuration(format!(
-                    "the proxy in {name} is not a URL; write http://HOST:PORT, or unset the variable"
-                )));
+impl EnvironmentProxy {
+    /// The proxy of the first variable that is set.
+    ///
+    /// # Errors
+    /// When a proxy cannot be used, which reqwest would ignore. The value is not shown: it may contain a password.
+    fn read(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Option<Self>, Error> {
+        let except = variable("NO_PROXY").or_else(|| variable("no_proxy"));
+        let except = except.unwrap_or_default().to_string_lossy().into_owned();
+        // reqwest applies `*` to names, but not to addresses.
+        if except.split(',').any(|host| host.trim() == "*") {
+            return Ok(None);
+        }
+        let mut first = None;
+        for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+            if let Some(value) = variable(name) {
+                let url = proxy_url(name, &value)?;
+                first = first.or(Some(url));
             }
         }
+        Ok(first.map(|url| Self {
+            matcher: Arc::new(
+                Matcher::builder()
+                    .https(url.as_str())
+                    .no(except.as_str())
+                    .build(),
+            ),
+            url,
+            except,
+        }))
     }
-    Ok(())
+
+    fn of_reqwest(&self) -> reqwest::Result<reqwest::Proxy> {
+        let proxy = reqwest::Proxy::https(self.url.clone())?;
+        Ok(proxy.no_proxy(reqwest::NoProxy::from_string(&self.except)))
+    }
+
+    /// Its host and port, without a password, if a request to `url` goes through it.
+    pub fn of(&self, url: &Url) -> Option<String> {
+        let used = self.matcher.intercept(&url.as_str().parse().ok()?)?;
+        used.uri().authority().map(ToString::to_string)
+    }
+}
+
+/// Without the URL, which may contain a password.
+impl fmt::Debug for EnvironmentProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.matcher.fmt(f)
+    }
+}
+
+fn proxy_url(name: &str, value: &OsStr) -> Result<Url, Error> {
+    let url = value.to_str().and_then(|text| {
+        let has_scheme = text.contains("://");
+        let text = match has_scheme {
+            true => text.to_owned(),
+            false => format!("http://{text}"),
+        };
+        Url::parse(&text).ok().filter(Url::has_host)
+    });
+    let why = match url {
+        Some(url) if matches!(url.scheme(), "http" | "https") => return Ok(url),
+        Some(url) => format!("has the scheme {}, which is not supported", url.scheme()),
+        None => "is not a URL".to_owned(),
+    };
+    Err(Error::configuration(format!(
+        "the proxy in {name} {why}; write http://HOST:PORT, or unset the variable"
+    )))
 }
 
 /// What builds the requests of a client with a transport of its own. It sends nothing, so one
@@ -240,7 +284,7 @@ mod tests {
     fn proxies_that_cannot_be_used_are_refused() {
         let check = |value: &str| {
             let value = OsString::from(value);
-            check_proxies(&|name| (name == "HTTPS_PROXY").then(|| value.clone()))
+            EnvironmentProxy::read(&|name| (name == "HTTPS_PROXY").then(|| value.clone()))
         };
         for good in [
             "http://proxy:3128",
@@ -248,7 +292,7 @@ mod tests {
             "https://u:p@proxy",
             "10.0.0.1:3128",
         ] {
-            assert!(check(good).is_ok(), "{good}");
+            assert!(check(good).unwrap().is_some(), "{good}");
         }
         for bad in [
             "socks5://u:s3cret@proxy:1080",
@@ -268,14 +312,38 @@ mod tests {
     fn no_proxy_for_every_host_switches_proxies_off() {
         for hosts in ["*", " * ", "a.example, *", "*,10.0.0.0/8"] {
             for variable in ["NO_PROXY", "no_proxy"] {
-                let off = proxies_are_off(&|name| (name == variable).then(|| hosts.into()));
-                assert!(off, "{variable}={hosts}");
+                assert!(through(variable, hosts).is_none(), "{variable}={hosts}");
             }
         }
         for hosts in ["a.example", "*.example", ""] {
-            let off = proxies_are_off(&|name| (name == "NO_PROXY").then(|| hosts.into()));
-            assert!(!off, "{hosts}");
+            assert!(through("NO_PROXY", hosts).is_some(), "{hosts}");
         }
-        assert!(!proxies_are_off(&|_| None));
+        assert!(EnvironmentProxy::read(&|_| None).unwrap().is_none());
+    }
+
+    /// The proxy beside this list of hosts that need none.
+    fn through(variable: &str, hosts: &str) -> Option<EnvironmentProxy> {
+        EnvironmentProxy::read(&|name| match name {
+            "ALL_PROXY" => Some("http://user:s3cret@proxy.example:3128".into()),
+            name if name == variable => Some(hosts.into()),
+            _ => None,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_proxy_is_named_where_it_is_used() {
+        let proxy = through("NO_PROXY", "b.example,10.0.0.0/8").unwrap();
+        let used = |url: &str| proxy.of(&Url::parse(url).unwrap());
+        let name = Some("proxy.example:3128".to_owned());
+        assert_eq!(used("https://a.example/x"), name);
+        for direct in [
+            "http://a.example",
+            "https://b.example",
+            "https://x.b.example",
+            "https://10.1.2.3",
+        ] {
+            assert_eq!(used(direct), None, "{direct}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
@@ -34,6 +34,16 @@ impl Key {
         Ok(Self(Arc::new(Zeroizing::new(key.to_owned()))))
     }
 
+    /// Whether `bytes` contain the key.
+    pub fn is_in(&self, bytes: &[u8]) -> bool {
+        memmem::find(bytes, self.0.as_bytes()).is_some()
+    }
+
+    /// The key itself, to hash it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The header's value, over memory that is wiped with its last copy.
     pub fn authorization(&self) -> Result<HeaderValue, Error> {
         let text = Zeroizing::new(format!("ApiKey {}", self.0.as_str()).into_bytes());
@@ -52,14 +62,29 @@ impl Key {
         }
     }
 
-    /// The same for bytes, whatever is around the key.
+    /// The same for bytes, whatever is around the key, and also in UTF-16 and UTF-32.
     pub fn scrub_bytes(&self, bytes: Bytes) -> Bytes {
-        let key = self.0.as_bytes();
+        let bytes = self.scrub_units(bytes, 1);
+        if memchr(0, &bytes).is_none() {
+            return bytes;
+        }
+        self.scrub_units(self.scrub_units(bytes, 2), 4)
+    }
+
+    /// The same where each character has `width` bytes, in either order.
+    fn scrub_units(&self, bytes: Bytes, width: usize) -> Bytes {
+        let spaced = |text: &str| {
+            let mut spaced = Zeroizing::new(vec![0; text.len() * width - (width - 1)]);
+            let units = spaced.iter_mut().step_by(width);
+            units.zip(text.bytes()).for_each(|(to, from)| *to = from);
+            spaced
+        };
+        let (key, redacted) = (spaced(&self.0), spaced(REDACTED));
         let mut clean = Vec::new();
         let mut rest = &bytes[..];
-        while let Some(at) = memmem::find(rest, key) {
+        while let Some(at) = memmem::find(rest, &key) {
             clean.extend_from_slice(&rest[..at]);
-            clean.extend_from_slice(REDACTED.as_bytes());
+            clean.extend_from_slice(&redacted);
             rest = &rest[at + key.len()..];
         }
         if clean.is_empty() {
@@ -110,6 +135,18 @@ mod tests {
             (b"secret", b"<redacted>"),
             (b"secre", b"secre"),
             (b"", b""),
+            (
+                b"\0s\0e\0c\0r\0e\0t\0!",
+                b"\0<\0r\0e\0d\0a\0c\0t\0e\0d\0>\0!",
+            ),
+            (
+                b"s\0e\0c\0r\0e\0t\0!\0",
+                b"<\0r\0e\0d\0a\0c\0t\0e\0d\0>\0!\0",
+            ),
+            (
+                b"\0\0\0s\0\0\0e\0\0\0c\0\0\0r\0\0\0e\0\0\0t",
+                b"\0\0\0<\0\0\0r\0\0\0e\0\0\0d\0\0\0a\0\0\0c\0\0\0t\0\0\0e\0\0\0d\0\0\0>",
+            ),
         ] {
             assert_eq!(key.scrub_bytes(Bytes::from_static(echo)), clean);
         }

@@ -9,7 +9,7 @@ use crate::engine::call::{Api, Operation};
 use crate::engine::error::Error;
 
 /// [`hook::follow`] over a client of one's own, as a call needs it.
-pub(crate) async fn follow<T: serde::de::DeserializeOwned>(
+pub(crate) async fn follow<T: hook::FromJson>(
     api: Api,
     operation: Operation,
     url: Url,

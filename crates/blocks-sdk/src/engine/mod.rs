@@ -4,6 +4,7 @@
 //! it. Its entry point is [`Engine::call`].
 
 pub(crate) mod attempt;
+pub(crate) mod body;
 pub(crate) mod call;
 pub(crate) mod error;
 pub(crate) mod failure;
@@ -15,6 +16,7 @@ pub(crate) mod pending;
 pub(crate) mod rate_limit;
 pub(crate) mod received;
 pub(crate) mod repair;
+pub(crate) mod response;
 pub(crate) mod retry;
 pub(crate) mod retry_after;
 pub(crate) mod telemetry;
@@ -27,7 +29,7 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 
 use crate::engine::key::Key;
-use crate::engine::rate_limit::RateLimiter;
+use crate::engine::rate_limit::{RateLimit, RateLimiter};
 use crate::engine::retry::{AttemptTimeouts, RetryPolicy};
 use crate::engine::transport::Transport;
 
@@ -51,6 +53,7 @@ pub(crate) struct Core {
     /// Sends requests for files, to storage hosts.
     pub downloads: Arc<dyn Transport>,
     pub limiter: Arc<RateLimiter>,
+    pub rate_limit: RateLimit,
     pub user_agent: HeaderValue,
     pub max_body: usize,
     /// Whether a download may come over plain http.

@@ -2,12 +2,54 @@
 //! be found in it.
 
 use blocks_api::open::Id;
+use bytes::Bytes;
 use reqwest::StatusCode;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
+
+use crate::engine::repair::{repair, text};
 
 /// A body as JSON; null when it is none.
 pub(crate) fn parse(body: &[u8]) -> Value {
-    serde_json::from_slice(body).unwrap_or_default()
+    let body = repair(Bytes::copy_from_slice(body), None);
+    serde_json::from_slice(&body).unwrap_or_default()
+}
+
+/// The value of a header, if it is text.
+pub(crate) fn header(
+    headers: &HeaderMap,
+    name: impl reqwest::header::AsHeaderName,
+) -> Option<&str> {
+    headers.get(name).map(HeaderValue::to_str)?.ok()
+}
+
+/// The character encoding that a content type names.
+pub(crate) fn charset(headers: &HeaderMap) -> Option<&str> {
+    let mut parameters = header(headers, CONTENT_TYPE)?.split(';').skip(1);
+    let is_charset = |name: &str| name.trim().eq_ignore_ascii_case("charset");
+    parameters.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        is_charset(name).then(|| value.trim().trim_matches('"'))
+    })
+}
+
+/// How a body is compressed, by its headers or by its first bytes. None was requested.
+pub(crate) fn compression(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    let named = header(headers, CONTENT_ENCODING).map(str::trim);
+    if let Some(encoding) = named.filter(|encoding| !is_plain(encoding)) {
+        return Some(sentence(encoding));
+    }
+    let magic = match body {
+        [0x1f, 0x8b, 8, ..] => "gzip",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "zstd",
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] if std::str::from_utf8(body).is_err() => "deflate",
+        _ => return None,
+    };
+    Some(magic.to_owned())
+}
+
+fn is_plain(encoding: &str) -> bool {
+    encoding.is_empty() || encoding.eq_ignore_ascii_case("identity")
 }
 
 /// A text from elsewhere as a part of one sentence: on one line, without control characters,
@@ -47,7 +89,7 @@ pub(crate) fn without_queries(text: &str) -> String {
 /// The beginning of a body that has no message of its own, on one line.
 pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     const LONGEST: usize = 200;
-    let text = String::from_utf8_lossy(body.unwrap_or_default());
+    let text = text(body.unwrap_or_default(), None);
     let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = words.char_indices().nth(LONGEST) {
         words.truncate(end);
@@ -110,7 +152,7 @@ fn words(value: &Value) -> Option<String> {
 /// The session that a body names: its `id`, also in a body that was cut off, or the session in a link. The `id` of an
 /// error is its own, so it counts only in a success or beside links.
 pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
-    let text = String::from_utf8_lossy(body);
+    let text = text(body, None);
     let linked = || {
         let mut links = text.split("/sessions/").skip(1);
         links.find_map(|rest| rest.get(..36)?.parse().ok())

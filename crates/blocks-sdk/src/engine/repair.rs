@@ -1,25 +1,23 @@
 //! Repairs text that is not valid Unicode, so that no reply is lost because of one character.
 //!
 //! Programs that cut a text inside an emoji send half of a surrogate pair, `\ud83d`, which JSON allows and Unicode does
-//! not. Such a half, and each byte sequence that is not UTF-8, becomes U+FFFD.
+//! not. Such a half, and each byte sequence that is not UTF-8, becomes U+FFFD. A text in UTF-16 or UTF-32, and one whose
+//! content type says ISO 8859-1, is converted.
 
+use std::borrow::Cow;
 use std::str::from_utf8;
 
 use bytes::Bytes;
 use memchr::memchr_iter;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const BYTE_ORDER_MARK: char = '\u{feff}';
 const REPLACEMENT: &[u8; 6] = b"\\ufffd";
 
 /// The JSON text `body` in valid Unicode and without a byte order mark. It is copied only if something is repaired.
-pub(crate) fn repair(body: Bytes) -> Bytes {
-    let body = match body.strip_prefix(BYTE_ORDER_MARK) {
-        Some(_) => body.slice(BYTE_ORDER_MARK.len()..),
-        None => body,
-    };
-    let body = match from_utf8(&body) {
-        Ok(_) => body,
-        Err(_) => String::from_utf8_lossy(&body).into_owned().into(),
+pub(crate) fn repair(body: Bytes, charset: Option<&str>) -> Bytes {
+    let body = match text(&body, charset) {
+        Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
+        Cow::Owned(text) => text.into(),
     };
     let halves = lone_surrogates(&body);
     if halves.is_empty() {
@@ -30,6 +28,67 @@ pub(crate) fn repair(body: Bytes) -> Bytes {
         repaired[at..at + REPLACEMENT.len()].copy_from_slice(REPLACEMENT);
     }
     repaired.into()
+}
+
+/// `body` as text, without a byte order mark. What cannot be read in its encoding becomes U+FFFD. `charset` is what the
+/// content type says; it counts only for a body that is not UTF-8, since servers often say it of one that is.
+pub(crate) fn text<'a>(body: &'a [u8], charset: Option<&str>) -> Cow<'a, str> {
+    let text = match wide(body) {
+        Some(decoded) => Cow::Owned(decoded),
+        None => match from_utf8(body) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) if charset.is_some_and(is_latin_1) => {
+                Cow::Owned(body.iter().map(|byte| char::from(*byte)).collect())
+            }
+            Err(_) => String::from_utf8_lossy(body),
+        },
+    };
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)),
+        Cow::Owned(mut text) => {
+            if text.starts_with(BYTE_ORDER_MARK) {
+                text.remove(0);
+            }
+            Cow::Owned(text)
+        }
+    }
+}
+
+fn is_latin_1(charset: &str) -> bool {
+    ["iso-8859-1", "iso8859-1", "latin1", "latin-1"]
+        .iter()
+        .any(|name| charset.eq_ignore_ascii_case(name))
+}
+
+/// A text of UTF-16 or UTF-32, by its byte order mark or by the zeros around its first character, which is ASCII in JSON
+/// and in HTML.
+fn wide(body: &[u8]) -> Option<String> {
+    let units_of_2 = |unit: fn([u8; 2]) -> u16| {
+        let (units, rest) = body.as_chunks::<2>();
+        let units = units.iter().map(|bytes| unit(*bytes));
+        let chars = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER));
+        chars.chain(cut(rest)).collect()
+    };
+    let units_of_4 = |unit: fn([u8; 4]) -> u32| {
+        let (units, rest) = body.as_chunks::<4>();
+        let chars = units
+            .iter()
+            .map(|bytes| char::from_u32(unit(*bytes)).unwrap_or(char::REPLACEMENT_CHARACTER));
+        chars.chain(cut(rest)).collect()
+    };
+    match *body {
+        [0, 0, 0, 0, ..] | [0, 0] => None,
+        [0xff, 0xfe, 0, 0, ..] | [_, 0, 0, 0, ..] => Some(units_of_4(u32::from_le_bytes)),
+        [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, _, ..] => Some(units_of_4(u32::from_be_bytes)),
+        [0xff, 0xfe, ..] | [_, 0, ..] => Some(units_of_2(u16::from_le_bytes)),
+        [0xfe, 0xff, ..] | [0, _, ..] => Some(units_of_2(u16::from_be_bytes)),
+        _ => None,
+    }
+}
+
+/// What stands for a last character that was cut off.
+fn cut(rest: &[u8]) -> Option<char> {
+    (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER)
 }
 
 /// Where escapes of half a surrogate pair begin. A backslash occurs in JSON inside of texts only, so texts need not be
@@ -70,7 +129,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn repaired(body: &[u8]) -> String {
-        String::from_utf8(repair(Bytes::copy_from_slice(body)).to_vec()).unwrap()
+        String::from_utf8(repair(Bytes::copy_from_slice(body), None).to_vec()).unwrap()
     }
 
     #[test]
@@ -102,7 +161,43 @@ mod tests {
     #[test]
     fn a_valid_body_is_not_copied() {
         let body = Bytes::from_static(br#"{"a": "\ud83d\ude00 \u00e9 \\"}"#);
-        assert_eq!(repair(body.clone()).as_ptr(), body.as_ptr());
+        assert_eq!(repair(body.clone(), None).as_ptr(), body.as_ptr());
+    }
+
+    fn utf_16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(unit).collect()
+    }
+
+    fn utf_32(text: &str, unit: fn(u32) -> [u8; 4]) -> Vec<u8> {
+        text.chars().flat_map(|c| unit(c.into())).collect()
+    }
+
+    #[test]
+    fn every_encoding_of_unicode_is_read() {
+        for json in [r#"{"a": "café \u{1f600}"}"#, "7", "[]", r#""\u{1f600}""#] {
+            for text in [json.to_owned(), format!("{BYTE_ORDER_MARK}{json}")] {
+                for body in [
+                    text.as_bytes().to_vec(),
+                    utf_16(&text, u16::to_le_bytes),
+                    utf_16(&text, u16::to_be_bytes),
+                    utf_32(&text, u32::to_le_bytes),
+                    utf_32(&text, u32::to_be_bytes),
+                ] {
+                    assert_eq!(repaired(&body), json, "{body:?}");
+                }
+            }
+        }
+        let mut cut = utf_16("{\"a\": 1", u16::to_le_bytes);
+        cut.pop();
+        assert_eq!(repaired(&cut), "{\"a\": \u{fffd}");
+    }
+
+    #[test]
+    fn latin_1_counts_only_for_what_is_not_utf_8() {
+        let read = |body: &[u8], charset| text(body, Some(charset)).into_owned();
+        assert_eq!(read(b"caf\xe9", "ISO-8859-1"), "café");
+        assert_eq!(read("café".as_bytes(), "iso-8859-1"), "café");
+        assert_eq!(read(b"caf\xe9", "utf-8"), "caf\u{fffd}");
     }
 
     proptest! {

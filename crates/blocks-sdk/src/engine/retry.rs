@@ -30,13 +30,20 @@ use std::time::Duration;
 ///     .call_timeout(Duration::from_secs(600));
 /// assert_ne!(patient, RetryPolicy::none());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use]
+#[non_exhaustive]
 pub struct RetryPolicy {
-    pub(crate) max_attempts: u32,
-    pub(crate) initial_backoff: Duration,
-    pub(crate) max_backoff: Duration,
-    pub(crate) max_retry_after: Duration,
-    pub(crate) call_timeout: Option<Duration>,
+    /// Attempts in all, without those whose response is 429.
+    pub max_attempts: u32,
+    /// The bound of the first pause between attempts.
+    pub initial_backoff: Duration,
+    /// The bound that no pause exceeds.
+    pub max_backoff: Duration,
+    /// The longest pause that a `Retry-After` can ask for.
+    pub max_retry_after: Duration,
+    /// The time-out of a whole call; `None` for the default of the operation.
+    pub call_timeout: Option<Duration>,
 }
 
 /// How long a call may take if the policy does not say: a read is wanted soon.

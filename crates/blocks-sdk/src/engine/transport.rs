@@ -5,43 +5,48 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::TryFutureExt;
-use http_body::{Body, Frame, SizeHint};
-use reqwest::{Request, Response};
+use http::{Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
 use tower_service::Service;
 
+use crate::engine::body::{Body, BoxError};
 use crate::engine::error::Error;
-use crate::engine::http::{CONNECT_TIMEOUT, no_http, safe};
-
-type BoxError = Box<dyn StdError + Send + Sync>;
+use crate::engine::http::{CONNECT_TIMEOUT, EnvironmentProxy, no_http, safe};
 
 /// The future of [`Transport::send`].
-pub type SendFuture<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> + Send + 'a>>;
+pub type SendFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Response<Body>, SendError>> + Send + 'a>>;
 
 /// Sends one request once: no retry, no redirect, no header of its own.
 ///
 /// Implement it for recordings and tests. [`HttpTransport`] sends over a socket, and
-/// [`ClientBuilder::service`](crate::ClientBuilder::service) takes any tower service. It is not implemented for
-/// [`reqwest::Client`], which by default follows redirects: a create could have its effect several times.
+/// [`ClientBuilder::service`](crate::ClientBuilder::service) takes any tower service.
 ///
 /// ```
-/// use blocks_sdk::{Client, HttpTransport, SendFuture, Transport};
+/// use blocks_sdk::{Body, Client, HttpTransport, SendFuture, Transport};
+/// use std::time::Duration;
 ///
 /// /// Prints each request before it is sent.
 /// struct Printing<T>(T);
 ///
 /// impl<T: Transport> Transport for Printing<T> {
-///     fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
-///         eprintln!("{} {}", request.method(), request.url().path());
+///     fn send(&self, request: http::Request<Body>) -> SendFuture<'_> {
+///         eprintln!("{} {}", request.method(), request.uri().path());
 ///         self.0.send(request)
+///     }
+///
+///     fn connect_timeout(&self) -> Option<Duration> {
+///         self.0.connect_timeout()
 ///     }
 /// }
 ///
-/// let http = HttpTransport::new(|http| http)?;
+/// let http = HttpTransport::new()?;
 /// let client = Client::builder("my-key").transport(Printing(http)).build()?;
 /// # Ok::<(), blocks_sdk::Error>(())
 /// ```
@@ -51,7 +56,14 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     /// When no response came. The error says whether the request can have been received, by
     /// which a create is sent again or not.
-    fn send(&self, request: Request) -> SendFuture<'_>;
+    fn send(&self, request: Request<Body>) -> SendFuture<'_>;
+
+    /// How long connecting may take, for a transport that connects; one that wraps another returns the other's.
+    ///
+    /// A create that is given up while it connects would have an unknown outcome, so it is given at least this long.
+    fn connect_timeout(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Why no response came, and whether the request can have reached the server.
@@ -59,11 +71,11 @@ pub trait Transport: Send + Sync + 'static {
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), blocks_sdk::Error> {
-/// # use blocks_sdk::{Agent, Client, CreateSession, SendError, SendFuture, Transport};
+/// # use blocks_sdk::{Agent, Body, Client, CreateSession, SendError, SendFuture, Transport};
 /// struct Broken;
 ///
 /// impl Transport for Broken {
-///     fn send(&self, _: reqwest::Request) -> SendFuture<'_> {
+///     fn send(&self, _: http::Request<Body>) -> SendFuture<'_> {
 ///         Box::pin(async { Err(SendError::may_be_sent("the cable was cut")) })
 ///     }
 /// }
@@ -78,6 +90,7 @@ pub trait Transport: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct SendError {
     never_sent: bool,
+    proxy: Option<String>,
     source: BoxError,
 }
 
@@ -91,6 +104,7 @@ impl SendError {
     pub fn never_sent(source: impl Into<BoxError>) -> Self {
         Self {
             never_sent: true,
+            proxy: None,
             source: source.into(),
         }
     }
@@ -106,6 +120,7 @@ impl SendError {
     pub fn may_be_sent(source: impl Into<BoxError>) -> Self {
         Self {
             never_sent: false,
+            proxy: None,
             source: source.into(),
         }
     }
@@ -113,6 +128,11 @@ impl SendError {
     /// Whether it is certain that the request was not sent.
     pub fn is_never_sent(&self) -> bool {
         self.never_sent
+    }
+
+    /// The proxy that the request went through, if the environment named one.
+    pub(crate) fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
     }
 }
 
@@ -133,48 +153,127 @@ impl StdError for SendError {
 }
 
 impl Transport for std::sync::Arc<dyn Transport> {
-    fn send(&self, request: Request) -> SendFuture<'_> {
+    fn send(&self, request: Request<Body>) -> SendFuture<'_> {
         (**self).send(request)
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        (**self).connect_timeout()
     }
 }
 
 /// Sends requests over HTTP, each of them once: the inner transport for a [`Transport`] that adds something to it.
 #[derive(Clone, Debug)]
-pub struct HttpTransport(pub(crate) reqwest::Client);
+pub struct HttpTransport {
+    pub(crate) client: reqwest::Client,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) proxy: Option<EnvironmentProxy>,
+}
 
 impl HttpTransport {
+    /// A transport with the default settings. Proxies of the environment are not used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when TLS cannot be set up.
+    pub fn new() -> Result<Self, Error> {
+        Self::over(reqwest::Client::builder().no_proxy())
+    }
+
     /// A transport over a client that `configure` sets up, for example with a proxy or a certificate.
     ///
     /// Redirects and retries are switched off after it. Proxies of the environment are not used.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the client cannot be set up.
-    pub fn new(
+    #[cfg(feature = "reqwest")]
+    pub fn configured(
         configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
-        let builder = configure(reqwest::Client::builder().no_proxy());
+        Self::over(configure(reqwest::Client::builder().no_proxy()))
+    }
+
+    fn over(builder: reqwest::ClientBuilder) -> Result<Self, Error> {
         let client = safe(builder, CONNECT_TIMEOUT).build().map_err(no_http)?;
-        Ok(Self(client))
+        Ok(Self {
+            client,
+            connect_timeout: CONNECT_TIMEOUT,
+            proxy: None,
+        })
     }
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, request: Request) -> SendFuture<'_> {
-        Box::pin(self.0.execute(request).map_err(|error| {
-            // A pooled connection that the server closed before anything was written on it is
-            // "canceled" to hyper.
-            let canceled = sources(&error)
-                .filter_map(|e| e.downcast_ref::<hyper::Error>())
-                .any(hyper::Error::is_canceled);
-            let never_sent = error.is_connect() || error.is_builder() || canceled;
+    fn send(&self, request: Request<Body>) -> SendFuture<'_> {
+        let request = reqwest::Request::try_from(request.map(into_reqwest));
+        Box::pin(async move {
+            let request = request.map_err(|error| SendError::never_sent(error.without_url()))?;
+            let proxy = self
+                .proxy
+                .as_ref()
+                .and_then(|proxy| proxy.of(request.url()));
+            let response = self.client.execute(request).await;
+            let response = response.map_err(|error| send_error(error, proxy))?;
+            let response = Response::<reqwest::Body>::from(response);
             // The URL is in the operation's name already, and may be presigned.
-            let error = error.without_url();
-            if never_sent {
-                SendError::never_sent(error)
-            } else {
-                SendError::may_be_sent(error)
-            }
-        }))
+            Ok(response.map(|body| Body::new(body.map_err(reqwest::Error::without_url))))
+        })
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        Some(self.connect_timeout)
+    }
+}
+
+fn send_error(error: reqwest::Error, proxy: Option<String>) -> SendError {
+    // A pooled connection that the server closed before anything was written on it is "canceled" to hyper.
+    let canceled = sources(&error)
+        .filter_map(|e| e.downcast_ref::<hyper::Error>())
+        .any(hyper::Error::is_canceled);
+    let never_sent = error.is_connect() || error.is_builder() || canceled;
+    SendError {
+        never_sent,
+        proxy,
+        source: Box::new(error.without_url()),
+    }
+}
+
+fn into_reqwest(body: Body) -> reqwest::Body {
+    match body.as_bytes() {
+        Some(bytes) => Bytes::copy_from_slice(bytes).into(),
+        None => reqwest::Body::wrap(SyncBody(Mutex::new(body))),
+    }
+}
+
+/// A request of the generated client.
+pub(crate) fn from_reqwest(request: reqwest::Request) -> Result<Request<Body>, SendError> {
+    let request = Request::<reqwest::Body>::try_from(request);
+    let request = request.map_err(|error| SendError::never_sent(error.without_url()))?;
+    Ok(request.map(|body| match body.as_bytes() {
+        Some(bytes) => Body::from(Bytes::copy_from_slice(bytes)),
+        None => Body::new(body),
+    }))
+}
+
+/// A body that can be shared between threads as reqwest requires, although only its owner reads it.
+struct SyncBody(Mutex<Body>);
+
+impl HttpBody for SyncBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let body = self.get_mut().0.get_mut();
+        Pin::new(body.unwrap_or_else(PoisonError::into_inner)).poll_frame(context)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .size_hint()
     }
 }
 
@@ -190,50 +289,20 @@ impl<S> ServiceTransport<S> {
     }
 }
 
-/// A body that can be shared between threads as reqwest requires, although only its owner reads it: axum's is not `Sync`.
-struct SyncBody<B>(Mutex<Pin<Box<B>>>);
-
-impl<B: Body> Body for SyncBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let body = self.get_mut().0.get_mut();
-        let body = body.unwrap_or_else(PoisonError::into_inner);
-        body.as_mut().poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        lock(&self.0).is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        lock(&self.0).size_hint()
-    }
-}
-
-/// The lock, also after a panic of another thread, since nothing is changed under it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl<S, B> Transport for ServiceTransport<S>
 where
-    S: Service<http::Request<reqwest::Body>, Response = http::Response<B>>,
+    S: Service<Request<Body>, Response = Response<B>>,
     S: Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
-    B: Body<Data = Bytes> + Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    fn send(&self, request: Request) -> SendFuture<'_> {
+    fn send(&self, request: Request<Body>) -> SendFuture<'_> {
         // A service is made ready and called by one owner.
-        let mut service = lock(&self.0).clone();
+        let service = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut service = service.clone();
         Box::pin(async move {
-            let request = http::Request::try_from(request).map_err(SendError::never_sent)?;
             poll_fn(|context| service.poll_ready(context))
                 .await
                 .map_err(SendError::never_sent)?;
@@ -248,14 +317,13 @@ where
                     SendError::may_be_sent(error)
                 }
             })?;
-            let response = response.map(|body| SyncBody(Mutex::new(Box::pin(body))));
-            Ok(response.map(reqwest::Body::wrap).into())
+            Ok(response.map(Body::new))
         })
     }
 }
 
 /// An error and what caused it, outermost first.
-fn sources<'a>(
+pub(crate) fn sources<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())

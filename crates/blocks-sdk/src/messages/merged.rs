@@ -226,19 +226,15 @@ impl MergedPages {
         let pagers = self.sequences.iter().map(|sequence| &sequence.pager);
         let total: Option<u64> = pagers.map(Pager::total).sum();
         let number_of = |n: u64| i64::try_from(n).ok();
-        let meta = PageMeta {
-            total: total.and_then(number_of),
-            page: number_of(number),
-            limit: number_of(limit),
-            total_pages: total.map(|t| t.div_ceil(limit)).and_then(number_of),
-            extra: Default::default(),
-        };
-        Ok(MessagePage {
-            items,
-            links: None,
-            meta: Some(meta),
-            extra: Default::default(),
-        })
+        let mut meta = PageMeta::default();
+        meta.total = total.and_then(number_of);
+        meta.page = number_of(number);
+        meta.limit = number_of(limit);
+        meta.total_pages = total.map(|t| t.div_ceil(limit)).and_then(number_of);
+        let mut page = MessagePage::default();
+        page.items = items;
+        page.meta = Some(meta);
+        Ok(page)
     }
 }
 

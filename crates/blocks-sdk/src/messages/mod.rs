@@ -29,6 +29,17 @@ use crate::messages::watch::Watch;
 /// Messages in a page that a stream reads: the most that the service gives.
 pub(crate) const PAGE: u64 = 100;
 
+/// The parameters of the document.
+const PARAMETERS: [&str; 7] = [
+    "type",
+    "role",
+    "thread_id",
+    "gts",
+    "page",
+    "limit",
+    "direction",
+];
+
 /// A query for the messages of a session. Without a filter the service leaves out tool calls and the user's
 /// own messages.
 ///
@@ -54,6 +65,7 @@ pub struct MessagesQuery {
     page: u64,
     limit: u64,
     direction: Direction,
+    extra: Vec<(String, String)>,
 }
 
 impl MessagesQuery {
@@ -69,6 +81,7 @@ impl MessagesQuery {
             page: 1,
             limit: 50,
             direction: Direction::Asc,
+            extra: Vec::new(),
         }
     }
 
@@ -210,6 +223,31 @@ impl MessagesQuery {
     pub fn limit(mut self, limit: u64) -> Self {
         self.limit = limit;
         self
+    }
+
+    /// Sends a query parameter that this release does not know. A list is sent by repeating the name.
+    ///
+    /// A parameter of another method, such as `limit`, is refused when the messages are read.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// let page = session.messages().extra("status", "new").send().await?;
+    /// # let query = &mock.requests()[1].target;
+    /// # assert!(query.ends_with("&status=new"), "{query}");
+    /// # Ok(()) });
+    /// ```
+    pub fn extra(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.extra.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Calls a setter where there is a value; see [`CreateSession::set`](crate::CreateSession::set).
+    pub fn set<T>(self, value: Option<T>, setter: impl FnOnce(Self, T) -> Self) -> Self {
+        match value {
+            Some(value) => setter(self, value),
+            None => self,
+        }
     }
 
     /// Reads one page.
@@ -358,7 +396,7 @@ impl MessagesQuery {
             .page(self.page, self.limit)
             .await?;
         split.store(true, Ordering::Relaxed);
-        Ok(Page::new(self.clone(), page))
+        Ok(Page::without_response(self.clone(), page))
     }
 
     /// Reads one page in one request.
@@ -386,6 +424,12 @@ impl MessagesQuery {
         if self.newer_than.is_some_and(|ts| !ts.is_finite()) {
             return Err(Error::invalid_input("newer_than must be a finite number"));
         }
+        let own = |(name, _): &&(String, String)| PARAMETERS.contains(&name.as_str());
+        if let Some((name, _)) = self.extra.iter().find(own) {
+            return Err(Error::invalid_input(format!(
+                "the extra parameter `{name}` has a method of its own; use that"
+            )));
+        }
         let mut query = url.query_pairs_mut();
         // An array is sent by repeating its name: one of `a,b` is refused.
         for value in &self.types {
@@ -403,6 +447,7 @@ impl MessagesQuery {
         query.append_pair("page", &self.page.to_string());
         query.append_pair("limit", &self.limit.to_string());
         query.append_pair("direction", self.direction.as_str());
+        query.extend_pairs(&self.extra);
         drop(query);
         Ok(url)
     }

@@ -12,6 +12,7 @@ use crate::engine::call::{Admission, Operation};
 use crate::engine::error::Error;
 use crate::engine::link::follow;
 use crate::engine::rate_limit::Permit;
+use crate::engine::response::ResponseInfo;
 use crate::messages::MessagesQuery;
 
 /// One page of messages.
@@ -29,11 +30,17 @@ use crate::messages::MessagesQuery;
 pub struct Page {
     query: MessagesQuery,
     data: types::MessagePage,
+    /// `None` for a page that was put together from several responses, or read for a stream.
+    response: Option<ResponseInfo>,
 }
 
 impl Page {
-    pub(crate) fn new(query: MessagesQuery, data: types::MessagePage) -> Self {
-        Self { query, data }
+    pub(crate) fn without_response(query: MessagesQuery, data: types::MessagePage) -> Self {
+        Self {
+            query,
+            data,
+            response: None,
+        }
     }
 
     /// Reads the page of `query` that is at `url`.
@@ -45,8 +52,12 @@ impl Page {
         let operation = operation_of(&url);
         let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
         let engine = &query.client().engine;
-        let data = engine.call(operation, admission, send).await?;
-        Ok(Self { query, data })
+        let (data, response) = engine.call(operation, admission, send).await?;
+        Ok(Self {
+            query,
+            data,
+            response: Some(response),
+        })
     }
 
     /// The same in one attempt with a permit that was acquired, which must end by `deadline`.
@@ -62,7 +73,7 @@ impl Page {
         let engine = &query.client().engine;
         let poll = engine.call_with_permit(operation, permit, deadline, send);
         let (data, result) = poll.await?;
-        Ok((Self { query, data }, result))
+        Ok((Self::without_response(query, data), result))
     }
 
     /// The messages, in the order that was asked for.
@@ -185,6 +196,11 @@ impl Page {
         };
         let query = self.query.clone().page(1).newer_than(time);
         query.send().await.map(Some)
+    }
+
+    /// The status and the headers of the response; `None` where the service needed several requests for this page.
+    pub fn response(&self) -> Option<&ResponseInfo> {
+        self.response.as_ref()
     }
 
     /// Everything the service sent.

@@ -66,8 +66,8 @@ pub(crate) struct Pager {
     /// Where the edge was when a new message was found last.
     progress: u64,
     backlog: VecDeque<Message>,
-    /// A message that is too large; it comes after the backlog.
-    too_large: Option<Error>,
+    /// Messages that are too large; they come after the backlog.
+    too_large: VecDeque<Error>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,12 +92,22 @@ enum Phase {
     Verify {
         held: Reading,
     },
-    /// Looks for late messages, at this index and before it.
-    Sweep {
-        index: u64,
-        until: u64,
-    },
+    /// Looks for late messages.
+    Sweep(Sweep),
     End,
+}
+
+/// A search for late messages, from the end backwards.
+struct Sweep {
+    /// At this index and before it.
+    index: u64,
+    /// The index at which it ends; `None` after one page.
+    until: Option<u64>,
+    /// The message that follows what was searched last.
+    next: u64,
+    /// Pages that contain no message that is known. Once there is one before them, they are between two known ones, so
+    /// that they arrived late; until then they may be older than all that was read.
+    held: Vec<Reading>,
 }
 
 /// One page as it was read.
@@ -198,7 +208,7 @@ impl Pager {
             idle: 0,
             progress: 0,
             backlog: VecDeque::new(),
-            too_large: None,
+            too_large: VecDeque::new(),
         }
     }
 
@@ -257,7 +267,10 @@ impl Pager {
 
     /// Takes the error of a message that is too large, once all before it were taken.
     pub fn take_too_large(&mut self) -> Option<Error> {
-        self.too_large.take_if(|_| self.backlog.is_empty())
+        match self.backlog.is_empty() {
+            true => self.too_large.pop_front(),
+            false => None,
+        }
     }
 
     /// The number of messages in the list, as of the last page.
@@ -267,7 +280,7 @@ impl Pager {
 
     /// Whether the next message is in memory, or everything was read.
     pub fn is_filled(&self) -> bool {
-        !self.backlog.is_empty() || self.too_large.is_some() || matches!(self.phase, Phase::End)
+        !self.backlog.is_empty() || !self.too_large.is_empty() || matches!(self.phase, Phase::End)
     }
 
     /// Whether a page is needed although nothing may have been added. A full page that contains
@@ -349,7 +362,7 @@ impl Pager {
         let sizes = self.sizes;
         match (&self.phase, self.edge) {
             (Phase::Back { index, .. } | Phase::Search { index }, _) => sizes.forward(*index, None),
-            (Phase::Sweep { index, .. }, _) => sizes.backward(*index),
+            (Phase::Sweep(sweep), _) => sizes.backward(sweep.index),
             (Phase::Verify { .. }, Some(edge)) => sizes.smallest(edge.index),
             (_, None) => sizes.forward(0, None),
             (_, Some(edge)) => {
@@ -380,6 +393,12 @@ impl Pager {
         }
         if self.skipping {
             self.skip(reading);
+            return Ok(());
+        }
+        if let Phase::Sweep(_) = self.phase
+            && let Phase::Sweep(sweep) = std::mem::replace(&mut self.phase, Phase::Forward)
+        {
+            self.sweep(sweep, reading);
             return Ok(());
         }
         // Nothing can be missing before the first message of the list.
@@ -445,8 +464,7 @@ impl Pager {
     }
 
     fn note_shift(&mut self, reading: &Reading) {
-        let is_sweep = matches!(self.phase, Phase::Sweep { .. });
-        if let Some(edge) = self.edge.filter(|_| !is_sweep) {
+        if let Some(edge) = self.edge {
             self.shifted |= !reading.has(edge);
         }
     }
@@ -455,18 +473,14 @@ impl Pager {
     fn accept(&mut self, reading: Reading) {
         let (start, count, end) = (reading.start, reading.count(), reading.end());
         let has_ended = self.is_end(&reading);
+        let first = reading.identities.first().copied();
         let last = reading.identities.last().copied();
         if end == 0 && reading.total == Some(0) {
             // Whatever comes next is new.
             self.known = Known::default();
         }
-        let found = self.give_out(reading);
-        if found {
+        if self.give_out(reading, None) {
             self.unusable = None;
-        }
-        if let Phase::Sweep { index, until } = self.phase {
-            self.continue_sweep(start, index, until);
-            return;
         }
         let polled = std::mem::take(&mut self.polling);
         self.known_are_gone = false;
@@ -481,19 +495,24 @@ impl Pager {
         if !has_ended {
             return;
         }
-        if self.shifted && start > 0 && !self.query.is_descending() {
-            let until = end.saturating_sub(LOOK_BACK);
-            self.phase = Phase::Sweep {
-                index: start,
-                until,
-            };
-        } else if polled && start > 0 && self.is_check_due() {
-            self.phase = Phase::Sweep {
-                index: self.check_from.unwrap_or(start),
-                until: u64::MAX,
-            };
+        let next = first.or(self.edge.map(|edge| edge.identity));
+        let (index, until) = if self.shifted && !self.query.is_descending() {
+            (start, Some(end.saturating_sub(LOOK_BACK)))
+        } else if polled && self.is_check_due() {
+            (self.check_from.unwrap_or(start), None)
         } else {
-            self.settle();
+            (0, None)
+        };
+        match next.filter(|_| start > 0 && index > 0) {
+            Some(next) => {
+                self.phase = Phase::Sweep(Sweep {
+                    index,
+                    until,
+                    next,
+                    held: Vec::new(),
+                });
+            }
+            None => self.settle(),
         }
     }
 
@@ -516,8 +535,9 @@ impl Pager {
         }
     }
 
-    /// Adds the messages that are new to the backlog. Returns whether there are any.
-    fn give_out(&mut self, reading: Reading) -> bool {
+    /// Adds the messages that are new to the backlog. Those of a page of late messages come before the message `next`.
+    /// Returns whether there are any.
+    fn give_out(&mut self, reading: Reading, next: Option<u64>) -> bool {
         let identities = reading.identities;
         let is_known = |identity: &u64| self.known.contains(*identity);
         // What is before the known ones may have been read so long ago that it is not remembered.
@@ -530,9 +550,10 @@ impl Pager {
         let last_known = identities.iter().rposition(is_known);
         let mut is_new = vec![false; identities.len()];
         for (place, identity) in identities.iter().enumerate().skip(first) {
-            is_new[place] = match last_known.filter(|last| place < *last) {
-                None => self.known.push(*identity),
-                Some(last) => {
+            is_new[place] = match (last_known.filter(|last| place < *last), next) {
+                (None, None) => self.known.push(*identity),
+                (None, Some(next)) => self.known.insert_before(next, *identity),
+                (Some(last), _) => {
                     let next = identities[place..=last]
                         .iter()
                         .find(|next| **next != *identity && self.known.contains(**next));
@@ -547,7 +568,7 @@ impl Pager {
             return found > 0;
         }
         match reading.content {
-            Content::TooLarge(error) => self.too_large = Some(error),
+            Content::TooLarge(error) => self.too_large.push_back(error),
             Content::Messages(mut messages) => {
                 if found < identities.len() as u64 {
                     let mut is_new = is_new.into_iter();
@@ -571,10 +592,6 @@ impl Pager {
         }
         let after_edge = self.edge.is_some_and(|edge| start == edge.index + 1);
         let (index, distance) = match &self.phase {
-            Phase::Sweep { .. } => {
-                self.settle();
-                return Ok(());
-            }
             Phase::Search { .. } => {
                 let is_end = !reading.is_full() && reading.total().is_none_or(|total| total <= end);
                 if is_end && self.known.is_partial() {
@@ -602,19 +619,35 @@ impl Pager {
         Ok(())
     }
 
-    fn continue_sweep(&mut self, start: u64, index: u64, until: u64) {
-        let next = start.min(index.saturating_sub(1));
-        let is_check = until == u64::MAX;
-        let floor = self
-            .edge
-            .map_or(0, |edge| edge.index.saturating_sub(LOOK_BACK));
-        if is_check {
-            self.check_from = Some(next).filter(|next| *next > floor);
+    fn sweep(&mut self, mut sweep: Sweep, reading: Reading) {
+        let (start, first) = (reading.start, reading.identities.first().copied());
+        let mut identities = reading.identities.iter();
+        let has_known = identities.any(|identity| self.known.contains(*identity));
+        if has_known || start == 0 && !self.known.is_partial() {
+            self.give_out(reading, Some(sweep.next));
+            for held in sweep.held.drain(..).rev() {
+                self.give_out(held, Some(sweep.next));
+            }
+            sweep.next = first.unwrap_or(sweep.next);
+        } else if reading.count() > 0 {
+            sweep.held.push(reading);
         }
-        if is_check || start == 0 || start <= until {
+        let edge = self.edge.map_or(0, |edge| edge.index);
+        sweep.index = start.min(sweep.index.saturating_sub(1));
+        if sweep.until.is_none() {
+            let floor = edge.saturating_sub(LOOK_BACK);
+            self.check_from = Some(sweep.index).filter(|index| *index > floor);
+        }
+        let held: u64 = sweep.held.iter().map(Reading::count).sum();
+        let ends = match sweep.held.is_empty() {
+            true => sweep.until.is_none_or(|until| start <= until),
+            // What is known would not be further back.
+            false => start + self.known.len() as u64 + held < edge,
+        };
+        if ends || start == 0 {
             self.settle();
         } else {
-            self.phase = Phase::Sweep { index: next, until };
+            self.phase = Phase::Sweep(sweep);
         }
     }
 

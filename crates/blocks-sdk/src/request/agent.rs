@@ -1,5 +1,7 @@
 //! Exactly one of `agent_id`, `agent_name` and `profile`.
 
+use std::str::FromStr;
+
 use blocks_api::open::AgentName;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -145,13 +147,7 @@ impl Agent {
     /// # Errors
     /// As [`from_fields`](Self::from_fields), and when a field has the wrong type.
     pub fn from_json(body: &Map<String, Value>) -> Result<Self, Error> {
-        let given: Vec<&str> = ["agent_id", "agent_name", "profile"]
-            .into_iter()
-            .filter(|field| body.get(*field).is_some_and(|value| !value.is_null()))
-            .collect();
-        let [field] = given[..] else {
-            return Err(not_one(&given));
-        };
+        let field = Self::check_one(body)?;
         let wrong = |expected: &str, value: &Value| {
             Error::invalid_input(format!("{field} must be {expected}, not {}", kind(value)))
         };
@@ -164,6 +160,39 @@ impl Agent {
             ("agent_name", other) => Err(wrong("a string", other)),
             (_, profile) => Self::profile(profile.clone()),
         }
+    }
+
+    /// The one of the three fields that a JSON object has.
+    pub(crate) fn check_one(body: &Map<String, Value>) -> Result<&'static str, Error> {
+        let given: Vec<&str> = ["agent_id", "agent_name", "profile"]
+            .into_iter()
+            .filter(|field| body.get(*field).is_some_and(|value| !value.is_null()))
+            .collect();
+        match given[..] {
+            [field] => Ok(field),
+            _ => Err(not_one(&given)),
+        }
+    }
+}
+
+/// A known name in lower case, as `Agent::from_fields` takes it.
+impl FromStr for Agent {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        known(name).map(Self::Name)
+    }
+}
+
+impl From<AgentName> for Agent {
+    fn from(name: AgentName) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl From<Uuid> for Agent {
+    fn from(id: Uuid) -> Self {
+        Self::Id(id)
     }
 }
 

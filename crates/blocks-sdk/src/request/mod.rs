@@ -6,7 +6,9 @@ pub(crate) mod schema;
 use blocks_api::json::JsonObject;
 use blocks_api::open::Id;
 use blocks_api::types;
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::engine::error::Error;
 use crate::engine::mismatch::ReplyMismatch;
@@ -27,6 +29,9 @@ const FIELDS: [&str; 9] = [
     "config_values",
 ];
 
+/// The same for a follow-up.
+const FOLLOW_UP_FIELDS: [&str; 3] = ["message", "artifact_ids", "profile"];
+
 /// A new session.
 ///
 /// ```
@@ -40,6 +45,7 @@ const FIELDS: [&str; 9] = [
 /// # Ok::<(), blocks_sdk::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "a request does nothing until it is sent"]
 pub struct CreateSession {
     body: types::CreateSessionRequest,
     /// The schema of the expected reply.
@@ -70,6 +76,7 @@ impl CreateSession {
             profile: Default::default(),
             session_group_id: None,
             title: None,
+            extra: JsonObject::new(),
         };
         match agent {
             Agent::Name(name) => body.agent_name = Some(name),
@@ -151,6 +158,47 @@ impl CreateSession {
         self
     }
 
+    /// Sends a field that this release does not know.
+    ///
+    /// A field of another method, such as `title`, is refused when the request is sent.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
+    /// # use blocks_sdk::{Agent, CreateSession};
+    /// let request = CreateSession::new(Agent::claude(), "Go.").extra("budget", 5);
+    /// let sent = serde_json::json!({"message": "Go.", "agent_name": "claude", "budget": 5});
+    /// assert_eq!(serde_json::to_value(&request)?, sent);
+    /// # client.create_session(request).await?;
+    /// # assert!(mock.requests()[0].body.contains(r#""budget":5"#));
+    /// # Ok(()) });
+    /// ```
+    pub fn extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.body.extra.insert(name, value.into());
+        self
+    }
+
+    /// Calls a setter where there is a value.
+    ///
+    /// ```
+    /// use blocks_sdk::{Agent, CreateSession};
+    ///
+    /// # let title = Some("A walk");
+    /// let request = CreateSession::new(Agent::claude(), "Go.").set(title, CreateSession::title);
+    /// # assert_eq!(request, CreateSession::new(Agent::claude(), "Go.").title("A walk"));
+    /// ```
+    pub fn set<T>(self, value: Option<T>, setter: impl FnOnce(Self, T) -> Self) -> Self {
+        match value {
+            Some(value) => setter(self, value),
+            None => self,
+        }
+    }
+
+    /// The first message.
+    pub fn message(&self) -> &str {
+        &self.body.message
+    }
+
     /// Asks for a reply in JSON that [`Reply::json`](crate::Reply::json) decodes as `T`.
     ///
     /// The service has no field for it, so the JSON Schema of `T` is added to the end of the message, in this form:
@@ -189,6 +237,9 @@ impl CreateSession {
 
     /// A request from outside, as the service takes it: one JSON object.
     ///
+    /// It is strict, for what a person wrote: a name that this release does not know is an error. A request that was
+    /// written with serde is also read with serde, which keeps such names.
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when a field is unknown or
     /// has the wrong type, or for the reasons of [`Agent::from_json`].
@@ -216,20 +267,32 @@ impl CreateSession {
         let body: types::CreateSessionRequest = serde_json::from_value(Value::Object(fields))
             .map_err(|e| Error::invalid_input(format!("the request cannot be read: {e}")))?;
         let request = Self { body, schema: None };
-        request.check()?;
+        request.validate()?;
         Ok(request)
     }
 
-    pub(crate) fn validated(mut self) -> Result<types::CreateSessionRequest, Error> {
-        self.check()?;
-        if let Some(schema) = &self.schema {
-            self.body.message = schema::with_schema(&self.body.message, schema);
-        }
-        Ok(self.body)
+    pub(crate) fn validated(self) -> Result<types::CreateSessionRequest, Error> {
+        self.validate()?;
+        Ok(self.sent())
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// The request as the service takes it.
+    fn sent(self) -> types::CreateSessionRequest {
+        let mut body = self.body;
+        if let Some(schema) = &self.schema {
+            body.message = schema::with_schema(&body.message, schema);
+        }
+        body
+    }
+
+    /// Checks the request as [`Client::create_session`](crate::Client::create_session) does before it sends anything.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty, or the title
+    /// is too long.
+    pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
+        check_extra(&self.body.extra, &FIELDS)?;
         schema::check_schema(self.schema.as_ref())?;
         let body = &self.body;
         // An empty profile is not sent, which would leave the session without an agent.
@@ -259,6 +322,7 @@ impl CreateSession {
 /// # Ok(()) });
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "a request does nothing until it is sent"]
 pub struct FollowUp {
     body: types::CreateMessageRequest,
     /// An empty profile would not be sent, and the default agent would work.
@@ -285,6 +349,7 @@ impl FollowUp {
                 message: message.into(),
                 artifact_ids: Vec::new(),
                 profile: Default::default(),
+                extra: JsonObject::new(),
             },
             has_profile: false,
             schema: None,
@@ -327,6 +392,25 @@ impl FollowUp {
         self
     }
 
+    /// Sends a field that this release does not know; see [`CreateSession::extra`].
+    pub fn extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.body.extra.insert(name, value.into());
+        self
+    }
+
+    /// Calls a setter where there is a value; see [`CreateSession::set`].
+    pub fn set<T>(self, value: Option<T>, setter: impl FnOnce(Self, T) -> Self) -> Self {
+        match value {
+            Some(value) => setter(self, value),
+            None => self,
+        }
+    }
+
+    /// The message.
+    pub fn message(&self) -> &str {
+        &self.body.message
+    }
+
     /// Lets another profile work on it.
     ///
     /// ```
@@ -344,16 +428,33 @@ impl FollowUp {
         self
     }
 
-    pub(crate) fn validated(mut self) -> Result<types::CreateMessageRequest, Error> {
+    pub(crate) fn validated(self) -> Result<types::CreateMessageRequest, Error> {
+        self.validate()?;
+        Ok(self.sent())
+    }
+
+    /// The request as the service takes it.
+    fn sent(self) -> types::CreateMessageRequest {
+        let mut body = self.body;
+        if let Some(schema) = &self.schema {
+            body.message = schema::with_schema(&body.message, schema);
+        }
+        body
+    }
+
+    /// Checks the request as [`SessionRef::follow_up`](crate::SessionRef::follow_up) does before it sends anything.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message, the profile or the schema of the
+    /// expected reply cannot be sent.
+    pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
+        check_extra(&self.body.extra, &FOLLOW_UP_FIELDS)?;
         schema::check_schema(self.schema.as_ref())?;
         if self.has_profile && self.body.profile.is_empty() {
             return Err(Error::invalid_input("the profile is empty"));
         }
-        if let Some(schema) = &self.schema {
-            self.body.message = schema::with_schema(&self.body.message, schema);
-        }
-        Ok(self.body)
+        Ok(())
     }
 }
 
@@ -362,4 +463,131 @@ fn check_message(message: &str) -> Result<(), Error> {
         return Err(Error::invalid_input("the message is empty"));
     }
     Ok(())
+}
+
+fn check_extra(extra: &JsonObject, known: &[&str]) -> Result<(), Error> {
+    match known.iter().find(|name| extra.contains_key(name)) {
+        Some(name) => Err(Error::invalid_input(format!(
+            "the extra field `{name}` has a method of its own; use that"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Writes the request as it is sent, with the schema of the expected reply in its message.
+impl Serialize for CreateSession {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.clone().sent().serialize(serializer)
+    }
+}
+
+/// Writes the request as it is sent, with the schema of the expected reply in its message.
+impl Serialize for FollowUp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.clone().sent().serialize(serializer)
+    }
+}
+
+/// Reads what was written with serde, also fields and agents that this release does not know.
+impl<'de> Deserialize<'de> for CreateSession {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = Map::<String, Value>::deserialize(deserializer)?;
+        fields.retain(|_, value| !value.is_null());
+        Agent::check_one(&fields).map_err(D::Error::custom)?;
+        let body = serde_json::from_value(fields.into()).map_err(D::Error::custom)?;
+        Ok(Self { body, schema: None })
+    }
+}
+
+impl<'de> Deserialize<'de> for FollowUp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = Map::<String, Value>::deserialize(deserializer)?;
+        fields.retain(|_, value| !value.is_null());
+        let has_profile = fields.contains_key("profile");
+        let body = serde_json::from_value(fields.into()).map_err(D::Error::custom)?;
+        Ok(Self {
+            body,
+            has_profile,
+            schema: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn requests_survive_storage() {
+        let id = uuid::Uuid::from_u128(7);
+        let profile = Agent::profile(json!({"name": "reviewer"})).unwrap();
+        for agent in [
+            Agent::claude(),
+            Agent::any("newest"),
+            Agent::Id(id),
+            profile,
+        ] {
+            let request = CreateSession::new(agent, "Go.")
+                .title("A title")
+                .private(false)
+                .artifacts([id])
+                .session_group(id)
+                .config_values(json!({"a": [1]}).as_object().unwrap().clone())
+                .extra("budget", json!({"most": 5}))
+                .extra("fast", true);
+            let text = serde_json::to_string(&request).unwrap();
+            assert_eq!(
+                serde_json::from_str::<CreateSession>(&text).unwrap(),
+                request
+            );
+        }
+        let profile = json!({"name": "reviewer"}).as_object().unwrap().clone();
+        let request = FollowUp::new("More.").artifacts([id]).profile(profile);
+        let request = request.extra("fast", true);
+        let text = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<FollowUp>(&text).unwrap(), request);
+    }
+
+    #[test]
+    fn a_stored_request_contains_the_expected_schema() {
+        let schema = json!({"type": "array"});
+        let request = CreateSession::new(Agent::claude(), "Go.").expect_schema(schema.clone());
+        let text = serde_json::to_string(&request).unwrap();
+        let read: CreateSession = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.validated().unwrap(), request.validated().unwrap());
+        let request = FollowUp::new("More.").expect_schema(schema);
+        let text = serde_json::to_string(&request).unwrap();
+        let read: FollowUp = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.validated().unwrap(), request.validated().unwrap());
+    }
+
+    #[test]
+    fn a_stored_request_names_one_agent() {
+        for fields in [
+            json!({"message": "Go."}),
+            json!({"message": "Go.", "agent_name": "kimi", "profile": {"a": 1}}),
+        ] {
+            let error = serde_json::from_value::<CreateSession>(fields).unwrap_err();
+            assert!(error.to_string().contains("give exactly one of"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_extra_field_with_a_method_is_refused() {
+        for name in FIELDS {
+            let request = CreateSession::new(Agent::claude(), "Go.").extra(name, "x");
+            let error = request.validate().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{name}`")), "{error}");
+        }
+        for name in FOLLOW_UP_FIELDS {
+            assert!(FollowUp::new("Go.").extra(name, "x").validate().is_err());
+        }
+        let new = CreateSession::new(Agent::claude(), "Go.").extra("new", "x");
+        assert!(new.validate().is_ok());
+        assert!(
+            CreateSession::from_json(json!({"message": "Go.", "agent_name": "kimi", "new": 1}))
+                .is_err()
+        );
+    }
 }

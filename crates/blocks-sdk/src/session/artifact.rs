@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use blocks_api::open::Id;
@@ -14,17 +15,22 @@ use bytes::Bytes;
 use chrono::Utc;
 use futures_core::Stream;
 use futures_util::stream::{StreamExt, unfold};
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, USER_AGENT};
-use reqwest::{Method, Request, Response, Url};
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, USER_AGENT};
+use http::{Request, Response, Uri};
+use http_body::Body as _;
+use reqwest::Url;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
 use crate::client::Client;
+use crate::engine::body::Body;
 use crate::engine::call::{Admission, Api, Operation};
 use crate::engine::error::{CallContext, Error, ErrorKind};
-use crate::engine::failure::innermost;
+use crate::engine::failure::{innermost, no_connection, refusal, request_id};
 use crate::engine::http::is_safe;
 use crate::engine::key::Key;
+use crate::engine::received::compression;
+use crate::engine::response::ResponseInfo;
 use crate::engine::retry_after::retry_after;
 use crate::session::reference::SessionRef;
 
@@ -47,6 +53,7 @@ pub struct Artifact {
     session_id: Id,
     id: Id,
     data: types::Artifact,
+    response: Arc<ResponseInfo>,
 }
 
 impl SessionRef {
@@ -84,7 +91,7 @@ impl SessionRef {
     /// # Ok(()) });
     /// ```
     pub async fn plans(&self) -> Result<Vec<Result<Artifact, Error>>, Error> {
-        let data = self.client().session_data(self.id()).await?;
+        let (data, _) = self.client().session_data(self.id()).await?;
         let mut plans = Vec::new();
         for id in data.plan_artifact_ids.unwrap_or_default() {
             plans.push(self.artifact(id).await);
@@ -112,8 +119,10 @@ impl Artifact {
             .engine
             .call_for(operation, admission, None, usable, send)
             .await;
+        let (data, response) = data.map_err(|error| error.with_session(&session_id))?;
         Ok(Self {
-            data: data.map_err(|error| error.with_session(&session_id))?,
+            data,
+            response: Arc::new(response),
             client,
             session_id,
             id,
@@ -134,6 +143,11 @@ impl Artifact {
     /// ```
     pub fn data(&self) -> &types::Artifact {
         &self.data
+    }
+
+    /// The status and the headers of the response with this data.
+    pub fn response(&self) -> &ResponseInfo {
+        &self.response
     }
 
     /// Its id.
@@ -187,20 +201,20 @@ impl Artifact {
     /// The bytes of a response, as they arrive.
     fn pieces(
         &self,
-        response: Response,
+        response: Response<Body>,
         attempts: u32,
     ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
-        let expected = response.content_length();
+        let expected = response.body().size_hint().exact();
         let each = self.client.engine.timeouts.read;
-        let key = self.client.engine.core.key.clone();
-        unfold(Some((response, 0, key)), move |state| async move {
-            let (mut response, read, key) = state?;
-            let end = |kind, detail| failed(kind, detail, attempts, &key);
-            let chunk = timeout(each, response.chunk()).await;
+        let end = (self.host(), self.client.engine.core.key.clone());
+        unfold(Some((response, 0, end)), move |state| async move {
+            let (mut response, read, (host, key)) = state?;
+            let end = |kind, detail| failed(kind, detail, attempts, host.clone(), &key);
+            let chunk = timeout(each, response.body_mut().chunk()).await;
             let error = match chunk {
                 Ok(Ok(Some(chunk))) => {
                     let read = read + chunk.len() as u64;
-                    return Some((Ok(chunk), Some((response, read, key))));
+                    return Some((Ok(chunk), Some((response, read, (host, key)))));
                 }
                 Ok(Ok(None)) if expected.is_none_or(|expected| expected == read) => return None,
                 Ok(Ok(None)) => {
@@ -208,10 +222,10 @@ impl Artifact {
                     end(ErrorKind::Connection, detail)
                 }
                 Ok(Err(source)) => {
-                    let cause = innermost(&source);
+                    let cause = innermost(source.as_ref());
                     let detail =
                         format!("the connection closed before the file was complete: {cause}");
-                    end(ErrorKind::Connection, detail).with_source(source.without_url())
+                    end(ErrorKind::Connection, detail).with_boxed_source(source)
                 }
                 Err(_) => end(ErrorKind::Timeout, format!("no data for {each:?}")),
             };
@@ -246,7 +260,7 @@ impl Artifact {
         }
     }
 
-    async fn collect(&self, response: Response, attempts: u32) -> Result<Bytes, Error> {
+    async fn collect(&self, response: Response<Body>, attempts: u32) -> Result<Bytes, Error> {
         let core = &self.client.engine.core;
         let mut stream = std::pin::pin!(self.pieces(response, attempts));
         let mut all = Vec::new();
@@ -255,7 +269,14 @@ impl Artifact {
             if all.len() > core.max_body {
                 let most = core.max_body;
                 let detail = format!("the file is larger than {most} bytes; stream it or save it");
-                return Err(failed(ErrorKind::TooLarge, detail, attempts, &core.key));
+                let host = self.host();
+                return Err(failed(
+                    ErrorKind::TooLarge,
+                    detail,
+                    attempts,
+                    host,
+                    &core.key,
+                ));
             }
         }
         Ok(all.into())
@@ -350,7 +371,7 @@ impl Artifact {
     }
 
     /// The response that carries its bytes, retried as every read is. A presigned URL that has expired is renewed once.
-    async fn open(&self, attempts: &mut u32) -> Result<Response, Error> {
+    async fn open(&self, attempts: &mut u32) -> Result<Response<Body>, Error> {
         let mut renewed = None;
         loop {
             let artifact = renewed.as_ref().unwrap_or(self);
@@ -374,8 +395,14 @@ impl Artifact {
         }
     }
 
+    /// The host that has its bytes.
+    fn host(&self) -> Option<String> {
+        let url = Url::parse(self.data.url.as_ref()?.as_str()).ok()?;
+        url.host_str().map(str::to_owned)
+    }
+
     /// One request for its bytes, without the key.
-    async fn open_once(&self, attempts: u32) -> Result<Response, Error> {
+    async fn open_once(&self, attempts: u32) -> Result<Response<Body>, Error> {
         let core = &self.client.engine.core;
         let url = self.data.url.as_ref().map_or("", |url| url.as_str());
         let refused = |why: String| Error::untrusted_link(why).with_session(&self.session_id);
@@ -388,7 +415,10 @@ impl Artifact {
             )));
         }
         let host = url.host_str().map(str::to_owned);
-        let mut request = Request::new(Method::GET, url);
+        let uri = Uri::try_from(url.as_str())
+            .map_err(|e| refused(format!("cannot use the URL of artifact {}: {e}", self.id)))?;
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, core.user_agent.clone());
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
@@ -404,7 +434,10 @@ impl Artifact {
         let mut response = match timeout(each, core.downloads.send(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(source)) => {
-                let detail = format!("could not download the file: {}", innermost(&source));
+                let detail = match source.is_never_sent() {
+                    true => no_connection(&source, host.as_deref().unwrap_or_default()),
+                    false => format!("could not download the file: {}", innermost(&source)),
+                };
                 return Err(error(ErrorKind::Connection, detail).with_source(source));
             }
             Err(_) => {
@@ -415,21 +448,33 @@ impl Artifact {
             }
         };
         if !response.status().is_success() {
+            let body = beginning(&mut response, each).await;
+            let headers = response.headers();
             let context = CallContext {
                 status: Some(response.status().as_u16()),
-                retry_after: retry_after(response.headers(), Utc::now()),
-                body: Some(beginning(&mut response, each).await),
+                request_id: request_id(headers).map(str::to_owned),
+                retry_after: retry_after(headers, Utc::now()),
+                compression: compression(headers, &body),
+                body: Some(body),
                 ..context()
             };
-            let detail = format!("the storage host responded with {}", response.status());
+            let refusal = refusal(response.status(), headers);
+            let detail = format!("the storage host responded with {refusal}");
             let error = Error::of_call(ErrorKind::Status, detail, context, &core.key);
             return Err(error.with_session(&self.session_id));
         }
-        let encoding = response.headers().get(CONTENT_ENCODING);
-        if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
-            let detail =
-                format!("the file has the content encoding {encoding:?}, which was not asked for");
-            return Err(error(ErrorKind::Undecodable, detail));
+        if let Some(compression) = compression(response.headers(), &[]) {
+            let context = CallContext {
+                compression: Some(compression),
+                ..context()
+            };
+            let detail = "the file cannot be used".to_owned();
+            return Err(Error::of_call(
+                ErrorKind::Undecodable,
+                detail,
+                context,
+                &core.key,
+            ));
         }
         Ok(response)
     }
@@ -448,12 +493,12 @@ async fn write_all(
 }
 
 /// What the storage host says of its refusal: enough for a person, however much comes.
-async fn beginning(response: &mut Response, each: Duration) -> Bytes {
+async fn beginning(response: &mut Response<Body>, each: Duration) -> Bytes {
     const MOST: usize = 64 << 10;
     let mut body = Vec::new();
     let read = async {
         while body.len() < MOST
-            && let Ok(Some(chunk)) = response.chunk().await
+            && let Ok(Some(chunk)) = response.body_mut().chunk().await
         {
             let room = MOST - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
@@ -465,10 +510,17 @@ async fn beginning(response: &mut Response, each: Duration) -> Bytes {
 }
 
 /// The error of a download that had started.
-fn failed(kind: ErrorKind, detail: String, attempts: u32, key: &Key) -> Error {
+fn failed(
+    kind: ErrorKind,
+    detail: String,
+    attempts: u32,
+    host: Option<String>,
+    key: &Key,
+) -> Error {
     let context = CallContext {
         operation: DOWNLOAD,
         attempts,
+        host,
         ..CallContext::default()
     };
     Error::of_call(kind, detail, context, key)

@@ -16,7 +16,9 @@ use blocks_api::types;
 use tokio::time::Instant;
 
 use crate::client::Client;
+use crate::client::create::Detached;
 use crate::engine::error::Error;
+use crate::engine::response::ResponseInfo;
 use crate::messages::MessagesQuery;
 use crate::request::FollowUp;
 use crate::session::artifact::Artifact;
@@ -45,11 +47,12 @@ use crate::session::turn::{Reply, Turn};
 pub struct Session {
     reference: SessionRef,
     data: types::Session,
+    response: Arc<ResponseInfo>,
     started: Instant,
 }
 
 impl Session {
-    pub(crate) fn new(client: Client, data: types::Session) -> Self {
+    pub(crate) fn new(client: Client, data: types::Session, response: ResponseInfo) -> Self {
         let reference = SessionRef::new(client, data.id.clone());
         if let Some(thread) = &data.thread_id {
             let created_at = data.created_at.as_ref().map(Timestamp::utc);
@@ -58,6 +61,7 @@ impl Session {
         Self {
             reference,
             data,
+            response: Arc::new(response),
             started: Instant::now(),
         }
     }
@@ -96,6 +100,11 @@ impl Session {
     /// ```
     pub fn data(&self) -> &types::Session {
         &self.data
+    }
+
+    /// The status and the headers of the response with this data.
+    pub fn response(&self) -> &ResponseInfo {
+        &self.response
     }
 
     /// The page on which a person can watch the session.
@@ -142,7 +151,7 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub async fn refresh(&mut self) -> Result<(), Error> {
-        let mut data = self.client().session_data(self.id()).await?;
+        let (mut data, response) = self.client().session_data(self.id()).await?;
         let old = &self.data;
         data.thread_id = data.thread_id.or_else(|| old.thread_id.clone());
         data.links = match (data.links, old.links.clone()) {
@@ -154,6 +163,7 @@ impl Session {
             (new, old) => new.or(old),
         };
         self.data = data;
+        self.response = Arc::new(response);
         Ok(())
     }
 
@@ -238,6 +248,14 @@ impl Session {
     /// Those of [`SessionRef::follow_up`].
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
         self.reference.follow_up(request).await
+    }
+
+    /// Posts a follow-up in a task of its own; see [`SessionRef::follow_up_detached`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn follow_up_detached(&self, request: FollowUp) -> Detached<Turn> {
+        self.reference.follow_up_detached(request)
     }
 
     /// The messages of all threads; see [`SessionRef::messages`].

@@ -8,9 +8,11 @@ use blocks_api::types;
 use tokio::time::Instant;
 
 use crate::client::Client;
+use crate::client::create::Detached;
 use crate::engine::call::{Admission, Api, Operation};
 use crate::engine::error::Error;
 use crate::engine::pending::{Pending, thread_in};
+use crate::engine::rate_limit::Permit;
 use crate::messages::MessagesQuery;
 use crate::request::FollowUp;
 use crate::session::Session;
@@ -176,6 +178,24 @@ impl SessionRef {
     /// # Ok(()) });
     /// ```
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
+        self.post(request, None).await
+    }
+
+    /// The same in a task of its own: dropping what this returns does not stop the follow-up.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn follow_up_detached(&self, request: FollowUp) -> Detached<Turn> {
+        let session = self.clone();
+        Detached::spawn(async move { session.post(request, None).await })
+    }
+
+    /// Posts a follow-up, perhaps with a permit that was acquired before.
+    pub(crate) async fn post(
+        &self,
+        request: FollowUp,
+        permit: Option<Permit>,
+    ) -> Result<Turn, Error> {
         let body = request.validated()?;
         let operation = Operation::CREATE_MESSAGE;
         let send = |api: Api| {
@@ -199,21 +219,18 @@ impl SessionRef {
         let client = &self.client;
         let sent = client
             .engine
-            .call_for(operation, admission, None, accepted, send);
-        let (number, pending) = sent.await.map_err(|error| {
+            .call_for(operation, admission, permit, accepted, send);
+        let ((number, pending), response) = sent.await.map_err(|error| {
             if error.may_have_taken_effect() {
                 self.turns.unknown_outcome(sent_at);
             }
             error.with_session(&self.id)
         })?;
         let turns = Arc::clone(&self.turns);
-        Ok(Turn::started(
-            self.client.clone(),
-            pending,
-            turns,
-            number,
-            Instant::now(),
-        ))
+        Ok(
+            Turn::started(self.client.clone(), pending, turns, number, Instant::now())
+                .with_response(response),
+        )
     }
 
     /// The messages of all threads: as a page, as a stream, or as they arrive.
@@ -246,5 +263,11 @@ impl SessionRef {
     /// ```
     pub fn thread_messages(&self, thread_id: impl Into<Id>) -> MessagesQuery {
         MessagesQuery::new(self.client.clone(), self.id.clone(), Some(thread_id.into()))
+    }
+}
+
+impl AsRef<SessionRef> for SessionRef {
+    fn as_ref(&self) -> &SessionRef {
+        self
     }
 }

@@ -2,11 +2,8 @@
 
 use std::collections::HashMap;
 
-use blocks_api::json::JsonObject;
 use blocks_api::open::{Id, MessageRole, MessageType};
 use blocks_api::types::Message;
-use serde::de::{Deserializer, Error as _};
-use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::error::Error;
@@ -61,95 +58,6 @@ pub struct TranscriptTurn {
     /// The last message on the way, where it repeats the reply word for word, as the
     /// service does in a finished thread.
     pub repeated_reply: Option<Message>,
-}
-
-/// A call of a tool. The service does not report its result.
-///
-/// Two shapes were seen: `{"__name__": "Read", "file_path": "a.rs"}` with the arguments beside the name, and the older
-/// `{"__name__": "Bash", "input": "..."}`, whose `input` is a text that may itself be JSON. Every key besides `__name__`
-/// is kept in [`fields`](Self::fields); [`arguments`](Self::arguments) gives one view of both shapes.
-///
-/// ```
-/// use blocks_sdk::ToolCall;
-///
-/// let newer: ToolCall = serde_json::from_str(r#"{"__name__": "Bash", "command": "ls"}"#)?;
-/// let older: ToolCall = serde_json::from_str(r#"{"__name__": "Bash", "input": "{\"command\": \"ls\"}"}"#)?;
-/// assert_eq!(newer.arguments(), older.arguments());
-/// assert_eq!(newer.arguments().get("command"), Some("ls".into()));
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct ToolCall {
-    /// The tool.
-    pub name: String,
-    /// Every other key of the call, exactly as it was received.
-    pub fields: JsonObject,
-}
-
-impl ToolCall {
-    /// The tool call that a message contains; `None` for other messages, and for text in another form.
-    ///
-    /// ```
-    /// use blocks_sdk::{ToolCall, types::Message};
-    ///
-    /// let message: Message = serde_json::from_value(serde_json::json!({
-    ///     "type": "tool_call", "message": r#"{"__name__": "Read", "file_path": "a.rs"}"#,
-    /// }))?;
-    /// assert_eq!(ToolCall::of(&message).unwrap().name, "Read");
-    /// # Ok::<(), serde_json::Error>(())
-    /// ```
-    pub fn of(message: &Message) -> Option<Self> {
-        let is_call = message.type_ == Some(MessageType::ToolCall);
-        let text = message.message.as_deref().filter(|_| is_call)?;
-        serde_json::from_str(text).ok()
-    }
-
-    /// The arguments. A lone `input` that is an object, or a text that contains one, is unwrapped.
-    pub fn arguments(&self) -> JsonObject {
-        let only_input = (self.fields.len() == 1).then(|| self.fields.raw("input"));
-        let input = only_input.flatten().map(|raw| {
-            let text = serde_json::from_str::<String>(raw);
-            text.unwrap_or_else(|_| raw.to_owned())
-        });
-        let unwrapped = input.and_then(|text| text.parse().ok());
-        unwrapped.unwrap_or_else(|| self.fields.clone())
-    }
-}
-
-impl<'de> Deserialize<'de> for ToolCall {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut fields = JsonObject::deserialize(deserializer)?;
-        let name = fields.remove("__name__");
-        let name = name.ok_or_else(|| D::Error::missing_field("__name__"))?;
-        let name = serde_json::from_str(name.as_str()).map_err(D::Error::custom)?;
-        Ok(Self { name, fields })
-    }
-}
-
-impl Serialize for ToolCall {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1 + self.fields.len()))?;
-        map.serialize_entry("__name__", &self.name)?;
-        for (name, value) in self.fields.iter() {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
-#[cfg(feature = "schemars")]
-impl schemars::JsonSchema for ToolCall {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ToolCall".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "object", "required": ["__name__"], "properties": {"__name__": {"type": "string"}},
-            "additionalProperties": true,
-        })
-    }
 }
 
 impl Transcript {

@@ -22,6 +22,7 @@ use crate::engine::error::{Error, ErrorKind, LastPoll};
 use crate::engine::link;
 use crate::engine::pending::{Pending, segment};
 use crate::engine::rate_limit::{Permit, PollSchedule, Priority, after};
+use crate::engine::response::ResponseInfo;
 use crate::engine::retry::poll_pause;
 use crate::engine::telemetry;
 use crate::session::follower::Follower;
@@ -33,8 +34,9 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a poll may take that starts when the time-out has passed.
 const LAST_POLL: Duration = Duration::from_secs(10);
-/// How long such a poll waits for a permit: within this, each used slot comes free.
-const LAST_PERMIT: Duration = Duration::from_secs(61);
+/// How long such a poll waits for a permit: as long as the queue of a thousand others takes. A
+/// wait that ended earlier would report a time-out of which nothing is known.
+const LAST_PERMIT: Duration = Duration::from_secs(15 * 60);
 /// A timer that fires so late was stopped, together with the machine or the process.
 const STOPPED: Duration = Duration::from_secs(1);
 /// Responses in a row that cannot be used, alike, end a wait.
@@ -55,6 +57,7 @@ pub struct Turn {
     client: Client,
     /// Shared, since thousands may wait.
     pending: Arc<Pending>,
+    response: Option<Arc<ResponseInfo>>,
     turns: Arc<LatestTurn>,
     number: usize,
     started: Instant,
@@ -73,11 +76,17 @@ impl Turn {
         Self {
             client,
             pending: Arc::new(pending),
+            response: None,
             turns,
             number,
             started,
             first_poll: started + MIN_INTERVAL,
         }
+    }
+
+    pub(crate) fn with_response(mut self, response: ResponseInfo) -> Self {
+        self.response = Some(Arc::new(response));
+        self
     }
 
     fn resumed(client: Client, pending: Pending) -> Self {
@@ -87,6 +96,7 @@ impl Turn {
             number: turns.number(pending.thread_id(), None),
             client,
             pending: Arc::new(pending),
+            response: None,
             turns,
             started: now,
             first_poll: now,
@@ -101,6 +111,11 @@ impl Turn {
     /// The session, by its id.
     pub fn session(&self) -> SessionRef {
         SessionRef::new(self.client.clone(), self.session_id().clone())
+    }
+
+    /// The status and the headers of the response to the follow-up that started the turn; `None` for others.
+    pub fn response(&self) -> Option<&ResponseInfo> {
+        self.response.as_deref()
     }
 
     /// A handle to the pending reply, as a value to store.
@@ -159,7 +174,7 @@ impl Turn {
             let admission = Admission::Wait(Priority::Interactive);
             self.client.engine.call(operation, admission, send).await
         };
-        let page = page.await.map_err(|error| self.with_pending(error))?;
+        let (page, _) = page.await.map_err(|error| self.with_pending(error))?;
         Ok(self.reply_in(page))
     }
 
@@ -244,7 +259,7 @@ impl Turn {
         ))?;
         let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
         let admission = Admission::Wait(Priority::Interactive);
-        let page = self.client.engine.call(operation, admission, send).await?;
+        let (page, _) = self.client.engine.call(operation, admission, send).await?;
         let prompts = page
             .items
             .into_iter()
@@ -453,6 +468,7 @@ impl Wait {
             started: now,
             // The gain of a poll counts from the last one, or from the start of the turn.
             last_poll: self.turn.started,
+            last_end: now,
             next: self.turn.first_poll,
             polls: 0,
             failures: 0,
@@ -512,7 +528,9 @@ struct WaitState {
     wait: Wait,
     started: Instant,
     deadline: Instant,
+    /// When the last poll was sent, and when it ended.
     last_poll: Instant,
+    last_end: Instant,
     next: Instant,
     polls: u64,
     failures: u32,
@@ -636,8 +654,8 @@ impl WaitState {
         self.follower.as_ref().is_some_and(|f| f.is_behind())
     }
 
-    /// Whether a poll is due although the time-out has passed: there was none before, or the
-    /// machine was suspended and the reply may have come since.
+    /// Whether a poll is due although the time-out has passed: there was none before or none for
+    /// long, or the machine was suspended, and the reply may have come since.
     fn may_poll_late(&self) -> bool {
         let was_stopped = Instant::now() >= self.deadline + STOPPED;
         let is_paused = self
@@ -649,7 +667,9 @@ impl WaitState {
             .limiter
             .paused_until()
             .is_some();
-        let may_have_come = self.polls == 0 || was_stopped || self.is_behind();
+        // Other requests took the permits, so that the last poll says little of now.
+        let is_stale = after(self.last_end, self.wait.interval.saturating_mul(2)) < self.deadline;
+        let may_have_come = self.polls == 0 || is_stale || was_stopped || self.is_behind();
         self.late_poll == LatePoll::NotDue && !is_paused && may_have_come
     }
 
@@ -671,6 +691,7 @@ impl WaitState {
             _ => Box::pin(turn.poll_with(permit, end)).await,
         };
         self.last_poll = now;
+        self.last_end = Instant::now();
         self.polls += 1;
         let found = matches!(&result, Ok(poll) if poll.reply.is_some());
         telemetry::poll(turn.session_id(), self.polls, found);

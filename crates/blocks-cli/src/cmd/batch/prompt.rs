@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use blocks_fleet::{BatchPrompt, BatchWork, BeforeSend, Created, NotCreated, Replied, WorkFuture};
-use blocks_sdk::{Client, Id, Pending};
+use blocks_sdk::{Client, Error, Id, Pending};
 use serde_json::Value;
 
 use crate::cmd::latest::latest;
@@ -40,19 +40,25 @@ impl BatchWork for PromptWork<'_> {
     ) -> WorkFuture<'a, Result<Created, NotCreated<TurnReport>>> {
         Box::pin(async move {
             self.running().insert(index, self.report(index));
-            let create = self
-                .client_for_create
-                .create_session_with_hook(prompt.request.clone(), before_send);
-            let session = match create.await {
-                Ok(session) => session,
-                Err(error) => {
-                    return Err(NotCreated {
-                        may_have_taken_effect: error.may_have_taken_effect(),
-                        session_id: error.session_id().map(ToString::to_string),
-                        report: self.end(index, Err(error.into())),
-                    });
-                }
+            let failed = |error: Error| NotCreated {
+                may_have_taken_effect: error.may_have_taken_effect(),
+                session_id: error.session_id().map(ToString::to_string),
+                report: self.end(index, Err(error.into())),
             };
+            let permit = self.client_for_create.acquire_create().await;
+            let permit = permit.map_err(failed)?;
+            if let Err(error) = before_send.await {
+                let exit = Exit::failed(format!(
+                    "nothing was sent, since the journal cannot be written: {error}"
+                ));
+                return Err(NotCreated {
+                    may_have_taken_effect: false,
+                    session_id: None,
+                    report: self.end(index, Err(exit)),
+                });
+            }
+            let session = permit.create_session(prompt.request.clone()).await;
+            let session = session.map_err(failed)?;
             let session_id = session.id().to_string();
             let mut described = TurnReport::default();
             describe(&session, &mut described);

@@ -43,6 +43,11 @@ impl RateLimit {
         })
     }
 
+    /// The requests a minute that were set.
+    pub fn requests_per_minute(&self) -> u32 {
+        self.per_minute
+    }
+
     /// Requests that are sent at most in a minute: a margin of 1 % is left for requests that
     /// this limiter does not see, such as a person's own at the same key.
     pub(super) fn capacity(self) -> usize {

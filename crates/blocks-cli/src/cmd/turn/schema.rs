@@ -1,0 +1,139 @@
+//! `--schema` and `--correct`: checks the reply, and asks the agent for corrections.
+
+use std::time::Duration;
+
+use blocks_sdk::{Error, FollowUp, Pending, Reply, ReplyMismatch, Turn};
+
+use super::{Job, Settle, interrupted_create};
+use crate::args::SchemaOptions;
+use crate::cmd::pending::{self, Content};
+use crate::cmd::wait::{identify, keep_reply};
+use crate::exit::{Code, Exit};
+use crate::structured::ReplySchema;
+
+impl Job<'_> {
+    pub(super) fn read_schema(&mut self, options: &SchemaOptions) -> Result<(), Exit> {
+        if let Some(path) = &options.schema {
+            self.schema = Some(ReplySchema::read(path, self.output.host())?);
+        }
+        self.corrections = options.correct;
+        Ok(())
+    }
+
+    /// Keeps a reply, and the JSON in it where there is a schema. Returns the end that its text asks for, and why it
+    /// does not conform to the schema.
+    pub(super) fn keep_checked(
+        &mut self,
+        reply: &Reply,
+        fail_on_notice: bool,
+    ) -> (Result<(), Exit>, Option<ReplyMismatch>) {
+        self.is_correcting = false;
+        let opinion = keep_reply(reply, fail_on_notice, &mut self.report);
+        let Some(schema) = &self.schema else {
+            return (opinion, None);
+        };
+        match schema.find(reply) {
+            Ok(json) => {
+                self.report.structured_output = Some(json);
+                (opinion, None)
+            }
+            Err(error) => {
+                let mismatch = error.reply_mismatch().cloned();
+                (opinion.and(Err(mismatch_exit(&error))), mismatch)
+            }
+        }
+    }
+
+    /// Whether a correction may be sent. One after a notice of failure, such as an exceeded quota, would fail too.
+    pub(super) fn may_correct(&self, left: Duration) -> bool {
+        self.corrections > 0 && !left.is_zero() && self.report.failure_notice.is_none()
+    }
+
+    /// Asks the agent to correct its reply, as a new turn of the session.
+    pub(super) async fn send_correction(
+        &mut self,
+        turn: &Turn,
+        mismatch: &ReplyMismatch,
+    ) -> Result<Turn, Exit> {
+        let output = self.output;
+        output.note(&format!(
+            "the reply does not conform to the schema, asking for a correction: {mismatch}"
+        ));
+        self.corrections -= 1;
+        let mut request = FollowUp::correction(mismatch);
+        if let Some(schema) = &self.schema {
+            request = request.expect_schema(schema.as_value().clone());
+        }
+        let session = output.client_for_create()?.session(turn.session_id());
+        let sent = output
+            .host()
+            .interruptible(session.follow_up(request))
+            .await;
+        let sent = sent
+            .map_err(interrupted_create)
+            .and_then(|result| result.map_err(Exit::from));
+        match sent {
+            Ok(turn) => {
+                self.is_correcting = true;
+                identify(turn.pending(), &mut self.report);
+                self.update_pending_file(Some(turn.pending()));
+                Ok(turn)
+            }
+            Err(mut exit) if exit.error.may_have_taken_effect => {
+                self.is_correcting = true;
+                // If it was accepted, it is the newest prompt.
+                self.report.thread_id = None;
+                self.update_pending_file(None);
+                exit.error.message = format!("cannot send the correction: {}", exit.error.message);
+                Err(exit)
+            }
+            Err(mut exit) => {
+                exit.code = Code::ReplyMismatch;
+                exit.error.message = format!(
+                    "the reply does not conform to the schema: {mismatch}; cannot send the correction: {}",
+                    exit.error.message
+                );
+                Err(exit)
+            }
+        }
+    }
+
+    /// The file of `--pending` refers to the newest prompt, also after a correction.
+    fn update_pending_file(&mut self, pending: Option<&Pending>) {
+        let Some(content) = Content::new(&self.report, pending) else {
+            return;
+        };
+        let path = match &mut self.settle {
+            Some(Settle::Remove(path)) => path,
+            Some(Settle::MarkReplied(path, old)) => {
+                *old = content.clone();
+                path
+            }
+            None => return,
+        };
+        if let Err(exit) = pending::replace(path, &content) {
+            self.output.fail_beside(exit);
+        }
+    }
+
+    /// A reply that does not conform to the schema goes to standard error, so that standard output is JSON or nothing.
+    pub(super) fn show_unmatched_reply(&self) {
+        let report = &self.report;
+        if self.schema.is_some()
+            && report.structured_output.is_none()
+            && !self.output.is_json()
+            && let Some(text) = &report.final_message
+        {
+            self.output.note(text);
+        }
+    }
+}
+
+/// The end of a reply that does not conform to the schema, in the words of this command.
+fn mismatch_exit(error: &Error) -> Exit {
+    let mut exit = Exit::from(error.clone());
+    if let Some(mismatch) = error.reply_mismatch() {
+        exit.error.message = format!("the reply does not conform to the schema: {mismatch}");
+    }
+    exit
+}

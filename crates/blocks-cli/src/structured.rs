@@ -1,0 +1,153 @@
+//! The JSON that `--schema` asks for.
+
+use std::path::Path;
+
+use blocks_sdk::{Error, RawJson, Reply};
+use serde_json::Value;
+
+use crate::exit::Exit;
+use crate::host::Host;
+use crate::input;
+use validator::Validator;
+
+/// A JSON Schema, and what validates replies against it.
+pub struct ReplySchema {
+    schema: Value,
+    validator: Validator,
+}
+
+impl ReplySchema {
+    /// Reads the file of `--schema`.
+    ///
+    /// # Errors
+    /// A usage error: it is not a JSON Schema. Nothing was sent yet.
+    pub fn read(path: &Path, host: &Host) -> Result<Self, Exit> {
+        let text = input::read_text("--schema", path, host)?;
+        let invalid = |what: String| {
+            let path = path.display();
+            Exit::usage(format!("--schema {path}: invalid JSON Schema: {what}"))
+        };
+        let schema: Value = serde_json::from_str(&text).map_err(|e| invalid(e.to_string()))?;
+        Self::new(schema).map_err(invalid)
+    }
+
+    /// # Errors
+    /// Why it is not a JSON Schema.
+    pub fn new(schema: Value) -> Result<Self, String> {
+        let validator = Validator::new(&schema)?;
+        Ok(Self { schema, validator })
+    }
+
+    pub fn as_value(&self) -> &Value {
+        &self.schema
+    }
+
+    /// The first value in the reply that the schema allows, on one line.
+    ///
+    /// # Errors
+    /// There is none; the error has the place and the reason.
+    pub fn find(&self, reply: &Reply) -> Result<RawJson, Error> {
+        let validate = |value: &Value| self.validator.validate(value);
+        let found = reply.json_matching(&self.schema, validate)?;
+        // Without white space it is JSON as before.
+        Ok(serde_json::from_str(&on_one_line(found.as_str())).unwrap_or(found))
+    }
+}
+
+#[cfg(feature = "schema-validation")]
+mod validator {
+    use serde_json::Value;
+
+    use crate::text::shorten;
+
+    /// The longest description of an error, which contains the value.
+    const MAX_ERROR: usize = 300;
+
+    pub struct Validator(jsonschema::Validator);
+
+    impl Validator {
+        pub fn new(schema: &Value) -> Result<Self, String> {
+            let validator = jsonschema::validator_for(schema);
+            validator.map(Self).map_err(|error| describe(&error))
+        }
+
+        pub fn validate(&self, value: &Value) -> Result<(), String> {
+            self.0.validate(value).map_err(|error| describe(&error))
+        }
+    }
+
+    /// What is wrong, and where in the value.
+    fn describe(error: &jsonschema::ValidationError<'_>) -> String {
+        let what = shorten(&error.to_string(), MAX_ERROR);
+        match error.instance_path.as_str() {
+            "" => what,
+            path => format!("{what} (at {path})"),
+        }
+    }
+}
+
+/// Without the feature no value may be called valid, so there is no validator.
+#[cfg(not(feature = "schema-validation"))]
+mod validator {
+    use serde_json::Value;
+
+    pub enum Validator {}
+
+    impl Validator {
+        pub fn new(_: &Value) -> Result<Self, String> {
+            Err("this build cannot validate; build it with the feature `schema-validation`".into())
+        }
+
+        pub fn validate(&self, _: &Value) -> Result<(), String> {
+            match *self {}
+        }
+    }
+}
+
+/// Valid JSON without the white space between its parts. Numbers and the order of fields stay as they are.
+fn on_one_line(json: &str) -> String {
+    let (mut in_string, mut is_escaped) = (false, false);
+    let is_kept = |c: &char| {
+        let is_quote = *c == '"' && !is_escaped;
+        is_escaped = in_string && *c == '\\' && !is_escaped;
+        in_string ^= is_quote;
+        in_string || !c.is_ascii_whitespace()
+    };
+    json.chars().filter(is_kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_in_strings_is_kept() {
+        let pretty = "{\n  \"a b\": [1.0, \" \\\" \\\\\" , 2 ],\r\n\t\"c\" : \"\\\\\\\" d\"\n}";
+        let line = on_one_line(pretty);
+        assert_eq!(
+            line,
+            "{\"a b\":[1.0,\" \\\" \\\\\",2],\"c\":\"\\\\\\\" d\"}"
+        );
+        let value = |json: &str| serde_json::from_str::<Value>(json).unwrap();
+        assert_eq!(value(&line), value(pretty));
+    }
+
+    #[cfg(feature = "schema-validation")]
+    #[test]
+    fn invalid_schemas_are_refused() {
+        for (schema, expected) in [
+            (r#"{"type": "strin"}"#, "at /type"),
+            ("[]", "not of type"),
+            (
+                r#"{"$ref": "https://example.com/other.json"}"#,
+                "example.com",
+            ),
+        ] {
+            let error = ReplySchema::new(serde_json::from_str(schema).unwrap()).err();
+            assert!(
+                error.as_deref().is_some_and(|e| e.contains(expected)),
+                "{schema}: {error:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! `--schema` and `--correct`: replies in JSON.
+
+use blocks_mock::{Fault, Frequency, Mock, Operation, Script, TurnInfo};
+use serde_json::{Value, json};
+
+use crate::Folder;
+use crate::in_process::Test;
+
+const SCHEMA: &str = r#"{"type": "object", "required": ["is_bug"], "additionalProperties": false,
+    "properties": {"is_bug": {"type": "boolean"}, "count": {"type": "integer", "minimum": 1}}}"#;
+
+/// A mock whose agent gives these replies, one in each turn, and the last one in all that follow.
+fn replying(texts: &'static [&'static str]) -> Mock {
+    let script = |turn: &TurnInfo| Script::reply(texts[turn.turn.min(texts.len() - 1)]);
+    Mock::builder().agent_fn(script).build()
+}
+
+/// A command with the schema as its standard input.
+fn test<'a>(mock: &'a Mock, line: &str) -> Test<'a> {
+    Test::new(mock, line).input(SCHEMA)
+}
+
+#[tokio::test(start_paused = true)]
+async fn standard_output_gets_the_json_alone() {
+    let reply =
+        "It is.\n```json\n{\n  \"is_bug\": true,\n  \"count\": 12345678901234567890123\n}\n```\n";
+    let mock = Mock::builder().reply(reply).build();
+    let ended = test(&mock, "run --agent claude --schema - hello")
+        .run()
+        .await;
+    let json = "{\"is_bug\":true,\"count\":12345678901234567890123}\n";
+    assert_eq!((ended.code, ended.out.as_str()), (0, json), "{ended:?}");
+    assert!(!ended.err.contains("It is."), "{ended:?}");
+
+    let prompt: Value = serde_json::from_str(&mock.requests()[0].body).unwrap();
+    let prompt = prompt["message"].as_str().unwrap();
+    let section = "hello\n\nReply with JSON that conforms to this JSON Schema:\n\n```json\n{";
+    assert!(prompt.starts_with(section), "{prompt}");
+
+    let session = mock.sessions()[0];
+    let sent = test(&mock, &format!("send {session} --schema - again"))
+        .run()
+        .await;
+    assert_eq!((sent.code, sent.out.as_str()), (0, json), "{sent:?}");
+    let waited = test(&mock, &format!("wait {session} --schema -"))
+        .run()
+        .await;
+    assert_eq!((waited.code, waited.out.as_str()), (0, json), "{waited:?}");
+    assert_eq!(mock.user_message_count(), 2, "`wait` sends nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_does_not_conform_has_code_6() {
+    for (reply, reason) in [
+        (
+            "It is a bug.",
+            "line 1, column 1: the reply contains no JSON",
+        ),
+        (
+            "{\"is_bug\": 1}",
+            "line 1, column 1: 1 is not of type \"boolean\" (at /is_bug)",
+        ),
+        (
+            "Two:\n{\"is_bug\": true, \"count\": 0}",
+            "line 2, column 1: 0 is less than the minimum of 1 (at /count)",
+        ),
+        (
+            "{\"is_bug\": true,}",
+            "line 1, column 16: a comma must not follow the last element",
+        ),
+    ] {
+        let mock = Mock::builder().reply(reply).build();
+        let ended = test(&mock, "run --agent claude --schema - hello")
+            .run()
+            .await;
+        assert_eq!((ended.code, ended.out.as_str()), (6, ""), "{ended:?}");
+        let (_, err) = ended.err.split_once('\n').unwrap();
+        let expected =
+            format!("{reply}\nerror: the reply does not conform to the schema: {reason}\n");
+        assert_eq!(err, expected);
+
+        let ended = test(&mock, "run --json --agent claude --schema - hello")
+            .run()
+            .await;
+        let report: Value = serde_json::from_str(&ended.out).unwrap();
+        assert_eq!(
+            [
+                &report["status"],
+                &report["exit_code"],
+                &report["final_message"]
+            ],
+            [&json!("completed"), &json!(6), &json!(reply)]
+        );
+        assert_eq!(report["structured_output"], Value::Null);
+        assert_eq!(report["error"]["kind"], "reply_mismatch");
+        assert_eq!(mock.count(Operation::CreateMessage), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_and_step_outputs_have_the_value() {
+    let folder = Folder::new("structured-outputs");
+    let outputs = folder.file("outputs");
+    let mock = replying(&["```json\n{\"is_bug\": true}\n```"]);
+    let line = "run --json --github-output --agent claude --schema - hello";
+    let ended = test(&mock, line)
+        .variable("GITHUB_OUTPUT", &outputs)
+        .run()
+        .await;
+    let report: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(report["structured_output"], json!({"is_bug": true}));
+    assert_eq!(report["final_message"], "```json\n{\"is_bug\": true}\n```");
+    let outputs = std::fs::read_to_string(&outputs).unwrap();
+    let (_, value) = outputs.split_once("structured_output<<").unwrap();
+    assert_eq!(value.lines().nth(1), Some("{\"is_bug\":true}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_output_is_the_whole_json_or_empty() {
+    let folder = Folder::new("structured-large");
+    for (length, is_written) in [(200 << 10, true), (300 << 10, false)] {
+        let outputs = folder.file(&length.to_string());
+        let json = format!("\"{}\"", "a".repeat(length));
+        let mock = Mock::builder().reply(json.clone()).build();
+        let line = "run --json --github-output --agent claude --schema - hello";
+        let test = Test::new(&mock, line).input("{\"type\": \"string\"}");
+        let ended = test.variable("GITHUB_OUTPUT", &outputs).run().await;
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        let outputs = std::fs::read_to_string(&outputs).unwrap();
+        let (_, value) = outputs.split_once("structured_output<<").unwrap();
+        let expected = if is_written { json.as_str() } else { "" };
+        assert_eq!(value.lines().nth(1), Some(expected));
+        assert_eq!(
+            ended.err.contains("structured_output is empty"),
+            !is_written
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_output_file_gets_the_json_alone() {
+    let folder = Folder::new("structured-file");
+    let file = folder.file("reply.json");
+    let mock = replying(&["No.", "Yes: {\"is_bug\": true}"]);
+    let line = format!("run --agent claude --schema - --output {file} hello");
+    let ended = test(&mock, &line).run().await;
+    assert_eq!((ended.code, ended.out.as_str()), (6, ""), "{ended:?}");
+    assert!(!std::fs::exists(&file).unwrap(), "nothing conforms");
+    let session = mock.sessions()[0];
+    let line = format!("send --schema - --output {file} {session} again");
+    let ended = test(&mock, &line).run().await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, ""), "{ended:?}");
+    let content = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(content, "{\"is_bug\":true}\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn corrections_are_sent_up_to_their_number() {
+    for (corrections, sent, code) in [(0, 0, 6), (1, 1, 6), (2, 2, 0), (9, 2, 0)] {
+        let mock = replying(&["It is.", "{\"is_bug\": 1}", "{\"is_bug\": true}"]);
+        let line = format!("run --agent claude --schema - --correct {corrections} hello");
+        let ended = test(&mock, &line).run().await;
+        assert_eq!(ended.code, code, "{ended:?}");
+        assert_eq!(mock.count(Operation::CreateMessage), sent);
+        let out = if code == 0 { "{\"is_bug\":true}\n" } else { "" };
+        assert_eq!(ended.out, out);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_correction_gets_the_reason_and_the_schema() {
+    let mock = replying(&["It is.", "{\"is_bug\": true}"]);
+    let line = "run --json --agent claude --schema - --correct 1 hello";
+    let ended = test(&mock, line).run().await;
+    let requests = mock.requests();
+    let correction = requests
+        .iter()
+        .filter(|request| request.method == "POST")
+        .nth(1);
+    let body: Value = serde_json::from_str(&correction.unwrap().body).unwrap();
+    let message = body["message"].as_str().unwrap();
+    let start = "Your last reply does not contain the expected JSON: line 1, column 1: the reply contains no JSON. Reply \
+                 again, with nothing but the JSON.\n\nReply with JSON that conforms to this JSON Schema:\n\n```json\n{";
+    assert!(message.starts_with(start), "{message}");
+    let report: Value = serde_json::from_str(&ended.out).unwrap();
+    let threads = mock.threads(mock.sessions()[0]);
+    assert_eq!(
+        report["thread_id"],
+        threads[1].to_string(),
+        "of the valid reply"
+    );
+    assert_eq!(report["final_message"], "{\"is_bug\": true}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_correction_follows_an_unknown_outcome() {
+    let folder = Folder::new("structured-unknown");
+    let pending = folder.file("pending.json");
+    let mock = replying(&["It is a bug."]);
+    mock.inject(
+        Operation::CreateMessage,
+        Frequency::Always,
+        Fault::ResetAfter,
+    );
+    let line =
+        format!("run --json --agent claude --schema - --correct 5 --pending {pending} hello");
+    let ended = test(&mock, &line).run().await;
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert_eq!(mock.count(Operation::CreateMessage), 1);
+    let report: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(report["status"], "unknown");
+    assert_eq!(report["final_message"], "It is a bug.");
+    assert_eq!(report["error"]["may_have_taken_effect"], true);
+    let session = mock.sessions()[0];
+    assert_eq!(report["error"]["resume"], format!("blocks wait {session}"));
+    let content: Value = serde_json::from_str(&std::fs::read_to_string(&pending).unwrap()).unwrap();
+    assert_eq!(content, json!({"session_id": session.to_string()}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_correction_leaves_code_6() {
+    let mock = replying(&["It is a bug."]);
+    mock.inject(
+        Operation::CreateMessage,
+        Frequency::Always,
+        Fault::status(422),
+    );
+    let line = "run --agent claude --schema - --correct 5 hello";
+    let ended = test(&mock, line).run().await;
+    assert_eq!((ended.code, ended.out.as_str()), (6, ""), "{ended:?}");
+    assert!(ended.err.contains("\nIt is a bug.\nerror: "), "{ended:?}");
+    assert!(
+        ended.err.contains("cannot send the correction"),
+        "{ended:?}"
+    );
+    assert_eq!(mock.count(Operation::CreateMessage), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_correction_follows_a_notice_of_failure() {
+    for (option, code) in [("--correct 3", 6), ("--correct 3 --fail-on-notice", 5)] {
+        let mock = replying(&["Claude Code: Rate limit or quota exceeded. Wait."]);
+        let line = format!("run --agent claude --schema - {option} hello");
+        let ended = test(&mock, &line).run().await;
+        assert_eq!((ended.code, ended.out.as_str()), (code, ""), "{ended:?}");
+        assert_eq!(mock.count(Operation::CreateMessage), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_correction_that_times_out_can_be_resumed() {
+    let folder = Folder::new("structured-resume");
+    let pending = folder.file("pending.json");
+    let slow = |turn: &TurnInfo| match turn.turn {
+        0 => Script::reply("It is a bug."),
+        _ => Script::reply("{\"is_bug\": true}").reply_after(std::time::Duration::from_secs(90)),
+    };
+    let mock = Mock::builder().agent_fn(slow).build();
+    let line = format!(
+        "run --json --agent claude --schema - --correct 1 --timeout 60s --pending {pending} hello"
+    );
+    let ended = test(&mock, &line).run().await;
+    assert_eq!(ended.code, 3, "{ended:?}");
+    let report: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(report["status"], "timed_out");
+    assert_eq!(
+        report["final_message"], "It is a bug.",
+        "the last one known"
+    );
+    let (session, thread) = (&report["session_id"], &report["thread_id"]);
+    let resume = format!(
+        "blocks wait {} --thread {}",
+        session.as_str().unwrap(),
+        thread.as_str().unwrap()
+    );
+    assert_eq!(report["error"]["resume"], resume);
+    let line = format!("wait --pending {pending} --schema -");
+    let ended = test(&mock, &line).run().await;
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (0, "{\"is_bug\":true}\n"),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn invalid_schemas_are_refused_before_a_create() {
+    let mock = Mock::new();
+    for (schema, reason) in [
+        ("{\"type\": ", "invalid JSON Schema: EOF while parsing"),
+        ("[]", "invalid JSON Schema: "),
+        (
+            "{\"type\": \"strin\"}",
+            "invalid JSON Schema: \"strin\" is not valid",
+        ),
+        (
+            "{\"$ref\": \"https://example.com/other.json\"}",
+            "invalid JSON Schema: ",
+        ),
+    ] {
+        let line = "run --agent claude --schema - hello";
+        let ended = Test::new(&mock, line).input(schema).run().await;
+        assert_eq!(ended.code, 2, "{schema}: {ended:?}");
+        assert!(
+            ended.err.contains(&format!("--schema -: {reason}")),
+            "{ended:?}"
+        );
+    }
+    for line in [
+        "run --agent claude --correct 1 hello",
+        "run --agent claude --schema - --correct 1 --no-wait hello",
+        "run --agent claude --schema missing.json hello",
+    ] {
+        let ended = test(&mock, line).run().await;
+        assert_eq!(ended.code, 2, "{line}: {ended:?}");
+    }
+    assert_eq!(mock.requests().len(), 0);
+}

@@ -1,0 +1,238 @@
+//! Creating sessions: in one step, detached from the caller, or with a permit that was acquired before.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use blocks_api::open::Id;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::engine::call::{Admission, Api, Operation};
+use crate::engine::error::Error;
+use crate::engine::rate_limit::{Permit, require_runtime};
+use crate::request::{CreateSession, FollowUp};
+use crate::session::Session;
+use crate::session::turn::Turn;
+
+/// How long a permit may be kept. The rate limiter counts its request from when it was granted, so one that is sent much
+/// later would be counted in the wrong minute.
+const PERMIT_LIFETIME: Duration = Duration::from_secs(2);
+
+impl Client {
+    /// Creates a session, posts its first message and dispatches it to the agent.
+    ///
+    /// Do not drop this future once it is polled, as a `select!` or a time-out around it does: the request may have been
+    /// sent, and the billed session would exist without a trace. To stop waiting, set
+    /// [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout), or use
+    /// [`create_session_detached`](Self::create_session_detached).
+    ///
+    /// It is sent again only when it certainly had no effect.
+    ///
+    /// # Errors
+    /// Invalid input before anything is sent; any error of the request. When [`Error::may_have_taken_effect`], do not
+    /// simply call this again.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
+    /// use blocks_sdk::{Agent, CreateSession};
+    ///
+    /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
+    /// let session = client.create_session(request.title("Parser test")).await?;
+    /// println!("{}", session.first_reply().await?.text());
+    /// # assert_eq!(mock.sessions(), [session.id()]);
+    /// # Ok(()) });
+    /// ```
+    pub async fn create_session(&self, request: CreateSession) -> Result<Session, Error> {
+        self.create(request, None).await
+    }
+
+    /// The same in a task of its own: dropping what this returns does not stop the create.
+    ///
+    /// Without the result, nothing says which session was created. Store it inside of the task that awaits it, not
+    /// behind a time-out.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
+    /// use std::time::Duration;
+    /// use blocks_sdk::{Agent, CreateSession};
+    ///
+    /// # mock.inject(None, blocks_mock::Frequency::ONCE, blocks_mock::Fault::Delay(Duration::from_secs(9)));
+    /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
+    /// let mut create = client.create_session_detached(request);
+    /// let session = match tokio::time::timeout(Duration::from_secs(5), &mut create).await {
+    ///     Ok(session) => session?,
+    ///     Err(_) => create.await?, // it is still in progress, and its result is not lost
+    /// };
+    /// # assert_eq!(mock.sessions(), [session.id()]);
+    /// # Ok(()) });
+    /// ```
+    pub fn create_session_detached(&self, request: CreateSession) -> Detached<Session> {
+        let client = self.clone();
+        Detached::spawn(async move { client.create(request, None).await })
+    }
+
+    /// Acquires the permit of the rate limiter for one create or follow-up, before the request is sent.
+    ///
+    /// Hundreds of creates can wait for their permits. With this, a journal entry "starting" is written only when the
+    /// request is really about to be sent. After a crash, only those entries are in doubt. Dropping the future or the
+    /// permit gives it back.
+    ///
+    /// # Errors
+    /// [`ErrorKind::RateLimited`](crate::ErrorKind::RateLimited) when there is no permit within the time-out of a call.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
+    /// use blocks_sdk::{Agent, CreateSession};
+    ///
+    /// # let mut journal = Vec::new();
+    /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
+    /// request.validate()?;
+    /// let permit = client.acquire_create().await?;
+    /// journal.push("starting".to_owned());
+    /// let session = permit.create_session(request).await?;
+    /// journal.push(format!("session {}", session.id()));
+    /// # Ok(()) });
+    /// ```
+    pub async fn acquire_create(&self) -> Result<CreatePermit, Error> {
+        let permit = self.engine.acquire(Operation::CREATE_SESSION).await?;
+        Ok(CreatePermit {
+            client: self.clone(),
+            permit: Some(permit),
+            acquired: Instant::now(),
+        })
+    }
+
+    async fn create(
+        &self,
+        request: CreateSession,
+        permit: Option<Permit>,
+    ) -> Result<Session, Error> {
+        let body = request.validated()?;
+        let operation = Operation::CREATE_SESSION;
+        let admission = Admission::Wait(operation.priority());
+        let send = |api: Api| {
+            let body = body.clone();
+            async move { api.create_session().body(body).send().await }
+        };
+        let sent = self.engine.call_for(operation, admission, permit, Ok, send);
+        let (data, response) = sent.await?;
+        Ok(Session::new(self.clone(), data, response))
+    }
+}
+
+/// The permit to send one create or follow-up; see [`Client::acquire_create`].
+///
+/// Use it within two seconds: after that the request waits for a new permit first, so that it is counted in the right
+/// minute.
+#[must_use = "a permit that is dropped is given back"]
+pub struct CreatePermit {
+    client: Client,
+    permit: Option<Permit>,
+    acquired: Instant,
+}
+
+impl CreatePermit {
+    /// Creates a session with this permit; see [`Client::create_session`], also for dropping the future.
+    ///
+    /// # Errors
+    /// Those of [`Client::create_session`].
+    pub async fn create_session(mut self, request: CreateSession) -> Result<Session, Error> {
+        request.validate()?;
+        let permit = self.take();
+        self.client.create(request, permit).await
+    }
+
+    /// Posts a follow-up with this permit; see [`SessionRef::follow_up`](crate::SessionRef::follow_up), also for
+    /// dropping the future.
+    ///
+    /// # Errors
+    /// Those of [`SessionRef::follow_up`](crate::SessionRef::follow_up).
+    pub async fn follow_up(
+        mut self,
+        session_id: impl Into<Id>,
+        request: FollowUp,
+    ) -> Result<Turn, Error> {
+        request.validate()?;
+        let permit = self.take();
+        let session = self.client.session(session_id);
+        session.post(request, permit).await
+    }
+
+    /// The permit, if it is still valid.
+    fn take(&mut self) -> Option<Permit> {
+        if self.acquired.elapsed() > PERMIT_LIFETIME {
+            self.give_back();
+        }
+        self.permit.take()
+    }
+
+    fn give_back(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            permit.give_back();
+        }
+    }
+}
+
+impl Drop for CreatePermit {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl fmt::Debug for CreatePermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreatePermit").finish_non_exhaustive()
+    }
+}
+
+/// A create or follow-up in a task of its own. Dropping it does not stop the request.
+pub struct Detached<T>(JoinHandle<Result<T, Error>>);
+
+impl<T: Send + 'static> Detached<T> {
+    pub(crate) fn spawn(request: impl Future<Output = Result<T, Error>> + Send + 'static) -> Self {
+        require_runtime();
+        Self(tokio::spawn(request))
+    }
+}
+
+impl<T> Detached<T> {
+    /// Whether the request has ended.
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl<T> Future for Detached<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match ready!(Pin::new(&mut self.0).poll(context)) {
+            Ok(result) => Poll::Ready(result),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // A task of this type is never cancelled but by the end of its runtime.
+                Err(_) => Poll::Ready(Err(Error::abandoned())),
+            },
+        }
+    }
+}
+
+impl<T> fmt::Debug for Detached<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let finished = self.is_finished();
+        f.debug_struct("Detached")
+            .field("is_finished", &finished)
+            .finish_non_exhaustive()
+    }
+}

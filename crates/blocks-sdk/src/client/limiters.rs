@@ -1,0 +1,128 @@
+//! The rate limiters of this process by key and base URL, so that any number of clients of one key share one.
+//!
+//! The service counts the requests of a key, whichever client sends them. A limiter lives as long as a client uses it.
+//! The key itself is not kept here, only a hash of it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+
+use crate::engine::error::Error;
+use crate::engine::key::Key;
+use crate::engine::rate_limit::{RateLimit, RateLimiter};
+
+static LIMITERS: LazyLock<Mutex<Limiters>> = LazyLock::new(Mutex::default);
+
+#[derive(Default)]
+struct Limiters {
+    /// Two hashes of 64 bits, so that two keys never have the same.
+    hashers: [RandomState; 2],
+    entries: HashMap<[u64; 2], Entry>,
+}
+
+struct Entry {
+    limit: RateLimit,
+    limiter: Weak<RateLimiter>,
+}
+
+/// A limiter, and the limit that it has.
+pub(crate) type Limiter = (Arc<RateLimiter>, RateLimit);
+
+/// The limiter of a key at a base URL. One that exists is used; `limit` is `None` when any limit will do.
+///
+/// # Errors
+/// When a limiter with another limit than `limit` exists.
+pub(crate) fn shared(key: &Key, base: &str, limit: Option<RateLimit>) -> Result<Limiter, Error> {
+    let mut limiters = LIMITERS.lock().unwrap_or_else(PoisonError::into_inner);
+    limiters.shared(key, base, limit)
+}
+
+/// A limiter that no other client uses.
+pub(crate) fn own(limit: Option<RateLimit>) -> Limiter {
+    let limit = limit.unwrap_or_default();
+    (Arc::new(RateLimiter::new(limit, None)), limit)
+}
+
+impl Limiters {
+    fn shared(
+        &mut self,
+        key: &Key,
+        base: &str,
+        limit: Option<RateLimit>,
+    ) -> Result<Limiter, Error> {
+        self.entries
+            .retain(|_, entry| entry.limiter.strong_count() > 0);
+        let hash = |hasher: &RandomState| hasher.hash_one((key.as_str(), base));
+        let [first, second] = &self.hashers;
+        let place = [hash(first), hash(second)];
+        let existing = self.entries.get(&place);
+        if let Some(entry) = existing
+            && let Some(limiter) = entry.limiter.upgrade()
+        {
+            return match limit {
+                Some(limit) if limit != entry.limit => Err(Error::configuration(format!(
+                    "another client of this key and base URL in this process has a rate limit of {} requests a minute, \
+                     this one of {}; set the same limit for both, or use `ClientBuilder::own_rate_limiter`",
+                    entry.limit.requests_per_minute(),
+                    limit.requests_per_minute()
+                ))),
+                _ => Ok((limiter, entry.limit)),
+            };
+        }
+        let (limiter, limit) = own(limit);
+        let entry = Entry {
+            limit,
+            limiter: Arc::downgrade(&limiter),
+        };
+        self.entries.insert(place, entry);
+        Ok((limiter, limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Key {
+        Key::new(text.to_owned().into()).unwrap()
+    }
+
+    #[test]
+    fn a_key_at_a_base_url_has_one_limiter() {
+        let mut limiters = Limiters::default();
+        let mut get = |name: &str, base| limiters.shared(&key(name), base, None).unwrap().0;
+        let first = get("a", "https://x");
+        assert!(Arc::ptr_eq(&first, &get("a", "https://x")));
+        assert!(!Arc::ptr_eq(&first, &get("b", "https://x")));
+        assert!(!Arc::ptr_eq(&first, &get("a", "https://y")));
+    }
+
+    #[test]
+    fn another_limit_for_the_same_key_is_an_error() {
+        let mut limiters = Limiters::default();
+        let fifty = RateLimit::per_minute(50).unwrap();
+        let first = limiters.shared(&key("s3cret"), "https://x", Some(fifty));
+        let (limiter, _) = first.unwrap();
+        let (same, limit) = limiters.shared(&key("s3cret"), "https://x", None).unwrap();
+        assert!(Arc::ptr_eq(&limiter, &same) && limit == fifty);
+        let other = limiters.shared(&key("s3cret"), "https://x", Some(RateLimit::default()));
+        let message = other.unwrap_err().to_string();
+        assert!(
+            message.contains("50 requests a minute, this one of 100"),
+            "{message}"
+        );
+        assert!(!message.contains("s3cret"), "{message}");
+    }
+
+    #[test]
+    fn a_limiter_ends_with_its_last_client() {
+        let mut limiters = Limiters::default();
+        for n in 0..100 {
+            let fifty = RateLimit::per_minute(50).unwrap();
+            drop(limiters.shared(&key(&format!("k{n}")), "https://x", Some(fifty)));
+        }
+        assert_eq!(limiters.entries.len(), 1);
+        let other = limiters.shared(&key("k99"), "https://x", Some(RateLimit::default()));
+        assert!(other.is_ok(), "no client of the key is left");
+    }
+}

@@ -1,0 +1,158 @@
+//! Requests that this release has no method for.
+
+use std::fmt;
+
+use blocks_api::hook;
+use bytes::Bytes;
+use http::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::client::Client;
+use crate::engine::call::{Admission, Api, Operation};
+use crate::engine::error::Error;
+use crate::engine::response::ResponseInfo;
+
+impl Client {
+    /// A request to any path below `/rest/v1/`, for what this release does not know.
+    ///
+    /// It is made like every other call: with the key, the rate limiter and the retry policy. A `GET` or `HEAD` is sent
+    /// again like a read. Any other method is sent again only when it certainly had no effect.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_session(async |session, client, mock| {
+    /// use blocks_sdk::{Value, http::Method};
+    ///
+    /// let path = format!("/rest/v1/sessions/{}/messages", session.id());
+    /// let request = client.request(Method::GET, path).query("limit", 1);
+    /// let page: Value = request.send().await?.json()?;
+    /// assert_eq!(page["meta"]["limit"], 1);
+    /// # Ok(()) });
+    /// ```
+    pub fn request(&self, method: Method, path: impl Into<String>) -> RawRequest {
+        RawRequest {
+            client: self.clone(),
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            body: None,
+        }
+    }
+}
+
+/// A request to any path; see [`Client::request`].
+#[derive(Clone)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct RawRequest {
+    client: Client,
+    method: Method,
+    path: String,
+    query: Vec<(String, String)>,
+    body: Option<Result<Bytes, String>>,
+}
+
+impl RawRequest {
+    /// Adds a query parameter. A list is sent by repeating the name.
+    pub fn query(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.query.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Sets the body, as JSON.
+    pub fn json(mut self, body: &impl Serialize) -> Self {
+        let bytes = serde_json::to_vec(body).map(Bytes::from);
+        self.body = Some(bytes.map_err(|error| error.to_string()));
+        self
+    }
+
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the path is not below `/rest/v1/` or the body
+    /// cannot be written as JSON; nothing is sent then. Any error of the request.
+    pub async fn send(self) -> Result<RawResponse, Error> {
+        let core = &self.client.engine.core;
+        if !self.path.starts_with("/rest/v1/") {
+            return Err(Error::invalid_input(
+                "the path of a request must start with /rest/v1/",
+            ));
+        }
+        let mut url = core
+            .resolve(&self.path)
+            .map_err(|error| Error::invalid_input(error.to_string()))?;
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.query);
+        }
+        let body = self.body.transpose().map_err(|error| {
+            Error::invalid_input(format!("the body cannot be written as JSON: {error}"))
+        })?;
+        let operation = operation(&self.method);
+        let send = |api: Api| {
+            let (method, url, body) = (self.method.clone(), url.clone(), body.clone());
+            async move { hook::send(&api, operation.id, method, url, body).await }
+        };
+        let admission = Admission::Wait(operation.priority());
+        let engine = &self.client.engine;
+        let (body, info) = engine.call(operation, admission, send).await?;
+        Ok(RawResponse { info, body })
+    }
+}
+
+/// How errors name a request: by its method.
+fn operation(method: &Method) -> Operation {
+    match method.as_str() {
+        "GET" => Operation::reading("GET request"),
+        "HEAD" => Operation::reading("HEAD request"),
+        "POST" => Operation::creating("POST request"),
+        "PUT" => Operation::creating("PUT request"),
+        "PATCH" => Operation::creating("PATCH request"),
+        "DELETE" => Operation::creating("DELETE request"),
+        _ => Operation::creating("request"),
+    }
+}
+
+impl fmt::Debug for RawRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawRequest")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The successful response to a [`RawRequest`].
+#[derive(Clone)]
+pub struct RawResponse {
+    info: ResponseInfo,
+    body: Bytes,
+}
+
+impl RawResponse {
+    /// The status and the headers.
+    pub fn info(&self) -> &ResponseInfo {
+        &self.info
+    }
+
+    /// The body. Text that is not valid Unicode is repaired with U+FFFD.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body, read as JSON.
+    ///
+    /// # Errors
+    /// When it is not valid JSON, or not a `T`.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+}
+
+impl fmt::Debug for RawResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawResponse")
+            .field("info", &self.info)
+            .field("length", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,196 @@
+//! Responses in other encodings than UTF-8, and compressed ones, which no request asks for.
+
+use blocks_sdk::{Client, Error, ErrorKind, Id, Pending};
+use blocks_tests::{Answer, KEY, SESSION, Scripted, THREAD, created};
+use serde_json::{Value, json};
+
+use crate::hello;
+
+fn utf_16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(unit).collect()
+}
+
+fn utf_32(text: &str, unit: fn(u32) -> [u8; 4]) -> Vec<u8> {
+    text.chars().flat_map(|c| unit(c.into())).collect()
+}
+
+/// A text in every encoding that its bytes show.
+fn wide(text: &str) -> Vec<Vec<u8>> {
+    let marked = format!("\u{feff}{text}");
+    [text, &marked]
+        .iter()
+        .flat_map(|text| {
+            [
+                utf_16(text, u16::to_le_bytes),
+                utf_16(text, u16::to_be_bytes),
+                utf_32(text, u32::to_le_bytes),
+                utf_32(text, u32::to_be_bytes),
+            ]
+        })
+        .collect()
+}
+
+fn reply(text: &str) -> Value {
+    json!({"items": [{"message": text}]})
+}
+
+fn client(answers: impl IntoIterator<Item = Answer>) -> Client {
+    Scripted::new(answers).client()
+}
+
+async fn create(answer: Answer) -> Error {
+    client([answer]).create_session(hello()).await.unwrap_err()
+}
+
+/// The text of the reply that a session receives after its create.
+async fn read(created: Answer, reply: Answer) -> String {
+    let session = client([created, reply]).create_session(hello()).await;
+    let session = session.unwrap();
+    assert_eq!(session.id().as_str(), SESSION);
+    session.first_reply().await.unwrap().text().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_encoding_of_unicode_is_read() {
+    let text = "Déjà vu \u{1f600}";
+    let creates = wide(&created().to_string());
+    let replies = wide(&reply(text).to_string());
+    for (created, reply) in creates.into_iter().zip(replies) {
+        let created = Answer::bytes(200, created);
+        assert_eq!(read(created, Answer::bytes(200, reply)).await, text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn latin_1_is_read_where_the_header_names_it() {
+    let reply = reply("Déjà vu").to_string();
+    let latin_1: Vec<u8> = reply.chars().map(|c| c as u8).collect();
+    let answer = |charset: &str| {
+        let kind = format!("application/json; charset={charset}");
+        Answer::bytes(200, latin_1.clone()).header("content-type", kind)
+    };
+    for charset in ["ISO-8859-1", "\"iso-8859-1\"", "latin1"] {
+        let text = read(Answer::ok(&created()), answer(charset)).await;
+        assert_eq!(text, "Déjà vu", "{charset}");
+    }
+    // Without it, no other text is lost.
+    let text = read(Answer::ok(&created()), answer("utf-8")).await;
+    assert_eq!(text, "D\u{fffd}j\u{fffd} vu");
+    let named = Answer::text(200, reply).header("content-type", "application/json; charset=latin1");
+    assert_eq!(read(Answer::ok(&created()), named).await, "Déjà vu");
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_are_explained_in_every_encoding() {
+    for body in wide(r#"{"error": "no credit, \ud83d"}"#) {
+        let error = create(Answer::bytes(400, body.clone())).await;
+        assert_eq!(error.message(), Some("no credit, \u{fffd}"));
+        assert_eq!(error.body_bytes(), Some(&body[..]));
+        let body = error.body().unwrap();
+        assert_eq!(body, r#"{"error": "no credit, \ud83d"}"#);
+    }
+    for body in wide(&created().to_string()) {
+        let half = body[..body.len() / 2].to_vec();
+        let error = create(Answer::bytes(200, half)).await;
+        assert!(error.may_have_taken_effect(), "{error}");
+        assert_eq!(error.session_id().map(|id| id.as_str()), Some(SESSION));
+    }
+    for body in wide("<html>Sign in</html>") {
+        let error = create(Answer::bytes(200, body)).await;
+        assert!(
+            error.to_string().contains("<html>Sign in</html>"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_is_removed_in_every_encoding() {
+    for body in wide(&format!(r#"{{"error": "ApiKey {KEY} is wrong"}}"#)) {
+        for status in [200, 403] {
+            let error = create(Answer::bytes(status, body.clone())).await;
+            let shown = format!("{error} {error:?} {:?} {:?}", error.body(), error.message());
+            assert!(shown.contains("ApiKey <redacted> is wrong"), "{shown}");
+            let bytes = error.body_bytes().unwrap();
+            let ascii: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
+            let ascii = String::from_utf8_lossy(&ascii).into_owned();
+            assert!(!ascii.contains(KEY) && !shown.contains(KEY), "{shown}");
+        }
+    }
+}
+
+/// The first bytes of a body in each encoding, and the header that names it.
+const COMPRESSED: [(&str, &[u8]); 4] = [
+    ("gzip", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab]),
+    ("br", &[0x1b, 0x0f, 0, 0xf8, 0xa5]),
+    ("zstd", &[0x28, 0xb5, 0x2f, 0xfd, 4, 0x58]),
+    ("deflate", &[0x78, 0x9c, 0xab, 0x56]),
+];
+
+fn compressed(status: u16, (encoding, body): (&'static str, &'static [u8])) -> Answer {
+    Answer::bytes(status, body).header("content-encoding", encoding)
+}
+
+/// Checks that an error names the encoding, shows none of its bytes and keeps them all.
+fn check(error: &Error, (encoding, body): (&str, &[u8])) {
+    let text = error.to_string();
+    let named = format!("its body is compressed (content encoding {encoding})");
+    assert!(text.contains(&named), "{text}");
+    assert!(text.contains("may compress responses"), "{text}");
+    assert!(text.is_ascii(), "{text}");
+    assert_eq!(error.body_bytes(), Some(body));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compressed_response_is_named_and_kept() {
+    for compression in COMPRESSED {
+        let error = create(compressed(201, compression)).await;
+        assert_eq!(error.kind(), ErrorKind::Undecodable);
+        assert!(error.may_have_taken_effect() && error.attempts() == 1);
+        check(&error, compression);
+
+        let error = create(compressed(400, compression)).await;
+        assert_eq!(
+            (error.kind(), error.status()),
+            (ErrorKind::Status, Some(400))
+        );
+        check(&error, compression);
+
+        let client = client([compressed(200, compression)]);
+        let error = client.get_session(SESSION.parse::<Id>().unwrap()).await;
+        check(&error.unwrap_err(), compression);
+
+        let pending = Pending::new(
+            SESSION.parse::<Id>().unwrap(),
+            THREAD.parse::<Id>().unwrap(),
+        );
+        let error = client.resume(pending).reply().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Undecodable);
+        check(&error, compression);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compression_without_a_header_is_named() {
+    for (encoding, body) in COMPRESSED {
+        // Brotli begins with no certain bytes.
+        if encoding != "br" {
+            let error = create(Answer::bytes(201, body)).await;
+            check(&error, (encoding, body));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_header_does_not_lose_a_session() {
+    for encoding in ["gzip", "br", "identity", ""] {
+        let answer = Answer::ok(&created()).header("content-encoding", encoding);
+        let session = client([answer]).create_session(hello()).await.unwrap();
+        assert_eq!(session.id().as_str(), SESSION);
+    }
+    for encoding in ["identity", ""] {
+        let answer = Answer::text(400, "no").header("content-encoding", encoding);
+        let text = create(answer).await.to_string();
+        assert!(!text.contains("compress"), "{text}");
+    }
+}
