@@ -243,10 +243,10 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
             }),
         };
         let mut created = VecDeque::new();
-        for index in 0..entries.len() {
-            // Known ones are items in the order of the prompts.
-            if let Some(State::Ended(_) | State::Unknown { .. }) = state(&entries[index]) {
-                batch.sort(index, entries[index].clone());
+        // Known ones are items in the order of the prompts.
+        for (index, entry) in entries.iter().enumerate() {
+            if let Some(State::Ended(_) | State::Unknown { .. }) = state(entry) {
+                batch.sort(index, entry.clone());
             }
         }
         for index in order {

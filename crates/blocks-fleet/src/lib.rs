@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+// A page alone, so it costs a build nothing.
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../guide/many-processes.md")]
+pub mod guide {}
 mod journal;
 mod limit;
 #[cfg(feature = "redis")]
