@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use blocks_mock::{Fault, Frequency, Mock};
+use blocks_mock::{Fault, Frequency, Mock, RetryAfter};
 use blocks_sdk::{
     Agent, Client, CreateSession, LimitFuture, LimitStore, LimitStoreError, LimitStoreStatus,
     MemoryLimitStore, RateLimit, SlotRequest, SlotResponse,
@@ -111,7 +111,12 @@ async fn waiting_pauses_and_rates_are_events() {
     let client = builder.rate_limit(limit).build().unwrap();
     let log = Log::default();
     let _recorded = log.record();
-    let fault = Fault::status(429).header("retry-after", "5");
+    let fault = Fault::Status {
+        status: 429,
+        body: String::new(),
+        retry_after: Some(RetryAfter::Seconds(5)),
+        after_effect: false,
+    };
     mock.inject(None, Frequency::ONCE, fault);
     let _ = client.get_session(uuid::Uuid::nil()).await;
     assert_eq!(
@@ -120,6 +125,7 @@ async fn waiting_pauses_and_rates_are_events() {
             "the service asks to wait: every request pauses pause_s=5.0 retry_after_s=5.0",
             "the rate changed share=0.8",
             "waiting for a permit priority=\"interactive\"",
+            "the rate changed share=0.9215041666666667",
         ]
     );
 }
