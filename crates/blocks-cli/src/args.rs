@@ -388,7 +388,7 @@ pub struct ArtifactArgs {
 pub struct BatchArgs {
     /// JSON Lines: one create request per line, each with a unique `id`; `-` is standard input
     pub file: PathBuf,
-    /// Progress file; a rerun resumes and creates no session twice
+    /// Progress file, or redis://HOST/NAME for several workers; a rerun resumes
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
     /// JSON Schema of the replies; a line can have another in its field `schema`

@@ -23,7 +23,8 @@ impl Scripted {
         let (before, rest) = SCRIPT.split_once("local time = ").unwrap();
         let (_, after) = rest.split_once("local now = ").unwrap();
         let (_, after) = after.split_once('\n').unwrap();
-        let now = "local now = tonumber(ARGV[#ARGV]); ARGV[#ARGV] = nil\n";
+        let now =
+            "local now = tonumber(ARGV[#ARGV]); ARGV[#ARGV] = nil; local micros = now * 1000\n";
         Self {
             connection: Mutex::new(server.connection()),
             script: redis::Script::new(&format!("{before}{now}{after}")),
