@@ -11,6 +11,7 @@ mod links;
 mod mocked;
 mod paging;
 mod paging_under_change;
+mod raw;
 mod reading;
 mod recording;
 mod secrets;

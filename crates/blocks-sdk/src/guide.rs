@@ -8,6 +8,7 @@
 //! 6. [Checking drift in your CI](drift)
 //! 7. [Errors and what to do](errors)
 //! 8. [Scripts and CI](scripts), with the command `blocks`
+//! 9. [Settings](settings) of programs and of the command
 
 #[doc = include_str!("../guide/getting-started.md")]
 pub mod getting_started {}
@@ -34,3 +35,6 @@ pub mod errors {}
 
 #[doc = include_str!("../guide/scripts.md")]
 pub mod scripts {}
+
+#[doc = include_str!("../guide/settings.md")]
+pub mod settings {}
