@@ -1,4 +1,4 @@
-//! Reading loses nothing and repeats nothing, while messages come and go between two reads.
+//! Reading loses and repeats no message, while messages are added and deleted between two reads.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use blocks_sdk::{
     types::Message,
 };
 use blocks_tests::{
-    Answer, Deviation, Meta, Placed, SESSION, Scripted, ShiftingSession, THREAD, page, replied,
+    Deviation, Meta, Placed, SESSION, Scripted, ScriptedResponse, ShiftingSession, THREAD, page,
+    replied,
 };
 use futures_util::StreamExt;
 use serde_json::json;
@@ -102,8 +103,8 @@ async fn an_error_ends_a_stream_after_its_attempts() {
 async fn a_page_that_is_cut_off_is_read_again() {
     let whole = page(json!([{"id": SESSION, "message": "x"}])).to_string();
     let script = Scripted::new([
-        Answer::text(200, &whole[..20]),
-        Answer::text(200, r#"{"items": [], "meta": {"total": 0}}"#),
+        ScriptedResponse::text(200, &whole[..20]),
+        ScriptedResponse::text(200, r#"{"items": [], "meta": {"total": 0}}"#),
     ]);
     let session = script.client().session(SESSION.parse::<Id>().unwrap());
     assert_eq!(session.messages().collect().await.unwrap(), []);
@@ -126,7 +127,7 @@ fn deviations() -> Vec<Deviation> {
                 cap,
                 ..Deviation::default()
             };
-            // A page that calls itself complete, and is short of what was requested.
+            // A page that says it is the last, with fewer messages than requested.
             let is_undetectable = matches!(meta, Meta::TotalOfPage) && cap.is_none();
             all.extend((!is_undetectable).then_some(deviation));
         }
@@ -420,8 +421,8 @@ async fn a_watch_ends_after_three_doubtful_statuses() {
 async fn a_watch_waits_for_the_end_of_a_long_pause() {
     let message = json!([{"id": SESSION, "message": "late", "ts": 1.0}]);
     let script = Scripted::new([
-        Answer::text(429, "").header("retry-after", "3600"),
-        Answer::ok(&page(message)),
+        ScriptedResponse::text(429, "").header("retry-after", "3600"),
+        ScriptedResponse::ok(&page(message)),
     ]);
     let session = script.client().session(SESSION.parse::<Id>().unwrap());
     let started = Instant::now();
@@ -468,7 +469,7 @@ async fn a_page_leads_to_the_next_and_to_newer_messages() {
 async fn the_last_page_is_found_without_a_total() {
     let items = |n: u128| {
         let ids = (0..n).map(|n| json!({"id": uuid::Uuid::from_u128(n)}));
-        Answer::ok(&page(ids.collect()))
+        ScriptedResponse::ok(&page(ids.collect()))
     };
     for (counts, pages) in [(vec![2, 2, 1], 3), (vec![2, 0], 2), (vec![0], 1)] {
         let script = Scripted::new(counts.into_iter().map(items));
@@ -487,7 +488,10 @@ async fn a_final_message_link_without_its_thread_gets_it() {
     let link = format!("/rest/v1/sessions/{SESSION}/messages?type=final_message");
     let mut followed = json!({"id": SESSION, "chat_thread_id": THREAD});
     followed["_links"] = json!({"final_message": {"href": link}});
-    let script = Scripted::new([Answer::ok(&followed), Answer::ok(&replied("second"))]);
+    let script = Scripted::new([
+        ScriptedResponse::ok(&followed),
+        ScriptedResponse::ok(&replied("second")),
+    ]);
     let session = script.client().session(SESSION.parse::<Id>().unwrap());
     let turn = session.follow_up(FollowUp::new("More.")).await.unwrap();
     assert_eq!(turn.reply().await.unwrap().text(), "second");

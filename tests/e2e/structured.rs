@@ -1,4 +1,4 @@
-//! Replies in JSON: the message that asks for them, decoding, and corrections.
+//! Replies in JSON: the message that requests them, decoding, and corrections.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn request() -> CreateSession {
     CreateSession::new(Agent::claude(), "Triage issue 7.").expect::<Triage>()
 }
 
-/// A mock whose agent gives these replies, one in each turn, and the last one in all that follow.
+/// A mock whose agent sends these replies, one in each turn, and the last one in all later turns.
 fn replying(texts: &'static [&'static str]) -> Mock {
     let script = |turn: &TurnInfo| Script::reply(texts[turn.turn.min(texts.len() - 1)]);
     Mock::builder().agent_fn(script).build()

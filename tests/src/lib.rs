@@ -1,5 +1,6 @@
 //! Helpers of the tests that use several crates.
 
+mod captured;
 mod recorder;
 mod scripted;
 mod shifting_session;
@@ -10,8 +11,9 @@ use std::time::Duration;
 use blocks_mock::{Action, Script};
 use serde_json::{Value, json};
 
+pub use captured::Captured;
 pub use recorder::{Exchange, Recorder};
-pub use scripted::{Answer, Scripted, Seen};
+pub use scripted::{Scripted, ScriptedResponse, SentRequest};
 pub use shifting_session::{Deviation, Meta, Placed, ShiftingSession};
 pub use vendor::{Vendor, VendorRequest, VendorServer};
 

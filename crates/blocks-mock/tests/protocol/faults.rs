@@ -66,7 +66,7 @@ async fn connections_break_before_or_after_the_effect() {
 }
 
 #[tokio::test]
-async fn an_answer_breaks_in_the_middle() {
+async fn a_response_breaks_in_the_middle() {
     let (result, socket) = meeting(Fault::ResetInBody).await;
     let response = result.unwrap();
     assert!(response.content_length().is_some_and(|length| length > 0));
@@ -75,7 +75,7 @@ async fn an_answer_breaks_in_the_middle() {
 }
 
 #[tokio::test]
-async fn an_answer_is_no_json_in_many_ways() {
+async fn responses_can_be_invalid_json() {
     for fault in [Fault::Truncate, Fault::InvalidJson, Fault::Html] {
         let (result, socket) = meeting(fault.clone()).await;
         let response = result.unwrap();
@@ -104,7 +104,7 @@ async fn content_type_size_and_place_can_be_wrong() {
 }
 
 #[tokio::test]
-async fn an_answer_can_be_late_and_drip() {
+async fn responses_can_be_late_and_slow() {
     for fault in [
         Fault::Delay(Duration::from_millis(1)),
         Fault::SlowBody {

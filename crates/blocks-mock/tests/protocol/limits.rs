@@ -24,7 +24,7 @@ async fn the_limiter_counts_in_a_window_that_slides() {
 }
 
 #[tokio::test]
-async fn a_429_of_the_limiter_says_what_it_is_told_to() {
+async fn a_429_has_the_configured_retry_after() {
     let limit = RateLimit {
         requests: 0,
         retry_after: Some(RetryAfter::Seconds(3)),

@@ -43,7 +43,7 @@ async fn validation_failures_have_the_status_and_form_of_the_dialect() {
 }
 
 #[tokio::test]
-async fn a_create_answers_200_or_201() {
+async fn a_create_responds_with_200_or_201() {
     for status in [200, 201] {
         let socket = speaking(|dialect| dialect.created_status = status).await;
         assert_eq!(socket.creating().send().await.unwrap().status(), status);
@@ -51,7 +51,7 @@ async fn a_create_answers_200_or_201() {
 }
 
 #[tokio::test]
-async fn pages_begin_with_the_oldest_or_the_newest() {
+async fn pages_start_with_the_oldest_or_the_newest() {
     for newest_first in [false, true] {
         let socket = speaking(|dialect| dialect.newest_first = newest_first).await;
         let (_, page) = session_and_messages(&socket).await;
