@@ -391,6 +391,9 @@ pub struct BatchArgs {
     /// Progress file; a rerun resumes and creates no session twice
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// JSON Schema of the replies; a line can have another in its field `schema`
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
     /// Retry prompts with unknown outcome (may be billed twice)
     #[arg(long, requires = "journal")]
     pub retry_unknown: bool,

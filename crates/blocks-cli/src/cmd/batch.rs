@@ -4,6 +4,7 @@ mod journal;
 mod prompt;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use blocks_sdk::Client;
@@ -19,6 +20,7 @@ use crate::input;
 use crate::output::Output;
 use crate::prompts::{self, Prompt};
 use crate::report::{Status, TurnReport};
+use crate::structured::ReplySchema;
 use journal::{Journal, State};
 use prompt::{Context, Running, Work, finished, lock};
 
@@ -34,6 +36,8 @@ struct Tally {
     interrupted: usize,
     /// Those among the completed whose reply looks like a notice of failure.
     notices: usize,
+    /// Those among the completed whose reply does not conform to its schema.
+    mismatches: usize,
 }
 
 struct Batch<'a> {
@@ -60,6 +64,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         let file = args.file.display();
         return Err(Exit::usage(format!("{file}: contains no prompts")));
     }
+    let schemas = read_schemas(&args, &prompts, output)?;
     let client = output.client()?;
     let client_for_create = output.client_for_create()?;
     output.host().listen();
@@ -77,10 +82,30 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         tally: Tally::default(),
         stop: None,
     };
-    let queue = batch.sort(prompts, args.retry_unknown)?;
+    let queue = batch.sort(prompts, schemas, args.retry_unknown)?;
     let max_running = args.max_running.map_or(usize::MAX, |n| n as usize);
     let by = batch.run(queue, max_running, args.fail_fast).await?;
     batch.end(by)
+}
+
+/// The schema of each reply: that of its line, or else of `--schema`.
+fn read_schemas(
+    args: &BatchArgs,
+    prompts: &[Prompt],
+    output: &Output,
+) -> Result<Vec<Option<Arc<ReplySchema>>>, Exit> {
+    let shared = args.schema.as_deref();
+    let shared = shared.map(|path| ReplySchema::read(path, output.host()));
+    let shared = shared.transpose()?.map(Arc::new);
+    let schema = |prompt: &Prompt| match &prompt.schema {
+        Some(schema) => ReplySchema::new(schema.clone())
+            .map(|schema| Some(Arc::new(schema)))
+            .map_err(|what| {
+                Exit::usage(format!("prompt {}: invalid JSON Schema: {what}", prompt.id))
+            }),
+        None => Ok(shared.clone()),
+    };
+    prompts.iter().map(schema).collect()
 }
 
 /// A prompt that was edited under the same id would get the reply of the old one.
@@ -104,6 +129,7 @@ impl Batch<'_> {
     fn sort(
         &mut self,
         prompts: Vec<Prompt>,
+        schemas: Vec<Option<Arc<ReplySchema>>>,
         retry_unknown: bool,
     ) -> Result<VecDeque<(usize, Work)>, Exit> {
         for line in self.journal.damaged_lines() {
@@ -112,23 +138,31 @@ impl Batch<'_> {
                 .note(&format!("warning: journal line {line} {what}"));
         }
         let (mut first, mut rest) = (VecDeque::new(), VecDeque::new());
-        for (index, prompt) in prompts.into_iter().enumerate() {
+        for (index, (prompt, schema)) in prompts.into_iter().zip(schemas).enumerate() {
             match self.journal.entry(&prompt.id).map(|entry| entry.state) {
                 Some(State::Ended(result)) => {
                     self.tally.completed += 1;
                     let noticed = !result["failure_notice"].is_null();
                     self.tally.notices += usize::from(noticed && self.fail_on_notice);
+                    let is_mismatch = result["exit_code"] == Code::ReplyMismatch as u8;
+                    self.tally.mismatches += usize::from(is_mismatch);
                     self.output.json(&result)?;
                 }
                 Some(created @ State::Created { .. }) => {
                     let created = Some(created);
-                    first.push_back((index, Work { prompt, created }));
+                    let work = Work {
+                        prompt,
+                        schema,
+                        created,
+                    };
+                    first.push_back((index, work));
                 }
                 Some(state) if !retry_unknown => self.report_unknown(&prompt, &state)?,
                 _ => rest.push_back((
                     index,
                     Work {
                         prompt,
+                        schema,
                         created: None,
                     },
                 )),
@@ -280,6 +314,7 @@ impl Batch<'_> {
     fn print(&mut self, report: TurnReport) -> Result<(), Exit> {
         self.tally.add(report.status);
         self.tally.notices += usize::from(report.exit_code == Code::Notice as u8);
+        self.tally.mismatches += usize::from(report.exit_code == Code::ReplyMismatch as u8);
         self.output.json(&report)?;
         let ended = self.tally.ended();
         let id = report.id.map(|id| match id {
@@ -325,6 +360,13 @@ impl Batch<'_> {
                 Code::Notice,
                 "failure_notice",
                 "some replies look like notices of failure",
+            ),
+            Tally {
+                mismatches: 1.., ..
+            } => Exit::new(
+                Code::ReplyMismatch,
+                "reply_mismatch",
+                "some replies do not conform to the schema",
             ),
             _ => match self.stop {
                 Some(why) => Exit::failed(why),

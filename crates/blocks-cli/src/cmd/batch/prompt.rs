@@ -1,7 +1,7 @@
 //! One prompt of a batch, from its create to its reply.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use blocks_sdk::{Client, Id, Pending};
@@ -15,10 +15,12 @@ use crate::exit::{Code, Exit};
 use crate::output::Output;
 use crate::prompts::Prompt;
 use crate::report::{Status, TurnReport};
+use crate::structured::{ReplySchema, mismatch_exit};
 
 /// A prompt that has no result yet.
 pub struct Work {
     pub prompt: Prompt,
+    pub schema: Option<Arc<ReplySchema>>,
     /// Where an earlier run left it.
     pub created: Option<State>,
 }
@@ -87,7 +89,10 @@ impl Context<'_> {
                     None => self.find(&session_id).await?,
                 }
             }
-            _ => self.create(work.prompt, update).await?,
+            _ => {
+                let schema = work.schema.as_deref();
+                self.create(work.prompt, schema, update).await?
+            }
         };
         update(&mut |report| identify(&pending, report));
         let watcher = Watcher {
@@ -102,7 +107,16 @@ impl Context<'_> {
             .map_err(Exit::after_create)?;
         let mut read = TurnReport::default();
         let mut opinion = Ok(());
-        update(&mut |report| opinion = keep_reply(&reply, self.fail_on_notice, report));
+        update(&mut |report| {
+            opinion = keep_reply(&reply, self.fail_on_notice, report);
+            let checked = work
+                .schema
+                .as_ref()
+                .map(|schema| schema.keep(&reply, report));
+            if let (Ok(()), Some(Err(error))) = (&opinion, checked) {
+                opinion = Err(mismatch_exit(&error));
+            }
+        });
         if let Err(what) = read_pull_requests(&self.client, &pending, &mut read).await {
             self.output.note(&format!("warning: {id}: {what}"));
         }
@@ -123,8 +137,16 @@ impl Context<'_> {
             .map_err(Exit::after_create)
     }
 
-    async fn create(&self, prompt: Prompt, update: &Update<'_>) -> Result<Pending, Exit> {
+    async fn create(
+        &self,
+        mut prompt: Prompt,
+        schema: Option<&ReplySchema>,
+        update: &Update<'_>,
+    ) -> Result<Pending, Exit> {
         let id = prompt.id;
+        if let Some(schema) = schema {
+            prompt.request = prompt.request.expect_schema(schema.as_value().clone());
+        }
         let permit = self.client_for_create.acquire_create().await?;
         // Written only now: a prompt that waits for its permit is in no doubt after a crash.
         if let Err(error) = self.journal.starting(&id, &prompt.fingerprint) {
