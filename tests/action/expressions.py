@@ -1,4 +1,4 @@
-"""The expressions of GitHub's workflows, as far as the action and the examples use them."""
+"""The part of GitHub's workflow expressions that the action and the examples use."""
 
 import json
 import re
