@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use blocks_mock::{Action, Mock, Script};
 use blocks_sdk::{
-    Body, Client, ClientBuilder, Error, ErrorKind, HttpTransport, Id, RetryPolicy, SendFuture,
+    Body, Client, ClientBuilder, Error, ErrorKind, HttpTransport, RetryPolicy, SendFuture,
     Transport,
 };
-use blocks_tests::{KEY, SESSION, THREAD, created};
+use blocks_tests::{KEY, SESSION, THREAD, created, session_id, thread_id};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
@@ -352,8 +352,8 @@ async fn child_downloads_behind_a_proxy() {
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
     let (service, _received) = plain_server(Box::leak(format!("{head}{body}").into_boxed_str()));
     let client = builder(format!("http://{service}")).build().unwrap();
-    let session = client.session(SESSION.parse::<Id>().unwrap());
-    let artifact = session.artifact(THREAD.parse::<Id>().unwrap()).await;
+    let session = client.session(session_id());
+    let artifact = session.artifact(thread_id()).await;
     println!("{}", artifact.unwrap().bytes().await.unwrap_err());
 }
 

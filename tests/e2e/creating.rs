@@ -5,7 +5,7 @@ use std::time::Duration;
 use blocks_sdk::{
     Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RateLimit, RetryPolicy,
 };
-use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, replied};
+use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, replied, session_id};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -93,7 +93,7 @@ async fn queued_calls_end_when_a_later_pause_is_too_long() {
     let script = Scripted::new([refused]);
     let client = script.client();
     let start = Instant::now();
-    let id: blocks_sdk::Id = SESSION.parse().unwrap();
+    let id = session_id();
     let reads = (0..150).map(|_| client.get_session(id.clone()));
     for result in futures_util::future::join_all(reads).await {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::RateLimited);
@@ -136,7 +136,7 @@ async fn a_503_is_retried_after_its_retry_after() {
         let busy = ScriptedResponse::text(status, "").header("retry-after", "19.2");
         let script = Scripted::new([busy, ScriptedResponse::ok(&created())]);
         let start = Instant::now();
-        let id: blocks_sdk::Id = SESSION.parse().unwrap();
+        let id = session_id();
         script.client().get_session(id).await.unwrap();
         assert_eq!(
             (script.count(), start.elapsed().as_secs()),
@@ -220,9 +220,7 @@ async fn the_longest_durations_do_not_overflow() {
         let script = Scripted::new([response]);
         let client = builder(&script).retry(policy.call_timeout(max)).build();
         let year = Duration::from_secs(365 * 24 * 60 * 60);
-        let read = client
-            .unwrap()
-            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        let read = client.unwrap().session(session_id());
         assert!(tokio::time::timeout(year, read.get()).await.is_err());
         assert_eq!(script.count(), 1);
     }
@@ -435,9 +433,7 @@ async fn a_follow_up_obeys_the_same_rules() {
         (ScriptedResponse::Refused, 5, false),
     ] {
         let script = Scripted::new([response.clone()]);
-        let session = script
-            .client()
-            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        let session = script.client().session(session_id());
         let error = session.follow_up(FollowUp::new("more")).await.unwrap_err();
         assert_eq!(error.may_have_taken_effect(), unknown, "{error}");
         assert_eq!(error.session_id(), Some(session.id()));
@@ -613,7 +609,7 @@ async fn a_permit_can_be_used_for_a_follow_up() {
     let script = Scripted::new([ScriptedResponse::ok(&followed)]);
     let client = script.client();
     let permit = client.acquire_create().await.unwrap();
-    let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
+    let id = session_id();
     let turn = permit.follow_up(&id, FollowUp::new("More.")).await.unwrap();
     assert_eq!(*turn.session_id(), id);
     assert_eq!(client.rate_limit_status().used_in_last_minute, 1);
@@ -699,9 +695,7 @@ async fn a_configured_client_follows_no_redirect() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_profile_of_a_follow_up_is_refused() {
     let script = Scripted::new([]);
-    let session = script
-        .client()
-        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let session = script.client().session(session_id());
     let request = FollowUp::new("x").profile(serde_json::Map::new());
     let error = session.follow_up(request).await.unwrap_err();
     assert_eq!((error.kind(), script.count()), (ErrorKind::InvalidInput, 0));

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
-use blocks_sdk::{Artifact, Client, Error, ErrorKind, Id};
-use blocks_tests::{SESSION, Scripted, ScriptedResponse, THREAD};
+use blocks_sdk::{Artifact, Client, Error, ErrorKind};
+use blocks_tests::{SESSION, Scripted, ScriptedResponse, THREAD, session_id, thread_id};
 use serde_json::json;
 
-use crate::hello;
+use crate::{client, hello};
 
 /// An artifact whose bytes are at `url`. Its id does not matter.
 fn artifact(url: &str) -> ScriptedResponse {
@@ -16,8 +16,8 @@ fn artifact(url: &str) -> ScriptedResponse {
 
 /// The artifact that the next response of `script` describes.
 async fn read(script: &Scripted) -> Result<Artifact, Error> {
-    let session = script.client().session(SESSION.parse::<Id>().unwrap());
-    session.artifact(THREAD.parse::<Id>().unwrap()).await
+    let session = script.client().session(session_id());
+    session.artifact(thread_id()).await
 }
 
 /// A plan whose bytes arrive one by one.
@@ -28,8 +28,7 @@ async fn slow_plan(every: Duration) -> Artifact {
     };
     let agent = Script::reply("Done.").step(Duration::ZERO, plan);
     let mock = Mock::builder().agent(agent).build();
-    let builder = Client::builder(mock.key()).service(mock.service());
-    let session = builder.build().unwrap().create_session(hello()).await;
+    let session = client(&mock).create_session(hello()).await;
     let session = session.unwrap();
     session.first_reply().await.unwrap();
     let plan = session.plans().await.unwrap().remove(0).unwrap();
@@ -183,13 +182,8 @@ async fn errors_hide_the_signature_of_a_download_url() {
         ScriptedResponse::text(404, format!(r#"{{"error": "no {url} here"}}"#)),
     ] {
         let script = Scripted::new([response]);
-        let session = script
-            .client()
-            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
-        let error = session
-            .artifact(THREAD.parse::<blocks_sdk::Id>().unwrap())
-            .await
-            .unwrap_err();
+        let session = script.client().session(session_id());
+        let error = session.artifact(thread_id()).await.unwrap_err();
         let text = format!("{error} {error:?}");
         assert!(!text.contains("s3cret"), "{text}");
         assert!(text.contains("https://storage"), "{text}");
@@ -225,12 +219,8 @@ async fn a_download_that_stops_is_an_error_or_starts_again() {
 async fn stored(responses: impl IntoIterator<Item = ScriptedResponse>) -> (Artifact, Scripted) {
     let script = Scripted::new([artifact("https://storage.example/x?signature=s3cret")]);
     script.then(responses);
-    let session = script
-        .client()
-        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
-    let artifact = session
-        .artifact(THREAD.parse::<blocks_sdk::Id>().unwrap())
-        .await;
+    let session = script.client().session(session_id());
+    let artifact = session.artifact(thread_id()).await;
     (artifact.unwrap(), script)
 }
 
@@ -345,9 +335,7 @@ async fn an_unreadable_plan_does_not_hide_the_others() {
         ScriptedResponse::text(404, "{}"),
         artifact("https://storage.example/x"),
     ]);
-    let session = script
-        .client()
-        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let session = script.client().session(session_id());
     let plans = session.plans().await.unwrap();
     let read: Vec<bool> = plans.iter().map(Result::is_ok).collect();
     assert_eq!(read, [false, true]);

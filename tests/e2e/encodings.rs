@@ -1,7 +1,7 @@
 //! Responses in other encodings than UTF-8, and compressed ones although no request accepts them.
 
-use blocks_sdk::{Client, Error, ErrorKind, Id, Pending};
-use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, THREAD, created};
+use blocks_sdk::{Client, Error, ErrorKind, Pending};
+use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, session_id, thread_id};
 use serde_json::{Value, json};
 
 use crate::hello;
@@ -169,13 +169,10 @@ async fn a_compressed_response_is_named_and_kept() {
         check(&error, compression);
 
         let client = client([compressed(200, compression)]);
-        let error = client.get_session(SESSION.parse::<Id>().unwrap()).await;
+        let error = client.get_session(session_id()).await;
         check(&error.unwrap_err(), compression);
 
-        let pending = Pending::new(
-            SESSION.parse::<Id>().unwrap(),
-            THREAD.parse::<Id>().unwrap(),
-        );
+        let pending = Pending::new(session_id(), thread_id());
         let error = client.resume(pending).reply().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Undecodable);
         check(&error, compression);

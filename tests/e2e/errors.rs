@@ -1,7 +1,7 @@
 //! What an error says: the host, the cause, the reason of the service and the id of the request.
 
-use blocks_sdk::{Client, Error, ErrorKind, Id};
-use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse};
+use blocks_sdk::{Client, Error, ErrorKind};
+use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, session_id};
 
 use super::hello;
 
@@ -76,7 +76,7 @@ async fn only_errors_that_may_pass_are_transient() {
     ] {
         let script = Scripted::new([response]);
         let client = script.client();
-        let error = client.get_session(SESSION.parse::<Id>().unwrap()).await;
+        let error = client.get_session(session_id()).await;
         let error = error.unwrap_err();
         let found = (error.kind(), error.is_transient());
         assert_eq!(found, (kind, is_transient), "{error}");

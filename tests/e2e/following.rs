@@ -8,14 +8,9 @@ use blocks_tests::{Scripted, ScriptedResponse, created, page, replied};
 use futures_util::StreamExt;
 use serde_json::json;
 
-use crate::hello;
+use crate::{client, hello};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn client(mock: &Mock) -> Client {
-    let builder = Client::builder(mock.key()).service(mock.service());
-    builder.build().unwrap()
-}
 
 async fn started(mock: &Mock) -> Turn {
     let session = client(mock).create_session(hello()).await.unwrap();

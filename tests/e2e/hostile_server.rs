@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
 use blocks_sdk::{Artifact, Body, Client, ErrorKind, RetryPolicy, SendFuture, Transport};
-use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, page};
+use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, page, session_id};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
@@ -86,9 +86,7 @@ async fn pages_that_repeat_endlessly_are_an_error() {
     let message = json!({"id": SESSION, "message": "again"});
     let items = vec![message; 100];
     let script = Scripted::new([ScriptedResponse::ok(&page(json!(items)))]);
-    let session = script
-        .client()
-        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let session = script.client().session(session_id());
     let mut messages = session.messages().stream();
     let first = messages.next().await.unwrap().unwrap();
     assert_eq!(first.message.as_deref(), Some("again"));

@@ -1,6 +1,8 @@
 //! Links are followed on the configured base URL only, so that the key is sent to no other host.
 
-use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, THREAD, created, page, replied};
+use blocks_tests::{
+    KEY, SESSION, Scripted, ScriptedResponse, THREAD, created, page, replied, session_id,
+};
 use serde_json::json;
 
 use crate::hello;
@@ -66,11 +68,7 @@ async fn a_rejected_link_is_reported_without_the_key() {
 async fn a_redirect_is_not_followed() {
     let redirect = ScriptedResponse::text(307, "").header("location", "https://evil.example/");
     let script = Scripted::new([redirect]);
-    let error = script
-        .client()
-        .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-        .await
-        .unwrap_err();
+    let error = script.client().get_session(session_id()).await.unwrap_err();
     assert_eq!((error.status(), script.count()), (Some(307), 1));
 }
 
@@ -82,10 +80,7 @@ async fn filters_that_links_lose_are_restored() {
         json!({"self": {"href": path}, "new_messages": {"href": format!("{path}?gts=12.5")}});
     let script = Scripted::new([ScriptedResponse::ok(&response)]);
     let client = script.client();
-    let messages = client
-        .session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-        .messages()
-        .all();
+    let messages = client.session(session_id()).messages().all();
     let page = messages.newer_than(3.0).limit(9).send().await.unwrap();
     let newer = page.newer().await.unwrap().unwrap();
     newer.newer().await.unwrap().unwrap();

@@ -25,11 +25,18 @@ mod waiting;
 use std::io::Cursor;
 
 use blocks_cli::Host;
+use blocks_mock::Mock;
 use blocks_sdk::{Agent, Client, CreateSession};
 use blocks_tests::Captured;
 
 fn hello() -> CreateSession {
     CreateSession::new(Agent::claude(), "hello")
+}
+
+/// A client of a mock in this process.
+fn client(mock: &Mock) -> Client {
+    let builder = Client::builder(mock.key()).service(mock.service());
+    builder.build().unwrap()
 }
 
 /// Runs a command. Returns its exit code, standard output and standard error.

@@ -4,17 +4,10 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use blocks_mock::{Action, Dialect, Fault, Frequency, Mock, Operation, RateLimit, Script};
-use blocks_sdk::{
-    Agent, Client, CreateSession, ErrorKind, FollowUp, MessageType, ToolCall, replies,
-};
+use blocks_sdk::{Agent, CreateSession, ErrorKind, FollowUp, MessageType, ToolCall, replies};
 use futures_util::StreamExt;
 
-use crate::hello;
-
-fn client(mock: &Mock) -> Client {
-    let builder = Client::builder(mock.key()).service(mock.service());
-    builder.build().unwrap()
-}
+use crate::{client, hello};
 
 /// An agent that sends sample data of each kind within a minute.
 fn busy() -> Script {

@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use blocks_mock::Mock;
 use blocks_sdk::{
-    Client, ErrorKind, FollowUp, Id, MessageRole, MessageStream, Watch, WatchCursor, WatchEvent,
-    types::Message,
+    ErrorKind, FollowUp, MessageRole, MessageStream, Watch, WatchCursor, WatchEvent, types::Message,
 };
 use blocks_tests::{
     Deviation, Meta, Placed, SESSION, Scripted, ScriptedResponse, ShiftingSession, THREAD, page,
-    replied,
+    replied, session_id,
 };
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use crate::hello;
+use crate::{client, hello};
 
 fn number(message: &Message) -> u128 {
     let id = message.id.as_ref().unwrap();
@@ -106,7 +105,7 @@ async fn a_page_that_is_cut_off_is_read_again() {
         ScriptedResponse::text(200, &whole[..20]),
         ScriptedResponse::text(200, r#"{"items": [], "meta": {"total": 0}}"#),
     ]);
-    let session = script.client().session(SESSION.parse::<Id>().unwrap());
+    let session = script.client().session(session_id());
     assert_eq!(session.messages().collect().await.unwrap(), []);
     assert_eq!(script.count(), 2);
 }
@@ -424,7 +423,7 @@ async fn a_watch_waits_for_the_end_of_a_long_pause() {
         ScriptedResponse::text(429, "").header("retry-after", "3600"),
         ScriptedResponse::ok(&page(message)),
     ]);
-    let session = script.client().session(SESSION.parse::<Id>().unwrap());
+    let session = script.client().session(session_id());
     let started = Instant::now();
     let mut watch = session.messages().watch();
     let message = watch.next().await.unwrap().unwrap();
@@ -435,8 +434,7 @@ async fn a_watch_waits_for_the_end_of_a_long_pause() {
 #[tokio::test(start_paused = true)]
 async fn a_page_leads_to_the_next_and_to_newer_messages() {
     let mock = Mock::new();
-    let builder = Client::builder(mock.key()).service(mock.service());
-    let client = builder.build().unwrap();
+    let client = client(&mock);
     let session = client.create_session(hello()).await.unwrap();
     session.first_reply().await.unwrap();
     let all = session.messages().all().limit(1);
@@ -473,7 +471,7 @@ async fn the_last_page_is_found_without_a_total() {
     };
     for (counts, pages) in [(vec![2, 2, 1], 3), (vec![2, 0], 2), (vec![0], 1)] {
         let script = Scripted::new(counts.into_iter().map(items));
-        let session = script.client().session(SESSION.parse::<Id>().unwrap());
+        let session = script.client().session(session_id());
         let mut page = session.messages().limit(2).send().await.unwrap();
         while let Some(next) = page.next().await.unwrap() {
             page = next;
@@ -492,7 +490,7 @@ async fn a_final_message_link_without_its_thread_gets_it() {
         ScriptedResponse::ok(&followed),
         ScriptedResponse::ok(&replied("second")),
     ]);
-    let session = script.client().session(SESSION.parse::<Id>().unwrap());
+    let session = script.client().session(session_id());
     let turn = session.follow_up(FollowUp::new("More.")).await.unwrap();
     assert_eq!(turn.reply().await.unwrap().text(), "second");
     let query = format!("type=final_message&thread_id={THREAD}");

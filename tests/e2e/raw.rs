@@ -1,7 +1,7 @@
 //! Access to what this release has no method for: raw requests, extra parameters, headers of a success.
 
 use blocks_sdk::{ErrorKind, FollowUp};
-use blocks_tests::{SESSION, Scripted, ScriptedResponse, created, page};
+use blocks_tests::{Scripted, ScriptedResponse, created, page, session_id};
 use serde_json::json;
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +83,7 @@ async fn a_success_has_its_status_headers_and_request_id() {
 #[tokio::test(start_paused = true)]
 async fn extra_parameters_are_sent_and_known_ones_refused() {
     let script = Scripted::new([ScriptedResponse::ok(&page(json!([])))]);
-    let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
+    let id = session_id();
     let session = script.client().session(id);
     let messages = session.messages().extra("a", 1).extra("a", "b&c");
     messages.send().await.unwrap();

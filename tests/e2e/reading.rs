@@ -6,7 +6,9 @@ use blocks_sdk::{
     ErrorKind, Id, JsonObject, MessageRole, MessageType, PullRequest, RateLimit, RetryPolicy,
     ToolCall,
 };
-use blocks_tests::{SESSION, Scripted, ScriptedResponse, THREAD, created, page, replied};
+use blocks_tests::{
+    SESSION, Scripted, ScriptedResponse, THREAD, created, page, replied, session_id,
+};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -27,10 +29,7 @@ async fn a_read_is_retried_after_a_transient_error() {
         ScriptedResponse::text(200, "{\"id\":").breaking(),
     ] {
         let script = Scripted::new([response.clone(), ScriptedResponse::ok(&created())]);
-        let session = script
-            .client()
-            .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-            .await;
+        let session = script.client().get_session(session_id()).await;
         assert_eq!(session.unwrap().id().to_string(), SESSION, "{response:?}");
         assert_eq!(script.count(), 2, "{response:?}");
     }
@@ -47,7 +46,7 @@ async fn a_read_that_always_fails_ends_after_its_attempts() {
         (ScriptedResponse::text(200, "<html>"), 1),
     ] {
         let script = Scripted::new([response]);
-        let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
+        let id = session_id();
         let error = script.client().get_session(&id).await.unwrap_err();
         assert_eq!(
             (error.attempts() as usize, script.count()),
@@ -69,11 +68,7 @@ async fn unknown_fields_and_pull_request_shapes_are_kept() {
     session["brand_new"] = json!({"a": [1]});
     session["_links"]["self"]["extra"] = json!(true);
     let script = Scripted::new([ScriptedResponse::ok(&session)]);
-    let read = script
-        .client()
-        .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-        .await
-        .unwrap();
+    let read = script.client().get_session(session_id()).await.unwrap();
     let urls: Vec<_> = read.pull_requests().iter().map(PullRequest::url).collect();
     assert_eq!(urls, [Some("https://x/1"), Some("https://x/2"), None, None]);
     let mut kept = serde_json::to_value(read.data()).unwrap();
@@ -100,11 +95,7 @@ async fn missing_and_null_fields_are_no_error() {
         }),
     ] {
         let script = Scripted::new([ScriptedResponse::ok(&body)]);
-        let session = script
-            .client()
-            .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-            .await
-            .unwrap();
+        let session = script.client().get_session(session_id()).await.unwrap();
         assert!(session.pull_requests().is_empty());
         assert!(session.plan_ids().is_empty());
         assert!(session.first_turn().is_err(), "there is no link");
@@ -118,9 +109,7 @@ async fn unknown_roles_and_types_are_kept_as_text() {
         {"id": SESSION, "role": null, "type": null},
     ]);
     let script = Scripted::new([ScriptedResponse::ok(&page(items))]);
-    let session = script
-        .client()
-        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let session = script.client().session(session_id());
     let page = session.messages().send().await.unwrap();
     let message = &page.messages()[0];
     assert_eq!(message.role, Some(MessageRole::from("system".to_owned())));
@@ -193,7 +182,7 @@ async fn a_refresh_keeps_a_thread_that_is_left_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_policy_sets_attempts_and_pauses() {
-    let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
+    let id = session_id();
     let (none, month) = (Duration::ZERO, Duration::from_secs(30 * 86_400));
     let default = RetryPolicy::default();
     for (policy, response, attempts, longest) in [
@@ -293,7 +282,7 @@ async fn the_newest_turn_goes_by_creation() {
         let shown = format!("{prompts:?}");
         let listed = json!({"items": prompts, "meta": {"total": prompts.len()}});
         let script = Scripted::new([ScriptedResponse::ok(&listed)]);
-        let session = script.client().session(SESSION.parse::<Id>().unwrap());
+        let session = script.client().session(session_id());
         let turn = session.latest_turn().await;
         match newest {
             Some(newest) => {

@@ -7,16 +7,10 @@ use blocks_cli::{Host, Interruption, Signals};
 use blocks_drift::document::Document;
 use blocks_drift::finding::{Finding, Severity};
 use blocks_mock::{Action, Capture, Fault, Frequency, Mock, Operation, Script};
-use blocks_sdk::Client;
 use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, replied};
 use serde_json::{Value, json};
 
-use crate::blocks;
-
-fn client(mock: &Mock) -> Client {
-    let client = Client::builder(mock.key()).service(mock.service());
-    client.build().unwrap()
-}
+use crate::{blocks, client};
 
 /// A mock that replays the responses of a file.
 fn replay(file: &Path) -> Mock {

@@ -1,7 +1,7 @@
 //! The key appears in no error, panic, log or `Debug` output.
 
 use blocks_sdk::{Client, FollowUp};
-use blocks_tests::{Captured, KEY, SESSION, Scripted, ScriptedResponse, created};
+use blocks_tests::{Captured, KEY, Scripted, ScriptedResponse, created, session_id};
 
 use crate::hello;
 
@@ -47,7 +47,7 @@ async fn the_key_appears_nowhere() {
                 }
             }
         }
-        let session = client.session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        let session = client.session(session_id());
         if let Err(error) = session.follow_up(FollowUp::new("more")).await {
             note(format!("{error} {error:?}"));
         }

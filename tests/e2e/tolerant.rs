@@ -1,8 +1,8 @@
 //! Complete responses in which any optional field is absent or odd. What a program needs in order to continue is read
 //! whenever it is present, and nothing that was received is lost.
 
-use blocks_sdk::{Client, FollowUp, Id, JsonObject, Pending, RateLimit, RawJson, types};
-use blocks_tests::{SESSION, Scripted, ScriptedResponse, THREAD};
+use blocks_sdk::{Client, FollowUp, JsonObject, Pending, RateLimit, RawJson, types};
+use blocks_tests::{SESSION, Scripted, ScriptedResponse, THREAD, session_id, thread_id};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -291,14 +291,14 @@ async fn check_create(script: &Scripted, fields: &Fields) -> Result<(), TestCase
 
 async fn check_get(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
     script.replace([response(object(fields))]);
-    let id: Id = SESSION.parse().unwrap();
+    let id = session_id();
     let session = client(script).get_session(id).await.unwrap();
     check_kept(&object(fields), session.data())
 }
 
 async fn check_follow_up(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
     script.replace([response(object(fields))]);
-    let session = client(script).session(SESSION.parse::<Id>().unwrap());
+    let session = client(script).session(session_id());
     match session.follow_up(FollowUp::new("More.")).await {
         Ok(turn) => prop_assert_eq!(turn.session_id(), session.id()),
         Err(error) => {
@@ -319,9 +319,9 @@ async fn check_page(
     of_thread: bool,
 ) -> Result<(), TestCaseError> {
     script.replace([response(page.clone())]);
-    let session = client(script).session(SESSION.parse::<Id>().unwrap());
+    let session = client(script).session(session_id());
     let query = if of_thread {
-        session.thread_messages(THREAD.parse::<Id>().unwrap())
+        session.thread_messages(thread_id())
     } else {
         session.messages()
     };
@@ -337,7 +337,7 @@ async fn check_page(
 async fn check_reply(script: &Scripted, reply: &Fields) -> Result<(), TestCaseError> {
     let page = format!("{{\"items\":[{}]}}", object(reply));
     script.replace([response(page)]);
-    let (session, thread): (Id, Id) = (SESSION.parse().unwrap(), THREAD.parse().unwrap());
+    let (session, thread) = (session_id(), thread_id());
     let reply = client(script).resume(Pending::new(session, thread)).reply();
     let reply = reply.await.unwrap();
     prop_assert_eq!(reply.text(), "cut \u{fffd} here");
@@ -346,11 +346,8 @@ async fn check_reply(script: &Scripted, reply: &Fields) -> Result<(), TestCaseEr
 
 async fn check_artifact(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
     script.replace([response(object(fields))]);
-    let session = client(script).session(SESSION.parse::<Id>().unwrap());
-    let artifact = session
-        .artifact(THREAD.parse::<Id>().unwrap())
-        .await
-        .unwrap();
+    let session = client(script).session(session_id());
+    let artifact = session.artifact(thread_id()).await.unwrap();
     check_kept(&object(fields), artifact.data())?;
     let url = artifact.data().url.as_ref().map(|url| url.as_str());
     prop_assert_eq!(url, Some("https://storage.example/x?s=1"));

@@ -4,7 +4,9 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use blocks_sdk::{ErrorKind, FollowUp, Pending, Progress, replies};
-use blocks_tests::{SESSION, Scripted, ScriptedResponse, THREAD, created, page, replied};
+use blocks_tests::{
+    SESSION, Scripted, ScriptedResponse, THREAD, created, page, replied, session_id, thread_id,
+};
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::Instant;
@@ -209,10 +211,7 @@ async fn many_waits_end_in_the_order_of_their_replies() {
         ScriptedResponse::ok(&replied("slow")),
     ]);
     let turns = [&slow, &fast].map(|script| {
-        let pending = Pending::new(
-            SESSION.parse::<blocks_sdk::Id>().unwrap(),
-            THREAD.parse::<blocks_sdk::Id>().unwrap(),
-        );
+        let pending = Pending::new(session_id(), thread_id());
         script.client().resume(pending)
     });
     let all = replies(turns.iter().map(blocks_sdk::Turn::reply))
@@ -238,11 +237,7 @@ async fn poll_once_sends_one_request() {
 #[tokio::test(start_paused = true)]
 async fn a_session_without_a_thread_says_what_to_do() {
     let script = Scripted::new([ScriptedResponse::ok(&json!({"id": SESSION}))]);
-    let session = script
-        .client()
-        .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-        .await
-        .unwrap();
+    let session = script.client().get_session(session_id()).await.unwrap();
     let error = session.first_reply().await.unwrap_err();
     assert!(error.to_string().contains("send a follow-up"), "{error}");
     assert_eq!(script.count(), 1);
@@ -437,7 +432,7 @@ async fn a_turn_in_a_thread_is_interrupted_too() {
     let script = after_create([followed(), empty()]);
     let session = script.client().create_session(hello()).await.unwrap();
     session.follow_up(FollowUp::new("instead")).await.unwrap();
-    let thread: blocks_sdk::Id = THREAD.parse().unwrap();
+    let thread = thread_id();
     let error = session.turn_in_thread(thread).reply().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert_eq!(script.count(), 3);
@@ -458,11 +453,9 @@ async fn the_service_says_which_turn_is_later() {
         };
         // This client did not start the first turn, so that it has to read which turn is later.
         let script = Scripted::new([followed(), ScriptedResponse::ok(&page(prompts)), reply]);
-        let session = script
-            .client()
-            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        let session = script.client().session(session_id());
         session.follow_up(FollowUp::new("instead")).await.unwrap();
-        let thread: blocks_sdk::Id = THREAD.parse().unwrap();
+        let thread = thread_id();
         let result = session.turn_in_thread(thread).reply().await;
         assert_eq!(result.err().map(|error| error.kind()), kind);
         assert_eq!(script.count(), 3);

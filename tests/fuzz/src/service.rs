@@ -6,7 +6,7 @@ use std::time::Duration;
 use blocks_sdk::{
     Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RateLimit, RetryPolicy,
 };
-use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, THREAD, created, page};
+use blocks_tests::{KEY, Scripted, ScriptedResponse, created, page, session_id, thread_id};
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -92,8 +92,8 @@ pub fn responses(data: &[u8]) {
 async fn read(client: &Client, operation: u8) -> Result<(), Error> {
     let retry = RetryPolicy::none();
     let client = client.with_retry(retry);
-    let session = client.session(SESSION.parse::<blocks_sdk::Id>().expect("an id"));
-    let thread = THREAD.parse::<blocks_sdk::Id>().expect("an id");
+    let session = client.session(session_id());
+    let thread = thread_id();
     match operation % 6 {
         0 => {
             let session = client.create_session(hello()).await?;
@@ -134,7 +134,7 @@ pub fn errors(data: &[u8]) {
     let status = 300 + u16::from_be_bytes([*high, *low]) % 300;
     let response = ScriptedResponse::bytes(status, body.to_vec());
     SETUP.with(|setup| {
-        let id = SESSION.parse::<blocks_sdk::Id>().expect("an id");
+        let id = session_id();
         let work =
             async |client: &Client| client.with_retry(RetryPolicy::none()).get_session(id).await;
         let error = setup.run(response, work).expect_err("no success");
