@@ -654,12 +654,13 @@ fn a_stopped_runtime_leaves_the_outcome_unknown() {
     let script = Scripted::new([ScriptedResponse::Silence]);
     let client = script.client();
     let ending = runtime();
-    let create = ending.block_on(async {
+    // In a tuple, since `block_on` returns it without waiting for its session.
+    let (create,) = ending.block_on(async {
         let create = client.create_session_detached(hello());
         while script.count() == 0 {
             tokio::task::yield_now().await;
         }
-        create
+        (create,)
     });
     drop(ending);
     let error = runtime().block_on(create).unwrap_err();
