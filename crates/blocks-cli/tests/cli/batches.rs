@@ -1,4 +1,4 @@
-//! `batch` in process: early ends, the journal, and the order of what is reported.
+//! `batch` in process: early ends, the journal, and the order of the results.
 
 use std::time::Duration;
 

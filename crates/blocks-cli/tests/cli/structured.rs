@@ -9,7 +9,7 @@ use crate::in_process::Test;
 const SCHEMA: &str = r#"{"type": "object", "required": ["is_bug"], "additionalProperties": false,
     "properties": {"is_bug": {"type": "boolean"}, "count": {"type": "integer", "minimum": 1}}}"#;
 
-/// A mock whose agent gives these replies, one in each turn, and the last one in all that follow.
+/// A mock whose agent sends these replies, one in each turn, and the last one in all later turns.
 fn replying(texts: &'static [&'static str]) -> Mock {
     let script = |turn: &TurnInfo| Script::reply(texts[turn.turn.min(texts.len() - 1)]);
     Mock::builder().agent_fn(script).build()

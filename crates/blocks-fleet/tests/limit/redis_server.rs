@@ -1,4 +1,4 @@
-//! A Redis server of a test's own, on a free port of the loopback address.
+//! A separate Redis server for a test, on a free port of the loopback address.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};

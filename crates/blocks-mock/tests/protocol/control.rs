@@ -183,10 +183,8 @@ async fn keys_other_than_its_own_are_hidden() {
         .header("authorization", "ApiKey real-key-5b1");
     request.send().await.unwrap();
     let requests = control.get("requests").await.to_string();
-    assert!(
-        requests.contains("[hidden]") && !requests.contains("real-key-5b1"),
-        "{requests}"
-    );
+    assert!(requests.contains("[hidden]"), "{requests}");
+    assert!(!requests.contains("real-key-5b1"), "{requests}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The rate limiter and the ledger.
+//! The rate limiter and the request log.
 
 use std::time::Duration;
 
@@ -68,7 +68,8 @@ async fn a_log_of_counts_keeps_no_texts() {
     created(&mock).await;
     let received = mock.requests();
     assert_eq!(mock.count(Operation::CreateSession), 1);
-    assert!(received[0].body.is_empty() && received[0].headers.is_empty());
+    assert!(received[0].body.is_empty());
+    assert!(received[0].headers.is_empty());
     assert_eq!(received[0].status, Some(200));
 }
 
