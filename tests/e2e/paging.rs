@@ -185,7 +185,7 @@ async fn missing_messages_are_an_error_that_counts_them() {
     }
 }
 
-/// A message of so many bytes.
+/// A message whose text has this many bytes.
 fn large(number: u128, bytes: usize) -> Placed {
     let fields = json!({"ts": number as f64, "message": "x".repeat(bytes)});
     Placed::with(number, "assistant", &fields)
@@ -294,7 +294,7 @@ async fn split_role_pages_merge_in_order() {
     assert_eq!(read, (0..250).collect::<Vec<_>>());
 }
 
-/// Reads a watch until nothing has come for a while.
+/// Reads a watch until no message has arrived for a while.
 async fn drain(watch: &mut Watch) -> Vec<u128> {
     let mut read = Vec::new();
     while let Ok(Some(message)) = timeout(Duration::from_secs(50), watch.next()).await {
@@ -477,7 +477,7 @@ async fn the_last_page_is_found_without_a_total() {
             page = next;
         }
         assert_eq!(script.count(), pages);
-        assert!(page.newer().await.unwrap().is_none(), "there is no link");
+        assert!(page.newer().await.unwrap().is_none(), "the page has no link");
     }
 }
 

@@ -105,7 +105,7 @@ impl List {
     }
 
     fn message(&self, number: u128, ts: Option<f64>, created: f64, user: bool) -> Placed {
-        let created = chrono(created);
+        let created = format_time(created);
         let role = if user && self.roles {
             "user"
         } else {
@@ -149,7 +149,7 @@ impl List {
 }
 
 /// A fixed time plus `seconds`, in the format of the service.
-fn chrono(seconds: f64) -> String {
+fn format_time(seconds: f64) -> String {
     let seconds = seconds as u64;
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let (hours, minutes) = (rest / 3_600, rest / 60 % 60);
@@ -223,7 +223,7 @@ impl Setup {
             .collect();
         prop_assert_eq!(kept, expected);
         let all: HashSet<u128> = read.iter().copied().collect();
-        prop_assert_eq!(all.len(), read.len(), "one comes twice: {:?}", read);
+        prop_assert_eq!(all.len(), read.len(), "a message arrives twice: {:?}", read);
         Ok(())
     }
 

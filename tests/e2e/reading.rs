@@ -98,7 +98,7 @@ async fn missing_and_null_fields_are_no_error() {
         let session = script.client().get_session(session_id()).await.unwrap();
         assert!(session.pull_requests().is_empty());
         assert!(session.plan_ids().is_empty());
-        assert!(session.first_turn().is_err(), "there is no link");
+        assert!(session.first_turn().is_err(), "the session has no link");
     }
 }
 

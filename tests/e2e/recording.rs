@@ -1,4 +1,4 @@
-//! `blocks --record` and a mock that replays what was recorded.
+//! `blocks --record`, and a mock that replays a recording.
 
 use std::path::Path;
 use std::time::Duration;

@@ -313,7 +313,7 @@ async fn a_time_out_contains_the_last_page() {
     assert_eq!(error.body().as_deref(), Some(page.as_str()));
     assert!(
         std::error::Error::source(&error).is_none(),
-        "no error came last"
+        "the last poll had no error"
     );
 }
 

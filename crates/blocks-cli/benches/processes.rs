@@ -14,7 +14,7 @@ const PROMPTS: usize = 150;
 const WORK: Duration = Duration::from_secs(20);
 const BLOCKS: &str = env!("CARGO_BIN_EXE_blocks");
 
-/// What one way of running the prompts came to.
+/// The figures of one way to run the prompts.
 struct Run {
     failed: usize,
     /// Requests that were refused, and those of them after the first second.

@@ -1,4 +1,4 @@
-//! What needs a process: signals, closed pipes, full outputs, and what a CI system sees.
+//! Tests that need a process: signals, closed pipes, full outputs, and the output in a CI system.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -92,7 +92,7 @@ fn an_ignored_signal_stays_ignored() {
     let (_, _err) = wait_for_session(&mut child);
     kill("-INT", &child);
     kill("-HUP", &child);
-    // SIGTERM comes after both, so that only it can have ended the command.
+    // SIGTERM is sent after both, so that only it can have ended the command.
     kill("-TERM", &child);
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }

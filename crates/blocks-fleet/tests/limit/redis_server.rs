@@ -61,7 +61,7 @@ impl RedisServer {
                     .query::<String>(&mut connection);
                 match reply {
                     Err(error) if error.to_string().contains("LOADING") => {}
-                    // A server that asks for a password runs, too.
+                    // A server that requires a password is running, too.
                     Err(_) => return true,
                     Ok(info) => return info.contains(&format!("process_id:{}", self.process.id())),
                 }

@@ -97,7 +97,7 @@ async fn faults_are_added_listed_and_removed() {
     assert_eq!(
         control.0.mock.session_count(),
         1,
-        "the fault came after the effect"
+        "the request took effect before the fault"
     );
 }
 

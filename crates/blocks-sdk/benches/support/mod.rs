@@ -96,7 +96,7 @@ pub fn service(jobs: &[Job]) -> Mock {
         .build()
 }
 
-/// Runs a simulation on a clock of its own.
+/// Runs a simulation on a separate clock.
 pub fn simulate<F: Future>(simulation: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()

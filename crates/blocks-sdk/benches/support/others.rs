@@ -28,7 +28,7 @@ pub async fn run(mock: &Mock, jobs: &[Job], policy: &str, deadline: Duration) ->
     run_open(mock, jobs, policy, deadline, jobs.len()).await
 }
 
-/// The same with so many open at a time.
+/// The same with at most this many open sessions.
 pub async fn run_open(
     mock: &Mock,
     jobs: &[Job],
@@ -120,7 +120,7 @@ fn score(policy: &str, session: &Session, now: Instant) -> f64 {
     let age = (now - session.created).as_secs_f64();
     match policy {
         "greedy" => {}
-        // What was used with even spacing, and still is.
+        // The rule that was used together with even spacing.
         "spaced" => {
             let late = (age / 600.0).max(1.0);
             return since * (age / 60.0).min(1.0).sqrt() / late.powf(0.7);
