@@ -477,7 +477,10 @@ async fn the_last_page_is_found_without_a_total() {
             page = next;
         }
         assert_eq!(script.count(), pages);
-        assert!(page.newer().await.unwrap().is_none(), "the page has no link");
+        assert!(
+            page.newer().await.unwrap().is_none(),
+            "the page has no link"
+        );
     }
 }
 

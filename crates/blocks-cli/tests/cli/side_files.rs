@@ -321,5 +321,8 @@ async fn a_pending_handle_comes_from_a_stream_too() {
         (0, "Done.\n"),
         "{ended:?}"
     );
-    assert!(!std::path::Path::new("-").exists(), "`-` is not a file name");
+    assert!(
+        !std::path::Path::new("-").exists(),
+        "`-` is not a file name"
+    );
 }
