@@ -12,7 +12,7 @@ const SCHEMA: &str = r#"{"type": "object", "required": ["is_bug"], "additionalPr
 /// Whether the command is built with the crate `jsonschema`.
 const FULL: bool = cfg!(feature = "schema-validation");
 
-/// A mock whose agent gives these replies, one in each turn, and the last one in all that follow.
+/// A mock whose agent sends these replies, one in each turn, and the last one in all later turns.
 fn replying(texts: &'static [&'static str]) -> Mock {
     let script = |turn: &TurnInfo| Script::reply(texts[turn.turn.min(texts.len() - 1)]);
     Mock::builder().agent_fn(script).build()

@@ -26,7 +26,7 @@ fn name() -> LimitName {
     LimitName::new("my-key", "https://api.blocks.team")
 }
 
-/// A create of a process that would use at most so many slots.
+/// A create of a process that uses at most `capacity` slots.
 fn create(process: u64, capacity: usize) -> SlotRequest {
     SlotRequest::new(process, capacity).claim(SlotPurpose::Create, Duration::ZERO, 1.0)
 }
