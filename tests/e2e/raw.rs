@@ -39,6 +39,34 @@ async fn a_raw_get_is_retried_and_others_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_error_of_a_raw_request_names_its_path() {
+    use blocks_sdk::http::Method;
+    let key = blocks_tests::KEY;
+    for (method, path, named) in [
+        (Method::GET, "/rest/v1/new", "GET request for /rest/v1/new"),
+        (
+            Method::DELETE,
+            "/rest/v1/a b?token=s3cret#part",
+            "DELETE request for /rest/v1/a%20b",
+        ),
+        (
+            Method::POST,
+            &format!("/rest/v1/{key}"),
+            "POST request for /rest/v1/<redacted>",
+        ),
+    ] {
+        let script = Scripted::new([ScriptedResponse::text(400, r#"{"error": "no"}"#)]);
+        let request = script.client().request(method, path);
+        let error = request.query("signature", "s3cret").send().await;
+        let error = error.unwrap_err();
+        let expected = format!("{named} at api.blocks.team failed: 400 Bad Request: no");
+        assert_eq!(error.to_string(), expected);
+        let debug = format!("{error:?}");
+        assert!(!debug.contains("s3cret") && !debug.contains(key), "{debug}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_raw_request_stays_below_the_service() {
     use blocks_sdk::http::Method;
     for path in [

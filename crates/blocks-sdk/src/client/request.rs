@@ -94,7 +94,10 @@ impl RawRequest {
         };
         let admission = Admission::Wait(operation.priority());
         let engine = &self.client.engine;
-        let (body, info) = engine.call(operation, admission, send).await?;
+        // Without the query, whose values may be secret.
+        let path = core.key.scrub(url.path().to_owned());
+        let sent = engine.call(operation, admission, send).await;
+        let (body, info) = sent.map_err(|error| error.with_path(path))?;
         Ok(RawResponse { info, body })
     }
 }
@@ -114,9 +117,12 @@ fn operation(method: &Method) -> Operation {
 
 impl fmt::Debug for RawRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the query, whose values may be secret.
+        let path = self.path.split(['?', '#']).next().unwrap_or_default();
+        let path = self.client.engine.core.key.scrub(path.to_owned());
         f.debug_struct("RawRequest")
             .field("method", &self.method)
-            .field("path", &self.path)
+            .field("path", &path)
             .finish_non_exhaustive()
     }
 }

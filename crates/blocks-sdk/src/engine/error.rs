@@ -82,6 +82,8 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     operation: Option<&'static str>,
+    /// Of a raw request, whose operation does not say it.
+    path: Option<String>,
     host: Option<String>,
     detail: String,
     status: Option<u16>,
@@ -130,6 +132,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             operation: None,
+            path: None,
             host: None,
             detail: sentence(&detail),
             status: None,
@@ -294,6 +297,12 @@ impl Error {
 
     pub(crate) fn with_boxed_source(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// Names the path of a raw request.
+    pub(crate) fn with_path(mut self, path: String) -> Self {
+        self.0.path = Some(sentence(&path));
         self
     }
 
@@ -527,10 +536,14 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
         if let Some(operation) = inner.operation {
-            match &inner.host {
-                Some(host) => write!(f, "{operation} at {host} failed")?,
-                None => write!(f, "{operation} failed")?,
+            f.write_str(operation)?;
+            if let Some(path) = &inner.path {
+                write!(f, " for {path}")?;
             }
+            if let Some(host) = &inner.host {
+                write!(f, " at {host}")?;
+            }
+            f.write_str(" failed")?;
             if inner.attempts > 1 {
                 write!(f, " after {} attempts", inner.attempts)?;
             }
@@ -559,6 +572,9 @@ impl fmt::Debug for Error {
             fields
                 .field("operation", &operation)
                 .field("attempts", &inner.attempts);
+        }
+        if let Some(path) = &inner.path {
+            fields.field("path", path);
         }
         if let Some(status) = inner.status {
             fields.field("status", &status);
