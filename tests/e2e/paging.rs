@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use blocks_mock::Mock;
 use blocks_sdk::{
-    ErrorKind, FollowUp, MessageRole, MessageStream, Watch, WatchCursor, WatchEvent, types::Message,
+    ErrorKind, FollowUp, MessageRole, Watch, WatchCursor, WatchEvent, types::Message,
 };
 use blocks_tests::{
     Deviation, Meta, Placed, SESSION, Scripted, ScriptedResponse, ShiftingSession, THREAD, page,
@@ -498,11 +498,4 @@ async fn a_final_message_link_without_its_thread_gets_it() {
     assert_eq!(turn.reply().await.unwrap().text(), "second");
     let query = format!("type=final_message&thread_id={THREAD}");
     assert_eq!(script.seen()[1].url.query(), Some(query.as_str()));
-}
-
-#[test]
-fn streams_can_be_stored_and_sent() {
-    fn check<T: Unpin + Send + 'static>() {}
-    check::<MessageStream>();
-    check::<Watch>();
 }

@@ -1,7 +1,11 @@
 //! The key appears in no error, panic, log or `Debug` output.
 
-use blocks_sdk::{Client, FollowUp};
-use blocks_tests::{Captured, KEY, Scripted, ScriptedResponse, created, session_id};
+use blocks_sdk::http::Method;
+use blocks_sdk::{Client, FollowUp, HttpTransport};
+use blocks_tests::{
+    Captured, KEY, Scripted, ScriptedResponse, THREAD, created, page, session_id, thread_id,
+};
+use serde_json::json;
 
 use crate::hello;
 
@@ -75,4 +79,48 @@ async fn the_key_appears_nowhere() {
     );
     assert!(!logged.contains(KEY), "{logged}");
     assert!(!seen.contains(KEY), "{seen}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn debug_output_has_no_secrets() {
+    let mut session = created();
+    session["title"] = KEY.into();
+    let url = "https://storage.example/x?signature=s3cret";
+    let script = Scripted::new([
+        ScriptedResponse::ok(&session).header("x-echo", KEY),
+        ScriptedResponse::ok(&page(json!([{"id": "m0", "message": KEY}]))),
+        ScriptedResponse::ok(&json!({"id": THREAD, "file_name": "plan.md", "url": url})),
+        ScriptedResponse::ok(&session),
+    ]);
+    let builder = script.builder();
+    let builder_text = format!("{builder:?}");
+    let client = builder.build().unwrap();
+    let session = client.create_session(hello()).await.unwrap();
+    let page = session.messages().send().await.unwrap();
+    let artifact = session.artifact(thread_id()).await.unwrap();
+    let detached = client.create_session_detached(hello());
+    let permit = client.acquire_create().await.unwrap();
+    let path = format!("/rest/v1/{KEY}?signature=s3cret#s3cret");
+    let raw = client.request(Method::GET, path).query("a", "s3cret");
+    for (name, text) in [
+        ("ClientBuilder", builder_text),
+        ("Client", format!("{client:?}")),
+        ("Session", format!("{session:?}")),
+        ("SessionRef", format!("{:?}", session.reference())),
+        ("Turn", format!("{:?}", session.first_turn().unwrap())),
+        ("Page", format!("{page:?}")),
+        ("CreatePermit", format!("{permit:?}")),
+        ("Detached", format!("{detached:?}")),
+        ("Artifact", format!("{artifact:?}")),
+        ("RawRequest", format!("{raw:?}")),
+        (
+            "HttpTransport",
+            format!("{:?}", HttpTransport::new().unwrap()),
+        ),
+    ] {
+        assert!(text.starts_with(name), "{name}: {text}");
+        assert!(!text.contains(KEY), "{name}: {text}");
+        assert!(!text.contains("s3cret"), "{name}: {text}");
+    }
+    detached.await.unwrap();
 }

@@ -462,3 +462,15 @@ async fn the_service_says_which_turn_is_later() {
         assert!(script.seen()[1].url.query().unwrap().contains("role=user"));
     }
 }
+
+#[test]
+fn streams_and_futures_can_be_stored_and_sent() {
+    use blocks_sdk::{Detached, Download, MessageStream, ProgressStream, Replies, Session, Watch};
+    fn check<T: Unpin + Send + 'static>() {}
+    check::<Detached<Session>>();
+    check::<Download>();
+    check::<MessageStream>();
+    check::<ProgressStream>();
+    check::<Replies>();
+    check::<Watch>();
+}
