@@ -2,6 +2,7 @@
 
 mod control;
 mod dependencies;
+mod examples;
 mod layout;
 mod operations;
 
