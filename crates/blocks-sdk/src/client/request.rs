@@ -102,7 +102,7 @@ impl RawRequest {
     }
 }
 
-/// How errors name a request: by its method.
+/// How errors and spans name a request: by its method. An error adds the path.
 fn operation(method: &Method) -> Operation {
     match method.as_str() {
         "GET" => Operation::reading("GET request"),
