@@ -149,7 +149,8 @@ crates() {
   rm -rf "$folder/crates"
   mkdir "$folder/crates"
   for file in "$folder"/pack/package/*.crate; do
-    tar -xzf "$file" -C "$folder/crates"
+    # With the present time: all packed files have the same one, so that cargo would take an earlier build of them for this one.
+    tar -xzmf "$file" -C "$folder/crates"
   done
   # The crates as their users get them, which depend on each other's packed form.
   {

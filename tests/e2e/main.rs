@@ -12,6 +12,7 @@ mod mocked;
 mod paging;
 mod paging_under_change;
 mod rate_limit;
+mod raw;
 mod reading;
 mod recording;
 mod secrets;

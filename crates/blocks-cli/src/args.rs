@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use crate::values::{SessionRef, Timeout};
+use crate::values::{Field, SessionRef, Timeout};
 
 const AFTER: &str = "\
 Environment:
@@ -128,6 +128,9 @@ pub struct WaitOptions {
     /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
     #[arg(long, value_name = "FILE")]
     pub pending: Option<PathBuf>,
+    /// Send a field that this version does not know; may be repeated
+    #[arg(long, value_name = "NAME=JSON")]
+    pub field: Vec<Field>,
     /// Add the session to `blocks list`; the default except in CI
     #[arg(long)]
     pub register: bool,
@@ -388,6 +391,9 @@ pub struct BatchArgs {
     /// Progress file, or redis://HOST/NAME for several workers; a rerun resumes
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// JSON Schema of the replies; a line can have another in its field `schema`
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
     /// Retry prompts with unknown outcome (may be billed twice)
     #[arg(long, requires = "journal")]
     pub retry_unknown: bool,
@@ -449,23 +455,28 @@ pub struct MockArgs {
 
 impl Args {
     /// Why an option for all commands would do nothing here.
-    pub fn unsupported_option(&self) -> Option<&'static str> {
+    pub fn unsupported_option(&self) -> Option<String> {
         let command = &self.command;
         if self.record_texts && self.record.is_none() {
-            return Some("--record-texts works with --record");
+            return Some("--record-texts works with --record".to_owned());
         }
-        let unused = command.unsupported_option(self.json, self.github_output);
-        if unused.is_some() || command.calls_service() {
-            let is_raw_unused = self.raw && !command.prints_text();
-            let raw = "--raw works with commands that print an agent's text";
-            return unused.or(is_raw_unused.then_some(raw));
+        if let Some(what) = command.unsupported_option(self.json, self.github_output) {
+            return Some(what.to_owned());
         }
-        let for_requests =
-            self.record.is_some() || self.request_timeout.is_some() || self.no_shared_limit;
-        (for_requests || self.raw || self.verbose).then_some(
-            "--raw, --request-timeout, --no-shared-limit, --record and --verbose work with \
-             commands that call the service",
-        )
+        if self.raw && !command.prints_text() {
+            return Some("--raw works with commands that print an agent's text".to_owned());
+        }
+        let for_requests = [
+            ("--record", self.record.is_some()),
+            ("--request-timeout", self.request_timeout.is_some()),
+            ("--no-shared-limit", self.no_shared_limit),
+            ("--verbose", self.verbose),
+        ];
+        let mut given = for_requests.iter().filter(|(_, is_given)| *is_given);
+        let (option, _) = given.next().filter(|_| !command.calls_service())?;
+        Some(format!(
+            "{option} works with commands that call the service"
+        ))
     }
 }
 

@@ -15,11 +15,14 @@ pub struct Prompt {
     pub given_id: Value,
     /// What to send.
     pub request: CreateSession,
+    /// The JSON Schema of the reply, from the field `schema`.
+    pub schema: Option<Value>,
     /// Changes with every field of the request.
     pub fingerprint: Fingerprint,
 }
 
-/// Reads JSON Lines, each a create request with a unique `id`. Empty lines are left out.
+/// Reads JSON Lines, each a create request with a unique `id` and, optionally, the `schema` of its reply. Empty lines are
+/// left out.
 ///
 /// # Errors
 /// What is wrong, with the number of its line: the file is checked to its end before anything
@@ -59,11 +62,13 @@ fn prompt(line: &str) -> Result<Prompt, String> {
         _ => return Err("missing `id`: a unique string or number".into()),
     };
     let fingerprint = Fingerprint::new(&value);
+    let schema = value.as_object_mut().and_then(|line| line.remove("schema"));
     let request = CreateSession::from_json(value).map_err(|e| e.to_string())?;
     Ok(Prompt {
         id,
         given_id,
         request,
+        schema: schema.filter(|schema| !schema.is_null()),
         fingerprint,
     })
 }

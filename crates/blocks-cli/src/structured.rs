@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use blocks_sdk::{Error, RawJson, Reply};
+use blocks_sdk::{Error, Reply};
 use serde_json::Value;
 
 use crate::exit::Exit;
 use crate::host::Host;
 use crate::input;
+use crate::report::TurnReport;
 use validator::Validator;
 
 /// A JSON Schema, and what validates replies against it.
@@ -42,16 +43,27 @@ impl ReplySchema {
         &self.schema
     }
 
-    /// The first value in the reply that the schema allows, on one line.
+    /// Keeps the first value in the reply that the schema allows, on one line.
     ///
     /// # Errors
     /// There is none; the error has the place and the reason.
-    pub fn find(&self, reply: &Reply) -> Result<RawJson, Error> {
+    pub fn keep(&self, reply: &Reply, report: &mut TurnReport) -> Result<(), Error> {
         let validate = |value: &Value| self.validator.validate(value);
         let found = reply.json_matching(&self.schema, validate)?;
         // Without white space it is JSON as before.
-        Ok(serde_json::from_str(&on_one_line(found.as_str())).unwrap_or(found))
+        let line = serde_json::from_str(&on_one_line(found.as_str())).unwrap_or(found);
+        report.structured_output = Some(line);
+        Ok(())
     }
+}
+
+/// The end of a reply that does not conform to the schema, in the words of this command.
+pub fn mismatch_exit(error: &Error) -> Exit {
+    let mut exit = Exit::from(error.clone());
+    if let Some(mismatch) = error.reply_mismatch() {
+        exit.error.message = format!("the reply does not conform to the schema: {mismatch}");
+    }
+    exit
 }
 
 #[cfg(feature = "schema-validation")]

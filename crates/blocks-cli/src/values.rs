@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use blocks_sdk::Id;
+use serde_json::Value;
 
 /// Longer than any process lives. Larger values mean the same, and cannot overflow a clock.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -52,6 +53,31 @@ impl FromStr for SessionRef {
         id.parse()
             .map(Self)
             .map_err(|_| "expected a UUID, or the address of a session's page".to_owned())
+    }
+}
+
+/// A field of a request that this version does not know, such as `budget=5`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    pub name: String,
+    pub value: Value,
+}
+
+impl FromStr for Field {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            |what: &str| format!("{what}; expected NAME=JSON, such as budget=5 or a='\"b\"'");
+        let (name, value) = text.split_once('=').ok_or_else(|| wrong("no `=`"))?;
+        if name.is_empty() {
+            return Err(wrong("no name"));
+        }
+        let value = serde_json::from_str(value).map_err(|error| wrong(&error.to_string()))?;
+        Ok(Self {
+            name: name.to_owned(),
+            value,
+        })
     }
 }
 

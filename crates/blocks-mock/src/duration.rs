@@ -17,6 +17,10 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
 pub fn parse(text: &str) -> Result<Duration, String> {
     const CENTURY: Duration = Duration::from_secs(100 * 366 * 86_400);
     match humantime::parse_duration(text) {
+        // A zero without a unit is the one number that humantime accepts.
+        Ok(_) if !text.contains(|c: char| c.is_alphabetic()) => Err(format!(
+            "invalid duration `{text}`: expected a unit, such as 0s"
+        )),
         Ok(duration) if duration < CENTURY => Ok(duration),
         Ok(_) => Err(format!(
             "invalid duration `{text}`: expected less than 100 years"

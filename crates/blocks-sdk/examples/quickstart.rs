@@ -1,8 +1,6 @@
 //! Creates a session, shows progress and prints the agent's reply:
 //! `cargo run --example quickstart`.
 
-use std::io::{IsTerminal, Write};
-
 use blocks_sdk::{Agent, CreateSession, Progress};
 
 mod support;
@@ -20,11 +18,7 @@ async fn main() -> support::Result {
     let mut progress = session.first_turn()?.reply().progress();
     while let Some(step) = progress.next().await {
         match step? {
-            Progress::Waiting { elapsed, .. } if std::io::stderr().is_terminal() => {
-                eprint!("\rwaiting, {} s ", elapsed.as_secs());
-                // Progress that cannot be shown is no reason to stop.
-                let _ = std::io::stderr().flush();
-            }
+            Progress::Waiting { elapsed, .. } => eprintln!("waiting, {} s", elapsed.as_secs()),
             Progress::Replied(reply) => println!("{}", reply.text()),
             _ => {}
         }

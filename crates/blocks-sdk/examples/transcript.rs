@@ -1,6 +1,6 @@
 //! Prints a session as a conversation: `cargo run --example transcript`.
 
-use blocks_sdk::{Agent, CreateSession, ToolCall, types::Message};
+use blocks_sdk::{Agent, CreateSession};
 
 mod support;
 
@@ -12,20 +12,14 @@ async fn main() -> support::Result {
     session.first_reply().await?;
 
     for turn in session.transcript().await?.turns {
-        println!("you: {}", text(turn.prompt.as_ref()));
+        println!("you: {}", turn.prompt.unwrap_or_default().text());
         for step in &turn.steps {
-            match ToolCall::of(step) {
+            match step.tool_call() {
                 Some(call) => println!("  {} {:?}", call.name, call.arguments()),
-                None => println!("  {}", text(Some(step))),
+                None => println!("  {}", step.text()),
             }
         }
-        println!("agent: {}", text(turn.reply.as_ref()));
+        println!("agent: {}", turn.reply.unwrap_or_default().text());
     }
     Ok(())
-}
-
-fn text(message: Option<&Message>) -> &str {
-    message
-        .and_then(|message| message.message.as_deref())
-        .unwrap_or("(nothing yet)")
 }

@@ -82,7 +82,7 @@ pub use messages::watch::{Watch, WatchCursor, WatchEvent};
 pub use request::agent::Agent;
 pub use request::{CreateSession, FollowUp};
 pub use session::Session;
-pub use session::artifact::Artifact;
+pub use session::artifact::{Artifact, Download};
 pub use session::notice::{FailureNotice, FailureNoticeKind};
 pub use session::reference::SessionRef;
 #[cfg(feature = "schemars")]

@@ -20,8 +20,9 @@ use crate::exit::{Code, Exit};
 use crate::host::Interruption;
 use crate::input;
 use crate::output::Output;
-use crate::prompts;
+use crate::prompts::{self, Prompt};
 use crate::report::{Status, TurnReport};
+use crate::structured::ReplySchema;
 use prompt::{PromptWork, finished};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -36,6 +37,8 @@ struct Tally {
     interrupted: usize,
     /// Those among the completed whose reply looks like a notice of failure.
     notices: usize,
+    /// Those among the completed whose reply does not conform to its schema.
+    mismatches: usize,
 }
 
 /// What a run prints, and what it came to.
@@ -58,6 +61,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         let file = args.file.display();
         return Err(Exit::usage(format!("{file}: contains no prompts")));
     }
+    let schemas = read_schemas(&args, &prompts, output)?;
     let work = Arc::new(PromptWork {
         output,
         client: output.client()?,
@@ -65,6 +69,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         timeout: args.reply.timeout.0,
         fail_on_notice: args.reply.fail_on_notice,
         given_ids: prompts.iter().map(|p| p.given_id.clone()).collect(),
+        schemas: schemas.clone(),
         running: std::sync::Mutex::default(),
     });
     output.host().listen();
@@ -77,9 +82,13 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         tally: Tally::default(),
         stop: None,
     };
-    let prompts = prompts.into_iter().map(|prompt| BatchPrompt {
+    let prompts = prompts.into_iter().zip(schemas);
+    let prompts = prompts.map(|(prompt, schema)| BatchPrompt {
         id: prompt.id,
-        request: prompt.request,
+        request: match schema {
+            Some(schema) => prompt.request.expect_schema(schema.as_value().clone()),
+            None => prompt.request,
+        },
         fingerprint: prompt.fingerprint,
     });
     let options = BatchOptions {
@@ -93,6 +102,26 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
     })?;
     let by = report.run(batch, args.fail_fast).await?;
     report.end(by)
+}
+
+/// The schema of each reply: that of its line, or else of `--schema`.
+fn read_schemas(
+    args: &BatchArgs,
+    prompts: &[Prompt],
+    output: &Output,
+) -> Result<Vec<Option<Arc<ReplySchema>>>, Exit> {
+    let shared = args.schema.as_deref();
+    let shared = shared.map(|path| ReplySchema::read(path, output.host()));
+    let shared = shared.transpose()?.map(Arc::new);
+    let schema = |prompt: &Prompt| match &prompt.schema {
+        Some(schema) => ReplySchema::new(schema.clone())
+            .map(|schema| Some(Arc::new(schema)))
+            .map_err(|what| {
+                Exit::usage(format!("prompt {}: invalid JSON Schema: {what}", prompt.id))
+            }),
+        None => Ok(shared.clone()),
+    };
+    prompts.iter().map(schema).collect()
 }
 
 fn open_journal(journal: Option<&Path>, output: &Output) -> Result<Arc<dyn Journal>, Exit> {
@@ -178,6 +207,8 @@ impl<'a> Report<'a> {
         self.tally.completed += 1;
         let has_notice = !result["failure_notice"].is_null();
         self.tally.notices += usize::from(has_notice && self.work.fail_on_notice);
+        let is_mismatch = result["exit_code"] == Code::ReplyMismatch as u8;
+        self.tally.mismatches += usize::from(is_mismatch);
         self.output.json(result)
     }
 
@@ -251,6 +282,7 @@ impl<'a> Report<'a> {
     fn print(&mut self, report: TurnReport) -> Result<(), Exit> {
         self.tally.add(report.status);
         self.tally.notices += usize::from(report.exit_code == Code::Notice as u8);
+        self.tally.mismatches += usize::from(report.exit_code == Code::ReplyMismatch as u8);
         self.output.json(&report)?;
         let ended = self.tally.ended();
         let (id, status) = (plain_id(report.id), report.status.name());
@@ -292,6 +324,13 @@ impl<'a> Report<'a> {
                 Code::Notice,
                 "failure_notice",
                 "some replies look like notices of failure",
+            ),
+            Tally {
+                mismatches: 1.., ..
+            } => Exit::new(
+                Code::ReplyMismatch,
+                "reply_mismatch",
+                "some replies do not conform to the schema",
             ),
             _ => match self.stop {
                 Some(why) => Exit::failed(why),

@@ -24,6 +24,7 @@ use crate::output::Output;
 use crate::register::Register;
 use crate::report::{Status, TurnReport};
 use crate::structured::ReplySchema;
+use crate::values::Field;
 
 /// A command that sends or awaits a prompt, and everything that is known of it so far. Whatever
 /// ends it, `finish` reports what is here.
@@ -82,6 +83,17 @@ fn prompt(args: &PromptArgs, output: &Output) -> Result<String, Exit> {
     }
 }
 
+/// The fields of --field, of which none is given twice: one of them would be lost.
+fn unique(fields: &[Field]) -> Result<&[Field], Exit> {
+    for (place, field) in fields.iter().enumerate() {
+        if fields[..place].iter().any(|other| other.name == field.name) {
+            let name = &field.name;
+            return Err(Exit::usage(format!("--field: `{name}` is given twice")));
+        }
+    }
+    Ok(fields)
+}
+
 impl<'a> Job<'a> {
     fn new(output: &'a Output) -> Self {
         Self {
@@ -114,6 +126,9 @@ impl<'a> Job<'a> {
         }
         if let Some(group) = args.session_group {
             request = request.session_group(group);
+        }
+        for field in unique(&args.wait.field)? {
+            request = request.extra(field.name.clone(), field.value.clone());
         }
         self.read_schema(&args.wait.schema)?;
         if let Some(schema) = &self.schema {
@@ -156,6 +171,9 @@ impl<'a> Job<'a> {
         let (session, text) = args.parts().map_err(Exit::usage)?;
         let session = choose(session, args.last, output.host())?;
         let mut request = FollowUp::new(prompt(&text, output)?);
+        for field in unique(&args.wait.field)? {
+            request = request.extra(field.name.clone(), field.value.clone());
+        }
         self.read_schema(&args.wait.schema)?;
         if let Some(schema) = &self.schema {
             request = request.expect_schema(schema.as_value().clone());

@@ -382,3 +382,25 @@ async fn a_usage_error_is_among_the_step_outputs() {
         assert!(text.contains("\nrefused\n"), "{text}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn fields_are_sent_as_json() {
+    let mock = mock();
+    let run = "run --agent claude hello --field budget=5";
+    let ended = Test::new(&mock, run)
+        .argument("--field")
+        .argument(r#"a={"b": ["=", null]}"#)
+        .run()
+        .await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let body = |index: usize| {
+        let body = &mock.requests()[index].body;
+        serde_json::from_str::<Value>(body).unwrap()
+    };
+    assert_eq!(body(0)["budget"], 5);
+    assert_eq!(body(0)["a"], serde_json::json!({"b": ["=", null]}));
+    let before = mock.request_count();
+    let line = format!("send {} more --field budget=6", mock.sessions()[0]);
+    assert_eq!(Test::new(&mock, &line).run().await.code, 0);
+    assert_eq!(body(before)["budget"], 6);
+}

@@ -284,6 +284,56 @@ async fn a_correction_that_times_out_can_be_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn batch_validates_replies_by_their_schemas() {
+    let folder = Folder::new("structured-batch");
+    let (schema, journal) = (folder.file("schema.json"), folder.file("journal"));
+    std::fs::write(&schema, SCHEMA).unwrap();
+    let mock = Mock::builder()
+        .reply("```json\n{\n\"is_bug\": true}\n```")
+        .build();
+    let lines = concat!(
+        r#"{"id": "all", "agent_name": "claude", "message": "one"}"#,
+        "\n",
+        r#"{"id": "own", "agent_name": "claude", "message": "two", "schema": {"type": "array"}}"#,
+    );
+    let line = format!("batch - --schema {schema} --journal {journal}");
+    for creates in [2, 2] {
+        let ended = Test::new(&mock, &line).input(lines).run().await;
+        assert_eq!(ended.code, 6, "{ended:?}");
+        let mut reports = ended.lines();
+        reports.sort_by_key(|report| report["id"].to_string());
+        assert_eq!(reports[0]["structured_output"], json!({"is_bug": true}));
+        assert_eq!(reports[0]["exit_code"], 0);
+        assert_eq!(reports[1]["structured_output"], Value::Null);
+        assert_eq!(reports[1]["exit_code"], 6);
+        assert_eq!(reports[1]["error"]["kind"], "reply_mismatch");
+        assert_eq!(mock.session_count(), creates, "the journal has both");
+    }
+    let bodies: Vec<_> = mock
+        .requests()
+        .into_iter()
+        .map(|request| request.body)
+        .collect();
+    let section = "Reply with JSON that conforms to this JSON Schema:";
+    let with_schema = bodies.iter().filter(|body| body.contains(section));
+    assert_eq!(with_schema.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn batch_refuses_an_invalid_schema_of_a_line() {
+    let mock = Mock::new();
+    let line =
+        r#"{"id": "a", "agent_name": "claude", "message": "b", "schema": {"type": "strin"}}"#;
+    let ended = Test::new(&mock, "batch -").input(line).run().await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(
+        ended.err.contains("prompt a: invalid JSON Schema"),
+        "{ended:?}"
+    );
+    assert_eq!(mock.requests().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn invalid_schemas_are_refused_before_a_create() {
     let mock = Mock::new();
     for (schema, reason) in [

@@ -167,13 +167,9 @@ async fn requests_are_filtered_and_waited_for() {
         (status, &value["error"]),
         (409, &json!("3 of 9 requests came within the time-out"))
     );
-    assert_eq!(
-        control
-            .send("GET", "requests?colour=red", Value::Null)
-            .await
-            .0,
-        422
-    );
+    for wrong in ["requests?colour=red", "requests/wait?timeout=0"] {
+        assert_eq!(control.send("GET", wrong, Value::Null).await.0, 422);
+    }
 }
 
 #[tokio::test]

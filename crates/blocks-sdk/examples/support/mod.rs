@@ -10,6 +10,7 @@ use blocks_sdk::Client;
 pub type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
 /// A client, and the mock server that it talks to; dropping that closes its port.
+#[allow(dead_code)] // Some examples need only the types.
 pub async fn connect() -> Result<(Client, Option<MockServer>)> {
     if std::env::var_os("BLOCKS_API_KEY").is_some() {
         return Ok((Client::from_env()?, None));

@@ -6,7 +6,9 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use blocks_api::open::Id;
@@ -14,7 +16,7 @@ use blocks_api::types;
 use bytes::Bytes;
 use chrono::Utc;
 use futures_core::Stream;
-use futures_util::stream::{StreamExt, unfold};
+use futures_util::stream::{BoxStream, StreamExt, unfold};
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use http::{Request, Response, Uri};
 use http_body::Body as _;
@@ -181,10 +183,8 @@ impl Artifact {
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
     /// # doctest::with_plan(async |session, client, mock| {
-    /// use futures_util::StreamExt;
-    ///
     /// let plan = session.plans().await?.remove(0)?;
-    /// let mut pieces = std::pin::pin!(plan.stream().await?);
+    /// let mut pieces = plan.stream().await?;
     /// let mut length = 0;
     /// while let Some(piece) = pieces.next().await {
     ///     length += piece?.len();
@@ -192,10 +192,12 @@ impl Artifact {
     /// assert_eq!(length, "1. Look.".len());
     /// # Ok(()) });
     /// ```
-    pub async fn stream(&self) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send, Error> {
+    pub async fn stream(&self) -> Result<Download, Error> {
         let mut attempts = 0;
         let response = self.open(&mut attempts).await?;
-        Ok(self.pieces(response, attempts))
+        let length = response.body().size_hint().exact();
+        let pieces = self.pieces(response, attempts).boxed();
+        Ok(Download { pieces, length })
     }
 
     /// The bytes of a response, as they arrive.
@@ -477,6 +479,41 @@ impl Artifact {
             ));
         }
         Ok(response)
+    }
+}
+
+/// The bytes of an artifact as they arrive; see [`Artifact::stream`].
+#[must_use = "a stream reads nothing until it is polled"]
+pub struct Download {
+    pieces: BoxStream<'static, Result<Bytes, Error>>,
+    length: Option<u64>,
+}
+
+impl Download {
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        StreamExt::next(&mut self.pieces).await
+    }
+
+    /// The length of the whole file, where the storage host announced it.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+}
+
+impl Stream for Download {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.pieces.as_mut().poll_next(context)
+    }
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download")
+            .field("length", &self.length)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! One prompt of a batch, from its create to its reply.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use blocks_fleet::{BatchPrompt, BatchWork, BeforeSend, Created, NotCreated, Replied, WorkFuture};
@@ -15,6 +15,7 @@ use crate::cmd::wait::{
 use crate::exit::{Code, Exit};
 use crate::output::Output;
 use crate::report::{Status, TurnReport};
+use crate::structured::{ReplySchema, mismatch_exit};
 
 /// What every running prompt needs.
 pub struct PromptWork<'a> {
@@ -25,6 +26,8 @@ pub struct PromptWork<'a> {
     pub fail_on_notice: bool,
     /// The ids as they are in the file.
     pub given_ids: Vec<Value>,
+    /// What each reply must conform to, if anything.
+    pub schemas: Vec<Option<Arc<ReplySchema>>>,
     /// What is known of the prompts that are running, so that an early end can report it.
     pub running: Mutex<BTreeMap<usize, TurnReport>>,
 }
@@ -171,6 +174,12 @@ impl PromptWork<'_> {
         let mut opinion = Ok(());
         self.update(index, |report| {
             opinion = keep_reply(&reply, self.fail_on_notice, report);
+            let checked = self.schemas[index]
+                .as_ref()
+                .map(|schema| schema.keep(&reply, report));
+            if let (Ok(()), Some(Err(error))) = (&opinion, checked) {
+                opinion = Err(mismatch_exit(&error));
+            }
         });
         if let Err(what) = read_pull_requests(&self.client, &pending, &mut read).await {
             self.output.note(&format!("warning: {id}: {what}"));

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use blocks_sdk::{Error, FollowUp, Pending, Reply, ReplyMismatch, Turn};
+use blocks_sdk::{FollowUp, Pending, Reply, ReplyMismatch, Turn};
 
 use super::{Job, Settle, interrupted_create};
 use crate::args::SchemaOptions;
 use crate::cmd::pending::{self, Content};
 use crate::cmd::wait::{identify, keep_reply};
 use crate::exit::{Code, Exit};
-use crate::structured::ReplySchema;
+use crate::structured::{ReplySchema, mismatch_exit};
 
 impl Job<'_> {
     pub(super) fn read_schema(&mut self, options: &SchemaOptions) -> Result<(), Exit> {
@@ -32,11 +32,8 @@ impl Job<'_> {
         let Some(schema) = &self.schema else {
             return (opinion, None);
         };
-        match schema.find(reply) {
-            Ok(json) => {
-                self.report.structured_output = Some(json);
-                (opinion, None)
-            }
+        match schema.keep(reply, &mut self.report) {
+            Ok(()) => (opinion, None),
             Err(error) => {
                 let mismatch = error.reply_mismatch().cloned();
                 (opinion.and(Err(mismatch_exit(&error))), mismatch)
@@ -127,13 +124,4 @@ impl Job<'_> {
             self.output.note(text);
         }
     }
-}
-
-/// The end of a reply that does not conform to the schema, in the words of this command.
-fn mismatch_exit(error: &Error) -> Exit {
-    let mut exit = Exit::from(error.clone());
-    if let Some(mismatch) = error.reply_mismatch() {
-        exit.error.message = format!("the reply does not conform to the schema: {mismatch}");
-    }
-    exit
 }

@@ -1,4 +1,4 @@
-//! Downloads the plans that an agent wrote: `cargo run --example download_plan`.
+//! Downloads the plans that an agent wrote: `cargo run --example save_a_plan`.
 
 use blocks_sdk::{Agent, CreateSession};
 

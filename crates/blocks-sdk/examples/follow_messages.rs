@@ -1,4 +1,4 @@
-//! Prints a session's messages as they come: `cargo run --example watch`.
+//! Prints a session's messages as they come: `cargo run --example follow_messages`.
 
 use blocks_sdk::{Agent, CreateSession, MessageType};
 
