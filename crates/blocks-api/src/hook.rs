@@ -78,7 +78,7 @@ impl fmt::Debug for Hook {
 
 impl ClientHooks<Hook> for Client {
     async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), Error<E>> {
-        if !stays_home(self.baseurl(), request.url().as_str()) {
+        if !is_below(self.baseurl(), request.url().as_str()) {
             return Err(Error::InvalidRequest(
                 "the request leaves the base URL".into(),
             ));
@@ -103,7 +103,7 @@ impl ClientHooks<Hook> for Client {
 
 /// Whether `url`, as the parser wrote it, continues `base`: same scheme, host and port,
 /// with the path next.
-fn stays_home(base: &str, url: &str) -> bool {
+fn is_below(base: &str, url: &str) -> bool {
     let base = base.trim_end_matches('/');
     url.strip_prefix(base)
         .is_some_and(|rest| rest.starts_with('/'))
@@ -183,7 +183,7 @@ mod tests {
             ("https://a.b", "http://a.b/rest", false),
             ("https://a.b", "https://a.b", false),
         ] {
-            assert_eq!(stays_home(base, url), home, "{base} {url}");
+            assert_eq!(is_below(base, url), home, "{base} {url}");
         }
     }
 }

@@ -55,7 +55,7 @@ fn allowed(path: &[&str]) -> Option<&'static str> {
     })
 }
 
-type Answer = Result<Value, Refusal>;
+type ControlResult = Result<Value, Refusal>;
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -103,11 +103,11 @@ impl Mock {
         }
         let query = parts.uri.query().unwrap_or_default();
         let segments: Vec<&str> = path.split('/').collect();
-        let answer = match segments[..] {
+        let result = match segments[..] {
             ["requests", "wait"] if parts.method == Method::GET => self.wait(query).await,
             _ => self.act(&parts.method, &segments, query, body),
         };
-        Some(match answer {
+        Some(match result {
             Ok(value) => json_response(200, &value),
             Err(Refusal(status, text)) => {
                 let mut refused = json_response(status, &json!({"error": text}));
@@ -152,7 +152,7 @@ impl Mock {
         }
     }
 
-    fn act(&self, method: &Method, segments: &[&str], query: &str, body: &Bytes) -> Answer {
+    fn act(&self, method: &Method, segments: &[&str], query: &str, body: &Bytes) -> ControlResult {
         let (get, post) = (method == Method::GET, method == Method::POST);
         let delete = method == Method::DELETE;
         match *segments {
@@ -220,7 +220,13 @@ impl Mock {
         }
     }
 
-    fn act_in_session(&self, id: Uuid, method: &Method, rest: &[&str], body: &Bytes) -> Answer {
+    fn act_in_session(
+        &self,
+        id: Uuid,
+        method: &Method,
+        rest: &[&str],
+        body: &Bytes,
+    ) -> ControlResult {
         let post = *method == Method::POST;
         let (settings, clock) = (self.inner.settings(), &self.inner.clock);
         let dialect = &settings.dialect;
@@ -262,7 +268,7 @@ impl Mock {
         Ok(summary(session))
     }
 
-    async fn wait(&self, query: &str) -> Answer {
+    async fn wait(&self, query: &str) -> ControlResult {
         let filter = Filter::read(query)?;
         let size = self.inner.settings().request_log_size;
         if filter.count > size {
@@ -347,14 +353,14 @@ impl Mock {
     pub(crate) fn version(&self) -> [usize; 4] {
         let settings = self.inner.settings();
         let mut state = self.inner.state();
-        let (requests, answered) = (state.requests.total(), state.requests.answered);
+        let (requests, responses) = (state.requests.total(), state.requests.responses);
         let faults = state.faults.rules.len();
         let mut shown = state.sessions.len();
         for session in state.sessions.values_mut() {
             session.advance(&settings.dialect, &self.inner.clock);
             shown += session.messages.len() + session.pull_requests.len() + session.plans.len();
         }
-        [requests, answered, faults, shown]
+        [requests, responses, faults, shown]
     }
 }
 

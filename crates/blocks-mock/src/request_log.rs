@@ -62,7 +62,7 @@ pub(crate) struct Requests {
     kept: VecDeque<RecordedRequest>,
     /// Older requests that are no longer kept.
     pub dropped: usize,
-    pub answered: usize,
+    pub responses: usize,
     counts: HashMap<Option<Operation>, usize>,
 }
 
@@ -85,7 +85,7 @@ impl Requests {
 
     /// Records the status of the response, unless the request was dropped meanwhile.
     pub fn set_status(&mut self, number: usize, status: u16) {
-        self.answered += 1;
+        self.responses += 1;
         let place = number.checked_sub(self.dropped);
         if let Some(request) = place.and_then(|place| self.kept.get_mut(place)) {
             request.status = Some(status);

@@ -157,7 +157,7 @@ pub struct Artifact {
 pub struct Thread {
     pub id: Uuid,
     task: Uuid,
-    began: Instant,
+    started: Instant,
     /// Steps that are still to come, the last first.
     to_come: Vec<(Instant, Action)>,
     when: ReplyTiming,
@@ -206,24 +206,24 @@ impl Session {
     }
 
     /// Begins a turn, which interrupts the one in flight. Returns its thread and the user's message.
-    pub fn begin_turn(
+    pub fn start_turn(
         &mut self,
         text: &str,
         script: Script,
         dialect: &Dialect,
         clock: &Clock,
     ) -> (Uuid, Uuid) {
-        let began = clock.instant();
-        let time = clock.at(began);
+        let started = clock.instant();
+        let time = clock.at(started);
         self.threads.iter_mut().for_each(|thread| {
             thread.over = true;
             thread.to_come.clear();
         });
-        let to_come = schedule(script.steps, began);
+        let to_come = schedule(script.steps, started);
         let thread = Thread {
             id: clock.id(),
             task: clock.id(),
-            began,
+            started,
             to_come,
             when: script.when,
             text: script.text,
@@ -303,7 +303,7 @@ impl Session {
                 continue;
             }
             let end = match self.threads[index].when {
-                ReplyTiming::After(after) => self.threads[index].began.checked_add(after),
+                ReplyTiming::After(after) => self.threads[index].started.checked_add(after),
                 ReplyTiming::AfterPolls(polls) if self.threads[index].polls >= polls => Some(now),
                 ReplyTiming::AfterPolls(_) | ReplyTiming::Never => None,
             };
@@ -360,13 +360,13 @@ impl Session {
 
     /// Replaces what the latest turn has still to do, from now. Whether it was still working.
     pub fn continue_turn(&mut self, script: Script, clock: &Clock) -> bool {
-        let began = clock.instant();
+        let started = clock.instant();
         let Some(turn) = self.threads.last_mut().filter(|turn| !turn.over) else {
             return false;
         };
-        turn.began = began;
+        turn.started = started;
         turn.polls = 0;
-        turn.to_come = schedule(script.steps, began);
+        turn.to_come = schedule(script.steps, started);
         turn.when = script.when;
         turn.text = script.text;
         true
@@ -435,10 +435,10 @@ impl Session {
 
 /// Steps by their time, the latest first, so that the next is taken from the end; equal times keep
 /// their order.
-fn schedule(steps: Vec<Step>, began: Instant) -> Vec<(Instant, Action)> {
+fn schedule(steps: Vec<Step>, started: Instant) -> Vec<(Instant, Action)> {
     let steps = steps.into_iter().rev();
     let mut to_come: Vec<_> = steps
-        .filter_map(|step| Some((began.checked_add(step.at)?, step.action)))
+        .filter_map(|step| Some((started.checked_add(step.at)?, step.action)))
         .collect();
     to_come.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     to_come
