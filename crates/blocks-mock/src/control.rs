@@ -30,7 +30,7 @@ const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 
 struct Refusal(u16, String);
 
 impl Refusal {
-    /// For a path that does not exist, or not with this method.
+    /// Returns the error for a path that does not exist, or that does not have this method.
     fn no_operation(path: &[&str]) -> Self {
         match allowed(path) {
             Some(methods) => Self(405, format!("use {methods}")),
@@ -39,7 +39,7 @@ impl Refusal {
     }
 }
 
-/// The methods of a path below `/_mock/`.
+/// Returns the methods of a path below `/_mock/`.
 fn allowed(path: &[&str]) -> Option<&'static str> {
     Some(match path {
         ["settings"] => "GET, PATCH",
@@ -120,8 +120,8 @@ impl Mock {
         })
     }
 
-    /// Rejects requests of other web sites: a browser lets them send here, and with a host name that
-    /// resolves to loopback also read.
+    /// Rejects requests of other web sites. A browser lets them send requests to this server, and also read the
+    /// responses if their host name resolves to loopback.
     fn check_caller(&self, parts: &Parts) -> Result<(), Refusal> {
         let text = |name| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let host = text(HOST).or(parts.uri.authority().map(|a| a.as_str()));
@@ -299,7 +299,7 @@ impl Mock {
         }
     }
 
-    /// The newest requests that match, oldest first.
+    /// Returns the newest matching requests, oldest first.
     fn matching_requests(&self, filter: &Filter) -> Vec<Value> {
         let state = self.inner.state();
         let newest_first = state.requests.iter().rev();
@@ -349,7 +349,7 @@ impl Mock {
         advanced.collect()
     }
 
-    /// Numbers of which at least one changes with each change of what the page shows.
+    /// Returns numbers of which at least one changes when the content of the page changes.
     pub(crate) fn version(&self) -> [usize; 4] {
         let settings = self.inner.settings();
         let mut state = self.inner.state();
@@ -364,7 +364,7 @@ impl Mock {
     }
 }
 
-/// Whether a session has this operation.
+/// Returns whether a session has this operation.
 fn in_session(method: &Method, rest: &[&str]) -> bool {
     match rest {
         [] => *method == Method::GET,
@@ -397,16 +397,16 @@ fn invalid(text: String) -> Refusal {
     Refusal(422, text)
 }
 
-/// Which requests to list or to wait for.
+/// Selects the requests to list or to wait for.
 struct Filter {
     operation: Option<Operation>,
     method: Option<String>,
     status: Option<u16>,
     contains: Option<String>,
-    /// How many to wait for.
+    /// The number of requests to wait for.
     count: usize,
     timeout: Duration,
-    /// How many to list.
+    /// The number of requests to list.
     limit: usize,
 }
 

@@ -23,7 +23,7 @@ use crate::request_log::{RecordedRequest, RequestLog};
 use crate::route::{Ids, Route, route};
 use crate::settings::Settings;
 
-/// A [`Mock`] as a tower service. It accepts any authority, so that a client can keep its base URL.
+/// Implements a tower service over a [`Mock`]. It accepts any authority, so that a client can keep its base URL.
 #[derive(Clone)]
 pub struct MockService(pub(crate) Mock);
 
@@ -193,7 +193,7 @@ impl Mock {
         }
     }
 
-    /// An error response in the form of the dialect.
+    /// Returns an error response in the form of the dialect.
     fn failed(&self, failure: Failure, settings: &Settings) -> Response<MockBody> {
         let dialect = &settings.dialect;
         let (status, code, text) = match &failure {
@@ -257,7 +257,7 @@ impl Mock {
         }
     }
 
-    /// The response after the fault; `None` if the fault replaces it.
+    /// Returns the response after the fault; `original` is `None` if the fault replaces it.
     fn with_fault(
         &self,
         original: Option<Response<MockBody>>,
@@ -335,7 +335,7 @@ impl Mock {
     }
 }
 
-/// The origin of the request's URL.
+/// Returns the origin of the request's URL.
 fn called(parts: &Parts) -> String {
     match (parts.uri.scheme_str(), parts.uri.authority()) {
         (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),

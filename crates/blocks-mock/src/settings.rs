@@ -26,7 +26,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Replaces the fields that `patch` has, and of the dialect its switches. Null is the default.
+    /// Replaces the fields that `patch` has, and of the dialect its switches. Null sets the default.
     ///
     /// # Errors
     /// The first field that is unknown or has an invalid value.
