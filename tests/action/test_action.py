@@ -337,6 +337,37 @@ def test_a_failed_prompt_fails_the_batch(step, mock, tmp_path):
     assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "failed", "1")
 
 
+SCHEMA = {"type": "object", "required": ["bug"], "properties": {"bug": {"type": "boolean"}}}
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_a_reply_that_matches_a_schema_is_an_output(step, mock, tmp_path, from_file):
+    mock.agents({"text": 'It is.\n```json\n{"bug": true}\n```\n', "when": {"after": "0s"}})
+    schema = json.dumps(SCHEMA)
+    if from_file:
+        (tmp_path / "job/workspace").mkdir(parents=True)
+        (tmp_path / "job/workspace/schema.json").write_text(schema)
+        schema = "schema.json"
+    job, outcome, outputs = step(prompt="Is it a bug?", agent="claude", schema=schema)
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("success", "completed", "0"), job.log.text
+    assert json.loads(outputs["structured_output"]) == {"bug": True}
+
+
+def test_a_reply_that_breaks_a_schema_fails_the_step(step, mock):
+    mock.agents({"text": '{"bug": "perhaps"}', "when": {"after": "0s"}})
+    job, outcome, outputs = step(prompt="Is it a bug?", agent="claude", schema=json.dumps(SCHEMA))
+    assert (outcome, outputs["exit_code"], outputs["structured_output"]) == ("failure", "6", ""), job.log.text
+    # The text was paid for: it is not lost.
+    assert outputs["final_message"] == '{"bug": "perhaps"}'
+
+
+def test_following_shows_the_messages(step, mock):
+    mock.agents({"text": "Done.", "when": {"after": "2s"}, "steps": [{"at": "0s", "do": {"message": "Looking."}}]})
+    job, outcome, _ = step(prompt="Go.", agent="claude", follow="true")
+    assert outcome == "success", job.log.text
+    assert job.log.text.index("Looking.") < job.log.text.index("Done.")
+
+
 def test_a_prompt_of_any_length_comes_from_a_file(step, mock, tmp_path):
     text = "-" + "x" * 300_000
     (tmp_path / "job/workspace").mkdir(parents=True)

@@ -632,12 +632,13 @@ fn a_create_whose_runtime_ends_is_in_doubt() {
     let script = Scripted::new([Answer::Silence]);
     let client = script.client();
     let ending = runtime();
-    let create = ending.block_on(async {
+    // In a tuple, since `block_on` returns it without waiting for its session.
+    let (create,) = ending.block_on(async {
         let create = client.create_session_detached(hello());
         while script.count() == 0 {
             tokio::task::yield_now().await;
         }
-        create
+        (create,)
     });
     drop(ending);
     let error = runtime().block_on(create).unwrap_err();

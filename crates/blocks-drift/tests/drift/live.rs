@@ -301,10 +301,17 @@ fn harmless_har_entries_raise_nothing() {
     std::fs::write(folder.join("package.json"), "{\"name\": \"x\"}").unwrap();
     let result = live::check_captures(&DOCUMENT, folder, "https://api.blocks.team").unwrap();
     assert!(result.notes[0].contains("1 not a capture"), "{:?}", result.notes);
+}
+
+/// Not only the response of a captured request is compared.
+#[test]
+fn a_captured_request_is_compared_too() {
+    let text = example("createSession").2.to_string();
+    let url = "https://api.blocks.team/rest/v1/sessions";
+    let file = tempfile::NamedTempFile::with_suffix(".har").unwrap();
     let sent = json!({"log": {"entries": [{"request": {"method": "POST", "url": format!("{url}?team=1"), "postData": {"text": "{\"message\": \"m\", \"agent_name\": \"claude\", \"model\": 1}"}}, "response": {"status": 200, "content": {"text": text}}}]}});
-    std::fs::write(folder.join("0.har"), sent.to_string()).unwrap();
-    let result =
-        live::check_captures(&DOCUMENT, &folder.join("0.har"), "https://api.blocks.team").unwrap();
+    std::fs::write(&file, sent.to_string()).unwrap();
+    let result = live::check_captures(&DOCUMENT, file.path(), "https://api.blocks.team").unwrap();
     let names: Vec<&str> = result.findings.iter().map(|f| f.subject.as_str()).collect();
     assert_eq!(names, ["sent parameter `team`", "sent field `model`"]);
 }

@@ -408,7 +408,7 @@ impl Wait {
     /// use blocks_sdk::Progress;
     ///
     /// let mut shown = Vec::new();
-    /// let mut progress = session.turn()?.reply().follow().progress();
+    /// let mut progress = session.first_turn()?.reply().follow().progress();
     /// while let Some(step) = progress.next().await {
     ///     match step? {
     ///         Progress::Message(message) => shown.push(message.message.unwrap_or_default()),
