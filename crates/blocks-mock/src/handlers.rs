@@ -305,7 +305,7 @@ impl Handler<'_> {
         })
     }
 
-    /// The storage host: a request needs a valid signature, and must not send the API key.
+    /// Handles a request to the storage host. It needs a valid signature, and must not send the API key.
     pub fn download(&self, artifact: &str, query: &str, with_key: bool) -> Result<String, Failure> {
         if with_key {
             return Err(Failure::Storage(400, "Only one auth mechanism allowed"));
@@ -340,7 +340,7 @@ impl Handler<'_> {
     }
 }
 
-/// Not secure, but different for each text that it signs.
+/// Returns a signature. It is not secure, but it differs for each text.
 fn signature(id: Uuid, expires: &str, generation: u64) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
@@ -389,7 +389,7 @@ fn is_uuids(value: &Value) -> bool {
     value.as_array().is_some_and(|ids| ids.iter().all(is_uuid))
 }
 
-/// The body as an object whose known fields have their types.
+/// Reads the body as an object, and checks the types of the known fields.
 fn object(body: &[u8], fields: &[(&str, Check, &str)]) -> Result<Map<String, Value>, Failure> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|e| Failure::Invalid(format!("the body is not valid JSON: {e}")))?;

@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::limit::RateLimit;
 use crate::object;
 
-/// The settings that the control plane can change. One request uses one version of them.
+/// Contains the settings that the control plane can change. One request uses one version of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
