@@ -84,9 +84,10 @@ impl RawRequest {
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&self.query);
         }
-        let body = self.body.transpose().map_err(|error| {
-            Error::invalid_input(format!("the body cannot be written as JSON: {error}"))
-        })?;
+        let body = self
+            .body
+            .transpose()
+            .map_err(|error| Error::invalid_input(format!("cannot serialize the body: {error}")))?;
         let operation = operation(&self.method);
         let send = |api: Api| {
             let (method, url, body) = (self.method.clone(), url.clone(), body.clone());

@@ -327,7 +327,7 @@ impl Call {
             .map(|until| until.saturating_duration_since(Instant::now()));
         let detail = match left {
             Some(left) => format!("rate limited, nothing was sent; retry after {left:.0?}"),
-            None => "rate limited, nothing was sent: too many requests wait before it".to_owned(),
+            None => "rate limited, nothing was sent: too many requests are waiting".to_owned(),
         };
         let context = CallContext {
             retry_after: left,

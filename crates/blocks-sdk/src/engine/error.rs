@@ -230,7 +230,7 @@ impl Error {
             LastPoll::None | LastPoll::NoReply { .. } => String::new(),
         };
         let detail = format!(
-            "no reply from session {} within {after:?}{cause}; resume with the pending value of this error",
+            "no reply from session {} within {after:?}{cause}; resume with `Error::pending`",
             pending.session_id()
         );
         let mut error = Self::new(ErrorKind::Deadline, detail).with_pending(pending);

@@ -51,7 +51,7 @@ impl Call {
             (None, None) => {
                 let why = match &context.compression {
                     Some(_) => "cannot decode the response".to_owned(),
-                    None => why.unwrap_or_else(|| "the response cannot be used".into()),
+                    None => why.unwrap_or_else(|| "unusable response".into()),
                 };
                 (ErrorKind::Undecodable, format!("{why}{content}"))
             }
@@ -212,7 +212,7 @@ pub(crate) fn undecodable(error: ApiError<()>, attempt: &Attempt) -> Result<Opti
             Err(Error::invalid_input(detail))
         }
         ApiError::CommunicationError(source) => {
-            let error = Error::invalid_input("the request cannot be built");
+            let error = Error::invalid_input("cannot build the request");
             Err(error.with_source(source.without_url()))
         }
         _ => Ok(None),

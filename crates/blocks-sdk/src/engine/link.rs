@@ -22,7 +22,7 @@ impl Core {
     pub fn resolve(&self, href: &str) -> Result<Url, Error> {
         resolve(&self.base, href).map_err(|cause| {
             // A server may put the data that it received into a link.
-            let reason = format!("the link `{href}` is refused: {cause}");
+            let reason = format!("cannot follow the link `{href}`: {cause}");
             Error::untrusted_link(self.key.scrub(reason))
         })
     }

@@ -99,7 +99,7 @@ impl SendError {
     ///
     /// ```
     /// let error = blocks_sdk::SendError::never_sent("no route to the host");
-    /// assert_eq!(error.to_string(), "the request could not be sent");
+    /// assert_eq!(error.to_string(), "cannot send the request");
     /// ```
     pub fn never_sent(source: impl Into<BoxError>) -> Self {
         Self {
@@ -139,7 +139,7 @@ impl SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.never_sent {
-            "the request could not be sent"
+            "cannot send the request"
         } else {
             "the connection closed after the request may have been sent"
         })

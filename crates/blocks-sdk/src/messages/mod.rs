@@ -425,7 +425,7 @@ impl MessagesQuery {
         let own = |(name, _): &&(String, String)| PARAMETERS.contains(&name.as_str());
         if let Some((name, _)) = self.extra.iter().find(own) {
             return Err(Error::invalid_input(format!(
-                "the extra parameter `{name}` has a method of its own; use that"
+                "the extra parameter `{name}` has its own method; use that"
             )));
         }
         let mut query = url.query_pairs_mut();

@@ -85,9 +85,9 @@ impl Agent {
     /// ```
     pub fn profile(profile: Value) -> Result<Self, Error> {
         match profile {
-            Value::Object(map) if map.is_empty() => {
-                Err(Error::invalid_input("the profile is empty"))
-            }
+            Value::Object(map) if map.is_empty() => Err(Error::invalid_input(
+                "the profile is empty; give a JSON object with fields, or another agent",
+            )),
             Value::Object(map) => Ok(Self::Profile(map)),
             other => Err(Error::invalid_input(format!(
                 "a profile must be a JSON object, not {}",
@@ -283,7 +283,10 @@ mod tests {
                 json!({"profile": []}),
                 "a profile must be a JSON object, not an array",
             ),
-            (json!({"profile": {}}), "the profile is empty"),
+            (
+                json!({"profile": {}}),
+                "the profile is empty; give a JSON object with fields, or another agent",
+            ),
         ] {
             let text = Agent::from_json(body.as_object().unwrap())
                 .unwrap_err()

@@ -258,7 +258,7 @@ impl CreateSession {
         Agent::from_json(fields)?;
         if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
             return Err(Error::invalid_input(format!(
-                "the field `{unknown}` is unknown; known are {}",
+                "unknown field `{unknown}`; expected one of {}",
                 FIELDS.join(", ")
             )));
         }
@@ -266,7 +266,7 @@ impl CreateSession {
         // Null means that the field is not given.
         fields.retain(|_, value| !value.is_null());
         let body: types::CreateSessionRequest = serde_json::from_value(Value::Object(fields))
-            .map_err(|e| Error::invalid_input(format!("the request cannot be read: {e}")))?;
+            .map_err(|e| Error::invalid_input(format!("cannot read the request: {e}")))?;
         let request = Self { body, schema: None };
         request.validate()?;
         Ok(request)
@@ -298,7 +298,9 @@ impl CreateSession {
         let body = &self.body;
         // An empty profile is not sent, so the session would have no agent.
         if body.agent_id.is_none() && body.agent_name.is_none() && body.profile.is_empty() {
-            return Err(Error::invalid_input("the profile is empty"));
+            return Err(Error::invalid_input(
+                "the profile is empty; give a JSON object with fields, or another agent",
+            ));
         }
         let length = self.body.title.as_ref().map_or(0, |t| t.chars().count());
         if length > TITLE_MAX {
@@ -453,7 +455,9 @@ impl FollowUp {
         check_extra(&self.body.extra, &FOLLOW_UP_FIELDS)?;
         schema::check_schema(self.schema.as_ref())?;
         if self.has_profile && self.body.profile.is_empty() {
-            return Err(Error::invalid_input("the profile is empty"));
+            return Err(Error::invalid_input(
+                "the profile is empty; give a JSON object with fields, or none",
+            ));
         }
         Ok(())
     }
@@ -461,7 +465,9 @@ impl FollowUp {
 
 fn check_message(message: &str) -> Result<(), Error> {
     if message.trim().is_empty() {
-        return Err(Error::invalid_input("the message is empty"));
+        return Err(Error::invalid_input(
+            "the message is empty; give at least one character",
+        ));
     }
     Ok(())
 }
@@ -469,7 +475,7 @@ fn check_message(message: &str) -> Result<(), Error> {
 fn check_extra(extra: &JsonObject, known: &[&str]) -> Result<(), Error> {
     match known.iter().find(|name| extra.contains_key(name)) {
         Some(name) => Err(Error::invalid_input(format!(
-            "the extra field `{name}` has a method of its own; use that"
+            "the extra field `{name}` has its own method; use that"
         ))),
         None => Ok(()),
     }

@@ -437,7 +437,7 @@ impl Artifact {
             Ok(Err(source)) => {
                 let detail = match source.is_never_sent() {
                     true => no_connection(&source, host.as_deref().unwrap_or_default()),
-                    false => format!("could not download the file: {}", innermost(&source)),
+                    false => format!("cannot download the file: {}", innermost(&source)),
                 };
                 return Err(error(ErrorKind::Connection, detail).with_source(source));
             }
