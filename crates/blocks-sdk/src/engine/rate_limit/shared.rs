@@ -1,11 +1,10 @@
-//! The limit of a key as several processes share it: the decisions of every store.
+//! Decides for every store how several processes share the limit of a key.
 //!
-//! Creates come before polls as within one process, since the log of used slots alone decides
-//! that: calls leave polls a fifth of the window, and polls leave the next call a slot. Among
-//! the polls of all processes the one with the largest gain is first, and among creates the one
-//! that has waited longest. For that the value has the claims of the processes that wait. Only
-//! a process that asks can be given a slot, so one that is not first is told to ask again after
-//! the others had their time to ask.
+//! Creates have precedence over polls, as in one process, because the log of used slots alone decides that: calls
+//! leave a fifth of the window to polls, and polls leave a slot to the next call. Of the polls of all processes, the
+//! one with the largest gain is first. Of the creates, the one that has waited longest is first. So the value
+//! contains the claims of the waiting processes. A process gets a slot only when it requests one. So a process that
+//! is not first must request again after the others had time to do so.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,18 +15,18 @@ use tokio::time::Instant;
 use super::slots::{Slots, Use};
 use super::store::{LimitFuture, LimitStore, SlotClaim, SlotPurpose, SlotRequest, SlotResponse};
 
-/// A claim counts for so long after the time at which its process was to ask again. One that
-/// did not ask by then has ended.
+/// How long a claim counts after the time at which its process should request again. A process that did not do so has
+/// ended.
 const GRACE: Duration = Duration::from_secs(1);
-/// Who is not first asks again after so long at most, since the others' claims change.
+/// A process that is not first requests again after this time at most, because the others' claims change.
 const RECHECK: Duration = Duration::from_secs(2);
-/// A pause is never longer, so that no mistake stops all processes for ever.
+/// The longest pause, so that no mistake stops all processes permanently.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// The slots and claims of one key, as a value that a [`LimitStore`] keeps.
+/// Keeps the slots and claims of one key, as the value of a [`LimitStore`].
 ///
-/// Times are durations since a fixed time of the store's clock. A clock that is set back does
-/// no harm: what is later than now counts as now.
+/// Times are durations since a fixed time of the store's clock. If the clock is set back, times after the current
+/// time count as the current time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,7 +59,7 @@ struct Pause {
     until: u64,
 }
 
-/// A process that was not given a slot.
+/// A process that got no slot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Waiting {
     process: u64,
@@ -79,7 +78,7 @@ struct WaitingClaim {
 }
 
 impl SharedLimit {
-    /// Takes a slot for the first claim that can have one at `now`, or says when to ask again.
+    /// Takes a slot for the first claim that can have one at `now`, or returns when to request again.
     pub fn take(&mut self, now: Duration, request: &SlotRequest) -> SlotResponse {
         let now = millis(now);
         self.waiting.retain(|other| {
@@ -124,7 +123,7 @@ impl SharedLimit {
         SlotResponse::wait(Duration::from_millis(again - now), self.pause.is_some())
     }
 
-    /// Gives out no slot for `pause`, which counts as an hour at most.
+    /// Grants no slot for `pause`, but for an hour at most.
     pub fn pause(&mut self, now: Duration, pause: Duration) {
         let now = millis(now);
         self.correct(now);
@@ -134,12 +133,12 @@ impl SharedLimit {
         }
     }
 
-    /// Nothing was sent in this slot.
+    /// Returns a slot in which nothing was sent.
     pub fn give_back(&mut self, slot: u64) {
         self.used.retain(|used| used.0 != slot);
     }
 
-    /// Removes what does not count any more, and what a clock that was set back made wrong.
+    /// Removes expired entries, and corrects times after a clock was set back.
     fn correct(&mut self, now: u64) {
         for slot in &mut self.used {
             slot.1 = slot.1.min(now);
@@ -155,9 +154,8 @@ impl SharedLimit {
         self.pause = self.pause.filter(|pause| pause.until > now);
     }
 
-    /// The log as the asking process, and those that wait, may use it: the least capacity of
-    /// them counts. A process that has met a 429 would otherwise wait for ever, while others
-    /// use what it does not dare to use.
+    /// Returns the log for the requesting process. The lowest capacity of all waiting processes counts. Otherwise a
+    /// process with a low capacity after a 429 would wait permanently, while the others use the rest.
     fn slots(&mut self, now: u64, request: &SlotRequest) -> Slots<Duration> {
         self.correct(now);
         let others = self.waiting.iter().map(|other| other.capacity).min();
@@ -184,7 +182,7 @@ impl SharedLimit {
             || others.map(|claim| claim.purpose).any(is_poll)
     }
 
-    /// How many other processes have a claim that comes before this one.
+    /// Returns how many other processes have a claim that is before this one.
     fn ahead(&self, now: u64, claim: &SlotClaim) -> usize {
         let own = waiting_claim(now, claim);
         let is_ahead = |other: &WaitingClaim| {
@@ -216,12 +214,12 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 4)
 }
 
-/// Rounded up, since a slot is not free before its time.
+/// Rounds up, because a slot is not free before its time.
 fn millis_up(time: Duration) -> u64 {
     millis(time + Duration::from_nanos(999_999))
 }
 
-/// A store in memory, for several clients of one process.
+/// Keeps a limit in memory, for several clients of one process.
 ///
 /// ```
 /// use std::sync::Arc;
