@@ -12,9 +12,12 @@ use blocks_mock::{Mock, MockServer, Operation, RateLimit, Script};
 
 const PROMPTS: usize = 150;
 const WORK: Duration = Duration::from_secs(20);
-const BLOCKS: &str = env!("CARGO_BIN_EXE_blocks");
+/// The command; `BLOCKS_BINARY` names another build of it.
+fn blocks() -> String {
+    std::env::var("BLOCKS_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_blocks").to_owned())
+}
 
-/// What one way of running the prompts came to.
+/// The figures of one way to run the prompts.
 struct Run {
     failed: usize,
     /// Requests that were refused, and those of them after the first second.
@@ -37,14 +40,14 @@ fn main() {
         let lines = (1..=PROMPTS).map(|n| {
             format!("{{\"id\": {n}, \"agent_name\": \"claude\", \"message\": \"{n}\"}}\n")
         });
-        let command = command.args(["-c", "exec \"$0\" batch -", BLOCKS]);
+        let command = command.args(["-c", "exec \"$0\" batch -", &blocks()]);
         run(command, &lines.collect::<String>())
     });
     let processes = measure(&runtime, "processes", |command| {
         let script = "exec xargs -P 150 -I N \"$0\" run --agent claude N";
         let lines = (1..=PROMPTS).map(|n| format!("{n}\n"));
         run(
-            command.args(["-c", script, BLOCKS]),
+            command.args(["-c", script, &blocks()]),
             &lines.collect::<String>(),
         )
     });

@@ -182,7 +182,7 @@ pub struct OutputOption {
 #[derive(ClapArgs)]
 #[group(required = true, multiple = false)]
 pub struct PromptArgs {
-    /// Text for the agent, sent unchanged; after `--` it may begin with `-`
+    /// Text for the agent, sent unchanged; after `--` it may start with `-`
     pub prompt: Option<String>,
     /// Read the text from FILE; `-` is standard input
     #[arg(long, value_name = "FILE")]
@@ -237,7 +237,7 @@ pub struct RunArgs {
 pub struct SendArgs {
     /// Session: its id or the address of its page
     pub session: Option<String>,
-    /// Text for the agent, sent unchanged; after `--` it may begin with `-`
+    /// Text for the agent, sent unchanged; after `--` it may start with `-`
     pub prompt: Option<String>,
     /// The session that this user started last
     #[arg(long)]
@@ -388,7 +388,7 @@ pub struct ArtifactArgs {
 pub struct BatchArgs {
     /// JSON Lines: one create request per line, each with a unique `id`; `-` is standard input
     pub file: PathBuf,
-    /// Progress file; a rerun resumes and creates no session twice
+    /// Progress file, or redis://HOST/NAME for several workers; a rerun resumes
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
     /// JSON Schema of the replies; a line can have another in its field `schema`

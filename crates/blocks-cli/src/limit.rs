@@ -7,10 +7,14 @@ use std::time::Duration;
 use blocks_fleet::{LimitLocation, LimitName};
 use blocks_sdk::{LimitFuture, LimitStore, LimitStoreError, SlotRequest, SlotResponse};
 
+use tokio::time::timeout;
+
 use crate::exit::Exit;
 use crate::host::Host;
 use crate::text;
 
+/// Less than the 350 ms after which the client drops a request to a store without a word.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(345);
 const BASE_URL: &str = "https://api.blocks.team";
 
 /// The location that the option and the environment name.
@@ -62,7 +66,10 @@ impl Reporting {
 impl LimitStore for Reporting {
     fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse> {
         Box::pin(async move {
-            let response = self.store.take(request).await;
+            let response = match timeout(RESPONSE_TIMEOUT, self.store.take(request)).await {
+                Ok(response) => response,
+                Err(_) => Err(LimitStoreError::new("no response from the limit's store")),
+            };
             if let Err(error) = &response {
                 self.report(error);
             }

@@ -1,10 +1,10 @@
 //! The file of `blocks batch`: one prompt per line.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
+use blocks_fleet::Fingerprint;
 use blocks_sdk::CreateSession;
 use serde_json::Value;
-use uuid::Uuid;
 
 /// A line of the file.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct Prompt {
     /// The JSON Schema of the reply, from the field `schema`.
     pub schema: Option<Value>,
     /// Changes with every field of the request.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
 }
 
 /// Reads JSON Lines, each a create request with a unique `id` and, optionally, the `schema` of its reply. Empty lines are
@@ -61,7 +61,7 @@ fn prompt(line: &str) -> Result<Prompt, String> {
         Value::Number(id) => id.to_string(),
         _ => return Err("missing `id`: a unique string or number".into()),
     };
-    let fingerprint = fingerprint(&value);
+    let fingerprint = Fingerprint::new(&value);
     let schema = value.as_object_mut().and_then(|line| line.remove("schema"));
     let request = CreateSession::from_json(value).map_err(|e| e.to_string())?;
     Ok(Prompt {
@@ -71,13 +71,4 @@ fn prompt(line: &str) -> Result<Prompt, String> {
         schema: schema.filter(|schema| !schema.is_null()),
         fingerprint,
     })
-}
-
-/// A hash of the request that does not depend on the order of its fields, nor on fields that are
-/// null, which count as not given.
-fn fingerprint(request: &Value) -> String {
-    let fields = request.as_object().into_iter().flatten();
-    let fields: BTreeMap<&String, &Value> = fields.filter(|(_, value)| !value.is_null()).collect();
-    let text = serde_json::to_vec(&fields).unwrap_or_default();
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, &text).to_string()
 }

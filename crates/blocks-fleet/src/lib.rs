@@ -1,9 +1,25 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
+// A page alone, so it costs a build nothing.
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../guide/many-processes.md")]
+pub mod guide {}
+mod journal;
 mod limit;
 #[cfg(feature = "redis")]
 mod server;
 
+pub use batch::{
+    Batch, BatchError, BatchItem, BatchOptions, BatchPrompt, BatchWork, BeforeSend, ChangedPrompt,
+    NotCreated, Replied, WorkFuture,
+};
+#[cfg(feature = "redis")]
+pub use journal::RedisJournal;
+pub use journal::{
+    Created, Entry, FileJournal, Fingerprint, Journal, JournalError, JournalFuture, NoJournal,
+    State, Step,
+};
 #[cfg(feature = "redis")]
 pub use limit::RedisLimitStore;
 pub use limit::{FileLimitStore, LimitLocation, LimitName};

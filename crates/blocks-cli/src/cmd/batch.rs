@@ -1,15 +1,17 @@
 //! `batch`: many prompts, with one rate limit.
 
-mod journal;
 mod prompt;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blocks_sdk::Client;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use blocks_fleet::{
+    Batch, BatchError, BatchItem, BatchOptions, BatchPrompt, FileJournal, Journal, NoJournal,
+    RedisJournal,
+};
+use serde_json::Value;
 use tokio::time::{Instant, interval_at};
 
 use super::wait::resume_command;
@@ -21,8 +23,7 @@ use crate::output::Output;
 use crate::prompts::{self, Prompt};
 use crate::report::{Status, TurnReport};
 use crate::structured::ReplySchema;
-use journal::{Journal, State};
-use prompt::{Context, Running, Work, finished, lock};
+use prompt::{PromptWork, finished};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -40,16 +41,12 @@ struct Tally {
     mismatches: usize,
 }
 
-struct Batch<'a> {
+/// What a run prints, and what it came to.
+struct Report<'a> {
     output: &'a Output,
-    client: Client,
-    client_for_create: Client,
-    journal: Journal,
-    timeout: Duration,
-    fail_on_notice: bool,
+    work: Arc<PromptWork<'a>>,
+    has_journal: bool,
     total: usize,
-    /// What is known of the prompts that are running, in the order of the file.
-    running: Running,
     tally: Tally,
     /// Why no more prompts are started.
     stop: Option<String>,
@@ -65,27 +62,42 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         return Err(Exit::usage(format!("{file}: contains no prompts")));
     }
     let schemas = read_schemas(&args, &prompts, output)?;
-    let client = output.client()?;
-    let client_for_create = output.client_for_create()?;
-    output.host().listen();
-    let journal = Journal::open(args.journal.as_deref())?;
-    check_unchanged(&prompts, &journal)?;
-    let mut batch = Batch {
+    let work = Arc::new(PromptWork {
         output,
-        client,
-        client_for_create,
-        journal,
+        client: output.client()?,
+        client_for_create: output.client_for_create()?,
         timeout: args.reply.timeout.0,
         fail_on_notice: args.reply.fail_on_notice,
+        given_ids: prompts.iter().map(|p| p.given_id.clone()).collect(),
+        schemas,
+        running: std::sync::Mutex::default(),
+    });
+    output.host().listen();
+    let journal = open_journal(args.journal.as_deref(), output)?;
+    let mut report = Report {
+        output,
+        work: Arc::clone(&work),
+        has_journal: args.journal.is_some(),
         total: prompts.len(),
-        running: Running::default(),
         tally: Tally::default(),
         stop: None,
     };
-    let queue = batch.sort(prompts, schemas, args.retry_unknown)?;
-    let max_running = args.max_running.map_or(usize::MAX, |n| n as usize);
-    let by = batch.run(queue, max_running, args.fail_fast).await?;
-    batch.end(by)
+    let prompts = prompts.into_iter().map(|prompt| BatchPrompt {
+        id: prompt.id,
+        request: prompt.request,
+        fingerprint: prompt.fingerprint,
+    });
+    let options = BatchOptions {
+        max_running: args.max_running.map_or(usize::MAX, |n| n as usize),
+        retry_unknown: args.retry_unknown,
+    };
+    let batch = Batch::new(prompts.collect(), journal, work, options).await;
+    let batch = batch.map_err(|error| match error {
+        BatchError::Journal(error) => Exit::usage(format!("--journal: {error}")),
+        changed => Exit::usage(changed.to_string()),
+    })?;
+    let by = report.run(batch, args.fail_fast).await?;
+    report.end(by)
 }
 
 /// The schema of each reply: that of its line, or else of `--schema`.
@@ -108,79 +120,98 @@ fn read_schemas(
     prompts.iter().map(schema).collect()
 }
 
-/// A prompt that was edited under the same id would get the reply of the old one.
-fn check_unchanged(prompts: &[Prompt], journal: &Journal) -> Result<(), Exit> {
-    for prompt in prompts {
-        let sent = journal.entry(&prompt.id).and_then(|entry| entry.request);
-        if sent.is_some_and(|sent| sent != prompt.fingerprint) {
-            return Err(Exit::usage(format!(
-                "prompt {}: its request differs from the one that the journal names under this id; \
-                 give it a new id, or undo the change",
-                prompt.id
-            )));
-        }
+fn open_journal(journal: Option<&Path>, output: &Output) -> Result<Arc<dyn Journal>, Exit> {
+    let Some(path) = journal else {
+        return Ok(Arc::new(NoJournal));
+    };
+    if let Some(url) = path.to_str()
+        && (url.starts_with("redis://") || url.starts_with("rediss://"))
+    {
+        let journal = RedisJournal::new(url);
+        let journal = journal.map_err(|error| Exit::usage(format!("--journal: {error}")))?;
+        return Ok(Arc::new(journal));
     }
-    Ok(())
+    let name = path.display();
+    let journal = FileJournal::open(path);
+    let journal = journal.map_err(|error| Exit::usage(format!("--journal {name}: {error}")))?;
+    for line in journal.damaged_lines() {
+        let what = "is damaged and was skipped; prompts that it may concern are unknown";
+        output.note(&format!("warning: journal line {line} {what}"));
+    }
+    Ok(Arc::new(journal))
 }
 
-impl Batch<'_> {
-    /// Prints what earlier runs know, and returns the rest: those that are running first, because
-    /// their agents may be done.
-    fn sort(
+impl<'a> Report<'a> {
+    /// Takes every item of the batch. The value says what ended it early.
+    async fn run(
         &mut self,
-        prompts: Vec<Prompt>,
-        schemas: Vec<Option<Arc<ReplySchema>>>,
-        retry_unknown: bool,
-    ) -> Result<VecDeque<(usize, Work)>, Exit> {
-        for line in self.journal.damaged_lines() {
-            let what = "is damaged and was skipped; prompts that it may concern are unknown";
-            self.output
-                .note(&format!("warning: journal line {line} {what}"));
-        }
-        let (mut first, mut rest) = (VecDeque::new(), VecDeque::new());
-        for (index, (prompt, schema)) in prompts.into_iter().zip(schemas).enumerate() {
-            match self.journal.entry(&prompt.id).map(|entry| entry.state) {
-                Some(State::Ended(result)) => {
-                    self.tally.completed += 1;
-                    let noticed = !result["failure_notice"].is_null();
-                    self.tally.notices += usize::from(noticed && self.fail_on_notice);
-                    let is_mismatch = result["exit_code"] == Code::ReplyMismatch as u8;
-                    self.tally.mismatches += usize::from(is_mismatch);
-                    self.output.json(&result)?;
+        mut batch: Batch<'a, PromptWork<'a>>,
+        fail_fast: bool,
+    ) -> Result<Option<Interruption>, Exit> {
+        let start = Instant::now();
+        let mut minutes = interval_at(start + MINUTE, MINUTE);
+        let by = loop {
+            let item = tokio::select! {
+                biased;
+                item = batch.next() => item,
+                by = self.output.host().interruption_or_closed_output() => break Some(by),
+                _ = minutes.tick() => {
+                    let (done, running) = (self.tally.ended(), batch.running());
+                    let what = format!("{done} of {} done, {running} running", self.total);
+                    self.output.show_minute(&what, start.elapsed());
+                    continue;
                 }
-                Some(created @ State::Created { .. }) => {
-                    let created = Some(created);
-                    let work = Work {
-                        prompt,
-                        schema,
-                        created,
-                    };
-                    first.push_back((index, work));
-                }
-                Some(state) if !retry_unknown => self.report_unknown(&prompt, &state)?,
-                _ => rest.push_back((
-                    index,
-                    Work {
-                        prompt,
-                        schema,
-                        created: None,
-                    },
-                )),
+            };
+            let Some(item) = item else { break None };
+            if let Some(error) = batch.failure().filter(|_| self.stop.is_none()) {
+                let what = format!("cannot write the journal: {error}");
+                self.output
+                    .note(&format!("warning: {what}; no more prompts are started"));
+                self.stop = Some(what);
             }
+            let printed = match item {
+                BatchItem::Known { result, .. } => self.print_known(&result),
+                BatchItem::Unknown { index, session_id } => self.print_unknown(index, session_id),
+                BatchItem::Finished { report, .. } => {
+                    if fail_fast && report.exit_code != 0 {
+                        self.stop
+                            .get_or_insert("a prompt failed (--fail-fast)".into());
+                        batch.stop();
+                    }
+                    self.print(report)
+                }
+                _ => Ok(()),
+            };
+            if let Err(exit) = printed {
+                self.output.note_error(&exit);
+                self.list_running(self.work.running().values());
+                return Err(exit);
+            }
+        };
+        if let Some(error) = batch.failure().filter(|_| self.stop.is_none()) {
+            self.stop = Some(format!("cannot write the journal: {error}"));
         }
-        first.append(&mut rest);
-        Ok(first)
+        let rest = batch.not_started();
+        drop(batch);
+        let running = std::mem::take(&mut *self.work.running());
+        self.report_rest(running, rest, by)?;
+        Ok(by)
+    }
+
+    /// The result of an earlier run, or of another worker.
+    fn print_known(&mut self, result: &Value) -> Result<(), Exit> {
+        self.tally.completed += 1;
+        let has_notice = !result["failure_notice"].is_null();
+        self.tally.notices += usize::from(has_notice && self.work.fail_on_notice);
+        let is_mismatch = result["exit_code"] == Code::ReplyMismatch as u8;
+        self.tally.mismatches += usize::from(is_mismatch);
+        self.output.json(result)
     }
 
     /// An earlier run stopped during this create.
-    fn report_unknown(&mut self, prompt: &Prompt, state: &State) -> Result<(), Exit> {
-        let mut report = TurnReport {
-            id: Some(prompt.given_id.clone()),
-            ..TurnReport::default()
-        };
-        if let State::Unknown { session_id } = state {
-            report.session_id = Some(session_id.clone());
-        }
+    fn print_unknown(&mut self, index: usize, session_id: Option<String>) -> Result<(), Exit> {
+        let mut report = self.work.report(index);
+        report.session_id = session_id;
         let mut exit = Exit::new(
             Code::OutcomeUnknown,
             "unknown",
@@ -188,80 +219,16 @@ impl Batch<'_> {
              --retry-unknown to create it again",
         );
         exit.error.may_have_taken_effect = true;
-        self.output
-            .note(&format!("{}: {}", prompt.id, exit.error.message));
+        let id = plain_id(report.id.clone());
+        self.output.note(&format!("{id}: {}", exit.error.message));
         self.print(finished(report, Err(exit)))
-    }
-
-    /// Runs the queue. The value says what ended it early.
-    async fn run(
-        &mut self,
-        mut queue: VecDeque<(usize, Work)>,
-        max_running: usize,
-        fail_fast: bool,
-    ) -> Result<Option<Interruption>, Exit> {
-        let start = Instant::now();
-        let mut minutes = interval_at(start + MINUTE, MINUTE);
-        let context = Context {
-            output: self.output,
-            client: self.client.clone(),
-            client_for_create: self.client_for_create.clone(),
-            journal: self.journal.clone(),
-            timeout: self.timeout,
-            fail_on_notice: self.fail_on_notice,
-        };
-        let running = std::mem::take(&mut self.running);
-        let mut open = FuturesUnordered::new();
-        let by = loop {
-            while self.stop.is_none() && open.len() < max_running {
-                let Some((index, work)) = queue.pop_front() else {
-                    break;
-                };
-                open.push(context.run_prompt(index, work, &running));
-            }
-            if open.is_empty() {
-                break None;
-            }
-            let report = tokio::select! {
-                biased;
-                Some(report) = open.next() => report,
-                by = self.output.host().interruption_or_closed_output() => break Some(by),
-                _ = minutes.tick() => {
-                    let (done, at_work) = (self.tally.ended(), open.len());
-                    let what = format!("{done} of {} done, {at_work} running", self.total);
-                    self.output.show_minute(&what, start.elapsed());
-                    continue;
-                }
-            };
-            if fail_fast && report.exit_code != 0 {
-                self.stop
-                    .get_or_insert("a prompt failed (--fail-fast)".into());
-            }
-            if let Some(error) = self.journal.failure() {
-                let what = format!("cannot write the journal: {error}");
-                if self.stop.is_none() {
-                    self.output
-                        .note(&format!("warning: {what}; no more prompts are started"));
-                }
-                self.stop.get_or_insert(what);
-            }
-            if let Err(exit) = self.print(report) {
-                self.output.note_error(&exit);
-                self.list_running(lock(&running).values());
-                return Err(exit);
-            }
-        };
-        drop(open);
-        let running = std::mem::take(&mut *lock(&running));
-        self.report_rest(running, queue, by)?;
-        Ok(by)
     }
 
     /// One line for each prompt that has no result.
     fn report_rest(
         &mut self,
         running: BTreeMap<usize, TurnReport>,
-        queue: VecDeque<(usize, Work)>,
+        rest: Vec<usize>,
         by: Option<Interruption>,
     ) -> Result<(), Exit> {
         if by == Some(Interruption::ClosedOutput) {
@@ -282,11 +249,8 @@ impl Batch<'_> {
             report = finished(report, result);
             self.print(report)?;
         }
-        for (_, work) in queue {
-            let report = TurnReport {
-                id: Some(work.prompt.given_id.clone()),
-                ..TurnReport::default()
-            };
+        for index in rest {
+            let report = self.work.report(index);
             let exit = match (by, &self.stop) {
                 (Some(by), _) => Exit::interrupted(by, "interrupted before it was sent"),
                 (None, Some(why)) => Exit::usage(format!("not sent: {why}")),
@@ -317,11 +281,7 @@ impl Batch<'_> {
         self.tally.mismatches += usize::from(report.exit_code == Code::ReplyMismatch as u8);
         self.output.json(&report)?;
         let ended = self.tally.ended();
-        let id = report.id.map(|id| match id {
-            serde_json::Value::String(id) => id,
-            other => other.to_string(),
-        });
-        let (id, status) = (id.unwrap_or_default(), report.status.name());
+        let (id, status) = (plain_id(report.id), report.status.name());
         let error = report.error.map(|error| format!(": {}", error.message));
         let error = error.unwrap_or_default();
         self.output
@@ -337,7 +297,7 @@ impl Batch<'_> {
             tally.completed, tally.failed, tally.running, tally.unknown, tally.interrupted
         ));
         if let Some(by) = by {
-            let advice = match self.journal.is_used() {
+            let advice = match self.has_journal {
                 true => "rerun with the same --journal to resume",
                 false => {
                     "there is no journal, so a rerun sends every prompt again; the lines \
@@ -374,6 +334,15 @@ impl Batch<'_> {
             },
         };
         Err(exit.reported())
+    }
+}
+
+/// The id as text.
+fn plain_id(id: Option<Value>) -> String {
+    match id {
+        Some(Value::String(id)) => id,
+        Some(other) => other.to_string(),
+        None => String::new(),
     }
 }
 

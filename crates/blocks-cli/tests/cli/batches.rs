@@ -1,4 +1,4 @@
-//! `batch` in process: early ends, the journal, and the order of what is reported.
+//! `batch` in process: early ends, the journal, and the order of the results.
 
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ async fn an_interrupted_batch_reports_every_prompt() {
         let page = format!(" session {page}\n");
         assert!(
             ended.err.contains(&page),
-            "the id is there as soon as it is known: {ended:?}"
+            "an id is reported as soon as it is known: {ended:?}"
         );
     }
     assert_eq!(lines[2]["error"]["may_have_taken_effect"], false);
@@ -178,21 +178,23 @@ async fn an_edited_prompt_needs_a_new_id() {
     let first = prompt("a", "one");
     assert_eq!(Test::new(&mock, &line).input(&*first).run().await.code, 0);
     let before = mock.requests().len();
-    for edited in [
-        prompt("a", "two"),
-        first.replace("claude", "codex"),
-        first.replace("\"id\"", "\"title\":\"t\",\"id\""),
-        first.replace("\"id\"", "\"is_private\":true,\"id\""),
+    let with = |field: &str| first.replace("\"id\"", &format!("{field},\"id\""));
+    for (edited, changed) in [
+        (prompt("a", "two"), "message"),
+        (first.replace("claude", "codex"), "agent_name"),
+        (with("\"title\":\"t\""), "title"),
+        (
+            with("\"title\":\"t\",\"is_private\":true"),
+            "is_private, title",
+        ),
     ] {
         let ended = Test::new(&mock, &line)
             .input(prompt("b", "new") + &edited)
             .run()
             .await;
         assert_eq!(ended.code, 2, "{ended:?}");
-        assert!(
-            ended.err.contains("prompt a: its request differs"),
-            "{ended:?}"
-        );
+        let expected = format!("prompt a: {changed} differs from the request");
+        assert!(ended.err.contains(&expected), "{ended:?}");
     }
     let same = first.replace("\"id\"", "\"title\":null, \"id\"");
     let ended = Test::new(&mock, &line).input(&*same).run().await;

@@ -2,7 +2,8 @@
 local WINDOW, GRACE, RECHECK, LONGEST_PAUSE, POLL_SHARE = 60500, 1000, 2000, 3600000, 5
 local CALL, POLL, URGENT = 1, 2, 3
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local micros = time[1] * 1000000 + time[2]
+local now = math.floor(micros / 1000)
 
 -- used: {slot, time, is_poll}; waiting: {process, asked_at, ends_at, capacity, spreads, claims};
 -- claims: {purpose, since, weight}.
@@ -145,7 +146,7 @@ local function take()
     local use, ahead = use_of(claim[1]), ahead_of(claim)
     local at = check(use, capacity, spreads, polls_wait, ahead)
     if not at then
-      local slot = math.max(limit.next_slot, now * 1000)
+      local slot = math.max(limit.next_slot, micros)
       limit.next_slot = slot + 1
       limit.used[#limit.used + 1] = { slot, now, use ~= CALL }
       return { 1, number - 1, slot }

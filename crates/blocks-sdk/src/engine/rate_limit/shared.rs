@@ -80,6 +80,7 @@ struct WaitingClaim {
 impl SharedLimit {
     /// Takes a slot for the first claim that can have one at `now`, or returns when to request again.
     pub fn take(&mut self, now: Duration, request: &SlotRequest) -> SlotResponse {
+        let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX / 4);
         let now = millis(now);
         self.waiting.retain(|other| {
             other.process != request.process && other.asked_at <= now && other.ends_at >= now
@@ -94,7 +95,7 @@ impl SharedLimit {
             let Err(at) = slots.check(time, what, polls_wait, ahead) else {
                 // Later than each that was given out before the value was lost, so that none of
                 // those is given back in its place.
-                let slot = self.next_slot.max(now * 1000);
+                let slot = self.next_slot.max(micros);
                 self.next_slot = slot + 1;
                 self.used.push(UsedSlot(slot, now, what != Use::Call));
                 return SlotResponse::taken(number, slot);

@@ -1,4 +1,4 @@
-//! The script of Redis beside the same decisions in Rust, at times that the test chooses.
+//! The Redis script compared with the same decisions in Rust, at times that the test chooses.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -23,7 +23,8 @@ impl Scripted {
         let (before, rest) = SCRIPT.split_once("local time = ").unwrap();
         let (_, after) = rest.split_once("local now = ").unwrap();
         let (_, after) = after.split_once('\n').unwrap();
-        let now = "local now = tonumber(ARGV[#ARGV]); ARGV[#ARGV] = nil\n";
+        let now =
+            "local now = tonumber(ARGV[#ARGV]); ARGV[#ARGV] = nil; local micros = now * 1000\n";
         Self {
             connection: Mutex::new(server.connection()),
             script: redis::Script::new(&format!("{before}{now}{after}")),
@@ -70,7 +71,7 @@ impl Scripted {
         self.run(now, &["give_back".into(), slot.to_string()])
     }
 
-    /// The server's clock: tokio's, and that of the server is an hour from any client's.
+    /// The server's clock: tokio's, but an hour away from the clients' clocks.
     fn now(&self) -> u64 {
         3_600_000 + u64::try_from(self.start.elapsed().as_millis()).unwrap()
     }
@@ -94,7 +95,7 @@ impl LimitStore for Scripted {
 }
 
 fn request(random: &mut fastrand::Rng, capacity: usize) -> SlotRequest {
-    // Now and then a process has met a 429.
+    // Some processes have received a 429.
     let is_careful = random.u8(..10) == 0;
     let capacity = if is_careful {
         capacity * 4 / 5

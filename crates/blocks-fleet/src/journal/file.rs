@@ -1,18 +1,18 @@
-//! The journal of a batch: a line of JSON for each step, on the disk before the next step.
+//! The journal of a batch in a file: a line of JSON for each step, on the disk before the next
+//! step.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
+use std::future::ready;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use blocks_sdk::Pending;
 use fs4::fs_std::FileExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::exit::Exit;
-use crate::input::without_mark;
+use super::{Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, State, Step};
 
 /// A step, as it is in the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ enum Event {
     Starting {
         id: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        request: Option<String>,
+        request: Option<Fingerprint>,
     },
     /// The create certainly had no effect.
     NotStarted { id: String },
@@ -34,11 +34,8 @@ enum Event {
     /// The session exists.
     Created {
         id: String,
-        #[serde(default)]
-        session_id: Option<String>,
-        #[serde(default)]
-        session_html_url: Option<String>,
-        pending: Option<Pending>,
+        #[serde(flatten)]
+        created: Created,
     },
     /// The reply is known.
     Ended { id: String, result: Value },
@@ -46,49 +43,35 @@ enum Event {
     Cut,
 }
 
-/// What the journal knows of a prompt.
-#[derive(Clone, Debug, Default)]
-pub struct Entry {
-    pub state: State,
-    /// The fingerprint of the request that was sent.
-    pub request: Option<String>,
+/// A journal in a file, which one run uses at a time.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("nightly.jsonl");
+/// use blocks_fleet::FileJournal;
+///
+/// let journal = FileJournal::open(&path)?;
+/// let error = FileJournal::open(&path).unwrap_err();
+/// assert_eq!(error.to_string(), "another run uses it");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct FileJournal {
+    writer: Mutex<Writer>,
+    history: Mutex<History>,
 }
 
-/// How far a prompt has come.
-#[derive(Clone, Debug, Default)]
-pub enum State {
-    /// Its create was about to be sent, or was sent: a session may exist.
-    #[default]
-    Starting,
-    /// The same, and the session's id was received.
-    Unknown { session_id: String },
-    /// Its session exists.
-    Created {
-        session_id: String,
-        session_html_url: Option<String>,
-        pending: Option<Pending>,
-    },
-    /// Its reply is known.
-    Ended(Value),
-}
-
-/// The journal, or none: then nothing is remembered. Clones write to the same file.
-#[derive(Clone, Default)]
-pub struct Journal {
-    file: Option<Arc<Mutex<Writer>>>,
-    history: Arc<History>,
-}
-
+#[derive(Debug)]
 struct Writer {
     file: File,
     /// Whether the last line was not written as a whole.
     is_cut: bool,
-    /// Why a line could not be written.
-    failure: Option<String>,
 }
 
-/// The steps of earlier runs.
-#[derive(Default)]
+/// The steps that were taken so far.
+#[derive(Debug, Default)]
 struct History {
     entries: HashMap<String, Entry>,
     /// The numbers of damaged lines.
@@ -98,133 +81,105 @@ struct History {
     is_cut: bool,
 }
 
-impl Journal {
-    /// Opens, locks and reads the journal before anything is sent.
+impl FileJournal {
+    /// Opens, locks and reads the journal.
     ///
     /// # Errors
-    /// A usage error: the file cannot be used, or another run uses it.
-    pub fn open(path: Option<&Path>) -> Result<Self, Exit> {
-        let Some(path) = path else {
-            return Ok(Self::default());
-        };
-        let name = path.display();
-        let wrong = |what: String| Exit::usage(format!("--journal {name}: {what}"));
-        let failed = |e: std::io::Error| wrong(e.to_string());
+    /// When the file cannot be used, or another run uses it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
+        let path = path.as_ref();
         if path == Path::new("-") {
-            return Err(wrong("a file is needed".into()));
+            return Err(JournalError::new("a file is needed"));
         }
         if path.metadata().is_ok_and(|file| !file.is_file()) {
             // A device may never end.
-            return Err(wrong("not a regular file".into()));
+            return Err(JournalError::new("not a regular file"));
         }
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         // It contains replies.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(failed)?;
-        if !FileExt::try_lock_exclusive(&file).map_err(failed)? {
-            return Err(wrong("another run uses it".into()));
+        let file = options.open(path).map_err(JournalError::new)?;
+        if !FileExt::try_lock_exclusive(&file).map_err(JournalError::new)? {
+            return Err(JournalError::new("another run uses it"));
         }
         // Read under the lock, so that every line of an earlier run is there.
-        let history = History::read(BufReader::new(&file)).map_err(failed)?;
+        let history = History::read(BufReader::new(&file)).map_err(JournalError::new)?;
         if history.entries.is_empty() && !history.damaged.is_empty() {
             let line = history.damaged[0];
-            return Err(wrong(format!("line {line} is not a journal entry")));
+            return Err(JournalError::new(format!(
+                "line {line} is not a journal entry"
+            )));
         }
         let writer = Writer {
             file,
             is_cut: history.is_cut,
-            failure: None,
         };
         Ok(Self {
-            file: Some(Arc::new(Mutex::new(writer))),
-            history: Arc::new(history),
+            writer: Mutex::new(writer),
+            history: Mutex::new(history),
         })
-    }
-
-    pub fn is_used(&self) -> bool {
-        self.file.is_some()
     }
 
     /// The numbers of lines that could not be read.
-    pub fn damaged_lines(&self) -> &[usize] {
-        &self.history.damaged
+    pub fn damaged_lines(&self) -> Vec<usize> {
+        self.history().damaged.clone()
     }
 
-    /// What is known of a prompt. One that a damaged line may concern counts as started.
-    pub fn entry(&self, id: &str) -> Option<Entry> {
-        let entry = self.history.entries.get(id).cloned();
-        entry.or_else(|| self.history.is_incomplete.then(Entry::default))
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why the journal could not be written, if it could not.
-    pub fn failure(&self) -> Option<String> {
-        self.writer().and_then(|writer| writer.failure.clone())
+    fn append(&self, event: Event) -> Result<(), JournalError> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.append(&event).map_err(JournalError::new)?;
+        self.history().add(event);
+        Ok(())
+    }
+}
+
+impl Journal for FileJournal {
+    fn is_shared(&self) -> bool {
+        false
     }
 
-    /// Just before the create is sent. It is not sent when this fails.
-    pub fn starting(&self, id: &str, request: &str) -> std::io::Result<()> {
-        self.append(&Event::Starting {
+    fn read<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, Vec<Option<Entry>>> {
+        let history = self.history();
+        let entries = ids.iter().map(|id| history.entry(id)).collect();
+        Box::pin(ready(Ok(entries)))
+    }
+
+    fn claim<'a>(
+        &'a self,
+        id: &'a str,
+        request: &'a Fingerprint,
+        _: bool,
+    ) -> JournalFuture<'a, bool> {
+        let written = self.append(Event::Starting {
             id: id.to_owned(),
-            request: Some(request.to_owned()),
-        })
-    }
-
-    /// After a create that certainly had no effect.
-    pub fn not_started(&self, id: &str) {
-        self.write(&Event::NotStarted { id: id.to_owned() });
-    }
-
-    /// After a create that may have had an effect.
-    pub fn unknown(&self, id: &str, session_id: &str) {
-        self.write(&Event::Unknown {
-            id: id.to_owned(),
-            session_id: Some(session_id.to_owned()),
+            request: Some(request.clone()),
         });
+        Box::pin(ready(written.map(|()| true)))
     }
 
-    pub fn created(
-        &self,
-        id: &str,
-        session_id: &str,
-        url: Option<&str>,
-        pending: Option<&Pending>,
-    ) {
-        self.write(&Event::Created {
-            id: id.to_owned(),
-            session_id: Some(session_id.to_owned()),
-            session_html_url: url.map(str::to_owned),
-            pending: pending.cloned(),
-        });
+    fn take_over<'a>(&'a self, _: &'a str) -> JournalFuture<'a, bool> {
+        Box::pin(ready(Ok(true)))
     }
 
-    pub fn ended(&self, id: &str, result: Value) {
-        self.write(&Event::Ended {
-            id: id.to_owned(),
-            result,
-        });
-    }
-
-    /// A step that was taken already: a failure is kept, and discards nothing.
-    fn write(&self, event: &Event) {
-        let _ = self.append(event);
-    }
-
-    fn append(&self, event: &Event) -> std::io::Result<()> {
-        let Some(mut writer) = self.writer() else {
-            return Ok(());
+    fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, ()> {
+        let id = id.to_owned();
+        let event = match step.clone() {
+            Step::NotStarted => Event::NotStarted { id },
+            Step::Unknown(session_id) => Event::Unknown { id, session_id },
+            Step::Created(created) => Event::Created { id, created },
+            Step::Ended(result) => Event::Ended { id, result },
         };
-        let written = writer.append(event);
-        if let Err(error) = &written {
-            writer.failure.get_or_insert(error.to_string());
-        }
-        written
+        Box::pin(ready(self.append(event)))
     }
 
-    fn writer(&self) -> Option<MutexGuard<'_, Writer>> {
-        let file = self.file.as_ref()?;
-        Some(file.lock().unwrap_or_else(PoisonError::into_inner))
+    fn renew<'a>(&'a self, _: &'a [String]) -> JournalFuture<'a, ()> {
+        Box::pin(ready(Ok(())))
     }
 }
 
@@ -259,7 +214,7 @@ impl History {
             // A line may be cut within a character.
             let text = String::from_utf8_lossy(&line);
             let text = if number == 1 {
-                without_mark(&text)
+                text.strip_prefix('\u{feff}').unwrap_or(&text)
             } else {
                 &text
             };
@@ -285,10 +240,16 @@ impl History {
         Ok(history)
     }
 
+    /// What is known of a prompt. One that a damaged line may concern counts as started.
+    fn entry(&self, id: &str) -> Option<Entry> {
+        let entry = self.entries.get(id).cloned();
+        entry.or_else(|| self.is_incomplete.then(Entry::default))
+    }
+
     fn add(&mut self, event: Event) {
         let (id, state) = match event {
             Event::Starting { id, request } => {
-                let state = State::Starting;
+                let state = State::default();
                 self.entries.insert(id, Entry { state, request });
                 return;
             }
@@ -297,25 +258,21 @@ impl History {
                 return;
             }
             Event::Cut => return,
-            Event::Unknown { id, session_id } => {
-                let state = session_id.map(|session_id| State::Unknown { session_id });
-                (id, state.unwrap_or_default())
-            }
-            Event::Created {
-                id,
-                session_id,
-                session_html_url,
-                pending,
-            } => {
-                let stored = pending
-                    .as_ref()
-                    .map(|pending| pending.session_id().to_string());
-                let state = session_id.or(stored).map(|session_id| State::Created {
-                    session_id,
-                    session_html_url,
-                    pending,
-                });
-                (id, state.unwrap_or_default())
+            Event::Unknown { id, session_id } => (id, State::Unknown { session_id }),
+            Event::Created { id, mut created } => {
+                let stored = created.pending.as_ref();
+                let stored = stored.map(|pending| pending.session_id().to_string());
+                if created.session_id.is_empty() {
+                    created.session_id = stored.unwrap_or_default();
+                }
+                let state = match created.session_id.is_empty() {
+                    true => State::default(),
+                    false => State::Created {
+                        created,
+                        is_claimed: false,
+                    },
+                };
+                (id, state)
             }
             Event::Ended { id, result } => (id, State::Ended(result)),
         };
@@ -377,7 +334,12 @@ mod tests {
             (found.entries.len(), found.damaged.as_slice()),
             (3, &[2][..])
         );
-        assert!(matches!(found.entries["c"].state, State::Starting) && !found.is_incomplete);
+        assert!(
+            matches!(
+                found.entries["c"].state,
+                State::Unknown { session_id: None }
+            ) && !found.is_incomplete
+        );
         for foreign in ["hello", "[1]", "\0\0\0", r#"{"event":"starting"}"#] {
             let found = history(&format!("{foreign}\n{STARTING}\n"));
             assert!(found.is_incomplete && found.damaged == [1], "{foreign}");

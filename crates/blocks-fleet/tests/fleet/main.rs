@@ -1,6 +1,8 @@
-//! The stores of the limit.
+//! The stores of the limit, and batches whose workers share a journal.
 
 mod file;
+#[cfg(feature = "redis")]
+mod journal;
 mod killed;
 #[cfg(feature = "redis")]
 mod redis;
@@ -8,6 +10,12 @@ mod redis;
 mod redis_server;
 #[cfg(feature = "redis")]
 mod script;
+#[cfg(feature = "redis")]
+mod simulated;
+#[cfg(feature = "redis")]
+mod work;
+#[cfg(feature = "redis")]
+mod workers;
 
 use std::time::Duration;
 
@@ -18,7 +26,7 @@ fn name() -> LimitName {
     LimitName::new("my-key", "https://api.blocks.team")
 }
 
-/// A create of a process that would use at most so many slots.
+/// A create of a process that uses at most `capacity` slots.
 fn create(process: u64, capacity: usize) -> SlotRequest {
     SlotRequest::new(process, capacity).claim(SlotPurpose::Create, Duration::ZERO, 1.0)
 }

@@ -1,0 +1,84 @@
+-- One journal is one hash, with an entry for each prompt: state, worker, ends_at (of the claim), request, data.
+local KEPT = 30 * 24 * 3600 * 1000
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local operation, worker, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local id = ARGV[4]
+
+local function load(id)
+  local packed = redis.call('HGET', KEYS[1], id)
+  return packed and cmsgpack.unpack(packed)
+end
+
+local function save(id, entry)
+  redis.call('HSET', KEYS[1], id, cmsgpack.pack(entry))
+  redis.call('PEXPIRE', KEYS[1], KEPT)
+end
+
+-- A clock that was set back ends no claim sooner, and none later than a lease from now.
+local function is_claimed(entry)
+  return entry.ends_at > now and entry.ends_at <= now + lease
+end
+
+local function claim_until(entry)
+  entry.worker, entry.ends_at = worker, now + lease
+end
+
+if operation == 'read' then
+  local rows = {}
+  for n = 4, #ARGV do
+    local entry = load(ARGV[n])
+    if not entry then
+      rows[#rows + 1] = false
+    elseif entry.state == 'starting' and entry.worker == worker and is_claimed(entry) then
+      -- This worker's own claim, of which it did not hear, and which it has not used.
+      rows[#rows + 1] = false
+    else
+      local claimed = is_claimed(entry) and entry.worker ~= worker
+      rows[#rows + 1] = { entry.state, claimed and 1 or 0, entry.request, entry.data }
+    end
+  end
+  return rows
+end
+
+if operation == 'renew' then
+  for n = 4, #ARGV do
+    local entry = load(ARGV[n])
+    if entry and entry.worker == worker and entry.state ~= 'ended' then
+      claim_until(entry)
+      save(ARGV[n], entry)
+    end
+  end
+  return 1
+end
+
+local entry = load(id)
+if operation == 'claim' then
+  local is_own = entry and entry.state == 'starting' and entry.worker == worker
+  local is_unknown = entry and (entry.state == 'unknown' or entry.state == 'starting' and not is_claimed(entry))
+  if entry and not is_own and not (is_unknown and ARGV[6] == '1') then return 0 end
+  local claimed = { state = 'starting', request = ARGV[5], data = '' }
+  claim_until(claimed)
+  save(id, claimed)
+  return 1
+end
+
+if operation == 'take_over' then
+  if not entry or entry.state ~= 'created' then return 0 end
+  if is_claimed(entry) and entry.worker ~= worker then return 0 end
+  claim_until(entry)
+  save(id, entry)
+  return 1
+end
+
+-- record
+local state = ARGV[5]
+if state == 'not_started' then
+  if entry and entry.state == 'starting' and entry.worker == worker then redis.call('HDEL', KEYS[1], id) end
+elseif not entry or entry.state ~= 'ended' and not (state == 'unknown' and entry.state == 'created') then
+  entry = entry or { request = '' }
+  entry.state, entry.data = state, ARGV[6]
+  claim_until(entry)
+  save(id, entry)
+end
+return 1

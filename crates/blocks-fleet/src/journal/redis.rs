@@ -1,0 +1,182 @@
+//! A journal in Redis or Valkey, for workers on many machines.
+
+use std::fmt;
+use std::time::Duration;
+
+use redis::{FromRedisValue, Script};
+use serde_json::Value;
+
+use super::{Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, State, Step};
+use crate::server::Server;
+
+const SCRIPT: &str = include_str!("journal.lua");
+/// After so long without a renewal, a worker has ended.
+const LEASE: Duration = Duration::from_secs(60);
+const LONGEST_NAME: usize = 100;
+
+/// A journal in Redis or Valkey: a hash with an entry for each prompt, which is kept for 30 days
+/// after its last change.
+///
+/// A claim ends 60 s after it was last renewed. Then another worker waits for the reply of a
+/// session that was created; a create that was claimed and not recorded has an unknown outcome.
+/// The server has to keep what it confirmed (`appendonly yes`): a claim that it forgets may be
+/// sent again.
+///
+/// ```
+/// use blocks_fleet::RedisJournal;
+///
+/// let journal = RedisJournal::new("redis://:password@valkey.internal:6379/nightly")?;
+/// assert!(RedisJournal::new("redis://valkey.internal").is_err(), "a name is missing");
+/// # Ok::<(), blocks_fleet::JournalError>(())
+/// ```
+pub struct RedisJournal {
+    server: Server,
+    script: Script,
+    key: String,
+    worker: String,
+    lease: Duration,
+}
+
+/// An entry as the script returns it: state, whether it is claimed, the request, the data.
+type Row = Option<(String, bool, String, String)>;
+
+impl RedisJournal {
+    /// The journal at `url`: that of the server, as for the limit, and the journal's name as the
+    /// last part of the path.
+    ///
+    /// # Errors
+    /// When the URL cannot be used or has no name.
+    pub fn new(url: &str) -> Result<Self, JournalError> {
+        let parts = url
+            .rsplit_once('/')
+            .filter(|(server, _)| !server.ends_with('/') && server.contains("://"));
+        let (server, name) = parts.ok_or_else(|| {
+            JournalError::new("expected the journal's name after the server: redis://HOST/NAME")
+        })?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) {
+            return Err(JournalError::new(
+                "invalid name of a journal: expected letters, digits, `.`, `_` and `-`",
+            ));
+        }
+        Ok(Self {
+            server: Server::new(server).map_err(JournalError::new)?,
+            script: Script::new(SCRIPT),
+            key: format!("blocks:{{journal:{name}}}"),
+            worker: format!("{:032x}", fastrand::u128(..)),
+            lease: LEASE,
+        })
+    }
+
+    /// The same journal with another lease, which every worker should use. Default: 60 s.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        operation: &str,
+        arguments: &[&str],
+    ) -> Result<T, JournalError> {
+        let mut script = self.script.key(&self.key);
+        let lease = self.lease.as_millis().to_string();
+        script.arg(operation).arg(&self.worker).arg(lease);
+        for argument in arguments {
+            script.arg(argument);
+        }
+        self.server.run(&script).await.map_err(|error| {
+            JournalError::new(format!("cannot use {}: {error}", self.server.url)).temporary()
+        })
+    }
+}
+
+fn entry(row: (String, bool, String, String)) -> Result<Entry, JournalError> {
+    let (state, is_claimed, request, data) = row;
+    let damaged = |error: serde_json::Error| {
+        JournalError::new(format!(
+            "the journal contains an entry that cannot be read: {error}"
+        ))
+    };
+    let created = || serde_json::from_str::<Created>(&data).map_err(damaged);
+    let state = match state.as_str() {
+        "starting" if is_claimed => State::Starting,
+        "created" => State::Created {
+            created: created()?,
+            is_claimed,
+        },
+        "ended" => State::Ended(serde_json::from_str::<Value>(&data).map_err(damaged)?),
+        _ => State::Unknown {
+            session_id: Some(data).filter(|id| !id.is_empty()),
+        },
+    };
+    Ok(Entry {
+        state,
+        request: serde_json::from_str::<Fingerprint>(&request).ok(),
+    })
+}
+
+impl Journal for RedisJournal {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn read<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, Vec<Option<Entry>>> {
+        Box::pin(async move {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let rows: Vec<Row> = self.run("read", &ids).await?;
+            rows.into_iter()
+                .map(|row| row.map(entry).transpose())
+                .collect()
+        })
+    }
+
+    fn claim<'a>(
+        &'a self,
+        id: &'a str,
+        request: &'a Fingerprint,
+        retry_unknown: bool,
+    ) -> JournalFuture<'a, bool> {
+        Box::pin(async move {
+            let request = serde_json::to_string(request).map_err(JournalError::new)?;
+            let retry = if retry_unknown { "1" } else { "0" };
+            self.run("claim", &[id, &request, retry]).await
+        })
+    }
+
+    fn take_over<'a>(&'a self, id: &'a str) -> JournalFuture<'a, bool> {
+        Box::pin(async move { self.run("take_over", &[id]).await })
+    }
+
+    fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, ()> {
+        Box::pin(async move {
+            let (state, data) = match step {
+                Step::NotStarted => ("not_started", String::new()),
+                Step::Unknown(session) => ("unknown", session.clone().unwrap_or_default()),
+                Step::Created(created) => (
+                    "created",
+                    serde_json::to_string(created).map_err(JournalError::new)?,
+                ),
+                Step::Ended(result) => ("ended", result.to_string()),
+            };
+            self.run("record", &[id, state, &data]).await
+        })
+    }
+
+    fn renew<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, ()> {
+        Box::pin(async move {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            self.run("renew", &ids).await
+        })
+    }
+}
+
+impl fmt::Debug for RedisJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisJournal")
+            .field("server", &self.server.url)
+            .field("key", &self.key)
+            .finish()
+    }
+}

@@ -1,0 +1,142 @@
+//! The journal in Redis.
+
+use std::time::Duration;
+
+use blocks_fleet::{Created, Entry, Journal, RedisJournal, State, Step};
+use serde_json::json;
+
+use crate::redis_server::RedisServer;
+use crate::work::prompt;
+
+/// A lease that has ended as soon as time has passed, and one that does not end in a test.
+const SHORT: Duration = Duration::from_millis(1);
+const LONG: Duration = Duration::from_secs(3600);
+
+fn worker(server: &RedisServer, lease: Duration) -> RedisJournal {
+    let journal = RedisJournal::new(&format!("{}/nightly", server.url())).unwrap();
+    journal.lease(lease)
+}
+
+async fn state(journal: &RedisJournal, id: &str) -> Option<State> {
+    let mut entries = journal.read(&[id.to_owned()]).await.unwrap();
+    entries.pop().unwrap().map(|entry: Entry| entry.state)
+}
+
+async fn claim(journal: &RedisJournal, retry_unknown: bool) -> bool {
+    let prompt = prompt("a");
+    journal
+        .claim("a", &prompt.fingerprint, retry_unknown)
+        .await
+        .unwrap()
+}
+
+/// Lets a lease of a millisecond end.
+async fn pass() {
+    tokio::time::sleep(Duration::from_millis(5)).await;
+}
+
+fn created() -> Created {
+    Created {
+        session_id: "s".to_owned(),
+        ..Created::default()
+    }
+}
+
+#[tokio::test]
+async fn one_worker_claims_a_prompt() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let [first, second] = [(); 2].map(|()| worker(&server, LONG));
+    assert_eq!(state(&second, "a").await, None);
+    assert!(claim(&first, false).await);
+    assert!(!claim(&second, true).await);
+    assert_eq!(state(&second, "a").await, Some(State::Starting));
+    // A claim whose response was lost is made again.
+    assert_eq!(state(&first, "a").await, None);
+    assert!(claim(&first, false).await);
+    first.record("a", &Step::NotStarted).await.unwrap();
+    assert!(claim(&second, false).await);
+}
+
+#[tokio::test]
+async fn a_worker_that_died_in_a_create_leaves_it_unknown() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let [first, second] = [SHORT, LONG].map(|lease| worker(&server, lease));
+    assert!(claim(&first, false).await);
+    pass().await;
+    assert_eq!(
+        state(&second, "a").await,
+        Some(State::Unknown { session_id: None })
+    );
+    assert!(!claim(&second, false).await);
+    assert!(claim(&second, true).await);
+}
+
+#[tokio::test]
+async fn a_session_of_a_worker_that_died_is_taken_over() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let [first, second, third] = [SHORT, LONG, LONG].map(|lease| worker(&server, lease));
+    assert!(claim(&first, false).await);
+    first.record("a", &Step::Created(created())).await.unwrap();
+    pass().await;
+    let created_by = |is_claimed| {
+        let created = created();
+        Some(State::Created {
+            created,
+            is_claimed,
+        })
+    };
+    assert_eq!(state(&second, "a").await, created_by(false));
+    assert!(second.take_over("a").await.unwrap());
+    assert!(!third.take_over("a").await.unwrap());
+    assert_eq!(state(&third, "a").await, created_by(true));
+}
+
+#[tokio::test]
+async fn a_renewed_claim_does_not_end() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let [short, long] = [SHORT, LONG].map(|lease| worker(&server, lease));
+    assert!(claim(&long, false).await);
+    long.record("a", &Step::Created(created())).await.unwrap();
+    long.renew(&["a".to_owned()]).await.unwrap();
+    pass().await;
+    assert!(!short.lease(LONG).take_over("a").await.unwrap());
+}
+
+#[tokio::test]
+async fn the_first_result_is_kept() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let [first, second] = [(); 2].map(|()| worker(&server, LONG));
+    assert!(claim(&first, false).await);
+    for (journal, text) in [(&first, "one"), (&second, "two")] {
+        journal
+            .record("a", &Step::Ended(json!(text)))
+            .await
+            .unwrap();
+        journal.record("a", &Step::Unknown(None)).await.unwrap();
+        assert_eq!(state(journal, "a").await, Some(State::Ended(json!("one"))));
+    }
+}
+
+#[test]
+fn a_journal_needs_a_name() {
+    for url in [
+        "redis://host",
+        "redis://host/",
+        "redis://host/a b",
+        "redis://host/a:b",
+        "host/a",
+    ] {
+        let error = RedisJournal::new(url).unwrap_err().to_string();
+        assert!(error.contains("name"), "{url}: {error}");
+    }
+}

@@ -1,0 +1,70 @@
+//! What the workers of the tests do.
+
+use blocks_fleet::{
+    BatchPrompt, BatchWork, BeforeSend, Created, Fingerprint, NotCreated, Replied, WorkFuture,
+};
+use blocks_sdk::{Agent, Client, CreateSession, Error};
+use serde_json::json;
+
+pub struct Work(pub Client);
+
+/// A prompt whose text is its id.
+pub fn prompt(id: &str) -> BatchPrompt {
+    BatchPrompt {
+        id: id.to_owned(),
+        request: CreateSession::new(Agent::claude(), id),
+        fingerprint: Fingerprint::new(&json!({"agent_name": "claude", "message": id})),
+    }
+}
+
+impl BatchWork for Work {
+    type Report = Result<String, String>;
+
+    fn create<'a>(
+        &'a self,
+        _: usize,
+        prompt: &'a BatchPrompt,
+        before_send: BeforeSend,
+    ) -> WorkFuture<'a, Result<Created, NotCreated<Self::Report>>> {
+        Box::pin(async move {
+            let failed = |error: Error| NotCreated {
+                may_have_taken_effect: error.may_have_taken_effect(),
+                session_id: error.session_id().map(ToString::to_string),
+                report: Err(error.to_string()),
+            };
+            let permit = self.0.acquire_create().await.map_err(failed)?;
+            if let Err(error) = before_send.await {
+                return Err(NotCreated {
+                    may_have_taken_effect: false,
+                    session_id: None,
+                    report: Err(error.to_string()),
+                });
+            }
+            let session = permit.create_session(prompt.request.clone()).await;
+            let session = session.map_err(failed)?;
+            Ok(Created {
+                session_id: session.id().to_string(),
+                session_html_url: None,
+                pending: session.first_turn().ok().map(|turn| turn.pending().clone()),
+            })
+        })
+    }
+
+    fn reply<'a>(
+        &'a self,
+        _: usize,
+        _: &'a BatchPrompt,
+        created: Created,
+    ) -> WorkFuture<'a, Replied<Self::Report>> {
+        Box::pin(async move {
+            let pending = created.pending.expect("the mock names a thread");
+            let reply = self.0.resume(pending).reply().await;
+            let text = reply.map(|reply| reply.text().to_owned());
+            let text = text.map_err(|error| error.to_string());
+            Replied {
+                result: text.as_ref().ok().map(|text| json!({"text": text})),
+                report: text,
+            }
+        })
+    }
+}

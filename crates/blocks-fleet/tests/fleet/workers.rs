@@ -1,0 +1,165 @@
+//! Workers that are processes of their own, some of which are killed.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use blocks_fleet::{Batch, BatchItem, BatchOptions, Journal, RedisJournal, State};
+use blocks_mock::{Mock, Operation, Script};
+use blocks_sdk::{Client, RateLimit};
+
+use crate::redis_server::RedisServer;
+use crate::work::{Work, prompt};
+
+const PROMPTS: usize = 500;
+const WORKERS: usize = 5;
+const KILLS: usize = 12;
+const LEASE: Duration = Duration::from_secs(6);
+const JOURNAL: &str = "BLOCKS_FLEET_TEST_JOURNAL";
+
+fn ids() -> Vec<String> {
+    (0..PROMPTS)
+        .map(|number| format!("prompt-{number}"))
+        .collect()
+}
+
+/// One worker: the whole batch, of which the others do their parts. Run as an ordinary test it has
+/// no journal, and does nothing.
+#[tokio::test]
+async fn works_until_it_is_killed() {
+    let Ok(journal) = std::env::var(JOURNAL) else {
+        return;
+    };
+    let limit = RateLimit::per_minute(1_000_000).unwrap();
+    let client = blocks_sdk::ClientBuilder::from_env()
+        .unwrap()
+        .rate_limit(limit);
+    let client: Client = client.build().unwrap();
+    let options = BatchOptions {
+        max_running: 40,
+        ..BatchOptions::default()
+    };
+    let work = Arc::new(Work(client));
+    let mut batch = loop {
+        // The server may be restarting.
+        let journal = Arc::new(RedisJournal::new(&journal).unwrap().lease(LEASE));
+        let prompts = ids().iter().map(|id| prompt(id)).collect();
+        if let Ok(batch) = Batch::new(prompts, journal, Arc::clone(&work), options).await {
+            break batch;
+        }
+    };
+    let mut items = 0;
+    while let Some(item) = batch.next().await {
+        items += 1;
+        if let BatchItem::Finished { index, report } = item {
+            println!("item {index} {}", report.unwrap());
+        }
+    }
+    assert_eq!(batch.failure(), None);
+    assert_eq!(items, PROMPTS);
+}
+
+fn start(
+    folder: &Path,
+    number: usize,
+    server: &RedisServer,
+    mock: &blocks_mock::MockServer,
+) -> Child {
+    let output = File::create(folder.join(number.to_string())).unwrap();
+    Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "workers::works_until_it_is_killed",
+            "--nocapture",
+        ])
+        .env(JOURNAL, format!("{}/batch", server.url()))
+        .env("BLOCKS_API_KEY", mock.key())
+        .env("BLOCKS_API_BASE_URL", mock.url())
+        .stdout(output)
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn killed_workers_duplicate_and_lose_nothing() {
+    let Some(mut server) = RedisServer::start(&["--appendonly", "yes"]) else {
+        return;
+    };
+    let agent = Script::reply("Done.").reply_after(Duration::from_millis(100));
+    let mock = Mock::builder().agent(agent).start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let worker = |number| start(folder.path(), number, &server, &mock);
+    let mut workers: Vec<Child> = (0..WORKERS).map(worker).collect();
+    let mut running = true;
+    for kill in 1..=KILLS {
+        // At a random moment of a worker's life, and spread over the whole batch.
+        while mock.mock().session_count() < kill * PROMPTS / (KILLS + 1) && running {
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(1..20))).await;
+            running = workers.iter_mut().any(|w| w.try_wait().unwrap().is_none());
+        }
+        assert!(running, "the workers ended before the batch");
+        let number = fastrand::usize(..WORKERS);
+        workers[number].kill().unwrap();
+        workers[number].wait().unwrap();
+        if kill == KILLS / 2 {
+            server.kill();
+            server.restart();
+        }
+        workers[number] = start(folder.path(), WORKERS + kill, &server, &mock);
+    }
+    for mut worker in workers {
+        assert!(worker.wait().unwrap().success());
+    }
+    check(&server, &mock, folder.path()).await;
+}
+
+async fn check(server: &RedisServer, mock: &blocks_mock::MockServer, folder: &Path) {
+    let mut creates: BTreeMap<String, usize> = BTreeMap::new();
+    for request in mock.mock().requests() {
+        let is_created = request.status.is_some_and(|status| status < 300);
+        if request.operation == Some(Operation::CreateSession) && is_created {
+            let body: serde_json::Value = serde_json::from_str(&request.body).unwrap();
+            *creates
+                .entry(body["message"].as_str().unwrap().to_owned())
+                .or_default() += 1;
+        }
+    }
+    let mut finished = [0; PROMPTS];
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for line in text.lines().filter_map(|line| line.split_once("item ")) {
+            let index = line.1.strip_suffix(" Done.").unwrap();
+            finished[index.parse::<usize>().unwrap()] += 1;
+        }
+    }
+    let journal = RedisJournal::new(&format!("{}/batch", server.url())).unwrap();
+    let entries = journal.read(&ids()).await.unwrap();
+    let mut unknown = 0;
+    for (index, (id, entry)) in ids().iter().zip(entries).enumerate() {
+        let created = creates.get(id).copied().unwrap_or_default();
+        match entry.map(|entry| entry.state) {
+            Some(State::Ended(result)) => {
+                assert_eq!(result["text"], "Done.");
+                assert_eq!(created, 1, "{id}");
+            }
+            Some(State::Unknown { .. }) => {
+                assert!(created <= 1, "{id}");
+                unknown += 1;
+            }
+            other => panic!("{id}: {other:?}"),
+        }
+        // Killed between recording and printing, a worker prints it not at all.
+        assert!(
+            finished[index] <= 1,
+            "{id} was finished {} times",
+            finished[index]
+        );
+    }
+    // Each kill leaves at most the creates that the worker was sending.
+    assert!(unknown <= KILLS * 20, "{unknown}");
+    eprintln!("{unknown} of {PROMPTS} prompts have an unknown outcome");
+}
