@@ -69,7 +69,7 @@ pub use engine::mismatch::ReplyMismatch;
 pub use engine::pending::Pending;
 pub use engine::rate_limit::{
     LimitFuture, LimitStore, LimitStoreError, LimitStoreStatus, MemoryLimitStore, RateLimit,
-    RateLimitStatus, SharedLimit, SlotClaim, SlotPurpose, SlotRequest, SlotResponse,
+    RateLimitStatus, SharedLimit, SlotDemand, SlotPurpose, SlotRequest, SlotResponse,
 };
 pub use engine::response::ResponseInfo;
 pub use engine::retry::RetryPolicy;

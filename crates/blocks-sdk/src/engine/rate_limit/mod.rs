@@ -45,7 +45,7 @@ pub use shared::{MemoryLimitStore, SharedLimit};
 pub(crate) use state::after;
 use state::{Next, NextRequest, State, StoreResult};
 pub use store::{
-    LimitFuture, LimitStore, LimitStoreError, SlotClaim, SlotPurpose, SlotRequest, SlotResponse,
+    LimitFuture, LimitStore, LimitStoreError, SlotDemand, SlotPurpose, SlotRequest, SlotResponse,
 };
 use store_requests::{RESPONSE_TIMEOUT, StoreRequests};
 

@@ -3,7 +3,7 @@
 //! Creates have precedence over polls, as in one process, because the log of used slots alone decides that: calls
 //! leave a fifth of the window to polls, and polls leave a slot to the next call. Of the polls of all processes, the
 //! one with the largest gain is first. Of the creates, the one that has waited longest is first. So the value
-//! contains the claims of the waiting processes. A process gets a slot only when it requests one. So a process that
+//! contains the demands of the waiting processes. A process gets a slot only when it requests one. So a process that
 //! is not first must request again after the others had time to do so.
 
 use std::sync::{Mutex, PoisonError};
@@ -13,17 +13,17 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::slots::{Slots, Use};
-use super::store::{LimitFuture, LimitStore, SlotClaim, SlotPurpose, SlotRequest, SlotResponse};
+use super::store::{LimitFuture, LimitStore, SlotDemand, SlotPurpose, SlotRequest, SlotResponse};
 
-/// How long a claim counts after the time at which its process should request again. A process that did not do so has
+/// How long a demand counts after the time at which its process should request again. A process that did not do so has
 /// ended.
 const GRACE: Duration = Duration::from_secs(1);
-/// A process that is not first requests again after this time at most, because the others' claims change.
+/// A process that is not first requests again after this time at most, because the others' demands change.
 const RECHECK: Duration = Duration::from_secs(2);
 /// The longest pause, so that no mistake stops all processes permanently.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Keeps the slots and claims of one key, as the value of a [`LimitStore`].
+/// Keeps the slots and demands of one key, as the value of a [`LimitStore`].
 ///
 /// Times are durations since a fixed time of the store's clock. If the clock is set back, times after the current
 /// time count as the current time.
@@ -33,7 +33,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// use blocks_sdk::{SharedLimit, SlotResponse, SlotPurpose, SlotRequest};
 ///
 /// let mut limit = SharedLimit::default();
-/// let create = |process| SlotRequest::new(process, 1).claim(SlotPurpose::Create, Duration::ZERO, 1.0);
+/// let create = |process| SlotRequest::new(process, 1).demand(SlotPurpose::Create, Duration::ZERO, 1.0);
 /// let now = Duration::from_secs(1000);
 /// assert!(matches!(limit.take(now, &create(1)), SlotResponse::Taken { .. }));
 /// // The only slot of this window is used.
@@ -67,18 +67,18 @@ struct Waiting {
     ends_at: u64,
     capacity: usize,
     spreads_calls: bool,
-    claims: Vec<WaitingClaim>,
+    demands: Vec<WaitingDemand>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct WaitingClaim {
+struct WaitingDemand {
     purpose: SlotPurpose,
     since: u64,
     weight: f64,
 }
 
 impl SharedLimit {
-    /// Takes a slot for the first claim that can have one at `now`, or returns when to request again.
+    /// Takes a slot for the first demand that can have one at `now`, or returns when to request again.
     pub fn take(&mut self, now: Duration, request: &SlotRequest) -> SlotResponse {
         let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX / 4);
         let now = millis(now);
@@ -88,9 +88,9 @@ impl SharedLimit {
         let mut slots = self.slots(now, request);
         let polls_wait = self.polls_wait(request);
         let mut again: Option<u64> = None;
-        for (number, claim) in request.claims.iter().enumerate() {
-            let what = Use::from(claim.purpose);
-            let ahead = self.ahead(now, claim);
+        for (number, demand) in request.demands.iter().enumerate() {
+            let what = Use::from(demand.purpose);
+            let ahead = self.ahead(now, demand);
             let time = Duration::from_millis(now);
             let Err(at) = slots.check(time, what, polls_wait, ahead) else {
                 // Later than each that was given out before the value was lost, so that none of
@@ -115,10 +115,10 @@ impl SharedLimit {
             ends_at: again + millis(GRACE),
             capacity: request.capacity,
             spreads_calls: request.spreads_calls,
-            claims: request
-                .claims
+            demands: request
+                .demands
                 .iter()
-                .map(|claim| waiting_claim(now, claim))
+                .map(|demand| waiting_demand(now, demand))
                 .collect(),
         });
         SlotResponse::wait(Duration::from_millis(again - now), self.pause.is_some())
@@ -178,36 +178,36 @@ impl SharedLimit {
 
     fn polls_wait(&self, request: &SlotRequest) -> bool {
         let is_poll = |purpose| Use::from(purpose) != Use::Call;
-        let others = self.waiting.iter().flat_map(|other| &other.claims);
-        request.claims.iter().any(|claim| is_poll(claim.purpose))
-            || others.map(|claim| claim.purpose).any(is_poll)
+        let others = self.waiting.iter().flat_map(|other| &other.demands);
+        request.demands.iter().any(|demand| is_poll(demand.purpose))
+            || others.map(|demand| demand.purpose).any(is_poll)
     }
 
-    /// Returns how many other processes have a claim that is before this one.
-    fn ahead(&self, now: u64, claim: &SlotClaim) -> usize {
-        let own = waiting_claim(now, claim);
-        let is_ahead = |other: &WaitingClaim| {
+    /// Returns how many other processes have a demand that is before this one.
+    fn ahead(&self, now: u64, demand: &SlotDemand) -> usize {
+        let own = waiting_demand(now, demand);
+        let is_ahead = |other: &WaitingDemand| {
             let is_alike = Use::from(other.purpose) == Use::from(own.purpose);
             is_alike
                 && (other.purpose < own.purpose
                     || other.purpose == own.purpose && other.gain(now) > own.gain(now))
         };
-        let is_ahead = |other: &&Waiting| other.claims.iter().any(is_ahead);
+        let is_ahead = |other: &&Waiting| other.demands.iter().any(is_ahead);
         self.waiting.iter().filter(is_ahead).count()
     }
 }
 
-impl WaitingClaim {
+impl WaitingDemand {
     fn gain(&self, now: u64) -> f64 {
         now.saturating_sub(self.since) as f64 * self.weight
     }
 }
 
-fn waiting_claim(now: u64, claim: &SlotClaim) -> WaitingClaim {
-    WaitingClaim {
-        purpose: claim.purpose,
-        since: now.saturating_sub(millis(claim.waited)),
-        weight: claim.weight,
+fn waiting_demand(now: u64, demand: &SlotDemand) -> WaitingDemand {
+    WaitingDemand {
+        purpose: demand.purpose,
+        since: now.saturating_sub(millis(demand.waited)),
+        weight: demand.weight,
     }
 }
 

@@ -135,7 +135,7 @@ impl State {
         let Some((first, _)) = self.in_order(&all).into_iter().flatten().next() else {
             return later.map_or(NextRequest::Nothing, NextRequest::Later);
         };
-        let purposes = self.claims(&all).map(|(_, purpose)| purpose);
+        let purposes = self.demands(&all).map(|(_, purpose)| purpose);
         let again = store_requests
             .again(purposes, now)
             .max(self.slots.paused_until(now));
@@ -165,20 +165,20 @@ impl State {
     /// Starts a request to the store, and returns it with its number.
     pub fn start_request(&mut self, now: Instant) -> Option<(u64, SlotRequest)> {
         let all = self.queue.candidates(now);
-        let claims: Vec<_> = self.claims(&all).collect();
+        let demands: Vec<_> = self.demands(&all).collect();
         let mut request = SlotRequest::new(0, self.slots.capacity());
         request.spreads_calls = self.slots.spreads_calls();
-        for (ticket, purpose) in &claims {
+        for (ticket, purpose) in &demands {
             let (waited, weight) = self.queue.waited(*ticket, now);
-            request = request.claim(*purpose, waited, weight);
+            request = request.demand(*purpose, waited, weight);
         }
         let store_requests = self.store_requests.as_mut()?;
         request.process = store_requests.process;
-        Some((store_requests.start(now, claims), request))
+        Some((store_requests.start(now, demands), request))
     }
 
     /// Returns each waiter that could use a slot now, and its purpose, in order.
-    fn claims(&self, all: &Candidates) -> impl Iterator<Item = (u64, SlotPurpose)> + use<> {
+    fn demands(&self, all: &Candidates) -> impl Iterator<Item = (u64, SlotPurpose)> + use<> {
         let purpose = |(ticket, what): (u64, Use)| {
             let purpose = match what {
                 Use::Call if all.interactive == Some(ticket) => SlotPurpose::Interactive,
@@ -188,14 +188,14 @@ impl State {
             };
             (ticket, purpose)
         };
-        let mut claims: Vec<(u64, SlotPurpose)> = Vec::new();
-        for claim in self.in_order(all).into_iter().flatten().map(purpose) {
+        let mut demands: Vec<(u64, SlotPurpose)> = Vec::new();
+        for demand in self.in_order(all).into_iter().flatten().map(purpose) {
             // An overdue waiter is in the order twice.
-            if !claims.contains(&claim) {
-                claims.push(claim);
+            if !demands.contains(&demand) {
+                demands.push(demand);
             }
         }
-        claims.into_iter()
+        demands.into_iter()
     }
 
     /// Handles the response to the request with this number. Returns the ticket that got a permit, or the slot to
@@ -210,9 +210,9 @@ impl State {
             .store_requests
             .as_mut()
             .and_then(|requests| requests.end(number));
-        let (claim, slot) = match (response, &waiters) {
-            (SlotResponse::Taken { claim, slot }, Some(waiters)) => {
-                (waiters.get(claim).copied(), slot)
+        let (demand, slot) = match (response, &waiters) {
+            (SlotResponse::Taken { demand, slot }, Some(waiters)) => {
+                (waiters.get(demand).copied(), slot)
             }
             // The request took so long that another one replaced it.
             (SlotResponse::Taken { slot, .. }, None) => return StoreResult::GiveBack(slot),
@@ -231,10 +231,10 @@ impl State {
         let all = self.queue.candidates(now);
         let is_waiting = |(ticket, _): &(u64, SlotPurpose)| self.queue.contains(*ticket);
         // Its waiter may have stopped. Any other waiter can use the slot.
-        let claim = claim
+        let demand = demand
             .filter(is_waiting)
-            .or_else(|| self.claims(&all).next());
-        let Some((ticket, purpose)) = claim else {
+            .or_else(|| self.demands(&all).next());
+        let Some((ticket, purpose)) = demand else {
             return StoreResult::GiveBack(slot);
         };
         self.count(ticket, &all);

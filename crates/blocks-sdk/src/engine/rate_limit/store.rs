@@ -21,7 +21,7 @@ pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreEr
 /// one process at a time. No time of a process's clock reaches a store: all times in requests and responses are
 /// relative.
 pub trait LimitStore: Send + Sync {
-    /// Takes a slot for the first claim of `request` that can have one now, or returns when to request again.
+    /// Takes a slot for the first demand of `request` that can have one now, or returns when to request again.
     fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse>;
 
     /// Grants no slot for `pause`. A longer pause that is in force is unchanged.
@@ -35,25 +35,25 @@ pub trait LimitStore: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SlotRequest {
-    /// The process, as a random number. Its claims replace those of its last request.
+    /// The process, as a random number. Its demands replace those of its last request.
     pub process: u64,
     /// The maximum number of requests that the process would send in a window.
     pub capacity: usize,
     /// Whether calls are spread evenly, because a 429 showed that the limit is lower than expected.
     pub spreads_calls: bool,
     /// The possible uses of the slot, in the order of precedence.
-    pub claims: Vec<SlotClaim>,
+    pub demands: Vec<SlotDemand>,
 }
 
 /// Describes one possible use of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct SlotClaim {
+pub struct SlotDemand {
     /// The purpose of the request.
     pub purpose: SlotPurpose,
     /// How long the request has waited; for a poll, the time since the last poll.
     pub waited: Duration,
-    /// The weight of a second of waiting, compared with other claims of the same purpose.
+    /// The weight of a second of waiting, compared with other demands of the same purpose.
     pub weight: f64,
 }
 
@@ -80,8 +80,8 @@ pub enum SlotResponse {
     /// A slot was taken.
     #[non_exhaustive]
     Taken {
-        /// The number of the claim in the request.
-        claim: usize,
+        /// The number of the demand in the request.
+        demand: usize,
         /// The slot, to give it back.
         slot: u64,
     },
@@ -96,20 +96,20 @@ pub enum SlotResponse {
 }
 
 impl SlotRequest {
-    /// Creates the request of a process, without claims.
+    /// Creates the request of a process, without demands.
     pub fn new(process: u64, capacity: usize) -> Self {
         Self {
             process,
             capacity,
             spreads_calls: false,
-            claims: Vec::new(),
+            demands: Vec::new(),
         }
     }
 
-    /// Adds a claim to the request.
+    /// Adds a demand to the request.
     #[must_use]
-    pub fn claim(mut self, purpose: SlotPurpose, waited: Duration, weight: f64) -> Self {
-        self.claims.push(SlotClaim {
+    pub fn demand(mut self, purpose: SlotPurpose, waited: Duration, weight: f64) -> Self {
+        self.demands.push(SlotDemand {
             purpose,
             waited,
             weight,
@@ -119,9 +119,9 @@ impl SlotRequest {
 }
 
 impl SlotResponse {
-    /// Returns the response with a slot for the claim with this number.
-    pub fn taken(claim: usize, slot: u64) -> Self {
-        Self::Taken { claim, slot }
+    /// Returns the response with a slot for the demand with this number.
+    pub fn taken(demand: usize, slot: u64) -> Self {
+        Self::Taken { demand, slot }
     }
 
     /// Returns the response without a slot.
