@@ -1,4 +1,4 @@
-//! The guide: how to do what most programs need. Every program in it runs unchanged.
+//! Shows how to do common tasks. Every program in the guide runs unchanged.
 //!
 //! 1. [Getting started](getting_started)
 //! 2. [Waiting and resuming](waiting)
