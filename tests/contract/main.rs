@@ -5,6 +5,7 @@ mod dependencies;
 mod examples;
 mod layout;
 mod operations;
+mod words;
 
 use blocks_sdk::Agent;
 use blocks_tests::document;
