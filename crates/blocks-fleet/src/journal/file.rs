@@ -12,7 +12,9 @@ use fs4::fs_std::FileExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, State, Step};
+use super::{
+    Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, Retry, State, Step,
+};
 
 /// A step, as it is in the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -154,7 +156,7 @@ impl Journal for FileJournal {
         &'a self,
         id: &'a str,
         request: &'a Fingerprint,
-        _: bool,
+        _: &'a Retry,
     ) -> JournalFuture<'a, bool> {
         let written = self.append(Event::Starting {
             id: id.to_owned(),
