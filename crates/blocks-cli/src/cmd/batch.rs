@@ -71,7 +71,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         timeout: args.reply.timeout.0,
         fail_on_notice: args.reply.fail_on_notice,
         given_ids: prompts.iter().map(|p| p.given_id.clone()).collect(),
-        schemas,
+        schemas: schemas.clone(),
         running: std::sync::Mutex::default(),
         register: Register::open(output, args.register)?,
     });
@@ -85,9 +85,13 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         tally: Tally::default(),
         stop: None,
     };
-    let prompts = prompts.into_iter().map(|prompt| BatchPrompt {
+    let prompts = prompts.into_iter().zip(schemas);
+    let prompts = prompts.map(|(prompt, schema)| BatchPrompt {
         id: prompt.id,
-        request: prompt.request,
+        request: match schema {
+            Some(schema) => prompt.request.expect_schema(schema.as_value().clone()),
+            None => prompt.request,
+        },
         fingerprint: prompt.fingerprint,
     });
     let options = BatchOptions {

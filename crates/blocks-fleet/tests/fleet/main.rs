@@ -28,7 +28,7 @@ fn name() -> LimitName {
 
 /// A create of a process that uses at most `capacity` slots.
 fn create(process: u64, capacity: usize) -> SlotRequest {
-    SlotRequest::new(process, capacity).claim(SlotPurpose::Create, Duration::ZERO, 1.0)
+    SlotRequest::new(process, capacity).demand(SlotPurpose::Create, Duration::ZERO, 1.0)
 }
 
 /// The slot that a store gave, or none.

@@ -46,15 +46,15 @@ impl Scripted {
             request.capacity.to_string(),
             u8::from(request.spreads_calls).to_string(),
         ];
-        for claim in &request.claims {
-            let purpose = match claim.purpose {
+        for demand in &request.demands {
+            let purpose = match demand.purpose {
                 SlotPurpose::Interactive => 0,
                 SlotPurpose::Create => 1,
                 SlotPurpose::Poll => 2,
                 _ => 3,
             };
-            let waited = claim.waited.as_millis().to_string();
-            arguments.extend([purpose.to_string(), waited, claim.weight.to_string()]);
+            let waited = demand.waited.as_millis().to_string();
+            arguments.extend([purpose.to_string(), waited, demand.weight.to_string()]);
         }
         let (is_taken, first, second): (bool, u64, u64) = self.run(now, &arguments);
         match is_taken {
@@ -112,7 +112,7 @@ fn request(random: &mut fastrand::Rng, capacity: usize) -> SlotRequest {
     ];
     for _ in 0..random.usize(1..4) {
         let waited = Duration::from_millis(random.u64(..60_000));
-        request = request.claim(all[random.usize(..4)], waited, random.f64());
+        request = request.demand(all[random.usize(..4)], waited, random.f64());
     }
     request
 }

@@ -27,7 +27,7 @@ pub struct PromptWork<'a> {
     pub fail_on_notice: bool,
     /// The ids as they are in the file.
     pub given_ids: Vec<Value>,
-    /// The schema of each reply, where it has one.
+    /// What each reply must conform to, if anything.
     pub schemas: Vec<Option<Arc<ReplySchema>>>,
     /// What is known of the prompts that are running, so that an early end can report it.
     pub running: Mutex<BTreeMap<usize, TurnReport>>,
@@ -63,11 +63,7 @@ impl BatchWork for PromptWork<'_> {
                     report: self.end(index, Err(exit)),
                 });
             }
-            let mut request = prompt.request.clone();
-            if let Some(schema) = &self.schemas[index] {
-                request = request.expect_schema(schema.as_value().clone());
-            }
-            let session = permit.create_session(request).await;
+            let session = permit.create_session(prompt.request.clone()).await;
             let session = match session {
                 Ok(session) => session,
                 Err(error) => {
@@ -204,8 +200,9 @@ impl PromptWork<'_> {
         let mut opinion = Ok(());
         self.update(index, |report| {
             opinion = keep_reply(&reply, self.fail_on_notice, report);
-            let schema = self.schemas[index].as_ref();
-            let checked = schema.map(|schema| schema.keep(&reply, report));
+            let checked = self.schemas[index]
+                .as_ref()
+                .map(|schema| schema.keep(&reply, report));
             if let (Ok(()), Some(Err(error))) = (&opinion, checked) {
                 opinion = Err(mismatch_exit(&error));
             }
