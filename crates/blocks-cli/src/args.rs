@@ -397,12 +397,19 @@ pub struct BatchArgs {
     /// Retry prompts with unknown outcome (may be billed twice)
     #[arg(long, requires = "journal")]
     pub retry_unknown: bool,
+    /// Retry prompts whose recorded reply has exit code 5 or 6 (billed again); a rerun always
+    /// retries creates that failed without effect
+    #[arg(long, requires = "journal")]
+    pub retry_failed: bool,
     /// Most sessions that work at the same time [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_running: Option<u32>,
     /// Start no more prompts after one has failed
     #[arg(long)]
     pub fail_fast: bool,
+    /// Add the sessions to `blocks list`; the default except in CI
+    #[arg(long)]
+    pub register: bool,
     #[command(flatten)]
     pub reply: ReplyOptions,
 }

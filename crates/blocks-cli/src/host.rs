@@ -14,6 +14,7 @@ use blocks_sdk::{Client, ClientBuilder, Error, LimitStore};
 
 use crate::exit::{Code, Exit};
 use crate::limit;
+use crate::notes::{ErrorStream, Notes};
 use crate::record::Recorder;
 use crate::signals::{self, LastWords};
 pub use crate::signals::{Interruption, Signals};
@@ -40,7 +41,7 @@ pub(crate) struct Recording {
 pub struct Host {
     input: Source,
     out: Sink,
-    err: Sink,
+    err: ErrorStream,
     variables: Variables,
     /// Another time than the machine's.
     time: Option<SystemTime>,
@@ -85,7 +86,7 @@ impl Host {
                 Some(file) => Mutex::new(Box::new(file)),
                 None => Mutex::new(Box::new(out)),
             },
-            err: Mutex::new(Box::new(err)),
+            err: ErrorStream::new(err),
             variables: Variables::Process,
             time: None,
             make_client: Box::new(|store| {
@@ -113,7 +114,7 @@ impl Host {
         Self {
             input: Mutex::new(Box::new(std::io::empty())),
             out: Mutex::new(Box::new(out)),
-            err: Mutex::new(Box::new(err)),
+            err: ErrorStream::new(err),
             variables: Variables::Given(HashMap::new()),
             time: None,
             make_client: Box::new(move |_| Ok(client.clone())),
@@ -157,6 +158,13 @@ impl Host {
         self
     }
 
+    /// The same host, whose standard error is a terminal.
+    #[must_use]
+    pub fn with_terminal(mut self) -> Self {
+        self.err_is_terminal = true;
+        self
+    }
+
     /// The same host with these signals.
     #[must_use]
     pub fn signals(mut self, signals: Signals) -> Self {
@@ -165,7 +173,7 @@ impl Host {
     }
 
     /// The client, which counts its requests at the location that `limit` names.
-    pub(crate) fn client(&self, limit: &LimitLocation) -> Result<Client, Exit> {
+    pub(crate) fn client(&self, limit: &LimitLocation, notes: &Notes) -> Result<Client, Exit> {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
         }
@@ -175,7 +183,7 @@ impl Host {
                 return Err(Exit::usage(format!("{name} is not valid UTF-8")));
             }
         }
-        let client = (self.make_client)(limit::store(limit, self)?)?;
+        let client = (self.make_client)(limit::store(limit, self, notes)?)?;
         let client = self.record(client)?;
         Ok(self.client.get_or_init(|| client).clone())
     }
@@ -299,8 +307,11 @@ impl Host {
 
     /// Text to standard error. When it cannot be written, there is nowhere to say so.
     pub(crate) fn write_stderr(&self, text: &str) {
-        let mut err = self.err.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+        self.err.write(text);
+    }
+
+    pub(crate) fn error_stream(&self) -> ErrorStream {
+        self.err.clone()
     }
 
     /// What the process prints if a signal has to end it while the command is blocked.

@@ -18,6 +18,7 @@ mod github;
 mod host;
 mod input;
 mod limit;
+mod notes;
 mod output;
 pub mod prompts;
 mod record;

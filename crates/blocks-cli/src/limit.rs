@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::exit::Exit;
 use crate::host::Host;
-use crate::text;
+use crate::notes::Notes;
 
 /// Less than the 350 ms after which the client drops a request to a store without a word.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(345);
@@ -31,7 +31,12 @@ pub fn location(no_shared_limit: bool, host: &Host) -> Result<LimitLocation, Exi
 }
 
 /// The store at a location, for the key of the environment.
-pub fn store(location: &LimitLocation, host: &Host) -> Result<Option<Arc<dyn LimitStore>>, Exit> {
+/// A store that cannot be used is reported in `notes`.
+pub fn store(
+    location: &LimitLocation,
+    host: &Host,
+    notes: &Notes,
+) -> Result<Option<Arc<dyn LimitStore>>, Exit> {
     let variable = |name| host.var(name).and_then(|value| value.into_string().ok());
     let Some(key) = variable("BLOCKS_API_KEY") else {
         return Ok(None);
@@ -40,14 +45,18 @@ pub fn store(location: &LimitLocation, host: &Host) -> Result<Option<Arc<dyn Lim
     let store = location.open(&LimitName::new(&key, &base_url));
     let store = store.map_err(|error| Exit::usage(format!("BLOCKS_LIMIT_URL: {error}")))?;
     Ok(store.map(|store| {
-        let is_reported = AtomicBool::new(false);
-        Arc::new(Reporting { store, is_reported }) as Arc<dyn LimitStore>
+        Arc::new(Reporting {
+            store,
+            notes: notes.clone(),
+            is_reported: AtomicBool::new(false),
+        }) as Arc<dyn LimitStore>
     }))
 }
 
 /// A store that says once that it cannot be used.
 struct Reporting {
     store: Arc<dyn LimitStore>,
+    notes: Notes,
     is_reported: AtomicBool,
 }
 
@@ -55,10 +64,8 @@ impl Reporting {
     fn report(&self, error: &LimitStoreError) {
         if !self.is_reported.swap(true, Ordering::Relaxed) {
             let what = format!("{error}; only this command's own requests are counted");
-            eprintln!(
-                "{}",
-                text::plain(&format!("warning: limit not shared: {what}"))
-            );
+            self.notes
+                .note(&format!("warning: limit not shared: {what}"));
         }
     }
 }

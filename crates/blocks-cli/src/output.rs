@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::github::{self, GithubFiles};
 use crate::host::Host;
 use crate::limit;
+use crate::notes::Notes;
 use crate::report::{Event, FailureReport, TurnReport};
 use crate::text;
 
@@ -33,6 +34,7 @@ pub struct OutputOptions {
 }
 
 pub struct Output {
+    notes: Notes,
     host: Host,
     options: OutputOptions,
     github: OnceLock<GithubFiles>,
@@ -43,6 +45,7 @@ pub struct Output {
 impl Output {
     pub fn new(host: Host, options: OutputOptions) -> Self {
         Self {
+            notes: Notes::new(host.error_stream(), options.events),
             host,
             options,
             github: OnceLock::new(),
@@ -56,7 +59,7 @@ impl Output {
 
     /// The client that the environment describes.
     pub fn client(&self) -> Result<Client, Exit> {
-        let client = self.host.client(&self.limit_location()?)?;
+        let client = self.host.client(&self.limit_location()?, &self.notes)?;
         Ok(match self.options.request_timeout {
             Some(timeout) => client.with_attempt_timeout(timeout),
             None => client,
@@ -68,7 +71,7 @@ impl Output {
     pub fn client_for_create(&self) -> Result<Client, Exit> {
         const CREATE_TIMEOUT: Duration = Duration::from_secs(180);
         let timeout = self.options.request_timeout.unwrap_or(CREATE_TIMEOUT);
-        let client = self.host.client(&self.limit_location()?)?;
+        let client = self.host.client(&self.limit_location()?, &self.notes)?;
         Ok(client.with_attempt_timeout(timeout))
     }
 
@@ -250,22 +253,19 @@ impl Output {
         self.host.out_is_terminal
     }
 
-    /// Draws how long a wait has taken.
-    pub fn show_progress(&self, elapsed: Duration) {
+    /// Draws how far a command has come, and how long it has taken.
+    pub fn show_progress(&self, what: &str, elapsed: Duration) {
         if self.can_redraw() {
             const FRAMES: [char; 4] = ['|', '/', '-', '\\'];
             let frame = FRAMES[elapsed.as_secs() as usize / 2 % FRAMES.len()];
             let elapsed = whole_seconds(elapsed);
-            self.host
-                .write_stderr(&format!("\r\u{1b}[K{frame} {elapsed}"));
+            self.notes.draw(&format!("{frame} {what}{elapsed}"));
         }
     }
 
     /// Removes the drawn line.
     pub fn clear_progress(&self) {
-        if self.can_redraw() {
-            self.host.write_stderr("\r\u{1b}[K");
-        }
+        self.notes.clear();
     }
 
     /// A line for a log, in which nothing can be redrawn: CI systems end a job that is silent.
@@ -278,7 +278,7 @@ impl Output {
         }
     }
 
-    fn can_redraw(&self) -> bool {
+    pub fn can_redraw(&self) -> bool {
         self.host.can_redraw() && !self.options.events
     }
 
@@ -300,24 +300,16 @@ impl Output {
             Some(call) => text::shorten(&text::tool_call(&call), MAX_TOOL_CALL),
             None => message.message.clone().unwrap_or_default(),
         };
-        self.clear_progress();
         self.note(&text);
     }
 
     fn event(&self, event: &Event) {
-        let line = serde_json::to_string(event).unwrap_or_default();
-        self.host
-            .write_stderr(&format!("{}\n", text::safe_json(&line)));
+        self.notes.event(event);
     }
 
     /// A line for a person, on standard error.
     pub fn note(&self, line: &str) {
-        if self.options.events {
-            let text = line.to_owned();
-            return self.event(&Event::Note { text });
-        }
-        let safe = text::no_commands(&text::plain(line));
-        self.host.write_stderr(&format!("{safe}\n"));
+        self.notes.note(line);
     }
 
     /// A value as one line of JSON, in which everything that is not plain is escaped.
@@ -334,6 +326,8 @@ impl Output {
 
     /// Bytes on standard output, unchanged.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Exit> {
+        // Both streams may be the same terminal.
+        self.notes.clear();
         self.host.write(bytes)
     }
 }

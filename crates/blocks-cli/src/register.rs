@@ -6,6 +6,7 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use blocks_sdk::Id;
@@ -14,6 +15,7 @@ use fs4::fs_std::FileExt;
 use crate::exit::Exit;
 use crate::files::NewFile;
 use crate::host::{Host, says_no};
+use crate::output::Output;
 use crate::report::RegisteredSession;
 
 /// More than a person looks through. Older sessions are on the dashboard.
@@ -30,16 +32,42 @@ const VARIABLE: &str = "BLOCKS_REGISTER";
 pub struct Register {
     path: PathBuf,
     base_url: String,
+    /// Whether the user knows that it cannot be written.
+    is_reported: AtomicBool,
 }
 
 impl Register {
+    /// The register that a command adds its sessions to, opened before anything is sent.
+    ///
+    /// # Errors
+    /// A usage error: the user asked for a register that cannot be written.
+    pub fn open(output: &Output, asked: bool) -> std::result::Result<Option<Self>, Exit> {
+        let (register, warning) = Self::to_write(output.host(), asked)?;
+        if let Some(warning) = warning {
+            output.note(&format!("warning: {warning}"));
+        }
+        Ok(register)
+    }
+
+    /// Adds a session that exists. That this fails is a warning, once.
+    pub async fn add_or_warn(&self, id: &str, html_url: Option<&str>, output: &Output) {
+        if let Err(error) = self.add(id, html_url, output.host()).await
+            && !self.is_reported.swap(true, Ordering::Relaxed)
+        {
+            let path = self.path.display();
+            output.note(&format!(
+                "warning: cannot write the register of sessions {path}: {error}"
+            ));
+        }
+    }
+
     /// The register to add a session to, before the session is created. Unless the user asked
     /// for it, there is none in CI, and one that cannot be written is the warning of the second
     /// value.
     ///
     /// # Errors
     /// A usage error: the user asked for a register that cannot be written.
-    pub fn to_write(
+    fn to_write(
         host: &Host,
         asked: bool,
     ) -> std::result::Result<(Option<Self>, Option<String>), Exit> {
@@ -75,6 +103,7 @@ impl Register {
         Some(Self {
             path: host.state_folder()?.join("blocks").join("sessions.jsonl"),
             base_url: host.base_url(),
+            is_reported: AtomicBool::new(false),
         })
     }
 
@@ -87,7 +116,7 @@ impl Register {
     }
 
     /// Adds a session, or makes it the newest.
-    pub async fn add(&self, id: &str, html_url: Option<&str>, host: &Host) -> Result<()> {
+    async fn add(&self, id: &str, html_url: Option<&str>, host: &Host) -> Result<()> {
         let started_at = humantime::format_rfc3339_seconds(host.now()).to_string();
         let _lock = self.lock().await?;
         let mut sessions = self.read()?;

@@ -1,6 +1,6 @@
 //! Many prompts, at most so many at a time, with a journal.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::journal::{Created, Entry, Fingerprint, Journal, JournalError, State, Step};
+use crate::journal::{Created, Entry, Fingerprint, Journal, JournalError, Retry, State, Step};
 
 /// How often claims are renewed, and the prompts of other workers are read again.
 const TICK: Duration = Duration::from_secs(2);
@@ -65,6 +65,9 @@ pub trait BatchWork: Send + Sync {
         prompt: &'a BatchPrompt,
         created: Created,
     ) -> WorkFuture<'a, Replied<Self::Report>>;
+
+    /// Whether a recorded result is a failure, for [`BatchOptions::retry_failed`].
+    fn is_failed(&self, result: &Value) -> bool;
 }
 
 /// A create that failed.
@@ -138,6 +141,8 @@ struct Context<W> {
     journal: Arc<dyn Journal>,
     work: Arc<W>,
     retry_unknown: bool,
+    /// The results of an earlier run that are failures, of the prompts that are sent again.
+    failed: BTreeMap<usize, Value>,
     creates: Semaphore,
 }
 
@@ -157,6 +162,9 @@ pub struct BatchOptions {
     pub max_running: usize,
     /// Whether prompts with unknown outcome are created again.
     pub retry_unknown: bool,
+    /// Whether prompts are created again whose recorded result is a failure. A create that
+    /// certainly had no effect leaves no result, and is sent again in any case.
+    pub retry_failed: bool,
 }
 
 impl Default for BatchOptions {
@@ -164,6 +172,7 @@ impl Default for BatchOptions {
         Self {
             max_running: usize::MAX,
             retry_unknown: false,
+            retry_failed: false,
         }
     }
 }
@@ -219,6 +228,15 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         for (prompt, entry) in prompts.iter().zip(&entries) {
             check_unchanged(prompt, entry.as_ref())?;
         }
+        let mut failed = BTreeMap::new();
+        for (index, entry) in entries.iter().enumerate() {
+            if let Some(State::Ended(result)) = state(entry)
+                && options.retry_failed
+                && work.is_failed(result)
+            {
+                failed.insert(index, result.clone());
+            }
+        }
         let mut order: Vec<usize> = (0..prompts.len()).collect();
         if journal.is_shared() {
             // Workers that start together then seldom choose the same prompt.
@@ -239,18 +257,24 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                 journal,
                 work,
                 retry_unknown: options.retry_unknown,
+                failed,
                 creates: Semaphore::new(CREATES),
             }),
         };
         let mut created = VecDeque::new();
         // Known ones are items in the order of the prompts.
         for (index, entry) in entries.iter().enumerate() {
-            if let Some(State::Ended(_) | State::Unknown { .. }) = state(entry) {
+            if let Some(State::Ended(_) | State::Unknown { .. }) = state(entry)
+                && !batch.context.failed.contains_key(&index)
+            {
                 batch.sort(index, entry.clone());
             }
         }
         for index in order {
             match state(&entries[index]) {
+                Some(State::Ended(_)) if batch.context.failed.contains_key(&index) => {
+                    batch.queue.push_back(index);
+                }
                 Some(State::Ended(_) | State::Unknown { .. }) => {}
                 // Their agents may be done.
                 Some(State::Created { .. }) => created.push_back(index),
@@ -376,6 +400,9 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
     fn sort(&mut self, index: usize, entry: Option<Entry>) {
         self.elsewhere.remove(&index);
         match entry.map(|entry| entry.state) {
+            Some(State::Ended(result)) if self.context.is_retried(index, &result) => {
+                self.queue.push_back(index);
+            }
             Some(State::Ended(result)) => self.ready.push_back(BatchItem::Known { index, result }),
             Some(State::Unknown { session_id }) if !self.context.retry_unknown => {
                 let item = BatchItem::Unknown { index, session_id };
@@ -420,6 +447,9 @@ impl<W: BatchWork> Context<W> {
             Err(error) => return Outcome::Failed(error),
         };
         match entry.map(|entry| entry.state) {
+            Some(State::Ended(result)) if self.is_retried(index, &result) => {
+                self.create(index).await
+            }
             Some(State::Ended(result)) => Outcome::Item(BatchItem::Known { index, result }),
             Some(State::Unknown { session_id }) if !self.retry_unknown => {
                 Outcome::Item(BatchItem::Unknown { index, session_id })
@@ -442,6 +472,12 @@ impl<W: BatchWork> Context<W> {
         }
     }
 
+    /// Whether this is the failure of an earlier run after which the prompt is sent again. The
+    /// result of this run is another one, also where another worker has recorded it.
+    fn is_retried(&self, index: usize, result: &Value) -> bool {
+        self.failed.get(&index) == Some(result)
+    }
+
     async fn create(&self, index: usize) -> Outcome<W::Report> {
         let prompt = &self.prompts[index];
         let is_shared = self.journal.is_shared();
@@ -454,7 +490,7 @@ impl<W: BatchWork> Context<W> {
             let claim = Arc::new(Claim::default());
             let created = self
                 .work
-                .create(index, prompt, self.before_send(prompt, &claim));
+                .create(index, prompt, self.before_send(index, prompt, &claim));
             let created = created.await;
             drop(place);
             let failed = match created {
@@ -486,12 +522,16 @@ impl<W: BatchWork> Context<W> {
     }
 
     /// Claims the prompt when it is awaited.
-    fn before_send(&self, prompt: &BatchPrompt, claim: &Arc<Claim>) -> BeforeSend {
+    fn before_send(&self, index: usize, prompt: &BatchPrompt, claim: &Arc<Claim>) -> BeforeSend {
         let journal = Arc::clone(&self.journal);
         let (id, request) = (prompt.id.clone(), prompt.fingerprint.clone());
-        let (retry_unknown, claim) = (self.retry_unknown, Arc::clone(claim));
+        let retry = Retry {
+            unknown: self.retry_unknown,
+            result: self.failed.get(&index).cloned(),
+        };
+        let claim = Arc::clone(claim);
         Box::pin(async move {
-            match journal.claim(&id, &request, retry_unknown).await {
+            match journal.claim(&id, &request, &retry).await {
                 Ok(true) => Ok(()),
                 Ok(false) => {
                     claim.is_refused.store(true, Ordering::Relaxed);

@@ -18,7 +18,7 @@ pub use batch::{
 pub use journal::RedisJournal;
 pub use journal::{
     Created, Entry, FileJournal, Fingerprint, Journal, JournalError, JournalFuture, NoJournal,
-    State, Step,
+    Retry, State, Step,
 };
 #[cfg(feature = "redis")]
 pub use limit::RedisLimitStore;

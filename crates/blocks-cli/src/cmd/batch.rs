@@ -21,11 +21,13 @@ use crate::host::Interruption;
 use crate::input;
 use crate::output::Output;
 use crate::prompts::{self, Prompt};
+use crate::register::Register;
 use crate::report::{Status, TurnReport};
 use crate::structured::ReplySchema;
 use prompt::{PromptWork, finished};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// How many ended in each way.
 #[derive(Default)]
@@ -71,6 +73,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         given_ids: prompts.iter().map(|p| p.given_id.clone()).collect(),
         schemas: schemas.clone(),
         running: std::sync::Mutex::default(),
+        register: Register::open(output, args.register)?,
     });
     output.host().listen();
     let journal = open_journal(args.journal.as_deref(), output)?;
@@ -94,6 +97,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
     let options = BatchOptions {
         max_running: args.max_running.map_or(usize::MAX, |n| n as usize),
         retry_unknown: args.retry_unknown,
+        retry_failed: args.retry_failed,
     };
     let batch = Batch::new(prompts.collect(), journal, work, options).await;
     let batch = batch.map_err(|error| match error {
@@ -154,11 +158,16 @@ impl<'a> Report<'a> {
     ) -> Result<Option<Interruption>, Exit> {
         let start = Instant::now();
         let mut minutes = interval_at(start + MINUTE, MINUTE);
+        let mut seconds = interval_at(start + SECOND, SECOND);
         let by = loop {
             let item = tokio::select! {
                 biased;
                 item = batch.next() => item,
                 by = self.output.host().interruption_or_closed_output() => break Some(by),
+                _ = seconds.tick(), if self.output.can_redraw() => {
+                    self.output.show_progress(&self.progress(), start.elapsed());
+                    continue;
+                }
                 _ = minutes.tick() => {
                     let (done, running) = (self.tally.ended(), batch.running());
                     let what = format!("{done} of {} done, {running} running", self.total);
@@ -192,6 +201,7 @@ impl<'a> Report<'a> {
                 return Err(exit);
             }
         };
+        self.output.clear_progress();
         if let Some(error) = batch.failure().filter(|_| self.stop.is_none()) {
             self.stop = Some(format!("cannot write the journal: {error}"));
         }
@@ -200,6 +210,17 @@ impl<'a> Report<'a> {
         let running = std::mem::take(&mut *self.work.running());
         self.report_rest(running, rest, by)?;
         Ok(by)
+    }
+
+    /// The counts for the line that is drawn again and again. Prompts without a session wait for
+    /// a permit, for `--max-running` or for another worker.
+    fn progress(&self) -> String {
+        let has_session = |report: &&TurnReport| report.session_id.is_some();
+        let running = self.work.running().values().filter(has_session).count();
+        let (done, failed) = (self.tally.ended(), self.tally.failed + self.tally.unknown);
+        let waiting = self.total.saturating_sub(done + running);
+        let total = self.total;
+        format!("{done} of {total} done, {running} running, {waiting} waiting, {failed} failed, ")
     }
 
     /// The result of an earlier run, or of another worker.

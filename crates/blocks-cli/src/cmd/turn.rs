@@ -269,11 +269,7 @@ impl<'a> Job<'a> {
 
     /// Before the create: a register that was asked for and cannot be written is known in time.
     fn open_register(&mut self, options: &WaitOptions) -> Result<(), Exit> {
-        let (register, warning) = Register::to_write(self.output.host(), options.register)?;
-        if let Some(warning) = warning {
-            self.output.note(&format!("warning: {warning}"));
-        }
-        self.register = register;
+        self.register = Register::open(self.output, options.register)?;
         Ok(())
     }
 
@@ -283,12 +279,7 @@ impl<'a> Job<'a> {
             return;
         };
         let url = self.report.session_html_url.as_deref();
-        if let Err(error) = register.add(id, url, self.output.host()).await {
-            let path = register.path().display();
-            self.output.note(&format!(
-                "warning: cannot write the register of sessions {path}: {error}"
-            ));
-        }
+        register.add_or_warn(id, url, self.output).await;
     }
 
     /// Before the create: a file that cannot be written is known in time.

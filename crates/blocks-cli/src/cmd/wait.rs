@@ -85,7 +85,7 @@ impl Watcher<'_> {
                     self.note_failing(last_error.as_ref(), error.as_ref());
                     last_error = error;
                     if self.shows_time {
-                        self.output.show_progress(elapsed);
+                        self.output.show_progress("", elapsed);
                     }
                 }
                 Some(Ok(_)) => {}
@@ -103,22 +103,14 @@ impl Watcher<'_> {
         let name = self.name;
         match (before, now) {
             (None, Some(error)) => {
-                self.clear();
                 let error = with_causes(error);
                 self.output
                     .note(&format!("{name}a poll failed, still waiting: {error}"));
             }
             (Some(_), None) => {
-                self.clear();
                 self.output.note(&format!("{name}polls work again"));
             }
             _ => {}
-        }
-    }
-
-    fn clear(&self) {
-        if self.shows_time {
-            self.output.clear_progress();
         }
     }
 }

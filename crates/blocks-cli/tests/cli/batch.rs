@@ -6,6 +6,7 @@ use std::time::Duration;
 use blocks_mock::{Fault, Frequency, Mock, Operation, RateLimit, Script};
 use serde_json::{Value, json};
 
+use crate::in_process::{Test, creates};
 use crate::{Folder, Service};
 
 fn prompts(n: usize) -> String {
@@ -145,5 +146,186 @@ fn failures_have_different_statuses() {
         (retried.code, service.mock.session_count()),
         (Some(0), 4),
         "{retried:?}"
+    );
+}
+
+/// Exit codes in the order of the results.
+fn exit_codes(lines: &[Value]) -> Vec<u64> {
+    let code = |line: &Value| line["exit_code"].as_u64().unwrap();
+    lines.iter().map(code).collect()
+}
+
+/// The first session of each prompt `bad...` gets no JSON, every other one does.
+fn agent_that_fails_first() -> Mock {
+    let seen = std::sync::Mutex::new(HashSet::new());
+    let agent = move |turn: &blocks_mock::TurnInfo| {
+        let word = turn.message.split_whitespace().next().unwrap().to_owned();
+        let is_first = word.starts_with("bad") && seen.lock().unwrap().insert(word);
+        let text = if is_first { "Not JSON." } else { "[1.5]" };
+        Script::reply(text).reply_after(Duration::from_secs(1))
+    };
+    Mock::builder().agent_fn(agent).build()
+}
+
+fn worded(words: &[&str]) -> String {
+    let line = |word: &&str| json!({"id": word, "agent_name": "claude", "message": word});
+    words.iter().map(|w| format!("{}\n", line(w))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_failed_sends_bad_replies_again() {
+    let mock = agent_that_fails_first();
+    let folder = Folder::new("retry-failed");
+    let schema = folder.file("schema.json");
+    std::fs::write(&schema, r#"{"type": "array"}"#).unwrap();
+    let journal = folder.file("journal");
+    let line = format!("batch - --max-running 1 --schema {schema} --journal {journal}");
+    let input = worded(&["good", "bad", "fine", "bad2"]);
+    let mut bad = Vec::new();
+    for (option, code, expected, sent) in [
+        ("", 6, [0, 6, 0, 6], 4),
+        ("", 6, [0, 6, 0, 6], 4),
+        // What has ended well is reported first, and not sent again.
+        (" --retry-failed", 0, [0, 0, 0, 0], 6),
+        (" --retry-failed", 0, [0, 0, 0, 0], 6),
+        ("", 0, [0, 0, 0, 0], 6),
+    ] {
+        let ended = Test::new(&mock, &format!("{line}{option}"))
+            .input(&*input)
+            .run()
+            .await;
+        assert_eq!((ended.code, creates(&mock)), (code, sent), "{ended:?}");
+        assert_eq!(exit_codes(&ended.lines()), expected, "{ended:?}");
+        bad.push(
+            ended
+                .lines()
+                .into_iter()
+                .find(|l| l["id"] == "bad")
+                .unwrap(),
+        );
+    }
+    assert_eq!(bad[0], bad[1]);
+    assert_ne!(bad[1]["session_id"], bad[2]["session_id"]);
+    assert_eq!(bad[2], bad[4], "the new result is recorded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_failed_leaves_unknown_outcomes() {
+    let mock = Mock::new();
+    mock.inject(
+        Operation::CreateSession,
+        Frequency::ONCE,
+        Fault::status_after_effect(503),
+    );
+    let folder = Folder::new("retry-failed-unknown");
+    let line = format!("batch - --journal {}", folder.file("journal"));
+    for (option, code, sent) in [
+        ("", 4, 1),
+        (" --retry-failed", 4, 1),
+        (" --retry-failed --retry-unknown", 0, 2),
+    ] {
+        let line = format!("{line}{option}");
+        let ended = Test::new(&mock, &line).input(prompts(1)).run().await;
+        assert_eq!((ended.code, creates(&mock)), (code, sent), "{ended:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rerun_sends_rejected_creates_again() {
+    let mock = Mock::new();
+    mock.inject(
+        Operation::CreateSession,
+        Frequency::ONCE,
+        Fault::status(422),
+    );
+    let folder = Folder::new("rejected");
+    let line = format!("batch - --journal {}", folder.file("journal"));
+    for (code, sent, sessions) in [(1, 1, 0), (0, 2, 1), (0, 2, 1)] {
+        let ended = Test::new(&mock, &line).input(prompts(1)).run().await;
+        assert_eq!((ended.code, creates(&mock)), (code, sent), "{ended:?}");
+        assert_eq!(mock.session_count(), sessions);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_failed_agrees_with_fail_on_notice() {
+    for (options, sent) in [
+        ("--retry-failed", 1),
+        ("--retry-failed --fail-on-notice", 2),
+    ] {
+        let agent = |turn: &blocks_mock::TurnInfo| match turn.session {
+            0 => Script::failure(blocks_mock::FailureNotice::Authentication),
+            _ => Script::reply("Done."),
+        };
+        let mock = Mock::builder().agent_fn(agent).build();
+        let folder = Folder::new("retry-notice");
+        let line = format!("batch - --journal {}", folder.file("journal"));
+        let first = Test::new(&mock, &line).input(prompts(1)).run().await;
+        assert_eq!((first.code, creates(&mock)), (0, 1), "{first:?}");
+        let line = format!("{line} {options}");
+        let again = Test::new(&mock, &line).input(prompts(1)).run().await;
+        assert_eq!((again.code, creates(&mock)), (0, sent), "{again:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_failed_needs_a_journal() {
+    let mock = Mock::new();
+    let line = "batch - --retry-failed";
+    let ended = Test::new(&mock, line).input(prompts(1)).run().await;
+    assert_eq!((ended.code, mock.request_count()), (2, 0), "{ended:?}");
+}
+
+/// What a terminal showed in the line that is drawn again and again.
+fn drawn(err: &str) -> Vec<String> {
+    let line = |text: &str| {
+        let text = text.split('\n').next().unwrap_or_default();
+        text.get(2..).unwrap_or_default().to_owned()
+    };
+    err.split("\r\u{1b}[K")
+        .skip(1)
+        .map(line)
+        .filter(|line| line.contains(" waiting, "))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_shows_how_far_a_batch_is() {
+    let agent = Script::reply("Done.").reply_after(Duration::from_secs(10));
+    let mock = Mock::builder().agent(agent).build();
+    mock.inject(
+        Operation::CreateSession,
+        Frequency::ONCE,
+        Fault::status(422),
+    );
+    let line = "batch - --max-running 1";
+    let ended = Test::new(&mock, line)
+        .input(prompts(3))
+        .terminal()
+        .run()
+        .await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let mut counts: Vec<String> = drawn(&ended.err)
+        .iter()
+        .map(|line| line.rsplit_once(", ").unwrap().0.to_owned())
+        .collect();
+    counts.dedup();
+    assert_eq!(
+        counts,
+        [
+            "1 of 3 done, 1 running, 1 waiting, 1 failed",
+            "2 of 3 done, 1 running, 0 waiting, 1 failed",
+        ],
+        "{ended:?}"
+    );
+    let shown = ended.err.rsplit('\r').next().unwrap();
+    assert!(
+        shown.starts_with("\u{1b}[K3 of 3: p2 completed\n"),
+        "{shown:?}"
+    );
+    let log = Test::new(&mock, line).input(prompts(1)).run().await;
+    assert!(
+        !log.err.contains('\r') && drawn(&log.err).is_empty(),
+        "{log:?}"
     );
 }

@@ -17,6 +17,7 @@ pub struct Test<'a> {
     variables: Vec<(String, String)>,
     signals: Signals,
     time: Option<SystemTime>,
+    has_terminal: bool,
     out: Stream,
     err: Stream,
 }
@@ -73,6 +74,7 @@ impl<'a> Test<'a> {
             variables: Vec::new(),
             signals: Signals::default(),
             time: None,
+            has_terminal: false,
             out: Stream::default(),
             err: Stream::default(),
         }
@@ -104,6 +106,12 @@ impl<'a> Test<'a> {
         self
     }
 
+    /// Standard error is a terminal.
+    pub fn terminal(mut self) -> Self {
+        self.has_terminal = true;
+        self
+    }
+
     pub fn out(mut self, out: Stream) -> Self {
         self.out = out;
         self
@@ -124,6 +132,9 @@ impl<'a> Test<'a> {
             .signals(self.signals);
         if let Some(time) = self.time {
             host = host.time(time);
+        }
+        if self.has_terminal {
+            host = host.with_terminal();
         }
         for (name, value) in self.variables {
             host = host.variable(&name, value);

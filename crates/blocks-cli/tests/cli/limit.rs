@@ -122,6 +122,25 @@ fn a_read_only_home_is_reported_once() {
 }
 
 #[test]
+fn a_limit_that_is_not_shared_is_an_event() {
+    let (service, state) = (service(), Folder::new("limit-event"));
+    let file = state.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let arguments = [&RUN[..], &["--json", "--follow"]].concat();
+    let ended = run(&service, &file, &arguments, None);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let events = ended.err.lines().map(|line| {
+        let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        event
+    });
+    let warnings = events.filter(|event| {
+        let text = event["text"].as_str().unwrap_or_default();
+        event["event"] == "note" && text.starts_with("warning: limit not shared: cannot use")
+    });
+    assert_eq!(warnings.count(), 1, "{ended:?}");
+}
+
+#[test]
 fn a_full_disk_is_reported_once() {
     let (service, state) = (service(), Folder::new("full-disk"));
     let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" run --agent claude Go.";

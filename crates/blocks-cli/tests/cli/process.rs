@@ -458,3 +458,15 @@ fn no_color_is_ever_written() {
         }
     }
 }
+
+#[test]
+fn plain_http_needs_no_certificates() {
+    let service = Service::new(Mock::builder());
+    let folder = Folder::new("no-certificates");
+    let none = folder.file("none");
+    let mut command = service.command(&["check"]);
+    command.env("SSL_CERT_FILE", &none);
+    command.env("SSL_CERT_DIR", &none);
+    let ended = Ended::of(command.output().unwrap());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}

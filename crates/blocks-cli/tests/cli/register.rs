@@ -261,3 +261,29 @@ fn many_processes_lose_no_session() {
     let report: Value = serde_json::from_slice(&out.stdout).unwrap();
     assert_eq!(report["sessions"].as_array().unwrap().len(), 12);
 }
+
+#[tokio::test(start_paused = true)]
+async fn sessions_of_a_batch_are_listed() {
+    let prompts = |n: usize| -> String {
+        let line = |i| serde_json::json!({"id": i, "agent_name": "claude", "message": "x"});
+        (0..n).map(|i| format!("{}\n", line(i))).collect()
+    };
+    for (option, in_ci, count) in [("", false, 3), ("", true, 0), (" --register", true, 3)] {
+        let (mock, folder) = (replying(), Folder::new("register-batch"));
+        let line = format!("batch - --max-running 1{option}");
+        let mut batch = test(&mock, &line, &folder).input(prompts(3));
+        if in_ci {
+            batch = batch.variable("CI", "true");
+        }
+        let ended = batch.run().await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let ids = mock.sessions().into_iter().rev();
+        let newest_first: Vec<String> = ids.map(|id| id.to_string()).take(count).collect();
+        assert_eq!(listed(&mock, &folder).await, newest_first);
+    }
+    let (mock, folder) = (replying(), Folder::new("register-batch-file"));
+    std::fs::write(folder.file("state"), "").unwrap();
+    let line = "batch - --register";
+    let refused = test(&mock, line, &folder).input(prompts(2)).run().await;
+    assert_eq!((refused.code, mock.request_count()), (2, 0), "{refused:?}");
+}

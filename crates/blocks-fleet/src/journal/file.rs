@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::future::ready;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,9 @@ use fs4::fs_std::FileExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, State, Step};
+use super::{
+    Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, Retry, State, Step,
+};
 
 /// A step, as it is in the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,12 +75,40 @@ struct Writer {
 /// The steps that were taken so far.
 #[derive(Debug, Default)]
 struct History {
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, Known>,
     /// The numbers of damaged lines.
     damaged: Vec<usize>,
     /// Whether a damaged line may concern any prompt.
     is_incomplete: bool,
     is_cut: bool,
+}
+
+/// What is kept of a prompt.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    step: KnownStep,
+    request: Option<Fingerprint>,
+}
+
+#[derive(Clone, Debug)]
+enum KnownStep {
+    Open(State),
+    /// The result is read from this line of the file when it is needed: all of them together may
+    /// need much memory.
+    Ended(Line),
+}
+
+/// The place of a line in the file.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    start: u64,
+    length: usize,
+}
+
+impl Default for KnownStep {
+    fn default() -> Self {
+        Self::Open(State::default())
+    }
 }
 
 impl FileJournal {
@@ -133,9 +163,21 @@ impl FileJournal {
 
     fn append(&self, event: Event) -> Result<(), JournalError> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.append(&event).map_err(JournalError::new)?;
-        self.history().add(event);
+        let line = writer.append(&event).map_err(JournalError::new)?;
+        self.history().add(event, line);
         Ok(())
+    }
+
+    fn entry(&self, id: &str) -> Result<Option<Entry>, JournalError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Known { step, request }) = self.history().entry(id) else {
+            return Ok(None);
+        };
+        let state = match step {
+            KnownStep::Open(state) => state,
+            KnownStep::Ended(line) => State::Ended(writer.result(line).map_err(JournalError::new)?),
+        };
+        Ok(Some(Entry { state, request }))
     }
 }
 
@@ -145,16 +187,14 @@ impl Journal for FileJournal {
     }
 
     fn read<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, Vec<Option<Entry>>> {
-        let history = self.history();
-        let entries = ids.iter().map(|id| history.entry(id)).collect();
-        Box::pin(ready(Ok(entries)))
+        Box::pin(ready(ids.iter().map(|id| self.entry(id)).collect()))
     }
 
     fn claim<'a>(
         &'a self,
         id: &'a str,
         request: &'a Fingerprint,
-        _: bool,
+        _: &'a Retry,
     ) -> JournalFuture<'a, bool> {
         let written = self.append(Event::Starting {
             id: id.to_owned(),
@@ -184,18 +224,33 @@ impl Journal for FileJournal {
 }
 
 impl Writer {
-    fn append(&mut self, event: &Event) -> std::io::Result<()> {
+    /// The place of the new line.
+    fn append(&mut self, event: &Event) -> std::io::Result<Line> {
         let mut lines = String::new();
         if self.is_cut {
             // The cut line is ended and marked, so that it stays alone and harmless.
             lines = format!("\n{}\n", serde_json::to_string(&Event::Cut)?);
         }
-        lines += &format!("{}\n", serde_json::to_string(event)?);
+        let start = self.file.metadata()?.len() + lines.len() as u64;
+        let text = format!("{}\n", serde_json::to_string(event)?);
+        lines += &text;
         self.is_cut = true;
         self.file.write_all(lines.as_bytes())?;
         self.file.sync_data()?;
         self.is_cut = false;
-        Ok(())
+        let length = text.len();
+        Ok(Line { start, length })
+    }
+
+    fn result(&self, line: Line) -> std::io::Result<Value> {
+        let mut bytes = vec![0; line.length];
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(line.start))?;
+        file.read_exact(&mut bytes)?;
+        match serde_json::from_str(text_of(&bytes, line.start).trim())? {
+            Event::Ended { result, .. } => Ok(result),
+            _ => Err(std::io::Error::other("another program has changed it")),
+        }
     }
 }
 
@@ -205,19 +260,19 @@ impl History {
         let mut history = Self::default();
         let mut line = Vec::new();
         let mut unreadable: Option<(usize, String)> = None;
+        let mut end = 0;
         for number in 1.. {
             line.clear();
             if file.read_until(b'\n', &mut line)? == 0 {
                 break;
             }
             history.is_cut = line.last() != Some(&b'\n');
-            // A line may be cut within a character.
-            let text = String::from_utf8_lossy(&line);
-            let text = if number == 1 {
-                text.strip_prefix('\u{feff}').unwrap_or(&text)
-            } else {
-                &text
+            let place = Line {
+                start: end,
+                length: line.len(),
             };
+            end += line.len() as u64;
+            let text = text_of(&line, place.start);
             let text = text.trim();
             let event = serde_json::from_str(text);
             if let Some(damaged) = unreadable.take()
@@ -226,7 +281,7 @@ impl History {
                 history.set_damaged(&damaged);
             }
             match event {
-                Ok(event) => history.add(event),
+                Ok(event) => history.add(event, place),
                 Err(_) if text.is_empty() => {}
                 Err(_) => unreadable = Some((number, text.to_owned())),
             }
@@ -241,16 +296,16 @@ impl History {
     }
 
     /// What is known of a prompt. One that a damaged line may concern counts as started.
-    fn entry(&self, id: &str) -> Option<Entry> {
-        let entry = self.entries.get(id).cloned();
-        entry.or_else(|| self.is_incomplete.then(Entry::default))
+    fn entry(&self, id: &str) -> Option<Known> {
+        let known = self.entries.get(id).cloned();
+        known.or_else(|| self.is_incomplete.then(Known::default))
     }
 
-    fn add(&mut self, event: Event) {
-        let (id, state) = match event {
+    fn add(&mut self, event: Event, line: Line) {
+        let (id, step) = match event {
             Event::Starting { id, request } => {
-                let state = State::default();
-                self.entries.insert(id, Entry { state, request });
+                let step = KnownStep::default();
+                self.entries.insert(id, Known { step, request });
                 return;
             }
             Event::NotStarted { id } => {
@@ -258,7 +313,9 @@ impl History {
                 return;
             }
             Event::Cut => return,
-            Event::Unknown { id, session_id } => (id, State::Unknown { session_id }),
+            Event::Unknown { id, session_id } => {
+                (id, KnownStep::Open(State::Unknown { session_id }))
+            }
             Event::Created { id, mut created } => {
                 let stored = created.pending.as_ref();
                 let stored = stored.map(|pending| pending.session_id().to_string());
@@ -272,11 +329,11 @@ impl History {
                         is_claimed: false,
                     },
                 };
-                (id, state)
+                (id, KnownStep::Open(state))
             }
-            Event::Ended { id, result } => (id, State::Ended(result)),
+            Event::Ended { id, .. } => (id, KnownStep::Ended(line)),
         };
-        self.entries.entry(id).or_default().state = state;
+        self.entries.entry(id).or_default().step = step;
     }
 
     /// The prompts that a damaged line names may have been started in it. One that names none
@@ -289,6 +346,14 @@ impl History {
             self.entries.entry(id).or_default();
         }
     }
+}
+
+/// A line as text, without the mark that an editor put at the start of the file. It may be cut
+/// within a character.
+fn text_of(line: &[u8], start: u64) -> String {
+    let text = String::from_utf8_lossy(line);
+    let marked = text.strip_prefix('\u{feff}').filter(|_| start == 0);
+    marked.unwrap_or(&text).to_owned()
 }
 
 /// The complete ids in what is left of a line.
@@ -336,14 +401,39 @@ mod tests {
         );
         assert!(
             matches!(
-                found.entries["c"].state,
-                State::Unknown { session_id: None }
+                found.entries["c"].step,
+                KnownStep::Open(State::Unknown { session_id: None })
             ) && !found.is_incomplete
         );
         for foreign in ["hello", "[1]", "\0\0\0", r#"{"event":"starting"}"#] {
             let found = history(&format!("{foreign}\n{STARTING}\n"));
             assert!(found.is_incomplete && found.damaged == [1], "{foreign}");
         }
+    }
+
+    #[tokio::test]
+    async fn results_stay_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let result = |n: usize| serde_json::json!({"n": n, "reply": "long ".repeat(1000)});
+        let ids: Vec<String> = (0..50).map(|n| format!("p{n}")).collect();
+        let journal = FileJournal::open(&path).unwrap();
+        for (n, id) in ids.iter().enumerate() {
+            journal.record(id, &Step::Ended(result(n))).await.unwrap();
+        }
+        drop(journal);
+        // A mark at the start moves every line.
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("\u{feff}{text}{}", &STARTING[..9])).unwrap();
+        let journal = FileJournal::open(&path).unwrap();
+        journal.record("q", &Step::Ended(result(50))).await.unwrap();
+        let all = [&ids[..], &["q".to_owned()]].concat();
+        let read = journal.read(&all).await.unwrap();
+        let states: Vec<State> = read.into_iter().map(|entry| entry.unwrap().state).collect();
+        let expected: Vec<State> = (0..=50).map(|n| State::Ended(result(n))).collect();
+        assert_eq!(states, expected);
+        let kept = format!("{:?}", journal.history());
+        assert!(!kept.contains("long"), "{kept}");
     }
 
     #[test]

@@ -56,7 +56,8 @@ local entry = load(id)
 if operation == 'claim' then
   local is_own = entry and entry.state == 'starting' and entry.worker == worker
   local is_unknown = entry and (entry.state == 'unknown' or entry.state == 'starting' and not is_claimed(entry))
-  if entry and not is_own and not (is_unknown and ARGV[6] == '1') then return 0 end
+  local is_retried = entry and entry.state == 'ended' and ARGV[7] ~= '' and entry.data == ARGV[7]
+  if entry and not is_own and not is_retried and not (is_unknown and ARGV[6] == '1') then return 0 end
   local claimed = { state = 'starting', request = ARGV[5], data = '' }
   claim_until(claimed)
   save(id, claimed)

@@ -34,13 +34,12 @@ pub trait Journal: Send + Sync {
     fn read<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, Vec<Option<Entry>>>;
 
     /// Just before the create of a prompt is sent. Returns whether this worker may send it: one
-    /// of which anything is known may not be sent, except one with unknown outcome if
-    /// `retry_unknown`.
+    /// of which anything is known may not be sent, except as `retry` allows.
     fn claim<'a>(
         &'a self,
         id: &'a str,
         request: &'a Fingerprint,
-        retry_unknown: bool,
+        retry: &'a Retry,
     ) -> JournalFuture<'a, bool>;
 
     /// Claims a prompt whose session exists, to wait for its reply. Returns whether this worker
@@ -52,6 +51,15 @@ pub trait Journal: Send + Sync {
 
     /// Renews this worker's claims.
     fn renew<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, ()>;
+}
+
+/// What may be known of a prompt that is sent again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Retry {
+    /// That its outcome is unknown.
+    pub unknown: bool,
+    /// This result, and no other: another worker may have sent the prompt again already.
+    pub result: Option<Value>,
 }
 
 /// What a journal knows of a prompt.
@@ -113,7 +121,7 @@ pub enum Step {
     Unknown(Option<String>),
     /// The session exists.
     Created(Created),
-    /// The prompt has ended with this result. Only the first one is kept.
+    /// The prompt has ended with this result. Only the first one after a claim is kept.
     Ended(Value),
 }
 
@@ -171,7 +179,12 @@ impl Journal for NoJournal {
         Box::pin(ready(Ok(ids.iter().map(|_| None).collect())))
     }
 
-    fn claim<'a>(&'a self, _: &'a str, _: &'a Fingerprint, _: bool) -> JournalFuture<'a, bool> {
+    fn claim<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a Fingerprint,
+        _: &'a Retry,
+    ) -> JournalFuture<'a, bool> {
         Box::pin(ready(Ok(true)))
     }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use redis::{FromRedisValue, Script};
 use serde_json::Value;
 
-use super::{Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, State, Step};
+use super::{
+    Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, Retry, State, Step,
+};
 use crate::server::Server;
 
 const SCRIPT: &str = include_str!("journal.lua");
@@ -92,6 +94,19 @@ impl RedisJournal {
     }
 }
 
+impl RedisJournal {
+    /// The text of this result as the server has it, if it still has it. The same value may be
+    /// written as another text.
+    async fn ended(&self, id: &str, result: &Value) -> Result<Option<String>, JournalError> {
+        let rows: Vec<Row> = self.run("read", &[id]).await?;
+        let row = rows.into_iter().next().flatten();
+        let text = row.and_then(|(state, _, _, data)| (state == "ended").then_some(data));
+        Ok(text.filter(|text| {
+            serde_json::from_str::<Value>(text).is_ok_and(|recorded| recorded == *result)
+        }))
+    }
+}
+
 fn entry(row: (String, bool, String, String)) -> Result<Entry, JournalError> {
     let (state, is_claimed, request, data) = row;
     let damaged = |error: serde_json::Error| {
@@ -136,12 +151,18 @@ impl Journal for RedisJournal {
         &'a self,
         id: &'a str,
         request: &'a Fingerprint,
-        retry_unknown: bool,
+        retry: &'a Retry,
     ) -> JournalFuture<'a, bool> {
         Box::pin(async move {
             let request = serde_json::to_string(request).map_err(JournalError::new)?;
-            let retry = if retry_unknown { "1" } else { "0" };
-            self.run("claim", &[id, &request, retry]).await
+            let unknown = if retry.unknown { "1" } else { "0" };
+            let result = match &retry.result {
+                Some(result) => self.ended(id, result).await?,
+                None => None,
+            };
+            // No result is an empty text.
+            let result = result.unwrap_or_default();
+            self.run("claim", &[id, &request, unknown, &result]).await
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_fleet::{Created, Entry, Journal, RedisJournal, State, Step};
+use blocks_fleet::{Created, Entry, Journal, RedisJournal, Retry, State, Step};
 use serde_json::json;
 
 use crate::redis_server::RedisServer;
@@ -22,10 +22,14 @@ async fn state(journal: &RedisJournal, id: &str) -> Option<State> {
     entries.pop().unwrap().map(|entry: Entry| entry.state)
 }
 
-async fn claim(journal: &RedisJournal, retry_unknown: bool) -> bool {
+async fn claim(journal: &RedisJournal, unknown: bool) -> bool {
+    let retry = Retry {
+        unknown,
+        ..Retry::default()
+    };
     let prompt = prompt("a");
     journal
-        .claim("a", &prompt.fingerprint, retry_unknown)
+        .claim("a", &prompt.fingerprint, &retry)
         .await
         .unwrap()
 }
@@ -125,6 +129,30 @@ async fn the_first_result_is_kept() {
         journal.record("a", &Step::Unknown(None)).await.unwrap();
         assert_eq!(state(journal, "a").await, Some(State::Ended(json!("one"))));
     }
+}
+
+#[tokio::test]
+async fn one_result_is_retried_once() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let [first, second] = [(); 2].map(|()| worker(&server, LONG));
+    let request = prompt("a").fingerprint;
+    let retry = |result: serde_json::Value| Retry {
+        unknown: true,
+        result: Some(result),
+    };
+    assert!(claim(&first, false).await);
+    first.record("a", &Step::Ended(json!(1))).await.unwrap();
+    assert!(!claim(&first, true).await);
+    let other = retry(json!(2));
+    assert!(!second.claim("a", &request, &other).await.unwrap());
+    let same = retry(json!(1));
+    assert!(second.claim("a", &request, &same).await.unwrap());
+    assert!(!first.claim("a", &request, &same).await.unwrap());
+    second.record("a", &Step::Ended(json!(2))).await.unwrap();
+    assert!(!first.claim("a", &request, &same).await.unwrap());
+    assert_eq!(state(&first, "a").await, Some(State::Ended(json!(2))));
 }
 
 #[test]

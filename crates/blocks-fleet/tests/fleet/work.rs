@@ -50,6 +50,10 @@ impl BatchWork for Work {
         })
     }
 
+    fn is_failed(&self, _: &serde_json::Value) -> bool {
+        false
+    }
+
     fn reply<'a>(
         &'a self,
         _: usize,

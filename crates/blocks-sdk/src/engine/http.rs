@@ -2,16 +2,19 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::future::ready;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::Request;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 use reqwest::redirect::Policy;
 
+use crate::engine::body::Body;
 use crate::engine::error::Error;
 use crate::engine::failure::innermost;
-use crate::engine::transport::{HttpTransport, Transport};
+use crate::engine::transport::{HttpTransport, SendError, SendFuture, Transport};
 
 pub(crate) const BASE_URL: &str = "https://api.blocks.team";
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +38,15 @@ pub(crate) fn http(
         true => None,
         false => EnvironmentProxy::read(&environment)?,
     };
+    let configure = configure.or_else(|| is_plain.then(|| Box::new(without_certificates) as _));
     transport(connect_timeout, proxy, configure)
+}
+
+/// Plain http needs no certificates, and reading those of the system takes milliseconds.
+fn without_certificates(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let builder = builder.tls_certs_only([]);
+    builder
 }
 
 /// Builds a separate client for downloads, so that no header for the service reaches a storage host.
@@ -44,7 +55,46 @@ pub(crate) fn http_for_downloads(
     configure: Option<Configure>,
 ) -> Result<Arc<dyn Transport>, Error> {
     let proxy = EnvironmentProxy::read(&environment)?;
-    Ok(Arc::new(transport(connect_timeout, proxy, configure)?))
+    if configure.is_some() {
+        // What is wrong with a caller's settings is reported when the client is built.
+        return Ok(Arc::new(transport(connect_timeout, proxy, configure)?));
+    }
+    Ok(Arc::new(LazyHttp {
+        connect_timeout,
+        proxy,
+        http: OnceLock::new(),
+    }))
+}
+
+/// Sets up its HTTP client for the first request: that takes as long as a request, and most
+/// programs download nothing.
+struct LazyHttp {
+    connect_timeout: Duration,
+    proxy: Option<EnvironmentProxy>,
+    http: OnceLock<HttpTransport>,
+}
+
+impl LazyHttp {
+    fn http(&self) -> Result<&HttpTransport, Error> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
+        let http = transport(self.connect_timeout, self.proxy.clone(), None)?;
+        Ok(self.http.get_or_init(|| http))
+    }
+}
+
+impl Transport for LazyHttp {
+    fn send(&self, request: Request<Body>) -> SendFuture<'_> {
+        match self.http() {
+            Ok(http) => http.send(request),
+            Err(error) => Box::pin(ready(Err(SendError::never_sent(error)))),
+        }
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        Some(self.connect_timeout)
+    }
 }
 
 fn transport(

@@ -14,6 +14,7 @@ use crate::cmd::wait::{
 };
 use crate::exit::{Code, Exit};
 use crate::output::Output;
+use crate::register::Register;
 use crate::report::{Status, TurnReport};
 use crate::structured::{ReplySchema, mismatch_exit};
 
@@ -30,6 +31,8 @@ pub struct PromptWork<'a> {
     pub schemas: Vec<Option<Arc<ReplySchema>>>,
     /// What is known of the prompts that are running, so that an early end can report it.
     pub running: Mutex<BTreeMap<usize, TurnReport>>,
+    /// Where sessions are added, for `blocks list`.
+    pub register: Option<Register>,
 }
 
 impl BatchWork for PromptWork<'_> {
@@ -61,7 +64,16 @@ impl BatchWork for PromptWork<'_> {
                 });
             }
             let session = permit.create_session(prompt.request.clone()).await;
-            let session = session.map_err(failed)?;
+            let session = match session {
+                Ok(session) => session,
+                Err(error) => {
+                    let not_created = failed(error);
+                    if let Some(id) = &not_created.session_id {
+                        self.add_to_register(id, None).await;
+                    }
+                    return Err(not_created);
+                }
+            };
             let session_id = session.id().to_string();
             let mut described = TurnReport::default();
             describe(&session, &mut described);
@@ -72,6 +84,8 @@ impl BatchWork for PromptWork<'_> {
             });
             let place = session_html_url.as_deref().unwrap_or(&session_id);
             self.output.note(&format!("{} session {place}", prompt.id));
+            self.add_to_register(&session_id, session_html_url.as_deref())
+                .await;
             let turn = session.first_turn();
             let pending = turn.as_ref().ok().map(|turn| turn.pending().clone());
             Ok(Created {
@@ -109,9 +123,21 @@ impl BatchWork for PromptWork<'_> {
             }
         })
     }
+
+    fn is_failed(&self, result: &Value) -> bool {
+        let has_failed = result["exit_code"].as_u64().is_some_and(|code| code != 0);
+        // Without --fail-on-notice, the earlier run recorded the notice as a success.
+        has_failed || self.fail_on_notice && !result["failure_notice"].is_null()
+    }
 }
 
 impl PromptWork<'_> {
+    async fn add_to_register(&self, id: &str, html_url: Option<&str>) {
+        if let Some(register) = &self.register {
+            register.add_or_warn(id, html_url, self.output).await;
+        }
+    }
+
     pub fn running(&self) -> MutexGuard<'_, BTreeMap<usize, TurnReport>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }

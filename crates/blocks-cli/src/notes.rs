@@ -1,0 +1,75 @@
+//! Standard error: lines for a person or a machine, and one line that is drawn again and again.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::report::Event;
+use crate::text;
+
+/// Standard error, which several parts of a command write to.
+#[derive(Clone)]
+pub struct ErrorStream(Arc<Mutex<Box<dyn Write + Send>>>);
+
+impl ErrorStream {
+    pub fn new(stream: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(stream))))
+    }
+
+    /// When it cannot be written, there is nowhere to say so.
+    pub fn write(&self, text: &str) {
+        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = stream
+            .write_all(text.as_bytes())
+            .and_then(|()| stream.flush());
+    }
+}
+
+/// What a command writes to standard error.
+#[derive(Clone)]
+pub struct Notes {
+    stream: ErrorStream,
+    /// Whether they are JSON Lines.
+    is_events: bool,
+    /// Whether a line is drawn that the next one replaces.
+    is_drawn: Arc<AtomicBool>,
+}
+
+impl Notes {
+    pub fn new(stream: ErrorStream, is_events: bool) -> Self {
+        Self {
+            stream,
+            is_events,
+            is_drawn: Arc::default(),
+        }
+    }
+
+    /// A line for a person.
+    pub fn note(&self, line: &str) {
+        if self.is_events {
+            let text = line.to_owned();
+            return self.event(&Event::Note { text });
+        }
+        self.clear();
+        let safe = text::no_commands(&text::plain(line));
+        self.stream.write(&format!("{safe}\n"));
+    }
+
+    pub fn event(&self, event: &Event) {
+        let line = serde_json::to_string(event).unwrap_or_default();
+        self.stream.write(&format!("{}\n", text::safe_json(&line)));
+    }
+
+    /// Draws a line in place of the one that is drawn. Only for a terminal.
+    pub fn draw(&self, line: &str) {
+        self.is_drawn.store(true, Ordering::Relaxed);
+        self.stream.write(&format!("\r\u{1b}[K{line}"));
+    }
+
+    /// Removes the drawn line.
+    pub fn clear(&self) {
+        if self.is_drawn.swap(false, Ordering::Relaxed) {
+            self.stream.write("\r\u{1b}[K");
+        }
+    }
+}
