@@ -40,7 +40,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::engine::telemetry;
-use asking::{Asking, RESPONSE_TIMEOUT};
+use asking::Asking;
 pub use limit::RateLimit;
 pub(crate) use queue::{PollSchedule, Priority};
 pub use shared::{MemoryLimitStore, SharedLimit};
@@ -132,7 +132,9 @@ pub(crate) struct NoPermit {
 impl RateLimiter {
     pub fn new(limit: RateLimit, store: Option<Arc<dyn LimitStore>>) -> Self {
         let mut state = State::new(limit, Instant::now());
-        state.asking = store.as_ref().map(|_| Asking::new(fastrand::u64(..)));
+        state.asking = store
+            .as_ref()
+            .map(|store| Asking::new(fastrand::u64(..), store.response_timeout()));
         let shared = Shared {
             state,
             wakers: BTreeMap::new(),
@@ -175,12 +177,13 @@ impl RateLimiter {
         give_back: Vec<u64>,
         pause: Option<Duration>,
     ) {
+        let limit = store.response_timeout();
         if let Some((number, request)) = ask {
             let (limiter, store) = (self.clone(), Arc::clone(store));
             runtime.spawn(async move {
-                let response = timeout(RESPONSE_TIMEOUT, store.take(&request)).await;
+                let response = timeout(limit, store.take(&request)).await;
                 let response = response.unwrap_or_else(|_| {
-                    let what = format!("no response within {RESPONSE_TIMEOUT:?}");
+                    let what = format!("no response within {limit:?}");
                     Err(LimitStoreError::new(what))
                 });
                 limiter.store_responded(number, response);
@@ -188,11 +191,11 @@ impl RateLimiter {
         }
         for slot in give_back {
             let store = Arc::clone(store);
-            runtime.spawn(async move { timeout(RESPONSE_TIMEOUT, store.give_back(slot)).await });
+            runtime.spawn(async move { timeout(limit, store.give_back(slot)).await });
         }
         if let Some(pause) = pause {
             let store = Arc::clone(store);
-            runtime.spawn(async move { timeout(RESPONSE_TIMEOUT, store.pause(pause)).await });
+            runtime.spawn(async move { timeout(limit, store.pause(pause)).await });
         }
     }
 

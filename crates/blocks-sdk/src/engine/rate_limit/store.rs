@@ -14,8 +14,8 @@ pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreEr
 /// Where the used slots of one key are counted, for every process that uses the key.
 ///
 /// A client without a store counts its own requests in memory. With one, it asks the store for
-/// each slot. A store that fails, or that does not respond within 350 ms, is not asked again for
-/// 10 s: until then the client counts its own requests alone. See
+/// each slot. A store that fails, or that does not respond in [time](Self::response_timeout), is
+/// not asked again for 10 s: until then the client counts its own requests alone. See
 /// [`ClientBuilder::limit_store`](crate::ClientBuilder::limit_store).
 ///
 /// [`SharedLimit`](super::SharedLimit) has the decisions, so that a store needs only to keep its
@@ -31,6 +31,11 @@ pub trait LimitStore: Send + Sync {
 
     /// Nothing was sent in this slot, so that another request may use it.
     fn give_back(&self, slot: u64) -> LimitFuture<'_, ()>;
+
+    /// How long a response may take before the store counts as failed. Default: 350 ms.
+    fn response_timeout(&self) -> Duration {
+        Duration::from_millis(350)
+    }
 }
 
 /// What a process asks of a [`LimitStore`].
