@@ -1,4 +1,4 @@
-"""What the tests of the action talk to: `blocks mock`, a release in a folder, and GitHub's API for write access."""
+"""Fixtures of the action's tests: `blocks mock`, a release in a folder, and GitHub's API for permissions."""
 
 import http.server
 import json
@@ -16,10 +16,10 @@ import pytest
 
 from runner import ROOT, Job
 
-# What `release.sh dry-run` left: a release, and the folder that the Dockerfile takes.
+# The output of `release.sh dry-run`: a release, and the folder that the Dockerfile copies from.
 DRY_RUN = Path(os.environ.get("DRY_RUN", ROOT / "target/release-dry-run"))
 RELEASE = DRY_RUN / "out"
-# There is no musl here, so that its archive has another static build under that name.
+# The dry run has no musl toolchain, so the archive with that name contains another static build.
 BLOCKS = str(DRY_RUN / "bin/blocks")
 VERSION = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
 TARGET = f"{platform.machine()}-unknown-linux-musl"
@@ -57,7 +57,7 @@ class Mock:
 
 
 class Access:
-    """GitHub's API, as far as the action asks it: who has which permission."""
+    """The part of GitHub's API that the action calls: the permission of each user."""
 
     def __init__(self):
         self.permissions, self.requests = {"writer": "write", "reader": "read"}, []
@@ -68,7 +68,7 @@ class Access:
                 access.requests.append((self.path, self.headers["Authorization"]))
                 match = re.fullmatch(r"/repos/octo/app/collaborators/([^/]+)/permission", self.path)
                 permission = access.permissions.get(urllib.parse.unquote(match[1])) if match else None
-                # A user's name that looks like the field.
+                # A user name that looks like the field.
                 body = {"user": {"name": '"permission":"admin"', "permissions": {"admin": True}}, "permission": permission}
                 self.send_response(200 if permission else 404)
                 self.end_headers()
@@ -105,7 +105,7 @@ def access():
 
 @pytest.fixture
 def tools(tmp_path):
-    """A folder for commands that a runner finds first: `curl` gives the release at its address, and nothing else of GitHub."""
+    """A folder of commands that a runner finds first. Its `curl` serves the release at its address, and nothing else of GitHub."""
     folder = tmp_path / "tools"
     folder.mkdir()
 
@@ -152,22 +152,22 @@ def step(tmp_path, mock, context):
     return run
 
 
-# The one that an engine gives a container.
+# The search path that an engine sets in a container.
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ROOT_RIGHTS = [] if os.getuid() == 0 else ["sudo", "--non-interactive"]
 
 
 def chroot(root, command, user=None, environment=None):
-    """The command line that runs a command with another root, as a container would: with its own environment only."""
+    """The command line that runs a command as a container would: with another root and only its own environment."""
     variables = {"PATH": SEARCH_PATH, "HOME": "/root", **(environment or {})}
     users = [f"--userspec={user}"] if user else []
     assignments = [f"{name}={value}" for name, value in variables.items()]
-    # `env` is looked up outside: the root may have nothing but the command.
+    # `env` comes from outside, because the root may contain nothing but the command.
     return [*ROOT_RIGHTS, "env", "-i", *assignments, "/usr/sbin/chroot", *users, root, *command]
 
 
 def add_null_device(root):
-    """What every container has."""
+    """Adds the null device that every container has."""
     (root / "dev").mkdir()
     subprocess.run([*ROOT_RIGHTS, "mknod", "--mode=666", root / "dev/null", "c", "1", "3"], check=True)
 

@@ -1,4 +1,4 @@
-"""The expressions of GitHub's workflows, as far as the action and the examples use them."""
+"""The part of GitHub's workflow expressions that the action and the examples use."""
 
 import json
 import re
@@ -126,7 +126,7 @@ class Expression:
         if self.take("("):
             return self.call(token)
         if token not in self.contexts:
-            raise ValueError(f"there is no context {token} here")
+            raise ValueError(f"unknown context {token}")
         return self.path(self.contexts[token])
 
     def call(self, name):
@@ -135,7 +135,7 @@ class Expression:
             arguments.append(self.either())
             self.take(",")
         if name not in self.functions:
-            raise ValueError(f"there is no function {name} here")
+            raise ValueError(f"unknown function {name}")
         return self.functions[name](*arguments)
 
     def path(self, value):

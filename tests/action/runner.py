@@ -1,5 +1,5 @@
 """Executes jobs and the steps of composite actions as a GitHub runner does: environment files, masks, commands in the log,
-conditions, outputs and failing steps. What it does not know it refuses, so that a test cannot pass by accident."""
+conditions, outputs and failing steps. It rejects anything it does not know, so that a test cannot pass by accident."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import yaml
 from expressions import evaluate, fill, is_true, text
 
 ROOT = Path(__file__).parents[2]
-# All that the action reads of its repository.
+# The files of its repository that the action reads.
 ACTION_FILES = ["action.yml", "install.sh", "Cargo.toml", ".github/action"]
 COMMAND = re.compile(r"::(?P<name>[a-z-]+)(?: (?P<properties>[^:]*))?::(?P<value>.*)")
 SHELLS = {
@@ -47,7 +47,7 @@ def parse_environment_file(content):
 
 
 class Log:
-    """What a person sees: masked, with the commands taken out."""
+    """The log as a person sees it: with masks and without the commands."""
 
     def __init__(self):
         self.lines, self.masks, self.commands = [], [], []
@@ -78,7 +78,7 @@ class Log:
 
 
 class Job:
-    """One job on a runner of its own."""
+    """One job on a separate runner."""
 
     def __init__(self, folder, github, secrets=None, needs=None, inputs=None, environment=None, variables=None):
         self.folder = Path(folder)
@@ -91,10 +91,10 @@ class Job:
         self.runner = {"os": "Linux", "arch": "X64", "temp": str(self.temp)}
         self.needs, self.steps, self.log = needs or {}, {}, Log()
         self.environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder / "home"), **(environment or {})}
-        # A runner knows the secrets, and masks them without being asked.
+        # A runner masks the secrets without a command.
         self.log.masks += [value for value in self.secrets.values() if value]
         self.path, self.summary, self.failed = [], "", False
-        # By a step's id: called with its process, which runs.
+        # Functions by step id, each called with the running process of that step.
         self.during = {}
 
     def contexts(self):
@@ -135,7 +135,7 @@ class Job:
 
     def use(self, step, contexts, actions, environment):
         name = step["uses"]
-        # What these do is not tested here: the workspace of a job is there, and an artifact only has to exist.
+        # These actions are not tested here: each job has a workspace, and an artifact only has to exist.
         if name.startswith("actions/checkout@"):
             return "success", {}
         if name.startswith("actions/upload-artifact@"):
@@ -146,7 +146,7 @@ class Job:
         return self.use_action(actions[name], given, environment)
 
     def use_action(self, reference, given, environment=None):
-        """`owner/name@ref`: a copy of this repository's action, where a runner would put it."""
+        """`owner/name@ref`: a copy of this repository's action, in the folder where a runner would put it."""
         repository, ref = reference.split("@")
         place = self.folder / "_actions" / repository / ref
         for name in ACTION_FILES:
@@ -158,7 +158,7 @@ class Job:
                 shutil.copy(ROOT / name, target)
         action = yaml.safe_load((place / "action.yml").read_text())
         assert action["runs"]["using"] == "composite"
-        # Within another composite action a runner gives that one's repository here.
+        # Within another composite action a runner sets the repository of that one.
         outer = self.github["action_repository"]
         github = {**self.github, "action_repository": outer or repository, "action_ref": ref, "action_path": str(place)}
         inputs = {}
@@ -170,7 +170,7 @@ class Job:
         for inner in action["runs"]["steps"]:
             assert inner.get("shell") or "uses" in inner, "a composite action names the shell of each step"
             contexts = {"github": github, "inputs": inputs, "steps": steps, "runner": self.runner, "env": self.environment}
-            # The runner's variables of the action are empty here; only the folder is known.
+            # Here a runner sets the folder of the action and no other variable of it.
             own = {**(environment or {}), "GITHUB_ACTION_PATH": str(place), "GITHUB_ACTION_REPOSITORY": "", "GITHUB_ACTION_REF": ""}
             outcome = self.run_step(inner, contexts, steps, {}, own, failed)
             failed = failed or outcome == "failure"
@@ -215,12 +215,12 @@ class Job:
 
 
 def interrupt(process):
-    """What a runner sends first to the steps of a cancelled job: to the step's own process alone."""
+    """Sends the first signal of a cancelled job, as a runner does: only to the process of the step itself."""
     process.send_signal(signal.SIGINT)
 
 
 def run_workflow(workflow, folder, actions, **context):
-    """The jobs of a workflow one after the other, by their needs. Returns them by name."""
+    """Runs the jobs of a workflow one after the other, in the order of their needs. Returns them by name."""
     done, results = {}, {}
     waiting = dict(workflow["jobs"])
     while waiting:

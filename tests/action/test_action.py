@@ -20,7 +20,8 @@ def refused(result, mock, kind, part):
     job, outcome, outputs = result
     error = json.loads(outputs.pop("error"))
     assert (outcome, outputs) == ("failure", REFUSED), job.log.text
-    assert error["kind"] == kind and part in error["message"], error
+    assert error["kind"] == kind, error
+    assert part in error["message"], error
     assert part in "\n".join(job.log.values("error"))
     assert mock.requests() == []
     return error["message"]
@@ -40,7 +41,8 @@ def test_a_reply_is_in_outputs_log_and_summary(step, mock):
     assert mock.bodies("createSession") == [
         {"agent_name": "claude", "is_private": True, "message": "Review it.", "title": "Review"}]
     assert "All good." in job.log.text
-    assert "### Blocks: completed" in job.summary and "All good." in job.summary
+    assert "### Blocks: completed" in job.summary
+    assert "All good." in job.summary
 
 
 def test_the_key_is_masked_even_from_an_input(step, mock):
@@ -102,14 +104,17 @@ def test_a_time_out_is_resumed_by_a_second_job(tmp_path, mock, context):
     assert "still be working" in "\n".join(jobs["ask"].log.values("warning"))
     assert (second["status"], second["final_message"]) == ("completed", "Late."), jobs["resume"].log.text
     assert [second[name] for name in ("session_id", "thread_id")] == [first[name] for name in ("session_id", "thread_id")]
-    assert len(mock.requests("createSession")) == 1 and mock.requests("createMessage") == []
+    assert len(mock.requests("createSession")) == 1
+    assert mock.requests("createMessage") == []
 
 
 def test_a_time_out_fails_the_step_by_default(step, mock):
     mock.agents({"when": {"after": "1h"}})
     _, outcome, outputs = step(prompt="Go.", agent="claude", timeout_minutes="0")
     assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "timed_out", "3")
-    assert outputs["session_id"] and outputs["thread_id"] and outputs["session_html_url"]
+    assert outputs["session_id"]
+    assert outputs["thread_id"]
+    assert outputs["session_html_url"]
     assert json.loads(outputs["error"])["resume"].startswith("blocks wait ")
 
 
@@ -119,7 +124,8 @@ def test_a_refusal_of_the_service_is_a_failure(step, mock):
     assert (outcome, outputs["status"], outputs["exit_code"], outputs["session_id"]) == ("failure", "failed", "1", "")
     error = json.loads(outputs["error"])
     assert (error["http_status"], error["may_have_taken_effect"]) == (422, False)
-    assert "no such agent" in job.log.text and "no such agent" in job.summary
+    assert "no such agent" in job.log.text
+    assert "no such agent" in job.summary
 
 
 def test_an_unknown_outcome_is_not_sent_again(step, mock):
@@ -143,7 +149,7 @@ def test_a_cancelled_job_reports_its_session(step, mock):
 
 
 def command_of(process):
-    """The process of `blocks` that a step has started."""
+    """The `blocks` process that a step has started."""
     return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
 
 
@@ -186,7 +192,7 @@ def test_events_of_writers_need_no_request(step, access, event):
 
 
 def test_a_fork_is_refused_for_its_author_not_its_key(step, mock, context):
-    # GitHub gives the runs of a fork no secrets.
+    # GitHub passes no secrets to the runs of a fork.
     context["secrets"] = {"BLOCKS_API_KEY": ""}
     result = step(event={"event_name": "pull_request", "actor": "reader"}, prompt="Go.", agent="claude")
     refused(result, mock, "access", "reader has no write access")
@@ -300,7 +306,8 @@ def test_an_attestation_is_of_the_actions_repository(step, tools):
     job, outcome, _ = step(prompt="Go.", agent="claude")
     assert outcome == "success", job.log.text
     [call] = (tools.folder / "calls").read_text().splitlines()
-    assert call.startswith("attestation verify ") and call.endswith(f"/{ARCHIVE} --repo octo/blocks")
+    assert call.startswith("attestation verify ")
+    assert call.endswith(f"/{ARCHIVE} --repo octo/blocks")
 
 
 def test_an_invalid_attestation_is_not_installed(step, mock, tools):
@@ -323,7 +330,7 @@ def test_a_batch_writes_a_file_of_results(step, mock, tmp_path):
     with open(outputs["results"]) as file:
         results = {line["id"]: line["status"] for line in map(json.loads, file)}
     assert results == {"a": "completed", "b": "completed", "c": "completed"}
-    # The same journal starts nothing again.
+    # A second run with the same journal starts nothing.
     step(prompts="prompts.jsonl", journal="journal")
     assert len(mock.requests("createSession")) == 3
 
@@ -357,7 +364,7 @@ def test_a_reply_that_breaks_a_schema_fails_the_step(step, mock):
     mock.agents({"text": '{"bug": "perhaps"}', "when": {"after": "0s"}})
     job, outcome, outputs = step(prompt="Is it a bug?", agent="claude", schema=json.dumps(SCHEMA))
     assert (outcome, outputs["exit_code"], outputs["structured_output"]) == ("failure", "6", ""), job.log.text
-    # The text was paid for: it is not lost.
+    # The reply was paid for, so it is not lost.
     assert outputs["final_message"] == '{"bug": "perhaps"}'
 
 
@@ -403,8 +410,9 @@ def test_the_command_line_shows_no_secret(step, mock, minutes, milliseconds):
 
     step(during={"run": look}, prompt="Go.", agent="claude", timeout_minutes=minutes)
     assert line[line.index("--timeout") + 1] == milliseconds
-    # Other users of a machine can read it.
-    assert mock.key not in line and "Go." not in line
+    # Other users of the machine can read the command line.
+    assert mock.key not in line
+    assert "Go." not in line
 
 
 def test_a_usage_error_of_the_command_is_in_outputs(step, mock):
@@ -415,7 +423,7 @@ def test_a_usage_error_of_the_command_is_in_outputs(step, mock):
 
 
 def test_the_folder_names_the_repository(tmp_path, mock, context):
-    """Within another composite action the context names that one; the address of the release must not follow it."""
+    """Within another composite action the context names that action's repository; the release is still that of this one."""
     context["github"]["action_repository"] = "octo/another"
     job = Job(tmp_path / "job", **context)
     job.run([{"id": "agent", "uses": "octo/blocks@v1", "with": {

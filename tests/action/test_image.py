@@ -1,5 +1,5 @@
-"""The Dockerfile, carried out in empty roots: there is no Docker engine here. What a base image has comes from Debian's
-packages; everything else is what the Dockerfile says. Building and running by an engine is not tried."""
+"""The Dockerfile, executed in empty roots, because the tests have no Docker engine. The content of a base image comes from
+Debian's packages, everything else from the Dockerfile. Building and running with an engine is not tested."""
 
 import json
 import platform
@@ -29,7 +29,7 @@ BASES = {"alpine:3.22": certificates, "busybox:1.37-musl": busybox_root, "scratc
 
 
 class Image:
-    """One stage: its root, and how a container of it starts."""
+    """One stage: its root, and the way a container of it starts."""
 
     def __init__(self, root):
         self.root, self.environment, self.user, self.folder = root, {}, "0:0", "/"
@@ -114,7 +114,7 @@ def test_the_mock_starts_as_an_unprivileged_user(stages):
     arguments = [str(port) if word == "8765" else word for word in image.command]
     process = subprocess.Popen(image.start(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        # Two lines: it listens.
+        # It listens once it has printed two lines.
         lines = process.stdout.readline() + process.stdout.readline()
         assert "BLOCKS_API_KEY" in lines, process.stderr.read()
         users = subprocess.run(["ps", "-o", "uid=,gid=,comm=", "-C", "blocks"], text=True, capture_output=True).stdout
@@ -124,7 +124,7 @@ def test_the_mock_starts_as_an_unprivileged_user(stages):
             {"Authorization": "ApiKey test-key", "Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=10) as response:
             session = json.load(response)["id"]
-        # A service container is steered from the job beside it.
+        # A service container is controlled by the job that uses it.
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/_mock/sessions", timeout=10) as response:
             assert [item["id"] for item in json.load(response)["items"]] == [session]
     finally:

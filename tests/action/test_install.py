@@ -1,4 +1,4 @@
-"""install.sh in a root that has nothing but busybox, with the release that the dry run made."""
+"""install.sh in a root that contains only busybox, with the release of the dry run."""
 
 import hashlib
 import os
@@ -38,7 +38,7 @@ def install(root, *options):
 
 
 def repack(root, change):
-    """Changes the unpacked archive, and gives the release the new checksum."""
+    """Changes the unpacked archive, packs it again and updates the checksum of the release."""
     subprocess.run(["tar", "-xzf", root / "release" / ARCHIVE, "-C", root / "release"], check=True)
     change(root / "release" / FOLDER)
     subprocess.run(["tar", "-czf", root / "release" / ARCHIVE, "-C", root / "release", FOLDER], check=True)
@@ -63,7 +63,7 @@ def test_a_release_is_installed_in_an_empty_root(root):
         "usr/local/share/doc/blocks/LICENSE-APACHE",
         "usr/local/share/doc/blocks/LICENSE-MIT",
     }
-    # Nothing of the work is left.
+    # No temporary file is left.
     assert list((root / "tmp").iterdir()) == []
 
 
@@ -76,12 +76,13 @@ def test_a_release_pins_version_and_checksum():
 
 def test_an_archive_of_other_content_is_refused(root):
     (root / "release" / ARCHIVE).write_bytes((RELEASE / ARCHIVE).read_bytes()[:-1])
-    # A list beside the archive that agrees with it changes nothing: the script has its own.
+    # A matching list of checksums beside the archive changes nothing, because the script contains its own.
     digest = hashlib.sha256((root / "release" / ARCHIVE).read_bytes()).hexdigest()
     (root / "release/SHA256SUMS").write_text(f"{digest}  {ARCHIVE}\n")
     before = state(root)
     result = install(root, "--prefix", "/usr/local")
-    assert result.returncode == 1 and f"has the SHA-256 {digest} instead of" in result.stderr
+    assert result.returncode == 1
+    assert f"has the SHA-256 {digest} instead of" in result.stderr
     assert state(root) == before
 
 
@@ -107,7 +108,8 @@ def test_a_damaged_archive_leaves_nothing(root, change, message):
     repack(root, change)
     before = state(root)
     result = install(root, "--prefix", "/usr/local")
-    assert result.returncode == 1 and message in result.stderr, result.stderr
+    assert result.returncode == 1, result.stderr
+    assert message in result.stderr, result.stderr
     assert state(root) == before
 
 
@@ -125,7 +127,8 @@ def test_a_folder_in_place_of_the_command_is_kept(root):
     (root / "opt/bin/blocks").mkdir(parents=True)
     before = state(root)
     result = install(root, "--prefix", "/opt")
-    assert result.returncode == 1 and "/opt/bin/blocks is a folder" in result.stderr
+    assert result.returncode == 1
+    assert "/opt/bin/blocks is a folder" in result.stderr
     assert state(root) == before
 
 
@@ -186,4 +189,5 @@ def test_a_copy_without_a_release_asks_for_one(root):
     unreleased = (RELEASE.parent / "source/install.sh").read_text()
     (root / "release/install.sh").write_text(unreleased)
     result = install(root)
-    assert result.returncode == 2 and "give --version" in result.stderr
+    assert result.returncode == 2
+    assert "give --version" in result.stderr

@@ -1,4 +1,4 @@
-"""What a release refuses, and that the workflow runs what the dry run runs."""
+"""The checks before a release, and that the workflow runs the same steps as the dry run."""
 
 import json
 import re
@@ -57,19 +57,22 @@ def edit(path, old, new):
 def test_a_dry_run_refuses_what_is_missing(repository, change, message):
     change(repository)
     result = dry_run(repository, ADDRESS)
-    assert result.returncode != 0 and message in result.stderr, result.stderr
+    assert result.returncode != 0, result.stderr
+    assert message in result.stderr, result.stderr
     assert not (repository.parent / "out/out").exists()
 
 
 def test_a_dry_run_without_an_address_is_refused(repository):
     result = dry_run(repository)
-    assert result.returncode == 1 and "the address of the repository is not set" in result.stderr
+    assert result.returncode == 1
+    assert "the address of the repository is not set" in result.stderr
 
 
 @pytest.mark.parametrize("address", ["octo/blocks", "http://github.example/octo/blocks", "https://github.example", f"{ADDRESS}/"])
 def test_an_address_that_is_none_is_refused(repository, address):
     result = dry_run(repository, address)
-    assert result.returncode == 1 and "the address of the repository is not set" in result.stderr
+    assert result.returncode == 1
+    assert "the address of the repository is not set" in result.stderr
 
 
 @pytest.mark.parametrize(("tag", "unreleased", "message"), [
@@ -90,7 +93,8 @@ def test_a_folder_of_something_else_is_not_replaced(repository):
     (repository.parent / "out").mkdir()
     (repository.parent / "out/precious").write_text("x")
     result = dry_run(repository, ADDRESS)
-    assert result.returncode == 1 and "not of an earlier dry run" in result.stderr
+    assert result.returncode == 1
+    assert "not of an earlier dry run" in result.stderr
     assert (repository.parent / "out/precious").exists()
 
 
@@ -105,7 +109,7 @@ def test_the_workflow_runs_every_step_of_the_dry_run():
 
 
 def test_the_archives_are_for_what_the_installer_knows():
-    """Each target that install.sh and cargo-binstall ask for is built, under the name that they ask for."""
+    """Each target that install.sh and cargo-binstall request is built, under the name that they request."""
     workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
     built = {entry["target"] for entry in workflow["jobs"]["binaries"]["strategy"]["matrix"]["include"]}
     asked = {f"{machine}-{system}" for machine in ("x86_64", "aarch64") for system in ("unknown-linux-musl", "apple-darwin")}
@@ -127,7 +131,8 @@ def test_binstall_finds_the_command_in_the_archive():
     assert fill(binstall["pkg-url"]) == f"{ADDRESS}/releases/download/v{VERSION}/{ARCHIVE}"
     names = subprocess.run(["tar", "-tzf", DRY_RUN / "out" / ARCHIVE], check=True, text=True, capture_output=True).stdout.split()
     assert fill(binstall["bin-dir"]) in names
-    assert binstall["pkg-fmt"] == "tgz" and binstall["overrides"]["x86_64-pc-windows-msvc"] == {"pkg-fmt": "zip"}
+    assert binstall["pkg-fmt"] == "tgz"
+    assert binstall["overrides"]["x86_64-pc-windows-msvc"] == {"pkg-fmt": "zip"}
 
 
 def test_an_archive_has_everything():

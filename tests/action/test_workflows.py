@@ -31,7 +31,8 @@ def test_the_vendors_workflow_changes_one_line_only(tmp_path, mock, context):
     outputs = jobs["review"].steps["review"]["outputs"]
     report = [outputs[name] for name in ("session_id", "thread_id", "session_html_url", "final_message", "status")]
     assert jobs["review"].log.text.endswith("\n".join([*report, "1"]))
-    assert outputs["final_message"] == "Two findings." and outputs["status"] == "completed"
+    assert outputs["final_message"] == "Two findings."
+    assert outputs["status"] == "completed"
     first, custom = mock.bodies("createSession")
     assert first == {"agent_name": "claude", "is_private": True, "title": "Review of https://example.com/pull/1",
                      "session_group_id": "3f0c6f5e-6f0e-4a47-93a3-0f6d4a1c9b11",
@@ -39,11 +40,12 @@ def test_the_vendors_workflow_changes_one_line_only(tmp_path, mock, context):
     assert custom["agent_id"] == "0b8f9d2c-8a53-4c3b-9a55-5b1c0a6d7e22"
     assert mock.bodies("createMessage") == [{"message": "Fix what you found."}]
     follow = jobs["fix"].steps["follow"]["outputs"]
-    assert follow["session_id"] == outputs["session_id"] and follow["thread_id"] != outputs["thread_id"]
+    assert follow["session_id"] == outputs["session_id"]
+    assert follow["thread_id"] != outputs["thread_id"]
     assert not any("unexpected input" in line for job in jobs.values() for line in job.log.lines)
 
 
-# What starts each example, and the operations of the service that it then calls, without the polls.
+# The event that starts each example, and the operations that it calls, without the polls.
 EVENTS = {
     "ask.yml": ({"event_name": "workflow_dispatch"}, ["createSession", "createMessage"]),
     "review.yml": ({"event_name": "pull_request", "event": {"pull_request": {"html_url": "https://example.com/pull/1"}}},
@@ -91,7 +93,7 @@ def test_an_example_for_github_works(name, tmp_path, mock, context):
 def test_the_example_review_keeps_waiting(tmp_path, mock, context):
     mock.agents({"text": "Late.", "when": {"after": "1m"}})
     text = (EXAMPLES / "github/review.yml").read_text()
-    # The first time-out passes immediately; the reply is there when the second job starts.
+    # The first job times out immediately. The reply exists when the second job starts.
     text = text.replace("fail_on_timeout: false", "fail_on_timeout: false\n          timeout_minutes: 0")
     workflow = yaml.safe_load(text.replace("OWNER/REPOSITORY@", "octo/blocks@"))
     workflow["jobs"]["keep-waiting"]["steps"].insert(0, {
@@ -104,7 +106,7 @@ def test_the_example_review_keeps_waiting(tmp_path, mock, context):
 
 
 def test_the_example_for_gitlab_works(tmp_path, mock):
-    """Each script in a POSIX shell, with the command where the image has it."""
+    """Each script in a POSIX shell, with the command at the same path as in the image."""
     text = (EXAMPLES / "gitlab/.gitlab-ci.yml").read_text()
     images = set(re.findall(r"OWNER/REPOSITORY[^\s',]*", text))
     assert images == {f"OWNER/REPOSITORY:{VERSION}", f"OWNER/REPOSITORY:{VERSION}-shell"}
@@ -142,7 +144,7 @@ def test_the_readme_names_every_input_and_output():
     assert list(inputs) == list(action["inputs"])
     defaults = {name: declared.get("default", "") for name, declared in action["inputs"].items()}
     defaults.update({"github-token": "the job's", "release-url": "the release page"})
-    # A value that several inputs of one row have is in the text.
+    # The default of an input that shares a row with another is in the text.
     defaults["is_private"] = ""
     assert inputs == defaults
     assert list(readme_names("output")) == list(action["outputs"])
@@ -155,10 +157,12 @@ def test_the_step_of_the_readme_works(tmp_path, mock, context):
     context["github"].update(EVENTS["review.yml"][0])
     context["environment"]["BLOCKS_API_BASE_URL"] = mock.url
     job = Job(tmp_path / "job", **context).run(yaml.safe_load(text.replace("OWNER/REPOSITORY@", "octo/blocks@")), {OURS: OURS})
-    assert not job.failed and job.log.text.endswith("\nDone."), job.log.text
+    assert not job.failed, job.log.text
+    assert job.log.text.endswith("\nDone."), job.log.text
 
 
 def test_every_version_in_the_documents_is_this_one():
     for name in ["README.md", *(str(path.relative_to(ROOT)) for path in EXAMPLES.rglob("*.yml"))]:
         named = re.findall(r"OWNER/REPOSITORY[@:]v?(\d+\.\d+\.\d+)", (ROOT / name).read_text())
-        assert named and set(named) == {VERSION}, name
+        assert named, name
+        assert set(named) == {VERSION}, name

@@ -76,7 +76,7 @@ fn the_page_names_the_dependencies_of_the_manifests() {
         let missing: Vec<_> = direct.difference(&named).collect();
         assert!(missing.is_empty(), "{crates:?}: not named: {missing:?}");
         let gone: Vec<_> = named.difference(&direct).collect();
-        assert!(gone.is_empty(), "{crates:?}: no dependency: {gone:?}");
+        assert!(gone.is_empty(), "{crates:?}: not a dependency: {gone:?}");
     }
     assert!(manifests.is_empty(), "without a section: {manifests:?}");
 }

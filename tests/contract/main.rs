@@ -4,6 +4,7 @@ mod control;
 mod dependencies;
 mod layout;
 mod operations;
+mod words;
 
 use blocks_sdk::Agent;
 use blocks_tests::document;

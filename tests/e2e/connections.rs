@@ -1,4 +1,4 @@
-//! Connections that cannot be made: the error says why, where and what to do, and a create certainly had no effect.
+//! Connections that fail: the error says the cause, the host and what to do next, and a create certainly had no effect.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use blocks_mock::{Action, Mock, Script};
 use blocks_sdk::{
-    Body, Client, ClientBuilder, Error, ErrorKind, HttpTransport, Id, RetryPolicy, SendFuture,
+    Body, Client, ClientBuilder, Error, ErrorKind, HttpTransport, RetryPolicy, SendFuture,
     Transport,
 };
-use blocks_tests::{KEY, SESSION, THREAD, created};
+use blocks_tests::{KEY, SESSION, THREAD, created, session_id, thread_id};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
@@ -22,8 +22,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::hello;
 
-/// The authority of the certificates in `certificates/`, which are for 127.0.0.1 and localhost. They are valid from 2026
-/// to 2125 unless their name says otherwise. The keys protect nothing.
+/// The authority of the certificates in `certificates/`. They are for 127.0.0.1 and localhost, and are valid from 2026
+/// to 2125 unless their name says otherwise. Their keys are not secret.
 const AUTHORITY: &[u8] = include_bytes!("certificates/ca.pem");
 const KEY_OF_SERVERS: &[u8] = include_bytes!("certificates/key.pem");
 const VALID: &[u8] = include_bytes!("certificates/valid.pem");
@@ -60,7 +60,7 @@ async fn tls_server(certificate: &[u8]) -> SocketAddr {
     address
 }
 
-/// Answers each connection with `response`, without TLS, and closes it. Returns what it received.
+/// Responds to each connection with `response`, without TLS, and closes it. Returns what it received.
 fn plain_server(response: &'static str) -> (SocketAddr, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -80,7 +80,7 @@ fn plain_server(response: &'static str) -> (SocketAddr, mpsc::Receiver<String>) 
     (address, all)
 }
 
-/// Without the proxies of this environment.
+/// A builder of a client that ignores the proxies of the environment.
 fn builder(url: String) -> ClientBuilder {
     let builder = Client::builder(KEY).base_url(url);
     builder.retry(RetryPolicy::none())
@@ -95,7 +95,7 @@ fn trusting(address: SocketAddr) -> Client {
         .unwrap()
 }
 
-/// The error of a create that certainly had no effect, which says all of `parts`.
+/// Checks that a create certainly had no effect and that its error contains all of `parts`.
 fn check(error: &Error, parts: &[&str]) {
     let text = error.to_string();
     assert_eq!(error.kind(), ErrorKind::Connection, "{text}");
@@ -202,14 +202,14 @@ async fn each_fault_of_a_proxy_is_explained() {
     }
     let error = create(&behind(closed_port())).await;
     check(&error, &[at, "refused", "NO_PROXY"]);
-    // The proxy does its part, and the host behind it closes the connection.
+    // The proxy opens the tunnel, and the host behind it closes the connection.
     let (proxy, _received) = plain_server("HTTP/1.1 200 OK\r\n\r\n");
     let error = create(&behind(proxy)).await;
     check(&error, &["could not connect to service.example: ", "eof"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proxy_that_never_answers_is_never_sent() {
+async fn a_silent_proxy_is_sent_no_request() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let error = create(&behind(listener.local_addr().unwrap())).await;
     check(
@@ -221,7 +221,7 @@ async fn a_proxy_that_never_answers_is_never_sent() {
     );
 }
 
-/// What a program of its own adds to every request.
+/// A custom transport around the standard one.
 struct Wrapped(HttpTransport);
 
 impl Transport for Wrapped {
@@ -270,8 +270,7 @@ async fn a_time_out_while_connecting_is_never_sent() {
     }
 }
 
-/// Runs one test of this file, of which the name ends so, with these variables in its environment. Returns what it
-/// prints.
+/// Runs the test with this name in this file as a child process, with these environment variables. Returns its output.
 fn run_with(test: &str, variables: &[(&str, String)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
@@ -321,7 +320,8 @@ fn a_proxy_of_the_environment_is_named() {
     let closed = closed_port();
     let proxy = ("HTTPS_PROXY", format!("http://{closed}"));
     let text = run_with("child_creates_behind_a_proxy", std::slice::from_ref(&proxy));
-    assert!(text.contains(&format!("through the proxy {closed}: ")) && text.contains("refused"));
+    assert!(text.contains(&format!("through the proxy {closed}: ")));
+    assert!(text.contains("refused"));
     let direct = ("NO_PROXY", "service.example".to_owned());
     let text = run_with("child_creates_behind_a_proxy", &[proxy, direct]);
     assert!(
@@ -330,8 +330,7 @@ fn a_proxy_of_the_environment_is_named() {
     );
 }
 
-/// Runs as a child process of the next test: over plain http nothing goes through a proxy, while a download over https
-/// does.
+/// Runs as a child process of the next test. Plain http uses no proxy, a download over https does.
 #[tokio::test]
 async fn child_downloads_behind_a_proxy() {
     if !is_child() {
@@ -353,13 +352,13 @@ async fn child_downloads_behind_a_proxy() {
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
     let (service, _received) = plain_server(Box::leak(format!("{head}{body}").into_boxed_str()));
     let client = builder(format!("http://{service}")).build().unwrap();
-    let session = client.session(SESSION.parse::<Id>().unwrap());
-    let artifact = session.artifact(THREAD.parse::<Id>().unwrap()).await;
+    let session = client.session(session_id());
+    let artifact = session.artifact(thread_id()).await;
     println!("{}", artifact.unwrap().bytes().await.unwrap_err());
 }
 
 #[test]
-fn downloads_use_the_proxy_for_https_alone() {
+fn downloads_use_the_proxy_for_https_only() {
     let (proxy, received) = plain_server("HTTP/1.1 403 Forbidden\r\n\r\n");
     let text = run_with(
         "child_downloads_behind_a_proxy",
@@ -373,7 +372,8 @@ fn downloads_use_the_proxy_for_https_alone() {
         text.contains("download at storage.example failed: "),
         "{text}"
     );
-    assert!(text.contains(&at) && !text.contains("s3cret"), "{text}");
+    assert!(text.contains(&at), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
     let requests: Vec<String> = received.try_iter().collect();
     assert_eq!(requests.len(), 1);
     assert!(requests[0].starts_with("CONNECT storage.example:443 "));
@@ -398,7 +398,7 @@ fn proxies_that_are_not_supported_are_refused() {
     }
 }
 
-/// Runs as a child process of the test before.
+/// Runs as a child process of the previous test.
 #[test]
 fn child_builds_a_client() {
     if is_child() {

@@ -1,19 +1,19 @@
-//! Creates and follow-ups: never doubled, never lost.
+//! Creates and follow-ups are never duplicated and never lost.
 
 use std::time::Duration;
 
 use blocks_sdk::{
     Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RateLimit, RetryPolicy,
 };
-use blocks_tests::{Answer, KEY, SESSION, Scripted, created, replied};
+use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, replied, session_id};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::hello;
 
-/// Creates a session against `answers`. Returns the result, the requests sent, and the time it took.
-async fn create(answers: Vec<Answer>) -> (Result<uuid::Uuid, Error>, usize, Duration) {
-    let script = Scripted::new(answers);
+/// Creates a session and gets these responses. Returns the result, the number of requests and the time it took.
+async fn create(responses: Vec<ScriptedResponse>) -> (Result<uuid::Uuid, Error>, usize, Duration) {
+    let script = Scripted::new(responses);
     let start = Instant::now();
     let result = script.client().create_session(hello()).await;
     (
@@ -23,36 +23,41 @@ async fn create(answers: Vec<Answer>) -> (Result<uuid::Uuid, Error>, usize, Dura
     )
 }
 
-fn assert_made(result: &Result<uuid::Uuid, Error>) {
+fn assert_created(result: &Result<uuid::Uuid, Error>) {
     let id = result.as_ref().expect("a session");
     assert_eq!(id.to_string(), SESSION);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_is_repeated_after_the_wait_it_asks_for() {
-    let limited = |value: &str| Answer::text(429, "slow down").header("retry-after", value);
+async fn a_429_is_retried_after_its_retry_after() {
+    let limited =
+        |value: &str| ScriptedResponse::text(429, "slow down").header("retry-after", value);
     let date =
         limited("Sun, 06 Nov 1994 08:49:37 GMT").header("date", "Sun, 06 Nov 1994 08:49:35 GMT");
-    for answer in [limited("2"), date] {
-        let (result, requests, took) = create(vec![answer, Answer::ok(&created())]).await;
-        assert_made(&result);
+    for response in [limited("2"), date] {
+        let (result, requests, took) =
+            create(vec![response, ScriptedResponse::ok(&created())]).await;
+        assert_created(&result);
         assert_eq!((requests, took.as_secs()), (2, 2));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_without_a_wait_is_repeated_after_a_backoff() {
-    let answers = vec![Answer::text(429, ""), Answer::ok(&created())];
-    let (result, requests, took) = create(answers).await;
-    assert_made(&result);
+async fn a_429_without_retry_after_uses_a_backoff() {
+    let responses = vec![
+        ScriptedResponse::text(429, ""),
+        ScriptedResponse::ok(&created()),
+    ];
+    let (result, requests, took) = create(responses).await;
+    assert_created(&result);
     assert_eq!(requests, 2);
     assert!((1..=4).contains(&took.as_secs()), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_pause_fails_fast_for_all_clones() {
-    let limited = Answer::text(429, "slow down").header("retry-after", "300");
-    let script = Scripted::new([limited, Answer::ok(&created())]);
+    let limited = ScriptedResponse::text(429, "slow down").header("retry-after", "300");
+    let script = Scripted::new([limited, ScriptedResponse::ok(&created())]);
     let policy = RetryPolicy::default().call_timeout(Duration::from_secs(120));
     let client = script.client().with_retry(policy);
     let start = Instant::now();
@@ -63,7 +68,8 @@ async fn a_long_pause_fails_fast_for_all_clones() {
         (error.status(), error.body().as_deref()),
         (Some(429), Some("slow down"))
     );
-    assert!(error.is_rate_limited() && !error.may_have_taken_effect());
+    assert!(error.is_rate_limited());
+    assert!(!error.may_have_taken_effect());
     let error = client.clone().create_session(hello()).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.attempts()),
@@ -83,11 +89,11 @@ async fn a_long_pause_fails_fast_for_all_clones() {
 
 #[tokio::test(start_paused = true)]
 async fn queued_calls_end_when_a_later_pause_is_too_long() {
-    let refused = Answer::text(429, "").header("retry-after", "900");
+    let refused = ScriptedResponse::text(429, "").header("retry-after", "900");
     let script = Scripted::new([refused]);
     let client = script.client();
     let start = Instant::now();
-    let id: blocks_sdk::Id = SESSION.parse().unwrap();
+    let id = session_id();
     let reads = (0..150).map(|_| client.get_session(id.clone()));
     for result in futures_util::future::join_all(reads).await {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::RateLimited);
@@ -97,9 +103,9 @@ async fn queued_calls_end_when_a_later_pause_is_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_absurd_pause_is_cut_short_and_probed_once() {
-    let refused = Answer::text(429, "").header("retry-after", "1000000");
-    let script = Scripted::new([refused, Answer::ok(&created())]);
+async fn a_pause_is_at_most_ten_minutes() {
+    let refused = ScriptedResponse::text(429, "").header("retry-after", "1000000");
+    let script = Scripted::new([refused, ScriptedResponse::ok(&created())]);
     let start = Instant::now();
     let (client, other) = (script.client(), script.client());
     client.create_session(hello()).await.unwrap();
@@ -108,29 +114,29 @@ async fn an_absurd_pause_is_cut_short_and_probed_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_do_not_count_as_attempts() {
+async fn rate_limited_attempts_are_not_counted() {
     for wait in [None, Some("0"), Some("Sun, 06 Nov 1994 08:49:37 GMT")] {
         let refused = match wait {
-            Some(wait) => Answer::text(429, "").header("retry-after", wait),
-            None => Answer::text(429, ""),
+            Some(wait) => ScriptedResponse::text(429, "").header("retry-after", wait),
+            None => ScriptedResponse::text(429, ""),
         };
-        let mut answers = vec![refused; 12];
-        answers.push(Answer::ok(&created()));
-        let (result, requests, took) = create(answers).await;
-        assert_made(&result);
+        let mut responses = vec![refused; 12];
+        responses.push(ScriptedResponse::ok(&created()));
+        let (result, requests, took) = create(responses).await;
+        assert_created(&result);
         assert_eq!(requests, 13);
-        // 2, 4, 8, 16 and 32 s and so on, each with up to a half less: it never hurries.
+        // The pauses double from 2 s, and each is shortened by at most a half.
         assert!(took.as_secs() >= 143, "{took:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_503_is_retried_after_the_wait_it_asks_for() {
+async fn a_503_is_retried_after_its_retry_after() {
     for status in [503, 408, 500] {
-        let busy = Answer::text(status, "").header("retry-after", "19.2");
-        let script = Scripted::new([busy, Answer::ok(&created())]);
+        let busy = ScriptedResponse::text(status, "").header("retry-after", "19.2");
+        let script = Scripted::new([busy, ScriptedResponse::ok(&created())]);
         let start = Instant::now();
-        let id: blocks_sdk::Id = SESSION.parse().unwrap();
+        let id = session_id();
         script.client().get_session(id).await.unwrap();
         assert_eq!(
             (script.count(), start.elapsed().as_secs()),
@@ -144,8 +150,8 @@ async fn a_503_is_retried_after_the_wait_it_asks_for() {
 async fn a_call_time_out_bounds_queue_and_attempts() {
     let second = Duration::from_secs(1);
     let policy = RetryPolicy::default().call_timeout(second * 7);
-    // An attempt.
-    let script = Scripted::new([Answer::Silence]);
+    // It limits an attempt.
+    let script = Scripted::new([ScriptedResponse::Silence]);
     let start = Instant::now();
     let client = script.client().with_retry(policy);
     let error = client.create_session(hello()).await.unwrap_err();
@@ -153,8 +159,8 @@ async fn a_call_time_out_bounds_queue_and_attempts() {
         (error.kind(), start.elapsed()),
         (ErrorKind::Timeout, second * 7)
     );
-    // The queue.
-    let script = Scripted::new([Answer::ok(&created())]);
+    // It limits the time in the queue.
+    let script = Scripted::new([ScriptedResponse::ok(&created())]);
     let limit = RateLimit::per_minute(1).unwrap();
     let client = script
         .builder()
@@ -170,7 +176,7 @@ async fn a_call_time_out_bounds_queue_and_attempts() {
         (ErrorKind::RateLimited, second * 7)
     );
     assert_eq!((error.attempts(), script.count()), (0, 1));
-    // No time at all: nothing is sent. No limit: no overflow.
+    // With no time at all nothing is sent. The longest time does not overflow.
     let client = script
         .client()
         .with_retry(policy.call_timeout(Duration::ZERO));
@@ -185,7 +191,7 @@ async fn a_call_time_out_bounds_queue_and_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_without_end_does_not_overflow() {
+async fn the_longest_durations_do_not_overflow() {
     let max = Duration::MAX;
     let builder = |script: &Scripted| {
         let policy = RetryPolicy::default()
@@ -195,28 +201,26 @@ async fn a_time_without_end_does_not_overflow() {
         builder.attempt_timeout(max).create_timeout(max)
     };
     let script = Scripted::new([
-        Answer::Refused,
-        Answer::ok(&created()),
-        Answer::ok(&replied("done")),
+        ScriptedResponse::Refused,
+        ScriptedResponse::ok(&created()),
+        ScriptedResponse::ok(&replied("done")),
     ]);
     let client = builder(&script).build().unwrap();
     let session = client.create_session(hello()).await.unwrap();
     let wait = session.first_turn().unwrap().reply();
     let reply = wait.timeout(max).interval(max).await.unwrap();
     assert_eq!((reply.text(), script.count()), ("done", 3));
-    // Pauses without end are kept.
-    let endless = Answer::text(503, "").header("retry-after", "99999999999999999999");
+    // The longest pauses are waited for in full.
+    let endless = ScriptedResponse::text(503, "").header("retry-after", "99999999999999999999");
     let backoff = RetryPolicy::default().initial_backoff(max).max_backoff(max);
-    for (answer, policy) in [
+    for (response, policy) in [
         (endless, RetryPolicy::default().max_retry_after(max)),
-        (Answer::text(500, ""), backoff),
+        (ScriptedResponse::text(500, ""), backoff),
     ] {
-        let script = Scripted::new([answer]);
+        let script = Scripted::new([response]);
         let client = builder(&script).retry(policy.call_timeout(max)).build();
         let year = Duration::from_secs(365 * 24 * 60 * 60);
-        let read = client
-            .unwrap()
-            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        let read = client.unwrap().session(session_id());
         assert!(tokio::time::timeout(year, read.get()).await.is_err());
         assert_eq!(script.count(), 1);
     }
@@ -231,8 +235,8 @@ async fn a_time_without_end_does_not_overflow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_create_has_longer_than_gateways_wait() {
-    let script = Scripted::new([Answer::Silence]);
+async fn a_create_may_take_longer_than_a_gateway_waits() {
+    let script = Scripted::new([ScriptedResponse::Silence]);
     let start = Instant::now();
     let error = script.client().create_session(hello()).await.unwrap_err();
     assert_eq!(
@@ -250,9 +254,13 @@ async fn a_slow_create_has_longer_than_gateways_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_sent_again_is_the_same() {
-    let limited = Answer::text(429, "").header("retry-after", "1");
-    let script = Scripted::new([limited, Answer::Refused, Answer::ok(&created())]);
+async fn a_retry_sends_the_same_request() {
+    let limited = ScriptedResponse::text(429, "").header("retry-after", "1");
+    let script = Scripted::new([
+        limited,
+        ScriptedResponse::Refused,
+        ScriptedResponse::ok(&created()),
+    ]);
     script.client().create_session(hello()).await.unwrap();
     let sent = script.seen().into_iter().map(|seen| {
         let key = seen.authorization;
@@ -264,55 +272,62 @@ async fn what_is_sent_again_is_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_contains_its_last_attempt_alone() {
-    let script = Scripted::new([Answer::text(429, "slow down"), Answer::Refused]);
+async fn an_error_contains_its_last_attempt_only() {
+    let script = Scripted::new([
+        ScriptedResponse::text(429, "slow down"),
+        ScriptedResponse::Refused,
+    ]);
     let error = script.client().create_session(hello()).await.unwrap_err();
-    // The refusal is sent again, and counts as none of five attempts.
+    // The 429 is retried, and does not count as one of the five attempts.
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connection, 6));
     assert_eq!((error.status(), error.body()), (None, None));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_connection_is_tried_again() {
-    let answers = vec![Answer::Refused, Answer::Refused, Answer::ok(&created())];
-    let (result, requests, _) = create(answers).await;
-    assert_made(&result);
+async fn a_refused_connection_is_retried() {
+    let responses = vec![
+        ScriptedResponse::Refused,
+        ScriptedResponse::Refused,
+        ScriptedResponse::ok(&created()),
+    ];
+    let (result, requests, _) = create(responses).await;
+    assert_created(&result);
     assert_eq!(requests, 3);
 
-    let (result, requests, _) = create(vec![Answer::Refused]).await;
+    let (result, requests, _) = create(vec![ScriptedResponse::Refused]).await;
     let error = result.unwrap_err();
     assert_eq!((error.kind(), requests), (ErrorKind::Connection, 5));
     assert_eq!(error.attempts(), 5);
     assert!(!error.may_have_taken_effect(), "{error}");
 }
 
-/// An answer after which nobody knows whether the create took effect; the error's kind, what it
-/// has of the body, and whether the session's id stood in it.
-type UnknownFate = (Answer, ErrorKind, Option<String>, bool);
+/// A response after which it is unknown whether the create took effect; the error's kind, the part of the body that
+/// it keeps, and whether that contains the session's id.
+type UnknownOutcome = (ScriptedResponse, ErrorKind, Option<String>, bool);
 
-fn unknown_fates() -> Vec<UnknownFate> {
+fn unknown_outcomes() -> Vec<UnknownOutcome> {
     use ErrorKind::{Connection, Status, Timeout, Undecodable};
     let session = created().to_string();
     let no_session = json!({"id": {}, "title": 7}).to_string();
     let half = format!("{{\"id\":\"{SESSION}\",\"title\":\"A ti");
     let half_link = session[..session.find("/messages").unwrap()].to_owned();
     let text = |status, body: &str, kind, has_id| {
-        let answer = Answer::text(status, body.to_owned());
-        (answer, kind, Some(body.to_owned()), has_id)
+        let response = ScriptedResponse::text(status, body.to_owned());
+        (response, kind, Some(body.to_owned()), has_id)
     };
     let breaking = |body: &str| {
-        let answer = Answer::text(200, body.to_owned()).breaking();
-        (answer, Connection, Some(body.to_owned()), true)
+        let response = ScriptedResponse::text(200, body.to_owned()).breaking();
+        (response, Connection, Some(body.to_owned()), true)
     };
-    let redirect = Answer::text(307, "").header("location", "https://evil.example/");
+    let redirect = ScriptedResponse::text(307, "").header("location", "https://evil.example/");
     vec![
         text(503, "busy", Status, false),
         text(500, "", Status, false),
         text(503, &session, Status, true),
         text(408, "", Status, false),
         (redirect, Status, Some(String::new()), false),
-        (Answer::Broken, Connection, None, false),
-        (Answer::Silence, Timeout, None, false),
+        (ScriptedResponse::Broken, Connection, None, false),
+        (ScriptedResponse::Silence, Timeout, None, false),
         breaking(&half),
         breaking(&half_link),
         text(200, &half, Undecodable, true),
@@ -324,15 +339,16 @@ fn unknown_fates() -> Vec<UnknownFate> {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_outcomes_are_never_retried() {
-    for (answer, kind, body, has_id) in unknown_fates() {
-        let answer = match answer {
-            response @ Answer::Response { .. } => response.header("x-request-id", "r-1"),
+    for (response, kind, body, has_id) in unknown_outcomes() {
+        let response = match response {
+            response @ ScriptedResponse::Response { .. } => response.header("x-request-id", "r-1"),
             other => other,
         };
-        let has_status = matches!(answer, Answer::Response { .. });
-        let (result, requests, _) = create(vec![answer.clone(), Answer::ok(&created())]).await;
+        let has_status = matches!(response, ScriptedResponse::Response { .. });
+        let (result, requests, _) =
+            create(vec![response.clone(), ScriptedResponse::ok(&created())]).await;
         let error = result.expect_err("a failure");
-        assert_eq!(error.kind(), kind, "{answer:?}");
+        assert_eq!(error.kind(), kind, "{response:?}");
         assert!(error.may_have_taken_effect(), "{error}");
         assert!(error.to_string().contains("createSession"), "{error}");
         assert!(
@@ -341,24 +357,24 @@ async fn unknown_outcomes_are_never_retried() {
                 .contains("check the dashboard before you retry"),
             "{error}"
         );
-        assert_eq!(error.body().as_deref(), body.as_deref(), "{answer:?}");
+        assert_eq!(error.body().as_deref(), body.as_deref(), "{response:?}");
         assert_eq!(
             error.session_id().map(|id| id.to_string()).as_deref(),
             has_id.then_some(SESSION),
-            "{answer:?}"
+            "{response:?}"
         );
         assert_eq!(
             error.request_id(),
             has_status.then_some("r-1"),
-            "{answer:?}"
+            "{response:?}"
         );
-        assert_eq!(error.status().is_some(), has_status, "{answer:?}");
-        assert_eq!((error.attempts(), requests), (1, 1), "{answer:?}");
+        assert_eq!(error.status().is_some(), has_status, "{response:?}");
+        assert_eq!((error.attempts(), requests), (1, 1), "{response:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_certainly_had_no_effect_and_tells_the_best_reason() {
+async fn rejected_creates_had_no_effect_and_say_why() {
     for (status, body, reason) in [
         (422, r#"{"error": "no agent"}"#, "no agent"),
         (
@@ -370,24 +386,31 @@ async fn a_refusal_certainly_had_no_effect_and_tells_the_best_reason() {
         (422, "<html><h1>No</h1></html>", "<h1>No</h1>"),
         (400, "", "400 Bad Request"),
     ] {
-        let (result, requests, _) = create(vec![Answer::text(status, body)]).await;
+        let (result, requests, _) = create(vec![ScriptedResponse::text(status, body)]).await;
         let error = result.unwrap_err();
-        assert!(error.is_validation() && !error.may_have_taken_effect());
+        assert!(error.is_validation());
+        assert!(!error.may_have_taken_effect());
         assert!(error.to_string().contains(reason), "{error}");
         assert_eq!(error.code().is_some(), body.contains("code"));
         assert_eq!(requests, 1);
     }
-    let (result, ..) = create(vec![Answer::text(422, r#"{"error": "no"#).breaking()]).await;
+    let (result, ..) = create(vec![
+        ScriptedResponse::text(422, r#"{"error": "no"#).breaking(),
+    ])
+    .await;
     assert_eq!(
         result.unwrap_err().status(),
         Some(422),
-        "the status was told"
+        "the status was received"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_never_ends_is_cut_at_the_limit() {
-    let script = Scripted::new([Answer::text(200, created().to_string() + &" ".repeat(5000))]);
+async fn a_response_body_is_cut_at_the_limit() {
+    let script = Scripted::new([ScriptedResponse::text(
+        200,
+        created().to_string() + &" ".repeat(5000),
+    )]);
     let client = script.builder().max_body(1000).build().unwrap();
     let error = client.create_session(hello()).await.unwrap_err();
     assert_eq!(error.body().unwrap().len(), 1000);
@@ -395,7 +418,7 @@ async fn an_answer_that_never_ends_is_cut_at_the_limit() {
     assert_eq!(error.session_id().unwrap().to_string(), SESSION);
 
     let longest = created().to_string();
-    let script = Scripted::new([Answer::text(200, &longest)]);
+    let script = Scripted::new([ScriptedResponse::text(200, &longest)]);
     let client = script.builder().max_body(longest.len()).build().unwrap();
     assert!(client.create_session(hello()).await.is_ok());
 }
@@ -403,24 +426,22 @@ async fn an_answer_that_never_ends_is_cut_at_the_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_follow_up_obeys_the_same_rules() {
     let message = json!({"id": SESSION, "new_field": 1});
-    for (answer, requests, unknown) in [
-        (Answer::text(503, ""), 1, true),
-        (Answer::ok(&message), 1, true),
-        (Answer::text(404, ""), 1, false),
-        (Answer::Refused, 5, false),
+    for (response, requests, unknown) in [
+        (ScriptedResponse::text(503, ""), 1, true),
+        (ScriptedResponse::ok(&message), 1, true),
+        (ScriptedResponse::text(404, ""), 1, false),
+        (ScriptedResponse::Refused, 5, false),
     ] {
-        let script = Scripted::new([answer.clone()]);
-        let session = script
-            .client()
-            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        let script = Scripted::new([response.clone()]);
+        let session = script.client().session(session_id());
         let error = session.follow_up(FollowUp::new("more")).await.unwrap_err();
         assert_eq!(error.may_have_taken_effect(), unknown, "{error}");
         assert_eq!(error.session_id(), Some(session.id()));
-        assert_eq!(script.count(), requests, "{answer:?}");
+        assert_eq!(script.count(), requests, "{response:?}");
         let keeps = error.body().is_some_and(|body| body.contains("new_field"));
         assert_eq!(
             keeps,
-            matches!(answer, Answer::Response { status: 200, .. })
+            matches!(response, ScriptedResponse::Response { status: 200, .. })
         );
     }
 }
@@ -454,7 +475,7 @@ async fn bad_input_is_refused_before_anything_is_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn every_field_of_a_create_is_sent_by_its_name() {
-    let script = Scripted::new([Answer::ok(&created())]);
+    let script = Scripted::new([ScriptedResponse::ok(&created())]);
     let id = SESSION.parse::<uuid::Uuid>().unwrap();
     let profile = Agent::profile(json!({"name": "reviewer"})).unwrap();
     let request = CreateSession::new(profile, "hello")
@@ -488,7 +509,7 @@ async fn every_field_of_a_create_is_sent_by_its_name() {
 
 #[tokio::test(start_paused = true)]
 async fn time_out_and_retries_can_be_set_for_a_call() {
-    let script = Scripted::new([Answer::Silence]);
+    let script = Scripted::new([ScriptedResponse::Silence]);
     let client = script.client();
     let start = Instant::now();
     let hasty = client.with_attempt_timeout(Duration::from_secs(1));
@@ -497,7 +518,7 @@ async fn time_out_and_retries_can_be_set_for_a_call() {
         (error.kind(), start.elapsed().as_secs()),
         (ErrorKind::Timeout, 1)
     );
-    let script = Scripted::new([Answer::Refused]);
+    let script = Scripted::new([ScriptedResponse::Refused]);
     let once = script.client().with_retry(RetryPolicy::none());
     once.create_session(hello()).await.unwrap_err();
     assert_eq!(script.count(), 1);
@@ -530,18 +551,18 @@ fn a_base_url_that_would_expose_the_key_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_permit_is_that_of_the_first_attempt() {
-    let script = Scripted::new([Answer::Refused, Answer::ok(&created())]);
+    let script = Scripted::new([ScriptedResponse::Refused, ScriptedResponse::ok(&created())]);
     let client = script.client();
     let permit = client.acquire_create().await.unwrap();
     let used = || client.rate_limit_status().used_in_last_minute;
     assert_eq!((used(), script.count()), (1, 0));
     permit.create_session(hello()).await.unwrap();
-    assert_eq!((used(), script.count()), (2, 2), "and one for the retry");
+    assert_eq!((used(), script.count()), (2, 2), "one more for the retry");
 }
 
 #[tokio::test(start_paused = true)]
 async fn permits_that_are_not_used_are_given_back() {
-    let script = Scripted::new([Answer::ok(&created())]);
+    let script = Scripted::new([ScriptedResponse::ok(&created())]);
     let client = script.client();
     let used = || client.rate_limit_status().used_in_last_minute;
     drop(client.acquire_create().await.unwrap());
@@ -554,7 +575,7 @@ async fn permits_that_are_not_used_are_given_back() {
     tokio::time::advance(Duration::from_secs(59)).await;
     late.create_session(hello()).await.unwrap();
     tokio::time::advance(Duration::from_secs(59)).await;
-    assert_eq!(used(), 1, "it is counted from when it was sent");
+    assert_eq!(used(), 1, "it counts from the time it was sent");
 }
 
 #[tokio::test(start_paused = true)]
@@ -578,16 +599,17 @@ async fn permits_are_granted_as_far_as_the_limit_allows() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RateLimited);
-    assert!(!error.may_have_taken_effect() && script.count() == 0);
+    assert!(!error.may_have_taken_effect());
+    assert!(script.count() == 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_permit_can_be_used_for_a_follow_up() {
     let followed = json!({"id": SESSION, "chat_thread_id": blocks_tests::THREAD});
-    let script = Scripted::new([Answer::ok(&followed)]);
+    let script = Scripted::new([ScriptedResponse::ok(&followed)]);
     let client = script.client();
     let permit = client.acquire_create().await.unwrap();
-    let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
+    let id = session_id();
     let turn = permit.follow_up(&id, FollowUp::new("More.")).await.unwrap();
     assert_eq!(*turn.session_id(), id);
     assert_eq!(client.rate_limit_status().used_in_last_minute, 1);
@@ -624,12 +646,12 @@ async fn a_detached_create_is_not_stopped() {
 }
 
 #[test]
-fn a_create_whose_runtime_ends_is_in_doubt() {
+fn a_stopped_runtime_leaves_the_outcome_unknown() {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().build().unwrap()
     };
-    let script = Scripted::new([Answer::Silence]);
+    let script = Scripted::new([ScriptedResponse::Silence]);
     let client = script.client();
     let ending = runtime();
     // In a tuple, since `block_on` returns it without waiting for its session.
@@ -674,9 +696,7 @@ async fn a_configured_client_follows_no_redirect() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_profile_of_a_follow_up_is_refused() {
     let script = Scripted::new([]);
-    let session = script
-        .client()
-        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let session = script.client().session(session_id());
     let request = FollowUp::new("x").profile(serde_json::Map::new());
     let error = session.follow_up(request).await.unwrap_err();
     assert_eq!((error.kind(), script.count()), (ErrorKind::InvalidInput, 0));
@@ -684,8 +704,9 @@ async fn an_empty_profile_of_a_follow_up_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn an_encoded_response_is_an_error_that_names_it() {
-    let answer = Answer::bytes(201, vec![0x1f, 0x8b, 8, 0]).header("content-encoding", "gzip");
-    let script = Scripted::new([answer]);
+    let response =
+        ScriptedResponse::bytes(201, vec![0x1f, 0x8b, 8, 0]).header("content-encoding", "gzip");
+    let script = Scripted::new([response]);
     let error = script.client().create_session(hello()).await.unwrap_err();
     assert!(error.may_have_taken_effect(), "{error}");
     assert!(

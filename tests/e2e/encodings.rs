@@ -1,7 +1,7 @@
-//! Responses in other encodings than UTF-8, and compressed ones, which no request asks for.
+//! Responses in other encodings than UTF-8, and compressed ones although no request accepts them.
 
-use blocks_sdk::{Client, Error, ErrorKind, Id, Pending};
-use blocks_tests::{Answer, KEY, SESSION, Scripted, THREAD, created};
+use blocks_sdk::{Client, Error, ErrorKind, Pending};
+use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, session_id, thread_id};
 use serde_json::{Value, json};
 
 use crate::hello;
@@ -14,7 +14,7 @@ fn utf_32(text: &str, unit: fn(u32) -> [u8; 4]) -> Vec<u8> {
     text.chars().flat_map(|c| unit(c.into())).collect()
 }
 
-/// A text in every encoding that its bytes show.
+/// The text in every encoding that is recognized from its bytes.
 fn wide(text: &str) -> Vec<Vec<u8>> {
     let marked = format!("\u{feff}{text}");
     [text, &marked]
@@ -34,16 +34,19 @@ fn reply(text: &str) -> Value {
     json!({"items": [{"message": text}]})
 }
 
-fn client(answers: impl IntoIterator<Item = Answer>) -> Client {
-    Scripted::new(answers).client()
+fn client(responses: impl IntoIterator<Item = ScriptedResponse>) -> Client {
+    Scripted::new(responses).client()
 }
 
-async fn create(answer: Answer) -> Error {
-    client([answer]).create_session(hello()).await.unwrap_err()
+async fn create(response: ScriptedResponse) -> Error {
+    client([response])
+        .create_session(hello())
+        .await
+        .unwrap_err()
 }
 
 /// The text of the reply that a session receives after its create.
-async fn read(created: Answer, reply: Answer) -> String {
+async fn read(created: ScriptedResponse, reply: ScriptedResponse) -> String {
     let session = client([created, reply]).create_session(hello()).await;
     let session = session.unwrap();
     assert_eq!(session.id().as_str(), SESSION);
@@ -56,34 +59,41 @@ async fn every_encoding_of_unicode_is_read() {
     let creates = wide(&created().to_string());
     let replies = wide(&reply(text).to_string());
     for (created, reply) in creates.into_iter().zip(replies) {
-        let created = Answer::bytes(200, created);
-        assert_eq!(read(created, Answer::bytes(200, reply)).await, text);
+        let created = ScriptedResponse::bytes(200, created);
+        assert_eq!(
+            read(created, ScriptedResponse::bytes(200, reply)).await,
+            text
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn latin_1_is_read_where_the_header_names_it() {
+async fn latin_1_is_read_when_the_header_names_it() {
     let reply = reply("Déjà vu").to_string();
     let latin_1: Vec<u8> = reply.chars().map(|c| c as u8).collect();
-    let answer = |charset: &str| {
+    let response = |charset: &str| {
         let kind = format!("application/json; charset={charset}");
-        Answer::bytes(200, latin_1.clone()).header("content-type", kind)
+        ScriptedResponse::bytes(200, latin_1.clone()).header("content-type", kind)
     };
     for charset in ["ISO-8859-1", "\"iso-8859-1\"", "latin1"] {
-        let text = read(Answer::ok(&created()), answer(charset)).await;
+        let text = read(ScriptedResponse::ok(&created()), response(charset)).await;
         assert_eq!(text, "Déjà vu", "{charset}");
     }
-    // Without it, no other text is lost.
-    let text = read(Answer::ok(&created()), answer("utf-8")).await;
+    // Without that header only the unreadable letters are replaced.
+    let text = read(ScriptedResponse::ok(&created()), response("utf-8")).await;
     assert_eq!(text, "D\u{fffd}j\u{fffd} vu");
-    let named = Answer::text(200, reply).header("content-type", "application/json; charset=latin1");
-    assert_eq!(read(Answer::ok(&created()), named).await, "Déjà vu");
+    let named = ScriptedResponse::text(200, reply)
+        .header("content-type", "application/json; charset=latin1");
+    assert_eq!(
+        read(ScriptedResponse::ok(&created()), named).await,
+        "Déjà vu"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn errors_are_explained_in_every_encoding() {
     for body in wide(r#"{"error": "no credit, \ud83d"}"#) {
-        let error = create(Answer::bytes(400, body.clone())).await;
+        let error = create(ScriptedResponse::bytes(400, body.clone())).await;
         assert_eq!(error.message(), Some("no credit, \u{fffd}"));
         assert_eq!(error.body_bytes(), Some(&body[..]));
         let body = error.body().unwrap();
@@ -91,12 +101,12 @@ async fn errors_are_explained_in_every_encoding() {
     }
     for body in wide(&created().to_string()) {
         let half = body[..body.len() / 2].to_vec();
-        let error = create(Answer::bytes(200, half)).await;
+        let error = create(ScriptedResponse::bytes(200, half)).await;
         assert!(error.may_have_taken_effect(), "{error}");
         assert_eq!(error.session_id().map(|id| id.as_str()), Some(SESSION));
     }
     for body in wide("<html>Sign in</html>") {
-        let error = create(Answer::bytes(200, body)).await;
+        let error = create(ScriptedResponse::bytes(200, body)).await;
         assert!(
             error.to_string().contains("<html>Sign in</html>"),
             "{error}"
@@ -108,13 +118,14 @@ async fn errors_are_explained_in_every_encoding() {
 async fn the_key_is_removed_in_every_encoding() {
     for body in wide(&format!(r#"{{"error": "ApiKey {KEY} is wrong"}}"#)) {
         for status in [200, 403] {
-            let error = create(Answer::bytes(status, body.clone())).await;
+            let error = create(ScriptedResponse::bytes(status, body.clone())).await;
             let shown = format!("{error} {error:?} {:?} {:?}", error.body(), error.message());
             assert!(shown.contains("ApiKey <redacted> is wrong"), "{shown}");
             let bytes = error.body_bytes().unwrap();
             let ascii: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
             let ascii = String::from_utf8_lossy(&ascii).into_owned();
-            assert!(!ascii.contains(KEY) && !shown.contains(KEY), "{shown}");
+            assert!(!ascii.contains(KEY), "{shown}");
+            assert!(!shown.contains(KEY), "{shown}");
         }
     }
 }
@@ -127,11 +138,11 @@ const COMPRESSED: [(&str, &[u8]); 4] = [
     ("deflate", &[0x78, 0x9c, 0xab, 0x56]),
 ];
 
-fn compressed(status: u16, (encoding, body): (&'static str, &'static [u8])) -> Answer {
-    Answer::bytes(status, body).header("content-encoding", encoding)
+fn compressed(status: u16, (encoding, body): (&'static str, &'static [u8])) -> ScriptedResponse {
+    ScriptedResponse::bytes(status, body).header("content-encoding", encoding)
 }
 
-/// Checks that an error names the encoding, shows none of its bytes and keeps them all.
+/// Checks that an error names the encoding, shows no bytes of the body and keeps all of them.
 fn check(error: &Error, (encoding, body): (&str, &[u8])) {
     let text = error.to_string();
     let named = format!("its body is compressed (content encoding {encoding})");
@@ -146,7 +157,8 @@ async fn a_compressed_response_is_named_and_kept() {
     for compression in COMPRESSED {
         let error = create(compressed(201, compression)).await;
         assert_eq!(error.kind(), ErrorKind::Undecodable);
-        assert!(error.may_have_taken_effect() && error.attempts() == 1);
+        assert!(error.may_have_taken_effect());
+        assert!(error.attempts() == 1);
         check(&error, compression);
 
         let error = create(compressed(400, compression)).await;
@@ -157,13 +169,10 @@ async fn a_compressed_response_is_named_and_kept() {
         check(&error, compression);
 
         let client = client([compressed(200, compression)]);
-        let error = client.get_session(SESSION.parse::<Id>().unwrap()).await;
+        let error = client.get_session(session_id()).await;
         check(&error.unwrap_err(), compression);
 
-        let pending = Pending::new(
-            SESSION.parse::<Id>().unwrap(),
-            THREAD.parse::<Id>().unwrap(),
-        );
+        let pending = Pending::new(session_id(), thread_id());
         let error = client.resume(pending).reply().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Undecodable);
         check(&error, compression);
@@ -173,9 +182,9 @@ async fn a_compressed_response_is_named_and_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_compression_without_a_header_is_named() {
     for (encoding, body) in COMPRESSED {
-        // Brotli begins with no certain bytes.
+        // A Brotli stream starts with no fixed bytes.
         if encoding != "br" {
-            let error = create(Answer::bytes(201, body)).await;
+            let error = create(ScriptedResponse::bytes(201, body)).await;
             check(&error, (encoding, body));
         }
     }
@@ -184,13 +193,13 @@ async fn a_compression_without_a_header_is_named() {
 #[tokio::test(start_paused = true)]
 async fn a_wrong_header_does_not_lose_a_session() {
     for encoding in ["gzip", "br", "identity", ""] {
-        let answer = Answer::ok(&created()).header("content-encoding", encoding);
-        let session = client([answer]).create_session(hello()).await.unwrap();
+        let response = ScriptedResponse::ok(&created()).header("content-encoding", encoding);
+        let session = client([response]).create_session(hello()).await.unwrap();
         assert_eq!(session.id().as_str(), SESSION);
     }
     for encoding in ["identity", ""] {
-        let answer = Answer::text(400, "no").header("content-encoding", encoding);
-        let text = create(answer).await.to_string();
+        let response = ScriptedResponse::text(400, "no").header("content-encoding", encoding);
+        let text = create(response).await.to_string();
         assert!(!text.contains("compress"), "{text}");
     }
 }

@@ -1,12 +1,12 @@
 //! What an error says: the host, the cause, the reason of the service and the id of the request.
 
-use blocks_sdk::{Client, Error, ErrorKind, Id};
-use blocks_tests::{Answer, KEY, SESSION, Scripted};
+use blocks_sdk::{Client, Error, ErrorKind};
+use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, session_id};
 
 use super::hello;
 
-async fn create(answer: Answer) -> Error {
-    let script = Scripted::new([answer]);
+async fn create(response: ScriptedResponse) -> Error {
+    let script = Scripted::new([response]);
     let client = script.client();
     client.create_session(hello()).await.unwrap_err()
 }
@@ -42,7 +42,7 @@ async fn the_reason_of_the_service_is_in_the_sentence() {
         (502, "<h1>Bad gateway</h1>", "<h1>Bad gateway</h1>"),
     ];
     for (status, body, reason) in shapes {
-        let error = create(Answer::text(status, body)).await;
+        let error = create(ScriptedResponse::text(status, body)).await;
         assert!(error.to_string().contains(reason), "{error}");
         assert!(
             error
@@ -56,10 +56,10 @@ async fn the_reason_of_the_service_is_in_the_sentence() {
 
 /// Which kind of error each response is, and whether the same read may succeed later.
 #[tokio::test(start_paused = true)]
-async fn only_what_may_pass_is_transient() {
-    let text = Answer::text;
-    let large = Answer::bytes(200, vec![b' '; (16 << 20) + 1]);
-    for (answer, kind, is_transient) in [
+async fn only_errors_that_may_pass_are_transient() {
+    let text = ScriptedResponse::text;
+    let large = ScriptedResponse::bytes(200, vec![b' '; (16 << 20) + 1]);
+    for (response, kind, is_transient) in [
         (text(503, ""), ErrorKind::Status, true),
         (text(408, ""), ErrorKind::Status, true),
         (text(500, ""), ErrorKind::Status, true),
@@ -69,14 +69,14 @@ async fn only_what_may_pass_is_transient() {
         (text(429, ""), ErrorKind::RateLimited, true),
         (text(200, "{}"), ErrorKind::Undecodable, true),
         (text(200, "{").breaking(), ErrorKind::Connection, true),
-        (Answer::Refused, ErrorKind::Connection, true),
-        (Answer::Broken, ErrorKind::Connection, true),
-        (Answer::Silence, ErrorKind::Timeout, true),
+        (ScriptedResponse::Refused, ErrorKind::Connection, true),
+        (ScriptedResponse::Broken, ErrorKind::Connection, true),
+        (ScriptedResponse::Silence, ErrorKind::Timeout, true),
         (large, ErrorKind::TooLarge, false),
     ] {
-        let script = Scripted::new([answer]);
+        let script = Scripted::new([response]);
         let client = script.client();
-        let error = client.get_session(SESSION.parse::<Id>().unwrap()).await;
+        let error = client.get_session(session_id()).await;
         let error = error.unwrap_err();
         let found = (error.kind(), error.is_transient());
         assert_eq!(found, (kind, is_transient), "{error}");
@@ -86,7 +86,8 @@ async fn only_what_may_pass_is_transient() {
 #[tokio::test(start_paused = true)]
 async fn an_error_says_how_long_to_wait() {
     for status in [429, 503, 500, 408] {
-        let error = create(Answer::text(status, "busy").header("retry-after", "5000")).await;
+        let error =
+            create(ScriptedResponse::text(status, "busy").header("retry-after", "5000")).await;
         assert_eq!(error.retry_after().map(|pause| pause.as_secs()), Some(5000));
         assert!(error.to_string().contains("retry after 5000s"), "{error}");
     }
@@ -94,7 +95,8 @@ async fn an_error_says_how_long_to_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_in_page_is_named_by_its_content_type() {
-    let page = Answer::text(200, "<html>").header("content-type", "text/html; charset=utf-8");
+    let page =
+        ScriptedResponse::text(200, "<html>").header("content-type", "text/html; charset=utf-8");
     let error = create(page).await;
     assert!(
         error.to_string().contains("content type text/html"),
@@ -104,8 +106,9 @@ async fn a_log_in_page_is_named_by_its_content_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redirect_is_named_by_its_host_alone() {
-    let redirect = Answer::text(308, "").header("location", "https://login.example/x?token=s3cret");
+async fn a_redirect_is_named_by_its_host_only() {
+    let redirect =
+        ScriptedResponse::text(308, "").header("location", "https://login.example/x?token=s3cret");
     let text = create(redirect).await.to_string();
     assert!(
         text.contains("a redirect to login.example that is not followed"),
@@ -123,7 +126,7 @@ async fn the_id_of_a_request_is_found_in_every_usual_header() {
         "x-amzn-requestid",
         "x-amz-cf-id",
     ] {
-        let error = create(Answer::text(400, "{}").header(name, "req-7")).await;
+        let error = create(ScriptedResponse::text(400, "{}").header(name, "req-7")).await;
         assert_eq!(error.request_id(), Some("req-7"), "{name}");
         assert!(error.to_string().contains("(request id req-7)"), "{error}");
     }
@@ -132,12 +135,12 @@ async fn the_id_of_a_request_is_found_in_every_usual_header() {
 #[tokio::test(start_paused = true)]
 async fn the_id_of_a_gateways_error_is_not_a_session() {
     let body = format!(r#"{{"error": "bad gateway", "id": "{SESSION}"}}"#);
-    let error = create(Answer::text(502, body)).await;
+    let error = create(ScriptedResponse::text(502, body)).await;
     assert!(error.may_have_taken_effect());
     assert_eq!(error.session_id(), None);
 }
 
-/// A port that was free a moment ago.
+/// A port where nothing listens.
 async fn closed_port() -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap().port()

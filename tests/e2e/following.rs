@@ -4,18 +4,13 @@ use std::time::Duration;
 
 use blocks_mock::{Action, Dialect, Fault, Frequency, Mock, Operation, Script};
 use blocks_sdk::{Client, ErrorKind, Progress, Turn, Wait};
-use blocks_tests::{Answer, Scripted, created, page, replied};
+use blocks_tests::{Scripted, ScriptedResponse, created, page, replied};
 use futures_util::StreamExt;
 use serde_json::json;
 
-use crate::hello;
+use crate::{client, hello};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn client(mock: &Mock) -> Client {
-    let builder = Client::builder(mock.key()).service(mock.service());
-    builder.build().unwrap()
-}
 
 async fn started(mock: &Mock) -> Turn {
     let session = client(mock).create_session(hello()).await.unwrap();
@@ -50,7 +45,7 @@ fn numbered(count: usize) -> Vec<String> {
     numbers.chain(["Done.".to_owned()]).collect()
 }
 
-/// Without the repetition of the reply as an ordinary message.
+/// The observed dialect, but the reply is not repeated as an ordinary message.
 fn dialect() -> Dialect {
     let mut dialect = Dialect::observed();
     dialect.duplicated_final = false;
@@ -75,7 +70,7 @@ async fn follow_sends_the_same_polls_as_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tool_calls_arrive_where_they_are_asked_for() {
+async fn tool_calls_arrive_when_requested() {
     let tool = Action::ToolCall {
         name: "bash".into(),
         input: json!({"command": "ls"}),
@@ -91,7 +86,7 @@ async fn tool_calls_arrive_where_they_are_asked_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_and_failing_polls_lose_no_message() {
-    // 350 within one second, while polls fail for a minute.
+    // 350 messages within one second, while polls fail for a minute.
     let burst = (0..350).map(|n| 10 * SECOND + n * SECOND / 350);
     let script = writing(burst, 100 * SECOND);
     let mock = Mock::builder().dialect(dialect()).agent(script).build();
@@ -141,7 +136,7 @@ async fn a_late_wait_reads_the_turn_from_its_start() {
     assert_eq!(texts(turn.reply().follow()).await, numbered(250));
     assert_eq!(mock.request_count() - before, 3, "each page once");
     assert!(start.elapsed() < 2 * SECOND, "as fast as the limit allows");
-    // One poll alone has to find the reply, too.
+    // A single poll finds the reply, too.
     let reply = turn.reply().follow().timeout(Duration::ZERO).await;
     assert_eq!(reply.unwrap().text(), "Done.");
 }
@@ -150,12 +145,12 @@ async fn a_late_wait_reads_the_turn_from_its_start() {
 async fn a_reply_without_its_type_is_found() {
     let item = |kind: &str| json!({"id": kind, "type": kind, "message": kind});
     let untyped = json!({"id": "last", "message": "done"});
-    let answers = [
-        Answer::ok(&created()),
-        Answer::ok(&page(json!([item("message"), untyped]))),
-        Answer::ok(&page(json!([untyped]))),
+    let responses = [
+        ScriptedResponse::ok(&created()),
+        ScriptedResponse::ok(&page(json!([item("message"), untyped]))),
+        ScriptedResponse::ok(&page(json!([untyped]))),
     ];
-    let script = Scripted::new(answers);
+    let script = Scripted::new(responses);
     let session = script.client().create_session(hello()).await.unwrap();
     let wait = session.first_turn().unwrap().reply().follow();
     assert_eq!(texts(wait).await, ["message", "done", "done"]);
@@ -202,7 +197,10 @@ async fn a_turn_without_a_thread_is_followed_by_its_link() {
     let mut created = created();
     created["thread_id"] = json!(null);
     created["_links"]["final_message"]["href"] = json!("/rest/v1/reply?type=final_message");
-    let script = Scripted::new([Answer::ok(&created), Answer::ok(&replied("done"))]);
+    let script = Scripted::new([
+        ScriptedResponse::ok(&created),
+        ScriptedResponse::ok(&replied("done")),
+    ]);
     let session = script.client().create_session(hello()).await.unwrap();
     let wait = session.first_turn().unwrap().reply().follow();
     assert_eq!(texts(wait).await, ["done"]);

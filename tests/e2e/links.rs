@@ -1,15 +1,17 @@
-//! Links are followed at home, and the key stays there.
+//! Links are followed on the configured base URL only, so that the key is sent to no other host.
 
-use blocks_tests::{Answer, KEY, SESSION, Scripted, THREAD, created, page, replied};
+use blocks_tests::{
+    KEY, SESSION, Scripted, ScriptedResponse, THREAD, created, page, replied, session_id,
+};
 use serde_json::json;
 
 use crate::hello;
 
 /// A session whose reply is behind `href`.
-fn linking(href: &str) -> Answer {
+fn linking(href: &str) -> ScriptedResponse {
     let mut session = created();
     session["_links"]["final_message"]["href"] = href.into();
-    Answer::ok(&session)
+    ScriptedResponse::ok(&session)
 }
 
 #[tokio::test(start_paused = true)]
@@ -34,12 +36,12 @@ async fn links_are_followed_on_the_base_url_or_replaced() {
         (format!("file://{path}"), false),
         (format!("ftp://api.blocks.team{path}"), false),
     ] {
-        let script = Scripted::new([linking(&href), Answer::ok(&replied("done"))]);
+        let script = Scripted::new([linking(&href), ScriptedResponse::ok(&replied("done"))]);
         let session = script.client().create_session(hello()).await.unwrap();
         let result = session.first_reply().await;
         let seen = script.seen();
         assert_eq!(result.unwrap().text(), "done", "{href}");
-        // A link that cannot be used is replaced by the path that the ids give.
+        // A link that cannot be used is replaced by a path made of the ids.
         let role = if is_used { "" } else { "&role=assistant" };
         let expected = format!("https://api.blocks.team{path}{role}");
         assert_eq!(seen[1].url.as_str(), expected, "{href}");
@@ -48,7 +50,7 @@ async fn links_are_followed_on_the_base_url_or_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_link_is_reported_without_the_key() {
+async fn a_rejected_link_is_reported_without_the_key() {
     let href = format!("https://evil.example/{KEY}");
     let pending = json!({"session_id": SESSION, "final_message": href});
     let script = Scripted::new([]);
@@ -57,37 +59,28 @@ async fn a_refused_link_is_reported_without_the_key() {
         .resume(serde_json::from_value(pending).unwrap());
     let error = turn.reply().await.unwrap_err();
     let text = format!("{error} {error:?}");
-    assert!(
-        text.contains("evil.example") && !text.contains(KEY),
-        "{text}"
-    );
+    assert!(text.contains("evil.example"), "{text}");
+    assert!(!text.contains(KEY), "{text}");
     assert_eq!(script.count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_redirect_is_not_followed() {
-    let redirect = Answer::text(307, "").header("location", "https://evil.example/");
+    let redirect = ScriptedResponse::text(307, "").header("location", "https://evil.example/");
     let script = Scripted::new([redirect]);
-    let error = script
-        .client()
-        .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-        .await
-        .unwrap_err();
+    let error = script.client().get_session(session_id()).await.unwrap_err();
     assert_eq!((error.status(), script.count()), (Some(307), 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_filters_that_links_lose_are_put_back() {
-    let mut answer = page(json!([]));
+async fn filters_that_links_lose_are_restored() {
+    let mut response = page(json!([]));
     let path = format!("https://api.prod.blocks.team/rest/v1/sessions/{SESSION}/messages");
-    answer["_links"] =
+    response["_links"] =
         json!({"self": {"href": path}, "new_messages": {"href": format!("{path}?gts=12.5")}});
-    let script = Scripted::new([Answer::ok(&answer)]);
+    let script = Scripted::new([ScriptedResponse::ok(&response)]);
     let client = script.client();
-    let messages = client
-        .session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-        .messages()
-        .all();
+    let messages = client.session(session_id()).messages().all();
     let page = messages.newer_than(3.0).limit(9).send().await.unwrap();
     let newer = page.newer().await.unwrap().unwrap();
     newer.newer().await.unwrap().unwrap();

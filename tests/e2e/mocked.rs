@@ -1,22 +1,15 @@
-//! The whole chain on the mock, in paused time: what its agents do, and its worst minutes.
+//! SDK and mock together, in paused time: agents that work, faults and full rate limits.
 
 use std::future::IntoFuture;
 use std::time::Duration;
 
 use blocks_mock::{Action, Dialect, Fault, Frequency, Mock, Operation, RateLimit, Script};
-use blocks_sdk::{
-    Agent, Client, CreateSession, ErrorKind, FollowUp, MessageType, ToolCall, replies,
-};
+use blocks_sdk::{Agent, CreateSession, ErrorKind, FollowUp, MessageType, ToolCall, replies};
 use futures_util::StreamExt;
 
-use crate::hello;
+use crate::{client, hello};
 
-fn client(mock: &Mock) -> Client {
-    let builder = Client::builder(mock.key()).service(mock.service());
-    builder.build().unwrap()
-}
-
-/// An agent that does a bit of everything within a minute.
+/// An agent that sends sample data of each kind within a minute.
 fn busy() -> Script {
     let second = Duration::from_secs(1);
     let plan = Action::Plan {
@@ -41,7 +34,7 @@ fn busy() -> Script {
 #[tokio::test(start_paused = true)]
 async fn both_dialects_give_the_same_conversation() {
     for dialect in [Dialect::observed(), Dialect::documented()] {
-        let doubled = dialect.duplicated_final;
+        let is_duplicated = dialect.duplicated_final;
         let mock = Mock::builder().dialect(dialect).agent(busy()).build();
         let mut session = client(&mock).create_session(hello()).await.unwrap();
         assert_eq!(session.first_reply().await.unwrap().text(), "Done.");
@@ -69,14 +62,14 @@ async fn both_dialects_give_the_same_conversation() {
             first.reply.as_ref().unwrap().message.as_deref(),
             Some("Done.")
         );
-        assert_eq!(first.repeated_reply.is_some(), doubled);
+        assert_eq!(first.repeated_reply.is_some(), is_duplicated);
         let call = ToolCall::of(&first.steps[1]).unwrap();
         assert_eq!(
             (call.name.as_str(), call.arguments().get("command")),
             ("bash", Some("ls".into()))
         );
-        assert_eq!(first.steps.len(), 2, "the text of the reply is no step");
-        assert_eq!(transcript.notices.len(), usize::from(doubled));
+        assert_eq!(first.steps.len(), 2, "the text of the reply is not a step");
+        assert_eq!(transcript.notices.len(), usize::from(is_duplicated));
         let without = session
             .messages()
             .all()
@@ -89,7 +82,7 @@ async fn both_dialects_give_the_same_conversation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
+async fn a_plan_download_has_no_key_and_is_renewed_once() {
     let minute = Duration::from_secs(60);
     let mock = Mock::builder()
         .agent(busy())
@@ -100,12 +93,11 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
     let plan = session.plans().await.unwrap().remove(0).unwrap();
     assert_eq!(&plan.bytes().await.unwrap()[..], b"1. Go.");
     tokio::time::sleep(2 * minute).await;
-    let folder = std::env::temp_dir().join(format!("blocks-test-{}", plan.id()));
-    std::fs::create_dir(&folder).unwrap();
-    let path = folder.join("plan.md");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.md");
     plan.save(&path).await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"1. Go.");
-    // Once for the first download, then refused, renewed and downloaded.
+    // The first download, the rejected one, and the one with the renewed URL.
     assert_eq!(
         (
             mock.count(Operation::Download),
@@ -129,7 +121,10 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
         mock.inject(Operation::Download, Frequency::Always, fault);
         // The presigned URL has expired again, so each is renewed first or fails on the way.
         let fresh = session.artifact(plan.id()).await.unwrap();
-        let error = fresh.save(folder.join("other.md")).await.unwrap_err();
+        let error = fresh
+            .save(folder.path().join("other.md"))
+            .await
+            .unwrap_err();
         mock.clear_faults();
         assert_eq!(error.operation(), Some("download"));
         let url = fresh
@@ -143,16 +138,12 @@ async fn a_plan_is_downloaded_without_the_key_and_renewed_once() {
             .1;
         assert!(!format!("{fresh:?} {error:?} {error}").contains(url));
     }
-    assert_eq!(
-        std::fs::read_dir(&folder).unwrap().count(),
-        1,
-        "whole or absent"
-    );
-    std::fs::remove_dir_all(folder).unwrap();
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files, 1, "no incomplete file is left");
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_session_exists_whatever_happens_to_a_create() {
+async fn faults_of_a_create_make_at_most_one_session() {
     for (fault, sessions, known) in [
         (Fault::status_after_effect(503), 1, false),
         (Fault::ResetAfter, 1, false),
@@ -191,7 +182,7 @@ async fn one_session_exists_whatever_happens_to_a_create() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_without_a_thread_is_no_lost_session() {
+async fn a_session_without_a_thread_is_not_lost() {
     let mock = Mock::builder()
         .fault(Operation::CreateSession, Frequency::ONCE, Fault::NullLinks)
         .build();
@@ -263,7 +254,7 @@ async fn the_follow_up_that_took_effect_last_is_the_latest() {
         bytes: 100,
         every: Duration::from_secs(1),
     };
-    // The response to A comes last, though its effect came first.
+    // A took effect first, but its response arrives last.
     mock.inject(Operation::CreateMessage, Frequency::ONCE, slow);
     let second = async {
         tokio::time::sleep(Duration::from_millis(100)).await;

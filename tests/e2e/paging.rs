@@ -1,20 +1,20 @@
-//! Reading loses nothing and repeats nothing, while messages come and go between two reads.
+//! Reading loses and repeats no message, while messages are added and deleted between two reads.
 
 use std::time::Duration;
 
 use blocks_mock::Mock;
 use blocks_sdk::{
-    Client, ErrorKind, FollowUp, Id, MessageRole, MessageStream, Watch, WatchCursor, WatchEvent,
-    types::Message,
+    ErrorKind, FollowUp, MessageRole, MessageStream, Watch, WatchCursor, WatchEvent, types::Message,
 };
 use blocks_tests::{
-    Answer, Deviation, Meta, Placed, SESSION, Scripted, ShiftingSession, THREAD, page, replied,
+    Deviation, Meta, Placed, SESSION, Scripted, ScriptedResponse, ShiftingSession, THREAD, page,
+    replied, session_id,
 };
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use crate::hello;
+use crate::{client, hello};
 
 fn number(message: &Message) -> u128 {
     let id = message.id.as_ref().unwrap();
@@ -102,10 +102,10 @@ async fn an_error_ends_a_stream_after_its_attempts() {
 async fn a_page_that_is_cut_off_is_read_again() {
     let whole = page(json!([{"id": SESSION, "message": "x"}])).to_string();
     let script = Scripted::new([
-        Answer::text(200, &whole[..20]),
-        Answer::text(200, r#"{"items": [], "meta": {"total": 0}}"#),
+        ScriptedResponse::text(200, &whole[..20]),
+        ScriptedResponse::text(200, r#"{"items": [], "meta": {"total": 0}}"#),
     ]);
-    let session = script.client().session(SESSION.parse::<Id>().unwrap());
+    let session = script.client().session(session_id());
     assert_eq!(session.messages().collect().await.unwrap(), []);
     assert_eq!(script.count(), 2);
 }
@@ -126,7 +126,7 @@ fn deviations() -> Vec<Deviation> {
                 cap,
                 ..Deviation::default()
             };
-            // A page that calls itself complete, and is short of what was requested.
+            // A page that says it is the last, with fewer messages than requested.
             let is_undetectable = matches!(meta, Meta::TotalOfPage) && cap.is_none();
             all.extend((!is_undetectable).then_some(deviation));
         }
@@ -185,7 +185,7 @@ async fn missing_messages_are_an_error_that_counts_them() {
     }
 }
 
-/// A message of so many bytes.
+/// A message whose text has this many bytes.
 fn large(number: u128, bytes: usize) -> Placed {
     let fields = json!({"ts": number as f64, "message": "x".repeat(bytes)});
     Placed::with(number, "assistant", &fields)
@@ -294,7 +294,7 @@ async fn split_role_pages_merge_in_order() {
     assert_eq!(read, (0..250).collect::<Vec<_>>());
 }
 
-/// Reads a watch until nothing has come for a while.
+/// Reads a watch until no message has arrived for a while.
 async fn drain(watch: &mut Watch) -> Vec<u128> {
     let mut read = Vec::new();
     while let Ok(Some(message)) = timeout(Duration::from_secs(50), watch.next()).await {
@@ -420,10 +420,10 @@ async fn a_watch_ends_after_three_doubtful_statuses() {
 async fn a_watch_waits_for_the_end_of_a_long_pause() {
     let message = json!([{"id": SESSION, "message": "late", "ts": 1.0}]);
     let script = Scripted::new([
-        Answer::text(429, "").header("retry-after", "3600"),
-        Answer::ok(&page(message)),
+        ScriptedResponse::text(429, "").header("retry-after", "3600"),
+        ScriptedResponse::ok(&page(message)),
     ]);
-    let session = script.client().session(SESSION.parse::<Id>().unwrap());
+    let session = script.client().session(session_id());
     let started = Instant::now();
     let mut watch = session.messages().watch();
     let message = watch.next().await.unwrap().unwrap();
@@ -434,8 +434,7 @@ async fn a_watch_waits_for_the_end_of_a_long_pause() {
 #[tokio::test(start_paused = true)]
 async fn a_page_leads_to_the_next_and_to_newer_messages() {
     let mock = Mock::new();
-    let builder = Client::builder(mock.key()).service(mock.service());
-    let client = builder.build().unwrap();
+    let client = client(&mock);
     let session = client.create_session(hello()).await.unwrap();
     session.first_reply().await.unwrap();
     let all = session.messages().all().limit(1);
@@ -468,17 +467,20 @@ async fn a_page_leads_to_the_next_and_to_newer_messages() {
 async fn the_last_page_is_found_without_a_total() {
     let items = |n: u128| {
         let ids = (0..n).map(|n| json!({"id": uuid::Uuid::from_u128(n)}));
-        Answer::ok(&page(ids.collect()))
+        ScriptedResponse::ok(&page(ids.collect()))
     };
     for (counts, pages) in [(vec![2, 2, 1], 3), (vec![2, 0], 2), (vec![0], 1)] {
         let script = Scripted::new(counts.into_iter().map(items));
-        let session = script.client().session(SESSION.parse::<Id>().unwrap());
+        let session = script.client().session(session_id());
         let mut page = session.messages().limit(2).send().await.unwrap();
         while let Some(next) = page.next().await.unwrap() {
             page = next;
         }
         assert_eq!(script.count(), pages);
-        assert!(page.newer().await.unwrap().is_none(), "there is no link");
+        assert!(
+            page.newer().await.unwrap().is_none(),
+            "the page has no link"
+        );
     }
 }
 
@@ -487,8 +489,11 @@ async fn a_final_message_link_without_its_thread_gets_it() {
     let link = format!("/rest/v1/sessions/{SESSION}/messages?type=final_message");
     let mut followed = json!({"id": SESSION, "chat_thread_id": THREAD});
     followed["_links"] = json!({"final_message": {"href": link}});
-    let script = Scripted::new([Answer::ok(&followed), Answer::ok(&replied("second"))]);
-    let session = script.client().session(SESSION.parse::<Id>().unwrap());
+    let script = Scripted::new([
+        ScriptedResponse::ok(&followed),
+        ScriptedResponse::ok(&replied("second")),
+    ]);
+    let session = script.client().session(session_id());
     let turn = session.follow_up(FollowUp::new("More.")).await.unwrap();
     assert_eq!(turn.reply().await.unwrap().text(), "second");
     let query = format!("type=final_message&thread_id={THREAD}");

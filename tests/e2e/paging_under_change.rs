@@ -1,5 +1,5 @@
-//! Messages are deleted and added between any two requests: those that exist from start to end
-//! come in order, each once.
+//! Messages are deleted and added between any two requests. Those that exist from start to end
+//! arrive in order, each once.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tokio::time::timeout;
 
-/// Late messages have numbers from here.
+/// The first number of a late message.
 const LATE: u128 = 1_000_000;
 
 fn number(message: &Message) -> u128 {
@@ -19,7 +19,7 @@ fn number(message: &Message) -> u128 {
     id.to_uuid().unwrap().as_u128()
 }
 
-/// What happens between two requests. Places are in thousandths of the list.
+/// A change between two requests. Positions are in thousandths of the list.
 #[derive(Clone, Debug)]
 enum Change {
     Delete { place: usize, count: usize },
@@ -31,7 +31,7 @@ enum Change {
 enum Ts {
     Own,
     Null,
-    /// That of the message before.
+    /// The time of the message before.
     Equal,
 }
 
@@ -83,7 +83,7 @@ fn case() -> impl Strategy<Value = Case> {
 struct List {
     next: u128,
     next_late: u128,
-    /// Of each message: its number and the time by which it is sorted.
+    /// The number of each message, and the time by which it is sorted.
     times: Vec<(u128, f64)>,
     deleted: HashSet<u128>,
     roles: bool,
@@ -105,7 +105,7 @@ impl List {
     }
 
     fn message(&self, number: u128, ts: Option<f64>, created: f64, user: bool) -> Placed {
-        let created = chrono(created);
+        let created = format_time(created);
         let role = if user && self.roles {
             "user"
         } else {
@@ -133,7 +133,7 @@ impl List {
                 };
                 let number = LATE + self.next_late;
                 self.next_late += 1;
-                // It was created last of those with an equal time.
+                // Of the messages with an equal time it was created last.
                 let index = self.times.partition_point(|(_, other)| *other <= time);
                 let message = self.message(
                     number,
@@ -148,8 +148,8 @@ impl List {
     }
 }
 
-/// The moment so many seconds after a fixed one, as the service writes it.
-fn chrono(seconds: f64) -> String {
+/// A fixed time plus `seconds`, in the format of the service.
+fn format_time(seconds: f64) -> String {
     let seconds = seconds as u64;
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let (hours, minutes) = (rest / 3_600, rest / 60 % 60);
@@ -223,12 +223,12 @@ impl Setup {
             .collect();
         prop_assert_eq!(kept, expected);
         let all: HashSet<u128> = read.iter().copied().collect();
-        prop_assert_eq!(all.len(), read.len(), "one comes twice: {:?}", read);
+        prop_assert_eq!(all.len(), read.len(), "a message arrives twice: {:?}", read);
         Ok(())
     }
 
-    /// What was not late came in the order of the list, whether it was deleted or added meanwhile.
-    /// Newest first, or in the list of another role, what is added is late.
+    /// All messages but the late ones arrived in the order of the list, also those that were deleted or
+    /// added meanwhile. Newest first, or in the list of another role, an added message is late.
     fn check_order(&self, read: &[u128]) -> Result<(), TestCaseError> {
         let initial_only = self.case.descending || self.case.one_role_at_a_time;
         let first_added = self.case.messages.len() as u128 + 1;
@@ -282,7 +282,7 @@ async fn watch(setup: &Setup) -> Vec<u128> {
         }
     }
     drain(&mut watch, Duration::from_secs(5), &mut read).await;
-    // A late message that hid behind a deletion is found when something shifts.
+    // A deletion can hide a late message until the list changes again.
     setup.service.change(|all| {
         let mut list = setup.list.lock().unwrap();
         // One of each role.
@@ -331,7 +331,7 @@ proptest! {
     #[test]
     fn transcripts_keep_what_exists_throughout(mut case in case()) {
         case.descending = false;
-        // The first message of the user would be the prompt, outside the sequence.
+        // The first user message would become the prompt, which is not among the steps.
         let setup = Setup::new(case, false);
         let transcript = run(setup.service.session().transcript()).unwrap();
         let steps = transcript.turns.iter().flat_map(|turn| &turn.steps);

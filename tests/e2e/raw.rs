@@ -1,7 +1,7 @@
-//! What this release has no method for: raw requests, extra parameters, headers of a success.
+//! Access to what this release has no method for: raw requests, extra parameters, headers of a success.
 
 use blocks_sdk::{ErrorKind, FollowUp};
-use blocks_tests::{Answer, SESSION, Scripted, created, page};
+use blocks_tests::{Scripted, ScriptedResponse, created, page, session_id};
 use serde_json::json;
 
 #[tokio::test(start_paused = true)]
@@ -14,7 +14,10 @@ async fn a_raw_get_is_retried_and_others_are_not() {
         (Method::DELETE, 503, 1),
         (Method::PATCH, 429, 2),
     ] {
-        let script = Scripted::new([Answer::text(status, ""), Answer::text(200, "")]);
+        let script = Scripted::new([
+            ScriptedResponse::text(status, ""),
+            ScriptedResponse::text(200, ""),
+        ]);
         let request = script.client().request(method.clone(), "/rest/v1/new");
         let result = request.query("a", "b c").send().await;
         assert_eq!(
@@ -30,7 +33,8 @@ async fn a_raw_get_is_retried_and_others_are_not() {
             seen.url.as_str(),
             "https://api.blocks.team/rest/v1/new?a=b+c"
         );
-        assert!(seen.authorization.is_some() && seen.method == method);
+        assert!(seen.authorization.is_some());
+        assert!(seen.method == method);
     }
 }
 
@@ -59,7 +63,7 @@ async fn a_raw_request_stays_below_the_service() {
 #[tokio::test(start_paused = true)]
 async fn a_success_has_its_status_headers_and_request_id() {
     let response = || {
-        let response = Answer::ok(&created()).header("x-request-id", "r-1");
+        let response = ScriptedResponse::ok(&created()).header("x-request-id", "r-1");
         response.header("x-echo", blocks_tests::KEY)
     };
     let script = Scripted::new([response()]);
@@ -78,8 +82,8 @@ async fn a_success_has_its_status_headers_and_request_id() {
 
 #[tokio::test(start_paused = true)]
 async fn extra_parameters_are_sent_and_known_ones_refused() {
-    let script = Scripted::new([Answer::ok(&page(json!([])))]);
-    let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
+    let script = Scripted::new([ScriptedResponse::ok(&page(json!([])))]);
+    let id = session_id();
     let session = script.client().session(id);
     let messages = session.messages().extra("a", 1).extra("a", "b&c");
     messages.send().await.unwrap();

@@ -1,4 +1,4 @@
-//! Reads: repeated while that can help, decoded whatever their shape.
+//! Reads are retried after transient errors, and decoded in any shape.
 
 use std::time::Duration;
 
@@ -6,48 +6,47 @@ use blocks_sdk::{
     ErrorKind, Id, JsonObject, MessageRole, MessageType, PullRequest, RateLimit, RetryPolicy,
     ToolCall,
 };
-use blocks_tests::{Answer, SESSION, Scripted, THREAD, created, page, replied};
+use blocks_tests::{
+    SESSION, Scripted, ScriptedResponse, THREAD, created, page, replied, session_id,
+};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::hello;
 
 #[tokio::test(start_paused = true)]
-async fn a_read_is_repeated_after_what_passes() {
-    for answer in [
-        Answer::text(429, ""),
-        Answer::text(408, ""),
-        Answer::text(500, ""),
-        Answer::text(502, "<html>"),
-        Answer::text(503, ""),
-        Answer::text(504, ""),
-        Answer::Broken,
-        Answer::Refused,
-        Answer::Silence,
-        Answer::text(200, "{\"id\":").breaking(),
+async fn a_read_is_retried_after_a_transient_error() {
+    for response in [
+        ScriptedResponse::text(429, ""),
+        ScriptedResponse::text(408, ""),
+        ScriptedResponse::text(500, ""),
+        ScriptedResponse::text(502, "<html>"),
+        ScriptedResponse::text(503, ""),
+        ScriptedResponse::text(504, ""),
+        ScriptedResponse::Broken,
+        ScriptedResponse::Refused,
+        ScriptedResponse::Silence,
+        ScriptedResponse::text(200, "{\"id\":").breaking(),
     ] {
-        let script = Scripted::new([answer.clone(), Answer::ok(&created())]);
-        let session = script
-            .client()
-            .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-            .await;
-        assert_eq!(session.unwrap().id().to_string(), SESSION, "{answer:?}");
-        assert_eq!(script.count(), 2, "{answer:?}");
+        let script = Scripted::new([response.clone(), ScriptedResponse::ok(&created())]);
+        let session = script.client().get_session(session_id()).await;
+        assert_eq!(session.unwrap().id().to_string(), SESSION, "{response:?}");
+        assert_eq!(script.count(), 2, "{response:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_read_that_always_fails_ends_after_its_attempts() {
-    for (answer, attempts) in [
-        (Answer::text(503, "busy"), 5),
-        (Answer::Broken, 5),
-        (Answer::text(404, ""), 1),
-        (Answer::text(401, ""), 1),
-        (Answer::text(302, ""), 1),
-        (Answer::text(200, "<html>"), 1),
+    for (response, attempts) in [
+        (ScriptedResponse::text(503, "busy"), 5),
+        (ScriptedResponse::Broken, 5),
+        (ScriptedResponse::text(404, ""), 1),
+        (ScriptedResponse::text(401, ""), 1),
+        (ScriptedResponse::text(302, ""), 1),
+        (ScriptedResponse::text(200, "<html>"), 1),
     ] {
-        let script = Scripted::new([answer]);
-        let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
+        let script = Scripted::new([response]);
+        let id = session_id();
         let error = script.client().get_session(&id).await.unwrap_err();
         assert_eq!(
             (error.attempts() as usize, script.count()),
@@ -62,23 +61,19 @@ async fn a_read_that_always_fails_ends_after_its_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unknown_fields_and_both_shapes_of_pull_requests_are_kept() {
+async fn unknown_fields_and_pull_request_shapes_are_kept() {
     let mut session = created();
     session["pull_requests"] =
         json!(["https://x/1", {"url": "https://x/2", "status": "open", "n": 1}, 7, null]);
     session["brand_new"] = json!({"a": [1]});
     session["_links"]["self"]["extra"] = json!(true);
-    let script = Scripted::new([Answer::ok(&session)]);
-    let read = script
-        .client()
-        .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-        .await
-        .unwrap();
+    let script = Scripted::new([ScriptedResponse::ok(&session)]);
+    let read = script.client().get_session(session_id()).await.unwrap();
     let urls: Vec<_> = read.pull_requests().iter().map(PullRequest::url).collect();
     assert_eq!(urls, [Some("https://x/1"), Some("https://x/2"), None, None]);
     let mut kept = serde_json::to_value(read.data()).unwrap();
     let mut sent = session.clone();
-    // The same instant, in whichever of its spellings.
+    // Times are kept as the same instant, but may be written in another form.
     for value in [&mut kept, &mut sent] {
         value
             .as_object_mut()
@@ -99,14 +94,11 @@ async fn missing_and_null_fields_are_no_error() {
             "plan_artifact_ids": null, "_links": null,
         }),
     ] {
-        let script = Scripted::new([Answer::ok(&body)]);
-        let session = script
-            .client()
-            .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-            .await
-            .unwrap();
-        assert!(session.pull_requests().is_empty() && session.plan_ids().is_empty());
-        assert!(session.first_turn().is_err(), "there is no link");
+        let script = Scripted::new([ScriptedResponse::ok(&body)]);
+        let session = script.client().get_session(session_id()).await.unwrap();
+        assert!(session.pull_requests().is_empty());
+        assert!(session.plan_ids().is_empty());
+        assert!(session.first_turn().is_err(), "the session has no link");
     }
 }
 
@@ -116,10 +108,8 @@ async fn unknown_roles_and_types_are_kept_as_text() {
         {"id": SESSION, "role": "system", "type": "thought", "message": null, "ts": null, "new": 1},
         {"id": SESSION, "role": null, "type": null},
     ]);
-    let script = Scripted::new([Answer::ok(&page(items))]);
-    let session = script
-        .client()
-        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let script = Scripted::new([ScriptedResponse::ok(&page(items))]);
+    let session = script.client().session(session_id());
     let page = session.messages().send().await.unwrap();
     let message = &page.messages()[0];
     assert_eq!(message.role, Some(MessageRole::from("system".to_owned())));
@@ -129,7 +119,7 @@ async fn unknown_roles_and_types_are_kept_as_text() {
 
 #[tokio::test(start_paused = true)]
 async fn every_filter_is_sent_and_arrays_repeat_their_name() {
-    let script = Scripted::new([Answer::ok(&page(json!([])))]);
+    let script = Scripted::new([ScriptedResponse::ok(&page(json!([])))]);
     let id = SESSION.parse::<uuid::Uuid>().unwrap();
     let session = script.client().session(id);
     let messages = session.messages().all().thread_id(id).newer_than(1.5);
@@ -169,13 +159,16 @@ async fn every_filter_is_sent_and_arrays_repeat_their_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_keeps_the_thread_that_the_service_leaves_out() {
+async fn a_refresh_keeps_a_thread_that_is_left_out() {
     let mut again = created();
     again["thread_id"] = json!(null);
     again["_links"]["thread"] = json!(null);
     again["_links"]["final_message"] = json!(null);
     again["pull_requests"] = json!([{"url": "https://x/1", "status": "open"}]);
-    let script = Scripted::new([Answer::ok(&created()), Answer::ok(&again)]);
+    let script = Scripted::new([
+        ScriptedResponse::ok(&created()),
+        ScriptedResponse::ok(&again),
+    ]);
     let mut session = script
         .client()
         .create_session(crate::hello())
@@ -188,55 +181,60 @@ async fn a_refresh_keeps_the_thread_that_the_service_leaves_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_and_pauses_are_those_of_the_policy() {
-    let id = SESSION.parse::<blocks_sdk::Id>().unwrap();
+async fn a_retry_policy_sets_attempts_and_pauses() {
+    let id = session_id();
     let (none, month) = (Duration::ZERO, Duration::from_secs(30 * 86_400));
     let default = RetryPolicy::default();
-    for (policy, answer, attempts, longest) in [
-        (default.initial_backoff(none), Answer::Refused, 5, none),
+    for (policy, response, attempts, longest) in [
+        (
+            default.initial_backoff(none),
+            ScriptedResponse::Refused,
+            5,
+            none,
+        ),
         (
             default.initial_backoff(month).max_backoff(none),
-            Answer::Refused,
+            ScriptedResponse::Refused,
             5,
             none,
         ),
         (
             default.initial_backoff(month).max_backoff(month),
-            Answer::Refused,
+            ScriptedResponse::Refused,
             1,
             none,
         ),
         (
             default.max_attempts(2).initial_backoff(none),
-            Answer::Refused,
+            ScriptedResponse::Refused,
             2,
             none,
         ),
-        (default.max_attempts(0), Answer::Refused, 1, none),
-        (RetryPolicy::none(), Answer::Refused, 1, none),
+        (default.max_attempts(0), ScriptedResponse::Refused, 1, none),
+        (RetryPolicy::none(), ScriptedResponse::Refused, 1, none),
         // The time is over after the first attempt.
         (
             default.call_timeout(Duration::from_secs(60)),
-            Answer::Silence,
+            ScriptedResponse::Silence,
             1,
             Duration::from_secs(60),
         ),
     ] {
-        let script = Scripted::new([answer]);
+        let script = Scripted::new([response]);
         let limit = RateLimit::per_minute(6_000_000).unwrap();
         let builder = script.builder().retry(policy).rate_limit(limit);
-        let begun = Instant::now();
+        let start = Instant::now();
         let error = builder.build().unwrap().get_session(&id).await.unwrap_err();
         assert_eq!(script.count(), attempts, "{policy:?}");
         assert_eq!(error.attempts() as usize, attempts, "{policy:?}");
-        // Turns in the budget are less than a millisecond apart.
-        let pause = begun.elapsed().saturating_sub(Duration::from_millis(20));
+        // The rate limiter grants a permit in less than a millisecond.
+        let pause = start.elapsed().saturating_sub(Duration::from_millis(20));
         assert!(pause <= longest, "{policy:?}: {pause:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mark_and_duplicate_fields_lose_no_session() {
+async fn a_byte_order_mark_and_duplicates_are_read() {
     let body = created().to_string();
     let duplicates = body.replacen('{', r#"{"id": "other", "title": 7, "_links": null, "#, 1);
     for body in [
@@ -244,7 +242,10 @@ async fn a_mark_and_duplicate_fields_lose_no_session() {
         duplicates.clone(),
         format!("\u{feff}{duplicates}"),
     ] {
-        let script = Scripted::new([Answer::text(200, body), Answer::ok(&replied("done"))]);
+        let script = Scripted::new([
+            ScriptedResponse::text(200, body),
+            ScriptedResponse::ok(&replied("done")),
+        ]);
         let session = script.client().create_session(hello()).await.unwrap();
         assert_eq!(session.id().as_str(), SESSION);
         assert_eq!(session.first_reply().await.unwrap().text(), "done");
@@ -266,7 +267,7 @@ async fn the_newest_turn_goes_by_creation() {
             vec![prompt(1, "2026-05-02T09:31:00Z"), prompt(0, early)],
             Some(1),
         ),
-        // An offset, and no zone.
+        // One time with an offset, one without a zone.
         (
             vec![
                 prompt(0, "2026-05-02T11:29:00+02:00"),
@@ -280,8 +281,8 @@ async fn the_newest_turn_goes_by_creation() {
     ] {
         let shown = format!("{prompts:?}");
         let listed = json!({"items": prompts, "meta": {"total": prompts.len()}});
-        let script = Scripted::new([Answer::ok(&listed)]);
-        let session = script.client().session(SESSION.parse::<Id>().unwrap());
+        let script = Scripted::new([ScriptedResponse::ok(&listed)]);
+        let session = script.client().session(session_id());
         let turn = session.latest_turn().await;
         match newest {
             Some(newest) => {

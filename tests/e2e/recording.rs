@@ -1,53 +1,18 @@
-//! `blocks --record` and a mock that replays what was recorded.
+//! `blocks --record`, and a mock that replays a recording.
 
-use std::io::{Cursor, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use blocks_cli::{Host, Interruption, Signals};
 use blocks_drift::document::Document;
 use blocks_drift::finding::{Finding, Severity};
 use blocks_mock::{Action, Capture, Fault, Frequency, Mock, Operation, Script};
-use blocks_sdk::Client;
-use blocks_tests::{Answer, KEY, SESSION, Scripted, created, replied};
+use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, replied};
 use serde_json::{Value, json};
 
-#[derive(Clone, Default)]
-struct Stream(Arc<Mutex<Vec<u8>>>);
+use crate::{blocks, client};
 
-impl Stream {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Exit code, standard output and standard error.
-async fn blocks(client: Client, line: &[&str], input: &str) -> (u8, String, String) {
-    let (out, err) = (Stream::default(), Stream::default());
-    let host = Host::new(client, out.clone(), err.clone());
-    let host = host.input(Cursor::new(input.to_owned()));
-    let line = ["blocks"].into_iter().chain(line.iter().copied());
-    let code = blocks_cli::run(line, host).await;
-    (code, out.text(), err.text())
-}
-
-fn client(mock: &Mock) -> Client {
-    let client = Client::builder(mock.key()).service(mock.service());
-    client.build().unwrap()
-}
-
-/// A mock that responds as in a file.
+/// A mock that replays the responses of a file.
 fn replay(file: &Path) -> Mock {
     Mock::builder().replay(Capture::read(file).unwrap()).build()
 }
@@ -59,7 +24,7 @@ fn entries(file: &Path) -> Vec<Value> {
     let pairs = json!({"type": "array", "items": {"type": "object", "required": ["name", "value"],
         "properties": {"name": {"type": "string"}, "value": {"type": "string"}}}});
     let time = json!({"type": "number", "minimum": -1});
-    // Written after section 4 of the HAR 1.2 specification.
+    // From section 4 of the HAR 1.2 specification.
     let schema = json!({"type": "object", "required": ["log"], "properties": {"log": {
     "type": "object", "required": ["version", "creator", "entries"], "properties": {
         "version": {"const": "1.2"},
@@ -219,7 +184,7 @@ async fn a_replay_says_what_was_not_recorded() {
     assert_eq!(blocks(client(&mock), &run, "").await.0, 0);
 }
 
-/// 30 secrets and where they are: headers, URLs, fields, names of fields, texts and bodies.
+/// Secrets in headers, URLs, fields, names of fields, texts and bodies.
 struct Planted {
     secrets: Vec<String>,
     texts: Vec<String>,
@@ -233,22 +198,22 @@ impl Planted {
         }
     }
 
-    /// A secret that no recording may contain.
+    /// Makes a secret that no recording may contain.
     fn secret(&mut self) -> String {
         let secret = format!("s3cr3t-{:02}-{}", self.secrets.len(), "9f86d081884c7d65");
         self.secrets.push(secret.clone());
         secret
     }
 
-    /// A text that only `--record-texts` may record.
+    /// Makes a text that only `--record-texts` may record.
     fn text(&mut self) -> String {
         let text = format!("Private text {:02}.", self.texts.len());
         self.texts.push(text.clone());
         text
     }
 
-    /// A run with a create that fails twice, two polls and a reply with a pull request.
-    fn answers(&mut self) -> Vec<Answer> {
+    /// A create that is rate limited once, two failed polls, the reply, and the session with pull requests.
+    fn responses(&mut self) -> Vec<ScriptedResponse> {
         let presigned = format!("https://files.example/p?X-Amz-Signature={}", self.secret());
         let encoded: String = KEY.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let (base64, shouted) = (base64("user:", KEY), KEY.to_uppercase());
@@ -287,7 +252,7 @@ impl Planted {
             "{} {jwt} {github} {KEY} \"key\": \"{KEY}\" see {presigned}",
             self.text()
         );
-        let mut headers = |answer: Answer| {
+        let mut headers = |response: ScriptedResponse| {
             [
                 "set-cookie",
                 "x-auth-token",
@@ -296,23 +261,24 @@ impl Planted {
                 "location",
             ]
             .into_iter()
-            .fold(answer, |answer, name| {
-                answer.header(name, format!("id={}", self.secret()))
+            .fold(response, |response, name| {
+                response.header(name, format!("id={}", self.secret()))
             })
         };
-        let limited = headers(Answer::text(429, error.to_string()).header("retry-after", "1"));
+        let limited =
+            headers(ScriptedResponse::text(429, error.to_string()).header("retry-after", "1"));
         vec![
             limited.header("content-type", format!("text/plain; note={KEY}")),
-            Answer::ok(&session),
-            Answer::text(503, error.to_string()).header("x-request-id", KEY),
-            Answer::text(502, html).header("content-type", "text/html"),
-            Answer::ok(&replied(&reply)),
-            Answer::ok(&read),
+            ScriptedResponse::ok(&session),
+            ScriptedResponse::text(503, error.to_string()).header("x-request-id", KEY),
+            ScriptedResponse::text(502, html).header("content-type", "text/html"),
+            ScriptedResponse::ok(&replied(&reply)),
+            ScriptedResponse::ok(&read),
         ]
     }
 }
 
-/// A text in base64, after another one.
+/// Both texts together in base64.
 fn base64(before: &str, text: &str) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes = [before.as_bytes(), text.as_bytes()].concat();
@@ -335,7 +301,7 @@ async fn a_recording_contains_no_secret() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("run.har");
         let mut planted = Planted::new();
-        let scripted = Scripted::new(planted.answers());
+        let scripted = Scripted::new(planted.responses());
         let prompt = format!("{} {KEY}", planted.text());
         let mut line = vec![
             "run",
@@ -390,9 +356,10 @@ async fn a_recording_contains_no_presigned_url() {
         session["plan_artifact_ids"] = json!([SESSION]);
         let artifact = json!({"id": SESSION, "url": url, "file_name": "plan.md", "kind": "plan"});
         let scripted = Scripted::new([
-            Answer::ok(&session),
-            Answer::ok(&artifact),
-            Answer::text(200, format!("1. Look, {KEY}.")).header("content-type", "text/markdown"),
+            ScriptedResponse::ok(&session),
+            ScriptedResponse::ok(&artifact),
+            ScriptedResponse::text(200, format!("1. Look, {KEY}."))
+                .header("content-type", "text/markdown"),
         ]);
         let mut line = vec![
             "plan",
@@ -432,13 +399,13 @@ async fn requests_without_a_response_are_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("run.har");
     let scripted = Scripted::new([
-        Answer::Refused,
-        Answer::ok(&created()),
-        Answer::text(200, "{\"items\": [").breaking(),
-        Answer::Broken,
-        Answer::Silence,
+        ScriptedResponse::Refused,
+        ScriptedResponse::ok(&created()),
+        ScriptedResponse::text(200, "{\"items\": [").breaking(),
+        ScriptedResponse::Broken,
+        ScriptedResponse::Silence,
     ]);
-    let (out, signals) = (Stream::default(), Signals::default());
+    let (out, signals) = (blocks_tests::Captured::default(), Signals::default());
     let host = Host::new(scripted.client(), out, std::io::sink()).signals(signals.clone());
     let line = [
         "blocks",

@@ -1,52 +1,36 @@
-//! The key is in nothing that a person or a log can see.
-
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+//! The key appears in no error, panic, log or `Debug` output.
 
 use blocks_sdk::{Client, FollowUp};
-use blocks_tests::{Answer, KEY, SESSION, Scripted, created};
+use blocks_tests::{Captured, KEY, Scripted, ScriptedResponse, created, session_id};
 
 use crate::hello;
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_key_appears_nowhere() {
-    let log = Log::default();
+    let log = Captured::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
         .with_writer(move || writer.clone())
         .finish();
-    // For all threads, so that what the other tests do is searched too.
+    // For all threads, so that the log of the other tests is searched too.
     tracing::subscriber::set_global_default(subscriber).unwrap();
 
-    // A server that sends back what it was given is the worst case.
+    // The worst case is a server that returns what it received.
     let echo = format!(r#"{{"error": "ApiKey {KEY} is wrong", "id": "{KEY}"}}"#);
     let mut seen = String::new();
     let mut note = |text: String| seen.push_str(&text);
-    for answer in [
-        Answer::text(500, echo.clone()).header("x-request-id", KEY),
-        Answer::text(200, echo.clone()),
-        Answer::text(200, format!("\"{KEY}\"")),
-        Answer::text(422, echo.clone()).breaking(),
-        Answer::Broken,
-        Answer::Refused,
-        Answer::ok(&created()),
+    for response in [
+        ScriptedResponse::text(500, echo.clone()).header("x-request-id", KEY),
+        ScriptedResponse::text(200, echo.clone()),
+        ScriptedResponse::text(200, format!("\"{KEY}\"")),
+        ScriptedResponse::text(422, echo.clone()).breaking(),
+        ScriptedResponse::Broken,
+        ScriptedResponse::Refused,
+        ScriptedResponse::ok(&created()),
     ] {
-        let script = Scripted::new([answer]);
+        let script = Scripted::new([response]);
         let builder = script.builder();
         note(format!("{builder:?}"));
         let client = builder.build().unwrap();
@@ -63,7 +47,7 @@ async fn the_key_appears_nowhere() {
                 }
             }
         }
-        let session = client.session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        let session = client.session(session_id());
         if let Err(error) = session.follow_up(FollowUp::new("more")).await {
             note(format!("{error} {error:?}"));
         }
@@ -81,11 +65,9 @@ async fn the_key_appears_nowhere() {
     note(format!("{builder:?}"));
     note(format!("{:?}", builder.build().unwrap_err()));
 
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(
-        logged.contains("createSession") && logged.contains("attempt"),
-        "{logged}"
-    );
+    let logged = log.text();
+    assert!(logged.contains("createSession"), "{logged}");
+    assert!(logged.contains("attempt"), "{logged}");
     assert!(logged.contains("http.response.status_code=500"), "{logged}");
     assert!(
         !logged.contains("hello"),

@@ -1,4 +1,4 @@
-//! What only a real connection can show.
+//! Behaviour that only a real connection can show.
 
 use blocks_sdk::{Client, ErrorKind, RateLimit};
 use blocks_tests::{KEY, SESSION, created};
@@ -11,13 +11,13 @@ use crate::hello;
 
 fn client(address: std::net::SocketAddr) -> Client {
     let builder = Client::builder(KEY).base_url(format!("http://{address}"));
-    // Real time passes here, and none of it on waiting for turns.
+    // These tests run in real time, so that no permit may be waited for.
     let limit = RateLimit::per_minute(1_000_000).unwrap();
     builder.rate_limit(limit).build().unwrap()
 }
 
-/// A server that answers one request on each connection, leaves it open for more, and closes it
-/// at once: what a client finds when its idle connection was closed by the other side.
+/// A server that responds to one request on each connection without `connection: close`, and then
+/// closes it. The client finds its idle connection closed by the server.
 async fn closing(listener: TcpListener, closed: mpsc::UnboundedSender<()>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let mut request = vec![0; 4096];
@@ -31,7 +31,7 @@ async fn closing(listener: TcpListener, closed: mpsc::UnboundedSender<()>) {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_closed_while_idle_leaves_no_create_in_doubt() {
+async fn a_closed_idle_connection_does_not_fail_a_create() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(listener.local_addr().unwrap());
     let (closed, mut is_closed) = mpsc::unbounded_channel();
@@ -40,7 +40,7 @@ async fn a_connection_that_was_closed_while_idle_leaves_no_create_in_doubt() {
         let session = client.create_session(hello()).await.unwrap();
         assert_eq!(session.id().to_string(), SESSION);
         is_closed.recv().await.unwrap();
-        // Lets the pool see that the connection is gone.
+        // Lets the pool notice that the connection was closed.
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
@@ -48,7 +48,7 @@ async fn a_connection_that_was_closed_while_idle_leaves_no_create_in_doubt() {
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_certainly_received_nothing() {
+async fn a_closed_port_certainly_received_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -59,7 +59,7 @@ async fn a_port_where_nobody_listens_certainly_received_nothing() {
 }
 
 #[tokio::test]
-async fn a_connection_that_closes_without_an_answer_leaves_the_create_in_doubt() {
+async fn a_closed_connection_leaves_the_outcome_unknown() {
     let mock = blocks_mock::Mock::builder()
         .fault(
             None,
@@ -80,8 +80,8 @@ async fn a_connection_that_closes_without_an_answer_leaves_the_create_in_doubt()
     assert_eq!((mock.session_count(), mock.requests().len()), (1, 1));
 }
 
-/// Answers one create with `headers`.
-async fn create_answered_with(headers: String) -> blocks_sdk::Session {
+/// Creates a session whose response has these headers.
+async fn create_with_response_headers(headers: String) -> blocks_sdk::Session {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -107,12 +107,12 @@ async fn odd_headers_do_not_lose_a_session() {
         "x(a): 1\r\n".to_owned(),
         "no colon\r\n".to_owned(),
     ] {
-        let session = create_answered_with(headers).await;
+        let session = create_with_response_headers(headers).await;
         assert_eq!(session.id().to_string(), SESSION);
     }
 }
 
-/// A service like a router of axum: its body is `Send` alone, and so is the service here.
+/// A service like an axum router: it and its body are `Send`, but not `Sync`.
 #[derive(Clone)]
 struct UnsyncService(
     std::marker::PhantomData<std::cell::Cell<()>>,
@@ -207,5 +207,9 @@ async fn clients_of_a_key_share_one_rate_limiter() {
     assert_eq!(shared.build().unwrap().rate_limit(), RateLimit::default());
     drop((first, second));
     let alone = builder().rate_limit(fifty).build().unwrap();
-    assert_eq!(alone.rate_limit(), fifty, "no client of the key was left");
+    assert_eq!(
+        alone.rate_limit(),
+        fifty,
+        "no other client of the key was left"
+    );
 }

@@ -1,12 +1,14 @@
-//! Replies in JSON: the message that asks for them, decoding, and corrections.
+//! Replies in JSON: the message that requests them, decoding, and corrections.
 
 use std::time::Duration;
 
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script, TurnInfo};
-use blocks_sdk::{Agent, Client, CreateSession, ErrorKind, FollowUp, StructuredReply, Turn};
+use blocks_sdk::{Agent, CreateSession, ErrorKind, FollowUp, StructuredReply, Turn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use crate::client;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct Triage {
@@ -29,15 +31,14 @@ fn request() -> CreateSession {
     CreateSession::new(Agent::claude(), "Triage issue 7.").expect::<Triage>()
 }
 
-/// A mock whose agent gives these replies, one in each turn, and the last one in all that follow.
+/// A mock whose agent sends these replies, one in each turn, and the last one in all later turns.
 fn replying(texts: &'static [&'static str]) -> Mock {
     let script = |turn: &TurnInfo| Script::reply(texts[turn.turn.min(texts.len() - 1)]);
     Mock::builder().agent_fn(script).build()
 }
 
 async fn turn(mock: &Mock) -> Turn {
-    let client = Client::builder(mock.key()).service(mock.service());
-    let session = client.build().unwrap().create_session(request()).await;
+    let session = client(mock).create_session(request()).await;
     session.unwrap().first_turn().unwrap()
 }
 
@@ -86,8 +87,7 @@ async fn the_schema_is_added_to_the_message() {
     let mock = replying(&[GOOD]);
     let first = turn(&mock).await;
     first.reply().await.unwrap();
-    let client = Client::builder(mock.key()).service(mock.service());
-    let session = client.build().unwrap().session(first.session_id());
+    let session = client(&mock).session(first.session_id());
     let next = FollowUp::new("And issue 8?").expect::<Triage>();
     session.follow_up(next).await.unwrap();
     let expected = ["Triage issue 7.", "And issue 8?"];
@@ -100,9 +100,8 @@ async fn the_schema_is_added_to_the_message() {
 #[tokio::test(start_paused = true)]
 async fn an_invalid_schema_is_refused_before_it_is_sent() {
     let mock = Mock::new();
-    let client = Client::builder(mock.key()).service(mock.service());
     let request = CreateSession::new(Agent::claude(), "Go.").expect_schema(json!([1]));
-    let error = client.build().unwrap().create_session(request).await;
+    let error = client(&mock).create_session(request).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(mock.requests().len(), 0);
 }
@@ -110,9 +109,8 @@ async fn an_invalid_schema_is_refused_before_it_is_sent() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_prompt_with_a_schema_is_refused() {
     let mock = Mock::new();
-    let client = Client::builder(mock.key()).service(mock.service());
     let request = CreateSession::new(Agent::claude(), " ").expect::<Triage>();
-    let error = client.build().unwrap().create_session(request).await;
+    let error = client(&mock).create_session(request).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(mock.requests().len(), 0);
 }

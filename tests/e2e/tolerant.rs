@@ -1,8 +1,8 @@
-//! Whole responses in which any optional field is absent or odd: whatever a program needs to go on is read whenever it is
-//! present, and nothing that was received is lost.
+//! Complete responses in which any optional field is absent or odd. What a program needs in order to continue is read
+//! whenever it is present, and nothing that was received is lost.
 
-use blocks_sdk::{Client, FollowUp, Id, JsonObject, Pending, RateLimit, RawJson, types};
-use blocks_tests::{Answer, SESSION, Scripted, THREAD};
+use blocks_sdk::{Client, FollowUp, JsonObject, Pending, RateLimit, RawJson, types};
+use blocks_tests::{SESSION, Scripted, ScriptedResponse, THREAD, session_id, thread_id};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// Any value where another was expected.
+/// A value where another one was expected.
 fn odd() -> impl Strategy<Value = String> {
     let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
     prop_oneof![
@@ -66,7 +66,7 @@ fn odd() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Each field as it should be, absent, or odd; and perhaps one that no release knows.
+/// Each field as usual, absent or odd, and sometimes a field that no release knows.
 fn mutated(fields: Vec<(&'static str, String)>) -> impl Strategy<Value = Fields> {
     let choices: Vec<_> = fields
         .into_iter()
@@ -166,7 +166,7 @@ fn message(text: &'static str) -> impl Strategy<Value = Fields> {
     })
 }
 
-/// A page: its items, of which some are no messages at all, and the rest of its fields.
+/// A page, with its items and the rest of its fields. Some items are not messages.
 fn page() -> impl Strategy<Value = (Vec<String>, String)> {
     let item = prop_oneof![
         4 => message(r#""a step""#).prop_map(|fields| object(&fields)),
@@ -247,7 +247,7 @@ fn raw<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     found.map(|(_, raw)| raw.as_str())
 }
 
-/// Whether a response names its thread by its id or in a link that is as it should be.
+/// Whether a response contains the thread's id, by itself or in a valid link.
 fn names_thread(fields: &Fields, id: &str) -> bool {
     let linked = raw(fields, "_links").and_then(|raw| raw.parse::<JsonObject>().ok());
     let href = |name: &str| {
@@ -262,23 +262,23 @@ fn names_thread(fields: &Fields, id: &str) -> bool {
         || href("final_message") == Some(true)
 }
 
-fn answer(body: String) -> Answer {
-    Answer::text(200, body)
+fn response(body: String) -> ScriptedResponse {
+    ScriptedResponse::text(200, body)
 }
 
-/// A client of a limit that no test reaches.
+/// A client whose rate limit no test reaches.
 fn client(script: &Scripted) -> Client {
     let limit = RateLimit::per_minute(u32::MAX).unwrap();
     script.builder().rate_limit(limit).build().unwrap()
 }
 
 async fn check_create(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
-    script.replace([answer(object(fields))]);
+    script.replace([response(object(fields))]);
     let session = client(script).create_session(hello()).await.unwrap();
     prop_assert_eq!(quoted(session.id().as_str()), raw(fields, "id").unwrap());
     check_kept(&object(fields), session.data())?;
     if names_thread(fields, "thread_id") {
-        script.replace([answer(r#"{"items":[{"message":"done"}]}"#.to_owned())]);
+        script.replace([response(r#"{"items":[{"message":"done"}]}"#.to_owned())]);
         let reply = session.first_reply().await.unwrap();
         prop_assert_eq!(reply.text(), "done");
         let path = script.seen()[0].url.path().to_owned();
@@ -290,15 +290,15 @@ async fn check_create(script: &Scripted, fields: &Fields) -> Result<(), TestCase
 }
 
 async fn check_get(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
-    script.replace([answer(object(fields))]);
-    let id: Id = SESSION.parse().unwrap();
+    script.replace([response(object(fields))]);
+    let id = session_id();
     let session = client(script).get_session(id).await.unwrap();
     check_kept(&object(fields), session.data())
 }
 
 async fn check_follow_up(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
-    script.replace([answer(object(fields))]);
-    let session = client(script).session(SESSION.parse::<Id>().unwrap());
+    script.replace([response(object(fields))]);
+    let session = client(script).session(session_id());
     match session.follow_up(FollowUp::new("More.")).await {
         Ok(turn) => prop_assert_eq!(turn.session_id(), session.id()),
         Err(error) => {
@@ -318,10 +318,10 @@ async fn check_page(
     (items, page): &(Vec<String>, String),
     of_thread: bool,
 ) -> Result<(), TestCaseError> {
-    script.replace([answer(page.clone())]);
-    let session = client(script).session(SESSION.parse::<Id>().unwrap());
+    script.replace([response(page.clone())]);
+    let session = client(script).session(session_id());
     let query = if of_thread {
-        session.thread_messages(THREAD.parse::<Id>().unwrap())
+        session.thread_messages(thread_id())
     } else {
         session.messages()
     };
@@ -336,8 +336,8 @@ async fn check_page(
 
 async fn check_reply(script: &Scripted, reply: &Fields) -> Result<(), TestCaseError> {
     let page = format!("{{\"items\":[{}]}}", object(reply));
-    script.replace([answer(page)]);
-    let (session, thread): (Id, Id) = (SESSION.parse().unwrap(), THREAD.parse().unwrap());
+    script.replace([response(page)]);
+    let (session, thread) = (session_id(), thread_id());
     let reply = client(script).resume(Pending::new(session, thread)).reply();
     let reply = reply.await.unwrap();
     prop_assert_eq!(reply.text(), "cut \u{fffd} here");
@@ -345,12 +345,9 @@ async fn check_reply(script: &Scripted, reply: &Fields) -> Result<(), TestCaseEr
 }
 
 async fn check_artifact(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
-    script.replace([answer(object(fields))]);
-    let session = client(script).session(SESSION.parse::<Id>().unwrap());
-    let artifact = session
-        .artifact(THREAD.parse::<Id>().unwrap())
-        .await
-        .unwrap();
+    script.replace([response(object(fields))]);
+    let session = client(script).session(session_id());
+    let artifact = session.artifact(thread_id()).await.unwrap();
     check_kept(&object(fields), artifact.data())?;
     let url = artifact.data().url.as_ref().map(|url| url.as_str());
     prop_assert_eq!(url, Some("https://storage.example/x?s=1"));

@@ -1,40 +1,14 @@
 //! Every command against a server in the shapes of the vendor's public mock, whose ids are short.
 
-use std::io::{Cursor, Write};
-use std::sync::{Arc, Mutex};
-
-use blocks_cli::Host;
 use blocks_sdk::Client;
 use blocks_tests::Vendor;
 use serde_json::Value;
 
-#[derive(Clone, Default)]
-struct Stream(Arc<Mutex<Vec<u8>>>);
-
-impl Stream {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Exit code, standard output and standard error.
+/// Runs a command. Returns its exit code, standard output and standard error.
 async fn blocks(vendor: &Vendor, line: &str, input: &str) -> (u8, String, String) {
     let client = Client::builder(Vendor::KEY).service(vendor.clone()).build();
-    let (out, err) = (Stream::default(), Stream::default());
-    let host = Host::new(client.unwrap(), out.clone(), err.clone());
-    let host = host.input(Cursor::new(input.to_owned()));
-    let code = blocks_cli::run(["blocks"].into_iter().chain(line.split(' ')), host).await;
-    (code, out.text(), err.text())
+    let line: Vec<&str> = line.split(' ').collect();
+    crate::blocks(client.unwrap(), &line, input).await
 }
 
 async fn session(vendor: &Vendor) -> String {
@@ -44,7 +18,7 @@ async fn session(vendor: &Vendor) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_prompt_is_sent_once_and_answered() {
+async fn each_prompt_is_sent_once_and_gets_a_reply() {
     let prompt = r#"{"id":"a","agent_name":"claude","message":"Go."}"#;
     for line in [
         "run --agent claude Go.",
@@ -88,7 +62,7 @@ async fn each_reading_command_prints_what_is_there() {
     assert_eq!(vendor.post_count(), 1);
 }
 
-/// The thread's id is no UUID, so `--thread` would not take it.
+/// The thread's id is not a UUID, so `--thread` would not accept it.
 #[tokio::test(start_paused = true)]
 async fn the_printed_command_to_resume_works() {
     let vendor = Vendor::new();

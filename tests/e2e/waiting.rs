@@ -1,28 +1,35 @@
-//! Waits: they outlive what passes, end at what does not, and can go on elsewhere.
+//! Waits continue after transient errors, end at permanent ones, and can be resumed by another process.
 
 use std::future::IntoFuture;
 use std::time::Duration;
 
 use blocks_sdk::{ErrorKind, FollowUp, Pending, Progress, replies};
-use blocks_tests::{Answer, SESSION, Scripted, THREAD, created, page, replied};
+use blocks_tests::{
+    SESSION, Scripted, ScriptedResponse, THREAD, created, page, replied, session_id, thread_id,
+};
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::hello;
 
-fn empty() -> Answer {
-    Answer::ok(&page(json!([])))
+fn empty() -> ScriptedResponse {
+    ScriptedResponse::ok(&page(json!([])))
 }
 
-/// A script that begins with a create.
-fn after_create(answers: impl IntoIterator<Item = Answer>) -> Scripted {
-    Scripted::new(std::iter::once(Answer::ok(&created())).chain(answers))
+/// A script that starts with a create.
+fn after_create(responses: impl IntoIterator<Item = ScriptedResponse>) -> Scripted {
+    Scripted::new(std::iter::once(ScriptedResponse::ok(&created())).chain(responses))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_looks_every_two_seconds_until_the_reply() {
-    let script = after_create([empty(), empty(), empty(), Answer::ok(&replied("done"))]);
+async fn a_wait_polls_every_two_seconds_until_the_reply() {
+    let script = after_create([
+        empty(),
+        empty(),
+        empty(),
+        ScriptedResponse::ok(&replied("done")),
+    ]);
     let start = Instant::now();
     let session = script.client().create_session(hello()).await.unwrap();
     assert_eq!(session.first_reply().await.unwrap().text(), "done");
@@ -30,9 +37,12 @@ async fn a_wait_looks_every_two_seconds_until_the_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_reply_is_a_reply_and_a_message_on_the_way_is_none() {
-    let on_the_way = json!([{"id": SESSION, "type": "message", "message": "looking"}]);
-    let script = after_create([Answer::ok(&page(on_the_way)), Answer::ok(&replied(""))]);
+async fn an_empty_reply_ends_a_wait_and_a_message_does_not() {
+    let intermediate = json!([{"id": SESSION, "type": "message", "message": "looking"}]);
+    let script = after_create([
+        ScriptedResponse::ok(&page(intermediate)),
+        ScriptedResponse::ok(&replied("")),
+    ]);
     let session = script.client().create_session(hello()).await.unwrap();
     assert_eq!(session.first_reply().await.unwrap().text(), "");
     assert_eq!(script.count(), 3);
@@ -41,21 +51,21 @@ async fn an_empty_reply_is_a_reply_and_a_message_on_the_way_is_none() {
 #[tokio::test(start_paused = true)]
 async fn fifty_transient_errors_do_not_end_a_wait() {
     let errors = [
-        Answer::text(503, ""),
-        Answer::text(429, ""),
-        Answer::Broken,
-        Answer::text(200, "<html>"),
-        Answer::Refused,
+        ScriptedResponse::text(503, ""),
+        ScriptedResponse::text(429, ""),
+        ScriptedResponse::Broken,
+        ScriptedResponse::text(200, "<html>"),
+        ScriptedResponse::Refused,
     ];
-    let answers = errors.into_iter().cycle().take(50);
-    let script = after_create(answers.chain([Answer::ok(&replied("at last"))]));
+    let responses = errors.into_iter().cycle().take(50);
+    let script = after_create(responses.chain([ScriptedResponse::ok(&replied("done"))]));
     let session = script.client().create_session(hello()).await.unwrap();
-    assert_eq!(session.first_reply().await.unwrap().text(), "at last");
+    assert_eq!(session.first_reply().await.unwrap().text(), "done");
     assert_eq!(script.count(), 52);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_gives_back_what_another_client_waits_on_with() {
+async fn another_client_resumes_after_a_deadline() {
     let script = after_create([empty()]);
     let session = script.client().create_session(hello()).await.unwrap();
     let start = Instant::now();
@@ -69,7 +79,7 @@ async fn a_deadline_gives_back_what_another_client_waits_on_with() {
     assert_eq!(start.elapsed().as_secs(), 90);
     let stored = serde_json::to_string(error.pending().unwrap()).unwrap();
 
-    let elsewhere = Scripted::new([Answer::ok(&replied("found"))]);
+    let elsewhere = Scripted::new([ScriptedResponse::ok(&replied("found"))]);
     let pending: Pending = serde_json::from_str(&stored).unwrap();
     assert_eq!(pending.thread_id().unwrap().to_string(), THREAD);
     let reply = elsewhere.client().resume(pending).reply().await.unwrap();
@@ -79,7 +89,7 @@ async fn a_deadline_gives_back_what_another_client_waits_on_with() {
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_does_not_outlive_the_deadline() {
-    let script = after_create([Answer::Silence]);
+    let script = after_create([ScriptedResponse::Silence]);
     let session = script.client().create_session(hello()).await.unwrap();
     let start = Instant::now();
     let wait = session
@@ -92,9 +102,9 @@ async fn an_attempt_does_not_outlive_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_ends_at_once_when_waiting_cannot_help() {
+async fn permanent_errors_end_a_wait_immediately() {
     for status in [400, 401, 403, 404, 410, 422] {
-        let script = after_create([empty(), Answer::text(status, "{}")]);
+        let script = after_create([empty(), ScriptedResponse::text(status, "{}")]);
         let session = script.client().create_session(hello()).await.unwrap();
         let error = session.first_reply().await.unwrap_err();
         assert_eq!(error.status(), Some(status));
@@ -103,23 +113,23 @@ async fn a_wait_ends_at_once_when_waiting_cannot_help() {
     }
 }
 
-/// A follow-up's answer, whose reply is in a thread of its own.
-fn followed() -> Answer {
+/// A follow-up's response, whose reply is in another thread.
+fn followed() -> ScriptedResponse {
     let thread = "9d1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b33";
     let href = format!("/rest/v1/sessions/{SESSION}/threads/{thread}/messages?type=final_message");
-    Answer::ok(&json!({
+    ScriptedResponse::ok(&json!({
         "id": SESSION, "chat_thread_id": thread, "_links": {"final_message": {"href": href}},
     }))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_follow_up_tells_the_waiter_of_the_turn_that_it_interrupts() {
-    // The old turn is looked at once more, in case its reply came just before.
-    for (last_look, kind) in [
+async fn a_follow_up_ends_the_wait_that_it_interrupts() {
+    // The old turn is polled one last time, because its reply may have arrived just before.
+    for (last_poll, kind) in [
         (empty(), Some(ErrorKind::Interrupted)),
-        (Answer::ok(&replied("done")), None),
+        (ScriptedResponse::ok(&replied("done")), None),
     ] {
-        let script = after_create([empty(), followed(), last_look]);
+        let script = after_create([empty(), followed(), last_poll]);
         let client = script.client();
         let session = client.create_session(hello()).await.unwrap();
         let turn = session.first_turn().unwrap();
@@ -132,7 +142,7 @@ async fn a_follow_up_tells_the_waiter_of_the_turn_that_it_interrupts() {
         let result = old.await.unwrap();
         assert!(
             start.elapsed() < Duration::from_secs(3),
-            "no longer than its turns take"
+            "no longer than its permits take"
         );
         assert_eq!(result.err().map(|e| e.kind()), kind);
         assert_eq!(script.count(), 4);
@@ -141,8 +151,8 @@ async fn a_follow_up_tells_the_waiter_of_the_turn_that_it_interrupts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_that_was_superseded_before_the_wait_is_told_so_too() {
-    let script = after_create([followed(), empty(), Answer::ok(&replied("new"))]);
+async fn a_turn_superseded_before_its_wait_is_interrupted() {
+    let script = after_create([followed(), empty(), ScriptedResponse::ok(&replied("new"))]);
     let session = script.client().create_session(hello()).await.unwrap();
     let next = session.follow_up(FollowUp::new("instead")).await.unwrap();
     let error = session.first_reply().await.unwrap_err();
@@ -152,8 +162,8 @@ async fn a_turn_that_was_superseded_before_the_wait_is_told_so_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_follow_up_that_names_no_thread_interrupts_all_the_same() {
-    let script = after_create([Answer::ok(&json!({"id": SESSION})), empty()]);
+async fn a_follow_up_without_a_thread_interrupts_too() {
+    let script = after_create([ScriptedResponse::ok(&json!({"id": SESSION})), empty()]);
     let session = script.client().create_session(hello()).await.unwrap();
     let error = session.follow_up(FollowUp::new("stop")).await.unwrap_err();
     assert!(error.may_have_taken_effect());
@@ -163,8 +173,12 @@ async fn a_follow_up_that_names_no_thread_interrupts_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_tells_each_look_and_ends_with_the_reply() {
-    let script = after_create([empty(), Answer::text(503, ""), Answer::ok(&replied("done"))]);
+async fn progress_reports_each_poll_and_the_reply() {
+    let script = after_create([
+        empty(),
+        ScriptedResponse::text(503, ""),
+        ScriptedResponse::ok(&replied("done")),
+    ]);
     let session = script.client().create_session(hello()).await.unwrap();
     let progress = session.first_turn().unwrap().reply().progress();
     let steps: Vec<_> = progress.map(Result::unwrap).collect().await;
@@ -189,13 +203,15 @@ async fn progress_tells_each_look_and_ends_with_the_reply() {
 
 #[tokio::test(start_paused = true)]
 async fn many_waits_end_in_the_order_of_their_replies() {
-    let fast = Scripted::new([empty(), Answer::ok(&replied("fast"))]);
-    let slow = Scripted::new([empty(), empty(), empty(), Answer::ok(&replied("slow"))]);
+    let fast = Scripted::new([empty(), ScriptedResponse::ok(&replied("fast"))]);
+    let slow = Scripted::new([
+        empty(),
+        empty(),
+        empty(),
+        ScriptedResponse::ok(&replied("slow")),
+    ]);
     let turns = [&slow, &fast].map(|script| {
-        let pending = Pending::new(
-            SESSION.parse::<blocks_sdk::Id>().unwrap(),
-            THREAD.parse::<blocks_sdk::Id>().unwrap(),
-        );
+        let pending = Pending::new(session_id(), thread_id());
         script.client().resume(pending)
     });
     let all = replies(turns.iter().map(blocks_sdk::Turn::reply))
@@ -204,8 +220,8 @@ async fn many_waits_end_in_the_order_of_their_replies() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_is_one_request_and_no_wait() {
-    let script = after_create([empty(), Answer::ok(&replied("done"))]);
+async fn poll_once_sends_one_request() {
+    let script = after_create([empty(), ScriptedResponse::ok(&replied("done"))]);
     let turn = script
         .client()
         .create_session(hello())
@@ -220,20 +236,18 @@ async fn a_look_is_one_request_and_no_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_without_a_thread_says_what_to_do() {
-    let script = Scripted::new([Answer::ok(&json!({"id": SESSION}))]);
-    let session = script
-        .client()
-        .get_session(SESSION.parse::<blocks_sdk::Id>().unwrap())
-        .await
-        .unwrap();
+    let script = Scripted::new([ScriptedResponse::ok(&json!({"id": SESSION}))]);
+    let session = script.client().get_session(session_id()).await.unwrap();
     let error = session.first_reply().await.unwrap_err();
     assert!(error.to_string().contains("send a follow-up"), "{error}");
     assert_eq!(script.count(), 1);
 }
 
 /// A script whose first response is a create, and the wait for its reply.
-async fn wait_for(answers: impl IntoIterator<Item = Answer>) -> (Scripted, blocks_sdk::Wait) {
-    let script = after_create(answers);
+async fn wait_for(
+    responses: impl IntoIterator<Item = ScriptedResponse>,
+) -> (Scripted, blocks_sdk::Wait) {
+    let script = after_create(responses);
     let session = script.client().create_session(hello()).await.unwrap();
     let wait = session.first_turn().unwrap().reply();
     (script, wait)
@@ -241,15 +255,18 @@ async fn wait_for(answers: impl IntoIterator<Item = Answer>) -> (Scripted, block
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_with_no_time_polls_once() {
-    for (answer, found) in [(empty(), false), (Answer::ok(&replied("done")), true)] {
-        let (script, wait) = wait_for([answer]).await;
+    for (response, found) in [
+        (empty(), false),
+        (ScriptedResponse::ok(&replied("done")), true),
+    ] {
+        let (script, wait) = wait_for([response]).await;
         let start = Instant::now();
         let result = wait.timeout(Duration::ZERO).await;
         assert_eq!(result.is_ok(), found);
         assert_eq!((script.count(), start.elapsed()), (2, Duration::ZERO));
     }
-    // Nor does a service that never responds hold it up for long.
-    let (script, wait) = wait_for([Answer::Silence]).await;
+    // A service that never responds does not delay it for long, either.
+    let (script, wait) = wait_for([ScriptedResponse::Silence]).await;
     let start = Instant::now();
     let error = wait.timeout(Duration::ZERO).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Deadline);
@@ -258,13 +275,13 @@ async fn a_wait_with_no_time_polls_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_without_a_limit_does_not_overflow() {
-    let (_, wait) = wait_for([empty(), Answer::ok(&replied("done"))]).await;
+    let (_, wait) = wait_for([empty(), ScriptedResponse::ok(&replied("done"))]).await;
     assert_eq!(wait.timeout(Duration::MAX).await.unwrap().text(), "done");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_polls_once_after_the_machine_was_suspended() {
-    let (script, wait) = wait_for([empty(), Answer::ok(&replied("done"))]).await;
+    let (script, wait) = wait_for([empty(), ScriptedResponse::ok(&replied("done"))]).await;
     let wait = tokio::spawn(wait.timeout(Duration::from_secs(60)).into_future());
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(script.count(), 2);
@@ -275,36 +292,34 @@ async fn a_wait_polls_once_after_the_machine_was_suspended() {
 
 #[tokio::test(start_paused = true)]
 async fn a_time_out_contains_the_last_error() {
-    let busy = Answer::text(503, r#"{"error": "busy"}"#);
+    let busy = ScriptedResponse::text(503, r#"{"error": "busy"}"#);
     let (_, wait) = wait_for([empty(), busy]).await;
     let error = wait.timeout(Duration::from_secs(60)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Deadline);
     assert_eq!(error.status(), Some(503));
     assert_eq!(error.body().as_deref(), Some(r#"{"error": "busy"}"#));
     let source = std::error::Error::source(&error).unwrap().to_string();
-    assert!(
-        source.contains("busy") && error.to_string().contains(&source),
-        "{error}"
-    );
+    assert!(source.contains("busy"), "{error}");
+    assert!(error.to_string().contains(&source), "{error}");
     assert!(error.pending().is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_time_out_contains_the_last_page() {
-    let (_, wait) = wait_for([Answer::text(503, ""), empty()]).await;
+    let (_, wait) = wait_for([ScriptedResponse::text(503, ""), empty()]).await;
     let error = wait.timeout(Duration::from_secs(60)).await.unwrap_err();
     assert_eq!(error.status(), Some(200));
     let page = page(json!([])).to_string();
     assert_eq!(error.body().as_deref(), Some(page.as_str()));
     assert!(
         std::error::Error::source(&error).is_none(),
-        "no error came last"
+        "the last poll had no error"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_time_out_contains_what_was_cut_off() {
-    let cut = Answer::text(200, r#"{"items": ["#).breaking();
+    let cut = ScriptedResponse::text(200, r#"{"items": ["#).breaking();
     let (_, wait) = wait_for([cut]).await;
     let error = wait.timeout(Duration::from_secs(60)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Deadline);
@@ -316,42 +331,46 @@ async fn a_time_out_contains_what_was_cut_off() {
 
 #[tokio::test(start_paused = true)]
 async fn three_unusable_responses_in_a_row_end_a_wait() {
-    let html = || Answer::text(200, "<html>sign in</html>");
+    let html = || ScriptedResponse::text(200, "<html>sign in</html>");
     let unusable = [
         html(),
-        Answer::text(200, ""),
-        Answer::text(403, "<html>blocked</html>"),
-        Answer::text(404, ""),
-        Answer::text(401, "no"),
-        Answer::text(409, r#"{"error": "conflict"}"#),
-        Answer::text(421, "{}"),
-        Answer::text(423, "{}"),
-        Answer::text(425, "{}"),
-        Answer::text(302, "{}"),
+        ScriptedResponse::text(200, ""),
+        ScriptedResponse::text(403, "<html>blocked</html>"),
+        ScriptedResponse::text(404, ""),
+        ScriptedResponse::text(401, "no"),
+        ScriptedResponse::text(409, r#"{"error": "conflict"}"#),
+        ScriptedResponse::text(421, "{}"),
+        ScriptedResponse::text(423, "{}"),
+        ScriptedResponse::text(425, "{}"),
+        ScriptedResponse::text(302, "{}"),
     ];
-    for answer in unusable {
-        let (script, wait) = wait_for([empty(), answer.clone()]).await;
+    for response in unusable {
+        let (script, wait) = wait_for([empty(), response.clone()]).await;
         let error = wait.await.unwrap_err();
-        assert_eq!(script.count(), 5, "{answer:?}");
+        assert_eq!(script.count(), 5, "{response:?}");
         assert_eq!(error.pending().unwrap().session_id(), SESSION);
-        assert!(error.body().is_some(), "{answer:?}");
-        // Two of them do not end it, nor do three that something else comes between.
+        assert!(error.body().is_some(), "{response:?}");
+        // Two do not end it, and neither do three with another response in between.
         let two = [
-            answer.clone(),
-            answer.clone(),
+            response.clone(),
+            response.clone(),
             empty(),
-            answer.clone(),
-            answer,
+            response.clone(),
+            response,
         ];
-        let (script, wait) = wait_for(two.into_iter().chain([Answer::ok(&replied("done"))])).await;
+        let (script, wait) = wait_for(
+            two.into_iter()
+                .chain([ScriptedResponse::ok(&replied("done"))]),
+        )
+        .await;
         assert_eq!(wait.await.unwrap().text(), "done");
         assert_eq!(script.count(), 7);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unusable_response_is_reported_at_once() {
-    let (_, wait) = wait_for([Answer::text(200, "<html>")]).await;
+async fn an_unusable_response_is_reported_immediately() {
+    let (_, wait) = wait_for([ScriptedResponse::text(200, "<html>")]).await;
     let mut progress = wait.progress();
     for number in 1..=2 {
         match progress.next().await.unwrap().unwrap() {
@@ -364,24 +383,28 @@ async fn an_unusable_response_is_reported_at_once() {
     }
     let error = progress.next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Undecodable);
-    assert!(error.pending().is_some() && progress.next().await.is_none());
+    assert!(error.pending().is_some());
+    assert!(progress.next().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_waits_as_long_as_a_503_asks() {
-    let busy = Answer::text(503, "").header("retry-after", "40");
-    let (script, wait) = wait_for([busy, Answer::ok(&replied("done"))]).await;
+    let busy = ScriptedResponse::text(503, "").header("retry-after", "40");
+    let (script, wait) = wait_for([busy, ScriptedResponse::ok(&replied("done"))]).await;
     let start = Instant::now();
     wait.await.unwrap();
     assert_eq!((script.count(), start.elapsed().as_secs()), (3, 42));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_that_lost_its_thread_gets_it_back() {
+async fn a_link_without_its_thread_gets_it() {
     let mut made = created();
     let href = format!("/rest/v1/sessions/{SESSION}/messages?role=assistant");
     made["_links"]["final_message"]["href"] = json!(href);
-    let script = Scripted::new([Answer::ok(&made), Answer::ok(&replied("done"))]);
+    let script = Scripted::new([
+        ScriptedResponse::ok(&made),
+        ScriptedResponse::ok(&replied("done")),
+    ]);
     let session = script.client().create_session(hello()).await.unwrap();
     session.first_reply().await.unwrap();
     let query = script.seen()[1].url.query().unwrap().to_owned();
@@ -391,8 +414,13 @@ async fn a_link_that_lost_its_thread_gets_it_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_last_poll_is_not_an_interruption() {
-    let busy = Answer::text(503, "");
-    let script = after_create([followed(), busy.clone(), busy, Answer::ok(&replied("done"))]);
+    let busy = ScriptedResponse::text(503, "");
+    let script = after_create([
+        followed(),
+        busy.clone(),
+        busy,
+        ScriptedResponse::ok(&replied("done")),
+    ]);
     let session = script.client().create_session(hello()).await.unwrap();
     session.follow_up(FollowUp::new("instead")).await.unwrap();
     assert_eq!(session.first_reply().await.unwrap().text(), "done");
@@ -400,11 +428,11 @@ async fn a_failed_last_poll_is_not_an_interruption() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_that_is_known_by_its_thread_is_interrupted_too() {
+async fn a_turn_in_a_thread_is_interrupted_too() {
     let script = after_create([followed(), empty()]);
     let session = script.client().create_session(hello()).await.unwrap();
     session.follow_up(FollowUp::new("instead")).await.unwrap();
-    let thread: blocks_sdk::Id = THREAD.parse().unwrap();
+    let thread = thread_id();
     let error = session.turn_in_thread(thread).reply().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert_eq!(script.count(), 3);
@@ -421,15 +449,13 @@ async fn the_service_says_which_turn_is_later() {
         let prompts = json!([prompt(other, 30), prompt(THREAD, minute)]);
         let reply = match kind {
             Some(_) => empty(),
-            None => Answer::ok(&replied("done")),
+            None => ScriptedResponse::ok(&replied("done")),
         };
-        // The thread is of a client that knows neither turn's time.
-        let script = Scripted::new([followed(), Answer::ok(&page(prompts)), reply]);
-        let session = script
-            .client()
-            .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+        // This client did not start the first turn, so that it has to read which turn is later.
+        let script = Scripted::new([followed(), ScriptedResponse::ok(&page(prompts)), reply]);
+        let session = script.client().session(session_id());
         session.follow_up(FollowUp::new("instead")).await.unwrap();
-        let thread: blocks_sdk::Id = THREAD.parse().unwrap();
+        let thread = thread_id();
         let result = session.turn_in_thread(thread).reply().await;
         assert_eq!(result.err().map(|error| error.kind()), kind);
         assert_eq!(script.count(), 3);

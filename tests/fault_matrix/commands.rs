@@ -1,13 +1,11 @@
 //! The CLI's commands with every fault, each in this process with captured streams.
 
 use std::fmt::{self, Debug, Formatter};
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use blocks_cli::Host;
 use blocks_mock::Dialect;
-use blocks_tests::KEY;
+use blocks_tests::{Captured, KEY};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
@@ -55,28 +53,6 @@ const OUTCOME_UNKNOWN: u8 = 4;
 
 /// No command takes longer: a wait of 10 minutes, and a few requests with all of their attempts.
 const LONGEST: Duration = Duration::from_secs(600 + 5 * 185);
-
-/// A stream whose text a test can read.
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Captured {
-    fn text(&self) -> String {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut captured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        captured.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Runs one combination.
 pub async fn run(

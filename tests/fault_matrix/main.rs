@@ -23,7 +23,7 @@ use setup::{InjectedFault, Setup, dialects};
 /// The result of one combination: the setup after it, and the guarantees that were broken.
 type Result = (Setup, Vec<String>);
 
-/// A part of the matrix: how many combinations ran, and what was violated in which of them.
+/// A part of the matrix: the number of combinations that ran, and the violations of each.
 #[derive(Default)]
 struct Part {
     combinations: usize,
@@ -69,7 +69,7 @@ async fn part<T: Copy>(
 }
 
 /// Runs the matrix of `items` in both dialects, and fails if a guarantee was broken. Each core
-/// runs one part at a time, on a paused clock of its own.
+/// runs one part at a time, on a separate paused clock.
 fn matrix<T: Copy + std::fmt::Debug + Sync>(
     what: &str,
     items: &[T],

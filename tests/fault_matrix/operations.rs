@@ -62,7 +62,7 @@ impl Call {
         matches!(self, Self::Create | Self::FollowUp)
     }
 
-    /// How long it may take besides its requests.
+    /// How long it may take in addition to its requests.
     fn wait(self) -> Duration {
         match self {
             Self::Reply | Self::Replies | Self::Watch => WAIT,

@@ -79,7 +79,7 @@ impl Job {
         panic!("seed {}: {:?} never succeeds", self.seed, self.messages);
     }
 
-    /// Waits until the reply is there, and resumes after every error.
+    /// Waits for the reply, and resumes after every error.
     async fn wait(&self, session: &Session, message: String, turn: Option<Pending>) -> Turn {
         let mut pending = match turn {
             Some(pending) => pending,

@@ -1,5 +1,6 @@
 //! Helpers of the tests that use several crates.
 
+mod captured;
 mod recorder;
 mod scripted;
 mod shifting_session;
@@ -8,10 +9,12 @@ mod vendor;
 use std::time::Duration;
 
 use blocks_mock::{Action, Script};
+use blocks_sdk::Id;
 use serde_json::{Value, json};
 
+pub use captured::Captured;
 pub use recorder::{Exchange, Recorder};
-pub use scripted::{Answer, Scripted, Seen};
+pub use scripted::{Scripted, ScriptedResponse, SentRequest};
 pub use shifting_session::{Deviation, Meta, Placed, ShiftingSession};
 pub use vendor::{Vendor, VendorRequest, VendorServer};
 
@@ -22,6 +25,22 @@ pub const KEY: &str = "key-0d4f5b9b8a11-never-shown";
 pub const SESSION: &str = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
 /// The id of its thread.
 pub const THREAD: &str = "8c1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b22";
+
+/// [`SESSION`] as an id.
+///
+/// # Panics
+/// Never.
+pub fn session_id() -> Id {
+    SESSION.parse().expect("an id")
+}
+
+/// [`THREAD`] as an id.
+///
+/// # Panics
+/// Never.
+pub fn thread_id() -> Id {
+    THREAD.parse().expect("an id")
+}
 
 /// The OpenAPI document.
 ///

@@ -16,7 +16,7 @@ use crate::KEY;
 
 /// The response to one request, or its failure.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum ScriptedResponse {
     /// A response.
     Response {
         /// The status.
@@ -36,7 +36,7 @@ pub enum Answer {
     Silence,
 }
 
-impl Answer {
+impl ScriptedResponse {
     /// A response with a body of text.
     pub fn text(status: u16, body: impl Into<String>) -> Self {
         Self::bytes(status, body.into())
@@ -78,7 +78,7 @@ impl Answer {
 
 /// A request as it was sent.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct SentRequest {
     /// When, on tokio's clock.
     pub at: Instant,
     /// The method.
@@ -98,13 +98,13 @@ pub struct Seen {
 pub struct Scripted(Arc<Mutex<State>>);
 
 struct State {
-    responses: VecDeque<Answer>,
-    seen: Vec<Seen>,
+    responses: VecDeque<ScriptedResponse>,
+    seen: Vec<SentRequest>,
 }
 
 impl Scripted {
     /// A transport with this script.
-    pub fn new(responses: impl IntoIterator<Item = Answer>) -> Self {
+    pub fn new(responses: impl IntoIterator<Item = ScriptedResponse>) -> Self {
         Self(Arc::new(Mutex::new(State {
             responses: responses.into_iter().collect(),
             seen: Vec::new(),
@@ -125,7 +125,7 @@ impl Scripted {
     }
 
     /// All requests so far.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self) -> Vec<SentRequest> {
         self.state().seen.clone()
     }
 
@@ -135,14 +135,14 @@ impl Scripted {
     }
 
     /// Replaces the rest of the script, and removes all requests so far.
-    pub fn replace(&self, responses: impl IntoIterator<Item = Answer>) {
+    pub fn replace(&self, responses: impl IntoIterator<Item = ScriptedResponse>) {
         let mut state = self.state();
         state.responses = responses.into_iter().collect();
         state.seen.clear();
     }
 
     /// Adds to the end of the script.
-    pub fn then(&self, responses: impl IntoIterator<Item = Answer>) {
+    pub fn then(&self, responses: impl IntoIterator<Item = ScriptedResponse>) {
         self.state().responses.extend(responses);
     }
 
@@ -150,22 +150,26 @@ impl Scripted {
         self.0.lock().expect("no test panics under the lock")
     }
 
-    fn next(&self, request: &Request<Body>) -> Answer {
+    fn next(&self, request: &Request<Body>) -> ScriptedResponse {
         let mut state = self.state();
         state.seen.push(seen(request));
         if state.responses.len() > 1 {
             state.responses.pop_front().expect("more than one")
         } else {
-            state.responses.front().cloned().unwrap_or(Answer::Refused)
+            state
+                .responses
+                .front()
+                .cloned()
+                .unwrap_or(ScriptedResponse::Refused)
         }
     }
 }
 
-pub(crate) fn seen(request: &Request<Body>) -> Seen {
+pub(crate) fn seen(request: &Request<Body>) -> SentRequest {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let body = request.body().as_bytes();
     let key = request.headers().get("authorization");
-    Seen {
+    SentRequest {
         at: Instant::now(),
         method: request.method().clone(),
         url: Url::parse(&request.uri().to_string()).expect("an absolute URL"),
@@ -181,10 +185,14 @@ impl Transport for Scripted {
         Box::pin(async move {
             let error = |kind: ErrorKind| io::Error::from(kind);
             match response {
-                Answer::Refused => Err(SendError::never_sent(error(ErrorKind::ConnectionRefused))),
-                Answer::Broken => Err(SendError::may_be_sent(error(ErrorKind::ConnectionReset))),
-                Answer::Silence => std::future::pending().await,
-                Answer::Response {
+                ScriptedResponse::Refused => {
+                    Err(SendError::never_sent(error(ErrorKind::ConnectionRefused)))
+                }
+                ScriptedResponse::Broken => {
+                    Err(SendError::may_be_sent(error(ErrorKind::ConnectionReset)))
+                }
+                ScriptedResponse::Silence => std::future::pending().await,
+                ScriptedResponse::Response {
                     status,
                     headers,
                     body,

@@ -72,7 +72,7 @@ pub enum Meta {
     Right,
     /// Nothing.
     Missing,
-    /// The total alone.
+    /// Only the total.
     Total,
     /// The number of pages is computed from the limit that was requested.
     RequestedLimit,

@@ -1,4 +1,4 @@
-//! A small server in the shapes of the vendor's public mock, written from the contract alone. It
+//! A small server in the shapes of the vendor's public mock, written only from the contract. It
 //! shares no code with `blocks-mock`, so that a mistake there is not repeated here.
 //!
 //! Each turn has a prompt, two tool calls (one in each known shape) and a final message. Ids other

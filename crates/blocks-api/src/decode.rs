@@ -1,8 +1,8 @@
-//! How responses are read: strictly where a program needs a value to go on, tolerantly everywhere else.
+//! Reads responses: strictly where a program cannot continue without a value, tolerantly everywhere else.
 //!
-//! A response was often paid for. A field that cannot be read as the type it should have is absent in the typed view, and
-//! its JSON text is kept in `extra`. The same is done with a null and with a number that the type would round, so that a
-//! value that is read and written again says what was received. The code generator calls [`tolerant_object!`] for each
+//! Most responses were paid for. If a field cannot be read as its type, it is absent in the typed view, and its JSON
+//! text is kept in `extra`. The same is true for a null, and for a number that the type would round. So a value that
+//! is read and written again contains what was received. The code generator calls [`tolerant_object!`] for each
 //! response type.
 
 use std::borrow::Cow;
@@ -13,10 +13,10 @@ use serde_json::value::RawValue;
 
 use crate::json::{JsonObject, RawJson};
 
-/// A value that was read from JSON text.
+/// Contains a value that was read from JSON text.
 pub struct Decoded<T> {
     pub value: T,
-    /// Whether writing the value gives what was read. If not, the text is kept beside it.
+    /// Whether writing the value gives the received text. If not, the text is kept beside it.
     pub exact: bool,
 }
 
@@ -26,12 +26,12 @@ impl<T> Decoded<T> {
     }
 }
 
-/// A type that is read from the JSON text of one value. Only this crate implements it.
+/// Reads a type from the JSON text of one value. Only this crate implements it.
 pub trait FromJson: Sized {
-    /// The value of `raw`; an error when the type requires something that is not there.
+    /// Reads the value of `raw`. Fails when something is missing that the type requires.
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error>;
 
-    /// What null means for a field that is needed. By default it cannot be read.
+    /// Returns the value of a required field that is null. By default there is none, and reading fails.
     fn when_null() -> Option<Self> {
         None
     }
@@ -82,16 +82,16 @@ impl<T: FromJson> FromJson for Vec<T> {
     }
 }
 
-/// Reads the whole of a response.
+/// Reads a whole response.
 pub(crate) fn from_slice<T: FromJson>(body: &[u8]) -> Result<T, serde_json::Error> {
     let text = std::str::from_utf8(body).map_err(de::Error::custom)?;
     T::from_json(text).map(|decoded| decoded.value)
 }
 
-/// What is kept of a value that should have been an object.
+/// The name under which a value is kept that is not an object.
 ///
 /// # Errors
-/// `error`, for a text that is not one JSON value.
+/// Returns `error`, for a text that is not one JSON value.
 pub(crate) fn not_an_object(
     raw: &str,
     error: serde_json::Error,
@@ -102,7 +102,8 @@ pub(crate) fn not_an_object(
         .map_err(|_| error)
 }
 
-/// Reads a known field. What its type does not carry is kept in `extra`. Of several fields of one name the last counts.
+/// Reads a known field. Data that its type cannot represent is kept in `extra`. Of several fields with one name, the
+/// last counts.
 pub(crate) fn read_field<T: FromJson>(
     field: &mut Option<T>,
     extra: &mut JsonObject,
@@ -124,7 +125,7 @@ pub(crate) fn read_field<T: FromJson>(
     extra.insert(name, RawJson::of_valid(raw));
 }
 
-/// The value of a field that a program needs.
+/// Returns the value of a required field.
 pub(crate) fn needed<T: FromJson>(
     field: Option<T>,
     extra: &JsonObject,
@@ -195,7 +196,7 @@ fn for_each_item(raw: &str, each: impl FnMut(&str)) -> Result<(), serde_json::Er
     deserializer.end()
 }
 
-/// A text, borrowed where it has no escapes.
+/// A text, borrowed if it has no escapes.
 pub(crate) struct Text<'de>(pub Cow<'de, str>);
 
 impl<'de> de::Deserialize<'de> for Text<'de> {
@@ -224,8 +225,8 @@ impl<'de> de::Deserialize<'de> for Text<'de> {
 
 /// Implements reading and writing of a response type, whose last field is `extra`.
 ///
-/// A type without needed fields can be read from every JSON value: one that is no object is kept in `extra`, so that one
-/// odd message does not spoil its page.
+/// A type without required fields can be read from every JSON value. A value that is not an object is kept in
+/// `extra`, so that one unusual message does not make its page unreadable.
 macro_rules! tolerant_object {
     ($name:ident {
         needed: { $($needed:ident: $needed_name:literal,)* }

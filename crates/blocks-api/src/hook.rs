@@ -1,5 +1,4 @@
-//! The one place that every request passes: it adds the key, keeps the request on
-//! the base URL, and hands it to the sender that sends it.
+//! Processes every request: adds the key, keeps the request on the base URL, and passes it to the sender.
 
 use std::fmt;
 use std::future::Future;
@@ -17,25 +16,23 @@ use crate::{Client, ClientInfo, Error, ResponseValue};
 /// The document's version, which the generated code sends and the service does not know.
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
-/// The status of the response that stands in for a failure which the sender keeps.
+/// The status that replaces the response when the sender reported no response.
 const FAILED: u16 = 599;
 
-/// How the request of one attempt is sent, and over what.
+/// Sends the request of one attempt.
 ///
-/// The trait belongs to this crate and is implemented above it, so that attempts are
-/// governed in one place while the generated code stays as it is. Whoever wants another
-/// attempt calls the generated method again.
+/// This crate defines the trait, and a higher layer implements it. So attempts are controlled in one place while the
+/// generated code stays unchanged. To make another attempt, the caller calls the generated method again.
 pub trait Sender: Send + Sync {
-    /// Sends `request` once, or gives up. After `None` the generated method fails with
-    /// [`Error::UnexpectedResponse`]; the reason stays with the sender, since progenitor's
-    /// error type has no room for it.
+    /// Sends `request` once. After `None` the generated method fails with [`Error::UnexpectedResponse`]. The sender
+    /// keeps the reason, because progenitor's error type cannot contain it.
     fn execute(
         &self,
         request: Request,
     ) -> Pin<Box<dyn Future<Output = Option<Response>> + Send + '_>>;
 }
 
-/// What a [`Client`] carries beside its base URL: the key, out of sight, and the sender.
+/// Contains the key and the sender of a [`Client`].
 #[derive(Clone)]
 pub struct Hook {
     authorization: HeaderValue,
@@ -43,7 +40,7 @@ pub struct Hook {
 }
 
 impl Hook {
-    /// A hook that sends `authorization` with every request, each of them once.
+    /// Creates a hook that sends `authorization` with every request, and sends each request once.
     ///
     /// ```
     /// use blocks_api::{Client, hook::Hook};
@@ -61,7 +58,7 @@ impl Hook {
         }
     }
 
-    /// The same key under a sender.
+    /// Creates a hook with the same key and another sender.
     pub fn with_sender(&self, sender: Arc<dyn Sender>) -> Self {
         Self {
             authorization: self.authorization.clone(),
@@ -78,7 +75,7 @@ impl fmt::Debug for Hook {
 
 impl ClientHooks<Hook> for Client {
     async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), Error<E>> {
-        if !stays_home(self.baseurl(), request.url().as_str()) {
+        if !is_below(self.baseurl(), request.url().as_str()) {
             return Err(Error::InvalidRequest(
                 "the request leaves the base URL".into(),
             ));
@@ -101,21 +98,21 @@ impl ClientHooks<Hook> for Client {
     }
 }
 
-/// Whether `url`, as the parser wrote it, continues `base`: same scheme, host and port,
-/// with the path next.
-fn stays_home(base: &str, url: &str) -> bool {
+/// Returns whether `url`, as the parser wrote it, continues `base`: the scheme, host and port are equal, and the path
+/// follows.
+fn is_below(base: &str, url: &str) -> bool {
     let base = base.trim_end_matches('/');
     url.strip_prefix(base)
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Reads `url` as one page or object, through the same hooks as a generated method.
-/// `operation_id` says what the link leads to.
+/// Reads `url` as one page or object, through the same hooks as a generated method. `operation_id` names the
+/// operation of the link.
 ///
-/// It decodes the text itself: a generated method copies every page first, and checks it once more.
+/// It decodes the text itself, because a generated method first copies every page and checks it again.
 ///
 /// # Errors
-/// Those of a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
+/// As a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
 pub async fn follow<T: FromJson>(
     client: &Client,
     operation_id: &'static str,
@@ -142,7 +139,7 @@ pub async fn follow<T: FromJson>(
 /// Sends any request through the same hooks as a generated method, and returns the body of a success.
 ///
 /// # Errors
-/// Those of a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
+/// As a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
 pub async fn send(
     client: &Client,
     operation_id: &'static str,
@@ -183,7 +180,7 @@ mod tests {
             ("https://a.b", "http://a.b/rest", false),
             ("https://a.b", "https://a.b", false),
         ] {
-            assert_eq!(stays_home(base, url), home, "{base} {url}");
+            assert_eq!(is_below(base, url), home, "{base} {url}");
         }
     }
 }

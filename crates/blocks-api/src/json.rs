@@ -1,7 +1,7 @@
-//! JSON that is kept exactly as it was received.
+//! Keeps JSON exactly as it was received.
 //!
-//! `serde_json::Value` rounds numbers beyond 64 bits and refuses some of them. What this crate only passes on is kept as
-//! text instead, so that nothing is changed and nothing is refused.
+//! `serde_json::Value` rounds numbers beyond 64 bits and rejects some of them. Data that this crate only passes on is
+//! kept as text instead, so that nothing is changed or rejected.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::decode::for_each_field;
 
-/// One JSON value, exactly as it was received.
+/// Contains one JSON value, exactly as it was received.
 ///
 /// ```
 /// use blocks_api::json::RawJson;
@@ -28,12 +28,12 @@ use crate::decode::for_each_field;
 pub struct RawJson(Box<RawValue>);
 
 impl RawJson {
-    /// The JSON text.
+    /// Returns the JSON text.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
 
-    /// The value; `None` when `serde_json` cannot represent it, such as `1e999`.
+    /// Returns the value; `None` when `serde_json` cannot represent it, such as `1e999`.
     pub fn to_value(&self) -> Option<Value> {
         serde_json::from_str(self.as_str()).ok()
     }
@@ -63,7 +63,7 @@ impl PartialEq for RawJson {
     }
 }
 
-/// The text, without the queries of addresses: a presigned one gives access to a file.
+/// Prints the text without the queries of addresses, because a presigned one gives access to a file.
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.as_str();
@@ -77,10 +77,10 @@ impl fmt::Debug for RawJson {
     }
 }
 
-/// A JSON object whose values are kept exactly as they were received, in their order.
+/// Contains a JSON object whose values are kept exactly as they were received, in their order.
 ///
-/// In a response it is the field `extra`: everything that the typed fields do not carry. These are fields that this
-/// release does not know, fields that cannot be read as the type they should have, and nulls.
+/// In a response it is the field `extra`, with everything that the typed fields cannot represent: unknown fields,
+/// fields that cannot be read as their type, and nulls.
 ///
 /// ```
 /// use blocks_api::json::JsonObject;
@@ -97,17 +97,17 @@ pub struct JsonObject {
 }
 
 impl JsonObject {
-    /// An object without fields.
+    /// Creates an object without fields.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The value of a field; `None` when there is no such field, or when `serde_json` cannot represent its value.
+    /// Returns the value of a field; `None` when the field is missing or `serde_json` cannot represent its value.
     pub fn get(&self, name: &str) -> Option<Value> {
         self.find(name)?.to_value()
     }
 
-    /// The JSON text of a field's value.
+    /// Returns the JSON text of a field's value.
     pub fn raw(&self, name: &str) -> Option<&str> {
         self.find(name).map(RawJson::as_str)
     }
@@ -119,7 +119,7 @@ impl JsonObject {
             .map(|(_, value)| value)
     }
 
-    /// Whether there is a field of this name.
+    /// Returns whether a field of this name exists.
     pub fn contains_key(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
@@ -139,27 +139,27 @@ impl JsonObject {
         Some(self.fields.remove(place).1)
     }
 
-    /// The fields in their order.
+    /// Iterates over the fields in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
         self.fields.iter().map(|(name, value)| (&**name, value))
     }
 
-    /// The number of fields.
+    /// Returns the number of fields.
     pub fn len(&self) -> usize {
         self.fields.len()
     }
 
-    /// Whether there is no field.
+    /// Returns whether the object has no field.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
-    /// What was received in place of an object, such as a number in a list of messages.
+    /// Returns the value that was received instead of an object, such as a number in a list of messages.
     pub fn not_an_object(&self) -> Option<&RawJson> {
         self.not_an_object.as_ref()
     }
 
-    /// Keeps a value that is no object.
+    /// Keeps a value that is not an object.
     pub(crate) fn of_other(raw: &str) -> Self {
         Self {
             fields: Vec::new(),
@@ -216,7 +216,7 @@ impl<N: Into<String>, V: Into<RawJson>> FromIterator<(N, V)> for JsonObject {
     }
 }
 
-/// Equal when both have the same fields with the same texts, in any order.
+/// Two objects are equal when they have the same fields with the same texts, in any order.
 impl PartialEq for JsonObject {
     fn eq(&self, other: &Self) -> bool {
         self.not_an_object == other.not_an_object

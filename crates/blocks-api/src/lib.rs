@@ -1,7 +1,7 @@
-//! The low level of the Blocks Sessions API: code generated from
-//! `openapi/blocks.yaml`, and the hook that every request passes.
+//! Contains the low-level client of the Blocks Sessions API: code generated from `openapi/blocks.yaml`, and the hook
+//! that every request passes.
 //!
-//! Most programs want the ergonomic crate `blocks-sdk`, which is built on this one.
+//! Most programs use the ergonomic crate `blocks-sdk`, which is built on this one.
 //!
 //! ```no_run
 //! use blocks_api::{Client, hook::Hook};
@@ -16,13 +16,14 @@
 //! ```
 //!
 //! Guarantees:
-//! - **The key is added in one place**, to requests to the base URL only; one that leaves it is
-//!   refused. It is in no `Debug` output.
-//! - **Nothing is repeated here.** A method sends its request once, over the
-//!   [`Sender`](hook::Sender), or over the HTTP client where there is none.
-//! - **Responses are read tolerantly.** Only what a program needs to go on must be readable: a session's `id`, a link's
-//!   `href`, the `items` of a page. Every other field that cannot be read is absent, and its JSON text is kept in `extra`,
-//!   as are fields that are not in the document. [`open`] has the enums, ids and times that accept any value.
+//! - **The key is added in one place**, to requests to the base URL only. A request to another URL is an error. The
+//!   key is in no `Debug` output.
+//! - **No request is repeated here.** A method sends its request once, through the [`Sender`](hook::Sender), or
+//!   through the HTTP client if there is none.
+//! - **Responses are read tolerantly.** Only the fields that a program cannot continue without must be readable: a
+//!   session's `id`, a link's `href`, the `items` of a page. Any other field that cannot be read is absent, and its
+//!   JSON text is kept in `extra`, as are fields that are not in the document. [`open`] has the enums, ids and times
+//!   that accept any value.
 //! - **[`types`] and [`Client`] follow the document.** They are generated and never edited by hand;
 //!   `cargo xtask codegen --check` enforces it.
 

@@ -1,4 +1,4 @@
-//! What a message contains.
+//! Reads the content of messages.
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -8,7 +8,7 @@ use crate::open::MessageType;
 use crate::types::Message;
 
 impl Message {
-    /// The text; empty where the service sent none. An empty reply is valid.
+    /// Returns the text; empty if the service sent none. An empty reply is valid.
     ///
     /// ```
     /// use blocks_api::types::Message;
@@ -21,18 +21,18 @@ impl Message {
         self.message.as_deref().unwrap_or_default()
     }
 
-    /// Whether this is the final message of a turn.
+    /// Returns whether this is the final message of a turn.
     pub fn is_reply(&self) -> bool {
         self.type_ == Some(MessageType::FinalMessage)
     }
 
-    /// The tool call that the message contains; `None` for other messages, and for text in another form.
+    /// Returns the tool call of the message; `None` for other messages, and for text in another form.
     pub fn tool_call(&self) -> Option<ToolCall> {
         ToolCall::of(self)
     }
 }
 
-/// A call of a tool. The service does not report its result.
+/// Contains a call of a tool. The service does not report its result.
 ///
 /// Two shapes were seen: `{"__name__": "Read", "file_path": "a.rs"}` with the arguments beside the name, and the older
 /// `{"__name__": "Bash", "input": "..."}`, whose `input` is a text that may itself be JSON. Every key besides `__name__`
@@ -50,14 +50,14 @@ impl Message {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ToolCall {
-    /// The tool.
+    /// The name of the tool.
     pub name: String,
     /// Every other key of the call, exactly as it was received.
     pub fields: JsonObject,
 }
 
 impl ToolCall {
-    /// The tool call that a message contains; `None` for other messages, and for text in another form.
+    /// Reads the tool call of a message; `None` for other messages, and for text in another form.
     ///
     /// ```
     /// use blocks_api::{message::ToolCall, types::Message};
@@ -74,7 +74,7 @@ impl ToolCall {
         serde_json::from_str(text).ok()
     }
 
-    /// The arguments. A lone `input` that is an object, or a text that contains one, is unwrapped.
+    /// Returns the arguments. A single `input` that is an object, or a text that contains one, is unwrapped.
     pub fn arguments(&self) -> JsonObject {
         let only_input = (self.fields.len() == 1).then(|| self.fields.raw("input"));
         let input = only_input.flatten().map(|raw| {

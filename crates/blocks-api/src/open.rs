@@ -1,4 +1,4 @@
-//! Types that accept more than the document names: enums that keep a value they do not know, ids and times in any form.
+//! Accepts more values than the document names: enums keep unknown values, and ids and times can have any form.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::decode::{Decoded, FromJson, Text};
 use crate::json::{JsonObject, RawJson};
 
-/// A value of an enum that this release does not know, as it was received.
+/// Contains an unknown enum value as it was received.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct UnknownValue(Box<str>);
 
@@ -42,12 +42,12 @@ macro_rules! open_enum {
             /// Every value that this release knows.
             pub const KNOWN: &[&str] = &[$($text),*];
 
-            /// Whether this release knows the value.
+            /// Returns whether this release knows the value.
             pub fn is_known(&self) -> bool {
                 !matches!(self, Self::Other(_))
             }
 
-            /// The value in JSON.
+            /// Returns the value in JSON.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)*
@@ -99,7 +99,7 @@ macro_rules! open_enum {
 }
 
 open_enum! {
-    /// A core agent.
+    /// Names a core agent.
     AgentName {
         /// Claude.
         Claude = "claude",
@@ -119,7 +119,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// Who wrote a message.
+    /// Names the author of a message.
     MessageRole {
         /// The user.
         User = "user",
@@ -129,9 +129,9 @@ open_enum! {
 }
 
 open_enum! {
-    /// What a message is.
+    /// Names the type of a message.
     MessageType {
-        /// A message on the way.
+        /// A message before the reply.
         Message = "message",
         /// The reply.
         FinalMessage = "final_message",
@@ -141,7 +141,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// What an artifact is.
+    /// Names the type of an artifact.
     ArtifactKind {
         /// A plan.
         Plan = "plan",
@@ -150,7 +150,7 @@ open_enum! {
     }
 }
 
-/// The order of messages by time. It is only sent, so it has no unknown values.
+/// Sets the order of messages by time. It is only sent, so it has no unknown values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -165,7 +165,7 @@ impl Direction {
     /// Every value.
     pub const KNOWN: &[&str] = &["asc", "desc"];
 
-    /// The value in JSON.
+    /// Returns the value in JSON.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Asc => "asc",
@@ -180,7 +180,7 @@ impl fmt::Display for Direction {
     }
 }
 
-/// A pull request, in any of the shapes that the service was seen to send: an id or a URL as text, or an object.
+/// Contains a pull request in any form that the service was seen to send: an id or a URL as text, or an object.
 ///
 /// ```
 /// use blocks_api::open::PullRequest;
@@ -200,17 +200,17 @@ pub struct PullRequest {
 }
 
 impl PullRequest {
-    /// The URL, or the id where the service sent only that.
+    /// Returns the URL, or the id if the service sent only that.
     pub fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }
 
-    /// The state, where the service sent one.
+    /// Returns the state, if the service sent one.
     pub fn status(&self) -> Option<&str> {
         self.status.as_deref()
     }
 
-    /// The value exactly as it was received.
+    /// Returns the value exactly as it was received.
     pub fn raw(&self) -> &RawJson {
         &self.raw
     }
@@ -253,10 +253,10 @@ impl<'de> Deserialize<'de> for PullRequest {
     }
 }
 
-/// An id. The service's ids are usually UUIDs, but no source guarantees it, so an id is text that is sent back as it came.
+/// Contains an id. Usually it is a UUID, but no source guarantees that, so an id is text that is sent back unchanged.
 ///
-/// Text that a user typed is checked: parsing it fails unless it is a UUID, because the service refuses any other id in
-/// a path.
+/// Text from a user is checked: parsing it fails unless it is a UUID, because the service rejects any other id in a
+/// path.
 ///
 /// ```
 /// use blocks_api::open::Id;
@@ -273,18 +273,18 @@ impl<'de> Deserialize<'de> for PullRequest {
 pub struct Id(Arc<str>);
 
 impl Id {
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The id as a UUID; `None` when the service sent another form.
+    /// Returns the id as a UUID; `None` when the service sent another form.
     pub fn to_uuid(&self) -> Option<Uuid> {
         self.0.parse().ok()
     }
 
-    /// An id that the service named, for example in a link. `None` for texts that cannot be one segment of a path, such
-    /// as `..`, and for the words that programs print in place of an absent value.
+    /// Reads an id that the service named, for example in a link. Returns `None` for texts that cannot be one segment
+    /// of a path, such as `..`, and for the words that programs print for a missing value.
     pub fn from_service(text: &str) -> Option<Self> {
         let is_absent = ["", ".", "null", "undefined"].contains(&text);
         // Some servers decode a path before they resolve it.
@@ -294,7 +294,7 @@ impl Id {
     }
 }
 
-/// A quick look at most ids, which have none.
+/// A quick check that is enough for most ids.
 fn has_two_dots(text: &str) -> bool {
     text.as_bytes().windows(2).any(|pair| pair == b"..")
 }
@@ -305,7 +305,7 @@ impl FromJson for Id {
         let text = if exact {
             serde_json::from_str::<Text>(raw)?.0
         } else {
-            // A number is as good a name as a text.
+            // A number can be an id like a text.
             serde_json::from_str::<serde_json::Number>(raw).map(|_| raw.into())?
         };
         let value = Self::from_service(&text)
@@ -403,7 +403,7 @@ impl schemars::JsonSchema for Id {
     }
 }
 
-/// A text that was given as an id and is not a UUID.
+/// Reports a text that was given as an id and is not a UUID.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidId(String);
 
@@ -419,9 +419,9 @@ impl fmt::Display for InvalidId {
 
 impl std::error::Error for InvalidId {}
 
-/// A time, together with the text that the service sent.
+/// Contains a time and the text that the service sent.
 ///
-/// The documentation promises ISO 8601 and no more, so a time without a zone is read as UTC. Writing a timestamp gives
+/// The documentation specifies only ISO 8601, so a time without a zone is read as UTC. Serializing a timestamp gives
 /// the text that was received.
 ///
 /// ```
@@ -439,12 +439,12 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// The time.
+    /// Returns the time.
     pub fn utc(&self) -> DateTime<Utc> {
         self.utc
     }
 
-    /// The text that was received.
+    /// Returns the text that was received.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -495,7 +495,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// A text that is not a time of ISO 8601.
+/// Reports a text that is not a time of ISO 8601.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidTimestamp(String);
 
@@ -553,8 +553,8 @@ impl schemars::JsonSchema for Timestamp {
     }
 }
 
-/// An address on a storage host that gives access to whoever has it: a secret, whose query is
-/// kept out of `Debug`.
+/// Contains a secret URL on a storage host, which gives access to anyone who knows it. Its query is hidden in
+/// `Debug`.
 ///
 /// ```
 /// use blocks_api::open::PresignedUrl;
@@ -573,7 +573,7 @@ impl schemars::JsonSchema for Timestamp {
 pub struct PresignedUrl(String);
 
 impl PresignedUrl {
-    /// The whole of it, to fetch without the API key.
+    /// Returns the whole URL. Send requests to it without the API key.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -17,7 +17,7 @@ fn blocks() -> String {
     std::env::var("BLOCKS_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_blocks").to_owned())
 }
 
-/// What one way of running the prompts came to.
+/// The figures of one way to run the prompts.
 struct Run {
     failed: usize,
     /// Requests that were refused, and those of them after the first second.

@@ -182,7 +182,7 @@ pub struct OutputOption {
 #[derive(ClapArgs)]
 #[group(required = true, multiple = false)]
 pub struct PromptArgs {
-    /// Text for the agent, sent unchanged; after `--` it may begin with `-`
+    /// Text for the agent, sent unchanged; after `--` it may start with `-`
     pub prompt: Option<String>,
     /// Read the text from FILE; `-` is standard input
     #[arg(long, value_name = "FILE")]
@@ -237,7 +237,7 @@ pub struct RunArgs {
 pub struct SendArgs {
     /// Session: its id or the address of its page
     pub session: Option<String>,
-    /// Text for the agent, sent unchanged; after `--` it may begin with `-`
+    /// Text for the agent, sent unchanged; after `--` it may start with `-`
     pub prompt: Option<String>,
     /// The session that this user started last
     #[arg(long)]

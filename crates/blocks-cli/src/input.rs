@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::exit::Exit;
 use crate::host::Host;
 
-/// The largest text that a command reads at once. A device such as `/dev/zero` never ends, and
+/// The largest text that a command reads. A device such as `/dev/zero` never ends, and
 /// would otherwise fill the memory.
 const MAX_TEXT: u64 = 64 << 20;
 

@@ -9,7 +9,14 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::input;
 use crate::report::TurnReport;
-use validator::Validator;
+
+#[cfg(any(test, not(feature = "schema-validation")))]
+mod basic;
+
+#[cfg(not(feature = "schema-validation"))]
+use basic::Validator;
+#[cfg(feature = "schema-validation")]
+use library::Validator;
 
 /// A JSON Schema, and what validates replies against it.
 pub struct ReplySchema {
@@ -66,8 +73,9 @@ pub fn mismatch_exit(error: &Error) -> Exit {
     exit
 }
 
+/// Every keyword of every draft, by the crate `jsonschema`.
 #[cfg(feature = "schema-validation")]
-mod validator {
+mod library {
     use serde_json::Value;
 
     use crate::text::shorten;
@@ -98,24 +106,6 @@ mod validator {
     }
 }
 
-/// Without the feature no value may be called valid, so there is no validator.
-#[cfg(not(feature = "schema-validation"))]
-mod validator {
-    use serde_json::Value;
-
-    pub enum Validator {}
-
-    impl Validator {
-        pub fn new(_: &Value) -> Result<Self, String> {
-            Err("this build cannot validate; build it with the feature `schema-validation`".into())
-        }
-
-        pub fn validate(&self, _: &Value) -> Result<(), String> {
-            match *self {}
-        }
-    }
-}
-
 /// Valid JSON without the white space between its parts. Numbers and the order of fields stay as they are.
 fn on_one_line(json: &str) -> String {
     let (mut in_string, mut is_escaped) = (false, false);
@@ -142,24 +132,5 @@ mod tests {
         );
         let value = |json: &str| serde_json::from_str::<Value>(json).unwrap();
         assert_eq!(value(&line), value(pretty));
-    }
-
-    #[cfg(feature = "schema-validation")]
-    #[test]
-    fn invalid_schemas_are_refused() {
-        for (schema, expected) in [
-            (r#"{"type": "strin"}"#, "at /type"),
-            ("[]", "not of type"),
-            (
-                r#"{"$ref": "https://example.com/other.json"}"#,
-                "example.com",
-            ),
-        ] {
-            let error = ReplySchema::new(serde_json::from_str(schema).unwrap()).err();
-            assert!(
-                error.as_deref().is_some_and(|e| e.contains(expected)),
-                "{schema}: {error:?}"
-            );
-        }
     }
 }

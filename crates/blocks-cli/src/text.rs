@@ -31,14 +31,14 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Marks that begin a command to a CI system wherever they stand in a line: GitHub's older
+/// Marks that start a command to a CI system wherever they are in a line: GitHub's older
 /// form, Azure's and TeamCity's.
 const MARKS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
 
 /// For a log that a CI system reads for commands: their marks, and GitHub's `::` at the start of
 /// a line, are broken by a space of no width.
 pub fn no_commands(text: &str) -> String {
-    // A lone carriage return begins a line there, too.
+    // A lone carriage return starts a line there, too.
     let lines = text.split_inclusive(['\n', '\r']).map(|line| {
         let rest = line.trim_start();
         match rest.strip_prefix(':').filter(|rest| rest.starts_with(':')) {

@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::mock::Mock;
 
-/// Body of a response of the mock.
+/// Contains the body of a response of the mock.
 #[derive(Default)]
 pub struct MockBody {
     pieces: VecDeque<Piece>,

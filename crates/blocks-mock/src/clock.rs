@@ -25,7 +25,7 @@ struct Shift {
 }
 
 impl Clock {
-    /// Now, on the mock's clock: tokio's, unless the control plane has changed it.
+    /// Returns the time of the mock's clock: tokio's, unless the control plane has changed it.
     pub fn instant(&self) -> Instant {
         let shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
         shift.frozen.unwrap_or_else(|| Instant::now() + shift.ahead)
@@ -47,7 +47,7 @@ impl Clock {
         shift.ahead = shown.saturating_duration_since(present);
     }
 
-    /// With a seed the clock starts at a fixed date, else now.
+    /// Creates a clock. With a seed it starts at a fixed date, otherwise now.
     pub fn new(seed: Option<u64>) -> Self {
         const SEEDED_EPOCH: f64 = 1_777_714_200.0;
         let now = || chrono::Utc::now().timestamp_micros() as f64 / 1e6;
@@ -60,7 +60,7 @@ impl Clock {
         }
     }
 
-    /// Epoch seconds at an instant, to the microsecond.
+    /// Returns the epoch seconds at an instant, to the microsecond.
     pub fn at(&self, instant: Instant) -> f64 {
         let since = instant.duration_since(self.start).as_secs_f64();
         ((self.epoch + since) * 1e6).round() / 1e6
@@ -76,7 +76,7 @@ impl Clock {
             .to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
-    /// The form of HTTP dates, whole seconds.
+    /// Formats a time as an HTTP date, in whole seconds.
     pub fn http_date(&self, epoch: f64) -> String {
         DateTime::from_timestamp(epoch as i64, 0)
             .unwrap_or_default()

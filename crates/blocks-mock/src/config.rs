@@ -104,7 +104,7 @@ impl MockConfig {
         Ok(config)
     }
 
-    /// The JSON Schema of a script file.
+    /// Returns the JSON Schema of a script file.
     ///
     /// ```
     /// let schema = blocks_mock::MockConfig::schema();
@@ -115,7 +115,7 @@ impl MockConfig {
     }
 }
 
-/// A dialect by its name, or by its switches.
+/// Selects a dialect by its name, or by its switches.
 ///
 /// ```
 /// use blocks_mock::{Dialect, DialectConfig};

@@ -30,7 +30,7 @@ const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 
 struct Refusal(u16, String);
 
 impl Refusal {
-    /// For a path that does not exist, or not with this method.
+    /// Returns the error for a path that does not exist, or that does not have this method.
     fn no_operation(path: &[&str]) -> Self {
         match allowed(path) {
             Some(methods) => Self(405, format!("use {methods}")),
@@ -39,7 +39,7 @@ impl Refusal {
     }
 }
 
-/// The methods of a path below `/_mock/`.
+/// Returns the methods of a path below `/_mock/`.
 fn allowed(path: &[&str]) -> Option<&'static str> {
     Some(match path {
         ["settings"] => "GET, PATCH",
@@ -55,7 +55,7 @@ fn allowed(path: &[&str]) -> Option<&'static str> {
     })
 }
 
-type Answer = Result<Value, Refusal>;
+type ControlResult = Result<Value, Refusal>;
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -103,11 +103,11 @@ impl Mock {
         }
         let query = parts.uri.query().unwrap_or_default();
         let segments: Vec<&str> = path.split('/').collect();
-        let answer = match segments[..] {
+        let result = match segments[..] {
             ["requests", "wait"] if parts.method == Method::GET => self.wait(query).await,
             _ => self.act(&parts.method, &segments, query, body),
         };
-        Some(match answer {
+        Some(match result {
             Ok(value) => json_response(200, &value),
             Err(Refusal(status, text)) => {
                 let mut refused = json_response(status, &json!({"error": text}));
@@ -120,8 +120,8 @@ impl Mock {
         })
     }
 
-    /// Rejects requests of other web sites: a browser lets them send here, and with a host name that
-    /// resolves to loopback also read.
+    /// Rejects requests of other web sites. A browser lets them send requests to this server, and also read the
+    /// responses if their host name resolves to loopback.
     fn check_caller(&self, parts: &Parts) -> Result<(), Refusal> {
         let text = |name| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let host = text(HOST).or(parts.uri.authority().map(|a| a.as_str()));
@@ -152,7 +152,7 @@ impl Mock {
         }
     }
 
-    fn act(&self, method: &Method, segments: &[&str], query: &str, body: &Bytes) -> Answer {
+    fn act(&self, method: &Method, segments: &[&str], query: &str, body: &Bytes) -> ControlResult {
         let (get, post) = (method == Method::GET, method == Method::POST);
         let delete = method == Method::DELETE;
         match *segments {
@@ -220,7 +220,13 @@ impl Mock {
         }
     }
 
-    fn act_in_session(&self, id: Uuid, method: &Method, rest: &[&str], body: &Bytes) -> Answer {
+    fn act_in_session(
+        &self,
+        id: Uuid,
+        method: &Method,
+        rest: &[&str],
+        body: &Bytes,
+    ) -> ControlResult {
         let post = *method == Method::POST;
         let (settings, clock) = (self.inner.settings(), &self.inner.clock);
         let dialect = &settings.dialect;
@@ -262,7 +268,7 @@ impl Mock {
         Ok(summary(session))
     }
 
-    async fn wait(&self, query: &str) -> Answer {
+    async fn wait(&self, query: &str) -> ControlResult {
         let filter = Filter::read(query)?;
         let size = self.inner.settings().request_log_size;
         if filter.count > size {
@@ -293,7 +299,7 @@ impl Mock {
         }
     }
 
-    /// The newest requests that match, oldest first.
+    /// Returns the newest matching requests, oldest first.
     fn matching_requests(&self, filter: &Filter) -> Vec<Value> {
         let state = self.inner.state();
         let newest_first = state.requests.iter().rev();
@@ -343,22 +349,22 @@ impl Mock {
         advanced.collect()
     }
 
-    /// Numbers of which at least one changes with each change of what the page shows.
+    /// Returns numbers of which at least one changes when the content of the page changes.
     pub(crate) fn version(&self) -> [usize; 4] {
         let settings = self.inner.settings();
         let mut state = self.inner.state();
-        let (requests, answered) = (state.requests.total(), state.requests.answered);
+        let (requests, responses) = (state.requests.total(), state.requests.responses);
         let faults = state.faults.rules.len();
         let mut shown = state.sessions.len();
         for session in state.sessions.values_mut() {
             session.advance(&settings.dialect, &self.inner.clock);
             shown += session.messages.len() + session.pull_requests.len() + session.plans.len();
         }
-        [requests, answered, faults, shown]
+        [requests, responses, faults, shown]
     }
 }
 
-/// Whether a session has this operation.
+/// Returns whether a session has this operation.
 fn in_session(method: &Method, rest: &[&str]) -> bool {
     match rest {
         [] => *method == Method::GET,
@@ -391,16 +397,16 @@ fn invalid(text: String) -> Refusal {
     Refusal(422, text)
 }
 
-/// Which requests to list or to wait for.
+/// Selects the requests to list or to wait for.
 struct Filter {
     operation: Option<Operation>,
     method: Option<String>,
     status: Option<u16>,
     contains: Option<String>,
-    /// How many to wait for.
+    /// The number of requests to wait for.
     count: usize,
     timeout: Duration,
-    /// How many to list.
+    /// The number of requests to list.
     limit: usize,
 }
 

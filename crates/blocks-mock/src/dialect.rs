@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The behaviour to mimic where the sources of the contract disagree.
+/// Selects the behaviour to mimic where the sources of the contract disagree.
 ///
 /// A dialect is a set of switches. Three presets name a source each: [`Dialect::observed`] (the
 /// live service), [`Dialect::documented`] (the vendor's pages) and [`Dialect::vendor_mock`] (the
@@ -65,8 +65,8 @@ pub struct Dialect {
     pub tool_input_text: bool,
     /// Each session is private, as the admins of a workspace can enforce.
     pub forced_private: bool,
-    /// A session that is read again has a link to its final message that contains
-    /// `/threads/null/`, as the vendor's mock sends it; else the link is null.
+    /// The link to the final message of a session that is read again contains `/threads/null/`, as from the vendor's
+    /// mock; else it is null.
     pub null_thread_link: bool,
     /// The final message of a follow-up names the first thread, as the vendor's mock does.
     pub final_names_first_thread: bool,
@@ -105,7 +105,7 @@ fn status<'de, D: Deserializer<'de>>(
 }
 
 impl Dialect {
-    /// The live service, as observed.
+    /// Mimics the live service, as observed.
     pub fn observed() -> Self {
         Self {
             validation_status: 422,
@@ -135,7 +135,7 @@ impl Dialect {
         }
     }
 
-    /// The vendor's documentation.
+    /// Mimics the vendor's documentation.
     pub fn documented() -> Self {
         Self {
             validation_status: 400,
@@ -156,8 +156,8 @@ impl Dialect {
         }
     }
 
-    /// The mock of the vendor's public client: ids that are not UUIDs, items without
-    /// `chat_id`, `task_id` and times, 401 for a wrong key, links that name no thread.
+    /// Mimics the mock of the vendor's public client. It uses ids that are not UUIDs, items without `chat_id`,
+    /// `task_id` and times, 401 for a wrong key, and links that name no thread.
     pub fn vendor_mock() -> Self {
         Self {
             pull_request_objects: false,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// An operation of the service by its `operationId`, or a download.
+/// Names an operation of the service by its `operationId`, or a download.
 ///
 /// ```
 /// use blocks_mock::Operation;
@@ -47,7 +47,7 @@ impl Operation {
     ];
 }
 
-/// A `Retry-After` header in either of its forms.
+/// Sets a `Retry-After` header in either of its forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAfter {
@@ -57,7 +57,7 @@ pub enum RetryAfter {
     Date(u64),
 }
 
-/// A fault of one request.
+/// Describes a fault of one request.
 ///
 /// ```
 #[doc = include_str!("doctest.txt")]
@@ -182,7 +182,7 @@ fn final_status<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16
 }
 
 impl Fault {
-    /// An error response; the operation does not take effect.
+    /// Returns an error response. The operation does not take effect.
     pub fn status(status: u16) -> Self {
         Self::Status {
             status,
@@ -192,7 +192,7 @@ impl Fault {
         }
     }
 
-    /// An error response after the operation has taken effect.
+    /// Returns an error response after the operation has taken effect.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -217,7 +217,7 @@ impl Fault {
         }
     }
 
-    /// A 429, with or without `Retry-After`.
+    /// Returns a 429, with or without `Retry-After`.
     pub fn rate_limited(retry_after: Option<RetryAfter>) -> Self {
         Self::Status {
             status: 429,
@@ -227,7 +227,7 @@ impl Fault {
         }
     }
 
-    /// Whether the operation does not take effect.
+    /// Returns whether the operation does not take effect.
     pub(crate) fn prevents(&self) -> bool {
         match self {
             Self::Status { after_effect, .. } => !after_effect,
@@ -237,7 +237,7 @@ impl Fault {
     }
 }
 
-/// How often a fault is used.
+/// Sets how often a fault is used.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -259,7 +259,7 @@ impl Frequency {
     pub const ONCE: Self = Self::Times(1);
 }
 
-/// A fault, its operation and its frequency.
+/// Combines a fault with its operation and its frequency.
 ///
 /// ```
 /// use blocks_mock::{Fault, FaultRule, Frequency};

@@ -29,7 +29,7 @@ pub enum Failure {
     Storage(u16, &'static str),
 }
 
-type Answer = Result<(u16, Value), Failure>;
+type HandlerResult = Result<(u16, Value), Failure>;
 
 /// Handles one request.
 pub struct Handler<'a> {
@@ -40,7 +40,13 @@ pub struct Handler<'a> {
 }
 
 impl Handler<'_> {
-    pub fn handle(&self, operation: Operation, ids: &Ids<'_>, query: &str, body: &[u8]) -> Answer {
+    pub fn handle(
+        &self,
+        operation: Operation,
+        ids: &Ids<'_>,
+        query: &str,
+        body: &[u8],
+    ) -> HandlerResult {
         if operation == Operation::CreateSession {
             return self.create_session(body);
         }
@@ -93,7 +99,7 @@ impl Handler<'_> {
         session
     }
 
-    fn create_session(&self, body: &[u8]) -> Answer {
+    fn create_session(&self, body: &[u8]) -> HandlerResult {
         let (dialect, clock) = (&self.settings.dialect, &self.inner.clock);
         let body = object(body, &SESSION_FIELDS)?;
         self.check_agent(&body)?;
@@ -117,12 +123,12 @@ impl Handler<'_> {
         // The script comes from code of the test, which may use the mock: no lock is held here.
         let number = self.inner.state().sessions.len();
         let script = self.inner.script(number, &session, message);
-        let (thread, _) = session.begin_turn(message, script, dialect, clock);
-        let answer = self.session(&session, Some(thread));
+        let (thread, _) = session.start_turn(message, script, dialect, clock);
+        let response = self.session(&session, Some(thread));
         let mut state = self.inner.state();
         state.user_messages += 1;
         state.sessions.insert(session.id, session);
-        Ok((dialect.created_status, answer))
+        Ok((dialect.created_status, response))
     }
 
     fn check_agent(&self, body: &Map<String, Value>) -> Result<(), Failure> {
@@ -155,21 +161,21 @@ impl Handler<'_> {
         let (dialect, clock) = (&self.settings.dialect, &self.inner.clock);
         let text = body["message"].as_str().unwrap_or_default();
         let script = self.inner.script(index, session, text);
-        let (thread, message) = session.begin_turn(text, script, dialect, clock);
+        let (thread, message) = session.start_turn(text, script, dialect, clock);
         let base = self.base(session.id);
-        let mut answer = session
+        let mut response = session
             .messages
             .iter()
             .find(|m| m.id == message)
             .map(|m| m.json(session, dialect, clock))
             .unwrap_or_default();
         let thread = Names { session, dialect }.thread(thread);
-        answer["_links"] = json!({
+        response["_links"] = json!({
             "self": {"href": format!("{base}/messages")},
             "thread": {"href": thread_link(&base, &thread)},
             "final_message": {"href": final_link(&base, &thread)},
         });
-        answer
+        response
     }
 
     fn base(&self, session: Uuid) -> String {
@@ -201,7 +207,7 @@ impl Handler<'_> {
             true => format!("{WORKSPACE}/"),
             false => String::new(),
         };
-        let mut answer = json!({
+        let mut response = json!({
             "id": id, "title": session.title, "pull_requests": pull_requests, "source_url": null,
             "is_archived": false, "is_private": session.is_private,
             "created_at": created, "updated_at": created, "thread_id": thread,
@@ -214,13 +220,13 @@ impl Handler<'_> {
         });
         if dialect.observed_fields {
             let plans: Vec<Uuid> = session.plans.iter().map(|plan| plan.id).collect();
-            answer["session_group_id"] = session.group.clone();
-            answer["plan_artifact_ids"] = json!(plans);
+            response["session_group_id"] = session.group.clone();
+            response["plan_artifact_ids"] = json!(plans);
         }
-        answer
+        response
     }
 
-    fn list(&self, session: &mut Session, thread: Option<Uuid>, query: &str) -> Answer {
+    fn list(&self, session: &mut Session, thread: Option<Uuid>, query: &str) -> HandlerResult {
         let (dialect, clock) = (&self.settings.dialect, &self.inner.clock);
         let names = Names { session, dialect };
         let query = Query::read(query, thread.is_some(), &names).map_err(Failure::Invalid)?;
@@ -299,7 +305,7 @@ impl Handler<'_> {
         })
     }
 
-    /// The storage host: a request needs a valid signature, and must not send the API key.
+    /// Handles a request to the storage host. It needs a valid signature, and must not send the API key.
     pub fn download(&self, artifact: &str, query: &str, with_key: bool) -> Result<String, Failure> {
         if with_key {
             return Err(Failure::Storage(400, "Only one auth mechanism allowed"));
@@ -334,7 +340,7 @@ impl Handler<'_> {
     }
 }
 
-/// Not secure, but different for each text that it signs.
+/// Returns a signature. It is not secure, but it differs for each text.
 fn signature(id: Uuid, expires: &str, generation: u64) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
@@ -383,7 +389,7 @@ fn is_uuids(value: &Value) -> bool {
     value.as_array().is_some_and(|ids| ids.iter().all(is_uuid))
 }
 
-/// The body as an object whose known fields have their types.
+/// Reads the body as an object, and checks the types of the known fields.
 fn object(body: &[u8], fields: &[(&str, Check, &str)]) -> Result<Map<String, Value>, Failure> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|e| Failure::Invalid(format!("the body is not valid JSON: {e}")))?;

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::fault::Fault;
 
-pub fn alter(answer: &mut Value, fault: &Fault) {
+pub fn alter(response: &mut Value, fault: &Fault) {
     match fault {
-        Fault::ForeignLinks(origin) => each_href(answer, &mut |href| {
+        Fault::ForeignLinks(origin) => each_href(response, &mut |href| {
             let path = href.find("/rest/v1/").map(|at| href[at..].to_owned());
             *href = format!("{origin}{}", path.unwrap_or_default());
         }),
-        Fault::NullLinks => each_object(answer, &mut |object| {
+        Fault::NullLinks => each_object(response, &mut |object| {
             for name in ["thread_id", "chat_thread_id"] {
                 if let Some(id) = object.get_mut(name) {
                     *id = Value::Null;
@@ -22,10 +22,10 @@ pub fn alter(answer: &mut Value, fault: &Fault) {
                 }
             }
         }),
-        Fault::MissingFields(names) => each_object(answer, &mut |object| {
+        Fault::MissingFields(names) => each_object(response, &mut |object| {
             object.retain(|name, _| !names.contains(name));
         }),
-        Fault::ReplaceField(name, value) => each_object(answer, &mut |object| {
+        Fault::ReplaceField(name, value) => each_object(response, &mut |object| {
             object.insert(name.clone(), json!(value));
         }),
         _ => {}
@@ -33,13 +33,13 @@ pub fn alter(answer: &mut Value, fault: &Fault) {
 }
 
 /// The response, and the items of a page.
-fn each_object(answer: &mut Value, change: &mut dyn FnMut(&mut serde_json::Map<String, Value>)) {
-    if let Some(items) = answer.get_mut("items").and_then(Value::as_array_mut) {
+fn each_object(response: &mut Value, change: &mut dyn FnMut(&mut serde_json::Map<String, Value>)) {
+    if let Some(items) = response.get_mut("items").and_then(Value::as_array_mut) {
         for item in items {
             each_object(item, change);
         }
     }
-    if let Value::Object(object) = answer {
+    if let Value::Object(object) = response {
         change(object);
     }
 }

@@ -1,13 +1,12 @@
-//! A mock of the Blocks Sessions API: the whole protocol, its quirks and its faults, in
-//! milliseconds and without a network.
+//! Mocks the Blocks Sessions API: the whole protocol, its quirks and its faults, in milliseconds and without a
+//! network.
 //!
-//! It knows the protocol and not the client, so that a mistake in the client's types cannot hide in
-//! both ends of a test.
+//! It implements the protocol independently of the client, so that a wrong type in the client makes a test fail.
 //!
 //! - **In process** ([`Mock::service`], a tower service) or **on a port** ([`MockBuilder::start`]);
 //!   any number at the same time, without global state.
 //! - **All time is tokio's**, so that a test with a paused clock does not wait.
-//! - **Dialects** ([`Dialect`]), since the documentation and the live service disagree.
+//! - **Dialects** ([`Dialect`]), because the documentation and the live service disagree.
 //! - **Scripts** ([`Script`], [`AgentRule`]), **faults** ([`Fault`]), a **rate limit**
 //!   ([`RateLimit`]) and a **request log** ([`Mock::requests`]).
 //! - **Replay** of recorded responses ([`Capture`]).

@@ -30,7 +30,7 @@ const STORAGE: &str = "https://storage.blocks-mock.invalid";
 type Observer = Arc<dyn Fn(&RecordedRequest) + Send + Sync>;
 type AgentFn = Arc<dyn Fn(&TurnInfo) -> Script + Send + Sync>;
 
-/// A mock of the service in this process. Cheap to clone; clones share all state.
+/// Mocks the service in this process. Clones are cheap and share all state.
 #[derive(Clone)]
 pub struct Mock {
     pub(crate) inner: Arc<Inner>,
@@ -42,9 +42,9 @@ pub(crate) struct Inner {
     pub request_log: RequestLog,
     pub clock: Clock,
     agent: AgentFn,
-    /// Answers instead of the agents.
+    /// Responds instead of the agents.
     pub capture: Option<Capture>,
-    /// Base URL of downloads and pages.
+    /// The base URL of downloads and pages.
     pub origin: Mutex<String>,
     pub state: Mutex<State>,
     rules: Mutex<Vec<AgentRule>>,
@@ -56,7 +56,7 @@ pub(crate) struct Inner {
     pub observer: Option<Observer>,
 }
 
-/// What a reset restores.
+/// The state that a reset restores.
 struct Initial {
     settings: Arc<Settings>,
     faults: Vec<FaultRule>,
@@ -70,23 +70,23 @@ pub(crate) struct State {
     pub windows: Windows,
     pub requests: Requests,
     pub user_messages: usize,
-    /// How many responses of each kind a replay has given.
+    /// The number of responses of each kind that a replay has sent.
     pub replayed: crate::replay::Progress,
 }
 
 impl Inner {
-    /// The state. A panic elsewhere does not hide it, so that a failed test can still be examined.
+    /// Returns the state, also after a panic elsewhere, so that a failed test can still be examined.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The settings as they are now. A request reads them once.
+    /// Returns the current settings. A request reads them once.
     pub fn settings(&self) -> Arc<Settings> {
         let settings = self.settings.read();
         Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces the settings by what `change` makes of them.
+    /// Replaces the settings with the result of `change`.
     pub fn change_settings<E>(
         &self,
         change: impl FnOnce(&Settings) -> Result<Settings, E>,
@@ -105,7 +105,7 @@ impl Inner {
         origin.clone()
     }
 
-    /// The script of a session's next turn.
+    /// Returns the script of a session's next turn.
     pub fn script(&self, number: usize, session: &Session, message: &str) -> Script {
         let turn = TurnInfo {
             session: number,
@@ -131,7 +131,7 @@ impl Inner {
         self.control.load(Ordering::Relaxed)
     }
 
-    /// The origin of a session's page: this server, if it serves pages.
+    /// Returns the origin of a session's page: this server, if it serves pages.
     pub fn html_origin(&self) -> String {
         match self.control() {
             true => self.origin(),
@@ -145,12 +145,12 @@ impl Inner {
 }
 
 impl Mock {
-    /// A mock with default settings: the agent replies "Done." after one second.
+    /// Creates a mock with default settings: the agent replies "Done." after one second.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// A mock with settings.
+    /// Starts a builder.
     ///
     /// ```
     /// use blocks_mock::{Fault, Frequency, Mock, Operation};
@@ -165,12 +165,12 @@ impl Mock {
         MockBuilder::default()
     }
 
-    /// A tower service without a socket, so that a test can run on tokio's paused clock.
+    /// Returns a tower service without a socket, so that a test can run on tokio's paused clock.
     pub fn service(&self) -> MockService {
         MockService(self.clone())
     }
 
-    /// API key that the mock accepts.
+    /// Returns the API key that the mock accepts.
     pub fn key(&self) -> &str {
         &self.inner.key
     }
@@ -218,52 +218,52 @@ impl Mock {
         self.inner.url_generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The newest requests, oldest first: at most [`request_log_size`](MockBuilder::request_log_size).
+    /// Returns the newest requests, oldest first: at most [`request_log_size`](MockBuilder::request_log_size).
     pub fn requests(&self) -> Vec<RecordedRequest> {
         let state = self.inner.state();
         let requests = state.requests.iter();
         requests.map(|(_, request)| request.clone()).collect()
     }
 
-    /// Number of all requests, also of those that the log no longer contains.
+    /// Returns the number of all requests, including those that the log no longer contains.
     pub fn request_count(&self) -> usize {
         self.inner.state().requests.total()
     }
 
-    /// Number of all requests of one operation.
+    /// Returns the number of all requests of one operation.
     pub fn count(&self, operation: Operation) -> usize {
         self.inner.state().requests.count(operation)
     }
 
-    /// Ids of the sessions, oldest first.
+    /// Returns the ids of the sessions, oldest first.
     pub fn sessions(&self) -> Vec<Uuid> {
         self.inner.state().sessions.keys().copied().collect()
     }
 
-    /// Number of sessions.
+    /// Returns the number of sessions.
     pub fn session_count(&self) -> usize {
         self.inner.state().sessions.len()
     }
 
-    /// Number of prompts that took effect: creates and follow-ups.
+    /// Returns the number of prompts that took effect: creates and follow-ups.
     pub fn user_message_count(&self) -> usize {
         self.inner.state().user_messages
     }
 
-    /// Threads of a session, oldest first.
+    /// Returns the threads of a session, oldest first.
     pub fn threads(&self, session: impl Display) -> Vec<Uuid> {
         let state = self.inner.state();
         let threads = state.sessions.get(&parse(session)).map(|s| &s.threads);
         threads.into_iter().flatten().map(|t| t.id).collect()
     }
 
-    /// Time on the mock's clock, in epoch seconds like `ts`.
+    /// Returns the time on the mock's clock, in epoch seconds like `ts`.
     pub fn now(&self) -> f64 {
         self.inner.clock.now()
     }
 
-    /// Adds a message to a thread, or to none, as a system notice. Returns its id, or `None` if the
-    /// session does not exist.
+    /// Adds a message to a thread, or a system notice without a thread. Returns its id, or `None` if the session does
+    /// not exist.
     pub fn add_message(
         &self,
         session: impl Display,
@@ -324,7 +324,7 @@ impl Mock {
         self.inner.changed.notify_waiters();
     }
 
-    /// Whether the rate limit lets a key make one more request.
+    /// Returns whether the rate limit allows one more request of a key.
     pub(crate) fn admit(&self, key: &str, settings: &Settings) -> bool {
         settings.rate_limit.as_ref().is_none_or(|limit| {
             let mut state = self.inner.state();
@@ -339,7 +339,7 @@ impl Default for Mock {
     }
 }
 
-/// Settings of a [`Mock`].
+/// Collects the settings of a [`Mock`].
 ///
 /// ```
 /// let mock = blocks_mock::Mock::builder().key("my-key").reply("Three hearts.").seed(7).build();
@@ -380,37 +380,37 @@ impl From<MockConfig> for MockBuilder {
 }
 
 impl MockBuilder {
-    /// API key that the mock accepts. Default: `test-key`.
+    /// Sets the API key that the mock accepts. Default: `test-key`.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.config.key = key.into();
         self
     }
 
-    /// Behaviour where the sources of the contract disagree. Default: [`Dialect::observed`].
+    /// Sets the behaviour where the sources of the contract disagree. Default: [`Dialect::observed`].
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.config.dialect = dialect.into();
         self
     }
 
-    /// Text of the agent's reply. Default: `Done.`.
+    /// Sets the text of the agent's reply. Default: `Done.`.
     pub fn reply(mut self, text: impl Into<String>) -> Self {
         self.config.agent.text = text.into();
         self
     }
 
-    /// Duration of the agent's work on each turn. Default: one second.
+    /// Sets the duration of the agent's work on each turn. Default: one second.
     pub fn reply_after(mut self, duration: Duration) -> Self {
         self.config.agent = self.config.agent.reply_after(duration);
         self
     }
 
-    /// Script of each turn that no rule matches.
+    /// Sets the script of each turn that no rule matches.
     pub fn agent(mut self, script: Script) -> Self {
         self.config.agent = script;
         self
     }
 
-    /// Function that chooses the script of each turn that no rule matches.
+    /// Sets the function that chooses the script of each turn that no rule matches.
     ///
     /// ```
     /// use blocks_mock::{Mock, Script, TurnInfo};
@@ -423,7 +423,7 @@ impl MockBuilder {
         self
     }
 
-    /// Origin of the links in responses. Default: the dialect's.
+    /// Sets the origin of the links in responses. Default: the dialect's.
     pub fn link_origin(mut self, origin: impl Into<String>) -> Self {
         let mut dialect = Dialect::from(self.config.dialect);
         dialect.link_origin = Some(origin.into());
@@ -458,49 +458,49 @@ impl MockBuilder {
         self
     }
 
-    /// How much of each request the log keeps. Default: all of it.
+    /// Sets how much of each request the log keeps. Default: all of it.
     pub fn request_log(mut self, request_log: RequestLog) -> Self {
         self.request_log = request_log;
         self
     }
 
-    /// How many of the newest requests the log keeps. Default: 10,000.
+    /// Sets how many of the newest requests the log keeps. Default: 10,000.
     pub fn request_log_size(mut self, size: usize) -> Self {
         self.config.request_log_size = size;
         self
     }
 
-    /// Passes before each response. Default: none.
+    /// Delays each response. Default: no delay.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.config.delay = delay;
         self
     }
 
-    /// How long presigned URLs are valid. Default: 6 days.
+    /// Sets how long presigned URLs are valid. Default: 6 days.
     pub fn presigned_url_ttl(mut self, duration: Duration) -> Self {
         self.config.presigned_url_ttl = duration;
         self
     }
 
-    /// Responds with what a capture contains, in its order, instead of running agents.
+    /// Responds with the content of a capture, in its order, instead of running agents.
     pub fn replay(mut self, capture: Capture) -> Self {
         self.capture = Some(capture);
         self
     }
 
-    /// Whether the server has the control plane and the page. Default: on a loopback address only.
+    /// Enables or disables the control plane and the page. Default: enabled on a loopback address only.
     pub fn control(mut self, control: bool) -> Self {
         self.control = Some(control);
         self
     }
 
-    /// Address to listen on. Default: 127.0.0.1.
+    /// Sets the address to listen on. Default: 127.0.0.1.
     pub fn listen(mut self, address: IpAddr) -> Self {
         self.listen = Some(address);
         self
     }
 
-    /// Base URL of downloads and pages in responses. Default: the address that it listens on.
+    /// Sets the base URL of downloads and pages in responses. Default: the address that the server listens on.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into().trim_end_matches('/').to_owned());
         self
@@ -521,7 +521,7 @@ impl MockBuilder {
         self
     }
 
-    /// Port of [`start`](Self::start). Default: a free port.
+    /// Sets the port of [`start`](Self::start). Default: a free port.
     pub fn port(mut self, port: u16) -> Self {
         self.config.port = port;
         self
@@ -586,7 +586,7 @@ impl MockBuilder {
     }
 }
 
-/// The id of any type that a client has. A text that is not a UUID names no session.
+/// Reads an id of any type. A text that is not a UUID names no session.
 fn parse(id: impl Display) -> Uuid {
     id.to_string().parse().unwrap_or(Uuid::nil())
 }

@@ -1,5 +1,5 @@
-//! Reads JSON into our types. Serde also reads a struct from the list of its fields; here that is
-//! an error, since no document says so.
+//! Reads JSON into Rust types. Serde also reads a struct from the list of its fields; here that is an error, because
+//! no document allows it.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ pub fn from_value<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, S
     Ok(read)
 }
 
-/// The field and the reason of an error.
+/// Returns the field and the reason of an error.
 pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> String {
     match error.path().to_string().as_str() {
         "." => error.inner().to_string(),
@@ -23,7 +23,7 @@ pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> 
     }
 }
 
-/// Refuses a list where `read`, written again, has an object.
+/// Rejects a list if `read`, written again, has an object in its place.
 pub fn check_objects(read: &impl Serialize, value: &Value) -> Result<(), String> {
     let written = serde_json::to_value(read).map_err(|error| error.to_string())?;
     match find_list(value, &written, String::new()) {

@@ -90,7 +90,7 @@ fn encode(value: &str) -> String {
     form_urlencoded::byte_serialize(value.as_bytes()).collect()
 }
 
-/// A UUID as JSON and paths write it; other spellings of one are refused.
+/// Reads a UUID in the form of JSON and paths. Other spellings are rejected.
 pub fn uuid(text: &str) -> Option<Uuid> {
     (text.len() == 36).then(|| text.parse().ok()).flatten()
 }
@@ -115,7 +115,7 @@ fn number(name: &str, text: Option<String>, max: u64, default: u64) -> Result<u6
         return Ok(default);
     };
     let whole = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    // A number that is greater than a u64 is a number, too.
+    // A number that is greater than a u64 is also a number.
     match whole.then(|| text.parse().unwrap_or(u64::MAX)) {
         Some(n) if (1..=max).contains(&n) => Ok(n),
         _ => Err(format!("{name} is out of range")),

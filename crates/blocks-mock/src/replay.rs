@@ -1,4 +1,4 @@
-//! Recorded responses, which a mock gives again in their order.
+//! Sends recorded responses again, in their order.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -23,12 +23,12 @@ const HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// Recorded responses: a HAR file, such as `blocks --record` writes, or a folder of
-/// `cargo xtask drift live --save`.
+/// Contains recorded responses: a HAR file, such as `blocks --record` writes, or a folder of `cargo xtask drift live
+/// --save`.
 ///
-/// A request gets the next response that was recorded for its method, path and query. A read that
-/// has used all of them gets the last one again; a create or follow-up gets 404. Of several creates
-/// the one with the same body is used first.
+/// A request gets the next response that was recorded for its method, path and query. After the last one, a read gets
+/// the last one again, and a create or follow-up gets 404. Of several creates, the one with the same body is used
+/// first.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -131,7 +131,7 @@ impl Capture {
                 let is_download = !target(url).0.starts_with("/rest/");
                 let entry = match har_entry(value) {
                     Ok(entry) => entry,
-                    // What else a browser or a proxy has recorded.
+                    // Other requests that a browser or a proxy has recorded.
                     Err(_) if is_download => continue,
                     Err(error) => return Err(format!("entry {number}: {error}")),
                 };
@@ -150,19 +150,19 @@ impl Capture {
         if !self.entries.iter().any(|e| e.path.starts_with("/rest/")) {
             return Err("no response of the service in it".into());
         }
-        // What a saved response was a response to is not known: a success is the likelier one.
+        // The request of a saved response is not known, but a success is more likely.
         let is_failure = |entry: &Entry| match &entry.outcome {
             Outcome::Response { status, .. } => entry.query.is_none() && status.as_u16() >= 400,
             _ => false,
         };
-        // Only saved responses move, and these have no downloads, whose places would change.
+        // Only saved responses move. They have no downloads, whose places would change.
         if self.downloads.is_empty() {
             self.entries.sort_by_key(is_failure);
         }
         Ok(self)
     }
 
-    /// The number of the entry for a request.
+    /// Returns the number of the entry for a request.
     fn select(&self, request: &Sent<'_>, progress: &mut Progress) -> Option<usize> {
         let numbered = || self.entries.iter().enumerate();
         let matching = |with_query: bool| -> Vec<usize> {
@@ -198,7 +198,7 @@ fn is_capture(path: &Path) -> bool {
     extension == "har" || extension == "json"
 }
 
-/// A request, as entries are compared with it.
+/// A request in the form in which entries are compared with it.
 struct Sent<'a> {
     method: &'a str,
     path: &'a str,
@@ -207,10 +207,10 @@ struct Sent<'a> {
 }
 
 impl Mock {
-    /// The recorded response to a request.
+    /// Returns the recorded response to a request.
     ///
     /// # Errors
-    /// No response was recorded, since the connection failed.
+    /// No response was recorded, because the connection failed.
     pub(crate) fn replay(
         &self,
         capture: &Capture,
@@ -261,7 +261,8 @@ impl Mock {
                 *response.status_mut() = *status;
                 response.headers_mut().extend(headers.iter().cloned());
                 if !is_complete {
-                    // More is announced than comes, or an HTTP/1.1 reader takes it for the end.
+                    // The announced length is larger than the body. Otherwise an HTTP/1.1 reader takes the closed
+                    // connection for the end.
                     let length = HeaderValue::from(body.len() + 1);
                     response.headers_mut().insert(CONTENT_LENGTH, length);
                 }
@@ -270,7 +271,7 @@ impl Mock {
         }
     }
 
-    /// A body in which the URLs of recorded downloads lead to this mock.
+    /// Returns a body in which the URLs of recorded downloads lead to this mock.
     fn with_own_downloads(&self, capture: &Capture, body: &Bytes) -> Bytes {
         if capture.downloads.is_empty() {
             return body.clone();
@@ -296,7 +297,7 @@ fn pairs(query: &str) -> Vec<(String, String)> {
     pairs
 }
 
-/// Path and query of a URL, or of a path.
+/// Returns the path and query of a URL, or of a path.
 fn target(url: &str) -> (String, String) {
     let rest = match url.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
@@ -364,7 +365,7 @@ fn har_response(status: u64, response: &Value) -> Result<Outcome, String> {
     })
 }
 
-/// A file of `drift live --save`, which has the path of its request and not the query.
+/// Reads a file of `drift live --save`, which has the path of its request but not the query.
 fn saved_response(value: &Value) -> Result<Entry, String> {
     const EXPECTED: &str = "not a HAR file or a saved response";
     let (Some(method), Some(path)) = (value["method"].as_str(), value["path"].as_str()) else {

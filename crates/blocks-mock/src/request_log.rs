@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::fault::Operation;
 
-/// A request that was received, and the status of its response.
+/// Contains a received request, and the status of its response.
 ///
 /// ```
 #[doc = include_str!("doctest.txt")]
@@ -39,30 +39,30 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
-    /// First value of a header, by its name in lower case.
+    /// Returns the first value of a header, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(n, _)| n == name);
         found.map(|(_, value)| value.as_str())
     }
 }
 
-/// How much of each request the log keeps.
+/// Selects how much of each request the log keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RequestLog {
-    /// Path, headers and body, too.
+    /// Keeps path, headers and body, too.
     #[default]
     Full,
-    /// Only operation, time and status, to save memory under load.
+    /// Keeps only operation, time and status, to save memory under load.
     Counts,
 }
 
-/// The newest requests with their numbers, which count from 0, and how many of each operation came.
+/// The newest requests with their numbers, which count from 0, and the number of requests of each operation.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     kept: VecDeque<RecordedRequest>,
     /// Older requests that are no longer kept.
     pub dropped: usize,
-    pub answered: usize,
+    pub responses: usize,
     counts: HashMap<Option<Operation>, usize>,
 }
 
@@ -85,14 +85,14 @@ impl Requests {
 
     /// Records the status of the response, unless the request was dropped meanwhile.
     pub fn set_status(&mut self, number: usize, status: u16) {
-        self.answered += 1;
+        self.responses += 1;
         let place = number.checked_sub(self.dropped);
         if let Some(request) = place.and_then(|place| self.kept.get_mut(place)) {
             request.status = Some(status);
         }
     }
 
-    /// The requests that are kept, oldest first, with their numbers.
+    /// Returns the requests that are kept, oldest first, with their numbers.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (usize, &RecordedRequest)> {
         let first = self.dropped;
         let numbered = self.kept.iter().enumerate();

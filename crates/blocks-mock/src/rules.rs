@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::script::{Action, Script, TurnInfo};
 
-/// A script for the turns that match. The first rule that matches is used.
+/// Selects a script for the turns that match. The first rule that matches is used.
 ///
 /// Texts of the script can contain `{{message}}`, `{{title}}`, `{{turn}}` and `{{session}}`.
 ///
@@ -54,7 +54,7 @@ impl TurnFilter {
     }
 }
 
-/// The script of the first rule that matches, with its templates filled in.
+/// Returns the script of the first rule that matches, with its templates filled in.
 pub(crate) fn select(rules: &[AgentRule], turn: &TurnInfo) -> Option<Script> {
     let rule = rules.iter().find(|rule| rule.when.matches(turn))?;
     let mut script = rule.script.clone();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 /// Deeper levels of a schema that refers to itself become null.
 const DEEPEST: usize = 32;
 
-/// A reply in JSON for the schema in the prompt, which is invalid the first times.
+/// Replies in JSON for the schema in the prompt. The first replies are invalid.
 ///
 /// The schema is the last fenced block of the language `json` in the prompt, or in the newest earlier
 /// prompt of the session that has one. Without a schema the reply is the script's text.
@@ -22,12 +22,12 @@ const DEEPEST: usize = 32;
 )]
 #[serde(default, deny_unknown_fields)]
 pub struct SchemaReply {
-    /// How many turns of a session, from the first, get an invalid reply.
+    /// Number of turns of a session, from the first, that get an invalid reply.
     pub invalid_replies: usize,
 }
 
 impl SchemaReply {
-    /// The reply to the last of `prompts` in turn number `turn`; `None` if no prompt has a schema.
+    /// Returns the reply to the last of `prompts` in turn number `turn`; `None` if no prompt has a schema.
     pub(crate) fn text<'a>(
         self,
         turn: usize,
@@ -46,7 +46,7 @@ impl SchemaReply {
     }
 }
 
-/// The schema in the last fenced block of the language `json`.
+/// Returns the schema in the last fenced block of the language `json`.
 fn find_schema(prompt: &str) -> Option<Value> {
     let mut found = None;
     let mut lines = prompt.lines();
@@ -69,7 +69,7 @@ fn find_schema(prompt: &str) -> Option<Value> {
     found.filter(|schema: &Value| schema.is_object() || schema.is_boolean())
 }
 
-/// A small value that the schema allows. `pattern`, `not` and conditions are not considered.
+/// Returns a small value that the schema allows. Ignores `pattern`, `not` and conditions.
 fn instance(schema: &Value) -> Value {
     Generator { root: schema }.value(schema, 0)
 }
@@ -153,7 +153,7 @@ impl Generator<'_> {
     }
 }
 
-/// Adds what `part` says and `schema` does not; objects and lists of names are joined.
+/// Adds the keywords of `part` that `schema` does not have; objects and lists of names are merged.
 fn merge(schema: &mut Map<String, Value>, part: Map<String, Value>) {
     for (name, value) in part {
         match (schema.get_mut(&name), value) {
@@ -167,7 +167,7 @@ fn merge(schema: &mut Map<String, Value>, part: Map<String, Value>) {
     }
 }
 
-/// A JSON pointer as it is in a URL fragment, decoded.
+/// Decodes a JSON pointer of a URL fragment.
 fn decoded(fragment: &str) -> String {
     let query = format!("p={}", fragment.replace('+', "%2B"));
     let pair = form_urlencoded::parse(query.as_bytes()).next();
@@ -175,7 +175,7 @@ fn decoded(fragment: &str) -> String {
         .unwrap_or_default()
 }
 
-/// The first type that the schema names or implies.
+/// Returns the first type that the schema names or implies.
 fn kind(schema: &Value) -> &str {
     let named = schema["type"].as_str().or(schema["type"][0].as_str());
     let has = |names: &[&str]| names.iter().any(|name| schema.get(name).is_some());
@@ -188,7 +188,7 @@ fn kind(schema: &Value) -> &str {
     }
 }
 
-/// A number within the limits: zero if it is allowed. `step` is one for integers.
+/// Returns a number within the limits: zero if it is allowed. `step` is one for integers.
 fn number(schema: &Value, step: f64) -> f64 {
     let limit = |name: &str| schema[name].as_f64();
     let below = limit("exclusiveMaximum").map(|max| max - step);
@@ -242,7 +242,7 @@ fn string(schema: &Value) -> String {
     text
 }
 
-/// A value that differs from those with other numbers.
+/// Returns a value that differs from those with other numbers.
 fn distinct(value: Value, number: usize) -> Value {
     match value {
         Value::String(text) => json!(format!("{text}{number}")),

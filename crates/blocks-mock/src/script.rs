@@ -33,7 +33,7 @@ pub enum ReplyTiming {
     Never,
 }
 
-/// An action of the agent before its reply.
+/// Describes an action of the agent before its reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -61,7 +61,7 @@ pub enum Action {
     Notice(String),
 }
 
-/// An action and its time.
+/// Combines an action with its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
@@ -74,7 +74,7 @@ pub struct Step {
     pub action: Action,
 }
 
-/// Final texts with which agents were seen to report a failure. The service has no status, so the
+/// Names the final texts with which agents were seen to report a failure. The service has no status, so the
 /// text is the only sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -91,7 +91,7 @@ impl FailureNotice {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Authentication, Self::RateLimit, Self::UsageLimit];
 
-    /// Text of the final message.
+    /// Returns the text of the final message.
     pub fn text(self) -> &'static str {
         match self {
             Self::Authentication => {
@@ -105,7 +105,7 @@ impl FailureNotice {
     }
 }
 
-/// The actions and the reply of an agent in one turn.
+/// Describes the actions and the reply of an agent in one turn.
 ///
 /// ```
 /// use blocks_mock::{Action, Script};
@@ -162,8 +162,8 @@ impl Script {
         Self::reply(notice.text())
     }
 
-    /// Replies in JSON for the JSON Schema in the prompt, in the first turns of a session with an
-    /// invalid reply; see [`SchemaReply`].
+    /// Replies in JSON for the JSON Schema in the prompt. In the first turns of a session the reply is
+    /// invalid; see [`SchemaReply`].
     pub fn schema_reply(invalid_replies: usize) -> Self {
         Self {
             schema_reply: Some(SchemaReply { invalid_replies }),
@@ -171,7 +171,7 @@ impl Script {
         }
     }
 
-    /// Time of the reply after the start of the turn. Default: one second.
+    /// Sets the time of the reply after the start of the turn. Default: one second.
     #[must_use]
     pub fn reply_after(mut self, duration: Duration) -> Self {
         self.when = ReplyTiming::After(duration);
@@ -204,7 +204,7 @@ impl Default for Script {
     }
 }
 
-/// A turn at its start, for [`MockBuilder::agent_fn`](crate::MockBuilder::agent_fn).
+/// Describes a turn at its start, for [`MockBuilder::agent_fn`](crate::MockBuilder::agent_fn).
 #[derive(Clone, Debug)]
 pub struct TurnInfo {
     /// Number of the session, from 0 in the order of creation.

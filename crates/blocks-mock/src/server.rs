@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 
 use crate::mock::{Mock, MockBuilder};
 
-/// A mock on a port, until the value is dropped. It has all methods of [`Mock`].
+/// Serves a mock on a port until the value is dropped. It has all methods of [`Mock`].
 ///
-/// It needs a runtime whose clock is not paused, since a paused clock is ahead of sockets; there use
+/// It needs a runtime whose clock is not paused, because a paused clock is ahead of sockets. With a paused clock, use
 /// [`Mock::service`].
 ///
 /// ```
@@ -41,7 +41,7 @@ impl MockServer {
         Mock::builder().start().await
     }
 
-    /// A builder; [`MockBuilder::start`] starts the server.
+    /// Starts a builder; [`MockBuilder::start`] starts the server.
     pub fn builder() -> MockBuilder {
         Mock::builder()
     }
@@ -66,7 +66,7 @@ impl MockServer {
         })
     }
 
-    /// Base URL, such as `http://127.0.0.1:49152`.
+    /// Returns the base URL, such as `http://127.0.0.1:49152`.
     pub fn url(&self) -> String {
         // A client cannot call the unspecified address.
         match self.address.ip().is_unspecified() {
@@ -75,7 +75,7 @@ impl MockServer {
         }
     }
 
-    /// The mock behind the server.
+    /// Returns the mock behind the server.
     pub fn mock(&self) -> &Mock {
         &self.mock
     }

@@ -23,7 +23,7 @@ use crate::request_log::{RecordedRequest, RequestLog};
 use crate::route::{Ids, Route, route};
 use crate::settings::Settings;
 
-/// A [`Mock`] as a tower service. It accepts any authority, so that a client can keep its base URL.
+/// Implements a tower service over a [`Mock`]. It accepts any authority, so that a client can keep its base URL.
 #[derive(Clone)]
 pub struct MockService(pub(crate) Mock);
 
@@ -106,7 +106,7 @@ impl Mock {
         let response = match &self.inner.capture {
             _ if fault.as_ref().is_some_and(Fault::prevents) => None,
             Some(capture) => Some(self.replay(capture, parts, body)?),
-            None => Some(self.answer(route, parts, body, settings)),
+            None => Some(self.handle(route, parts, body, settings)),
         };
         self.with_fault(response, fault)
     }
@@ -139,7 +139,7 @@ impl Mock {
         request
     }
 
-    fn answer(
+    fn handle(
         &self,
         route: &Route<'_>,
         parts: &Parts,
@@ -193,7 +193,7 @@ impl Mock {
         }
     }
 
-    /// An error response in the form of the dialect.
+    /// Returns an error response in the form of the dialect.
     fn failed(&self, failure: Failure, settings: &Settings) -> Response<MockBody> {
         let dialect = &settings.dialect;
         let (status, code, text) = match &failure {
@@ -257,19 +257,19 @@ impl Mock {
         }
     }
 
-    /// The response after the fault; `None` if the fault replaces it.
+    /// Returns the response after the fault; `original` is `None` if the fault replaces it.
     fn with_fault(
         &self,
-        answer: Option<Response<MockBody>>,
+        original: Option<Response<MockBody>>,
         fault: Option<Fault>,
     ) -> io::Result<Response<MockBody>> {
-        let answer = answer.unwrap_or_else(|| response(200, "application/json", ""));
+        let original = original.unwrap_or_else(|| response(200, "application/json", ""));
         let Some(fault) = fault else {
-            return Ok(answer);
+            return Ok(original);
         };
-        let bytes = || answer.body().bytes();
+        let bytes = || original.body().bytes();
         Ok(match fault {
-            Fault::Delay(_) => answer,
+            Fault::Delay(_) => original,
             Fault::Refuse => return Err(io::ErrorKind::ConnectionRefused.into()),
             Fault::ResetBefore | Fault::ResetAfter => {
                 return Err(io::ErrorKind::ConnectionReset.into());
@@ -293,7 +293,7 @@ impl Mock {
             }
             Fault::ResetInBody => {
                 let bytes = bytes();
-                let mut broken = answer;
+                let mut broken = original;
                 broken
                     .headers_mut()
                     .insert(CONTENT_LENGTH, bytes.len().into());
@@ -301,12 +301,12 @@ impl Mock {
             }
             Fault::Truncate => {
                 let bytes = bytes();
-                answer.map(|_| MockBody::whole(bytes.slice(..bytes.len() / 2)))
+                original.map(|_| MockBody::whole(bytes.slice(..bytes.len() / 2)))
             }
-            Fault::InvalidJson => answer.map(|_| MockBody::whole("{\"id\": nonsense")),
+            Fault::InvalidJson => original.map(|_| MockBody::whole("{\"id\": nonsense")),
             Fault::Html => response(200, "text/html", "<html><h1>It works</h1></html>"),
             Fault::ContentType(kind) => {
-                let mut other = answer;
+                let mut other = original;
                 if let Ok(kind) = HeaderValue::try_from(kind) {
                     other.headers_mut().insert(CONTENT_TYPE, kind);
                 }
@@ -315,27 +315,27 @@ impl Mock {
             Fault::PadBody(size) => {
                 let mut padded = bytes().to_vec();
                 padded.resize(size.max(padded.len()), b' ');
-                answer.map(|_| MockBody::whole(padded))
+                original.map(|_| MockBody::whole(padded))
             }
             Fault::SlowBody { bytes: size, every } => {
                 let bytes = bytes();
-                answer.map(|_| MockBody::slow(&bytes, size, every))
+                original.map(|_| MockBody::slow(&bytes, size, every))
             }
             Fault::ForeignLinks(_)
             | Fault::NullLinks
             | Fault::MissingFields(_)
             | Fault::ReplaceField(..) => {
                 let Ok(mut value) = serde_json::from_slice::<Value>(&bytes()) else {
-                    return Ok(answer);
+                    return Ok(original);
                 };
                 crate::json_faults::alter(&mut value, &fault);
-                answer.map(|_| MockBody::whole(value.to_string()))
+                original.map(|_| MockBody::whole(value.to_string()))
             }
         })
     }
 }
 
-/// The origin of the request's URL.
+/// Returns the origin of the request's URL.
 fn called(parts: &Parts) -> String {
     match (parts.uri.scheme_str(), parts.uri.authority()) {
         (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),

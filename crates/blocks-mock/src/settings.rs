@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::limit::RateLimit;
 use crate::object;
 
-/// The settings that the control plane can change. One request uses one version of them.
+/// Contains the settings that the control plane can change. One request uses one version of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -26,7 +26,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Replaces the fields that `patch` has, and of the dialect its switches. Null is the default.
+    /// Replaces the fields that `patch` has, and of the dialect its switches. Null sets the default.
     ///
     /// # Errors
     /// The first field that is unknown or has an invalid value.

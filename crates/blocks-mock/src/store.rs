@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::dialect::Dialect;
 use crate::script::{Action, ReplyTiming, Script, Step};
 
-/// A message that a test adds to a session with [`Mock::add_message`](crate::Mock::add_message).
+/// Describes a message that a test adds to a session with [`Mock::add_message`](crate::Mock::add_message).
 ///
 /// ```
 #[doc = include_str!("doctest.txt")]
@@ -41,7 +41,7 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// A message of the assistant.
+    /// Creates a message of the assistant.
     pub fn assistant(text: impl Into<String>, ts: Option<f64>) -> Self {
         Self {
             role: "assistant".into(),
@@ -69,7 +69,7 @@ pub struct Message {
     pub kind: Arc<str>,
     text: String,
     pub ts: Option<f64>,
-    /// Epoch seconds of its creation, by which it is sorted where it has no `ts`.
+    /// The epoch seconds of its creation. It is sorted by this if it has no `ts`.
     created: f64,
 }
 
@@ -134,8 +134,8 @@ impl Names<'_> {
         }
     }
 
-    /// The thread that a request names; the nil UUID when there is no such thread, and `None`
-    /// when the text is not an id.
+    /// Returns the thread that a request names: the nil UUID when there is no such thread, and `None` when the text
+    /// is not an id.
     pub fn read_thread(&self, text: &str) -> Option<Uuid> {
         if !self.dialect.short_ids {
             return crate::query::uuid(text);
@@ -153,12 +153,12 @@ pub struct Artifact {
     pub created: f64,
 }
 
-/// A turn of the agent: what its script still has to do.
+/// A turn of the agent, with the remaining steps of its script.
 pub struct Thread {
     pub id: Uuid,
     task: Uuid,
-    began: Instant,
-    /// Steps that are still to come, the last first.
+    started: Instant,
+    /// Remaining steps, the last first.
     to_come: Vec<(Instant, Action)>,
     when: ReplyTiming,
     text: String,
@@ -179,10 +179,10 @@ pub struct Session {
     pub threads: Vec<Thread>,
     /// In the order of time.
     pub messages: Vec<Message>,
-    /// The places of each thread's messages among them.
+    /// The positions of each thread's messages in that list.
     by_thread: HashMap<Uuid, Vec<usize>>,
     in_order: bool,
-    /// How many messages were placed so far.
+    /// The number of messages that were placed so far.
     placed: u32,
 }
 
@@ -205,25 +205,25 @@ impl Session {
         }
     }
 
-    /// Begins a turn, which interrupts the one in flight. Returns its thread and the user's message.
-    pub fn begin_turn(
+    /// Starts a turn, which interrupts the one in progress. Returns its thread and the user's message.
+    pub fn start_turn(
         &mut self,
         text: &str,
         script: Script,
         dialect: &Dialect,
         clock: &Clock,
     ) -> (Uuid, Uuid) {
-        let began = clock.instant();
-        let time = clock.at(began);
+        let started = clock.instant();
+        let time = clock.at(started);
         self.threads.iter_mut().for_each(|thread| {
             thread.over = true;
             thread.to_come.clear();
         });
-        let to_come = schedule(script.steps, began);
+        let to_come = schedule(script.steps, started);
         let thread = Thread {
             id: clock.id(),
             task: clock.id(),
-            began,
+            started,
             to_come,
             when: script.when,
             text: script.text,
@@ -295,7 +295,7 @@ impl Session {
         self.messages.len() < before
     }
 
-    /// Carries out what has come due.
+    /// Executes the steps that are due.
     pub fn advance(&mut self, dialect: &Dialect, clock: &Clock) {
         let now = clock.instant();
         for index in 0..self.threads.len() {
@@ -303,7 +303,7 @@ impl Session {
                 continue;
             }
             let end = match self.threads[index].when {
-                ReplyTiming::After(after) => self.threads[index].began.checked_add(after),
+                ReplyTiming::After(after) => self.threads[index].started.checked_add(after),
                 ReplyTiming::AfterPolls(polls) if self.threads[index].polls >= polls => Some(now),
                 ReplyTiming::AfterPolls(_) | ReplyTiming::Never => None,
             };
@@ -351,28 +351,28 @@ impl Session {
         self.place(thread, task, kind, text, (Some(time), time), clock);
     }
 
-    /// Does something now in the latest turn.
+    /// Executes an action now in the latest turn.
     pub fn act_now(&mut self, action: Action, dialect: &Dialect, clock: &Clock) {
         let latest = self.threads.len().saturating_sub(1);
         self.act(latest, clock.instant(), action, dialect, clock);
         self.put_in_order();
     }
 
-    /// Replaces what the latest turn has still to do, from now. Whether it was still working.
+    /// Replaces the remaining steps of the latest turn, from now. Returns whether it was still working.
     pub fn continue_turn(&mut self, script: Script, clock: &Clock) -> bool {
-        let began = clock.instant();
+        let started = clock.instant();
         let Some(turn) = self.threads.last_mut().filter(|turn| !turn.over) else {
             return false;
         };
-        turn.began = began;
+        turn.started = started;
         turn.polls = 0;
-        turn.to_come = schedule(script.steps, began);
+        turn.to_come = schedule(script.steps, started);
         turn.when = script.when;
         turn.text = script.text;
         true
     }
 
-    /// Whether the latest turn has no reply yet.
+    /// Returns whether the latest turn has no reply yet.
     pub fn is_working(&self) -> bool {
         self.threads.last().is_some_and(|turn| !turn.over)
     }
@@ -413,13 +413,13 @@ impl Session {
         self.in_order = true;
     }
 
-    /// The user's messages so far, oldest first.
+    /// Returns the user's messages so far, oldest first.
     pub fn prompts(&self) -> impl DoubleEndedIterator<Item = &str> {
         let prompts = self.messages.iter().filter(|m| *m.role == *PROMPT.0);
         prompts.map(|message| message.text.as_str())
     }
 
-    /// The messages of one thread, oldest first.
+    /// Returns the messages of one thread, oldest first.
     pub fn of_thread(&self, thread: Uuid) -> impl DoubleEndedIterator<Item = &Message> {
         let places = self.by_thread.get(&thread).map_or(&[][..], Vec::as_slice);
         places.iter().map(|place| &self.messages[*place])
@@ -433,18 +433,18 @@ impl Session {
     }
 }
 
-/// Steps by their time, the latest first, so that the next is taken from the end; equal times keep
+/// Sorts steps by their time, the latest first, so that the next is taken from the end. Steps with equal times keep
 /// their order.
-fn schedule(steps: Vec<Step>, began: Instant) -> Vec<(Instant, Action)> {
+fn schedule(steps: Vec<Step>, started: Instant) -> Vec<(Instant, Action)> {
     let steps = steps.into_iter().rev();
     let mut to_come: Vec<_> = steps
-        .filter_map(|step| Some((began.checked_add(step.at)?, step.action)))
+        .filter_map(|step| Some((started.checked_add(step.at)?, step.action)))
         .collect();
     to_come.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     to_come
 }
 
-/// A tool call's text, in the shape of the dialect.
+/// Returns a tool call's text, in the shape of the dialect.
 fn tool_call(name: String, input: Value, dialect: &Dialect) -> String {
     let mut call = match input {
         Value::Null => Map::new(),

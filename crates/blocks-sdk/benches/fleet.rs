@@ -1,6 +1,6 @@
-//! Many sessions on one key: how long after the agents' work their replies are known, by policy.
+//! Many sessions on one key: the delay from each reply until the client has it, by policy.
 //!
-//! `cargo bench -p blocks-sdk --bench fleet`, and `-- --json` for a row a line.
+//! `cargo bench -p blocks-sdk --bench fleet`, and `-- --json` for one JSON row per line.
 
 mod support;
 
@@ -12,7 +12,7 @@ use support::{
 
 const POLICIES: [&str; 5] = ["ours", "spaced", "fixed", "age", "greedy"];
 const SIZES: [usize; 9] = [1, 8, 20, 50, 80, 120, 200, 500, 1000];
-/// Runs of small fleets, whose delays depend much on a few draws, are put together.
+/// Small fleets are run several times, because their delays depend on few random numbers.
 const SESSIONS: usize = 200;
 const DEADLINE: Duration = Duration::from_secs(48 * 3600);
 
@@ -44,7 +44,7 @@ fn main() {
 /// One policy at one size: at least as many sessions as give a stable mean.
 fn fleet(policy: &str, n: usize, jobs: fn(usize, u64) -> Vec<Job>) -> Run {
     let mut whole = Run {
-        fates: Vec::new(),
+        outcomes: Vec::new(),
         requests: Vec::new(),
     };
     let (mut densest, mut fixed, mut bucket) = (0, 0, 0);
@@ -61,7 +61,7 @@ fn fleet(policy: &str, n: usize, jobs: fn(usize, u64) -> Vec<Job>) -> Run {
         let (of_fixed, of_bucket) = rejections(&times);
         (fixed, bucket) = (fixed.max(of_fixed), bucket + of_bucket);
         densest = densest.max(run.densest_minute());
-        whole.fates.extend(run.fates);
+        whole.outcomes.extend(run.outcomes);
         whole.requests.extend(run.requests);
     }
     if policy == "ours" {
@@ -73,7 +73,7 @@ fn fleet(policy: &str, n: usize, jobs: fn(usize, u64) -> Vec<Job>) -> Run {
 }
 
 fn report(policy: &str, arrival: &str, n: usize, run: &Run, greedy: f64, json: bool) {
-    let sessions = run.fates.len().max(1);
+    let sessions = run.outcomes.len().max(1);
     let per_session = run.requests.len() as f64 / sessions as f64;
     let (delays, overheads) = (run.delays(), run.overheads());
     let (delay, delay_p95) = (mean(&delays), p95(delays));

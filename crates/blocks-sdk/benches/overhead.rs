@@ -1,4 +1,4 @@
-//! What our layers add to a call: the SDK against bare `reqwest` with `serde_json`, which reads
+//! Overhead of a call: the SDK against bare `reqwest` with `serde_json`, which reads
 //! the same types from the same server.
 //!
 //! `cargo bench -p blocks-sdk --bench overhead`; instructions are counted where `valgrind` is.
@@ -11,12 +11,12 @@ use blocks_sdk::{Agent, Client, CreateSession, RateLimit, Turn, types};
 use uuid::Uuid;
 
 const CALLS: [&str; 3] = ["create", "read", "wait"];
-/// Many and short, so that whatever else the machine does falls on both sides of a ratio.
+/// Many short rounds, so that other load of the machine affects both sides of a ratio.
 const ROUNDS: usize = 301;
 const PER_ROUND: usize = 50;
 const COUNTED: [usize; 2] = [50, 150];
 
-/// A session of which the reply is there, and both ways to ask for it.
+/// A session with a reply, and both ways to request it.
 struct Bench {
     url: String,
     session: Uuid,
@@ -92,11 +92,11 @@ impl Bench {
     }
 
     async fn time(&self, how: &str, what: &str) -> Duration {
-        let begun = Instant::now();
+        let start = Instant::now();
         for _ in 0..PER_ROUND {
             self.call(how, what).await;
         }
-        begun.elapsed()
+        start.elapsed()
     }
 }
 
@@ -105,7 +105,7 @@ fn main() {
     if let Some(place) = arguments.iter().position(|argument| argument == "--child") {
         return child(&arguments[place + 1..]);
     }
-    // A runtime of its own keeps the server off the thread that is measured.
+    // A separate runtime keeps the server off the measured thread.
     let server = tokio::runtime::Runtime::new().expect("a runtime");
     let mock = server
         .block_on(
@@ -132,8 +132,8 @@ fn main() {
     }
 }
 
-/// Microseconds of a bare call and of ours, and the median of the ratios of rounds that were
-/// run side by side.
+/// Microseconds of a bare call and of the SDK's, and the median ratio of rounds that ran side by
+/// side.
 fn times(url: &str, what: &str) -> (f64, f64, f64) {
     let (mut pairs, mut ratios) = (Vec::new(), Vec::new());
     runtime().block_on(async {

@@ -1,4 +1,4 @@
-//! Processes that share a key through a store, beside one process with as many sessions.
+//! Processes that share a key through a store, compared with one process with as many sessions.
 //!
 //! `cargo bench -p blocks-sdk --bench processes`
 
@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blocks_sdk::{Client, LimitStore, MemoryLimitStore};
-use support::{Fate, Job, Run, burst, mean, p95, run_clients, service, simulate, spread};
+use support::{Job, Outcome, Run, burst, mean, p95, run_clients, service, simulate, spread};
 
-/// How many sessions each process has.
+/// The number of sessions of each process.
 const SPLITS: [(&str, &[usize]); 4] = [
     ("1 x 50", &[50]),
     ("10 x 5", &[5; 10]),
     ("50 x 1", &[1; 50]),
     ("49 and 1", &[49, 1]),
 ];
-/// Runs of 50 sessions, put together.
+/// The number of runs that are added up.
 const RUNS: u64 = 8;
 const DEADLINE: Duration = Duration::from_secs(48 * 3600);
 
@@ -53,14 +53,14 @@ fn main() {
 /// The sessions of all processes, and those of the last one.
 fn processes(sizes: &[usize], jobs: fn(usize, u64) -> Vec<Job>, is_shared: bool) -> (Run, Run) {
     let empty = || Run {
-        fates: Vec::new(),
+        outcomes: Vec::new(),
         requests: Vec::new(),
     };
     let (mut whole, mut last) = (empty(), empty());
     for seed in 0..RUNS {
         let jobs = jobs(sizes.iter().sum(), seed);
         let mock = service(&jobs);
-        let (run, of_last): (Run, Vec<Fate>) = simulate(async {
+        let (run, of_last): (Run, Vec<Outcome>) = simulate(async {
             let store: Arc<dyn LimitStore> = Arc::new(MemoryLimitStore::default());
             let clients = sizes.iter().map(|_| {
                 let builder = Client::builder(mock.key()).service(mock.service());
@@ -72,9 +72,9 @@ fn processes(sizes: &[usize], jobs: fn(usize, u64) -> Vec<Job>, is_shared: bool)
             let clients: Vec<Client> = clients.map(|client| client.expect("a client")).collect();
             run_clients(&clients, sizes, &mock, &jobs, DEADLINE).await
         });
-        whole.fates.extend(run.fates);
+        whole.outcomes.extend(run.outcomes);
         whole.requests.extend(run.requests);
-        last.fates.extend(of_last);
+        last.outcomes.extend(of_last);
     }
     (whole, last)
 }

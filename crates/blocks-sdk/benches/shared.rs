@@ -1,4 +1,4 @@
-//! A key that another process uses too: it takes half of the budget in the middle of an hour.
+//! A key that another process also uses: it takes half of the rate limit in the middle of an hour.
 //!
 //! `cargo bench -p blocks-sdk --bench shared`
 
@@ -14,7 +14,7 @@ use support::{Job, MINUTE, run_ours_over, service, simulate};
 use tokio::time::Instant;
 use tower_service::Service;
 
-/// Enough sessions that never finish in time to use all of the budget for an hour.
+/// Enough unfinished sessions to use the whole rate limit for an hour.
 const SESSIONS: usize = 60;
 const OTHER: std::ops::Range<u32> = 20..40;
 
@@ -57,14 +57,14 @@ fn main() {
     let limited = during.clone().filter(|(_, limited)| *limited).count();
     println!("completed {} of {SESSIONS}", run.completed());
     println!(
-        "while shared: {limited} of {} requests answered 429, {:.1} %",
+        "while shared: {limited} of {} requests rejected with 429, {:.1} %",
         during.clone().count(),
         100.0 * limited as f64 / during.count().max(1) as f64
     );
 }
 
-/// A network on the way to the mock. Without its jitter, a pace that is even to the millisecond
-/// would meet each slot of the server's window just as it is freed, and starve the other.
+/// A network in front of the mock. Without its jitter, a perfectly even rate would get each slot of the
+/// server's window at the moment it is freed, and the other process would get none.
 #[derive(Clone)]
 struct Network(MockService);
 
@@ -86,7 +86,7 @@ impl Service<http::Request<blocks_sdk::Body>> for Network {
     }
 }
 
-/// Half of the limit, evenly. Returns when it sent.
+/// Sends half of the limit, evenly. Returns the times of its requests.
 async fn other_process(mock: Mock) -> std::collections::HashSet<Duration> {
     let start = Instant::now();
     let mut sent = std::collections::HashSet::new();

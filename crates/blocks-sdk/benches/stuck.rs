@@ -1,4 +1,4 @@
-//! Fifty sessions at a time, of which 15 % never finish: what that costs the others.
+//! Fifty sessions at a time, of which 15 % never finish, and the cost for the others.
 //!
 //! `cargo bench -p blocks-sdk --bench stuck`
 

@@ -1,7 +1,7 @@
 //! A long transcript as a stream: throughput against `serde_json` on the same bytes, and the
-//! most memory that it takes, at two lengths.
+//! peak memory, at two lengths.
 //!
-//! `cargo bench -p blocks-sdk --bench transcript` (memory is read from `/proc`, on Linux alone)
+//! `cargo bench -p blocks-sdk --bench transcript` (memory is read from `/proc`, on Linux only)
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -20,11 +20,11 @@ const LENGTHS: [usize; 2] = [1_000, 100_000];
 const PAGE: usize = 100;
 const ROUNDS: usize = 7;
 
-/// A session whose pages are made on the way, so that only what the client keeps takes memory.
+/// A session whose pages are made on request, so that only the client's data takes memory.
 #[derive(Clone)]
 struct Pages {
     length: usize,
-    /// A message up to the number in its id, and after it.
+    /// The parts of a message before and after the number in its id.
     message: Arc<(String, String)>,
 }
 
@@ -85,7 +85,7 @@ impl Service<http::Request<blocks_sdk::Body>> for Pages {
     }
 }
 
-/// Seconds to stream all of it.
+/// Seconds to stream all messages.
 async fn stream(pages: &Pages) -> f64 {
     let client = Client::builder("key")
         .rate_limit(RateLimit::per_minute(u32::MAX).expect("a limit"))
@@ -146,7 +146,7 @@ fn main() {
     }
 }
 
-/// The most memory that this process had, in kB.
+/// The peak memory of this process, in kB.
 fn peak() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

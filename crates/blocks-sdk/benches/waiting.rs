@@ -1,6 +1,6 @@
-//! What ten thousand waiting sessions cost: memory of each, and share of one core.
+//! Cost of ten thousand waiting sessions: memory of each, and share of one core.
 //!
-//! `cargo bench -p blocks-sdk --bench waiting` (memory is read from `/proc`, on Linux alone)
+//! `cargo bench -p blocks-sdk --bench waiting` (memory is read from `/proc`, on Linux only)
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 const SESSIONS: u128 = 10_000;
 const SIMULATED: Duration = Duration::from_secs(1800);
 
-/// A service on which no reply ever comes.
+/// A service that never has a reply.
 #[derive(Clone)]
 struct Silent;
 
@@ -53,10 +53,10 @@ fn main() {
                 .into_iter()
                 .map(|turn| turn.reply().timeout(2 * SIMULATED)),
         );
-        let begun = Instant::now();
+        let start = Instant::now();
         let end = tokio::time::timeout(SIMULATED, all.next()).await;
-        let busy = begun.elapsed();
-        assert!(end.is_err(), "nobody replies");
+        let busy = start.elapsed();
+        assert!(end.is_err(), "no reply arrives");
         let each = (resident() - before) as f64 / SESSIONS as f64;
         println!("{SESSIONS} waiting sessions, {SIMULATED:?} simulated:");
         println!("memory of each   {each:.0} bytes");
@@ -65,7 +65,7 @@ fn main() {
     });
 }
 
-/// Bytes of memory that the process has.
+/// Bytes of memory of the process.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = status

@@ -1,4 +1,4 @@
-//! What a small program weighs with this crate, against the same with bare `reqwest` and `serde`:
+//! Size of a small program with this crate, compared with bare `reqwest` and `serde`:
 //! crates, time of a clean release build, size of the binary.
 //!
 //! `cargo bench -p blocks-sdk --bench weight`
@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Writes a program of its own, outside of this workspace.
+/// Writes a separate program outside of this workspace.
 fn program(here: &Path, name: &str, dependencies: &str, source: &str) -> std::io::Result<PathBuf> {
     let folder = here.join("../../target/weight").join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -96,7 +96,7 @@ fn program(here: &Path, name: &str, dependencies: &str, source: &str) -> std::io
     );
     fs::write(folder.join("Cargo.toml"), manifest)?;
     fs::write(folder.join("src/main.rs"), source)?;
-    // The same versions in both, as far as both have them.
+    // Both use the same versions of their common dependencies.
     fs::copy(here.join("../../Cargo.lock"), folder.join("Cargo.lock"))?;
     Ok(folder)
 }
@@ -109,11 +109,11 @@ fn weigh(folder: &Path, name: &str) -> Result<(usize, f64, u64), Box<dyn std::er
             .env("CARGO_TARGET_DIR", folder.join("target"))
             .output()
     };
-    // Downloads come before the clock starts.
+    // Downloads are not part of the measured time.
     cargo(&["fetch"])?;
-    let begun = Instant::now();
+    let start = Instant::now();
     let built = cargo(&["build", "--release", "--quiet"])?;
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = start.elapsed().as_secs_f64();
     if !built.status.success() {
         return Err(String::from_utf8_lossy(&built.stderr).into_owned().into());
     }

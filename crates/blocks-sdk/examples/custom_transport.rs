@@ -1,4 +1,4 @@
-//! Sends requests by a transport of its own: `cargo run --example custom_transport`.
+//! Sends requests with a custom transport: `cargo run --example custom_transport`.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ impl Transport for Printing {
 async fn main() -> support::Result {
     let (client, _mock) = support::connect().await?;
     let client = client.with_transport(Printing);
-    let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
+    let request = CreateSession::new(Agent::claude(), "Name one fun fact about octopuses.");
     let session = client.create_session(request).await?;
     println!("{}", session.first_reply().await?.text());
     Ok(())

@@ -9,7 +9,7 @@ mod support;
 #[tokio::main]
 async fn main() -> support::Result {
     let (client, _mock) = support::connect().await?;
-    let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
+    let request = CreateSession::new(Agent::claude(), "Name one fun fact about octopuses.");
     let mut create = client.create_session_detached(request);
     let early = tokio::time::timeout(Duration::from_nanos(1), &mut create).await;
     let session = match early {

@@ -1,4 +1,4 @@
-//! Prints a session's messages as they come: `cargo run --example follow_messages`.
+//! Prints a session's messages as they arrive: `cargo run --example follow_messages`.
 
 use blocks_sdk::{Agent, CreateSession, MessageType};
 
@@ -7,7 +7,7 @@ mod support;
 #[tokio::main]
 async fn main() -> support::Result {
     let (client, _mock) = support::connect().await?;
-    let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
+    let request = CreateSession::new(Agent::claude(), "Name one fun fact about octopuses.");
     let session = client.create_session(request).await?;
 
     let mut watch = session.messages().all().watch();
@@ -15,7 +15,7 @@ async fn main() -> support::Result {
         let message = message?;
         let role = message.role.as_ref().map_or("?", |role| role.as_str());
         println!("{role}: {}", message.message.as_deref().unwrap_or_default());
-        // A watch has no end of its own.
+        // A watch does not end by itself.
         if message.type_ == Some(MessageType::FinalMessage) {
             break;
         }

@@ -19,7 +19,7 @@ async fn main() -> support::Result {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     });
-    let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
+    let request = CreateSession::new(Agent::claude(), "Name one fun fact about octopuses.");
     let session = client.create_session(request).await?;
     println!("{}", session.first_reply().await?.text());
     exporter.abort();

@@ -11,7 +11,7 @@ async fn run(client: &Client, path: &Path) -> support::Result {
         println!("{}", client.resume(pending).reply().await?.text());
         return Ok(());
     }
-    let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
+    let request = CreateSession::new(Agent::claude(), "Name one fun fact about octopuses.");
     let session = client.create_session(request).await?;
     std::fs::write(
         path,

@@ -13,7 +13,7 @@ async fn ask(client: Client, prompt: &'static str) -> Result<String, Error> {
 #[tokio::main]
 async fn main() -> support::Result {
     let (client, _mock) = support::connect().await?;
-    let in_a_task = tokio::spawn(ask(client.clone(), "Tell me one fun fact about octopuses."));
+    let in_a_task = tokio::spawn(ask(client.clone(), "Name one fun fact about octopuses."));
     println!("{}", in_a_task.await??);
 
     let shared = client.clone(); // clones share one rate limiter

@@ -7,7 +7,7 @@ mod support;
 #[tokio::main]
 async fn main() -> support::Result {
     let (client, _mock) = support::connect().await?;
-    let request = CreateSession::new(Agent::claude(), "Tell me one fun fact about octopuses.");
+    let request = CreateSession::new(Agent::claude(), "Name one fun fact about octopuses.");
     let session = client.create_session(request).await?;
     session.first_reply().await?;
 

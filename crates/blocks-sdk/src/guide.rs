@@ -1,4 +1,4 @@
-//! The guide: how to do what most programs need. Every program in it runs unchanged.
+//! Shows how to do common tasks. Every program in the guide runs unchanged.
 //!
 //! 1. [Getting started](getting_started)
 //! 2. [Waiting and resuming](waiting)
@@ -9,6 +9,7 @@
 //! 7. [Errors and what to do](errors)
 //! 8. [Scripts and CI](scripts), with the command `blocks`
 //! 9. [Settings](settings) of programs and of the command
+//! 10. [Formats](formats) of what the command writes and reads
 
 #[doc = include_str!("../guide/getting-started.md")]
 pub mod getting_started {}
@@ -38,3 +39,6 @@ pub mod scripts {}
 
 #[doc = include_str!("../guide/settings.md")]
 pub mod settings {}
+
+#[doc = include_str!("../guide/formats.md")]
+pub mod formats {}

@@ -1,5 +1,4 @@
-//! The client of the Blocks Sessions API: create a session, wait for the agent's
-//! reply, follow up.
+//! Calls the Blocks Sessions API: create a session, wait for the agent's reply, send a follow-up.
 //!
 //! ```no_run
 //! use blocks_sdk::{Agent, Client, CreateSession};
@@ -16,32 +15,32 @@
 //! # }
 //! ```
 //!
-//! What holds:
-//! - **A create or follow-up is never doubled.** It is sent again only when it certainly had no
-//!   effect. When the outcome is unknown, the error says so: [`Error::may_have_taken_effect`].
-//! - **One budget for a key.** A client and its clones share the service's 100 requests a
-//!   minute; a 429 slows them down and fails none of their waits.
-//! - **Waiting is durable.** A wait outlives transient errors until its deadline, and
-//!   [`Pending`] can be stored and waited on in another process.
-//! - **Reading loses nothing and repeats nothing**, while messages come and go.
-//! - **The key stays at home.** It goes to the configured base URL only, also when a link names
-//!   another host, and is in no error, log or `Debug` output.
-//! - **Unknown is not an error.** Fields and values newer than this release are kept.
+//! Guarantees:
+//! - **Creates and follow-ups are never duplicated.** They are sent again only when they certainly had no effect.
+//!   When the outcome is unknown, the error says so: [`Error::may_have_taken_effect`].
+//! - **All clones share one rate limiter.** A client and its clones share the service's 100 requests per minute. A
+//!   429 slows them down, but fails none of their waits.
+//! - **Waits survive errors and restarts.** A wait continues after transient errors until its time-out. [`Pending`]
+//!   can be stored, and another process can resume from it.
+//! - **Reading neither loses nor repeats messages**, while messages are added and deleted.
+//! - **The API key is sent to the configured base URL only**, even when a link names another host. It is in no error,
+//!   log or `Debug` output.
+//! - **Unknown fields and values are kept.** They may be newer than this release.
 //!
-//! Where to begin: the [`guide`]; then [`Client`], [`Session`], [`Turn`], [`MessagesQuery`], [`Error`]. For tests without
-//! a network, the crate `blocks-mock` is a service to plug in: [`ClientBuilder::service`].
+//! Where to start: the [`guide`]; then [`Client`], [`Session`], [`Turn`], [`MessagesQuery`], [`Error`]. The crate
+//! `blocks-mock` is a service for tests without a network: [`ClientBuilder::service`].
 //!
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `rustls` (default) | TLS by rustls |
 //! | `native-tls` | TLS by the platform's library |
-//! | `tracing` | spans and events of each call, attempt and look |
-//! | `reqwest` | settings of the HTTP client by the types of reqwest 0.13: `ClientBuilder::configure_http` |
+//! | `tracing` | spans and events of each call, attempt and poll |
+//! | `reqwest` | settings of the HTTP client with the types of reqwest 0.13: `ClientBuilder::configure_http` |
 //! | `schemars` | replies as values of your types (`CreateSession::expect`), and JSON Schemas of the data types |
 
 mod client;
 mod engine;
-// Pages alone, so it costs a build nothing.
+// It contains only pages, so it adds nothing to a build.
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod messages;
@@ -70,7 +69,7 @@ pub use engine::mismatch::ReplyMismatch;
 pub use engine::pending::Pending;
 pub use engine::rate_limit::{
     LimitFuture, LimitStore, LimitStoreError, LimitStoreStatus, MemoryLimitStore, RateLimit,
-    RateLimitStatus, SharedLimit, SlotClaim, SlotPurpose, SlotRequest, SlotResponse,
+    RateLimitStatus, SharedLimit, SlotDemand, SlotPurpose, SlotRequest, SlotResponse,
 };
 pub use engine::response::ResponseInfo;
 pub use engine::retry::RetryPolicy;
@@ -90,9 +89,9 @@ pub use session::structured::{StructuredReply, StructuredWait};
 pub use session::transcript::{Transcript, TranscriptTurn};
 pub use session::turn::{Progress, ProgressStream, Replies, Reply, Turn, Wait, replies};
 
-/// What the service sends, as data.
+/// Contains the data types of the service.
 ///
-/// Fields may be added, so these types are `#[non_exhaustive]`. A test makes one with `serde_json::from_value`.
+/// Fields may be added, so these types are `#[non_exhaustive]`. A test creates a value with `serde_json::from_value`.
 pub mod types {
     pub use blocks_api::types::{
         Artifact, Link, Message, MessageLinks, MessagePage, PageLinks, PageMeta, Session,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use blocks_sdk::{
     Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RateLimit, RetryPolicy,
 };
-use blocks_tests::{Answer, KEY, SESSION, Scripted, THREAD, created, page};
+use blocks_tests::{KEY, Scripted, ScriptedResponse, created, page, session_id, thread_id};
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -44,9 +44,9 @@ impl Setup {
     }
 
     /// Runs `work`. The first response is `response`, every later one an empty page.
-    fn run<T>(&self, response: Answer, work: impl AsyncFnOnce(&Client) -> T) -> T {
+    fn run<T>(&self, response: ScriptedResponse, work: impl AsyncFnOnce(&Client) -> T) -> T {
         self.service
-            .replace([response, Answer::ok(&page(json!([])))]);
+            .replace([response, ScriptedResponse::ok(&page(json!([])))]);
         let value = self.runtime.block_on(work(&self.client()));
         for seen in self.service.seen() {
             assert_eq!(seen.url.host_str(), Some("api.blocks.team"), "{}", seen.url);
@@ -77,7 +77,7 @@ pub fn responses(data: &[u8]) {
     let Some((operation, body)) = data.split_first() else {
         return;
     };
-    let response = Answer::bytes(200, body.to_vec());
+    let response = ScriptedResponse::bytes(200, body.to_vec());
     SETUP.with(|setup| {
         let sent = setup.run(response, async |client| read(client, *operation).await);
         if let Err(error) = sent {
@@ -92,8 +92,8 @@ pub fn responses(data: &[u8]) {
 async fn read(client: &Client, operation: u8) -> Result<(), Error> {
     let retry = RetryPolicy::none();
     let client = client.with_retry(retry);
-    let session = client.session(SESSION.parse::<blocks_sdk::Id>().expect("an id"));
-    let thread = THREAD.parse::<blocks_sdk::Id>().expect("an id");
+    let session = client.session(session_id());
+    let thread = thread_id();
     match operation % 6 {
         0 => {
             let session = client.create_session(hello()).await?;
@@ -132,9 +132,9 @@ pub fn errors(data: &[u8]) {
         return;
     };
     let status = 300 + u16::from_be_bytes([*high, *low]) % 300;
-    let response = Answer::bytes(status, body.to_vec());
+    let response = ScriptedResponse::bytes(status, body.to_vec());
     SETUP.with(|setup| {
-        let id = SESSION.parse::<blocks_sdk::Id>().expect("an id");
+        let id = session_id();
         let work =
             async |client: &Client| client.with_retry(RetryPolicy::none()).get_session(id).await;
         let error = setup.run(response, work).expect_err("no success");
@@ -142,10 +142,8 @@ pub fn errors(data: &[u8]) {
         assert_eq!(error.status(), Some(status));
         assert!(error.body().is_some());
         let text = error.to_string();
-        assert!(
-            text.chars().count() < 1_000 && !text.contains('\n'),
-            "{text}"
-        );
+        assert!(text.chars().count() < 1_000, "{text}");
+        assert!(!text.contains('\n'), "{text}");
     });
 }
 
@@ -156,7 +154,7 @@ pub fn links(data: &[u8]) {
     for name in ["self", "messages", "thread", "final_message"] {
         session["_links"][name]["href"] = json!(href);
     }
-    let response = Answer::ok(&session);
+    let response = ScriptedResponse::ok(&session);
     SETUP.with(|setup| {
         setup.run(response, async |client| {
             let session = client.create_session(hello()).await.expect("a session");
@@ -179,10 +177,12 @@ pub fn retry_after(data: &[u8]) {
         .chars()
         .filter(|c| !c.is_control())
         .collect();
-    let response = Answer::text(429, "").header("retry-after", text);
+    let response = ScriptedResponse::text(429, "").header("retry-after", text);
     SETUP.with(|setup| {
         let left = setup.runtime.block_on(async {
-            setup.service.replace([response, Answer::ok(&created())]);
+            setup
+                .service
+                .replace([response, ScriptedResponse::ok(&created())]);
             let started = Instant::now();
             let error = setup.client().create_session(hello()).await.err()?;
             assert!(started.elapsed() <= Duration::from_secs(125), "{error:?}");

@@ -12,7 +12,7 @@ pub type ErrorResponse = (u16, &'static str);
 pub struct Turn {
     pub prompt: String,
     pub reply: String,
-    /// How many polls of the final message remain until it is there.
+    /// The number of polls until the final message is shown.
     pub polls_left: usize,
 }
 

@@ -23,7 +23,7 @@ pub struct Content {
     /// The thread, where the service named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_id: Option<String>,
-    /// The link to the reply. Without it, the session's newest prompt is meant.
+    /// The link to the reply. Without it, the file is about the session's newest prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_message: Option<String>,
     /// Whether the reply was printed: then nothing is pending.

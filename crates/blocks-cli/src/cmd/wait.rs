@@ -22,7 +22,7 @@ const MAX_SESSION_READ: Duration = Duration::from_secs(5);
 /// How a wait shows that it continues.
 pub struct Watcher<'a> {
     pub output: &'a Output,
-    /// Begins each line, for example with the id of a prompt.
+    /// Starts each line, for example with the id of a prompt.
     pub name: &'a str,
     /// Whether the time is shown. `batch` shows one for all its prompts.
     pub shows_time: bool,
@@ -209,7 +209,7 @@ pub fn identify(pending: &Pending, report: &mut TurnReport) {
 }
 
 /// The command that continues to wait, once a session is known. A thread that the service named
-/// in a form that `--thread` does not take is left out: then the newest prompt is meant.
+/// in a form that `--thread` does not take is left out: then it is about the newest prompt.
 pub fn resume_command(report: &TurnReport) -> Option<String> {
     let session = report.session_id.as_deref()?;
     let thread = report.thread_id.as_deref();

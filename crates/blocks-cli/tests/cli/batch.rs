@@ -1,4 +1,4 @@
-//! Many prompts: within the limit, and none started twice.
+//! Many prompts: the limit is kept, and no prompt is sent twice.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn killed_batches_duplicate_and_lose_nothing() {
     let (file, journal) = (folder.file("prompts.jsonl"), folder.file("journal.jsonl"));
     std::fs::write(&file, prompts(8)).unwrap();
     let arguments = ["batch", &file, "--journal", &journal];
-    // Killed at whatever it does when so many requests have come; it differs from run to run.
+    // Killed after this many requests, at a point that differs from run to run.
     for requests in [0, 3, 9, 15, 16] {
         let mut child = service
             .command(&arguments)
@@ -83,7 +83,7 @@ fn killed_batches_duplicate_and_lose_nothing() {
         Some(if unknown > 0 { 4 } else { 0 }),
         "{ended:?}"
     );
-    // No prompt was sent twice; one of unknown fate is named, and may have a session.
+    // No prompt was sent twice. One with an unknown outcome is named, and may have a session.
     let bodies: Vec<String> = service
         .mock
         .requests()
@@ -100,7 +100,7 @@ fn killed_batches_duplicate_and_lose_nothing() {
             .iter()
             .all(|r| r.status != Some(429))
     );
-    // Once more: nothing is sent, and every reply is told again.
+    // Another run sends nothing and reports every reply again.
     let before = service.mock.requests().len();
     assert_eq!(lines(&service.run(&arguments).out).len(), 8);
     assert_eq!(service.mock.requests().len(), before);

@@ -1,4 +1,4 @@
-//! `batch` in process: early ends, the journal, and the order of what is reported.
+//! `batch` in process: early ends, the journal, and the order of the results.
 
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ async fn an_interrupted_batch_reports_every_prompt() {
         let page = format!(" session {page}\n");
         assert!(
             ended.err.contains(&page),
-            "the id is there as soon as it is known: {ended:?}"
+            "an id is reported as soon as it is known: {ended:?}"
         );
     }
     assert_eq!(lines[2]["error"]["may_have_taken_effect"], false);

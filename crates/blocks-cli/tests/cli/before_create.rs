@@ -1,4 +1,4 @@
-//! What is checked before anything is sent, and texts that are sent unchanged.
+//! Checks before anything is sent, and texts that are sent unchanged.
 
 use std::time::Duration;
 
@@ -167,7 +167,7 @@ async fn files_are_checked_before_any_request() {
         }
     }
     assert_eq!(std::fs::read_to_string(taken).unwrap(), "mine");
-    let files = std::fs::read_dir(&folder.0).unwrap().count();
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(files, 2, "no temporary file is left");
 }
 

@@ -151,10 +151,8 @@ async fn every_end_is_one_json_object_with_the_ids() {
                 lines.any(|line| line.starts_with(&format!("{name}<<")))
                     && outputs.contains(&format!("\n{value}\n"))
             };
-            assert!(
-                has("status", status) && has("exit_code", &code.to_string()),
-                "{outputs}"
-            );
+            assert!(has("status", status), "{outputs}");
+            assert!(has("exit_code", &code.to_string()), "{outputs}");
             assert!(has("session_id", &session.to_string()), "{outputs}");
             assert!(has("thread_id", &thread.to_string()), "{outputs}");
             let resume = format!("blocks wait {session} --thread {thread}");
@@ -285,7 +283,7 @@ async fn a_signal_during_a_create_says_that_it_may_exist() {
     );
     assert!(ended.err.contains("Check the dashboard"), "{ended:?}");
     assert_eq!(
-        std::fs::read_dir(&folder.0).unwrap().count(),
+        std::fs::read_dir(folder.path()).unwrap().count(),
         0,
         "no empty file is left"
     );
@@ -380,7 +378,7 @@ async fn an_interrupted_read_does_not_speak_of_a_create() {
     );
 }
 
-/// The schemas in the repository. `UPDATE_GOLDEN=1 cargo test -p blocks-cli` writes them anew.
+/// The schemas in the repository. `UPDATE_GOLDEN=1 cargo test -p blocks-cli` writes them again.
 #[tokio::test(start_paused = true)]
 async fn the_schemas_are_as_printed() {
     for name in [

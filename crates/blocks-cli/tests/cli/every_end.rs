@@ -1,6 +1,6 @@
 //! Every command at every end: the exit code, JSON against its schema, and the ids.
 //!
-//! What happens while the reply is awaited is in `ends`; what needs a process is in `process`.
+//! `ends` tests what happens while a command waits for the reply, `process` tests what needs a process.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ struct Row(&'static str, [u8; 11], &'static str);
 
 /// Creates and follow-ups: an unknown outcome is 4.
 const CREATES: [u8; 11] = [0, 3, 1, 1, 4, 4, 130, 143, 129, 1, 141];
-/// A wait continues after what may pass.
+/// A wait continues after transient errors.
 const WAITS: [u8; 11] = [0, 3, 1, 3, 3, 1, 130, 143, 129, 1, 141];
 const READS: [u8; 11] = [0, 1, 1, 1, 1, 1, 130, 143, 129, 1, 141];
 /// No request is sent, so only the output can fail.
@@ -89,7 +89,7 @@ const ROWS: [Row; 18] = [
     Row("schema result --json", LOCAL, ""),
     Row("completions bash", LOCAL, ""),
     Row("man run", LOCAL, ""),
-    // It serves until a signal ends it, which is its proper end.
+    // It serves until a signal ends it, which is its normal end.
     Row("mock --quiet", LOCAL, ""),
 ];
 
@@ -106,7 +106,7 @@ fn agent(replies: bool) -> Script {
 }
 
 impl End {
-    /// Whether the command waits until a signal comes, or until its time is over.
+    /// Whether the command waits until a signal arrives, or until its time is over.
     fn is_silent(self) -> bool {
         self == Self::TimeOut || self.signal().is_some()
     }
@@ -183,7 +183,7 @@ impl<'a> Case<'a> {
             .replace("SESSION", &session)
             .replace("THREAD", &thread)
             .replace("PLAN", &plan)
-            .replace("FOLDER", folder.0.to_str().unwrap());
+            .replace("FOLDER", folder.path().to_str().unwrap());
         if end.is_silent() && !is_turn {
             mock.inject(
                 None,

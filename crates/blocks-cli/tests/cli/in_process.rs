@@ -29,7 +29,7 @@ pub struct Ended {
     pub err: String,
 }
 
-/// A stream that is kept, and that can be full.
+/// A stream whose text a test can read, and that can be full.
 #[derive(Clone, Default)]
 pub struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,

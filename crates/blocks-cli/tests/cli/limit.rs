@@ -39,25 +39,23 @@ const RUN: [&str; 4] = ["run", "--agent", "claude", "Go."];
 #[test]
 fn processes_of_a_user_share_a_file() {
     let (service, state) = (service(), Folder::new("shared-limit"));
-    let limits = state.0.join("blocks/limits");
+    let limits = state.path().join("blocks/limits");
     for processes in 1..=2 {
-        let ended = run(&service, &state.0, &RUN, None);
+        let ended = run(&service, state.path(), &RUN, None);
         assert_eq!(
             (ended.code, ended.out.as_str()),
             (Some(0), "Done.\n"),
             "{ended:?}"
         );
         let (name, file) = state_file(&limits).expect("a file");
-        assert!(
-            !name.contains(service.mock.key()) && name.len() == 37,
-            "{name}"
-        );
+        assert!(!name.contains(service.mock.key()), "{name}");
+        assert!(name.len() == 37, "{name}");
         assert!(!file.to_string().contains(service.mock.key()));
         let used = file["limit"]["used"].as_array().unwrap().len();
         assert_eq!(used, service.mock.mock().requests().len(), "{processes}");
     }
     let other = Service::new(Mock::builder());
-    run(&other, &state.0, &["check"], None);
+    run(&other, state.path(), &["check"], None);
     let files = std::fs::read_dir(&limits).unwrap();
     assert_eq!(files.count(), 4, "two for each base URL");
 }
@@ -66,17 +64,17 @@ fn processes_of_a_user_share_a_file() {
 fn the_shared_limit_can_be_switched_off() {
     let (service, state) = (service(), Folder::new("no-shared-limit"));
     let arguments = [&RUN[..], &["--no-shared-limit"]].concat();
-    assert_eq!(run(&service, &state.0, &arguments, None).code, Some(0));
-    assert_eq!(run(&service, &state.0, &RUN, Some("off")).code, Some(0));
-    assert_eq!(std::fs::read_dir(&state.0).unwrap().count(), 0);
+    assert_eq!(run(&service, state.path(), &arguments, None).code, Some(0));
+    assert_eq!(run(&service, state.path(), &RUN, Some("off")).code, Some(0));
+    assert_eq!(std::fs::read_dir(state.path()).unwrap().count(), 0);
 }
 
 #[test]
 fn the_shared_limit_can_be_in_another_folder() {
     let (service, state) = (service(), Folder::new("other-limit"));
-    let other = state.0.join("other");
+    let other = state.path().join("other");
     let limit = format!("file:{}", other.display());
-    let ended = run(&service, &state.0, &["check"], Some(&limit));
+    let ended = run(&service, state.path(), &["check"], Some(&limit));
     assert!(
         ended
             .out
@@ -84,14 +82,14 @@ fn the_shared_limit_can_be_in_another_folder() {
         "{ended:?}"
     );
     assert!(state_file(&other).is_some());
-    assert!(!state.0.join("blocks").exists());
+    assert!(!state.path().join("blocks").exists());
 }
 
 #[test]
 fn a_location_that_is_not_one_sends_nothing() {
     let (service, state) = (service(), Folder::new("bad-limit"));
     for limit in ["localhost:6379", "file:", "http://user:s3cret@host", "OFF"] {
-        let ended = run(&service, &state.0, &RUN, Some(limit));
+        let ended = run(&service, state.path(), &RUN, Some(limit));
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.err.contains("BLOCKS_LIMIT_URL"), "{ended:?}");
         assert!(!ended.err.contains("s3cret"), "{ended:?}");
@@ -103,7 +101,7 @@ fn a_location_that_is_not_one_sends_nothing() {
 fn a_read_only_home_is_reported_once() {
     let (service, state) = (service(), Folder::new("read-only"));
     // A folder below a file cannot be made, not even by root.
-    let file = state.0.join("file");
+    let file = state.path().join("file");
     std::fs::write(&file, "").unwrap();
     let ended = run(&service, &file, &RUN, None);
     assert_eq!(
@@ -129,7 +127,7 @@ fn a_full_disk_is_reported_once() {
     let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" run --agent claude Go.";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", script, env!("CARGO_BIN_EXE_blocks")]);
-    command.env("XDG_STATE_HOME", &state.0);
+    command.env("XDG_STATE_HOME", state.path());
     command.env("BLOCKS_API_KEY", service.mock.key());
     command.env("BLOCKS_API_BASE_URL", service.mock.url());
     let ended = Ended::of(command.output().unwrap());

@@ -17,12 +17,13 @@ mod side_files;
 mod structured;
 mod turns;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use blocks_mock::{MockBuilder, MockServer};
+use tempfile::TempDir;
 
-/// A mock on a port, in a runtime of its own so that a test may wait for processes.
+/// A mock on a port, in a separate runtime so that a test can wait for processes.
 struct Service {
     mock: MockServer,
     _runtime: tokio::runtime::Runtime,
@@ -42,7 +43,7 @@ impl Service {
         }
     }
 
-    /// `blocks` with these arguments, talking to the mock.
+    /// `blocks` with these arguments, for the mock.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = blocks(arguments);
         command.env("BLOCKS_API_KEY", self.mock.key());
@@ -59,7 +60,7 @@ impl Service {
 fn blocks(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blocks"));
     command.args(arguments).stdin(Stdio::null());
-    // The files of the limit, of which each mock has its own by its port.
+    // The files of the limit. Each mock has its own file, because its port is in the name.
     command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     for name in [
         "BLOCKS_LIMIT_URL",
@@ -72,7 +73,7 @@ fn blocks(arguments: &[&str]) -> Command {
     ] {
         command.env_remove(name);
     }
-    // The sessions of a test are not among the user's.
+    // Keeps the sessions of a test out of the user's list.
     command.env("BLOCKS_REGISTER", "0");
     command
 }
@@ -95,29 +96,24 @@ impl Ended {
 }
 
 /// A folder that is removed at the end.
-struct Folder(PathBuf);
+struct Folder(TempDir);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("blocks-cli-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self(TempDir::with_prefix(format!("blocks-cli-{name}-")).unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
     }
 
     fn file(&self, name: &str) -> String {
-        self.0.join(name).to_string_lossy().into_owned()
+        self.0.path().join(name).to_string_lossy().into_owned()
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// The help of every command, as one text that a reviewer sees change.
-/// `UPDATE_GOLDEN=1 cargo test -p blocks-cli` writes it anew.
+/// The help of every command in one file, so that a reviewer sees each change.
+/// `UPDATE_GOLDEN=1 cargo test -p blocks-cli` writes it again.
 #[test]
 fn the_whole_command_line_is_as_documented() {
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! What a command says on the way, and what it prints besides a reply.
+//! What a command prints while it waits, and besides a reply.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What needs a process: signals, closed pipes, full outputs, and what a CI system sees.
+//! Tests that need a process: signals, closed pipes, full outputs, and the output in a CI system.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -73,7 +73,7 @@ fn a_signal_in_a_create_leaves_no_file() {
     let ended = Ended::of(child.wait_with_output().unwrap());
     assert_eq!(ended.code, Some(143), "{ended:?}");
     assert!(ended.err.contains("Check the dashboard"), "{ended:?}");
-    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[cfg(target_os = "linux")]
@@ -92,7 +92,7 @@ fn an_ignored_signal_stays_ignored() {
     let (_, _err) = wait_for_session(&mut child);
     kill("-INT", &child);
     kill("-HUP", &child);
-    // SIGTERM comes after both, so that only it can have ended the command.
+    // SIGTERM is sent after both, so that only it can have ended the command.
     kill("-TERM", &child);
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }
@@ -269,7 +269,7 @@ fn a_file_name_that_is_not_utf8_is_found() {
         Service::new(Mock::builder().agent(Script::reply("Done.").reply_after(Duration::ZERO)));
     let folder = Folder::new("not-utf8");
     let name = std::ffi::OsString::from_vec(b"p\xff.jsonl".to_vec());
-    let path = folder.0.join(name);
+    let path = folder.path().join(name);
     std::fs::write(&path, r#"{"id":"a","agent_name":"claude","message":"x"}"#).unwrap();
     let mut command = service.command(&["batch"]);
     command.arg(&path);
@@ -286,10 +286,8 @@ fn a_dumb_terminal_gets_no_escape_sequence() {
         command.env(name, value);
         let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
         let shown = terminal.exp_eof().unwrap();
-        assert!(
-            shown.contains("Done.") && !shown.contains('\u{1b}'),
-            "{name}: {shown:?}"
-        );
+        assert!(shown.contains("Done."), "{name}: {shown:?}");
+        assert!(!shown.contains('\u{1b}'), "{name}: {shown:?}");
     }
 }
 
@@ -320,20 +318,18 @@ fn each_command_has_a_man_page() {
         "wait",
     ];
     for name in expected {
-        let page = folder.0.join(format!("blocks-{name}.1"));
+        let page = folder.path().join(format!("blocks-{name}.1"));
         assert!(page.is_file(), "{name}");
     }
-    assert!(folder.0.join("blocks.1").is_file());
-    let count = std::fs::read_dir(&folder.0).unwrap().count();
+    assert!(folder.path().join("blocks.1").is_file());
+    let count = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(count, expected.len() + 1);
     let run = Ended::of(blocks(&["man", "run"]).output().unwrap()).out;
-    assert!(
-        run.contains(".TH blocks-run 1") && run.contains("prompt\\-file"),
-        "{run}"
-    );
+    assert!(run.contains(".TH blocks-run 1"), "{run}");
+    assert!(run.contains("prompt\\-file"), "{run}");
 }
 
-/// A limit on the size of files is a disk that is full after the first create.
+/// A limit on the size of files has the effect of a disk that is full after the first create.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_journal_that_cannot_be_written_loses_no_reply() {
@@ -370,10 +366,8 @@ fn a_journal_that_cannot_be_written_loses_no_reply() {
         ["a completed", "b refused", "c refused"],
         "{full:?}"
     );
-    assert!(
-        full.out.contains("Done.") && full.err.contains("cannot write the journal"),
-        "{full:?}"
-    );
+    assert!(full.out.contains("Done."), "{full:?}");
+    assert!(full.err.contains("cannot write the journal"), "{full:?}");
     assert_eq!(service.mock.session_count(), 1);
     let again = run("");
     assert_eq!(again.code, Some(4), "{again:?}");
@@ -403,7 +397,7 @@ fn what_the_mock_prints_can_be_pasted() {
     assert_eq!(pasted.out, key);
 }
 
-/// A limit on the size of files stands in for a disk that is full.
+/// A limit on the size of files has the effect of a full disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_plan_that_does_not_fit_leaves_no_file() {
@@ -432,7 +426,7 @@ fn a_plan_that_does_not_fit_leaves_no_file() {
     let ended = Ended::of(shell.output().unwrap());
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.err.contains("File too large"), "{ended:?}");
-    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]

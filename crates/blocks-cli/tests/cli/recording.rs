@@ -72,8 +72,8 @@ fn a_command_that_sends_nothing_leaves_no_recording() {
             "--record-texts works with --record",
         ),
         (
-            vec!["run", "--record", &file, "--agent", "nobody", "Go."],
-            "nobody",
+            vec!["run", "--record", &file, "--agent", "no-agent", "Go."],
+            "no-agent",
         ),
         (
             vec!["check", "--record", "/nonexistent/run.har"],
@@ -135,7 +135,7 @@ fn a_full_disk_ends_the_recording_and_not_the_run() {
     let file = folder.file("run.har");
     let arguments = ["run", "--agent", "claude", "--record", &file, "Go."];
     let command = service.command(&arguments);
-    // A limit on the size of files stands for a disk without space; SIGXFSZ is ignored.
+    // A limit on the size of files has the effect of a full disk; SIGXFSZ is ignored.
     let mut limited = Command::new("sh");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 6; exec \"$@\"", "sh"]);
     limited.arg(command.get_program()).args(command.get_args());

@@ -1,4 +1,4 @@
-//! What an agent or an environment could do to the user, and does not.
+//! Harm that an agent or an environment could do to the user is prevented.
 
 use std::fs::File;
 use std::time::Duration;
@@ -83,7 +83,7 @@ fn a_pending_file_is_created_first() {
 #[test]
 fn a_proxy_gets_no_plain_text() {
     let (service, id) = hostile_plan();
-    // Nobody listens there, so that whatever is sent to it fails.
+    // Nothing listens there, so that every request to it fails.
     let mut command = service.command(&["show", &id]);
     command.env("HTTP_PROXY", "http://127.0.0.1:1");
     command.env("http_proxy", "http://127.0.0.1:1");

@@ -107,9 +107,11 @@ async fn a_long_reply_fits_into_summary_and_outputs() {
         "standard output has all of it"
     );
     let summary = std::fs::read_to_string(summary).unwrap();
-    assert!(summary.len() < 62 << 10 && summary.contains("é\n```\n\n_The reply is longer"));
+    assert!(summary.len() < 62 << 10);
+    assert!(summary.contains("é\n```\n\n_The reply is longer"));
     let outputs = std::fs::read_to_string(outputs).unwrap();
-    assert!(outputs.len() < 600 << 10 && outputs.contains("final_message_truncated<<"));
+    assert!(outputs.len() < 600 << 10);
+    assert!(outputs.contains("final_message_truncated<<"));
     assert!(
         ended
             .err
@@ -230,7 +232,7 @@ async fn a_reply_goes_to_its_file() {
         .await;
     assert_eq!((stream.code, stream.out.as_str()), (0, "Done.\n"));
     assert_eq!(
-        std::fs::read_dir(&folder.0).unwrap().count(),
+        std::fs::read_dir(folder.path()).unwrap().count(),
         1,
         "no temporary file is left"
     );
@@ -242,7 +244,7 @@ async fn a_reply_that_its_file_cannot_take_is_printed() {
     let mock = Mock::builder()
         .agent(Script::reply("Done.").reply_after(Duration::from_secs(10)))
         .build();
-    let inner = folder.0.join("inner");
+    let inner = folder.path().join("inner");
     std::fs::create_dir(&inner).unwrap();
     let line = format!(
         "run --agent claude --output {}/reply hello",
@@ -319,5 +321,8 @@ async fn a_pending_handle_comes_from_a_stream_too() {
         (0, "Done.\n"),
         "{ended:?}"
     );
-    assert!(!std::path::Path::new("-").exists(), "it is no file name");
+    assert!(
+        !std::path::Path::new("-").exists(),
+        "`-` is not a file name"
+    );
 }

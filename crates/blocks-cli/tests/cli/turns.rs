@@ -1,4 +1,4 @@
-//! One turn, and what it left.
+//! One turn, and what can be read afterwards.
 
 use std::io::Read;
 use std::time::Duration;
@@ -242,10 +242,8 @@ fn usage_errors_send_nothing() {
             .unwrap(),
     );
     assert_eq!(ended.code, Some(2));
-    assert!(
-        ended.err.contains("BLOCKS_API_KEY") && ended.err.contains("settings"),
-        "{ended:?}"
-    );
+    assert!(ended.err.contains("BLOCKS_API_KEY"), "{ended:?}");
+    assert!(ended.err.contains("settings"), "{ended:?}");
 }
 
 #[test]
@@ -280,7 +278,10 @@ fn github_gets_ids_before_the_wait() {
         "final_message",
         "status",
     ];
-    assert_eq!(names, expected, "the last stands in the text: {outputs}");
+    assert_eq!(
+        names, expected,
+        "the name of the last output is in the text: {outputs}"
+    );
     assert!(outputs.contains(hostile));
     assert!(
         std::fs::read_to_string(summary)
@@ -300,11 +301,10 @@ fn verbose_shows_requests_without_the_key() {
         "--no-wait",
         "secret message",
     ]);
-    assert!(
-        ended.err.contains("createSession") && ended.err.contains("status_code=200"),
-        "{ended:?}"
-    );
-    assert!(!ended.err.contains(service.mock.key()) && !ended.err.contains("secret message"));
+    assert!(ended.err.contains("createSession"), "{ended:?}");
+    assert!(ended.err.contains("status_code=200"), "{ended:?}");
+    assert!(!ended.err.contains(service.mock.key()));
+    assert!(!ended.err.contains("secret message"));
 }
 
 #[test]
@@ -320,11 +320,9 @@ fn a_terminal_gets_no_escape_sequence() {
         "{shown:?}"
     );
     assert!(shown.contains("[2J]0;ownedhostile"), "{shown:?}");
-    assert!(
-        !shown.contains("\u{1b}[2J") && !shown.contains('\u{7}'),
-        "{shown:?}"
-    );
-    // What a script reads is what the agent wrote.
+    assert!(!shown.contains("\u{1b}[2J"), "{shown:?}");
+    assert!(!shown.contains('\u{7}'), "{shown:?}");
+    // A script reads the text as the agent wrote it.
     let id = service.mock.sessions()[0].to_string();
     assert_eq!(service.run(&["wait", &id]).out, format!("{hostile}\n"));
 }

@@ -1,5 +1,5 @@
-//! The daily workflow, run step by step as it is written, with pages over HTTP, the mock for
-//! the service, and a `gh` that records how it was called.
+//! The steps of the daily workflow, with pages over HTTP, the mock as the service, and a `gh` that
+//! records its arguments.
 
 use std::process::Command;
 
@@ -49,8 +49,8 @@ fn tools() -> tempfile::TempDir {
     folder
 }
 
-/// Runs the steps of the job `vendor` that have a script; returns the last one's success, what
-/// `gh` was called with, and the report.
+/// Runs the steps of the job `vendor` that have a script. Returns the success of the last one, the
+/// arguments of `gh`, and the report.
 async fn workflow(index: &str, service: &str, open: &str) -> (bool, String, String) {
     let temporary = tools();
     let folder = temporary.path();
@@ -151,7 +151,7 @@ async fn the_daily_workflow_keeps_one_issue() {
     assert!(log.contains("--title Drift could not be checked"), "{log}");
 }
 
-/// What other sides say cannot end a command of a workflow, or become a mark or a mention.
+/// Texts of pages and responses cannot end a command of a workflow, or become a mark or a mention.
 #[test]
 fn reports_are_safe_and_name_both_places() {
     use blocks_drift::report::Format;
@@ -161,19 +161,15 @@ fn reports_are_safe_and_name_both_places() {
     let result = changed("md", 2, &text);
     let report = Report { document: &DOCUMENT, result: &result };
     let github = report.render(Format::Github);
-    assert!(
-        github.contains("::error file=openapi/blocks.yaml,line=") && github.contains("@all%25"),
-        "{github}"
-    );
+    assert!(github.contains("::error file=openapi/blocks.yaml,line="), "{github}");
+    assert!(github.contains("@all%25"), "{github}");
     let markdown = report.render(Format::Markdown);
     assert!(markdown.contains("5\\|&lt;b>@\u{200b}all"), "{markdown}");
     let json: serde_json::Value = serde_json::from_str(&report.render(Format::Json)).unwrap();
     assert_eq!(json["verdict"], "drift");
     assert_eq!(json["drift"][0]["kind"], "default");
     let plain = report.render(Format::Text);
-    assert!(
-        plain.contains("breaking[default]: listSessionMessages") && plain.contains("(messages.md:"),
-        "{plain}"
-    );
+    assert!(plain.contains("breaking[default]: listSessionMessages"), "{plain}");
+    assert!(plain.contains("(messages.md:"), "{plain}");
     assert!(plain.contains("compared getArtifact (page): not compared"), "{plain}");
 }

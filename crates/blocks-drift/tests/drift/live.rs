@@ -43,8 +43,8 @@ async fn nothing_is_created_unless_it_is_asked_for() {
     assert!(error.to_string().contains("must be https"), "{error}");
 }
 
-/// A service that is down, a key that is rejected and a session that is gone say nothing of
-/// the contract.
+/// A service that is down, a rejected key and a missing session do not count as differences
+/// from the document.
 #[tokio::test]
 async fn failures_of_the_setup_could_not_be_checked() {
     for fault in [Fault::status(503), Fault::rate_limited(None), Fault::ResetBefore] {

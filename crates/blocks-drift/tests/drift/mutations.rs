@@ -15,7 +15,7 @@ struct Mutation {
     text: String,
     kinds: Vec<Kind>,
     severity: Severity,
-    /// A part of the pointer, of the reading of the page, or of the subject.
+    /// A part of the pointer, of what was read from the page, or of the subject.
     place: String,
 }
 
@@ -133,7 +133,7 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
         };
         let end = (line + 1..lines.len()).find(ends).unwrap();
         let text = [&lines[..line], &lines[end..]].concat().join("\n") + "\n";
-        // The sample or the path still shows it.
+        // The sample or the path still contains it.
         let shown = !field.sent || (field.path && others.iter().filter(|f| f.path).count() == 1);
         let (kind, severity) = match shown {
             true => (FieldUndescribed, Severity::Informational),

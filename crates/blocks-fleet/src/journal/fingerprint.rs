@@ -1,4 +1,4 @@
-//! What tells one request from another.
+//! A text that differs for requests that differ.
 
 use std::collections::BTreeMap;
 

@@ -5,8 +5,8 @@ local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
 
--- used: {slot, time, is_poll}; waiting: {process, asked_at, ends_at, capacity, spreads, claims};
--- claims: {purpose, since, weight}.
+-- used: {slot, time, is_poll}; waiting: {process, asked_at, ends_at, capacity, spreads, demands};
+-- demands: {purpose, since, weight}.
 local packed = redis.call('GET', KEYS[1])
 local limit = packed and cmsgpack.unpack(packed) or { used = {}, next_slot = 0, waiting = {} }
 
@@ -101,17 +101,17 @@ local function check(use, capacity, spreads, polls_wait, ahead)
   if again and again > now then return again end
 end
 
-local function gain(claim)
-  return math.max(now - claim[2], 0) * claim[3]
+local function gain(demand)
+  return math.max(now - demand[2], 0) * demand[3]
 end
 
--- How many other processes have a claim that comes before this one.
-local function ahead_of(claim)
+-- How many other processes have a demand that comes before this one.
+local function ahead_of(demand)
   local ahead = 0
   for _, other in ipairs(limit.waiting) do
     for _, theirs in ipairs(other[6]) do
-      if use_of(theirs[1]) == use_of(claim[1])
-        and (theirs[1] < claim[1] or theirs[1] == claim[1] and gain(theirs) > gain(claim)) then
+      if use_of(theirs[1]) == use_of(demand[1])
+        and (theirs[1] < demand[1] or theirs[1] == demand[1] and gain(theirs) > gain(demand)) then
         ahead = ahead + 1
         break
       end
@@ -122,10 +122,10 @@ end
 
 local function take()
   local process, capacity, spreads = ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
-  local claims, polls_wait = {}, false
+  local demands, polls_wait = {}, false
   for n = 5, #ARGV, 3 do
     local waited = math.min(tonumber(ARGV[n + 1]), now)
-    claims[#claims + 1] = { tonumber(ARGV[n]), now - waited, tonumber(ARGV[n + 2]) }
+    demands[#demands + 1] = { tonumber(ARGV[n]), now - waited, tonumber(ARGV[n + 2]) }
   end
   local own, own_spreads = capacity, spreads
   local waiting = {}
@@ -134,16 +134,16 @@ local function take()
       waiting[#waiting + 1] = other
       capacity = math.min(capacity, other[4])
       spreads = spreads or other[5]
-      for _, claim in ipairs(other[6]) do polls_wait = polls_wait or claim[1] >= 2 end
+      for _, demand in ipairs(other[6]) do polls_wait = polls_wait or demand[1] >= 2 end
     end
   end
-  for _, claim in ipairs(claims) do polls_wait = polls_wait or claim[1] >= 2 end
+  for _, demand in ipairs(demands) do polls_wait = polls_wait or demand[1] >= 2 end
   limit.waiting = waiting
   capacity = math.max(capacity, 1)
   correct()
   local again
-  for number, claim in ipairs(claims) do
-    local use, ahead = use_of(claim[1]), ahead_of(claim)
+  for number, demand in ipairs(demands) do
+    local use, ahead = use_of(demand[1]), ahead_of(demand)
     local at = check(use, capacity, spreads, polls_wait, ahead)
     if not at then
       local slot = math.max(limit.next_slot, micros)
@@ -159,7 +159,7 @@ local function take()
     again = math.min(again or at, at)
   end
   again = again or now
-  limit.waiting[#limit.waiting + 1] = { process, now, again + GRACE, own, own_spreads, claims }
+  limit.waiting[#limit.waiting + 1] = { process, now, again + GRACE, own, own_spreads, demands }
   return { 0, again - now, limit.pause and 1 or 0 }
 end
 

@@ -91,7 +91,7 @@ impl LimitStore for RedisLimitStore {
     }
 }
 
-/// Process, capacity, whether calls are spread; and for each claim its purpose, how long it has
+/// Process, capacity, whether calls are spread; and for each demand its purpose, how long it has
 /// waited, and its weight.
 fn arguments(request: &SlotRequest) -> Vec<String> {
     let spreads = u8::from(request.spreads_calls);
@@ -100,8 +100,8 @@ fn arguments(request: &SlotRequest) -> Vec<String> {
         request.capacity.to_string(),
         spreads.to_string(),
     ];
-    for claim in &request.claims {
-        let purpose = match claim.purpose {
+    for demand in &request.demands {
+        let purpose = match demand.purpose {
             SlotPurpose::Interactive => 0,
             SlotPurpose::Create => 1,
             SlotPurpose::UrgentPoll => 3,
@@ -110,8 +110,8 @@ fn arguments(request: &SlotRequest) -> Vec<String> {
         };
         arguments.extend([
             purpose.to_string(),
-            claim.waited.as_millis().to_string(),
-            claim.weight.to_string(),
+            demand.waited.as_millis().to_string(),
+            demand.weight.to_string(),
         ]);
     }
     arguments

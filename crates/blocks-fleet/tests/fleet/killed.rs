@@ -14,8 +14,8 @@ const KILLS: usize = 200;
 const FOLDER: &str = "BLOCKS_FLEET_TEST_FOLDER";
 const CAPACITY: usize = 1_000_000;
 
-/// The process to be killed: it takes slots until then, and prints the number of each. Run as an
-/// ordinary test it has no folder, and does nothing.
+/// The process to be killed. Until then it takes slots and prints the number of each. As an ordinary
+/// test it has no folder and does nothing.
 #[tokio::test]
 async fn takes_slots_until_it_is_killed() {
     let Ok(folder) = std::env::var(FOLDER) else {
@@ -62,7 +62,7 @@ async fn a_kill_at_any_point_leaves_the_file_usable() {
                 slots -= 1;
             }
         }
-        // A random moment within the next change of the file, which takes some 100 µs.
+        // A random time within the next change of the file, which takes about 100 µs.
         for _ in 0..fastrand::u32(..200_000) {
             std::hint::spin_loop();
         }
@@ -73,7 +73,7 @@ async fn a_kill_at_any_point_leaves_the_file_usable() {
         assert!(own > last, "{own:?} after {last:?}, kill {kill}");
         last = own;
     }
-    // Nothing that a killed process did has a time of its own: all slots end after a window.
+    // No slot of a killed process remains: all slots end after a window.
     let response = store.take(&create(1, 1)).await.unwrap();
     let SlotResponse::Wait { again, .. } = response else {
         panic!("{response:?}");

@@ -26,9 +26,9 @@ fn name() -> LimitName {
     LimitName::new("my-key", "https://api.blocks.team")
 }
 
-/// A create of a process that would use at most so many slots.
+/// A create of a process that uses at most `capacity` slots.
 fn create(process: u64, capacity: usize) -> SlotRequest {
-    SlotRequest::new(process, capacity).claim(SlotPurpose::Create, Duration::ZERO, 1.0)
+    SlotRequest::new(process, capacity).demand(SlotPurpose::Create, Duration::ZERO, 1.0)
 }
 
 /// The slot that a store gave, or none.

@@ -1,4 +1,4 @@
-//! A Redis server of a test's own, on a free port of the loopback address.
+//! A separate Redis server for a test, on a free port of the loopback address.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -61,7 +61,7 @@ impl RedisServer {
                     .query::<String>(&mut connection);
                 match reply {
                     Err(error) if error.to_string().contains("LOADING") => {}
-                    // A server that asks for a password runs, too.
+                    // A server that requires a password is running, too.
                     Err(_) => return true,
                     Ok(info) => return info.contains(&format!("process_id:{}", self.process.id())),
                 }

@@ -1,4 +1,4 @@
-//! The script of Redis beside the same decisions in Rust, at times that the test chooses.
+//! The Redis script compared with the same decisions in Rust, at times that the test chooses.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -46,15 +46,15 @@ impl Scripted {
             request.capacity.to_string(),
             u8::from(request.spreads_calls).to_string(),
         ];
-        for claim in &request.claims {
-            let purpose = match claim.purpose {
+        for demand in &request.demands {
+            let purpose = match demand.purpose {
                 SlotPurpose::Interactive => 0,
                 SlotPurpose::Create => 1,
                 SlotPurpose::Poll => 2,
                 _ => 3,
             };
-            let waited = claim.waited.as_millis().to_string();
-            arguments.extend([purpose.to_string(), waited, claim.weight.to_string()]);
+            let waited = demand.waited.as_millis().to_string();
+            arguments.extend([purpose.to_string(), waited, demand.weight.to_string()]);
         }
         let (is_taken, first, second): (bool, u64, u64) = self.run(now, &arguments);
         match is_taken {
@@ -71,7 +71,7 @@ impl Scripted {
         self.run(now, &["give_back".into(), slot.to_string()])
     }
 
-    /// The server's clock: tokio's, and that of the server is an hour from any client's.
+    /// The server's clock: tokio's, but an hour away from the clients' clocks.
     fn now(&self) -> u64 {
         3_600_000 + u64::try_from(self.start.elapsed().as_millis()).unwrap()
     }
@@ -95,7 +95,7 @@ impl LimitStore for Scripted {
 }
 
 fn request(random: &mut fastrand::Rng, capacity: usize) -> SlotRequest {
-    // Now and then a process has met a 429.
+    // Some processes have received a 429.
     let is_careful = random.u8(..10) == 0;
     let capacity = if is_careful {
         capacity * 4 / 5
@@ -112,7 +112,7 @@ fn request(random: &mut fastrand::Rng, capacity: usize) -> SlotRequest {
     ];
     for _ in 0..random.usize(1..4) {
         let waited = Duration::from_millis(random.u64(..60_000));
-        request = request.claim(all[random.usize(..4)], waited, random.f64());
+        request = request.demand(all[random.usize(..4)], waited, random.f64());
     }
     request
 }

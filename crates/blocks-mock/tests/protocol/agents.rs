@@ -12,7 +12,7 @@ use crate::{call, created};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The texts that a path's page shows.
+/// The texts of the messages on the page at `path`.
 async fn texts(mock: &Mock, path: &str) -> Vec<String> {
     let (status, page) = call(mock, "GET", path, None).await;
     assert_eq!(status, 200, "{page}");
@@ -131,10 +131,12 @@ async fn a_test_can_act_for_the_agent() {
     let gone = mock
         .add_message(id, thread, NewMessage::assistant("oops", None))
         .unwrap();
-    assert!(mock.delete_message(gone) && !mock.delete_message(gone));
+    assert!(mock.delete_message(gone));
+    assert!(!mock.delete_message(gone));
     assert!(!texts(&mock, &path).await.contains(&"oops".to_owned()));
     sleep(5 * SECOND).await;
-    assert!(mock.finish(id, "Done.") && mock.open_pull_request(id, "https://example.com/1"));
+    assert!(mock.finish(id, "Done."));
+    assert!(mock.open_pull_request(id, "https://example.com/1"));
     let last = texts(&mock, &format!("/{id}/messages")).await;
     assert_eq!(last.last().map(String::as_str), Some("Done."));
 }

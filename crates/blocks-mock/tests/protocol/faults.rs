@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::Socket;
 
-/// A create that meets `fault`, and how many sessions exist then.
-async fn meeting(fault: Fault) -> (Result<Response, reqwest::Error>, Socket) {
+/// Sends a create that gets `fault`. Returns the result and the mock.
+async fn create_with(fault: Fault) -> (Result<Response, reqwest::Error>, Socket) {
     let builder = Mock::builder().fault(Operation::CreateSession, Frequency::ONCE, fault);
     let socket = Socket::new(builder).await;
     let result = socket.creating().send().await;
@@ -22,7 +22,7 @@ async fn a_status_comes_before_or_after_the_effect() {
         (Fault::status(503), 0),
         (Fault::status_after_effect(503), 1),
     ] {
-        let (result, socket) = meeting(fault).await;
+        let (result, socket) = create_with(fault).await;
         assert_eq!(result.unwrap().status(), 503);
         assert_eq!(socket.mock.session_count(), sessions);
         assert_eq!(
@@ -35,7 +35,7 @@ async fn a_status_comes_before_or_after_the_effect() {
 
 #[tokio::test]
 async fn retry_after_comes_in_both_forms() {
-    let (result, _socket) = meeting(Fault::rate_limited(Some(RetryAfter::Seconds(2)))).await;
+    let (result, _socket) = create_with(Fault::rate_limited(Some(RetryAfter::Seconds(2)))).await;
     let response = result.unwrap();
     assert_eq!(
         (
@@ -44,11 +44,11 @@ async fn retry_after_comes_in_both_forms() {
         ),
         (429, &"2".parse().unwrap())
     );
-    let (result, _socket) = meeting(Fault::rate_limited(Some(RetryAfter::Date(2)))).await;
+    let (result, _socket) = create_with(Fault::rate_limited(Some(RetryAfter::Date(2)))).await;
     let response = result.unwrap();
     let date = response.headers()["retry-after"].to_str().unwrap();
     assert!(date.ends_with(" GMT"), "{date}");
-    let (result, _socket) = meeting(Fault::rate_limited(None)).await;
+    let (result, _socket) = create_with(Fault::rate_limited(None)).await;
     assert!(!result.unwrap().headers().contains_key("retry-after"));
 }
 
@@ -59,15 +59,15 @@ async fn connections_break_before_or_after_the_effect() {
         (Fault::ResetBefore, 0),
         (Fault::ResetAfter, 1),
     ] {
-        let (result, socket) = meeting(fault.clone()).await;
+        let (result, socket) = create_with(fault.clone()).await;
         assert!(result.is_err(), "{fault:?}");
         assert_eq!(socket.mock.session_count(), sessions, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn an_answer_breaks_in_the_middle() {
-    let (result, socket) = meeting(Fault::ResetInBody).await;
+async fn a_response_breaks_in_the_middle() {
+    let (result, socket) = create_with(Fault::ResetInBody).await;
     let response = result.unwrap();
     assert!(response.content_length().is_some_and(|length| length > 0));
     assert!(response.bytes().await.is_err());
@@ -75,28 +75,29 @@ async fn an_answer_breaks_in_the_middle() {
 }
 
 #[tokio::test]
-async fn an_answer_is_no_json_in_many_ways() {
+async fn responses_can_be_invalid_json() {
     for fault in [Fault::Truncate, Fault::InvalidJson, Fault::Html] {
-        let (result, socket) = meeting(fault.clone()).await;
+        let (result, socket) = create_with(fault.clone()).await;
         let response = result.unwrap();
         assert_eq!(response.status(), 200);
         let html = response.headers()["content-type"] == "text/html";
         assert_eq!(html, fault == Fault::Html);
         let text = response.text().await.unwrap();
-        assert!(!text.is_empty() && serde_json::from_str::<serde_json::Value>(&text).is_err());
+        assert!(!text.is_empty());
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_err());
         assert_eq!(socket.mock.session_count(), 1);
     }
 }
 
 #[tokio::test]
 async fn content_type_size_and_place_can_be_wrong() {
-    let (result, _socket) = meeting(Fault::ContentType("text/plain".into())).await;
+    let (result, _socket) = create_with(Fault::ContentType("text/plain".into())).await;
     assert_eq!(result.unwrap().headers()["content-type"], "text/plain");
-    let (result, _socket) = meeting(Fault::PadBody(3_000_000)).await;
+    let (result, _socket) = create_with(Fault::PadBody(3_000_000)).await;
     let body = result.unwrap().bytes().await.unwrap();
     assert_eq!(body.len(), 3_000_000);
     assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
-    let (result, socket) = meeting(Fault::Redirect("https://evil.example/".into())).await;
+    let (result, socket) = create_with(Fault::Redirect("https://evil.example/".into())).await;
     let response = result.unwrap();
     assert_eq!(response.status(), 307);
     assert_eq!(response.headers()["location"], "https://evil.example/");
@@ -104,7 +105,7 @@ async fn content_type_size_and_place_can_be_wrong() {
 }
 
 #[tokio::test]
-async fn an_answer_can_be_late_and_drip() {
+async fn responses_can_be_late_and_slow() {
     for fault in [
         Fault::Delay(Duration::from_millis(1)),
         Fault::SlowBody {
@@ -112,7 +113,7 @@ async fn an_answer_can_be_late_and_drip() {
             every: Duration::from_micros(10),
         },
     ] {
-        let (result, _socket) = meeting(fault).await;
+        let (result, _socket) = create_with(fault).await;
         let session: serde_json::Value = result.unwrap().json().await.unwrap();
         assert!(session["id"].is_string());
     }
@@ -120,14 +121,14 @@ async fn an_answer_can_be_late_and_drip() {
 
 #[tokio::test]
 async fn links_can_be_foreign_or_null() {
-    let (result, _socket) = meeting(Fault::ForeignLinks("https://evil.example".into())).await;
+    let (result, _socket) = create_with(Fault::ForeignLinks("https://evil.example".into())).await;
     let session: serde_json::Value = result.unwrap().json().await.unwrap();
     let href = session["_links"]["final_message"]["href"].as_str().unwrap();
     assert!(
         href.starts_with("https://evil.example/rest/v1/sessions/"),
         "{href}"
     );
-    let (result, _socket) = meeting(Fault::NullLinks).await;
+    let (result, _socket) = create_with(Fault::NullLinks).await;
     let session: serde_json::Value = result.unwrap().json().await.unwrap();
     assert_eq!(session["_links"]["final_message"], json!(null));
     assert_eq!(session["thread_id"], json!(null));
@@ -136,11 +137,12 @@ async fn links_can_be_foreign_or_null() {
 #[tokio::test]
 async fn fields_can_be_missing_unknown_and_retyped() {
     let (result, _socket) =
-        meeting(Fault::MissingFields(vec!["title".into(), "_links".into()])).await;
+        create_with(Fault::MissingFields(vec!["title".into(), "_links".into()])).await;
     let session: serde_json::Value = result.unwrap().json().await.unwrap();
-    assert!(session.get("title").is_none() && session.get("_links").is_none());
+    assert!(session.get("title").is_none());
+    assert!(session.get("_links").is_none());
     for (name, value) in [("brand_new", json!([1])), ("title", json!(7))] {
-        let (result, _socket) = meeting(Fault::ReplaceField(name.into(), value.clone())).await;
+        let (result, _socket) = create_with(Fault::ReplaceField(name.into(), value.clone())).await;
         let session: serde_json::Value = result.unwrap().json().await.unwrap();
         assert_eq!(session[name], value);
     }

@@ -1,4 +1,4 @@
-//! The rate limiter and the ledger.
+//! The rate limiter and the request log.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn the_limiter_counts_in_a_window_that_slides() {
 }
 
 #[tokio::test]
-async fn a_429_of_the_limiter_says_what_it_is_told_to() {
+async fn a_429_has_the_configured_retry_after() {
     let limit = RateLimit {
         requests: 0,
         retry_after: Some(RetryAfter::Seconds(3)),
@@ -68,7 +68,8 @@ async fn a_log_of_counts_keeps_no_texts() {
     created(&mock).await;
     let received = mock.requests();
     assert_eq!(mock.count(Operation::CreateSession), 1);
-    assert!(received[0].body.is_empty() && received[0].headers.is_empty());
+    assert!(received[0].body.is_empty());
+    assert!(received[0].headers.is_empty());
     assert_eq!(received[0].status, Some(200));
 }
 

@@ -1,5 +1,5 @@
-//! Each switch, fault and script, as a client sees it: over a socket, and in process where
-//! time matters.
+//! Each switch, fault and script, as a client sees it: over a socket, or in process when the test
+//! depends on time.
 
 mod agents;
 mod control;

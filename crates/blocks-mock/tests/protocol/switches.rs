@@ -1,4 +1,4 @@
-//! Where sources disagree, one test for each switch.
+//! One test for each switch, which selects a behaviour where sources disagree.
 
 use blocks_mock::{Action, Dialect, FailureNotice, Mock, Script};
 use serde_json::{Value, json};
@@ -35,15 +35,15 @@ async fn validation_failures_have_the_status_and_form_of_the_dialect() {
             dialect.error_codes = codes;
         })
         .await;
-        let (answered, body) = socket.get("/not-a-uuid").await;
-        assert_eq!(answered, status);
+        let (received, body) = socket.get("/not-a-uuid").await;
+        assert_eq!(received, status);
         assert_eq!(body["code"] == "VALIDATION", codes, "{body}");
         assert_eq!(body["error"].is_string(), !codes, "{body}");
     }
 }
 
 #[tokio::test]
-async fn a_create_answers_200_or_201() {
+async fn a_create_responds_with_200_or_201() {
     for status in [200, 201] {
         let socket = speaking(|dialect| dialect.created_status = status).await;
         assert_eq!(socket.creating().send().await.unwrap().status(), status);
@@ -51,7 +51,7 @@ async fn a_create_answers_200_or_201() {
 }
 
 #[tokio::test]
-async fn pages_begin_with_the_oldest_or_the_newest() {
+async fn pages_start_with_the_oldest_or_the_newest() {
     for newest_first in [false, true] {
         let socket = speaking(|dialect| dialect.newest_first = newest_first).await;
         let (_, page) = session_and_messages(&socket).await;
@@ -105,12 +105,12 @@ async fn links_of_a_page_keep_or_drop_its_filters() {
 
 #[tokio::test]
 async fn the_final_text_comes_once_or_twice() {
-    for doubled in [false, true] {
-        let socket = speaking(|dialect| dialect.duplicated_final = doubled).await;
+    for is_duplicated in [false, true] {
+        let socket = speaking(|dialect| dialect.duplicated_final = is_duplicated).await;
         let (_, page) = session_and_messages(&socket).await;
         let items = page["items"].as_array().unwrap();
         let times = items.iter().filter(|m| m["message"] == "Done.").count();
-        assert_eq!(times, if doubled { 2 } else { 1 });
+        assert_eq!(times, if is_duplicated { 2 } else { 1 });
     }
 }
 
@@ -224,8 +224,8 @@ async fn keys_and_headers_are_refused_by_status() {
             for header in headers {
                 request = request.header("authorization", *header);
             }
-            let answered = request.send().await.unwrap().status();
-            assert_eq!(answered, status, "{headers:?}");
+            let received = request.send().await.unwrap().status();
+            assert_eq!(received, status, "{headers:?}");
         }
     }
 }
@@ -236,12 +236,12 @@ async fn unknown_threads_are_not_found_or_empty() {
         let socket = speaking(|dialect| dialect.unknown_thread_rejected = refused).await;
         let id = socket.create().await["id"].as_str().unwrap().to_owned();
         let threaded = format!("/{id}/threads/{UNKNOWN}/messages");
-        let (answered, page) = socket.get(&threaded).await;
-        assert_eq!(answered, status);
+        let (received, page) = socket.get(&threaded).await;
+        assert_eq!(received, status);
         assert_eq!(page["items"] == json!([]), !refused, "{page}");
         let filtered = format!("/{id}/messages?thread_id={UNKNOWN}");
-        let (answered, page) = socket.get(&filtered).await;
-        assert_eq!((answered, &page["items"]), (200, &json!([])));
+        let (received, page) = socket.get(&filtered).await;
+        assert_eq!((received, &page["items"]), (200, &json!([])));
     }
 }
 

@@ -13,7 +13,7 @@ const SPACING: Duration = Duration::from_millis(625);
 const BURST: u32 = 3;
 
 pub enum Admission {
-    /// Calls take what is left of a window, polls are spread over what they leave.
+    /// Calls take any free slot of the window, polls are spread over the remaining ones.
     Window(VecDeque<(Instant, bool)>),
     /// Everything is spread evenly, three at a time.
     Spaced(Instant),

@@ -1,5 +1,5 @@
 //! Simulated hours of many sessions on one key: the real stack against the mock in process, on
-//! tokio's paused clock. What other policies do is simulated against the same mock.
+//! tokio's paused clock. Other policies are simulated against the same mock.
 
 #![allow(dead_code, unused_imports)] // Each benchmark uses a part.
 
@@ -19,7 +19,7 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 /// The service's limit.
 pub const LIMIT: usize = 100;
 
-/// A session to come: when it is asked for, and how long its agent works; `None` is for ever.
+/// A planned session: when it is requested, and how long its agent works. `None` is endless.
 #[derive(Clone, Copy, Debug)]
 pub struct Job {
     pub arrives: Duration,
@@ -28,11 +28,11 @@ pub struct Job {
 
 /// The result of a session.
 #[derive(Clone, Copy, Debug)]
-pub enum Fate {
+pub enum Outcome {
     Completed {
-        /// From the request of the session to its creation.
+        /// Time from the request of the session to its creation.
         create_wait: Duration,
-        /// From the reply to when it was known.
+        /// Time from the reply until the client had it.
         delay: Duration,
     },
     Failed,
@@ -40,12 +40,12 @@ pub enum Fate {
 
 /// The end of a simulation.
 pub struct Run {
-    pub fates: Vec<Fate>,
-    /// When requests were received, and whether they were answered 429.
+    pub outcomes: Vec<Outcome>,
+    /// When requests were received, and whether they were rejected with 429.
     pub requests: Vec<(Duration, bool)>,
 }
 
-/// Durations of work: lognormal with a median of 180 s and a sigma of 1, as the seed has it.
+/// Durations of work: lognormal with a median of 180 s and a sigma of 1, from the seed.
 pub fn works(n: usize, seed: u64) -> Vec<Duration> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut normal = || {
@@ -58,7 +58,7 @@ pub fn works(n: usize, seed: u64) -> Vec<Duration> {
         .collect()
 }
 
-/// All at once.
+/// All jobs at the same time.
 pub fn burst(n: usize, seed: u64) -> Vec<Job> {
     let job = |works| Job {
         arrives: Duration::ZERO,
@@ -67,8 +67,8 @@ pub fn burst(n: usize, seed: u64) -> Vec<Job> {
     works(n, seed).into_iter().map(job).collect()
 }
 
-/// Spread so that the key is busy and not overrun: at most 20 a minute, and `n` over 10 minutes
-/// where that is slower.
+/// Jobs spread so that the limit is used but not exceeded: at most 20 a minute, and `n` over at
+/// least 10 minutes.
 pub fn spread(n: usize, seed: u64) -> Vec<Job> {
     let apart = (10.0 * 60.0 / n as f64).max(3.0);
     let jobs = works(n, seed).into_iter().enumerate();
@@ -79,7 +79,7 @@ pub fn spread(n: usize, seed: u64) -> Vec<Job> {
     .collect()
 }
 
-/// The service, which works on the session of job `i`, whose message is `i`, as long as the job says.
+/// A service whose agent works on the session with message `i` as long as job `i` says.
 pub fn service(jobs: &[Job]) -> Mock {
     let works: Vec<_> = jobs.iter().map(|job| job.works).collect();
     Mock::builder()
@@ -96,7 +96,7 @@ pub fn service(jobs: &[Job]) -> Mock {
         .build()
 }
 
-/// Runs a simulation on a clock of its own.
+/// Runs a simulation on a separate clock.
 pub fn simulate<F: Future>(simulation: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -106,7 +106,7 @@ pub fn simulate<F: Future>(simulation: F) -> F::Output {
         .block_on(simulation)
 }
 
-/// What the mock's ledger has.
+/// The requests in the mock's log.
 pub fn requests(mock: &Mock, start: Instant) -> Vec<(Duration, bool)> {
     let received = mock.requests();
     received
@@ -121,7 +121,7 @@ impl Run {
     }
 
     pub fn failed(&self) -> usize {
-        self.fates.len() - self.completed()
+        self.outcomes.len() - self.completed()
     }
 
     pub fn limited(&self) -> usize {
@@ -130,21 +130,21 @@ impl Run {
 
     /// Create wait and delay of each session that completed, in seconds.
     fn parts(&self) -> Vec<(f64, f64)> {
-        let completed = self.fates.iter().filter_map(|fate| match fate {
-            Fate::Completed { create_wait, delay } => {
+        let completed = self.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Completed { create_wait, delay } => {
                 Some((create_wait.as_secs_f64(), delay.as_secs_f64()))
             }
-            Fate::Failed => None,
+            Outcome::Failed => None,
         });
         completed.collect()
     }
 
-    /// From the reply to when it was known, in seconds.
+    /// Time from each reply until the client had it, in seconds.
     pub fn delays(&self) -> Vec<f64> {
         self.parts().into_iter().map(|(_, delay)| delay).collect()
     }
 
-    /// From the request to its reply being known, less the agent's work.
+    /// Time from each job's arrival until its reply, without the agent's work, in seconds.
     pub fn overheads(&self) -> Vec<f64> {
         self.parts()
             .into_iter()

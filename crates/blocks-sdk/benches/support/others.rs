@@ -10,11 +10,11 @@ use tokio::time::{Instant, sleep_until};
 use tower_service::Service;
 
 use super::admission::Admission;
-use super::{Fate, Job, Run, requests};
+use super::{Job, Outcome, Run, requests};
 
 const LEAST_INTERVAL: f64 = 2.0;
 
-/// A session as a policy sees it.
+/// The state of a session that a policy uses.
 struct Session {
     job: usize,
     link: String,
@@ -28,7 +28,7 @@ pub async fn run(mock: &Mock, jobs: &[Job], policy: &str, deadline: Duration) ->
     run_open(mock, jobs, policy, deadline, jobs.len()).await
 }
 
-/// The same with so many open at a time.
+/// The same with at most this many open sessions.
 pub async fn run_open(
     mock: &Mock,
     jobs: &[Job],
@@ -37,12 +37,12 @@ pub async fn run_open(
     at_a_time: usize,
 ) -> Run {
     let start = Instant::now();
-    let fates = match policy {
+    let outcomes = match policy {
         "fixed" => fixed(mock, jobs, start).await,
         _ => paced(mock, jobs, policy, deadline, at_a_time).await,
     };
     Run {
-        fates,
+        outcomes,
         requests: requests(mock, start),
     }
 }
@@ -54,7 +54,7 @@ async fn paced(
     policy: &str,
     deadline: Duration,
     at_a_time: usize,
-) -> Vec<Fate> {
+) -> Vec<Outcome> {
     let start = Instant::now();
     let mut admission = match policy {
         "spaced" => Admission::spaced(start),
@@ -62,12 +62,12 @@ async fn paced(
     };
     let mut to_create: Vec<usize> = (0..jobs.len()).rev().collect();
     let mut open: Vec<Session> = Vec::new();
-    let mut fates = Vec::new();
+    let mut outcomes = Vec::new();
     while !to_create.is_empty() || !open.is_empty() {
         let now = Instant::now();
         let before = open.len();
         open.retain(|session| now - session.created < deadline);
-        fates.extend((open.len()..before).map(|_| Fate::Failed));
+        outcomes.extend((open.len()..before).map(|_| Outcome::Failed));
         let mut again = Vec::new();
         let next = to_create.last().filter(|_| open.len() < at_a_time);
         if let Some(job) = next.copied() {
@@ -85,14 +85,14 @@ async fn paced(
             again.push(at);
         }
         let ready = open.iter().enumerate().filter(|(_, s)| s.next <= now);
-        let best = ready.max_by(|a, b| claim(policy, a.1, now).total_cmp(&claim(policy, b.1, now)));
+        let best = ready.max_by(|a, b| score(policy, a.1, now).total_cmp(&score(policy, b.1, now)));
         if let Some(place) = best.map(|(place, _)| place) {
             let at = admission.next(now, true, true);
             if at <= now {
                 admission.take(now, true);
                 if poll(mock, &open[place].link).await == Some(true) {
                     let session = open.swap_remove(place);
-                    fates.push(completed(&session, start, &jobs[session.job]));
+                    outcomes.push(completed(&session, start, &jobs[session.job]));
                     continue;
                 }
                 let session = &mut open[place];
@@ -111,30 +111,30 @@ async fn paced(
             None => break,
         }
     }
-    fates
+    outcomes
 }
 
-/// How much a policy wants to poll a session now.
-fn claim(policy: &str, session: &Session, now: Instant) -> f64 {
+/// The score of a session in a policy: the session with the highest one is polled next.
+fn score(policy: &str, session: &Session, now: Instant) -> f64 {
     let since = (now - session.polled).as_secs_f64();
     let age = (now - session.created).as_secs_f64();
     match policy {
         "greedy" => {}
-        // What was used with even spacing, and still is.
+        // The rule that was used together with even spacing.
         "spaced" => {
             let late = (age / 600.0).max(1.0);
             return since * (age / 60.0).min(1.0).sqrt() / late.powf(0.7);
         }
         _ => return since,
     }
-    // With the distribution known: the chance that the reply came since the last poll, times
-    // how long it then has been there, half the time on the average.
+    // With a known distribution: the chance that the reply arrived since the last poll, times its
+    // expected age, which is half of the time since that poll.
     let alive = |t: f64| 1.0 - lognormal_cdf(t);
     let before = alive((age - since).max(0.0)).max(1e-12);
     (1.0 - alive(age) / before) * since / 2.0
 }
 
-/// Of a median of 180 s and a sigma of 1.
+/// The distribution function of the work: a median of 180 s and a sigma of 1.
 fn lognormal_cdf(t: f64) -> f64 {
     if t <= 0.0 {
         return 0.0;
@@ -151,22 +151,22 @@ fn lognormal_cdf(t: f64) -> f64 {
     0.5 * (1.0 + erf)
 }
 
-/// Every session for itself: a poll each 5 s, five tries of a request that is answered 429.
-async fn fixed(mock: &Mock, jobs: &[Job], start: Instant) -> Vec<Fate> {
+/// Each session polls every 5 s without regard to the others, and sends a request up to five times after a 429.
+async fn fixed(mock: &Mock, jobs: &[Job], start: Instant) -> Vec<Outcome> {
     let mut all = tokio::task::JoinSet::new();
     for (number, job) in jobs.iter().copied().enumerate() {
         let mock = mock.clone();
         all.spawn(async move {
             sleep_until(start + job.arrives).await;
             let Some(session) = retry(|| try_create(&mock, number)).await else {
-                return Fate::Failed;
+                return Outcome::Failed;
             };
             loop {
                 tokio::time::sleep(Duration::from_secs(5)).await;
                 match retry(|| poll(&mock, &session.link)).await {
                     Some(true) => return completed(&session, start, &job),
                     Some(false) => {}
-                    None => return Fate::Failed,
+                    None => return Outcome::Failed,
                 }
             }
         });
@@ -174,7 +174,7 @@ async fn fixed(mock: &Mock, jobs: &[Job], start: Instant) -> Vec<Fate> {
     all.join_all().await
 }
 
-/// Five tries, 1, 2, 4 and 8 s apart.
+/// Five attempts with pauses of 1, 2, 4 and 8 s.
 async fn retry<T, F: Future<Output = Option<T>>>(attempt: impl Fn() -> F) -> Option<T> {
     for number in 0..5 {
         if let Some(value) = attempt().await {
@@ -187,9 +187,9 @@ async fn retry<T, F: Future<Output = Option<T>>>(attempt: impl Fn() -> F) -> Opt
     None
 }
 
-fn completed(session: &Session, start: Instant, job: &Job) -> Fate {
+fn completed(session: &Session, start: Instant, job: &Job) -> Outcome {
     let works = job.works.unwrap_or_default();
-    Fate::Completed {
+    Outcome::Completed {
         create_wait: session.created - (start + job.arrives),
         delay: Instant::now() - (session.created + works),
     }
@@ -219,7 +219,7 @@ async fn try_create(mock: &Mock, job: usize) -> Option<Session> {
     })
 }
 
-/// Whether the reply is there; `None` after a 429.
+/// Whether there is a reply; `None` after a 429.
 pub async fn poll(mock: &Mock, link: &str) -> Option<bool> {
     let page = send(mock, "GET", link, String::new()).await?;
     Some(

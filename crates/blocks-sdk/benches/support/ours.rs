@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tower_service::Service;
 
-use super::{Fate, Job, Run, requests};
+use super::{Job, Outcome, Run, requests};
 
 /// Creates and waits for every job, each with this deadline.
 pub async fn run(mock: &Mock, jobs: &[Job], deadline: Duration) -> Run {
     run_over(mock.service(), mock, jobs, deadline, jobs.len()).await
 }
 
-/// The same over a service that leads to the mock, with so many open at a time.
+/// The same over a service in front of the mock, with at most `at_a_time` open sessions.
 pub async fn run_over<S>(
     service: S,
     mock: &Mock,
@@ -43,35 +43,34 @@ where
         all.spawn(async move {
             sleep_until(start + job.arrives).await;
             let _place = open.acquire().await;
-            let result = one(&client, number, deadline).await;
+            let result = run_session(&client, number, deadline).await;
             match (result, job.works) {
-                (Ok((created, known)), Some(works)) => Fate::Completed {
+                (Ok((created, known)), Some(works)) => Outcome::Completed {
                     create_wait: created - (start + job.arrives),
                     delay: known - (created + works),
                 },
-                _ => Fate::Failed,
+                _ => Outcome::Failed,
             }
         });
     }
-    let fates = all.join_all().await;
+    let outcomes = all.join_all().await;
     Run {
-        fates,
+        outcomes,
         requests: requests(mock, start),
     }
 }
 
-/// Each client creates and waits for so many of the jobs. Returns also the fates of the last
-/// client's.
+/// Client `i` creates and waits for `sizes[i]` of the jobs. Also returns the outcomes of the last client.
 pub async fn run_clients(
     clients: &[Client],
     sizes: &[usize],
     mock: &Mock,
     jobs: &[Job],
     deadline: Duration,
-) -> (Run, Vec<Fate>) {
+) -> (Run, Vec<Outcome>) {
     let start = Instant::now();
     let mut all = JoinSet::new();
-    // Jobs in the order of their arrival go to the clients in turn, in proportion to their sizes.
+    // Jobs go to the clients in the order of their arrival, in proportion to their sizes.
     let mut left = sizes.to_vec();
     for (number, job) in jobs.iter().copied().enumerate() {
         let part = |place: &usize| left[*place] as f64 / sizes[*place] as f64;
@@ -81,27 +80,29 @@ pub async fn run_clients(
         let client = clients[place].clone();
         all.spawn(async move {
             sleep_until(start + job.arrives).await;
-            let fate = match (one(&client, number, deadline).await, job.works) {
-                (Ok((created, known)), Some(works)) => Fate::Completed {
+            let outcome = match (run_session(&client, number, deadline).await, job.works) {
+                (Ok((created, known)), Some(works)) => Outcome::Completed {
                     create_wait: created - (start + job.arrives),
                     delay: known - (created + works),
                 },
-                _ => Fate::Failed,
+                _ => Outcome::Failed,
             };
-            (place, fate)
+            (place, outcome)
         });
     }
-    let fates = all.join_all().await;
-    let of_last = fates.iter().filter(|(place, _)| place + 1 == sizes.len());
-    let of_last = of_last.map(|(_, fate)| *fate).collect();
+    let outcomes = all.join_all().await;
+    let of_last = outcomes
+        .iter()
+        .filter(|(place, _)| place + 1 == sizes.len());
+    let of_last = of_last.map(|(_, outcome)| *outcome).collect();
     let run = Run {
-        fates: fates.into_iter().map(|(_, fate)| fate).collect(),
+        outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(),
         requests: requests(mock, start),
     };
     (run, of_last)
 }
 
-async fn one(
+async fn run_session(
     client: &Client,
     number: usize,
     deadline: Duration,

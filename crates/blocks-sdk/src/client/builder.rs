@@ -1,4 +1,4 @@
-//! The settings of a client, checked before it is built.
+//! Checks the settings of a client before it is built.
 
 use std::env::VarError;
 use std::fmt;
@@ -31,7 +31,7 @@ const MAX_BODY: usize = 16 << 20;
 const KEY_VARIABLE: &str = "BLOCKS_API_KEY";
 const BASE_URL_VARIABLE: &str = "BLOCKS_API_BASE_URL";
 
-/// Settings of a [`Client`].
+/// Collects the settings of a [`Client`].
 ///
 /// ```
 /// use blocks_sdk::{Client, RetryPolicy};
@@ -62,19 +62,19 @@ pub struct ClientBuilder {
     configure_download_http: Option<Configure>,
 }
 
-/// Which rate limiter a client uses.
+/// Says which rate limiter a client uses.
 enum LimiterChoice {
-    /// That of its key and base URL.
+    /// The limiter that all clients of its key and base URL share.
     Shared,
     Own,
-    /// That of another client.
+    /// The limiter of another client.
     Of(Limiter),
 }
 
 impl ClientBuilder {
-    /// The settings of the environment, to be changed: `BLOCKS_API_KEY` and, where it is set, `BLOCKS_API_BASE_URL`.
+    /// Reads the API key from `BLOCKS_API_KEY` and the base URL from `BLOCKS_API_BASE_URL`, if that is set.
     ///
-    /// An empty `BLOCKS_API_BASE_URL` counts as not set, as CI systems pass on a variable that has no value.
+    /// An empty `BLOCKS_API_BASE_URL` counts as not set: CI systems pass variables without a value.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key is not set or empty, or when a variable
@@ -91,10 +91,10 @@ impl ClientBuilder {
         Self::from_env_named(KEY_VARIABLE)
     }
 
-    /// The same with the key of another variable, for programs that use several workspaces.
+    /// Reads the API key from another variable, for programs that use several workspaces.
     ///
     /// # Errors
-    /// Those of [`from_env`](Self::from_env).
+    /// As [`from_env`](Self::from_env).
     ///
     /// ```no_run
     /// use blocks_sdk::ClientBuilder;
@@ -126,8 +126,8 @@ impl ClientBuilder {
         }
     }
 
-    /// Another base URL than `https://api.blocks.team`: an origin without a path, of https or
-    /// on a loopback address.
+    /// Sets the base URL. Default: `https://api.blocks.team`. It must be an origin without a path, and must use https
+    /// unless it is a loopback address.
     ///
     /// ```
     /// use blocks_sdk::Client;
@@ -142,7 +142,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends the key over plain http, to any host. For networks of your own only.
+    /// Allows plain http to any host, which sends the key unencrypted. Use it on a trusted network only.
     ///
     /// ```
     /// use blocks_sdk::Client;
@@ -155,8 +155,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a connection may take to be made; 10 s unless set. Not for a client or
-    /// transport of your own.
+    /// Sets the time-out of making a connection. Default: 10 s. A custom client or transport ignores it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -170,8 +169,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long an attempt may take until its response is complete. Default: 60 s, and 180 s for
-    /// a create or follow-up.
+    /// Sets the time-out of an attempt, up to the end of its response. Default: 60 s, and 180 s for a create or
+    /// follow-up.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -197,8 +196,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The same for creates and follow-ups alone. Default: 180 s, since one that is given up has
-    /// an unknown outcome. It is never less than the time-out of connecting.
+    /// Sets the time-out of an attempt of a create or follow-up. Default: 180 s, because the outcome is unknown after
+    /// a time-out. It is at least the time-out of making a connection.
     ///
     /// ```
     /// use std::time::Duration;
@@ -212,7 +211,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How often a call is sent again; [`RetryPolicy::default`] unless set.
+    /// Sets the retry policy of calls. Default: [`RetryPolicy::default`].
     ///
     /// ```
     /// use blocks_sdk::{Client, RetryPolicy};
@@ -225,12 +224,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Requests a minute of the rate limiter. Default: 100, which is the service's limit of a key.
+    /// Sets the limit of the rate limiter. Default: 100 requests per minute, which is the service's limit for a key.
     ///
-    /// All clients in this process that call the same base URL with the same key share one rate limiter, since the
-    /// service counts their requests together. They also share its limit: a client without this setting takes the limit
-    /// that exists, and one with another limit cannot be built. A client with a transport or a service of its own is not
-    /// shared: [`share_rate_limiter`](Self::share_rate_limiter) does it.
+    /// All clients in this process with the same base URL and key share one rate limiter, because the service counts
+    /// their requests together. They also share its limit. A client without this setting uses the existing limit. A
+    /// client with a different limit cannot be built. A client with a custom transport or service has its own
+    /// limiter; see [`share_rate_limiter`](Self::share_rate_limiter).
     ///
     /// ```
     /// use blocks_sdk::{Client, RateLimit};
@@ -249,7 +248,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Uses the rate limiter of another client with its limit, whatever the transport, key and base URL are.
+    /// Uses the rate limiter of another client, and its limit. The transports, keys and base URLs may differ.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -268,13 +267,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Counts requests in a store, together with every other process that uses the same one.
-    /// Default: none, so that the client and its clones count their own.
+    /// Counts requests in a store, together with every other process that uses the same store. Default: no store; the
+    /// client and its clones count only their own requests.
     ///
-    /// The store has to be that of this key. The crate `blocks-fleet` has stores in a file, for
-    /// the processes of a machine, and in Redis or Valkey, for many machines. While the store
-    /// cannot be used, the client counts its own requests: see
-    /// [`RateLimitStatus::store`](crate::RateLimitStatus::store).
+    /// The store must belong to the same key. The crate `blocks-fleet` has stores in a file, for the processes of one
+    /// machine, and in Redis or Valkey, for several machines. While the store cannot be used, the client counts only
+    /// its own requests: see [`RateLimitStatus::store`](crate::RateLimitStatus::store).
     ///
     /// ```
     /// use std::sync::Arc;
@@ -289,7 +287,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How the client names itself; `blocks-sdk-rust/` and its version unless set.
+    /// Sets the `User-Agent` header. Default: `blocks-sdk-rust/` and the version.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -307,8 +305,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Bytes of an answer that are read at most, and of an artifact that is read into memory;
-    /// 16 MiB unless set. A download that is streamed or saved has no limit.
+    /// Limits the bytes of a response that are read, and of an artifact that is read into memory. Default: 16 MiB.
+    /// Downloads to a stream or a file have no limit.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -328,10 +326,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Configures the HTTP client that calls the service: proxies, certificates, name resolution.
+    /// Configures the HTTP client that calls the service, for example its proxies, certificates and name resolution.
     ///
-    /// Redirects and retries are switched off after `configure`, whatever it sets: a create that is repeated is billed
-    /// again. The type is that of reqwest 0.13. Not for a transport of your own.
+    /// Redirects and retries are switched off after `configure`, because a repeated create is billed again. The type
+    /// belongs to reqwest 0.13. A custom transport ignores this setting.
     ///
     /// ```no_run
     /// let certificate = reqwest::Certificate::from_pem(&std::fs::read("company-ca.pem")?)?;
@@ -352,8 +350,8 @@ impl ClientBuilder {
 
     /// Configures the HTTP client that downloads artifacts from their storage host.
     ///
-    /// It is another one than that of [`configure_http`](Self::configure_http), so that no header which is meant for the
-    /// service, or for a proxy in front of it, reaches a storage host.
+    /// It is separate from the client of [`configure_http`](Self::configure_http). So headers for the service, or for
+    /// a proxy in front of it, never reach a storage host.
     #[cfg(feature = "reqwest")]
     pub fn configure_download_http(
         mut self,
@@ -363,7 +361,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends by a transport of your own.
+    /// Sends requests through a custom transport.
     ///
     /// ```
     /// use blocks_sdk::{Body, Client, SendError, SendFuture, Transport};
@@ -385,12 +383,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends to a tower service in this process, such as the mock's: no socket, so that
-    /// tests run on tokio's paused clock. A router of axum is one, too.
+    /// Sends requests to a tower service in this process, such as the mock or an axum router. No socket is used, so
+    /// tests can run on tokio's paused clock.
     ///
-    /// Its error is taken for "never sent" when its cause is an [`std::io::Error`] of the kind
-    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused); a create is then sent again. After any other error
-    /// the outcome of a create is unknown.
+    /// An error means "never sent" when its cause is an [`std::io::Error`] of the kind
+    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused). A create is then sent again. After any other
+    /// error the outcome of a create is unknown.
     ///
     /// ```
     /// let mock = blocks_mock::Mock::new();
@@ -409,11 +407,12 @@ impl ClientBuilder {
         self.transport(ServiceTransport::new(service))
     }
 
-    /// The client.
+    /// Builds the client.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key or the user agent is not a valid header
-    /// value, the base URL is not an origin of https or loopback, a proxy variable cannot be used, or TLS cannot be set up.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key or the user agent is not a valid
+    /// header value, the base URL is not an origin with https or a loopback address, a proxy variable cannot be used,
+    /// or TLS cannot be set up.
     ///
     /// ```
     /// use blocks_sdk::{Client, ErrorKind};
@@ -440,7 +439,7 @@ impl ClientBuilder {
                 (request_builder()?, Arc::clone(&transport), transport)
             }
             None => {
-                // An attempt that is given up while it connects must end as "not connected".
+                // An attempt that times out while it connects must end as "not connected".
                 let connect = self.connect_timeout.min(timeouts.read).min(timeouts.create);
                 timeouts.connect = Some(connect);
                 let is_plain = base.scheme() != "https";
@@ -493,7 +492,7 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// The builder of [`ClientBuilder::from_env_named`] over any source of variables.
+/// Builds [`ClientBuilder::from_env_named`] over any source of variables.
 fn from_variables(
     key_variable: &str,
     variable: impl Fn(&str) -> Result<String, VarError>,
@@ -501,7 +500,7 @@ fn from_variables(
     let read = |name: &str| match variable(name) {
         Ok(value) => Ok(Some(value)),
         Err(VarError::NotPresent) => Ok(None),
-        // If it were ignored, the key might go to another host than the intended one.
+        // An ignored value could send the key to a different host than the intended one.
         Err(VarError::NotUnicode(_)) => {
             Err(Error::configuration(format!("{name} is not valid UTF-8")))
         }

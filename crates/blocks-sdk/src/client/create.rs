@@ -1,4 +1,4 @@
-//! Creating sessions: in one step, detached from the caller, or with a permit that was acquired before.
+//! Creates sessions: directly, in a separate task, or with a permit that was acquired before.
 
 use std::fmt;
 use std::future::Future;
@@ -19,23 +19,23 @@ use crate::request::{CreateSession, FollowUp};
 use crate::session::Session;
 use crate::session::turn::Turn;
 
-/// How long a permit may be kept. The rate limiter counts its request from when it was granted, so one that is sent much
-/// later would be counted in the wrong minute.
+/// How long a permit is valid. The rate limiter counts the request from the time of the grant. A request that is sent
+/// much later would be counted in the wrong minute.
 const PERMIT_LIFETIME: Duration = Duration::from_secs(2);
 
 impl Client {
-    /// Creates a session, posts its first message and dispatches it to the agent.
+    /// Creates a session, posts its first message and dispatches the message to the agent.
     ///
-    /// Do not drop this future once it is polled, as a `select!` or a time-out around it does: the request may have been
-    /// sent, and the billed session would exist without a trace. To stop waiting, set
-    /// [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout), or use
+    /// Do not drop this future after its first poll, as a `select!` or a time-out around it does. The request may
+    /// have been sent, and the billed session would exist without a trace. To limit the time, set
+    /// [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout) or use
     /// [`create_session_detached`](Self::create_session_detached).
     ///
-    /// It is sent again only when it certainly had no effect.
+    /// The create is sent again only when it certainly had no effect.
     ///
     /// # Errors
-    /// Invalid input before anything is sent; any error of the request. When [`Error::may_have_taken_effect`], do not
-    /// simply call this again.
+    /// Invalid input before anything is sent, or any error of the request. When [`Error::may_have_taken_effect`] is
+    /// true, check for the session before you call this again.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -52,10 +52,9 @@ impl Client {
         self.create(request, None).await
     }
 
-    /// The same in a task of its own: dropping what this returns does not stop the create.
+    /// Creates a session in a separate task. Dropping the returned value does not stop the create.
     ///
-    /// Without the result, nothing says which session was created. Store it inside of the task that awaits it, not
-    /// behind a time-out.
+    /// Only the result names the session. Store it inside of the task that awaits it, not behind a time-out.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -81,14 +80,15 @@ impl Client {
         Detached::spawn(async move { client.create(request, None).await })
     }
 
-    /// Acquires the permit of the rate limiter for one create or follow-up, before the request is sent.
+    /// Acquires the rate limiter's permit for one create or follow-up, before the request is sent.
     ///
-    /// Hundreds of creates can wait for their permits. With this, a journal entry "starting" is written only when the
-    /// request is really about to be sent. After a crash, only those entries are in doubt. Dropping the future or the
-    /// permit gives it back.
+    /// Hundreds of creates can wait for their permits. With this method, a program writes the journal entry
+    /// "starting" only when the request is about to be sent. After a crash, only those entries are in doubt. Dropping
+    /// the future or the permit returns the permit to the limiter.
     ///
     /// # Errors
-    /// [`ErrorKind::RateLimited`](crate::ErrorKind::RateLimited) when there is no permit within the time-out of a call.
+    /// [`ErrorKind::RateLimited`](crate::ErrorKind::RateLimited) when no permit is available within the time-out of a
+    /// call.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -131,9 +131,9 @@ impl Client {
     }
 }
 
-/// The permit to send one create or follow-up; see [`Client::acquire_create`].
+/// Permits one create or follow-up; see [`Client::acquire_create`].
 ///
-/// Use it within two seconds: after that the request waits for a new permit first, so that it is counted in the right
+/// Use it within two seconds. After that the request first waits for a new permit, so that it is counted in the right
 /// minute.
 #[must_use = "a permit that is dropped is given back"]
 pub struct CreatePermit {
@@ -143,21 +143,22 @@ pub struct CreatePermit {
 }
 
 impl CreatePermit {
-    /// Creates a session with this permit; see [`Client::create_session`], also for dropping the future.
+    /// Creates a session with this permit. See [`Client::create_session`], also for the effect of dropping the
+    /// future.
     ///
     /// # Errors
-    /// Those of [`Client::create_session`].
+    /// As [`Client::create_session`].
     pub async fn create_session(mut self, request: CreateSession) -> Result<Session, Error> {
         request.validate()?;
         let permit = self.take();
         self.client.create(request, permit).await
     }
 
-    /// Posts a follow-up with this permit; see [`SessionRef::follow_up`](crate::SessionRef::follow_up), also for
-    /// dropping the future.
+    /// Posts a follow-up with this permit. See [`SessionRef::follow_up`](crate::SessionRef::follow_up), also for the
+    /// effect of dropping the future.
     ///
     /// # Errors
-    /// Those of [`SessionRef::follow_up`](crate::SessionRef::follow_up).
+    /// As [`SessionRef::follow_up`](crate::SessionRef::follow_up).
     pub async fn follow_up(
         mut self,
         session_id: impl Into<Id>,
@@ -169,7 +170,7 @@ impl CreatePermit {
         session.post(request, permit).await
     }
 
-    /// The permit, if it is still valid.
+    /// Returns the permit, if it is still valid.
     fn take(&mut self) -> Option<Permit> {
         if self.acquired.elapsed() > PERMIT_LIFETIME {
             self.give_back();
@@ -196,7 +197,7 @@ impl fmt::Debug for CreatePermit {
     }
 }
 
-/// A create or follow-up in a task of its own. Dropping it does not stop the request.
+/// Runs a create or follow-up in a separate task. Dropping this value does not stop the request.
 pub struct Detached<T>(JoinHandle<Result<T, Error>>);
 
 impl<T: Send + 'static> Detached<T> {
@@ -207,7 +208,7 @@ impl<T: Send + 'static> Detached<T> {
 }
 
 impl<T> Detached<T> {
-    /// Whether the request has ended.
+    /// Returns whether the request has ended.
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
@@ -221,7 +222,7 @@ impl<T> Future for Detached<T> {
             Ok(result) => Poll::Ready(result),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // A task of this type is never cancelled but by the end of its runtime.
+                // Only the end of its runtime cancels a task of this type.
                 Err(_) => Poll::Ready(Err(Error::abandoned())),
             },
         }

@@ -1,7 +1,7 @@
-//! The rate limiters of this process by key and base URL, so that any number of clients of one key share one.
+//! Keeps the rate limiters of this process by key and base URL, so that all clients of one key share one.
 //!
-//! The service counts the requests of a key, whichever client sends them. A limiter lives as long as a client uses it.
-//! The key itself is not kept here, only a hash of it.
+//! The service counts all requests of a key together. A limiter exists as long as a client uses it. Only a hash of
+//! the key is kept here, not the key.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -15,7 +15,7 @@ static LIMITERS: LazyLock<Mutex<Limiters>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
 struct Limiters {
-    /// Two hashes of 64 bits, so that two keys never have the same.
+    /// Two hashes of 64 bits, so that two keys do not get the same value by chance.
     hashers: [RandomState; 2],
     entries: HashMap<[u64; 2], Entry>,
 }
@@ -25,10 +25,11 @@ struct Entry {
     limiter: Weak<RateLimiter>,
 }
 
-/// A limiter, and the limit that it has.
+/// A limiter and its limit.
 pub(crate) type Limiter = (Arc<RateLimiter>, RateLimit);
 
-/// The limiter of a key at a base URL. One that exists is used; `limit` is `None` when any limit will do.
+/// Returns the limiter of a key at a base URL; creates it if none exists. `limit` is `None` when any limit is
+/// acceptable.
 ///
 /// # Errors
 /// When a limiter with another limit than `limit` exists.
@@ -37,7 +38,7 @@ pub(crate) fn shared(key: &Key, base: &str, limit: Option<RateLimit>) -> Result<
     limiters.shared(key, base, limit)
 }
 
-/// A limiter that no other client uses.
+/// Creates a limiter that no other client uses.
 pub(crate) fn own(limit: Option<RateLimit>) -> Limiter {
     let limit = limit.unwrap_or_default();
     (Arc::new(RateLimiter::new(limit, None)), limit)

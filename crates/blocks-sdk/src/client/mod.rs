@@ -26,15 +26,14 @@ use crate::session::Session;
 use crate::session::reference::SessionRef;
 use crate::session::turns::TurnRegistry;
 
-/// A client of one workspace. Cheap to clone; clones share one rate limiter.
+/// Calls the service for one workspace. Clones are cheap and share one rate limiter.
 ///
-/// Its futures may be awaited in several tokio runtimes, also when one of them is idle or has
-/// ended. Connections belong to the runtime that made them, though: give each runtime a client
-/// of its own if it is ever left idle while another one sends.
+/// Its futures may be awaited in several tokio runtimes, also when one of them is idle or has ended. Connections
+/// belong to the runtime that made them. Give each runtime its own client if one is ever idle while another one
+/// sends.
 ///
 /// # Panics
-/// Its futures panic outside a tokio runtime with time and I/O enabled, and in one that has been
-/// shut down.
+/// Its futures panic outside of a tokio runtime with time and I/O enabled, and in a runtime that has been shut down.
 ///
 /// ```
 /// use blocks_sdk::Client;
@@ -50,21 +49,21 @@ pub struct Client {
     pub(crate) resources: Arc<Resources>,
 }
 
-/// What the clones of a client know of its resources.
+/// The state that the clones of a client share about its resources.
 #[derive(Default)]
 pub(crate) struct Resources {
     pub turns: TurnRegistry,
-    /// Set once the deployment refused a repeated `role`.
+    /// Set once the deployment rejected a repeated `role`.
     pub one_role_at_a_time: AtomicBool,
 }
 
 impl Client {
-    /// A client from `BLOCKS_API_KEY` and, where it is set, `BLOCKS_API_BASE_URL`.
+    /// Builds a client from `BLOCKS_API_KEY` and, if set, `BLOCKS_API_BASE_URL`.
     ///
-    /// [`ClientBuilder::from_env`] starts from the same variables and can be changed.
+    /// [`ClientBuilder::from_env`] reads the same variables; its settings can then be changed.
     ///
     /// # Errors
-    /// Those of [`ClientBuilder::from_env`] and [`ClientBuilder::build`].
+    /// As [`ClientBuilder::from_env`] and [`ClientBuilder::build`].
     ///
     /// ```no_run
     /// // BLOCKS_API_KEY=… my-program
@@ -75,7 +74,7 @@ impl Client {
         ClientBuilder::from_env()?.build()
     }
 
-    /// A client with `key`, and settings to change.
+    /// Starts a builder with `key`.
     ///
     /// ```
     /// use blocks_sdk::{Client, RateLimit};
@@ -91,7 +90,7 @@ impl Client {
         ClientBuilder::new(Zeroizing::new(key.into()))
     }
 
-    /// The same client, rate limiter included, whose calls are retried by `policy`.
+    /// Returns a client with another retry policy. It shares this client's rate limiter.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -114,8 +113,8 @@ impl Client {
         client
     }
 
-    /// The same client, rate limiter included, whose requests and downloads go through what `wrap`
-    /// makes of its transport: for recordings and logs.
+    /// Returns a client whose requests and downloads pass through the result of `wrap`, for recordings and logs. It
+    /// shares this client's rate limiter.
     ///
     /// ```
     /// use blocks_sdk::{Body, Client, SendFuture, Transport};
@@ -143,7 +142,7 @@ impl Client {
         client
     }
 
-    /// The same client, rate limiter included, whose attempts may take `timeout`.
+    /// Returns a client with another time-out of attempts. It shares this client's rate limiter.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -165,45 +164,45 @@ impl Client {
         client
     }
 
-    /// The base URL, without a slash at its end.
+    /// Returns the base URL, without a trailing slash.
     pub fn base_url(&self) -> &str {
         self.engine.core.base.as_str().trim_end_matches('/')
     }
 
-    /// How calls are retried.
+    /// Returns the retry policy of calls.
     pub fn retry_policy(&self) -> RetryPolicy {
         self.engine.retry
     }
 
-    /// The limit of the rate limiter, which other clients of the same key share.
+    /// Returns the limit of the rate limiter. Other clients of the same key share it.
     pub fn rate_limit(&self) -> RateLimit {
         self.engine.core.rate_limit
     }
 
-    /// How long an attempt of a read may take.
+    /// Returns the time-out of an attempt of a read.
     pub fn attempt_timeout(&self) -> Duration {
         self.engine.timeouts.read
     }
 
-    /// How long an attempt of a create or follow-up may take.
+    /// Returns the time-out of an attempt of a create or follow-up.
     pub fn create_timeout(&self) -> Duration {
         self.engine.timeouts.create
     }
 
-    /// Bytes of a response that are read at most.
+    /// Returns the largest size of a response that is read, in bytes.
     pub fn max_body(&self) -> usize {
         self.engine.core.max_body
     }
 
-    /// How many requests wait, and what the rate limiter allows, at this moment.
+    /// Returns the current state of the rate limiter: waiting requests, and the rate that it allows.
     pub fn rate_limit_status(&self) -> RateLimitStatus {
         self.engine.core.limiter.status()
     }
 
-    /// Reads a session. The links to its thread are always null here.
+    /// Reads a session. The links to its thread are always null in this response.
     ///
     /// # Errors
-    /// Status 404 when it does not exist in this workspace.
+    /// Status 404 when the session does not exist in this workspace.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -234,7 +233,7 @@ impl Client {
         result.map_err(|error| error.with_session(id))
     }
 
-    /// A reference to a session of which only the id is known. Sends nothing.
+    /// Refers to a session by its id. Sends nothing.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

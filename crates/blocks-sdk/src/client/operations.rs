@@ -1,4 +1,4 @@
-//! The operations of the document.
+//! Implements the operations of the document.
 
 use crate::engine::call::Operation;
 

@@ -1,4 +1,4 @@
-//! Requests that this release has no method for.
+//! Sends requests for which this release has no method.
 
 use std::fmt;
 
@@ -14,10 +14,10 @@ use crate::engine::error::Error;
 use crate::engine::response::ResponseInfo;
 
 impl Client {
-    /// A request to any path below `/rest/v1/`, for what this release does not know.
+    /// Starts a request to any path below `/rest/v1/`, for endpoints that this release does not support.
     ///
-    /// It is made like every other call: with the key, the rate limiter and the retry policy. A `GET` or `HEAD` is sent
-    /// again like a read. Any other method is sent again only when it certainly had no effect.
+    /// The request uses the key, the rate limiter and the retry policy, as every call does. A `GET` or `HEAD` is
+    /// retried like a read. Any other method is sent again only when it certainly had no effect.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -41,7 +41,7 @@ impl Client {
     }
 }
 
-/// A request to any path; see [`Client::request`].
+/// Sends a request to any path; see [`Client::request`].
 #[derive(Clone)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct RawRequest {
@@ -53,7 +53,7 @@ pub struct RawRequest {
 }
 
 impl RawRequest {
-    /// Adds a query parameter. A list is sent by repeating the name.
+    /// Adds a query parameter. To send a list, repeat the name.
     pub fn query(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.query.push((name.into(), value.to_string()));
         self
@@ -70,7 +70,7 @@ impl RawRequest {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the path is not below `/rest/v1/` or the body
-    /// cannot be written as JSON; nothing is sent then. Any error of the request.
+    /// cannot be serialized; nothing is sent then. Otherwise any error of the request.
     pub async fn send(self) -> Result<RawResponse, Error> {
         let core = &self.client.engine.core;
         if !self.path.starts_with("/rest/v1/") {
@@ -84,9 +84,10 @@ impl RawRequest {
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&self.query);
         }
-        let body = self.body.transpose().map_err(|error| {
-            Error::invalid_input(format!("the body cannot be written as JSON: {error}"))
-        })?;
+        let body = self
+            .body
+            .transpose()
+            .map_err(|error| Error::invalid_input(format!("cannot serialize the body: {error}")))?;
         let operation = operation(&self.method);
         let send = |api: Api| {
             let (method, url, body) = (self.method.clone(), url.clone(), body.clone());
@@ -99,7 +100,7 @@ impl RawRequest {
     }
 }
 
-/// How errors name a request: by its method.
+/// Returns the name of a request in errors: its method.
 fn operation(method: &Method) -> Operation {
     match method.as_str() {
         "GET" => Operation::reading("GET request"),
@@ -121,7 +122,7 @@ impl fmt::Debug for RawRequest {
     }
 }
 
-/// The successful response to a [`RawRequest`].
+/// Contains the successful response to a [`RawRequest`].
 #[derive(Clone)]
 pub struct RawResponse {
     info: ResponseInfo,
@@ -129,20 +130,20 @@ pub struct RawResponse {
 }
 
 impl RawResponse {
-    /// The status and the headers.
+    /// Returns the status and the headers.
     pub fn info(&self) -> &ResponseInfo {
         &self.info
     }
 
-    /// The body. Text that is not valid Unicode is repaired with U+FFFD.
+    /// Returns the body. Text that is not valid Unicode is repaired with U+FFFD.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// The body, read as JSON.
+    /// Decodes the body as JSON.
     ///
     /// # Errors
-    /// When it is not valid JSON, or not a `T`.
+    /// The body is not valid JSON, or not a `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.body)
     }

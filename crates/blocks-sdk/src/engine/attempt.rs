@@ -1,5 +1,5 @@
-//! One attempt of a call: sent, and read to its end, with all that came kept outside it, so
-//! that a time-out loses nothing.
+//! Sends one attempt of a call and reads its response. Received bytes are kept outside of the future, so that a
+//! time-out loses nothing.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,17 +18,17 @@ use crate::engine::retry::Outcome;
 use crate::engine::retry_after::retry_after;
 use crate::engine::transport::{SendError, SendFuture};
 
-/// How an attempt result when not with a whole answer.
+/// Why an attempt ended without a complete response.
 pub(crate) enum NoResponse {
     Send(SendError),
     Body(BoxError),
-    /// Its text ends early, and no length said where it ends.
+    /// The text ends early, and no header gave its length.
     CutShort,
-    /// It took longer than it may.
+    /// The attempt exceeded its time-out.
     Timeout(Duration),
 }
 
-/// What was received.
+/// The received part of a response.
 #[derive(Default)]
 pub(crate) struct Received {
     pub status: StatusCode,
@@ -45,7 +45,7 @@ impl Received {
         let room = limit.saturating_sub(length);
         self.too_large = chunk.len() > room;
         let chunk = chunk.slice(..chunk.len().min(room));
-        // Most bodies come in one piece, which then need not be copied.
+        // Most bodies arrive in one piece, which then need not be copied.
         if self.first.is_none() && self.rest.is_empty() {
             self.first = Some(chunk);
             return;
@@ -56,21 +56,21 @@ impl Received {
         self.rest.extend_from_slice(&chunk);
     }
 
-    /// A whole success, as the generated method wants it; none other is decoded.
-    fn answer(&mut self, url: &Url, key: &Key) -> Option<reqwest::Response> {
+    /// Returns a complete success for the generated method, which decodes nothing else.
+    fn response(&mut self, url: &Url, key: &Key) -> Option<reqwest::Response> {
         if !self.status.is_success() {
             return None;
         }
-        let answer = http::Response::builder()
+        let response = http::Response::builder()
             .status(self.status)
-            // Without one, the conversion would parse some address each time.
+            // Without a URL, the conversion would parse some address each time.
             .url(url.clone())
-            // A server that repeats the key must not place it into an id, a path or a log.
+            // A server that repeats the key must not place it in an id, a path or a log.
             .body(key.scrub_bytes(repair(self.body(), charset(&self.headers))));
-        answer.ok().map(reqwest::Response::from)
+        response.ok().map(reqwest::Response::from)
     }
 
-    /// The body as far as it came.
+    /// Returns the received part of the body.
     pub fn body(&mut self) -> Bytes {
         let rest = &mut self.rest;
         let body = self.first.get_or_insert_with(|| rest.split().freeze());
@@ -78,7 +78,7 @@ impl Received {
     }
 }
 
-/// What an attempt came to.
+/// The result of an attempt.
 #[derive(Default)]
 pub(crate) struct AttemptResult {
     pub received: Option<Received>,
@@ -89,21 +89,21 @@ impl AttemptResult {
     pub fn outcome(&self) -> Outcome {
         match (&self.no_response, &self.received) {
             (None, Some(r)) => Outcome::Status(r.status.as_u16()),
-            // A status that is no success is the answer, even when its body was cut off.
+            // An error status is the result, even when its body was cut off.
             (Some(_), Some(r)) if !r.status.is_success() => Outcome::Status(r.status.as_u16()),
             (Some(NoResponse::Send(error)), _) if error.is_never_sent() => Outcome::NotSent,
             _ => Outcome::Broken,
         }
     }
 
-    /// How long the server asks to wait.
+    /// Returns the pause that the server asks for.
     pub fn asked(&self) -> Option<Duration> {
         let refusal = self.received.as_ref().filter(|r| !r.status.is_success())?;
         retry_after(&refusal.headers, Utc::now())
     }
 }
 
-/// An attempt under way.
+/// An attempt in progress.
 #[derive(Default)]
 pub(crate) struct Attempt(Mutex<AttemptResult>);
 
@@ -112,18 +112,18 @@ impl Attempt {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What it came to. The next one begins with nothing.
+    /// Takes the result out. The next attempt starts empty.
     pub fn take(&self) -> AttemptResult {
         std::mem::take(&mut self.state())
     }
 
-    /// It ends without a whole answer.
+    /// Records that the attempt ended without a complete response.
     pub fn fail(&self, cause: NoResponse) {
         self.state().no_response = Some(cause);
     }
 
-    /// The text of the response ends early. Where the end of the connection is the end of the body, the connection may
-    /// have been cut.
+    /// Records that the text of the response ends early. If only the end of the connection marks the end of the body,
+    /// the connection may have been cut.
     pub fn end_early(&self) {
         let mut state = self.state();
         let received = state.received.as_ref();
@@ -132,8 +132,8 @@ impl Attempt {
         }
     }
 
-    /// Waits for the answer and reads it, at most `limit` bytes. A success that came whole is
-    /// returned as an answer from `url`, without the headers, which nobody reads there.
+    /// Waits for the response and reads at most `limit` bytes of it. Returns a complete success as a response from
+    /// `url`, without headers, because the generated method does not read them.
     pub async fn receive(
         &self,
         sending: SendFuture<'_>,
@@ -160,7 +160,7 @@ impl Attempt {
             let received = state.received.as_mut()?;
             match chunk {
                 Ok(Some(chunk)) => received.push(chunk, limit),
-                Ok(None) => return received.answer(url, key),
+                Ok(None) => return received.response(url, key),
                 Err(error) => {
                     state.no_response = Some(NoResponse::Body(error));
                     return None;
@@ -173,7 +173,7 @@ impl Attempt {
     }
 }
 
-/// Whether only the end of the connection marks the end of the body.
+/// Returns whether only the end of the connection marks the end of the body.
 fn ends_with_connection(response: &Response<Body>) -> bool {
     let headers = response.headers();
     let has_length =

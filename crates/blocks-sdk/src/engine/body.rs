@@ -1,4 +1,4 @@
-//! Bodies of requests and responses, of any kind and without the type of an HTTP library.
+//! Bodies of requests and responses, without a type of an HTTP library.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -13,7 +13,7 @@ use http_body_util::StreamBody;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The body of a request or response of a [`Transport`](crate::Transport).
+/// Contains the body of a request or response of a [`Transport`](crate::Transport).
 ///
 /// It implements [`http_body::Body`]. Requests to the service have their whole body in memory.
 ///
@@ -31,12 +31,12 @@ enum Kind {
 }
 
 impl Body {
-    /// A body without content.
+    /// Creates an empty body.
     pub fn empty() -> Self {
         Self(Kind::Whole(None))
     }
 
-    /// A body that is received or made piece by piece.
+    /// Wraps a body that is received or produced in pieces.
     pub fn new<B>(body: B) -> Self
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
@@ -45,7 +45,7 @@ impl Body {
         Self(Kind::Stream(Box::pin(BoxedErrors(Box::pin(body)))))
     }
 
-    /// A body of the pieces of a stream.
+    /// Creates a body from the pieces of a stream.
     pub fn from_stream<S, E>(pieces: S) -> Self
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
@@ -55,7 +55,7 @@ impl Body {
         Self::new(StreamBody::new(frames))
     }
 
-    /// The content, where it is in memory as a whole.
+    /// Returns the content, if all of it is in memory.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Kind::Whole(bytes) => Some(bytes.as_deref().unwrap_or_default()),
@@ -63,14 +63,14 @@ impl Body {
         }
     }
 
-    /// The next piece of the content; `None` at the end.
+    /// Reads the next piece of the content; `None` at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, BoxError> {
         loop {
             let frame = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await;
             match frame {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(error),
-                // Trailers are of no use here.
+                // Nothing uses trailers.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
@@ -112,7 +112,7 @@ impl HttpBody for Body {
     }
 }
 
-/// A body whose errors are boxed.
+/// Boxes the errors of a body.
 struct BoxedErrors<B>(Pin<Box<B>>);
 
 impl<B> HttpBody for BoxedErrors<B>
@@ -170,7 +170,7 @@ impl Default for Body {
     }
 }
 
-/// The length alone: the content may be secret.
+/// Prints the length only, because the content may be secret.
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let length = self.size_hint().exact();

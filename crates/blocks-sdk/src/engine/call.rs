@@ -1,8 +1,7 @@
-//! One call from its first attempt to its end: permits, attempts, and their results.
+//! Makes one call, from its first attempt to its last: permits, attempts, and their results.
 //!
-//! A call runs its generated method once for each attempt. The request that the method builds
-//! comes back here as its policy, is sent, and is read to its end, so that nothing received
-//! is lost whatever happens to the rest.
+//! A call runs its generated method once for each attempt. This module is the sender of the generated client: it
+//! receives the built request, sends it, and reads the response to its end, so that nothing received is lost.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,11 +24,11 @@ use crate::engine::telemetry;
 use crate::engine::transport::from_reqwest;
 use crate::engine::{Core, Engine};
 
-/// One of the document's operations.
+/// An operation of the document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
     pub id: &'static str,
-    /// Whether it starts work that is billed, so that it must not happen twice.
+    /// Whether it starts billed work, so that it must not be duplicated.
     pub creates: bool,
 }
 
@@ -42,7 +41,7 @@ impl Operation {
         Self { id, creates: false }
     }
 
-    /// The priority of a call that is not a poll.
+    /// Returns the priority of a call that is not a poll.
     pub fn priority(self) -> Priority {
         if self.creates {
             Priority::Create
@@ -55,13 +54,13 @@ impl Operation {
 /// How a call gets its permits.
 #[derive(Clone, Copy)]
 pub(crate) enum Admission {
-    /// One for each attempt, within the time of the call.
+    /// One permit for each attempt, within the time-out of the call.
     Wait(Priority),
-    /// One, however long that takes; it is sent once.
+    /// One permit, without a time-out. The request is sent once.
     Once(Priority),
 }
 
-/// One call in progress.
+/// A call in progress.
 pub(crate) struct Call {
     pub(crate) core: Arc<Core>,
     operation: Operation,
@@ -74,11 +73,11 @@ pub(crate) struct Call {
 
 /// The generated client of one call.
 pub(crate) type Api = Arc<blocks_api::Client>;
-/// What a generated method returns.
+/// The return type of a generated method.
 pub(crate) type Sent<T> = Result<ResponseValue<T>, ApiError<()>>;
 
 impl Engine {
-    /// Sends what `send` builds, as one call of `operation`.
+    /// Sends the request that `send` builds, as one call of `operation`.
     pub(crate) fn call<T, F>(
         &self,
         operation: Operation,
@@ -91,7 +90,7 @@ impl Engine {
         self.call_for(operation, admission, None, Ok, send)
     }
 
-    /// Waits for the permit of a call that is made later.
+    /// Waits for the permit of a later call.
     pub(crate) async fn acquire(&self, operation: Operation) -> Result<Permit, Error> {
         require_runtime();
         let priority = operation.priority();
@@ -104,8 +103,8 @@ impl Engine {
         })
     }
 
-    /// The same, perhaps with a permit for the first attempt, and for the part that `take` finds in the response. Where that is
-    /// missing, the error has everything that was received.
+    /// Makes a call and returns the part that `take` finds in the response. If that part is missing, the error
+    /// contains everything that was received. `permit` can be used for the first attempt.
     pub(crate) fn call_for<T, U, F>(
         &self,
         operation: Operation,
@@ -131,8 +130,8 @@ impl Engine {
         telemetry::operation(operation, &self.core.base, run)
     }
 
-    /// A poll that has its permit, and must end by `deadline`. Returns also what was received,
-    /// so that a wait which ends without a reply can show it.
+    /// Makes a poll that already has its permit and must end by `deadline`. Also returns the received data, so that a
+    /// wait without a reply can show it.
     pub(crate) fn call_with_permit<T, F>(
         &self,
         operation: Operation,
@@ -210,7 +209,7 @@ impl Call {
                 Ok(limit) => limit,
                 Err(error) => {
                     permit.give_back();
-                    // What was received before says more than that the time is over.
+                    // The received data explains more than the time-out.
                     return Err(match progress.last {
                         Some(_) => self.failed(progress),
                         None => error,
@@ -244,7 +243,7 @@ impl Call {
         }
     }
 
-    /// How long the attempt that is about to be sent may take.
+    /// Returns the time-out of the attempt that is about to be sent.
     fn before_sending(&self, progress: &CallProgress) -> Result<Duration, Error> {
         let now = Instant::now();
         let left = match self.deadline {
@@ -259,8 +258,8 @@ impl Call {
         Ok(self.timeouts.limit(self.operation.creates, left))
     }
 
-    /// Reports the attempt to the rate limiter. Returns when it is to be sent again: at some
-    /// time, or as soon as there is a permit; `None` if it is not.
+    /// Reports the attempt to the rate limiter. Returns when to send it again: at a time, or when a permit is
+    /// available; `None` if never.
     fn retry_at(&self, progress: &mut CallProgress) -> Option<Option<Instant>> {
         let (result, _) = progress.last.as_ref()?;
         let outcome = result.outcome();
@@ -297,7 +296,7 @@ impl Call {
         }
     }
 
-    /// The end of a call whose response could be decoded.
+    /// Ends a call whose response was decoded.
     fn accept<T, U>(
         &self,
         response: ResponseValue<T>,
@@ -318,7 +317,7 @@ impl Call {
         }
     }
 
-    /// The error of a call that would have to wait for longer than it may.
+    /// Returns the error of a call that would have to wait longer than its time-out.
     fn no_permit(&self, no_permit: NoPermit, progress: CallProgress) -> Error {
         if progress.last.is_some() {
             return self.failed(progress);
@@ -328,7 +327,7 @@ impl Call {
             .map(|until| until.saturating_duration_since(Instant::now()));
         let detail = match left {
             Some(left) => format!("rate limited, nothing was sent; retry after {left:.0?}"),
-            None => "rate limited, nothing was sent: too many requests wait before it".to_owned(),
+            None => "rate limited, nothing was sent: too many requests are waiting".to_owned(),
         };
         let context = CallContext {
             retry_after: left,
@@ -337,7 +336,7 @@ impl Call {
         self.error(ErrorKind::RateLimited, detail, context)
     }
 
-    /// The error of a call whose last attempt failed.
+    /// Returns the error of a call whose last attempt failed.
     fn failed(&self, progress: CallProgress) -> Error {
         let (result, why) = progress.last.unwrap_or_default();
         let context = CallContext {
@@ -366,13 +365,13 @@ impl Call {
     }
 }
 
-/// How far a call has come.
+/// The progress of a call.
 #[derive(Default)]
 struct CallProgress {
-    /// Requests that were sent, or tried.
+    /// Requests that were sent or tried.
     attempts: u32,
-    /// Those of them that count as attempts by the policy: all but refusals.
+    /// Attempts that the retry policy counts: all except 429 responses.
     failures: u32,
-    /// What came of the last one; the text says what is wrong with a complete response.
+    /// The result of the last attempt; the text says why a complete response is unusable.
     last: Option<(AttemptResult, Option<String>)>,
 }

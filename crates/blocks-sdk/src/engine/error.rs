@@ -1,5 +1,5 @@
-//! One error: what happened, to which operation, whether it may have taken effect, and
-//! everything that was received.
+//! The error type: what failed, in which operation, whether it may have taken effect, and everything that was
+//! received.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -16,7 +16,7 @@ use crate::engine::pending::Pending;
 use crate::engine::received::{self, excerpt, find_id, parse, sentence, without_queries};
 use crate::engine::repair::text;
 
-/// What kind of failure an [`Error`] is.
+/// Names the kind of failure of an [`Error`].
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -30,33 +30,33 @@ use crate::engine::repair::text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Refused before anything was sent.
+    /// The input was invalid; nothing was sent.
     InvalidInput,
-    /// The service answered, not with success: see [`Error::status`].
+    /// The service responded with an error status: see [`Error::status`].
     Status,
-    /// No whole answer came.
+    /// The connection failed before a complete response arrived.
     Connection,
     /// An attempt took longer than its time-out.
     Timeout,
-    /// A success that cannot be decoded; [`Error::body`] has what was received.
+    /// A successful response cannot be decoded; [`Error::body`] has the received body.
     Undecodable,
-    /// A response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). Requesting it
-    /// again gives the same result.
+    /// A response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). Another request
+    /// gives the same result.
     TooLarge,
-    /// A link or an artifact's URL leads to a place that this client does not send requests to.
+    /// A link or an artifact's URL leads to a host or path that this client does not send requests to.
     UntrustedLink,
     /// The client cannot be set up: the key, the base URL, a proxy variable or TLS.
     Configuration,
-    /// The pages of a list disagree with its total, or repeat: messages are missing.
+    /// The pages of a list disagree with its total or repeat, so messages are missing.
     Incomplete,
-    /// A wait's time-out passed before there was a reply: see [`Error::pending`].
+    /// The time-out of a wait passed before there was a reply: see [`Error::pending`].
     Deadline,
-    /// A follow-up interrupted the turn that was waited for.
+    /// A follow-up interrupted the awaited turn.
     Interrupted,
     /// The turn to wait for is unknown: the session exists, but no response named its thread.
     UnknownTurn,
-    /// The service asks to wait for longer than the call may take, or too many requests wait
-    /// before it: see [`Error::retry_after`]. A create that failed so had no effect.
+    /// The service asks for a longer pause than the call may take, or too many requests are waiting: see
+    /// [`Error::retry_after`]. A create that failed with this kind had no effect.
     RateLimited,
     /// A file could not be written.
     File,
@@ -64,9 +64,9 @@ pub enum ErrorKind {
     ReplyMismatch,
 }
 
-/// Any failure of this crate.
+/// Describes any failure of this crate.
 ///
-/// [`Display`](fmt::Display) is one sentence for a person. Programs ask the methods.
+/// [`Display`](fmt::Display) writes one sentence for a person. Programs use the methods.
 ///
 /// ```
 /// use blocks_sdk::{Agent, ErrorKind};
@@ -98,7 +98,7 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// What one call received and how often it tried, for the error of its end.
+/// The received data and the attempts of one call, for its error.
 #[derive(Default)]
 pub(crate) struct CallContext {
     pub operation: &'static str,
@@ -107,16 +107,16 @@ pub(crate) struct CallContext {
     pub request_id: Option<String>,
     pub retry_after: Option<Duration>,
     pub body: Option<Bytes>,
-    /// How the body is compressed, which was not requested.
+    /// The compression of the body, although none was requested.
     pub compression: Option<String>,
     pub outcome_unknown: bool,
     pub host: Option<String>,
 }
 
-/// What the last poll of a wait received.
+/// The result of the last poll of a wait.
 #[derive(Debug, Default)]
 pub(crate) enum LastPoll {
-    /// There was none.
+    /// No poll was made.
     #[default]
     None,
     /// A page without a reply.
@@ -163,7 +163,7 @@ impl Error {
         Self::new(ErrorKind::UnknownTurn, detail.into())
     }
 
-    /// The end of a call, with all that it received but the key.
+    /// Ends a call. The error contains everything that was received, except the key.
     pub(crate) fn of_call(
         kind: ErrorKind,
         detail: String,
@@ -172,7 +172,7 @@ impl Error {
     ) -> Self {
         let body = context.body.map(|body| key.scrub_bytes(body));
         let parsed = body.as_deref().map(parse).unwrap_or_default();
-        // Once more: the body may contain the key with escapes.
+        // Again, because the body may contain the key with escapes.
         let scrub = |text: String| key.scrub(text);
         let message = received::message(&parsed, context.status).map(scrub);
         let code = received::code(&parsed).map(scrub);
@@ -184,7 +184,8 @@ impl Error {
         let words = || match kind {
             _ if context.compression.is_some() => String::new(),
             ErrorKind::Status => excerpt(body.as_deref()),
-            // A page of a proxy or a log-in page: JSON that cannot be read needs no excerpt, its error has a place.
+            // A page of a proxy, or a log-in page. JSON that cannot be decoded needs no excerpt: its error has a
+            // position.
             ErrorKind::Undecodable if parsed.is_null() => excerpt(body.as_deref()),
             _ => String::new(),
         };
@@ -222,14 +223,14 @@ impl Error {
         error
     }
 
-    /// The end of a wait at its time-out, with everything that its last poll received.
+    /// Ends a wait at its time-out, with everything that its last poll received.
     pub(crate) fn deadline(pending: Pending, after: Duration, last: LastPoll, key: &Key) -> Self {
         let cause = match &last {
             LastPoll::Failed(error) => format!(" (last error: {error})"),
             LastPoll::None | LastPoll::NoReply { .. } => String::new(),
         };
         let detail = format!(
-            "no reply from session {} within {after:?}{cause}; resume with the pending value of this error",
+            "no reply from session {} within {after:?}{cause}; resume with `Error::pending`",
             pending.session_id()
         );
         let mut error = Self::new(ErrorKind::Deadline, detail).with_pending(pending);
@@ -253,7 +254,7 @@ impl Error {
         error
     }
 
-    /// The end of a request whose task ended with its runtime.
+    /// Ends a request whose task ended with its runtime.
     pub(crate) fn abandoned() -> Self {
         let detail = "the runtime was shut down while the request was in progress".to_owned();
         let mut error = Self::new(ErrorKind::Connection, detail);
@@ -318,60 +319,60 @@ impl Error {
         self
     }
 
-    /// What kind of failure this is.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The operation that failed, as the OpenAPI document names it.
+    /// Returns the failed operation, as the OpenAPI document names it.
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
 
-    /// The HTTP status, where a response came.
+    /// Returns the HTTP status, if there was a response.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// The service's code, such as `VALIDATION`. The live service often sends none.
+    /// Returns the service's error code, such as `VALIDATION`. The live service often sends none.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// The service's own words.
+    /// Returns the error message of the service.
     pub fn message(&self) -> Option<&str> {
         self.0.message.as_deref()
     }
 
-    /// The service's id of the request: its header `x-request-id` or `request-id`, if sent.
+    /// Returns the service's id of the request, from the header `x-request-id` or `request-id`.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// How long the service asks to wait, by its `Retry-After`: most often with a 429.
+    /// Returns the pause that the service asks for with `Retry-After`, usually with a 429.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// What was received of the body, at most as much as
-    /// [`ClientBuilder::max_body`](crate::ClientBuilder::max_body); bytes that are not Unicode are replaced.
+    /// Returns the received part of the body, up to [`ClientBuilder::max_body`](crate::ClientBuilder::max_body).
+    /// Bytes that are not Unicode are replaced.
     pub fn body(&self) -> Option<Cow<'_, str>> {
         self.0.body.as_deref().map(|body| text(body, None))
     }
 
-    /// The bytes of [`body`](Self::body), for one that is not text, such as a compressed one.
+    /// Returns the received bytes of the body, for content that is not text, such as a compressed body.
     pub fn body_bytes(&self) -> Option<&[u8]> {
         self.0.body.as_deref()
     }
 
-    /// Attempts made; zero when nothing was sent.
+    /// Returns the number of attempts; zero when nothing was sent.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// Whether a create or follow-up may have been carried out although it failed.
+    /// Returns whether a create or follow-up may have taken effect although it failed.
     ///
-    /// Look at the dashboard before you send it again: each session is billed.
+    /// Check the dashboard before you send it again: each session is billed.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -380,19 +381,19 @@ impl Error {
     /// mock.inject(None, blocks_mock::Frequency::ONCE, blocks_mock::Fault::ResetAfter);
     /// let error = client.create_session(request).await.unwrap_err();
     /// assert!(error.may_have_taken_effect());
-    /// assert_eq!(mock.session_count(), 1, "there it is, though its answer was lost");
+    /// assert_eq!(mock.session_count(), 1, "it exists, although the response was lost");
     /// # Ok(()) });
     /// ```
     pub fn may_have_taken_effect(&self) -> bool {
         self.0.outcome_unknown
     }
 
-    /// The session concerned, where its id is known or stood in what was received.
+    /// Returns the id of the session, if it is known or was in the received data.
     pub fn session_id(&self) -> Option<&Id> {
         self.0.session_id.as_ref()
     }
 
-    /// What a wait that failed was waiting for, to wait on with [`Client::resume`](crate::Client::resume).
+    /// Returns the handle to a pending reply after a failed wait, for [`Client::resume`](crate::Client::resume).
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -406,92 +407,93 @@ impl Error {
         self.0.pending.as_ref()
     }
 
-    /// The last reply that did not contain the expected JSON, and why. Also where what failed is its correction.
+    /// Returns the last reply without the expected JSON, and the reason. Also set when the request for a corrected
+    /// reply failed.
     pub fn reply_mismatch(&self) -> Option<&ReplyMismatch> {
         self.0.mismatch.as_deref()
     }
 
-    /// Status 404: it does not exist, or belongs to another workspace.
+    /// Returns whether the status is 404: the resource does not exist or belongs to another workspace.
     pub fn is_not_found(&self) -> bool {
         self.0.status == Some(404)
     }
 
-    /// Status 400 or 422: the service found the input invalid.
+    /// Returns whether the status is 400 or 422: the service found the input invalid.
     pub fn is_validation(&self) -> bool {
         matches!(self.0.status, Some(400 | 422))
     }
 
-    /// Status 401 or 403: the key is missing, wrong, or of another environment.
+    /// Returns whether the status is 401 or 403: the key is missing, wrong, or of another environment.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self.0.status, Some(401 | 403))
     }
 
-    /// Status 429, or too many requests for the rate limit: see [`Error::retry_after`].
+    /// Returns whether the request was rate limited, by status 429 or by the client: see [`Error::retry_after`].
     pub fn is_rate_limited(&self) -> bool {
         self.0.kind == ErrorKind::RateLimited || self.0.status == Some(429)
     }
 
-    /// Whether the input was refused before anything was sent.
+    /// Returns whether the input was invalid, so that nothing was sent.
     pub fn is_invalid_input(&self) -> bool {
         self.0.kind == ErrorKind::InvalidInput
     }
 
-    /// Whether the client cannot be set up: the key, the base URL, a proxy variable or TLS.
+    /// Returns whether the client cannot be set up: the key, the base URL, a proxy variable or TLS.
     pub fn is_configuration(&self) -> bool {
         self.0.kind == ErrorKind::Configuration
     }
 
-    /// Whether there was no complete response: the connection failed.
+    /// Returns whether the connection failed before a complete response arrived.
     pub fn is_connection(&self) -> bool {
         self.0.kind == ErrorKind::Connection
     }
 
-    /// Whether an attempt took longer than its time-out.
+    /// Returns whether an attempt took longer than its time-out.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
     }
 
-    /// Whether a success cannot be decoded.
+    /// Returns whether a successful response cannot be decoded.
     pub fn is_undecodable(&self) -> bool {
         self.0.kind == ErrorKind::Undecodable
     }
 
-    /// Whether a response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body).
+    /// Returns whether a response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body).
     pub fn is_too_large(&self) -> bool {
         self.0.kind == ErrorKind::TooLarge
     }
 
-    /// Whether a link leads to a place that this client does not send requests to.
+    /// Returns whether a link leads to a host or path that this client does not send requests to.
     pub fn is_untrusted_link(&self) -> bool {
         self.0.kind == ErrorKind::UntrustedLink
     }
 
-    /// Whether the pages of a list disagree with its total.
+    /// Returns whether the pages of a list disagree with its total.
     pub fn is_incomplete(&self) -> bool {
         self.0.kind == ErrorKind::Incomplete
     }
 
-    /// Whether the time-out of a wait passed: resume with [`Error::pending`].
+    /// Returns whether the time-out of a wait passed. Resume with [`Error::pending`].
     pub fn is_deadline(&self) -> bool {
         self.0.kind == ErrorKind::Deadline
     }
 
-    /// Whether a follow-up interrupted the turn that was waited for.
+    /// Returns whether a follow-up interrupted the awaited turn.
     pub fn is_interrupted(&self) -> bool {
         self.0.kind == ErrorKind::Interrupted
     }
 
-    /// Whether the turn to wait for is unknown.
+    /// Returns whether the turn to wait for is unknown.
     pub fn is_unknown_turn(&self) -> bool {
         self.0.kind == ErrorKind::UnknownTurn
     }
 
-    /// Whether a file could not be written.
+    /// Returns whether a file could not be written.
     pub fn is_file(&self) -> bool {
         self.0.kind == ErrorKind::File
     }
 
-    /// Whether the same read may succeed later.
+    /// Returns whether the same read may succeed later.
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
             ErrorKind::Connection
@@ -503,7 +505,7 @@ impl Error {
         }
     }
 
-    /// What the user can do.
+    /// Returns the advice for the user.
     fn advice(&self) -> &'static str {
         // The storage host never receives the key.
         if self.0.operation == Some("download") {
@@ -547,7 +549,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The fields that have a value. The body is there in full but for the queries of addresses.
+/// Prints the fields that have a value. The body is complete, but the queries of addresses are removed.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
@@ -611,12 +613,12 @@ mod tests {
             ..CallContext::default()
         };
         let error = Error::of_call(ErrorKind::Status, "400 Bad Request".into(), context, &key);
-        let told = error.to_string();
+        let text = error.to_string();
         assert!(
-            told.starts_with("getSession failed: 400 Bad Request: a  [2Jbé"),
-            "{told}"
+            text.starts_with("getSession failed: 400 Bad Request: a  [2Jbé"),
+            "{text}"
         );
-        assert!(told.chars().count() < 700 && told.ends_with('…'), "{told}");
+        assert!(text.chars().count() < 700 && text.ends_with('…'), "{text}");
         assert_eq!(error.message().map(|m| m.chars().count()), Some(5007));
     }
 }

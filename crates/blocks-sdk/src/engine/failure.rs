@@ -1,4 +1,4 @@
-//! The error of a call, from what its last attempt received.
+//! Builds the error of a call from the result of its last attempt.
 
 use blocks_api::Error as ApiError;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION};
@@ -11,7 +11,7 @@ use crate::engine::received::{compression, header};
 use crate::engine::transport::{SendError, sources};
 
 impl Call {
-    /// The error of an attempt that was the last; `why` says what is wrong with a complete response.
+    /// Returns the error of the last attempt; `why` says why a complete response is unusable.
     pub(crate) fn failure(
         &self,
         result: AttemptResult,
@@ -51,7 +51,7 @@ impl Call {
             (None, None) => {
                 let why = match &context.compression {
                     Some(_) => "cannot decode the response".to_owned(),
-                    None => why.unwrap_or_else(|| "the response cannot be used".into()),
+                    None => why.unwrap_or_else(|| "unusable response".into()),
                 };
                 (ErrorKind::Undecodable, format!("{why}{content}"))
             }
@@ -89,7 +89,7 @@ impl Call {
     }
 }
 
-/// A status that is no success, and the host that a redirect names. Its query may hold credentials.
+/// Describes an error status, and the host that a redirect names. The redirect's query may contain credentials.
 pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
     let location = header(headers, LOCATION);
     let host = location.and_then(|url| Some(Url::parse(url).ok()?.host_str()?.to_owned()));
@@ -99,7 +99,7 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
     }
 }
 
-/// What a response says that it contains, where that is not JSON in UTF-8.
+/// Describes the content type of a response, if that is not JSON in UTF-8.
 fn content_of(headers: &HeaderMap) -> String {
     let is_json = |kind: &&str| kind.contains("json") && !kind.contains("charset");
     match header(headers, CONTENT_TYPE).filter(|kind| !is_json(kind)) {
@@ -108,7 +108,7 @@ fn content_of(headers: &HeaderMap) -> String {
     }
 }
 
-/// The cause of a failure, which its outer errors describe in general words only.
+/// Returns the innermost cause of a failure. The outer errors describe it in general words only.
 pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
@@ -117,7 +117,7 @@ pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     cause.to_string()
 }
 
-/// Why there is no connection to `host`, and what to do.
+/// Describes why there is no connection to `host`, and what to do.
 pub(crate) fn no_connection(error: &SendError, host: &str) -> String {
     let cause = innermost(error);
     let is_tunnel = sources(error).any(|cause| cause.to_string().starts_with("tunnel error"));
@@ -131,7 +131,7 @@ pub(crate) fn no_connection(error: &SendError, host: &str) -> String {
     format!("could not connect to {host}{through}: {cause}{advice}")
 }
 
-/// A cause in words that need no knowledge of the libraries, where those are too general.
+/// Returns a cause in words that need no knowledge of the libraries, if their own text is too general.
 fn plain(cause: &str) -> &str {
     match cause {
         "deadline has elapsed" | "operation timed out" | "timed out" => {
@@ -146,7 +146,7 @@ fn plain(cause: &str) -> &str {
     }
 }
 
-/// What to do about a connection that could not be made. The texts are those of rustls, OpenSSL, hyper and the system.
+/// Returns what to do about a failed connection. The texts are those of rustls, OpenSSL, hyper and the system.
 fn advice(cause: &str, has_proxy: bool) -> &'static str {
     const PROXY: &str = "; check the proxy, or name the host in NO_PROXY to connect without it";
     const KNOWN: [(&[&str], &str); 7] = [
@@ -196,10 +196,10 @@ fn advice(cause: &str, has_proxy: bool) -> &'static str {
     }
 }
 
-/// Why a response cannot be decoded; `None` when there is no complete response.
+/// Returns why a response cannot be decoded; `None` when there is no complete response.
 ///
 /// # Errors
-/// When the request cannot be built, and so was not sent.
+/// The request cannot be built, so it was not sent.
 pub(crate) fn undecodable(error: ApiError<()>, attempt: &Attempt) -> Result<Option<String>, Error> {
     match error {
         ApiError::InvalidResponsePayload(_, source) => {
@@ -212,14 +212,15 @@ pub(crate) fn undecodable(error: ApiError<()>, attempt: &Attempt) -> Result<Opti
             Err(Error::invalid_input(detail))
         }
         ApiError::CommunicationError(source) => {
-            let error = Error::invalid_input("the request cannot be built");
+            let error = Error::invalid_input("cannot build the request");
             Err(error.with_source(source.without_url()))
         }
         _ => Ok(None),
     }
 }
 
-/// What servers and gateways call the id of a request, in the order of their use to the service's support.
+/// Headers in which servers and gateways send the id of a request. The most useful ones for the service's support
+/// come first.
 const REQUEST_IDS: [HeaderName; 10] = [
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("request-id"),

@@ -1,4 +1,4 @@
-//! The HTTP clients, with what none of a caller's settings may change, and the base URL.
+//! Builds the HTTP clients, with the settings that a caller cannot change, and checks the base URL.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -17,15 +17,15 @@ pub(crate) const BASE_URL: &str = "https://api.blocks.team";
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// hyper's own limit is 100, which a chain of proxies can exceed.
 const MAX_HEADERS: usize = 1000;
-/// Below the 5 s after which common servers close an idle connection: a create on one that
-/// is just being closed would have an unknown fate. Polls, 2 s apart, still share one.
+/// Common servers close an idle connection after 5 s. A create on a connection that is being closed would have an
+/// unknown outcome. Polls, 2 s apart, still share a connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A caller's own settings of an HTTP client.
 pub(crate) type Configure =
     Box<dyn FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send>;
 
-/// What sends the calls to the service. Over plain http no proxy is used: it would see the key.
+/// Builds the client that calls the service. Over plain http no proxy is used, because it would see the key.
 pub(crate) fn http(
     connect_timeout: Duration,
     is_plain: bool,
@@ -38,7 +38,7 @@ pub(crate) fn http(
     transport(connect_timeout, proxy, configure)
 }
 
-/// Another one for downloads, so that no header for the service reaches a storage host.
+/// Builds a separate client for downloads, so that no header for the service reaches a storage host.
 pub(crate) fn http_for_downloads(
     connect_timeout: Duration,
     configure: Option<Configure>,
@@ -56,7 +56,7 @@ fn transport(
     if let Some(proxy) = &proxy {
         builder = builder.proxy(proxy.of_reqwest().map_err(no_http)?);
     }
-    // A caller's settings may replace the proxy, so that errors cannot name it.
+    // A caller's settings may replace the proxy, so errors cannot name it.
     let proxy = proxy.filter(|_| configure.is_none());
     if let Some(configure) = configure {
         builder = configure(builder);
@@ -69,7 +69,7 @@ fn transport(
     })
 }
 
-/// What every client has, whatever else was configured.
+/// Applies the settings of every client, after all other configuration.
 pub(crate) fn safe(
     builder: reqwest::ClientBuilder,
     connect_timeout: Duration,
@@ -77,12 +77,12 @@ pub(crate) fn safe(
     builder
         // A redirect could carry the key to a host that only a response named.
         .redirect(Policy::none())
-        // reqwest itself repeats some requests; what is repeated is decided in `retry`. With
-        // none to come, it also keeps no copy of each request.
+        // reqwest repeats some requests on its own, but only `retry` may decide that. Without retries, reqwest also
+        // keeps no copy of each request.
         .retry(reqwest::retry::never().max_retries_per_request(0))
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        // Headers that most clients accept: an error here would lose the id of a paid session.
+        // Most clients accept such headers. An error here would lose the id of a paid session.
         .http1_max_headers(MAX_HEADERS)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
@@ -94,27 +94,27 @@ pub(crate) fn no_http(error: reqwest::Error) -> Error {
     Error::configuration(format!("cannot set up the HTTP client: {cause}")).with_source(error)
 }
 
-/// A variable of the environment, if it is set.
+/// Returns a variable of the environment, if it is set.
 fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The proxy that the environment names for https. Requests over plain http, which go to this machine or are allowed
-/// explicitly, use none.
+/// The proxy that the environment names for https. Requests over plain http use none: they go to this machine or are
+/// allowed explicitly.
 #[derive(Clone)]
 pub(crate) struct EnvironmentProxy {
     url: Url,
-    /// The hosts that are reached without it.
+    /// The hosts that are reached without the proxy.
     except: String,
-    /// Where reqwest uses it: the same rules, which it does not show.
+    /// The rules of reqwest, which it does not expose.
     matcher: Arc<Matcher>,
 }
 
 impl EnvironmentProxy {
-    /// The proxy of the first variable that is set.
+    /// Reads the proxy from the first variable that is set.
     ///
     /// # Errors
-    /// When a proxy cannot be used, which reqwest would ignore. The value is not shown: it may contain a password.
+    /// A proxy cannot be used. reqwest would ignore it. The value is not shown, because it may contain a password.
     fn read(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Option<Self>, Error> {
         let except = variable("NO_PROXY").or_else(|| variable("no_proxy"));
         let except = except.unwrap_or_default().to_string_lossy().into_owned();
@@ -146,14 +146,14 @@ impl EnvironmentProxy {
         Ok(proxy.no_proxy(reqwest::NoProxy::from_string(&self.except)))
     }
 
-    /// Its host and port, without a password, if a request to `url` goes through it.
+    /// Returns the proxy's host and port, without a password, if a request to `url` uses it.
     pub fn of(&self, url: &Url) -> Option<String> {
         let used = self.matcher.intercept(&url.as_str().parse().ok()?)?;
         used.uri().authority().map(ToString::to_string)
     }
 }
 
-/// Without the URL, which may contain a password.
+/// Hides the URL, which may contain a password.
 impl fmt::Debug for EnvironmentProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.matcher.fmt(f)
@@ -179,8 +179,8 @@ fn proxy_url(name: &str, value: &OsStr) -> Result<Url, Error> {
     )))
 }
 
-/// What builds the requests of a client with a transport of its own. It sends nothing, so one
-/// does for the process: setting up TLS takes longer than most tests.
+/// Returns the client that builds requests for a custom transport. It sends nothing, so one client serves the whole
+/// process: setting up TLS takes longer than most tests.
 pub(crate) fn request_builder() -> Result<reqwest::Client, Error> {
     static BUILDER: OnceLock<reqwest::Client> = OnceLock::new();
     if let Some(builder) = BUILDER.get() {
@@ -203,7 +203,7 @@ pub(crate) fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
         .iter()
         .any(|scheme| text.starts_with(scheme))
     {
-        return Err(refuse("it must begin with https://"));
+        return Err(refuse("it must start with https://"));
     }
     let base = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
     if !base.username().is_empty() || base.password().is_some() {
@@ -220,16 +220,16 @@ pub(crate) fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
     Ok(base)
 }
 
-/// A base URL that may be wrong, without what could be a secret.
+/// Returns a base URL for an error, without a part that could be secret.
 pub(crate) fn shown(text: &str) -> &str {
-    // What is before an `@` may be a password.
+    // The text before an `@` may be a password.
     let shown = text.rsplit('@').next().unwrap_or_default();
-    // A text without any mark of an address may be the API key, set in the wrong variable.
+    // A text that does not look like an address may be the API key, set in the wrong variable.
     let is_address = shown.contains(['.', ':', '/']) || shown == "localhost";
     if is_address { shown } else { "<not shown>" }
 }
 
-/// Whether what is sent to `url` can be read by nobody on the way.
+/// Returns whether no other machine can read requests to `url` on the way.
 pub(crate) fn is_safe(url: &Url, allow_http: bool) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && (allow_http || is_loopback(url)))
 }
@@ -249,9 +249,9 @@ mod tests {
     #[test]
     fn base_urls_that_cannot_be_used_are_explained() {
         for (text, why) in [
-            ("api.blocks.team", "it must begin with https://"),
-            ("localhost:8080", "it must begin with https://"),
-            ("\"https://api.blocks.team\"", "it must begin with https://"),
+            ("api.blocks.team", "it must start with https://"),
+            ("localhost:8080", "it must start with https://"),
+            ("\"https://api.blocks.team\"", "it must start with https://"),
             ("https://gw.example/blocks/", "it must have no path"),
             (
                 "https://user:secret@gw.example",
@@ -259,7 +259,7 @@ mod tests {
             ),
             ("http://gw.example", "it must be https"),
             ("https://", "empty host"),
-            ("secret", "it must begin with https://"),
+            ("secret", "it must start with https://"),
         ] {
             let error = base(text, false).unwrap_err();
             assert_eq!(error.kind(), crate::engine::error::ErrorKind::Configuration);
@@ -321,7 +321,7 @@ mod tests {
         assert!(EnvironmentProxy::read(&|_| None).unwrap().is_none());
     }
 
-    /// The proxy beside this list of hosts that need none.
+    /// Builds a proxy together with a list of hosts that need none.
     fn through(variable: &str, hosts: &str) -> Option<EnvironmentProxy> {
         EnvironmentProxy::read(&|name| match name {
             "ALL_PROXY" => Some("http://user:s3cret@proxy.example:3128".into()),

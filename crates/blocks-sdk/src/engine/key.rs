@@ -1,4 +1,4 @@
-//! The API key: kept out of sight, and wiped from memory when nothing uses it any more.
+//! Keeps the API key out of all output, and wipes it from memory after its last use.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use zeroize::Zeroizing;
 
 use crate::engine::error::Error;
 
-/// What is shown in place of the key.
+/// The text that replaces the key.
 const REDACTED: &str = "<redacted>";
 
-/// A key that a header can carry.
+/// A key that is a valid header value.
 #[derive(Clone)]
 pub(crate) struct Key(Arc<Zeroizing<String>>);
 
 impl Key {
-    /// Takes `text` without the white space around it, which copying a key often adds.
+    /// Checks a key. Removes the white space around it, which copying often adds.
     pub fn new(text: Zeroizing<String>) -> Result<Self, Error> {
         let key = text.trim();
         if key.is_empty() {
@@ -34,17 +34,17 @@ impl Key {
         Ok(Self(Arc::new(Zeroizing::new(key.to_owned()))))
     }
 
-    /// Whether `bytes` contain the key.
+    /// Returns whether `bytes` contain the key.
     pub fn is_in(&self, bytes: &[u8]) -> bool {
         memmem::find(bytes, self.0.as_bytes()).is_some()
     }
 
-    /// The key itself, to hash it.
+    /// Returns the key itself, to hash it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The header's value, over memory that is wiped with its last copy.
+    /// Returns the header's value. Its memory is wiped with its last copy.
     pub fn authorization(&self) -> Result<HeaderValue, Error> {
         let text = Zeroizing::new(format!("ApiKey {}", self.0.as_str()).into_bytes());
         let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
@@ -53,7 +53,7 @@ impl Key {
         Ok(value)
     }
 
-    /// `text` without the key: a server may echo what it was sent.
+    /// Removes the key from `text`, because a server may repeat what it received.
     pub fn scrub(&self, text: String) -> String {
         if text.contains(self.0.as_str()) {
             text.replace(self.0.as_str(), REDACTED)
@@ -62,7 +62,7 @@ impl Key {
         }
     }
 
-    /// The same for bytes, whatever is around the key, and also in UTF-16 and UTF-32.
+    /// Removes the key from bytes, also in UTF-16 and UTF-32.
     pub fn scrub_bytes(&self, bytes: Bytes) -> Bytes {
         let bytes = self.scrub_units(bytes, 1);
         if memchr(0, &bytes).is_none() {
@@ -71,7 +71,7 @@ impl Key {
         self.scrub_units(self.scrub_units(bytes, 2), 4)
     }
 
-    /// The same where each character has `width` bytes, in either order.
+    /// Removes the key where each character has `width` bytes, in either byte order.
     fn scrub_units(&self, bytes: Bytes, width: usize) -> Bytes {
         let spaced = |text: &str| {
             let mut spaced = Zeroizing::new(vec![0; text.len() * width - (width - 1)]);

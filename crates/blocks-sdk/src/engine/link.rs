@@ -1,4 +1,4 @@
-//! Links are followed on the configured base URL: their path and query are kept, their origin is replaced.
+//! Follows links on the configured base URL: path and query are kept, the origin is replaced.
 
 use blocks_api::hook;
 use percent_encoding::percent_decode_str;
@@ -8,7 +8,7 @@ use crate::engine::Core;
 use crate::engine::call::{Api, Operation};
 use crate::engine::error::Error;
 
-/// [`hook::follow`] over a client of one's own, as a call needs it.
+/// Calls [`hook::follow`] with a client of this crate.
 pub(crate) async fn follow<T: hook::FromJson>(
     api: Api,
     operation: Operation,
@@ -18,24 +18,24 @@ pub(crate) async fn follow<T: hook::FromJson>(
 }
 
 impl Core {
-    /// Where to send the request for `href`.
+    /// Returns the URL of the request for `href`.
     pub fn resolve(&self, href: &str) -> Result<Url, Error> {
         resolve(&self.base, href).map_err(|cause| {
-            // A server may put into a link whatever it was sent.
-            let reason = format!("the link `{href}` is refused: {cause}");
+            // A server may put the data that it received into a link.
+            let reason = format!("cannot follow the link `{href}`: {cause}");
             Error::untrusted_link(self.key.scrub(reason))
         })
     }
 }
 
-/// On `base`'s origin, below `/rest/v1/`; or why not.
-/// The server builds links from its own environment, so their host is not trusted.
+/// Returns the URL on `base`'s origin, below `/rest/v1/`, or the reason why there is none. The server builds links
+/// from its own environment, so their host is not trusted.
 fn resolve(base: &Url, href: &str) -> Result<Url, String> {
     let link = base.join(href).map_err(|e| e.to_string())?;
     if !matches!(link.scheme(), "http" | "https") {
         return Err("its scheme is not http or https".into());
     }
-    // Parsing has resolved `..` already. An encoded slash, which an id may contain, must not hide one from it.
+    // Parsing has already resolved `..`. An encoded slash, which an id may contain, must not hide one.
     let decoded = percent_decode_str(link.path()).decode_utf8_lossy();
     let mut parts = decoded.split(['/', '\\']);
     if parts.any(|part| part == "..") || !link.path().starts_with("/rest/v1/") {

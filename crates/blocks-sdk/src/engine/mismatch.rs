@@ -1,8 +1,8 @@
-//! Why a reply does not contain the JSON that was asked for.
+//! Describes why a reply does not contain the expected JSON.
 
 use std::fmt;
 
-/// Why a reply does not contain the expected JSON: its text, the place and the reason.
+/// Describes why a reply does not contain the expected JSON: its text, the position and the reason.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -44,27 +44,27 @@ impl ReplyMismatch {
         }
     }
 
-    /// The whole text of the reply.
+    /// Returns the whole text of the reply.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The place in the text, in bytes.
+    /// Returns the position in the text, in bytes.
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// The line of the place, from 1.
+    /// Returns the line of the position, from 1.
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// The column of the place in its line, in characters, from 1.
+    /// Returns the column of the position in its line, in characters, from 1.
     pub fn column(&self) -> usize {
         self.column
     }
 
-    /// What is wrong at the place.
+    /// Returns what is wrong at the position.
     pub fn reason(&self) -> &str {
         &self.reason
     }

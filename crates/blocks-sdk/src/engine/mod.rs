@@ -1,7 +1,7 @@
-//! How one call is made: permits, attempts, retries, the transport, and what a failure says.
+//! Makes calls: permits, attempts, retries, the transport, and errors.
 //!
-//! This layer knows the generated client and nothing of the resources (client, session, messages) that are built on
-//! it. Its entry point is [`Engine::call`].
+//! This layer uses the generated client. It does not depend on the resources (client, session, messages) that use
+//! this layer. Its entry point is [`Engine::call`].
 
 pub(crate) mod attempt;
 pub(crate) mod body;
@@ -33,7 +33,7 @@ use crate::engine::rate_limit::{RateLimit, RateLimiter};
 use crate::engine::retry::{AttemptTimeouts, RetryPolicy};
 use crate::engine::transport::Transport;
 
-/// Makes calls, by its own retry policy and time-outs. Clones share everything else.
+/// Makes calls with its own retry policy and time-outs. Clones share everything else.
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub core: Arc<Core>,
@@ -41,7 +41,7 @@ pub(crate) struct Engine {
     pub timeouts: AttemptTimeouts,
 }
 
-/// What the clones of an engine share.
+/// The state that the clones of an engine share.
 #[derive(Clone)]
 pub(crate) struct Core {
     pub base: Url,
@@ -50,18 +50,18 @@ pub(crate) struct Core {
     pub http: reqwest::Client,
     pub hook: Hook,
     pub transport: Arc<dyn Transport>,
-    /// Sends requests for files, to storage hosts.
+    /// Sends requests for files to storage hosts.
     pub downloads: Arc<dyn Transport>,
     pub limiter: Arc<RateLimiter>,
     pub rate_limit: RateLimit,
     pub user_agent: HeaderValue,
     pub max_body: usize,
-    /// Whether a download may come over plain http.
+    /// Whether a download may use plain http.
     pub allow_http: bool,
 }
 
 impl Core {
-    /// The generated client, that sends with `sender`.
+    /// Returns the generated client that sends with `sender`.
     fn api(&self, sender: Arc<dyn Sender>) -> blocks_api::Client {
         let origin = self.base.as_str().trim_end_matches('/');
         blocks_api::Client::new_with_client(

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use blocks_api::open::Id;
 
-/// A pending reply. Store it as JSON, and resume waiting with
-/// [`Client::resume`](crate::Client::resume), in this process or another.
+/// Identifies a pending reply. Store it as JSON, and resume with [`Client::resume`](crate::Client::resume), in this
+/// process or another.
 ///
-/// It contains no key and nothing secret.
+/// It contains no secret, in particular not the key.
 ///
 /// ```
 /// use blocks_sdk::Pending;
@@ -27,12 +27,12 @@ pub struct Pending {
     session_id: Id,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     thread_id: Option<Id>,
-    /// The link behind which the reply will be. Where it leads is checked when it is followed.
+    /// The link to the reply. It is checked when it is followed.
     final_message: String,
 }
 
 impl Pending {
-    /// The reply of a thread, of which only the ids are known.
+    /// Creates a handle from the ids of a session and a thread.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -62,17 +62,17 @@ impl Pending {
         }
     }
 
-    /// The session.
+    /// Returns the id of the session.
     pub fn session_id(&self) -> &Id {
         &self.session_id
     }
 
-    /// The thread of the turn, where the service named it.
+    /// Returns the thread of the turn, if the service named it.
     pub fn thread_id(&self) -> Option<&Id> {
         self.thread_id.as_ref()
     }
 
-    /// The link that is built from the ids, for when the service's own cannot be used.
+    /// Returns the link that is built from the ids, for when the service's own link cannot be used.
     pub(crate) fn by_ids(&self) -> Option<String> {
         Some(final_message_path(
             &self.session_id,
@@ -85,14 +85,14 @@ impl Pending {
     }
 }
 
-/// The thread that a link's path names.
+/// Returns the thread that a link's path names.
 pub(crate) fn thread_in(href: &str) -> Option<Id> {
     let (_, rest) = href.split_once("/threads/")?;
     let segment = rest.split(['/', '?', '#']).next()?;
     Id::from_service(&percent_decode_str(segment).decode_utf8().ok()?)
 }
 
-/// The path of the final message of a thread. Each id is one segment of it, whatever it contains.
+/// Returns the path of the final message of a thread. Each id is one segment of the path, whatever it contains.
 pub(crate) fn final_message_path(session_id: &Id, thread_id: &Id) -> String {
     let (session, thread) = (segment(session_id), segment(thread_id));
     format!(
@@ -100,7 +100,7 @@ pub(crate) fn final_message_path(session_id: &Id, thread_id: &Id) -> String {
     )
 }
 
-/// An id as one segment of a path.
+/// Encodes an id as one segment of a path.
 pub(crate) fn segment(id: &Id) -> impl std::fmt::Display {
     const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'-')

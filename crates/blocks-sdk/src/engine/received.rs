@@ -1,5 +1,4 @@
-//! What was received, as an error tells it: short, on one line, and without secrets; and what can
-//! be found in it.
+//! Prepares received data for errors: short, on one line, and without secrets. Also finds ids and messages in it.
 
 use blocks_api::open::Id;
 use bytes::Bytes;
@@ -9,13 +8,13 @@ use serde_json::Value;
 
 use crate::engine::repair::{repair, text};
 
-/// A body as JSON; null when it is none.
+/// Parses a body as JSON. Returns null when it is not JSON.
 pub(crate) fn parse(body: &[u8]) -> Value {
     let body = repair(Bytes::copy_from_slice(body), None);
     serde_json::from_slice(&body).unwrap_or_default()
 }
 
-/// The value of a header, if it is text.
+/// Returns the value of a header, if it is text.
 pub(crate) fn header(
     headers: &HeaderMap,
     name: impl reqwest::header::AsHeaderName,
@@ -23,7 +22,7 @@ pub(crate) fn header(
     headers.get(name).map(HeaderValue::to_str)?.ok()
 }
 
-/// The character encoding that a content type names.
+/// Returns the character encoding that a content type names.
 pub(crate) fn charset(headers: &HeaderMap) -> Option<&str> {
     let mut parameters = header(headers, CONTENT_TYPE)?.split(';').skip(1);
     let is_charset = |name: &str| name.trim().eq_ignore_ascii_case("charset");
@@ -33,7 +32,7 @@ pub(crate) fn charset(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// How a body is compressed, by its headers or by its first bytes. None was requested.
+/// Returns the compression of a body, by its headers or its first bytes. None was requested.
 pub(crate) fn compression(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let named = header(headers, CONTENT_ENCODING).map(str::trim);
     if let Some(encoding) = named.filter(|encoding| !is_plain(encoding)) {
@@ -52,8 +51,7 @@ fn is_plain(encoding: &str) -> bool {
     encoding.is_empty() || encoding.eq_ignore_ascii_case("identity")
 }
 
-/// A text from elsewhere as a part of one sentence: on one line, without control characters,
-/// and no longer than a person reads.
+/// Shortens received text for use in a sentence: one line, no control characters, and a readable length.
 pub(crate) fn sentence(text: &str) -> String {
     const LONGEST: usize = 600;
     let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -64,29 +62,29 @@ pub(crate) fn sentence(text: &str) -> String {
     short
 }
 
-/// A text without the queries of the addresses in it: a presigned one is as good as a password.
+/// Removes the queries of the addresses in a text. A presigned query gives access like a password.
 pub(crate) fn without_queries(text: &str) -> String {
-    let mut told = String::with_capacity(text.len());
+    let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("://") {
         let (before, address) = rest.split_at(start + 3);
-        told.push_str(before);
+        shown.push_str(before);
         let ends = |c: char| c.is_whitespace() || c.is_control() || "\"'<>`\\".contains(c);
         let (address, after) = address.split_at(address.find(ends).unwrap_or(address.len()));
         match address.split_once('?') {
             Some((place, query)) if !query.is_empty() => {
-                told.push_str(place);
-                told.push_str("?<redacted>");
+                shown.push_str(place);
+                shown.push_str("?<redacted>");
             }
-            _ => told.push_str(address),
+            _ => shown.push_str(address),
         }
         rest = after;
     }
-    told.push_str(rest);
-    told
+    shown.push_str(rest);
+    shown
 }
 
-/// The beginning of a body that has no message of its own, on one line.
+/// Returns the start of a body that has no message of its own, on one line.
 pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     const LONGEST: usize = 200;
     let text = text(body.unwrap_or_default(), None);
@@ -98,8 +96,8 @@ pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     words
 }
 
-/// The reason that a body gives, in the shapes that services and gateways use. A text that only repeats the status is not
-/// a reason when there is another.
+/// Returns the reason that a body gives, in the shapes that services and gateways use. A text that only repeats the
+/// status is used only when there is no other.
 pub(crate) fn message(body: &Value, status: Option<u16>) -> Option<String> {
     const NAMES: [&str; 7] = [
         "error",
@@ -126,14 +124,14 @@ pub(crate) fn message(body: &Value, status: Option<u16>) -> Option<String> {
     Some(first)
 }
 
-/// The code that a body names.
+/// Returns the code that a body names.
 pub(crate) fn code(body: &Value) -> Option<String> {
     let nested = &body["error"]["code"];
     let code = [&body["code"], nested].into_iter().find_map(Value::as_str);
     code.map(str::to_owned)
 }
 
-/// A value as words: texts as they are, lists joined, and of an object its own message.
+/// Converts a value to text: strings unchanged, lists joined, and the message of an object.
 fn words(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -149,8 +147,8 @@ fn words(value: &Value) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// The session that a body names: its `id`, also in a body that was cut off, or the session in a link. The `id` of an
-/// error is its own, so it counts only in a success or beside links.
+/// Returns the session that a body names: its `id`, also in a body that was cut off, or the session in a link. The
+/// `id` of an error belongs to the error. So an `id` counts only in a success or beside links.
 pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
     let text = text(body, None);
     let linked = || {
@@ -241,8 +239,8 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_told_without_its_query() {
-        for (text, told) in [
+    fn addresses_are_shown_without_queries() {
+        for (text, shown) in [
             (
                 r#"{"url": "https://s.example/a?sig=1&x=2", "n": "a?b"}"#,
                 r#"{"url": "https://s.example/a?<redacted>", "n": "a?b"}"#,
@@ -254,7 +252,7 @@ mod tests {
             ),
             ("none", "none"),
         ] {
-            assert_eq!(without_queries(text), told);
+            assert_eq!(without_queries(text), shown);
         }
     }
 

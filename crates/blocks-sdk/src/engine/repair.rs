@@ -1,8 +1,8 @@
 //! Repairs text that is not valid Unicode, so that no reply is lost because of one character.
 //!
-//! Programs that cut a text inside an emoji send half of a surrogate pair, `\ud83d`, which JSON allows and Unicode does
-//! not. Such a half, and each byte sequence that is not UTF-8, becomes U+FFFD. A text in UTF-16 or UTF-32, and one whose
-//! content type says ISO 8859-1, is converted.
+//! Programs that cut a text inside an emoji send half of a surrogate pair, `\ud83d`. JSON allows it, Unicode does
+//! not. Each such half, and each byte sequence that is not UTF-8, becomes U+FFFD. Text in UTF-16 or UTF-32 is
+//! converted, and so is text whose content type is ISO 8859-1.
 
 use std::borrow::Cow;
 use std::str::from_utf8;
@@ -13,7 +13,8 @@ use memchr::memchr_iter;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 const REPLACEMENT: &[u8; 6] = b"\\ufffd";
 
-/// The JSON text `body` in valid Unicode and without a byte order mark. It is copied only if something is repaired.
+/// Returns the JSON text `body` in valid Unicode and without a byte order mark. Copies it only if something is
+/// repaired.
 pub(crate) fn repair(body: Bytes, charset: Option<&str>) -> Bytes {
     let body = match text(&body, charset) {
         Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
@@ -30,8 +31,9 @@ pub(crate) fn repair(body: Bytes, charset: Option<&str>) -> Bytes {
     repaired.into()
 }
 
-/// `body` as text, without a byte order mark. What cannot be read in its encoding becomes U+FFFD. `charset` is what the
-/// content type says; it counts only for a body that is not UTF-8, since servers often say it of one that is.
+/// Returns `body` as text, without a byte order mark. Bytes that cannot be read in its encoding become U+FFFD.
+/// `charset` is the content type's encoding. It counts only for a body that is not UTF-8, because servers often name
+/// a wrong one.
 pub(crate) fn text<'a>(body: &'a [u8], charset: Option<&str>) -> Cow<'a, str> {
     let text = match wide(body) {
         Some(decoded) => Cow::Owned(decoded),
@@ -60,8 +62,8 @@ fn is_latin_1(charset: &str) -> bool {
         .any(|name| charset.eq_ignore_ascii_case(name))
 }
 
-/// A text of UTF-16 or UTF-32, by its byte order mark or by the zeros around its first character, which is ASCII in JSON
-/// and in HTML.
+/// Decodes a text of UTF-16 or UTF-32. Recognizes it by the byte order mark, or by the zeros around its first
+/// character, which is ASCII in JSON and in HTML.
 fn wide(body: &[u8]) -> Option<String> {
     let units_of_2 = |unit: fn([u8; 2]) -> u16| {
         let (units, rest) = body.as_chunks::<2>();
@@ -86,13 +88,13 @@ fn wide(body: &[u8]) -> Option<String> {
     }
 }
 
-/// What stands for a last character that was cut off.
+/// Returns the replacement of a last character that was cut off.
 fn cut(rest: &[u8]) -> Option<char> {
     (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER)
 }
 
-/// Where escapes of half a surrogate pair begin. A backslash occurs in JSON inside of texts only, so texts need not be
-/// followed.
+/// Returns where escapes of half a surrogate pair start. In JSON, a backslash occurs only inside of strings, so the
+/// strings themselves need not be tracked.
 fn lone_surrogates(body: &[u8]) -> Vec<usize> {
     let mut halves = Vec::new();
     let mut next = 0;
@@ -107,14 +109,14 @@ fn lone_surrogates(body: &[u8]) -> Vec<usize> {
                     halves.push(at);
                     6
                 }
-                // Another escape, of which the second byte may be a backslash too.
+                // Another escape; its second byte may be a backslash too.
                 _ => 2,
             };
     }
     halves
 }
 
-/// The code unit of the escape `\uXXXX` at a place, if there is one.
+/// Returns the code unit of the escape `\uXXXX` at a position, if there is one.
 fn code_unit(body: &[u8], at: usize) -> Option<u16> {
     let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
     let is_hex = digits.iter().all(u8::is_ascii_hexdigit);

@@ -8,9 +8,9 @@ use crate::engine::attempt::AttemptResult;
 use crate::engine::failure::request_id;
 use crate::engine::key::Key;
 
-/// The status and the headers of a successful response, for logs and support requests.
+/// Contains the status and the headers of a successful response, for logs and support requests.
 ///
-/// An [`Error`](crate::Error) has those of a response that was not a success.
+/// An [`Error`](crate::Error) has those of an error response.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -26,7 +26,7 @@ pub struct ResponseInfo {
 }
 
 impl ResponseInfo {
-    /// That of a result whose response is complete.
+    /// Takes the data from a result with a complete response.
     pub(crate) fn of(result: &mut AttemptResult, key: &Key) -> Self {
         let received = result.received.as_mut();
         let (status, mut headers) = received.map_or_else(Default::default, |received| {
@@ -43,23 +43,23 @@ impl ResponseInfo {
         }
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The headers.
+    /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The service's id of the request, such as the header `x-request-id`.
+    /// Returns the service's id of the request, such as the header `x-request-id`.
     pub fn request_id(&self) -> Option<&str> {
         request_id(&self.headers)
     }
 }
 
-/// Without the headers, which may be many and contain cookies.
+/// Omits the headers, which may be many and contain cookies.
 impl fmt::Debug for ResponseInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseInfo")

@@ -1,4 +1,4 @@
-//! What is sent again: only what certainly had no effect, or what has none.
+//! Decides which attempts are sent again: only those that certainly had no effect, and reads.
 //!
 //! | outcome of an attempt | read | create, follow-up |
 //! | --- | --- | --- |
@@ -14,12 +14,12 @@
 
 use std::time::Duration;
 
-/// How often a call is sent again, and how long it may take.
+/// Sets how often a call is sent again, and how long it may take.
 ///
-/// A request is sent up to 5 times, with pauses drawn between zero and a bound that doubles from
-/// 0.5 s up to 30 s (exponential backoff with full jitter). A 429 counts as none of them: the
-/// request was not processed, keeps its place, and is sent again after the pause that the
-/// service asks for, as long as the call's time-out allows.
+/// A request is sent up to 5 times. Each pause is random, between zero and a bound that doubles from 0.5 s up to 30 s
+/// (exponential backoff with full jitter). A 429 does not count as an attempt, because the service did not process
+/// the request. The request keeps its place and is sent again after the requested pause, as long as the call's
+/// time-out allows.
 ///
 /// ```
 /// use blocks_sdk::RetryPolicy;
@@ -34,7 +34,7 @@ use std::time::Duration;
 #[must_use]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// Attempts in all, without those whose response is 429.
+    /// Attempts in total, except those with a 429 response.
     pub max_attempts: u32,
     /// The bound of the first pause between attempts.
     pub initial_backoff: Duration,
@@ -46,13 +46,13 @@ pub struct RetryPolicy {
     pub call_timeout: Option<Duration>,
 }
 
-/// How long a call may take if the policy does not say: a read is wanted soon.
+/// The default time-out of a read, which a caller needs soon.
 const READ_TIMEOUT: Duration = Duration::from_secs(2 * 60);
-/// A thousand creates that are started at the same time wait 12 minutes for their permits.
+/// When a thousand creates start at the same time, the last one waits 12 minutes for its permit.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 impl RetryPolicy {
-    /// One attempt, never repeated, also after a 429.
+    /// Makes one attempt and never repeats it, also after a 429.
     ///
     /// ```
     /// use blocks_sdk::RetryPolicy;
@@ -63,7 +63,7 @@ impl RetryPolicy {
         Self::default().max_attempts(1)
     }
 
-    /// Attempts in all, without those that are answered 429. Default: 5; zero counts as one.
+    /// Limits the number of attempts, except those with a 429 response. Default: 5; zero counts as one.
     ///
     /// ```
     /// use blocks_sdk::RetryPolicy;
@@ -76,34 +76,31 @@ impl RetryPolicy {
         self
     }
 
-    /// The bound of the first pause between attempts, which doubles with each. Default: 0.5 s.
+    /// Sets the bound of the first pause between attempts. It doubles with each attempt. Default: 0.5 s.
     pub fn initial_backoff(mut self, backoff: Duration) -> Self {
         self.initial_backoff = backoff;
         self
     }
 
-    /// The bound that a pause never exceeds, unless the service asks for a longer one.
-    /// Default: 30 s.
+    /// Sets the maximum pause, unless the service asks for a longer one. Default: 30 s.
     pub fn max_backoff(mut self, backoff: Duration) -> Self {
         self.max_backoff = backoff;
         self
     }
 
-    /// The longest pause that a `Retry-After` can ask for; a longer one counts as this.
-    /// Default: 10 minutes.
+    /// Limits the pause that a `Retry-After` can ask for; a longer one is shortened to this. Default: 10 minutes.
     ///
-    /// A pause applies to every request of the client and its clones. After one that was cut
-    /// short, a single request is sent, and the others wait for its response.
+    /// A pause applies to every request of the client and its clones. After a shortened pause, only one request is
+    /// sent, and the others wait for its response.
     pub fn max_retry_after(mut self, pause: Duration) -> Self {
         self.max_retry_after = pause;
         self
     }
 
-    /// The time-out of a whole call: waiting for the rate limiter, all attempts, and the pauses
-    /// between them. Default: 2 minutes for a read, 1 hour for a create or follow-up, which may
-    /// wait behind many others.
+    /// Sets the time-out of a whole call: the wait for a permit, all attempts, and the pauses between them. Default:
+    /// 2 minutes for a read, and 1 hour for a create or follow-up, which may wait behind many others.
     ///
-    /// A create that is sent has at least the time-out of connecting, as its outcome would be
+    /// A create that is sent has at least the time-out of making a connection. With less time its outcome would be
     /// unknown without need. `Duration::MAX` means no limit.
     ///
     /// ```
@@ -124,9 +121,9 @@ impl RetryPolicy {
         self
     }
 
-    /// How long a whole call may take.
+    /// Returns the time-out of a whole call.
     pub(crate) fn timeout_of(&self, creates: bool, attempts: AttemptTimeouts) -> Duration {
-        // The default leaves room for one attempt, however long that may take.
+        // The default is long enough for one attempt, whatever its time-out is.
         let default = if creates {
             CREATE_TIMEOUT.max(attempts.create)
         } else {
@@ -135,39 +132,39 @@ impl RetryPolicy {
         self.call_timeout.unwrap_or(default)
     }
 
-    /// The pause after failure number `failures` (from 1), for `random` in 0 to 1.
+    /// Returns the pause after failure number `failures` (from 1), for `random` in 0 to 1.
     pub(crate) fn backoff(&self, failures: u32, random: f64) -> Duration {
-        let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
-        let bound = self.initial_backoff.saturating_mul(doubled);
+        let backoff = 2_u32.saturating_pow(failures.saturating_sub(1));
+        let bound = self.initial_backoff.saturating_mul(backoff);
         let bound = bound.min(self.max_backoff);
         let drawn = bound.as_secs_f64() * random.clamp(0.0, 1.0);
         Duration::try_from_secs_f64(drawn).map_or(bound, |drawn| drawn.min(bound))
     }
 }
 
-/// How long one attempt may take.
+/// The time-outs of one attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttemptTimeouts {
     pub read: Duration,
     pub create: Duration,
-    /// How long connecting may take, where it is this crate that connects.
+    /// The time-out of connecting, if this crate makes the connection.
     pub connect: Option<Duration>,
 }
 
 /// Gateways give up after 60 s.
 pub(crate) const READ_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
-/// A create that was given up has an unknown outcome, so it may take longer than gateways wait.
+/// A create has an unknown outcome after a time-out, so it gets longer than gateways wait.
 pub(crate) const CREATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
-/// So that the end of connecting is always noticed first.
+/// The time-out of connecting must be noticed first.
 const AFTER_CONNECT: Duration = Duration::from_millis(250);
 
 impl AttemptTimeouts {
-    /// How long an attempt may take when `left` is left of its call.
+    /// Returns the time-out of an attempt when `left` is left of its call.
     pub fn limit(&self, creates: bool, left: Duration) -> Duration {
         if !creates {
             return self.read.min(left);
         }
-        // Given up while it connects, a create would count as possibly sent.
+        // A create that times out while it connects would count as possibly sent.
         let connect = self
             .connect
             .map(|connect| connect.saturating_add(AFTER_CONNECT));
@@ -178,12 +175,12 @@ impl AttemptTimeouts {
 /// The longest pause of a poll after errors.
 const POLL_CAP: Duration = Duration::from_secs(15);
 
-/// From a poll to the next: the interval, longer after `failures` in a row, with jitter so
-/// that polls which failed together do not return together. `random` is in 0 to 1.
+/// Returns the pause between two polls. It is longer after `failures` in a row, and has jitter so that polls which
+/// failed together are not repeated together. `random` is in 0 to 1.
 pub(crate) fn poll_pause(interval: Duration, failures: u32, random: f64) -> Duration {
     let doublings = failures.saturating_sub(1);
-    let doubled = interval.saturating_mul(2_u32.saturating_pow(doublings));
-    let bound = doubled.min(POLL_CAP.max(interval));
+    let backoff = interval.saturating_mul(2_u32.saturating_pow(doublings));
+    let bound = backoff.min(POLL_CAP.max(interval));
     interval + bound.saturating_sub(interval).mul_f64(random)
 }
 
@@ -202,30 +199,30 @@ impl Default for RetryPolicy {
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Not one byte of it reached a server.
+    /// No byte of the request reached a server.
     NotSent,
     /// The connection closed, or the time-out passed, after the request may have been sent.
     Broken,
-    /// A complete response came.
+    /// A complete response arrived.
     Status(u16),
 }
 
 /// What to do after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// A success to decode.
+    /// Decode the success.
     Done,
-    /// It may be sent again after a backoff.
+    /// Send it again after a backoff.
     Retry,
-    /// It may be sent again once the rate limiter's pause is over.
+    /// Send it again once the rate limiter's pause is over.
     RetryAfterPause,
-    /// It is not sent again, and certainly had no effect.
+    /// Do not send it again; it certainly had no effect.
     Failed,
-    /// It is not sent again, and may have had its effect.
+    /// Do not send it again; it may have had its effect.
     OutcomeUnknown,
 }
 
-/// The rule table on top of this module.
+/// Applies the rule table of this module's documentation.
 pub(crate) fn verdict(creates: bool, outcome: Outcome) -> Verdict {
     match outcome {
         Outcome::Status(200..=299) => Verdict::Done,

@@ -1,13 +1,13 @@
-//! `Retry-After`, in both of its forms, and in those that services send instead.
+//! Reads `Retry-After` in its two standard forms, and in the forms that services send instead.
 
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// How long the service asks to wait, in whole seconds, rounded up. A date counts from the
-/// response's own `Date`, since the two clocks may differ, or else from `now`; one that has
-/// passed is no wait. `None` without the header, and for a value that cannot be read.
+/// Returns the pause that the service asks for, in whole seconds, rounded up. A date is compared with the response's
+/// own `Date`, because the two clocks may differ, or else with `now`. A date in the past means no pause. Returns
+/// `None` without the header, and for a value that cannot be read.
 pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
@@ -25,7 +25,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
     }
 }
 
-/// A number, perhaps with a sign, a fraction or a unit.
+/// Reads a number, which may have a sign, a fraction or a unit.
 fn seconds(text: &str) -> Option<Duration> {
     let (is_negative, text) = match text.strip_prefix(['-', '+']) {
         Some(rest) => (text.starts_with('-'), rest),
@@ -48,7 +48,7 @@ fn seconds(text: &str) -> Option<Duration> {
     if is_negative {
         return Some(Duration::ZERO);
     }
-    // More digits than a u64 holds ask for a wait without end.
+    // A number with more digits than a u64 can contain asks for an endless pause.
     if unit == 1.0 && !number.contains('.') {
         return Some(Duration::from_secs(number.parse().unwrap_or(u64::MAX)));
     }
@@ -57,8 +57,8 @@ fn seconds(text: &str) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(value).unwrap_or(Duration::from_secs(u64::MAX)))
 }
 
-/// Some services send the time at which to come back as a number of seconds or milliseconds
-/// since 1970. As a wait, such a number would be longer than 30 years.
+/// Reads a time in seconds or milliseconds since 1970, which some services send. As a pause, such a number would be
+/// longer than 30 years.
 fn epoch(seconds: Duration) -> Option<DateTime<Utc>> {
     match i64::try_from(seconds.as_secs()).ok()? {
         number @ 1_000_000_000..100_000_000_000 => DateTime::from_timestamp(number, 0),
@@ -74,8 +74,8 @@ fn whole_seconds(wait: Duration) -> Duration {
     )
 }
 
-/// The forms of RFC 9110 (the one in use, and the two that a recipient must also read), with any
-/// zone; and ISO 8601. Without a zone it is UTC.
+/// Reads the forms of RFC 9110 (the current one, and two old ones that a recipient must also read), with any zone,
+/// and ISO 8601. Without a zone, the date is UTC.
 fn date(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     let with_gmt = text.strip_suffix("UTC").map(|text| format!("{text}GMT"));

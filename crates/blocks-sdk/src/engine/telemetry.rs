@@ -1,8 +1,8 @@
-//! What the feature `tracing` records: a span for each call; events for each attempt and poll,
-//! for waiting for a permit, and for pauses and changes of the rate.
+//! Records spans and events with the feature `tracing`: a span for each call; events for each attempt, poll, wait for
+//! a permit, pause and change of the rate.
 //!
-//! Names follow OpenTelemetry's conventions for HTTP. Never in it: the key, a message's text,
-//! a presigned URL.
+//! Names follow OpenTelemetry's conventions for HTTP. The key, a message's text and presigned URLs are never
+//! recorded.
 
 #[cfg(feature = "tracing")]
 mod on {
@@ -18,7 +18,7 @@ mod on {
     use crate::engine::rate_limit::{LimitStoreError, Priority};
     use crate::engine::retry::Outcome;
 
-    /// `future` within the span of one call.
+    /// Runs `future` within the span of one call.
     pub(crate) fn operation<F: Future>(
         operation: Operation,
         base: &Url,
@@ -56,9 +56,9 @@ mod on {
         tracing::event!(Level::TRACE, %session, polls, found, "poll");
     }
 
-    /// A request has to wait for the rate limiter.
+    /// Records that a request has to wait for the rate limiter.
     pub(crate) fn waiting_for_permit(priority: Priority) {
-        // A wait is almost always between two polls, which is nothing to report at `DEBUG`.
+        // A poll almost always waits, so that is not reported at `DEBUG`.
         match priority {
             Priority::Interactive => {
                 tracing::event!(
@@ -76,7 +76,7 @@ mod on {
         }
     }
 
-    /// The service asked to wait, by a header or by a 429 alone.
+    /// Records that the service asked for a pause, by a header or by a 429 alone.
     pub(crate) fn paused(until: Instant, asked: Option<Duration>) {
         let pause = until.saturating_duration_since(Instant::now());
         tracing::event!(
@@ -87,12 +87,12 @@ mod on {
         );
     }
 
-    /// `share` of the limit is used from now on.
+    /// Records that `share` of the limit is used from now on.
     pub(crate) fn rate_changed(share: f64) {
         tracing::event!(Level::DEBUG, share, "the rate changed");
     }
 
-    /// The store of the limit failed, or works again.
+    /// Records that the store of the limit failed, or works again.
     pub(crate) fn limit_store(error: Option<&LimitStoreError>) {
         match error {
             Some(error) => tracing::event!(

@@ -1,4 +1,4 @@
-//! Where requests go: a socket, or a service in the same process.
+//! Sends requests over a socket, or to a service in the same process.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -19,14 +19,14 @@ use crate::engine::body::{Body, BoxError};
 use crate::engine::error::Error;
 use crate::engine::http::{CONNECT_TIMEOUT, EnvironmentProxy, no_http, safe};
 
-/// The future of [`Transport::send`].
+/// Is the future of [`Transport::send`].
 pub type SendFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Response<Body>, SendError>> + Send + 'a>>;
 
-/// Sends one request once: no retry, no redirect, no header of its own.
+/// Sends one request once, without retries, redirects or extra headers.
 ///
 /// Implement it for recordings and tests. [`HttpTransport`] sends over a socket, and
-/// [`ClientBuilder::service`](crate::ClientBuilder::service) takes any tower service.
+/// [`ClientBuilder::service`](crate::ClientBuilder::service) accepts any tower service.
 ///
 /// ```
 /// use blocks_sdk::{Body, Client, HttpTransport, SendFuture, Transport};
@@ -54,19 +54,19 @@ pub trait Transport: Send + Sync + 'static {
     /// Sends `request`, which carries the API key unless it is a download.
     ///
     /// # Errors
-    /// When no response came. The error says whether the request can have been received, by
-    /// which a create is sent again or not.
+    /// No response arrived. The error says whether the request may have been received. This decides whether a create
+    /// is sent again.
     fn send(&self, request: Request<Body>) -> SendFuture<'_>;
 
-    /// How long connecting may take, for a transport that connects; one that wraps another returns the other's.
+    /// Returns the time-out of making a connection. A transport that wraps another one returns the other's value.
     ///
-    /// A create that is given up while it connects would have an unknown outcome, so it is given at least this long.
+    /// If a create times out while it connects, its outcome is unknown. So a create gets at least this much time.
     fn connect_timeout(&self) -> Option<Duration> {
         None
     }
 }
 
-/// Why no response came, and whether the request can have reached the server.
+/// Says why no response arrived, and whether the request may have reached the server.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -95,11 +95,11 @@ pub struct SendError {
 }
 
 impl SendError {
-    /// Not one byte of the request was written: it is safe to send it again.
+    /// Reports that no byte of the request was written, so that it is safe to send it again.
     ///
     /// ```
     /// let error = blocks_sdk::SendError::never_sent("no route to the host");
-    /// assert_eq!(error.to_string(), "the request could not be sent");
+    /// assert_eq!(error.to_string(), "cannot send the request");
     /// ```
     pub fn never_sent(source: impl Into<BoxError>) -> Self {
         Self {
@@ -109,7 +109,7 @@ impl SendError {
         }
     }
 
-    /// The request may have been received. When in doubt, this is the truth to tell.
+    /// Reports that the request may have been received. Use this when in doubt.
     ///
     /// ```
     /// use std::error::Error;
@@ -125,12 +125,12 @@ impl SendError {
         }
     }
 
-    /// Whether it is certain that the request was not sent.
+    /// Returns whether the request was certainly not sent.
     pub fn is_never_sent(&self) -> bool {
         self.never_sent
     }
 
-    /// The proxy that the request went through, if the environment named one.
+    /// Returns the proxy of the request, if the environment named one.
     pub(crate) fn proxy(&self) -> Option<&str> {
         self.proxy.as_deref()
     }
@@ -139,7 +139,7 @@ impl SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.never_sent {
-            "the request could not be sent"
+            "cannot send the request"
         } else {
             "the connection closed after the request may have been sent"
         })
@@ -162,7 +162,7 @@ impl Transport for std::sync::Arc<dyn Transport> {
     }
 }
 
-/// Sends requests over HTTP, each of them once: the inner transport for a [`Transport`] that adds something to it.
+/// Sends each request once over HTTP. Wrap it to add something to a [`Transport`].
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
     pub(crate) client: reqwest::Client,
@@ -171,7 +171,7 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A transport with the default settings. Proxies of the environment are not used.
+    /// Creates a transport with the default settings. Proxies of the environment are not used.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when TLS cannot be set up.
@@ -179,9 +179,9 @@ impl HttpTransport {
         Self::over(reqwest::Client::builder().no_proxy())
     }
 
-    /// A transport over a client that `configure` sets up, for example with a proxy or a certificate.
+    /// Creates a transport over a client that `configure` sets up, for example with a proxy or a certificate.
     ///
-    /// Redirects and retries are switched off after it. Proxies of the environment are not used.
+    /// Redirects and retries are switched off after `configure`. Proxies of the environment are not used.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the client cannot be set up.
@@ -214,7 +214,7 @@ impl Transport for HttpTransport {
             let response = self.client.execute(request).await;
             let response = response.map_err(|error| send_error(error, proxy))?;
             let response = Response::<reqwest::Body>::from(response);
-            // The URL is in the operation's name already, and may be presigned.
+            // The operation's name already identifies the URL, which may be presigned.
             Ok(response.map(|body| Body::new(body.map_err(reqwest::Error::without_url))))
         })
     }
@@ -225,7 +225,7 @@ impl Transport for HttpTransport {
 }
 
 fn send_error(error: reqwest::Error, proxy: Option<String>) -> SendError {
-    // A pooled connection that the server closed before anything was written on it is "canceled" to hyper.
+    // hyper reports "canceled" when a server closed a pooled connection before anything was written on it.
     let canceled = sources(&error)
         .filter_map(|e| e.downcast_ref::<hyper::Error>())
         .any(hyper::Error::is_canceled);
@@ -244,7 +244,7 @@ fn into_reqwest(body: Body) -> reqwest::Body {
     }
 }
 
-/// A request of the generated client.
+/// Converts a request of the generated client.
 pub(crate) fn from_reqwest(request: reqwest::Request) -> Result<Request<Body>, SendError> {
     let request = Request::<reqwest::Body>::try_from(request);
     let request = request.map_err(|error| SendError::never_sent(error.without_url()))?;
@@ -254,7 +254,7 @@ pub(crate) fn from_reqwest(request: reqwest::Request) -> Result<Request<Body>, S
     }))
 }
 
-/// A body that can be shared between threads as reqwest requires, although only its owner reads it.
+/// A body that can be shared between threads, as reqwest requires, although only its owner reads it.
 struct SyncBody(Mutex<Body>);
 
 impl HttpBody for SyncBody {
@@ -277,10 +277,10 @@ impl HttpBody for SyncBody {
     }
 }
 
-/// A tower service as a transport. Its error counts as "never sent" when an
-/// [`io::ErrorKind::ConnectionRefused`] is its cause.
+/// Uses a tower service as a transport. Its error counts as "never sent" when an [`io::ErrorKind::ConnectionRefused`]
+/// is its cause.
 ///
-/// The mutex is held only to clone the service, so that services which are not `Sync` can be used.
+/// The mutex is locked only to clone the service, so that services which are not `Sync` can be used.
 pub(crate) struct ServiceTransport<S>(Mutex<S>);
 
 impl<S> ServiceTransport<S> {
@@ -322,7 +322,7 @@ where
     }
 }
 
-/// An error and what caused it, outermost first.
+/// Iterates over an error and its causes, outermost first.
 pub(crate) fn sources<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

@@ -1,15 +1,15 @@
-//! The messages that were read last, as far as they can be read again.
+//! Remembers the last messages that were read, to recognize them when they are read again.
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
 
 use blocks_api::types::Message;
 
-/// How many messages are remembered. Late ones are looked for among the last 1,000.
+/// How many messages are remembered. Late messages are searched among the last 1,000.
 const REMEMBERED: usize = 2_000;
 
-/// What distinguishes a message from others: its id, or without one all of its content. A hash that
-/// stays the same in every release, since a stored cursor contains it, and that a JSON number holds.
+/// Returns the value that identifies a message: a hash of its id, or of its whole content if it has no id. The hash
+/// is the same in every release, because a stored cursor contains it, and it fits into a JSON number.
 pub(crate) fn identity(message: &Message) -> u64 {
     let mut hash = Hash::default();
     match &message.id {
@@ -20,11 +20,11 @@ pub(crate) fn identity(message: &Message) -> u64 {
     hash.finish()
 }
 
-/// The identity of the only message of a page that was too large, from the part that was kept.
+/// Returns the identity of the only message of a page that was too large, from the part that was kept.
 pub(crate) fn identity_in_cut_page(body: &str) -> u64 {
     let items = body.find("\"items\"").map_or(body, |at| &body[at..]);
     let field = items.match_indices("\"id\"").find_map(|(at, name)| {
-        // A quote within a text is escaped.
+        // A quote inside a text is escaped.
         let value = items[at + name.len()..].trim_start().strip_prefix(':')?;
         let is_name = !items[..at].ends_with('\\');
         value
@@ -55,7 +55,7 @@ impl Hash {
         }
     }
 
-    /// The high bits, which are mixed best, and at most 53, which a JSON number holds exactly.
+    /// Returns the high bits, which are mixed best. A JSON number can represent 53 bits exactly.
     fn finish(self) -> u64 {
         (self.0 ^ (self.0 << 29)) >> 11
     }
@@ -77,7 +77,7 @@ impl io::Write for Hash {
 pub(crate) struct Known {
     order: VecDeque<u64>,
     set: HashSet<u64>,
-    /// There were earlier ones, which are not remembered.
+    /// Whether there were earlier messages, which are not remembered.
     partial: bool,
 }
 
@@ -93,7 +93,7 @@ impl Known {
         known
     }
 
-    /// Whether earlier messages were read, or passed over, that are not remembered.
+    /// Returns whether earlier messages were read or skipped that are not remembered.
     pub fn is_partial(&self) -> bool {
         self.partial
     }
@@ -120,7 +120,7 @@ impl Known {
         is_new
     }
 
-    /// Adds a late message at its place, so that it is not remembered longer than those around it.
+    /// Adds a late message at its position, so that it is not remembered longer than its neighbours.
     pub fn insert_before(&mut self, next: u64, identity: u64) -> bool {
         let is_new = self.set.insert(identity);
         if is_new {

@@ -1,4 +1,4 @@
-//! One query as one sequence, also from a deployment that takes one role at a time.
+//! Reads one query as one sequence, also from a deployment that accepts only one role in a request.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -14,11 +14,11 @@ use crate::messages::page::time;
 use crate::messages::pager::Pager;
 use crate::messages::watch::WatchCursor;
 
-/// What can be given out before another page is read.
+/// The messages that can be returned before another page is read.
 #[derive(Default)]
 pub(crate) struct Batch {
     pub messages: VecDeque<Message>,
-    /// A message that is too large to be read, after the others.
+    /// The error of a message that is too large, after the other messages.
     pub too_large: Option<Error>,
 }
 
@@ -31,12 +31,12 @@ impl Batch {
 /// Where a watch starts.
 #[derive(Clone, Debug)]
 pub(crate) enum Start {
-    Beginning,
+    First,
     Now,
     After(WatchCursor),
 }
 
-/// The pages of a query, one sequence for each role where they must be requested apart.
+/// The pages of a query. There is one sequence for each role if the roles must be requested separately.
 pub(crate) struct MergedPages {
     query: MessagesQuery,
     start: Start,
@@ -46,12 +46,12 @@ pub(crate) struct MergedPages {
 
 struct Sequence {
     pager: Pager,
-    /// The time of the message that it gave last, and never an earlier one.
+    /// The time of the last returned message; it never decreases.
     time: f64,
 }
 
 impl Sequence {
-    /// By what the next message is compared: its time, and its creation unless it is late.
+    /// Returns the sort key of the next message: its time, and its creation unless it is late.
     fn key(&self, message: &Message, descending: bool) -> (f64, Option<i64>) {
         let time = time(message).map(|time| if descending { -time } else { time });
         match time.filter(|time| *time >= self.time) {
@@ -80,7 +80,7 @@ impl MergedPages {
         }
     }
 
-    /// One sequence for each role, merged by time.
+    /// Creates one sequence for each role, merged by time.
     pub fn by_role(query: MessagesQuery, start: Start) -> Self {
         Self {
             sequences: sequences(query.by_role(), &start),
@@ -90,8 +90,8 @@ impl MergedPages {
         }
     }
 
-    /// All that can be given out before another page is read; nothing at the end. Each page takes
-    /// a permit with `priority`.
+    /// Returns the messages that can be returned before another page is read; nothing at the end. Each page takes a
+    /// permit with `priority`.
     pub async fn batch(&mut self, priority: Priority) -> Result<Batch, Error> {
         self.fill(priority).await?;
         if let [sequence] = self.sequences.as_mut_slice() {
@@ -118,14 +118,14 @@ impl MergedPages {
         Ok(batch)
     }
 
-    /// Whether the next message of each sequence is known, if it has one.
+    /// Returns whether the next message of each sequence is known, or the sequence has ended.
     fn is_filled(&self) -> bool {
         self.sequences
             .iter()
             .all(|sequence| sequence.pager.is_filled())
     }
 
-    /// Reads pages until the next message of each sequence is known, if it has one.
+    /// Reads pages until the next message of each sequence is known, or the sequence has ended.
     async fn fill(&mut self, priority: Priority) -> Result<(), Error> {
         let client = self.query.client().clone();
         for index in 0..self.sequences.len() {
@@ -136,7 +136,7 @@ impl MergedPages {
                 }
                 match pager.advance(admission(priority)).await {
                     Ok(()) => self.any_read = true,
-                    // Perhaps the deployment rejects a repeated role: then each alone succeeds.
+                    // The deployment may reject a repeated role. Then a request for each role succeeds.
                     Err(error)
                         if !self.any_read
                             && error.status() == Some(422)
@@ -157,9 +157,9 @@ impl MergedPages {
         Ok(())
     }
 
-    /// Takes the earliest of the next messages; of two with the same time, the one created first.
-    /// A message without any time, or with an earlier one than the message before it, follows
-    /// that message.
+    /// Takes the earliest of the next messages. Of two with the same time, it takes the one that was created first. A
+    /// message without a time, or with an earlier time than the message before it, keeps its place after that
+    /// message.
     fn take_first(&mut self) -> Option<Message> {
         let descending = self.query.is_descending();
         let mut first: Option<((f64, Option<i64>), usize)> = None;
@@ -189,8 +189,8 @@ impl MergedPages {
         }
     }
 
-    /// A cursor after all that was given out, except the messages in `waiting`; `None` before
-    /// anything is known.
+    /// Returns a cursor after all returned messages, except those in `waiting`. Returns `None` before any message is
+    /// known.
     pub fn cursor(&self, waiting: &VecDeque<Message>) -> Option<WatchCursor> {
         let pagers = || self.sequences.iter().map(|sequence| &sequence.pager);
         if pagers().any(Pager::is_skipping) || !self.any_read {
@@ -201,7 +201,7 @@ impl MergedPages {
         Some(WatchCursor::new(pagers().map(Pager::place), &waiting))
     }
 
-    /// One page of the merged sequence, numbered from 1.
+    /// Returns one page of the merged sequence, numbered from 1.
     pub async fn page(mut self, number: u64, limit: u64) -> Result<MessagePage, Error> {
         let skip = (number - 1).saturating_mul(limit);
         let mut items = Vec::new();
@@ -243,7 +243,7 @@ fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
     for (index, query) in queries.into_iter().enumerate() {
         let mut pager = Pager::new(query);
         match start {
-            Start::Beginning => {}
+            Start::First => {}
             Start::Now => pager.skip_to_end(),
             Start::After(cursor) => {
                 let (known, place): (Known, _) = cursor.place(index);
@@ -256,8 +256,8 @@ fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
     sequences
 }
 
-/// A poll has no time-out, so it waits for the end of the longest pause that a service asks for,
-/// where a call would fail.
+/// Returns how a request gets its permit. A poll has no time-out, so it waits for the end of the longest pause, while
+/// a call would fail.
 fn admission(priority: Priority) -> Admission {
     match priority {
         Priority::Poll(_) => Admission::Once(priority),

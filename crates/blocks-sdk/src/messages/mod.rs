@@ -1,4 +1,4 @@
-//! Which messages to read, and how: a page, a stream, or as they come.
+//! Queries messages: as a page, as a stream, or as they arrive.
 
 pub(crate) mod known;
 pub(crate) mod merged;
@@ -26,7 +26,7 @@ use crate::messages::page::Page;
 use crate::messages::stream::MessageStream;
 use crate::messages::watch::Watch;
 
-/// Messages in a page that a stream reads: the most that the service gives.
+/// The page size of a stream, which is the largest that the service supports.
 pub(crate) const PAGE: u64 = 100;
 
 /// The parameters of the document.
@@ -40,8 +40,7 @@ const PARAMETERS: [&str; 7] = [
     "direction",
 ];
 
-/// A query for the messages of a session. Without a filter the service leaves out tool calls and the user's
-/// own messages.
+/// Selects the messages of a session to read. Without a filter the service omits tool calls and the user's messages.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -85,7 +84,7 @@ impl MessagesQuery {
         }
     }
 
-    /// Only these types. Unless set: messages and final messages, which the service chooses.
+    /// Selects messages of these types only. Default: messages and final messages, by the service's choice.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -102,7 +101,7 @@ impl MessagesQuery {
         self
     }
 
-    /// Only these roles. Unless set: the assistant's, which the service chooses.
+    /// Selects messages of these roles only. Default: the assistant's messages, by the service's choice.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -118,7 +117,7 @@ impl MessagesQuery {
         self
     }
 
-    /// All types, of the user and of the assistant.
+    /// Selects all types, of the user and of the assistant.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -137,8 +136,8 @@ impl MessagesQuery {
         .roles([MessageRole::User, MessageRole::Assistant])
     }
 
-    /// Only messages of this thread. An unknown one has no messages.
-    /// The service ignores it where the query is of one thread's messages already.
+    /// Selects the messages of this thread. An unknown thread has no messages. The service ignores this in a query of
+    /// one thread's messages.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -156,9 +155,9 @@ impl MessagesQuery {
         self
     }
 
-    /// Only messages whose `ts` is strictly greater, in epoch seconds with fractions; a number
-    /// that is not finite is refused when it is read. Messages without a `ts`, as the user's
-    /// typically are, are then left out by the service.
+    /// Selects messages whose `ts` is strictly greater, in epoch seconds with fractions. A number that is not finite
+    /// is an error when the messages are read. The service omits messages without a `ts`, as most of the user's
+    /// messages are.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -174,8 +173,8 @@ impl MessagesQuery {
         self
     }
 
-    /// Whether the newest message comes first. Default: the oldest first. Always sent, because sources
-    /// disagree on the service's default.
+    /// Sets whether the newest message comes first. Default: the oldest first. Always sent, because sources disagree
+    /// on the service's default.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -194,7 +193,7 @@ impl MessagesQuery {
         self
     }
 
-    /// Which page, from 1. For [`send`](Self::send) alone.
+    /// Selects a page, from 1. Only [`send`](Self::send) uses it.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -209,7 +208,7 @@ impl MessagesQuery {
         self
     }
 
-    /// Messages in a page, 1 to 100; 50 unless set. For [`send`](Self::send) alone.
+    /// Sets the number of messages in a page, 1 to 100. Default: 50. Only [`send`](Self::send) uses it.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -225,9 +224,9 @@ impl MessagesQuery {
         self
     }
 
-    /// Sends a query parameter that this release does not know. A list is sent by repeating the name.
+    /// Adds a query parameter that this release does not support. To send a list, repeat the name.
     ///
-    /// A parameter of another method, such as `limit`, is refused when the messages are read.
+    /// A parameter that has its own method, such as `limit`, is an error when the messages are read.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -242,7 +241,7 @@ impl MessagesQuery {
         self
     }
 
-    /// Calls a setter where there is a value; see [`CreateSession::set`](crate::CreateSession::set).
+    /// Calls a setter if there is a value; see [`CreateSession::set`](crate::CreateSession::set).
     pub fn set<T>(self, value: Option<T>, setter: impl FnOnce(Self, T) -> Self) -> Self {
         match value {
             Some(value) => setter(self, value),
@@ -253,7 +252,7 @@ impl MessagesQuery {
     /// Reads one page.
     ///
     /// # Errors
-    /// Invalid input before anything is sent; whatever the request met.
+    /// Invalid input before anything is sent, or any error of the request.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -272,16 +271,15 @@ impl MessagesQuery {
         self.fetch(Admission::Wait(Priority::Interactive)).await
     }
 
-    /// Every message there is, page by page, with one page in memory.
+    /// Streams all messages, page by page, with one page in memory.
     ///
-    /// While messages are added and deleted, each message that exists from start to end comes
-    /// exactly once, and in order. One that is added late, before messages that were read already,
-    /// comes when it is found, at the latest at the end.
+    /// Messages may be added and deleted meanwhile. Each message that exists from start to end is returned exactly
+    /// once, and in order. A late message, which is added before messages that were already read, is returned when it
+    /// is found, at the latest at the end.
     ///
-    /// A message larger than [`max_body`](crate::ClientBuilder::max_body) is an error that does not
-    /// end the stream: the others follow. After any other error nothing follows. Pages that
-    /// contradict their total are an error that says how many messages are missing
-    /// ([`Incomplete`](crate::ErrorKind::Incomplete)).
+    /// A message larger than [`max_body`](crate::ClientBuilder::max_body) is an error, and the stream continues after
+    /// it. Any other error ends the stream. If the pages contradict their total, the error says how many messages are
+    /// missing ([`Incomplete`](crate::ErrorKind::Incomplete)).
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -299,15 +297,15 @@ impl MessagesQuery {
         MessageStream::new(self)
     }
 
-    /// Every message there is, then each new one as it arrives. It has no end of its own.
+    /// Returns all messages, then each new one as it arrives. The watch does not end by itself.
     ///
-    /// Each comes exactly once, also with a `ts` that is equal to another's, null, or late: one
-    /// that appears among the last 1,000 is found. It polls every 2 s, or as often as the rate
-    /// limit allows. Always oldest first.
+    /// Each message is returned exactly once, also if its `ts` equals another one's, is null, or is late. A late
+    /// message is found among the last 1,000. The watch polls every 2 s, or as often as the rate limit allows. The
+    /// order is always oldest first.
     ///
-    /// [`Watch::from_now`] leaves out what exists already, and [`Watch::resume`] continues after a
-    /// restart. Transient errors do not end it; [`Watch::next_event`] reports them. Statuses
-    /// that may pass, such as 409 or a 403 that is not from the service, end it after three in a row.
+    /// [`Watch::from_now`] omits existing messages, and [`Watch::resume`] continues after a restart. Transient errors
+    /// do not end the watch; [`Watch::next_event`] reports them. Other statuses that may be temporary, such as 409 or
+    /// a 403 that is not from the service, end it after three in a row.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -329,10 +327,10 @@ impl MessagesQuery {
         Watch::new(self)
     }
 
-    /// All messages, in memory, as [`stream`](Self::stream) gives them.
+    /// Reads all messages of [`stream`](Self::stream) into memory.
     ///
     /// # Errors
-    /// The first error of the stream, also that of one message that is too large.
+    /// The first error of the stream, including the error of a message that is too large.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -372,7 +370,7 @@ impl MessagesQuery {
         self.direction == Direction::Desc
     }
 
-    /// The same query for each of its roles alone, where the deployment takes one at a time.
+    /// Returns the query for each of its roles, for a deployment that accepts only one role in a request.
     pub(crate) fn by_role(&self) -> Vec<Self> {
         let one = |role: &MessageRole| self.clone().roles([role.clone()]);
         self.roles.iter().map(one).collect()
@@ -382,8 +380,8 @@ impl MessagesQuery {
         self.roles.len() > 1
     }
 
-    /// Reads one page. A deployment that refuses a repeated `role` is asked for each role
-    /// alone, and the answers are put together; this is remembered.
+    /// Reads one page. If a deployment rejects a repeated `role`, it reads each role separately and merges the
+    /// responses. The client remembers this.
     async fn fetch(&self, admission: Admission) -> Result<Page, Error> {
         let split = &self.client.resources.one_role_at_a_time;
         if !self.has_many_roles() || !split.load(Ordering::Relaxed) {
@@ -392,7 +390,7 @@ impl MessagesQuery {
                 result => return result,
             }
         }
-        let page = MergedPages::by_role(self.clone(), Start::Beginning)
+        let page = MergedPages::by_role(self.clone(), Start::First)
             .page(self.page, self.limit)
             .await?;
         split.store(true, Ordering::Relaxed);
@@ -427,11 +425,11 @@ impl MessagesQuery {
         let own = |(name, _): &&(String, String)| PARAMETERS.contains(&name.as_str());
         if let Some((name, _)) = self.extra.iter().find(own) {
             return Err(Error::invalid_input(format!(
-                "the extra parameter `{name}` has a method of its own; use that"
+                "the extra parameter `{name}` has its own method; use that"
             )));
         }
         let mut query = url.query_pairs_mut();
-        // An array is sent by repeating its name: one of `a,b` is refused.
+        // An array is sent by repeating its name; the service rejects `a,b`.
         for value in &self.types {
             query.append_pair("type", value.as_str());
         }

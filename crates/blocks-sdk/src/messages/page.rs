@@ -15,7 +15,7 @@ use crate::engine::rate_limit::Permit;
 use crate::engine::response::ResponseInfo;
 use crate::messages::MessagesQuery;
 
-/// One page of messages.
+/// Contains one page of messages.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -30,7 +30,7 @@ use crate::messages::MessagesQuery;
 pub struct Page {
     query: MessagesQuery,
     data: types::MessagePage,
-    /// `None` for a page that was put together from several responses, or read for a stream.
+    /// `None` for a page that was merged from several responses, or read for a stream.
     response: Option<ResponseInfo>,
 }
 
@@ -43,7 +43,7 @@ impl Page {
         }
     }
 
-    /// Reads the page of `query` that is at `url`.
+    /// Reads the page of `query` at `url`.
     pub(crate) async fn fetch(
         query: MessagesQuery,
         url: Url,
@@ -60,8 +60,8 @@ impl Page {
         })
     }
 
-    /// The same in one attempt with a permit that was acquired, which must end by `deadline`.
-    /// Returns also what was received.
+    /// Reads the page in one attempt with an acquired permit. The attempt must end by `deadline`. Also returns the
+    /// received data.
     pub(crate) async fn fetch_with_permit(
         query: MessagesQuery,
         url: Url,
@@ -76,7 +76,7 @@ impl Page {
         Ok((Self::without_response(query, data), result))
     }
 
-    /// The messages, in the order that was asked for.
+    /// Returns the messages, in the requested order.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -90,7 +90,7 @@ impl Page {
         &self.data.items
     }
 
-    /// The messages, to keep.
+    /// Returns the messages and consumes the page.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -103,13 +103,13 @@ impl Page {
         self.data.items
     }
 
-    /// Messages over all pages, where the service says.
+    /// Returns the number of messages in all pages, if the service reports it.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
     /// # doctest::with_session(async |session, client, mock| {
     /// # session.first_reply().await?;
-    /// // A look that reads one message tells how many there are.
+    /// // A page of one message is enough to read the total.
     /// assert_eq!(session.messages().limit(1).send().await?.total(), Some(3));
     /// # Ok(()) });
     /// ```
@@ -117,23 +117,24 @@ impl Page {
         u64::try_from(self.data.meta.as_ref()?.total?).ok()
     }
 
-    /// Pages in all, where the service says.
+    /// Returns the number of pages, if the service reports it.
     pub fn total_pages(&self) -> Option<u64> {
         u64::try_from(self.data.meta.as_ref()?.total_pages?).ok()
     }
 
-    /// The page size, where the service says.
+    /// Returns the page size, if the service reports it.
     pub(crate) fn limit(&self) -> Option<u64> {
         let limit = u64::try_from(self.data.meta.as_ref()?.limit?).ok()?;
         (limit > 0).then_some(limit)
     }
 
-    /// Reads the page after this one; `None` when this one is the last.
+    /// Reads the page after this one; `None` when this page is the last.
     ///
-    /// While messages are added and deleted, pages shift. [`MessagesQuery::stream`] notices that, and loses none.
+    /// Pages shift while messages are added and deleted. [`MessagesQuery::stream`] notices that, and loses no
+    /// message.
     ///
     /// # Errors
-    /// Those of [`MessagesQuery::send`].
+    /// As [`MessagesQuery::send`].
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -162,14 +163,14 @@ impl Page {
         query.send().await.map(Some)
     }
 
-    /// Reads the messages that were added after this page was read, with the same filters; `None` when the service did
-    /// not say where they start.
+    /// Reads the messages that were added after this page was read, with the same filters. Returns `None` when the
+    /// service did not say where they start.
     ///
-    /// Its cursor is strict, so a message with an equal, late or missing `ts` is not found:
-    /// [`MessagesQuery::watch`](crate::MessagesQuery::watch) loses none.
+    /// The service's cursor is strict, so a message with an equal, late or missing `ts` is not found.
+    /// [`MessagesQuery::watch`](crate::MessagesQuery::watch) loses no message.
     ///
     /// # Errors
-    /// Those of [`MessagesQuery::send`].
+    /// As [`MessagesQuery::send`].
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -182,7 +183,7 @@ impl Page {
     /// # Ok(()) });
     /// ```
     pub async fn newer(&self) -> Result<Option<Self>, Error> {
-        // Only the cursor is taken from the link: the service leaves the filters out of it, and its host can differ.
+        // Only the cursor is used from the link: the service omits the filters, and the link's host can differ.
         let link = self
             .data
             .links
@@ -198,18 +199,18 @@ impl Page {
         query.send().await.map(Some)
     }
 
-    /// The status and the headers of the response; `None` where the service needed several requests for this page.
+    /// Returns the status and the headers of the response; `None` if the page needed several requests.
     pub fn response(&self) -> Option<&ResponseInfo> {
         self.response.as_ref()
     }
 
-    /// Everything the service sent.
+    /// Returns all data that the service sent.
     pub fn data(&self) -> &types::MessagePage {
         &self.data
     }
 }
 
-/// The names and values of a query, decoded.
+/// Returns the names and values of a query, decoded.
 fn url_pairs(query: &str) -> Vec<(String, String)> {
     let Ok(mut url) = Url::parse("http://localhost/") else {
         return Vec::new();
@@ -225,7 +226,7 @@ fn operation_of(url: &Url) -> Operation {
     }
 }
 
-/// When a message was written: its `ts`, or its creation where it has none.
+/// Returns the time of a message: its `ts`, or else its creation.
 pub(crate) fn time(message: &types::Message) -> Option<f64> {
     message.ts.or_else(|| {
         let created: DateTime<Utc> = message.created_at.as_ref()?.utc();

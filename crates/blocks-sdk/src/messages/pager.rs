@@ -1,13 +1,13 @@
-//! Reads a list page by page, each message once and in order, while it changes between two reads.
+//! Reads a list page by page, each message once and in order, although the list changes between reads.
 //!
-//! A page shows a range of the list as it is at that moment. Messages that are deleted or added
-//! before that range shift it, and a total does not show it: one of each leaves the total the same.
-//! So each range is chosen to overlap the one before ([`Window`]). When it contains a message that
-//! was read before, all that came before that message was read as well, and nothing was missed.
-//! When it contains none, nothing of it is used, and the pager steps back until one does.
+//! A page shows a range of the list as it is at that moment. Messages that are deleted or added before that range
+//! shift the range. A total does not show this: a deletion and an addition leave it unchanged. So each range is
+//! chosen to overlap the one before ([`Window`]). If it contains a known message, everything before that message was
+//! read as well, and nothing is missing. If it contains none, the pager discards the range and steps back until a
+//! range contains one.
 //!
-//! A page size of one cannot overlap, nor can a message that is too large to be read: then the
-//! message before is read again, and must not have moved.
+//! A page size of one cannot overlap, and neither can a message that is too large to be read. Then the message before
+//! is read again, and must not have moved.
 
 use std::collections::VecDeque;
 
@@ -20,20 +20,20 @@ use crate::messages::page::Page;
 use crate::messages::window::{Sizes, Window};
 use crate::messages::{MessagesQuery, PAGE};
 
-/// How far back late messages are looked for.
+/// How far back late messages are searched.
 const LOOK_BACK: u64 = 1_000;
-/// Of so many polls, one also reads a range further back. It finds a late message whose arrival
-/// did not show, because another message was deleted at the same time.
+/// One of this many polls also reads a range further back. It finds a late message whose arrival was not visible,
+/// because another message was deleted at the same time.
 const POLLS_BETWEEN_CHECKS: u32 = 10;
-/// Reads without a new message after which the service is taken to repeat itself, besides some
-/// for each page of the list.
+/// Reads without a new message after which the service is assumed to repeat itself; each page of the list allows some
+/// more.
 const IDLE_READS: u64 = 16;
-/// Full pages in a row after which a size that was reduced is doubled.
+/// Full pages in a row after which a reduced page size is increased to twice its value.
 const FULL_PAGES: u32 = 4;
 /// How often a page is read that cannot be decoded, for example because it was cut off.
 const DECODE_ATTEMPTS: u32 = 3;
 
-/// One query, read to its end, and again from there.
+/// Reads one query to its end, and continues from there later.
 pub(crate) struct Pager {
     query: MessagesQuery,
     known: Known,
@@ -41,21 +41,21 @@ pub(crate) struct Pager {
     edge: Option<Edge>,
     phase: Phase,
     sizes: Sizes,
-    /// The largest page that the service was seen to give where it held more back.
+    /// The largest page of the service that did not contain all remaining messages.
     ceiling: u64,
     /// The longest page so far.
     longest: u64,
     full_pages: u32,
     /// The number of a page that was empty although the list continues after it.
     unusable: Option<u64>,
-    /// Something before the edge was added or deleted since the last check for late messages.
+    /// Whether a message before the edge was added or deleted since the last check for late messages.
     shifted: bool,
-    /// Nothing is given out until the end was reached once.
+    /// Whether messages are skipped until the end was reached once.
     skipping: bool,
-    /// No message that is known was found in the whole list.
+    /// Whether the whole list contains no known message.
     known_are_gone: bool,
     polling: bool,
-    /// Whether one of [`POLLS_BETWEEN_CHECKS`] polls also looks further back.
+    /// Whether one of [`POLLS_BETWEEN_CHECKS`] polls also reads further back.
     checks: bool,
     polls: u32,
     /// Where the next check further back continues.
@@ -63,10 +63,10 @@ pub(crate) struct Pager {
     total: Option<u64>,
     given: u64,
     idle: u64,
-    /// Where the edge was when a new message was found last.
+    /// The edge at the time of the last new message.
     progress: u64,
     backlog: VecDeque<Message>,
-    /// Messages that are too large; they come after the backlog.
+    /// Errors of messages that are too large; they follow the backlog.
     too_large: VecDeque<Error>,
 }
 
@@ -77,14 +77,14 @@ struct Edge {
 }
 
 enum Phase {
-    /// Reads on from the edge.
+    /// Reads forward from the edge.
     Forward,
-    /// Looks for a message that is known, at this index and before it.
+    /// Searches for a known message, at this index and before it.
     Back {
         index: u64,
         distance: u64,
     },
-    /// Nothing known was found down to the start of the list: looks for it from there upwards.
+    /// Found no known message back to the start of the list, and searches upwards from there.
     Search {
         index: u64,
     },
@@ -92,21 +92,21 @@ enum Phase {
     Verify {
         held: Reading,
     },
-    /// Looks for late messages.
+    /// Searches for late messages.
     Sweep(Sweep),
     End,
 }
 
 /// A search for late messages, from the end backwards.
 struct Sweep {
-    /// At this index and before it.
+    /// The index at which it continues, downwards.
     index: u64,
     /// The index at which it ends; `None` after one page.
     until: Option<u64>,
-    /// The message that follows what was searched last.
+    /// The message that follows the last searched range.
     next: u64,
-    /// Pages that contain no message that is known. Once there is one before them, they are between two known ones, so
-    /// that they arrived late; until then they may be older than all that was read.
+    /// Pages that contain no known message. If a page before them has one, they are between two known messages, so
+    /// they arrived late. Until then they may be older than everything that was read.
     held: Vec<Reading>,
 }
 
@@ -123,7 +123,7 @@ struct Reading {
 
 enum Content {
     Messages(Vec<Message>),
-    /// The only message of the page.
+    /// The only message of the page was too large.
     TooLarge(Error),
 }
 
@@ -163,12 +163,12 @@ impl Reading {
         self.start + self.count()
     }
 
-    /// The total, unless the page itself shows that it is wrong.
+    /// Returns the total, unless the page itself shows that it is wrong.
     fn total(&self) -> Option<u64> {
         self.total.filter(|total| *total >= self.end())
     }
 
-    /// Whether it has as many messages as such a page can have, so that more may follow.
+    /// Returns whether the page has the maximum number of messages, so that more may follow.
     fn is_full(&self) -> bool {
         let most = self.limit.unwrap_or(u64::MAX).min(self.window.limit);
         (most..=self.window.limit).contains(&self.count())
@@ -212,18 +212,18 @@ impl Pager {
         }
     }
 
-    /// Reads nothing for late messages alone, unless something changed before the end.
+    /// Disables the regular checks for late messages. Only a visible change before the end causes a check.
     pub fn without_checks(mut self) -> Self {
         self.checks = false;
         self
     }
 
-    /// Gives out only what comes after the end as it is at the first read.
+    /// Skips the messages that exist at the first read.
     pub fn skip_to_end(&mut self) {
         self.skipping = true;
     }
 
-    /// Continues after the messages in `known`, the last of which was at about `index`.
+    /// Continues after the messages in `known`; the last of them was at about `index`.
     pub fn resume_after(&mut self, known: Known, index: Option<u64>) {
         let identity = known.iter().last();
         self.edge = index
@@ -232,12 +232,12 @@ impl Pager {
         self.progress = index.unwrap_or(0);
         self.given = index.map_or(0, |index| index + 1);
         self.known = known;
-        // Late messages may have come meanwhile.
+        // Late messages may have arrived meanwhile.
         self.shifted = true;
         self.polling = true;
     }
 
-    /// What was read, and the index of its last message.
+    /// Returns the known messages, and the index of the last one.
     pub fn place(&self) -> (&Known, Option<u64>) {
         (&self.known, self.edge.map(|edge| edge.index))
     }
@@ -246,7 +246,7 @@ impl Pager {
         self.skipping
     }
 
-    /// Takes all messages that are in memory: one by one, each would be moved several times.
+    /// Takes all messages that are in memory. Taking them one by one would move each several times.
     pub fn take(&mut self) -> VecDeque<Message> {
         std::mem::take(&mut self.backlog)
     }
@@ -260,12 +260,12 @@ impl Pager {
         self.backlog.front()
     }
 
-    /// The messages that were read and not taken.
+    /// Returns the messages that were read and not taken.
     pub fn backlog(&self) -> impl Iterator<Item = &Message> {
         self.backlog.iter()
     }
 
-    /// Takes the error of a message that is too large, once all before it were taken.
+    /// Takes the error of a message that is too large, after all messages before it were taken.
     pub fn take_too_large(&mut self) -> Option<Error> {
         match self.backlog.is_empty() {
             true => self.too_large.pop_front(),
@@ -273,18 +273,18 @@ impl Pager {
         }
     }
 
-    /// The number of messages in the list, as of the last page.
+    /// Returns the number of messages in the list, as of the last page.
     pub fn total(&self) -> Option<u64> {
         self.total
     }
 
-    /// Whether the next message is in memory, or everything was read.
+    /// Returns whether the next message is in memory, or everything was read.
     pub fn is_filled(&self) -> bool {
         !self.backlog.is_empty() || !self.too_large.is_empty() || matches!(self.phase, Phase::End)
     }
 
-    /// Whether a page is needed although nothing may have been added. A full page that contains
-    /// the last message by the total is believed here: the next poll reads on from it anyway.
+    /// Returns whether a page is needed although nothing may have been added. If a full page contains the last
+    /// message by the total, the total is trusted: the next poll continues from it anyway.
     pub fn is_behind(&self) -> bool {
         let end = self.edge.map_or(0, |edge| edge.index + 1);
         let has_all = matches!(self.phase, Phase::Forward) && self.total == Some(end);
@@ -307,13 +307,13 @@ impl Pager {
         self.receive(window, page)
     }
 
-    /// The page to read next, for a caller that sends the request itself.
+    /// Returns the page to read next, for a caller that sends the request itself.
     pub fn next_page(&self) -> (Window, MessagesQuery) {
         let window = self.window();
         (window, self.query_of(window))
     }
 
-    /// Uses the page of [`next_page`](Self::next_page).
+    /// Uses the response to [`next_page`](Self::next_page).
     pub fn receive(&mut self, window: Window, page: Result<Page, Error>) -> Result<(), Error> {
         let reading = match page {
             Ok(page) => Reading::new(window, page),
@@ -343,7 +343,7 @@ impl Pager {
         let mut attempts = 1;
         loop {
             match query.read(admission).await {
-                // A poll has a permit for one request, and is repeated by its watch.
+                // A poll has a permit for one request, and its watch repeats it.
                 Err(error)
                     if error.kind() == ErrorKind::Undecodable
                         && !is_too_large(&error)
@@ -357,7 +357,7 @@ impl Pager {
         }
     }
 
-    /// What to read next.
+    /// Returns the window to read next.
     fn window(&self) -> Window {
         let sizes = self.sizes;
         match (&self.phase, self.edge) {
@@ -366,7 +366,7 @@ impl Pager {
             (Phase::Verify { .. }, Some(edge)) => sizes.smallest(edge.index),
             (_, None) => sizes.forward(0, None),
             (_, Some(edge)) => {
-                // A poll also shows the messages before the edge, where late ones come most often.
+                // A poll also reads the messages before the edge, because most late messages appear there.
                 let before = if self.polling { sizes.most / 2 } else { 0 };
                 let indexes = [edge.index.saturating_sub(before), edge.index];
                 let mut windows = indexes.map(|index| sizes.forward(index, self.unusable));
@@ -413,7 +413,7 @@ impl Pager {
         self.step_back(reading)
     }
 
-    /// Learns from a page how many messages the service gives at most.
+    /// Derives from a page how many messages the service returns at most.
     fn learn_sizes(&mut self, reading: &mut Reading) {
         let (count, asked) = (reading.count(), reading.window.limit);
         if let Content::Messages(_) = reading.content {
@@ -444,10 +444,10 @@ impl Pager {
         }
         if count > 0 && count < asked && count == self.longest {
             match reading.total() {
-                // It held back the rest: no page will be longer.
+                // The page was limited by the service: no page will be longer.
                 Some(total) if total > reading.end() => self.ceiling = count,
                 Some(_) => {}
-                // Perhaps it did: a page of this size will show whether more follows.
+                // The page may be limited by the service: a page of this size will show whether more follows.
                 None => self.sizes.most = count,
             }
         }
@@ -469,14 +469,14 @@ impl Pager {
         }
     }
 
-    /// Uses a page of which it is certain that nothing before it is missing.
+    /// Uses a page before which nothing is missing.
     fn accept(&mut self, reading: Reading) {
         let (start, count, end) = (reading.start, reading.count(), reading.end());
         let has_ended = self.is_end(&reading);
         let first = reading.identities.first().copied();
         let last = reading.identities.last().copied();
         if end == 0 && reading.total == Some(0) {
-            // Whatever comes next is new.
+            // Everything that follows is new.
             self.known = Known::default();
         }
         if self.give_out(reading, None) {
@@ -520,7 +520,7 @@ impl Pager {
         self.checks && self.polls > 0 && self.polls.is_multiple_of(POLLS_BETWEEN_CHECKS)
     }
 
-    /// Whether the list ends with this page.
+    /// Returns whether the list ends with this page.
     fn is_end(&self, reading: &Reading) -> bool {
         let (page, count) = (reading.window.page, reading.count());
         let is_all = self.sizes.fixed && reading.total() == Some(reading.end());
@@ -529,19 +529,19 @@ impl Pager {
         }
         match reading.total() {
             Some(total) if total > reading.end() => false,
-            // A number of pages that disagrees is believed once.
+            // A contradictory number of pages is trusted once.
             Some(_) => self.idle > 0 || reading.total_pages.is_none_or(|pages| pages <= page),
             None => count < self.longest || reading.end() == 0,
         }
     }
 
-    /// Adds the messages that are new to the backlog. Those of a page of late messages come before the message `next`.
-    /// Returns whether there are any.
+    /// Adds the new messages to the backlog. Messages of a late page are inserted before the message `next`. Returns
+    /// whether there are new messages.
     fn give_out(&mut self, reading: Reading, next: Option<u64>) -> bool {
         let identities = reading.identities;
         let is_known = |identity: &u64| self.known.contains(*identity);
-        // What is before the known ones may have been read so long ago that it is not remembered.
-        // Newest first, it arrived after the start.
+        // Messages before the known ones may have been read so long ago that they are not remembered. With the newest
+        // first, such a message arrived after the start.
         let leaves_out = self.known.is_partial() || self.query.is_descending();
         let first = match leaves_out && !self.skipping {
             true => identities.iter().position(is_known).unwrap_or(0),
@@ -584,7 +584,7 @@ impl Pager {
         true
     }
 
-    /// Nothing of this page was read before: what comes before it must be read first.
+    /// Steps back, because no message of this page is known. The messages before it must be read first.
     fn step_back(&mut self, reading: Reading) -> Result<(), Error> {
         let (start, end) = (reading.start, reading.end());
         if reading.count() == 0 && reading.total() > Some(start) {
@@ -641,7 +641,7 @@ impl Pager {
         let held: u64 = sweep.held.iter().map(Reading::count).sum();
         let ends = match sweep.held.is_empty() {
             true => sweep.until.is_none_or(|until| start <= until),
-            // What is known would not be further back.
+            // The known messages would not be further back.
             false => start + self.known.len() as u64 + held < edge,
         };
         if ends || start == 0 {
@@ -651,7 +651,7 @@ impl Pager {
         }
     }
 
-    /// Passes over what is there, by as few pages as the total allows.
+    /// Skips existing messages, with as few pages as the total allows.
     fn skip(&mut self, reading: Reading) {
         let (count, end, total) = (reading.count(), reading.end(), self.total);
         let last = total.and_then(|total| total.checked_sub(1));

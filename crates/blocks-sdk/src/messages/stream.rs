@@ -1,4 +1,4 @@
-//! Messages as a stream.
+//! Returns messages as a stream.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -13,7 +13,7 @@ use crate::engine::rate_limit::Priority;
 use crate::messages::MessagesQuery;
 use crate::messages::merged::{Batch, MergedPages, Start};
 
-/// The messages of a query, read page by page; see [`MessagesQuery::stream`].
+/// Reads the messages of a query page by page; see [`MessagesQuery::stream`].
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -42,11 +42,11 @@ impl MessageStream {
         Self {
             ready: VecDeque::new(),
             too_large: None,
-            source: Source::new(MergedPages::new(query, Start::Beginning)),
+            source: Source::new(MergedPages::new(query, Start::First)),
         }
     }
 
-    /// The next message; `None` at the end. It can be dropped before it is ready, and loses nothing.
+    /// Returns the next message; `None` at the end. Dropping the future before it is ready loses nothing.
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
@@ -92,10 +92,10 @@ impl std::fmt::Debug for MessageStream {
     }
 }
 
-/// A step in progress: it returns the state that it borrowed.
+/// A step in progress. It returns the state that it borrowed.
 pub(crate) type Step<S, T> = Pin<Box<dyn Future<Output = (Box<S>, T)> + Send>>;
 
-/// A state with steps that are asynchronous, as a stream needs them that is `Unpin`.
+/// A state with asynchronous steps, for a stream that is `Unpin`.
 pub(crate) enum Source<S, T> {
     Idle(Box<S>),
     Busy(Step<S, T>),
@@ -118,7 +118,7 @@ impl<S, T> Source<S, T> {
         *self = Self::Ended;
     }
 
-    /// The result of the step in progress, or of a new one; `None` after the end.
+    /// Returns the result of the step in progress, or of a new one; `None` after the end.
     pub fn poll(
         &mut self,
         context: &mut Context<'_>,

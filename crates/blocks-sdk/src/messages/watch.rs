@@ -1,4 +1,4 @@
-//! Messages as they arrive.
+//! Returns messages as they arrive.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -20,10 +20,10 @@ use crate::messages::merged::{Batch, MergedPages, Start};
 use crate::messages::stream::Source;
 
 const INTERVAL: Duration = Duration::from_secs(2);
-/// Failures in a row that end a watch, of the kinds that may pass.
+/// The number of failures in a row that end a watch, for failures that may be temporary.
 const DOUBTFUL_FAILURES: u32 = 3;
 
-/// The messages of a query, and each new one as it arrives; see [`MessagesQuery::watch`].
+/// Returns the messages of a query, and each new one as it arrives; see [`MessagesQuery::watch`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -56,7 +56,7 @@ pub struct Watch {
     cursor: WatchCursor,
 }
 
-/// What a watch reports besides messages; see [`Watch::next_event`].
+/// Reports a message or a failed poll of a watch; see [`Watch::next_event`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WatchEvent {
@@ -64,24 +64,24 @@ pub enum WatchEvent {
     Message(Box<Message>),
     /// A poll failed. The watch continues, and loses nothing.
     PollFailed {
-        /// Why.
+        /// The error of the poll.
         error: Error,
-        /// Failed polls in a row, this one included.
+        /// The number of failed polls in a row, including this one.
         failures: u32,
     },
 }
 
-/// Where a [`Watch`] stopped, to store as JSON and to continue from with [`Watch::resume`].
+/// Stores where a [`Watch`] stopped, as JSON, to continue with [`Watch::resume`].
 ///
-/// It contains a number for each of the last messages, and nothing that is secret.
+/// It contains a number for each of the last messages, and nothing secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct WatchCursor {
-    /// The index of the last message, in the sequence of each role where they are read apart.
+    /// The index of the last message; one for each role if the roles are read separately.
     indexes: Vec<u64>,
     /// The identities of the last messages.
     known: Vec<u64>,
-    /// There are earlier messages, whose identities are not contained.
+    /// Whether there are earlier messages, whose identities are not included.
     partial: bool,
 }
 
@@ -100,7 +100,7 @@ impl WatchCursor {
         cursor
     }
 
-    /// What was read, and the index of the last message in the sequence of this number.
+    /// Returns the known messages, and the index of the last one in the sequence with this number.
     pub(crate) fn place(&self, sequence: usize) -> (Known, Option<u64>) {
         let known = Known::new(self.known.iter().copied(), self.partial);
         let index = self.indexes.get(sequence).or(self.indexes.first());
@@ -110,13 +110,13 @@ impl WatchCursor {
 
 impl Watch {
     pub(crate) fn new(query: MessagesQuery) -> Self {
-        Self::starting(query, Start::Beginning)
+        Self::starting(query, Start::First)
     }
 
     fn starting(query: MessagesQuery, start: Start) -> Self {
         let cursor = match &start {
             Start::After(cursor) => cursor.clone(),
-            Start::Beginning | Start::Now => WatchCursor::default(),
+            Start::First | Start::Now => WatchCursor::default(),
         };
         Self {
             ready: VecDeque::new(),
@@ -127,7 +127,7 @@ impl Watch {
         }
     }
 
-    /// Leaves out the messages that exist already when the first page is read.
+    /// Omits the messages that exist when the first page is read.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -147,11 +147,10 @@ impl Watch {
         Self::starting(self.query, Start::After(cursor))
     }
 
-    /// The place after the last message that was returned. A watch that resumes from it returns
-    /// what arrives after that message, and nothing twice.
+    /// Returns the position after the last returned message. A watch that resumes from it returns the later messages,
+    /// and repeats none.
     ///
-    /// Before the first message or event of a watch [`from_now`](Self::from_now), it is the
-    /// beginning.
+    /// Before the first message or event of a watch [`from_now`](Self::from_now), the cursor is at the start.
     pub fn cursor(&mut self) -> WatchCursor {
         let ready = &self.ready;
         let poller = self.source.state();
@@ -159,14 +158,14 @@ impl Watch {
         current.unwrap_or_else(|| self.cursor.clone())
     }
 
-    /// The next message. `None` after an error that ended the watch.
+    /// Returns the next message; `None` after an error that ended the watch.
     ///
-    /// It can be dropped before it is ready, and loses nothing.
+    /// Dropping the future before it is ready loses nothing.
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// The next message, or the error of a poll that failed while the watch continues.
+    /// Returns the next message, or the error of a failed poll while the watch continues.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -250,20 +249,20 @@ impl std::fmt::Debug for Watch {
 }
 
 enum Step {
-    /// New messages, or none.
+    /// New messages; may be empty.
     Batch(Batch),
-    /// A poll failed; so many in a row.
+    /// A poll failed, with the number of failures in a row.
     Failed(Error, u32),
 }
 
 struct Poller {
     pages: MergedPages,
-    /// When something arrived last: what is silent for long gives way to others.
+    /// When the last message arrived. A watch without messages for a long time gets a lower priority.
     news: Instant,
     polled: Instant,
     next: Instant,
     failures: u32,
-    /// Failures in a row that may pass, and may not.
+    /// Failures in a row: temporary ones, and possibly permanent ones.
     doubtful: u32,
 }
 
@@ -280,7 +279,7 @@ impl Poller {
         }
     }
 
-    /// Reads what is new, when the next poll is due.
+    /// Reads new messages when the next poll is due.
     async fn step(&mut self) -> Result<Step, Error> {
         let priority = Priority::Poll(PollSchedule {
             started: self.news,
@@ -322,7 +321,7 @@ impl Poller {
     }
 }
 
-/// Whether a poll may succeed later: certainly, perhaps (`Some(false)`), or not.
+/// Returns whether a poll may succeed later: certainly (`Some(true)`), possibly (`Some(false)`), or not.
 fn may_pass(error: &Error) -> Option<bool> {
     let is_json = || {
         let body = error.body().unwrap_or_default();
@@ -332,7 +331,7 @@ fn may_pass(error: &Error) -> Option<bool> {
         (ErrorKind::Undecodable | ErrorKind::Incomplete, _) => Some(false),
         _ if error.is_transient() => Some(true),
         (_, Some(409 | 421 | 423 | 425)) => Some(false),
-        // The service answers with JSON; this is from something between.
+        // The service responds with JSON, so this response is from a proxy or gateway.
         (_, Some(401 | 403 | 404)) if !is_json() => Some(false),
         _ => None,
     }

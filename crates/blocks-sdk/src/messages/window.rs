@@ -1,7 +1,7 @@
-//! The ranges of a list that a page number and a page size can name.
+//! The ranges of a list that a page number and a page size can select.
 //!
-//! Page `p` of `n` messages contains the indexes from `(p - 1) * n` to before `p * n`. Since the
-//! size can be chosen, a range can start close to almost any index, and so overlap the last one.
+//! Page `p` of `n` messages contains the indexes from `(p - 1) * n` to before `p * n`. Because the size can be
+//! chosen, a range can start close to almost any index, and so overlap the last one.
 
 /// A page number and a page size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,17 +14,17 @@ pub(crate) struct Window {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     pub most: u64,
-    /// The service ignores the size that is requested, and always uses this one.
+    /// The size that the service always uses, because it ignores the requested size.
     pub fixed: bool,
 }
 
 impl Window {
-    /// The index of its first message.
+    /// Returns the index of its first message.
     pub fn start(self) -> u64 {
         (self.page - 1).saturating_mul(self.limit)
     }
 
-    /// The index after its last message.
+    /// Returns the index after its last message.
     pub fn end(self) -> u64 {
         self.page.saturating_mul(self.limit)
     }
@@ -43,7 +43,7 @@ impl Sizes {
         (least..=self.most.max(1)).map(move |limit| Window::containing(index, limit))
     }
 
-    /// The window that contains `index` and ends latest. Page number `unusable` is avoided.
+    /// Returns the window that contains `index` and ends last. Avoids the page number `unusable`.
     pub fn forward(self, index: u64, unusable: Option<u64>) -> Window {
         let usable = self
             .windows(index)
@@ -52,20 +52,20 @@ impl Sizes {
         best.unwrap_or_else(|| Window::containing(index, self.most.max(1)))
     }
 
-    /// The window that contains `index` and starts earliest.
+    /// Returns the window that contains `index` and starts first.
     pub fn backward(self, index: u64) -> Window {
         let best = self.windows(index).min_by_key(|window| window.start());
         best.unwrap_or_else(|| Window::containing(index, 1))
     }
 
-    /// The largest window that starts at `index`, or that contains it where none starts there.
+    /// Returns the largest window that starts at `index`, or one that contains it if none starts there.
     pub fn starting_at(self, index: u64) -> Window {
         let starting = self.windows(index).filter(|window| window.start() == index);
         let largest = starting.max_by_key(|window| window.limit);
         largest.unwrap_or_else(|| self.forward(index, None))
     }
 
-    /// The smallest window that contains `index`.
+    /// Returns the smallest window that contains `index`.
     pub fn smallest(self, index: u64) -> Window {
         Window::containing(index, if self.fixed { self.most } else { 1 })
     }

@@ -1,4 +1,4 @@
-//! Exactly one of `agent_id`, `agent_name` and `profile`.
+//! Selects exactly one of `agent_id`, `agent_name` and `profile`.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::engine::error::Error;
 
-/// Who works on a new session. A value of this type names exactly one agent.
+/// Selects the agent of a new session. A value names exactly one agent.
 ///
 /// ```
 /// use blocks_sdk::{Agent, AgentName};
@@ -24,42 +24,42 @@ pub enum Agent {
     Name(AgentName),
     /// A custom agent of the workspace.
     Id(Uuid),
-    /// A reference to a profile, or an inline one. Its inner shape is not documented.
+    /// A reference to a profile, or an inline profile. Its content is not documented.
     Profile(Map<String, Value>),
 }
 
 impl Agent {
-    /// Claude.
+    /// Selects Claude.
     pub fn claude() -> Self {
         Self::Name(AgentName::Claude)
     }
 
-    /// Codex.
+    /// Selects Codex.
     pub fn codex() -> Self {
         Self::Name(AgentName::Codex)
     }
 
-    /// Gemini.
+    /// Selects Gemini.
     pub fn gemini() -> Self {
         Self::Name(AgentName::Gemini)
     }
 
-    /// OpenCode.
+    /// Selects OpenCode.
     pub fn opencode() -> Self {
         Self::Name(AgentName::Opencode)
     }
 
-    /// Cursor.
+    /// Selects Cursor.
     pub fn cursor() -> Self {
         Self::Name(AgentName::Cursor)
     }
 
-    /// Kimi.
+    /// Selects Kimi.
     pub fn kimi() -> Self {
         Self::Name(AgentName::Kimi)
     }
 
-    /// A core agent that may be newer than this release; the name is sent as it is.
+    /// Selects a core agent by name, also one that is newer than this release. The name is sent unchanged.
     ///
     /// ```
     /// use blocks_sdk::{Agent, AgentName};
@@ -72,10 +72,10 @@ impl Agent {
         Self::Name(name.into().into())
     }
 
-    /// A profile, as JSON.
+    /// Selects a profile, as JSON.
     ///
     /// # Errors
-    /// When it is no object, or an empty one.
+    /// The profile is not an object, or is empty.
     ///
     /// ```
     /// use blocks_sdk::Agent;
@@ -85,9 +85,9 @@ impl Agent {
     /// ```
     pub fn profile(profile: Value) -> Result<Self, Error> {
         match profile {
-            Value::Object(map) if map.is_empty() => {
-                Err(Error::invalid_input("the profile is empty"))
-            }
+            Value::Object(map) if map.is_empty() => Err(Error::invalid_input(
+                "the profile is empty; give a JSON object with fields, or another agent",
+            )),
             Value::Object(map) => Ok(Self::Profile(map)),
             other => Err(Error::invalid_input(format!(
                 "a profile must be a JSON object, not {}",
@@ -96,8 +96,7 @@ impl Agent {
         }
     }
 
-    /// The rule over data from outside, such as flags: exactly one may be given, and a name
-    /// must be known.
+    /// Checks external input such as flags: exactly one value must be given, and a name must be known.
     ///
     /// ```
     /// use blocks_sdk::Agent;
@@ -108,8 +107,8 @@ impl Agent {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), with what was given, what
-    /// is allowed, and for a misspelt name the nearest one.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), with the given values, the allowed ones, and the
+    /// nearest name for a misspelt one.
     pub fn from_fields(
         agent_id: Option<Uuid>,
         agent_name: Option<&str>,
@@ -133,8 +132,7 @@ impl Agent {
         }
     }
 
-    /// The rule over a JSON object, such as a line of a file. A field that is null is not given;
-    /// other fields are not looked at.
+    /// Checks a JSON object, such as a line of a file. A null field counts as missing, and other fields are ignored.
     ///
     /// ```
     /// use blocks_sdk::Agent;
@@ -162,7 +160,7 @@ impl Agent {
         }
     }
 
-    /// The one of the three fields that a JSON object has.
+    /// Returns the only one of the three fields that a JSON object has.
     pub(crate) fn check_one(body: &Map<String, Value>) -> Result<&'static str, Error> {
         let given: Vec<&str> = ["agent_id", "agent_name", "profile"]
             .into_iter()
@@ -175,7 +173,7 @@ impl Agent {
     }
 }
 
-/// A known name in lower case, as `Agent::from_fields` takes it.
+/// Returns a known name in lower case, as `Agent::from_fields` expects it.
 impl FromStr for Agent {
     type Err = Error;
 
@@ -223,7 +221,7 @@ fn known(name: &str) -> Result<AgentName, Error> {
     if agent.is_known() {
         return Ok(agent);
     }
-    // No name is longer, and the distance costs the product of both lengths.
+    // No name is longer, and the cost of the distance is the product of both lengths.
     let start: String = name.chars().take(64).collect();
     let nearest = AgentName::KNOWN
         .iter()
@@ -247,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_misspelt_name_gets_the_nearest() {
-        for (given, meant) in [
+        for (given, suggestion) in [
             ("cluade", Some("claude")),
             ("Claude", Some("claude")),
             ("gemni", Some("gemini")),
@@ -258,8 +256,11 @@ mod tests {
             let text = Agent::from_fields(None, Some(given), None)
                 .unwrap_err()
                 .to_string();
-            match meant {
-                Some(meant) => assert!(text.contains(&format!("did you mean {meant}?")), "{text}"),
+            match suggestion {
+                Some(suggestion) => assert!(
+                    text.contains(&format!("did you mean {suggestion}?")),
+                    "{text}"
+                ),
                 None => assert!(!text.contains("did you mean"), "{text}"),
             }
         }
@@ -282,7 +283,10 @@ mod tests {
                 json!({"profile": []}),
                 "a profile must be a JSON object, not an array",
             ),
-            (json!({"profile": {}}), "the profile is empty"),
+            (
+                json!({"profile": {}}),
+                "the profile is empty; give a JSON object with fields, or another agent",
+            ),
         ] {
             let text = Agent::from_json(body.as_object().unwrap())
                 .unwrap_err()

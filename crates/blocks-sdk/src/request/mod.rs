@@ -1,4 +1,4 @@
-//! What a user sends, refused early when the service would refuse it.
+//! Builds requests, and rejects early what the service would reject.
 
 pub(crate) mod agent;
 pub(crate) mod schema;
@@ -16,7 +16,7 @@ use crate::request::agent::Agent;
 
 const TITLE_MAX: usize = 200;
 
-/// What a request may have, as the OpenAPI document names it.
+/// The fields of a create, as the OpenAPI document names them.
 const FIELDS: [&str; 9] = [
     "message",
     "agent_name",
@@ -29,10 +29,10 @@ const FIELDS: [&str; 9] = [
     "config_values",
 ];
 
-/// The same for a follow-up.
+/// The fields of a follow-up.
 const FOLLOW_UP_FIELDS: [&str; 3] = ["message", "artifact_ids", "profile"];
 
-/// A new session.
+/// Describes a new session.
 ///
 /// ```
 /// use blocks_sdk::{Agent, CreateSession};
@@ -53,7 +53,7 @@ pub struct CreateSession {
 }
 
 impl CreateSession {
-    /// A session in which `agent` works on `message`.
+    /// Describes a session in which `agent` works on `message`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -86,7 +86,7 @@ impl CreateSession {
         Self { body, schema: None }
     }
 
-    /// Whether the session is hidden from other members of the workspace. Default: `false`, or what the workspace says.
+    /// Hides the session from other members of the workspace. Default: `false`, or the default of the workspace.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -102,7 +102,7 @@ impl CreateSession {
         self
     }
 
-    /// A title of at most 200 characters.
+    /// Sets a title of at most 200 characters.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -135,7 +135,7 @@ impl CreateSession {
         self
     }
 
-    /// Puts the session into an existing group.
+    /// Adds the session to an existing group.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -152,15 +152,15 @@ impl CreateSession {
         self
     }
 
-    /// Settings, which were seen in one third-party client only.
+    /// Sets configuration values. They were seen in one third-party client only.
     pub fn config_values(mut self, values: impl Into<JsonObject>) -> Self {
         self.body.config_values = values.into();
         self
     }
 
-    /// Sends a field that this release does not know.
+    /// Adds a field that this release does not support.
     ///
-    /// A field of another method, such as `title`, is refused when the request is sent.
+    /// A field that has its own method, such as `title`, is an error when the request is sent.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -178,7 +178,7 @@ impl CreateSession {
         self
     }
 
-    /// Calls a setter where there is a value.
+    /// Calls a setter if there is a value.
     ///
     /// ```
     /// use blocks_sdk::{Agent, CreateSession};
@@ -194,7 +194,7 @@ impl CreateSession {
         }
     }
 
-    /// The first message.
+    /// Returns the first message.
     pub fn message(&self) -> &str {
         &self.body.message
     }
@@ -228,21 +228,22 @@ impl CreateSession {
         self.expect_schema(schema::schema_of::<T>())
     }
 
-    /// Asks for a reply in JSON that conforms to a JSON Schema: an object, `true` or `false`. It is added to the message
-    /// in the form that `expect` has, and [`Reply::json_matching`](crate::Reply::json_matching) finds the reply.
+    /// Asks for a reply in JSON that conforms to a JSON Schema: an object, `true` or `false`. The schema is added to
+    /// the message in the same form as `expect` does. [`Reply::json_matching`](crate::Reply::json_matching) finds the
+    /// reply.
     pub fn expect_schema(mut self, schema: Value) -> Self {
         self.schema = Some(schema);
         self
     }
 
-    /// A request from outside, as the service takes it: one JSON object.
+    /// Reads a request from external JSON: one object with the fields of the service.
     ///
-    /// It is strict, for what a person wrote: a name that this release does not know is an error. A request that was
-    /// written with serde is also read with serde, which keeps such names.
+    /// It is strict, because a person wrote the input: an unknown name is an error. Use serde for requests that were
+    /// written with serde, which keeps unknown names.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when a field is unknown or
-    /// has the wrong type, or for the reasons of [`Agent::from_json`].
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when a field is unknown or has the wrong type, and
+    /// as [`Agent::from_json`].
     ///
     /// ```
     /// use blocks_sdk::CreateSession;
@@ -257,15 +258,15 @@ impl CreateSession {
         Agent::from_json(fields)?;
         if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
             return Err(Error::invalid_input(format!(
-                "the field `{unknown}` is unknown; known are {}",
+                "unknown field `{unknown}`; expected one of {}",
                 FIELDS.join(", ")
             )));
         }
         let mut fields = fields.clone();
-        // Null stands for a field that is not given.
+        // Null means that the field is not given.
         fields.retain(|_, value| !value.is_null());
         let body: types::CreateSessionRequest = serde_json::from_value(Value::Object(fields))
-            .map_err(|e| Error::invalid_input(format!("the request cannot be read: {e}")))?;
+            .map_err(|e| Error::invalid_input(format!("cannot read the request: {e}")))?;
         let request = Self { body, schema: None };
         request.validate()?;
         Ok(request)
@@ -276,7 +277,7 @@ impl CreateSession {
         Ok(self.sent())
     }
 
-    /// The request as the service takes it.
+    /// Returns the request as it is sent.
     fn sent(self) -> types::CreateSessionRequest {
         let mut body = self.body;
         if let Some(schema) = &self.schema {
@@ -288,16 +289,18 @@ impl CreateSession {
     /// Checks the request as [`Client::create_session`](crate::Client::create_session) does before it sends anything.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty, or the title
-    /// is too long.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty, or the
+    /// title is too long.
     pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
         check_extra(&self.body.extra, &FIELDS)?;
         schema::check_schema(self.schema.as_ref())?;
         let body = &self.body;
-        // An empty profile is not sent, which would leave the session without an agent.
+        // An empty profile is not sent, so the session would have no agent.
         if body.agent_id.is_none() && body.agent_name.is_none() && body.profile.is_empty() {
-            return Err(Error::invalid_input("the profile is empty"));
+            return Err(Error::invalid_input(
+                "the profile is empty; give a JSON object with fields, or another agent",
+            ));
         }
         let length = self.body.title.as_ref().map_or(0, |t| t.chars().count());
         if length > TITLE_MAX {
@@ -309,7 +312,7 @@ impl CreateSession {
     }
 }
 
-/// A follow-up to a session. It interrupts a turn that is still in flight.
+/// Describes a follow-up to a session. It interrupts a turn in progress.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -325,14 +328,14 @@ impl CreateSession {
 #[must_use = "a request does nothing until it is sent"]
 pub struct FollowUp {
     body: types::CreateMessageRequest,
-    /// An empty profile would not be sent, and the default agent would work.
+    /// Whether a profile was set. An empty one would not be sent, and the default agent would work.
     has_profile: bool,
     /// The schema of the expected reply.
     schema: Option<Value>,
 }
 
 impl FollowUp {
-    /// A follow-up with `message`.
+    /// Describes a follow-up with `message`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -356,22 +359,22 @@ impl FollowUp {
         }
     }
 
-    /// Asks the agent to correct a reply: says why it does not contain the expected JSON. Ask for the same JSON again
-    /// with `expect` or [`expect_schema`](Self::expect_schema).
+    /// Asks the agent to correct a reply. The message says why the reply does not contain the expected JSON. Ask for
+    /// the same JSON again with `expect` or [`expect_schema`](Self::expect_schema).
     pub fn correction(mismatch: &ReplyMismatch) -> Self {
         Self::new(format!(
             "Your last reply does not contain the expected JSON: {mismatch}. Reply again, with nothing but the JSON."
         ))
     }
 
-    /// Asks for a reply in JSON that [`Reply::json`](crate::Reply::json) decodes as `T`, as
-    /// [`CreateSession::expect`] does.
+    /// Asks for a reply in JSON that [`Reply::json`](crate::Reply::json) decodes as `T`. See
+    /// [`CreateSession::expect`].
     #[cfg(feature = "schemars")]
     pub fn expect<T: schemars::JsonSchema>(self) -> Self {
         self.expect_schema(schema::schema_of::<T>())
     }
 
-    /// Asks for a reply in JSON that conforms to a JSON Schema, as [`CreateSession::expect_schema`] does.
+    /// Asks for a reply in JSON that conforms to a JSON Schema. See [`CreateSession::expect_schema`].
     pub fn expect_schema(mut self, schema: Value) -> Self {
         self.schema = Some(schema);
         self
@@ -392,13 +395,13 @@ impl FollowUp {
         self
     }
 
-    /// Sends a field that this release does not know; see [`CreateSession::extra`].
+    /// Adds a field that this release does not support; see [`CreateSession::extra`].
     pub fn extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.body.extra.insert(name, value.into());
         self
     }
 
-    /// Calls a setter where there is a value; see [`CreateSession::set`].
+    /// Calls a setter if there is a value; see [`CreateSession::set`].
     pub fn set<T>(self, value: Option<T>, setter: impl FnOnce(Self, T) -> Self) -> Self {
         match value {
             Some(value) => setter(self, value),
@@ -406,12 +409,12 @@ impl FollowUp {
         }
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn message(&self) -> &str {
         &self.body.message
     }
 
-    /// Lets another profile work on it.
+    /// Selects another profile for this turn.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -433,7 +436,7 @@ impl FollowUp {
         Ok(self.sent())
     }
 
-    /// The request as the service takes it.
+    /// Returns the request as it is sent.
     fn sent(self) -> types::CreateMessageRequest {
         let mut body = self.body;
         if let Some(schema) = &self.schema {
@@ -452,7 +455,9 @@ impl FollowUp {
         check_extra(&self.body.extra, &FOLLOW_UP_FIELDS)?;
         schema::check_schema(self.schema.as_ref())?;
         if self.has_profile && self.body.profile.is_empty() {
-            return Err(Error::invalid_input("the profile is empty"));
+            return Err(Error::invalid_input(
+                "the profile is empty; give a JSON object with fields, or none",
+            ));
         }
         Ok(())
     }
@@ -460,7 +465,9 @@ impl FollowUp {
 
 fn check_message(message: &str) -> Result<(), Error> {
     if message.trim().is_empty() {
-        return Err(Error::invalid_input("the message is empty"));
+        return Err(Error::invalid_input(
+            "the message is empty; give at least one character",
+        ));
     }
     Ok(())
 }
@@ -468,27 +475,27 @@ fn check_message(message: &str) -> Result<(), Error> {
 fn check_extra(extra: &JsonObject, known: &[&str]) -> Result<(), Error> {
     match known.iter().find(|name| extra.contains_key(name)) {
         Some(name) => Err(Error::invalid_input(format!(
-            "the extra field `{name}` has a method of its own; use that"
+            "the extra field `{name}` has its own method; use that"
         ))),
         None => Ok(()),
     }
 }
 
-/// Writes the request as it is sent, with the schema of the expected reply in its message.
+/// Serializes the request as it is sent, with the schema of the expected reply in its message.
 impl Serialize for CreateSession {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.clone().sent().serialize(serializer)
     }
 }
 
-/// Writes the request as it is sent, with the schema of the expected reply in its message.
+/// Serializes the request as it is sent, with the schema of the expected reply in its message.
 impl Serialize for FollowUp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.clone().sent().serialize(serializer)
     }
 }
 
-/// Reads what was written with serde, also fields and agents that this release does not know.
+/// Deserializes a request that was written with serde. Keeps fields and agents that this release does not know.
 impl<'de> Deserialize<'de> for CreateSession {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut fields = Map::<String, Value>::deserialize(deserializer)?;

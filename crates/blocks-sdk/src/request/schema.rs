@@ -1,14 +1,14 @@
-//! The part of a message that asks for JSON.
+//! Writes the part of a message that asks for JSON.
 
 use serde_json::Value;
 
 use crate::engine::error::Error;
 
-/// The first line of the section, by which programs recognise it.
+/// The first line of the section, by which programs recognize it.
 const FIRST_LINE: &str = "Reply with JSON that conforms to this JSON Schema:";
 const INSTRUCTIONS: &str = "Write one JSON value in one code block. Do not repeat the schema.";
 
-/// The message, followed by the section that asks for JSON:
+/// Returns the message, followed by the section that asks for JSON:
 ///
 /// ````text
 /// Reply with JSON that conforms to this JSON Schema:
@@ -20,7 +20,7 @@ const INSTRUCTIONS: &str = "Write one JSON value in one code block. Do not repea
 /// Write one JSON value in one code block. Do not repeat the schema.
 /// ````
 pub(crate) fn with_schema(message: &str, schema: &Value) -> String {
-    // A backtick is written as an escape, so that no text of the schema ends its fence.
+    // A backtick is written as an escape, so that no text of the schema ends the fence.
     let schema = format!("{schema:#}").replace('`', "\\u0060");
     format!("{message}\n\n{FIRST_LINE}\n\n```json\n{schema}\n```\n\n{INSTRUCTIONS}")
 }
@@ -34,7 +34,7 @@ pub(crate) fn check_schema(schema: Option<&Value>) -> Result<(), Error> {
     }
 }
 
-/// The JSON Schema of a type.
+/// Returns the JSON Schema of a type.
 #[cfg(feature = "schemars")]
 pub(crate) fn schema_of<T: schemars::JsonSchema>() -> Value {
     schemars::schema_for!(T).into()

@@ -1,7 +1,7 @@
-//! Files and plans that an agent made: what they are, and their bytes.
+//! Files and plans that an agent created: their data and their content.
 //!
-//! The bytes are on a storage host behind a presigned URL. That is the one request to another
-//! host, and it never carries the API key.
+//! The content is on a storage host behind a presigned URL. Only these requests go to another host, and they never
+//! carry the API key.
 
 use std::fmt;
 use std::io;
@@ -36,10 +36,10 @@ use crate::engine::response::ResponseInfo;
 use crate::engine::retry_after::retry_after;
 use crate::session::reference::SessionRef;
 
-/// How errors of a download name it: it is no operation of the document.
+/// The name of a download in errors; it is not an operation of the document.
 const DOWNLOAD: &str = "download";
 
-/// A file or a plan of a session: what the service says of it, and its bytes.
+/// Describes a file or a plan of a session, and downloads its content.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -59,7 +59,7 @@ pub struct Artifact {
 }
 
 impl SessionRef {
-    /// Reads an artifact that is attached to this session. There is no list: ids come from
+    /// Reads an artifact that is attached to this session. The service has no list of artifacts: the ids are in
     /// [`Session::plan_ids`](crate::Session::plan_ids).
     ///
     /// # Errors
@@ -77,11 +77,11 @@ impl SessionRef {
         Artifact::read(self.client().clone(), self.id().clone(), id.into()).await
     }
 
-    /// The plans as of now, oldest first. Reads the session, then each plan; one that cannot be read is an error of its
-    /// own, so that the others are not lost.
+    /// Reads the session, then each of its plans, oldest first. A plan that cannot be read is a separate error, so
+    /// that the others are not lost.
     ///
     /// # Errors
-    /// Those of reading the session.
+    /// As reading the session.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -131,7 +131,7 @@ impl Artifact {
         })
     }
 
-    /// Everything the service sent. Its `url` gives access to whoever has it, for 6 days.
+    /// Returns all data that the service sent. The `url` gives access to anyone who knows it, for 6 days.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -147,17 +147,17 @@ impl Artifact {
         &self.data
     }
 
-    /// The status and the headers of the response with this data.
+    /// Returns the status and the headers of the response with this data.
     pub fn response(&self) -> &ResponseInfo {
         &self.response
     }
 
-    /// Its id.
+    /// Returns the id.
     pub fn id(&self) -> &Id {
         &self.id
     }
 
-    /// Its name, as the agent gave it: not a path to trust.
+    /// Returns the name, as the agent chose it. Do not trust it as a path.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -173,12 +173,12 @@ impl Artifact {
         self.data.file_name.as_deref()
     }
 
-    /// Its bytes as they arrive. A URL that has expired is renewed once.
-    /// Each piece has the attempt's time-out; the whole has none but yours.
+    /// Streams the content. An expired URL is renewed once. The attempt's time-out applies to each piece. The whole
+    /// download has no time-out.
     ///
     /// # Errors
-    /// What the storage host answered, or a broken connection; also as an item of the
-    /// stream, after which nothing follows. What was read before is then not whole.
+    /// An error response of the storage host, or a failed connection. It can also be the last item of the stream; the
+    /// data before it is then incomplete.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -200,7 +200,7 @@ impl Artifact {
         Ok(Download { pieces, length })
     }
 
-    /// The bytes of a response, as they arrive.
+    /// Returns the content of a response in pieces, as they arrive.
     fn pieces(
         &self,
         response: Response<Body>,
@@ -235,12 +235,11 @@ impl Artifact {
         })
     }
 
-    /// Its bytes, in memory: at most [`max_body`](crate::ClientBuilder::max_body), 16 MiB
-    /// unless set. What may be larger goes through [`stream`](Self::stream) or
-    /// [`save`](Self::save), which have no limit.
+    /// Reads the content into memory. Default limit: 16 MiB, see [`max_body`](crate::ClientBuilder::max_body). Use
+    /// [`stream`](Self::stream) or [`save`](Self::save) for larger files.
     ///
     /// # Errors
-    /// Those of [`stream`](Self::stream), and that it is larger.
+    /// As [`stream`](Self::stream), and [`ErrorKind::TooLarge`] when the content exceeds the limit.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -284,13 +283,13 @@ impl Artifact {
         Ok(all.into())
     }
 
-    /// Whether a download that ended with `error` after it had started is started again.
+    /// Returns whether to restart a download that ended with `error` after it had started.
     fn may_repeat(&self, error: &Error, attempts: u32) -> bool {
         let is_cut = matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout);
         is_cut && attempts < self.client.engine.retry.max_attempts
     }
 
-    /// Whether a refused download may succeed within the time that a call may take.
+    /// Returns whether a rejected download may succeed within the time-out of a call.
     fn is_passing(&self, error: &Error) -> bool {
         let longest = self
             .client
@@ -302,19 +301,19 @@ impl Artifact {
         error.is_transient() && !is_encoded && asked <= longest
     }
 
-    /// Waits before the next attempt, for as long as the storage host asks or the backoff says.
+    /// Waits before the next attempt, as long as the storage host asks or the backoff says.
     async fn pause(&self, error: &Error, attempt: u32) {
         let backoff = self.client.engine.retry.backoff(attempt, fastrand::f64());
         let asked = error.retry_after().unwrap_or_default();
         sleep(backoff.max(asked.min(self.client.engine.retry.max_retry_after))).await;
     }
 
-    /// Writes its bytes to a new file, atomically: the file appears under its name when it is complete and on the disk,
-    /// readable by this user alone. A file that exists is an error and is not overwritten. A download that is cut starts
-    /// again. Dropping the future removes what was written.
+    /// Writes the content to a new file. The file appears under its name only when it is complete and on the disk,
+    /// readable by this user alone. An existing file is an error and is not overwritten. A download that is cut off
+    /// starts again. Dropping the future removes the written part.
     ///
     /// # Errors
-    /// Those of [`stream`](Self::stream); [`ErrorKind::File`] when the file cannot be written, for example because the
+    /// As [`stream`](Self::stream), and [`ErrorKind::File`] when the file cannot be written, for example because the
     /// disk is full.
     ///
     /// ```
@@ -335,7 +334,7 @@ impl Artifact {
             let detail = format!("cannot write {}: {source}", path.display());
             Error::file(detail, source)
         };
-        // Known before anything is downloaded; the end checks it again.
+        // Checked before the download; the end checks it again.
         if path.symlink_metadata().is_ok() {
             return Err(failed(io::ErrorKind::AlreadyExists.into()));
         }
@@ -365,25 +364,25 @@ impl Artifact {
         // tokio reports a failed write at the next write or flush, and `sync_all` does not.
         file.flush().await.map_err(failed)?;
         file.sync_all().await.map_err(failed)?;
-        // Some systems rename no file that is open.
+        // Some systems do not rename open files.
         drop(file.into_std().await);
         partial
             .persist_noclobber(path)
             .map_err(|error| failed(error.error))
     }
 
-    /// The response that carries its bytes, retried as every read is. A presigned URL that has expired is renewed once.
+    /// Returns the response with the content, retried like every read. An expired presigned URL is renewed once.
     async fn open(&self, attempts: &mut u32) -> Result<Response<Body>, Error> {
         let mut renewed = None;
         loop {
             let artifact = renewed.as_ref().unwrap_or(self);
             *attempts += 1;
             match artifact.open_once(*attempts).await {
-                // The storage host says so when a presigned URL has expired.
+                // The storage host sends this status when a presigned URL has expired.
                 Err(error) if error.status() == Some(403) && renewed.is_none() => {
                     let (session, id) = (self.session_id.clone(), self.id.clone());
                     renewed = Some(Self::read(self.client.clone(), session, id).await?);
-                    // The expired URL was no attempt.
+                    // The request with the expired URL does not count as an attempt.
                     *attempts -= 1;
                 }
                 Err(error)
@@ -397,13 +396,13 @@ impl Artifact {
         }
     }
 
-    /// The host that has its bytes.
+    /// Returns the host that has the content.
     fn host(&self) -> Option<String> {
         let url = Url::parse(self.data.url.as_ref()?.as_str()).ok()?;
         url.host_str().map(str::to_owned)
     }
 
-    /// One request for its bytes, without the key.
+    /// Sends one request for the content, without the key.
     async fn open_once(&self, attempts: u32) -> Result<Response<Body>, Error> {
         let core = &self.client.engine.core;
         let url = self.data.url.as_ref().map_or("", |url| url.as_str());
@@ -438,7 +437,7 @@ impl Artifact {
             Ok(Err(source)) => {
                 let detail = match source.is_never_sent() {
                     true => no_connection(&source, host.as_deref().unwrap_or_default()),
-                    false => format!("could not download the file: {}", innermost(&source)),
+                    false => format!("cannot download the file: {}", innermost(&source)),
                 };
                 return Err(error(ErrorKind::Connection, detail).with_source(source));
             }
@@ -450,7 +449,7 @@ impl Artifact {
             }
         };
         if !response.status().is_success() {
-            let body = beginning(&mut response, each).await;
+            let body = start_of_body(&mut response, each).await;
             let headers = response.headers();
             let context = CallContext {
                 status: Some(response.status().as_u16()),
@@ -482,7 +481,7 @@ impl Artifact {
     }
 }
 
-/// The bytes of an artifact as they arrive; see [`Artifact::stream`].
+/// Streams the content of an artifact; see [`Artifact::stream`].
 #[must_use = "a stream reads nothing until it is polled"]
 pub struct Download {
     pieces: BoxStream<'static, Result<Bytes, Error>>,
@@ -490,12 +489,12 @@ pub struct Download {
 }
 
 impl Download {
-    /// The next piece; `None` at the end.
+    /// Returns the next piece; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         StreamExt::next(&mut self.pieces).await
     }
 
-    /// The length of the whole file, where the storage host announced it.
+    /// Returns the length of the whole file, if the storage host announced it.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
@@ -529,8 +528,8 @@ async fn write_all(
     Ok(())
 }
 
-/// What the storage host says of its refusal: enough for a person, however much comes.
-async fn beginning(response: &mut Response<Body>, each: Duration) -> Bytes {
+/// Reads the start of an error response of the storage host: enough for a person to read.
+async fn start_of_body(response: &mut Response<Body>, each: Duration) -> Bytes {
     const MOST: usize = 64 << 10;
     let mut body = Vec::new();
     let read = async {
@@ -541,12 +540,12 @@ async fn beginning(response: &mut Response<Body>, each: Duration) -> Bytes {
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
     };
-    // What came until then is kept.
+    // Keep the part that arrived before the time-out.
     let _ = timeout(each, read).await;
     body.into()
 }
 
-/// The error of a download that had started.
+/// Returns the error of a download that had started.
 fn failed(
     kind: ErrorKind,
     detail: String,

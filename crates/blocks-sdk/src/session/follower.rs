@@ -1,8 +1,8 @@
 //! Reads a turn's messages in the polls of a wait for its reply.
 //!
-//! A poll reads one page of the thread, chosen by the pager so that nothing is lost or repeated,
-//! and the reply is the final message in it. Where that cannot be recognized, the next poll asks
-//! for the reply alone, as a wait that follows nothing does in every poll.
+//! A poll reads one page of the thread, chosen by the pager so that nothing is lost or repeated. The reply is the
+//! final message in it. If the page cannot show whether it contains the reply, the next poll requests only the reply,
+//! as every poll of a wait without messages does.
 
 use std::collections::VecDeque;
 
@@ -20,16 +20,16 @@ pub(crate) struct Follower {
     pager: Pager,
     /// The messages of the last poll that were not returned yet.
     ready: VecDeque<Message>,
-    /// What comes after them.
+    /// The item that follows them.
     end: Option<Result<Progress, Error>>,
-    /// Whether the next poll asks for the reply alone.
+    /// Whether the next poll requests only the reply.
     reply_alone: bool,
     /// Whether the last poll showed that there are more messages.
     is_behind: bool,
 }
 
 impl Follower {
-    /// `None` when the thread of the turn is not known.
+    /// Returns `None` when the thread of the turn is unknown.
     pub fn new(turn: &Turn, with_tools: bool) -> Option<Self> {
         // The vendor's own mock has links such as `/threads/null/messages`.
         let thread = turn
@@ -44,7 +44,7 @@ impl Follower {
             .types(types)
             .roles([MessageRole::Assistant]);
         Some(Self {
-            // A read further back alone would delay the reply, which comes at the end.
+            // A check for late messages would delay the reply, which is at the end.
             pager: Pager::new(query).without_checks(),
             ready: VecDeque::new(),
             end: None,
@@ -53,12 +53,12 @@ impl Follower {
         })
     }
 
-    /// Whether there are messages after those that were read.
+    /// Returns whether there are messages after those that were read.
     pub fn is_behind(&self) -> bool {
         self.is_behind
     }
 
-    /// Reads one page, or the reply alone.
+    /// Reads one page, or only the reply.
     pub async fn poll(
         &mut self,
         turn: &Turn,
@@ -94,14 +94,14 @@ impl Follower {
         })
     }
 
-    /// Takes what the pager has found, and returns the final message.
+    /// Takes the messages that the pager has found, and returns the final message.
     fn take_messages(&mut self) -> Option<Message> {
         let mut last = None;
         for message in self.pager.take() {
             match message.type_ {
                 Some(MessageType::FinalMessage) if last.is_none() => last = Some(message),
                 Some(MessageType::Message | MessageType::ToolCall) => self.ready.push_back(message),
-                // Perhaps it is the reply: a poll for the reply alone can say so.
+                // This may be the reply: a poll for the reply alone decides it.
                 _ => {
                     self.reply_alone = true;
                     self.ready.push_back(message);
@@ -112,7 +112,7 @@ impl Follower {
         last
     }
 
-    /// The first item of a poll that ended with `end`, which is returned after the messages.
+    /// Returns the first item of a poll that ended with `end`. `end` itself follows the messages.
     pub fn first_item(&mut self, end: Result<Progress, Error>) -> Result<Progress, Error> {
         match self.ready.pop_front() {
             None => end,
@@ -123,7 +123,7 @@ impl Follower {
         }
     }
 
-    /// The next item of the last poll; `None` when another poll is needed.
+    /// Returns the next item of the last poll; `None` when another poll is needed.
     pub fn next_item(&mut self) -> Option<Result<Progress, Error>> {
         match self.ready.pop_front() {
             Some(message) => Some(Ok(Progress::Message(Box::new(message)))),

@@ -1,4 +1,4 @@
-//! A session with its data, and a reference to one by its id.
+//! Sessions with their data, and references to sessions by id.
 
 pub(crate) mod artifact;
 pub(crate) mod follower;
@@ -26,9 +26,9 @@ use crate::session::reference::SessionRef;
 use crate::session::transcript::Transcript;
 use crate::session::turn::{Reply, Turn};
 
-/// A session, with what the service sent about it when it was created or read.
+/// Contains a session's data from its create or its last read, and calls its operations.
 ///
-/// Of a session that is known by its id alone there is a [`SessionRef`]: [`Client::session`].
+/// For a session whose id is known but not its data, use a [`SessionRef`]: [`Client::session`].
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -66,12 +66,12 @@ impl Session {
         }
     }
 
-    /// The client that calls the service.
+    /// Returns the client of the session.
     pub fn client(&self) -> &Client {
         self.reference.client()
     }
 
-    /// The session's id.
+    /// Returns the session's id.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -85,12 +85,12 @@ impl Session {
         self.reference.id()
     }
 
-    /// The session by its id alone, without the data.
+    /// Returns a reference to the session, without the data.
     pub fn reference(&self) -> &SessionRef {
         &self.reference
     }
 
-    /// All data that the service sent.
+    /// Returns all data that the service sent.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -102,17 +102,17 @@ impl Session {
         &self.data
     }
 
-    /// The status and the headers of the response with this data.
+    /// Returns the status and the headers of the response with this data.
     pub fn response(&self) -> &ResponseInfo {
         &self.response
     }
 
-    /// The page on which a person can watch the session.
+    /// Returns the page on which a person can watch the session.
     pub fn html_url(&self) -> Option<&str> {
         self.data.session_html_url.as_deref()
     }
 
-    /// The pull requests as of the last read. The agent opens them while it works, so
+    /// Returns the pull requests of the last read. The agent opens them while it works, so call
     /// [`refresh`](Self::refresh) after the reply.
     ///
     /// ```
@@ -131,7 +131,7 @@ impl Session {
         self.data.pull_requests.as_deref().unwrap_or_default()
     }
 
-    /// The ids of the plans as of the last read, oldest first.
+    /// Returns the ids of the plans of the last read, oldest first.
     pub fn plan_ids(&self) -> &[Id] {
         self.data.plan_artifact_ids.as_deref().unwrap_or_default()
     }
@@ -167,14 +167,14 @@ impl Session {
         Ok(())
     }
 
-    /// The first turn: that of the message with which the session was created.
+    /// Returns the turn of the first message, with which the session was created.
     ///
-    /// A follow-up starts another turn, which [`follow_up`](Self::follow_up) returns. The newest turn of a session,
-    /// also one that another process started, is [`latest_turn`](Self::latest_turn).
+    /// A follow-up starts another turn, which [`follow_up`](Self::follow_up) returns.
+    /// [`latest_turn`](Self::latest_turn) returns the newest turn, also one that another process started.
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the thread is unknown, since only the response to
-    /// a create names it. The error says what to do.
+    /// [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the thread is unknown, because only the
+    /// response to a create names it. The error says what to do.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -208,13 +208,13 @@ impl Session {
         Ok(Turn::started(client, pending, turns, number, self.started))
     }
 
-    /// Waits for the reply to the message with which the session was created, for up to an hour.
+    /// Waits for the reply to the first message, for up to an hour.
     ///
-    /// [`first_turn`](Self::first_turn) has the options of the wait. The reply to a follow-up is that of the turn which
+    /// [`first_turn`](Self::first_turn) has the options of the wait. For the reply to a follow-up, use the turn that
     /// [`follow_up`](Self::follow_up) returns.
     ///
     /// # Errors
-    /// Those of [`first_turn`](Self::first_turn) and of the wait.
+    /// As [`first_turn`](Self::first_turn) and [`Turn::reply`].
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -227,30 +227,30 @@ impl Session {
         self.first_turn()?.reply().await
     }
 
-    /// The newest turn of the session; see [`SessionRef::latest_turn`].
+    /// Returns the newest turn of the session; see [`SessionRef::latest_turn`].
     ///
     /// # Errors
-    /// Those of [`SessionRef::latest_turn`].
+    /// As [`SessionRef::latest_turn`].
     pub async fn latest_turn(&self) -> Result<Option<Turn>, Error> {
         self.reference.latest_turn().await
     }
 
-    /// The turn of a thread; see [`SessionRef::turn_in_thread`].
+    /// Returns the turn of a thread; see [`SessionRef::turn_in_thread`].
     pub fn turn_in_thread(&self, thread_id: impl Into<Id>) -> Turn {
         self.reference.turn_in_thread(thread_id)
     }
 
     /// Posts a follow-up and returns the turn that it starts; see [`SessionRef::follow_up`].
     ///
-    /// Do not drop this future once it is polled.
+    /// Do not drop this future after its first poll.
     ///
     /// # Errors
-    /// Those of [`SessionRef::follow_up`].
+    /// As [`SessionRef::follow_up`].
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
         self.reference.follow_up(request).await
     }
 
-    /// Posts a follow-up in a task of its own; see [`SessionRef::follow_up_detached`].
+    /// Posts a follow-up in a separate task; see [`SessionRef::follow_up_detached`].
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -258,12 +258,12 @@ impl Session {
         self.reference.follow_up_detached(request)
     }
 
-    /// The messages of all threads; see [`SessionRef::messages`].
+    /// Queries the messages of all threads; see [`SessionRef::messages`].
     pub fn messages(&self) -> MessagesQuery {
         self.reference.messages()
     }
 
-    /// The messages of one thread; see [`SessionRef::thread_messages`].
+    /// Queries the messages of one thread; see [`SessionRef::thread_messages`].
     pub fn thread_messages(&self, thread_id: impl Into<Id>) -> MessagesQuery {
         self.reference.thread_messages(thread_id)
     }
@@ -271,7 +271,7 @@ impl Session {
     /// Reads an artifact; see [`SessionRef::artifact`].
     ///
     /// # Errors
-    /// Those of [`SessionRef::artifact`].
+    /// As [`SessionRef::artifact`].
     pub async fn artifact(&self, id: impl Into<Id>) -> Result<Artifact, Error> {
         self.reference.artifact(id).await
     }
@@ -279,7 +279,7 @@ impl Session {
     /// Reads the plans; see [`SessionRef::plans`].
     ///
     /// # Errors
-    /// Those of [`SessionRef::plans`].
+    /// As [`SessionRef::plans`].
     pub async fn plans(&self) -> Result<Vec<Result<Artifact, Error>>, Error> {
         self.reference.plans().await
     }
@@ -287,7 +287,7 @@ impl Session {
     /// Reads the whole conversation; see [`SessionRef::transcript`].
     ///
     /// # Errors
-    /// Those of [`SessionRef::transcript`].
+    /// As [`SessionRef::transcript`].
     pub async fn transcript(&self) -> Result<Transcript, Error> {
         self.reference.transcript().await
     }

@@ -1,18 +1,18 @@
-//! An opinion on replies: whether a text looks like a notice that the agent failed.
+//! Guesses whether a reply is a notice that the agent failed.
 
 use crate::session::turn::Reply;
 
-/// How a reply seems to say that the agent failed. An opinion, never a verdict: see [`Reply::failure_notice`].
+/// Describes how a reply seems to report a failure of the agent; see [`Reply::failure_notice`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailureNotice {
-    /// What the notice is about.
+    /// The subject of the notice.
     pub kind: FailureNoticeKind,
     /// The first line of the reply.
     pub text: String,
 }
 
-/// What a notice of failure is about.
+/// Names the subject of a notice of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureNoticeKind {
@@ -22,11 +22,12 @@ pub enum FailureNoticeKind {
     Limit,
 }
 
-/// A notice is the whole reply, and short. A longer text that begins alike is an agent that writes about limits.
+/// A notice is short and is the whole reply. A longer text with the same start is from an agent that writes about
+/// limits.
 const LONGEST: usize = 500;
 
-/// The beginnings of known notices, in lower case. Each was seen behind the name of an agent, as in
-/// `Claude Code: Authentication failed.`, or alone.
+/// The first words of known notices, in lower case. Each was seen after the name of an agent, as in `Claude Code:
+/// Authentication failed.`, or alone.
 const NOTICES: [(&str, FailureNoticeKind); 5] = [
     ("authentication failed", FailureNoticeKind::Authentication),
     ("rate limit or quota exceeded", FailureNoticeKind::Limit),
@@ -49,11 +50,12 @@ const AGENTS: [&str; 9] = [
 ];
 
 impl Reply {
-    /// Whether the text looks like a notice that the agent failed, such as `Claude Code: Authentication failed.`
+    /// Checks for a notice that the agent failed, such as `Claude Code: Authentication failed.`
     ///
-    /// The service has no status: a turn can end with such a notice as its final message, so a reply is not a success.
-    /// The text is the only sign. This is an opinion: it knows the notices that were seen, at the beginning of a short
-    /// text, and a success can be worded in the same way. `None` does not mean that the work was done.
+    /// The service has no status: a turn can end with such a notice as its final message. So a reply does not mean
+    /// success. The text is the only sign, and the check can be wrong. It knows the notices that were seen, at the
+    /// start of a short text, and a successful reply can use the same words. `None` does not mean that the work was
+    /// done.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -85,10 +87,10 @@ fn failure_notice(text: &str) -> Option<FailureNotice> {
         let rest = normal.strip_prefix(agent)?.trim_start();
         rest.strip_prefix(':').map(str::trim_start)
     });
-    let beginning = after_agent.unwrap_or(&normal);
+    let opening = after_agent.unwrap_or(&normal);
     let (_, kind) = NOTICES.iter().find(|(notice, _)| {
-        beginning.strip_prefix(notice).is_some_and(|rest| {
-            // The notice ends here: more letters would make another word of it.
+        opening.strip_prefix(notice).is_some_and(|rest| {
+            // The notice must end here: further letters would make it a different word.
             !rest.starts_with(char::is_alphanumeric)
         })
     })?;

@@ -1,4 +1,4 @@
-//! A session that is known by its id alone.
+//! Sessions that are known only by their ids.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::session::turn::Turn;
 use crate::session::turns::LatestTurn;
 
-/// A reference to a session by its id, without data: [`Client::session`].
+/// Refers to a session by its id, without data: [`Client::session`].
 ///
 /// [`get`](Self::get) reads the data.
 ///
@@ -53,12 +53,12 @@ impl SessionRef {
         &self.turns
     }
 
-    /// The client that calls the service.
+    /// Returns the client of the session.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The session's id.
+    /// Returns the session's id.
     pub fn id(&self) -> &Id {
         &self.id
     }
@@ -66,13 +66,13 @@ impl SessionRef {
     /// Reads the session.
     ///
     /// # Errors
-    /// Those of [`Client::get_session`].
+    /// As [`Client::get_session`].
     pub async fn get(&self) -> Result<Session, Error> {
         self.client.get_session(&self.id).await
     }
 
-    /// The handle of the reply that a response announces. The link of the final message is used where it leads to a
-    /// place of this service. Otherwise the ids are enough, whatever the links contain.
+    /// Returns the handle of the reply that a response announces. Uses the link of the final message if it leads to a
+    /// valid path of the service. Otherwise uses the ids, whatever the links contain.
     pub(crate) fn pending(
         &self,
         thread_id: Option<Id>,
@@ -88,21 +88,21 @@ impl SessionRef {
         }
     }
 
-    /// Whether a final message's link can be followed. Some services send one whose thread is `null`.
+    /// Returns whether a final message's link can be followed. Some services send one whose thread is `null`.
     fn is_usable(&self, href: &str) -> bool {
         let names_no_thread = href.contains("/threads/") && thread_in(href).is_none();
         !names_no_thread && self.client.engine.core.resolve(href).is_ok()
     }
 
-    /// The newest turn of the session, from the messages that its users wrote; `None` when there are none.
+    /// Finds the newest turn of the session by its users' messages; `None` when there are none.
     ///
-    /// The service names the thread of a turn only in the response to a create or follow-up. This finds it again. The
-    /// newest message is found by the time of its creation, since users' messages often have no `ts` and the order of a
-    /// page then says nothing.
+    /// The service names the thread of a turn only in the response to a create or follow-up. This method finds it
+    /// again. It compares the creation times, because users' messages often have no `ts`, and then the order of a
+    /// page means nothing.
     ///
     /// # Errors
-    /// Those of the requests; [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when several turns have no time
-    /// by which they could be ordered.
+    /// Any error of the requests; [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when several turns have
+    /// no creation time.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -143,7 +143,7 @@ impl SessionRef {
         Error::unknown_turn(detail).with_session(&self.id)
     }
 
-    /// The turn of a thread that is known by its id.
+    /// Refers to the turn of a thread by the thread's id. Sends nothing.
     ///
     /// ```
     /// # fn run(session: blocks_sdk::SessionRef, thread: uuid::Uuid) {
@@ -154,17 +154,17 @@ impl SessionRef {
         self.client.resume(Pending::new(&self.id, thread_id))
     }
 
-    /// Posts a follow-up and returns the turn that it starts. It interrupts a turn in progress: waits for that, in this
-    /// program, end with [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
+    /// Posts a follow-up and returns the turn that it starts. It interrupts a turn in progress. Waits for that turn
+    /// in this program end with [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
     ///
-    /// Do not drop this future once it is polled, as a `select!` or a time-out around it does: the request may have been
-    /// sent, and the billed turn would exist without a trace.
+    /// Do not drop this future after its first poll, as a `select!` or a time-out around it does. The request may
+    /// have been sent, and the billed turn would exist without a trace.
     ///
-    /// It is sent again only when it certainly had no effect.
+    /// The follow-up is sent again only when it certainly had no effect.
     ///
     /// # Errors
-    /// Invalid input before anything is sent; any error of the request. When
-    /// [`Error::may_have_taken_effect`], do not simply call this again.
+    /// Invalid input before anything is sent, or any error of the request. When [`Error::may_have_taken_effect`] is
+    /// true, check for the turn before you call this again.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -181,7 +181,7 @@ impl SessionRef {
         self.post(request, None).await
     }
 
-    /// The same in a task of its own: dropping what this returns does not stop the follow-up.
+    /// Posts a follow-up in a separate task. Dropping the returned value does not stop it.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -190,7 +190,7 @@ impl SessionRef {
         Detached::spawn(async move { session.post(request, None).await })
     }
 
-    /// Posts a follow-up, perhaps with a permit that was acquired before.
+    /// Posts a follow-up, with an acquired permit if there is one.
     pub(crate) async fn post(
         &self,
         request: FollowUp,
@@ -209,7 +209,7 @@ impl SessionRef {
             let thread = links.and_then(|links| links.thread.as_ref());
             let final_message = links.and_then(|links| links.final_message.as_ref());
             let pending = self.pending(message.chat_thread_id, thread, final_message);
-            // It interrupts also where it names no thread to wait for.
+            // The follow-up interrupts a turn even if the response names no thread to wait for.
             let thread = pending.as_ref().and_then(Pending::thread_id);
             let created_at = message.created_at.as_ref().map(Timestamp::utc);
             let number = self.turns.accepted(sent_at, thread, created_at);
@@ -233,7 +233,7 @@ impl SessionRef {
         )
     }
 
-    /// The messages of all threads: as a page, as a stream, or as they arrive.
+    /// Queries the messages of all threads: as a page, as a stream, or as they arrive.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -248,7 +248,7 @@ impl SessionRef {
         MessagesQuery::new(self.client.clone(), self.id.clone(), None)
     }
 
-    /// The messages of one thread.
+    /// Queries the messages of one thread.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

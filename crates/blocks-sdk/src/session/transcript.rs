@@ -1,4 +1,4 @@
-//! A session as a conversation: its turns put together from its messages.
+//! Groups the messages of a session into turns.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::engine::error::Error;
 use crate::messages::MessagesQuery;
 use crate::session::reference::SessionRef;
 
-/// The conversation of a session. Every message that the service gave is in it exactly once.
+/// Contains the conversation of a session. Every message of the service is in it exactly once.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -26,13 +26,13 @@ use crate::session::reference::SessionRef;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Transcript {
-    /// The turns, in the order in which they began.
+    /// The turns, in the order in which they started.
     pub turns: Vec<TranscriptTurn>,
     /// Notices of the system, which belong to no thread.
     pub notices: Vec<Message>,
 }
 
-/// One turn: what the user asked, what the agent did, and its reply.
+/// Contains one turn: the user's prompt, the agent's work, and the reply.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -47,21 +47,20 @@ pub struct Transcript {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct TranscriptTurn {
-    /// The thread.
+    /// The id of the thread.
     pub thread_id: Id,
-    /// The user's message; the service gives one for each thread.
+    /// The user's message; the service has one for each thread.
     pub prompt: Option<Message>,
-    /// What came on the way, tool calls included, without the text of the reply.
+    /// The agent's messages before the reply, with tool calls.
     pub steps: Vec<Message>,
-    /// The reply; `None` while the agent works, or when it was interrupted.
+    /// The reply; `None` while the agent works, or when the turn was interrupted.
     pub reply: Option<Message>,
-    /// The last message on the way, where it repeats the reply word for word, as the
-    /// service does in a finished thread.
+    /// The last message before the reply, if it repeats the reply exactly, as the service does in a finished thread.
     pub repeated_reply: Option<Message>,
 }
 
 impl Transcript {
-    /// Puts messages, oldest first, together into turns.
+    /// Groups messages into turns. The oldest message must be first.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -69,7 +68,7 @@ impl Transcript {
     /// use blocks_sdk::Transcript;
     ///
     /// # session.first_reply().await?;
-    /// // Messages that were stored as they came make the same conversation.
+    /// // Stored messages give the same conversation.
     /// let messages = session.messages().all().collect().await?;
     /// assert_eq!(Transcript::from_messages(messages), session.transcript().await?);
     /// # Ok(()) });
@@ -130,10 +129,10 @@ impl TranscriptTurn {
 }
 
 impl SessionRef {
-    /// Reads the whole conversation with its tool calls, in memory.
+    /// Reads the whole conversation with its tool calls into memory.
     ///
-    /// A part of it is [`MessagesQuery::transcript`]. For a session too long for the memory,
-    /// [`MessagesQuery::stream`] holds one page.
+    /// Use [`MessagesQuery::transcript`] for a part of it. For a session that does not fit into memory,
+    /// [`MessagesQuery::stream`] keeps only one page.
     ///
     /// # Errors
     /// Any error of a request; see [`ErrorKind`](crate::ErrorKind).
@@ -143,10 +142,10 @@ impl SessionRef {
 }
 
 impl MessagesQuery {
-    /// Reads the messages and puts them together into turns, in memory. The order is always oldest first.
+    /// Reads the messages and groups them into turns, in memory. The order is always oldest first.
     ///
     /// # Errors
-    /// Those of [`collect`](Self::collect).
+    /// As [`collect`](Self::collect).
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

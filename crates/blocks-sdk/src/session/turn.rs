@@ -1,4 +1,4 @@
-//! One turn of the agent, and waiting for its reply.
+//! A turn of the agent, and the wait for its reply.
 
 use std::future::IntoFuture;
 use std::pin::{Pin, pin};
@@ -30,19 +30,19 @@ use crate::session::reference::SessionRef;
 use crate::session::turns::{LatestTurn, Standing};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
-/// Between two polls: a single wait then takes at most 30 of the 100 requests in a minute.
+/// The minimum between two polls. A single wait then takes at most 30 of the 100 requests in a minute.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
-/// How long a poll may take that starts when the time-out has passed.
+/// The time-out of a poll that starts when the time-out of the wait has passed.
 const LAST_POLL: Duration = Duration::from_secs(10);
-/// How long such a poll waits for a permit: as long as the queue of a thousand others takes. A
-/// wait that ended earlier would report a time-out of which nothing is known.
+/// How long such a poll waits for a permit: as long as a queue of a thousand others takes. A wait that ended earlier
+/// would report a time-out without knowing the current state.
 const LAST_PERMIT: Duration = Duration::from_secs(15 * 60);
-/// A timer that fires so late was stopped, together with the machine or the process.
+/// A timer that is this late was stopped, together with the machine or the process.
 const STOPPED: Duration = Duration::from_secs(1);
-/// Responses in a row that cannot be used, alike, end a wait.
+/// A wait ends after this many unusable responses of the same kind in a row.
 const UNUSABLE_IN_A_ROW: u32 = 3;
 
-/// One turn of the agent. Its reply is behind a link.
+/// Waits for the reply of one turn of the agent. A link leads to the reply.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -55,7 +55,7 @@ const UNUSABLE_IN_A_ROW: u32 = 3;
 #[derive(Clone, Debug)]
 pub struct Turn {
     client: Client,
-    /// Shared, since thousands may wait.
+    /// Shared, because thousands of waits may exist.
     pending: Arc<Pending>,
     response: Option<Arc<ResponseInfo>>,
     turns: Arc<LatestTurn>,
@@ -65,7 +65,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// A turn that was just started, whose reply cannot be there immediately.
+    /// A turn that has just started, so it cannot have its reply yet.
     pub(crate) fn started(
         client: Client,
         pending: Pending,
@@ -103,22 +103,23 @@ impl Turn {
         }
     }
 
-    /// The client that calls the service.
+    /// Returns the client of the turn.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The session, by its id.
+    /// Returns a reference to the session.
     pub fn session(&self) -> SessionRef {
         SessionRef::new(self.client.clone(), self.session_id().clone())
     }
 
-    /// The status and the headers of the response to the follow-up that started the turn; `None` for others.
+    /// Returns the status and the headers of the response to the follow-up that started the turn; `None` for other
+    /// turns.
     pub fn response(&self) -> Option<&ResponseInfo> {
         self.response.as_deref()
     }
 
-    /// A handle to the pending reply, as a value to store.
+    /// Returns a handle to the pending reply, which can be stored.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -132,17 +133,17 @@ impl Turn {
         &self.pending
     }
 
-    /// The id of the session.
+    /// Returns the id of the session.
     pub fn session_id(&self) -> &Id {
         self.pending.session_id()
     }
 
-    /// The thread, where the service named it.
+    /// Returns the id of the thread, if the service named it.
     pub fn thread_id(&self) -> Option<&Id> {
         self.pending.thread_id()
     }
 
-    /// Waits for the reply. Await it directly, set its time-out, or show its progress.
+    /// Waits for the reply. Await the result, set its time-out, or show its progress.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -162,7 +163,7 @@ impl Turn {
         }
     }
 
-    /// Polls once; `None` while the agent is working.
+    /// Polls once; returns `None` while the agent is working.
     ///
     /// # Errors
     /// Any error of the request; see [`ErrorKind`].
@@ -178,7 +179,7 @@ impl Turn {
         Ok(self.reply_in(page))
     }
 
-    /// Polls for the reply alone, with a permit that was acquired.
+    /// Polls only for the reply, with an acquired permit.
     pub(crate) async fn poll_with(
         &self,
         permit: Permit,
@@ -199,7 +200,7 @@ impl Turn {
     }
 
     fn reply_in(&self, page: types::MessagePage) -> Option<Reply> {
-        // The service was asked for final messages alone, so only another known type is no reply.
+        // The request was for final messages only, so only another known type is not a reply.
         let is_reply = |message: &types::Message| {
             !matches!(
                 message.type_,
@@ -210,7 +211,7 @@ impl Turn {
         message.map(|message| self.reply_of(message))
     }
 
-    /// Whether this program has started a later turn of the session.
+    /// Returns whether this program has started a later turn of the session.
     #[cfg(feature = "schemars")]
     pub(super) fn is_interrupted(&self) -> bool {
         self.turns.standing(self.number) == Standing::Interrupted
@@ -227,8 +228,8 @@ impl Turn {
         error.with_pending(self.pending().clone())
     }
 
-    /// Where the reply will be: behind the link, or else in the thread. Links were seen to lose
-    /// their filters, which are put back.
+    /// Returns the URL of the reply: the link, or else a path from the ids. Links were seen to lose their filters,
+    /// which are added again.
     fn url(&self) -> Result<Url, Error> {
         let core = &self.client.engine.core;
         let mut url = match (core.resolve(self.pending.href()), self.pending.by_ids()) {
@@ -250,7 +251,7 @@ impl Turn {
         Ok(url)
     }
 
-    /// Asks the service in which order the turns of the session were created.
+    /// Reads from the service in which order the turns of the session were created.
     async fn read_order(&self) -> Result<(), Error> {
         let operation = Operation::LIST_SESSION_MESSAGES;
         let url = self.client.engine.core.resolve(&format!(
@@ -269,7 +270,7 @@ impl Turn {
     }
 }
 
-/// What a poll came to.
+/// The result of a poll.
 pub(crate) struct PollResult {
     pub reply: Option<Reply>,
     /// The status and the body, for the error of a wait that ends without a reply.
@@ -279,7 +280,7 @@ pub(crate) struct PollResult {
 impl PollResult {
     pub fn new(reply: Option<Reply>, ended: AttemptResult) -> Self {
         let mut received = ended.received.unwrap_or_default();
-        // A copy, as what was received may be a small part of a large buffer.
+        // A copy, because the received data may be a small part of a large buffer.
         let received = reply.is_none().then(|| {
             let body = Bytes::copy_from_slice(&received.body());
             (received.status.as_u16(), body)
@@ -314,13 +315,12 @@ impl Client {
     }
 }
 
-/// A wait for a reply. Dropping it cancels the wait alone, not the agent's work.
+/// Waits for a reply. Dropping it cancels only the wait, not the agent's work.
 ///
-/// It polls at least once, and ends at its time-out. Before that it ends only with the reply, or
-/// when waiting cannot help: a follow-up interrupted the turn, the service rejects the request
-/// (400, 401, 403, 404, 410 or 422, with JSON), or it responds three times in a row with what
-/// cannot be used (a complete success that cannot be decoded, or any other status). Every error
-/// has the pending reply, to wait again: [`Error::pending`].
+/// A wait polls at least once, and ends at its time-out. It ends earlier only with the reply, or when waiting cannot
+/// help: a follow-up interrupted the turn; the service rejects the request (400, 401, 403, 404, 410 or 422, with
+/// JSON); or three responses in a row are unusable (a complete success that cannot be decoded, or any other status).
+/// Every error contains the pending reply, to wait again: [`Error::pending`].
 #[derive(Clone, Debug)]
 #[must_use = "a wait does nothing until it is awaited"]
 pub struct Wait {
@@ -330,7 +330,7 @@ pub struct Wait {
     follow: Follow,
 }
 
-/// Which messages of the turn a wait reads besides the reply.
+/// The messages of the turn that a wait reads besides the reply.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Follow {
     Nothing,
@@ -338,33 +338,33 @@ enum Follow {
     MessagesAndToolCalls,
 }
 
-/// An item of [`ProgressStream`].
+/// Reports a poll, a message or the reply of a wait; see [`ProgressStream`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Progress {
-    /// It polled, and there is no reply yet.
+    /// A poll found no reply yet.
     #[non_exhaustive]
     Waiting {
-        /// Time since the wait started.
+        /// The time since the wait started.
         elapsed: Duration,
-        /// Number of polls so far.
+        /// The number of polls so far.
         polls: u64,
         /// The error of this poll, which did not end the wait.
         error: Option<Error>,
     },
-    /// A message that the agent wrote, or a tool call; see [`Wait::follow`].
+    /// The agent wrote a message or called a tool; see [`Wait::follow`].
     Message(Box<types::Message>),
-    /// The reply. It is the last item.
+    /// The reply arrived. It is the last item.
     Replied(Reply),
 }
 
 impl Wait {
-    /// The time-out of the whole wait. Default: 1 hour; `Duration::MAX` means none. A wait that
-    /// ends so has an error of the kind [`Deadline`](crate::ErrorKind::Deadline), with what the
-    /// last poll received, and can be resumed.
+    /// Sets the time-out of the whole wait. Default: 1 hour; `Duration::MAX` means none. At the time-out, the wait
+    /// fails with the kind [`Deadline`](crate::ErrorKind::Deadline). The error contains the result of the last poll,
+    /// and the wait can be resumed.
     ///
-    /// A wait that has not polled when the time-out passes (zero, say, or while the rate limiter
-    /// had no permit) still polls once, and so does one whose machine was suspended meanwhile.
+    /// Each wait polls at least once, even if the time-out is zero or no permit was available in time. A wait also
+    /// polls again after its machine was suspended.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -378,23 +378,21 @@ impl Wait {
         self
     }
 
-    /// The time between two polls. Default: 2 s, and never less. The rate limiter may make it
-    /// longer.
+    /// Sets the time between two polls. Default: 2 s, which is also the minimum. The rate limiter may make it longer.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(MIN_INTERVAL);
         self
     }
 
-    /// Also yields the agent's messages as they arrive, as [`Progress::Message`], each once and
-    /// in order. Default: none of them.
+    /// Also yields the agent's messages as they arrive, as [`Progress::Message`], each once and in order. Default: no
+    /// messages.
     ///
-    /// They come with the polls that are made anyway: a poll reads the newest messages of the
-    /// thread, and the reply is recognized among them. Only where one page does not contain all
-    /// that is new (more than 20 messages between two polls, messages that were added or deleted
-    /// before those that were read, or a wait that starts late) are the next ones read without a
-    /// pause. In a finished thread the last message usually repeats the reply.
+    /// The messages need no extra requests: a poll reads the newest messages of the thread, and recognizes the reply
+    /// among them. More pages are read, without a pause, only if one page does not contain all new messages. This
+    /// happens after more than 20 messages between two polls, after additions or deletions before the known messages,
+    /// and in a wait that starts late. In a finished thread the last message usually repeats the reply.
     ///
-    /// A turn of which the service did not name the thread has no such messages.
+    /// No messages are available if the service did not name the thread of the turn.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -427,13 +425,13 @@ impl Wait {
         self
     }
 
-    /// The same with tool calls; [`ToolCall::of`](crate::ToolCall::of) reads one.
+    /// Also yields tool calls; [`ToolCall::of`](crate::ToolCall::of) reads one.
     pub fn follow_with_tools(mut self) -> Self {
         self.follow = Follow::MessagesAndToolCalls;
         self
     }
 
-    /// The wait as a stream: an item for each poll, the last of them the reply or the error.
+    /// Returns the wait as a stream: an item for each poll, and at the end the reply or the error.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -466,7 +464,7 @@ impl Wait {
         WaitState {
             deadline: after(now, self.timeout),
             started: now,
-            // The gain of a poll counts from the last one, or from the start of the turn.
+            // The gain of a poll counts from the last poll, or from the start of the turn.
             last_poll: self.turn.started,
             last_end: now,
             next: self.turn.first_poll,
@@ -488,12 +486,12 @@ impl Wait {
     }
 }
 
-/// The progress of a [`Wait`]; see [`Wait::progress`].
+/// Streams the progress of a [`Wait`]; see [`Wait::progress`].
 #[must_use = "a stream does nothing until it is polled"]
 pub struct ProgressStream(Pin<Box<dyn Stream<Item = Result<Progress, Error>> + Send>>);
 
 impl ProgressStream {
-    /// The next item; `None` after the last.
+    /// Returns the next item; `None` after the last.
     pub async fn next(&mut self) -> Option<Result<Progress, Error>> {
         StreamExt::next(&mut self.0).await
     }
@@ -534,13 +532,13 @@ struct WaitState {
     next: Instant,
     polls: u64,
     failures: u32,
-    /// Responses in a row that could not be used, and their kind.
+    /// The number of unusable responses in a row, and their kind.
     unusable: Option<(ErrorKind, u32)>,
     last: LastPoll,
-    /// How many turns were known when the service was asked for their order.
+    /// The number of known turns when their order was last requested from the service.
     order_read_at: usize,
     late_poll: LatePoll,
-    /// Boxed, since thousands of waits have none.
+    /// Boxed, because thousands of waits do not use it.
     follower: Option<Box<Follower>>,
 }
 
@@ -552,7 +550,7 @@ enum LatePoll {
     Made,
 }
 
-/// What a wait for a permit came to.
+/// The result of a wait for a permit.
 enum Permitted {
     Permit(Permit),
     TimedOut,
@@ -569,7 +567,7 @@ impl WaitState {
         }
     }
 
-    /// The next message of the last poll. After all of them one poll, when it is permitted.
+    /// Returns the next message of the last poll. After all of them, it polls once when a permit is available.
     async fn step(&mut self) -> Result<Progress, Error> {
         if let Some(next) = self.follower.as_mut().and_then(|f| f.next_item()) {
             return next;
@@ -592,8 +590,8 @@ impl WaitState {
         }
     }
 
-    /// Whether a later turn exists. Asks the service once for each turn of which that is unknown;
-    /// if that fails, the wait goes on as if there were none.
+    /// Returns whether a later turn exists. Requests the order of the turns once for each turn whose order is
+    /// unknown. If that request fails, the wait continues as if there were no later turn.
     async fn is_interrupted(&mut self, version: usize) -> bool {
         let turn = &self.wait.turn;
         let mut standing = turn.turns.standing(turn.number);
@@ -643,19 +641,19 @@ impl WaitState {
         PollSchedule {
             started: self.wait.turn.started,
             last_poll: self.last_poll,
-            // After errors the next poll may be far off: there is one at the time-out, too.
+            // After errors the next poll may be much later, so there is one at the time-out, too.
             ready_at: self.next.min(self.deadline).max(earliest),
             first_before: is_first.then_some(self.deadline),
         }
     }
 
-    /// Whether messages exist that a followed wait has not read, perhaps with the reply.
+    /// Returns whether there are messages that this wait has not read; the reply may be among them.
     fn is_behind(&self) -> bool {
         self.follower.as_ref().is_some_and(|f| f.is_behind())
     }
 
-    /// Whether a poll is due although the time-out has passed: there was none before or none for
-    /// long, or the machine was suspended, and the reply may have come since.
+    /// Returns whether to poll although the time-out has passed. This is so if there was no recent poll, or if the
+    /// machine was suspended: the reply may have arrived since.
     fn may_poll_late(&self) -> bool {
         let was_stopped = Instant::now() >= self.deadline + STOPPED;
         let is_paused = self
@@ -667,7 +665,7 @@ impl WaitState {
             .limiter
             .paused_until()
             .is_some();
-        // Other requests took the permits, so that the last poll says little of now.
+        // Other requests took the permits, so the last poll is out of date.
         let is_stale = after(self.last_end, self.wait.interval.saturating_mul(2)) < self.deadline;
         let may_have_come = self.polls == 0 || is_stale || was_stopped || self.is_behind();
         self.late_poll == LatePoll::NotDue && !is_paused && may_have_come
@@ -682,9 +680,9 @@ impl WaitState {
             self.deadline
         };
         let turn = &self.wait.turn;
-        // Only a poll in flight needs the memory of a whole call.
+        // Only a poll in progress needs the memory of a whole call.
         let result = match &mut self.follower {
-            // The last poll has to find the reply, wherever in the thread it is.
+            // The last poll has to find the reply, wherever it is in the thread.
             Some(follower) if self.late_poll != LatePoll::Made => {
                 Box::pin(follower.poll(turn, permit, end)).await
             }
@@ -733,7 +731,7 @@ impl WaitState {
         })
     }
 
-    /// Whether the wait ends with this error of a poll.
+    /// Returns whether the wait ends with this error of a poll.
     fn ends_with(&mut self, error: &Error) -> bool {
         let kind = error.kind();
         if error.is_transient() && kind != ErrorKind::Undecodable {
@@ -741,7 +739,7 @@ impl WaitState {
             return false;
         }
         if kind == ErrorKind::Incomplete {
-            // The pages of messages contradict each other. The next poll asks for the reply alone.
+            // The pages of messages contradict each other. The next poll requests only the reply.
             return false;
         }
         if error.attempts() == 0 || is_rejection(error) {
@@ -763,8 +761,8 @@ impl WaitState {
     }
 }
 
-/// Whether the service itself rejects the request, and would do so again. What comes without
-/// JSON may be of a firewall or a gateway, and may pass.
+/// Returns whether the service itself rejects the request, and would do so again. A response without JSON may be from
+/// a firewall or a gateway, and may be temporary.
 fn is_rejection(error: &Error) -> bool {
     let is_json = |body: &str| {
         serde_json::from_str::<serde_json::Value>(body).is_ok_and(|body| body.is_object())
@@ -773,8 +771,8 @@ fn is_rejection(error: &Error) -> bool {
         && error.body().is_some_and(|body| is_json(&body))
 }
 
-/// Waits for the replies of many turns, and yields them in the order in which they arrive. The
-/// rate limiter of their client decides whose poll is next.
+/// Waits for the replies of many turns, and yields them in the order in which they arrive. The rate limiter of their
+/// client decides which wait polls next.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -792,7 +790,7 @@ fn is_rejection(error: &Error) -> bool {
 pub fn replies(waits: impl IntoIterator<Item = Wait>) -> Replies {
     let waits = waits.into_iter().map(|wait| {
         let pending = Arc::clone(&wait.turn.pending);
-        // Borrowed by its future, not moved into it, which would need its memory twice.
+        // Its future borrows the wait. Moving the wait into the future would need its memory twice.
         let mut state = wait.start();
         async move {
             let result = state.run().await;
@@ -802,12 +800,12 @@ pub fn replies(waits: impl IntoIterator<Item = Wait>) -> Replies {
     Replies(waits.collect::<FuturesUnordered<_>>().boxed())
 }
 
-/// The replies of many turns; see [`replies`].
+/// Streams the replies of many turns; see [`replies`].
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Replies(BoxStream<'static, (Pending, Result<Reply, Error>)>);
 
 impl Replies {
-    /// The next reply, or the error of a wait, with the handle of its turn; `None` after the last.
+    /// Returns the next reply or the error of a wait, with the handle of its turn; `None` after the last.
     pub async fn next(&mut self) -> Option<(Pending, Result<Reply, Error>)> {
         StreamExt::next(&mut self.0).await
     }
@@ -831,7 +829,7 @@ impl std::fmt::Debug for Replies {
     }
 }
 
-/// The agent's final message.
+/// Contains the agent's final message.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -847,22 +845,22 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The text; an empty one is a valid reply.
+    /// Returns the text. An empty text is a valid reply.
     pub fn text(&self) -> &str {
         self.message.message.as_deref().unwrap_or_default()
     }
 
-    /// The session that it belongs to.
+    /// Returns the id of the session.
     pub fn session_id(&self) -> &Id {
         &self.session_id
     }
 
-    /// Everything the service sent.
+    /// Returns all data that the service sent.
     pub fn message(&self) -> &types::Message {
         &self.message
     }
 
-    /// Everything the service sent, to keep.
+    /// Returns all data that the service sent, and consumes the reply.
     pub fn into_message(self) -> types::Message {
         *self.message
     }

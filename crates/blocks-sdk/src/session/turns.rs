@@ -1,9 +1,9 @@
-//! Which turn of a session is the latest: a follow-up interrupts the turn in flight, and a wait
-//! for that ends.
+//! Tracks which turn of a session is the latest. A follow-up interrupts the turn in progress, and a wait for that
+//! turn ends.
 //!
-//! Responses can arrive in another order than the one in which the requests took effect. A turn
-//! is later than another when its request was sent after the other one's response was received.
-//! Of two whose requests overlapped, the later is the one that the service created later.
+//! Responses can arrive in a different order than the requests took effect. A turn is later than another one if its
+//! request was sent after the response of the other one was received. If two requests overlapped, the turn that the
+//! service created later is the later one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,16 +22,16 @@ pub(crate) struct LatestTurn {
 
 #[derive(Default)]
 struct KnownTurns {
-    /// Counts the sending of requests and the arrival of what they are known by.
+    /// Counts requests that were sent and responses that arrived.
     clock: u64,
     turns: Vec<KnownTurn>,
 }
 
 struct KnownTurn {
     thread: Option<Id>,
-    /// When its request was sent; zero when that was not here.
+    /// When its request was sent; zero if this client did not send it.
     sent: u64,
-    /// When this client received its response, or was given its id.
+    /// When this client received its response, or got its id.
     known: u64,
     created_at: Option<DateTime<Utc>>,
     /// Whether it certainly exists.
@@ -44,7 +44,7 @@ pub(crate) enum Standing {
     Latest,
     /// A later turn exists.
     Interrupted,
-    /// Another turn may be later; the service can say so.
+    /// Another turn may be later; the service's data can decide it.
     Unknown,
 }
 
@@ -71,14 +71,14 @@ impl LatestTurn {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A follow-up is sent. Returns what to report its response with.
+    /// Records that a follow-up is sent. Returns a value with which its response is reported.
     pub fn sending(&self) -> u64 {
         let mut known = self.known();
         known.clock += 1;
         known.clock
     }
 
-    /// The service accepted the follow-up that was sent at `sent`. Returns the turn's number.
+    /// Records that the service accepted the follow-up that was sent at `sent`. Returns the turn's number.
     pub fn accepted(
         &self,
         sent: u64,
@@ -88,7 +88,7 @@ impl LatestTurn {
         self.add(sent, thread, created_at, true)
     }
 
-    /// The outcome of the follow-up that was sent at `sent` is unknown.
+    /// Records that the outcome of the follow-up that was sent at `sent` is unknown.
     pub fn unknown_outcome(&self, sent: u64) {
         self.add(sent, None, None, false);
     }
@@ -110,7 +110,7 @@ impl LatestTurn {
                 created_at,
                 is_certain,
             };
-            // Most sessions have one turn, and thousands may wait.
+            // Most sessions have one turn, and thousands of waits may exist.
             let more = known.turns.len().max(1);
             if known.turns.len() == known.turns.capacity() {
                 known.turns.reserve_exact(more);
@@ -122,7 +122,7 @@ impl LatestTurn {
         number
     }
 
-    /// The number of a turn that was not started here, or is known already.
+    /// Returns the number of a turn that was started elsewhere, or is known already.
     pub fn number(&self, thread: Option<&Id>, created_at: Option<DateTime<Utc>>) -> usize {
         if let Some(thread) = thread {
             let mut known = self.known();
@@ -139,7 +139,7 @@ impl LatestTurn {
         self.add(0, thread, created_at, true)
     }
 
-    /// What the service says of when the turns of these threads were created.
+    /// Records when the service created the turns of these threads.
     pub fn learn(&self, prompts: impl IntoIterator<Item = (Id, DateTime<Utc>)>) {
         for (thread, created_at) in prompts {
             let number = self.number(Some(&thread), Some(created_at));
@@ -147,7 +147,7 @@ impl LatestTurn {
         }
     }
 
-    /// How many turns are known: this changes whenever one is added.
+    /// Returns the number of known turns. It changes whenever one is added.
     pub fn version(&self) -> usize {
         self.known().turns.len()
     }
@@ -166,7 +166,7 @@ impl LatestTurn {
             .unwrap_or(Standing::Latest)
     }
 
-    /// Waits until more turns than `version` are known.
+    /// Waits until more than `version` turns are known.
     pub async fn changed(&self, version: usize) {
         loop {
             // Registered before the version is read, so that no turn is missed in between.
@@ -185,14 +185,14 @@ impl fmt::Debug for LatestTurn {
     }
 }
 
-/// The sessions of which a handle exists, by their ids.
+/// The sessions with a handle, by their ids.
 #[derive(Default)]
 pub(crate) struct TurnRegistry(Mutex<Sessions>);
 
 #[derive(Default)]
 struct Sessions {
     turns: HashMap<Id, Weak<LatestTurn>>,
-    /// At this size, sessions without a handle are removed.
+    /// The size at which sessions without a handle are removed.
     sweep_at: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The share of the limit that is used: lowered by a 429, raised slowly by other responses.
+//! Adapts the used share of the limit: a 429 lowers it, and other responses raise it slowly.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tokio::time::Instant;
 /// After a 429 the share falls by a fifth, but the 429s of one overrun count once.
 const FALL: f64 = 0.8;
 const FALL_APART: Duration = Duration::from_secs(12);
-/// It never falls below this, so that a program always continues.
+/// The share never falls below this, so that a program always continues.
 const FLOOR: f64 = 0.05;
-/// It rises by this much in the first minute after a 429, and faster with each minute: slowly
-/// while other programs still use the key, and soon to the whole once they have stopped.
+/// The share rises by this in the first minute after a 429, and faster with each minute. It rises slowly while other
+/// programs still use the key, and reaches the whole limit soon after they have stopped.
 const RISE: f64 = 0.06;
-/// The pause after a 429 that does not say how long: doubled with each in a row, with jitter.
+/// The pause after a 429 without a duration. It doubles with each 429 in a row, and has jitter.
 const BACKOFF: Duration = Duration::from_secs(2);
 const MAX_BACKOFF: Duration = Duration::from_secs(32);
 
-/// How much of the limit is used, by what the service responded.
+/// The used share of the limit, according to the service's responses.
 #[derive(Debug)]
 pub(super) struct AdaptiveRate {
     share: f64,
@@ -41,7 +41,7 @@ impl AdaptiveRate {
         self.share
     }
 
-    /// A response that was not a 429. Returns whether the share changed.
+    /// Records a response that was not a 429. Returns whether the share changed.
     pub fn responded(&mut self, now: Instant) -> bool {
         self.refused_in_a_row = 0;
         if self.share >= 1.0 {
@@ -55,8 +55,8 @@ impl AdaptiveRate {
         rise > 0.0
     }
 
-    /// A 429 that asks to wait for `asked`. Returns for how long to send nothing. `random` is
-    /// in 0 to 1; `paused` says that an earlier 429 of the same overrun started a pause already.
+    /// Records a 429 that asks for a pause of `asked`. Returns for how long to send nothing. `random` is in 0 to 1;
+    /// `paused` says that an earlier 429 of the same overrun has already started a pause.
     pub fn refused(
         &mut self,
         now: Instant,
@@ -79,7 +79,7 @@ impl AdaptiveRate {
             self.refused_in_a_row = self.refused_in_a_row.saturating_add(1);
         }
         match asked.filter(|asked| !asked.is_zero()) {
-            // A service that refuses again did not ask for long enough.
+            // A second 429 shows that the service asked for too short a pause.
             Some(asked) if !is_first => asked.max(backoff),
             Some(asked) => asked,
             None => backoff,

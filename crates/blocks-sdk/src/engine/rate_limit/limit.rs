@@ -1,11 +1,10 @@
-//! The limit that a program gives itself.
+//! The limit that a program sets for itself.
 
 use crate::engine::error::Error;
 
-/// Requests that a key may make in a minute, counted over every process that uses it.
+/// Limits the requests of a key in a minute, counted over all processes that use the key.
 ///
-/// The service's limit is 100, which is the default. Give a program less where other programs
-/// share its key.
+/// The service's limit is 100, which is the default. Set a lower limit if other programs share the key.
 ///
 /// ```
 /// use blocks_sdk::{Client, RateLimit};
@@ -21,10 +20,10 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// A limit of `requests` a minute.
+    /// Creates a limit of `requests` per minute.
     ///
     /// # Errors
-    /// When it is zero: nothing could ever be sent.
+    /// The limit is zero, so nothing could be sent.
     ///
     /// ```
     /// use blocks_sdk::RateLimit;
@@ -43,13 +42,13 @@ impl RateLimit {
         })
     }
 
-    /// The requests a minute that were set.
+    /// Returns the number of requests per minute.
     pub fn requests_per_minute(&self) -> u32 {
         self.per_minute
     }
 
-    /// Requests that are sent at most in a minute: a margin of 1 % is left for requests that
-    /// this limiter does not see, such as a person's own at the same key.
+    /// Returns how many requests are sent at most in a minute. A margin of 1 % remains for requests that this limiter
+    /// does not see, such as manual ones with the same key.
     pub(super) fn capacity(self) -> usize {
         (self.per_minute - self.per_minute / 100) as usize
     }

@@ -1,33 +1,32 @@
-//! The rate limiter of one API key, shared by a client and its clones: every request acquires a
-//! permit here first.
+//! The rate limiter of one API key, shared by a client and its clones. Every request first acquires a permit here.
 //!
-//! - `slots`: at most the limit in any minute. Calls may use what is left of it immediately,
-//!   polls are spread evenly over what calls leave.
-//! - `queue`, `state`: who is next. Calls of a person, then creates, then polls, and none of
-//!   them only after all of another.
+//! - `slots`: at most the limit in any minute. Calls may use the rest of it immediately. Polls are spread evenly over
+//!   the slots that calls do not use.
+//! - `queue`, `state`: the order. Interactive calls are first, then creates, then polls, but each class gets some
+//!   permits.
 //! - `adaptive`: a 429 pauses every request and lowers the rate; other responses raise it.
 //!
-//! - `shared`, `store`: the same slots, counted outside of this process for all that use the key.
-//!   `asking`: what this process knows of such a store. It chooses who is next, the store when.
+//! - `shared`, `store`: the same slots, counted outside of this process for all processes that use the key.
+//!   `store_requests`: the requests of this process to such a store. The process decides which waiter is next, the
+//! store decides when.
 //!
-//! Those are pure decisions. This module adds the waiting. There is no task that keeps time, as
-//! it would end with the runtime in which it was spawned: each waiter has a timer of its own.
-//! One of them, the timekeeper, wakes up when the next permit can be given. The timers of the
-//! others are late, and replace a timekeeper that does not run any more. A request to a store is
-//! a task of the runtime of the waiter that started it, so that it ends also when the waiter is
-//! dropped; one that does not end in time is replaced in the same way.
+//! Those are pure decisions. This module adds the waiting. There is no timer task, because it would end with the
+//! runtime in which it was spawned. Each waiter has its own timer. One waiter, the timekeeper, wakes up when the next
+//! permit can be granted. The timers of the others are later, and replace a timekeeper that does not run any more. A
+//! request to a store is a task in the runtime of the waiter that started it. So it ends also when the waiter is
+//! dropped. A request that does not end in time is replaced in the same way.
 //!
-//! Under the lock there are only decisions: no waker is called, cloned or dropped, nothing is
-//! spawned and no event is recorded, since each of these may run code that comes back here.
+//! Only decisions are made under the lock. No waker is called, cloned or dropped, nothing is spawned, and no event is
+//! recorded, because each of these may run code that calls this module again.
 
 mod adaptive;
-mod asking;
 mod limit;
 mod queue;
 mod shared;
 mod slots;
 mod state;
 mod store;
+mod store_requests;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -40,15 +39,15 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::engine::telemetry;
-use asking::Asking;
 pub use limit::RateLimit;
 pub(crate) use queue::{PollSchedule, Priority};
 pub use shared::{MemoryLimitStore, SharedLimit};
 pub(crate) use state::after;
-use state::{Next, Question, State, StoreResult};
+use state::{Next, NextRequest, State, StoreResult};
 pub use store::{
-    LimitFuture, LimitStore, LimitStoreError, SlotClaim, SlotPurpose, SlotRequest, SlotResponse,
+    LimitFuture, LimitStore, LimitStoreError, SlotDemand, SlotPurpose, SlotRequest, SlotResponse,
 };
+use store_requests::StoreRequests;
 
 /// The rate limiter of one key.
 #[derive(Clone)]
@@ -59,18 +58,18 @@ pub(crate) struct RateLimiter {
 
 struct Shared {
     state: State,
-    /// Of the waiters in the queue and those whose permit is ready.
+    /// The wakers of the waiters in the queue, and of those whose permit is ready.
     wakers: BTreeMap<u64, Waker>,
-    /// The waiter whose timer wakes it when the next permit can be given.
+    /// The waiter whose timer wakes it when the next permit can be granted.
     timekeeper: Option<Next>,
 }
 
-/// What is left to do when the lock is released.
+/// The work that remains when the lock is released.
 #[derive(Default)]
 struct Later {
     wake: Vec<Waker>,
     drop: Vec<Waker>,
-    /// Where requests to the store can run.
+    /// The runtime in which requests to the store can run.
     runtime: Option<Handle>,
     /// A request to the store, and its number.
     ask: Option<(u64, SlotRequest)>,
@@ -78,7 +77,7 @@ struct Later {
     pause: Option<Duration>,
 }
 
-/// The rate limiter of a client at one moment, for example to export as metrics.
+/// Reports the current state of a client's rate limiter, for example for metrics.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -99,17 +98,17 @@ pub struct RateLimitStatus {
     pub waiting_creates: usize,
     /// Waits and watches that are between two polls, or whose next poll waits for a permit.
     pub waiting_polls: usize,
-    /// How long nothing is sent, since the service asked to wait.
+    /// The remaining time of the pause that the service asked for.
     pub paused_for: Option<Duration>,
     /// Requests that this process sent in the last minute.
     pub used_in_last_minute: usize,
-    /// The part of the limit that is used, from 0 to 1: less than 1 after a 429.
+    /// The used part of the limit, from 0 to 1: less than 1 after a 429.
     pub share: f64,
     /// Whether the limit is shared with other processes.
     pub store: LimitStoreStatus,
 }
 
-/// Whether a client's limit is shared.
+/// Reports whether a client's limit is shared with other processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitStoreStatus {
@@ -117,24 +116,24 @@ pub enum LimitStoreStatus {
     None,
     /// The store is used.
     Shared,
-    /// The store failed when it was last used: the client counts its own requests, and tries the
-    /// store again a few seconds later.
+    /// The last use of the store failed. The client counts its own requests, and uses the store again a few seconds
+    /// later.
     Failed,
 }
 
-/// There is no permit within the time of a call.
+/// No permit is available within the time-out of a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct NoPermit {
-    /// When the service asked to wait: until then.
+    /// The end of the pause, if the service asked for one.
     pub paused_until: Option<Instant>,
 }
 
 impl RateLimiter {
     pub fn new(limit: RateLimit, store: Option<Arc<dyn LimitStore>>) -> Self {
         let mut state = State::new(limit, Instant::now());
-        state.asking = store
+        state.store_requests = store
             .as_ref()
-            .map(|store| Asking::new(fastrand::u64(..), store.response_timeout()));
+            .map(|store| StoreRequests::new(fastrand::u64(..), store.response_timeout()));
         let shared = Shared {
             state,
             wakers: BTreeMap::new(),
@@ -154,7 +153,7 @@ impl RateLimiter {
             ..Later::default()
         };
         let result = {
-            // No change is left half done by a panic, so a poisoned lock is still good.
+            // A panic leaves no change half done, so a poisoned lock can be used.
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             change(&mut shared, now, &mut later)
         };
@@ -167,8 +166,8 @@ impl RateLimiter {
         result
     }
 
-    /// Starts the requests to the store. Where there is no runtime, slots that were not used count
-    /// for a minute, and others learn of a pause by a 429 of their own.
+    /// Starts the requests to the store. Without a runtime, unused slots count for a minute, and other processes
+    /// notice a pause only by a 429.
     fn use_store(
         &self,
         store: &Arc<dyn LimitStore>,
@@ -199,18 +198,19 @@ impl RateLimiter {
         }
     }
 
-    /// The store's response to the request with this number.
+    /// Handles the store's response to the request with this number.
     fn store_responded(&self, number: u64, response: Result<SlotResponse, LimitStoreError>) {
         let (has_changed, error) = self.change(|shared, now, later| match response {
             Ok(response) => {
-                let asking = shared.state.asking.as_mut();
-                let works_again = asking.is_some_and(Asking::works);
+                let store_requests = shared.state.store_requests.as_mut();
+                let works_again = store_requests.is_some_and(StoreRequests::record_response);
                 shared.use_response(number, response, now, later);
                 (works_again, None)
             }
             Err(error) => {
-                let asking = shared.state.asking.as_mut();
-                let is_first = asking.is_some_and(|asking| asking.fails(number, now));
+                let store_requests = shared.state.store_requests.as_mut();
+                let is_first =
+                    store_requests.is_some_and(|requests| requests.record_failure(number, now));
                 shared.settle(now, None, later);
                 (is_first, Some(error))
             }
@@ -220,8 +220,7 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for a permit. A call gives up at its `deadline`, and before that as soon as the
-    /// service asks to wait for longer.
+    /// Waits for a permit. A call fails at its `deadline`, or earlier if the service asks for a longer pause.
     pub fn acquire(self: &Arc<Self>, priority: Priority, deadline: Option<Instant>) -> Acquire {
         Acquire {
             limiter: Arc::clone(self),
@@ -234,14 +233,14 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for a permit until `deadline`, however long the service asks to wait.
+    /// Waits for a permit until `deadline`, whatever pause the service asks for.
     pub fn acquire_until(self: &Arc<Self>, priority: Priority, deadline: Instant) -> Acquire {
         let mut acquire = self.acquire(priority, Some(deadline));
         acquire.ends_with_pause = false;
         acquire
     }
 
-    /// A response that was not a 429.
+    /// Records a response that was not a 429.
     pub fn responded(&self) {
         let share = self.change(|shared, now, later| {
             let was_probing = shared.state.is_probing();
@@ -256,8 +255,8 @@ impl RateLimiter {
         }
     }
 
-    /// A 429, with the pause that it asks for. Returns when the pause ends, which is at most
-    /// `longest` from now.
+    /// Records a 429, with the pause that it asks for. Returns the end of the pause, which is at most `longest` from
+    /// now.
     pub fn refused(&self, asked: Option<Duration>, longest: Duration) -> Instant {
         let random = fastrand::f64();
         let (until, share) = self.change(|shared, now, later| {
@@ -271,7 +270,7 @@ impl RateLimiter {
         until
     }
 
-    /// The service asks every request to wait, and does not say that there were too many.
+    /// Records that the service asks every request to wait, without a 429.
     pub fn pause(&self, asked: Duration, longest: Duration) {
         let until = self.change(|shared, now, later| {
             let until = shared.state.pause(now, asked, longest);
@@ -282,7 +281,7 @@ impl RateLimiter {
         telemetry::paused(until, Some(asked));
     }
 
-    /// When the pause that the service asked for ends, if there is one.
+    /// Returns the end of the pause that the service asked for, if there is one.
     pub fn paused_until(&self) -> Option<Instant> {
         self.change(|shared, now, _| shared.state.slots.paused_until(now))
     }
@@ -298,9 +297,9 @@ impl RateLimiter {
                 paused_for: paused_until.map(|until| until - now),
                 used_in_last_minute: shared.state.slots.used(now),
                 share: shared.state.rate.share(),
-                store: match &shared.state.asking {
+                store: match &shared.state.store_requests {
                     None => LimitStoreStatus::None,
-                    Some(asking) if asking.has_failed() => LimitStoreStatus::Failed,
+                    Some(store_requests) if store_requests.has_failed() => LimitStoreStatus::Failed,
                     Some(_) => LimitStoreStatus::Shared,
                 },
             }
@@ -308,7 +307,7 @@ impl RateLimiter {
     }
 }
 
-/// Panics in the caller's words, and not in those of a timer, when there is no runtime.
+/// Panics with a text for the caller, instead of a timer's text, if there is no runtime.
 pub(crate) fn require_runtime() {
     assert!(
         tokio::runtime::Handle::try_current().is_ok(),
@@ -318,12 +317,12 @@ pub(crate) fn require_runtime() {
 }
 
 impl Shared {
-    /// Gives every permit that can be given, and sees to it that one waiter keeps time for the
-    /// next. `own` is the waiter that is being polled.
+    /// Grants every permit that can be granted, and ensures that one waiter is the timekeeper for the next. `own` is
+    /// the waiter that is being polled.
     fn settle(&mut self, now: Instant, own: Option<u64>, later: &mut Later) {
         let mut granted = Vec::new();
         let next = match self.state.uses_store(now) {
-            true => self.ask_store(now, later),
+            true => self.request_slot(now, later),
             false => self.state.advance(now, &mut granted),
         };
         for ticket in &granted {
@@ -348,26 +347,25 @@ impl Shared {
                 at: next.at,
             }),
             (None, None) => {
-                // It becomes the timekeeper when it is polled. If it is not, the late timer
-                // of another waiter replaces it.
+                // It becomes the timekeeper when it is polled. If it is not polled, the late timer of another waiter
+                // replaces it.
                 later.wake.extend(self.wakers.remove(&next.ticket));
                 None
             }
         };
     }
 
-    /// Asks the store for a slot if that is to be done now. Returns what is next if nothing is
-    /// being asked.
-    fn ask_store(&mut self, now: Instant, later: &mut Later) -> Option<Next> {
-        match self.state.question(now) {
-            Question::Nothing => None,
-            Question::Later(next) => Some(next),
-            Question::Now(_) if later.runtime.is_some() => {
-                later.ask = self.state.ask(now);
+    /// Requests a slot from the store if it is time. Returns the next step if no request is in progress.
+    fn request_slot(&mut self, now: Instant, later: &mut Later) -> Option<Next> {
+        match self.state.next_request(now) {
+            NextRequest::Nothing => None,
+            NextRequest::Later(next) => Some(next),
+            NextRequest::Now(_) if later.runtime.is_some() => {
+                later.ask = self.state.start_request(now);
                 None
             }
-            // The waiter asks when it is polled, in a runtime.
-            Question::Now(ticket) => Some(Next { ticket, at: now }),
+            // The waiter starts the request when it is polled, in a runtime.
+            NextRequest::Now(ticket) => Some(Next { ticket, at: now }),
         }
     }
 
@@ -390,18 +388,18 @@ impl Shared {
         self.settle(now, None, later);
     }
 
-    /// Whether someone else takes care of a waiter of this priority: there is a request to the
-    /// store, or a timekeeper for the next one.
+    /// Returns whether another task will wake a waiter of this priority: a request to the store, or a timekeeper for
+    /// the next one.
     fn is_cared_for(&self, ticket: u64, priority: Priority, is_new: bool, now: Instant) -> bool {
-        let asking = self.state.asking.as_ref();
-        asking.is_some_and(|asking| asking.is_running(now))
+        let store_requests = self.state.store_requests.as_ref();
+        store_requests.is_some_and(|requests| requests.is_running(now))
             || self.timekeeper.is_some_and(|keeper| {
                 let is_kept = keeper.ticket != ticket && now < keeper.at;
-                is_kept && !(is_new && self.state.is_worth_asking(priority, keeper.at, now))
+                is_kept && !(is_new && self.state.could_get_slot(priority, keeper.at, now))
             })
     }
 
-    /// A pause begins: those that cannot wait so long are woken to give up.
+    /// Wakes the calls that cannot wait for the end of a pause, so that they fail.
     fn notify_of_pause(&mut self, until: Instant, later: &mut Later) {
         for ticket in self.state.queue.ending_before(until) {
             later.wake.extend(self.wakers.remove(&ticket));
@@ -420,8 +418,8 @@ impl Shared {
         self.settle(now, None, later);
     }
 
-    /// When a waiter that does not keep time looks after the timekeeper: late, and the later the
-    /// more waiters do so.
+    /// Returns when a waiter that is not the timekeeper checks the timekeeper. It is late, and later with more
+    /// waiters.
     fn late(&self, now: Instant) -> Instant {
         let waiting: usize = self.state.queue.counts().iter().sum();
         let late = Duration::from_secs(1) + Duration::from_millis(waiting as u64);
@@ -429,7 +427,7 @@ impl Shared {
     }
 }
 
-/// Permission to send one request, to be kept until the request has ended.
+/// Permits one request. Keep it until the request has ended.
 #[derive(Debug)]
 pub(crate) struct Permit {
     limiter: Arc<RateLimiter>,
@@ -444,7 +442,7 @@ impl std::fmt::Debug for RateLimiter {
 }
 
 impl Permit {
-    /// Nothing was sent: another request may use the permit.
+    /// Returns the permit, because nothing was sent. Another request may use it.
     pub fn give_back(self) {
         self.limiter.change(|shared, now, later| {
             later.give_back.extend(shared.state.give_back(self.slot));
@@ -464,9 +462,9 @@ impl Drop for Permit {
     }
 }
 
-/// A permit to come; see [`RateLimiter::acquire`]. Dropped before it is ready, it leaves the
-/// queue and returns what it was given. Awaited again, it waits for a further permit in the
-/// same place, so that a request which is sent again does not go to the end of the queue.
+/// The future of a permit; see [`RateLimiter::acquire`]. If it is dropped before it is ready, it leaves the queue and
+/// returns its permit. If it is awaited again, it waits for a further permit in the same place. So a request that is
+/// sent again does not move to the end of the queue.
 pub(crate) struct Acquire {
     limiter: Arc<RateLimiter>,
     priority: Priority,
@@ -480,14 +478,14 @@ pub(crate) struct Acquire {
 
 struct Timer {
     at: Instant,
-    /// Wakes the task for as long as it is kept.
+    /// Wakes the task while it exists.
     _sleep: Pin<Box<Sleep>>,
 }
 
-/// What one poll of [`Acquire`] found under the lock.
+/// The result of one poll of [`Acquire`] under the lock.
 enum Step {
     Ready(Result<(u64, bool), NoPermit>),
-    /// Nothing yet: wait until then at most.
+    /// No permit yet; the next poll is at this time at the latest.
     Wait(Instant),
 }
 
@@ -524,7 +522,7 @@ impl Acquire {
                 self.deadline.filter(|_| self.ends_with_pause),
             );
         }
-        // What another waiter keeps time for includes all that are in the queue already.
+        // The timekeeper of another waiter includes all waiters in the queue already.
         let is_over = self.deadline.is_some_and(|deadline| deadline <= now);
         let priority = self.priority;
         let is_kept_for_it = match shared.state.uses_store(now) {
@@ -549,7 +547,7 @@ impl Acquire {
         let at = match shared.timekeeper {
             Some(keeper) if keeper.ticket == ticket => keeper.at,
             _ => match &self.timer {
-                // A poll of no consequence does not put it off.
+                // A poll without effect does not delay it.
                 Some(timer) if timer.at > now => timer.at.min(shared.late(now)),
                 _ => shared.late(now),
             },
@@ -610,7 +608,7 @@ impl Future for Acquire {
                 telemetry::waiting_for_permit(this.priority);
             }
             require_runtime();
-            // A new timer each time: this future may have moved to another runtime.
+            // A new timer each time, because this future may have moved to another runtime.
             let mut sleep = Box::pin(sleep_until(at));
             let is_over = sleep.as_mut().poll(context).is_ready();
             this.timer = Some(Timer { at, _sleep: sleep });

@@ -1,4 +1,4 @@
-//! Who waits for a permit, and what each may do with it.
+//! The waiters for a permit, and the use that each has for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,38 +7,38 @@ use tokio::time::Instant;
 
 use super::slots::WINDOW;
 
-/// Beyond this age a poll's score shrinks, since a session that has run so long may never
-/// finish, and must not take the permits of those that will.
+/// Beyond this age a poll's score decreases. A session that has run so long may never finish, and must not take the
+/// permits of others.
 const OLD: Duration = Duration::from_secs(600);
-/// Up to this age it grows: agents seldom reply in their first seconds.
+/// Up to this age the score increases, because agents seldom reply in their first seconds.
 const YOUNG: Duration = Duration::from_secs(60);
 
-/// What a permit is for, in the order of precedence.
+/// The purpose of a permit, in the order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Priority {
     /// A person waits for the response.
     Interactive,
     /// A session or follow-up is created.
     Create,
-    /// A check for something that may not be there yet.
+    /// A poll, whose result may not exist yet.
     Poll(PollSchedule),
 }
 
-/// When a poll is due, and how much is gained by it.
+/// When a poll is due, and its gain.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PollSchedule {
-    /// When the work started whose end is polled for.
+    /// When the polled work started.
     pub started: Instant,
-    /// When it was polled last, or else started.
+    /// When it was last polled, or else started.
     pub last_poll: Instant,
     /// When it may be polled again.
     pub ready_at: Instant,
-    /// For a wait that has not polled yet: its time-out, before which it must poll.
+    /// The time-out of a wait that has not polled yet; it must poll before.
     pub first_before: Option<Instant>,
 }
 
 impl Priority {
-    /// When a permit is of use to a waiter that comes at `now`.
+    /// Returns when a waiter that arrives at `now` can use a permit.
     pub fn ready_at(self, now: Instant) -> Instant {
         match self {
             Self::Poll(poll) => poll.ready_at,
@@ -48,19 +48,18 @@ impl Priority {
 }
 
 impl PollSchedule {
-    /// How much sooner a reply is expected to be known if this is polled now: the time since the
-    /// last poll, discounted for age. The powers are those that did best in the simulations of
-    /// `benches/`.
+    /// Returns how much sooner a poll now is expected to find the reply: the time since the last poll, discounted for
+    /// age. The exponents gave the best results in the simulations of `benches/`.
     fn score(&self, now: Instant) -> f64 {
         self.waited(now).as_secs_f64() * self.weight(now)
     }
 
-    /// The time since the last poll.
+    /// Returns the time since the last poll.
     pub fn waited(&self, now: Instant) -> Duration {
         now - self.last_poll
     }
 
-    /// What a second since the last poll counts.
+    /// Returns the weight of a second since the last poll.
     pub fn weight(&self, now: Instant) -> f64 {
         let age = (now - self.started).as_secs_f64();
         let late = (age / OLD.as_secs_f64()).max(1.0);
@@ -68,8 +67,8 @@ impl PollSchedule {
         early.sqrt() / late.powf(0.7)
     }
 
-    /// Whether this is the last certain chance to poll before the time-out: within a window,
-    /// each slot that is used now comes free.
+    /// Returns whether this is the last certain chance to poll before the time-out. Each used slot becomes free
+    /// within a window.
     pub fn is_urgent(&self, now: Instant) -> bool {
         self.first_before
             .is_some_and(|before| before.saturating_duration_since(now) <= WINDOW)
@@ -87,25 +86,25 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct WaitingCall {
     arrived: Instant,
-    /// When it gives up.
+    /// When it stops waiting.
     deadline: Option<Instant>,
 }
 
-/// The first of each kind that could use a permit.
+/// The first waiter of each kind that could use a permit.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Candidates {
     pub interactive: Option<u64>,
     pub create: Option<u64>,
-    /// The poll with the largest score, of those that are due.
+    /// The due poll with the largest score.
     pub poll: Option<u64>,
-    /// The poll that must be made first, of those whose last chance this is.
+    /// The first poll of those for which this is the last chance.
     pub urgent_poll: Option<u64>,
-    /// The poll that is due next, and when; none while one is due already.
+    /// The poll that is due next, and its time; `None` while one is due already.
     pub later_poll: Option<(u64, Instant)>,
 }
 
 impl Queue {
-    /// `deadline` is when a call gives up; the wait of a poll gives up by itself.
+    /// Adds a waiter. `deadline` is the time-out of a call; the wait of a poll has its own.
     pub fn insert(
         &mut self,
         ticket: u64,
@@ -121,7 +120,7 @@ impl Queue {
         }
     }
 
-    /// How long a waiter has waited, and what each second of that counts.
+    /// Returns how long a waiter has waited, and the weight of a second.
     pub fn waited(&self, ticket: u64, now: Instant) -> (Duration, f64) {
         if let Some(poll) = self.polls.get(&ticket) {
             return (poll.waited(now), poll.weight(now));
@@ -143,7 +142,7 @@ impl Queue {
             || self.polls.remove(&ticket).is_some()
     }
 
-    /// How many wait, by priority.
+    /// Returns the number of waiters, by priority.
     pub fn counts(&self) -> [usize; 3] {
         [self.interactive.len(), self.creates.len(), self.polls.len()]
     }
@@ -152,7 +151,7 @@ impl Queue {
         self.counts() == [0; 3]
     }
 
-    /// The calls that give up before `time`.
+    /// Returns the calls whose time-out is before `time`.
     pub fn ending_before(&self, time: Instant) -> Vec<u64> {
         let calls = self.interactive.iter().chain(&self.creates);
         calls

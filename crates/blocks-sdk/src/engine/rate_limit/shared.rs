@@ -1,11 +1,10 @@
-//! The limit of a key as several processes share it: the decisions of every store.
+//! Decides for every store how several processes share the limit of a key.
 //!
-//! Creates come before polls as within one process, since the log of used slots alone decides
-//! that: calls leave polls a fifth of the window, and polls leave the next call a slot. Among
-//! the polls of all processes the one with the largest gain is first, and among creates the one
-//! that has waited longest. For that the value has the claims of the processes that wait. Only
-//! a process that asks can be given a slot, so one that is not first is told to ask again after
-//! the others had their time to ask.
+//! Creates have precedence over polls, as in one process, because the log of used slots alone decides that: calls
+//! leave a fifth of the window to polls, and polls leave a slot to the next call. Of the polls of all processes, the
+//! one with the largest gain is first. Of the creates, the one that has waited longest is first. So the value
+//! contains the demands of the waiting processes. A process gets a slot only when it requests one. So a process that
+//! is not first must request again after the others had time to do so.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -14,27 +13,27 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::slots::{Slots, Use};
-use super::store::{LimitFuture, LimitStore, SlotClaim, SlotPurpose, SlotRequest, SlotResponse};
+use super::store::{LimitFuture, LimitStore, SlotDemand, SlotPurpose, SlotRequest, SlotResponse};
 
-/// A claim counts for so long after the time at which its process was to ask again. One that
-/// did not ask by then has ended.
+/// How long a demand counts after the time at which its process should request again. A process that did not do so has
+/// ended.
 const GRACE: Duration = Duration::from_secs(1);
-/// Who is not first asks again after so long at most, since the others' claims change.
+/// A process that is not first requests again after this time at most, because the others' demands change.
 const RECHECK: Duration = Duration::from_secs(2);
-/// A pause is never longer, so that no mistake stops all processes for ever.
+/// The longest pause, so that no mistake stops all processes permanently.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// The slots and claims of one key, as a value that a [`LimitStore`] keeps.
+/// Keeps the slots and demands of one key, as the value of a [`LimitStore`].
 ///
-/// Times are durations since a fixed time of the store's clock. A clock that is set back does
-/// no harm: what is later than now counts as now.
+/// Times are durations since a fixed time of the store's clock. If the clock is set back, times after the current
+/// time count as the current time.
 ///
 /// ```
 /// use std::time::Duration;
 /// use blocks_sdk::{SharedLimit, SlotResponse, SlotPurpose, SlotRequest};
 ///
 /// let mut limit = SharedLimit::default();
-/// let create = |process| SlotRequest::new(process, 1).claim(SlotPurpose::Create, Duration::ZERO, 1.0);
+/// let create = |process| SlotRequest::new(process, 1).demand(SlotPurpose::Create, Duration::ZERO, 1.0);
 /// let now = Duration::from_secs(1000);
 /// assert!(matches!(limit.take(now, &create(1)), SlotResponse::Taken { .. }));
 /// // The only slot of this window is used.
@@ -60,7 +59,7 @@ struct Pause {
     until: u64,
 }
 
-/// A process that was not given a slot.
+/// A process that got no slot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Waiting {
     process: u64,
@@ -68,18 +67,18 @@ struct Waiting {
     ends_at: u64,
     capacity: usize,
     spreads_calls: bool,
-    claims: Vec<WaitingClaim>,
+    demands: Vec<WaitingDemand>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct WaitingClaim {
+struct WaitingDemand {
     purpose: SlotPurpose,
     since: u64,
     weight: f64,
 }
 
 impl SharedLimit {
-    /// Takes a slot for the first claim that can have one at `now`, or says when to ask again.
+    /// Takes a slot for the first demand that can have one at `now`, or returns when to request again.
     pub fn take(&mut self, now: Duration, request: &SlotRequest) -> SlotResponse {
         let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX / 4);
         let now = millis(now);
@@ -89,9 +88,9 @@ impl SharedLimit {
         let mut slots = self.slots(now, request);
         let polls_wait = self.polls_wait(request);
         let mut again: Option<u64> = None;
-        for (number, claim) in request.claims.iter().enumerate() {
-            let what = Use::from(claim.purpose);
-            let ahead = self.ahead(now, claim);
+        for (number, demand) in request.demands.iter().enumerate() {
+            let what = Use::from(demand.purpose);
+            let ahead = self.ahead(now, demand);
             let time = Duration::from_millis(now);
             let Err(at) = slots.check(time, what, polls_wait, ahead) else {
                 // Later than each that was given out before the value was lost, so that none of
@@ -116,16 +115,16 @@ impl SharedLimit {
             ends_at: again + millis(GRACE),
             capacity: request.capacity,
             spreads_calls: request.spreads_calls,
-            claims: request
-                .claims
+            demands: request
+                .demands
                 .iter()
-                .map(|claim| waiting_claim(now, claim))
+                .map(|demand| waiting_demand(now, demand))
                 .collect(),
         });
         SlotResponse::wait(Duration::from_millis(again - now), self.pause.is_some())
     }
 
-    /// Gives out no slot for `pause`, which counts as an hour at most.
+    /// Grants no slot for `pause`, but for an hour at most.
     pub fn pause(&mut self, now: Duration, pause: Duration) {
         let now = millis(now);
         self.correct(now);
@@ -135,12 +134,12 @@ impl SharedLimit {
         }
     }
 
-    /// Nothing was sent in this slot.
+    /// Returns a slot in which nothing was sent.
     pub fn give_back(&mut self, slot: u64) {
         self.used.retain(|used| used.0 != slot);
     }
 
-    /// Removes what does not count any more, and what a clock that was set back made wrong.
+    /// Removes expired entries, and corrects times after a clock was set back.
     fn correct(&mut self, now: u64) {
         for slot in &mut self.used {
             slot.1 = slot.1.min(now);
@@ -156,9 +155,8 @@ impl SharedLimit {
         self.pause = self.pause.filter(|pause| pause.until > now);
     }
 
-    /// The log as the asking process, and those that wait, may use it: the least capacity of
-    /// them counts. A process that has met a 429 would otherwise wait for ever, while others
-    /// use what it does not dare to use.
+    /// Returns the log for the requesting process. The lowest capacity of all waiting processes counts. Otherwise a
+    /// process with a low capacity after a 429 would wait permanently, while the others use the rest.
     fn slots(&mut self, now: u64, request: &SlotRequest) -> Slots<Duration> {
         self.correct(now);
         let others = self.waiting.iter().map(|other| other.capacity).min();
@@ -180,36 +178,36 @@ impl SharedLimit {
 
     fn polls_wait(&self, request: &SlotRequest) -> bool {
         let is_poll = |purpose| Use::from(purpose) != Use::Call;
-        let others = self.waiting.iter().flat_map(|other| &other.claims);
-        request.claims.iter().any(|claim| is_poll(claim.purpose))
-            || others.map(|claim| claim.purpose).any(is_poll)
+        let others = self.waiting.iter().flat_map(|other| &other.demands);
+        request.demands.iter().any(|demand| is_poll(demand.purpose))
+            || others.map(|demand| demand.purpose).any(is_poll)
     }
 
-    /// How many other processes have a claim that comes before this one.
-    fn ahead(&self, now: u64, claim: &SlotClaim) -> usize {
-        let own = waiting_claim(now, claim);
-        let is_ahead = |other: &WaitingClaim| {
+    /// Returns how many other processes have a demand that is before this one.
+    fn ahead(&self, now: u64, demand: &SlotDemand) -> usize {
+        let own = waiting_demand(now, demand);
+        let is_ahead = |other: &WaitingDemand| {
             let is_alike = Use::from(other.purpose) == Use::from(own.purpose);
             is_alike
                 && (other.purpose < own.purpose
                     || other.purpose == own.purpose && other.gain(now) > own.gain(now))
         };
-        let is_ahead = |other: &&Waiting| other.claims.iter().any(is_ahead);
+        let is_ahead = |other: &&Waiting| other.demands.iter().any(is_ahead);
         self.waiting.iter().filter(is_ahead).count()
     }
 }
 
-impl WaitingClaim {
+impl WaitingDemand {
     fn gain(&self, now: u64) -> f64 {
         now.saturating_sub(self.since) as f64 * self.weight
     }
 }
 
-fn waiting_claim(now: u64, claim: &SlotClaim) -> WaitingClaim {
-    WaitingClaim {
-        purpose: claim.purpose,
-        since: now.saturating_sub(millis(claim.waited)),
-        weight: claim.weight,
+fn waiting_demand(now: u64, demand: &SlotDemand) -> WaitingDemand {
+    WaitingDemand {
+        purpose: demand.purpose,
+        since: now.saturating_sub(millis(demand.waited)),
+        weight: demand.weight,
     }
 }
 
@@ -217,12 +215,12 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 4)
 }
 
-/// Rounded up, since a slot is not free before its time.
+/// Rounds up, because a slot is not free before its time.
 fn millis_up(time: Duration) -> u64 {
     millis(time + Duration::from_nanos(999_999))
 }
 
-/// A store in memory, for several clients of one process.
+/// Keeps a limit in memory, for several clients of one process.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -1,9 +1,9 @@
-//! When a request may be sent: a log of the slots that were used in the last minute, and the
-//! pause that the service asked for.
+//! Decides when a request may be sent, by a log of the slots that were used in the last minute, and by the pause that
+//! the service asked for.
 //!
-//! This is the part of the limiter that describes the key and not the program. It is asked for
-//! one slot at a time, and responds with the slot or with the time at which to ask again. Times
-//! are of any clock: tokio's within a process, that of the store when the limit is shared.
+//! This part of the limiter describes the key, not the program. The caller requests one slot at a time, and gets the
+//! slot or the time of the next request. Times are of any clock: tokio's in a process, and the store's when the limit
+//! is shared.
 
 use std::collections::VecDeque;
 use std::ops::Add;
@@ -17,19 +17,19 @@ use super::store::SlotPurpose;
 pub(super) trait Time: Copy + Ord + Add<Duration, Output = Self> {}
 impl<T: Copy + Ord + Add<Duration, Output = T>> Time for T {}
 
-/// How long a used slot counts. The service counts a minute from the arrival of a request; the
-/// half second more covers requests of which one took longer to arrive than another.
+/// How long a used slot counts. The service counts a minute from the arrival of a request. The additional half second
+/// is for requests with different transfer times.
 pub(super) const WINDOW: Duration = Duration::from_millis(60_500);
 
-/// Polls get at least one slot in this many, also while calls queue.
+/// Polls get at least one slot in this many, also while calls wait.
 const POLL_SHARE: usize = 5;
 
-/// What a slot is used for.
+/// The use of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// May take what is left of the window immediately.
+    /// May take the rest of the window immediately.
     Call,
-    /// Is spread evenly over what calls leave of the window.
+    /// Is spread evenly over the slots that calls leave.
     Poll,
     /// A poll that cannot wait for its place among the others.
     UrgentPoll,
@@ -56,7 +56,7 @@ impl From<SlotPurpose> for Use {
 #[derive(Clone, Debug)]
 pub(super) struct Slots<T = Instant> {
     capacity: usize,
-    /// Whether calls are spread like polls, since other programs use the same key.
+    /// Whether calls are spread like polls, because other programs use the same key.
     spreads_calls: bool,
     used: VecDeque<Slot<T>>,
     /// How many of those are polls.
@@ -91,28 +91,28 @@ impl<T: Time> Slots<T> {
         self.spreads_calls
     }
 
-    /// The number of the oldest slot, or of the next one.
+    /// Returns the number of the oldest slot, or of the next one.
     pub fn first_number(&self) -> u64 {
         self.used
             .front()
             .map_or(self.next_number, |slot| slot.number)
     }
 
-    /// Takes a slot at `now`, or says when to ask again, which is always later than `now`.
-    /// While `polls_wait`, calls leave polls their share of the window.
+    /// Takes a slot at `now`, or returns when to try again, which is always later than `now`. While `polls_wait`,
+    /// calls leave polls their share of the window.
     pub fn take(&mut self, now: T, what: Use, polls_wait: bool) -> Result<u64, T> {
         self.check(now, what, polls_wait, 0)?;
         Ok(self.push(now, what))
     }
 
-    /// Whether [`take`](Self::take) would give a slot, or when to ask again, if `ahead` others
-    /// with the same use come first.
+    /// Checks whether [`take`](Self::take) would grant a slot if `ahead` others with the same use were first.
+    /// Otherwise returns when to try again.
     pub fn check(&mut self, now: T, what: Use, polls_wait: bool, ahead: usize) -> Result<(), T> {
         self.forget(now);
         if let Some(pause) = self.paused_until.filter(|pause| *pause > now) {
             return Err(pause);
         }
-        // The slots that calls ahead will use count as used already.
+        // The slots that the calls ahead will use count as used already.
         let before = if what == Use::Call { ahead } else { 0 };
         let used = self.used.len() + before;
         if used >= self.capacity {
@@ -121,7 +121,7 @@ impl<T: Time> Slots<T> {
         let calls = self.used.len() - self.polls + before;
         let share = self.capacity / POLL_SHARE;
         let again = match what {
-            // After a poll, its wait is soon back for the next one.
+            // After a poll, its wait soon returns for the next one.
             Use::Call
                 if (polls_wait || self.polls > 0)
                     && calls + self.polls.max(share) >= self.capacity =>
@@ -141,8 +141,8 @@ impl<T: Time> Slots<T> {
         }
     }
 
-    /// When the next poll is due if `left` of the window's slots are left for polls. Of those, one
-    /// stays free for the next call, which then need not wait for a poll to leave the window.
+    /// Returns when the next poll is due if polls can use `left` of the window's slots. One of them stays free for
+    /// the next call, which then need not wait for a poll to leave the window.
     fn next_poll(&self, left: usize, ahead: usize) -> Option<T> {
         let share = self.capacity / POLL_SHARE;
         let spare = usize::from(share > 0);
@@ -152,25 +152,24 @@ impl<T: Time> Slots<T> {
         let last = self.used.iter().rev().find(|slot| slot.is_poll)?;
         let slots = (left - spare).max(share);
         let spaced = last.taken_at + spacing(slots, ahead);
-        // A call that leaves the window makes room for polls that are closer together.
+        // A call that leaves the window allows polls at shorter intervals.
         let call = self.used.iter().find(|slot| !slot.is_poll);
         Some(call.map_or(spaced, |call| spaced.min(call.taken_at + WINDOW)))
     }
 
-    /// When the slot with this place in the log, or else the last one, leaves the window.
+    /// Returns when the slot at this place in the log, or else the last one, leaves the window.
     fn leaves(&self, place: usize) -> Option<T> {
         let slot = self.used.get(place).or(self.used.back())?;
         Some(slot.taken_at + WINDOW)
     }
 
-    /// Notes that a slot is used, without a check.
+    /// Records a used slot, without a check.
     pub fn push(&mut self, now: T, what: Use) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         let is_poll = what != Use::Call;
         self.polls += usize::from(is_poll);
-        // The clock of tokio never goes back, but callers on two threads may read it in one
-        // order and come here in the other.
+        // tokio's clock never goes back, but two threads may read it in one order and call this in the other.
         let taken_at = self.used.back().map_or(now, |last| last.taken_at.max(now));
         self.used.push_back(Slot {
             number,
@@ -197,7 +196,7 @@ impl<T: Time> Slots<T> {
         }
     }
 
-    /// Gives out no slot until `until`. A pause that is already longer stays as it is.
+    /// Grants no slot until `until`. A pause that is already longer is unchanged.
     pub fn pause(&mut self, until: T) {
         self.paused_until = self.paused_until.max(Some(until));
     }
@@ -206,12 +205,12 @@ impl<T: Time> Slots<T> {
         self.paused_until.filter(|pause| *pause > now)
     }
 
-    /// Slots in the window.
+    /// Returns the number of slots in the window.
     pub fn len(&self) -> usize {
         self.used.len()
     }
 
-    /// Slots that were used in the last minute.
+    /// Returns the number of slots that were used in the last minute.
     pub fn used(&self, now: T) -> usize {
         let minute = Duration::from_secs(60);
         let current = |slot: &&Slot<T>| slot.taken_at + minute > now;
@@ -219,8 +218,7 @@ impl<T: Time> Slots<T> {
     }
 }
 
-/// The distance to the last slot when so many are spread over a window, and `ahead` others
-/// come first.
+/// Returns the distance to the last slot when `slots` are spread over a window and `ahead` others are first.
 fn spacing(slots: usize, ahead: usize) -> Duration {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     WINDOW.saturating_mul(number(ahead).saturating_add(1)) / number(slots.max(1))
@@ -250,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_take_the_whole_window_at_once() {
+    fn calls_take_the_whole_window_immediately() {
         let mut slots = Slots::new(99);
         let taken = take_all(&mut slots, Use::Call, Instant::now(), 121);
         let expected = [vec![Duration::ZERO; 99], vec![WINDOW; 99]].concat();
@@ -272,8 +270,8 @@ mod tests {
             slots.take(start, Use::Call, false).unwrap();
         }
         let taken = take_all(&mut slots, Use::Poll, start, 80);
-        // While calls have taken most of the window, polls get their fifth of it, which is all
-        // that is left; then, as the calls have left, one every half second.
+        // While calls use most of the window, polls get their fifth of it, which is the rest. Then, when the calls
+        // have left the window, they get one every half second.
         let spacing = WINDOW.div_f64(24.0);
         let first = (0..22).map(|n| spacing * n);
         let second = (0..39).map(|n| WINDOW + SECOND / 2 * n);
@@ -325,7 +323,7 @@ mod tests {
         assert_eq!(slots.paused_until(start + SECOND * 7), None);
     }
 
-    /// Servers that count in windows, at any phase, and a bucket that holds a minute's tokens.
+    /// Models servers that count in windows, at any phase, and a bucket with tokens for a minute.
     fn is_accepted_by_every_server(times: &[Duration], limit: usize) -> bool {
         let minute = Duration::from_secs(60);
         let sliding = times.iter().enumerate().all(|(n, first)| {
@@ -358,7 +356,7 @@ mod tests {
                 now += Duration::from_millis(pause);
                 let what = [Use::Call, Use::Poll, Use::UrgentPoll][usize::from(what)];
                 while slots.take(now, what, pause % 2 == 0).is_ok() {
-                    // What was sent arrives within half a second.
+                    // Requests arrive within half a second.
                     arrivals.push(now - start + Duration::from_millis(transit));
                 }
             }

@@ -1,5 +1,4 @@
-//! The decisions of the rate limiter, without a clock and without waiting: who gets a permit
-//! at a given time, or when that is to be asked again.
+//! Decides which waiter gets a permit at a given time, or when to decide again. It has no clock and does not wait.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,37 +7,37 @@ use tokio::time::Instant;
 
 use super::RateLimit;
 use super::adaptive::AdaptiveRate;
-use super::asking::Asking;
 use super::queue::{Candidates, Priority, Queue};
 use super::slots::{Slots, Use};
 use super::store::{SlotPurpose, SlotRequest, SlotResponse};
+use super::store_requests::StoreRequests;
 
-/// A class that waits gets at least one permit for so many of the classes above it.
+/// A waiting class gets at least one permit for this many permits of the classes above it.
 const PASSED_OVER: u32 = 4;
-/// A time-out so long that no program reaches it.
+/// A time-out that no program reaches.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
 
-/// `now` and `duration` later; a duration that is too long for a clock counts as 30 years.
+/// Returns the time `duration` after `now`; a duration that is too long for a clock counts as 30 years.
 pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
     now + duration.min(FOREVER)
 }
 
-/// What happens next when nothing else does.
+/// The next event, if no other event is earlier.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Next {
     /// The waiter that is expected to get the next permit.
     pub ticket: u64,
-    /// When to ask again.
+    /// When to decide again.
     pub at: Instant,
 }
 
-/// After a pause that was cut short, one request finds out whether the service still refuses.
+/// After a shortened pause, one request tests whether the service still responds with 429.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Probe {
     None,
     /// The next permit is the probe.
     Due,
-    /// The permit with this slot is the probe; the others wait for what comes of it.
+    /// The permit with this slot is the probe; the others wait for its result.
     Sent(u64),
 }
 
@@ -49,7 +48,7 @@ pub(super) struct State {
     pub slots: Slots,
     pub rate: AdaptiveRate,
     pub queue: Queue,
-    /// Tickets that have a permit which their waiters have not picked up, with its slot.
+    /// Tickets with a permit that their waiters have not picked up, and its slot.
     granted: BTreeMap<u64, u64>,
     next_ticket: u64,
     probe: Probe,
@@ -57,15 +56,15 @@ pub(super) struct State {
     creates_passed_over: u32,
     polls_passed_over: u32,
     /// The requests to the store, if there is one.
-    pub asking: Option<Asking>,
+    pub store_requests: Option<StoreRequests>,
 }
 
-/// What a store is to be asked, if anything.
+/// Whether to send a request to the store.
 #[derive(Debug, PartialEq)]
-pub(super) enum Question {
-    /// Nothing is to be asked before something else happens.
+pub(super) enum NextRequest {
+    /// No request until another event.
     Nothing,
-    /// Ask now. The waiter is the one that is expected to get a slot.
+    /// Send the request now. The waiter is the one that is expected to get a slot.
     Now(u64),
     Later(Next),
 }
@@ -82,24 +81,24 @@ impl State {
             probe: Probe::None,
             creates_passed_over: 0,
             polls_passed_over: 0,
-            asking: None,
+            store_requests: None,
         }
     }
 
-    /// Whether slots come from the store at this time, and not from this process's own log.
+    /// Returns whether slots are from the store at this time, and not from this process's own log.
     pub fn uses_store(&self, now: Instant) -> bool {
-        self.asking
+        self.store_requests
             .as_ref()
-            .is_some_and(|asking| asking.is_in_use(now))
+            .is_some_and(|requests| requests.is_in_use(now))
     }
 
-    /// The number of a new waiter.
+    /// Returns the number of a new waiter.
     pub fn ticket(&mut self) -> u64 {
         self.next_ticket += 1;
         self.next_ticket
     }
 
-    /// A permit for a request that nothing waits before; most calls get one.
+    /// Grants a permit to a request if no waiter is before it; most calls get one this way.
     pub fn grant_directly(&mut self, now: Instant, priority: Priority) -> Option<u64> {
         if !self.queue.is_empty() || priority.ready_at(now) > now || self.is_probing() {
             return None;
@@ -109,8 +108,8 @@ impl State {
         Some(slot)
     }
 
-    /// Gives every permit that can be given at `now`, and adds the tickets to `granted`. Returns
-    /// what is next; nothing when no waiter is left, or all wait for a probe.
+    /// Grants every permit that can be granted at `now`, and adds the tickets to `granted`. Returns the next event;
+    /// `None` when no waiter is left, or all wait for a probe.
     pub fn advance(&mut self, now: Instant, granted: &mut Vec<u64>) -> Option<Next> {
         loop {
             match self.next(now) {
@@ -123,31 +122,33 @@ impl State {
         }
     }
 
-    /// What to ask the store.
-    pub fn question(&self, now: Instant) -> Question {
-        let Some(asking) = &self.asking else {
-            return Question::Nothing;
+    /// Returns whether to send a request to the store.
+    pub fn next_request(&self, now: Instant) -> NextRequest {
+        let Some(store_requests) = &self.store_requests else {
+            return NextRequest::Nothing;
         };
-        if self.queue.is_empty() || self.is_probing() || asking.is_running(now) {
-            return Question::Nothing;
+        if self.queue.is_empty() || self.is_probing() || store_requests.is_running(now) {
+            return NextRequest::Nothing;
         }
         let all = self.queue.candidates(now);
         let later = all.later_poll.map(|(ticket, at)| Next { ticket, at });
         let Some((first, _)) = self.in_order(&all).into_iter().flatten().next() else {
-            return later.map_or(Question::Nothing, Question::Later);
+            return later.map_or(NextRequest::Nothing, NextRequest::Later);
         };
-        let purposes = self.claims(&all).map(|(_, purpose)| purpose);
-        let again = asking
+        let purposes = self.demands(&all).map(|(_, purpose)| purpose);
+        let again = store_requests
             .again(purposes, now)
             .max(self.slots.paused_until(now));
         match again.map(|at| Next { ticket: first, at }) {
-            None => Question::Now(first),
-            Some(next) => Question::Later(later.filter(|later| later.at < next.at).unwrap_or(next)),
+            None => NextRequest::Now(first),
+            Some(next) => {
+                NextRequest::Later(later.filter(|later| later.at < next.at).unwrap_or(next))
+            }
         }
     }
 
-    /// Whether the store could give a new waiter a slot before `time`.
-    pub fn is_worth_asking(&self, priority: Priority, time: Instant, now: Instant) -> bool {
+    /// Returns whether the store could grant a slot to a new waiter before `time`.
+    pub fn could_get_slot(&self, priority: Priority, time: Instant, now: Instant) -> bool {
         let purpose = match priority {
             Priority::Interactive => SlotPurpose::Interactive,
             Priority::Create => SlotPurpose::Create,
@@ -155,29 +156,29 @@ impl State {
             Priority::Poll(_) => SlotPurpose::Poll,
         };
         let again = self
-            .asking
+            .store_requests
             .as_ref()
-            .and_then(|asking| asking.again([purpose], now));
+            .and_then(|requests| requests.again([purpose], now));
         priority.ready_at(now).max(again.unwrap_or(now)) < time
     }
 
-    /// The request to the store, with its number.
-    pub fn ask(&mut self, now: Instant) -> Option<(u64, SlotRequest)> {
+    /// Starts a request to the store, and returns it with its number.
+    pub fn start_request(&mut self, now: Instant) -> Option<(u64, SlotRequest)> {
         let all = self.queue.candidates(now);
-        let claims: Vec<_> = self.claims(&all).collect();
+        let demands: Vec<_> = self.demands(&all).collect();
         let mut request = SlotRequest::new(0, self.slots.capacity());
         request.spreads_calls = self.slots.spreads_calls();
-        for (ticket, purpose) in &claims {
+        for (ticket, purpose) in &demands {
             let (waited, weight) = self.queue.waited(*ticket, now);
-            request = request.claim(*purpose, waited, weight);
+            request = request.demand(*purpose, waited, weight);
         }
-        let asking = self.asking.as_mut()?;
-        request.process = asking.process;
-        Some((asking.start(now, claims), request))
+        let store_requests = self.store_requests.as_mut()?;
+        request.process = store_requests.process;
+        Some((store_requests.start(now, demands), request))
     }
 
-    /// Each waiter that could use a slot now, and for what, in order.
-    fn claims(&self, all: &Candidates) -> impl Iterator<Item = (u64, SlotPurpose)> + use<> {
+    /// Returns each waiter that could use a slot now, and its purpose, in order.
+    fn demands(&self, all: &Candidates) -> impl Iterator<Item = (u64, SlotPurpose)> + use<> {
         let purpose = |(ticket, what): (u64, Use)| {
             let purpose = match what {
                 Use::Call if all.interactive == Some(ticket) => SlotPurpose::Interactive,
@@ -187,36 +188,41 @@ impl State {
             };
             (ticket, purpose)
         };
-        let mut claims: Vec<(u64, SlotPurpose)> = Vec::new();
-        for claim in self.in_order(all).into_iter().flatten().map(purpose) {
-            // One that is overdue is in the order twice.
-            if !claims.contains(&claim) {
-                claims.push(claim);
+        let mut demands: Vec<(u64, SlotPurpose)> = Vec::new();
+        for demand in self.in_order(all).into_iter().flatten().map(purpose) {
+            // An overdue waiter is in the order twice.
+            if !demands.contains(&demand) {
+                demands.push(demand);
             }
         }
-        claims.into_iter()
+        demands.into_iter()
     }
 
-    /// The response to the request with this number. Returns the ticket that was granted, or the
-    /// slot of the store that is to be given back.
+    /// Handles the response to the request with this number. Returns the ticket that got a permit, or the slot to
+    /// return to the store.
     pub fn store_responded(
         &mut self,
         number: u64,
         response: SlotResponse,
         now: Instant,
     ) -> StoreResult {
-        let asked = self.asking.as_mut().and_then(|asking| asking.end(number));
-        let (claim, slot) = match (response, &asked) {
-            (SlotResponse::Taken { claim, slot }, Some(asked)) => (asked.get(claim).copied(), slot),
-            // A request that took so long that another one replaced it.
+        let waiters = self
+            .store_requests
+            .as_mut()
+            .and_then(|requests| requests.end(number));
+        let (demand, slot) = match (response, &waiters) {
+            (SlotResponse::Taken { demand, slot }, Some(waiters)) => {
+                (waiters.get(demand).copied(), slot)
+            }
+            // The request took so long that another one replaced it.
             (SlotResponse::Taken { slot, .. }, None) => return StoreResult::GiveBack(slot),
-            (SlotResponse::Wait { again, is_paused }, Some(asked)) => {
+            (SlotResponse::Wait { again, is_paused }, Some(waiters)) => {
                 let at = after(now, again);
                 if is_paused {
                     self.slots.pause(at);
                 }
-                if let Some(asking) = &mut self.asking {
-                    asking.wait(at, asked);
+                if let Some(store_requests) = &mut self.store_requests {
+                    store_requests.wait(at, waiters);
                 }
                 return StoreResult::Wait { is_paused };
             }
@@ -224,17 +230,17 @@ impl State {
         };
         let all = self.queue.candidates(now);
         let is_waiting = |(ticket, _): &(u64, SlotPurpose)| self.queue.contains(*ticket);
-        // Its waiter may have given up. A slot is good for any other.
-        let claim = claim
+        // Its waiter may have stopped. Any other waiter can use the slot.
+        let demand = demand
             .filter(is_waiting)
-            .or_else(|| self.claims(&all).next());
-        let Some((ticket, purpose)) = claim else {
+            .or_else(|| self.demands(&all).next());
+        let Some((ticket, purpose)) = demand else {
             return StoreResult::GiveBack(slot);
         };
         self.count(ticket, &all);
         let number = self.slots.push(now, Use::from(purpose));
-        if let Some(asking) = &mut self.asking {
-            asking.took(number, slot, self.slots.first_number());
+        if let Some(store_requests) = &mut self.store_requests {
+            store_requests.record_slot(number, slot, self.slots.first_number());
         }
         self.grant(ticket, number);
         StoreResult::Granted(ticket)
@@ -268,7 +274,7 @@ impl State {
         Err(next)
     }
 
-    /// Candidates in the order in which they may take a slot.
+    /// Returns the candidates in the order in which they may take a slot.
     fn in_order(&self, all: &Candidates) -> [Option<(u64, Use)>; 6] {
         let call = |ticket: Option<u64>| ticket.map(|ticket| (ticket, Use::Call));
         let poll = all.poll.map(|ticket| (ticket, Use::Poll));
@@ -299,8 +305,8 @@ impl State {
         };
     }
 
-    /// Whether a new waiter could get a permit before `time`. Says so without looking at the
-    /// others, of whom there may be thousands.
+    /// Returns whether a new waiter could get a permit before `time`. It does not check the other waiters, because
+    /// there may be thousands.
     pub fn is_of_use_before(&mut self, time: Instant, priority: Priority, now: Instant) -> bool {
         let ready_at = priority.ready_at(now);
         let what = match priority {
@@ -314,27 +320,26 @@ impl State {
         ready_at < time && is_free(&mut self.slots)
     }
 
-    /// The slot of a permit that the waiter may pick up now.
+    /// Returns the slot of a permit that the waiter may pick up now.
     pub fn pick_up(&mut self, ticket: u64) -> Option<u64> {
         self.granted.remove(&ticket)
     }
 
-    /// The waiter gives up: its place, or its permit, is free for another. Returns what is to be
-    /// given back to the store.
+    /// Removes a waiter: its place, or its permit, is free for another. Returns the slot to return to the store.
     pub fn cancel(&mut self, ticket: u64) -> Option<u64> {
         self.queue.remove(ticket);
         let slot = self.granted.remove(&ticket)?;
         self.give_back(slot)
     }
 
-    /// Nothing was sent in this slot. Returns the slot of the store that it stands for.
+    /// Returns a slot in which nothing was sent. The result is the slot of the store, if there is one.
     pub fn give_back(&mut self, slot: u64) -> Option<u64> {
         self.slots.give_back(slot);
         self.end_probe(slot);
-        self.asking.as_mut()?.give_back(slot)
+        self.store_requests.as_mut()?.give_back(slot)
     }
 
-    /// The request of this slot has ended, perhaps without a response.
+    /// Records that the request of this slot has ended, with or without a response.
     pub fn end_probe(&mut self, slot: u64) {
         if self.probe == Probe::Sent(slot) {
             self.probe = Probe::Due;
@@ -355,7 +360,7 @@ impl State {
         matches!(self.probe, Probe::Sent(_))
     }
 
-    /// A response that was not a 429. Returns whether the rate changed.
+    /// Records a response that was not a 429. Returns whether the rate changed.
     pub fn responded(&mut self, now: Instant) -> bool {
         if !self.is_paused(now) {
             self.probe = Probe::None;
@@ -367,7 +372,7 @@ impl State {
         changed
     }
 
-    /// A 429. Returns until when nothing is sent.
+    /// Records a 429. Returns until when nothing is sent.
     pub fn refused(
         &mut self,
         now: Instant,
@@ -381,8 +386,8 @@ impl State {
         self.pause(now, pause, longest)
     }
 
-    /// Sends nothing for `pause`, but no longer than for `longest`: then one request finds out
-    /// whether the service still asks to wait. Returns when the pause ends.
+    /// Sends nothing for `pause`, but for `longest` at most. Then one request tests whether the service still asks
+    /// for a pause. Returns the end of the pause.
     pub fn pause(&mut self, now: Instant, pause: Duration, longest: Duration) -> Instant {
         if pause > longest {
             self.probe = Probe::Due;
@@ -400,22 +405,22 @@ impl State {
     fn apply_rate(&mut self) {
         let share = self.rate.share();
         let capacity = (self.limit.capacity() as f64 * share) as usize;
-        // Of a limit that others use too, nothing is known to be left.
+        // Other programs may have used the rest of the limit.
         self.slots.set_capacity(capacity, share < 1.0);
     }
 }
 
-/// What a response of the store led to.
+/// The result of a store's response.
 #[derive(Debug, PartialEq)]
 pub(super) enum StoreResult {
     /// This waiter has a permit.
     Granted(u64),
-    /// No request waits any more, so that the store gets its slot back.
+    /// No request waits any more, so the store gets its slot back.
     GiveBack(u64),
     Wait {
         is_paused: bool,
     },
-    /// It came too late.
+    /// The response was too late.
     Ignored,
 }
 
@@ -554,7 +559,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes, everyone gets exactly one permit, and no window is too full.
+        /// In every sequence, each waiter gets exactly one permit, and no window has too many.
         #[test]
         fn every_waiter_gets_one_permit(
             limit in 1..40_u32,

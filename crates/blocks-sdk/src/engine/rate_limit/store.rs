@@ -1,4 +1,4 @@
-//! The limit of a key in a store that several processes share.
+//! Stores the limit of a key, which several processes share.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,68 +8,66 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a method of [`LimitStore`] returns.
+/// Is the future of the methods of [`LimitStore`].
 pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreError>> + Send + 'a>>;
 
-/// Where the used slots of one key are counted, for every process that uses the key.
+/// Counts the used slots of one key for all processes that use the key.
 ///
-/// A client without a store counts its own requests in memory. With one, it asks the store for
-/// each slot. A store that fails, or that does not respond in [time](Self::response_timeout), is
-/// not asked again for 10 s: until then the client counts its own requests alone. See
-/// [`ClientBuilder::limit_store`](crate::ClientBuilder::limit_store).
+/// A client without a store counts its own requests in memory. A client with a store requests each slot from it.
+/// After a store has failed, or has not responded within its [time-out](Self::response_timeout), the client does not use
+/// it for 10 s, and counts only its own requests. See [`ClientBuilder::limit_store`](crate::ClientBuilder::limit_store).
 ///
-/// [`SharedLimit`](super::SharedLimit) has the decisions, so that a store needs only to keep its
-/// value, and to change it in one process at a time. No time of a process's clock reaches a
-/// store: all times in requests and responses are relative.
+/// [`SharedLimit`](super::SharedLimit) makes the decisions. A store only needs to keep its value, and to change it in
+/// one process at a time. No time of a process's clock reaches a store: all times in requests and responses are
+/// relative.
 pub trait LimitStore: Send + Sync {
-    /// Takes a slot for the first claim of `request` that can have one now, or says when to ask
-    /// again.
+    /// Takes a slot for the first demand of `request` that can have one now, or returns when to request again.
     fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse>;
 
-    /// Gives out no slot for `pause`. A longer pause that is in force stays as it is.
+    /// Grants no slot for `pause`. A longer pause that is in force is unchanged.
     fn pause(&self, pause: Duration) -> LimitFuture<'_, ()>;
 
-    /// Nothing was sent in this slot, so that another request may use it.
+    /// Returns a slot in which nothing was sent, so that another request can use it.
     fn give_back(&self, slot: u64) -> LimitFuture<'_, ()>;
 
-    /// How long a response may take before the store counts as failed. Default: 350 ms.
+    /// Returns how long a response may take before the store counts as failed. Default: 350 ms.
     fn response_timeout(&self) -> Duration {
         Duration::from_millis(350)
     }
 }
 
-/// What a process asks of a [`LimitStore`].
+/// Requests a slot from a [`LimitStore`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SlotRequest {
-    /// The process: a random number. Its claims replace those of its last request.
+    /// The process, as a random number. Its demands replace those of its last request.
     pub process: u64,
-    /// Requests that the process would send at most in a window.
+    /// The maximum number of requests that the process would send in a window.
     pub capacity: usize,
-    /// Whether calls are spread evenly, since a 429 showed that the limit is less than expected.
+    /// Whether calls are spread evenly, because a 429 showed that the limit is lower than expected.
     pub spreads_calls: bool,
-    /// What the slot would be used for, in the order of precedence.
-    pub claims: Vec<SlotClaim>,
+    /// The possible uses of the slot, in the order of precedence.
+    pub demands: Vec<SlotDemand>,
 }
 
-/// One possible use of a slot.
+/// Describes one possible use of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct SlotClaim {
-    /// What the request is.
+pub struct SlotDemand {
+    /// The purpose of the request.
     pub purpose: SlotPurpose,
-    /// How long the request has waited; for a poll, the time since the last one.
+    /// How long the request has waited; for a poll, the time since the last poll.
     pub waited: Duration,
-    /// What a second of waiting counts, compared with other claims of the same purpose.
+    /// The weight of a second of waiting, compared with other demands of the same purpose.
     pub weight: f64,
 }
 
-/// What a slot is used for.
+/// Names the purpose of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SlotPurpose {
-    /// A call whose response a person waits for.
+    /// A call for which a person waits.
     Interactive,
     /// A create or follow-up.
     Create,
@@ -79,7 +77,7 @@ pub enum SlotPurpose {
     UrgentPoll,
 }
 
-/// The response of a [`LimitStore`].
+/// Contains the response of a [`LimitStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -87,36 +85,36 @@ pub enum SlotResponse {
     /// A slot was taken.
     #[non_exhaustive]
     Taken {
-        /// The number of the claim in the request.
-        claim: usize,
+        /// The number of the demand in the request.
+        demand: usize,
         /// The slot, to give it back.
         slot: u64,
     },
     /// There is no slot now.
     #[non_exhaustive]
     Wait {
-        /// When to ask again.
+        /// When to request again.
         again: Duration,
-        /// Whether the service asked to wait, by a response to any of the processes.
+        /// Whether the service asked for a pause, in a response to any of the processes.
         is_paused: bool,
     },
 }
 
 impl SlotRequest {
-    /// The request of a process, with no claims.
+    /// Creates the request of a process, without demands.
     pub fn new(process: u64, capacity: usize) -> Self {
         Self {
             process,
             capacity,
             spreads_calls: false,
-            claims: Vec::new(),
+            demands: Vec::new(),
         }
     }
 
-    /// The same request with one more claim.
+    /// Adds a demand to the request.
     #[must_use]
-    pub fn claim(mut self, purpose: SlotPurpose, waited: Duration, weight: f64) -> Self {
-        self.claims.push(SlotClaim {
+    pub fn demand(mut self, purpose: SlotPurpose, waited: Duration, weight: f64) -> Self {
+        self.demands.push(SlotDemand {
             purpose,
             waited,
             weight,
@@ -126,23 +124,23 @@ impl SlotRequest {
 }
 
 impl SlotResponse {
-    /// A slot for the claim with this number.
-    pub fn taken(claim: usize, slot: u64) -> Self {
-        Self::Taken { claim, slot }
+    /// Returns the response with a slot for the demand with this number.
+    pub fn taken(demand: usize, slot: u64) -> Self {
+        Self::Taken { demand, slot }
     }
 
-    /// No slot for now.
+    /// Returns the response without a slot.
     pub fn wait(again: Duration, is_paused: bool) -> Self {
         Self::Wait { again, is_paused }
     }
 }
 
-/// A [`LimitStore`] could not be used.
+/// Reports that a [`LimitStore`] could not be used.
 #[derive(Debug)]
 pub struct LimitStoreError(Box<dyn StdError + Send + Sync>);
 
 impl LimitStoreError {
-    /// An error with this cause or text.
+    /// Creates an error from a cause or a text.
     ///
     /// ```
     /// let error = blocks_sdk::LimitStoreError::new("the folder cannot be written");

@@ -33,7 +33,7 @@ async fn acquire(limiter: &Arc<RateLimiter>, priority: Priority) {
     limiter.acquire(priority, None).await.expect("a permit");
 }
 
-/// Uses every permit that can be had now.
+/// Uses every permit that is available now.
 async fn drain(limiter: &Arc<RateLimiter>) {
     let next = || timeout(Duration::ZERO, limiter.acquire(Priority::Create, None));
     while next().await.is_ok() {}
@@ -62,7 +62,7 @@ async fn a_thousand_creates_use_every_window() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_come_before_creates_before_polls() {
-    // One a minute, so that no two get their permits together.
+    // One per minute, so that no two get their permits together.
     let limiter = Arc::new(RateLimiter::new(RateLimit::per_minute(1).unwrap(), None));
     drain(&limiter).await;
     let order = Arc::new(Mutex::new(Vec::new()));
@@ -92,7 +92,7 @@ async fn a_dropped_waiter_hands_over_the_time() {
     let limiter = limiter();
     drain(&limiter).await;
     let start = Instant::now();
-    // The first keeps time for both, and gives up before its permit comes.
+    // The first is the timekeeper for both, and stops before its permit arrives.
     let impatient = timeout(SECOND, limiter.acquire(Priority::Create, None));
     let patient = acquire(&limiter, Priority::Create);
     let (first, ()) = tokio::join!(impatient, patient);
@@ -169,7 +169,7 @@ async fn a_call_ends_when_a_pause_exceeds_its_deadline() {
         (Some(NoPermit { paused_until }), paused_until)
     );
     assert_eq!(start.elapsed(), SECOND);
-    // And one that comes now ends immediately.
+    // A new one ends immediately, too.
     let call = limiter.acquire(Priority::Create, Some(deadline)).await;
     assert_eq!(call.err(), Some(NoPermit { paused_until }));
     assert_eq!(start.elapsed(), SECOND);
@@ -274,7 +274,7 @@ fn short_limiter() -> Arc<RateLimiter> {
     ))
 }
 
-/// Runs `test` on a thread of its own, and fails when it does not end.
+/// Runs `test` on a separate thread, and fails when it does not end.
 fn ends(test: impl FnOnce() + Send + 'static) -> std::thread::Result<()> {
     let (done, ended) = std::sync::mpsc::channel::<()>();
     let thread = std::thread::spawn(move || {
@@ -398,14 +398,13 @@ fn no_runtime_is_a_panic_that_says_so() {
     );
 }
 
-/// Polls once, without any runtime.
+/// Polls once, without a runtime.
 fn futures_executor(future: Acquire) {
     let mut context = Context::from_waker(Waker::noop());
     let _ = Box::pin(future).as_mut().poll(&mut context);
 }
 
-/// A waker that comes back to the limiter when it is called or dropped, as the last handle of
-/// a task does.
+/// A waker that calls the limiter when it is called or dropped, as a task's last handle does.
 struct Reentrant(Arc<RateLimiter>);
 
 impl std::task::Wake for Reentrant {

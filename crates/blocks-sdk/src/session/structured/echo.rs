@@ -1,4 +1,4 @@
-//! Recognises the schema that was sent, where a reply repeats it.
+//! Recognizes the sent schema in a reply that repeats it.
 
 use serde_json::{Map, Value};
 
@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 pub(super) enum Echo {
     No,
     Yes,
-    /// It equals a schema that says nothing, such as `true`, and may as well be a reply.
+    /// The value equals a schema without content, such as `true`, so it may also be a reply.
     Ambiguous,
 }
 
-/// Keywords that say nothing about which values are valid. Agents leave them out when they repeat a schema.
+/// Keywords that do not affect which values are valid. Agents omit them when they repeat a schema.
 const ANNOTATIONS: [&str; 5] = ["$schema", "$id", "$comment", "title", "description"];
 
 pub(super) fn compare(json: &str, schema: &Value) -> Echo {
@@ -48,7 +48,7 @@ pub(super) fn compare(json: &str, schema: &Value) -> Echo {
 fn without_annotations(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            // A property of such a name has a schema, not a text.
+            // A property with such a name has a schema, not a text.
             let is_kept =
                 |name: &str, value: &Value| !(ANNOTATIONS.contains(&name) && value.is_string());
             let kept = fields.iter().filter(|(name, value)| is_kept(name, value));

@@ -1,11 +1,11 @@
-//! Finds the JSON value that a reply contains: a pure function over its text.
+//! Finds the JSON value in a reply. It is a pure function of the reply's text.
 //!
 //! Candidates, in this order:
-//! 1. what a code fence contains, or the text outside of fences, where it is JSON and nothing else;
+//! 1. the content of a code fence, or the text outside of fences, if it is JSON and nothing else;
 //! 2. objects and arrays anywhere in the text, and other values alone on a line.
 //!
-//! A candidate is a whole value: nothing inside of another value, valid or not, is one. The first candidate that is
-//! accepted is the result. The schema that was sent is never a candidate. Each byte is read a fixed number of times.
+//! A candidate is a complete value, never a part of another value, valid or not. The first candidate that is accepted
+//! is the result. The sent schema is never a candidate. Each byte is read a fixed number of times.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -22,12 +22,12 @@ use crate::engine::repair::repair;
 
 /// Why a candidate is not accepted.
 pub(super) struct Rejection {
-    /// The place in the candidate.
+    /// The position in the candidate.
     pub offset: usize,
     pub reason: String,
 }
 
-/// The first value in `text` that `accept` takes. Values that repeat `schema` are skipped.
+/// Returns the first value in `text` that `accept` takes. Skips values that repeat `schema`.
 pub(super) fn find<T>(
     text: &str,
     schema: &Value,
@@ -38,7 +38,7 @@ pub(super) fn find<T>(
         .map_err(|failure| ReplyMismatch::new(text, failure.offset, failure.reason))
 }
 
-/// How many bytes are read to find nothing in a text: each counts whenever it is read.
+/// Returns how many bytes are read to find nothing in a text. A byte counts each time it is read.
 #[cfg(test)]
 pub(super) fn count_steps(text: &str) -> usize {
     let mut accept = |_: &str| {
@@ -50,7 +50,7 @@ pub(super) fn count_steps(text: &str) -> usize {
     finder.scanner.steps
 }
 
-/// Decodes a candidate, and says where that failed.
+/// Decodes a candidate, and returns the position of an error.
 pub(super) fn decode<T: DeserializeOwned>(json: &str) -> Result<T, Rejection> {
     serde_json::from_str(json).map_err(|error| {
         let place = format!(" at line {} column {}", error.line(), error.column());
@@ -73,7 +73,7 @@ struct Segment {
     is_fenced: bool,
 }
 
-/// Why there is no value, as far as it is known.
+/// Why there is no value, as far as known.
 struct Failure {
     is_fenced: bool,
     length: usize,
@@ -89,7 +89,7 @@ struct Finder<'a, T> {
     failure: Option<Failure>,
     /// Where the schema is repeated.
     echo: Option<usize>,
-    /// A value that repeats a schema such as `true`, which a reply may be too.
+    /// A value that repeats a schema such as `true`, and that may also be a reply.
     ambiguous: Option<Range<usize>>,
 }
 
@@ -152,7 +152,7 @@ impl<'a, T> Finder<'a, T> {
         }))
     }
 
-    /// The values of a segment that contains nothing else; `None` for any other.
+    /// Returns the values of a segment that contains nothing else; `None` for any other.
     fn values_alone(&mut self, range: Range<usize>) -> Option<Vec<Range<usize>>> {
         let mut values = Vec::new();
         let mut at = self.scanner.skip_space(range.start, range.end);
@@ -211,7 +211,7 @@ impl<'a, T> Finder<'a, T> {
                     self.note_malformed(&malformed, segment.is_fenced);
                 }
             }
-            // The rest of the line in which a value ended is not a line of its own.
+            // The rest of the line in which a value ended is not a separate line.
             if at > line_end {
                 line_end = self.line_end(at, end);
             }
@@ -226,13 +226,13 @@ impl<'a, T> Finder<'a, T> {
         line_end
     }
 
-    /// Whether it is the box of a task list, `- [ ]`, and not an empty array.
+    /// Returns whether it is the box of a task list, `- [ ]`, and not an empty array.
     fn is_task_box(&self, range: Range<usize>) -> bool {
         let before = &self.text.as_bytes()[..range.start];
         self.text[range] == *"[ ]" && matches!(before, [.., b'-' | b'*' | b'+', b' '])
     }
 
-    /// A scalar that is alone on its line.
+    /// Returns a scalar that is alone on its line.
     fn scalar_alone(&mut self, line: Range<usize>) -> Option<Range<usize>> {
         let start = self.scanner.skip_space(line.start, line.end);
         if self.text[start..].starts_with(['{', '[']) {
@@ -270,7 +270,8 @@ impl<'a, T> Finder<'a, T> {
         self.note_failure(length, is_fenced, malformed.at, malformed.reason.to_owned());
     }
 
-    /// Keeps the failure of the largest value, which is most likely the intended one; one in a fence before any other.
+    /// Keeps the failure of the largest value, which is most likely the intended one. A value in a fence has
+    /// precedence.
     fn note_failure(&mut self, length: usize, is_fenced: bool, offset: usize, reason: String) {
         let before = self.failure.as_ref();
         let before = before.map(|failure| (failure.is_fenced, failure.length));
@@ -285,7 +286,8 @@ impl<'a, T> Finder<'a, T> {
     }
 }
 
-/// Half a surrogate pair, which some programs write when they cut a text, becomes U+FFFD. Lengths do not change.
+/// Replaces half of a surrogate pair with U+FFFD. Some programs write such a half when they cut a text. Lengths do
+/// not change.
 fn repaired(json: &str) -> Cow<'_, str> {
     if memmem::find(json.as_bytes(), b"\\u").is_none() {
         return Cow::Borrowed(json);
@@ -303,12 +305,12 @@ struct FenceLine {
     length: usize,
     /// Whether it has a language or other words, so that it can only open a fence.
     has_words: bool,
-    /// Where the content starts: JSON may follow the language in the same line.
+    /// Where the content starts. JSON may follow the language in the same line.
     content: usize,
 }
 
-/// Splits a text at the lines that open or close a code fence. No JSON value contains such a line, because a string has no
-/// line breaks; so fences may be nested, unclosed or of the wrong length.
+/// Splits a text at the lines that open or close a code fence. No JSON value contains such a line, because a string
+/// has no line breaks. So fences may be nested, unclosed or of the wrong length.
 fn segments(text: &str) -> Vec<Segment> {
     let mut segments = Vec::new();
     let mut open: Vec<(u8, usize)> = Vec::new();

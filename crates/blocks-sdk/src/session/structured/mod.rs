@@ -1,4 +1,4 @@
-//! Replies that programs can use: the JSON in a reply, and waiting for a reply that contains it.
+//! Finds JSON in a reply, and waits for a reply that contains it.
 
 mod echo;
 mod finder;
@@ -18,17 +18,16 @@ use finder::{Rejection, decode, find};
 pub use wait::{StructuredReply, StructuredWait};
 
 impl Reply {
-    /// Finds the JSON in the reply and decodes it. The request asked for it with
-    /// [`CreateSession::expect`](crate::CreateSession::expect) or [`FollowUp::expect`](crate::FollowUp::expect) for the
-    /// same type.
+    /// Finds the JSON in the reply and decodes it. The request must ask for the same type with
+    /// [`CreateSession::expect`](crate::CreateSession::expect) or [`FollowUp::expect`](crate::FollowUp::expect).
     ///
-    /// The result is the first value that decodes: first of the code fences that contain JSON and nothing else, in their
-    /// order, then of all objects and arrays in the text and of other values that are alone on a line. Nothing inside of
-    /// another value counts. The schema of `T` is skipped where the reply repeats it. Invalid JSON, such as a trailing
-    /// comma, is not repaired; half a surrogate pair is.
+    /// The result is the first value that decodes. Code fences that contain JSON and nothing else come first, in
+    /// their order. Then come all objects and arrays in the text, and other values that are alone on a line. A part
+    /// of another value does not count. If the reply repeats the schema of `T`, the schema is skipped. Invalid JSON,
+    /// such as a trailing comma, is not repaired; half a surrogate pair is.
     ///
     /// # Errors
-    /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch), with the text, the place and the reason:
+    /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch), with the text, the position and the reason:
     /// [`Error::reply_mismatch`].
     ///
     /// ```
@@ -55,13 +54,13 @@ impl Reply {
         find(self.text(), &schema, &mut decode).map_err(|mismatch| self.mismatch(mismatch))
     }
 
-    /// Finds the JSON in the reply for a schema that is known only when the program runs. The request asked for it with
+    /// Finds the JSON in the reply for a schema that is known only at run time. The request must ask for it with
     /// `expect_schema`. `accept` validates a value, and returns why it is not valid.
     ///
-    /// The rules are those of `Reply::json`. The value is returned exactly as the agent wrote it.
+    /// The rules are the same as for `Reply::json`. The value is returned exactly as the agent wrote it.
     ///
     /// # Errors
-    /// Those of `Reply::json`.
+    /// As `Reply::json`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -1,24 +1,24 @@
-//! Finds where one JSON value ends in a text, or where and why it is not valid JSON.
+//! Finds the end of one JSON value in a text, or where and why it is not valid JSON.
 //!
-//! It checks the grammar only and keeps nothing of the value. Half a surrogate pair is accepted: it is repaired before
-//! the value is decoded.
+//! It checks only the grammar and stores nothing of the value. Half a surrogate pair is accepted, because it is
+//! repaired before the value is decoded.
 
-/// The end of an attempt to read a value.
+/// The result of reading a value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Scanned {
-    /// A complete value; its end.
+    /// A complete value, with its end.
     Complete(usize),
     /// A bracket of prose, which starts no JSON. The next value is searched from here.
     Prose(usize),
-    /// Text that is JSON up to a place where it is not.
+    /// Text that is JSON up to an invalid position.
     Malformed(Malformed),
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed {
-    /// Where the value starts that is not valid.
+    /// Where the invalid value starts.
     pub start: usize,
-    /// Where it stops to be valid.
+    /// Where it stops being valid.
     pub at: usize,
     pub reason: &'static str,
     /// Where the text continues after it.
@@ -53,7 +53,7 @@ impl Stop {
 
 const INCOMPLETE: &str = "the JSON ends before it is complete";
 
-/// A text, and how many of its bytes were read so far, each time that one is read.
+/// A text, and the number of its bytes that were read so far, with repetitions.
 pub(super) struct Scanner<'a> {
     text: &'a [u8],
     pub steps: usize,
@@ -88,18 +88,18 @@ impl<'a> Scanner<'a> {
                 resume: self.end_of_malformed(stop, end, open.len() - place),
             });
         }
-        // The containers around the innermost one failed at the same place, so they are not read again.
+        // The containers around the innermost one failed at the same position, so they are not read again.
         Scanned::Prose(open.last().map_or(start, |innermost| innermost.start) + 1)
     }
 
-    /// Whether it is a half-open interval such as `[0, 1)`, which is prose.
+    /// Returns whether it is a half-open interval such as `[0, 1)`, which is prose.
     fn is_interval(&self, open: &[Open], stop: &Stop) -> bool {
         let is_one_array = matches!(open, [array] if array.closer == b']');
         is_one_array && !stop.in_string && self.text.get(stop.at) == Some(&b')')
     }
 
-    /// The end of a value that is not valid: where its brackets close, or else the end of the paragraph. What is inside
-    /// of it is not taken for a value.
+    /// Returns the end of an invalid value: where its brackets close, or else the end of the paragraph. No part of it
+    /// is read as a value.
     fn end_of_malformed(&mut self, stop: &Stop, end: usize, mut depth: usize) -> usize {
         let (mut at, mut in_string) = (stop.at, stop.in_string);
         while at < end && depth > 0 {
@@ -111,7 +111,7 @@ impl<'a> Scanner<'a> {
                     if is_paragraph && !self.continues_object(next, end) {
                         return at;
                     }
-                    // A string has no line breaks, so that a missing quote concerns its line alone.
+                    // A string has no line breaks, so a missing quote affects only its line.
                     in_string = false;
                     at = next;
                     continue;
@@ -127,7 +127,7 @@ impl<'a> Scanner<'a> {
         at.min(end)
     }
 
-    /// Whether what follows an empty line can only belong to an object or array before it.
+    /// Returns whether the text after an empty line can only belong to an object or array before it.
     fn continues_object(&mut self, at: usize, end: usize) -> bool {
         match self.text[..end].get(at) {
             Some(b',' | b'}' | b']') => true,
@@ -136,7 +136,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The first byte that is not white space.
+    /// Returns the position of the first byte that is not white space.
     pub fn skip_space(&mut self, mut at: usize, end: usize) -> usize {
         while at < end && matches!(self.text[at], b' ' | b'\t' | b'\n' | b'\r') {
             self.steps += 1;
@@ -149,7 +149,7 @@ impl<'a> Scanner<'a> {
         let mut at = start;
         loop {
             at = self.start_of_value(at, end, open)?;
-            // After a value: close containers, until there is another value to read.
+            // After a value: close containers until there is another value to read.
             loop {
                 let Some(container) = open.last_mut() else {
                     return Ok(at);
@@ -184,7 +184,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads a scalar, or opens containers up to the first scalar or an empty container. Returns the end of that.
+    /// Reads a scalar, or opens containers up to the first scalar or an empty container. Returns its end.
     fn start_of_value(
         &mut self,
         mut at: usize,

@@ -1,4 +1,4 @@
-//! The corpus of replies, and properties over generated ones.
+//! Tests the corpus of replies, and properties of generated replies.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ struct Verdict {
     count: Option<u32>,
 }
 
-/// Every object is valid for it, also its own schema.
+/// Accepts every object, also the type's own schema.
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Optional {
     name: Option<String>,
@@ -37,7 +37,7 @@ fn schema<T: JsonSchema>() -> Value {
     schema_for!(T).into()
 }
 
-/// The text of the corpus, in which a name in braces stands for a form of the schema.
+/// Returns the text of the corpus, in which a name in braces is replaced with a form of the schema.
 fn with_schema(text: &str, schema: &Value) -> String {
     let mut bare = schema.clone();
     for name in ["$schema", "title"] {

@@ -1,4 +1,4 @@
-//! Waiting for a reply that contains JSON, with corrections.
+//! Waits for a reply that contains JSON, with corrections.
 
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -14,19 +14,19 @@ use crate::engine::rate_limit::after;
 use crate::request::FollowUp;
 use crate::session::turn::{MIN_INTERVAL, Reply, TIMEOUT, Turn};
 
-/// A reply, decoded.
+/// Contains a reply and its decoded value.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StructuredReply<T> {
     /// The value in the reply.
     pub value: T,
-    /// The reply that contains it.
+    /// The reply that contains the value.
     pub reply: Reply,
-    /// How many corrections were sent for it.
+    /// The number of corrections that were sent.
     pub corrections: u32,
 }
 
-/// A wait for a reply that contains JSON; see [`Turn::structured_reply`].
+/// Waits for a reply that contains JSON; see [`Turn::structured_reply`].
 #[must_use = "a wait does nothing until it is awaited"]
 pub struct StructuredWait<T> {
     turn: Turn,
@@ -70,24 +70,23 @@ impl Turn {
 }
 
 impl<T: DeserializeOwned + JsonSchema> StructuredWait<T> {
-    /// The most follow-ups that may ask the agent to correct its reply. Default: 0. Each is a turn of the agent, which is
-    /// billed.
+    /// Limits the follow-ups that ask the agent to correct its reply. Default: 0. Each is a billed turn.
     ///
-    /// None is sent when an earlier one failed or its outcome is unknown, when the reply looks like a notice of failure
-    /// ([`Reply::failure_notice`]), when this program has sent another follow-up to the session, or when the time-out has
-    /// passed.
+    /// No correction is sent in these cases: an earlier one failed or its outcome is unknown; the reply looks like a
+    /// notice of failure ([`Reply::failure_notice`]); this program has sent another follow-up to the session; the
+    /// time-out has passed.
     pub fn correct(mut self, at_most: u32) -> Self {
         self.corrections = at_most;
         self
     }
 
-    /// The time-out of the whole wait, with all corrections. Default: 1 hour; `Duration::MAX` means none.
+    /// Sets the time-out of the whole wait, with all corrections. Default: 1 hour; `Duration::MAX` means none.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The time between two polls. Default: 2 s, and never less.
+    /// Sets the time between two polls. Default: 2 s, which is also the minimum.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self

@@ -1,5 +1,5 @@
-//! Every order in which a few waiters can come, be polled, give up and be forgotten, by a
-//! scheduler that is written out: no permit is lost or given twice, and no wake-up is lost.
+//! Tests every order in which a few waiters can arrive, be polled, stop and be forgotten, with an explicit scheduler.
+//! No permit is lost or granted twice, and no wake-up is lost.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,9 +14,9 @@ const DEPTHS: [usize; 2] = [5, 4];
 enum Op {
     /// Polls a waiter: for the first time, or since it was woken.
     Poll(usize),
-    /// Drops a waiter, at whatever it awaits.
+    /// Drops a waiter, in any state.
     Cancel(usize),
-    /// Lets time pass until some timers fire.
+    /// Advances time until some timers fire.
     Advance,
     /// A 429, after which one probe may be sent.
     Refuse,
@@ -90,7 +90,7 @@ impl Schedule {
         }
     }
 
-    /// Polls a waiter that was woken, and no other: that would hide a lost wake-up.
+    /// Polls a waiter that was woken, and no other, because that would hide a lost wake-up.
     fn poll(&mut self, number: usize) {
         let (waiter, woken) = &mut self.waiters[number];
         if woken.0.swap(0, Ordering::Relaxed) == 0 {
@@ -107,7 +107,7 @@ impl Schedule {
         }
     }
 
-    /// Polls each waiter that was woken until none is left, and checks the promises.
+    /// Polls each waiter that was woken until none is left, and checks the guarantees.
     async fn finish(mut self, ops: &[Op]) {
         for _ in 0..40 {
             for number in 0..WAITERS {
@@ -132,7 +132,7 @@ impl Schedule {
         let status = self.limiter.status();
         let waiting = status.waiting_interactive + status.waiting_creates + status.waiting_polls;
         assert_eq!(waiting, 0, "{ops:?}");
-        // Of no permit anything is left: the whole window can be used again.
+        // No permit leaves a trace: the whole window can be used again.
         advance(WINDOW * 3).await;
         let next = self.limiter.acquire(Priority::Create, None);
         assert!(
@@ -166,7 +166,7 @@ async fn run_all(depth: usize, store: impl Fn() -> Option<Arc<dyn LimitStore>>) 
             ops.push(all[number % all.len()]);
             number /= all.len();
         }
-        // An order in which a waiter is cancelled first does not differ from a shorter one.
+        // An order in which a waiter is cancelled first is the same as a shorter one.
         if matches!(ops[0], Op::Cancel(_) | Op::Respond) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Several limiters, which stand for processes, with one store.
+//! Tests several limiters, which represent processes, with one store.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,7 +9,7 @@ fn process(store: &Arc<impl LimitStore + 'static>) -> Arc<RateLimiter> {
     Arc::new(RateLimiter::new(RateLimit::default(), Some(store)))
 }
 
-/// A store whose behaviour a test changes, and which counts what it is asked.
+/// A store whose behaviour a test changes, and which counts its requests.
 #[derive(Default)]
 struct Scripted {
     memory: MemoryLimitStore,
@@ -47,7 +47,7 @@ impl LimitStore for Scripted {
     }
 }
 
-/// Lets the tasks run that ask the store.
+/// Runs the tasks that call the store.
 async fn settle() {
     for _ in 0..5 {
         tokio::task::yield_now().await;
@@ -78,7 +78,7 @@ async fn processes_share_every_window() {
     assert_eq!(windows, [99, 99, 99, 3]);
 }
 
-/// When each of these polls, made as often as they may be for five minutes, was made.
+/// Returns the times of the polls of each session, made as often as allowed for five minutes.
 async fn polls(limiter: &Arc<RateLimiter>, sessions: usize) -> Vec<Vec<Duration>> {
     let start = Instant::now();
     let mut waits = tokio::task::JoinSet::new();
@@ -137,7 +137,7 @@ async fn a_create_comes_before_polls_of_others() {
         start.elapsed()
     };
     let (_, elapsed) = tokio::join!(polls, create);
-    // The first uses the slot that polls leave free, the others come before each poll.
+    // The first uses the slot that polls leave free, the others precede each poll.
     assert!(elapsed < WINDOW * 10 / 98, "{elapsed:?}");
 }
 

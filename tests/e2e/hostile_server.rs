@@ -1,10 +1,10 @@
-//! A server that sends too much, too deep, or for ever, holds neither memory nor time.
+//! A server that sends too much, too deeply nested or endless data takes bounded memory and time.
 
 use std::time::Duration;
 
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
-use blocks_sdk::{Body, Client, ErrorKind, RetryPolicy, SendFuture, Transport};
-use blocks_tests::{Answer, KEY, SESSION, Scripted, created, page};
+use blocks_sdk::{Artifact, Body, Client, ErrorKind, RetryPolicy, SendFuture, Transport};
+use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, page, session_id};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::hello;
 
-/// Answers every request with a body that never ends: a piece, a pause, the next piece.
+/// Responds to every request with an endless body: a piece, a pause, the next piece.
 #[derive(Clone, Copy)]
 struct Endless {
     piece: &'static [u8],
@@ -35,7 +35,7 @@ impl Transport for Endless {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_without_an_end_is_cut_at_the_limit() {
+async fn an_endless_response_is_cut_at_the_limit() {
     let endless = Endless {
         piece: &[b' '; 64 << 10],
         pause: Duration::ZERO,
@@ -49,17 +49,17 @@ async fn an_answer_without_an_end_is_cut_at_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_drips_is_given_up_after_the_attempts_time() {
-    let drip = Endless {
+async fn a_slow_response_ends_at_the_attempt_time_out() {
+    let slow = Endless {
         piece: b" ",
         pause: Duration::from_secs(7),
     };
-    let client = Client::builder(KEY).transport(drip).build().unwrap();
-    let begun = Instant::now();
+    let client = Client::builder(KEY).transport(slow).build().unwrap();
+    let start = Instant::now();
     let error = client.create_session(hello()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert_eq!(begun.elapsed().as_secs(), 180);
-    assert_eq!(error.body().unwrap().len(), 25, "what came is kept");
+    assert_eq!(start.elapsed().as_secs(), 180);
+    assert_eq!(error.body().unwrap().len(), 25, "the received part is kept");
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,24 +68,25 @@ async fn json_that_is_too_deep_is_an_error() {
     deep["extra"] = json!("DEEP");
     let deep = deep.to_string();
     for nested in ["[".repeat(200_000), r#"{"a":"#.repeat(100_000)] {
-        let script = Scripted::new([Answer::text(200, deep.replace("\"DEEP\"", &nested))]);
+        let script = Scripted::new([ScriptedResponse::text(
+            200,
+            deep.replace("\"DEEP\"", &nested),
+        )]);
         let error = script.client().create_session(hello()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Undecodable);
         assert_eq!(error.session_id().unwrap().to_string(), SESSION);
-        let script = Scripted::new([Answer::text(422, nested)]);
+        let script = Scripted::new([ScriptedResponse::text(422, nested)]);
         let error = script.client().create_session(hello()).await.unwrap_err();
         assert!(error.is_validation(), "{error}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_that_repeat_for_ever_are_an_error() {
+async fn pages_that_repeat_endlessly_are_an_error() {
     let message = json!({"id": SESSION, "message": "again"});
     let items = vec![message; 100];
-    let script = Scripted::new([Answer::ok(&page(json!(items)))]);
-    let session = script
-        .client()
-        .session(SESSION.parse::<blocks_sdk::Id>().unwrap());
+    let script = Scripted::new([ScriptedResponse::ok(&page(json!(items)))]);
+    let session = script.client().session(session_id());
     let mut messages = session.messages().stream();
     let first = messages.next().await.unwrap().unwrap();
     assert_eq!(first.message.as_deref(), Some("again"));
@@ -104,7 +105,7 @@ async fn headers_without_an_end_are_refused() {
         let mut request = vec![0; 4096];
         let _ = stream.read(&mut request).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
-        // Until the other side has had enough.
+        // Until the client closes the connection.
         while stream.write_all(&[b'a'; 4096]).await.is_ok() {}
     });
     let builder = Client::builder(KEY).base_url(format!("http://{address}"));
@@ -114,8 +115,8 @@ async fn headers_without_an_end_are_refused() {
     assert!(error.may_have_taken_effect());
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_artifact_in_memory_has_a_limit_and_a_refusal_keeps_its_words() {
+/// A plan of 5000 bytes, downloaded by a client that reads at most 4000.
+async fn large_plan() -> (Mock, Artifact) {
     let plan = blocks_mock::Action::Plan {
         file_name: "plan.md".into(),
         text: "x".repeat(5_000),
@@ -127,12 +128,22 @@ async fn an_artifact_in_memory_has_a_limit_and_a_refusal_keeps_its_words() {
     let session = client.create_session(hello()).await.unwrap();
     session.first_reply().await.unwrap();
     let plan = session.plans().await.unwrap().remove(0).unwrap();
+    (mock, plan)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_to_memory_has_a_limit() {
+    let (_mock, plan) = large_plan().await;
     let error = plan.bytes().await.unwrap_err();
     assert!(
         error.to_string().contains("larger than 4000 bytes"),
         "{error}"
     );
+}
 
+#[tokio::test(start_paused = true)]
+async fn a_rejected_download_keeps_the_reason() {
+    let (mock, plan) = large_plan().await;
     mock.inject(Operation::Download, Frequency::Always, Fault::status(500));
     let error = plan.bytes().await.unwrap_err();
     assert_eq!(error.status(), Some(500));

@@ -1,5 +1,5 @@
-//! What a process knows of the store that it shares the limit by: one request at a time, and
-//! for how long it does without.
+//! Tracks the requests of a process to the store with which it shares the limit: one request at a time, and a pause
+//! after a failure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,22 +8,22 @@ use tokio::time::Instant;
 
 use super::store::SlotPurpose;
 
-/// So long after its time-out a request was lost, as its runtime is idle or has ended.
+/// So long after its time-out a request was lost, because its runtime is idle or has ended.
 const LOST: Duration = Duration::from_millis(500);
-/// How long a store that failed is not asked.
+/// How long a store is not used after a failure.
 const ALONE: Duration = Duration::from_secs(10);
 
-/// A waiter and what it would use a slot for.
-type Asked = Vec<(u64, SlotPurpose)>;
+/// The waiters of a request, and the purposes of their slots.
+type Waiters = Vec<(u64, SlotPurpose)>;
 
 #[derive(Debug)]
-pub(super) struct Asking {
+pub(super) struct StoreRequests {
     /// A random number that names this process to the store.
     pub process: u64,
     response_timeout: Duration,
     last_number: u64,
     running: Option<Running>,
-    /// When the store is to be asked again, for each purpose that it said so of.
+    /// When to send the next request to the store, for each purpose for which the store returned a time.
     again: BTreeMap<SlotPurpose, Instant>,
     alone_until: Option<Instant>,
     /// The slots of the store, by this process's numbers of them.
@@ -34,10 +34,10 @@ pub(super) struct Asking {
 struct Running {
     number: u64,
     since: Instant,
-    asked: Asked,
+    waiters: Waiters,
 }
 
-impl Asking {
+impl StoreRequests {
     pub fn new(process: u64, response_timeout: Duration) -> Self {
         Self {
             process,
@@ -54,7 +54,7 @@ impl Asking {
         self.alone_until.is_none_or(|until| until <= now)
     }
 
-    /// Whether the store failed when it was last asked.
+    /// Returns whether the last request to the store failed.
     pub fn has_failed(&self) -> bool {
         self.alone_until.is_some()
     }
@@ -64,7 +64,7 @@ impl Asking {
         running.is_some_and(|running| now < running.since + self.response_timeout + LOST)
     }
 
-    /// Until when nothing needs to be asked for these purposes; none when it is to be asked now.
+    /// Returns the time until which no request is needed for these purposes; `None` when one is needed now.
     pub fn again(
         &self,
         purposes: impl IntoIterator<Item = SlotPurpose>,
@@ -79,39 +79,42 @@ impl Asking {
     }
 
     /// Starts a request, and returns its number.
-    pub fn start(&mut self, now: Instant, asked: Asked) -> u64 {
+    pub fn start(&mut self, now: Instant, waiters: Waiters) -> u64 {
         self.last_number += 1;
         self.running = Some(Running {
             number: self.last_number,
             since: now,
-            asked,
+            waiters,
         });
         self.last_number
     }
 
-    /// Ends the request with this number, if no other has replaced it.
-    pub fn end(&mut self, number: u64) -> Option<Asked> {
+    /// Ends the request with this number, if no other request has replaced it.
+    pub fn end(&mut self, number: u64) -> Option<Waiters> {
         let running = self.running.take_if(|running| running.number == number)?;
         self.again.clear();
-        Some(running.asked)
+        Some(running.waiters)
     }
 
-    pub fn wait(&mut self, until: Instant, asked: &Asked) {
-        self.again = asked.iter().map(|(_, purpose)| (*purpose, until)).collect();
+    pub fn wait(&mut self, until: Instant, waiters: &Waiters) {
+        self.again = waiters
+            .iter()
+            .map(|(_, purpose)| (*purpose, until))
+            .collect();
     }
 
-    /// The store responded. Returns whether it failed before.
-    pub fn works(&mut self) -> bool {
+    /// Records that the store responded. Returns whether it failed before.
+    pub fn record_response(&mut self) -> bool {
         self.alone_until.take().is_some()
     }
 
-    /// The store failed. Returns whether it worked before.
-    pub fn fails(&mut self, number: u64, now: Instant) -> bool {
+    /// Records that the store failed. Returns whether it worked before.
+    pub fn record_failure(&mut self, number: u64, now: Instant) -> bool {
         self.end(number).is_some() && self.alone_until.replace(now + ALONE).is_none()
     }
 
-    /// `number` is this process's slot for that of the store; those before `first` are forgotten.
-    pub fn took(&mut self, number: u64, slot: u64, first: u64) {
+    /// Records that the slot `number` of this process is `slot` of the store. Forgets those before `first`.
+    pub fn record_slot(&mut self, number: u64, slot: u64, first: u64) {
         self.slots = self.slots.split_off(&first);
         self.slots.insert(number, slot);
     }

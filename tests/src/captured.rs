@@ -1,0 +1,29 @@
+//! A stream whose text a test can read.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+/// Keeps what is written to it. Clones are the same stream.
+#[derive(Clone, Default)]
+pub struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    /// The text so far.
+    ///
+    /// # Panics
+    /// When a writer has panicked.
+    pub fn text(&self) -> String {
+        let bytes = self.0.lock().expect("no writer panics");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no writer panics").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
