@@ -13,8 +13,8 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::notes::Notes;
 
-/// Less than the 350 ms after which the client drops a request to a store without a word.
-const RESPONSE_TIMEOUT: Duration = Duration::from_millis(345);
+/// So much sooner than the client, which would drop a request to a store without a word.
+const SOONER: Duration = Duration::from_millis(5);
 const BASE_URL: &str = "https://api.blocks.team";
 
 /// The location that the option and the environment name.
@@ -73,7 +73,8 @@ impl Reporting {
 impl LimitStore for Reporting {
     fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse> {
         Box::pin(async move {
-            let response = match timeout(RESPONSE_TIMEOUT, self.store.take(request)).await {
+            let limit = self.store.response_timeout().saturating_sub(SOONER);
+            let response = match timeout(limit, self.store.take(request)).await {
                 Ok(response) => response,
                 Err(_) => Err(LimitStoreError::new("no response from the limit's store")),
             };
@@ -90,5 +91,9 @@ impl LimitStore for Reporting {
 
     fn give_back(&self, slot: u64) -> LimitFuture<'_, ()> {
         self.store.give_back(slot)
+    }
+
+    fn response_timeout(&self) -> Duration {
+        self.store.response_timeout()
     }
 }

@@ -303,6 +303,11 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                 self.handle(index, outcome);
                 continue;
             }
+            // Also while there is always an item: a claim that is not renewed ends.
+            if Instant::now() >= self.next_tick {
+                self.tick().await;
+                continue;
+            }
             let tick = std::pin::pin!(sleep_until(self.next_tick));
             let ended = match self.open.is_empty() {
                 true => {
@@ -515,7 +520,7 @@ impl<W: BatchWork> Context<W> {
             let item = BatchItem::Finished { index, report };
             let claim_failed = claim.has_failed().then(|| claim.take()).flatten();
             return match claim_failed.map_or(self.record(&prompt.id, &step).await, Err) {
-                Ok(()) => Outcome::Item(item),
+                Ok(_) => Outcome::Item(item),
                 Err(error) => Outcome::NotRecorded(item, error),
             };
         }
@@ -557,8 +562,14 @@ impl<W: BatchWork> Context<W> {
         let report = replied.report;
         let item = BatchItem::Finished { index, report };
         if let Some(result) = replied.result {
-            let recorded = self.record(&prompt.id, &Step::Ended(result)).await;
-            not_recorded = not_recorded.or(recorded.err());
+            let step = Step::Ended(result.clone());
+            match self.record(&prompt.id, &step).await {
+                Ok(true) => {}
+                // Another worker took this one over, since its claim was not renewed in time. The
+                // result is that worker's.
+                Ok(false) => return Outcome::Item(BatchItem::Known { index, result }),
+                Err(error) => not_recorded = not_recorded.or(Some(error)),
+            }
         }
         match not_recorded {
             None => Outcome::Item(item),
@@ -566,7 +577,7 @@ impl<W: BatchWork> Context<W> {
         }
     }
 
-    async fn record(&self, id: &str, step: &Step) -> Result<(), JournalError> {
+    async fn record(&self, id: &str, step: &Step) -> Result<bool, JournalError> {
         self.patiently(|| self.journal.record(id, step)).await
     }
 

@@ -207,7 +207,7 @@ impl Journal for FileJournal {
         Box::pin(ready(Ok(true)))
     }
 
-    fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, ()> {
+    fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, bool> {
         let id = id.to_owned();
         let event = match step.clone() {
             Step::NotStarted => Event::NotStarted { id },
@@ -215,7 +215,7 @@ impl Journal for FileJournal {
             Step::Created(created) => Event::Created { id, created },
             Step::Ended(result) => Event::Ended { id, result },
         };
-        Box::pin(ready(self.append(event)))
+        Box::pin(ready(self.append(event).map(|()| true)))
     }
 
     fn renew<'a>(&'a self, _: &'a [String]) -> JournalFuture<'a, ()> {

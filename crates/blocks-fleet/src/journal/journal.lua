@@ -74,9 +74,10 @@ end
 
 -- record
 local state = ARGV[5]
+if entry and entry.state == 'ended' then return 0 end
 if state == 'not_started' then
   if entry and entry.state == 'starting' and entry.worker == worker then redis.call('HDEL', KEYS[1], id) end
-elseif not entry or entry.state ~= 'ended' and not (state == 'unknown' and entry.state == 'created') then
+elseif not (state == 'unknown' and entry and entry.state == 'created') then
   entry = entry or { request = '' }
   entry.state, entry.data = state, ARGV[6]
   claim_until(entry)

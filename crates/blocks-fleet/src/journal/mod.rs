@@ -46,8 +46,9 @@ pub trait Journal: Send + Sync {
     /// has it now.
     fn take_over<'a>(&'a self, id: &'a str) -> JournalFuture<'a, bool>;
 
-    /// Records a step that this worker has taken.
-    fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, ()>;
+    /// Records a step that this worker has taken. Returns false when the prompt has a result
+    /// already, which is kept.
+    fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, bool>;
 
     /// Renews this worker's claims.
     fn renew<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, ()>;
@@ -192,8 +193,8 @@ impl Journal for NoJournal {
         Box::pin(ready(Ok(true)))
     }
 
-    fn record<'a>(&'a self, _: &'a str, _: &'a Step) -> JournalFuture<'a, ()> {
-        Box::pin(ready(Ok(())))
+    fn record<'a>(&'a self, _: &'a str, _: &'a Step) -> JournalFuture<'a, bool> {
+        Box::pin(ready(Ok(true)))
     }
 
     fn renew<'a>(&'a self, _: &'a [String]) -> JournalFuture<'a, ()> {

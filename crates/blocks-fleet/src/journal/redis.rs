@@ -170,7 +170,7 @@ impl Journal for RedisJournal {
         Box::pin(async move { self.run("take_over", &[id]).await })
     }
 
-    fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, ()> {
+    fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, bool> {
         Box::pin(async move {
             let (state, data) = match step {
                 Step::NotStarted => ("not_started", String::new()),

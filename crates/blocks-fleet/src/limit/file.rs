@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use super::LimitName;
 use super::clock::Clock;
 
-/// How long the lock may be held by others. A process needs it for a fraction of a millisecond.
-const LOCK_TIMEOUT: Duration = Duration::from_millis(300);
+/// How long others may hold the lock, one after the other. A process needs it for a fraction of a millisecond.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A store in a file, for all processes of a user on one machine.
 ///
@@ -63,15 +63,24 @@ impl FileLimitStore {
         }))
     }
 
-    /// Changes the file in a thread that may block.
+    /// Changes the file in a thread of its own: the system gives the lock to those that wait for it
+    /// in turn, which trying it again and again would not. A thread of tokio's would keep the
+    /// program from ending while it waits.
     fn change<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut SharedLimit, Duration) -> T + Send + 'static,
     ) -> LimitFuture<'static, T> {
         let files = Arc::clone(&self.0);
         Box::pin(async move {
-            let changed = tokio::task::spawn_blocking(move || files.change(change)).await;
-            changed.map_err(LimitStoreError::new)?
+            let name = files.lock.clone();
+            let (send, changed) = tokio::sync::oneshot::channel();
+            let run = move || drop(send.send(files.change(change)));
+            let thread = std::thread::Builder::new().name("blocks-limit".into());
+            thread.spawn(run).map_err(LimitStoreError::new)?;
+            match tokio::time::timeout(LOCK_TIMEOUT, changed).await {
+                Ok(changed) => changed.map_err(LimitStoreError::new)?,
+                Err(_) => Err(LimitStoreError::new(locked(&name))),
+            }
         })
     }
 }
@@ -89,6 +98,16 @@ impl LimitStore for FileLimitStore {
     fn give_back(&self, slot: u64) -> LimitFuture<'_, ()> {
         self.change(move |limit, _| limit.give_back(slot))
     }
+
+    /// Longer than for a server: who waits for the lock waits for processes that use the file.
+    fn response_timeout(&self) -> Duration {
+        LOCK_TIMEOUT + Duration::from_millis(350)
+    }
+}
+
+fn locked(path: &Path) -> String {
+    let path = path.display();
+    format!("cannot use {path}: other processes have held its lock for {LOCK_TIMEOUT:?}")
 }
 
 impl Files {
@@ -123,13 +142,10 @@ impl Files {
             opened => opened?,
         };
         let start = Instant::now();
-        // A lock that is waited for within the system could be waited for without end.
-        while !FileExt::try_lock_exclusive(&lock)? {
-            if start.elapsed() >= LOCK_TIMEOUT {
-                let what = format!("another process has held its lock for {LOCK_TIMEOUT:?}");
-                return Err(io::Error::new(ErrorKind::TimedOut, what));
-            }
-            std::thread::sleep(Duration::from_micros(500));
+        FileExt::lock_exclusive(&lock)?;
+        if start.elapsed() >= LOCK_TIMEOUT {
+            // No one waits for the slot any more.
+            return Err(ErrorKind::TimedOut.into());
         }
         Ok(lock)
     }

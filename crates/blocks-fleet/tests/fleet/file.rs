@@ -104,7 +104,7 @@ async fn a_lock_that_stays_taken_is_an_error() {
     let store = FileLimitStore::new(folder.path(), &name());
     let error = store.take(&create(1, 1)).await.unwrap_err().to_string();
     assert!(
-        error.contains("another process has held its lock"),
+        error.contains("other processes have held its lock"),
         "{error}"
     );
     drop(lock);

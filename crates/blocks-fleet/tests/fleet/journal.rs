@@ -121,11 +121,9 @@ async fn the_first_result_is_kept() {
     };
     let [first, second] = [(); 2].map(|()| worker(&server, LONG));
     assert!(claim(&first, false).await);
-    for (journal, text) in [(&first, "one"), (&second, "two")] {
-        journal
-            .record("a", &Step::Ended(json!(text)))
-            .await
-            .unwrap();
+    for (journal, text, is_kept) in [(&first, "one", true), (&second, "two", false)] {
+        let step = Step::Ended(json!(text));
+        assert_eq!(journal.record("a", &step).await.unwrap(), is_kept);
         journal.record("a", &Step::Unknown(None)).await.unwrap();
         assert_eq!(state(journal, "a").await, Some(State::Ended(json!("one"))));
     }

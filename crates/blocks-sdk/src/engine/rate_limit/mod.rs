@@ -47,7 +47,7 @@ use state::{Next, NextRequest, State, StoreResult};
 pub use store::{
     LimitFuture, LimitStore, LimitStoreError, SlotDemand, SlotPurpose, SlotRequest, SlotResponse,
 };
-use store_requests::{RESPONSE_TIMEOUT, StoreRequests};
+use store_requests::StoreRequests;
 
 /// The rate limiter of one key.
 #[derive(Clone)]
@@ -133,7 +133,7 @@ impl RateLimiter {
         let mut state = State::new(limit, Instant::now());
         state.store_requests = store
             .as_ref()
-            .map(|_| StoreRequests::new(fastrand::u64(..)));
+            .map(|store| StoreRequests::new(fastrand::u64(..), store.response_timeout()));
         let shared = Shared {
             state,
             wakers: BTreeMap::new(),
@@ -176,12 +176,13 @@ impl RateLimiter {
         give_back: Vec<u64>,
         pause: Option<Duration>,
     ) {
+        let limit = store.response_timeout();
         if let Some((number, request)) = ask {
             let (limiter, store) = (self.clone(), Arc::clone(store));
             runtime.spawn(async move {
-                let response = timeout(RESPONSE_TIMEOUT, store.take(&request)).await;
+                let response = timeout(limit, store.take(&request)).await;
                 let response = response.unwrap_or_else(|_| {
-                    let what = format!("no response within {RESPONSE_TIMEOUT:?}");
+                    let what = format!("no response within {limit:?}");
                     Err(LimitStoreError::new(what))
                 });
                 limiter.store_responded(number, response);
@@ -189,11 +190,11 @@ impl RateLimiter {
         }
         for slot in give_back {
             let store = Arc::clone(store);
-            runtime.spawn(async move { timeout(RESPONSE_TIMEOUT, store.give_back(slot)).await });
+            runtime.spawn(async move { timeout(limit, store.give_back(slot)).await });
         }
         if let Some(pause) = pause {
             let store = Arc::clone(store);
-            runtime.spawn(async move { timeout(RESPONSE_TIMEOUT, store.pause(pause)).await });
+            runtime.spawn(async move { timeout(limit, store.pause(pause)).await });
         }
     }
 

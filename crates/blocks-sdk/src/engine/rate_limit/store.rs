@@ -14,8 +14,8 @@ pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreEr
 /// Counts the used slots of one key for all processes that use the key.
 ///
 /// A client without a store counts its own requests in memory. A client with a store requests each slot from it.
-/// After a store has failed, or has not responded within 350 ms, the client does not use it for 10 s, and counts only
-/// its own requests. See [`ClientBuilder::limit_store`](crate::ClientBuilder::limit_store).
+/// After a store has failed, or has not responded within its [time-out](Self::response_timeout), the client does not use
+/// it for 10 s, and counts only its own requests. See [`ClientBuilder::limit_store`](crate::ClientBuilder::limit_store).
 ///
 /// [`SharedLimit`](super::SharedLimit) makes the decisions. A store only needs to keep its value, and to change it in
 /// one process at a time. No time of a process's clock reaches a store: all times in requests and responses are
@@ -29,6 +29,11 @@ pub trait LimitStore: Send + Sync {
 
     /// Returns a slot in which nothing was sent, so that another request can use it.
     fn give_back(&self, slot: u64) -> LimitFuture<'_, ()>;
+
+    /// Returns how long a response may take before the store counts as failed. Default: 350 ms.
+    fn response_timeout(&self) -> Duration {
+        Duration::from_millis(350)
+    }
 }
 
 /// Requests a slot from a [`LimitStore`].

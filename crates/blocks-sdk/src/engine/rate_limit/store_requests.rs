@@ -8,10 +8,8 @@ use tokio::time::Instant;
 
 use super::store::SlotPurpose;
 
-/// A store that does not respond within this time is not used.
-pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_millis(350);
-/// After this time a request was lost, because its runtime is idle or has ended.
-const LOST: Duration = Duration::from_secs(1);
+/// So long after its time-out a request was lost, because its runtime is idle or has ended.
+const LOST: Duration = Duration::from_millis(500);
 /// How long a store is not used after a failure.
 const ALONE: Duration = Duration::from_secs(10);
 
@@ -22,6 +20,7 @@ type Waiters = Vec<(u64, SlotPurpose)>;
 pub(super) struct StoreRequests {
     /// A random number that names this process to the store.
     pub process: u64,
+    response_timeout: Duration,
     last_number: u64,
     running: Option<Running>,
     /// When to send the next request to the store, for each purpose for which the store returned a time.
@@ -39,9 +38,10 @@ struct Running {
 }
 
 impl StoreRequests {
-    pub fn new(process: u64) -> Self {
+    pub fn new(process: u64, response_timeout: Duration) -> Self {
         Self {
             process,
+            response_timeout,
             last_number: 0,
             running: None,
             again: BTreeMap::new(),
@@ -61,7 +61,7 @@ impl StoreRequests {
 
     pub fn is_running(&self, now: Instant) -> bool {
         let running = self.running.as_ref();
-        running.is_some_and(|running| now < running.since + LOST)
+        running.is_some_and(|running| now < running.since + self.response_timeout + LOST)
     }
 
     /// Returns the time until which no request is needed for these purposes; `None` when one is needed now.
