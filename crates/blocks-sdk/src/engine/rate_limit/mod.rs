@@ -8,7 +8,7 @@
 //!
 //! - `shared`, `store`: the same slots, counted outside of this process for all processes that use the key.
 //!   `store_requests`: the requests of this process to such a store. The process decides which waiter is next, the
-//! store decides when.
+//!   store decides when.
 //!
 //! Those are pure decisions. This module adds the waiting. There is no timer task, because it would end with the
 //! runtime in which it was spawned. Each waiter has its own timer. One waiter, the timekeeper, wakes up when the next
