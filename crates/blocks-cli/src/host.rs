@@ -57,8 +57,8 @@ pub struct Host {
     #[cfg_attr(not(unix), allow(dead_code))]
     watched_output: Option<File>,
     out_is_file: bool,
-    /// The process was started without a standard output.
-    out_was_closed: bool,
+    /// Standard output was closed, or discards everything: it cannot be known which.
+    pub(crate) out_discards: bool,
     pub(crate) out_is_terminal: bool,
     pub(crate) err_is_terminal: bool,
 }
@@ -76,7 +76,7 @@ impl Host {
             out_is_terminal: out.is_terminal(),
             err_is_terminal: err.is_terminal(),
             out_is_file,
-            out_was_closed: out_was_closed(),
+            out_discards: out_discards(),
             watched_output: file
                 .as_ref()
                 .filter(|_| watched)
@@ -126,7 +126,7 @@ impl Host {
             recorder: Mutex::default(),
             watched_output: None,
             out_is_file: false,
-            out_was_closed: false,
+            out_discards: false,
             out_is_terminal: false,
             err_is_terminal: false,
         }
@@ -288,11 +288,6 @@ impl Host {
 
     /// Bytes to standard output.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Exit> {
-        if self.out_was_closed {
-            return Err(Exit::failed(
-                "cannot write standard output: it is closed; to discard it, use > /dev/null",
-            ));
-        }
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let written = out.write_all(bytes).and_then(|()| out.flush());
         written.map_err(|error| match error.kind() {
@@ -382,10 +377,11 @@ impl Host {
     }
 }
 
-/// Whether the process was started with standard output closed, as by `>&-`. The standard library
-/// opens `/dev/null` in its place, for reading and writing, and every write to that succeeds.
+/// Whether standard output may have been closed, as by `>&-`. The standard library opens `/dev/null` in its place, for
+/// reading and writing, and every write to that succeeds. A parent that discards the output often opens it in the same
+/// way, so this is no error.
 #[cfg(target_os = "linux")]
-fn out_was_closed() -> bool {
+fn out_discards() -> bool {
     const ACCESS_MODE: u32 = 0o3;
     const READ_WRITE: u32 = 0o2;
     let is_null =
@@ -397,7 +393,7 @@ fn out_was_closed() -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn out_was_closed() -> bool {
+fn out_discards() -> bool {
     false
 }
 

@@ -1,5 +1,6 @@
 //! Where results and progress go.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub struct Output {
     github: OnceLock<GithubFiles>,
     /// The first file beside standard output that could not be written: the exit code shows it.
     side_failure: Mutex<Option<Exit>>,
+    is_discard_reported: AtomicBool,
 }
 
 impl Output {
@@ -50,6 +52,7 @@ impl Output {
             options,
             github: OnceLock::new(),
             side_failure: Mutex::new(None),
+            is_discard_reported: AtomicBool::new(false),
         }
     }
 
@@ -328,7 +331,13 @@ impl Output {
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Exit> {
         // Both streams may be the same terminal.
         self.notes.clear();
-        self.host.write(bytes)
+        self.host.write(bytes)?;
+        if self.host.out_discards && !self.is_discard_reported.swap(true, Ordering::Relaxed) {
+            self.note(
+                "warning: standard output is closed or discards everything; to keep it, use > FILE",
+            );
+        }
+        Ok(())
     }
 }
 

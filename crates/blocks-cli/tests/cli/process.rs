@@ -202,20 +202,16 @@ fn a_closed_output_loses_no_reply_silently() {
         );
         Ended::of(shell.output().unwrap())
     };
+    let warning = "warning: standard output is closed or discards everything";
     let closed = run(">&-");
-    assert_eq!(closed.code, Some(1), "{closed:?}");
-    assert!(
-        closed
-            .err
-            .contains("cannot write standard output: it is closed")
-    );
+    // A parent that discards the output often opens it in the same way, and expects no failure.
+    assert_eq!(closed.code, Some(0), "{closed:?}");
+    assert!(closed.err.contains(warning), "{closed:?}");
     let id = service.mock.sessions()[0];
-    assert!(
-        closed.err.contains(&format!("blocks wait {id}")),
-        "{closed:?}"
-    );
+    assert!(closed.err.contains(&id.to_string()), "{closed:?}");
     let discarded = run(">/dev/null");
     assert_eq!(discarded.code, Some(0), "{discarded:?}");
+    assert!(!discarded.err.contains(warning), "{discarded:?}");
 }
 
 #[test]
