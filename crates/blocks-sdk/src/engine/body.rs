@@ -63,6 +63,14 @@ impl Body {
         }
     }
 
+    /// Returns the content without a copy, or the body itself if not all of it is in memory.
+    pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Kind::Whole(bytes) => Ok(bytes.unwrap_or_default()),
+            stream @ Kind::Stream(_) => Err(Self(stream)),
+        }
+    }
+
     /// Reads the next piece of the content; `None` at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, BoxError> {
         loop {

@@ -10,9 +10,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
+use reqwest::Url;
 use tower_service::Service;
 
 use crate::engine::body::{Body, BoxError};
@@ -204,7 +205,7 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     fn send(&self, request: Request<Body>) -> SendFuture<'_> {
-        let request = reqwest::Request::try_from(request.map(into_reqwest));
+        let request = reqwest_request(request);
         Box::pin(async move {
             let request = request.map_err(|error| SendError::never_sent(error.without_url()))?;
             let proxy = self
@@ -237,21 +238,56 @@ fn send_error(error: reqwest::Error, proxy: Option<String>) -> SendError {
     }
 }
 
-fn into_reqwest(body: Body) -> reqwest::Body {
-    match body.as_bytes() {
-        Some(bytes) => Bytes::copy_from_slice(bytes).into(),
-        None => reqwest::Body::wrap(SyncBody(Mutex::new(body))),
+/// The URL of a request before its conversion, so that it need not be parsed again.
+#[derive(Clone)]
+struct OriginalUrl(Url);
+
+/// A request of the HTTP client. A transport that wraps this one may have changed anything in it.
+fn reqwest_request(mut request: Request<Body>) -> reqwest::Result<reqwest::Request> {
+    let original = request.extensions_mut().remove::<OriginalUrl>();
+    match original.filter(|original| is_same(&original.0, request.uri())) {
+        Some(OriginalUrl(url)) => {
+            let (parts, body) = request.into_parts();
+            let mut request = reqwest::Request::new(parts.method, url);
+            *request.headers_mut() = parts.headers;
+            *request.body_mut() = Some(into_reqwest(body));
+            Ok(request)
+        }
+        None => reqwest::Request::try_from(request.map(into_reqwest)),
     }
 }
 
-/// Converts a request of the generated client.
+fn is_same(url: &Url, uri: &Uri) -> bool {
+    let (scheme, authority) = (uri.scheme_str(), uri.authority());
+    let (Some(scheme), Some(authority)) = (scheme, authority) else {
+        return false;
+    };
+    let url = url.as_str();
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    url.strip_prefix(scheme)
+        .and_then(|rest| rest.strip_prefix("://"))
+        .and_then(|rest| rest.strip_prefix(authority.as_str()))
+        .is_some_and(|rest| rest == path)
+}
+
+fn into_reqwest(body: Body) -> reqwest::Body {
+    match body.into_bytes() {
+        Ok(bytes) => bytes.into(),
+        Err(body) => reqwest::Body::wrap(SyncBody(Mutex::new(body))),
+    }
+}
+
+/// A request of the generated client.
 pub(crate) fn from_reqwest(request: reqwest::Request) -> Result<Request<Body>, SendError> {
+    let url = OriginalUrl(request.url().clone());
     let request = Request::<reqwest::Body>::try_from(request);
     let request = request.map_err(|error| SendError::never_sent(error.without_url()))?;
-    Ok(request.map(|body| match body.as_bytes() {
+    let mut request = request.map(|body| match body.as_bytes() {
         Some(bytes) => Body::from(Bytes::copy_from_slice(bytes)),
         None => Body::new(body),
-    }))
+    });
+    request.extensions_mut().insert(url);
+    Ok(request)
 }
 
 /// A body that can be shared between threads, as reqwest requires, although only its owner reads it.
@@ -327,4 +363,45 @@ pub(crate) fn sources<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn converted(text: &str, change: Option<&str>) -> String {
+        let url = Url::parse(text).unwrap();
+        let request = reqwest::Request::new(reqwest::Method::GET, url);
+        let mut request = from_reqwest(request).unwrap();
+        if let Some(uri) = change {
+            *request.uri_mut() = uri.parse().unwrap();
+        }
+        reqwest_request(request).unwrap().url().to_string()
+    }
+
+    #[test]
+    fn a_url_is_sent_as_it_is() {
+        for url in [
+            "https://api.blocks.team/rest/v1/sessions?type=a&type=b%20c",
+            "http://127.0.0.1:8080/",
+            "http://[::1]:8080/rest/v1/a%2Fb",
+        ] {
+            assert_eq!(converted(url, None), url);
+        }
+    }
+
+    #[test]
+    fn a_changed_uri_replaces_the_url() {
+        let url = "https://api.blocks.team/rest/v1/sessions?page=1";
+        for changed in [
+            "http://api.blocks.team/rest/v1/sessions?page=1",
+            "https://gateway.example/rest/v1/sessions?page=1",
+            "https://api.blocks.team:8443/rest/v1/sessions?page=1",
+            "https://api.blocks.team/rest/v1/other?page=1",
+            "https://api.blocks.team/rest/v1/sessions?page=12",
+            "https://api.blocks.team/rest/v1/sessions",
+        ] {
+            assert_eq!(converted(url, Some(changed)), changed);
+        }
+    }
 }
