@@ -184,6 +184,17 @@ fn an_output_that_cannot_be_written_is_a_failure() {
     }
 }
 
+/// Runs a line of a shell with the variables of a command for this service.
+#[cfg(unix)]
+fn in_shell(service: &Service, script: &str) -> Ended {
+    let command = service.command(&[]);
+    let variables = command.get_envs();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]);
+    shell.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    Ended::of(shell.output().unwrap())
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_closed_output_loses_no_reply_silently() {
@@ -192,15 +203,7 @@ fn a_closed_output_loses_no_reply_silently() {
     let run = |redirection: &str| {
         let binary = env!("CARGO_BIN_EXE_blocks");
         let script = format!("exec {binary} run --agent claude Go. {redirection}");
-        let command = service.command(&[]);
-        let mut shell = Command::new("sh");
-        shell.args(["-c", &script]);
-        shell.envs(
-            command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-        Ended::of(shell.output().unwrap())
+        in_shell(&service, &script)
     };
     let warning = "warning: standard output is closed or discards everything";
     let closed = run(">&-");
@@ -411,15 +414,7 @@ fn a_plan_that_does_not_fit_leaves_no_file() {
     let file = folder.file("plan.md");
     let binary = env!("CARGO_BIN_EXE_blocks");
     let script = format!("trap '' XFSZ; ulimit -f 8; exec {binary} plan {id} --output {file}");
-    let command = service.command(&[]);
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &script]);
-    shell.envs(
-        command
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    let ended = Ended::of(shell.output().unwrap());
+    let ended = in_shell(&service, &script);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.err.contains("File too large"), "{ended:?}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
