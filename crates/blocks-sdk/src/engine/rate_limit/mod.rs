@@ -418,11 +418,11 @@ impl Shared {
         self.settle(now, None, later);
     }
 
-    /// Returns when a waiter that is not the timekeeper checks the timekeeper. It is late, and later with more
-    /// waiters.
+    /// Returns when a waiter that is not the timekeeper checks the timekeeper. With many waiters each checks less often,
+    /// so that all together need little of a processor.
     fn late(&self, now: Instant) -> Instant {
         let waiting: usize = self.state.queue.counts().iter().sum();
-        let late = Duration::from_secs(1) + Duration::from_millis(waiting as u64);
+        let late = Duration::from_secs(2) + Duration::from_millis(20) * waiting.min(1_400) as u32;
         self.timekeeper.map_or(now, |keeper| keeper.at.max(now)) + late
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::setup::Setup;
+use super::setup::Setup;
 
 /// A temporary folder for a plan.
 pub struct OutputDir(TempDir);

@@ -8,8 +8,8 @@ use blocks_sdk::{Error, ErrorKind, FollowUp, MessagesQuery};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
-use crate::output_dir::OutputDir;
-use crate::setup::{InjectedFault, Setup, check_error, hello};
+use super::output_dir::OutputDir;
+use super::setup::{InjectedFault, Setup, check_error, hello};
 
 /// A call that a program can make to the SDK.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -145,7 +145,7 @@ async fn watch(messages: MessagesQuery) -> Result<(), Error> {
 }
 
 /// Runs one combination.
-pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> crate::Result {
+pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> super::Result {
     let setup = Setup::new(dialect, fault).await;
     let output = (call == Call::Save).then(OutputDir::new);
     let started = Instant::now();

@@ -1,12 +1,12 @@
 //! Complete responses in which any optional field is absent or odd. What a program needs in order to continue is read
 //! whenever it is present, and nothing that was received is lost.
 
-use blocks_sdk::{Client, FollowUp, JsonObject, Pending, RateLimit, RawJson, types};
+use blocks_sdk::{
+    Agent, Client, CreateSession, FollowUp, JsonObject, Pending, RateLimit, RawJson, types,
+};
 use blocks_tests::{SESSION, Scripted, ScriptedResponse, THREAD, session_id, thread_id};
 use proptest::prelude::*;
 use serde_json::Value;
-
-use super::hello;
 
 /// Cases of one response for each of the six operations.
 const CASES: u32 = 3_400;
@@ -274,7 +274,10 @@ fn client(script: &Scripted) -> Client {
 
 async fn check_create(script: &Scripted, fields: &Fields) -> Result<(), TestCaseError> {
     script.replace([response(object(fields))]);
-    let session = client(script).create_session(hello()).await.unwrap();
+    let session = client(script)
+        .create_session(CreateSession::new(Agent::claude(), "hello"))
+        .await
+        .unwrap();
     prop_assert_eq!(quoted(session.id().as_str()), raw(fields, "id").unwrap());
     check_kept(&object(fields), session.data())?;
     if names_thread(fields, "thread_id") {

@@ -7,7 +7,7 @@ use blocks_mock::{Dialect, Fault, Frequency, Mock, Operation};
 use blocks_sdk::{Agent, Client, CreateSession, Error, ErrorKind, RateLimit, RetryPolicy, Session};
 use blocks_tests::{Exchange, KEY, Recorder, sample_agent};
 
-use crate::faults::MAX_BODY;
+use super::faults::MAX_BODY;
 
 /// The two dialects, by name.
 pub fn dialects() -> [(&'static str, Dialect); 2] {

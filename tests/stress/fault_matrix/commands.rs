@@ -9,8 +9,8 @@ use blocks_tests::{Captured, KEY};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use crate::output_dir::OutputDir;
-use crate::setup::{InjectedFault, Setup};
+use super::output_dir::OutputDir;
+use super::setup::{InjectedFault, Setup};
 
 /// A command line after `blocks`. `SESSION`, `THREAD`, `PLAN` and `FOLDER` are replaced by those
 /// of the setup.
@@ -59,7 +59,7 @@ pub async fn run(
     CommandLine(line): CommandLine,
     dialect: Dialect,
     fault: Option<InjectedFault>,
-) -> crate::Result {
+) -> super::Result {
     let setup = Setup::new(dialect, fault).await;
     let output = OutputDir::new();
     let is_prompt = line.starts_with("run") || line.starts_with("send");

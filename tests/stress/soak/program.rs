@@ -6,7 +6,7 @@ use blocks_sdk::{
     Session, types::Message,
 };
 
-use crate::reply_to;
+use super::reply_to;
 
 /// One session's worth of work: a message, its reply, a follow-up, its reply, the transcript.
 pub struct Job {

@@ -1,12 +1,16 @@
 //! Thousands of sessions while a fifth of all requests fails, in paused time.
 //!
-//! All random choices come from a seed: `SOAK_SEED=7 cargo test -p blocks-tests --test soak`
+//! All random choices come from a seed: `SOAK_SEED=7 cargo test -p blocks-stress soak`
 //! repeats the run of that seed exactly. `SOAK_RUNS=100` runs the first 100 seeds.
 
 mod program;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use blocks_mock::{
@@ -152,16 +156,48 @@ async fn run(seed: u64) -> Tally {
     tally
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_reply_is_lost_and_no_session_duplicated() {
+/// Runs one seed on a paused clock of its own.
+fn run_seed(seed: u64) -> Tally {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(run(seed))
+}
+
+/// Runs the seeds, one at a time on each core, and returns their tallies in the order of the seeds.
+fn run_seeds(seeds: Range<u64>) -> Vec<Tally> {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed))
+            .take_while(|seed| seeds.contains(seed))
+            .map(|seed| (seed, run_seed(seed)))
+            .collect::<Vec<_>>()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let tallies: BTreeMap<u64, Tally> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let join = |thread: ScopedJoinHandle<'_, _>| match thread.join() {
+            Ok(tallies) => tallies,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        threads.into_iter().flat_map(join).collect()
+    });
+    tallies.into_values().collect()
+}
+
+#[test]
+fn no_reply_is_lost_and_no_session_duplicated() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let seeds = match number("SOAK_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("SOAK_RUNS").unwrap_or(RUNS),
     };
     let mut all = Tally::default();
-    for seed in seeds.clone() {
-        let tally = run(seed).await;
+    let tallies = run_seeds(seeds.clone());
+    assert_eq!(tallies.len(), seeds.clone().count(), "every seed ran");
+    for tally in tallies {
         all.requests += tally.requests;
         all.replies += tally.replies;
         all.unknown += tally.unknown;
@@ -171,7 +207,7 @@ async fn no_reply_is_lost_and_no_session_duplicated() {
     assert!(all.replies > sessions, "each session has two turns");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_seed_replays_exactly() {
-    assert_eq!(run(3).await, run(3).await);
+#[test]
+fn a_seed_replays_exactly() {
+    assert_eq!(run_seed(3), run_seed(3));
 }
