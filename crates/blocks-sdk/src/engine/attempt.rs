@@ -1,5 +1,5 @@
-//! Sends one attempt of a call and reads its response. Received bytes are kept outside of the future, so that a
-//! time-out loses nothing.
+//! Sends one attempt of a call and reads its response. The received bytes are stored outside of the future, so that
+//! they are still available after a time-out dropped the future.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::engine::retry::Outcome;
 use crate::engine::retry_after::retry_after;
 use crate::engine::transport::{SendError, SendFuture};
 
-/// Why an attempt ended without a complete response.
+/// The reason why an attempt ended without a complete response.
 pub(crate) enum NoResponse {
     Send(SendError),
     Body(BoxError),
-    /// The text ends early, and no header gave its length.
+    /// The JSON ends too early, and no header gave the length of the body, so the connection may have been cut.
     CutShort,
-    /// The attempt exceeded its time-out.
+    /// The attempt took longer than this time-out.
     Timeout(Duration),
 }
 
@@ -45,7 +45,7 @@ impl Received {
         let room = limit.saturating_sub(length);
         self.too_large = chunk.len() > room;
         let chunk = chunk.slice(..chunk.len().min(room));
-        // Most bodies arrive in one piece, which then need not be copied.
+        // Most bodies arrive in one piece. That piece is kept without a copy.
         if self.first.is_none() && self.rest.is_empty() {
             self.first = Some(chunk);
             return;
@@ -56,16 +56,17 @@ impl Received {
         self.rest.extend_from_slice(&chunk);
     }
 
-    /// Returns a complete success for the generated method, which decodes nothing else.
+    /// Converts a success into a response for the generated method, which decodes only successes. Returns `None` for
+    /// other statuses.
     fn response(&mut self, url: &Url, key: &Key) -> Option<reqwest::Response> {
         if !self.status.is_success() {
             return None;
         }
         let response = http::Response::builder()
             .status(self.status)
-            // Without a URL, the conversion would parse some address each time.
+            // Without this URL, the conversion to a reqwest response would parse a placeholder URL each time.
             .url(url.clone())
-            // A server that repeats the key must not place it in an id, a path or a log.
+            // A server may repeat the API key in a response. The key must not get into an id, a path or a log.
             .body(key.scrub_bytes(repair(self.body(), charset(&self.headers))));
         response.ok().map(reqwest::Response::from)
     }
@@ -89,14 +90,14 @@ impl AttemptResult {
     pub fn outcome(&self) -> Outcome {
         match (&self.no_response, &self.received) {
             (None, Some(r)) => Outcome::Status(r.status.as_u16()),
-            // An error status is the result, even when its body was cut off.
+            // An error status decides the outcome, even if the body of the response was cut off.
             (Some(_), Some(r)) if !r.status.is_success() => Outcome::Status(r.status.as_u16()),
             (Some(NoResponse::Send(error)), _) if error.is_never_sent() => Outcome::NotSent,
             _ => Outcome::Broken,
         }
     }
 
-    /// Returns the pause that the server asks for.
+    /// Returns the pause that an error response asks for with `Retry-After`.
     pub fn asked(&self) -> Option<Duration> {
         let refusal = self.received.as_ref().filter(|r| !r.status.is_success())?;
         retry_after(&refusal.headers, Utc::now())
@@ -112,7 +113,7 @@ impl Attempt {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the result out. The next attempt starts empty.
+    /// Returns the result, and resets it for the next attempt.
     pub fn take(&self) -> AttemptResult {
         std::mem::take(&mut self.state())
     }
@@ -122,8 +123,8 @@ impl Attempt {
         self.state().no_response = Some(cause);
     }
 
-    /// Records that the text of the response ends early. If only the end of the connection marks the end of the body,
-    /// the connection may have been cut.
+    /// Handles a response whose JSON ends too early. Records a cut connection if only the end of the connection marks
+    /// the end of the body, because then the rest of the body may be missing.
     pub fn end_early(&self) {
         let mut state = self.state();
         let received = state.received.as_ref();
@@ -132,8 +133,9 @@ impl Attempt {
         }
     }
 
-    /// Waits for the response and reads at most `limit` bytes of it. Returns a complete success as a response from
-    /// `url`, without headers, because the generated method does not read them.
+    /// Waits for the response and reads at most `limit` bytes of the body. Returns the response, with the URL `url`, if
+    /// it is a complete success. The returned response has no headers, because the generated method does not read
+    /// headers.
     pub async fn receive(
         &self,
         sending: SendFuture<'_>,

@@ -1,4 +1,4 @@
-//! Bodies of requests and responses, without a type of an HTTP library.
+//! Bodies of requests and responses, independent of the HTTP client library.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,7 +15,7 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Contains the body of a request or response of a [`Transport`](crate::Transport).
 ///
-/// It implements [`http_body::Body`]. Requests to the service have their whole body in memory.
+/// `Body` implements [`http_body::Body`]. Each request to the service has its whole body in memory.
 ///
 /// ```
 /// use blocks_sdk::Body;
@@ -63,7 +63,7 @@ impl Body {
         }
     }
 
-    /// Returns the content without a copy, or the body itself if not all of it is in memory.
+    /// Returns the content without a copy, or the body itself if the body is a stream.
     pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
         match self.0 {
             Kind::Whole(bytes) => Ok(bytes.unwrap_or_default()),
@@ -71,14 +71,14 @@ impl Body {
         }
     }
 
-    /// Reads the next piece of the content; `None` at the end.
+    /// Reads the next piece of the content. Returns `None` at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, BoxError> {
         loop {
             let frame = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await;
             match frame {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(error),
-                // Nothing uses trailers.
+                // Trailers are skipped, because no caller uses trailers.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
@@ -120,7 +120,7 @@ impl HttpBody for Body {
     }
 }
 
-/// Boxes the errors of a body.
+/// Wraps a body and boxes the errors of the body.
 struct BoxedErrors<B>(Pin<Box<B>>);
 
 impl<B> HttpBody for BoxedErrors<B>

@@ -1,7 +1,9 @@
-//! Makes one call, from its first attempt to its last: permits, attempts, and their results.
+//! Makes one call, from its first attempt to its last. A call acquires permits, makes attempts, and handles their
+//! results.
 //!
-//! A call runs its generated method once for each attempt. This module is the sender of the generated client: it
-//! receives the built request, sends it, and reads the response to its end, so that nothing received is lost.
+//! A call runs its generated method once for each attempt. `Call` is the sender of the generated client. A `Call`
+//! receives the request that the generated method built, sends the request, and reads the whole response, so that an
+//! error can contain all received data.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,11 +26,11 @@ use crate::engine::telemetry;
 use crate::engine::transport::from_reqwest;
 use crate::engine::{Core, Engine};
 
-/// An operation of the document.
+/// An operation of the OpenAPI document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
     pub id: &'static str,
-    /// Whether it starts billed work, so that it must not be duplicated.
+    /// Whether the operation starts billed work, so that the operation must not be duplicated.
     pub creates: bool,
 }
 
@@ -51,12 +53,12 @@ impl Operation {
     }
 }
 
-/// How a call gets its permits.
+/// The way in which a call gets its permits.
 #[derive(Clone, Copy)]
 pub(crate) enum Admission {
-    /// One permit for each attempt, within the time-out of the call.
+    /// The call waits for a permit before each attempt, within the time-out of the call.
     Wait(Priority),
-    /// One permit, without a time-out. The request is sent once.
+    /// The call waits for one permit without a time-out, and sends the request once.
     Once(Priority),
 }
 
@@ -90,7 +92,7 @@ impl Engine {
         self.call_for(operation, admission, None, Ok, send)
     }
 
-    /// Waits for the permit of a later call.
+    /// Waits for a permit that a later call of `operation` will use.
     pub(crate) async fn acquire(&self, operation: Operation) -> Result<Permit, Error> {
         require_runtime();
         let priority = operation.priority();
@@ -103,8 +105,8 @@ impl Engine {
         })
     }
 
-    /// Makes a call and returns the part that `take` finds in the response. If that part is missing, the error
-    /// contains everything that was received. `permit` can be used for the first attempt.
+    /// Makes a call and returns the part that `take` finds in the response. If that part is missing, the error contains
+    /// all received data. The first attempt uses `permit`, if there is one.
     pub(crate) fn call_for<T, U, F>(
         &self,
         operation: Operation,
@@ -130,8 +132,8 @@ impl Engine {
         telemetry::operation(operation, &self.core.base, run)
     }
 
-    /// Makes a poll that already has its permit and must end by `deadline`. Also returns the received data, so that a
-    /// wait without a reply can show it.
+    /// Makes a poll that already has its permit and must end by `deadline`. Also returns the received data, so that the
+    /// error of a wait without a reply can contain the data.
     pub(crate) fn call_with_permit<T, F>(
         &self,
         operation: Operation,
@@ -209,7 +211,7 @@ impl Call {
                 Ok(limit) => limit,
                 Err(error) => {
                     permit.give_back();
-                    // The received data explains more than the time-out.
+                    // The error of the last attempt explains more than the error of the time-out.
                     return Err(match progress.last {
                         Some(_) => self.failed(progress),
                         None => error,
@@ -236,7 +238,7 @@ impl Call {
                 return Err(self.failed(progress));
             };
             drop(permit);
-            // The rate limiter itself keeps the pause of a 429.
+            // There is no sleep after a 429, because the rate limiter grants no permit before the end of the pause.
             if let Some(retry_at) = retry_at {
                 sleep_until(retry_at).await;
             }
@@ -258,8 +260,9 @@ impl Call {
         Ok(self.timeouts.limit(self.operation.creates, left))
     }
 
-    /// Reports the attempt to the rate limiter. Returns when to send it again: at a time, or when a permit is
-    /// available; `None` if never.
+    /// Reports the last attempt to the rate limiter. Returns `None` if the request must not be sent again. Returns
+    /// `Some(None)` if the request may be sent when a permit is available, and `Some(Some(time))` if the call must also
+    /// wait until `time`.
     fn retry_at(&self, progress: &mut CallProgress) -> Option<Option<Instant>> {
         let (result, _) = progress.last.as_ref()?;
         let outcome = result.outcome();
@@ -296,7 +299,7 @@ impl Call {
         }
     }
 
-    /// Ends a call whose response was decoded.
+    /// Returns the result of a call whose response was decoded.
     fn accept<T, U>(
         &self,
         response: ResponseValue<T>,
@@ -317,7 +320,7 @@ impl Call {
         }
     }
 
-    /// Returns the error of a call that would have to wait longer than its time-out.
+    /// Returns the error of a call that would have to wait for a permit longer than its time-out.
     fn no_permit(&self, no_permit: NoPermit, progress: CallProgress) -> Error {
         if progress.last.is_some() {
             return self.failed(progress);
@@ -368,10 +371,10 @@ impl Call {
 /// The progress of a call.
 #[derive(Default)]
 struct CallProgress {
-    /// Requests that were sent or tried.
+    /// Number of attempts, including those in which nothing was sent.
     attempts: u32,
-    /// Attempts that the retry policy counts: all except 429 responses.
+    /// Number of failed attempts, except those with a 429 response, which the retry policy does not count.
     failures: u32,
-    /// The result of the last attempt; the text says why a complete response is unusable.
+    /// The result of the last attempt, and the reason why a complete response cannot be used.
     last: Option<(AttemptResult, Option<String>)>,
 }

@@ -1,5 +1,5 @@
-//! The error type: what failed, in which operation, whether it may have taken effect, and everything that was
-//! received.
+//! The error type of this crate. An error says what failed, in which operation, and whether the operation may have
+//! taken effect. The error also contains all received data.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -38,16 +38,16 @@ pub enum ErrorKind {
     Connection,
     /// An attempt took longer than its time-out.
     Timeout,
-    /// A successful response cannot be decoded; [`Error::body`] has the received body.
+    /// A successful response cannot be decoded; [`Error::body`] returns the received body.
     Undecodable,
-    /// A response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). Another request
-    /// gives the same result.
+    /// A response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). A repeated
+    /// request would have the same result.
     TooLarge,
     /// A link or an artifact's URL leads to a host or path that this client does not send requests to.
     UntrustedLink,
-    /// The client cannot be set up: the key, the base URL, a proxy variable or TLS.
+    /// The client cannot be set up, because of the key, the base URL, a proxy variable or TLS.
     Configuration,
-    /// The pages of a list disagree with its total or repeat, so messages are missing.
+    /// The pages of a list repeat, or disagree with the total of the list, so messages are missing.
     Incomplete,
     /// The time-out of a wait passed before there was a reply: see [`Error::pending`].
     Deadline,
@@ -66,7 +66,7 @@ pub enum ErrorKind {
 
 /// Describes any failure of this crate.
 ///
-/// [`Display`](fmt::Display) writes one sentence for a person. Programs use the methods.
+/// [`Display`](fmt::Display) writes one sentence for a person. Programs should use the methods instead.
 ///
 /// ```
 /// use blocks_sdk::{Agent, ErrorKind};
@@ -82,7 +82,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     operation: Option<&'static str>,
-    /// Of a raw request, whose operation does not say it.
+    /// The path of a raw request, whose operation does not identify the path.
     path: Option<String>,
     host: Option<String>,
     detail: String,
@@ -100,7 +100,7 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// The received data and the attempts of one call, for its error.
+/// The received data and the number of attempts of one call, from which the error of the call is built.
 #[derive(Default)]
 pub(crate) struct CallContext {
     pub operation: &'static str,
@@ -109,7 +109,7 @@ pub(crate) struct CallContext {
     pub request_id: Option<String>,
     pub retry_after: Option<Duration>,
     pub body: Option<Bytes>,
-    /// The compression of the body, although none was requested.
+    /// The compression of a body that is compressed although the request did not ask for compression.
     pub compression: Option<String>,
     pub outcome_unknown: bool,
     pub host: Option<String>,
@@ -121,9 +121,9 @@ pub(crate) enum LastPoll {
     /// No poll was made.
     #[default]
     None,
-    /// A page without a reply.
+    /// The poll returned a page without a reply.
     NoReply { status: u16, body: Bytes },
-    /// An error that did not end the wait.
+    /// The poll failed with an error that did not end the wait.
     Failed(Error),
 }
 
@@ -166,7 +166,7 @@ impl Error {
         Self::new(ErrorKind::UnknownTurn, detail.into())
     }
 
-    /// Ends a call. The error contains everything that was received, except the key.
+    /// Creates the error of a call. The error contains all received data, without the API key.
     pub(crate) fn of_call(
         kind: ErrorKind,
         detail: String,
@@ -175,7 +175,7 @@ impl Error {
     ) -> Self {
         let body = context.body.map(|body| key.scrub_bytes(body));
         let parsed = body.as_deref().map(parse).unwrap_or_default();
-        // Again, because the body may contain the key with escapes.
+        // The key is also removed from parsed texts, because the JSON body may contain the key with escapes.
         let scrub = |text: String| key.scrub(text);
         let message = received::message(&parsed, context.status).map(scrub);
         let code = received::code(&parsed).map(scrub);
@@ -187,8 +187,8 @@ impl Error {
         let words = || match kind {
             _ if context.compression.is_some() => String::new(),
             ErrorKind::Status => excerpt(body.as_deref()),
-            // A page of a proxy, or a log-in page. JSON that cannot be decoded needs no excerpt: its error has a
-            // position.
+            // This body is not JSON, and may be a page of a proxy or a log-in page. JSON that cannot be decoded needs
+            // no excerpt, because the error of decoding contains the position.
             ErrorKind::Undecodable if parsed.is_null() => excerpt(body.as_deref()),
             _ => String::new(),
         };
@@ -226,7 +226,7 @@ impl Error {
         error
     }
 
-    /// Ends a wait at its time-out, with everything that its last poll received.
+    /// Creates the error of a wait that reached its time-out. The error contains the data that the last poll received.
     pub(crate) fn deadline(pending: Pending, after: Duration, last: LastPoll, key: &Key) -> Self {
         let cause = match &last {
             LastPoll::Failed(error) => format!(" (last error: {error})"),
@@ -257,7 +257,7 @@ impl Error {
         error
     }
 
-    /// Ends a request whose task ended with its runtime.
+    /// Creates the error of a request whose task was dropped because its runtime was shut down.
     pub(crate) fn abandoned() -> Self {
         let detail = "the runtime was shut down while the request was in progress".to_owned();
         let mut error = Self::new(ErrorKind::Connection, detail);
@@ -301,7 +301,7 @@ impl Error {
         self
     }
 
-    /// Names the path of a raw request.
+    /// Adds the path of a raw request.
     pub(crate) fn with_path(mut self, path: String) -> Self {
         self.0.path = Some(sentence(&path));
         self
@@ -333,7 +333,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the failed operation, as the OpenAPI document names it.
+    /// Returns the name of the failed operation in the OpenAPI document.
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
@@ -343,7 +343,7 @@ impl Error {
         self.0.status
     }
 
-    /// Returns the service's error code, such as `VALIDATION`. The live service often sends none.
+    /// Returns the service's error code, such as `VALIDATION`. The live service often sends no code.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
@@ -353,7 +353,7 @@ impl Error {
         self.0.message.as_deref()
     }
 
-    /// Returns the service's id of the request, from the header `x-request-id` or `request-id`.
+    /// Returns the id that the service gave to the request, from a header such as `x-request-id`.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
@@ -363,8 +363,8 @@ impl Error {
         self.0.retry_after
     }
 
-    /// Returns the received part of the body, up to [`ClientBuilder::max_body`](crate::ClientBuilder::max_body).
-    /// Bytes that are not Unicode are replaced.
+    /// Returns the received part of the body, up to [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). Bytes
+    /// that are not valid Unicode are replaced by U+FFFD.
     pub fn body(&self) -> Option<Cow<'_, str>> {
         self.0.body.as_deref().map(|body| text(body, None))
     }
@@ -381,7 +381,7 @@ impl Error {
 
     /// Returns whether a create or follow-up may have taken effect although it failed.
     ///
-    /// Check the dashboard before you send it again: each session is billed.
+    /// Check the dashboard before you send the request again, because each session is billed.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -397,7 +397,7 @@ impl Error {
         self.0.outcome_unknown
     }
 
-    /// Returns the id of the session, if it is known or was in the received data.
+    /// Returns the id of the session, if the id was known or is in the received data.
     pub fn session_id(&self) -> Option<&Id> {
         self.0.session_id.as_ref()
     }
@@ -416,23 +416,23 @@ impl Error {
         self.0.pending.as_ref()
     }
 
-    /// Returns the last reply without the expected JSON, and the reason. Also set when the request for a corrected
-    /// reply failed.
+    /// Returns the last reply without the expected JSON, and the reason for the mismatch. The mismatch is also
+    /// available if the request for a corrected reply failed.
     pub fn reply_mismatch(&self) -> Option<&ReplyMismatch> {
         self.0.mismatch.as_deref()
     }
 
-    /// Returns whether the status is 404: the resource does not exist or belongs to another workspace.
+    /// Returns whether the status is 404, because the resource does not exist or belongs to another workspace.
     pub fn is_not_found(&self) -> bool {
         self.0.status == Some(404)
     }
 
-    /// Returns whether the status is 400 or 422: the service found the input invalid.
+    /// Returns whether the status is 400 or 422, because the service found the input invalid.
     pub fn is_validation(&self) -> bool {
         matches!(self.0.status, Some(400 | 422))
     }
 
-    /// Returns whether the status is 401 or 403: the key is missing, wrong, or of another environment.
+    /// Returns whether the status is 401 or 403, because the key is missing, wrong, or for another environment.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self.0.status, Some(401 | 403))
     }
@@ -447,7 +447,7 @@ impl Error {
         self.0.kind == ErrorKind::InvalidInput
     }
 
-    /// Returns whether the client cannot be set up: the key, the base URL, a proxy variable or TLS.
+    /// Returns whether the client cannot be set up, because of the key, the base URL, a proxy variable or TLS.
     pub fn is_configuration(&self) -> bool {
         self.0.kind == ErrorKind::Configuration
     }
@@ -477,7 +477,7 @@ impl Error {
         self.0.kind == ErrorKind::UntrustedLink
     }
 
-    /// Returns whether the pages of a list disagree with its total.
+    /// Returns whether the pages of a list repeat, or disagree with the total of the list.
     pub fn is_incomplete(&self) -> bool {
         self.0.kind == ErrorKind::Incomplete
     }
@@ -502,7 +502,7 @@ impl Error {
         self.0.kind == ErrorKind::File
     }
 
-    /// Returns whether the same read may succeed later.
+    /// Returns whether a read may succeed if the same request is sent again later.
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
             ErrorKind::Connection
@@ -514,9 +514,9 @@ impl Error {
         }
     }
 
-    /// Returns the advice for the user.
+    /// Returns the advice for the user at the end of the error message.
     fn advice(&self) -> &'static str {
-        // The storage host never receives the key.
+        // Advice about the key does not fit a download, because the storage host never receives the key.
         if self.0.operation == Some("download") {
             return "";
         }
@@ -562,7 +562,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// Prints the fields that have a value. The body is complete, but the queries of addresses are removed.
+/// Prints the fields that have a value. Prints the whole body, but without the queries of URLs, because a query may
+/// grant access.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;

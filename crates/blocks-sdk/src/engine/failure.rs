@@ -11,7 +11,7 @@ use crate::engine::received::{compression, header};
 use crate::engine::transport::{SendError, sources};
 
 impl Call {
-    /// Returns the error of the last attempt; `why` says why a complete response is unusable.
+    /// Returns the error of the last attempt. `why` is the reason why a complete response cannot be used.
     pub(crate) fn failure(
         &self,
         result: AttemptResult,
@@ -89,7 +89,8 @@ impl Call {
     }
 }
 
-/// Describes an error status, and the host that a redirect names. The redirect's query may contain credentials.
+/// Describes an error status, and the target host of a redirect. Omits the rest of the target URL, because its query
+/// may contain credentials.
 pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
     let location = header(headers, LOCATION);
     let host = location.and_then(|url| Some(Url::parse(url).ok()?.host_str()?.to_owned()));
@@ -99,7 +100,7 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
     }
 }
 
-/// Describes the content type of a response, if that is not JSON in UTF-8.
+/// Describes the content type of a response, unless it is JSON without a `charset`.
 fn content_of(headers: &HeaderMap) -> String {
     let is_json = |kind: &&str| kind.contains("json") && !kind.contains("charset");
     match header(headers, CONTENT_TYPE).filter(|kind| !is_json(kind)) {
@@ -108,7 +109,7 @@ fn content_of(headers: &HeaderMap) -> String {
     }
 }
 
-/// Returns the innermost cause of a failure. The outer errors describe it in general words only.
+/// Returns the innermost cause of a failure. The outer errors describe the failure only in general words.
 pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
@@ -117,7 +118,7 @@ pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     cause.to_string()
 }
 
-/// Describes why there is no connection to `host`, and what to do.
+/// Describes why the client could not connect to `host`, and what the user can do.
 pub(crate) fn no_connection(error: &SendError, host: &str) -> String {
     let cause = innermost(error);
     let is_tunnel = sources(error).any(|cause| cause.to_string().starts_with("tunnel error"));
@@ -131,7 +132,7 @@ pub(crate) fn no_connection(error: &SendError, host: &str) -> String {
     format!("could not connect to {host}{through}: {cause}{advice}")
 }
 
-/// Returns a cause in words that need no knowledge of the libraries, if their own text is too general.
+/// Rewords the error texts of libraries that are unclear to users. Returns all other texts unchanged.
 fn plain(cause: &str) -> &str {
     match cause {
         "deadline has elapsed" | "operation timed out" | "timed out" => {
@@ -146,7 +147,8 @@ fn plain(cause: &str) -> &str {
     }
 }
 
-/// Returns what to do about a failed connection. The texts are those of rustls, OpenSSL, hyper and the system.
+/// Returns advice for a failed connection. `KNOWN` contains parts of the error texts of rustls, OpenSSL, hyper and the
+/// operating system.
 fn advice(cause: &str, has_proxy: bool) -> &'static str {
     const PROXY: &str = "; check the proxy, or name the host in NO_PROXY to connect without it";
     const KNOWN: [(&[&str], &str); 7] = [
@@ -196,7 +198,7 @@ fn advice(cause: &str, has_proxy: bool) -> &'static str {
     }
 }
 
-/// Returns why a response cannot be decoded; `None` when there is no complete response.
+/// Returns the reason why a response cannot be decoded, or `None` if there is no complete response.
 ///
 /// # Errors
 /// The request cannot be built, so it was not sent.
@@ -219,8 +221,8 @@ pub(crate) fn undecodable(error: ApiError<()>, attempt: &Attempt) -> Result<Opti
     }
 }
 
-/// Headers in which servers and gateways send the id of a request. The most useful ones for the service's support
-/// come first.
+/// Headers in which servers and gateways send the id of a request. The headers that are most useful to the service's
+/// support team come first.
 const REQUEST_IDS: [HeaderName; 10] = [
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("request-id"),

@@ -18,17 +18,20 @@ use crate::engine::transport::{HttpTransport, SendError, SendFuture, Transport};
 
 pub(crate) const BASE_URL: &str = "https://api.blocks.team";
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// hyper's own limit is 100, which a chain of proxies can exceed.
+/// The maximum number of headers of a response. The default of hyper is 100, and a chain of proxies can add more
+/// headers than that.
 const MAX_HEADERS: usize = 1000;
-/// Common servers close an idle connection after 5 s. A create on a connection that is being closed would have an
-/// unknown outcome. Polls, 2 s apart, still share a connection.
+/// The time after which the client closes an idle connection. Many servers close an idle connection after 5 s, and a
+/// create on a connection that is being closed would have an unknown outcome. Polls are 2 s apart, so they can still
+/// share a connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A caller's own settings of an HTTP client.
+/// A function with which the caller changes the settings of an HTTP client.
 pub(crate) type Configure =
     Box<dyn FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send>;
 
-/// Builds the client that calls the service. Over plain http no proxy is used, because it would see the key.
+/// Builds the client that calls the service. No proxy is used over plain http (`is_plain`), because the proxy would see
+/// the key.
 pub(crate) fn http(
     connect_timeout: Duration,
     is_plain: bool,
@@ -42,7 +45,8 @@ pub(crate) fn http(
     transport(connect_timeout, proxy, configure)
 }
 
-/// Plain http needs no certificates, and reading those of the system takes milliseconds.
+/// Configures a client without certificates. Plain http needs no certificates, and reading the certificates of the
+/// system takes milliseconds.
 fn without_certificates(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     let builder = builder.tls_certs_only([]);
@@ -56,7 +60,7 @@ pub(crate) fn http_for_downloads(
 ) -> Result<Arc<dyn Transport>, Error> {
     let proxy = EnvironmentProxy::read(&environment)?;
     if configure.is_some() {
-        // What is wrong with a caller's settings is reported when the client is built.
+        // A client with the caller's settings is set up now, so that errors in the settings are reported early.
         return Ok(Arc::new(transport(connect_timeout, proxy, configure)?));
     }
     Ok(Arc::new(LazyHttp {
@@ -66,7 +70,7 @@ pub(crate) fn http_for_downloads(
     }))
 }
 
-/// Sets up its HTTP client for the first request: that takes as long as a request, and most
+/// A transport that sets up its HTTP client on the first request. The set-up takes as long as a request, and most
 /// programs download nothing.
 struct LazyHttp {
     connect_timeout: Duration,
@@ -106,7 +110,7 @@ fn transport(
     if let Some(proxy) = &proxy {
         builder = builder.proxy(proxy.of_reqwest().map_err(no_http)?);
     }
-    // A caller's settings may replace the proxy, so errors cannot name it.
+    // The caller's settings may replace the proxy, so errors must not name this proxy.
     let proxy = proxy.filter(|_| configure.is_none());
     if let Some(configure) = configure {
         builder = configure(builder);
@@ -119,20 +123,21 @@ fn transport(
     })
 }
 
-/// Applies the settings of every client, after all other configuration.
+/// Applies the settings that every client must have. Must be called after all other configuration.
 pub(crate) fn safe(
     builder: reqwest::ClientBuilder,
     connect_timeout: Duration,
 ) -> reqwest::ClientBuilder {
     builder
-        // A redirect could carry the key to a host that only a response named.
+        // A redirect could send the key to any host that a response names.
         .redirect(Policy::none())
-        // reqwest repeats some requests on its own, but only `retry` may decide that. Without retries, reqwest also
-        // keeps no copy of each request.
+        // reqwest repeats some requests by default, but only the module `retry` may decide whether a request is
+        // repeated. Without retries, reqwest also makes no copy of each request.
         .retry(reqwest::retry::never().max_retries_per_request(0))
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        // Most clients accept such headers. An error here would lose the id of a paid session.
+        // Most HTTP clients accept such headers. If this client rejected the response to a create, the id of a paid
+        // session would be lost.
         .http1_max_headers(MAX_HEADERS)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
@@ -144,19 +149,19 @@ pub(crate) fn no_http(error: reqwest::Error) -> Error {
     Error::configuration(format!("cannot set up the HTTP client: {cause}")).with_source(error)
 }
 
-/// Returns a variable of the environment, if it is set.
+/// Returns an environment variable, if the variable is set and not empty.
 fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The proxy that the environment names for https. Requests over plain http use none: they go to this machine or are
-/// allowed explicitly.
+/// The proxy for https that the environment variables name. Requests over plain http use no proxy, because they go to
+/// this machine or to a host for which the caller explicitly allowed plain http.
 #[derive(Clone)]
 pub(crate) struct EnvironmentProxy {
     url: Url,
-    /// The hosts that are reached without the proxy.
+    /// The hosts that are reached without the proxy, in the format of `NO_PROXY`.
     except: String,
-    /// The rules of reqwest, which it does not expose.
+    /// Decides which requests use the proxy, by the same rules as reqwest, which does not expose its decision.
     matcher: Arc<Matcher>,
 }
 
@@ -164,11 +169,12 @@ impl EnvironmentProxy {
     /// Reads the proxy from the first variable that is set.
     ///
     /// # Errors
-    /// A proxy cannot be used. reqwest would ignore it. The value is not shown, because it may contain a password.
+    /// The value of a variable cannot be used as a proxy. reqwest would ignore such a value. The error does not show
+    /// the value, because the value may contain a password.
     fn read(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Option<Self>, Error> {
         let except = variable("NO_PROXY").or_else(|| variable("no_proxy"));
         let except = except.unwrap_or_default().to_string_lossy().into_owned();
-        // reqwest applies `*` to names, but not to addresses.
+        // reqwest applies `*` to host names, but not to IP addresses.
         if except.split(',').any(|host| host.trim() == "*") {
             return Ok(None);
         }
@@ -196,7 +202,7 @@ impl EnvironmentProxy {
         Ok(proxy.no_proxy(reqwest::NoProxy::from_string(&self.except)))
     }
 
-    /// Returns the proxy's host and port, without a password, if a request to `url` uses it.
+    /// Returns the host and port of the proxy, without a password, if a request to `url` uses the proxy.
     pub fn of(&self, url: &Url) -> Option<String> {
         let used = self.matcher.intercept(&url.as_str().parse().ok()?)?;
         used.uri().authority().map(ToString::to_string)
@@ -229,8 +235,8 @@ fn proxy_url(name: &str, value: &OsStr) -> Result<Url, Error> {
     )))
 }
 
-/// Returns the client that builds requests for a custom transport. It sends nothing, so one client serves the whole
-/// process: setting up TLS takes longer than most tests.
+/// Returns the client that builds requests for a custom transport. This client sends nothing. The whole process shares
+/// one client, because setting up TLS takes longer than most tests.
 pub(crate) fn request_builder() -> Result<reqwest::Client, Error> {
     static BUILDER: OnceLock<reqwest::Client> = OnceLock::new();
     if let Some(builder) = BUILDER.get() {
@@ -270,16 +276,17 @@ pub(crate) fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
     Ok(base)
 }
 
-/// Returns a base URL for an error, without a part that could be secret.
+/// Returns the part of a base URL that an error may show. Omits each part that may be secret.
 pub(crate) fn shown(text: &str) -> &str {
     // The text before an `@` may be a password.
     let shown = text.rsplit('@').next().unwrap_or_default();
-    // A text that does not look like an address may be the API key, set in the wrong variable.
+    // If the text does not look like an address, it may be the API key, set in the wrong variable.
     let is_address = shown.contains(['.', ':', '/']) || shown == "localhost";
     if is_address { shown } else { "<not shown>" }
 }
 
-/// Returns whether no other machine can read requests to `url` on the way.
+/// Returns whether requests may be sent to `url`. Plain http is allowed only to a loopback address or with
+/// `allow_http`.
 pub(crate) fn is_safe(url: &Url, allow_http: bool) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && (allow_http || is_loopback(url)))
 }
@@ -371,7 +378,7 @@ mod tests {
         assert!(EnvironmentProxy::read(&|_| None).unwrap().is_none());
     }
 
-    /// Builds a proxy together with a list of hosts that need none.
+    /// Reads a proxy from `ALL_PROXY`, with `hosts` as the value of the environment variable `variable`.
     fn through(variable: &str, hosts: &str) -> Option<EnvironmentProxy> {
         EnvironmentProxy::read(&|name| match name {
             "ALL_PROXY" => Some("http://user:s3cret@proxy.example:3128".into()),

@@ -13,12 +13,12 @@ use crate::engine::error::Error;
 /// The text that replaces the key.
 const REDACTED: &str = "<redacted>";
 
-/// A key that is a valid header value.
+/// An API key that is a valid header value.
 #[derive(Clone)]
 pub(crate) struct Key(Arc<Zeroizing<String>>);
 
 impl Key {
-    /// Checks a key. Removes the white space around it, which copying often adds.
+    /// Removes the white space around a key, which copying often adds, and checks the rest.
     pub fn new(text: Zeroizing<String>) -> Result<Self, Error> {
         let key = text.trim();
         if key.is_empty() {
@@ -39,12 +39,13 @@ impl Key {
         memmem::find(bytes, self.0.as_bytes()).is_some()
     }
 
-    /// Returns the key itself, to hash it.
+    /// Returns the key as text, so that the caller can hash the key.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the header's value. Its memory is wiped with its last copy.
+    /// Returns the value of the `Authorization` header. The memory of this value is wiped when its last copy is
+    /// dropped.
     pub fn authorization(&self) -> Result<HeaderValue, Error> {
         let text = Zeroizing::new(format!("ApiKey {}", self.0.as_str()).into_bytes());
         let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
@@ -53,7 +54,7 @@ impl Key {
         Ok(value)
     }
 
-    /// Removes the key from `text`, because a server may repeat what it received.
+    /// Replaces the key in `text`, because a server may repeat the key in a response.
     pub fn scrub(&self, text: String) -> String {
         if text.contains(self.0.as_str()) {
             text.replace(self.0.as_str(), REDACTED)
@@ -62,7 +63,7 @@ impl Key {
         }
     }
 
-    /// Removes the key from bytes, also in UTF-16 and UTF-32.
+    /// Replaces the key in `bytes`, whether the key is encoded in UTF-8, UTF-16 or UTF-32.
     pub fn scrub_bytes(&self, bytes: Bytes) -> Bytes {
         let bytes = self.scrub_units(bytes, 1);
         if memchr(0, &bytes).is_none() {
@@ -71,7 +72,7 @@ impl Key {
         self.scrub_units(self.scrub_units(bytes, 2), 4)
     }
 
-    /// Removes the key where each character has `width` bytes, in either byte order.
+    /// Replaces the key in an encoding with `width` bytes for each character, in either byte order.
     fn scrub_units(&self, bytes: Bytes, width: usize) -> Bytes {
         let spaced = |text: &str| {
             let mut spaced = Zeroizing::new(vec![0; text.len() * width - (width - 1)]);

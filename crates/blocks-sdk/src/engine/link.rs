@@ -1,4 +1,5 @@
-//! Follows links on the configured base URL: path and query are kept, the origin is replaced.
+//! Follows links from the service. Keeps the path and the query of a link, and replaces the origin by the configured
+//! base URL.
 
 use blocks_api::hook;
 use percent_encoding::percent_decode_str;
@@ -8,7 +9,7 @@ use crate::engine::Core;
 use crate::engine::call::{Api, Operation};
 use crate::engine::error::Error;
 
-/// Calls [`hook::follow`] with a client of this crate.
+/// Requests `url` with [`hook::follow`], as a request of `operation`.
 pub(crate) async fn follow<T: hook::FromJson>(
     api: Api,
     operation: Operation,
@@ -18,24 +19,25 @@ pub(crate) async fn follow<T: hook::FromJson>(
 }
 
 impl Core {
-    /// Returns the URL of the request for `href`.
+    /// Returns the URL at which the link `href` is requested.
     pub fn resolve(&self, href: &str) -> Result<Url, Error> {
         resolve(&self.base, href).map_err(|cause| {
-            // A server may put the data that it received into a link.
+            // A server may repeat the key in a link, so the key is removed from the error.
             let reason = format!("cannot follow the link `{href}`: {cause}");
             Error::untrusted_link(self.key.scrub(reason))
         })
     }
 }
 
-/// Returns the URL on `base`'s origin, below `/rest/v1/`, or the reason why there is none. The server builds links
-/// from its own environment, so their host is not trusted.
+/// Returns the URL of a link on the origin of `base`, or the reason why the link cannot be followed. The path must be
+/// below `/rest/v1/`. The host of the link is not trusted, because the server builds links from its own environment.
 fn resolve(base: &Url, href: &str) -> Result<Url, String> {
     let link = base.join(href).map_err(|e| e.to_string())?;
     if !matches!(link.scheme(), "http" | "https") {
         return Err("its scheme is not http or https".into());
     }
-    // Parsing has already resolved `..`. An encoded slash, which an id may contain, must not hide one.
+    // Parsing has already resolved each `..` between slashes. An encoded slash, which an id may contain, must not hide
+    // another `..`.
     let decoded = percent_decode_str(link.path()).decode_utf8_lossy();
     let mut parts = decoded.split(['/', '\\']);
     if parts.any(|part| part == "..") || !link.path().starts_with("/rest/v1/") {

@@ -49,22 +49,22 @@ impl ReplyMismatch {
         &self.text
     }
 
-    /// Returns the position in the text, in bytes.
+    /// Returns the position of the mismatch in the text, as a byte offset.
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// Returns the line of the position, from 1.
+    /// Returns the line number of the position, counted from 1.
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// Returns the column of the position in its line, in characters, from 1.
+    /// Returns the column of the position, in characters, counted from 1.
     pub fn column(&self) -> usize {
         self.column
     }
 
-    /// Returns what is wrong at the position.
+    /// Returns the reason for the mismatch at the position.
     pub fn reason(&self) -> &str {
         &self.reason
     }

@@ -1,7 +1,7 @@
-//! Makes calls: permits, attempts, retries, the transport, and errors.
+//! Makes calls to the service, with permits, attempts, retries, the transport, and errors.
 //!
-//! This layer uses the generated client. It does not depend on the resources (client, session, messages) that use
-//! this layer. Its entry point is [`Engine::call`].
+//! This layer uses the generated client. The modules for clients, sessions and messages use this layer, and this layer
+//! does not use those modules. The entry point is [`Engine::call`].
 
 pub(crate) mod attempt;
 pub(crate) mod body;
@@ -33,7 +33,7 @@ use crate::engine::rate_limit::{RateLimit, RateLimiter};
 use crate::engine::retry::{AttemptTimeouts, RetryPolicy};
 use crate::engine::transport::Transport;
 
-/// Makes calls with its own retry policy and time-outs. Clones share everything else.
+/// Makes calls with a retry policy and time-outs. Clones share `core`, and can differ in the other fields.
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub core: Arc<Core>,
@@ -50,18 +50,18 @@ pub(crate) struct Core {
     pub http: reqwest::Client,
     pub hook: Hook,
     pub transport: Arc<dyn Transport>,
-    /// Sends requests for files to storage hosts.
+    /// Sends the requests that download files from storage hosts.
     pub downloads: Arc<dyn Transport>,
     pub limiter: Arc<RateLimiter>,
     pub rate_limit: RateLimit,
     pub user_agent: HeaderValue,
     pub max_body: usize,
-    /// Whether a download may use plain http.
+    /// Whether files may be downloaded over plain http.
     pub allow_http: bool,
 }
 
 impl Core {
-    /// Returns the generated client that sends with `sender`.
+    /// Returns a generated client that sends its requests with `sender`.
     fn api(&self, sender: Arc<dyn Sender>) -> blocks_api::Client {
         let origin = self.base.as_str().trim_end_matches('/');
         blocks_api::Client::new_with_client(

@@ -1,4 +1,4 @@
-//! A serializable handle to a pending reply: another process can resume waiting from it.
+//! A serializable handle to a pending reply. Another process can use the handle to resume waiting for the reply.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -67,12 +67,13 @@ impl Pending {
         &self.session_id
     }
 
-    /// Returns the thread of the turn, if the service named it.
+    /// Returns the id of the turn's thread, if the service named the thread.
     pub fn thread_id(&self) -> Option<&Id> {
         self.thread_id.as_ref()
     }
 
-    /// Returns the link that is built from the ids, for when the service's own link cannot be used.
+    /// Returns a link that is built from the ids of the session and the thread. The caller follows this link if the
+    /// service's own link cannot be used.
     pub(crate) fn by_ids(&self) -> Option<String> {
         Some(final_message_path(
             &self.session_id,
@@ -85,14 +86,15 @@ impl Pending {
     }
 }
 
-/// Returns the thread that a link's path names.
+/// Returns the id of the thread in the path of a link.
 pub(crate) fn thread_in(href: &str) -> Option<Id> {
     let (_, rest) = href.split_once("/threads/")?;
     let segment = rest.split(['/', '?', '#']).next()?;
     Id::from_service(&percent_decode_str(segment).decode_utf8().ok()?)
 }
 
-/// Returns the path of the final message of a thread. Each id is one segment of the path, whatever it contains.
+/// Returns the path of the final message of a thread. Each id is encoded as one segment of the path, even if the id
+/// contains a slash.
 pub(crate) fn final_message_path(session_id: &Id, thread_id: &Id) -> String {
     let (session, thread) = (segment(session_id), segment(thread_id));
     format!(

@@ -1,4 +1,5 @@
-//! Prepares received data for errors: short, on one line, and without secrets. Also finds ids and messages in it.
+//! Prepares received data for error messages, which are short, on one line, and without secrets. Also finds ids and
+//! messages in received data.
 
 use blocks_api::open::Id;
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use crate::engine::repair::{repair, text};
 
-/// Parses a body as JSON. Returns null when it is not JSON.
+/// Parses a body as JSON. Returns `null` if the body is not JSON.
 pub(crate) fn parse(body: &[u8]) -> Value {
     let body = repair(Bytes::copy_from_slice(body), None);
     serde_json::from_slice(&body).unwrap_or_default()
@@ -32,7 +33,8 @@ pub(crate) fn charset(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// Returns the compression of a body, by its headers or its first bytes. None was requested.
+/// Returns the compression of a body, according to its headers or its first bytes. A body should not be compressed,
+/// because no request asks for compression.
 pub(crate) fn compression(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let named = header(headers, CONTENT_ENCODING).map(str::trim);
     if let Some(encoding) = named.filter(|encoding| !is_plain(encoding)) {
@@ -51,7 +53,8 @@ fn is_plain(encoding: &str) -> bool {
     encoding.is_empty() || encoding.eq_ignore_ascii_case("identity")
 }
 
-/// Shortens received text for use in a sentence: one line, no control characters, and a readable length.
+/// Shortens received text for use in a sentence. The result is on one line, without control characters, and at most 600
+/// characters long, with `…` where the text was cut.
 pub(crate) fn sentence(text: &str) -> String {
     const LONGEST: usize = 600;
     let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -62,7 +65,7 @@ pub(crate) fn sentence(text: &str) -> String {
     short
 }
 
-/// Removes the queries of the addresses in a text. A presigned query gives access like a password.
+/// Removes the queries of the URLs in a text, because the query of a presigned URL grants access.
 pub(crate) fn without_queries(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -84,7 +87,7 @@ pub(crate) fn without_queries(text: &str) -> String {
     shown
 }
 
-/// Returns the start of a body that has no message of its own, on one line.
+/// Returns the start of a body as one line, for an error whose body contains no message.
 pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     const LONGEST: usize = 200;
     let text = text(body.unwrap_or_default(), None);
@@ -96,8 +99,8 @@ pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     words
 }
 
-/// Returns the reason that a body gives, in the shapes that services and gateways use. A text that only repeats the
-/// status is used only when there is no other.
+/// Returns the error message in a body, from the fields that services and gateways use. Returns a text that only
+/// repeats the status only if there is no other text.
 pub(crate) fn message(body: &Value, status: Option<u16>) -> Option<String> {
     const NAMES: [&str; 7] = [
         "error",
@@ -124,14 +127,15 @@ pub(crate) fn message(body: &Value, status: Option<u16>) -> Option<String> {
     Some(first)
 }
 
-/// Returns the code that a body names.
+/// Returns the error code in a body.
 pub(crate) fn code(body: &Value) -> Option<String> {
     let nested = &body["error"]["code"];
     let code = [&body["code"], nested].into_iter().find_map(Value::as_str);
     code.map(str::to_owned)
 }
 
-/// Converts a value to text: strings unchanged, lists joined, and the message of an object.
+/// Converts a JSON value to text. Leaves a string unchanged, joins the items of a list, and uses the message of an
+/// object.
 fn words(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -147,8 +151,8 @@ fn words(value: &Value) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// Returns the session that a body names: its `id`, also in a body that was cut off, or the session in a link. The
-/// `id` of an error belongs to the error. So an `id` counts only in a success or beside links.
+/// Returns the id of the session in a body, from the field `id` or from a link. The body may be cut off. The `id` in an
+/// error may identify the error, so the field `id` is used only in a success or in a body that contains `_links`.
 pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
     let text = text(body, None);
     let linked = || {

@@ -1,8 +1,8 @@
 //! Repairs text that is not valid Unicode, so that no reply is lost because of one character.
 //!
-//! Programs that cut a text inside an emoji send half of a surrogate pair, `\ud83d`. JSON allows it, Unicode does
-//! not. Each such half, and each byte sequence that is not UTF-8, becomes U+FFFD. Text in UTF-16 or UTF-32 is
-//! converted, and so is text whose content type is ISO 8859-1.
+//! A program that cuts a text inside an emoji sends half of a surrogate pair, such as `\ud83d`. JSON allows such a
+//! half, but Unicode does not. Each half, and each byte sequence that is not UTF-8, becomes U+FFFD. Text in UTF-16 or
+//! UTF-32 is converted to UTF-8. Text in ISO 8859-1 is converted if the content type names that encoding.
 
 use std::borrow::Cow;
 use std::str::from_utf8;
@@ -13,8 +13,8 @@ use memchr::memchr_iter;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 const REPLACEMENT: &[u8; 6] = b"\\ufffd";
 
-/// Returns the JSON text `body` in valid Unicode and without a byte order mark. Copies it only if something is
-/// repaired.
+/// Returns the JSON text `body` in valid Unicode and without a byte order mark. Copies `body` only if a part of `body`
+/// must be repaired.
 pub(crate) fn repair(body: Bytes, charset: Option<&str>) -> Bytes {
     let body = match text(&body, charset) {
         Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
@@ -31,9 +31,9 @@ pub(crate) fn repair(body: Bytes, charset: Option<&str>) -> Bytes {
     repaired.into()
 }
 
-/// Returns `body` as text, without a byte order mark. Bytes that cannot be read in its encoding become U+FFFD.
-/// `charset` is the content type's encoding. It counts only for a body that is not UTF-8, because servers often name
-/// a wrong one.
+/// Decodes `body` as text, without a byte order mark. Bytes that are invalid in the encoding of `body` become U+FFFD.
+/// `charset` is the encoding that the content type names. `charset` is used only if `body` is not UTF-8, because
+/// servers often name a wrong encoding.
 pub(crate) fn text<'a>(body: &'a [u8], charset: Option<&str>) -> Cow<'a, str> {
     let text = match wide(body) {
         Some(decoded) => Cow::Owned(decoded),
@@ -62,8 +62,8 @@ fn is_latin_1(charset: &str) -> bool {
         .any(|name| charset.eq_ignore_ascii_case(name))
 }
 
-/// Decodes a text of UTF-16 or UTF-32. Recognizes it by the byte order mark, or by the zeros around its first
-/// character, which is ASCII in JSON and in HTML.
+/// Decodes text in UTF-16 or UTF-32. Returns `None` for other encodings. Recognizes the encoding by the byte order
+/// mark, or by the zero bytes around the first character, which is ASCII in JSON and in HTML.
 fn wide(body: &[u8]) -> Option<String> {
     let units_of_2 = |unit: fn([u8; 2]) -> u16| {
         let (units, rest) = body.as_chunks::<2>();
@@ -88,13 +88,13 @@ fn wide(body: &[u8]) -> Option<String> {
     }
 }
 
-/// Returns the replacement of a last character that was cut off.
+/// Returns a replacement character if `rest` is the start of a last character that was cut off.
 fn cut(rest: &[u8]) -> Option<char> {
     (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER)
 }
 
-/// Returns where escapes of half a surrogate pair start. In JSON, a backslash occurs only inside of strings, so the
-/// strings themselves need not be tracked.
+/// Returns the positions of the escapes that are half of a surrogate pair. In JSON, a backslash occurs only inside
+/// strings, so this function need not track where strings start and end.
 fn lone_surrogates(body: &[u8]) -> Vec<usize> {
     let mut halves = Vec::new();
     let mut next = 0;
@@ -109,14 +109,14 @@ fn lone_surrogates(body: &[u8]) -> Vec<usize> {
                     halves.push(at);
                     6
                 }
-                // Another escape; its second byte may be a backslash too.
+                // This is another escape. Its second byte is skipped too, because that byte may be a backslash.
                 _ => 2,
             };
     }
     halves
 }
 
-/// Returns the code unit of the escape `\uXXXX` at a position, if there is one.
+/// Returns the code unit of the escape `\uXXXX` at position `at`, if there is such an escape.
 fn code_unit(body: &[u8], at: usize) -> Option<u16> {
     let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
     let is_hex = digits.iter().all(u8::is_ascii_hexdigit);

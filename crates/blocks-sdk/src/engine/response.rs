@@ -10,7 +10,8 @@ use crate::engine::key::Key;
 
 /// Contains the status and the headers of a successful response, for logs and support requests.
 ///
-/// An [`Error`](crate::Error) has those of an error response.
+/// For an error response, use [`Error::status`](crate::Error::status) and
+/// [`Error::request_id`](crate::Error::request_id).
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -26,7 +27,7 @@ pub struct ResponseInfo {
 }
 
 impl ResponseInfo {
-    /// Takes the data from a result with a complete response.
+    /// Takes the status and the headers of a complete response. Redacts each header value that contains the API key.
     pub(crate) fn of(result: &mut AttemptResult, key: &Key) -> Self {
         let received = result.received.as_mut();
         let (status, mut headers) = received.map_or_else(Default::default, |received| {
@@ -53,13 +54,13 @@ impl ResponseInfo {
         &self.headers
     }
 
-    /// Returns the service's id of the request, such as the header `x-request-id`.
+    /// Returns the id that the service gave to the request, from a header such as `x-request-id`.
     pub fn request_id(&self) -> Option<&str> {
         request_id(&self.headers)
     }
 }
 
-/// Omits the headers, which may be many and contain cookies.
+/// Omits the headers, because there may be many, and because they may contain cookies.
 impl fmt::Debug for ResponseInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseInfo")

@@ -1,4 +1,5 @@
-//! Decides which attempts are sent again: only those that certainly had no effect, and reads.
+//! Decides whether a request is sent again after a failed attempt. A read may be sent again. A create is sent again
+//! only if the attempt certainly had no effect.
 //!
 //! | outcome of an attempt | read | create, follow-up |
 //! | --- | --- | --- |
@@ -10,15 +11,15 @@
 //! | a redirect | no retry | no retry, outcome unknown |
 //! | any other status | no retry | no retry, no effect |
 //!
-//! This is a pure decision: `call` executes it, and `rate_limit` keeps the pauses.
+//! This module only decides. The module `call` sends the request again, and the module `rate_limit` keeps the pauses.
 
 use std::time::Duration;
 
 /// Sets how often a call is sent again, and how long it may take.
 ///
 /// A request is sent up to 5 times. Each pause is random, between zero and a bound that doubles from 0.5 s up to 30 s
-/// (exponential backoff with full jitter). A 429 does not count as an attempt, because the service did not process
-/// the request. The request keeps its place and is sent again after the requested pause, as long as the call's
+/// (exponential backoff with full jitter). A 429 does not count as an attempt, because the service did not process the
+/// request. The request keeps its place in the queue and is sent again after the requested pause, if the call's
 /// time-out allows.
 ///
 /// ```
@@ -34,11 +35,11 @@ use std::time::Duration;
 #[must_use]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// Attempts in total, except those with a 429 response.
+    /// The maximum number of attempts, not counting attempts with a 429 response.
     pub max_attempts: u32,
-    /// The bound of the first pause between attempts.
+    /// The upper bound of the first pause between attempts.
     pub initial_backoff: Duration,
-    /// The bound that no pause exceeds.
+    /// The upper bound of every later pause between attempts.
     pub max_backoff: Duration,
     /// The longest pause that a `Retry-After` can ask for.
     pub max_retry_after: Duration,
@@ -46,13 +47,14 @@ pub struct RetryPolicy {
     pub call_timeout: Option<Duration>,
 }
 
-/// The default time-out of a read, which a caller needs soon.
+/// The default time-out of a call that reads. It is short, because a caller needs the result soon.
 const READ_TIMEOUT: Duration = Duration::from_secs(2 * 60);
-/// When a thousand creates start at the same time, the last one waits 12 minutes for its permit.
+/// The default time-out of a call that creates. It is long, because the last of a thousand creates that start at the
+/// same time waits 12 minutes for its permit.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 impl RetryPolicy {
-    /// Makes one attempt and never repeats it, also after a 429.
+    /// Returns a policy that makes one attempt and never repeats it, even after a 429.
     ///
     /// ```
     /// use blocks_sdk::RetryPolicy;
@@ -63,7 +65,7 @@ impl RetryPolicy {
         Self::default().max_attempts(1)
     }
 
-    /// Limits the number of attempts, except those with a 429 response. Default: 5; zero counts as one.
+    /// Limits the number of attempts, not counting attempts with a 429 response. Default: 5. Zero counts as one.
     ///
     /// ```
     /// use blocks_sdk::RetryPolicy;
@@ -76,7 +78,7 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the bound of the first pause between attempts. It doubles with each attempt. Default: 0.5 s.
+    /// Sets the upper bound of the first pause between attempts. The bound doubles with each attempt. Default: 0.5 s.
     pub fn initial_backoff(mut self, backoff: Duration) -> Self {
         self.initial_backoff = backoff;
         self
@@ -88,20 +90,22 @@ impl RetryPolicy {
         self
     }
 
-    /// Limits the pause that a `Retry-After` can ask for; a longer one is shortened to this. Default: 10 minutes.
+    /// Limits the pause that a `Retry-After` can ask for. A longer pause is shortened to this limit. Default: 10
+    /// minutes.
     ///
     /// A pause applies to every request of the client and its clones. After a shortened pause, only one request is
-    /// sent, and the others wait for its response.
+    /// sent, and all other requests wait for the response to that request.
     pub fn max_retry_after(mut self, pause: Duration) -> Self {
         self.max_retry_after = pause;
         self
     }
 
-    /// Sets the time-out of a whole call: the wait for a permit, all attempts, and the pauses between them. Default:
-    /// 2 minutes for a read, and 1 hour for a create or follow-up, which may wait behind many others.
+    /// Sets the time-out of a whole call: the wait for a permit, all attempts, and the pauses between them. Default: 2
+    /// minutes for a read, and 1 hour for a create or follow-up, which may wait behind many other requests.
     ///
-    /// A create that is sent has at least the time-out of making a connection. With less time its outcome would be
-    /// unknown without need. `Duration::MAX` means no limit.
+    /// An attempt of a create gets at least the time-out of connecting, even if less time is left. With less time, the
+    /// attempt could end while it connects, and its outcome would count as unknown although nothing was sent.
+    /// `Duration::MAX` means no limit.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -123,7 +127,7 @@ impl RetryPolicy {
 
     /// Returns the time-out of a whole call.
     pub(crate) fn timeout_of(&self, creates: bool, attempts: AttemptTimeouts) -> Duration {
-        // The default is long enough for one attempt, whatever its time-out is.
+        // The default is at least as long as the time-out of one attempt.
         let default = if creates {
             CREATE_TIMEOUT.max(attempts.create)
         } else {
@@ -132,7 +136,7 @@ impl RetryPolicy {
         self.call_timeout.unwrap_or(default)
     }
 
-    /// Returns the pause after failure number `failures` (from 1), for `random` in 0 to 1.
+    /// Returns the pause after the failure with number `failures`, counted from 1. `random` is between 0 and 1.
     pub(crate) fn backoff(&self, failures: u32, random: f64) -> Duration {
         let backoff = 2_u32.saturating_pow(failures.saturating_sub(1));
         let bound = self.initial_backoff.saturating_mul(backoff);
@@ -147,19 +151,21 @@ impl RetryPolicy {
 pub(crate) struct AttemptTimeouts {
     pub read: Duration,
     pub create: Duration,
-    /// The time-out of connecting, if this crate makes the connection.
+    /// The time-out of connecting, if the transport has one.
     pub connect: Option<Duration>,
 }
 
-/// Gateways give up after 60 s.
+/// The default time-out of one attempt of a read, because gateways give up after 60 s.
 pub(crate) const READ_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
-/// A create has an unknown outcome after a time-out, so it gets longer than gateways wait.
+/// The default time-out of one attempt of a create. It is longer than gateways wait, because a create that times out
+/// has an unknown outcome.
 pub(crate) const CREATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
-/// The time-out of connecting must be noticed first.
+/// The minimum time between the time-out of connecting and the time-out of a create, so that the time-out of connecting
+/// is noticed first.
 const AFTER_CONNECT: Duration = Duration::from_millis(250);
 
 impl AttemptTimeouts {
-    /// Returns the time-out of an attempt when `left` is left of its call.
+    /// Returns the time-out of an attempt if the time `left` remains until the deadline of its call.
     pub fn limit(&self, creates: bool, left: Duration) -> Duration {
         if !creates {
             return self.read.min(left);
@@ -172,11 +178,11 @@ impl AttemptTimeouts {
     }
 }
 
-/// The longest pause of a poll after errors.
+/// The longest pause between two polls after errors, unless the interval between polls is longer.
 const POLL_CAP: Duration = Duration::from_secs(15);
 
-/// Returns the pause between two polls. It is longer after `failures` in a row, and has jitter so that polls which
-/// failed together are not repeated together. `random` is in 0 to 1.
+/// Returns the pause between two polls. The pause is longer after several `failures` in a row, and is randomized, so
+/// that polls that failed at the same time are not repeated at the same time. `random` is between 0 and 1.
 pub(crate) fn poll_pause(interval: Duration, failures: u32, random: f64) -> Duration {
     let doublings = failures.saturating_sub(1);
     let backoff = interval.saturating_mul(2_u32.saturating_pow(doublings));
@@ -203,7 +209,7 @@ pub(crate) enum Outcome {
     NotSent,
     /// The connection closed, or the time-out passed, after the request may have been sent.
     Broken,
-    /// A complete response arrived.
+    /// A response with this status arrived. Only an error response may be incomplete.
     Status(u16),
 }
 
@@ -212,17 +218,17 @@ pub(crate) enum Outcome {
 pub(crate) enum Verdict {
     /// Decode the success.
     Done,
-    /// Send it again after a backoff.
+    /// Send the request again after a backoff.
     Retry,
-    /// Send it again once the rate limiter's pause is over.
+    /// Send the request again after the pause of the rate limiter.
     RetryAfterPause,
-    /// Do not send it again; it certainly had no effect.
+    /// Do not send the request again. The request certainly had no effect.
     Failed,
-    /// Do not send it again; it may have had its effect.
+    /// Do not send the request again. The request may have had an effect.
     OutcomeUnknown,
 }
 
-/// Applies the rule table of this module's documentation.
+/// Returns the verdict according to the table in this module's documentation.
 pub(crate) fn verdict(creates: bool, outcome: Outcome) -> Verdict {
     match outcome {
         Outcome::Status(200..=299) => Verdict::Done,

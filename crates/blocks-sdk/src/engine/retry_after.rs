@@ -1,13 +1,14 @@
-//! Reads `Retry-After` in its two standard forms, and in the forms that services send instead.
+//! Reads the header `Retry-After` in its two standard forms, and in non-standard forms that some services send.
 
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// Returns the pause that the service asks for, in whole seconds, rounded up. A date is compared with the response's
-/// own `Date`, because the two clocks may differ, or else with `now`. A date in the past means no pause. Returns
-/// `None` without the header, and for a value that cannot be read.
+/// Returns the pause that the service asks for, in whole seconds, rounded up. A date is compared with the `Date` header
+/// of the response, because the clocks of the service and of this machine may differ. Without a `Date` header, the date
+/// is compared with `now`. A date in the past gives a pause of zero. Returns `None` if the header is missing or has a
+/// value that cannot be read.
 pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
@@ -25,7 +26,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
     }
 }
 
-/// Reads a number, which may have a sign, a fraction or a unit.
+/// Reads a duration that is a number with an optional sign, fraction and unit. The default unit is seconds.
 fn seconds(text: &str) -> Option<Duration> {
     let (is_negative, text) = match text.strip_prefix(['-', '+']) {
         Some(rest) => (text.starts_with('-'), rest),
@@ -48,7 +49,7 @@ fn seconds(text: &str) -> Option<Duration> {
     if is_negative {
         return Some(Duration::ZERO);
     }
-    // A number with more digits than a u64 can contain asks for an endless pause.
+    // A number that is too large for a `u64` counts as the longest possible pause.
     if unit == 1.0 && !number.contains('.') {
         return Some(Duration::from_secs(number.parse().unwrap_or(u64::MAX)));
     }
@@ -57,8 +58,8 @@ fn seconds(text: &str) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(value).unwrap_or(Duration::from_secs(u64::MAX)))
 }
 
-/// Reads a time in seconds or milliseconds since 1970, which some services send. As a pause, such a number would be
-/// longer than 30 years.
+/// Reads a number as a date in seconds or milliseconds since 1970, which some services send. As a pause, such a number
+/// would be longer than 30 years. Returns `None` for smaller numbers, which are pauses.
 fn epoch(seconds: Duration) -> Option<DateTime<Utc>> {
     match i64::try_from(seconds.as_secs()).ok()? {
         number @ 1_000_000_000..100_000_000_000 => DateTime::from_timestamp(number, 0),
@@ -74,8 +75,8 @@ fn whole_seconds(wait: Duration) -> Duration {
     )
 }
 
-/// Reads the forms of RFC 9110 (the current one, and two old ones that a recipient must also read), with any zone,
-/// and ISO 8601. Without a zone, the date is UTC.
+/// Reads a date in ISO 8601, or in a form of RFC 9110 with any time zone. RFC 9110 has the current form and two
+/// obsolete forms that a recipient must accept. A date without a time zone is in UTC.
 fn date(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     let with_gmt = text.strip_suffix("UTC").map(|text| format!("{text}GMT"));

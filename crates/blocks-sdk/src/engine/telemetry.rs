@@ -1,5 +1,5 @@
-//! Records spans and events with the feature `tracing`: a span for each call; events for each attempt, poll, wait for
-//! a permit, pause and change of the rate.
+//! Records spans and events if the feature `tracing` is enabled. There is a span for each call, and an event for each
+//! attempt, poll, wait for a permit, pause, change of the rate, and failure of the limit's store.
 //!
 //! Names follow OpenTelemetry's conventions for HTTP. The key, a message's text and presigned URLs are never
 //! recorded.
@@ -56,9 +56,9 @@ mod on {
         tracing::event!(Level::TRACE, %session, polls, found, "poll");
     }
 
-    /// Records that a request has to wait for the rate limiter.
+    /// Records that a request has to wait for a permit of the rate limiter.
     pub(crate) fn waiting_for_permit(priority: Priority) {
-        // A poll almost always waits, so that is not reported at `DEBUG`.
+        // A poll almost always waits for a permit, so the wait of a poll is recorded at `TRACE` and not at `DEBUG`.
         match priority {
             Priority::Interactive => {
                 tracing::event!(
@@ -76,7 +76,7 @@ mod on {
         }
     }
 
-    /// Records that the service asked for a pause, by a header or by a 429 alone.
+    /// Records that the service asked for a pause, with the header `Retry-After` or with a 429 without that header.
     pub(crate) fn paused(until: Instant, asked: Option<Duration>) {
         let pause = until.saturating_duration_since(Instant::now());
         tracing::event!(
@@ -87,7 +87,7 @@ mod on {
         );
     }
 
-    /// Records that `share` of the limit is used from now on.
+    /// Records that the client uses at most the fraction `share` of the limit from now on.
     pub(crate) fn rate_changed(share: f64) {
         tracing::event!(Level::DEBUG, share, "the rate changed");
     }

@@ -20,13 +20,13 @@ use crate::engine::body::{Body, BoxError};
 use crate::engine::error::Error;
 use crate::engine::http::{CONNECT_TIMEOUT, EnvironmentProxy, no_http, safe};
 
-/// Is the future of [`Transport::send`].
+/// Is the type of the future that [`Transport::send`] returns.
 pub type SendFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Response<Body>, SendError>> + Send + 'a>>;
 
 /// Sends one request once, without retries, redirects or extra headers.
 ///
-/// Implement it for recordings and tests. [`HttpTransport`] sends over a socket, and
+/// Implement this trait to record requests or to test a program. [`HttpTransport`] sends over a socket, and
 /// [`ClientBuilder::service`](crate::ClientBuilder::service) accepts any tower service.
 ///
 /// ```
@@ -55,13 +55,15 @@ pub trait Transport: Send + Sync + 'static {
     /// Sends `request`, which carries the API key unless it is a download.
     ///
     /// # Errors
-    /// No response arrived. The error says whether the request may have been received. This decides whether a create
-    /// is sent again.
+    /// No response arrived. The error says whether the request may have been received. The client uses this to decide
+    /// whether a create is sent again.
     fn send(&self, request: Request<Body>) -> SendFuture<'_>;
 
-    /// Returns the time-out of making a connection. A transport that wraps another one returns the other's value.
+    /// Returns the time-out of connecting. A transport that wraps another transport should return the value of the
+    /// wrapped transport.
     ///
-    /// If a create times out while it connects, its outcome is unknown. So a create gets at least this much time.
+    /// If a create times out while it connects, the outcome of the create is unknown. So each attempt of a create gets
+    /// at least this much time.
     fn connect_timeout(&self) -> Option<Duration> {
         None
     }
@@ -131,7 +133,7 @@ impl SendError {
         self.never_sent
     }
 
-    /// Returns the proxy of the request, if the environment named one.
+    /// Returns the host and port of the proxy for the request, if an environment variable named a proxy.
     pub(crate) fn proxy(&self) -> Option<&str> {
         self.proxy.as_deref()
     }
@@ -163,7 +165,7 @@ impl Transport for std::sync::Arc<dyn Transport> {
     }
 }
 
-/// Sends each request once over HTTP. Wrap it to add something to a [`Transport`].
+/// Sends each request once over HTTP. Wrap an `HttpTransport` in a custom [`Transport`] to add behaviour.
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
     pub(crate) client: reqwest::Client,
@@ -172,7 +174,7 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// Creates a transport with the default settings. Proxies of the environment are not used.
+    /// Creates a transport with the default settings. Proxies in environment variables are not used.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when TLS cannot be set up.
@@ -182,7 +184,7 @@ impl HttpTransport {
 
     /// Creates a transport over a client that `configure` sets up, for example with a proxy or a certificate.
     ///
-    /// Redirects and retries are switched off after `configure`. Proxies of the environment are not used.
+    /// Redirects and retries are switched off after `configure`. Proxies in environment variables are not used.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the client cannot be set up.
@@ -215,7 +217,8 @@ impl Transport for HttpTransport {
             let response = self.client.execute(request).await;
             let response = response.map_err(|error| send_error(error, proxy))?;
             let response = Response::<reqwest::Body>::from(response);
-            // The operation's name already identifies the URL, which may be presigned.
+            // Errors of the body omit the URL, because the URL may be presigned. The name of the operation identifies
+            // the request.
             Ok(response.map(|body| Body::new(body.map_err(reqwest::Error::without_url))))
         })
     }
@@ -238,11 +241,13 @@ fn send_error(error: reqwest::Error, proxy: Option<String>) -> SendError {
     }
 }
 
-/// The URL of a request before its conversion, so that it need not be parsed again.
+/// The URL of a request before its conversion to an `http::Request`. The URL is kept so that it need not be parsed
+/// again.
 #[derive(Clone)]
 struct OriginalUrl(Url);
 
-/// A request of the HTTP client. A transport that wraps this one may have changed anything in it.
+/// Converts a request to the type of reqwest. A transport that wraps `HttpTransport` may have changed the URI, so the
+/// original URL is used only if it is still the same.
 fn reqwest_request(mut request: Request<Body>) -> reqwest::Result<reqwest::Request> {
     let original = request.extensions_mut().remove::<OriginalUrl>();
     match original.filter(|original| is_same(&original.0, request.uri())) {
@@ -277,7 +282,7 @@ fn into_reqwest(body: Body) -> reqwest::Body {
     }
 }
 
-/// A request of the generated client.
+/// Converts a request of the generated client to an `http::Request`.
 pub(crate) fn from_reqwest(request: reqwest::Request) -> Result<Request<Body>, SendError> {
     let url = OriginalUrl(request.url().clone());
     let request = Request::<reqwest::Body>::try_from(request);
@@ -290,7 +295,7 @@ pub(crate) fn from_reqwest(request: reqwest::Request) -> Result<Request<Body>, S
     Ok(request)
 }
 
-/// A body that can be shared between threads, as reqwest requires, although only its owner reads it.
+/// Makes a body `Sync`, because reqwest requires that. Only the owner of the body reads it.
 struct SyncBody(Mutex<Body>);
 
 impl HttpBody for SyncBody {
@@ -313,10 +318,10 @@ impl HttpBody for SyncBody {
     }
 }
 
-/// Uses a tower service as a transport. Its error counts as "never sent" when an [`io::ErrorKind::ConnectionRefused`]
-/// is its cause.
+/// Uses a tower service as a transport. An error of the service counts as "never sent" if the service was not ready, or
+/// if one of the causes is an [`io::ErrorKind::ConnectionRefused`].
 ///
-/// The mutex is locked only to clone the service, so that services which are not `Sync` can be used.
+/// The mutex allows services that are not `Sync`. The mutex is locked only to clone the service.
 pub(crate) struct ServiceTransport<S>(Mutex<S>);
 
 impl<S> ServiceTransport<S> {
@@ -335,7 +340,8 @@ where
     B::Error: Into<BoxError>,
 {
     fn send(&self, request: Request<Body>) -> SendFuture<'_> {
-        // A service is made ready and called by one owner.
+        // Each request uses its own clone of the service, because the instance that reported that it is ready must also
+        // be called.
         let service = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut service = service.clone();
         Box::pin(async move {
