@@ -1,6 +1,9 @@
-//! Many sessions on one key: the delay from each reply until the client has it, by policy.
+//! Runs many sessions on one key, and measures for each policy the delay from each reply until the client has the
+//! reply.
 //!
-//! `cargo bench -p blocks-sdk --bench fleet`, and `-- --json` for one JSON row per line.
+//! `cargo bench -p blocks-sdk --bench fleet`
+//!
+//! With `-- --json`, each line of the output is one row in JSON.
 
 mod support;
 
@@ -12,7 +15,8 @@ use support::{
 
 const POLICIES: [&str; 5] = ["ours", "spaced", "fixed", "age", "greedy"];
 const SIZES: [usize; 9] = [1, 8, 20, 50, 80, 120, 200, 500, 1000];
-/// Small fleets are run several times, because their delays depend on few random numbers.
+/// The minimum number of sessions for a result. Small fleets are run several times, because their delays depend on few
+/// random numbers.
 const SESSIONS: usize = 200;
 const DEADLINE: Duration = Duration::from_secs(48 * 3600);
 
@@ -41,7 +45,8 @@ fn main() {
     }
 }
 
-/// One policy at one size: at least as many sessions as give a stable mean.
+/// Runs a policy with `n` sessions at a time. Repeats this with other seeds until there are enough sessions for a
+/// stable mean.
 fn fleet(policy: &str, n: usize, jobs: fn(usize, u64) -> Vec<Job>) -> Run {
     let mut whole = Run {
         outcomes: Vec::new(),

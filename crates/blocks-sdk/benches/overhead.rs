@@ -1,7 +1,9 @@
-//! Overhead of a call: the SDK against bare `reqwest` with `serde_json`, which reads
-//! the same types from the same server.
+//! Measures the overhead of a call with this crate, compared with `reqwest` and `serde_json` alone, which read the same
+//! types from the same server.
 //!
-//! `cargo bench -p blocks-sdk --bench overhead`; instructions are counted where `valgrind` is.
+//! `cargo bench -p blocks-sdk --bench overhead`
+//!
+//! Instructions are counted only if `valgrind` is installed.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,12 +13,12 @@ use blocks_sdk::{Agent, Client, CreateSession, RateLimit, Turn, types};
 use uuid::Uuid;
 
 const CALLS: [&str; 3] = ["create", "read", "wait"];
-/// Many short rounds, so that other load of the machine affects both sides of a ratio.
+/// There are many short rounds, so that other load on the machine affects both sides of a ratio equally.
 const ROUNDS: usize = 301;
 const PER_ROUND: usize = 50;
 const COUNTED: [usize; 2] = [50, 150];
 
-/// A session with a reply, and both ways to request it.
+/// A session with a reply, and both clients that request the session.
 struct Bench {
     url: String,
     session: Uuid,
@@ -132,8 +134,8 @@ fn main() {
     }
 }
 
-/// Microseconds of a bare call and of the SDK's, and the median ratio of rounds that ran side by
-/// side.
+/// Returns the microseconds of a call with `reqwest` alone, the microseconds of a call with this crate, and the median
+/// of the ratios. Each ratio is from one round, in which both sides ran directly after each other.
 fn times(url: &str, what: &str) -> (f64, f64, f64) {
     let (mut pairs, mut ratios) = (Vec::new(), Vec::new());
     runtime().block_on(async {
@@ -157,7 +159,7 @@ fn times(url: &str, what: &str) -> (f64, f64, f64) {
     (micros(bare), micros(sdk), ratios[ROUNDS / 2])
 }
 
-/// Instructions of a call: the difference of two runs of different length.
+/// Returns the number of instructions of a call, from the difference between two runs of different length.
 fn instructions(url: &str, how: &str, what: &str) -> Option<f64> {
     let counts = COUNTED.map(|n| {
         let output = Command::new("valgrind")

@@ -1,4 +1,4 @@
-//! Processes that share a key through a store, compared with one process with as many sessions.
+//! Measures processes that share a key through a store, compared with one process that has all sessions.
 //!
 //! `cargo bench -p blocks-sdk --bench processes`
 
@@ -10,14 +10,14 @@ use std::time::Duration;
 use blocks_sdk::{Client, LimitStore, MemoryLimitStore};
 use support::{Job, Outcome, Run, burst, mean, p95, run_clients, service, simulate, spread};
 
-/// The number of sessions of each process.
+/// The name of each split, and the number of sessions of each process.
 const SPLITS: [(&str, &[usize]); 4] = [
     ("1 x 50", &[50]),
     ("10 x 5", &[5; 10]),
     ("50 x 1", &[1; 50]),
     ("49 and 1", &[49, 1]),
 ];
-/// The number of runs that are added up.
+/// The number of runs with different seeds, whose results are combined.
 const RUNS: u64 = 8;
 const DEADLINE: Duration = Duration::from_secs(48 * 3600);
 
@@ -50,7 +50,7 @@ fn main() {
     }
 }
 
-/// The sessions of all processes, and those of the last one.
+/// Simulates the processes. Returns the results of all processes together, and the results of the last process alone.
 fn processes(sizes: &[usize], jobs: fn(usize, u64) -> Vec<Job>, is_shared: bool) -> (Run, Run) {
     let empty = || Run {
         outcomes: Vec::new(),

@@ -1,4 +1,5 @@
-//! A key that another process also uses: it takes half of the rate limit in the middle of an hour.
+//! Measures the use of a key that another process also uses. The other process takes half of the rate limit in the
+//! middle of an hour.
 //!
 //! `cargo bench -p blocks-sdk --bench shared`
 
@@ -16,6 +17,7 @@ use tower_service::Service;
 
 /// Enough unfinished sessions to use the whole rate limit for an hour.
 const SESSIONS: usize = 60;
+/// The minutes in which the other process sends requests.
 const OTHER: std::ops::Range<u32> = 20..40;
 
 fn main() {
@@ -63,8 +65,9 @@ fn main() {
     );
 }
 
-/// A network in front of the mock. Without its jitter, a perfectly even rate would get each slot of the
-/// server's window at the moment it is freed, and the other process would get none.
+/// A network in front of the mock, which delays each request randomly. Without the random delay, requests at a
+/// perfectly even rate would get each slot of the server's window at the moment at which the slot becomes free, and the
+/// other process would get no slots.
 #[derive(Clone)]
 struct Network(MockService);
 
@@ -86,7 +89,7 @@ impl Service<http::Request<blocks_sdk::Body>> for Network {
     }
 }
 
-/// Sends half of the limit, evenly. Returns the times of its requests.
+/// Sends requests at even distances, as many as half of the limit. Returns the times of these requests.
 async fn other_process(mock: Mock) -> std::collections::HashSet<Duration> {
     let start = Instant::now();
     let mut sent = std::collections::HashSet::new();

@@ -1,4 +1,4 @@
-//! Fifty sessions at a time, of which 15 % never finish, and the cost for the others.
+//! Runs fifty sessions at a time, 15 % of which never finish, and measures how much these delay the other sessions.
 //!
 //! `cargo bench -p blocks-sdk --bench stuck`
 

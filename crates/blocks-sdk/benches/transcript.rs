@@ -1,7 +1,9 @@
-//! A long transcript as a stream: throughput against `serde_json` on the same bytes, and the
-//! peak memory, at two lengths.
+//! Reads a long transcript as a stream. Measures the throughput, compared with `serde_json` on the same bytes, and the
+//! peak memory for two lengths.
 //!
-//! `cargo bench -p blocks-sdk --bench transcript` (memory is read from `/proc`, on Linux only)
+//! `cargo bench -p blocks-sdk --bench transcript`
+//!
+//! The memory is measured only on Linux, because it is read from `/proc`.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -20,7 +22,7 @@ const LENGTHS: [usize; 2] = [1_000, 100_000];
 const PAGE: usize = 100;
 const ROUNDS: usize = 7;
 
-/// A session whose pages are made on request, so that only the client's data takes memory.
+/// A session whose pages are generated on request, so that only the client's data takes memory.
 #[derive(Clone)]
 struct Pages {
     length: usize,
@@ -85,7 +87,7 @@ impl Service<http::Request<blocks_sdk::Body>> for Pages {
     }
 }
 
-/// Seconds to stream all messages.
+/// Streams all messages. Returns the time in seconds.
 async fn stream(pages: &Pages) -> f64 {
     let client = Client::builder("key")
         .rate_limit(RateLimit::per_minute(u32::MAX).expect("a limit"))
@@ -103,7 +105,7 @@ async fn stream(pages: &Pages) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-/// Seconds to make the same pages and decode them, without a client.
+/// Generates the same pages and decodes them without a client. Returns the time in seconds.
 fn decode(pages: &Pages) -> f64 {
     let started = Instant::now();
     let mut count = 0;
@@ -146,7 +148,7 @@ fn main() {
     }
 }
 
-/// The peak memory of this process, in kB.
+/// Returns the peak memory of this process, in kB.
 fn peak() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

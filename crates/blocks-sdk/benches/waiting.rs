@@ -1,6 +1,9 @@
-//! Cost of ten thousand waiting sessions: memory of each, and share of one core.
+//! Measures the cost of ten thousand waiting sessions: the memory of each session, and the share of one core that all
+//! sessions need.
 //!
-//! `cargo bench -p blocks-sdk --bench waiting` (memory is read from `/proc`, on Linux only)
+//! `cargo bench -p blocks-sdk --bench waiting`
+//!
+//! The memory is measured only on Linux, because it is read from `/proc`.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -65,7 +68,7 @@ fn main() {
     });
 }
 
-/// Bytes of memory of the process.
+/// Returns the resident memory of this process, in bytes.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = status

@@ -1,5 +1,5 @@
-//! Size of a small program with this crate, compared with bare `reqwest` and `serde`:
-//! crates, time of a clean release build, size of the binary.
+//! Compares a small program that uses this crate with a program that uses only `reqwest` and `serde`. Measures the
+//! number of crates, the time of a clean release build, and the size of the binary.
 //!
 //! `cargo bench -p blocks-sdk --bench weight`
 
@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Writes a separate program outside of this workspace.
+/// Writes a program that does not belong to this workspace. Returns the folder of the program.
 fn program(here: &Path, name: &str, dependencies: &str, source: &str) -> std::io::Result<PathBuf> {
     let folder = here.join("../../target/weight").join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -96,7 +96,7 @@ fn program(here: &Path, name: &str, dependencies: &str, source: &str) -> std::io
     );
     fs::write(folder.join("Cargo.toml"), manifest)?;
     fs::write(folder.join("src/main.rs"), source)?;
-    // Both use the same versions of their common dependencies.
+    // Both programs use the same versions of their common dependencies.
     fs::copy(here.join("../../Cargo.lock"), folder.join("Cargo.lock"))?;
     Ok(folder)
 }

@@ -1,5 +1,5 @@
-//! When a request may be sent: the rate limiter's window, written a second time for the other
-//! policies, and even spacing as it was before.
+//! Decides when a request of the other policies may be sent. `Window` is a second implementation of the rate limiter's
+//! window. `Spaced` is the even spacing of earlier versions of this crate.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,9 +13,9 @@ const SPACING: Duration = Duration::from_millis(625);
 const BURST: u32 = 3;
 
 pub enum Admission {
-    /// Calls take any free slot of the window, polls are spread over the remaining ones.
+    /// Calls take any free slot of the window. Polls are spread over the remaining slots.
     Window(VecDeque<(Instant, bool)>),
-    /// Everything is spread evenly, three at a time.
+    /// All requests are spread evenly, with bursts of up to three requests.
     Spaced(Instant),
 }
 
@@ -28,7 +28,7 @@ impl Admission {
         Self::Spaced(start)
     }
 
-    /// When a request may be sent, or when to ask again; now when it may be sent now.
+    /// Returns `now` if the request may be sent now, and otherwise the time at which to call this function again.
     pub fn next(&mut self, now: Instant, is_poll: bool, polls_wait: bool) -> Instant {
         let used = match self {
             Self::Spaced(spent_until) => return now.max(*spent_until - SPACING * (BURST - 1)),

@@ -1,7 +1,7 @@
-//! Simulated hours of many sessions on one key: the real stack against the mock in process, on
-//! tokio's paused clock. Other policies are simulated against the same mock.
+//! Simulates hours of many sessions on one key. The whole client runs against the mock in the same process, on tokio's
+//! paused clock. Other policies are simulated against the same mock.
 
-#![allow(dead_code, unused_imports)] // Each benchmark uses a part.
+#![allow(dead_code, unused_imports)] // Each benchmark uses only a part of this module.
 
 mod admission;
 mod others;
@@ -16,10 +16,11 @@ pub use others::{poll, run as run_other, run_open as run_other_open};
 pub use ours::{run as run_ours, run_clients, run_over as run_ours_over};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
-/// The service's limit.
+/// The service's limit of requests per minute.
 pub const LIMIT: usize = 100;
 
-/// A planned session: when it is requested, and how long its agent works. `None` is endless.
+/// A planned session, with the time at which the session is requested, and the time for which its agent works. An agent
+/// with `None` never finishes.
 #[derive(Clone, Copy, Debug)]
 pub struct Job {
     pub arrives: Duration,
@@ -32,24 +33,24 @@ pub enum Outcome {
     Completed {
         /// Time from the request of the session to its creation.
         create_wait: Duration,
-        /// Time from the reply until the client had it.
+        /// Time from the reply until the client had the reply.
         delay: Duration,
     },
     Failed,
 }
 
-/// The end of a simulation.
+/// The results of a simulation.
 pub struct Run {
     pub outcomes: Vec<Outcome>,
-    /// When requests were received, and whether they were rejected with 429.
+    /// The time at which each request was received, and whether the request was rejected with 429.
     pub requests: Vec<(Duration, bool)>,
 }
 
-/// Durations of work: lognormal with a median of 180 s and a sigma of 1, from the seed.
+/// Returns the working times of `n` agents, from a lognormal distribution with a median of 180 s and a sigma of 1.
 pub fn works(n: usize, seed: u64) -> Vec<Duration> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut normal = || {
-        // Box and Muller's transform.
+        // This is the Box-Muller transform.
         let (a, b) = (random.f64().max(1e-12), random.f64());
         (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
     };
@@ -58,7 +59,7 @@ pub fn works(n: usize, seed: u64) -> Vec<Duration> {
         .collect()
 }
 
-/// All jobs at the same time.
+/// Returns `n` jobs that arrive at the same time.
 pub fn burst(n: usize, seed: u64) -> Vec<Job> {
     let job = |works| Job {
         arrives: Duration::ZERO,
@@ -67,8 +68,8 @@ pub fn burst(n: usize, seed: u64) -> Vec<Job> {
     works(n, seed).into_iter().map(job).collect()
 }
 
-/// Jobs spread so that the limit is used but not exceeded: at most 20 a minute, and `n` over at
-/// least 10 minutes.
+/// Returns `n` jobs that arrive at even distances, so that the limit is used but not exceeded. At most 20 jobs arrive
+/// in a minute, and all jobs arrive within at least 10 minutes.
 pub fn spread(n: usize, seed: u64) -> Vec<Job> {
     let apart = (10.0 * 60.0 / n as f64).max(3.0);
     let jobs = works(n, seed).into_iter().enumerate();
@@ -79,7 +80,7 @@ pub fn spread(n: usize, seed: u64) -> Vec<Job> {
     .collect()
 }
 
-/// A service whose agent works on the session with message `i` as long as job `i` says.
+/// Returns a mock of the service. Its agent works on the session with the message `i` for as long as job `i` says.
 pub fn service(jobs: &[Job]) -> Mock {
     let works: Vec<_> = jobs.iter().map(|job| job.works).collect();
     Mock::builder()
@@ -96,7 +97,7 @@ pub fn service(jobs: &[Job]) -> Mock {
         .build()
 }
 
-/// Runs a simulation on a separate clock.
+/// Runs a simulation on a separate, paused clock.
 pub fn simulate<F: Future>(simulation: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -106,7 +107,7 @@ pub fn simulate<F: Future>(simulation: F) -> F::Output {
         .block_on(simulation)
 }
 
-/// The requests in the mock's log.
+/// Returns the requests in the mock's log, each with its time since `start`, and whether it was rejected with 429.
 pub fn requests(mock: &Mock, start: Instant) -> Vec<(Duration, bool)> {
     let received = mock.requests();
     received
@@ -128,7 +129,7 @@ impl Run {
         self.requests.iter().filter(|(_, limited)| *limited).count()
     }
 
-    /// Create wait and delay of each session that completed, in seconds.
+    /// Returns the create wait and the delay of each completed session, in seconds.
     fn parts(&self) -> Vec<(f64, f64)> {
         let completed = self.outcomes.iter().filter_map(|outcome| match outcome {
             Outcome::Completed { create_wait, delay } => {
@@ -139,12 +140,13 @@ impl Run {
         completed.collect()
     }
 
-    /// Time from each reply until the client had it, in seconds.
+    /// Returns the time from each reply until the client had the reply, in seconds.
     pub fn delays(&self) -> Vec<f64> {
         self.parts().into_iter().map(|(_, delay)| delay).collect()
     }
 
-    /// Time from each job's arrival until its reply, without the agent's work, in seconds.
+    /// Returns the time from each job's arrival until the client had the reply, without the agent's working time, in
+    /// seconds.
     pub fn overheads(&self) -> Vec<f64> {
         self.parts()
             .into_iter()
@@ -156,7 +158,7 @@ impl Run {
         self.parts().into_iter().map(|(wait, _)| wait).collect()
     }
 
-    /// The most requests in any 60 s.
+    /// Returns the maximum number of requests in any 60 s.
     pub fn densest_minute(&self) -> usize {
         let times: Vec<_> = self.requests.iter().map(|(at, _)| *at).collect();
         let within = |i: usize| times[i..].partition_point(|t| *t < times[i] + MINUTE);
@@ -174,8 +176,9 @@ pub fn p95(mut values: Vec<f64>) -> f64 {
     values.get(place).copied().unwrap_or(0.0)
 }
 
-/// How many of the requests at these times would be rejected by servers that count otherwise
-/// than the mock: in fixed minutes, the worst of 60 phases; and by a bucket of 100 tokens.
+/// Returns how many of the requests at these times would be rejected by servers that count differently from the mock.
+/// The first number is for a server that counts in fixed minutes, in the worst of 60 phases. The second number is for a
+/// server with a bucket of 100 tokens.
 pub fn rejections(times: &[Duration]) -> (usize, usize) {
     let fixed = (0..60).map(|phase| {
         let mut counts = std::collections::HashMap::new();

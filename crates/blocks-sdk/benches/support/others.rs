@@ -1,5 +1,5 @@
-//! Other policies, against the same mock. All but `fixed` and `spaced` have our admission and our
-//! least interval, so that only the choice of the session to poll differs.
+//! Runs other policies against the same mock. All policies except `fixed` and `spaced` have the same admission and the
+//! same minimum interval as this crate, so that only the choice of the session to poll differs.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{Job, Outcome, Run, requests};
 
 const LEAST_INTERVAL: f64 = 2.0;
 
-/// The state of a session that a policy uses.
+/// The state of a session, by which a policy chooses the next session to poll.
 struct Session {
     job: usize,
     link: String,
@@ -28,7 +28,7 @@ pub async fn run(mock: &Mock, jobs: &[Job], policy: &str, deadline: Duration) ->
     run_open(mock, jobs, policy, deadline, jobs.len()).await
 }
 
-/// The same with at most this many open sessions.
+/// Runs `policy` in the same way as [`run`], with at most `at_a_time` open sessions.
 pub async fn run_open(
     mock: &Mock,
     jobs: &[Job],
@@ -47,7 +47,7 @@ pub async fn run_open(
     }
 }
 
-/// One loop: creates first, then the poll that the policy chooses.
+/// Runs a policy in one loop. Creates are first, then the poll that the policy chooses.
 async fn paced(
     mock: &Mock,
     jobs: &[Job],
@@ -114,33 +114,34 @@ async fn paced(
     outcomes
 }
 
-/// The score of a session in a policy: the session with the highest one is polled next.
+/// Returns the score of a session. The session with the highest score is polled next.
 fn score(policy: &str, session: &Session, now: Instant) -> f64 {
     let since = (now - session.polled).as_secs_f64();
     let age = (now - session.created).as_secs_f64();
     match policy {
         "greedy" => {}
-        // The rule that was used together with even spacing.
+        // This rule is from the earlier versions of this crate that used even spacing.
         "spaced" => {
             let late = (age / 600.0).max(1.0);
             return since * (age / 60.0).min(1.0).sqrt() / late.powf(0.7);
         }
         _ => return since,
     }
-    // With a known distribution: the chance that the reply arrived since the last poll, times its
-    // expected age, which is half of the time since that poll.
+    // `greedy` knows the distribution of the working times. Its score is the chance that the reply arrived since the
+    // last poll, times the expected age of that reply, which is half of the time since that poll.
     let alive = |t: f64| 1.0 - lognormal_cdf(t);
     let before = alive((age - since).max(0.0)).max(1e-12);
     (1.0 - alive(age) / before) * since / 2.0
 }
 
-/// The distribution function of the work: a median of 180 s and a sigma of 1.
+/// Returns the probability that an agent works for at most `t` seconds. The distribution has a median of 180 s and a
+/// sigma of 1.
 fn lognormal_cdf(t: f64) -> f64 {
     if t <= 0.0 {
         return 0.0;
     }
     let x = (t / 180.0).ln() / std::f64::consts::SQRT_2;
-    // Abramowitz and Stegun, 7.1.26.
+    // This approximates the error function by formula 7.1.26 of Abramowitz and Stegun.
     let y = x.abs();
     let k = 1.0 / (1.0 + 0.327_591_1 * y);
     let poly = k
@@ -151,7 +152,8 @@ fn lognormal_cdf(t: f64) -> f64 {
     0.5 * (1.0 + erf)
 }
 
-/// Each session polls every 5 s without regard to the others, and sends a request up to five times after a 429.
+/// Polls each session every 5 s, independently of the other sessions. Sends a request up to five times if it gets a
+/// 429.
 async fn fixed(mock: &Mock, jobs: &[Job], start: Instant) -> Vec<Outcome> {
     let mut all = tokio::task::JoinSet::new();
     for (number, job) in jobs.iter().copied().enumerate() {
@@ -174,7 +176,7 @@ async fn fixed(mock: &Mock, jobs: &[Job], start: Instant) -> Vec<Outcome> {
     all.join_all().await
 }
 
-/// Five attempts with pauses of 1, 2, 4 and 8 s.
+/// Makes up to five attempts, with pauses of 1, 2, 4 and 8 s between them.
 async fn retry<T, F: Future<Output = Option<T>>>(attempt: impl Fn() -> F) -> Option<T> {
     for number in 0..5 {
         if let Some(value) = attempt().await {
@@ -219,7 +221,7 @@ async fn try_create(mock: &Mock, job: usize) -> Option<Session> {
     })
 }
 
-/// Whether there is a reply; `None` after a 429.
+/// Polls a session. Returns whether there is a reply, or `None` after a 429.
 pub async fn poll(mock: &Mock, link: &str) -> Option<bool> {
     let page = send(mock, "GET", link, String::new()).await?;
     Some(

@@ -1,4 +1,4 @@
-//! The SDK itself.
+//! Runs the jobs with this crate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,13 @@ use tower_service::Service;
 
 use super::{Job, Outcome, Run, requests};
 
-/// Creates and waits for every job, each with this deadline.
+/// Creates a session for every job and waits for the reply, with `deadline` as the time-out of each wait.
 pub async fn run(mock: &Mock, jobs: &[Job], deadline: Duration) -> Run {
     run_over(mock.service(), mock, jobs, deadline, jobs.len()).await
 }
 
-/// The same over a service in front of the mock, with at most `at_a_time` open sessions.
+/// Runs the jobs in the same way as [`run`], with at most `at_a_time` open sessions, through `service` in front of the
+/// mock.
 pub async fn run_over<S>(
     service: S,
     mock: &Mock,
@@ -60,7 +61,8 @@ where
     }
 }
 
-/// Client `i` creates and waits for `sizes[i]` of the jobs. Also returns the outcomes of the last client.
+/// Runs the jobs with several clients. Client `i` gets `sizes[i]` of the jobs. Also returns the outcomes of the last
+/// client.
 pub async fn run_clients(
     clients: &[Client],
     sizes: &[usize],
@@ -70,7 +72,7 @@ pub async fn run_clients(
 ) -> (Run, Vec<Outcome>) {
     let start = Instant::now();
     let mut all = JoinSet::new();
-    // Jobs go to the clients in the order of their arrival, in proportion to their sizes.
+    // The jobs are distributed to the clients in the order of arrival, in proportion to the sizes of the clients.
     let mut left = sizes.to_vec();
     for (number, job) in jobs.iter().copied().enumerate() {
         let part = |place: &usize| left[*place] as f64 / sizes[*place] as f64;

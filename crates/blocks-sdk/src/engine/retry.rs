@@ -39,7 +39,7 @@ pub struct RetryPolicy {
     pub max_attempts: u32,
     /// The upper bound of the first pause between attempts.
     pub initial_backoff: Duration,
-    /// The upper bound of every later pause between attempts.
+    /// The upper bound of every pause between attempts, unless the service asks for a longer pause.
     pub max_backoff: Duration,
     /// The longest pause that a `Retry-After` can ask for.
     pub max_retry_after: Duration,

@@ -1,22 +1,24 @@
-//! Adapts the used share of the limit: a 429 lowers it, and other responses raise it slowly.
+//! Adapts the share of the limit that is used. A 429 lowers the share, and other responses raise the share slowly.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// After a 429 the share falls by a fifth, but the 429s of one overrun count once.
+/// The factor by which a 429 lowers the share.
 const FALL: f64 = 0.8;
+/// The minimum time between two decreases of the share, because all 429s of one overrun count as one.
 const FALL_APART: Duration = Duration::from_secs(12);
-/// The share never falls below this, so that a program always continues.
+/// The minimum share, so that a program can always send some requests.
 const FLOOR: f64 = 0.05;
-/// The share rises by this in the first minute after a 429, and faster with each minute. It rises slowly while other
-/// programs still use the key, and reaches the whole limit soon after they have stopped.
+/// The rise of the share per minute, directly after a 429. The share rises faster with each minute after the last 429.
+/// So the share rises slowly while other programs still use the key, and reaches the whole limit soon after these
+/// programs have stopped.
 const RISE: f64 = 0.06;
-/// The pause after a 429 without a duration. It doubles with each 429 in a row, and has jitter.
+/// The pause after a 429 without `Retry-After`. The pause doubles with each 429 in a row, and is randomized.
 const BACKOFF: Duration = Duration::from_secs(2);
 const MAX_BACKOFF: Duration = Duration::from_secs(32);
 
-/// The used share of the limit, according to the service's responses.
+/// The share of the limit that is used, adapted to the service's responses.
 #[derive(Debug)]
 pub(super) struct AdaptiveRate {
     share: f64,
@@ -55,8 +57,8 @@ impl AdaptiveRate {
         rise > 0.0
     }
 
-    /// Records a 429 that asks for a pause of `asked`. Returns for how long to send nothing. `random` is in 0 to 1;
-    /// `paused` says that an earlier 429 of the same overrun has already started a pause.
+    /// Records a 429 that asks for a pause of `asked`. Returns the duration of the pause. `random` is between 0 and 1.
+    /// `paused` says whether an earlier 429 of the same overrun has already started a pause.
     pub fn refused(
         &mut self,
         now: Instant,
@@ -79,7 +81,7 @@ impl AdaptiveRate {
             self.refused_in_a_row = self.refused_in_a_row.saturating_add(1);
         }
         match asked.filter(|asked| !asked.is_zero()) {
-            // A second 429 shows that the service asked for too short a pause.
+            // A second 429 in a row shows that the pause that the service asked for was too short.
             Some(asked) if !is_first => asked.max(backoff),
             Some(asked) => asked,
             None => backoff,

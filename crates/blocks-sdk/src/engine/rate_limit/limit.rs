@@ -1,16 +1,17 @@
-//! The limit that a program sets for itself.
+//! The limit that a program sets for its requests.
 
 use crate::engine::error::Error;
 
-/// Limits the requests of a key in a minute, counted over all processes that use the key.
+/// Limits the number of requests per minute with one API key.
 ///
-/// The service's limit is 100, which is the default. Set a lower limit if other programs share the key.
+/// The service's limit is 100, which is the default. The service counts the requests of all processes that use the key.
+/// Set a lower limit if other programs share the key.
 ///
 /// ```
 /// use blocks_sdk::{Client, RateLimit};
 ///
 /// assert_eq!(RateLimit::default(), RateLimit::per_minute(100)?);
-/// // Two programs share a key, half of it for each.
+/// // Two programs share a key, and each may use half of the limit.
 /// let client = Client::builder("my-key").rate_limit(RateLimit::per_minute(50)?).build()?;
 /// # Ok::<(), blocks_sdk::Error>(())
 /// ```
@@ -47,8 +48,8 @@ impl RateLimit {
         self.per_minute
     }
 
-    /// Returns how many requests are sent at most in a minute. A margin of 1 % remains for requests that this limiter
-    /// does not see, such as manual ones with the same key.
+    /// Returns the maximum number of requests that this limiter permits in a minute. A margin of 1 %, rounded down,
+    /// remains for requests that this limiter does not see, such as manual requests with the same key.
     pub(super) fn capacity(self) -> usize {
         (self.per_minute - self.per_minute / 100) as usize
     }

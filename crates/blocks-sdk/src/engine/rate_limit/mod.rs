@@ -1,23 +1,26 @@
-//! The rate limiter of one API key, shared by a client and its clones. Every request first acquires a permit here.
+//! Limits the requests of one API key. A client and its clones share one limiter. Each request first acquires a permit
+//! from the limiter.
 //!
-//! - `slots`: at most the limit in any minute. Calls may use the rest of it immediately. Polls are spread evenly over
-//!   the slots that calls do not use.
-//! - `queue`, `state`: the order. Interactive calls are first, then creates, then polls, but each class gets some
-//!   permits.
-//! - `adaptive`: a 429 pauses every request and lowers the rate; other responses raise it.
+//! - `slots` limits the number of slots in any minute. Calls may use all free slots immediately. Polls are spread
+//!   evenly over the slots that calls do not use.
+//! - `queue` and `state` decide which waiter is next. Interactive calls are first, then creates, then polls, but each
+//!   priority gets some permits.
+//! - `adaptive` lowers the rate after a 429, and raises the rate after other responses. A 429 also pauses every
+//!   request.
+//! - `shared` and `store` count the slots outside of this process, for all processes that use the key.
+//! - `store_requests` tracks the requests of this process to such a store. The process decides which waiter is next,
+//!   and the store decides when that waiter gets a slot.
 //!
-//! - `shared`, `store`: the same slots, counted outside of this process for all processes that use the key.
-//!   `store_requests`: the requests of this process to such a store. The process decides which waiter is next, the
-//!   store decides when.
+//! These modules make decisions and never wait. This module adds the waiting. There is no timer task, because such a
+//! task would end with the runtime in which it was spawned. Instead, each waiter has its own timer. One waiter, which
+//! is called the timekeeper, wakes up when the next permit can be granted. The timers of the other waiters fire later.
+//! If the timekeeper does not run any more at that time, another waiter replaces it.
 //!
-//! Those are pure decisions. This module adds the waiting. There is no timer task, because it would end with the
-//! runtime in which it was spawned. Each waiter has its own timer. One waiter, the timekeeper, wakes up when the next
-//! permit can be granted. The timers of the others are later, and replace a timekeeper that does not run any more. A
-//! request to a store is a task in the runtime of the waiter that started it. So it ends also when the waiter is
-//! dropped. A request that does not end in time is replaced in the same way.
+//! A request to a store is a task in the runtime of the waiter that started the request, so the request also completes
+//! if that waiter is dropped. If the request does not complete in time, another waiter starts a new request.
 //!
-//! Only decisions are made under the lock. No waker is called, cloned or dropped, nothing is spawned, and no event is
-//! recorded, because each of these may run code that calls this module again.
+//! The code under the lock only makes decisions. It does not call, clone or drop a waker, spawn a task, or record an
+//! event, because each of these may run code that calls this module again.
 
 mod adaptive;
 mod limit;
@@ -49,7 +52,7 @@ pub use store::{
 };
 use store_requests::StoreRequests;
 
-/// The rate limiter of one key.
+/// The rate limiter of one API key.
 #[derive(Clone)]
 pub(crate) struct RateLimiter {
     shared: Arc<Mutex<Shared>>,
@@ -58,20 +61,20 @@ pub(crate) struct RateLimiter {
 
 struct Shared {
     state: State,
-    /// The wakers of the waiters in the queue, and of those whose permit is ready.
+    /// The wakers of the waiters, by ticket. A waker is removed when its waiter is woken.
     wakers: BTreeMap<u64, Waker>,
-    /// The waiter whose timer wakes it when the next permit can be granted.
+    /// The ticket of the timekeeper, and the time at which its timer wakes it to grant the next permit.
     timekeeper: Option<Next>,
 }
 
-/// The work that remains when the lock is released.
+/// The work that is done after the lock is released.
 #[derive(Default)]
 struct Later {
     wake: Vec<Waker>,
     drop: Vec<Waker>,
     /// The runtime in which requests to the store can run.
     runtime: Option<Handle>,
-    /// A request to the store, and its number.
+    /// The number of a request to send to the store, and the request.
     ask: Option<(u64, SlotRequest)>,
     give_back: Vec<u64>,
     pause: Option<Duration>,
@@ -92,17 +95,17 @@ struct Later {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RateLimitStatus {
-    /// Calls that wait for a permit, such as reads of a session or of messages.
+    /// The number of interactive calls that wait for a permit, such as reads of a session or of messages.
     pub waiting_interactive: usize,
-    /// Creates and follow-ups that wait for a permit.
+    /// The number of creates and follow-ups that wait for a permit.
     pub waiting_creates: usize,
-    /// Waits and watches that are between two polls, or whose next poll waits for a permit.
+    /// The number of waits and watches that are between two polls, or whose next poll waits for a permit.
     pub waiting_polls: usize,
-    /// The remaining time of the pause that the service asked for.
+    /// The remaining time of the pause that the service asked for; `None` without a pause.
     pub paused_for: Option<Duration>,
-    /// Requests that this process sent in the last minute.
+    /// The number of requests that this process sent in the last minute.
     pub used_in_last_minute: usize,
-    /// The used part of the limit, from 0 to 1: less than 1 after a 429.
+    /// The fraction of the limit that the client may use, from 0 to 1. The fraction is less than 1 after a 429.
     pub share: f64,
     /// Whether the limit is shared with other processes.
     pub store: LimitStoreStatus,
@@ -112,19 +115,19 @@ pub struct RateLimitStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitStoreStatus {
-    /// The client has no store: it counts its own requests.
+    /// The client has no store, and counts only its own requests.
     None,
-    /// The store is used.
+    /// The client uses the store.
     Shared,
-    /// The last use of the store failed. The client counts its own requests, and uses the store again a few seconds
-    /// later.
+    /// The last request to the store failed. The client counts only its own requests, and uses the store again a few
+    /// seconds later.
     Failed,
 }
 
-/// No permit is available within the time-out of a call.
+/// The error if no permit is available within the time-out of a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct NoPermit {
-    /// The end of the pause, if the service asked for one.
+    /// The end of the pause, if the service asked for a pause that ends after the time-out of the call.
     pub paused_until: Option<Instant>,
 }
 
@@ -145,7 +148,7 @@ impl RateLimiter {
         }
     }
 
-    /// Changes the state, and wakes waiters after that.
+    /// Runs `change` under the lock. Wakes waiters and starts requests to the store after the lock is released.
     fn change<T>(&self, change: impl FnOnce(&mut Shared, Instant, &mut Later) -> T) -> T {
         let now = Instant::now();
         let mut later = Later {
@@ -153,7 +156,7 @@ impl RateLimiter {
             ..Later::default()
         };
         let result = {
-            // A panic leaves no change half done, so a poisoned lock can be used.
+            // A panic never leaves the state half changed, so a poisoned lock can still be used.
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             change(&mut shared, now, &mut later)
         };
@@ -166,8 +169,9 @@ impl RateLimiter {
         result
     }
 
-    /// Starts the requests to the store. Without a runtime, unused slots count for a minute, and other processes
-    /// notice a pause only by a 429.
+    /// Starts the requests to the store. [`change`](Self::change) does not call this function without a runtime. In
+    /// that case a slot that should be given back counts for a minute, and the other processes notice a pause only when
+    /// they get a 429.
     fn use_store(
         &self,
         store: &Arc<dyn LimitStore>,
@@ -198,7 +202,7 @@ impl RateLimiter {
         }
     }
 
-    /// Handles the store's response to the request with this number.
+    /// Handles the store's response to the request with the number `number`.
     fn store_responded(&self, number: u64, response: Result<SlotResponse, LimitStoreError>) {
         let (has_changed, error) = self.change(|shared, now, later| match response {
             Ok(response) => {
@@ -220,7 +224,8 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for a permit. A call fails at its `deadline`, or earlier if the service asks for a longer pause.
+    /// Waits for a permit. The wait fails at `deadline`, or immediately if the service asks for a pause that ends after
+    /// `deadline`.
     pub fn acquire(self: &Arc<Self>, priority: Priority, deadline: Option<Instant>) -> Acquire {
         Acquire {
             limiter: Arc::clone(self),
@@ -233,7 +238,7 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for a permit until `deadline`, whatever pause the service asks for.
+    /// Waits for a permit until `deadline`, even if the service asks for a pause that ends after `deadline`.
     pub fn acquire_until(self: &Arc<Self>, priority: Priority, deadline: Instant) -> Acquire {
         let mut acquire = self.acquire(priority, Some(deadline));
         acquire.ends_with_pause = false;
@@ -255,8 +260,8 @@ impl RateLimiter {
         }
     }
 
-    /// Records a 429, with the pause that it asks for. Returns the end of the pause, which is at most `longest` from
-    /// now.
+    /// Records a 429, and the pause `asked` that its `Retry-After` asks for. Returns the end of the pause, which is at
+    /// most `longest` from now.
     pub fn refused(&self, asked: Option<Duration>, longest: Duration) -> Instant {
         let random = fastrand::f64();
         let (until, share) = self.change(|shared, now, later| {
@@ -270,7 +275,7 @@ impl RateLimiter {
         until
     }
 
-    /// Records that the service asks every request to wait, without a 429.
+    /// Pauses every request, because the service asked for a pause in a response other than a 429.
     pub fn pause(&self, asked: Duration, longest: Duration) {
         let until = self.change(|shared, now, later| {
             let until = shared.state.pause(now, asked, longest);
@@ -307,7 +312,7 @@ impl RateLimiter {
     }
 }
 
-/// Panics with a text for the caller, instead of a timer's text, if there is no runtime.
+/// Panics if there is no tokio runtime, with a clearer message than the panic of tokio's timer has.
 pub(crate) fn require_runtime() {
     assert!(
         tokio::runtime::Handle::try_current().is_ok(),
@@ -317,8 +322,8 @@ pub(crate) fn require_runtime() {
 }
 
 impl Shared {
-    /// Grants every permit that can be granted, and ensures that one waiter is the timekeeper for the next. `own` is
-    /// the waiter that is being polled.
+    /// Grants every permit that can be granted, and ensures that a waiter is the timekeeper for the next permit. `own`
+    /// is the ticket of the waiter that is being polled, if there is one.
     fn settle(&mut self, now: Instant, own: Option<u64>, later: &mut Later) {
         let mut granted = Vec::new();
         let next = match self.state.uses_store(now) {
@@ -347,15 +352,16 @@ impl Shared {
                 at: next.at,
             }),
             (None, None) => {
-                // It becomes the timekeeper when it is polled. If it is not polled, the late timer of another waiter
-                // replaces it.
+                // The woken waiter becomes the timekeeper when it is polled. If it is not polled, another waiter
+                // becomes the timekeeper when its own timer fires.
                 later.wake.extend(self.wakers.remove(&next.ticket));
                 None
             }
         };
     }
 
-    /// Requests a slot from the store if it is time. Returns the next step if no request is in progress.
+    /// Requests a slot from the store if a request is due. Returns the time of the next request and the waiter that
+    /// should start the request, or `None` if a request is in progress or no request is needed.
     fn request_slot(&mut self, now: Instant, later: &mut Later) -> Option<Next> {
         match self.state.next_request(now) {
             NextRequest::Nothing => None,
@@ -364,7 +370,7 @@ impl Shared {
                 later.ask = self.state.start_request(now);
                 None
             }
-            // The waiter starts the request when it is polled, in a runtime.
+            // There is no runtime here. The waiter starts the request when a runtime polls the waiter.
             NextRequest::Now(ticket) => Some(Next { ticket, at: now }),
         }
     }
@@ -388,8 +394,8 @@ impl Shared {
         self.settle(now, None, later);
     }
 
-    /// Returns whether another task will wake a waiter of this priority: a request to the store, or a timekeeper for
-    /// the next one.
+    /// Returns whether the waiter `ticket` can rely on another task: on a running request to the store, or on another
+    /// timekeeper that starts the next request to the store early enough.
     fn is_cared_for(&self, ticket: u64, priority: Priority, is_new: bool, now: Instant) -> bool {
         let store_requests = self.state.store_requests.as_ref();
         store_requests.is_some_and(|requests| requests.is_running(now))
@@ -399,7 +405,7 @@ impl Shared {
             })
     }
 
-    /// Wakes the calls that cannot wait for the end of a pause, so that they fail.
+    /// Wakes the calls whose deadline is before the end of the pause, so that these calls fail.
     fn notify_of_pause(&mut self, until: Instant, later: &mut Later) {
         for ticket in self.state.queue.ending_before(until) {
             later.wake.extend(self.wakers.remove(&ticket));
@@ -418,8 +424,8 @@ impl Shared {
         self.settle(now, None, later);
     }
 
-    /// Returns when a waiter that is not the timekeeper checks the timekeeper. With many waiters each checks less often,
-    /// so that all together need little of a processor.
+    /// Returns the time at which a waiter that is not the timekeeper checks whether the timekeeper still runs. If there
+    /// are many waiters, each waiter checks less often, so that all checks together need little processor time.
     fn late(&self, now: Instant) -> Instant {
         let waiting: usize = self.state.queue.counts().iter().sum();
         let late = Duration::from_secs(2) + Duration::from_millis(20) * waiting.min(1_400) as u32;
@@ -427,7 +433,7 @@ impl Shared {
     }
 }
 
-/// Permits one request. Keep it until the request has ended.
+/// Permits one request. The permit must be kept until the request has ended.
 #[derive(Debug)]
 pub(crate) struct Permit {
     limiter: Arc<RateLimiter>,
@@ -442,7 +448,7 @@ impl std::fmt::Debug for RateLimiter {
 }
 
 impl Permit {
-    /// Returns the permit, because nothing was sent. Another request may use it.
+    /// Gives the permit back, because nothing was sent. Another request may use the permit.
     pub fn give_back(self) {
         self.limiter.change(|shared, now, later| {
             later.give_back.extend(shared.state.give_back(self.slot));
@@ -462,30 +468,30 @@ impl Drop for Permit {
     }
 }
 
-/// The future of a permit; see [`RateLimiter::acquire`]. If it is dropped before it is ready, it leaves the queue and
-/// returns its permit. If it is awaited again, it waits for a further permit in the same place. So a request that is
-/// sent again does not move to the end of the queue.
+/// A future that returns a permit; see [`RateLimiter::acquire`]. A future that is dropped before it is ready leaves the
+/// queue and gives back its permit. A future that is awaited again after it was ready waits for another permit with the
+/// same ticket. So a request that is sent again does not move to the end of the queue.
 pub(crate) struct Acquire {
     limiter: Arc<RateLimiter>,
     priority: Priority,
     deadline: Option<Instant>,
     ends_with_pause: bool,
     ticket: Option<u64>,
-    /// Whether the ticket is in the queue, or has a permit that was not picked up.
+    /// Whether the ticket is in the queue, or has a permit that this future has not returned yet.
     is_waiting: bool,
     timer: Option<Timer>,
 }
 
 struct Timer {
     at: Instant,
-    /// Wakes the task while it exists.
+    /// Wakes the task at the time `at`, unless the timer is dropped before.
     _sleep: Pin<Box<Sleep>>,
 }
 
-/// The result of one poll of [`Acquire`] under the lock.
+/// The result of a poll of [`Acquire`].
 enum Step {
     Ready(Result<(u64, bool), NoPermit>),
-    /// No permit yet; the next poll is at this time at the latest.
+    /// There is no permit yet. The next poll of [`Acquire`] must be at this time at the latest.
     Wait(Instant),
 }
 
@@ -522,7 +528,7 @@ impl Acquire {
                 self.deadline.filter(|_| self.ends_with_pause),
             );
         }
-        // The timekeeper of another waiter includes all waiters in the queue already.
+        // If another waiter is the timekeeper, its timer already takes all waiters in the queue into account.
         let is_over = self.deadline.is_some_and(|deadline| deadline <= now);
         let priority = self.priority;
         let is_kept_for_it = match shared.state.uses_store(now) {
@@ -547,7 +553,7 @@ impl Acquire {
         let at = match shared.timekeeper {
             Some(keeper) if keeper.ticket == ticket => keeper.at,
             _ => match &self.timer {
-                // A poll without effect does not delay it.
+                // A spurious poll of this future must not delay the time at which it checks the timekeeper.
                 Some(timer) if timer.at > now => timer.at.min(shared.late(now)),
                 _ => shared.late(now),
             },
@@ -608,7 +614,7 @@ impl Future for Acquire {
                 telemetry::waiting_for_permit(this.priority);
             }
             require_runtime();
-            // A new timer each time, because this future may have moved to another runtime.
+            // Each poll creates a new timer, because this future may have moved to another runtime.
             let mut sleep = Box::pin(sleep_until(at));
             let is_over = sleep.as_mut().poll(context).is_ready();
             this.timer = Some(Timer { at, _sleep: sleep });

@@ -1,4 +1,4 @@
-//! The waiters for a permit, and the use that each has for it.
+//! Contains the waiters for a permit, and decides which waiter of each priority is next.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,38 +7,39 @@ use tokio::time::Instant;
 
 use super::slots::WINDOW;
 
-/// Beyond this age a poll's score decreases. A session that has run so long may never finish, and must not take the
-/// permits of others.
+/// If the session of a poll is older than this, the poll's score decreases with age. A session that has run so long may
+/// never finish, and must not take the permits of other sessions.
 const OLD: Duration = Duration::from_secs(600);
-/// Up to this age the score increases, because agents seldom reply in their first seconds.
+/// If the session of a poll is younger than this, the poll's score increases with age, because agents seldom reply in
+/// their first seconds.
 const YOUNG: Duration = Duration::from_secs(60);
 
-/// The purpose of a permit, in the order of precedence.
+/// The purpose of a permit. The variants are in the order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Priority {
-    /// A person waits for the response.
+    /// A call whose response a person waits for.
     Interactive,
-    /// A session or follow-up is created.
+    /// A call that creates a session or a follow-up.
     Create,
-    /// A poll, whose result may not exist yet.
+    /// A poll for a result that may not exist yet.
     Poll(PollSchedule),
 }
 
-/// When a poll is due, and its gain.
+/// The times from which the limiter computes when a poll is due, and how large its gain is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PollSchedule {
-    /// When the polled work started.
+    /// The time at which the polled work started.
     pub started: Instant,
-    /// When it was last polled, or else started.
+    /// The time of the last poll, or of the start of the work if there was no poll yet.
     pub last_poll: Instant,
-    /// When it may be polled again.
+    /// The earliest time of the next poll.
     pub ready_at: Instant,
-    /// The time-out of a wait that has not polled yet; it must poll before.
+    /// The deadline of a wait that has not polled yet. The first poll must be made before this deadline.
     pub first_before: Option<Instant>,
 }
 
 impl Priority {
-    /// Returns when a waiter that arrives at `now` can use a permit.
+    /// Returns the time from which a waiter that arrives at `now` can use a permit.
     pub fn ready_at(self, now: Instant) -> Instant {
         match self {
             Self::Poll(poll) => poll.ready_at,
@@ -48,8 +49,8 @@ impl Priority {
 }
 
 impl PollSchedule {
-    /// Returns how much sooner a poll now is expected to find the reply: the time since the last poll, discounted for
-    /// age. The exponents gave the best results in the simulations of `benches/`.
+    /// Returns the expected gain of a poll at `now`, which is the time since the last poll, multiplied by a weight that
+    /// depends on the age of the work.
     fn score(&self, now: Instant) -> f64 {
         self.waited(now).as_secs_f64() * self.weight(now)
     }
@@ -59,7 +60,8 @@ impl PollSchedule {
         now - self.last_poll
     }
 
-    /// Returns the weight of a second since the last poll.
+    /// Returns the weight of each second since the last poll. The exponents gave the best results in the simulations in
+    /// `benches/`.
     pub fn weight(&self, now: Instant) -> f64 {
         let age = (now - self.started).as_secs_f64();
         let late = (age / OLD.as_secs_f64()).max(1.0);
@@ -67,15 +69,15 @@ impl PollSchedule {
         early.sqrt() / late.powf(0.7)
     }
 
-    /// Returns whether this is the last certain chance to poll before the time-out. Each used slot becomes free
-    /// within a window.
+    /// Returns whether the first poll must be made now, so that it is certainly made before the deadline of its wait. A
+    /// poll may have to wait for a whole window until a used slot becomes free.
     pub fn is_urgent(&self, now: Instant) -> bool {
         self.first_before
             .is_some_and(|before| before.saturating_duration_since(now) <= WINDOW)
     }
 }
 
-/// Waiters by their tickets, which number them in the order of arrival.
+/// The waiters, by ticket. Tickets are numbered in the order of arrival.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     interactive: BTreeMap<u64, WaitingCall>,
@@ -86,25 +88,26 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct WaitingCall {
     arrived: Instant,
-    /// When it stops waiting.
+    /// The time at which the call stops waiting.
     deadline: Option<Instant>,
 }
 
-/// The first waiter of each kind that could use a permit.
+/// The tickets of the first waiter of each kind that could use a permit.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Candidates {
     pub interactive: Option<u64>,
     pub create: Option<u64>,
     /// The due poll with the largest score.
     pub poll: Option<u64>,
-    /// The first poll of those for which this is the last chance.
+    /// The urgent poll with the earliest deadline.
     pub urgent_poll: Option<u64>,
-    /// The poll that is due next, and its time; `None` while one is due already.
+    /// The poll that becomes due next, and the time at which it becomes due; `None` while another poll is already due.
     pub later_poll: Option<(u64, Instant)>,
 }
 
 impl Queue {
-    /// Adds a waiter. `deadline` is the time-out of a call; the wait of a poll has its own.
+    /// Adds a waiter. `deadline` is the deadline of a call. It is ignored for a poll, because the wait that makes the
+    /// poll has its own deadline.
     pub fn insert(
         &mut self,
         ticket: u64,
@@ -120,7 +123,7 @@ impl Queue {
         }
     }
 
-    /// Returns how long a waiter has waited, and the weight of a second.
+    /// Returns how long a waiter has waited, and the weight of each second of that time.
     pub fn waited(&self, ticket: u64, now: Instant) -> (Duration, f64) {
         if let Some(poll) = self.polls.get(&ticket) {
             return (poll.waited(now), poll.weight(now));
@@ -142,7 +145,7 @@ impl Queue {
             || self.polls.remove(&ticket).is_some()
     }
 
-    /// Returns the number of waiters, by priority.
+    /// Returns the numbers of waiting interactive calls, creates and polls.
     pub fn counts(&self) -> [usize; 3] {
         [self.interactive.len(), self.creates.len(), self.polls.len()]
     }
@@ -151,7 +154,7 @@ impl Queue {
         self.counts() == [0; 3]
     }
 
-    /// Returns the calls whose time-out is before `time`.
+    /// Returns the tickets of the calls whose deadline is before `time`.
     pub fn ending_before(&self, time: Instant) -> Vec<u64> {
         let calls = self.interactive.iter().chain(&self.creates);
         calls
@@ -248,7 +251,7 @@ mod tests {
             poll(3500, 3599, 3601, start),
         ]);
         assert_eq!(young.candidates(now).poll, Some(1));
-        // An hour old: its 20 s since the last poll count for less than 6.
+        // The second session is an hour old, so the 20 s since its last poll count for less than 6 s.
         let old = queue(&[poll(3500, 3590, 3592, start), poll(0, 3580, 3582, start)]);
         assert_eq!(old.candidates(now).poll, Some(0));
     }

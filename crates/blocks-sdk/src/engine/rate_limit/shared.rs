@@ -1,10 +1,12 @@
-//! Decides for every store how several processes share the limit of a key.
+//! Decides how several processes share the limit of an API key. Every store uses these decisions.
 //!
-//! Creates have precedence over polls, as in one process, because the log of used slots alone decides that: calls
-//! leave a fifth of the window to polls, and polls leave a slot to the next call. Of the polls of all processes, the
-//! one with the largest gain is first. Of the creates, the one that has waited longest is first. So the value
-//! contains the demands of the waiting processes. A process gets a slot only when it requests one. So a process that
-//! is not first must request again after the others had time to do so.
+//! Creates have precedence over polls, as they have within one process. The log of used slots alone ensures this,
+//! because calls leave a fifth of the window to polls, and polls leave one slot to the next call. Among the polls of
+//! all processes, the poll with the largest gain is first. Among the creates of all processes, the create that has
+//! waited longest is first. So the stored value must contain the demands of the waiting processes.
+//!
+//! A process gets a slot only in response to its own request. If the demand of another process comes first, a process
+//! gets no slot, and must request again after the other process had time to take its slot.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,18 +17,19 @@ use tokio::time::Instant;
 use super::slots::{Slots, Use};
 use super::store::{LimitFuture, LimitStore, SlotDemand, SlotPurpose, SlotRequest, SlotResponse};
 
-/// How long a demand counts after the time at which its process should request again. A process that did not do so has
-/// ended.
+/// The time for which a demand still counts after its process should have requested again. A process that has not
+/// requested again by then counts as ended.
 const GRACE: Duration = Duration::from_secs(1);
-/// A process that is not first requests again after this time at most, because the others' demands change.
+/// A process that another process precedes requests again after this time, or when a slot becomes free if that is
+/// later. The demands of the other processes may have changed by then.
 const RECHECK: Duration = Duration::from_secs(2);
-/// The longest pause, so that no mistake stops all processes permanently.
+/// The longest pause. Without this limit, a mistake could stop all processes permanently.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Keeps the slots and demands of one key, as the value of a [`LimitStore`].
+/// Contains the used slots and the demands of one API key, as the value of a [`LimitStore`].
 ///
-/// Times are durations since a fixed time of the store's clock. If the clock is set back, times after the current
-/// time count as the current time.
+/// All times are durations since a fixed point in time of the store's clock. If the clock is set back, times after the
+/// current time count as the current time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,13 +46,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SharedLimit {
-    /// Times are in milliseconds.
+    /// The used slots. All times in the value are in milliseconds.
     used: Vec<UsedSlot>,
     next_slot: u64,
     pause: Option<Pause>,
     waiting: Vec<Waiting>,
 }
 
+/// The number of a slot, the time at which the slot was taken, and whether a poll took the slot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct UsedSlot(u64, u64, bool);
 
@@ -59,7 +63,7 @@ struct Pause {
     until: u64,
 }
 
-/// A process that got no slot.
+/// A process that got no slot in response to its last request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Waiting {
     process: u64,
@@ -78,7 +82,7 @@ struct WaitingDemand {
 }
 
 impl SharedLimit {
-    /// Takes a slot for the first demand that can have one at `now`, or returns when to request again.
+    /// Takes a slot for the first demand that can have a slot at `now`, or returns when to request again.
     pub fn take(&mut self, now: Duration, request: &SlotRequest) -> SlotResponse {
         let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX / 4);
         let now = millis(now);
@@ -93,8 +97,9 @@ impl SharedLimit {
             let ahead = self.ahead(now, demand);
             let time = Duration::from_millis(now);
             let Err(at) = slots.check(time, what, polls_wait, ahead) else {
-                // Later than each that was given out before the value was lost, so that none of
-                // those is given back in its place.
+                // The number is at least the current time in microseconds. So it is larger than every number from
+                // before the stored value was lost, and a process that gives back such an old slot does not remove this
+                // new slot.
                 let slot = self.next_slot.max(micros);
                 self.next_slot = slot + 1;
                 self.used.push(UsedSlot(slot, now, what != Use::Call));
@@ -124,7 +129,7 @@ impl SharedLimit {
         SlotResponse::wait(Duration::from_millis(again - now), self.pause.is_some())
     }
 
-    /// Grants no slot for `pause`, but for an hour at most.
+    /// Grants no slot for the duration `pause`, but for at most an hour.
     pub fn pause(&mut self, now: Duration, pause: Duration) {
         let now = millis(now);
         self.correct(now);
@@ -134,12 +139,12 @@ impl SharedLimit {
         }
     }
 
-    /// Returns a slot in which nothing was sent.
+    /// Gives back a slot in which nothing was sent.
     pub fn give_back(&mut self, slot: u64) {
         self.used.retain(|used| used.0 != slot);
     }
 
-    /// Removes expired entries, and corrects times after a clock was set back.
+    /// Removes an expired pause, and corrects times that are later than `now` because the clock was set back.
     fn correct(&mut self, now: u64) {
         for slot in &mut self.used {
             slot.1 = slot.1.min(now);
@@ -155,8 +160,9 @@ impl SharedLimit {
         self.pause = self.pause.filter(|pause| pause.until > now);
     }
 
-    /// Returns the log for the requesting process. The lowest capacity of all waiting processes counts. Otherwise a
-    /// process with a low capacity after a 429 would wait permanently, while the others use the rest.
+    /// Returns the log of used slots, with the capacity for `request`. The capacity is the lowest of the requesting
+    /// process and all waiting processes. Otherwise a process whose capacity is low after a 429 would wait permanently,
+    /// while the other processes use more slots than its capacity.
     fn slots(&mut self, now: u64, request: &SlotRequest) -> Slots<Duration> {
         self.correct(now);
         let others = self.waiting.iter().map(|other| other.capacity).min();
@@ -183,7 +189,7 @@ impl SharedLimit {
             || others.map(|demand| demand.purpose).any(is_poll)
     }
 
-    /// Returns how many other processes have a demand that is before this one.
+    /// Returns how many other processes have a demand that precedes `demand`.
     fn ahead(&self, now: u64, demand: &SlotDemand) -> usize {
         let own = waiting_demand(now, demand);
         let is_ahead = |other: &WaitingDemand| {
@@ -215,12 +221,12 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 4)
 }
 
-/// Rounds up, because a slot is not free before its time.
+/// Converts a time to milliseconds. Rounds up, because the slot is not free before this time.
 fn millis_up(time: Duration) -> u64 {
     millis(time + Duration::from_nanos(999_999))
 }
 
-/// Keeps a limit in memory, for several clients of one process.
+/// Keeps the shared limit in memory, for several clients of one process.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -1,9 +1,9 @@
-//! Decides when a request may be sent, by a log of the slots that were used in the last minute, and by the pause that
-//! the service asked for.
+//! Decides when a request may be sent. The decision depends on a log of the slots that were used in the last minute,
+//! and on the pause that the service asked for.
 //!
-//! This part of the limiter describes the key, not the program. The caller requests one slot at a time, and gets the
-//! slot or the time of the next request. Times are of any clock: tokio's in a process, and the store's when the limit
-//! is shared.
+//! This part of the limiter knows the API key's slots, and does not know the waiters. The caller requests one slot at a
+//! time, and gets the slot or the time at which to request again. The times can be of any clock. The clock is tokio's
+//! clock within a process, and the store's clock if several processes share the limit.
 
 use std::collections::VecDeque;
 use std::ops::Add;
@@ -13,25 +13,25 @@ use tokio::time::Instant;
 
 use super::store::SlotPurpose;
 
-/// A time of some clock.
+/// A point in time of any clock.
 pub(super) trait Time: Copy + Ord + Add<Duration, Output = Self> {}
 impl<T: Copy + Ord + Add<Duration, Output = T>> Time for T {}
 
-/// How long a used slot counts. The service counts a minute from the arrival of a request. The additional half second
-/// is for requests with different transfer times.
+/// The time for which a used slot counts. The service counts a request for a minute from its arrival. The additional
+/// half second allows for requests with different transfer times.
 pub(super) const WINDOW: Duration = Duration::from_millis(60_500);
 
-/// Polls get at least one slot in this many, also while calls wait.
+/// Polls get at least one slot in this many slots, even while calls wait.
 const POLL_SHARE: usize = 5;
 
 /// The use of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// May take the rest of the window immediately.
+    /// A call, which may take any free slot of the window immediately.
     Call,
-    /// Is spread evenly over the slots that calls leave.
+    /// A poll. Polls are spread evenly over the slots that calls do not use.
     Poll,
-    /// A poll that cannot wait for its place among the others.
+    /// A poll that is close to its deadline, and is not delayed by the even spacing of polls.
     UrgentPoll,
 }
 
@@ -52,14 +52,14 @@ impl From<SlotPurpose> for Use {
     }
 }
 
-/// The slots of one key.
+/// The slots of one API key.
 #[derive(Clone, Debug)]
 pub(super) struct Slots<T = Instant> {
     capacity: usize,
     /// Whether calls are spread like polls, because other programs use the same key.
     spreads_calls: bool,
     used: VecDeque<Slot<T>>,
-    /// How many of those are polls.
+    /// The number of polls in `used`.
     polls: usize,
     next_number: u64,
     paused_until: Option<T>,
@@ -77,7 +77,7 @@ impl<T: Time> Slots<T> {
         }
     }
 
-    /// Uses at most `capacity` slots in a window from now on.
+    /// Allows at most `capacity` slots in a window from now on.
     pub fn set_capacity(&mut self, capacity: usize, spreads_calls: bool) {
         self.capacity = capacity.max(1);
         self.spreads_calls = spreads_calls;
@@ -91,28 +91,28 @@ impl<T: Time> Slots<T> {
         self.spreads_calls
     }
 
-    /// Returns the number of the oldest slot, or of the next one.
+    /// Returns the number of the oldest used slot, or of the next slot if no slot is used.
     pub fn first_number(&self) -> u64 {
         self.used
             .front()
             .map_or(self.next_number, |slot| slot.number)
     }
 
-    /// Takes a slot at `now`, or returns when to try again, which is always later than `now`. While `polls_wait`,
-    /// calls leave polls their share of the window.
+    /// Takes a slot at `now`, or returns the time at which to try again, which is always later than `now`. If
+    /// `polls_wait` is true, calls leave a share of the window to polls.
     pub fn take(&mut self, now: T, what: Use, polls_wait: bool) -> Result<u64, T> {
         self.check(now, what, polls_wait, 0)?;
         Ok(self.push(now, what))
     }
 
-    /// Checks whether [`take`](Self::take) would grant a slot if `ahead` others with the same use were first.
-    /// Otherwise returns when to try again.
+    /// Checks whether [`take`](Self::take) would grant a slot if `ahead` other requests with the same use came first.
+    /// If not, returns the time at which to try again.
     pub fn check(&mut self, now: T, what: Use, polls_wait: bool, ahead: usize) -> Result<(), T> {
         self.forget(now);
         if let Some(pause) = self.paused_until.filter(|pause| *pause > now) {
             return Err(pause);
         }
-        // The slots that the calls ahead will use count as used already.
+        // The slots that the calls ahead will use already count as used.
         let before = if what == Use::Call { ahead } else { 0 };
         let used = self.used.len() + before;
         if used >= self.capacity {
@@ -121,7 +121,7 @@ impl<T: Time> Slots<T> {
         let calls = self.used.len() - self.polls + before;
         let share = self.capacity / POLL_SHARE;
         let again = match what {
-            // After a poll, its wait soon returns for the next one.
+            // Even if no poll waits now, each wait that polled in this window will soon poll again.
             Use::Call
                 if (polls_wait || self.polls > 0)
                     && calls + self.polls.max(share) >= self.capacity =>
@@ -141,8 +141,8 @@ impl<T: Time> Slots<T> {
         }
     }
 
-    /// Returns when the next poll is due if polls can use `left` of the window's slots. One of them stays free for
-    /// the next call, which then need not wait for a poll to leave the window.
+    /// Returns the time at which the next poll is due if polls can use `left` slots of the window. One of these slots
+    /// stays free, so that the next call need not wait until a poll leaves the window.
     fn next_poll(&self, left: usize, ahead: usize) -> Option<T> {
         let share = self.capacity / POLL_SHARE;
         let spare = usize::from(share > 0);
@@ -152,24 +152,26 @@ impl<T: Time> Slots<T> {
         let last = self.used.iter().rev().find(|slot| slot.is_poll)?;
         let slots = (left - spare).max(share);
         let spaced = last.taken_at + spacing(slots, ahead);
-        // A call that leaves the window allows polls at shorter intervals.
+        // When a call leaves the window, polls can use its slot, so the interval between polls becomes shorter.
         let call = self.used.iter().find(|slot| !slot.is_poll);
         Some(call.map_or(spaced, |call| spaced.min(call.taken_at + WINDOW)))
     }
 
-    /// Returns when the slot at this place in the log, or else the last one, leaves the window.
+    /// Returns the time at which the slot at index `place` of the log leaves the window. If the log is shorter, returns
+    /// that time for the last slot.
     fn leaves(&self, place: usize) -> Option<T> {
         let slot = self.used.get(place).or(self.used.back())?;
         Some(slot.taken_at + WINDOW)
     }
 
-    /// Records a used slot, without a check.
+    /// Records a used slot without a check. Returns the number of the slot.
     pub fn push(&mut self, now: T, what: Use) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         let is_poll = what != Use::Call;
         self.polls += usize::from(is_poll);
-        // tokio's clock never goes back, but two threads may read it in one order and call this in the other.
+        // tokio's clock never goes back, but two threads may read the clock in one order and call `push` in the other
+        // order.
         let taken_at = self.used.back().map_or(now, |last| last.taken_at.max(now));
         self.used.push_back(Slot {
             number,
@@ -179,7 +181,7 @@ impl<T: Time> Slots<T> {
         number
     }
 
-    /// Returns a slot in which nothing was sent.
+    /// Removes a slot in which nothing was sent from the log.
     pub fn give_back(&mut self, number: u64) {
         let place = self.used.iter().rposition(|slot| slot.number == number);
         if let Some(slot) = place.and_then(|place| self.used.remove(place)) {
@@ -196,7 +198,7 @@ impl<T: Time> Slots<T> {
         }
     }
 
-    /// Grants no slot until `until`. A pause that is already longer is unchanged.
+    /// Grants no slot until `until`. A current pause that ends later is unchanged.
     pub fn pause(&mut self, until: T) {
         self.paused_until = self.paused_until.max(Some(until));
     }
@@ -218,7 +220,8 @@ impl<T: Time> Slots<T> {
     }
 }
 
-/// Returns the distance to the last slot when `slots` are spread over a window and `ahead` others are first.
+/// Returns the time from the last used slot to the next slot, if `slots` slots are spread evenly over a window and
+/// `ahead` other requests come first.
 fn spacing(slots: usize, ahead: usize) -> Duration {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     WINDOW.saturating_mul(number(ahead).saturating_add(1)) / number(slots.max(1))
@@ -231,7 +234,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Takes slots as early as possible for `seconds`. Returns when each was taken.
+    /// Takes slots as early as possible for `seconds`. Returns the time from `start` to each slot.
     fn take_all(slots: &mut Slots, what: Use, start: Instant, seconds: u32) -> Vec<Duration> {
         let mut now = start;
         let mut taken = Vec::new();
@@ -270,8 +273,8 @@ mod tests {
             slots.take(start, Use::Call, false).unwrap();
         }
         let taken = take_all(&mut slots, Use::Poll, start, 80);
-        // While calls use most of the window, polls get their fifth of it, which is the rest. Then, when the calls
-        // have left the window, they get one every half second.
+        // While the calls are in the window, polls are spaced so that they get a fifth of the window. After the calls
+        // have left the window, polls get a slot every half second.
         let spacing = WINDOW.div_f64(24.0);
         let first = (0..22).map(|n| spacing * n);
         let second = (0..39).map(|n| WINDOW + SECOND / 2 * n);
@@ -323,7 +326,8 @@ mod tests {
         assert_eq!(slots.paused_until(start + SECOND * 7), None);
     }
 
-    /// Models servers that count in windows, at any phase, and a bucket with tokens for a minute.
+    /// Returns whether every model of a server would accept requests at these times. One model counts the requests of
+    /// any minute. The other model is a bucket that contains the tokens of a minute.
     fn is_accepted_by_every_server(times: &[Duration], limit: usize) -> bool {
         let minute = Duration::from_secs(60);
         let sliding = times.iter().enumerate().all(|(n, first)| {
@@ -338,7 +342,8 @@ mod tests {
             last = *time;
             tokens >= -1e-6
         });
-        // A fixed window at any phase is one of the windows above.
+        // A server that counts in fixed windows is covered, because the requests of a fixed window are all in one of
+        // the sliding windows above.
         sliding && bucket
     }
 
@@ -356,7 +361,7 @@ mod tests {
                 now += Duration::from_millis(pause);
                 let what = [Use::Call, Use::Poll, Use::UrgentPoll][usize::from(what)];
                 while slots.take(now, what, pause % 2 == 0).is_ok() {
-                    // Requests arrive within half a second.
+                    // Each request arrives at the server within half a second.
                     arrivals.push(now - start + Duration::from_millis(transit));
                 }
             }

@@ -1,4 +1,5 @@
-//! Decides which waiter gets a permit at a given time, or when to decide again. It has no clock and does not wait.
+//! Decides which waiter gets a permit at a given time, or when to decide again. This module has no clock and does not
+//! wait.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,59 +13,62 @@ use super::slots::{Slots, Use};
 use super::store::{SlotPurpose, SlotRequest, SlotResponse};
 use super::store_requests::StoreRequests;
 
-/// A waiting class gets at least one permit for this many permits of the classes above it.
+/// A priority with waiters gets at least one permit for this many permits of the higher priorities.
 const PASSED_OVER: u32 = 4;
-/// A time-out that no program reaches.
+/// A time-out that is longer than any program runs.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
 
-/// Returns the time `duration` after `now`; a duration that is too long for a clock counts as 30 years.
+/// Returns the point in time `duration` after `now`. A duration of more than 30 years counts as 30 years, because the
+/// clock could overflow.
 pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
     now + duration.min(FOREVER)
 }
 
-/// The next event, if no other event is earlier.
+/// The next time to grant permits, if no other event is earlier.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Next {
-    /// The waiter that is expected to get the next permit.
+    /// The ticket of the waiter that is expected to get the next permit.
     pub ticket: u64,
-    /// When to decide again.
+    /// The time at which to decide again.
     pub at: Instant,
 }
 
-/// After a shortened pause, one request tests whether the service still responds with 429.
+/// The state of the probe, which is one request after a shortened pause. The probe tests whether the service still
+/// responds with 429.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Probe {
     None,
-    /// The next permit is the probe.
+    /// The request with the next permit is the probe.
     Due,
-    /// The permit with this slot is the probe; the others wait for its result.
+    /// The request with this slot is the probe. All other requests wait for the result of the probe.
     Sent(u64),
 }
 
-/// The state of one key's limiter.
+/// The state of the rate limiter of one API key.
 #[derive(Debug)]
 pub(super) struct State {
     limit: RateLimit,
     pub slots: Slots,
     pub rate: AdaptiveRate,
     pub queue: Queue,
-    /// Tickets with a permit that their waiters have not picked up, and its slot.
+    /// The slots of the permits that their waiters have not picked up, by ticket.
     granted: BTreeMap<u64, u64>,
     next_ticket: u64,
     probe: Probe,
-    /// Permits for classes above since the last one for this class, while it waits.
+    /// The number of permits for interactive calls since the last permit for a create, while a create waits.
     creates_passed_over: u32,
+    /// The number of permits for calls since the last permit for a poll, while a poll waits.
     polls_passed_over: u32,
-    /// The requests to the store, if there is one.
+    /// The requests to the store, if there is a store.
     pub store_requests: Option<StoreRequests>,
 }
 
-/// Whether to send a request to the store.
+/// The decision whether to send a request to the store.
 #[derive(Debug, PartialEq)]
 pub(super) enum NextRequest {
-    /// No request until another event.
+    /// No request is needed until another event happens.
     Nothing,
-    /// Send the request now. The waiter is the one that is expected to get a slot.
+    /// Send a request now. The value is the ticket of the waiter that is expected to get a slot.
     Now(u64),
     Later(Next),
 }
@@ -85,20 +89,21 @@ impl State {
         }
     }
 
-    /// Returns whether slots are from the store at this time, and not from this process's own log.
+    /// Returns whether slots come from the store at `now`, and not from this process's own log.
     pub fn uses_store(&self, now: Instant) -> bool {
         self.store_requests
             .as_ref()
             .is_some_and(|requests| requests.is_in_use(now))
     }
 
-    /// Returns the number of a new waiter.
+    /// Returns a new ticket, which is the number of a waiter.
     pub fn ticket(&mut self) -> u64 {
         self.next_ticket += 1;
         self.next_ticket
     }
 
-    /// Grants a permit to a request if no waiter is before it; most calls get one this way.
+    /// Grants a permit if no other request waits and a slot is free, and returns the slot. Most calls get their permit
+    /// this way.
     pub fn grant_directly(&mut self, now: Instant, priority: Priority) -> Option<u64> {
         if !self.queue.is_empty() || priority.ready_at(now) > now || self.is_probing() {
             return None;
@@ -108,8 +113,8 @@ impl State {
         Some(slot)
     }
 
-    /// Grants every permit that can be granted at `now`, and adds the tickets to `granted`. Returns the next event;
-    /// `None` when no waiter is left, or all wait for a probe.
+    /// Grants every permit that can be granted at `now`, and adds the tickets to `granted`. Returns the next event, or
+    /// `None` if no waiter is left or all waiters wait for a probe.
     pub fn advance(&mut self, now: Instant, granted: &mut Vec<u64>) -> Option<Next> {
         loop {
             match self.next(now) {
@@ -122,7 +127,7 @@ impl State {
         }
     }
 
-    /// Returns whether to send a request to the store.
+    /// Returns whether to send a request to the store now or later.
     pub fn next_request(&self, now: Instant) -> NextRequest {
         let Some(store_requests) = &self.store_requests else {
             return NextRequest::Nothing;
@@ -162,7 +167,7 @@ impl State {
         priority.ready_at(now).max(again.unwrap_or(now)) < time
     }
 
-    /// Starts a request to the store, and returns it with its number.
+    /// Starts a request to the store. Returns the number of the request, and the request.
     pub fn start_request(&mut self, now: Instant) -> Option<(u64, SlotRequest)> {
         let all = self.queue.candidates(now);
         let demands: Vec<_> = self.demands(&all).collect();
@@ -177,7 +182,7 @@ impl State {
         Some((store_requests.start(now, demands), request))
     }
 
-    /// Returns each waiter that could use a slot now, and its purpose, in order.
+    /// Returns the waiters that could use a slot now, each with the purpose of its slot, in the order of precedence.
     fn demands(&self, all: &Candidates) -> impl Iterator<Item = (u64, SlotPurpose)> + use<> {
         let purpose = |(ticket, what): (u64, Use)| {
             let purpose = match what {
@@ -190,7 +195,7 @@ impl State {
         };
         let mut demands: Vec<(u64, SlotPurpose)> = Vec::new();
         for demand in self.in_order(all).into_iter().flatten().map(purpose) {
-            // An overdue waiter is in the order twice.
+            // `in_order` returns an overdue waiter twice.
             if !demands.contains(&demand) {
                 demands.push(demand);
             }
@@ -198,8 +203,8 @@ impl State {
         demands.into_iter()
     }
 
-    /// Handles the response to the request with this number. Returns the ticket that got a permit, or the slot to
-    /// return to the store.
+    /// Handles the store's response to the request with the number `number`. Returns the ticket that got a permit, or
+    /// the slot to give back to the store.
     pub fn store_responded(
         &mut self,
         number: u64,
@@ -214,7 +219,7 @@ impl State {
             (SlotResponse::Taken { demand, slot }, Some(waiters)) => {
                 (waiters.get(demand).copied(), slot)
             }
-            // The request took so long that another one replaced it.
+            // The request took so long that another request replaced it.
             (SlotResponse::Taken { slot, .. }, None) => return StoreResult::GiveBack(slot),
             (SlotResponse::Wait { again, is_paused }, Some(waiters)) => {
                 let at = after(now, again);
@@ -230,7 +235,7 @@ impl State {
         };
         let all = self.queue.candidates(now);
         let is_waiting = |(ticket, _): &(u64, SlotPurpose)| self.queue.contains(*ticket);
-        // Its waiter may have stopped. Any other waiter can use the slot.
+        // The waiter of the demand may have stopped waiting. Any other waiter can use the slot.
         let demand = demand
             .filter(is_waiting)
             .or_else(|| self.demands(&all).next());
@@ -305,8 +310,8 @@ impl State {
         };
     }
 
-    /// Returns whether a new waiter could get a permit before `time`. It does not check the other waiters, because
-    /// there may be thousands.
+    /// Returns whether a new waiter could get a permit before `time`. This function does not check the other waiters,
+    /// because there may be thousands of them.
     pub fn is_of_use_before(&mut self, time: Instant, priority: Priority, now: Instant) -> bool {
         let ready_at = priority.ready_at(now);
         let what = match priority {
@@ -320,26 +325,29 @@ impl State {
         ready_at < time && is_free(&mut self.slots)
     }
 
-    /// Returns the slot of a permit that the waiter may pick up now.
+    /// Returns the slot of the permit that was granted to this waiter, if there is one, and removes it from `granted`.
     pub fn pick_up(&mut self, ticket: u64) -> Option<u64> {
         self.granted.remove(&ticket)
     }
 
-    /// Removes a waiter: its place, or its permit, is free for another. Returns the slot to return to the store.
+    /// Removes a waiter from the queue. If the waiter has a permit, the slot of the permit is free for another waiter.
+    /// Returns the store's slot, which must be given back to the store, if there is one.
     pub fn cancel(&mut self, ticket: u64) -> Option<u64> {
         self.queue.remove(ticket);
         let slot = self.granted.remove(&ticket)?;
         self.give_back(slot)
     }
 
-    /// Returns a slot in which nothing was sent. The result is the slot of the store, if there is one.
+    /// Gives back a slot in which nothing was sent. Returns the store's slot, which must be given back to the store, if
+    /// there is one.
     pub fn give_back(&mut self, slot: u64) -> Option<u64> {
         self.slots.give_back(slot);
         self.end_probe(slot);
         self.store_requests.as_mut()?.give_back(slot)
     }
 
-    /// Records that the request of this slot has ended, with or without a response.
+    /// Records that the request with this slot has ended. If this request was the probe and no response has ended the
+    /// probe, the next request is the probe.
     pub fn end_probe(&mut self, slot: u64) {
         if self.probe == Probe::Sent(slot) {
             self.probe = Probe::Due;
@@ -372,7 +380,7 @@ impl State {
         changed
     }
 
-    /// Records a 429. Returns until when nothing is sent.
+    /// Records a 429. Returns the end of the pause.
     pub fn refused(
         &mut self,
         now: Instant,
@@ -386,8 +394,8 @@ impl State {
         self.pause(now, pause, longest)
     }
 
-    /// Sends nothing for `pause`, but for `longest` at most. Then one request tests whether the service still asks
-    /// for a pause. Returns the end of the pause.
+    /// Grants no permit for the duration `pause`, or for `longest` if `pause` is longer. After a shortened pause, one
+    /// request tests whether the service still asks for a pause. Returns the end of the pause.
     pub fn pause(&mut self, now: Instant, pause: Duration, longest: Duration) -> Instant {
         if pause > longest {
             self.probe = Probe::Due;
@@ -405,22 +413,22 @@ impl State {
     fn apply_rate(&mut self) {
         let share = self.rate.share();
         let capacity = (self.limit.capacity() as f64 * share) as usize;
-        // Other programs may have used the rest of the limit.
+        // If the share is below 1, other programs may use the rest of the limit, so calls are spread evenly too.
         self.slots.set_capacity(capacity, share < 1.0);
     }
 }
 
-/// The result of a store's response.
+/// The result of handling a response of the store.
 #[derive(Debug, PartialEq)]
 pub(super) enum StoreResult {
-    /// This waiter has a permit.
+    /// The waiter with this ticket has a permit.
     Granted(u64),
-    /// No request waits any more, so the store gets its slot back.
+    /// This slot was not used, so it must be given back to the store.
     GiveBack(u64),
     Wait {
         is_paused: bool,
     },
-    /// The response was too late.
+    /// The response was too late, because another request had replaced its request.
     Ignored,
 }
 
@@ -528,7 +536,7 @@ mod tests {
         let [first, second] = [(); 2].map(|()| add(&mut state, Priority::Create));
         assert_eq!(advance(&mut state, until), (vec![first], None));
         let slot = state.pick_up(first).unwrap();
-        // It ends without a response, so the next one is the probe.
+        // The first request ends without a response, so the next request is the probe.
         state.end_probe(slot);
         let soon = until + Duration::from_secs(1);
         assert_eq!(advance(&mut state, soon), (vec![second], None));
@@ -559,7 +567,8 @@ mod tests {
     }
 
     proptest! {
-        /// In every sequence, each waiter gets exactly one permit, and no window has too many.
+        /// Checks that in every sequence of events each waiter gets exactly one permit, and no window has too many
+        /// permits.
         #[test]
         fn every_waiter_gets_one_permit(
             limit in 1..40_u32,

@@ -1,4 +1,4 @@
-//! Stores the limit of a key, which several processes share.
+//! The store for a limit that several processes share.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,26 +8,27 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Is the future of the methods of [`LimitStore`].
+/// Is the type of the futures that the methods of [`LimitStore`] return.
 pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreError>> + Send + 'a>>;
 
 /// Counts the used slots of one key for all processes that use the key.
 ///
-/// A client without a store counts its own requests in memory. A client with a store requests each slot from it.
-/// After a store has failed, or has not responded within its [time-out](Self::response_timeout), the client does not use
-/// it for 10 s, and counts only its own requests. See [`ClientBuilder::limit_store`](crate::ClientBuilder::limit_store).
+/// A client without a store counts its own requests in memory. A client with a store requests each slot from the store.
+/// If the store fails, or does not respond within its [time-out](Self::response_timeout), the client does not use the
+/// store for 10 s, and counts only its own requests. See
+/// [`ClientBuilder::limit_store`](crate::ClientBuilder::limit_store).
 ///
-/// [`SharedLimit`](super::SharedLimit) makes the decisions. A store only needs to keep its value, and to change it in
-/// one process at a time. No time of a process's clock reaches a store: all times in requests and responses are
-/// relative.
+/// [`SharedLimit`](super::SharedLimit) makes the decisions. A store only needs to keep the `SharedLimit`, and to ensure
+/// that only one process changes it at a time. All times in requests and responses are durations, so the clocks of the
+/// processes may differ.
 pub trait LimitStore: Send + Sync {
-    /// Takes a slot for the first demand of `request` that can have one now, or returns when to request again.
+    /// Takes a slot for the first demand of `request` that can have a slot now, or returns when to request again.
     fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse>;
 
-    /// Grants no slot for `pause`. A longer pause that is in force is unchanged.
+    /// Grants no slot for the duration `pause`. A current pause that ends later is unchanged.
     fn pause(&self, pause: Duration) -> LimitFuture<'_, ()>;
 
-    /// Returns a slot in which nothing was sent, so that another request can use it.
+    /// Gives back a slot in which nothing was sent, so that another request can use the slot.
     fn give_back(&self, slot: u64) -> LimitFuture<'_, ()>;
 
     /// Returns how long a response may take before the store counts as failed. Default: 350 ms.
@@ -40,9 +41,10 @@ pub trait LimitStore: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SlotRequest {
-    /// The process, as a random number. Its demands replace those of its last request.
+    /// A random number that identifies the process. The demands of this request replace the demands of the last request
+    /// from the same process.
     pub process: u64,
-    /// The maximum number of requests that the process would send in a window.
+    /// The maximum number of slots in a window, according to the process.
     pub capacity: usize,
     /// Whether calls are spread evenly, because a 429 showed that the limit is lower than expected.
     pub spreads_calls: bool,
@@ -58,7 +60,8 @@ pub struct SlotDemand {
     pub purpose: SlotPurpose,
     /// How long the request has waited; for a poll, the time since the last poll.
     pub waited: Duration,
-    /// The weight of a second of waiting, compared with other demands of the same purpose.
+    /// The weight of each second of waiting, compared with other demands of the same purpose. The demand with the
+    /// largest product of time and weight is first.
     pub weight: f64,
 }
 
@@ -67,13 +70,13 @@ pub struct SlotDemand {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SlotPurpose {
-    /// A call for which a person waits.
+    /// A call whose response a person waits for.
     Interactive,
     /// A create or follow-up.
     Create,
     /// A poll.
     Poll,
-    /// The first poll of a wait that ends soon.
+    /// The first poll of a wait whose deadline is soon.
     UrgentPoll,
 }
 
@@ -85,17 +88,17 @@ pub enum SlotResponse {
     /// A slot was taken.
     #[non_exhaustive]
     Taken {
-        /// The number of the demand in the request.
+        /// The index of the demand in the request, from 0.
         demand: usize,
-        /// The slot, to give it back.
+        /// The number of the slot, with which the slot can be given back.
         slot: u64,
     },
     /// There is no slot now.
     #[non_exhaustive]
     Wait {
-        /// When to request again.
+        /// The time to wait before the next request.
         again: Duration,
-        /// Whether the service asked for a pause, in a response to any of the processes.
+        /// Whether there is a pause now, because the service asked one of the processes for a pause.
         is_paused: bool,
     },
 }
@@ -124,12 +127,12 @@ impl SlotRequest {
 }
 
 impl SlotResponse {
-    /// Returns the response with a slot for the demand with this number.
+    /// Returns a response that grants the slot `slot` to the demand with the index `demand`.
     pub fn taken(demand: usize, slot: u64) -> Self {
         Self::Taken { demand, slot }
     }
 
-    /// Returns the response without a slot.
+    /// Returns a response that grants no slot.
     pub fn wait(again: Duration, is_paused: bool) -> Self {
         Self::Wait { again, is_paused }
     }
@@ -140,7 +143,7 @@ impl SlotResponse {
 pub struct LimitStoreError(Box<dyn StdError + Send + Sync>);
 
 impl LimitStoreError {
-    /// Creates an error from a cause or a text.
+    /// Creates an error from a cause or a message.
     ///
     /// ```
     /// let error = blocks_sdk::LimitStoreError::new("the folder cannot be written");

@@ -1,5 +1,5 @@
-//! Tracks the requests of a process to the store with which it shares the limit: one request at a time, and a pause
-//! after a failure.
+//! Tracks the requests of a process to the store of a shared limit. There is one request at a time, and no request for
+//! some seconds after a failure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,25 +8,26 @@ use tokio::time::Instant;
 
 use super::store::SlotPurpose;
 
-/// So long after its time-out a request was lost, because its runtime is idle or has ended.
+/// A request that is still running this long after its time-out counts as lost, because its runtime is idle or has
+/// ended.
 const LOST: Duration = Duration::from_millis(500);
-/// How long a store is not used after a failure.
+/// The time for which a store is not used after a failure.
 const ALONE: Duration = Duration::from_secs(10);
 
-/// The waiters of a request, and the purposes of their slots.
+/// The tickets of the waiters for which a request asks for a slot, and the purposes of their slots.
 type Waiters = Vec<(u64, SlotPurpose)>;
 
 #[derive(Debug)]
 pub(super) struct StoreRequests {
-    /// A random number that names this process to the store.
+    /// A random number that identifies this process in the store.
     pub process: u64,
     response_timeout: Duration,
     last_number: u64,
     running: Option<Running>,
-    /// When to send the next request to the store, for each purpose for which the store returned a time.
+    /// The time of the next request to the store, for each purpose for which the store returned a time.
     again: BTreeMap<SlotPurpose, Instant>,
     alone_until: Option<Instant>,
-    /// The slots of the store, by this process's numbers of them.
+    /// The store's number of each slot, by this process's number of the same slot.
     slots: BTreeMap<u64, u64>,
 }
 
@@ -64,7 +65,7 @@ impl StoreRequests {
         running.is_some_and(|running| now < running.since + self.response_timeout + LOST)
     }
 
-    /// Returns the time until which no request is needed for these purposes; `None` when one is needed now.
+    /// Returns the time until which no request is needed for these purposes, or `None` if a request is needed now.
     pub fn again(
         &self,
         purposes: impl IntoIterator<Item = SlotPurpose>,
@@ -89,7 +90,8 @@ impl StoreRequests {
         self.last_number
     }
 
-    /// Ends the request with this number, if no other request has replaced it.
+    /// Ends the request with the number `number`, and returns its waiters. Returns `None` if another request has
+    /// replaced it.
     pub fn end(&mut self, number: u64) -> Option<Waiters> {
         let running = self.running.take_if(|running| running.number == number)?;
         self.again.clear();
@@ -103,17 +105,18 @@ impl StoreRequests {
             .collect();
     }
 
-    /// Records that the store responded. Returns whether it failed before.
+    /// Records that the store responded. Returns whether the store had failed before.
     pub fn record_response(&mut self) -> bool {
         self.alone_until.take().is_some()
     }
 
-    /// Records that the store failed. Returns whether it worked before.
+    /// Records that the store failed. Returns whether the store worked before.
     pub fn record_failure(&mut self, number: u64, now: Instant) -> bool {
         self.end(number).is_some() && self.alone_until.replace(now + ALONE).is_none()
     }
 
-    /// Records that the slot `number` of this process is `slot` of the store. Forgets those before `first`.
+    /// Records that the slot `number` of this process has the number `slot` in the store. Forgets the slots of this
+    /// process before the number `first`.
     pub fn record_slot(&mut self, number: u64, slot: u64, first: u64) {
         self.slots = self.slots.split_off(&first);
         self.slots.insert(number, slot);

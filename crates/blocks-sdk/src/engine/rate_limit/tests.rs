@@ -62,7 +62,7 @@ async fn a_thousand_creates_use_every_window() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_come_before_creates_before_polls() {
-    // One per minute, so that no two get their permits together.
+    // The limit is one per minute, so that no two requests get their permits at the same time.
     let limiter = Arc::new(RateLimiter::new(RateLimit::per_minute(1).unwrap(), None));
     drain(&limiter).await;
     let order = Arc::new(Mutex::new(Vec::new()));
@@ -92,7 +92,7 @@ async fn a_dropped_waiter_hands_over_the_time() {
     let limiter = limiter();
     drain(&limiter).await;
     let start = Instant::now();
-    // The first is the timekeeper for both, and stops before its permit arrives.
+    // The first waiter is the timekeeper for both waiters, and stops waiting before it gets its permit.
     let impatient = timeout(SECOND, limiter.acquire(Priority::Create, None));
     let patient = acquire(&limiter, Priority::Create);
     let (first, ()) = tokio::join!(impatient, patient);
@@ -169,7 +169,7 @@ async fn a_call_ends_when_a_pause_exceeds_its_deadline() {
         (Some(NoPermit { paused_until }), paused_until)
     );
     assert_eq!(start.elapsed(), SECOND);
-    // A new one ends immediately, too.
+    // A new call fails immediately, too.
     let call = limiter.acquire(Priority::Create, Some(deadline)).await;
     assert_eq!(call.err(), Some(NoPermit { paused_until }));
     assert_eq!(start.elapsed(), SECOND);
@@ -266,7 +266,7 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// Uses what a second limit allows, so that no test waits for a minute.
+/// Creates a limiter with a very high limit, so that no test waits for a minute.
 fn short_limiter() -> Arc<RateLimiter> {
     Arc::new(RateLimiter::new(
         RateLimit::per_minute(600_000).unwrap(),
@@ -274,7 +274,7 @@ fn short_limiter() -> Arc<RateLimiter> {
     ))
 }
 
-/// Runs `test` on a separate thread, and fails when it does not end.
+/// Runs `test` on a separate thread, and panics if `test` does not end within 20 seconds.
 fn ends(test: impl FnOnce() + Send + 'static) -> std::thread::Result<()> {
     let (done, ended) = std::sync::mpsc::channel::<()>();
     let thread = std::thread::spawn(move || {
@@ -334,7 +334,7 @@ fn an_idle_runtime_stops_no_other() {
         }
     });
     assert!(result.is_ok());
-    // The idle runtime continues.
+    // The idle runtime runs again, so its waiters get their permits.
     idle.block_on(async {
         for acquire in &mut held {
             acquire.as_mut().await.unwrap();
@@ -398,13 +398,14 @@ fn no_runtime_is_a_panic_that_says_so() {
     );
 }
 
-/// Polls once, without a runtime.
+/// Polls the future once, without a runtime.
 fn futures_executor(future: Acquire) {
     let mut context = Context::from_waker(Waker::noop());
     let _ = Box::pin(future).as_mut().poll(&mut context);
 }
 
-/// A waker that calls the limiter when it is called or dropped, as a task's last handle does.
+/// A waker that calls the limiter when the waker is called or dropped. The waker of a task can do the same, if it is
+/// the last handle of the task.
 struct Reentrant(Arc<RateLimiter>);
 
 impl std::task::Wake for Reentrant {

@@ -1,26 +1,26 @@
-//! Tests every order in which a few waiters can arrive, be polled, stop and be forgotten, with an explicit scheduler.
-//! No permit is lost or granted twice, and no wake-up is lost.
+//! Tests every order in which a few waiters can arrive, be polled and be dropped, with an explicit scheduler. Checks
+//! that no permit is lost or granted twice, and that no wake-up is lost.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
 const WAITERS: usize = 3;
-/// Steps, without and with a store.
+/// The numbers of steps in a schedule, without and with a store.
 const DEPTHS: [usize; 2] = [5, 4];
 
 /// One step of the scheduler.
 #[derive(Clone, Copy, Debug)]
 enum Op {
-    /// Polls a waiter: for the first time, or since it was woken.
+    /// Polls a waiter, if it was not polled before or was woken since its last poll.
     Poll(usize),
     /// Drops a waiter, in any state.
     Cancel(usize),
-    /// Advances time until some timers fire.
+    /// Advances the clock, so that some timers fire.
     Advance,
-    /// A 429, after which one probe may be sent.
+    /// Reports a 429 to the limiter, after which one probe may be sent.
     Refuse,
-    /// Another response, which ends a probe.
+    /// Reports another response to the limiter, which ends a probe.
     Respond,
 }
 
@@ -73,7 +73,7 @@ impl Schedule {
         match op {
             Op::Poll(number) => {
                 self.poll(number);
-                // The request to a store is a task.
+                // The request to a store is a task, which can run now.
                 tokio::task::yield_now().await;
             }
             Op::Cancel(number) => {
@@ -90,7 +90,7 @@ impl Schedule {
         }
     }
 
-    /// Polls a waiter that was woken, and no other, because that would hide a lost wake-up.
+    /// Polls a waiter only if it was woken, because a poll without a wake-up would hide a lost wake-up.
     fn poll(&mut self, number: usize) {
         let (waiter, woken) = &mut self.waiters[number];
         if woken.0.swap(0, Ordering::Relaxed) == 0 {
@@ -107,7 +107,8 @@ impl Schedule {
         }
     }
 
-    /// Polls each waiter that was woken until none is left, and checks the guarantees.
+    /// Polls the woken waiters again and again until no waiter should be left, and checks the guarantees of the
+    /// limiter.
     async fn finish(mut self, ops: &[Op]) {
         for _ in 0..40 {
             for number in 0..WAITERS {
@@ -125,14 +126,14 @@ impl Schedule {
             .iter()
             .filter(|(w, _)| matches!(w, Waiter::Permitted));
         assert_eq!(permitted.count(), self.permits.len(), "{ops:?}");
-        // One for each window: a permit may be picked up late, but never early.
+        // There is one permit for each window. A permit may be picked up late, but never early.
         for (number, at) in (0..).zip(&self.permits) {
             assert!(*at >= WINDOW * number, "{:?} after {ops:?}", self.permits);
         }
         let status = self.limiter.status();
         let waiting = status.waiting_interactive + status.waiting_creates + status.waiting_polls;
         assert_eq!(waiting, 0, "{ops:?}");
-        // No permit leaves a trace: the whole window can be used again.
+        // No used permit is counted any more, so the whole window can be used again.
         advance(WINDOW * 3).await;
         let next = self.limiter.acquire(Priority::Create, None);
         assert!(
@@ -166,7 +167,7 @@ async fn run_all(depth: usize, store: impl Fn() -> Option<Arc<dyn LimitStore>>) 
             ops.push(all[number % all.len()]);
             number /= all.len();
         }
-        // An order in which a waiter is cancelled first is the same as a shorter one.
+        // A schedule that starts with `Cancel` or `Respond` is equivalent to a shorter schedule without that step.
         if matches!(ops[0], Op::Cancel(_) | Op::Respond) {
             continue;
         }

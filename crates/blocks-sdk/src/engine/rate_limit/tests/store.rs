@@ -1,4 +1,4 @@
-//! Tests several limiters, which represent processes, with one store.
+//! Tests several limiters with one store. Each limiter represents a process.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,7 +9,7 @@ fn process(store: &Arc<impl LimitStore + 'static>) -> Arc<RateLimiter> {
     Arc::new(RateLimiter::new(RateLimit::default(), Some(store)))
 }
 
-/// A store whose behaviour a test changes, and which counts its requests.
+/// A store that counts its requests, and whose behaviour a test can change.
 #[derive(Default)]
 struct Scripted {
     memory: MemoryLimitStore,
@@ -47,7 +47,7 @@ impl LimitStore for Scripted {
     }
 }
 
-/// Runs the tasks that call the store.
+/// Lets the tasks run that call the store.
 async fn settle() {
     for _ in 0..5 {
         tokio::task::yield_now().await;
@@ -78,7 +78,7 @@ async fn processes_share_every_window() {
     assert_eq!(windows, [99, 99, 99, 3]);
 }
 
-/// Returns the times of the polls of each session, made as often as allowed for five minutes.
+/// Polls each session as often as the limiter allows, for five minutes. Returns the times of the polls of each session.
 async fn polls(limiter: &Arc<RateLimiter>, sessions: usize) -> Vec<Vec<Duration>> {
     let start = Instant::now();
     let mut waits = tokio::task::JoinSet::new();
@@ -110,7 +110,7 @@ async fn one_session_beside_49_polls_as_often_as_each() {
     let (many, one) = (process(&store), process(&store));
     let (many, one) = tokio::join!(polls(&many, 49), polls(&one, 1));
     let all: usize = many.iter().map(Vec::len).sum();
-    // 98 of the 99 slots of each window, as within one process.
+    // Polls use 98 of the 99 slots of each window, as they do within one process.
     let windows = SECOND.as_secs_f64() * 300.0 / WINDOW.as_secs_f64();
     let most = 98.0 * windows;
     assert!((all + one[0].len()) as f64 > most * 0.97, "{all}");
@@ -137,7 +137,7 @@ async fn a_create_comes_before_polls_of_others() {
         start.elapsed()
     };
     let (_, elapsed) = tokio::join!(polls, create);
-    // The first uses the slot that polls leave free, the others precede each poll.
+    // The first create uses the slot that polls leave free. Each other create gets its slot before the next poll.
     assert!(elapsed < WINDOW * 10 / 98, "{elapsed:?}");
 }
 
