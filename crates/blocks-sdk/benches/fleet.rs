@@ -45,7 +45,7 @@ fn main() {
     }
 }
 
-/// Runs a policy with `n` sessions at a time. Repeats this with other seeds until there are enough sessions for a
+/// Runs a policy with `n` sessions at a time. Repeats the run with other seeds until there are enough sessions for a
 /// stable mean.
 fn fleet(policy: &str, n: usize, jobs: fn(usize, u64) -> Vec<Job>) -> Run {
     let mut whole = Run {

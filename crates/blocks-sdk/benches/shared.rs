@@ -89,7 +89,7 @@ impl Service<http::Request<blocks_sdk::Body>> for Network {
     }
 }
 
-/// Sends requests at even distances, as many as half of the limit. Returns the times of these requests.
+/// Sends requests at even intervals, at half of the rate limit. Returns the times of these requests.
 async fn other_process(mock: Mock) -> std::collections::HashSet<Duration> {
     let start = Instant::now();
     let mut sent = std::collections::HashSet::new();

@@ -1,4 +1,5 @@
-//! Runs fifty sessions at a time, 15 % of which never finish, and measures how much these delay the other sessions.
+//! Runs fifty sessions at a time, 15 % of which never finish, and measures how much the unfinished sessions delay the
+//! other sessions.
 //!
 //! `cargo bench -p blocks-sdk --bench stuck`
 

@@ -68,8 +68,8 @@ pub fn burst(n: usize, seed: u64) -> Vec<Job> {
     works(n, seed).into_iter().map(job).collect()
 }
 
-/// Returns `n` jobs that arrive at even distances, so that the limit is used but not exceeded. At most 20 jobs arrive
-/// in a minute, and all jobs arrive within at least 10 minutes.
+/// Returns `n` jobs that arrive at even intervals, so that the limit is used but not exceeded. At most 20 jobs arrive
+/// in a minute, and the arrivals of all jobs take at least 10 minutes.
 pub fn spread(n: usize, seed: u64) -> Vec<Job> {
     let apart = (10.0 * 60.0 / n as f64).max(3.0);
     let jobs = works(n, seed).into_iter().enumerate();
@@ -107,7 +107,8 @@ pub fn simulate<F: Future>(simulation: F) -> F::Output {
         .block_on(simulation)
 }
 
-/// Returns the requests in the mock's log, each with its time since `start`, and whether it was rejected with 429.
+/// Returns the requests in the mock's log, each with the time since `start` and whether the request was rejected with
+/// 429.
 pub fn requests(mock: &Mock, start: Instant) -> Vec<(Duration, bool)> {
     let received = mock.requests();
     received

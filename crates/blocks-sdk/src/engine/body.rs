@@ -55,7 +55,7 @@ impl Body {
         Self::new(StreamBody::new(frames))
     }
 
-    /// Returns the content, if all of it is in memory.
+    /// Returns the content, if the whole content is in memory.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Kind::Whole(bytes) => Some(bytes.as_deref().unwrap_or_default()),

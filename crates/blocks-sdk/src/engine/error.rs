@@ -53,7 +53,7 @@ pub enum ErrorKind {
     Deadline,
     /// A follow-up interrupted the awaited turn.
     Interrupted,
-    /// The turn to wait for is unknown: the session exists, but no response named its thread.
+    /// The turn to wait for is unknown. The session exists, but no response named the thread of the turn.
     UnknownTurn,
     /// The service asks for a longer pause than the call may take, or too many requests are waiting: see
     /// [`Error::retry_after`]. A create that failed with this kind had no effect.
@@ -82,7 +82,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     operation: Option<&'static str>,
-    /// The path of a raw request, whose operation does not identify the path.
+    /// The path of a raw request. The operation of a raw request does not identify its path.
     path: Option<String>,
     host: Option<String>,
     detail: String,
@@ -482,7 +482,8 @@ impl Error {
         self.0.kind == ErrorKind::Incomplete
     }
 
-    /// Returns whether the time-out of a wait passed. Resume with [`Error::pending`].
+    /// Returns whether the time-out of a wait passed. [`Error::pending`] returns a handle with which the wait can be
+    /// resumed.
     pub fn is_deadline(&self) -> bool {
         self.0.kind == ErrorKind::Deadline
     }

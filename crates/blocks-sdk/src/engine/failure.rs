@@ -201,7 +201,7 @@ fn advice(cause: &str, has_proxy: bool) -> &'static str {
 /// Returns the reason why a response cannot be decoded, or `None` if there is no complete response.
 ///
 /// # Errors
-/// The request cannot be built, so it was not sent.
+/// Returns an error if the request could not be built and was not sent.
 pub(crate) fn undecodable(error: ApiError<()>, attempt: &Attempt) -> Result<Option<String>, Error> {
     match error {
         ApiError::InvalidResponsePayload(_, source) => {

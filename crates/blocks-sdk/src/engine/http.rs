@@ -136,8 +136,8 @@ pub(crate) fn safe(
         .retry(reqwest::retry::never().max_retries_per_request(0))
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        // Most HTTP clients accept such headers. If this client rejected the response to a create, the id of a paid
-        // session would be lost.
+        // Most HTTP clients accept many headers and malformed headers. If this client rejected the response to a
+        // create, the id of a paid session would be lost.
         .http1_max_headers(MAX_HEADERS)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
@@ -169,12 +169,12 @@ impl EnvironmentProxy {
     /// Reads the proxy from the first variable that is set.
     ///
     /// # Errors
-    /// The value of a variable cannot be used as a proxy. reqwest would ignore such a value. The error does not show
-    /// the value, because the value may contain a password.
+    /// Returns an error if the value of a variable cannot be used as a proxy. reqwest would ignore such a value. The
+    /// error does not show the value, because the value may contain a password.
     fn read(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Option<Self>, Error> {
         let except = variable("NO_PROXY").or_else(|| variable("no_proxy"));
         let except = except.unwrap_or_default().to_string_lossy().into_owned();
-        // reqwest applies `*` to host names, but not to IP addresses.
+        // reqwest applies `*` to host names, but not to IP addresses, so `*` is handled here.
         if except.split(',').any(|host| host.trim() == "*") {
             return Ok(None);
         }

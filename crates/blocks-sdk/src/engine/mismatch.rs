@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Describes why a reply does not contain the expected JSON: its text, the position and the reason.
+/// Describes why a reply does not contain the expected JSON. Contains the text of the reply, the position of the
+/// mismatch, and the reason.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -99,8 +99,8 @@ pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     words
 }
 
-/// Returns the error message in a body, from the fields that services and gateways use. Returns a text that only
-/// repeats the status only if there is no other text.
+/// Returns the error message in a body, from the fields that services and gateways use. A text that repeats the status
+/// is returned only if there is no other text.
 pub(crate) fn message(body: &Value, status: Option<u16>) -> Option<String> {
     const NAMES: [&str; 7] = [
         "error",
@@ -151,8 +151,9 @@ fn words(value: &Value) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// Returns the id of the session in a body, from the field `id` or from a link. The body may be cut off. The `id` in an
-/// error may identify the error, so the field `id` is used only in a success or in a body that contains `_links`.
+/// Returns the id of the session in a body, from the field `id` or from a link. The body may be cut off. The field `id`
+/// of an error response may identify the error, so the field is used only in a success or in a body that contains
+/// `_links`.
 pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
     let text = text(body, None);
     let linked = || {

@@ -19,8 +19,8 @@ use std::time::Duration;
 ///
 /// A request is sent up to 5 times. Each pause is random, between zero and a bound that doubles from 0.5 s up to 30 s
 /// (exponential backoff with full jitter). A 429 does not count as an attempt, because the service did not process the
-/// request. The request keeps its place in the queue and is sent again after the requested pause, if the call's
-/// time-out allows.
+/// request. After a 429, the request keeps its place in the queue and is sent again after the requested pause, if the
+/// call's time-out allows.
 ///
 /// ```
 /// use blocks_sdk::RetryPolicy;
@@ -202,7 +202,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// How an attempt ended.
+/// The end of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// No byte of the request reached a server.
@@ -213,10 +213,10 @@ pub(crate) enum Outcome {
     Status(u16),
 }
 
-/// What to do after an attempt.
+/// The action after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Decode the success.
+    /// Decode the successful response.
     Done,
     /// Send the request again after a backoff.
     Retry,

@@ -55,8 +55,8 @@ pub trait Transport: Send + Sync + 'static {
     /// Sends `request`, which carries the API key unless it is a download.
     ///
     /// # Errors
-    /// No response arrived. The error says whether the request may have been received. The client uses this to decide
-    /// whether a create is sent again.
+    /// Returns an error if no response arrived. The error says whether the request may have been received. The client
+    /// uses the error to decide whether a create is sent again.
     fn send(&self, request: Request<Body>) -> SendFuture<'_>;
 
     /// Returns the time-out of connecting. A transport that wraps another transport should return the value of the
@@ -98,7 +98,7 @@ pub struct SendError {
 }
 
 impl SendError {
-    /// Reports that no byte of the request was written, so that it is safe to send it again.
+    /// Reports that no byte of the request was written, so that it is safe to send the request again.
     ///
     /// ```
     /// let error = blocks_sdk::SendError::never_sent("no route to the host");
@@ -112,7 +112,7 @@ impl SendError {
         }
     }
 
-    /// Reports that the request may have been received. Use this when in doubt.
+    /// Reports that the request may have been received. Use this function if it is not certain that nothing was sent.
     ///
     /// ```
     /// use std::error::Error;
@@ -177,7 +177,7 @@ impl HttpTransport {
     /// Creates a transport with the default settings. Proxies in environment variables are not used.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when TLS cannot be set up.
+    /// Returns [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if TLS cannot be set up.
     pub fn new() -> Result<Self, Error> {
         Self::over(reqwest::Client::builder().no_proxy())
     }
@@ -187,7 +187,7 @@ impl HttpTransport {
     /// Redirects and retries are switched off after `configure`. Proxies in environment variables are not used.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the client cannot be set up.
+    /// Returns [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the client cannot be set up.
     #[cfg(feature = "reqwest")]
     pub fn configured(
         configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,

@@ -24,7 +24,7 @@ impl RateLimit {
     /// Creates a limit of `requests` per minute.
     ///
     /// # Errors
-    /// The limit is zero, so nothing could be sent.
+    /// Returns an error if the limit is zero, because nothing could be sent.
     ///
     /// ```
     /// use blocks_sdk::RateLimit;

@@ -11,16 +11,17 @@
 //! - `store_requests` tracks the requests of this process to such a store. The process decides which waiter is next,
 //!   and the store decides when that waiter gets a slot.
 //!
-//! These modules make decisions and never wait. This module adds the waiting. There is no timer task, because such a
-//! task would end with the runtime in which it was spawned. Instead, each waiter has its own timer. One waiter, which
-//! is called the timekeeper, wakes up when the next permit can be granted. The timers of the other waiters fire later.
-//! If the timekeeper does not run any more at that time, another waiter replaces it.
+//! The modules in this list make decisions and never wait. The module `rate_limit` itself adds the waiting. There is no
+//! timer task, because such a task would end with the runtime in which it was spawned. Instead, each waiter has its own
+//! timer. One waiter, which is called the timekeeper, wakes up when the next permit can be granted. The timers of the
+//! other waiters fire later. A waiter whose timer fires replaces the timekeeper if the timekeeper does not run any
+//! more.
 //!
 //! A request to a store is a task in the runtime of the waiter that started the request, so the request also completes
 //! if that waiter is dropped. If the request does not complete in time, another waiter starts a new request.
 //!
-//! The code under the lock only makes decisions. It does not call, clone or drop a waker, spawn a task, or record an
-//! event, because each of these may run code that calls this module again.
+//! The code under the lock only makes decisions. That code never calls, clones or drops a waker, spawns a task, or
+//! records an event, because each of these actions may run code that calls this module again.
 
 mod adaptive;
 mod limit;
@@ -169,9 +170,8 @@ impl RateLimiter {
         result
     }
 
-    /// Starts the requests to the store. [`change`](Self::change) does not call this function without a runtime. In
-    /// that case a slot that should be given back counts for a minute, and the other processes notice a pause only when
-    /// they get a 429.
+    /// Starts the requests to the store. Without a runtime, `change` does not call this function, so a slot that should
+    /// be given back counts for a minute, and the other processes notice a pause only when they get a 429.
     fn use_store(
         &self,
         store: &Arc<dyn LimitStore>,

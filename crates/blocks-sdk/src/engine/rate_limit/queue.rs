@@ -106,7 +106,7 @@ pub(super) struct Candidates {
 }
 
 impl Queue {
-    /// Adds a waiter. `deadline` is the deadline of a call. It is ignored for a poll, because the wait that makes the
+    /// Adds a waiter. `deadline` is the deadline of a call. A poll ignores `deadline`, because the wait that makes the
     /// poll has its own deadline.
     pub fn insert(
         &mut self,

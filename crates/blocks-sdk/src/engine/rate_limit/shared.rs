@@ -1,9 +1,9 @@
-//! Decides how several processes share the limit of an API key. Every store uses these decisions.
+//! Decides how several processes share the limit of an API key. Every store uses the decisions of this module.
 //!
-//! Creates have precedence over polls, as they have within one process. The log of used slots alone ensures this,
-//! because calls leave a fifth of the window to polls, and polls leave one slot to the next call. Among the polls of
-//! all processes, the poll with the largest gain is first. Among the creates of all processes, the create that has
-//! waited longest is first. So the stored value must contain the demands of the waiting processes.
+//! Creates have precedence over polls, as they have within one process. The log of used slots is enough to ensure this
+//! precedence, because calls leave a fifth of the window to polls, and polls leave one slot to the next call. Among the
+//! polls of all processes, the poll with the largest gain is first. Among the creates of all processes, the create that
+//! has waited longest is first. So the stored value must contain the demands of the waiting processes.
 //!
 //! A process gets a slot only in response to its own request. If the demand of another process comes first, a process
 //! gets no slot, and must request again after the other process had time to take its slot.
@@ -20,8 +20,8 @@ use super::store::{LimitFuture, LimitStore, SlotDemand, SlotPurpose, SlotRequest
 /// The time for which a demand still counts after its process should have requested again. A process that has not
 /// requested again by then counts as ended.
 const GRACE: Duration = Duration::from_secs(1);
-/// A process that another process precedes requests again after this time, or when a slot becomes free if that is
-/// later. The demands of the other processes may have changed by then.
+/// If the demand of another process comes first, a process requests again after at most this time, or when a slot
+/// becomes free if that is later. The demands of the other processes may have changed by then.
 const RECHECK: Duration = Duration::from_secs(2);
 /// The longest pause. Without this limit, a mistake could stop all processes permanently.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
@@ -46,7 +46,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SharedLimit {
-    /// The used slots. All times in the value are in milliseconds.
+    /// The used slots. All times in `SharedLimit` are in milliseconds.
     used: Vec<UsedSlot>,
     next_slot: u64,
     pause: Option<Pause>,
@@ -97,9 +97,9 @@ impl SharedLimit {
             let ahead = self.ahead(now, demand);
             let time = Duration::from_millis(now);
             let Err(at) = slots.check(time, what, polls_wait, ahead) else {
-                // The number is at least the current time in microseconds. So it is larger than every number from
-                // before the stored value was lost, and a process that gives back such an old slot does not remove this
-                // new slot.
+                // The slot number is at least the current time in microseconds. So the slot number is larger than every
+                // slot number that was given out before the stored value was lost, and a process that gives back such
+                // an old slot does not remove the new slot.
                 let slot = self.next_slot.max(micros);
                 self.next_slot = slot + 1;
                 self.used.push(UsedSlot(slot, now, what != Use::Call));
@@ -160,7 +160,7 @@ impl SharedLimit {
         self.pause = self.pause.filter(|pause| pause.until > now);
     }
 
-    /// Returns the log of used slots, with the capacity for `request`. The capacity is the lowest of the requesting
+    /// Returns the log of used slots, with the capacity for `request`. This is the lowest capacity of the requesting
     /// process and all waiting processes. Otherwise a process whose capacity is low after a 429 would wait permanently,
     /// while the other processes use more slots than its capacity.
     fn slots(&mut self, now: u64, request: &SlotRequest) -> Slots<Duration> {

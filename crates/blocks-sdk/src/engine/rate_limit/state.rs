@@ -1,5 +1,5 @@
-//! Decides which waiter gets a permit at a given time, or when to decide again. This module has no clock and does not
-//! wait.
+//! Decides which waiter gets a permit at a given time. If no waiter gets a permit, decides when to check again. This
+//! module has no clock and does not wait.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::slots::{Slots, Use};
 use super::store::{SlotPurpose, SlotRequest, SlotResponse};
 use super::store_requests::StoreRequests;
 
-/// A priority with waiters gets at least one permit for this many permits of the higher priorities.
+/// A priority that has waiters gets at least one permit after this many permits for higher priorities.
 const PASSED_OVER: u32 = 4;
 /// A time-out that is longer than any program runs.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
@@ -29,7 +29,7 @@ pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
 pub(super) struct Next {
     /// The ticket of the waiter that is expected to get the next permit.
     pub ticket: u64,
-    /// The time at which to decide again.
+    /// The time at which to check again whether a permit can be granted.
     pub at: Instant,
 }
 
@@ -127,7 +127,7 @@ impl State {
         }
     }
 
-    /// Returns whether to send a request to the store now or later.
+    /// Returns whether to send a request to the store now, later, or only after another event.
     pub fn next_request(&self, now: Instant) -> NextRequest {
         let Some(store_requests) = &self.store_requests else {
             return NextRequest::Nothing;
@@ -428,7 +428,7 @@ pub(super) enum StoreResult {
     Wait {
         is_paused: bool,
     },
-    /// The response was too late, because another request had replaced its request.
+    /// The response is ignored, because another request had already replaced the request of this response.
     Ignored,
 }
 

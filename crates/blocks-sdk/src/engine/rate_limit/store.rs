@@ -58,7 +58,7 @@ pub struct SlotRequest {
 pub struct SlotDemand {
     /// The purpose of the request.
     pub purpose: SlotPurpose,
-    /// How long the request has waited; for a poll, the time since the last poll.
+    /// The time for which the request has waited. For a poll, this is the time since the last poll.
     pub waited: Duration,
     /// The weight of each second of waiting, compared with other demands of the same purpose. The demand with the
     /// largest product of time and weight is first.

@@ -47,7 +47,7 @@ impl LimitStore for Scripted {
     }
 }
 
-/// Lets the tasks run that call the store.
+/// Yields several times, so that the tasks that call the store can run.
 async fn settle() {
     for _ in 0..5 {
         tokio::task::yield_now().await;
