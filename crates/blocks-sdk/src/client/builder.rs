@@ -198,7 +198,7 @@ impl ClientBuilder {
     }
 
     /// Sets the time-out of an attempt of a create or follow-up. Default: 180 s, which is long because the outcome is
-    /// unknown after a time-out. An attempt never ends before the time-out of making a connection.
+    /// unknown after a time-out. An attempt never times out before the time-out of making a connection.
     ///
     /// ```
     /// use std::time::Duration;

@@ -9,8 +9,9 @@ use blocks_api::types::Message;
 /// messages.
 const REMEMBERED: usize = 2_000;
 
-/// Returns the hash that identifies a message. It is the hash of the message's id, or of the whole message if it has no
-/// id. Every release must compute the same hash, because stored cursors contain it. The hash fits into a JSON number.
+/// Returns the hash of a message's id, or of the whole message if the message has no id. The hash identifies the
+/// message. Every release must compute the same hash, because stored cursors contain it. The hash fits into a JSON
+/// number.
 pub(crate) fn identity(message: &Message) -> u64 {
     let mut hash = Hash::default();
     match &message.id {
@@ -112,7 +113,7 @@ impl Known {
         self.order.len()
     }
 
-    /// Adds the next message. Returns whether it is new.
+    /// Adds the next message. Returns whether the message is new.
     pub fn push(&mut self, identity: u64) -> bool {
         let is_new = self.set.insert(identity);
         if is_new {

@@ -46,7 +46,7 @@ pub(crate) struct MergedPages {
 
 struct Sequence {
     pager: Pager,
-    /// The greatest time of the returned messages.
+    /// The time in the sort key of the last returned message. It never decreases.
     time: f64,
 }
 

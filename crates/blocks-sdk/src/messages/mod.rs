@@ -173,8 +173,8 @@ impl MessagesQuery {
         self
     }
 
-    /// Sets whether the newest message is first. Default: the oldest message is first. The client always sends this
-    /// parameter, because the vendor's pages disagree on the service's default.
+    /// Sets whether the newest message is first. Default: the oldest message is first. The client always sends the
+    /// direction, because sources disagree on the default of the service.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -166,8 +166,8 @@ impl Page {
     /// Reads the messages that were added after this page was read, with the same filters. Returns `None` when the
     /// page has no link to newer messages.
     ///
-    /// The link selects only messages with a greater `ts` than the page. So a message whose `ts` is equal, earlier or
-    /// missing is not found. [`MessagesQuery::watch`](crate::MessagesQuery::watch) loses no message.
+    /// The link contains a time, and selects only messages whose `ts` is greater. So a message whose `ts` is equal,
+    /// earlier or missing is not found. [`MessagesQuery::watch`](crate::MessagesQuery::watch) loses no message.
     ///
     /// # Errors
     /// The errors of [`MessagesQuery::send`].

@@ -22,8 +22,8 @@ use crate::messages::{MessagesQuery, PAGE};
 
 /// The number of messages before the end of the list that are searched for late messages.
 const LOOK_BACK: u64 = 1_000;
-/// One of this many polls also reads a range further back. That read finds a late message whose arrival was not visible
-/// because another message was deleted at the same time.
+/// One in this many polls also reads a range further back in the list. That read finds a late message whose arrival was
+/// not visible because another message was deleted at the same time.
 const POLLS_BETWEEN_CHECKS: u32 = 10;
 /// The number of reads in a row without a new message after which the pager assumes that the service repeats pages. A
 /// longer list allows more reads.
@@ -33,7 +33,7 @@ const FULL_PAGES: u32 = 4;
 /// The maximum number of reads of a page that cannot be decoded, for example because it was cut off.
 const DECODE_ATTEMPTS: u32 = 3;
 
-/// Reads the messages of one query to the end of the list. Later it can continue with the messages that were added.
+/// Reads the messages of one query to the end of the list. Later the pager can continue with messages that were added.
 pub(crate) struct Pager {
     query: MessagesQuery,
     known: Known,
@@ -56,7 +56,7 @@ pub(crate) struct Pager {
     known_are_gone: bool,
     /// Whether the next read is a poll for messages that were added after the end was reached.
     polling: bool,
-    /// Whether one of [`POLLS_BETWEEN_CHECKS`] polls also reads further back.
+    /// Whether one in [`POLLS_BETWEEN_CHECKS`] polls also reads further back.
     checks: bool,
     polls: u32,
     /// The index at which the next check further back continues.
@@ -538,7 +538,7 @@ impl Pager {
         }
         match reading.total() {
             Some(total) if total > reading.end() => false,
-            // If the number of pages contradicts the total, it is trusted for one further read.
+            // A number of pages that contradicts the total is trusted for one more read.
             Some(_) => self.idle > 0 || reading.total_pages.is_none_or(|pages| pages <= page),
             None => count < self.longest || reading.end() == 0,
         }
@@ -651,7 +651,8 @@ impl Pager {
         let held: u64 = sweep.held.iter().map(Reading::count).sum();
         let ends = match sweep.held.is_empty() {
             true => sweep.until.is_none_or(|until| start <= until),
-            // All known messages would have been in the pages so far, so no earlier page contains one.
+            // The range from here to the edge is longer than all known and held messages, so no known message is
+            // further back.
             false => start + self.known.len() as u64 + held < edge,
         };
         if ends || start == 0 {

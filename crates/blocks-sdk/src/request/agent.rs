@@ -20,7 +20,7 @@ use crate::engine::error::Error;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Agent {
-    /// A core agent.
+    /// A core agent of the service, such as Claude.
     Name(AgentName),
     /// A custom agent of the workspace.
     Id(Uuid),

@@ -86,7 +86,8 @@ impl CreateSession {
         Self { body, schema: None }
     }
 
-    /// Hides the session from other members of the workspace. Default: `false`, or the default of the workspace.
+    /// Sets whether the session is hidden from other members of the workspace. Default: the default of the workspace,
+    /// or else `false`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -29,7 +29,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Returns `None` when the thread of the turn is unknown.
+    /// Creates the follower of a turn; `None` when the thread of the turn is unknown.
     pub fn new(turn: &Turn, with_tools: bool) -> Option<Self> {
         // The vendor's own mock has links such as `/threads/null/messages`.
         let thread = turn
@@ -101,7 +101,7 @@ impl Follower {
             match message.type_ {
                 Some(MessageType::FinalMessage) if last.is_none() => last = Some(message),
                 Some(MessageType::Message | MessageType::ToolCall) => self.ready.push_back(message),
-                // A message of an unknown type may be the reply. A poll that requests only the reply shows this.
+                // A message of an unknown type may be the reply, so the next poll requests only the reply.
                 _ => {
                     self.reply_alone = true;
                     self.ready.push_back(message);

@@ -173,8 +173,8 @@ impl Session {
     /// [`latest_turn`](Self::latest_turn) returns the newest turn, even if another process started this turn.
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when this value is not from a create, because only
-    /// the response to a create names the thread. The error says what to do.
+    /// [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the thread of the first message is unknown. Only
+    /// the response to a create names that thread. The error says what to do.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -23,7 +23,7 @@ pub enum FailureNoticeKind {
 }
 
 /// The maximum length of a notice, in characters. A notice is short and is the whole reply. A longer text with the same
-/// start is from an agent that writes about limits.
+/// start is probably from an agent that writes about limits.
 const LONGEST: usize = 500;
 
 /// The first words of known notices, in lower case. Each notice was seen alone, or after the name of an agent as in

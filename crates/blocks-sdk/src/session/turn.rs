@@ -34,8 +34,8 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
 /// The time-out of a poll that starts after the time-out of its wait.
 const LAST_POLL: Duration = Duration::from_secs(10);
-/// The maximum time for which a poll after the time-out waits for a permit. It is long enough for a queue of a thousand
-/// other requests. A wait that ended without this poll would report a time-out without knowing the current state.
+/// The maximum time for which a poll after the time-out waits for a permit. A thousand other requests in the queue take
+/// less time. A wait that ended without this poll would report a time-out without knowing the current state.
 const LAST_PERMIT: Duration = Duration::from_secs(15 * 60);
 /// If a timer is at least this late, the machine or the process was suspended.
 const STOPPED: Duration = Duration::from_secs(1);
@@ -320,8 +320,8 @@ impl Client {
 ///
 /// A wait polls at least once, and ends at its time-out. It ends earlier only with the reply, or in one of these cases:
 /// a follow-up interrupted the turn; the service rejects the request (400, 401, 403, 404, 410 or 422, with JSON); or
-/// three responses in a row are unusable (a complete response that cannot be decoded, or any other status). Every
-/// error contains the pending reply, with which the wait can be resumed: [`Error::pending`].
+/// three responses in a row are unusable (a complete 2xx response that cannot be decoded, or any other status that is
+/// not transient). Every error contains the pending reply, with which the wait can be resumed: [`Error::pending`].
 #[derive(Clone, Debug)]
 #[must_use = "a wait does nothing until it is awaited"]
 pub struct Wait {

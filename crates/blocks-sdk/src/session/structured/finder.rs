@@ -5,8 +5,8 @@
 //! 2. objects and arrays anywhere in the text, and other values alone on a line.
 //!
 //! A candidate is a complete value. It is never a part of another value, even if that value is invalid. The first
-//! candidate that is accepted is the result. The schema of the prompt is never a candidate. The number of times that
-//! a byte is read does not depend on the length of the reply.
+//! candidate that is accepted is the result. The schema of the prompt is never a candidate. The search takes linear
+//! time, because each byte is read at most a fixed number of times.
 
 use std::borrow::Cow;
 use std::ops::Range;
