@@ -1,4 +1,4 @@
-//! Keeps the rate limiters of this process by key and base URL, so that all clients of one key share one limiter.
+//! Keeps the rate limiters of this process by key and base URL. All clients of one key share one limiter.
 //!
 //! The service counts all requests of a key together. A limiter exists as long as a client uses it. This module keeps
 //! only a hash of the key, not the key itself.

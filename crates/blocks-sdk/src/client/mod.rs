@@ -114,8 +114,8 @@ impl Client {
         client
     }
 
-    /// Returns a client that sends requests and downloads through the transports that `wrap` returns, for example to
-    /// record or log them. Both clients share one rate limiter.
+    /// Returns a client that sends requests and downloads through the transports that `wrap` returns. A transport can,
+    /// for example, record or log requests. Both clients share one rate limiter.
     ///
     /// ```
     /// use blocks_sdk::{Body, Client, SendFuture, Transport};

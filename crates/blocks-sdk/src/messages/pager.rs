@@ -25,8 +25,8 @@ const LOOK_BACK: u64 = 1_000;
 /// One in this many polls also reads a range further back in the list. That read finds a late message whose arrival was
 /// not visible because another message was deleted at the same time.
 const POLLS_BETWEEN_CHECKS: u32 = 10;
-/// The number of reads in a row without a new message after which the pager assumes that the service repeats pages. A
-/// longer list allows more reads.
+/// The number of reads in a row that may find no new message. After more such reads, the pager assumes that the service
+/// repeats pages. A longer list allows more reads.
 const IDLE_READS: u64 = 16;
 /// The number of full pages in a row after which the pager doubles a reduced page size.
 const FULL_PAGES: u32 = 4;

@@ -528,7 +528,7 @@ async fn write_all(
     Ok(())
 }
 
-/// Reads at most 64 KiB of an error response of the storage host, which is enough for a person to read.
+/// Reads at most 64 KiB of an error response of the storage host, which are enough for people.
 async fn start_of_body(response: &mut Response<Body>, each: Duration) -> Bytes {
     const MOST: usize = 64 << 10;
     let mut body = Vec::new();

@@ -227,7 +227,7 @@ impl<'a, T> Finder<'a, T> {
         line_end
     }
 
-    /// Returns whether the text in `range` is the box of a task list, as in `- [ ]`, and not an empty array.
+    /// Returns whether the text in `range` is a check box as in `- [ ]`, and not an empty array.
     fn is_task_box(&self, range: Range<usize>) -> bool {
         let before = &self.text.as_bytes()[..range.start];
         self.text[range] == *"[ ]" && matches!(before, [.., b'-' | b'*' | b'+', b' '])

@@ -99,8 +99,8 @@ impl<'a> Scanner<'a> {
         is_one_array && !stop.in_string && self.text.get(stop.at) == Some(&b')')
     }
 
-    /// Returns the end of an invalid value, which is the position at which its brackets close, or else the end of the
-    /// paragraph. The search continues there, so that no part of the invalid value is read as a value.
+    /// Returns the end of an invalid value, so that no part of it is read as a value. The value ends where its brackets
+    /// close, or else at the end of the paragraph.
     fn end_of_malformed(&mut self, stop: &Stop, end: usize, mut depth: usize) -> usize {
         let (mut at, mut in_string) = (stop.at, stop.in_string);
         while at < end && depth > 0 {
@@ -128,7 +128,7 @@ impl<'a> Scanner<'a> {
         at.min(end)
     }
 
-    /// Returns whether the text at `at`, after an empty line, can only belong to an object or array before that line.
+    /// Returns whether the text after an empty line can only continue an object or array. The text starts at `at`.
     fn continues_object(&mut self, at: usize, end: usize) -> bool {
         match self.text[..end].get(at) {
             Some(b',' | b'}' | b']') => true,
