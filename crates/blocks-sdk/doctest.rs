@@ -1,6 +1,6 @@
-// The set-up that the examples of this crate's documentation share: a client of a mock, on the paused clock.
+// Creates what the examples in this crate's documentation need: a client of a mock, on the paused clock.
 //
-// An example includes it in hidden lines:
+// An example includes this file in hidden lines:
 //
 // ```text
 // # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -20,7 +20,7 @@ pub fn with_client(example: impl AsyncFnOnce(Client, Mock) -> Result<(), Box<dyn
     run(Mock::new(), example);
 }
 
-/// Runs an example that needs a client, and an agent with this reply.
+/// Runs an example that needs a client, and an agent that replies with `text`.
 pub fn with_reply(
     text: &str,
     example: impl AsyncFnOnce(Client, Mock) -> Result<(), Box<dyn Error>>,

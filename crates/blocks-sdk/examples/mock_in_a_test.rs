@@ -14,7 +14,7 @@ async fn summary(client: &Client) -> Result<String, Error> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tokio::time::pause(); // an hour of the agent's work takes no time
+    tokio::time::pause(); // the test does not wait for the agent's work, which takes 50 minutes
     let script = Script::reply("Two bugs.").reply_after(Duration::from_secs(3000));
     let busy = Fault::status(503);
     let builder = Mock::builder().agent(script);

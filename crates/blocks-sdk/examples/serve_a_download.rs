@@ -1,4 +1,5 @@
-//! Returns a download as the body of a response, as a web server's handler does: `cargo run --example serve_a_download`.
+//! Returns a download as the body of a response, as a web server's handler does: `cargo run --example
+//! serve_a_download`.
 
 use blocks_sdk::http::Response;
 use blocks_sdk::{Agent, Artifact, Body, CreateSession, Error};
@@ -6,7 +7,7 @@ use http_body_util::BodyExt;
 
 mod support;
 
-/// A handler that owns its artifact. `axum::body::Body::new` takes this body, and so does hyper.
+/// Responds with the content of an artifact. `axum::body::Body::new` and hyper accept this type of body.
 async fn handler(plan: Artifact) -> Result<Response<Body>, Error> {
     let download = plan.stream().await?;
     Ok(Response::new(Body::from_stream(download)))

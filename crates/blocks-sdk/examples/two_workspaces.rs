@@ -8,7 +8,7 @@ mod support;
 #[tokio::main]
 async fn main() -> support::Result {
     for variable in ["BLOCKS_API_KEY_TEAM", "BLOCKS_API_KEY_LAB"] {
-        // Without a key, the workspace is a mock.
+        // If the variable is not set, a mock replaces the service.
         let mock = MockServer::builder().key(variable).start().await?;
         let client = match std::env::var_os(variable) {
             Some(_) => ClientBuilder::from_env_named(variable)?.build()?,

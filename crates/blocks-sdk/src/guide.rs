@@ -17,7 +17,7 @@ pub mod getting_started {}
 #[doc = include_str!("../guide/waiting.md")]
 pub mod waiting {}
 
-// Its programs need the feature.
+// The programs in this page need the feature, so they are not tested without it.
 #[cfg(any(feature = "schemars", not(doctest)))]
 #[doc = include_str!("../guide/structured-replies.md")]
 pub mod structured_replies {}

@@ -1,4 +1,4 @@
-//! Calls the Blocks Sessions API: create a session, wait for the agent's reply, send a follow-up.
+//! Calls the Blocks Sessions API: creates sessions, waits for the agent's replies, and sends follow-ups.
 //!
 //! ```no_run
 //! use blocks_sdk::{Agent, Client, CreateSession};
@@ -16,19 +16,19 @@
 //! ```
 //!
 //! Guarantees:
-//! - **Creates and follow-ups are never duplicated.** They are sent again only when they certainly had no effect.
-//!   When the outcome is unknown, the error says so: [`Error::may_have_taken_effect`].
+//! - **Creates and follow-ups are never duplicated.** The client sends them again only when they certainly had no
+//!   effect. When the outcome is unknown, [`Error::may_have_taken_effect`] returns `true`.
 //! - **All clones share one rate limiter.** A client and its clones share the service's 100 requests per minute. A
-//!   429 slows them down, but fails none of their waits.
-//! - **Waits survive errors and restarts.** A wait continues after transient errors until its time-out. [`Pending`]
-//!   can be stored, and another process can resume from it.
-//! - **Reading neither loses nor repeats messages**, while messages are added and deleted.
-//! - **The API key is sent to the configured base URL only**, even when a link names another host. It is in no error,
-//!   log or `Debug` output.
-//! - **Unknown fields and values are kept.** They may be newer than this release.
+//!   429 delays their requests, but no wait fails because of a 429.
+//! - **Waits survive errors and restarts.** A wait continues after transient errors until its time-out. Another
+//!   process can resume a wait from a stored [`Pending`].
+//! - **Reading neither loses nor repeats messages**, even while messages are added and deleted.
+//! - **The API key is sent to the configured base URL only**, even when a link names another host. No error, log or
+//!   `Debug` output contains the key.
+//! - **Unknown fields and values are kept**, because they may be newer than this release.
 //!
-//! Where to start: the [`guide`]; then [`Client`], [`Session`], [`Turn`], [`MessagesQuery`], [`Error`]. The crate
-//! `blocks-mock` is a service for tests without a network: [`ClientBuilder::service`].
+//! Read the [`guide`] first, then the pages of [`Client`], [`Session`], [`Turn`], [`MessagesQuery`] and [`Error`]. For
+//! tests without a network, use the crate `blocks-mock` with [`ClientBuilder::service`].
 //!
 //! | feature | what it adds |
 //! | --- | --- |
@@ -40,7 +40,7 @@
 
 mod client;
 mod engine;
-// It contains only pages, so it adds nothing to a build.
+// The guide is only documentation, so it is left out of other builds.
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod messages;
@@ -91,7 +91,8 @@ pub use session::turn::{Progress, ProgressStream, Replies, Reply, Turn, Wait, re
 
 /// Contains the data types of the service.
 ///
-/// Fields may be added, so these types are `#[non_exhaustive]`. A test creates a value with `serde_json::from_value`.
+/// Later releases may add fields, so these types are `#[non_exhaustive]`. In a test, create a value with
+/// `serde_json::from_value`.
 pub mod types {
     pub use blocks_api::types::{
         Artifact, Link, Message, MessageLinks, MessagePage, PageLinks, PageMeta, Session,

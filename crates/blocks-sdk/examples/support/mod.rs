@@ -1,5 +1,4 @@
-//! Where the examples send to: the service when `BLOCKS_API_KEY` is set, or else a mock server
-//! in this process.
+//! Connects the examples to the service if `BLOCKS_API_KEY` is set, or else to a mock server in this process.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use blocks_sdk::Client;
 
 pub type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-/// A client, and the mock server that it talks to; dropping that closes its port.
+/// Returns a client, and the mock server that the client calls. Dropping the mock server closes its port.
 #[allow(dead_code)] // Some examples need only the types.
 pub async fn connect() -> Result<(Client, Option<MockServer>)> {
     if std::env::var_os("BLOCKS_API_KEY").is_some() {

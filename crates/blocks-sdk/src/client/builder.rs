@@ -1,4 +1,4 @@
-//! Checks the settings of a client before it is built.
+//! Collects and checks the settings of a client.
 
 use std::env::VarError;
 use std::fmt;
@@ -62,10 +62,11 @@ pub struct ClientBuilder {
     configure_download_http: Option<Configure>,
 }
 
-/// Says which rate limiter a client uses.
+/// Selects the rate limiter of a client.
 enum LimiterChoice {
-    /// The limiter that all clients of its key and base URL share.
+    /// The limiter that all clients with the same key and base URL share.
     Shared,
+    /// A new limiter that no other client uses.
     Own,
     /// The limiter of another client.
     Of(Limiter),
@@ -74,11 +75,11 @@ enum LimiterChoice {
 impl ClientBuilder {
     /// Reads the API key from `BLOCKS_API_KEY` and the base URL from `BLOCKS_API_BASE_URL`, if that is set.
     ///
-    /// An empty `BLOCKS_API_BASE_URL` counts as not set: CI systems pass variables without a value.
+    /// An empty `BLOCKS_API_BASE_URL` counts as not set, because CI systems pass a missing variable as an empty one.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key is not set or empty, or when a variable
-    /// is not UTF-8.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key is not set or empty, or when a
+    /// variable is not UTF-8.
     ///
     /// ```no_run
     /// use blocks_sdk::{ClientBuilder, RetryPolicy};
@@ -91,10 +92,10 @@ impl ClientBuilder {
         Self::from_env_named(KEY_VARIABLE)
     }
 
-    /// Reads the API key from another variable, for programs that use several workspaces.
+    /// Reads the API key from the variable `key_variable`, for programs that use several workspaces.
     ///
     /// # Errors
-    /// As [`from_env`](Self::from_env).
+    /// The errors of [`from_env`](Self::from_env).
     ///
     /// ```no_run
     /// use blocks_sdk::ClientBuilder;
@@ -126,8 +127,8 @@ impl ClientBuilder {
         }
     }
 
-    /// Sets the base URL. Default: `https://api.blocks.team`. It must be an origin without a path, and must use https
-    /// unless it is a loopback address.
+    /// Sets the base URL. Default: `https://api.blocks.team`. The URL must be an origin without a path, and must use
+    /// https unless its host is a loopback address.
     ///
     /// ```
     /// use blocks_sdk::Client;
@@ -142,7 +143,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Allows plain http to any host, which sends the key unencrypted. Use it on a trusted network only.
+    /// Allows plain http to any host. The key is then sent unencrypted, so use plain http on a trusted network only.
     ///
     /// ```
     /// use blocks_sdk::Client;
@@ -155,7 +156,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the time-out of making a connection. Default: 10 s. A custom client or transport ignores it.
+    /// Sets the time-out of making a connection. Default: 10 s. A custom transport ignores this setting.
     ///
     /// ```
     /// use std::time::Duration;
@@ -169,8 +170,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the time-out of an attempt, up to the end of its response. Default: 60 s, and 180 s for a create or
-    /// follow-up.
+    /// Sets the time-out of an attempt, which includes reading the whole response. Default: 60 s, and 180 s for a
+    /// create or follow-up.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -196,8 +197,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the time-out of an attempt of a create or follow-up. Default: 180 s, because the outcome is unknown after
-    /// a time-out. It is at least the time-out of making a connection.
+    /// Sets the time-out of an attempt of a create or follow-up. Default: 180 s, which is long because the outcome is
+    /// unknown after a time-out. An attempt never times out before the time-out of making a connection.
     ///
     /// ```
     /// use std::time::Duration;
@@ -226,10 +227,10 @@ impl ClientBuilder {
 
     /// Sets the limit of the rate limiter. Default: 100 requests per minute, which is the service's limit for a key.
     ///
-    /// All clients in this process with the same base URL and key share one rate limiter, because the service counts
-    /// their requests together. They also share its limit. A client without this setting uses the existing limit. A
-    /// client with a different limit cannot be built. A client with a custom transport or service has its own
-    /// limiter; see [`share_rate_limiter`](Self::share_rate_limiter).
+    /// All clients in this process with the same base URL and key share one rate limiter and its limit, because the
+    /// service counts their requests together. A client without this setting uses the existing limit. A client with a
+    /// different limit cannot be built. A client with a custom transport or service has its own limiter; see
+    /// [`share_rate_limiter`](Self::share_rate_limiter).
     ///
     /// ```
     /// use blocks_sdk::{Client, RateLimit};
@@ -242,13 +243,14 @@ impl ClientBuilder {
         self
     }
 
-    /// Gives this client a rate limiter that no other client uses. Its clones still share it.
+    /// Gives this client a rate limiter that no other client uses, except the clones of this client.
     pub fn own_rate_limiter(mut self) -> Self {
         self.limiter = LimiterChoice::Own;
         self
     }
 
-    /// Uses the rate limiter of another client, and its limit. The transports, keys and base URLs may differ.
+    /// Uses the rate limiter and the limit of another client. The transports, keys and base URLs of the two clients may
+    /// differ.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -267,12 +269,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Counts requests in a store, together with every other process that uses the same store. Default: no store; the
-    /// client and its clones count only their own requests.
+    /// Counts requests in a store, together with every other process that uses the same store. Default: no store, so
+    /// the requests of other processes are not counted.
     ///
-    /// The store must belong to the same key. The crate `blocks-fleet` has stores in a file, for the processes of one
+    /// Use one store for one key only. The crate `blocks-fleet` has stores in a file, for the processes of one
     /// machine, and in Redis or Valkey, for several machines. While the store cannot be used, the client counts only
-    /// its own requests: see [`RateLimitStatus::store`](crate::RateLimitStatus::store).
+    /// its own requests, and [`RateLimitStatus::store`](crate::RateLimitStatus::store) reports the failure.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -305,8 +307,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Limits the bytes of a response that are read, and of an artifact that is read into memory. Default: 16 MiB.
-    /// Downloads to a stream or a file have no limit.
+    /// Limits the size of a response, and of an artifact that is read into memory, in bytes. Default: 16 MiB. Downloads
+    /// to a stream or a file have no limit.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -328,8 +330,8 @@ impl ClientBuilder {
 
     /// Configures the HTTP client that calls the service, for example its proxies, certificates and name resolution.
     ///
-    /// Redirects and retries are switched off after `configure`, because a repeated create is billed again. The type
-    /// belongs to reqwest 0.13. A custom transport ignores this setting.
+    /// After `configure`, redirects and the retries of reqwest are switched off, because a repeated create is billed
+    /// again. The builder is a type of reqwest 0.13. A custom transport ignores this setting.
     ///
     /// ```no_run
     /// let certificate = reqwest::Certificate::from_pem(&std::fs::read("company-ca.pem")?)?;
@@ -350,8 +352,8 @@ impl ClientBuilder {
 
     /// Configures the HTTP client that downloads artifacts from their storage host.
     ///
-    /// It is separate from the client of [`configure_http`](Self::configure_http). So headers for the service, or for
-    /// a proxy in front of it, never reach a storage host.
+    /// This HTTP client is separate from that of [`configure_http`](Self::configure_http). So headers for the service,
+    /// or for a proxy in front of the service, are never sent to a storage host.
     #[cfg(feature = "reqwest")]
     pub fn configure_download_http(
         mut self,
@@ -366,7 +368,7 @@ impl ClientBuilder {
     /// ```
     /// use blocks_sdk::{Body, Client, SendError, SendFuture, Transport};
     ///
-    /// /// For a program that must not reach the service.
+    /// /// Fails every request, for a program that must not call the service.
     /// struct Offline;
     ///
     /// impl Transport for Offline {
@@ -386,9 +388,9 @@ impl ClientBuilder {
     /// Sends requests to a tower service in this process, such as the mock or an axum router. No socket is used, so
     /// tests can run on tokio's paused clock.
     ///
-    /// An error means "never sent" when its cause is an [`std::io::Error`] of the kind
-    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused). A create is then sent again. After any other
-    /// error the outcome of a create is unknown.
+    /// The client treats an error of the service as "never sent" when its cause is an [`std::io::Error`] of the kind
+    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused). The client then sends a create again. After any
+    /// other error the outcome of a create is unknown.
     ///
     /// ```
     /// let mock = blocks_mock::Mock::new();
@@ -439,7 +441,7 @@ impl ClientBuilder {
                 (request_builder()?, Arc::clone(&transport), transport)
             }
             None => {
-                // An attempt that times out while it connects must end as "not connected".
+                // The connect time-out must pass first, so that an attempt that cannot connect counts as never sent.
                 let connect = self.connect_timeout.min(timeouts.read).min(timeouts.create);
                 timeouts.connect = Some(connect);
                 let is_plain = base.scheme() != "https";
@@ -492,7 +494,7 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// Builds [`ClientBuilder::from_env_named`] over any source of variables.
+/// Implements [`ClientBuilder::from_env_named`] for any source of variables, so that tests need no environment.
 fn from_variables(
     key_variable: &str,
     variable: impl Fn(&str) -> Result<String, VarError>,
@@ -500,7 +502,7 @@ fn from_variables(
     let read = |name: &str| match variable(name) {
         Ok(value) => Ok(Some(value)),
         Err(VarError::NotPresent) => Ok(None),
-        // An ignored value could send the key to a different host than the intended one.
+        // If an invalid base URL were ignored, the key would be sent to a different host than intended.
         Err(VarError::NotUnicode(_)) => {
             Err(Error::configuration(format!("{name} is not valid UTF-8")))
         }

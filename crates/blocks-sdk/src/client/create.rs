@@ -1,4 +1,4 @@
-//! Creates sessions: directly, in a separate task, or with a permit that was acquired before.
+//! Creates sessions directly, in a separate task, or with a permit that was acquired before.
 
 use std::fmt;
 use std::future::Future;
@@ -19,23 +19,23 @@ use crate::request::{CreateSession, FollowUp};
 use crate::session::Session;
 use crate::session::turn::Turn;
 
-/// How long a permit is valid. The rate limiter counts the request from the time of the grant. A request that is sent
-/// much later would be counted in the wrong minute.
+/// The time for which a permit is valid. The rate limiter counts the request at the time at which it grants the permit.
+/// A request that is sent much later would be counted in the wrong minute.
 const PERMIT_LIFETIME: Duration = Duration::from_secs(2);
 
 impl Client {
     /// Creates a session, posts its first message and dispatches the message to the agent.
     ///
-    /// Do not drop this future after its first poll, as a `select!` or a time-out around it does. The request may
-    /// have been sent, and the billed session would exist without a trace. To limit the time, set
-    /// [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout) or use
+    /// Do not drop this future after its first poll, as a `select!` or a time-out around the future does. If the
+    /// request was already sent, a billed session may exist whose id your program does not know. To limit the time,
+    /// set [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout) or use
     /// [`create_session_detached`](Self::create_session_detached).
     ///
-    /// The create is sent again only when it certainly had no effect.
+    /// The client sends the create again only when the create certainly had no effect.
     ///
     /// # Errors
-    /// Invalid input before anything is sent, or any error of the request. When [`Error::may_have_taken_effect`] is
-    /// true, check for the session before you call this again.
+    /// Fails before anything is sent if the input is invalid. Otherwise returns any error of the request. When
+    /// [`Error::may_have_taken_effect`] is true, check whether the session exists before you call this method again.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -54,10 +54,11 @@ impl Client {
 
     /// Creates a session in a separate task. Dropping the returned value does not stop the create.
     ///
-    /// Only the result names the session. Store it inside of the task that awaits it, not behind a time-out.
+    /// Only the result contains the id of the session. Store the id in the task that awaits the result, so that no
+    /// time-out can drop the result first.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -70,7 +71,7 @@ impl Client {
     /// let mut create = client.create_session_detached(request);
     /// let session = match tokio::time::timeout(Duration::from_secs(5), &mut create).await {
     ///     Ok(session) => session?,
-    ///     Err(_) => create.await?, // it is still in progress, and its result is not lost
+    ///     Err(_) => create.await?, // the create is still in progress, and its result is not lost
     /// };
     /// # assert_eq!(mock.sessions(), [session.id()]);
     /// # Ok(()) });
@@ -82,9 +83,9 @@ impl Client {
 
     /// Acquires the rate limiter's permit for one create or follow-up, before the request is sent.
     ///
-    /// Hundreds of creates can wait for their permits. With this method, a program writes the journal entry
-    /// "starting" only when the request is about to be sent. After a crash, only those entries are in doubt. Dropping
-    /// the future or the permit returns the permit to the limiter.
+    /// Hundreds of creates may be waiting for their permits. With this method, a program writes the journal entry
+    /// "starting" only when the request is about to be sent. After a crash, only the creates with such an entry have
+    /// an unknown outcome. Dropping the future or the permit returns the permit to the rate limiter.
     ///
     /// # Errors
     /// [`ErrorKind::RateLimited`](crate::ErrorKind::RateLimited) when no permit is available within the time-out of a
@@ -133,8 +134,8 @@ impl Client {
 
 /// Permits one create or follow-up; see [`Client::acquire_create`].
 ///
-/// Use it within two seconds. After that the request first waits for a new permit, so that it is counted in the right
-/// minute.
+/// Use the permit within two seconds. Otherwise the request first waits for a new permit, so that the rate limiter
+/// counts the request in the right minute.
 #[must_use = "a permit that is dropped is given back"]
 pub struct CreatePermit {
     client: Client,
@@ -143,22 +144,22 @@ pub struct CreatePermit {
 }
 
 impl CreatePermit {
-    /// Creates a session with this permit. See [`Client::create_session`], also for the effect of dropping the
-    /// future.
+    /// Creates a session with this permit. [`Client::create_session`] describes the create and the effect of dropping
+    /// the future.
     ///
     /// # Errors
-    /// As [`Client::create_session`].
+    /// The errors of [`Client::create_session`].
     pub async fn create_session(mut self, request: CreateSession) -> Result<Session, Error> {
         request.validate()?;
         let permit = self.take();
         self.client.create(request, permit).await
     }
 
-    /// Posts a follow-up with this permit. See [`SessionRef::follow_up`](crate::SessionRef::follow_up), also for the
-    /// effect of dropping the future.
+    /// Posts a follow-up with this permit. [`SessionRef::follow_up`](crate::SessionRef::follow_up) describes the
+    /// follow-up and the effect of dropping the future.
     ///
     /// # Errors
-    /// As [`SessionRef::follow_up`](crate::SessionRef::follow_up).
+    /// The errors of [`SessionRef::follow_up`](crate::SessionRef::follow_up).
     pub async fn follow_up(
         mut self,
         session_id: impl Into<Id>,
@@ -170,7 +171,7 @@ impl CreatePermit {
         session.post(request, permit).await
     }
 
-    /// Returns the permit, if it is still valid.
+    /// Returns the permit if it is still valid. Otherwise gives the permit back to the rate limiter.
     fn take(&mut self) -> Option<Permit> {
         if self.acquired.elapsed() > PERMIT_LIFETIME {
             self.give_back();
@@ -222,7 +223,7 @@ impl<T> Future for Detached<T> {
             Ok(result) => Poll::Ready(result),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // Only the end of its runtime cancels a task of this type.
+                // The task was cancelled. This happens only when its runtime ends, because no code aborts the task.
                 Err(_) => Poll::Ready(Err(Error::abandoned())),
             },
         }

@@ -1,7 +1,7 @@
-//! Keeps the rate limiters of this process by key and base URL, so that all clients of one key share one.
+//! Keeps the rate limiters of this process by key and base URL. All clients of one key share one limiter.
 //!
-//! The service counts all requests of a key together. A limiter exists as long as a client uses it. Only a hash of
-//! the key is kept here, not the key.
+//! The service counts all requests of a key together. A limiter exists as long as a client uses it. This module keeps
+//! only a hash of the key, not the key itself.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -15,7 +15,7 @@ static LIMITERS: LazyLock<Mutex<Limiters>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
 struct Limiters {
-    /// Two hashes of 64 bits, so that two keys do not get the same value by chance.
+    /// Two hashers of 64 bits each. With only one hash, two keys could get the same value by chance.
     hashers: [RandomState; 2],
     entries: HashMap<[u64; 2], Entry>,
 }
@@ -32,7 +32,7 @@ pub(crate) type Limiter = (Arc<RateLimiter>, RateLimit);
 /// acceptable.
 ///
 /// # Errors
-/// When a limiter with another limit than `limit` exists.
+/// An error when the existing limiter has a limit that differs from `limit`.
 pub(crate) fn shared(key: &Key, base: &str, limit: Option<RateLimit>) -> Result<Limiter, Error> {
     let mut limiters = LIMITERS.lock().unwrap_or_else(PoisonError::into_inner);
     limiters.shared(key, base, limit)

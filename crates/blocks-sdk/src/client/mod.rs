@@ -1,4 +1,4 @@
-//! The client: one key, one base URL, one rate limiter.
+//! The client, with one key, one base URL and one rate limiter.
 
 pub(crate) mod builder;
 pub(crate) mod create;
@@ -28,12 +28,13 @@ use crate::session::turns::TurnRegistry;
 
 /// Calls the service for one workspace. Clones are cheap and share one rate limiter.
 ///
-/// Its futures may be awaited in several tokio runtimes, also when one of them is idle or has ended. Connections
-/// belong to the runtime that made them. Give each runtime its own client if one is ever idle while another one
-/// sends.
+/// The futures of a client may be awaited in several tokio runtimes, even if one of the runtimes is idle or has ended.
+/// A connection belongs to the runtime that made it. Give each runtime its own client if one runtime may be idle while
+/// another one sends requests.
 ///
 /// # Panics
-/// Its futures panic outside of a tokio runtime with time and I/O enabled, and in a runtime that has been shut down.
+/// The futures of a client panic outside of a tokio runtime with time and I/O enabled, and in a runtime that has been
+/// shut down.
 ///
 /// ```
 /// use blocks_sdk::Client;
@@ -49,21 +50,21 @@ pub struct Client {
     pub(crate) resources: Arc<Resources>,
 }
 
-/// The state that the clones of a client share about its resources.
+/// The state of the service, as far as a client and its clones know it.
 #[derive(Default)]
 pub(crate) struct Resources {
     pub turns: TurnRegistry,
-    /// Set once the deployment rejected a repeated `role`.
+    /// Whether the deployment has rejected a request with more than one `role` parameter.
     pub one_role_at_a_time: AtomicBool,
 }
 
 impl Client {
     /// Builds a client from `BLOCKS_API_KEY` and, if set, `BLOCKS_API_BASE_URL`.
     ///
-    /// [`ClientBuilder::from_env`] reads the same variables; its settings can then be changed.
+    /// To change other settings, use [`ClientBuilder::from_env`], which reads the same variables.
     ///
     /// # Errors
-    /// As [`ClientBuilder::from_env`] and [`ClientBuilder::build`].
+    /// The errors of [`ClientBuilder::from_env`] and [`ClientBuilder::build`].
     ///
     /// ```no_run
     /// // BLOCKS_API_KEY=… my-program
@@ -74,7 +75,7 @@ impl Client {
         ClientBuilder::from_env()?.build()
     }
 
-    /// Starts a builder with `key`.
+    /// Creates a builder of a client with the API key `key`.
     ///
     /// ```
     /// use blocks_sdk::{Client, RateLimit};
@@ -90,7 +91,7 @@ impl Client {
         ClientBuilder::new(Zeroizing::new(key.into()))
     }
 
-    /// Returns a client with another retry policy. It shares this client's rate limiter.
+    /// Returns a client with another retry policy. Both clients share one rate limiter.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -113,8 +114,8 @@ impl Client {
         client
     }
 
-    /// Returns a client whose requests and downloads pass through the result of `wrap`, for recordings and logs. It
-    /// shares this client's rate limiter.
+    /// Returns a client that sends requests and downloads through the transports that `wrap` returns. A transport can,
+    /// for example, record or log requests. Both clients share one rate limiter.
     ///
     /// ```
     /// use blocks_sdk::{Body, Client, SendFuture, Transport};
@@ -142,7 +143,7 @@ impl Client {
         client
     }
 
-    /// Returns a client with another time-out of attempts. It shares this client's rate limiter.
+    /// Returns a client with another time-out of attempts. Both clients share one rate limiter.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -174,7 +175,7 @@ impl Client {
         self.engine.retry
     }
 
-    /// Returns the limit of the rate limiter. Other clients of the same key share it.
+    /// Returns the limit of the rate limiter, which other clients of the same key may share.
     pub fn rate_limit(&self) -> RateLimit {
         self.engine.core.rate_limit
     }
@@ -189,12 +190,12 @@ impl Client {
         self.engine.timeouts.create
     }
 
-    /// Returns the largest size of a response that is read, in bytes.
+    /// Returns the maximum size of a response, in bytes.
     pub fn max_body(&self) -> usize {
         self.engine.core.max_body
     }
 
-    /// Returns the current state of the rate limiter: waiting requests, and the rate that it allows.
+    /// Returns the current state of the rate limiter, such as the number of waiting requests and the allowed rate.
     pub fn rate_limit_status(&self) -> RateLimitStatus {
         self.engine.core.limiter.status()
     }
@@ -202,7 +203,7 @@ impl Client {
     /// Reads a session. The links to its thread are always null in this response.
     ///
     /// # Errors
-    /// Status 404 when the session does not exist in this workspace.
+    /// An error with status 404 when the session does not exist in this workspace.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -233,7 +234,7 @@ impl Client {
         result.map_err(|error| error.with_session(id))
     }
 
-    /// Refers to a session by its id. Sends nothing.
+    /// Returns a reference to the session with this id. Sends no request.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -1,4 +1,4 @@
-//! Implements the operations of the document.
+//! Defines the operations of the OpenAPI document that the client calls.
 
 use crate::engine::call::Operation;
 

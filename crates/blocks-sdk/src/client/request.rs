@@ -14,10 +14,11 @@ use crate::engine::error::Error;
 use crate::engine::response::ResponseInfo;
 
 impl Client {
-    /// Starts a request to any path below `/rest/v1/`, for endpoints that this release does not support.
+    /// Creates a request to any path below `/rest/v1/`, for endpoints that this release does not support.
     ///
-    /// The request uses the key, the rate limiter and the retry policy, as every call does. A `GET` or `HEAD` is
-    /// retried like a read. Any other method is sent again only when it certainly had no effect.
+    /// Like every call, the request uses the key, the rate limiter and the retry policy of the client. A `GET` or
+    /// `HEAD` is retried like a read. A request with any other method is sent again only when it certainly had no
+    /// effect.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -53,7 +54,7 @@ pub struct RawRequest {
 }
 
 impl RawRequest {
-    /// Adds a query parameter. To send a list, repeat the name.
+    /// Adds a query parameter. To send a list, add one parameter with the same name for each item.
     pub fn query(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.query.push((name.into(), value.to_string()));
         self
@@ -69,8 +70,8 @@ impl RawRequest {
     /// Sends the request.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the path is not below `/rest/v1/` or the body
-    /// cannot be serialized; nothing is sent then. Otherwise any error of the request.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, when the path is not
+    /// below `/rest/v1/` or the body cannot be serialized. Otherwise any error of the request.
     pub async fn send(self) -> Result<RawResponse, Error> {
         let core = &self.client.engine.core;
         if !self.path.starts_with("/rest/v1/") {
@@ -95,7 +96,7 @@ impl RawRequest {
         };
         let admission = Admission::Wait(operation.priority());
         let engine = &self.client.engine;
-        // Without the query, whose values may be secret.
+        // The query is omitted, because its values may be secret.
         let path = core.key.scrub(url.path().to_owned());
         let sent = engine.call(operation, admission, send).await;
         let (body, info) = sent.map_err(|error| error.with_path(path))?;
@@ -103,7 +104,7 @@ impl RawRequest {
     }
 }
 
-/// Returns the name of a request in errors and spans: its method. An error adds the path.
+/// Returns the operation of a request with this method. The operation's id names the request in errors and spans.
 fn operation(method: &Method) -> Operation {
     match method.as_str() {
         "GET" => Operation::reading("GET request"),
@@ -118,7 +119,7 @@ fn operation(method: &Method) -> Operation {
 
 impl fmt::Debug for RawRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the query, whose values may be secret.
+        // The query is omitted, because its values may be secret.
         let path = self.path.split(['?', '#']).next().unwrap_or_default();
         let path = self.client.engine.core.key.scrub(path.to_owned());
         f.debug_struct("RawRequest")
@@ -141,7 +142,7 @@ impl RawResponse {
         &self.info
     }
 
-    /// Returns the body. Text that is not valid Unicode is repaired with U+FFFD.
+    /// Returns the body. In the body, invalid Unicode is replaced with U+FFFD.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
@@ -149,7 +150,7 @@ impl RawResponse {
     /// Decodes the body as JSON.
     ///
     /// # Errors
-    /// The body is not valid JSON, or not a `T`.
+    /// An error when the body is not valid JSON, or when the JSON cannot be decoded as `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.body)
     }

@@ -1,15 +1,17 @@
-//! Remembers the last messages that were read, to recognize them when they are read again.
+//! Remembers the messages that were read last, to recognize them when they are read again.
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
 
 use blocks_api::types::Message;
 
-/// How many messages are remembered. Late messages are searched among the last 1,000.
+/// The number of messages that are remembered. This is more than the 1,000 messages that are searched for late
+/// messages.
 const REMEMBERED: usize = 2_000;
 
-/// Returns the value that identifies a message: a hash of its id, or of its whole content if it has no id. The hash
-/// is the same in every release, because a stored cursor contains it, and it fits into a JSON number.
+/// Returns the hash of a message's id, or of the whole message if the message has no id. The hash identifies the
+/// message. Every release must compute the same hash, because stored cursors contain it. The hash fits into a JSON
+/// number.
 pub(crate) fn identity(message: &Message) -> u64 {
     let mut hash = Hash::default();
     match &message.id {
@@ -20,11 +22,12 @@ pub(crate) fn identity(message: &Message) -> u64 {
     hash.finish()
 }
 
-/// Returns the identity of the only message of a page that was too large, from the part that was kept.
+/// Returns the identity of the only message of a page that was too large. `body` is the start of the page, which was
+/// kept.
 pub(crate) fn identity_in_cut_page(body: &str) -> u64 {
     let items = body.find("\"items\"").map_or(body, |at| &body[at..]);
     let field = items.match_indices("\"id\"").find_map(|(at, name)| {
-        // A quote inside a text is escaped.
+        // A backslash before the quote shows that the match is inside a string.
         let value = items[at + name.len()..].trim_start().strip_prefix(':')?;
         let is_name = !items[..at].ends_with('\\');
         value
@@ -55,7 +58,7 @@ impl Hash {
         }
     }
 
-    /// Returns the high bits, which are mixed best. A JSON number can represent 53 bits exactly.
+    /// Returns the 53 highest bits, because these are mixed best, and because a JSON number represents 53 bits exactly.
     fn finish(self) -> u64 {
         (self.0 ^ (self.0 << 29)) >> 11
     }
@@ -72,12 +75,12 @@ impl io::Write for Hash {
     }
 }
 
-/// The identities of the last messages, in the service's order.
+/// The identities of the messages that were read last, in the service's order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     order: VecDeque<u64>,
     set: HashSet<u64>,
-    /// Whether there were earlier messages, which are not remembered.
+    /// Whether earlier messages were read or skipped and are not remembered.
     partial: bool,
 }
 
@@ -93,7 +96,7 @@ impl Known {
         known
     }
 
-    /// Returns whether earlier messages were read or skipped that are not remembered.
+    /// Returns whether earlier messages were read or skipped and are not remembered.
     pub fn is_partial(&self) -> bool {
         self.partial
     }
@@ -110,7 +113,7 @@ impl Known {
         self.order.len()
     }
 
-    /// Adds the next message. Returns whether it is new.
+    /// Adds the next message. Returns whether the message is new.
     pub fn push(&mut self, identity: u64) -> bool {
         let is_new = self.set.insert(identity);
         if is_new {
@@ -120,7 +123,8 @@ impl Known {
         is_new
     }
 
-    /// Adds a late message at its position, so that it is not remembered longer than its neighbours.
+    /// Adds a late message before the message `next`, so that it is forgotten at the same time as its neighbours.
+    /// Returns whether the message is new.
     pub fn insert_before(&mut self, next: u64, identity: u64) -> bool {
         let is_new = self.set.insert(identity);
         if is_new {

@@ -1,4 +1,4 @@
-//! Reads one query as one sequence, also from a deployment that accepts only one role in a request.
+//! Reads the messages of one query as one sequence, even if the deployment accepts only one role in a request.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -18,7 +18,7 @@ use crate::messages::watch::WatchCursor;
 #[derive(Default)]
 pub(crate) struct Batch {
     pub messages: VecDeque<Message>,
-    /// The error of a message that is too large, after the other messages.
+    /// The error of a message that is too large and that follows the other messages.
     pub too_large: Option<Error>,
 }
 
@@ -28,7 +28,7 @@ impl Batch {
     }
 }
 
-/// Where a watch starts.
+/// The position at which a stream or watch starts.
 #[derive(Clone, Debug)]
 pub(crate) enum Start {
     First,
@@ -36,7 +36,7 @@ pub(crate) enum Start {
     After(WatchCursor),
 }
 
-/// The pages of a query. There is one sequence for each role if the roles must be requested separately.
+/// Reads the pages of a query. Reads one sequence for each role if the roles must be requested separately.
 pub(crate) struct MergedPages {
     query: MessagesQuery,
     start: Start,
@@ -46,12 +46,13 @@ pub(crate) struct MergedPages {
 
 struct Sequence {
     pager: Pager,
-    /// The time of the last returned message; it never decreases.
+    /// The time in the sort key of the last returned message. It never decreases.
     time: f64,
 }
 
 impl Sequence {
-    /// Returns the sort key of the next message: its time, and its creation unless it is late.
+    /// Returns the sort key of the next message, which is its time and its creation time. A late message gets the time
+    /// of the message before it.
     fn key(&self, message: &Message, descending: bool) -> (f64, Option<i64>) {
         let time = time(message).map(|time| if descending { -time } else { time });
         match time.filter(|time| *time >= self.time) {
@@ -80,7 +81,7 @@ impl MergedPages {
         }
     }
 
-    /// Creates one sequence for each role, merged by time.
+    /// Creates one sequence for each role. The messages of all sequences are merged by time.
     pub fn by_role(query: MessagesQuery, start: Start) -> Self {
         Self {
             sequences: sequences(query.by_role(), &start),
@@ -90,8 +91,8 @@ impl MergedPages {
         }
     }
 
-    /// Returns the messages that can be returned before another page is read; nothing at the end. Each page takes a
-    /// permit with `priority`.
+    /// Reads pages until messages are available, and returns these messages. The batch is empty at the end of the list.
+    /// Each page takes a permit with `priority`.
     pub async fn batch(&mut self, priority: Priority) -> Result<Batch, Error> {
         self.fill(priority).await?;
         if let [sequence] = self.sequences.as_mut_slice() {
@@ -118,14 +119,14 @@ impl MergedPages {
         Ok(batch)
     }
 
-    /// Returns whether the next message of each sequence is known, or the sequence has ended.
+    /// Returns whether each sequence has its next message in memory or has ended.
     fn is_filled(&self) -> bool {
         self.sequences
             .iter()
             .all(|sequence| sequence.pager.is_filled())
     }
 
-    /// Reads pages until the next message of each sequence is known, or the sequence has ended.
+    /// Reads pages until each sequence has its next message in memory or has ended.
     async fn fill(&mut self, priority: Priority) -> Result<(), Error> {
         let client = self.query.client().clone();
         for index in 0..self.sequences.len() {
@@ -136,7 +137,7 @@ impl MergedPages {
                 }
                 match pager.advance(admission(priority)).await {
                     Ok(()) => self.any_read = true,
-                    // The deployment may reject a repeated role. Then a request for each role succeeds.
+                    // The deployment may reject a repeated role. Then a separate request for each role succeeds.
                     Err(error)
                         if !self.any_read
                             && error.status() == Some(422)
@@ -157,9 +158,9 @@ impl MergedPages {
         Ok(())
     }
 
-    /// Takes the earliest of the next messages. Of two with the same time, it takes the one that was created first. A
-    /// message without a time, or with an earlier time than the message before it, keeps its place after that
-    /// message.
+    /// Takes the earliest of the next messages of all sequences. If two messages have the same time, takes the message
+    /// that was created first. A message without a time, or with an earlier time than the message before it in its
+    /// sequence, stays after that message.
     fn take_first(&mut self) -> Option<Message> {
         let descending = self.query.is_descending();
         let mut first: Option<((f64, Option<i64>), usize)> = None;
@@ -182,15 +183,15 @@ impl MergedPages {
         sequence.pager.pop()
     }
 
-    /// Continues at the end.
+    /// Continues each sequence after its end was reached, because messages may have been added.
     pub fn resume(&mut self) {
         for sequence in &mut self.sequences {
             sequence.pager.resume();
         }
     }
 
-    /// Returns a cursor after all returned messages, except those in `waiting`. Returns `None` before any message is
-    /// known.
+    /// Returns the cursor after the messages that the caller has returned. The caller has not yet returned the messages
+    /// in `waiting`. Returns `None` before the first page is read, and while existing messages are skipped.
     pub fn cursor(&self, waiting: &VecDeque<Message>) -> Option<WatchCursor> {
         let pagers = || self.sequences.iter().map(|sequence| &sequence.pager);
         if pagers().any(Pager::is_skipping) || !self.any_read {
@@ -256,8 +257,8 @@ fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
     sequences
 }
 
-/// Returns how a request gets its permit. A poll has no time-out, so it waits for the end of the longest pause, while
-/// a call would fail.
+/// Returns how a request gets its permit. A poll of a watch has no time-out, so it waits through the longest pause of
+/// the rate limiter, after which a call with a time-out would fail.
 fn admission(priority: Priority) -> Admission {
     match priority {
         Priority::Poll(_) => Admission::Once(priority),

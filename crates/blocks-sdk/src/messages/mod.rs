@@ -26,10 +26,10 @@ use crate::messages::page::Page;
 use crate::messages::stream::MessageStream;
 use crate::messages::watch::Watch;
 
-/// The page size of a stream, which is the largest that the service supports.
+/// The page size of a stream, which is the largest page size that the service supports.
 pub(crate) const PAGE: u64 = 100;
 
-/// The parameters of the document.
+/// The query parameters that the OpenAPI document names.
 const PARAMETERS: [&str; 7] = [
     "type",
     "role",
@@ -84,7 +84,7 @@ impl MessagesQuery {
         }
     }
 
-    /// Selects messages of these types only. Default: messages and final messages, by the service's choice.
+    /// Selects messages of these types only. By default the service returns messages and final messages.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -101,7 +101,7 @@ impl MessagesQuery {
         self
     }
 
-    /// Selects messages of these roles only. Default: the assistant's messages, by the service's choice.
+    /// Selects messages of these roles only. By default the service returns the assistant's messages.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -117,7 +117,7 @@ impl MessagesQuery {
         self
     }
 
-    /// Selects all types, of the user and of the assistant.
+    /// Selects messages of all types, from the user and from the assistant.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -136,8 +136,8 @@ impl MessagesQuery {
         .roles([MessageRole::User, MessageRole::Assistant])
     }
 
-    /// Selects the messages of this thread. An unknown thread has no messages. The service ignores this in a query of
-    /// one thread's messages.
+    /// Selects the messages of this thread. An unknown thread has no messages. In a query of
+    /// [`thread_messages`](crate::SessionRef::thread_messages), the service ignores this filter.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -155,9 +155,9 @@ impl MessagesQuery {
         self
     }
 
-    /// Selects messages whose `ts` is strictly greater, in epoch seconds with fractions. A number that is not finite
-    /// is an error when the messages are read. The service omits messages without a `ts`, as most of the user's
-    /// messages are.
+    /// Selects messages whose `ts` is greater than this `ts`, in epoch seconds with fractions. A number that is not
+    /// finite is an error when the messages are read. The service omits messages without a `ts`, such as most of the
+    /// user's messages.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -173,8 +173,8 @@ impl MessagesQuery {
         self
     }
 
-    /// Sets whether the newest message comes first. Default: the oldest first. Always sent, because sources disagree
-    /// on the service's default.
+    /// Sets whether the newest message is first. Default: the oldest message is first. The client always sends the
+    /// direction, because sources disagree on the default of the service.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -193,7 +193,7 @@ impl MessagesQuery {
         self
     }
 
-    /// Selects a page, from 1. Only [`send`](Self::send) uses it.
+    /// Selects the page with this number, counted from 1. Only [`send`](Self::send) uses the number.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -208,7 +208,7 @@ impl MessagesQuery {
         self
     }
 
-    /// Sets the number of messages in a page, 1 to 100. Default: 50. Only [`send`](Self::send) uses it.
+    /// Sets the number of messages in a page, from 1 to 100. Default: 50. Only [`send`](Self::send) uses this number.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -224,7 +224,8 @@ impl MessagesQuery {
         self
     }
 
-    /// Adds a query parameter that this release does not support. To send a list, repeat the name.
+    /// Adds a query parameter that this release does not support. To send a list, add one parameter with the same name
+    /// for each item.
     ///
     /// A parameter that has its own method, such as `limit`, is an error when the messages are read.
     ///
@@ -241,7 +242,7 @@ impl MessagesQuery {
         self
     }
 
-    /// Calls a setter if there is a value; see [`CreateSession::set`](crate::CreateSession::set).
+    /// Calls `setter` with the value if `value` is not `None`; see [`CreateSession::set`](crate::CreateSession::set).
     pub fn set<T>(self, value: Option<T>, setter: impl FnOnce(Self, T) -> Self) -> Self {
         match value {
             Some(value) => setter(self, value),
@@ -252,7 +253,7 @@ impl MessagesQuery {
     /// Reads one page.
     ///
     /// # Errors
-    /// Invalid input before anything is sent, or any error of the request.
+    /// An error before anything is sent if the input is invalid, or any error of the request.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -273,13 +274,13 @@ impl MessagesQuery {
 
     /// Streams all messages, page by page, with one page in memory.
     ///
-    /// Messages may be added and deleted meanwhile. Each message that exists from start to end is returned exactly
-    /// once, and in order. A late message, which is added before messages that were already read, is returned when it
-    /// is found, at the latest at the end.
+    /// Messages may be added and deleted while the stream reads. The stream returns each message that exists during
+    /// the whole read exactly once, and in order. A late message, which is added before messages that were already
+    /// read, is returned when it is found, at the latest at the end of the stream.
     ///
-    /// A message larger than [`max_body`](crate::ClientBuilder::max_body) is an error, and the stream continues after
-    /// it. Any other error ends the stream. If the pages contradict their total, the error says how many messages are
-    /// missing ([`Incomplete`](crate::ErrorKind::Incomplete)).
+    /// A message larger than [`max_body`](crate::ClientBuilder::max_body) is an error, and the stream continues with
+    /// the next message. Any other error ends the stream. If the pages contradict their total, the error says how many
+    /// messages are missing ([`Incomplete`](crate::ErrorKind::Incomplete)).
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -297,15 +298,15 @@ impl MessagesQuery {
         MessageStream::new(self)
     }
 
-    /// Returns all messages, then each new one as it arrives. The watch does not end by itself.
+    /// Returns all messages, and then each new message as it arrives. Only an error ends the watch.
     ///
-    /// Each message is returned exactly once, also if its `ts` equals another one's, is null, or is late. A late
-    /// message is found among the last 1,000. The watch polls every 2 s, or as often as the rate limit allows. The
-    /// order is always oldest first.
+    /// The watch returns each message exactly once, even if its `ts` is null, is late, or equals the `ts` of another
+    /// message. A late message is found if it is among the last 1,000 messages. The watch polls every 2 s, or as often
+    /// as the rate limit allows. The order is always oldest first.
     ///
     /// [`Watch::from_now`] omits existing messages, and [`Watch::resume`] continues after a restart. Transient errors
     /// do not end the watch; [`Watch::next_event`] reports them. Other statuses that may be temporary, such as 409 or
-    /// a 403 that is not from the service, end it after three in a row.
+    /// a 403 that is not from the service, end the watch after three in a row.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -370,7 +371,7 @@ impl MessagesQuery {
         self.direction == Direction::Desc
     }
 
-    /// Returns the query for each of its roles, for a deployment that accepts only one role in a request.
+    /// Returns one query for each role of this query, for a deployment that accepts only one role in a request.
     pub(crate) fn by_role(&self) -> Vec<Self> {
         let one = |role: &MessageRole| self.clone().roles([role.clone()]);
         self.roles.iter().map(one).collect()
@@ -380,8 +381,8 @@ impl MessagesQuery {
         self.roles.len() > 1
     }
 
-    /// Reads one page. If a deployment rejects a repeated `role`, it reads each role separately and merges the
-    /// responses. The client remembers this.
+    /// Reads one page. If the deployment rejects a repeated `role`, reads each role separately and merges the
+    /// responses. The client remembers the rejection.
     async fn fetch(&self, admission: Admission) -> Result<Page, Error> {
         let split = &self.client.resources.one_role_at_a_time;
         if !self.has_many_roles() || !split.load(Ordering::Relaxed) {
@@ -403,7 +404,7 @@ impl MessagesQuery {
         result.map_err(|error| error.with_session(&self.session_id))
     }
 
-    /// Reads one page in one attempt, as the poll of a wait.
+    /// Reads one page in one attempt with an acquired permit, for the poll of a wait.
     pub(crate) async fn read_with_permit(
         &self,
         permit: Permit,
@@ -429,7 +430,7 @@ impl MessagesQuery {
             )));
         }
         let mut query = url.query_pairs_mut();
-        // An array is sent by repeating its name; the service rejects `a,b`.
+        // An array is sent as one parameter for each item, because the service rejects the form `a,b`.
         for value in &self.types {
             query.append_pair("type", value.as_str());
         }

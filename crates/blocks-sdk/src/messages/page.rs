@@ -1,4 +1,4 @@
-//! One page of messages.
+//! Reads one page of messages.
 
 use std::time::Duration;
 
@@ -60,8 +60,8 @@ impl Page {
         })
     }
 
-    /// Reads the page in one attempt with an acquired permit. The attempt must end by `deadline`. Also returns the
-    /// received data.
+    /// Reads the page in one attempt with an acquired permit. The attempt must end by `deadline`. Returns the page and
+    /// the received data.
     pub(crate) async fn fetch_with_permit(
         query: MessagesQuery,
         url: Url,
@@ -130,11 +130,11 @@ impl Page {
 
     /// Reads the page after this one; `None` when this page is the last.
     ///
-    /// Pages shift while messages are added and deleted. [`MessagesQuery::stream`] notices that, and loses no
-    /// message.
+    /// Pages shift while messages are added and deleted, so this method may repeat or miss messages.
+    /// [`MessagesQuery::stream`] notices the shift, and loses no message.
     ///
     /// # Errors
-    /// As [`MessagesQuery::send`].
+    /// The errors of [`MessagesQuery::send`].
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -153,7 +153,7 @@ impl Page {
         let number = self.query.page_number();
         let is_last = match self.total_pages() {
             Some(pages) => number >= pages,
-            // A page that is not full is the last.
+            // A page that is not full is the last page.
             None => (self.messages().len() as u64) < self.query.page_limit(),
         };
         if is_last {
@@ -164,13 +164,13 @@ impl Page {
     }
 
     /// Reads the messages that were added after this page was read, with the same filters. Returns `None` when the
-    /// service did not say where they start.
+    /// page has no link to newer messages.
     ///
-    /// The service's cursor is strict, so a message with an equal, late or missing `ts` is not found.
-    /// [`MessagesQuery::watch`](crate::MessagesQuery::watch) loses no message.
+    /// The link contains a time, and selects only messages whose `ts` is greater. So a message whose `ts` is equal,
+    /// earlier or missing is not found. [`MessagesQuery::watch`](crate::MessagesQuery::watch) loses no message.
     ///
     /// # Errors
-    /// As [`MessagesQuery::send`].
+    /// The errors of [`MessagesQuery::send`].
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -183,7 +183,7 @@ impl Page {
     /// # Ok(()) });
     /// ```
     pub async fn newer(&self) -> Result<Option<Self>, Error> {
-        // Only the cursor is used from the link: the service omits the filters, and the link's host can differ.
+        // Only the time `gts` of the link is used. The link lacks the filters, and its host can differ.
         let link = self
             .data
             .links
@@ -199,7 +199,7 @@ impl Page {
         query.send().await.map(Some)
     }
 
-    /// Returns the status and the headers of the response; `None` if the page needed several requests.
+    /// Returns the status and the headers of the response; `None` if reading the page took several requests.
     pub fn response(&self) -> Option<&ResponseInfo> {
         self.response.as_ref()
     }
@@ -210,7 +210,7 @@ impl Page {
     }
 }
 
-/// Returns the names and values of a query, decoded.
+/// Returns the decoded names and values of a URL's query.
 fn url_pairs(query: &str) -> Vec<(String, String)> {
     let Ok(mut url) = Url::parse("http://localhost/") else {
         return Vec::new();
@@ -226,7 +226,7 @@ fn operation_of(url: &Url) -> Operation {
     }
 }
 
-/// Returns the time of a message: its `ts`, or else its creation.
+/// Returns the `ts` of a message, or else its creation time, in epoch seconds.
 pub(crate) fn time(message: &types::Message) -> Option<f64> {
     message.ts.or_else(|| {
         let created: DateTime<Utc> = message.created_at.as_ref()?.utc();

@@ -1,13 +1,13 @@
-//! Reads a list page by page, each message once and in order, although the list changes between reads.
+//! Reads a list page by page, and returns each message once and in order, although the list changes between reads.
 //!
-//! A page shows a range of the list as it is at that moment. Messages that are deleted or added before that range
-//! shift the range. A total does not show this: a deletion and an addition leave it unchanged. So each range is
-//! chosen to overlap the one before ([`Window`]). If it contains a known message, everything before that message was
-//! read as well, and nothing is missing. If it contains none, the pager discards the range and steps back until a
-//! range contains one.
+//! A page shows a range of the list at the time of the read. Messages that are deleted or added before the range shift
+//! the messages in the range. The total does not show such a shift, because it is unchanged after one deletion and one
+//! addition. So each range is chosen to overlap the range before ([`Window`]). If the new range contains a known
+//! message, everything before that message was read as well, and no message is missing. If the new range contains no
+//! known message, the pager discards the range and steps back until a range contains a known message.
 //!
-//! A page size of one cannot overlap, and neither can a message that is too large to be read. Then the message before
-//! is read again, and must not have moved.
+//! A page with only one message, for example a message that is too large to be read, cannot overlap the range before.
+//! Then the pager reads the message before that page again. If that message has not moved, no message is missing.
 
 use std::collections::VecDeque;
 
@@ -20,20 +20,20 @@ use crate::messages::page::Page;
 use crate::messages::window::{Sizes, Window};
 use crate::messages::{MessagesQuery, PAGE};
 
-/// How far back late messages are searched.
+/// The number of messages before the end of the list that are searched for late messages.
 const LOOK_BACK: u64 = 1_000;
-/// One of this many polls also reads a range further back. It finds a late message whose arrival was not visible,
-/// because another message was deleted at the same time.
+/// One in this many polls also reads a range further back in the list. That read finds a late message whose arrival was
+/// not visible because another message was deleted at the same time.
 const POLLS_BETWEEN_CHECKS: u32 = 10;
-/// Reads without a new message after which the service is assumed to repeat itself; each page of the list allows some
-/// more.
+/// The number of reads in a row that may find no new message. After more such reads, the pager assumes that the service
+/// repeats pages. A longer list allows more reads.
 const IDLE_READS: u64 = 16;
-/// Full pages in a row after which a reduced page size is increased to twice its value.
+/// The number of full pages in a row after which the pager doubles a reduced page size.
 const FULL_PAGES: u32 = 4;
-/// How often a page is read that cannot be decoded, for example because it was cut off.
+/// The maximum number of reads of a page that cannot be decoded, for example because it was cut off.
 const DECODE_ATTEMPTS: u32 = 3;
 
-/// Reads one query to its end, and continues from there later.
+/// Reads the messages of one query to the end of the list. Later the pager can continue with messages that were added.
 pub(crate) struct Pager {
     query: MessagesQuery,
     known: Known,
@@ -41,35 +41,40 @@ pub(crate) struct Pager {
     edge: Option<Edge>,
     phase: Phase,
     sizes: Sizes,
-    /// The largest page of the service that did not contain all remaining messages.
+    /// The maximum number of messages that the service returns in a page, as far as known.
     ceiling: u64,
-    /// The longest page so far.
+    /// The number of messages in the longest page so far.
     longest: u64,
     full_pages: u32,
-    /// The number of a page that was empty although the list continues after it.
+    /// The number of a page that was empty although more messages follow in the list.
     unusable: Option<u64>,
     /// Whether a message before the edge was added or deleted since the last check for late messages.
     shifted: bool,
-    /// Whether messages are skipped until the end was reached once.
+    /// Whether the pager skips messages until it reaches the end of the list for the first time.
     skipping: bool,
     /// Whether the whole list contains no known message.
     known_are_gone: bool,
+    /// Whether the next read is a poll for messages that were added after the end was reached.
     polling: bool,
-    /// Whether one of [`POLLS_BETWEEN_CHECKS`] polls also reads further back.
+    /// Whether one in [`POLLS_BETWEEN_CHECKS`] polls also reads further back.
     checks: bool,
     polls: u32,
-    /// Where the next check further back continues.
+    /// The index at which the next check further back continues.
     check_from: Option<u64>,
     total: Option<u64>,
+    /// The number of messages that were found so far.
     given: u64,
+    /// The number of reads in a row without a new message.
     idle: u64,
-    /// The edge at the time of the last new message.
+    /// The index of the edge when the last new message was found.
     progress: u64,
+    /// Messages that were read and not taken.
     backlog: VecDeque<Message>,
-    /// Errors of messages that are too large; they follow the backlog.
+    /// Errors of messages that are too large. These errors follow the messages in the backlog.
     too_large: VecDeque<Error>,
 }
 
+/// The position of a message in the list.
 #[derive(Clone, Copy, Debug)]
 struct Edge {
     index: u64,
@@ -79,16 +84,16 @@ struct Edge {
 enum Phase {
     /// Reads forward from the edge.
     Forward,
-    /// Searches for a known message, at this index and before it.
+    /// Searches for a known message at this index, and then at earlier indexes.
     Back {
         index: u64,
         distance: u64,
     },
-    /// Found no known message back to the start of the list, and searches upwards from there.
+    /// Searches for a known message from the start of the list upwards, because stepping back found no known message.
     Search {
         index: u64,
     },
-    /// `held` starts right after the edge, and is used if the edge has not moved.
+    /// Reads the edge again. The page `held`, which starts right after the edge, is used if the edge has not moved.
     Verify {
         held: Reading,
     },
@@ -97,16 +102,17 @@ enum Phase {
     End,
 }
 
-/// A search for late messages, from the end backwards.
+/// A search for late messages, from the end of the list backwards.
 struct Sweep {
-    /// The index at which it continues, downwards.
+    /// The index at which the search continues backwards.
     index: u64,
-    /// The index at which it ends; `None` after one page.
+    /// The index at which the search ends; `None` if it ends after one page.
     until: Option<u64>,
-    /// The message that follows the last searched range.
+    /// The identity of the message that follows the range that was searched last.
     next: u64,
-    /// Pages that contain no known message. If a page before them has one, they are between two known messages, so
-    /// they arrived late. Until then they may be older than everything that was read.
+    /// Pages that contain no known message. If an earlier page contains a known message, the messages of these pages
+    /// are between two known messages, so they arrived late. Otherwise they may be older than all messages that were
+    /// read.
     held: Vec<Reading>,
 }
 
@@ -163,7 +169,7 @@ impl Reading {
         self.start + self.count()
     }
 
-    /// Returns the total, unless the page itself shows that it is wrong.
+    /// Returns the total, unless the page itself shows that the total is wrong.
     fn total(&self) -> Option<u64> {
         self.total.filter(|total| *total >= self.end())
     }
@@ -174,6 +180,7 @@ impl Reading {
         (most..=self.window.limit).contains(&self.count())
     }
 
+    /// Returns whether the page has the message of `edge` at the same index.
     fn has(&self, edge: Edge) -> bool {
         let place = edge.index.checked_sub(self.start);
         let identity = place.and_then(|place| self.identities.get(usize::try_from(place).ok()?));
@@ -212,18 +219,18 @@ impl Pager {
         }
     }
 
-    /// Disables the regular checks for late messages. Only a visible change before the end causes a check.
+    /// Disables the regular checks for late messages. Then only a visible change before the end causes a check.
     pub fn without_checks(mut self) -> Self {
         self.checks = false;
         self
     }
 
-    /// Skips the messages that exist at the first read.
+    /// Makes the pager skip the messages that exist at the first read.
     pub fn skip_to_end(&mut self) {
         self.skipping = true;
     }
 
-    /// Continues after the messages in `known`; the last of them was at about `index`.
+    /// Continues after the messages in `known`. The last known message was at about `index`.
     pub fn resume_after(&mut self, known: Known, index: Option<u64>) {
         let identity = known.iter().last();
         self.edge = index
@@ -232,12 +239,12 @@ impl Pager {
         self.progress = index.unwrap_or(0);
         self.given = index.map_or(0, |index| index + 1);
         self.known = known;
-        // Late messages may have arrived meanwhile.
+        // Late messages may have arrived since the known messages were read, so the pager must check for them.
         self.shifted = true;
         self.polling = true;
     }
 
-    /// Returns the known messages, and the index of the last one.
+    /// Returns the known messages, and the index of the last known message.
     pub fn place(&self) -> (&Known, Option<u64>) {
         (&self.known, self.edge.map(|edge| edge.index))
     }
@@ -246,7 +253,7 @@ impl Pager {
         self.skipping
     }
 
-    /// Takes all messages that are in memory. Taking them one by one would move each several times.
+    /// Takes all messages that are in memory. Taking them one by one would move each message several times.
     pub fn take(&mut self) -> VecDeque<Message> {
         std::mem::take(&mut self.backlog)
     }
@@ -273,7 +280,7 @@ impl Pager {
         }
     }
 
-    /// Returns the number of messages in the list, as of the last page.
+    /// Returns the number of messages in the list, as the last page reported it.
     pub fn total(&self) -> Option<u64> {
         self.total
     }
@@ -283,15 +290,16 @@ impl Pager {
         !self.backlog.is_empty() || !self.too_large.is_empty() || matches!(self.phase, Phase::End)
     }
 
-    /// Returns whether a page is needed although nothing may have been added. If a full page contains the last
-    /// message by the total, the total is trusted: the next poll continues from it anyway.
+    /// Returns whether the list has messages that were not read, so that the next page is read without a pause. If the
+    /// total says that the edge is the last message, the total is trusted, because the next poll reads after the edge
+    /// anyway.
     pub fn is_behind(&self) -> bool {
         let end = self.edge.map_or(0, |edge| edge.index + 1);
         let has_all = matches!(self.phase, Phase::Forward) && self.total == Some(end);
         !self.is_filled() && !has_all
     }
 
-    /// Continues at the end, where messages may have been added.
+    /// Continues after the end was reached, because messages may have been added.
     pub fn resume(&mut self) {
         if matches!(self.phase, Phase::End) {
             self.phase = Phase::Forward;
@@ -313,7 +321,7 @@ impl Pager {
         (window, self.query_of(window))
     }
 
-    /// Uses the response to [`next_page`](Self::next_page).
+    /// Processes the response to the request of [`next_page`](Self::next_page).
     pub fn receive(&mut self, window: Window, page: Result<Page, Error>) -> Result<(), Error> {
         let reading = match page {
             Ok(page) => Reading::new(window, page),
@@ -343,7 +351,7 @@ impl Pager {
         let mut attempts = 1;
         loop {
             match query.read(admission).await {
-                // A poll has a permit for one request, and its watch repeats it.
+                // A poll is not repeated here, because it has a permit for only one request. The watch polls again.
                 Err(error)
                     if error.kind() == ErrorKind::Undecodable
                         && !is_too_large(&error)
@@ -366,7 +374,7 @@ impl Pager {
             (Phase::Verify { .. }, Some(edge)) => sizes.smallest(edge.index),
             (_, None) => sizes.forward(0, None),
             (_, Some(edge)) => {
-                // A poll also reads the messages before the edge, because most late messages appear there.
+                // A poll also reads messages before the edge, because most late messages are close to the end.
                 let before = if self.polling { sizes.most / 2 } else { 0 };
                 let indexes = [edge.index.saturating_sub(before), edge.index];
                 let mut windows = indexes.map(|index| sizes.forward(index, self.unusable));
@@ -401,7 +409,7 @@ impl Pager {
             self.sweep(sweep, reading);
             return Ok(());
         }
-        // Nothing can be missing before the first message of the list.
+        // No message can be missing before the first message of the list.
         let no_known = self.known.len() == 0 || self.known_are_gone || reading.count() == 0;
         let at_start = reading.start == 0 && no_known;
         let mut identities = reading.identities.iter();
@@ -413,14 +421,14 @@ impl Pager {
         self.step_back(reading)
     }
 
-    /// Derives from a page how many messages the service returns at most.
+    /// Derives from a page the maximum number of messages that the service returns in a page.
     fn learn_sizes(&mut self, reading: &mut Reading) {
-        let (count, asked) = (reading.count(), reading.window.limit);
+        let (count, requested) = (reading.count(), reading.window.limit);
         if let Content::Messages(_) = reading.content {
             self.total = reading.total;
         }
         self.longest = self.longest.max(count);
-        if count > asked && !self.sizes.fixed {
+        if count > requested && !self.sizes.fixed {
             self.sizes = Sizes {
                 most: count,
                 fixed: true,
@@ -438,16 +446,16 @@ impl Pager {
         }
         if let Some(limit) = reading
             .limit
-            .filter(|limit| (count.max(1)..asked).contains(limit))
+            .filter(|limit| (count.max(1)..requested).contains(limit))
         {
             self.ceiling = self.ceiling.min(limit);
         }
-        if count > 0 && count < asked && count == self.longest {
+        if count > 0 && count < requested && count == self.longest {
             match reading.total() {
-                // The page was limited by the service: no page will be longer.
+                // The service limited the page, so no page will be longer.
                 Some(total) if total > reading.end() => self.ceiling = count,
                 Some(_) => {}
-                // The page may be limited by the service: a page of this size will show whether more follows.
+                // The service may have limited the page. The next page of this size shows whether more messages follow.
                 None => self.sizes.most = count,
             }
         }
@@ -463,20 +471,21 @@ impl Pager {
         }
     }
 
+    /// Notes whether the page shows that the edge has moved.
     fn note_shift(&mut self, reading: &Reading) {
         if let Some(edge) = self.edge {
             self.shifted |= !reading.has(edge);
         }
     }
 
-    /// Uses a page before which nothing is missing.
+    /// Uses a page before which no message is missing.
     fn accept(&mut self, reading: Reading) {
         let (start, count, end) = (reading.start, reading.count(), reading.end());
         let has_ended = self.is_end(&reading);
         let first = reading.identities.first().copied();
         let last = reading.identities.last().copied();
         if end == 0 && reading.total == Some(0) {
-            // Everything that follows is new.
+            // The list is empty, so all later messages are new.
             self.known = Known::default();
         }
         if self.give_out(reading, None) {
@@ -529,19 +538,19 @@ impl Pager {
         }
         match reading.total() {
             Some(total) if total > reading.end() => false,
-            // A contradictory number of pages is trusted once.
+            // A number of pages that contradicts the total is trusted for one more read.
             Some(_) => self.idle > 0 || reading.total_pages.is_none_or(|pages| pages <= page),
             None => count < self.longest || reading.end() == 0,
         }
     }
 
-    /// Adds the new messages to the backlog. Messages of a late page are inserted before the message `next`. Returns
-    /// whether there are new messages.
+    /// Adds the new messages of a page to the backlog. Remembers the messages of a late page before the message `next`.
+    /// Returns whether the page has new messages.
     fn give_out(&mut self, reading: Reading, next: Option<u64>) -> bool {
         let identities = reading.identities;
         let is_known = |identity: &u64| self.known.contains(*identity);
-        // Messages before the known ones may have been read so long ago that they are not remembered. With the newest
-        // first, such a message arrived after the start.
+        // Messages before the first known message are left out, because they may have been read and forgotten. In a
+        // list with the newest message first, such messages arrived after the read started.
         let leaves_out = self.known.is_partial() || self.query.is_descending();
         let first = match leaves_out && !self.skipping {
             true => identities.iter().position(is_known).unwrap_or(0),
@@ -584,7 +593,7 @@ impl Pager {
         true
     }
 
-    /// Steps back, because no message of this page is known. The messages before it must be read first.
+    /// Steps back, because the page contains no known message. The messages before the page must be read first.
     fn step_back(&mut self, reading: Reading) -> Result<(), Error> {
         let (start, end) = (reading.start, reading.end());
         if reading.count() == 0 && reading.total() > Some(start) {
@@ -619,6 +628,7 @@ impl Pager {
         Ok(())
     }
 
+    /// Uses a page of a search for late messages.
     fn sweep(&mut self, mut sweep: Sweep, reading: Reading) {
         let (start, first) = (reading.start, reading.identities.first().copied());
         let mut identities = reading.identities.iter();
@@ -641,7 +651,8 @@ impl Pager {
         let held: u64 = sweep.held.iter().map(Reading::count).sum();
         let ends = match sweep.held.is_empty() {
             true => sweep.until.is_none_or(|until| start <= until),
-            // The known messages would not be further back.
+            // The range from here to the edge is longer than all known and held messages, so no known message is
+            // further back.
             false => start + self.known.len() as u64 + held < edge,
         };
         if ends || start == 0 {
@@ -651,7 +662,7 @@ impl Pager {
         }
     }
 
-    /// Skips existing messages, with as few pages as the total allows.
+    /// Skips existing messages. Goes to the last message with few reads if the page reports a total.
     fn skip(&mut self, reading: Reading) {
         let (count, end, total) = (reading.count(), reading.end(), self.total);
         let last = total.and_then(|total| total.checked_sub(1));
@@ -668,6 +679,7 @@ impl Pager {
         }
     }
 
+    /// Ends the read, because the end of the list was reached.
     fn settle(&mut self) {
         self.phase = Phase::End;
         self.shifted = false;
@@ -676,7 +688,7 @@ impl Pager {
         self.idle = 0;
     }
 
-    /// Ends a read that makes no progress.
+    /// Counts reads without a new message, and fails if the reads make no progress.
     fn check_progress(&mut self, found: bool) -> Result<(), Error> {
         if found {
             self.idle = 0;
@@ -695,7 +707,7 @@ impl Pager {
         self.idle = 0;
         let given = self.given;
         if self.total == Some(given) && !self.shifted {
-            // The pages contradict each other, but all messages were read.
+            // The pages contradict each other, but the total shows that all messages were read.
             self.settle();
             return Ok(());
         }

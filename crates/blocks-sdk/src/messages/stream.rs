@@ -46,7 +46,7 @@ impl MessageStream {
         }
     }
 
-    /// Returns the next message; `None` at the end. Dropping the future before it is ready loses nothing.
+    /// Returns the next message; `None` at the end. No message is lost if the future is dropped before it is ready.
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
@@ -92,10 +92,10 @@ impl std::fmt::Debug for MessageStream {
     }
 }
 
-/// A step in progress. It returns the state that it borrowed.
+/// A step in progress. The future owns the state, and returns it with the result.
 pub(crate) type Step<S, T> = Pin<Box<dyn Future<Output = (Box<S>, T)> + Send>>;
 
-/// A state with asynchronous steps, for a stream that is `Unpin`.
+/// The state of a stream that is `Unpin`, or the asynchronous step that currently owns the state.
 pub(crate) enum Source<S, T> {
     Idle(Box<S>),
     Busy(Step<S, T>),
@@ -107,6 +107,7 @@ impl<S, T> Source<S, T> {
         Self::Idle(Box::new(state))
     }
 
+    /// Returns the state; `None` during a step and after the end.
     pub fn state(&mut self) -> Option<&mut S> {
         match self {
             Self::Idle(state) => Some(state),
@@ -118,7 +119,7 @@ impl<S, T> Source<S, T> {
         *self = Self::Ended;
     }
 
-    /// Returns the result of the step in progress, or of a new one; `None` after the end.
+    /// Returns the result of the step in progress, or else of a new step; `None` after the end.
     pub fn poll(
         &mut self,
         context: &mut Context<'_>,

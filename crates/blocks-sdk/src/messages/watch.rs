@@ -20,10 +20,10 @@ use crate::messages::merged::{Batch, MergedPages, Start};
 use crate::messages::stream::Source;
 
 const INTERVAL: Duration = Duration::from_secs(2);
-/// The number of failures in a row that end a watch, for failures that may be temporary.
+/// The number of failures in a row that end a watch if the failures may be permanent.
 const DOUBTFUL_FAILURES: u32 = 3;
 
-/// Returns the messages of a query, and each new one as it arrives; see [`MessagesQuery::watch`].
+/// Returns the messages of a query, and then each new message as it arrives; see [`MessagesQuery::watch`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -38,7 +38,7 @@ const DOUBTFUL_FAILURES: u32 = 3;
 /// let first = watch.next().await.expect("a watch has no end")?;
 /// let stored = serde_json::to_string(&watch.cursor())?;
 ///
-/// // After a restart, it continues where it stopped.
+/// // After a restart, the watch continues where it stopped.
 /// let cursor: WatchCursor = serde_json::from_str(&stored)?;
 /// let mut watch = session.messages().watch().resume(cursor);
 /// let second = watch.next().await.expect("a watch has no end")?;
@@ -62,7 +62,7 @@ pub struct Watch {
 pub enum WatchEvent {
     /// A message.
     Message(Box<Message>),
-    /// A poll failed. The watch continues, and loses nothing.
+    /// A poll failed. The watch continues, and loses no message.
     PollFailed {
         /// The error of the poll.
         error: Error,
@@ -71,17 +71,17 @@ pub enum WatchEvent {
     },
 }
 
-/// Stores where a [`Watch`] stopped, as JSON, to continue with [`Watch::resume`].
+/// Stores the position of a [`Watch`], from which [`Watch::resume`] continues. Can be serialized as JSON.
 ///
-/// It contains a number for each of the last messages, and nothing secret.
+/// The cursor contains a number for each of the last messages, and no secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct WatchCursor {
-    /// The index of the last message; one for each role if the roles are read separately.
+    /// The index of the last message; one index for each role if the roles are read separately.
     indexes: Vec<u64>,
-    /// The identities of the last messages.
+    /// The hashes that identify the last messages.
     known: Vec<u64>,
-    /// Whether there are earlier messages, whose identities are not included.
+    /// Whether there are earlier messages whose hashes are not included.
     partial: bool,
 }
 
@@ -100,7 +100,7 @@ impl WatchCursor {
         cursor
     }
 
-    /// Returns the known messages, and the index of the last one in the sequence with this number.
+    /// Returns the known messages, and the index of the last known message in the sequence with this number.
     pub(crate) fn place(&self, sequence: usize) -> (Known, Option<u64>) {
         let known = Known::new(self.known.iter().copied(), self.partial);
         let index = self.indexes.get(sequence).or(self.indexes.first());
@@ -127,12 +127,12 @@ impl Watch {
         }
     }
 
-    /// Omits the messages that exist when the first page is read.
+    /// Returns a watch that omits the messages that exist when the first page is read.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
     /// # doctest::with_session(async |session, client, mock| {
-    /// // The notice that the session starts exists already, the reply does not.
+    /// // The notice that the session starts already exists, but the reply does not exist yet.
     /// let mut watch = session.messages().watch().from_now();
     /// let message = watch.next().await.expect("a watch has no end")?;
     /// assert_eq!(message.message.as_deref(), Some("Done."));
@@ -142,15 +142,16 @@ impl Watch {
         Self::starting(self.query, Start::Now)
     }
 
-    /// Continues where another watch of the same query stopped: see [`Watch::cursor`].
+    /// Returns a watch that continues where another watch of the same query stopped; see [`Watch::cursor`].
     pub fn resume(self, cursor: WatchCursor) -> Self {
         Self::starting(self.query, Start::After(cursor))
     }
 
-    /// Returns the position after the last returned message. A watch that resumes from it returns the later messages,
-    /// and repeats none.
+    /// Returns the position after the last returned message. A watch that resumes from this cursor returns the later
+    /// messages, and repeats no message.
     ///
-    /// Before the first message or event of a watch [`from_now`](Self::from_now), the cursor is at the start.
+    /// Before the first message or event of a watch [`from_now`](Self::from_now), the cursor is at the start of the
+    /// list.
     pub fn cursor(&mut self) -> WatchCursor {
         let ready = &self.ready;
         let poller = self.source.state();
@@ -160,7 +161,7 @@ impl Watch {
 
     /// Returns the next message; `None` after an error that ended the watch.
     ///
-    /// Dropping the future before it is ready loses nothing.
+    /// No message is lost if the future is dropped before it is ready.
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
@@ -249,20 +250,23 @@ impl std::fmt::Debug for Watch {
 }
 
 enum Step {
-    /// New messages; may be empty.
+    /// A poll succeeded, with the new messages, if there are any.
     Batch(Batch),
-    /// A poll failed, with the number of failures in a row.
+    /// A poll failed. The number counts the failed polls in a row.
     Failed(Error, u32),
 }
 
 struct Poller {
     pages: MergedPages,
-    /// When the last message arrived. A watch without messages for a long time gets a lower priority.
+    /// When the last message arrived. The priority of a watch decreases while no messages arrive.
     news: Instant,
+    /// When the last poll ended.
     polled: Instant,
+    /// When the next poll is due.
     next: Instant,
+    /// The number of failures in a row.
     failures: u32,
-    /// Failures in a row: temporary ones, and possibly permanent ones.
+    /// The number of failures in a row that may be permanent.
     doubtful: u32,
 }
 
@@ -295,7 +299,7 @@ impl Poller {
                 self.doubtful = 0;
                 if !batch.is_empty() {
                     self.news = now;
-                    // The pages after this one need no pause.
+                    // More pages may follow, and these are read without a pause.
                     self.next = now;
                     return Ok(Step::Batch(batch));
                 }
@@ -321,7 +325,7 @@ impl Poller {
     }
 }
 
-/// Returns whether a poll may succeed later: certainly (`Some(true)`), possibly (`Some(false)`), or not.
+/// Returns whether the error is temporary: `Some(true)` if it is, `Some(false)` if it may be, `None` if it is not.
 fn may_pass(error: &Error) -> Option<bool> {
     let is_json = || {
         let body = error.body().unwrap_or_default();
@@ -331,7 +335,7 @@ fn may_pass(error: &Error) -> Option<bool> {
         (ErrorKind::Undecodable | ErrorKind::Incomplete, _) => Some(false),
         _ if error.is_transient() => Some(true),
         (_, Some(409 | 421 | 423 | 425)) => Some(false),
-        // The service responds with JSON, so this response is from a proxy or gateway.
+        // The service always responds with JSON, so a response without JSON is from a proxy or gateway.
         (_, Some(401 | 403 | 404)) if !is_json() => Some(false),
         _ => None,
     }

@@ -1,30 +1,31 @@
-//! The ranges of a list that a page number and a page size can select.
+//! Computes the ranges of a list that a page number and a page size can select.
 //!
-//! Page `p` of `n` messages contains the indexes from `(p - 1) * n` to before `p * n`. Because the size can be
-//! chosen, a range can start close to almost any index, and so overlap the last one.
+//! Page `p` with page size `n` contains the indexes from `(p - 1) * n` up to, but not including, `p * n`. Because the
+//! pager can choose the page size, a range can start close to almost any index, and so overlap the range before.
 
-/// A page number and a page size.
+/// A range of a list, given by a page number and a page size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub page: u64,
     pub limit: u64,
 }
 
-/// The page sizes to choose from.
+/// The page sizes that the pager can choose.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
+    /// The largest page size.
     pub most: u64,
-    /// The size that the service always uses, because it ignores the requested size.
+    /// Whether every page has the size `most`, because the service ignores the requested size.
     pub fixed: bool,
 }
 
 impl Window {
-    /// Returns the index of its first message.
+    /// Returns the index of the window's first message.
     pub fn start(self) -> u64 {
         (self.page - 1).saturating_mul(self.limit)
     }
 
-    /// Returns the index after its last message.
+    /// Returns the index just after the window's last message.
     pub fn end(self) -> u64 {
         self.page.saturating_mul(self.limit)
     }
@@ -43,7 +44,7 @@ impl Sizes {
         (least..=self.most.max(1)).map(move |limit| Window::containing(index, limit))
     }
 
-    /// Returns the window that contains `index` and ends last. Avoids the page number `unusable`.
+    /// Returns the window with the greatest end of all windows that contain `index`. Avoids the page number `unusable`.
     pub fn forward(self, index: u64, unusable: Option<u64>) -> Window {
         let usable = self
             .windows(index)
@@ -52,13 +53,14 @@ impl Sizes {
         best.unwrap_or_else(|| Window::containing(index, self.most.max(1)))
     }
 
-    /// Returns the window that contains `index` and starts first.
+    /// Returns the window with the smallest start of all windows that contain `index`.
     pub fn backward(self, index: u64) -> Window {
         let best = self.windows(index).min_by_key(|window| window.start());
         best.unwrap_or_else(|| Window::containing(index, 1))
     }
 
-    /// Returns the largest window that starts at `index`, or one that contains it if none starts there.
+    /// Returns the largest window that starts at `index`. If no window starts there, returns a window that contains
+    /// `index`.
     pub fn starting_at(self, index: u64) -> Window {
         let starting = self.windows(index).filter(|window| window.start() == index);
         let largest = starting.max_by_key(|window| window.limit);

@@ -20,11 +20,11 @@ use crate::engine::error::Error;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Agent {
-    /// A core agent.
+    /// A core agent of the service, such as Claude.
     Name(AgentName),
     /// A custom agent of the workspace.
     Id(Uuid),
-    /// A reference to a profile, or an inline profile. Its content is not documented.
+    /// A reference to a profile, or an inline profile. The vendor does not document the content of a profile.
     Profile(Map<String, Value>),
 }
 
@@ -59,7 +59,7 @@ impl Agent {
         Self::Name(AgentName::Kimi)
     }
 
-    /// Selects a core agent by name, also one that is newer than this release. The name is sent unchanged.
+    /// Selects a core agent by name, which may be newer than this release. The name is sent unchanged.
     ///
     /// ```
     /// use blocks_sdk::{Agent, AgentName};
@@ -75,7 +75,7 @@ impl Agent {
     /// Selects a profile, as JSON.
     ///
     /// # Errors
-    /// The profile is not an object, or is empty.
+    /// An error when the profile is not an object, or is empty.
     ///
     /// ```
     /// use blocks_sdk::Agent;
@@ -96,7 +96,7 @@ impl Agent {
         }
     }
 
-    /// Checks external input such as flags: exactly one value must be given, and a name must be known.
+    /// Checks external input such as flags. Exactly one value must be given, and this release must know the name.
     ///
     /// ```
     /// use blocks_sdk::Agent;
@@ -107,8 +107,8 @@ impl Agent {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), with the given values, the allowed ones, and the
-    /// nearest name for a misspelt one.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput). The text of the error contains the given fields,
+    /// the allowed fields or names, and the nearest known name if a name is misspelt.
     pub fn from_fields(
         agent_id: Option<Uuid>,
         agent_name: Option<&str>,
@@ -132,7 +132,8 @@ impl Agent {
         }
     }
 
-    /// Checks a JSON object, such as a line of a file. A null field counts as missing, and other fields are ignored.
+    /// Reads the agent from a JSON object, such as a line of a file. A null field counts as missing, and fields that do
+    /// not select an agent are ignored.
     ///
     /// ```
     /// use blocks_sdk::Agent;
@@ -143,7 +144,7 @@ impl Agent {
     /// ```
     ///
     /// # Errors
-    /// As [`from_fields`](Self::from_fields), and when a field has the wrong type.
+    /// The errors of [`from_fields`](Self::from_fields), and an error when a field has the wrong type.
     pub fn from_json(body: &Map<String, Value>) -> Result<Self, Error> {
         let field = Self::check_one(body)?;
         let wrong = |expected: &str, value: &Value| {
@@ -160,7 +161,7 @@ impl Agent {
         }
     }
 
-    /// Returns the only one of the three fields that a JSON object has.
+    /// Returns the name of the field that selects the agent; an error if a JSON object has none or several such fields.
     pub(crate) fn check_one(body: &Map<String, Value>) -> Result<&'static str, Error> {
         let given: Vec<&str> = ["agent_id", "agent_name", "profile"]
             .into_iter()
@@ -173,7 +174,7 @@ impl Agent {
     }
 }
 
-/// Returns a known name in lower case, as `Agent::from_fields` expects it.
+/// Parses the name of a core agent, which must be known and in lower case, as in `Agent::from_fields`.
 impl FromStr for Agent {
     type Err = Error;
 
@@ -221,7 +222,7 @@ fn known(name: &str) -> Result<AgentName, Error> {
     if agent.is_known() {
         return Ok(agent);
     }
-    // No name is longer, and the cost of the distance is the product of both lengths.
+    // No known name is longer than 64 characters. The cost of the distance grows with the lengths of both names.
     let start: String = name.chars().take(64).collect();
     let nearest = AgentName::KNOWN
         .iter()

@@ -1,4 +1,4 @@
-//! Builds requests, and rejects early what the service would reject.
+//! Builds requests, and rejects invalid requests before they are sent.
 
 pub(crate) mod agent;
 pub(crate) mod schema;
@@ -86,7 +86,8 @@ impl CreateSession {
         Self { body, schema: None }
     }
 
-    /// Hides the session from other members of the workspace. Default: `false`, or the default of the workspace.
+    /// Sets whether the session is hidden from other members of the workspace. Default: the default of the workspace,
+    /// or else `false`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -152,7 +153,8 @@ impl CreateSession {
         self
     }
 
-    /// Sets configuration values. They were seen in one third-party client only.
+    /// Sets configuration values. The vendor does not document this field, which was seen in one third-party client
+    /// only.
     pub fn config_values(mut self, values: impl Into<JsonObject>) -> Self {
         self.body.config_values = values.into();
         self
@@ -178,7 +180,7 @@ impl CreateSession {
         self
     }
 
-    /// Calls a setter if there is a value.
+    /// Calls `setter` with the value if `value` is not `None`.
     ///
     /// ```
     /// use blocks_sdk::{Agent, CreateSession};
@@ -201,7 +203,8 @@ impl CreateSession {
 
     /// Asks for a reply in JSON that [`Reply::json`](crate::Reply::json) decodes as `T`.
     ///
-    /// The service has no field for it, so the JSON Schema of `T` is added to the end of the message, in this form:
+    /// The service has no field for a schema, so the JSON Schema of `T` is added to the end of the message, in this
+    /// form:
     ///
     /// ````text
     /// Reply with JSON that conforms to this JSON Schema:
@@ -228,22 +231,22 @@ impl CreateSession {
         self.expect_schema(schema::schema_of::<T>())
     }
 
-    /// Asks for a reply in JSON that conforms to a JSON Schema: an object, `true` or `false`. The schema is added to
-    /// the message in the same form as `expect` does. [`Reply::json_matching`](crate::Reply::json_matching) finds the
-    /// reply.
+    /// Asks for a reply in JSON that conforms to a JSON Schema, which must be an object, `true` or `false`. The schema
+    /// is added to the message in the same form as by `expect`. Use
+    /// [`Reply::json_matching`](crate::Reply::json_matching) to find the JSON in the reply.
     pub fn expect_schema(mut self, schema: Value) -> Self {
         self.schema = Some(schema);
         self
     }
 
-    /// Reads a request from external JSON: one object with the fields of the service.
+    /// Reads a request from external JSON, which is one object with the fields of a create request of the service.
     ///
-    /// It is strict, because a person wrote the input: an unknown name is an error. Use serde for requests that were
-    /// written with serde, which keeps unknown names.
+    /// An unknown field is an error, because a person wrote the input and may have misspelt a name. If a request was
+    /// serialized with serde, deserialize it with serde, which keeps unknown fields.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when a field is unknown or has the wrong type, and
-    /// as [`Agent::from_json`].
+    /// the errors of [`Agent::from_json`].
     ///
     /// ```
     /// use blocks_sdk::CreateSession;
@@ -277,7 +280,7 @@ impl CreateSession {
         Ok(self.sent())
     }
 
-    /// Returns the request as it is sent.
+    /// Returns the request as it is sent, with the schema in the message.
     fn sent(self) -> types::CreateSessionRequest {
         let mut body = self.body;
         if let Some(schema) = &self.schema {
@@ -312,7 +315,7 @@ impl CreateSession {
     }
 }
 
-/// Describes a follow-up to a session. It interrupts a turn in progress.
+/// Describes a follow-up to a session. A follow-up interrupts a turn in progress.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -328,7 +331,7 @@ impl CreateSession {
 #[must_use = "a request does nothing until it is sent"]
 pub struct FollowUp {
     body: types::CreateMessageRequest,
-    /// Whether a profile was set. An empty one would not be sent, and the default agent would work.
+    /// Whether a profile was set. An empty profile would not be sent, and the default agent would work instead.
     has_profile: bool,
     /// The schema of the expected reply.
     schema: Option<Value>,
@@ -359,8 +362,8 @@ impl FollowUp {
         }
     }
 
-    /// Asks the agent to correct a reply. The message says why the reply does not contain the expected JSON. Ask for
-    /// the same JSON again with `expect` or [`expect_schema`](Self::expect_schema).
+    /// Creates a follow-up that asks the agent to correct a reply. The message says why the reply does not contain the
+    /// expected JSON. Ask for the same JSON again with `expect` or [`expect_schema`](Self::expect_schema).
     pub fn correction(mismatch: &ReplyMismatch) -> Self {
         Self::new(format!(
             "Your last reply does not contain the expected JSON: {mismatch}. Reply again, with nothing but the JSON."
@@ -401,7 +404,7 @@ impl FollowUp {
         self
     }
 
-    /// Calls a setter if there is a value; see [`CreateSession::set`].
+    /// Calls `setter` with the value if `value` is not `None`; see [`CreateSession::set`].
     pub fn set<T>(self, value: Option<T>, setter: impl FnOnce(Self, T) -> Self) -> Self {
         match value {
             Some(value) => setter(self, value),
@@ -436,7 +439,7 @@ impl FollowUp {
         Ok(self.sent())
     }
 
-    /// Returns the request as it is sent.
+    /// Returns the request as it is sent, with the schema in the message.
     fn sent(self) -> types::CreateMessageRequest {
         let mut body = self.body;
         if let Some(schema) = &self.schema {
@@ -495,7 +498,7 @@ impl Serialize for FollowUp {
     }
 }
 
-/// Deserializes a request that was written with serde. Keeps fields and agents that this release does not know.
+/// Deserializes a request that was serialized with serde. Keeps fields and agents that this release does not know.
 impl<'de> Deserialize<'de> for CreateSession {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut fields = Map::<String, Value>::deserialize(deserializer)?;

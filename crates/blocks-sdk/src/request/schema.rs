@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::engine::error::Error;
 
-/// The first line of the section, by which programs recognize it.
+/// The first line of the section. Programs recognize the section by this line.
 const FIRST_LINE: &str = "Reply with JSON that conforms to this JSON Schema:";
 const INSTRUCTIONS: &str = "Write one JSON value in one code block. Do not repeat the schema.";
 
@@ -20,7 +20,7 @@ const INSTRUCTIONS: &str = "Write one JSON value in one code block. Do not repea
 /// Write one JSON value in one code block. Do not repeat the schema.
 /// ````
 pub(crate) fn with_schema(message: &str, schema: &Value) -> String {
-    // A backtick is written as an escape, so that no text of the schema ends the fence.
+    // A backtick is escaped, so that no string in the schema closes the code fence.
     let schema = format!("{schema:#}").replace('`', "\\u0060");
     format!("{message}\n\n{FIRST_LINE}\n\n```json\n{schema}\n```\n\n{INSTRUCTIONS}")
 }

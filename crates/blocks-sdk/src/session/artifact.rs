@@ -1,7 +1,7 @@
-//! Files and plans that an agent created: their data and their content.
+//! Reads the data and the content of files and plans that an agent created.
 //!
-//! The content is on a storage host behind a presigned URL. Only these requests go to another host, and they never
-//! carry the API key.
+//! The content is on a storage host, at a presigned URL. Only the requests for the content are sent to another host
+//! than the service, and these requests never contain the API key.
 
 use std::fmt;
 use std::io;
@@ -36,7 +36,7 @@ use crate::engine::response::ResponseInfo;
 use crate::engine::retry_after::retry_after;
 use crate::session::reference::SessionRef;
 
-/// The name of a download in errors; it is not an operation of the document.
+/// The name of a download in errors. A download is not an operation of the OpenAPI document.
 const DOWNLOAD: &str = "download";
 
 /// Describes a file or a plan of a session, and downloads its content.
@@ -59,16 +59,16 @@ pub struct Artifact {
 }
 
 impl SessionRef {
-    /// Reads an artifact that is attached to this session. The service has no list of artifacts: the ids are in
-    /// [`Session::plan_ids`](crate::Session::plan_ids).
+    /// Reads an artifact that is attached to this session. The service has no list of artifacts, so take the ids of
+    /// plans from [`Session::plan_ids`](crate::Session::plan_ids).
     ///
     /// # Errors
-    /// Status 404 when it is not attached to this session.
+    /// An error with status 404 when the artifact is not attached to this session.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
     /// # doctest::with_plan(async |mut session, client, mock| {
-    /// session.refresh().await?; // plans are known once the session is read
+    /// session.refresh().await?; // only a read returns the ids of plans
     /// let plan = session.artifact(&session.plan_ids()[0]).await?;
     /// assert_eq!(plan.id(), &session.plan_ids()[0]);
     /// # Ok(()) });
@@ -77,11 +77,11 @@ impl SessionRef {
         Artifact::read(self.client().clone(), self.id().clone(), id.into()).await
     }
 
-    /// Reads the session, then each of its plans, oldest first. A plan that cannot be read is a separate error, so
-    /// that the others are not lost.
+    /// Reads the session, then each of its plans, oldest first. Each plan has its own result, so that an error of one
+    /// plan does not hide the other plans.
     ///
     /// # Errors
-    /// As reading the session.
+    /// The errors of reading the session.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -131,7 +131,7 @@ impl Artifact {
         })
     }
 
-    /// Returns all data that the service sent. The `url` gives access to anyone who knows it, for 6 days.
+    /// Returns all data that the service sent. Anyone who knows the `url` can read the content for 6 days.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -147,7 +147,7 @@ impl Artifact {
         &self.data
     }
 
-    /// Returns the status and the headers of the response with this data.
+    /// Returns the status and the headers of the response that contained this data.
     pub fn response(&self) -> &ResponseInfo {
         &self.response
     }
@@ -157,14 +157,14 @@ impl Artifact {
         &self.id
     }
 
-    /// Returns the name, as the agent chose it. Do not trust it as a path.
+    /// Returns the file name that the agent chose. Do not use it as a path without a check.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
     /// # doctest::with_plan(async |session, client, mock| {
     /// let plan = session.plans().await?.remove(0)?;
     /// let name = plan.file_name().unwrap_or_default();
-    /// // Only the last part, so that it cannot lead out of a folder.
+    /// // Use only the last part of the path, so that the file cannot be outside of the folder.
     /// let safe = std::path::Path::new(name).file_name();
     /// assert_eq!(safe, Some("plan.md".as_ref()));
     /// # Ok(()) });
@@ -173,12 +173,12 @@ impl Artifact {
         self.data.file_name.as_deref()
     }
 
-    /// Streams the content. An expired URL is renewed once. The attempt's time-out applies to each piece. The whole
-    /// download has no time-out.
+    /// Streams the content. An expired URL is renewed once. The time-out of an attempt applies to each piece of the
+    /// content. The whole download has no time-out.
     ///
     /// # Errors
-    /// An error response of the storage host, or a failed connection. It can also be the last item of the stream; the
-    /// data before it is then incomplete.
+    /// An error response of the storage host, or a failed connection. The last item of the stream can also be an error.
+    /// Then the data before the error is incomplete.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -235,11 +235,11 @@ impl Artifact {
         })
     }
 
-    /// Reads the content into memory. Default limit: 16 MiB, see [`max_body`](crate::ClientBuilder::max_body). Use
+    /// Reads the content into memory. The limit is [`max_body`](crate::ClientBuilder::max_body), by default 16 MiB. Use
     /// [`stream`](Self::stream) or [`save`](Self::save) for larger files.
     ///
     /// # Errors
-    /// As [`stream`](Self::stream), and [`ErrorKind::TooLarge`] when the content exceeds the limit.
+    /// The errors of [`stream`](Self::stream), and [`ErrorKind::TooLarge`] when the content exceeds the limit.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -296,25 +296,25 @@ impl Artifact {
             .engine
             .retry
             .timeout_of(false, self.client.engine.timeouts);
-        let asked = error.retry_after().unwrap_or_default();
+        let requested = error.retry_after().unwrap_or_default();
         let is_encoded = error.kind() == ErrorKind::Undecodable;
-        error.is_transient() && !is_encoded && asked <= longest
+        error.is_transient() && !is_encoded && requested <= longest
     }
 
-    /// Waits before the next attempt, as long as the storage host asks or the backoff says.
+    /// Waits before the next attempt, for the backoff or for the `Retry-After` of the storage host, if that is longer.
     async fn pause(&self, error: &Error, attempt: u32) {
         let backoff = self.client.engine.retry.backoff(attempt, fastrand::f64());
-        let asked = error.retry_after().unwrap_or_default();
-        sleep(backoff.max(asked.min(self.client.engine.retry.max_retry_after))).await;
+        let requested = error.retry_after().unwrap_or_default();
+        sleep(backoff.max(requested.min(self.client.engine.retry.max_retry_after))).await;
     }
 
-    /// Writes the content to a new file. The file appears under its name only when it is complete and on the disk,
-    /// readable by this user alone. An existing file is an error and is not overwritten. A download that is cut off
-    /// starts again. Dropping the future removes the written part.
+    /// Writes the content to a new file, which only this user can read. The file gets its name only when the whole
+    /// content is on the disk. An existing file is an error and is not overwritten. A download that is cut off is
+    /// restarted. Dropping the future removes the partial file.
     ///
     /// # Errors
-    /// As [`stream`](Self::stream), and [`ErrorKind::File`] when the file cannot be written, for example because the
-    /// disk is full.
+    /// The errors of [`stream`](Self::stream), and [`ErrorKind::File`] when the file cannot be written, for example
+    /// because the disk is full.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -334,7 +334,7 @@ impl Artifact {
             let detail = format!("cannot write {}: {source}", path.display());
             Error::file(detail, source)
         };
-        // Checked before the download; the end checks it again.
+        // Checked before the download to fail early. `persist_noclobber` checks again after the download.
         if path.symlink_metadata().is_ok() {
             return Err(failed(io::ErrorKind::AlreadyExists.into()));
         }
@@ -361,17 +361,17 @@ impl Artifact {
             file.set_len(0).await.map_err(failed)?;
             file.rewind().await.map_err(failed)?;
         }
-        // tokio reports a failed write at the next write or flush, and `sync_all` does not.
+        // tokio reports a failed write at the next write or flush, but not at `sync_all`.
         file.flush().await.map_err(failed)?;
         file.sync_all().await.map_err(failed)?;
-        // Some systems do not rename open files.
+        // The file is closed first, because some systems cannot rename an open file.
         drop(file.into_std().await);
         partial
             .persist_noclobber(path)
             .map_err(|error| failed(error.error))
     }
 
-    /// Returns the response with the content, retried like every read. An expired presigned URL is renewed once.
+    /// Requests the content with the retries of a read, and returns the response. Renews an expired presigned URL once.
     async fn open(&self, attempts: &mut u32) -> Result<Response<Body>, Error> {
         let mut renewed = None;
         loop {
@@ -396,7 +396,7 @@ impl Artifact {
         }
     }
 
-    /// Returns the host that has the content.
+    /// Returns the host of the content's URL.
     fn host(&self) -> Option<String> {
         let url = Url::parse(self.data.url.as_ref()?.as_str()).ok()?;
         url.host_str().map(str::to_owned)
@@ -489,7 +489,7 @@ pub struct Download {
 }
 
 impl Download {
-    /// Returns the next piece; `None` at the end.
+    /// Returns the next piece of the content; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         StreamExt::next(&mut self.pieces).await
     }
@@ -528,7 +528,7 @@ async fn write_all(
     Ok(())
 }
 
-/// Reads the start of an error response of the storage host: enough for a person to read.
+/// Reads at most 64 KiB of an error response of the storage host, which are enough for people.
 async fn start_of_body(response: &mut Response<Body>, each: Duration) -> Bytes {
     const MOST: usize = 64 << 10;
     let mut body = Vec::new();

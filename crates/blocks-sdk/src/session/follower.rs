@@ -1,8 +1,8 @@
 //! Reads a turn's messages in the polls of a wait for its reply.
 //!
-//! A poll reads one page of the thread, chosen by the pager so that nothing is lost or repeated. The reply is the
-//! final message in it. If the page cannot show whether it contains the reply, the next poll requests only the reply,
-//! as every poll of a wait without messages does.
+//! A poll reads one page of the thread, which the pager chooses so that no message is lost or repeated. The reply is
+//! the final message in the page. If the page does not show whether it contains the reply, the next poll requests only
+//! the reply, like every poll of a wait that does not follow the messages.
 
 use std::collections::VecDeque;
 
@@ -20,16 +20,16 @@ pub(crate) struct Follower {
     pager: Pager,
     /// The messages of the last poll that were not returned yet.
     ready: VecDeque<Message>,
-    /// The item that follows them.
+    /// The item that follows the messages in `ready`.
     end: Option<Result<Progress, Error>>,
     /// Whether the next poll requests only the reply.
     reply_alone: bool,
-    /// Whether the last poll showed that there are more messages.
+    /// Whether the last poll showed that there are messages that were not read.
     is_behind: bool,
 }
 
 impl Follower {
-    /// Returns `None` when the thread of the turn is unknown.
+    /// Creates the follower of a turn; `None` when the thread of the turn is unknown.
     pub fn new(turn: &Turn, with_tools: bool) -> Option<Self> {
         // The vendor's own mock has links such as `/threads/null/messages`.
         let thread = turn
@@ -44,7 +44,7 @@ impl Follower {
             .types(types)
             .roles([MessageRole::Assistant]);
         Some(Self {
-            // A check for late messages would delay the reply, which is at the end.
+            // A check for late messages would delay the reply, which is the last message.
             pager: Pager::new(query).without_checks(),
             ready: VecDeque::new(),
             end: None,
@@ -53,7 +53,7 @@ impl Follower {
         })
     }
 
-    /// Returns whether there are messages after those that were read.
+    /// Returns whether the thread has messages that were not read.
     pub fn is_behind(&self) -> bool {
         self.is_behind
     }
@@ -86,7 +86,7 @@ impl Follower {
         self.is_behind = self.pager.is_behind();
         Ok(match received {
             Some(received) => PollResult::new(reply, received),
-            // A page that was too large is read again in parts.
+            // The page was too large, so the next polls read it in parts.
             None => PollResult {
                 reply,
                 received: None,
@@ -101,7 +101,7 @@ impl Follower {
             match message.type_ {
                 Some(MessageType::FinalMessage) if last.is_none() => last = Some(message),
                 Some(MessageType::Message | MessageType::ToolCall) => self.ready.push_back(message),
-                // This may be the reply: a poll for the reply alone decides it.
+                // A message of an unknown type may be the reply, so the next poll requests only the reply.
                 _ => {
                     self.reply_alone = true;
                     self.ready.push_back(message);
@@ -112,7 +112,7 @@ impl Follower {
         last
     }
 
-    /// Returns the first item of a poll that ended with `end`. `end` itself follows the messages.
+    /// Returns the first item of a poll that ended with `end`. The item `end` follows the messages of the poll.
     pub fn first_item(&mut self, end: Result<Progress, Error>) -> Result<Progress, Error> {
         match self.ready.pop_front() {
             None => end,

@@ -1,4 +1,4 @@
-//! Sessions with their data, and references to sessions by id.
+//! Calls the operations of sessions, and keeps their data.
 
 pub(crate) mod artifact;
 pub(crate) mod follower;
@@ -28,7 +28,7 @@ use crate::session::turn::{Reply, Turn};
 
 /// Contains a session's data from its create or its last read, and calls its operations.
 ///
-/// For a session whose id is known but not its data, use a [`SessionRef`]: [`Client::session`].
+/// If your program has only the id of a session, use a [`SessionRef`], which [`Client::session`] returns.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -76,7 +76,7 @@ impl Session {
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
     /// # doctest::with_session(async |session, client, mock| {
-    /// let id = session.id().to_string(); // to store, or to show
+    /// let id = session.id().to_string(); // can be stored or shown
     /// let same = client.session(id.parse::<blocks_sdk::Id>()?);
     /// assert_eq!(same.id(), session.id());
     /// # Ok(()) });
@@ -102,18 +102,18 @@ impl Session {
         &self.data
     }
 
-    /// Returns the status and the headers of the response with this data.
+    /// Returns the status and the headers of the response that contained this data.
     pub fn response(&self) -> &ResponseInfo {
         &self.response
     }
 
-    /// Returns the page on which a person can watch the session.
+    /// Returns the URL of the page on which a person can watch the session.
     pub fn html_url(&self) -> Option<&str> {
         self.data.session_html_url.as_deref()
     }
 
-    /// Returns the pull requests of the last read. The agent opens them while it works, so call
-    /// [`refresh`](Self::refresh) after the reply.
+    /// Returns the pull requests as of the last read of the session. The agent opens pull requests while it works, so
+    /// call [`refresh`](Self::refresh) after the reply.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -131,12 +131,12 @@ impl Session {
         self.data.pull_requests.as_deref().unwrap_or_default()
     }
 
-    /// Returns the ids of the plans of the last read, oldest first.
+    /// Returns the ids of the plans as of the last read of the session, oldest first.
     pub fn plan_ids(&self) -> &[Id] {
         self.data.plan_artifact_ids.as_deref().unwrap_or_default()
     }
 
-    /// Reads the session again. Keeps its first thread, which only the response to a create names.
+    /// Reads the session again. Keeps the id of the first thread, which only the response to a create contains.
     ///
     /// # Errors
     /// Any error of the request; see [`ErrorKind`](crate::ErrorKind).
@@ -170,11 +170,11 @@ impl Session {
     /// Returns the turn of the first message, with which the session was created.
     ///
     /// A follow-up starts another turn, which [`follow_up`](Self::follow_up) returns.
-    /// [`latest_turn`](Self::latest_turn) returns the newest turn, also one that another process started.
+    /// [`latest_turn`](Self::latest_turn) returns the newest turn, even if another process started this turn.
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the thread is unknown, because only the
-    /// response to a create names it. The error says what to do.
+    /// [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the thread of the first message is unknown. Only
+    /// the response to a create names that thread. The error says what to do.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -210,11 +210,11 @@ impl Session {
 
     /// Waits for the reply to the first message, for up to an hour.
     ///
-    /// [`first_turn`](Self::first_turn) has the options of the wait. For the reply to a follow-up, use the turn that
-    /// [`follow_up`](Self::follow_up) returns.
+    /// To change the time-out or other options of the wait, use [`first_turn`](Self::first_turn). For the reply to a
+    /// follow-up, use the turn that [`follow_up`](Self::follow_up) returns.
     ///
     /// # Errors
-    /// As [`first_turn`](Self::first_turn) and [`Turn::reply`].
+    /// The errors of [`first_turn`](Self::first_turn) and [`Turn::reply`].
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -230,7 +230,7 @@ impl Session {
     /// Returns the newest turn of the session; see [`SessionRef::latest_turn`].
     ///
     /// # Errors
-    /// As [`SessionRef::latest_turn`].
+    /// The errors of [`SessionRef::latest_turn`].
     pub async fn latest_turn(&self) -> Result<Option<Turn>, Error> {
         self.reference.latest_turn().await
     }
@@ -240,12 +240,12 @@ impl Session {
         self.reference.turn_in_thread(thread_id)
     }
 
-    /// Posts a follow-up and returns the turn that it starts; see [`SessionRef::follow_up`].
+    /// Posts a follow-up and returns the turn that the follow-up starts; see [`SessionRef::follow_up`].
     ///
     /// Do not drop this future after its first poll.
     ///
     /// # Errors
-    /// As [`SessionRef::follow_up`].
+    /// The errors of [`SessionRef::follow_up`].
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
         self.reference.follow_up(request).await
     }
@@ -253,7 +253,7 @@ impl Session {
     /// Posts a follow-up in a separate task; see [`SessionRef::follow_up_detached`].
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn follow_up_detached(&self, request: FollowUp) -> Detached<Turn> {
         self.reference.follow_up_detached(request)
     }
@@ -271,7 +271,7 @@ impl Session {
     /// Reads an artifact; see [`SessionRef::artifact`].
     ///
     /// # Errors
-    /// As [`SessionRef::artifact`].
+    /// The errors of [`SessionRef::artifact`].
     pub async fn artifact(&self, id: impl Into<Id>) -> Result<Artifact, Error> {
         self.reference.artifact(id).await
     }
@@ -279,7 +279,7 @@ impl Session {
     /// Reads the plans; see [`SessionRef::plans`].
     ///
     /// # Errors
-    /// As [`SessionRef::plans`].
+    /// The errors of [`SessionRef::plans`].
     pub async fn plans(&self) -> Result<Vec<Result<Artifact, Error>>, Error> {
         self.reference.plans().await
     }
@@ -287,7 +287,7 @@ impl Session {
     /// Reads the whole conversation; see [`SessionRef::transcript`].
     ///
     /// # Errors
-    /// As [`SessionRef::transcript`].
+    /// The errors of [`SessionRef::transcript`].
     pub async fn transcript(&self) -> Result<Transcript, Error> {
         self.reference.transcript().await
     }

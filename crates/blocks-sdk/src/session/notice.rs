@@ -22,12 +22,12 @@ pub enum FailureNoticeKind {
     Limit,
 }
 
-/// A notice is short and is the whole reply. A longer text with the same start is from an agent that writes about
-/// limits.
+/// The maximum length of a notice, in characters. A notice is short and is the whole reply. A longer text with the same
+/// start is probably from an agent that writes about limits.
 const LONGEST: usize = 500;
 
-/// The first words of known notices, in lower case. Each was seen after the name of an agent, as in `Claude Code:
-/// Authentication failed.`, or alone.
+/// The first words of known notices, in lower case. Each notice was seen alone, or after the name of an agent as in
+/// `Claude Code: Authentication failed.`
 const NOTICES: [(&str, FailureNoticeKind); 5] = [
     ("authentication failed", FailureNoticeKind::Authentication),
     ("rate limit or quota exceeded", FailureNoticeKind::Limit),
@@ -36,7 +36,7 @@ const NOTICES: [(&str, FailureNoticeKind); 5] = [
     ("you've reached your usage limit", FailureNoticeKind::Limit),
 ];
 
-/// The agents whose name was seen, or can be expected, before a notice.
+/// The names of agents that were seen, or can be expected, before a notice.
 const AGENTS: [&str; 9] = [
     "claude code",
     "claude",
@@ -52,10 +52,10 @@ const AGENTS: [&str; 9] = [
 impl Reply {
     /// Checks for a notice that the agent failed, such as `Claude Code: Authentication failed.`
     ///
-    /// The service has no status: a turn can end with such a notice as its final message. So a reply does not mean
-    /// success. The text is the only sign, and the check can be wrong. It knows the notices that were seen, at the
-    /// start of a short text, and a successful reply can use the same words. `None` does not mean that the work was
-    /// done.
+    /// The service's messages have no status field, so the final message of a failed turn can be such a notice, and a
+    /// reply does not mean success. Only the text shows that a turn failed, so this check can be wrong. The check knows
+    /// only notices that were seen before, at the start of a short text. A successful reply can start with the same
+    /// words. `None` does not mean that the work was done.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -90,7 +90,7 @@ fn failure_notice(text: &str) -> Option<FailureNotice> {
     let opening = after_agent.unwrap_or(&normal);
     let (_, kind) = NOTICES.iter().find(|(notice, _)| {
         opening.strip_prefix(notice).is_some_and(|rest| {
-            // The notice must end here: further letters would make it a different word.
+            // Further letters would make the last word of the notice a different word.
             !rest.starts_with(char::is_alphanumeric)
         })
     })?;

@@ -1,4 +1,4 @@
-//! Sessions that are known only by their ids.
+//! Refers to sessions by their ids, and calls their operations.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use crate::session::Session;
 use crate::session::turn::Turn;
 use crate::session::turns::LatestTurn;
 
-/// Refers to a session by its id, without data: [`Client::session`].
+/// Refers to a session by its id, without the session's data; see [`Client::session`].
 ///
-/// [`get`](Self::get) reads the data.
+/// [`get`](Self::get) reads the data of the session.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -66,13 +66,13 @@ impl SessionRef {
     /// Reads the session.
     ///
     /// # Errors
-    /// As [`Client::get_session`].
+    /// The errors of [`Client::get_session`].
     pub async fn get(&self) -> Result<Session, Error> {
         self.client.get_session(&self.id).await
     }
 
-    /// Returns the handle of the reply that a response announces. Uses the link of the final message if it leads to a
-    /// valid path of the service. Otherwise uses the ids, whatever the links contain.
+    /// Returns the handle of the pending reply from the ids and links of a response. Uses the link of the final message
+    /// if the link can be followed, and otherwise the ids.
     pub(crate) fn pending(
         &self,
         thread_id: Option<Id>,
@@ -88,21 +88,21 @@ impl SessionRef {
         }
     }
 
-    /// Returns whether a final message's link can be followed. Some services send one whose thread is `null`.
+    /// Returns whether a final message's link can be followed. Some deployments send a link whose thread is `null`.
     fn is_usable(&self, href: &str) -> bool {
         let names_no_thread = href.contains("/threads/") && thread_in(href).is_none();
         !names_no_thread && self.client.engine.core.resolve(href).is_ok()
     }
 
-    /// Finds the newest turn of the session by its users' messages; `None` when there are none.
+    /// Finds the newest turn of the session by the users' messages; `None` when there are no such messages.
     ///
-    /// The service names the thread of a turn only in the response to a create or follow-up. This method finds it
-    /// again. It compares the creation times, because users' messages often have no `ts`, and then the order of a
-    /// page means nothing.
+    /// The service names the thread of a turn only in the response to a create or follow-up. This method finds the
+    /// thread again. It compares the creation times of the users' messages, because these messages often have no `ts`,
+    /// and the order of messages without a `ts` in a page is not reliable.
     ///
     /// # Errors
-    /// Any error of the requests; [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when several turns have
-    /// no creation time.
+    /// Any error of the requests. [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the creation times do
+    /// not show which turn is the newest.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -143,7 +143,7 @@ impl SessionRef {
         Error::unknown_turn(detail).with_session(&self.id)
     }
 
-    /// Refers to the turn of a thread by the thread's id. Sends nothing.
+    /// Returns the turn of the thread with this id. Sends no request.
     ///
     /// ```
     /// # fn run(session: blocks_sdk::SessionRef, thread: uuid::Uuid) {
@@ -154,17 +154,18 @@ impl SessionRef {
         self.client.resume(Pending::new(&self.id, thread_id))
     }
 
-    /// Posts a follow-up and returns the turn that it starts. It interrupts a turn in progress. Waits for that turn
-    /// in this program end with [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
+    /// Posts a follow-up and returns the turn that the follow-up starts. A follow-up interrupts the turn in progress.
+    /// In this program, waits for the interrupted turn end with
+    /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
     ///
-    /// Do not drop this future after its first poll, as a `select!` or a time-out around it does. The request may
-    /// have been sent, and the billed turn would exist without a trace.
+    /// Do not drop this future after its first poll, as a `select!` or a time-out around the future does. If the
+    /// request was already sent, a billed turn may exist whose thread your program does not know.
     ///
-    /// The follow-up is sent again only when it certainly had no effect.
+    /// The client sends the follow-up again only when the follow-up certainly had no effect.
     ///
     /// # Errors
-    /// Invalid input before anything is sent, or any error of the request. When [`Error::may_have_taken_effect`] is
-    /// true, check for the turn before you call this again.
+    /// Fails before anything is sent if the input is invalid. Otherwise returns any error of the request. When
+    /// [`Error::may_have_taken_effect`] is true, check whether the turn exists before you call this method again.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -181,10 +182,10 @@ impl SessionRef {
         self.post(request, None).await
     }
 
-    /// Posts a follow-up in a separate task. Dropping the returned value does not stop it.
+    /// Posts a follow-up in a separate task. Dropping the returned value does not stop the request.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn follow_up_detached(&self, request: FollowUp) -> Detached<Turn> {
         let session = self.clone();
         Detached::spawn(async move { session.post(request, None).await })
@@ -209,7 +210,7 @@ impl SessionRef {
             let thread = links.and_then(|links| links.thread.as_ref());
             let final_message = links.and_then(|links| links.final_message.as_ref());
             let pending = self.pending(message.chat_thread_id, thread, final_message);
-            // The follow-up interrupts a turn even if the response names no thread to wait for.
+            // Recorded first, because the follow-up interrupts a turn even if the response names no thread.
             let thread = pending.as_ref().and_then(Pending::thread_id);
             let created_at = message.created_at.as_ref().map(Timestamp::utc);
             let number = self.turns.accepted(sent_at, thread, created_at);

@@ -18,7 +18,7 @@ use crate::session::reference::SessionRef;
 /// session.first_reply().await?;
 /// let transcript = session.transcript().await?;
 /// assert_eq!((transcript.turns.len(), transcript.notices.len()), (1, 1));
-/// // It is data: store it, and read it again.
+/// // A transcript can be stored and read again.
 /// let text = serde_json::to_string(&transcript).unwrap();
 /// assert_eq!(serde_json::from_str::<blocks_sdk::Transcript>(&text).unwrap(), transcript);
 /// # Ok(()) });
@@ -49,7 +49,7 @@ pub struct Transcript {
 pub struct TranscriptTurn {
     /// The id of the thread.
     pub thread_id: Id,
-    /// The user's message; the service has one for each thread.
+    /// The user's message that started the turn. Each thread has one such message.
     pub prompt: Option<Message>,
     /// The agent's messages before the reply, with tool calls.
     pub steps: Vec<Message>,
@@ -68,7 +68,7 @@ impl Transcript {
     /// use blocks_sdk::Transcript;
     ///
     /// # session.first_reply().await?;
-    /// // Stored messages give the same conversation.
+    /// // Messages that your program stored give the same transcript.
     /// let messages = session.messages().all().collect().await?;
     /// assert_eq!(Transcript::from_messages(messages), session.transcript().await?);
     /// # Ok(()) });
@@ -131,8 +131,8 @@ impl TranscriptTurn {
 impl SessionRef {
     /// Reads the whole conversation with its tool calls into memory.
     ///
-    /// Use [`MessagesQuery::transcript`] for a part of it. For a session that does not fit into memory,
-    /// [`MessagesQuery::stream`] keeps only one page.
+    /// Use [`MessagesQuery::transcript`] for a part of the conversation. If a session does not fit into memory, use
+    /// [`MessagesQuery::stream`], which keeps only one page in memory.
     ///
     /// # Errors
     /// Any error of a request; see [`ErrorKind`](crate::ErrorKind).
@@ -145,14 +145,14 @@ impl MessagesQuery {
     /// Reads the messages and groups them into turns, in memory. The order is always oldest first.
     ///
     /// # Errors
-    /// As [`collect`](Self::collect).
+    /// The errors of [`collect`](Self::collect).
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
     /// # doctest::with_session(async |session, client, mock| {
     /// use blocks_sdk::MessageType;
     ///
-    /// // Without tool calls.
+    /// // Omit tool calls.
     /// let types = [MessageType::Message, MessageType::FinalMessage];
     /// for turn in session.messages().all().types(types).transcript().await?.turns {
     ///     let text = |message: Option<blocks_sdk::types::Message>| message?.message;

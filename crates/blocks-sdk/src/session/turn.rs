@@ -1,4 +1,4 @@
-//! A turn of the agent, and the wait for its reply.
+//! Waits for the reply of one turn of the agent.
 
 use std::future::IntoFuture;
 use std::pin::{Pin, pin};
@@ -27,22 +27,22 @@ use crate::engine::retry::poll_pause;
 use crate::engine::telemetry;
 use crate::session::follower::Follower;
 use crate::session::reference::SessionRef;
-use crate::session::turns::{LatestTurn, Standing};
+use crate::session::turns::{LatestTurn, TurnState};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
-/// The minimum between two polls. A single wait then takes at most 30 of the 100 requests in a minute.
+/// The minimum time between two polls. With this minimum, one wait uses at most 30 of the 100 requests per minute.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
-/// The time-out of a poll that starts when the time-out of the wait has passed.
+/// The time-out of a poll that starts after the time-out of its wait.
 const LAST_POLL: Duration = Duration::from_secs(10);
-/// How long such a poll waits for a permit: as long as a queue of a thousand others takes. A wait that ended earlier
-/// would report a time-out without knowing the current state.
+/// The maximum time for which a poll after the time-out waits for a permit. A thousand other requests in the queue take
+/// less time. A wait that ended without this poll would report a time-out without knowing the current state.
 const LAST_PERMIT: Duration = Duration::from_secs(15 * 60);
-/// A timer that is this late was stopped, together with the machine or the process.
+/// If a timer is at least this late, the machine or the process was suspended.
 const STOPPED: Duration = Duration::from_secs(1);
 /// A wait ends after this many unusable responses of the same kind in a row.
 const UNUSABLE_IN_A_ROW: u32 = 3;
 
-/// Waits for the reply of one turn of the agent. A link leads to the reply.
+/// Waits for the reply of one turn of the agent, which is one prompt and its reply.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -55,7 +55,7 @@ const UNUSABLE_IN_A_ROW: u32 = 3;
 #[derive(Clone, Debug)]
 pub struct Turn {
     client: Client,
-    /// Shared, because thousands of waits may exist.
+    /// Shared by the clones of the turn to save memory, because thousands of waits may exist.
     pending: Arc<Pending>,
     response: Option<Arc<ResponseInfo>>,
     turns: Arc<LatestTurn>,
@@ -65,7 +65,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// A turn that has just started, so it cannot have its reply yet.
+    /// Creates the handle of a turn that has just started. The first poll is later, because the turn has no reply yet.
     pub(crate) fn started(
         client: Client,
         pending: Pending,
@@ -179,7 +179,7 @@ impl Turn {
         Ok(self.reply_in(page))
     }
 
-    /// Polls only for the reply, with an acquired permit.
+    /// Polls for the reply, and for no other messages, with an acquired permit.
     pub(crate) async fn poll_with(
         &self,
         permit: Permit,
@@ -200,7 +200,7 @@ impl Turn {
     }
 
     fn reply_in(&self, page: types::MessagePage) -> Option<Reply> {
-        // The request was for final messages only, so only another known type is not a reply.
+        // The request was for final messages only. So a message is the reply unless it has another known type.
         let is_reply = |message: &types::Message| {
             !matches!(
                 message.type_,
@@ -214,7 +214,7 @@ impl Turn {
     /// Returns whether this program has started a later turn of the session.
     #[cfg(feature = "schemars")]
     pub(super) fn is_interrupted(&self) -> bool {
-        self.turns.standing(self.number) == Standing::Interrupted
+        self.turns.state(self.number) == TurnState::Interrupted
     }
 
     pub(crate) fn reply_of(&self, message: types::Message) -> Reply {
@@ -228,12 +228,12 @@ impl Turn {
         error.with_pending(self.pending().clone())
     }
 
-    /// Returns the URL of the reply: the link, or else a path from the ids. Links were seen to lose their filters,
-    /// which are added again.
+    /// Returns the URL of the reply from the link, or from the ids if the link cannot be used. Adds missing filters to
+    /// the URL, because some links of the service were seen without filters.
     fn url(&self) -> Result<Url, Error> {
         let core = &self.client.engine.core;
         let mut url = match (core.resolve(self.pending.href()), self.pending.by_ids()) {
-            (Ok(url), Some(by_ids)) if leads_nowhere(&url) => core.resolve(&by_ids)?,
+            (Ok(url), Some(by_ids)) if names_no_thread(&url) => core.resolve(&by_ids)?,
             (Err(_), Some(by_ids)) => core.resolve(&by_ids)?,
             (resolved, _) => resolved?,
         };
@@ -251,7 +251,7 @@ impl Turn {
         Ok(url)
     }
 
-    /// Reads from the service in which order the turns of the session were created.
+    /// Reads from the service when the turns of the session were created.
     async fn read_order(&self) -> Result<(), Error> {
         let operation = Operation::LIST_SESSION_MESSAGES;
         let url = self.client.engine.core.resolve(&format!(
@@ -280,7 +280,7 @@ pub(crate) struct PollResult {
 impl PollResult {
     pub fn new(reply: Option<Reply>, ended: AttemptResult) -> Self {
         let mut received = ended.received.unwrap_or_default();
-        // A copy, because the received data may be a small part of a large buffer.
+        // The body is copied, because it may be a small part of a large buffer, which would stay in memory.
         let received = reply.is_none().then(|| {
             let body = Bytes::copy_from_slice(&received.body());
             (received.status.as_u16(), body)
@@ -289,13 +289,14 @@ impl PollResult {
     }
 }
 
-/// The vendor's own mock has links such as `/threads/null/messages`.
-fn leads_nowhere(url: &Url) -> bool {
+/// Returns whether the URL names no thread. The vendor's own mock has links such as `/threads/null/messages`.
+fn names_no_thread(url: &Url) -> bool {
     url.path().contains("/threads/null/")
 }
 
 impl Client {
-    /// Resumes waiting for a pending reply, of this process or another. Sends nothing by itself.
+    /// Returns the turn of a pending reply, so that the wait can be resumed. The pending reply may be from another
+    /// process. Sends no request.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -315,12 +316,12 @@ impl Client {
     }
 }
 
-/// Waits for a reply. Dropping it cancels only the wait, not the agent's work.
+/// Waits for a reply. Dropping the wait does not stop the agent's work.
 ///
-/// A wait polls at least once, and ends at its time-out. It ends earlier only with the reply, or when waiting cannot
-/// help: a follow-up interrupted the turn; the service rejects the request (400, 401, 403, 404, 410 or 422, with
-/// JSON); or three responses in a row are unusable (a complete success that cannot be decoded, or any other status).
-/// Every error contains the pending reply, to wait again: [`Error::pending`].
+/// A wait polls at least once, and ends at its time-out. It ends earlier only with the reply, or in one of these cases:
+/// a follow-up interrupted the turn; the service rejects the request (400, 401, 403, 404, 410 or 422, with JSON); or
+/// three responses in a row are unusable (a complete 2xx response that cannot be decoded, or any other status that is
+/// not transient). Every error contains the pending reply, with which the wait can be resumed: [`Error::pending`].
 #[derive(Clone, Debug)]
 #[must_use = "a wait does nothing until it is awaited"]
 pub struct Wait {
@@ -354,17 +355,17 @@ pub enum Progress {
     },
     /// The agent wrote a message or called a tool; see [`Wait::follow`].
     Message(Box<types::Message>),
-    /// The reply arrived. It is the last item.
+    /// The reply arrived. This is the last item of the stream.
     Replied(Reply),
 }
 
 impl Wait {
-    /// Sets the time-out of the whole wait. Default: 1 hour; `Duration::MAX` means none. At the time-out, the wait
-    /// fails with the kind [`Deadline`](crate::ErrorKind::Deadline). The error contains the result of the last poll,
-    /// and the wait can be resumed.
+    /// Sets the time-out of the whole wait. Default: 1 hour; `Duration::MAX` means no time-out. At the time-out, the
+    /// wait fails with the kind [`Deadline`](crate::ErrorKind::Deadline). The error contains the result of the last
+    /// poll, and the wait can be resumed.
     ///
-    /// Each wait polls at least once, even if the time-out is zero or no permit was available in time. A wait also
-    /// polls again after its machine was suspended.
+    /// Each wait polls at least once, even if the time-out is zero or no permit was available in time. If the machine
+    /// was suspended past the time-out, the wait polls once more.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -378,19 +379,21 @@ impl Wait {
         self
     }
 
-    /// Sets the time between two polls. Default: 2 s, which is also the minimum. The rate limiter may make it longer.
+    /// Sets the time between two polls. Default: 2 s, which is also the minimum. The rate limiter may delay polls
+    /// further.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(MIN_INTERVAL);
         self
     }
 
-    /// Also yields the agent's messages as they arrive, as [`Progress::Message`], each once and in order. Default: no
-    /// messages.
+    /// Adds the agent's messages to [`progress`](Self::progress) as they arrive, as [`Progress::Message`], each once
+    /// and in order. Default: no messages.
     ///
-    /// The messages need no extra requests: a poll reads the newest messages of the thread, and recognizes the reply
-    /// among them. More pages are read, without a pause, only if one page does not contain all new messages. This
-    /// happens after more than 20 messages between two polls, after additions or deletions before the known messages,
-    /// and in a wait that starts late. In a finished thread the last message usually repeats the reply.
+    /// The messages usually need no extra requests, because a poll reads the newest messages of the thread, and
+    /// recognizes the reply among them. The wait reads more pages, without a pause, only if one page does not contain
+    /// all new messages. This happens after more than 20 messages between two polls, after additions or deletions
+    /// before the known messages, and in a wait that starts late. In a finished thread the last message usually
+    /// repeats the reply.
     ///
     /// No messages are available if the service did not name the thread of the turn.
     ///
@@ -425,13 +428,14 @@ impl Wait {
         self
     }
 
-    /// Also yields tool calls; [`ToolCall::of`](crate::ToolCall::of) reads one.
+    /// Adds the agent's messages and tool calls to [`progress`](Self::progress). Use
+    /// [`ToolCall::of`](crate::ToolCall::of) to read a tool call.
     pub fn follow_with_tools(mut self) -> Self {
         self.follow = Follow::MessagesAndToolCalls;
         self
     }
 
-    /// Returns the wait as a stream: an item for each poll, and at the end the reply or the error.
+    /// Returns the wait as a stream with an item for each poll. The last item is the reply or the error.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -464,7 +468,7 @@ impl Wait {
         WaitState {
             deadline: after(now, self.timeout),
             started: now,
-            // The gain of a poll counts from the last poll, or from the start of the turn.
+            // The rate limiter ranks a first poll by the time since the start of the turn.
             last_poll: self.turn.started,
             last_end: now,
             next: self.turn.first_poll,
@@ -491,7 +495,7 @@ impl Wait {
 pub struct ProgressStream(Pin<Box<dyn Stream<Item = Result<Progress, Error>> + Send>>);
 
 impl ProgressStream {
-    /// Returns the next item; `None` after the last.
+    /// Returns the next item; `None` after the last item.
     pub async fn next(&mut self) -> Option<Result<Progress, Error>> {
         StreamExt::next(&mut self.0).await
     }
@@ -526,19 +530,21 @@ struct WaitState {
     wait: Wait,
     started: Instant,
     deadline: Instant,
-    /// When the last poll was sent, and when it ended.
+    /// When the last poll was sent.
     last_poll: Instant,
+    /// When the last poll ended.
     last_end: Instant,
+    /// When the next poll is due.
     next: Instant,
     polls: u64,
     failures: u32,
     /// The number of unusable responses in a row, and their kind.
     unusable: Option<(ErrorKind, u32)>,
     last: LastPoll,
-    /// The number of known turns when their order was last requested from the service.
+    /// The number of known turns when the wait last requested their order from the service.
     order_read_at: usize,
     late_poll: LatePoll,
-    /// Boxed, because thousands of waits do not use it.
+    /// Boxed to save memory, because most waits have no follower.
     follower: Option<Box<Follower>>,
 }
 
@@ -554,7 +560,7 @@ enum LatePoll {
 enum Permitted {
     Permit(Permit),
     TimedOut,
-    /// There is another turn, which may interrupt this one.
+    /// This client learned of another turn, which may have interrupted the turn of the wait.
     NewTurn,
 }
 
@@ -567,7 +573,7 @@ impl WaitState {
         }
     }
 
-    /// Returns the next message of the last poll. After all of them, it polls once when a permit is available.
+    /// Returns the next message of the last poll. If no messages are left, polls once when a permit is available.
     async fn step(&mut self) -> Result<Progress, Error> {
         if let Some(next) = self.follower.as_mut().and_then(|f| f.next_item()) {
             return next;
@@ -590,21 +596,21 @@ impl WaitState {
         }
     }
 
-    /// Returns whether a later turn exists. Requests the order of the turns once for each turn whose order is
-    /// unknown. If that request fails, the wait continues as if there were no later turn.
+    /// Returns whether a later turn exists. If that is unknown, requests the order of the turns once for each new
+    /// turn. If that request fails, the wait continues as if there were no later turn.
     async fn is_interrupted(&mut self, version: usize) -> bool {
         let turn = &self.wait.turn;
-        let mut standing = turn.turns.standing(turn.number);
-        if standing == Standing::Unknown && self.order_read_at < version {
+        let mut state = turn.turns.state(turn.number);
+        if state == TurnState::Unknown && self.order_read_at < version {
             let read = timeout_at(self.deadline, Box::pin(turn.read_order())).await;
-            standing = turn.turns.standing(turn.number);
+            state = turn.turns.state(turn.number);
             if let Ok(Ok(())) = read {
                 self.order_read_at = turn.turns.version();
             } else {
                 self.order_read_at = version;
             }
         }
-        standing == Standing::Interrupted
+        state == TurnState::Interrupted
     }
 
     async fn permit(&self, is_interrupted: bool, version: usize) -> Permitted {
@@ -641,19 +647,19 @@ impl WaitState {
         PollSchedule {
             started: self.wait.turn.started,
             last_poll: self.last_poll,
-            // After errors the next poll may be much later, so there is one at the time-out, too.
+            // After errors the next poll may be due after the time-out, but the wait must poll at its time-out.
             ready_at: self.next.min(self.deadline).max(earliest),
             first_before: is_first.then_some(self.deadline),
         }
     }
 
-    /// Returns whether there are messages that this wait has not read; the reply may be among them.
+    /// Returns whether there are messages that this wait has not read. The reply may be among these messages.
     fn is_behind(&self) -> bool {
         self.follower.as_ref().is_some_and(|f| f.is_behind())
     }
 
-    /// Returns whether to poll although the time-out has passed. This is so if there was no recent poll, or if the
-    /// machine was suspended: the reply may have arrived since.
+    /// Returns whether to poll although the time-out has passed. The wait does so if the last poll is out of date, or
+    /// if the machine was suspended, because the reply may have arrived since the last poll.
     fn may_poll_late(&self) -> bool {
         let was_stopped = Instant::now() >= self.deadline + STOPPED;
         let is_paused = self
@@ -665,7 +671,7 @@ impl WaitState {
             .limiter
             .paused_until()
             .is_some();
-        // Other requests took the permits, so the last poll is out of date.
+        // The last poll is out of date, because other requests took the permits.
         let is_stale = after(self.last_end, self.wait.interval.saturating_mul(2)) < self.deadline;
         let may_have_come = self.polls == 0 || is_stale || was_stopped || self.is_behind();
         self.late_poll == LatePoll::NotDue && !is_paused && may_have_come
@@ -680,9 +686,9 @@ impl WaitState {
             self.deadline
         };
         let turn = &self.wait.turn;
-        // Only a poll in progress needs the memory of a whole call.
+        // The future of the call is boxed, so that a wait uses its memory only while a poll is in progress.
         let result = match &mut self.follower {
-            // The last poll has to find the reply, wherever it is in the thread.
+            // The last poll must find the reply at any place in the thread, so it requests only the reply.
             Some(follower) if self.late_poll != LatePoll::Made => {
                 Box::pin(follower.poll(turn, permit, end)).await
             }
@@ -717,9 +723,9 @@ impl WaitState {
             }
         };
         let longest = self.wait.turn.client.engine.retry.max_retry_after;
-        let asked = error.as_ref().and_then(Error::retry_after);
+        let requested = error.as_ref().and_then(Error::retry_after);
         let pause = poll_pause(self.wait.interval, self.failures, fastrand::f64());
-        let pause = pause.max(asked.unwrap_or_default().min(longest));
+        let pause = pause.max(requested.unwrap_or_default().min(longest));
         self.next = match self.is_behind() {
             true => now,
             false => after(now, pause),
@@ -761,8 +767,8 @@ impl WaitState {
     }
 }
 
-/// Returns whether the service itself rejects the request, and would do so again. A response without JSON may be from
-/// a firewall or a gateway, and may be temporary.
+/// Returns whether the service itself rejects the request, and would reject it again. A response without JSON may be
+/// from a firewall or a gateway, and may be temporary.
 fn is_rejection(error: &Error) -> bool {
     let is_json = |body: &str| {
         serde_json::from_str::<serde_json::Value>(body).is_ok_and(|body| body.is_object())
@@ -771,8 +777,8 @@ fn is_rejection(error: &Error) -> bool {
         && error.body().is_some_and(|body| is_json(&body))
 }
 
-/// Waits for the replies of many turns, and yields them in the order in which they arrive. The rate limiter of their
-/// client decides which wait polls next.
+/// Waits for the replies of many turns, and returns the replies in the order in which they arrive. The rate limiter of
+/// the client decides which wait polls next.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -790,7 +796,7 @@ fn is_rejection(error: &Error) -> bool {
 pub fn replies(waits: impl IntoIterator<Item = Wait>) -> Replies {
     let waits = waits.into_iter().map(|wait| {
         let pending = Arc::clone(&wait.turn.pending);
-        // Its future borrows the wait. Moving the wait into the future would need its memory twice.
+        // The future of `run` borrows the state. If the future owned the state, it would use the memory twice.
         let mut state = wait.start();
         async move {
             let result = state.run().await;
@@ -805,7 +811,7 @@ pub fn replies(waits: impl IntoIterator<Item = Wait>) -> Replies {
 pub struct Replies(BoxStream<'static, (Pending, Result<Reply, Error>)>);
 
 impl Replies {
-    /// Returns the next reply or the error of a wait, with the handle of its turn; `None` after the last.
+    /// Returns the next reply or error, with the handle of its turn; `None` after the last wait has ended.
     pub async fn next(&mut self) -> Option<(Pending, Result<Reply, Error>)> {
         StreamExt::next(&mut self.0).await
     }
@@ -845,7 +851,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Returns the text. An empty text is a valid reply.
+    /// Returns the text of the reply. An empty text is a valid reply.
     pub fn text(&self) -> &str {
         self.message.message.as_deref().unwrap_or_default()
     }

@@ -1,9 +1,9 @@
-//! Tracks which turn of a session is the latest. A follow-up interrupts the turn in progress, and a wait for that
-//! turn ends.
+//! Tracks which turn of a session is the latest. A follow-up interrupts the turn in progress, and a wait for the
+//! interrupted turn ends.
 //!
-//! Responses can arrive in a different order than the requests took effect. A turn is later than another one if its
-//! request was sent after the response of the other one was received. If two requests overlapped, the turn that the
-//! service created later is the later one.
+//! The order of the responses can differ from the order in which the requests took effect. Turn B is later than turn A
+//! if the request of B was sent after the response of A was received. If the two requests overlapped, B is later if
+//! the service created B later.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,39 +29,40 @@ struct KnownTurns {
 
 struct KnownTurn {
     thread: Option<Id>,
-    /// When its request was sent; zero if this client did not send it.
+    /// The clock value when the turn's request was sent; zero if this client did not send the request.
     sent: u64,
-    /// When this client received its response, or got its id.
+    /// The clock value when this client received the turn's response, or learned its thread in another way.
     known: u64,
     created_at: Option<DateTime<Utc>>,
-    /// Whether it certainly exists.
+    /// Whether the turn certainly exists. A follow-up with an unknown outcome may have started no turn.
     is_certain: bool,
 }
 
-/// Whether a turn is the latest of its session.
+/// The state of a turn: whether it is the latest turn of its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum TurnState {
     Latest,
     /// A later turn exists.
     Interrupted,
-    /// Another turn may be later; the service's data can decide it.
+    /// Another turn may be later. The creation times at the service can show which turn is later.
     Unknown,
 }
 
 impl KnownTurn {
-    fn interrupts(&self, other: &Self) -> Standing {
+    /// Returns the state of `other`, as far as this turn affects it.
+    fn interrupts(&self, other: &Self) -> TurnState {
         let is_same = self.thread.is_some() && self.thread == other.thread;
         let is_earlier = self.known < other.sent;
         if is_same || is_earlier {
-            return Standing::Latest;
+            return TurnState::Latest;
         }
         let is_later = other.known < self.sent;
         match (self.created_at, other.created_at) {
-            _ if is_later && self.is_certain => Standing::Interrupted,
-            _ if is_later => Standing::Unknown,
-            (Some(own), Some(others)) if own > others => Standing::Interrupted,
-            (Some(own), Some(others)) if own < others => Standing::Latest,
-            _ => Standing::Unknown,
+            _ if is_later && self.is_certain => TurnState::Interrupted,
+            _ if is_later => TurnState::Unknown,
+            (Some(own), Some(others)) if own > others => TurnState::Interrupted,
+            (Some(own), Some(others)) if own < others => TurnState::Latest,
+            _ => TurnState::Unknown,
         }
     }
 }
@@ -71,14 +72,15 @@ impl LatestTurn {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records that a follow-up is sent. Returns a value with which its response is reported.
+    /// Records that a follow-up is being sent. Returns the clock value, which identifies the follow-up in
+    /// [`accepted`](Self::accepted) and [`unknown_outcome`](Self::unknown_outcome).
     pub fn sending(&self) -> u64 {
         let mut known = self.known();
         known.clock += 1;
         known.clock
     }
 
-    /// Records that the service accepted the follow-up that was sent at `sent`. Returns the turn's number.
+    /// Records that the service accepted the follow-up that was sent at clock value `sent`. Returns the turn's number.
     pub fn accepted(
         &self,
         sent: u64,
@@ -88,7 +90,7 @@ impl LatestTurn {
         self.add(sent, thread, created_at, true)
     }
 
-    /// Records that the outcome of the follow-up that was sent at `sent` is unknown.
+    /// Records that the outcome of the follow-up that was sent at clock value `sent` is unknown.
     pub fn unknown_outcome(&self, sent: u64) {
         self.add(sent, None, None, false);
     }
@@ -110,7 +112,7 @@ impl LatestTurn {
                 created_at,
                 is_certain,
             };
-            // Most sessions have one turn, and thousands of waits may exist.
+            // Reserves no more than needed, because most sessions have one turn, and thousands of waits may exist.
             let more = known.turns.len().max(1);
             if known.turns.len() == known.turns.capacity() {
                 known.turns.reserve_exact(more);
@@ -122,7 +124,8 @@ impl LatestTurn {
         number
     }
 
-    /// Returns the number of a turn that was started elsewhere, or is known already.
+    /// Returns the number of the turn of a thread. Adds the turn if it is not known, for example because another
+    /// process started it.
     pub fn number(&self, thread: Option<&Id>, created_at: Option<DateTime<Utc>>) -> usize {
         if let Some(thread) = thread {
             let mut known = self.known();
@@ -147,29 +150,30 @@ impl LatestTurn {
         }
     }
 
-    /// Returns the number of known turns. It changes whenever one is added.
+    /// Returns the number of known turns, which increases whenever a turn is added.
     pub fn version(&self) -> usize {
         self.known().turns.len()
     }
 
-    pub fn standing(&self, number: usize) -> Standing {
+    /// Returns the state of the turn with this number.
+    pub fn state(&self, number: usize) -> TurnState {
         let known = self.known();
         let own = &known.turns[number];
         let others = known.turns.iter().enumerate();
-        let standings: Vec<Standing> = others
+        let states: Vec<TurnState> = others
             .filter(|(other, _)| *other != number)
             .map(|(_, other)| other.interrupts(own))
             .collect();
-        [Standing::Interrupted, Standing::Unknown]
+        [TurnState::Interrupted, TurnState::Unknown]
             .into_iter()
-            .find(|standing| standings.contains(standing))
-            .unwrap_or(Standing::Latest)
+            .find(|state| states.contains(state))
+            .unwrap_or(TurnState::Latest)
     }
 
     /// Waits until more than `version` turns are known.
     pub async fn changed(&self, version: usize) {
         loop {
-            // Registered before the version is read, so that no turn is missed in between.
+            // Registered before the version is read, so that no turn is missed between the two steps.
             let changed = self.changed.notified();
             if self.version() > version {
                 return;
@@ -185,7 +189,7 @@ impl fmt::Debug for LatestTurn {
     }
 }
 
-/// The sessions with a handle, by their ids.
+/// The known turns of each session that has a handle in this program, by session id.
 #[derive(Default)]
 pub(crate) struct TurnRegistry(Mutex<Sessions>);
 
@@ -197,6 +201,7 @@ struct Sessions {
 }
 
 impl TurnRegistry {
+    /// Returns the known turns of a session.
     pub fn of(&self, session: &Id) -> Arc<LatestTurn> {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turns) = sessions.turns.get(session).and_then(Weak::upgrade) {
@@ -230,16 +235,12 @@ mod tests {
     fn a_follow_up_interrupts_what_was_known_before_it() {
         let turns = LatestTurn::default();
         let first = turns.number(Some(&id("a")), None);
-        assert_eq!(turns.standing(first), Standing::Latest);
+        assert_eq!(turns.state(first), TurnState::Latest);
         let sent = turns.sending();
-        assert_eq!(
-            turns.standing(first),
-            Standing::Latest,
-            "it may be rejected"
-        );
+        assert_eq!(turns.state(first), TurnState::Latest, "it may be rejected");
         let second = turns.accepted(sent, None, None);
-        assert_eq!(turns.standing(first), Standing::Interrupted);
-        assert_eq!(turns.standing(second), Standing::Latest);
+        assert_eq!(turns.state(first), TurnState::Interrupted);
+        assert_eq!(turns.state(second), TurnState::Latest);
         assert_eq!(turns.number(Some(&id("a")), at(9)), first);
     }
 
@@ -249,8 +250,8 @@ mod tests {
         let (a, b) = (turns.sending(), turns.sending());
         let second = turns.accepted(b, Some(&id("b")), at(2));
         let first = turns.accepted(a, Some(&id("a")), at(1));
-        assert_eq!(turns.standing(first), Standing::Interrupted);
-        assert_eq!(turns.standing(second), Standing::Latest);
+        assert_eq!(turns.state(first), TurnState::Interrupted);
+        assert_eq!(turns.state(second), TurnState::Latest);
     }
 
     #[test]
@@ -260,11 +261,11 @@ mod tests {
         let second = turns.accepted(b, Some(&id("b")), at(1));
         let first = turns.accepted(a, Some(&id("a")), at(1));
         for number in [first, second] {
-            assert_eq!(turns.standing(number), Standing::Unknown);
+            assert_eq!(turns.state(number), TurnState::Unknown);
         }
         turns.learn([(id("a"), at(1).unwrap()), (id("b"), at(2).unwrap())]);
-        assert_eq!(turns.standing(first), Standing::Interrupted);
-        assert_eq!(turns.standing(second), Standing::Latest);
+        assert_eq!(turns.state(first), TurnState::Interrupted);
+        assert_eq!(turns.state(second), TurnState::Latest);
     }
 
     #[test]
@@ -273,9 +274,9 @@ mod tests {
         let first = turns.number(Some(&id("a")), at(1));
         let sent = turns.sending();
         turns.unknown_outcome(sent);
-        assert_eq!(turns.standing(first), Standing::Unknown);
+        assert_eq!(turns.state(first), TurnState::Unknown);
         turns.learn([(id("a"), at(1).unwrap()), (id("b"), at(2).unwrap())]);
-        assert_eq!(turns.standing(first), Standing::Interrupted);
+        assert_eq!(turns.state(first), TurnState::Interrupted);
     }
 
     #[test]

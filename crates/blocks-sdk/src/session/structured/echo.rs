@@ -1,8 +1,8 @@
-//! Recognizes the sent schema in a reply that repeats it.
+//! Recognizes the schema of the prompt in a reply that repeats the schema.
 
 use serde_json::{Map, Value};
 
-/// Whether a value is the schema.
+/// Says whether a value of the reply is the repeated schema.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Echo {
     No,
@@ -11,7 +11,7 @@ pub(super) enum Echo {
     Ambiguous,
 }
 
-/// Keywords that do not affect which values are valid. Agents omit them when they repeat a schema.
+/// Keywords that do not affect which values are valid. Agents sometimes omit these keywords when they repeat a schema.
 const ANNOTATIONS: [&str; 5] = ["$schema", "$id", "$comment", "title", "description"];
 
 pub(super) fn compare(json: &str, schema: &Value) -> Echo {
@@ -48,7 +48,7 @@ pub(super) fn compare(json: &str, schema: &Value) -> Echo {
 fn without_annotations(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            // A property with such a name has a schema, not a text.
+            // A property that is named like a keyword has an object or a Boolean as its schema, never a string.
             let is_kept =
                 |name: &str, value: &Value| !(ANNOTATIONS.contains(&name) && value.is_string());
             let kept = fields.iter().filter(|(name, value)| is_kept(name, value));

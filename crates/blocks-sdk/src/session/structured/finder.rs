@@ -1,11 +1,12 @@
-//! Finds the JSON value in a reply. It is a pure function of the reply's text.
+//! Finds the JSON value in a reply. The result depends only on the reply's text, the schema and the accept function.
 //!
-//! Candidates, in this order:
+//! The candidates are, in this order:
 //! 1. the content of a code fence, or the text outside of fences, if it is JSON and nothing else;
 //! 2. objects and arrays anywhere in the text, and other values alone on a line.
 //!
-//! A candidate is a complete value, never a part of another value, valid or not. The first candidate that is accepted
-//! is the result. The sent schema is never a candidate. Each byte is read a fixed number of times.
+//! A candidate is a complete value. It is never a part of another value, even if that value is invalid. The first
+//! candidate that is accepted is the result. The schema of the prompt is never a candidate. The search takes linear
+//! time, because each byte is read at most a fixed number of times.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -20,14 +21,14 @@ use super::scan::{Malformed, Scanned, Scanner};
 use crate::engine::mismatch::ReplyMismatch;
 use crate::engine::repair::repair;
 
-/// Why a candidate is not accepted.
+/// The reason for which a candidate is not accepted.
 pub(super) struct Rejection {
-    /// The position in the candidate.
+    /// The position of the error in the candidate.
     pub offset: usize,
     pub reason: String,
 }
 
-/// Returns the first value in `text` that `accept` takes. Skips values that repeat `schema`.
+/// Returns the first value in `text` that `accept` accepts. Skips values that repeat `schema`.
 pub(super) fn find<T>(
     text: &str,
     schema: &Value,
@@ -38,7 +39,7 @@ pub(super) fn find<T>(
         .map_err(|failure| ReplyMismatch::new(text, failure.offset, failure.reason))
 }
 
-/// Returns how many bytes are read to find nothing in a text. A byte counts each time it is read.
+/// Returns how many bytes the search reads in a text without a value. A byte counts each time that it is read.
 #[cfg(test)]
 pub(super) fn count_steps(text: &str) -> usize {
     let mut accept = |_: &str| {
@@ -50,14 +51,14 @@ pub(super) fn count_steps(text: &str) -> usize {
     finder.scanner.steps
 }
 
-/// Decodes a candidate, and returns the position of an error.
+/// Decodes a candidate. An error contains its position in the candidate.
 pub(super) fn decode<T: DeserializeOwned>(json: &str) -> Result<T, Rejection> {
     serde_json::from_str(json).map_err(|error| {
         let place = format!(" at line {} column {}", error.line(), error.column());
         let reason = error.to_string();
         let lines = json.split_inclusive('\n').map(str::len);
         let line: usize = lines.take(error.line().saturating_sub(1)).sum();
-        // The column is that of the last byte that was read.
+        // serde_json reports the column of the last byte that it read, counted from 1.
         let offset = line + error.column().saturating_sub(1);
         Rejection {
             offset: offset.min(json.len()),
@@ -73,7 +74,7 @@ struct Segment {
     is_fenced: bool,
 }
 
-/// Why there is no value, as far as known.
+/// The reason for which no value was found.
 struct Failure {
     is_fenced: bool,
     length: usize,
@@ -87,9 +88,9 @@ struct Finder<'a, T> {
     accept: &'a mut dyn FnMut(&str) -> Result<T, Rejection>,
     scanner: Scanner<'a>,
     failure: Option<Failure>,
-    /// Where the schema is repeated.
+    /// The position at which the reply first repeats the schema.
     echo: Option<usize>,
-    /// A value that repeats a schema such as `true`, and that may also be a reply.
+    /// A value that equals a schema without content, such as `true`, and that may also be the result.
     ambiguous: Option<Range<usize>>,
 }
 
@@ -152,7 +153,7 @@ impl<'a, T> Finder<'a, T> {
         }))
     }
 
-    /// Returns the values of a segment that contains nothing else; `None` for any other.
+    /// Returns the values of a segment that contains only values; `None` for any other segment.
     fn values_alone(&mut self, range: Range<usize>) -> Option<Vec<Range<usize>>> {
         let mut values = Vec::new();
         let mut at = self.scanner.skip_space(range.start, range.end);
@@ -163,7 +164,7 @@ impl<'a, T> Finder<'a, T> {
             values.push(at..end);
             let next = self.scanner.skip_space(end, range.end);
             let is_scalar = !self.text[at..].starts_with(['{', '[']);
-            // `2026-11-25` is not three numbers.
+            // Scalars need a space between them, so that `2026-11-25` is not read as three numbers.
             if is_scalar && next == end && end < range.end {
                 return None;
             }
@@ -172,7 +173,7 @@ impl<'a, T> Finder<'a, T> {
         Some(values)
     }
 
-    /// Considers the values within other text.
+    /// Returns the first accepted value in a segment that also contains other text.
     fn search(&mut self, segment: &Segment) -> Option<T> {
         let end = segment.range.end;
         let mut at = segment.range.start;
@@ -211,7 +212,7 @@ impl<'a, T> Finder<'a, T> {
                     self.note_malformed(&malformed, segment.is_fenced);
                 }
             }
-            // The rest of the line in which a value ended is not a separate line.
+            // The rest of the line in which a value ended does not count as a line of its own.
             if at > line_end {
                 line_end = self.line_end(at, end);
             }
@@ -226,13 +227,13 @@ impl<'a, T> Finder<'a, T> {
         line_end
     }
 
-    /// Returns whether it is the box of a task list, `- [ ]`, and not an empty array.
+    /// Returns whether the text in `range` is a check box as in `- [ ]`, and not an empty array.
     fn is_task_box(&self, range: Range<usize>) -> bool {
         let before = &self.text.as_bytes()[..range.start];
         self.text[range] == *"[ ]" && matches!(before, [.., b'-' | b'*' | b'+', b' '])
     }
 
-    /// Returns a scalar that is alone on its line.
+    /// Returns the position of a scalar that is alone on its line.
     fn scalar_alone(&mut self, line: Range<usize>) -> Option<Range<usize>> {
         let start = self.scanner.skip_space(line.start, line.end);
         if self.text[start..].starts_with(['{', '[']) {
@@ -242,6 +243,7 @@ impl<'a, T> Finder<'a, T> {
         (self.scanner.skip_space(end, line.end) == line.end).then_some(start..end)
     }
 
+    /// Returns the value of a candidate if it is accepted. Otherwise notes the failure or the repeated schema.
     fn consider(&mut self, range: Range<usize>, is_fenced: bool) -> Option<T> {
         let json = repaired(&self.text[range.clone()]);
         match compare(&json, self.schema) {
@@ -270,8 +272,8 @@ impl<'a, T> Finder<'a, T> {
         self.note_failure(length, is_fenced, malformed.at, malformed.reason.to_owned());
     }
 
-    /// Keeps the failure of the largest value, which is most likely the intended one. A value in a fence has
-    /// precedence.
+    /// Keeps the failure of the largest value, which is most likely the intended value. The failure of a value in a
+    /// code fence has precedence.
     fn note_failure(&mut self, length: usize, is_fenced: bool, offset: usize, reason: String) {
         let before = self.failure.as_ref();
         let before = before.map(|failure| (failure.is_fenced, failure.length));
@@ -286,8 +288,8 @@ impl<'a, T> Finder<'a, T> {
     }
 }
 
-/// Replaces half of a surrogate pair with U+FFFD. Some programs write such a half when they cut a text. Lengths do
-/// not change.
+/// Replaces unpaired surrogates with U+FFFD. Some programs write half of a surrogate pair when they cut a string. The
+/// length of the text does not change.
 fn repaired(json: &str) -> Cow<'_, str> {
     if memmem::find(json.as_bytes(), b"\\u").is_none() {
         return Cow::Borrowed(json);
@@ -303,14 +305,14 @@ fn repaired(json: &str) -> Cow<'_, str> {
 struct FenceLine {
     mark: u8,
     length: usize,
-    /// Whether it has a language or other words, so that it can only open a fence.
+    /// Whether the line has a language or other words, so that it can only open a fence.
     has_words: bool,
-    /// Where the content starts. JSON may follow the language in the same line.
+    /// The offset in the line at which the content starts. JSON may follow the language in the same line.
     content: usize,
 }
 
-/// Splits a text at the lines that open or close a code fence. No JSON value contains such a line, because a string
-/// has no line breaks. So fences may be nested, unclosed or of the wrong length.
+/// Splits a text at the lines that open or close a code fence. No JSON value contains such a line, because a JSON
+/// string has no line breaks. So every value is found even if fences are nested, unclosed or of the wrong length.
 fn segments(text: &str) -> Vec<Segment> {
     let mut segments = Vec::new();
     let mut open: Vec<(u8, usize)> = Vec::new();
@@ -349,7 +351,7 @@ fn fence_line(line: &str) -> Option<FenceLine> {
     }
     let length = rest.bytes().take_while(|byte| *byte == mark).count();
     let words = &rest[length..];
-    // A line such as "```{}```" is code within a line, not a fence.
+    // A line such as "```{}```" is inline code, not a fence.
     if length < 3 || (mark == b'`' && words.contains('`')) {
         return None;
     }

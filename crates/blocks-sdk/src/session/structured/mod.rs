@@ -18,17 +18,17 @@ use finder::{Rejection, decode, find};
 pub use wait::{StructuredReply, StructuredWait};
 
 impl Reply {
-    /// Finds the JSON in the reply and decodes it. The request must ask for the same type with
+    /// Finds the JSON in the reply and decodes it as `T`. The request must ask for the same type with
     /// [`CreateSession::expect`](crate::CreateSession::expect) or [`FollowUp::expect`](crate::FollowUp::expect).
     ///
-    /// The result is the first value that decodes. Code fences that contain JSON and nothing else come first, in
-    /// their order. Then come all objects and arrays in the text, and other values that are alone on a line. A part
-    /// of another value does not count. If the reply repeats the schema of `T`, the schema is skipped. Invalid JSON,
-    /// such as a trailing comma, is not repaired; half a surrogate pair is.
+    /// The result is the first value that decodes. Code fences that contain JSON and nothing else are searched first,
+    /// in their order. Then all objects and arrays in the text are searched, and other values that are alone on a
+    /// line. A part of another value does not count. If the reply repeats the schema of `T`, the schema is skipped. An
+    /// unpaired surrogate is replaced with U+FFFD. Other invalid JSON, such as a trailing comma, is not repaired.
     ///
     /// # Errors
-    /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch), with the text, the position and the reason:
-    /// [`Error::reply_mismatch`].
+    /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch). [`Error::reply_mismatch`] returns the text of
+    /// the reply, the position and the reason.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -54,13 +54,14 @@ impl Reply {
         find(self.text(), &schema, &mut decode).map_err(|mismatch| self.mismatch(mismatch))
     }
 
-    /// Finds the JSON in the reply for a schema that is known only at run time. The request must ask for it with
-    /// `expect_schema`. `accept` validates a value, and returns why it is not valid.
+    /// Finds the JSON in the reply for a schema that is known only at run time. The request must ask for the same
+    /// schema with `expect_schema`. The function `accept` validates a value, and returns the reason if the value is
+    /// not valid.
     ///
-    /// The rules are the same as for `Reply::json`. The value is returned exactly as the agent wrote it.
+    /// The JSON is searched by the rules of `Reply::json`. The value is returned exactly as the agent wrote it.
     ///
     /// # Errors
-    /// As `Reply::json`.
+    /// The errors of `Reply::json`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

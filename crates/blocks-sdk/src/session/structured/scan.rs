@@ -1,39 +1,39 @@
-//! Finds the end of one JSON value in a text, or where and why it is not valid JSON.
+//! Finds the end of one JSON value in a text, or the position and the reason of the first error.
 //!
-//! It checks only the grammar and stores nothing of the value. Half a surrogate pair is accepted, because it is
-//! repaired before the value is decoded.
+//! The scanner checks only the grammar, and stores no part of the value. It accepts an unpaired surrogate, which is
+//! replaced before the value is decoded.
 
 /// The result of reading a value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Scanned {
-    /// A complete value, with its end.
+    /// A complete value, which ends at this position.
     Complete(usize),
-    /// A bracket of prose, which starts no JSON. The next value is searched from here.
+    /// A bracket in prose, which starts no JSON. The search for the next value continues at this position.
     Prose(usize),
-    /// Text that is JSON up to an invalid position.
+    /// A value that is JSON up to an invalid position.
     Malformed(Malformed),
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed {
-    /// Where the invalid value starts.
+    /// The position at which the invalid value starts.
     pub start: usize,
-    /// Where it stops being valid.
+    /// The position of the first error.
     pub at: usize,
     pub reason: &'static str,
-    /// Where the text continues after it.
+    /// The position after the invalid value, at which the search continues.
     pub resume: usize,
 }
 
-/// A container that is not closed yet.
+/// An object or array that is not closed yet.
 struct Open {
     start: usize,
     closer: u8,
-    /// Whether something was read that only JSON has: a name with its colon, or an element of an array.
+    /// Whether the container is JSON and not prose, because a name with its colon or an element was read.
     is_json: bool,
 }
 
-/// Why and where reading stopped.
+/// The position and the reason of an error, and whether the error is in a string.
 pub(super) struct Stop {
     at: usize,
     reason: &'static str,
@@ -53,9 +53,10 @@ impl Stop {
 
 const INCOMPLETE: &str = "the JSON ends before it is complete";
 
-/// A text, and the number of its bytes that were read so far, with repetitions.
+/// Reads values in a text.
 pub(super) struct Scanner<'a> {
     text: &'a [u8],
+    /// The number of bytes that were read so far. A byte counts each time that it is read.
     pub steps: usize,
 }
 
@@ -67,7 +68,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads the value that starts at `start`, within the text before `end`.
+    /// Reads the value that starts at `start`. The text after `end` is not read.
     pub fn value(&mut self, start: usize, end: usize) -> Scanned {
         let mut open = Vec::new();
         match self.read(start, end, &mut open) {
@@ -88,18 +89,18 @@ impl<'a> Scanner<'a> {
                 resume: self.end_of_malformed(stop, end, open.len() - place),
             });
         }
-        // The containers around the innermost one failed at the same position, so they are not read again.
+        // Continues after the innermost bracket. The containers around it would fail at the same position again.
         Scanned::Prose(open.last().map_or(start, |innermost| innermost.start) + 1)
     }
 
-    /// Returns whether it is a half-open interval such as `[0, 1)`, which is prose.
+    /// Returns whether the open containers are a half-open interval such as `[0, 1)`, which is prose.
     fn is_interval(&self, open: &[Open], stop: &Stop) -> bool {
         let is_one_array = matches!(open, [array] if array.closer == b']');
         is_one_array && !stop.in_string && self.text.get(stop.at) == Some(&b')')
     }
 
-    /// Returns the end of an invalid value: where its brackets close, or else the end of the paragraph. No part of it
-    /// is read as a value.
+    /// Returns the end of an invalid value, so that no part of it is read as a value. The value ends where its brackets
+    /// close, or else at the end of the paragraph.
     fn end_of_malformed(&mut self, stop: &Stop, end: usize, mut depth: usize) -> usize {
         let (mut at, mut in_string) = (stop.at, stop.in_string);
         while at < end && depth > 0 {
@@ -111,7 +112,7 @@ impl<'a> Scanner<'a> {
                     if is_paragraph && !self.continues_object(next, end) {
                         return at;
                     }
-                    // A string has no line breaks, so a missing quote affects only its line.
+                    // A JSON string has no line breaks, so a missing quote must not affect the next line.
                     in_string = false;
                     at = next;
                     continue;
@@ -127,7 +128,7 @@ impl<'a> Scanner<'a> {
         at.min(end)
     }
 
-    /// Returns whether the text after an empty line can only belong to an object or array before it.
+    /// Returns whether the text after an empty line can only continue an object or array. The text starts at `at`.
     fn continues_object(&mut self, at: usize, end: usize) -> bool {
         match self.text[..end].get(at) {
             Some(b',' | b'}' | b']') => true,
@@ -145,11 +146,12 @@ impl<'a> Scanner<'a> {
         at
     }
 
+    /// Reads a value and returns its end. After an error, `open` contains the containers that are not closed.
     fn read(&mut self, start: usize, end: usize, open: &mut Vec<Open>) -> Result<usize, Stop> {
         let mut at = start;
         loop {
             at = self.start_of_value(at, end, open)?;
-            // After a value: close containers until there is another value to read.
+            // A value was read. Closes containers until another value follows.
             loop {
                 let Some(container) = open.last_mut() else {
                     return Ok(at);
@@ -184,7 +186,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads a scalar, or opens containers up to the first scalar or an empty container. Returns its end.
+    /// Opens containers until a scalar or an empty container is read. Returns the end of that scalar or container.
     fn start_of_value(
         &mut self,
         mut at: usize,
@@ -220,7 +222,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads a name and its colon. Returns where the value starts.
+    /// Reads a name and its colon. Returns the position after the colon.
     fn name(&mut self, at: usize, end: usize) -> Result<usize, Stop> {
         match self.text[..end].get(at) {
             None => return Err(Stop::new(at, INCOMPLETE)),
@@ -317,7 +319,7 @@ impl<'a> Scanner<'a> {
         Ok(at)
     }
 
-    /// Reads at least one digit.
+    /// Reads digits and returns the end of the last digit. No digit is an error.
     fn digits(&mut self, start: usize, end: usize) -> Result<usize, Stop> {
         let mut at = start;
         while at < end && self.text[at].is_ascii_digit() {

@@ -1,4 +1,4 @@
-//! Tests the corpus of replies, and properties of generated replies.
+//! Tests the search for JSON with a corpus of replies and with generated replies.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ struct Verdict {
     count: Option<u32>,
 }
 
-/// Accepts every object, also the type's own schema.
+/// A type that accepts every object, even its own schema.
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Optional {
     name: Option<String>,
@@ -37,7 +37,7 @@ fn schema<T: JsonSchema>() -> Value {
     schema_for!(T).into()
 }
 
-/// Returns the text of the corpus, in which a name in braces is replaced with a form of the schema.
+/// Replaces each name in double braces in a text of the corpus with a form of the schema.
 fn with_schema(text: &str, schema: &Value) -> String {
     let mut bare = schema.clone();
     for name in ["$schema", "title"] {
@@ -119,7 +119,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Prose that contains no value: what follows a bracket is not JSON.
+/// Generates prose that contains no JSON value, although it contains brackets.
 fn any_prose() -> impl Strategy<Value = String> {
     let words = prop_oneof![
         "A[^{\\[\r\n]{0,30}",
@@ -132,7 +132,7 @@ fn any_prose() -> impl Strategy<Value = String> {
     prop::collection::vec(words, 0..4).prop_map(|lines| lines.join("\n"))
 }
 
-/// A value with prose around it, in one of the forms in which agents write it.
+/// Generates a value, and a reply with prose around that value, in one of the forms that agents use.
 fn any_reply() -> impl Strategy<Value = (Value, String)> {
     let parts = (
         any_json(),

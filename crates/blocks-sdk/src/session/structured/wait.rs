@@ -70,17 +70,19 @@ impl Turn {
 }
 
 impl<T: DeserializeOwned + JsonSchema> StructuredWait<T> {
-    /// Limits the follow-ups that ask the agent to correct its reply. Default: 0. Each is a billed turn.
+    /// Limits the number of corrections, which are follow-ups that ask the agent to correct its reply. Default: 0. Each
+    /// correction is a billed turn.
     ///
-    /// No correction is sent in these cases: an earlier one failed or its outcome is unknown; the reply looks like a
-    /// notice of failure ([`Reply::failure_notice`]); this program has sent another follow-up to the session; the
-    /// time-out has passed.
+    /// No correction is sent in these cases: an earlier correction failed or has an unknown outcome; the reply looks
+    /// like a notice of failure ([`Reply::failure_notice`]); this program has sent another follow-up to the session;
+    /// or the time-out has passed.
     pub fn correct(mut self, at_most: u32) -> Self {
         self.corrections = at_most;
         self
     }
 
-    /// Sets the time-out of the whole wait, with all corrections. Default: 1 hour; `Duration::MAX` means none.
+    /// Sets the time-out of the whole wait, including all corrections. Default: 1 hour; `Duration::MAX` means no
+    /// time-out.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
