@@ -24,13 +24,13 @@ impl Debug for CommandLine {
 }
 
 pub const ALL: [CommandLine; 19] = [
-    CommandLine("run --agent claude --timeout 10m hello"),
+    CommandLine("run --agent claude --timeout 3m hello"),
     CommandLine("run --agent claude --no-wait hello"),
-    CommandLine("run --agent claude --timeout 10m --json hello"),
-    CommandLine("run --agent claude --timeout 10m --pending FOLDER/pending hello"),
-    CommandLine("send SESSION --timeout 10m more"),
-    CommandLine("wait SESSION --timeout 10m"),
-    CommandLine("wait SESSION --thread THREAD --timeout 10m"),
+    CommandLine("run --agent claude --timeout 3m --json hello"),
+    CommandLine("run --agent claude --timeout 3m --pending FOLDER/pending hello"),
+    CommandLine("send SESSION --timeout 3m more"),
+    CommandLine("wait SESSION --timeout 3m"),
+    CommandLine("wait SESSION --thread THREAD --timeout 3m"),
     CommandLine("show SESSION"),
     CommandLine("show SESSION --json"),
     CommandLine("messages SESSION"),
@@ -42,7 +42,7 @@ pub const ALL: [CommandLine; 19] = [
     CommandLine("plan SESSION --output FOLDER/plan.md"),
     CommandLine("artifact SESSION PLAN"),
     CommandLine("artifact SESSION PLAN --output FOLDER/plan.md"),
-    CommandLine("batch FOLDER/prompts --journal FOLDER/journal --timeout 10m"),
+    CommandLine("batch FOLDER/prompts --journal FOLDER/journal --timeout 3m"),
 ];
 
 const DONE: u8 = 0;
@@ -51,8 +51,8 @@ const USAGE: u8 = 2;
 const STILL_RUNNING: u8 = 3;
 const OUTCOME_UNKNOWN: u8 = 4;
 
-/// No command takes longer: a wait of 10 minutes, and a few requests with all of their attempts.
-const LONGEST: Duration = Duration::from_secs(600 + 5 * 185);
+/// No command takes longer: a wait of 3 minutes, and a few requests with all of their attempts.
+const LONGEST: Duration = Duration::from_secs(180 + 5 * 185);
 
 /// Runs one combination.
 pub async fn run(

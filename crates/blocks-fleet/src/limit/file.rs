@@ -73,8 +73,10 @@ impl FileLimitStore {
         let files = Arc::clone(&self.0);
         Box::pin(async move {
             let name = files.lock.clone();
+            // Before the time-out starts, so that a thread that gets the lock after it knows that.
+            let started = Instant::now();
             let (send, changed) = tokio::sync::oneshot::channel();
-            let run = move || drop(send.send(files.change(change)));
+            let run = move || drop(send.send(files.change(started, change)));
             let thread = std::thread::Builder::new().name("blocks-limit".into());
             thread.spawn(run).map_err(LimitStoreError::new)?;
             match tokio::time::timeout(LOCK_TIMEOUT, changed).await {
@@ -113,13 +115,16 @@ fn locked(path: &Path) -> String {
 impl Files {
     fn change<T>(
         &self,
+        started: Instant,
         change: impl FnOnce(&mut SharedLimit, Duration) -> T,
     ) -> Result<T, LimitStoreError> {
         let failed = |path: &Path, error: io::Error| {
             LimitStoreError::new(format!("cannot use {}: {error}", path.display()))
         };
         // Released when the file is closed, whatever happens in between.
-        let _lock = self.lock().map_err(|error| failed(&self.lock, error))?;
+        let _lock = self
+            .lock(started)
+            .map_err(|error| failed(&self.lock, error))?;
         let clock = Clock::read();
         let mut limit = self
             .read(&clock)
@@ -130,7 +135,7 @@ impl Files {
         Ok(result)
     }
 
-    fn lock(&self) -> io::Result<File> {
+    fn lock(&self, started: Instant) -> io::Result<File> {
         let lock = match private_file().open(&self.lock) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let mut folder = DirBuilder::new();
@@ -141,10 +146,9 @@ impl Files {
             }
             opened => opened?,
         };
-        let start = Instant::now();
         FileExt::lock_exclusive(&lock)?;
-        if start.elapsed() >= LOCK_TIMEOUT {
-            // No one waits for the slot any more.
+        if started.elapsed() >= LOCK_TIMEOUT {
+            // The caller has received the error, so a slot would be lost.
             return Err(ErrorKind::TimedOut.into());
         }
         Ok(lock)
