@@ -45,7 +45,7 @@ pub struct BatchPrompt {
 
 /// Creates the session of each prompt of a batch, and waits for the reply. Programs implement this trait.
 pub trait BatchWork: Send + Sync {
-    /// Report on the outcome of a prompt. The batch passes it to the caller.
+    /// Report on the outcome of a prompt, which the batch returns to the caller.
     type Report: Send;
 
     /// Creates the session of a prompt.
@@ -68,7 +68,8 @@ pub trait BatchWork: Send + Sync {
         created: Created,
     ) -> WorkFuture<'a, Replied<Self::Report>>;
 
-    /// Returns whether a recorded result is a failure. With [`BatchOptions::retry_failed`], its prompt is sent again.
+    /// Returns whether a recorded result is a failure. [`BatchOptions::retry_failed`] sends the prompts of failures
+    /// again.
     fn is_failed(&self, result: &Value) -> bool;
 }
 
@@ -122,8 +123,8 @@ pub enum BatchItem<R> {
 /// Runs a batch of prompts. Call [`next`](Self::next) until it returns `None`.
 ///
 /// The batch returns one item for each prompt. If several workers share a journal, each worker's batch returns an
-/// item for every prompt; the items for its own prompts are [`BatchItem::Finished`]. The batch runs prompts and
-/// renews claims only while [`next`](Self::next) is awaited.
+/// item for every prompt. The item is [`BatchItem::Finished`] if this worker has run the prompt. The batch runs
+/// prompts and renews claims only while [`next`](Self::next) is awaited.
 pub struct Batch<'w, W: BatchWork> {
     context: Arc<Context<W>>,
     max_running: usize,
@@ -195,7 +196,7 @@ pub struct ChangedPrompt {
 pub enum BatchError {
     /// The journal cannot be read.
     Journal(JournalError),
-    /// A prompt was changed without a new id, so it would get the reply to the earlier text.
+    /// A prompt was changed without a new id, so the batch would return the reply to the earlier text.
     Changed(ChangedPrompt),
 }
 
@@ -339,8 +340,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.open.len()
     }
 
-    /// Returns the indexes of the prompts that this worker has not started, except those with an item, in ascending
-    /// order.
+    /// Returns the indexes of the prompts that have no item and that this worker has not started, in ascending order.
     pub fn not_started(&self) -> Vec<usize> {
         let rest: BTreeSet<usize> = self.queue.iter().chain(&self.elsewhere).copied().collect();
         rest.into_iter().collect()
@@ -405,7 +405,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.next_tick = Instant::now() + TICK;
     }
 
-    /// Makes a prompt an item, queues it, or leaves it to another worker, as its entry in the journal requires.
+    /// Applies the journal's entry of a prompt: makes the prompt an item, queues it, or leaves it to another worker.
     fn sort(&mut self, index: usize, entry: Option<Entry>) {
         self.elsewhere.remove(&index);
         match entry.map(|entry| entry.state) {
@@ -482,7 +482,7 @@ impl<W: BatchWork> Context<W> {
     }
 
     /// Returns whether `result` is the failure of an earlier run after which the prompt is sent again. A result that
-    /// any worker records in this run is another value, so it is not retried.
+    /// a worker records in this run is a different value, so it causes no further create.
     fn is_retried(&self, index: usize, result: &Value) -> bool {
         self.failed.get(&index) == Some(result)
     }
@@ -570,7 +570,7 @@ impl<W: BatchWork> Context<W> {
             match self.record(&prompt.id, &step).await {
                 Ok(true) => {}
                 // Another worker took over this prompt, because this worker did not renew its claim in time. That
-                // worker has recorded a result already, so the prompt counts as that worker's.
+                // worker has already recorded a result, so the prompt is `Known` here.
                 Ok(false) => return Outcome::Item(BatchItem::Known { index, result }),
                 Err(error) => not_recorded = not_recorded.or(Some(error)),
             }

@@ -40,7 +40,7 @@ impl Server {
     }
 
     /// Runs a script on the server, and first loads the script if the server does not have it. If an existing
-    /// connection turns out to be closed, it runs the script again on a new connection.
+    /// connection turns out to be closed, the script runs again on a new connection.
     pub async fn run<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,

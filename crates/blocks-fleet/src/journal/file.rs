@@ -39,7 +39,7 @@ enum Event {
         #[serde(flatten)]
         created: Created,
     },
-    /// The reply is known.
+    /// The prompt has ended with this result.
     Ended { id: String, result: Value },
     /// The previous line was written only in part, so the step in it was not taken.
     Cut,
@@ -255,7 +255,7 @@ impl Writer {
 }
 
 impl History {
-    /// Reads the file line by line, so that memory for the whole file is never needed.
+    /// Reads the file line by line, because a long journal may not fit into memory.
     fn read(mut file: impl BufRead) -> std::io::Result<Self> {
         let mut history = Self::default();
         let mut line = Vec::new();
@@ -423,7 +423,7 @@ mod tests {
             journal.record(id, &Step::Ended(result(n))).await.unwrap();
         }
         drop(journal);
-        // A byte order mark at the start moves every line.
+        // A byte order mark at the start changes the position of every line.
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("\u{feff}{text}{}", &STARTING[..9])).unwrap();
         let journal = FileJournal::open(&path).unwrap();

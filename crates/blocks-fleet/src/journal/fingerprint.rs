@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Contains a hash of each field of a request, and none of the values.
+/// Contains the name and a hash of each field of a request, but not the field's value.
 ///
 /// ```
 /// use blocks_fleet::Fingerprint;

@@ -10,7 +10,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Returns the time since the machine started. A change of the date does not affect it.
+    /// Returns the time since the machine started. A change of the date does not affect this time.
     #[cfg(unix)]
     pub fn read() -> Self {
         use rustix::time::{ClockId, clock_gettime};
@@ -31,7 +31,8 @@ impl Clock {
         }
     }
 
-    /// Returns the time by the date. A change of the date affects the slots of at most one minute.
+    /// Returns the time since 1970 by the system's date. A change of the date affects the slots of at most one
+    /// minute.
     #[cfg(not(unix))]
     pub fn read() -> Self {
         let now = std::time::SystemTime::now();

@@ -5,9 +5,9 @@ local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
 
--- `used` contains slots: {slot, time, is_poll}. `waiting` contains the processes that got no slot: {process,
--- asked_at,
--- ends_at, capacity, spreads, demands}. `demands` contains the demands of a process: {purpose, since, weight}.
+-- `used` contains slots: {slot, time, is_poll}. `waiting` contains the processes that got no slot:
+-- {process, asked_at, ends_at, capacity, spreads, demands}. `demands` contains {purpose, since, weight} for each
+-- demand.
 local packed = redis.call('GET', KEYS[1])
 local limit = packed and cmsgpack.unpack(packed) or { used = {}, next_slot = 0, waiting = {} }
 
@@ -107,7 +107,7 @@ local function gain(demand)
   return math.max(now - demand[2], 0) * demand[3]
 end
 
--- Returns how many other processes have a demand that comes before this demand.
+-- Returns how many other processes have a demand that has precedence over this demand.
 local function ahead_of(demand)
   local ahead = 0
   for _, other in ipairs(limit.waiting) do

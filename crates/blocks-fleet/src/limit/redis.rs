@@ -17,9 +17,9 @@ const SCRIPT: &str = include_str!("limit.lua");
 
 /// Counts requests in Redis or Valkey, for processes on many machines.
 ///
-/// Each operation is one run of a script on the server, by the server's clock. The script uses one key of the
+/// Each operation runs one script on the server, which uses the server's clock. The script uses one key of the
 /// database, `blocks:{NAME}:limit`, which expires an hour after its last use. Connecting may take up to 350 ms, and
-/// so may each response. A URL that starts with `rediss://` selects TLS.
+/// each response may also take up to 350 ms. A URL that starts with `rediss://` selects TLS.
 ///
 /// ```
 /// use std::sync::Arc;
