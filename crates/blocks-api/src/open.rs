@@ -288,8 +288,7 @@ impl Id {
     /// of a path, such as `..`, and for the words that programs print for a missing value, such as `null`.
     pub fn from_service(text: &str) -> Option<Self> {
         let is_absent = ["", ".", "null", "undefined"].contains(&text);
-        // Some servers decode a path before they resolve `..` in it, so an encoded `/` in an id does not protect
-        // them.
+        // Some servers decode a path before they resolve `..` in it, so `..` beside an encoded separator also counts.
         let leaves_its_place =
             has_two_dots(text) && text.split(['/', '\\']).any(|part| part == "..");
         (!is_absent && !leaves_its_place).then(|| Self(text.into()))

@@ -1,4 +1,4 @@
-//! Time and ids. With a seed and a paused clock both are equal in every run.
+//! Provides times and ids. With a seed and a paused clock, both are equal in every run.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub struct Clock {
     /// Epoch seconds at the start.
     epoch: f64,
     random: Mutex<fastrand::Rng>,
-    /// Roles and types, of which there are few.
+    /// Names of roles and types, which the messages share because there are only few different names.
     names: Mutex<Vec<Arc<str>>>,
     shift: Mutex<Shift>,
 }
@@ -25,7 +25,7 @@ struct Shift {
 }
 
 impl Clock {
-    /// Returns the time of the mock's clock: tokio's, unless the control plane has changed it.
+    /// Returns the time of the mock's clock, which is tokio's time unless the control plane has changed the clock.
     pub fn instant(&self) -> Instant {
         let shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
         shift.frozen.unwrap_or_else(|| Instant::now() + shift.ahead)
@@ -36,14 +36,14 @@ impl Clock {
         shift.frozen.is_some()
     }
 
-    /// Moves the clock ahead, and freezes it or lets it run.
+    /// Moves the clock ahead by a duration. `frozen` freezes the clock or lets it run; `None` keeps its state.
     pub fn change(&self, frozen: Option<bool>, by: Duration) {
         let mut shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
         let present = Instant::now();
         let shown = shift.frozen.unwrap_or(present + shift.ahead) + by;
         let freeze = frozen.unwrap_or(shift.frozen.is_some());
         shift.frozen = freeze.then_some(shown);
-        // A frozen clock may be behind tokio's. It then continues with the time of tokio's.
+        // A frozen clock may be behind tokio's clock. When such a clock runs again, it continues with tokio's time.
         shift.ahead = shown.saturating_duration_since(present);
     }
 
@@ -102,7 +102,7 @@ impl Clock {
             return Arc::clone(known);
         }
         let new: Arc<str> = name.into();
-        // A test that uses very many names does not fill this list.
+        // The limit keeps the list short in a test that uses very many names.
         if names.len() < 16 {
             names.push(Arc::clone(&new));
         }
