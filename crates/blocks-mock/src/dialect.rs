@@ -41,7 +41,7 @@ pub struct Dialect {
     pub link_origin: Option<String>,
     /// The links of a page do not contain the filters of the request.
     pub links_drop_filters: bool,
-    /// A message of type `message` repeats the text of a thread's final message before it.
+    /// A finished thread has a message of type `message` with the text of the final message, just before it.
     pub duplicated_final: bool,
     /// A session starts with a system notice, which is in no thread.
     pub system_notices: bool,

@@ -170,7 +170,7 @@ fn probability<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64,
     }
 }
 
-/// Reads a status of 200 or more, because a status below 200 does not end a response.
+/// Reads a status from 200 to 599. A status below 200 is rejected, because it is not a final response.
 fn final_status<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     let status = u16::deserialize(deserializer)?;
     match status {
