@@ -20,7 +20,7 @@ use crate::script::{Action, ReplyTiming, Script, Step};
 /// # let (_, session) = create(&mock).await?;
 /// use blocks_mock::NewMessage;
 ///
-/// // Two messages with the same time, which a cursor cannot separate.
+/// // A cursor cannot separate two messages with the same time.
 /// for text in ["One.", "Two."] {
 ///     mock.add_message(session.id(), None, NewMessage::assistant(text, Some(1.0)));
 /// }
@@ -53,7 +53,7 @@ impl NewMessage {
     }
 }
 
-/// Role and type of a prompt; the constants below contain those of other messages.
+/// Role and type of a prompt.
 const PROMPT: (&str, &str) = ("user", "message");
 const MESSAGE: (&str, &str) = ("assistant", "message");
 const TOOL_CALL: (&str, &str) = ("assistant", "tool_call");
