@@ -33,8 +33,8 @@ macro_rules! open_enum {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
-            /// A value that this release does not know. Compare [`as_str`](Self::as_str) instead of this variant: a later
-            /// release may know the value.
+            /// A value that this release does not know. Compare [`as_str`](Self::as_str) instead of this variant: a
+            /// later release may know the value.
             Other(UnknownValue),
         }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 pub struct Clock {
     start: Instant,
-    /// Epoch seconds at the start.
+    /// Epoch seconds at the start of the clock.
     epoch: f64,
     random: Mutex<fastrand::Rng>,
     /// Names of roles and types, which the messages share because there are only few different names.
@@ -17,7 +17,7 @@ pub struct Clock {
     shift: Mutex<Shift>,
 }
 
-/// The difference between the mock's clock and tokio's.
+/// Contains the difference between the mock's clock and tokio's clock.
 #[derive(Default)]
 struct Shift {
     ahead: Duration,
@@ -47,7 +47,7 @@ impl Clock {
         shift.ahead = shown.saturating_duration_since(present);
     }
 
-    /// Creates a clock. With a seed it starts at a fixed date, otherwise now.
+    /// Creates a clock. The clock starts at a fixed date if a seed is given, and otherwise now.
     pub fn new(seed: Option<u64>) -> Self {
         const SEEDED_EPOCH: f64 = 1_777_714_200.0;
         let now = || chrono::Utc::now().timestamp_micros() as f64 / 1e6;

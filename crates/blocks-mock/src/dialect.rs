@@ -25,63 +25,63 @@ pub struct Dialect {
     #[serde(deserialize_with = "error_status")]
     #[schemars(range(min = 400, max = 499))]
     pub validation_status: u16,
-    /// Errors have the fields `code` and `message`, as documented. Otherwise, errors have the field `error`, as
-    /// observed.
+    /// Whether errors have the fields `code` and `message`, as documented. If false, errors have the field `error`,
+    /// as observed.
     pub error_codes: bool,
     /// The status of a successful create; it is not documented.
     #[serde(deserialize_with = "success_status")]
     #[schemars(range(min = 200, max = 299))]
     pub created_status: u16,
-    /// Pages for requests without `direction` are sorted newest first, as documented. Otherwise, they are oldest
-    /// first.
+    /// Whether pages are sorted newest first when the request has no `direction`, as documented. If false, such pages
+    /// are sorted oldest first.
     pub newest_first: bool,
-    /// Pull requests are objects with `url` and `status`, as observed. Otherwise, pull requests are strings.
+    /// Whether pull requests are objects with `url` and `status`, as observed. If false, pull requests are strings.
     pub pull_request_objects: bool,
     /// The origin of links. `None` selects the origin of the request's URL.
     pub link_origin: Option<String>,
-    /// The links of a page do not contain the filters of the request.
+    /// Whether the links of a page omit the filters of the request.
     pub links_drop_filters: bool,
-    /// A finished thread has a message of type `message` with the text of the final message, just before it.
+    /// Whether a finished thread has a message of type `message` with the same text just before its final message.
     pub duplicated_final: bool,
-    /// A session starts with a system notice, which is in no thread.
+    /// Whether a session starts with a system notice, which is in no thread.
     pub system_notices: bool,
-    /// A request with a repeated parameter `role` is rejected, as by older deployments.
+    /// Whether a request with a repeated parameter `role` is rejected, as by older deployments.
     pub repeated_role_rejected: bool,
-    /// `ts` is null in the user's messages, as in the documentation's samples.
+    /// Whether `ts` is null in the user's messages, as in the documentation's samples.
     pub user_ts_null: bool,
-    /// Items of a page do not contain `chat_id`, `task_id` and times, as in the vendor's mock.
+    /// Whether the items of a page omit `chat_id`, `task_id` and times, as in the vendor's mock.
     pub bare_items: bool,
-    /// Sessions have `session_group_id` and `plan_artifact_ids`, which were observed but are not documented.
+    /// Whether sessions have `session_group_id` and `plan_artifact_ids`, which were observed but are not documented.
     pub observed_fields: bool,
     /// The status for a wrong key and for a malformed `Authorization` header: 403 from the service, 401 from the
     /// vendor's mock. Without the header, the status is always 401.
     #[serde(deserialize_with = "error_status")]
     #[schemars(range(min = 400, max = 499))]
     pub wrong_key_status: u16,
-    /// The response for an unknown thread is 404, as documented. Otherwise, the response is an empty page, as
+    /// Whether the response for an unknown thread is 404, as documented. If false, the response is an empty page, as
     /// observed.
     pub unknown_thread_rejected: bool,
-    /// `session_html_url` contains the id of the workspace, as observed. The documentation's samples do not contain
-    /// the id.
+    /// Whether `session_html_url` contains the id of the workspace, as observed. The documentation's samples do not
+    /// contain the id.
     pub workspace_in_html_url: bool,
-    /// The arguments of a tool call are one string in `input`, as in older deployments. Otherwise, the arguments are
-    /// fields beside `__name__`.
+    /// Whether the arguments of a tool call are one string in `input`, as in older deployments. If false, the
+    /// arguments are fields beside `__name__`.
     pub tool_input_text: bool,
-    /// Each session is private. The admins of a workspace can enforce this.
+    /// Whether every session is private. The admins of a workspace can enforce this.
     pub forced_private: bool,
-    /// When a session is read, its link to the final message contains `/threads/null/`, as from the vendor's mock.
-    /// Otherwise, the link is null.
+    /// Whether the link to the final message contains `/threads/null/` when a session is read, as from the vendor's
+    /// mock. If false, the link is null.
     pub null_thread_link: bool,
-    /// The final message of a follow-up contains the id of the first thread, as in the vendor's mock.
+    /// Whether the final message of a follow-up contains the id of the first thread, as in the vendor's mock.
     pub final_names_first_thread: bool,
-    /// Times have no time zone.
+    /// Whether times have no time zone.
     pub times_without_zone: bool,
-    /// Ids of messages, tasks and threads are `m0`, `task-1` and `t1` instead of UUIDs.
+    /// Whether ids of messages, tasks and threads have the forms `m0`, `task-1` and `t1` instead of UUIDs.
     pub short_ids: bool,
-    /// The mock accepts the agent `sisyphus`, which only the vendor's client mentions.
+    /// Whether the mock accepts the agent `sisyphus`, which only the vendor's client mentions.
     pub sisyphus: bool,
-    /// A create with more than one of `agent_id`, `agent_name` and `profile` is rejected. Otherwise, it is accepted.
-    /// The documentation does not specify this.
+    /// Whether a create with more than one of `agent_id`, `agent_name` and `profile` is rejected. If false, the
+    /// create is accepted. The documentation does not specify this.
     pub several_agents_rejected: bool,
 }
 

@@ -109,9 +109,9 @@ pub enum Fault {
     Truncate,
     /// A body that is not valid JSON.
     InvalidJson,
-    /// A status 200 with an HTML page.
+    /// A response with status 200 and an HTML page.
     Html,
-    /// Another content type.
+    /// The response with another content type.
     ContentType(#[serde(deserialize_with = "header_value")] String),
     /// White space after the body, until the body has this many bytes. At most 256 MiB.
     PadBody(
@@ -123,16 +123,17 @@ pub enum Fault {
     Redirect(#[serde(deserialize_with = "header_value")] String),
     /// The body in pieces, each after a pause.
     SlowBody {
-        /// Bytes of a piece.
+        /// Size of a piece in bytes.
         bytes: usize,
         /// Pause before each piece.
         #[serde(with = "crate::duration")]
         #[schemars(with = "String")]
         every: Duration,
     },
-    /// Links to this origin.
+    /// The response with links to this origin.
     ForeignLinks(String),
-    /// Null instead of the thread's id, and instead of the links to the thread and to its final message.
+    /// The response with null instead of the thread's id, and instead of the links to the thread and to its final
+    /// message.
     NullLinks,
     /// The response without these fields. For a page, the fields are also removed from its items.
     MissingFields(Vec<String>),
@@ -242,11 +243,12 @@ impl Fault {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Frequency {
-    /// Each time.
+    /// The fault is used for every request to which it applies.
     Always,
-    /// The next n times.
+    /// The fault is used for this many of the requests to which it applies.
     Times(u64),
-    /// Each time with this probability, from 0 to 1. The mock's seed determines the random numbers.
+    /// The fault is used with this probability, from 0 to 1, for each request to which it applies. The mock's seed
+    /// determines the random numbers.
     Probability(
         #[serde(deserialize_with = "probability")]
         #[schemars(range(min = 0.0, max = 1.0))]
@@ -255,7 +257,7 @@ pub enum Frequency {
 }
 
 impl Frequency {
-    /// The next time only.
+    /// The fault is used only for the next request to which it applies.
     pub const ONCE: Self = Self::Times(1);
 }
 

@@ -120,7 +120,7 @@ impl Handler<'_> {
             .get("agent_name")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        // A function of the test chooses the script, and may use the mock. So no lock is held here.
+        // A function of the test may choose the script, and may use the mock. So no lock is held here.
         let number = self.inner.state().sessions.len();
         let script = self.inner.script(number, &session, message);
         let (thread, _) = session.start_turn(message, script, dialect, clock);

@@ -131,7 +131,7 @@ impl Inner {
         self.control.load(Ordering::Relaxed)
     }
 
-    /// Returns the origin of the URLs of sessions' pages, which is this server if the server serves pages.
+    /// Returns the origin of the page URLs of sessions, which is this server if the server serves pages.
     pub fn html_origin(&self) -> String {
         match self.control() {
             true => self.origin(),

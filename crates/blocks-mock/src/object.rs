@@ -23,7 +23,7 @@ pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> 
     }
 }
 
-/// Rejects a list in `value` if the same place contains an object when `read` is written as JSON.
+/// Rejects `value` if it contains a list where `read`, written as JSON, contains an object.
 pub fn check_objects(read: &impl Serialize, value: &Value) -> Result<(), String> {
     let written = serde_json::to_value(read).map_err(|error| error.to_string())?;
     match find_list(value, &written, String::new()) {

@@ -80,7 +80,7 @@ pub(crate) struct Progress {
 }
 
 impl Capture {
-    /// Reads a HAR file, or all captures in a folder and the folders in it.
+    /// Reads a HAR file, or all captures in a folder and its subfolders.
     ///
     /// # Errors
     /// A file cannot be read or is not a capture, or no file contains a response of the service.
@@ -97,7 +97,7 @@ impl Capture {
                 let inside: io::Result<Vec<PathBuf>> = inside.collect();
                 let mut inside = inside.map_err(|error| failed(&error))?;
                 inside.retain(|path| path.is_dir() || is_capture(path));
-                // The last path in the list is read first.
+                // `pop` takes the last path first, so the paths are sorted in descending order.
                 inside.sort_by(|a, b| b.cmp(a));
                 paths.extend(inside);
             } else {
@@ -156,8 +156,8 @@ impl Capture {
             Outcome::Response { status, .. } => entry.query.is_none() && status.as_u16() >= 400,
             _ => false,
         };
-        // Only saved responses need this order. Captures of saved responses have no downloads, whose positions would
-        // change.
+        // Sorting would change the positions in `downloads`. Only saved responses need sorting, and their captures
+        // have no downloads.
         if self.downloads.is_empty() {
             self.entries.sort_by_key(is_failure);
         }

@@ -18,10 +18,10 @@ use crate::script::{Action, Script, TurnInfo};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgentRule {
-    /// Turns that match. Default: all.
+    /// Conditions for the turns to which the rule applies. Default: all turns.
     #[serde(default)]
     pub when: TurnFilter,
-    /// Script of these turns.
+    /// Script for the turns that match.
     #[serde(rename = "do")]
     pub script: Script,
 }

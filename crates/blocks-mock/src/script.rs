@@ -21,15 +21,15 @@ use crate::schema_reply::SchemaReply;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReplyTiming {
-    /// This long after the start of the turn.
+    /// The final message is sent this long after the start of the turn.
     After(
         #[serde(with = "crate::duration")]
         #[schemars(with = "String")]
         Duration,
     ),
-    /// With this poll of the thread, counted from 1. Earlier polls find no reply.
+    /// The final message is sent with this poll of the thread, counted from 1. Earlier polls find no reply.
     AfterPolls(u64),
-    /// Never.
+    /// The final message is never sent.
     Never,
 }
 
@@ -171,14 +171,14 @@ impl Script {
         }
     }
 
-    /// Sets the time of the reply after the start of the turn. Default: one second.
+    /// Sets how long after the start of the turn the agent replies. Default: one second.
     #[must_use]
     pub fn reply_after(mut self, duration: Duration) -> Self {
         self.when = ReplyTiming::After(duration);
         self
     }
 
-    /// Replies with the poll of this number in the turn's thread, counted from 1. Earlier polls find no reply.
+    /// Sets the poll of the turn's thread that finds the reply, counted from 1. Earlier polls find no reply.
     #[must_use]
     pub fn reply_after_polls(mut self, polls: u64) -> Self {
         self.when = ReplyTiming::AfterPolls(polls);
