@@ -1,5 +1,4 @@
-//! Processes every request: adds the API key, rejects a URL outside the base URL, and passes the request to the
-//! sender.
+//! Processes every request: adds the API key, rejects URLs outside the base URL, and calls the sender.
 
 use std::fmt;
 use std::future::Future;
@@ -101,8 +100,8 @@ impl ClientHooks<Hook> for Client {
     }
 }
 
-/// Returns whether `url` is below `base`: the scheme, host and port are equal, and the path of `url` continues the
-/// path of `base`. The URL parser must have written `url`.
+/// Returns whether `url` is below `base`. The scheme, host and port must be equal, and the path of `url` must
+/// continue the path of `base`. `url` must have the form that the URL parser writes.
 fn is_below(base: &str, url: &str) -> bool {
     let base = base.trim_end_matches('/');
     url.strip_prefix(base)

@@ -63,7 +63,7 @@ impl PartialEq for RawJson {
     }
 }
 
-/// Prints the text up to the query of the first URL, because the query of a presigned URL gives access to a file.
+/// Prints the text up to the query of the first URL. The query of a presigned URL gives access to a file.
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.as_str();

@@ -180,7 +180,7 @@ impl fmt::Display for Direction {
     }
 }
 
-/// Contains a pull request in any form that the service was seen to send: an id or a URL as a string, or an object.
+/// Contains a pull request in any form that was seen: an id or a URL as a string, or an object.
 ///
 /// ```
 /// use blocks_api::open::PullRequest;
@@ -451,7 +451,7 @@ impl Timestamp {
     }
 }
 
-/// Reads the forms of ISO 8601 that services send: with or without a zone, seconds and fractions, or a date alone.
+/// Reads common forms of ISO 8601: with or without a zone, seconds and fractions, or a date alone.
 fn parse_time(text: &str) -> Option<DateTime<Utc>> {
     const WITH_ZONE: [&str; 4] = [
         "%Y-%m-%dT%H:%M:%S%.f%#z",

@@ -53,8 +53,8 @@ pub struct Dialect {
     pub bare_items: bool,
     /// Whether sessions have `session_group_id` and `plan_artifact_ids`, which were observed but are not documented.
     pub observed_fields: bool,
-    /// The status for a wrong key and for a malformed `Authorization` header: 403 from the service, 401 from the
-    /// vendor's mock. Without the header, the status is always 401.
+    /// The status for a wrong key and for a malformed `Authorization` header. The service responds with 403, and the
+    /// vendor's mock with 401. Without the header, the status is always 401.
     #[serde(deserialize_with = "error_status")]
     #[schemars(range(min = 400, max = 499))]
     pub wrong_key_status: u16,

@@ -132,8 +132,7 @@ pub enum Fault {
     },
     /// The response with links to this origin.
     ForeignLinks(String),
-    /// The response with null instead of the thread's id, and instead of the links to the thread and to its final
-    /// message.
+    /// The response with null instead of the thread's id and of the links to the thread and to its final message.
     NullLinks,
     /// The response without these fields. For a page, the fields are also removed from its items.
     MissingFields(Vec<String>),

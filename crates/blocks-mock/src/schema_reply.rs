@@ -100,8 +100,8 @@ impl Generator<'_> {
         }
     }
 
-    /// Returns the schema, merged with the schema of its `$ref`, all schemas in `allOf`, and the first schema in
-    /// `anyOf` and in `oneOf`.
+    /// Returns the schema with other schemas merged into it. These are the schema of its `$ref`, all schemas in
+    /// `allOf`, and the first schema in `anyOf` and in `oneOf`.
     fn resolve(&self, schema: &Value, depth: usize) -> Value {
         let mut merged = schema.as_object().cloned().unwrap_or_default();
         let mut parts: Vec<Value> = Vec::new();

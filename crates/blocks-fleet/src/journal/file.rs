@@ -349,8 +349,8 @@ impl History {
     }
 }
 
-/// Returns a line as a string, without the byte order mark that an editor put at the start of the file. The line may
-/// be cut within a character.
+/// Returns a line as a string, without the byte order mark at the start of the file, which some editors add. The line
+/// may be cut within a character.
 fn text_of(line: &[u8], start: u64) -> String {
     let text = String::from_utf8_lossy(line);
     let marked = text.strip_prefix('\u{feff}').filter(|_| start == 0);
