@@ -1,9 +1,9 @@
-//! Reads responses: strictly where a program cannot continue without a value, tolerantly everywhere else.
+//! Reads responses. Fields that a program cannot continue without are read strictly, and all other fields tolerantly.
 //!
-//! Most responses were paid for. If a field cannot be read as its type, it is absent in the typed view, and its JSON
-//! text is kept in `extra`. The same is true for a null, and for a number that the type would round. So a value that
-//! is read and written again contains what was received. The code generator calls [`tolerant_object!`] for each
-//! response type.
+//! Most responses cost money, so one unusual field must not make a response unreadable. If a field cannot be read as
+//! its type, it is absent in the typed view, and its JSON text is kept in `extra`. The JSON text of a null, or of a
+//! number that the type would round, is also kept there. So a value that is read and written again contains
+//! everything that was received. The code generator calls [`tolerant_object!`] for each response type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::json::{JsonObject, RawJson};
 /// Contains a value that was read from JSON text.
 pub struct Decoded<T> {
     pub value: T,
-    /// Whether writing the value gives the received text. If not, the text is kept beside it.
+    /// Whether writing the value gives the received text. Otherwise, the received text must be kept in addition.
     pub exact: bool,
 }
 
@@ -26,12 +26,12 @@ impl<T> Decoded<T> {
     }
 }
 
-/// Reads a type from the JSON text of one value. Only this crate implements it.
+/// Reads a type from the JSON text of one value. Only this crate implements this trait.
 pub trait FromJson: Sized {
-    /// Reads the value of `raw`. Fails when something is missing that the type requires.
+    /// Reads the value from the JSON text `raw`. Fails if a part is missing that the type requires.
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error>;
 
-    /// Returns the value of a required field that is null. By default there is none, and reading fails.
+    /// Returns the value for a required field that is null. The default is `None`: reading the field then fails.
     fn when_null() -> Option<Self> {
         None
     }
@@ -63,7 +63,7 @@ impl FromJson for f64 {
     }
 }
 
-/// A list loses only those of its items that cannot be read.
+/// Reads a list, and leaves out only those items that cannot be read.
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
         let mut list = Decoded::exact(Self::new());
@@ -82,16 +82,16 @@ impl<T: FromJson> FromJson for Vec<T> {
     }
 }
 
-/// Reads a whole response.
+/// Reads the body of a whole response.
 pub(crate) fn from_slice<T: FromJson>(body: &[u8]) -> Result<T, serde_json::Error> {
     let text = std::str::from_utf8(body).map_err(de::Error::custom)?;
     T::from_json(text).map(|decoded| decoded.value)
 }
 
-/// The name under which a value is kept that is not an object.
+/// Keeps a value that is not an object, so that it can be written again.
 ///
 /// # Errors
-/// Returns `error`, for a text that is not one JSON value.
+/// Returns `error` if `raw` is not exactly one JSON value.
 pub(crate) fn not_an_object(
     raw: &str,
     error: serde_json::Error,
@@ -102,8 +102,8 @@ pub(crate) fn not_an_object(
         .map_err(|_| error)
 }
 
-/// Reads a known field. Data that its type cannot represent is kept in `extra`. Of several fields with one name, the
-/// last counts.
+/// Reads a known field. Data that the field's type cannot represent is kept in `extra`. If an object contains a field
+/// several times, the last value counts.
 pub(crate) fn read_field<T: FromJson>(
     field: &mut Option<T>,
     extra: &mut JsonObject,
@@ -125,7 +125,7 @@ pub(crate) fn read_field<T: FromJson>(
     extra.insert(name, RawJson::of_valid(raw));
 }
 
-/// Returns the value of a required field.
+/// Returns the value of a required field, or an error if the field is missing or cannot be read.
 pub(crate) fn needed<T: FromJson>(
     field: Option<T>,
     extra: &JsonObject,
@@ -196,7 +196,7 @@ fn for_each_item(raw: &str, each: impl FnMut(&str)) -> Result<(), serde_json::Er
     deserializer.end()
 }
 
-/// A text, borrowed if it has no escapes.
+/// Contains a string, which is borrowed from the JSON text if it has no escapes.
 pub(crate) struct Text<'de>(pub Cow<'de, str>);
 
 impl<'de> de::Deserialize<'de> for Text<'de> {

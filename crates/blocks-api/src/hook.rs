@@ -1,4 +1,4 @@
-//! Processes every request: adds the key, keeps the request on the base URL, and passes it to the sender.
+//! Processes every request: adds the API key, rejects URLs outside the base URL, and calls the sender.
 
 use std::fmt;
 use std::future::Future;
@@ -13,19 +13,21 @@ use crate::decode;
 pub use crate::decode::FromJson;
 use crate::{Client, ClientInfo, Error, ResponseValue};
 
-/// The document's version, which the generated code sends and the service does not know.
+/// The header for the document's version. The generated code sends this header, but the service does not know it.
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
-/// The status that replaces the response when the sender reported no response.
+/// The status of the response that replaces a missing response of the sender.
 const FAILED: u16 = 599;
 
 /// Sends the request of one attempt.
 ///
-/// This crate defines the trait, and a higher layer implements it. So attempts are controlled in one place while the
-/// generated code stays unchanged. To make another attempt, the caller calls the generated method again.
+/// This crate defines the trait, and a crate that uses the client implements it. So attempts are controlled in one
+/// place, and the generated code stays unchanged. To make another attempt, the caller calls the generated method
+/// again.
 pub trait Sender: Send + Sync {
-    /// Sends `request` once. After `None` the generated method fails with [`Error::UnexpectedResponse`]. The sender
-    /// keeps the reason, because progenitor's error type cannot contain it.
+    /// Sends `request` once. If this method returns `None`, the generated method fails with
+    /// [`Error::UnexpectedResponse`]. The sender then keeps the reason of the failure, because progenitor's error
+    /// type cannot contain the reason.
     fn execute(
         &self,
         request: Request,
@@ -98,21 +100,21 @@ impl ClientHooks<Hook> for Client {
     }
 }
 
-/// Returns whether `url`, as the parser wrote it, continues `base`: the scheme, host and port are equal, and the path
-/// follows.
+/// Returns whether `url` is below `base`. The scheme, host and port must be equal, and the path of `url` must
+/// continue the path of `base`. `url` must have the form that the URL parser writes.
 fn is_below(base: &str, url: &str) -> bool {
     let base = base.trim_end_matches('/');
     url.strip_prefix(base)
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Reads `url` as one page or object, through the same hooks as a generated method. `operation_id` names the
-/// operation of the link.
+/// Requests `url`, and reads the response as one page or object. The request passes the same hooks as a generated
+/// method. `operation_id` names the operation of the URL.
 ///
-/// It decodes the text itself, because a generated method first copies every page and checks it again.
+/// This function decodes the body itself, because a generated method first copies every page and checks the copy.
 ///
 /// # Errors
-/// As a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
+/// The errors of a generated method, and [`Error::InvalidRequest`] if `url` is outside the base URL.
 pub async fn follow<T: FromJson>(
     client: &Client,
     operation_id: &'static str,
@@ -136,10 +138,11 @@ pub async fn follow<T: FromJson>(
     }
 }
 
-/// Sends any request through the same hooks as a generated method, and returns the body of a success.
+/// Sends a request with any method and body. The request passes the same hooks as a generated method. Returns the
+/// body if the status is a success.
 ///
 /// # Errors
-/// As a generated method; [`Error::InvalidRequest`] when `url` leaves the base URL.
+/// The errors of a generated method, and [`Error::InvalidRequest`] if `url` is outside the base URL.
 pub async fn send(
     client: &Client,
     operation_id: &'static str,

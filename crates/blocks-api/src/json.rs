@@ -33,12 +33,12 @@ impl RawJson {
         self.0.get()
     }
 
-    /// Returns the value; `None` when `serde_json` cannot represent it, such as `1e999`.
+    /// Returns the value, or `None` if `serde_json` cannot represent the value, as for `1e999`.
     pub fn to_value(&self) -> Option<Value> {
         serde_json::from_str(self.as_str()).ok()
     }
 
-    /// Keeps `text`, which is known to be one JSON value.
+    /// Creates a value from `text`, which the caller knows to be one JSON value.
     pub(crate) fn of_valid(text: &str) -> Self {
         let raw = RawValue::from_string(text.trim().to_owned());
         Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
@@ -63,7 +63,7 @@ impl PartialEq for RawJson {
     }
 }
 
-/// Prints the text without the queries of addresses, because a presigned one gives access to a file.
+/// Prints the text up to the query of the first URL. The query of a presigned URL gives access to a file.
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.as_str();
@@ -79,8 +79,8 @@ impl fmt::Debug for RawJson {
 
 /// Contains a JSON object whose values are kept exactly as they were received, in their order.
 ///
-/// In a response it is the field `extra`, with everything that the typed fields cannot represent: unknown fields,
-/// fields that cannot be read as their type, and nulls.
+/// The field `extra` of a response is such an object. It contains everything that the typed fields cannot represent:
+/// unknown fields, fields that cannot be read as their type, and nulls.
 ///
 /// ```
 /// use blocks_api::json::JsonObject;
@@ -102,7 +102,7 @@ impl JsonObject {
         Self::default()
     }
 
-    /// Returns the value of a field; `None` when the field is missing or `serde_json` cannot represent its value.
+    /// Returns the value of a field, or `None` if the field is missing or `serde_json` cannot represent its value.
     pub fn get(&self, name: &str) -> Option<Value> {
         self.find(name)?.to_value()
     }
@@ -159,7 +159,7 @@ impl JsonObject {
         self.not_an_object.as_ref()
     }
 
-    /// Keeps a value that is not an object.
+    /// Creates an object without fields that keeps a JSON value of another type.
     pub(crate) fn of_other(raw: &str) -> Self {
         Self {
             fields: Vec::new(),
@@ -236,7 +236,7 @@ impl fmt::Debug for JsonObject {
     }
 }
 
-/// Reads an object that is flattened into another one.
+/// Reads the fields of an object that serde flattens into another object.
 pub(crate) fn flattened<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<JsonObject, D::Error> {

@@ -1,5 +1,5 @@
-//! Contains the low-level client of the Blocks Sessions API: code generated from `openapi/blocks.yaml`, and the hook
-//! that every request passes.
+//! Contains the low-level client of the Blocks Sessions API: code generated from `openapi/blocks.yaml`, and a hook
+//! that processes every request.
 //!
 //! Most programs use the ergonomic crate `blocks-sdk`, which is built on this one.
 //!
@@ -15,20 +15,20 @@
 //! # }
 //! ```
 //!
-//! Guarantees:
-//! - **The key is added in one place**, to requests to the base URL only. A request to another URL is an error. The
-//!   key is in no `Debug` output.
+//! The crate guarantees:
+//! - **The key is added in one place**, to requests to the base URL only. A request to another URL is an error. No
+//! `Debug` output contains the key.
 //! - **No request is repeated here.** A method sends its request once, through the [`Sender`](hook::Sender), or
-//!   through the HTTP client if there is none.
+//! through the HTTP client if there is no sender.
 //! - **Responses are read tolerantly.** Only the fields that a program cannot continue without must be readable: a
-//!   session's `id`, a link's `href`, the `items` of a page. Any other field that cannot be read is absent, and its
-//!   JSON text is kept in `extra`, as are fields that are not in the document. [`open`] has the enums, ids and times
-//!   that accept any value.
+//! session's `id`, a link's `href`, the `items` of a page. Any other field that cannot be read is absent, and its
+//! JSON text is kept in `extra`. Fields that are not in the document are also kept in `extra`. The module [`open`]
+//! contains enums, ids and times that accept any value.
 //! - **[`types`] and [`Client`] follow the document.** They are generated and never edited by hand;
 //!   `cargo xtask codegen --check` enforces it.
 
 mod decode;
-// The builders' methods repeat the fields, which the document describes.
+// The methods of the builders have the names of fields, which the document describes.
 #[allow(missing_docs)]
 mod generated;
 pub mod hook;

@@ -8,7 +8,7 @@ use crate::open::MessageType;
 use crate::types::Message;
 
 impl Message {
-    /// Returns the text; empty if the service sent none. An empty reply is valid.
+    /// Returns the text, or an empty string if the service sent no text. An empty reply is valid.
     ///
     /// ```
     /// use blocks_api::types::Message;
@@ -26,17 +26,19 @@ impl Message {
         self.type_ == Some(MessageType::FinalMessage)
     }
 
-    /// Returns the tool call of the message; `None` for other messages, and for text in another form.
+    /// Returns the tool call of the message. Returns `None` for other messages, and if the text is not a tool call in
+    /// JSON.
     pub fn tool_call(&self) -> Option<ToolCall> {
         ToolCall::of(self)
     }
 }
 
-/// Contains a call of a tool. The service does not report its result.
+/// Contains a call of a tool. The service does not report the result of the call.
 ///
-/// Two shapes were seen: `{"__name__": "Read", "file_path": "a.rs"}` with the arguments beside the name, and the older
-/// `{"__name__": "Bash", "input": "..."}`, whose `input` is a text that may itself be JSON. Every key besides `__name__`
-/// is kept in [`fields`](Self::fields); [`arguments`](Self::arguments) gives one view of both shapes.
+/// The service was seen to send two forms. The newer form is `{"__name__": "Read", "file_path": "a.rs"}`, with the
+/// arguments beside the name. The older form is `{"__name__": "Bash", "input": "..."}`, where `input` is a string
+/// that may contain JSON. [`fields`](Self::fields) contains every key except `__name__`.
+/// [`arguments`](Self::arguments) returns the arguments of both forms alike.
 ///
 /// ```
 /// use blocks_api::message::ToolCall;
@@ -57,7 +59,8 @@ pub struct ToolCall {
 }
 
 impl ToolCall {
-    /// Reads the tool call of a message; `None` for other messages, and for text in another form.
+    /// Reads the tool call of a message. Returns `None` for other messages, and if the text is not a tool call in
+    /// JSON.
     ///
     /// ```
     /// use blocks_api::{message::ToolCall, types::Message};
@@ -74,7 +77,8 @@ impl ToolCall {
         serde_json::from_str(text).ok()
     }
 
-    /// Returns the arguments. A single `input` that is an object, or a text that contains one, is unwrapped.
+    /// Returns the arguments. If `input` is the only field, and is an object or a string that contains an object, the
+    /// arguments are the fields of that object.
     pub fn arguments(&self) -> JsonObject {
         let only_input = (self.fields.len() == 1).then(|| self.fields.raw("input"));
         let input = only_input.flatten().map(|raw| {

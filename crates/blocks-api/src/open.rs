@@ -33,8 +33,8 @@ macro_rules! open_enum {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
-            /// A value that this release does not know. Compare [`as_str`](Self::as_str) instead of this variant: a later
-            /// release may know the value.
+            /// A value that this release does not know. Compare [`as_str`](Self::as_str) instead of this variant: a
+            /// later release may know the value.
             Other(UnknownValue),
         }
 
@@ -113,7 +113,7 @@ open_enum! {
         Cursor = "cursor",
         /// Kimi.
         Kimi = "kimi",
-        /// Sisyphus, which the vendor's own client sends and its pages do not name.
+        /// Sisyphus. The vendor's client sends this name, but the vendor's documentation does not mention it.
         Sisyphus = "sisyphus",
     }
 }
@@ -150,7 +150,7 @@ open_enum! {
     }
 }
 
-/// Sets the order of messages by time. It is only sent, so it has no unknown values.
+/// Sets the order of messages by time. Only requests contain this value, so no unknown value can be received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -162,7 +162,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Every value.
+    /// All values in JSON.
     pub const KNOWN: &[&str] = &["asc", "desc"];
 
     /// Returns the value in JSON.
@@ -180,7 +180,7 @@ impl fmt::Display for Direction {
     }
 }
 
-/// Contains a pull request in any form that the service was seen to send: an id or a URL as text, or an object.
+/// Contains a pull request in any form that was seen: an id or a URL as a string, or an object.
 ///
 /// ```
 /// use blocks_api::open::PullRequest;
@@ -200,12 +200,12 @@ pub struct PullRequest {
 }
 
 impl PullRequest {
-    /// Returns the URL, or the id if the service sent only that.
+    /// Returns the URL, or the id if the service sent only an id.
     pub fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }
 
-    /// Returns the state, if the service sent one.
+    /// Returns the status, if the service sent a status.
     pub fn status(&self) -> Option<&str> {
         self.status.as_deref()
     }
@@ -253,10 +253,11 @@ impl<'de> Deserialize<'de> for PullRequest {
     }
 }
 
-/// Contains an id. Usually it is a UUID, but no source guarantees that, so an id is text that is sent back unchanged.
+/// Contains an id. An id is usually a UUID, but no source guarantees this, so a received id is kept and sent back as
+/// unchanged text.
 ///
-/// Text from a user is checked: parsing it fails unless it is a UUID, because the service rejects any other id in a
-/// path.
+/// An id from a user is checked: parsing a text fails unless it is a UUID, because the service rejects any other id
+/// in a path.
 ///
 /// ```
 /// use blocks_api::open::Id;
@@ -273,28 +274,28 @@ impl<'de> Deserialize<'de> for PullRequest {
 pub struct Id(Arc<str>);
 
 impl Id {
-    /// Returns the id as text.
+    /// Returns the id as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the id as a UUID; `None` when the service sent another form.
+    /// Returns the id as a UUID, or `None` if the id has another form.
     pub fn to_uuid(&self) -> Option<Uuid> {
         self.0.parse().ok()
     }
 
-    /// Reads an id that the service named, for example in a link. Returns `None` for texts that cannot be one segment
-    /// of a path, such as `..`, and for the words that programs print for a missing value.
+    /// Reads an id that the service sent, for example in a link. Returns `None` for a text that cannot be one segment
+    /// of a path, such as `..`, and for the words that programs print for a missing value, such as `null`.
     pub fn from_service(text: &str) -> Option<Self> {
         let is_absent = ["", ".", "null", "undefined"].contains(&text);
-        // Some servers decode a path before they resolve it.
+        // Some servers decode a path before they resolve `..` in it, so `..` beside an encoded separator also counts.
         let leaves_its_place =
             has_two_dots(text) && text.split(['/', '\\']).any(|part| part == "..");
         (!is_absent && !leaves_its_place).then(|| Self(text.into()))
     }
 }
 
-/// A quick check that is enough for most ids.
+/// Returns whether a text contains `..`. This check is quick, and few ids contain two dots.
 fn has_two_dots(text: &str) -> bool {
     text.as_bytes().windows(2).any(|pair| pair == b"..")
 }
@@ -305,7 +306,7 @@ impl FromJson for Id {
         let text = if exact {
             serde_json::from_str::<Text>(raw)?.0
         } else {
-            // A number can be an id like a text.
+            // An id can also be a number.
             serde_json::from_str::<serde_json::Number>(raw).map(|_| raw.into())?
         };
         let value = Self::from_service(&text)
@@ -419,7 +420,7 @@ impl fmt::Display for InvalidId {
 
 impl std::error::Error for InvalidId {}
 
-/// Contains a time and the text that the service sent.
+/// Contains a point in time and the text that the service sent.
 ///
 /// The documentation specifies only ISO 8601, so a time without a zone is read as UTC. Serializing a timestamp gives
 /// the text that was received.
@@ -439,7 +440,7 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// Returns the time.
+    /// Returns the point in time.
     pub fn utc(&self) -> DateTime<Utc> {
         self.utc
     }
@@ -450,7 +451,7 @@ impl Timestamp {
     }
 }
 
-/// Reads the forms of ISO 8601 that services send: with or without a zone, seconds and fractions, or a date alone.
+/// Reads common forms of ISO 8601: with or without a zone, seconds and fractions, or a date alone.
 fn parse_time(text: &str) -> Option<DateTime<Utc>> {
     const WITH_ZONE: [&str; 4] = [
         "%Y-%m-%dT%H:%M:%S%.f%#z",

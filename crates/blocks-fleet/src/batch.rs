@@ -1,4 +1,4 @@
-//! Many prompts, at most so many at a time, with a journal.
+//! Runs many prompts, limits how many run at the same time, and records each step in a journal.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
@@ -18,39 +18,41 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::journal::{Created, Entry, Fingerprint, Journal, JournalError, Retry, State, Step};
 
-/// How often claims are renewed, and the prompts of other workers are read again.
+/// Interval at which a worker renews its claims and reads the entries of other workers' prompts.
 const TICK: Duration = Duration::from_secs(2);
-/// A journal that cannot be reached is tried for so long.
+/// How long a worker keeps trying to reach the journal.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_millis(500);
-/// Creates of one worker that wait for a permit at a time, so that most of a batch stays free
-/// for the others.
+/// How many creates of one worker may wait for a permit at the same time. Most of a batch then stays free for other
+/// workers.
 const CREATES: usize = 20;
 
-/// A future of [`BatchWork`].
+/// The future that a method of [`BatchWork`] returns.
 pub type WorkFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// Claims a prompt, just before its create is sent. After an error nothing may be sent.
+/// Claims a prompt when it is awaited, just before the create is sent. After an error, the create must not be sent.
 pub type BeforeSend = WorkFuture<'static, io::Result<()>>;
 
-/// A prompt of a batch.
+/// Contains a prompt of a batch.
 #[derive(Clone, Debug)]
 pub struct BatchPrompt {
-    /// Unique in the batch, and in its journal.
+    /// Id of the prompt, unique in the batch and in the journal.
     pub id: String,
-    /// What to send.
+    /// Request that creates the session.
     pub request: CreateSession,
-    /// Of the request: a journal has no prompt with the same id and another request.
+    /// Fingerprint of the request. [`Batch::new`] fails if the journal has another fingerprint under the same id.
     pub fingerprint: Fingerprint,
 }
 
-/// What a batch does for each of its prompts.
+/// Creates the session of each prompt of a batch, and waits for the reply. Programs implement this trait.
 pub trait BatchWork: Send + Sync {
-    /// What came of a prompt.
+    /// Report on the outcome of a prompt, which the batch returns to the caller.
     type Report: Send;
 
-    /// Creates the session. `before_send` is awaited when the create has its permit, as with
-    /// [`Client::acquire_create`](blocks_sdk::Client::acquire_create): a prompt that waits for a
-    /// permit is free for other workers, and is in no doubt after a crash.
+    /// Creates the session of a prompt.
+    ///
+    /// Await `before_send` after the create has its permit, as with
+    /// [`Client::acquire_create`](blocks_sdk::Client::acquire_create). A prompt that waits for a permit is then not
+    /// claimed: another worker can start it, and a crash does not make its outcome unknown.
     fn create<'a>(
         &'a self,
         index: usize,
@@ -58,7 +60,7 @@ pub trait BatchWork: Send + Sync {
         before_send: BeforeSend,
     ) -> WorkFuture<'a, Result<Created, NotCreated<Self::Report>>>;
 
-    /// Waits for the reply of a session, of this worker or another.
+    /// Waits for the reply of a session that this worker or another worker has created.
     fn reply<'a>(
         &'a self,
         index: usize,
@@ -66,69 +68,70 @@ pub trait BatchWork: Send + Sync {
         created: Created,
     ) -> WorkFuture<'a, Replied<Self::Report>>;
 
-    /// Whether a recorded result is a failure, for [`BatchOptions::retry_failed`].
+    /// Returns whether a recorded result is a failure. [`BatchOptions::retry_failed`] sends the prompts of failures
+    /// again.
     fn is_failed(&self, result: &Value) -> bool;
 }
 
-/// A create that failed.
+/// Reports a create that failed.
 #[derive(Debug)]
 pub struct NotCreated<R> {
-    /// Whether it may have had an effect.
+    /// Whether the create may have had an effect.
     pub may_have_taken_effect: bool,
-    /// The session's id, where it was received.
+    /// Id of the session, if it was received.
     pub session_id: Option<String>,
-    /// The report.
+    /// Report for the caller.
     pub report: R,
 }
 
-/// The end of a wait.
+/// Reports how a wait for a reply ended.
 #[derive(Debug)]
 pub struct Replied<R> {
-    /// The result to record, so that the prompt is not waited for again. None after a time-out.
+    /// Result to record in the journal. `None` after a time-out, so that a later run waits for the reply again.
     pub result: Option<Value>,
-    /// The report.
+    /// Report for the caller.
     pub report: R,
 }
 
-/// An item of a [`Batch`].
+/// Reports on one prompt of a [`Batch`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BatchItem<R> {
-    /// This worker finished a prompt.
+    /// This worker has run the prompt.
     Finished {
-        /// The prompt's place in the batch.
+        /// Index of the prompt in the batch.
         index: usize,
-        /// What came of it.
+        /// Report from [`BatchWork`].
         report: R,
     },
-    /// The result of an earlier run or of another worker.
+    /// An earlier run or another worker has recorded the result.
     Known {
-        /// The prompt's place in the batch.
+        /// Index of the prompt in the batch.
         index: usize,
-        /// The result that was recorded.
+        /// Recorded result.
         result: Value,
     },
-    /// A run or worker ended during the create, so that a session may exist.
+    /// A run or a worker ended during the create, so a session may exist.
     Unknown {
-        /// The prompt's place in the batch.
+        /// Index of the prompt in the batch.
         index: usize,
-        /// The session, where its id was recorded.
+        /// Id of the session, if it was recorded.
         session_id: Option<String>,
     },
 }
 
-/// A batch that runs: take its items until there are no more.
+/// Runs a batch of prompts. Call [`next`](Self::next) until it returns `None`.
 ///
-/// Each prompt is an item once. Where several workers share a journal, each of them has every
-/// prompt as an item, of which [`BatchItem::Finished`] are its own. Nothing runs, and no claim is
-/// renewed, while [`next`](Self::next) is not awaited.
+/// The batch returns one item for each prompt. If several workers share a journal, each worker's batch returns an
+/// item for every prompt. The item is [`BatchItem::Finished`] if this worker has run the prompt. The batch runs
+/// prompts and renews claims only while [`next`](Self::next) is awaited.
 pub struct Batch<'w, W: BatchWork> {
     context: Arc<Context<W>>,
     max_running: usize,
     queue: VecDeque<usize>,
     open: FuturesUnordered<WorkFuture<'w, (usize, Outcome<W::Report>)>>,
     running: BTreeSet<usize>,
-    /// Prompts that other workers have.
+    /// Indexes of the prompts that other workers have claimed.
     elsewhere: BTreeSet<usize>,
     ready: VecDeque<BatchItem<W::Report>>,
     next_tick: Instant,
@@ -141,29 +144,30 @@ struct Context<W> {
     journal: Arc<dyn Journal>,
     work: Arc<W>,
     retry_unknown: bool,
-    /// The results of an earlier run that are failures, of the prompts that are sent again.
+    /// Failures that an earlier run has recorded, by prompt index. These prompts are sent again.
     failed: BTreeMap<usize, Value>,
     creates: Semaphore,
 }
 
 enum Outcome<R> {
     Item(BatchItem<R>),
-    /// The prompt has ended, but the journal does not have that.
+    /// The prompt has ended, but the journal could not record the outcome.
     NotRecorded(BatchItem<R>, JournalError),
+    /// Another worker has claimed the prompt.
     Elsewhere,
-    /// Nothing was done, since the journal cannot be used.
+    /// The prompt was not run, because the journal cannot be used.
     Failed(JournalError),
 }
 
-/// How a batch runs.
+/// Sets how a batch runs.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchOptions {
-    /// Sessions that work at the same time. Default: no limit.
+    /// How many prompts run at the same time. Default: no limit.
     pub max_running: usize,
-    /// Whether prompts with unknown outcome are created again.
+    /// Whether to send prompts again whose outcome is unknown.
     pub retry_unknown: bool,
-    /// Whether prompts are created again whose recorded result is a failure. A create that
-    /// certainly had no effect leaves no result, and is sent again in any case.
+    /// Whether to send prompts again whose recorded result is a failure. A create that certainly had no effect leaves
+    /// no result, so its prompt is sent again in any case.
     pub retry_failed: bool,
 }
 
@@ -177,22 +181,22 @@ impl Default for BatchOptions {
     }
 }
 
-/// A prompt differs from the one that the journal has under its id.
+/// Reports that the journal has another request under the id of a prompt.
 #[derive(Debug)]
 pub struct ChangedPrompt {
-    /// The prompt's id.
+    /// Id of the prompt.
     pub id: String,
-    /// The fields that differ.
+    /// Names of the fields that differ.
     pub fields: Vec<String>,
 }
 
-/// A batch that cannot be started.
+/// Reports why a batch cannot start.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BatchError {
     /// The journal cannot be read.
     Journal(JournalError),
-    /// A prompt was edited under the same id: it would get the reply of the old one.
+    /// A prompt was changed without a new id, so the batch would return the reply to the earlier text.
     Changed(ChangedPrompt),
 }
 
@@ -213,10 +217,10 @@ impl std::fmt::Display for BatchError {
 impl std::error::Error for BatchError {}
 
 impl<'w, W: BatchWork + 'w> Batch<'w, W> {
-    /// Reads what the journal knows, and starts nothing yet.
+    /// Creates a batch and reads its journal. No prompt starts before [`next`](Self::next) is awaited.
     ///
     /// # Errors
-    /// When the journal cannot be read, or when a prompt was changed under its id.
+    /// The journal cannot be read, or has another request under the id of a prompt.
     pub async fn new(
         prompts: Vec<BatchPrompt>,
         journal: Arc<dyn Journal>,
@@ -239,7 +243,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         }
         let mut order: Vec<usize> = (0..prompts.len()).collect();
         if journal.is_shared() {
-            // Workers that start together then seldom choose the same prompt.
+            // In random order, workers that start together seldom choose the same prompt.
             fastrand::shuffle(&mut order);
         }
         let mut batch = Self {
@@ -262,7 +266,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
             }),
         };
         let mut created = VecDeque::new();
-        // Known ones are items in the order of the prompts.
+        // Prompts with a known outcome become items in the order of the batch.
         for (index, entry) in entries.iter().enumerate() {
             if let Some(State::Ended(_) | State::Unknown { .. }) = state(entry)
                 && !batch.context.failed.contains_key(&index)
@@ -276,7 +280,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                     batch.queue.push_back(index);
                 }
                 Some(State::Ended(_) | State::Unknown { .. }) => {}
-                // Their agents may be done.
+                // Created sessions are first, because their agents may have replied already.
                 Some(State::Created { .. }) => created.push_back(index),
                 _ => batch.queue.push_back(index),
             }
@@ -286,8 +290,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         Ok(batch)
     }
 
-    /// The next item; none when every prompt was an item, or when the batch was stopped and
-    /// nothing runs any more. It may be dropped before it is ready.
+    /// Returns the next item. Returns `None` after the last prompt, or when the batch was stopped and no prompt runs
+    /// any more. The future may be dropped before it is ready.
     pub async fn next(&mut self) -> Option<BatchItem<W::Report>> {
         loop {
             if let Some(item) = self.ready.pop_front() {
@@ -303,7 +307,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                 self.handle(index, outcome);
                 continue;
             }
-            // Also while there is always an item: a claim that is not renewed ends.
+            // The tick must also run while items are always ready, because a claim that is not renewed ends.
             if Instant::now() >= self.next_tick {
                 self.tick().await;
                 continue;
@@ -326,23 +330,23 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         }
     }
 
-    /// Starts no more prompts.
+    /// Stops the batch from starting more prompts. Prompts that run already continue.
     pub fn stop(&mut self) {
         self.is_stopped = true;
     }
 
-    /// How many prompts run.
+    /// Returns the number of prompts that run.
     pub fn running(&self) -> usize {
         self.open.len()
     }
 
-    /// The prompts that were not started, in the order of the batch.
+    /// Returns the indexes of the prompts that have no item and that this worker has not started, in ascending order.
     pub fn not_started(&self) -> Vec<usize> {
         let rest: BTreeSet<usize> = self.queue.iter().chain(&self.elsewhere).copied().collect();
         rest.into_iter().collect()
     }
 
-    /// Why the journal could not be written, if it could not: no more prompts are started then.
+    /// Returns why the journal failed, if it failed. The batch starts no more prompts after such a failure.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
@@ -380,8 +384,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.failure.get_or_insert_with(|| error.to_string());
     }
 
-    /// Renews this worker's claims, and reads what other workers did. A journal that does not
-    /// respond is asked again at the next tick.
+    /// Renews this worker's claims, and reads the entries of other workers' prompts. If the journal does not respond,
+    /// the next tick tries again.
     async fn tick(&mut self) {
         let journal = &self.context.journal;
         let id = |index: &usize| self.context.prompts[*index].id.clone();
@@ -401,7 +405,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.next_tick = Instant::now() + TICK;
     }
 
-    /// Puts a prompt where its entry says that it belongs.
+    /// Applies the journal's entry of a prompt: makes the prompt an item, queues it, or leaves it to another worker.
     fn sort(&mut self, index: usize, entry: Option<Entry>) {
         self.elsewhere.remove(&index);
         match entry.map(|entry| entry.state) {
@@ -444,7 +448,7 @@ fn check_unchanged(prompt: &BatchPrompt, entry: Option<&Entry>) -> Result<(), Ba
 }
 
 impl<W: BatchWork> Context<W> {
-    /// One prompt, from where it is to its end.
+    /// Runs one prompt from its recorded state to its outcome.
     async fn run(&self, index: usize) -> Outcome<W::Report> {
         let ids = [self.prompts[index].id.clone()];
         let entry = match self.patiently(|| self.journal.read(&ids)).await {
@@ -477,8 +481,8 @@ impl<W: BatchWork> Context<W> {
         }
     }
 
-    /// Whether this is the failure of an earlier run after which the prompt is sent again. The
-    /// result of this run is another one, also where another worker has recorded it.
+    /// Returns whether `result` is the failure of an earlier run after which the prompt is sent again. A result that
+    /// a worker records in this run is a different value, so it causes no further create.
     fn is_retried(&self, index: usize, result: &Value) -> bool {
         self.failed.get(&index) == Some(result)
     }
@@ -505,7 +509,7 @@ impl<W: BatchWork> Context<W> {
                     return self.wait(index, created, recorded.err()).await;
                 }
                 Err(_) if claim.is_refused.load(Ordering::Relaxed) => return Outcome::Elsewhere,
-                // Nothing was sent, since the claim could not be made.
+                // The create was not sent, because the claim failed.
                 Err(_) if is_shared && claim.has_failed() && start.elapsed() < PATIENCE => {
                     sleep(RETRY).await;
                     continue;
@@ -526,7 +530,7 @@ impl<W: BatchWork> Context<W> {
         }
     }
 
-    /// Claims the prompt when it is awaited.
+    /// Returns a future that claims the prompt when it is awaited.
     fn before_send(&self, index: usize, prompt: &BatchPrompt, claim: &Arc<Claim>) -> BeforeSend {
         let journal = Arc::clone(&self.journal);
         let (id, request) = (prompt.id.clone(), prompt.fingerprint.clone());
@@ -565,8 +569,8 @@ impl<W: BatchWork> Context<W> {
             let step = Step::Ended(result.clone());
             match self.record(&prompt.id, &step).await {
                 Ok(true) => {}
-                // Another worker took this one over, since its claim was not renewed in time. The
-                // result is that worker's.
+                // Another worker took over this prompt, because this worker did not renew its claim in time. That
+                // worker has already recorded a result, so the prompt is `Known` here.
                 Ok(false) => return Outcome::Item(BatchItem::Known { index, result }),
                 Err(error) => not_recorded = not_recorded.or(Some(error)),
             }
@@ -581,7 +585,7 @@ impl<W: BatchWork> Context<W> {
         self.patiently(|| self.journal.record(id, step)).await
     }
 
-    /// Tries again while the journal cannot be reached.
+    /// Repeats `attempt` while the journal cannot be reached, for up to `PATIENCE`.
     async fn patiently<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, JournalError>
     where
         F: Future<Output = Result<T, JournalError>>,
@@ -598,7 +602,7 @@ impl<W: BatchWork> Context<W> {
     }
 }
 
-/// What came of claiming a prompt.
+/// Contains the outcome of claiming a prompt.
 #[derive(Default)]
 struct Claim {
     is_refused: AtomicBool,

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
-// A page alone, so it costs a build nothing.
+// The module contains only a page of documentation, so other builds leave it out.
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../guide/many-processes.md")]
 pub mod guide {}

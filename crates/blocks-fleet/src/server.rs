@@ -1,4 +1,4 @@
-//! A connection to Redis or Valkey: made when it is needed, made again when it broke.
+//! Connects to Redis or Valkey when a connection is needed, and connects again after the connection has failed.
 
 use std::time::Duration;
 
@@ -8,21 +8,23 @@ use tokio::sync::Mutex;
 
 use crate::limit::without_credentials;
 
-/// How long connecting may take, and each response.
+/// Longest time for connecting, and for each response.
 const TIMEOUT: Duration = Duration::from_millis(350);
 
 pub(crate) struct Server {
     client: Client,
-    /// To show: without a password.
+    /// URL for messages, without user and password.
     pub url: String,
     connection: Mutex<Option<MultiplexedConnection>>,
 }
 
 impl Server {
+    /// Creates a server from its URL, without connecting.
+    ///
     /// # Errors
-    /// What is wrong with the URL, without repeating it.
+    /// The URL cannot be used. The text of the error does not contain the URL, because a URL can contain a password.
     pub fn new(url: &str) -> Result<Self, String> {
-        // The client would take `#insecure` to mean that certificates are not checked.
+        // The Redis client does not check certificates if the URL ends with `#insecure`.
         if url.contains('#') {
             return Err("cannot use the server's URL: expected no `#`".to_owned());
         }
@@ -37,8 +39,8 @@ impl Server {
         })
     }
 
-    /// Runs a script on the server, and loads it first where the server does not know it. On a
-    /// connection that broke it is run once more.
+    /// Runs a script on the server, and first loads the script if the server does not have it. If an existing
+    /// connection turns out to be closed, the script runs again on a new connection.
     pub async fn run<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
@@ -58,7 +60,7 @@ impl Server {
         result
     }
 
-    /// A connection, and whether it was used before.
+    /// Returns a connection, and whether the connection existed before this call.
     async fn connect(&self) -> Result<(MultiplexedConnection, bool), RedisError> {
         let mut connection = self.connection.lock().await;
         if let Some(connection) = &*connection {
@@ -75,17 +77,17 @@ impl Server {
     }
 }
 
-/// Whether a connection is not to be used again. After a time-out it may be that of a runtime
-/// that does not run any more.
+/// Returns whether the connection must not be used again. After a time-out, the connection may belong to a tokio
+/// runtime that has ended.
 fn is_broken(error: &RedisError) -> bool {
     error.is_connection_dropped() || error.is_timeout() || error.is_io_error()
 }
 
-/// Without a process-wide choice, the connection could not know which cryptography to use, if
-/// the program has more than one.
+/// Selects a cryptography provider for TLS, unless the program has selected one. Without a selection, rustls cannot
+/// choose if the program contains several providers.
 fn use_some_tls() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // An error means that another thread has just chosen one.
+        // An error means that another thread has just selected a provider.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }
 }

@@ -1,4 +1,4 @@
-//! A response body: bytes, pauses and a closed connection.
+//! Implements a response body that consists of bytes, pauses and a closed connection.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,11 +20,12 @@ pub struct MockBody {
     events: Option<Events>,
 }
 
-/// Server-sent events: one after each change of what the page shows.
+/// Sends a server-sent event after each change of the data that the page shows.
 struct Events {
     mock: Mock,
     sent: Option<[usize; 4]>,
-    /// Checks since the last event. A comment is sent from time to time, to notice a closed reader.
+    /// Number of checks since the last event. A comment is sent after every 50 checks, because only a write shows
+    /// that the reader has closed the connection.
     idle: u32,
 }
 
@@ -69,7 +70,7 @@ impl MockBody {
         }
     }
 
-    /// The bytes of a body to which no fault was applied.
+    /// Returns the bytes of a body to which no fault was applied.
     pub(crate) fn bytes(&self) -> Bytes {
         match self.pieces.front() {
             Some(Piece::Bytes(bytes)) => bytes.clone(),
@@ -77,7 +78,7 @@ impl MockBody {
         }
     }
 
-    /// Events until the reader closes the connection.
+    /// Creates a body that sends events until the reader closes the connection.
     pub(crate) fn events(mock: Mock) -> Self {
         let events = Events {
             mock,
@@ -90,17 +91,17 @@ impl MockBody {
         }
     }
 
-    /// These bytes, then a closed connection.
+    /// Creates a body that sends these bytes and then closes the connection.
     pub(crate) fn broken(bytes: Bytes) -> Self {
         let mut body = Self::whole(bytes);
-        // Gives the server time to send the bytes, which it would otherwise drop.
+        // The pause gives hyper time to send the bytes, which hyper would otherwise drop.
         body.pieces
             .push_back(Piece::Pause(Duration::from_millis(1)));
         body.pieces.push_back(Piece::Reset);
         body
     }
 
-    /// Pieces of at most `size` bytes, each after a pause.
+    /// Creates a body that sends pieces of at most `size` bytes, each after a pause.
     pub(crate) fn slow(bytes: &Bytes, size: usize, every: Duration) -> Self {
         let pieces = bytes.chunks(size.max(1)).flat_map(|chunk| {
             let piece = Piece::Bytes(bytes.slice_ref(chunk));
@@ -160,7 +161,7 @@ impl Body for MockBody {
         let length = self.pieces.iter().map(|piece| match piece {
             Piece::Bytes(bytes) => Some(bytes.len() as u64),
             Piece::Pause(_) => Some(0),
-            // The length of the rest is unknown.
+            // The length of the missing rest is unknown.
             Piece::Reset => None,
         });
         length

@@ -1,4 +1,4 @@
-//! Time and ids. With a seed and a paused clock both are equal in every run.
+//! Provides times and ids. With a seed and a paused clock, both are equal in every run.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,15 +9,15 @@ use uuid::Uuid;
 
 pub struct Clock {
     start: Instant,
-    /// Epoch seconds at the start.
+    /// Epoch seconds at the start of the clock.
     epoch: f64,
     random: Mutex<fastrand::Rng>,
-    /// Roles and types, of which there are few.
+    /// Names of roles and types, which the messages share because there are only few different names.
     names: Mutex<Vec<Arc<str>>>,
     shift: Mutex<Shift>,
 }
 
-/// The difference between the mock's clock and tokio's.
+/// Contains the difference between the mock's clock and tokio's clock.
 #[derive(Default)]
 struct Shift {
     ahead: Duration,
@@ -25,7 +25,7 @@ struct Shift {
 }
 
 impl Clock {
-    /// Returns the time of the mock's clock: tokio's, unless the control plane has changed it.
+    /// Returns the time of the mock's clock, which is tokio's time unless the control plane has changed the clock.
     pub fn instant(&self) -> Instant {
         let shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
         shift.frozen.unwrap_or_else(|| Instant::now() + shift.ahead)
@@ -36,18 +36,18 @@ impl Clock {
         shift.frozen.is_some()
     }
 
-    /// Moves the clock ahead, and freezes it or lets it run.
+    /// Moves the clock ahead by a duration. `frozen` freezes the clock or lets it run; `None` keeps its state.
     pub fn change(&self, frozen: Option<bool>, by: Duration) {
         let mut shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
         let present = Instant::now();
         let shown = shift.frozen.unwrap_or(present + shift.ahead) + by;
         let freeze = frozen.unwrap_or(shift.frozen.is_some());
         shift.frozen = freeze.then_some(shown);
-        // A frozen clock may be behind tokio's. It then continues with the time of tokio's.
+        // A frozen clock may be behind tokio's clock. When such a clock runs again, it continues with tokio's time.
         shift.ahead = shown.saturating_duration_since(present);
     }
 
-    /// Creates a clock. With a seed it starts at a fixed date, otherwise now.
+    /// Creates a clock. The clock starts at a fixed date if a seed is given, and otherwise now.
     pub fn new(seed: Option<u64>) -> Self {
         const SEEDED_EPOCH: f64 = 1_777_714_200.0;
         let now = || chrono::Utc::now().timestamp_micros() as f64 / 1e6;
@@ -102,7 +102,7 @@ impl Clock {
             return Arc::clone(known);
         }
         let new: Arc<str> = name.into();
-        // A test that uses very many names does not fill this list.
+        // The limit keeps the list short in a test that uses very many names.
         if names.len() < 16 {
             names.push(Arc::clone(&new));
         }

@@ -1,4 +1,4 @@
-//! The script file: the settings of a mock as JSON.
+//! Reads the script file, which contains the settings of a mock as JSON.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::object;
 use crate::rules::AgentRule;
 use crate::script::Script;
 
-/// Settings of a mock, read from a script file. Durations are strings such as `"1m 30s"`.
+/// Contains the settings of a mock, as a script file has them. Durations are strings such as `"1m 30s"`.
 ///
 /// ```
 /// use blocks_mock::MockConfig;
@@ -44,17 +44,17 @@ pub struct MockConfig {
     pub dialect: DialectConfig,
     /// Script of each turn that no rule matches.
     pub agent: Script,
-    /// Rules that choose a script; the first that matches a turn is used.
+    /// Rules that choose a script. The first rule that matches a turn is used.
     pub agents: Vec<AgentRule>,
-    /// Faults; the first that applies is used.
+    /// Faults. The first fault that applies to a request is used.
     pub faults: Vec<FaultRule>,
     /// Rate limit. Default: none.
     pub rate_limit: Option<RateLimit>,
-    /// Makes ids, probabilities and dates equal in every run.
+    /// Seed that makes ids, probabilities and dates equal in every run.
     pub seed: Option<u64>,
     /// Port to listen on. Default: 0, a free port.
     pub port: u16,
-    /// Passes before each response. Default: none.
+    /// Delay before each response. Default: none.
     #[serde(with = "crate::duration")]
     #[schemars(with = "String")]
     pub delay: Duration,
@@ -62,7 +62,7 @@ pub struct MockConfig {
     #[serde(with = "crate::duration")]
     #[schemars(with = "String")]
     pub presigned_url_ttl: Duration,
-    /// How many of the newest requests are kept. Default: 10,000.
+    /// How many of the newest requests the log keeps. Default: 10,000.
     pub request_log_size: usize,
 }
 
@@ -88,7 +88,7 @@ impl MockConfig {
     /// Reads a script file.
     ///
     /// # Errors
-    /// The file is not valid; the text contains the line and the field.
+    /// The file is not valid. The text of the error contains the line and the field.
     ///
     /// ```
     /// let error = blocks_mock::MockConfig::parse("{\n  \"faults\": [{\"when\": 7}]\n}").unwrap_err();
@@ -129,13 +129,13 @@ impl MockConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum DialectConfig {
-    /// By its name.
+    /// The name of a preset.
     Named(DialectName),
     /// The switches that differ from `observed`.
     Switches(Box<Dialect>),
 }
 
-/// The dialects with a name.
+/// Names a preset of a dialect.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -165,7 +165,7 @@ impl std::str::FromStr for DialectName {
     }
 }
 
-/// Not derived: an untagged enum does not say which of the switches is invalid.
+/// Is not derived, because the error of an untagged enum does not say which switch is invalid.
 impl<'de> Deserialize<'de> for DialectConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;

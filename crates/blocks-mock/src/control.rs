@@ -1,4 +1,4 @@
-//! The control plane at `/_mock/`, as `openapi/mock.yaml` describes it, and the pages.
+//! Implements the control plane at `/_mock/`, which `openapi/mock.yaml` describes, and the pages of the mock.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,14 +23,14 @@ use crate::service::{json_response, response};
 use crate::store::Session;
 
 const PAGE: &str = include_str!("page.html");
-/// Allows the page its own scripts and styles and requests to its own origin, and nothing else.
+/// Allows only inline scripts, inline styles and requests to the page's origin.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 struct Refusal(u16, String);
 
 impl Refusal {
-    /// Returns the error for a path that does not exist, or that does not have this method.
+    /// Returns the error for a path that does not exist, or for a method that the path does not have.
     fn no_operation(path: &[&str]) -> Self {
         match allowed(path) {
             Some(methods) => Self(405, format!("use {methods}")),
@@ -73,7 +73,7 @@ struct ClockChange {
 }
 
 impl Mock {
-    /// Responds to requests for the control plane and the pages; `None` for all others.
+    /// Responds to a request for the control plane or a page. Returns `None` for any other request.
     pub(crate) async fn control(&self, parts: &Parts, body: &Bytes) -> Option<Response<MockBody>> {
         let path = parts.uri.path();
         let control = path.strip_prefix("/_mock/");
@@ -120,8 +120,8 @@ impl Mock {
         })
     }
 
-    /// Rejects requests of other web sites. A browser lets them send requests to this server, and also read the
-    /// responses if their host name resolves to loopback.
+    /// Rejects requests from other web sites. A browser lets other web sites send requests to this server. Such a
+    /// site can also read the responses if its host name resolves to a loopback address.
     fn check_caller(&self, parts: &Parts) -> Result<(), Refusal> {
         let text = |name| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let host = text(HOST).or(parts.uri.authority().map(|a| a.as_str()));
@@ -315,7 +315,7 @@ impl Mock {
     fn request_json(&self, number: usize, request: &RecordedRequest) -> Value {
         let own = format!("ApiKey {}", self.key());
         let headers = request.headers.iter().map(|(name, value)| {
-            // Another key may be a real one that was sent by mistake.
+            // Another key may be a real key that was sent by mistake.
             let hidden = name == "authorization" && *value != own;
             json!([name, if hidden { "[hidden]" } else { value }])
         });
@@ -349,7 +349,7 @@ impl Mock {
         advanced.collect()
     }
 
-    /// Returns numbers of which at least one changes when the content of the page changes.
+    /// Returns a version of the page's content. At least one of the numbers changes when the content changes.
     pub(crate) fn version(&self) -> [usize; 4] {
         let settings = self.inner.settings();
         let mut state = self.inner.state();
@@ -364,7 +364,7 @@ impl Mock {
     }
 }
 
-/// Returns whether a session has this operation.
+/// Returns whether the control plane has this operation for a session.
 fn in_session(method: &Method, rest: &[&str]) -> bool {
     match rest {
         [] => *method == Method::GET,

@@ -1,4 +1,4 @@
-//! Differences between the sources of the contract, one switch for each.
+//! Contains a switch for each difference between the sources of the contract.
 
 use std::ops::RangeInclusive;
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 /// Selects the behaviour to mimic where the sources of the contract disagree.
 ///
-/// A dialect is a set of switches. Three presets name a source each: [`Dialect::observed`] (the
-/// live service), [`Dialect::documented`] (the vendor's pages) and [`Dialect::vendor_mock`] (the
-/// mock of the vendor's public client). Take one and change the switches that your test is about.
+/// A dialect is a set of switches. Each of three presets mimics one source: [`Dialect::observed`] the live service,
+/// [`Dialect::documented`] the vendor's pages, and [`Dialect::vendor_mock`] the mock of the vendor's public client.
+/// Take a preset, and change the switches that matter for your test.
 ///
 /// ```
 /// use blocks_mock::Dialect;
@@ -25,59 +25,63 @@ pub struct Dialect {
     #[serde(deserialize_with = "error_status")]
     #[schemars(range(min = 400, max = 499))]
     pub validation_status: u16,
-    /// Errors are `{"code", "message"}`, as documented, else `{"error"}`, as observed.
+    /// Whether errors have the fields `code` and `message`, as documented. If false, errors have the field `error`,
+    /// as observed.
     pub error_codes: bool,
     /// The status of a successful create; it is not documented.
     #[serde(deserialize_with = "success_status")]
     #[schemars(range(min = 200, max = 299))]
     pub created_status: u16,
-    /// Pages without a `direction` are newest first, as documented, else oldest first.
+    /// Whether pages are sorted newest first when the request has no `direction`, as documented. If false, such pages
+    /// are sorted oldest first.
     pub newest_first: bool,
-    /// Pull requests are objects with `url` and `status`, as observed, else strings.
+    /// Whether pull requests are objects with `url` and `status`, as observed. If false, pull requests are strings.
     pub pull_request_objects: bool,
-    /// The origin of links; `None` for that of the request.
+    /// The origin of links. `None` selects the origin of the request's URL.
     pub link_origin: Option<String>,
-    /// The links of a page lack the filters of the request.
+    /// Whether the links of a page omit the filters of the request.
     pub links_drop_filters: bool,
-    /// The last `message` of a finished thread repeats its final message.
+    /// Whether a finished thread has a message of type `message` with the same text just before its final message.
     pub duplicated_final: bool,
-    /// A session starts with a system notice, which is in no thread.
+    /// Whether a session starts with a system notice, which is in no thread.
     pub system_notices: bool,
-    /// A repeated `role` is rejected, as by older deployments.
+    /// Whether a request with a repeated parameter `role` is rejected, as by older deployments.
     pub repeated_role_rejected: bool,
-    /// The user's messages have no `ts`, as in the documentation's samples.
+    /// Whether `ts` is null in the user's messages, as in the documentation's samples.
     pub user_ts_null: bool,
-    /// Items of a page lack `chat_id`, `task_id` and times, as in the vendor's mock.
+    /// Whether the items of a page omit `chat_id`, `task_id` and times, as in the vendor's mock.
     pub bare_items: bool,
-    /// Sessions have `session_group_id` and `plan_artifact_ids`, which are observed and not documented.
+    /// Whether sessions have `session_group_id` and `plan_artifact_ids`, which were observed but are not documented.
     pub observed_fields: bool,
-    /// The status for a wrong key and for a malformed `Authorization` header: 403 by the service,
-    /// 401 by the vendor's mock. The status without the header is always 401.
+    /// The status for a wrong key and for a malformed `Authorization` header. The service responds with 403, and the
+    /// vendor's mock with 401. Without the header, the status is always 401.
     #[serde(deserialize_with = "error_status")]
     #[schemars(range(min = 400, max = 499))]
     pub wrong_key_status: u16,
-    /// The response to an unknown thread is 404, as documented, else an empty page, as observed.
+    /// Whether the response for an unknown thread is 404, as documented. If false, the response is an empty page, as
+    /// observed.
     pub unknown_thread_rejected: bool,
-    /// `session_html_url` contains the id of the workspace, as observed and not in the samples.
+    /// Whether `session_html_url` contains the id of the workspace, as observed. The documentation's samples do not
+    /// contain the id.
     pub workspace_in_html_url: bool,
-    /// The arguments of a tool call are one string in `input`, as in older deployments, else fields
-    /// beside `__name__`.
+    /// Whether the arguments of a tool call are one string in `input`, as in older deployments. If false, the
+    /// arguments are fields beside `__name__`.
     pub tool_input_text: bool,
-    /// Each session is private, as the admins of a workspace can enforce.
+    /// Whether every session is private. The admins of a workspace can enforce this.
     pub forced_private: bool,
-    /// The link to the final message of a session that is read again contains `/threads/null/`, as from the vendor's
-    /// mock; else it is null.
+    /// Whether the link to the final message contains `/threads/null/` when a session is read, as from the vendor's
+    /// mock. If false, the link is null.
     pub null_thread_link: bool,
-    /// The final message of a follow-up names the first thread, as the vendor's mock does.
+    /// Whether the final message of a follow-up contains the id of the first thread, as in the vendor's mock.
     pub final_names_first_thread: bool,
-    /// Times have no zone.
+    /// Whether times have no time zone.
     pub times_without_zone: bool,
-    /// Ids of messages, tasks and threads are `m0`, `task-1` and `t1` instead of UUIDs.
+    /// Whether ids of messages, tasks and threads have the forms `m0`, `task-1` and `t1` instead of UUIDs.
     pub short_ids: bool,
-    /// The agent `sisyphus` is known, which only the vendor's client names.
+    /// Whether the mock accepts the agent `sisyphus`, which only the vendor's client mentions.
     pub sisyphus: bool,
-    /// Two or three of `agent_id`, `agent_name`, `profile` are rejected, else the first of them is
-    /// used. It is not documented.
+    /// Whether a create with more than one of `agent_id`, `agent_name` and `profile` is rejected. If false, the
+    /// create is accepted. The documentation does not specify this.
     pub several_agents_rejected: bool,
 }
 
@@ -156,8 +160,8 @@ impl Dialect {
         }
     }
 
-    /// Mimics the mock of the vendor's public client. It uses ids that are not UUIDs, items without `chat_id`,
-    /// `task_id` and times, 401 for a wrong key, and links that name no thread.
+    /// Mimics the mock of the vendor's public client. That mock uses ids that are not UUIDs, items without `chat_id`,
+    /// `task_id` and times, status 401 for a wrong key, and links that name no thread.
     pub fn vendor_mock() -> Self {
         Self {
             pull_request_objects: false,
@@ -176,7 +180,7 @@ impl Dialect {
 }
 
 impl Dialect {
-    /// An ISO 8601 time in UTC, with or without its zone.
+    /// Returns an ISO 8601 time in UTC, with or without its time zone.
     pub(crate) fn time(&self, time: String) -> String {
         match time.strip_suffix('Z') {
             Some(local) if self.times_without_zone => local.to_owned(),

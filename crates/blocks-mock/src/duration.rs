@@ -1,4 +1,4 @@
-//! Durations as text: `30s`, `1m 30s`, `250ms`.
+//! Reads and writes durations as strings, such as `30s`, `1m 30s` and `250ms`.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
 pub fn parse(text: &str) -> Result<Duration, String> {
     const CENTURY: Duration = Duration::from_secs(100 * 366 * 86_400);
     match humantime::parse_duration(text) {
-        // A zero without a unit is the one number that humantime accepts.
+        // humantime accepts no number without a unit except `0`, which is rejected here.
         Ok(_) if !text.contains(|c: char| c.is_alphabetic()) => Err(format!(
             "invalid duration `{text}`: expected a unit, such as 0s"
         )),

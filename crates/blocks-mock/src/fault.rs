@@ -1,4 +1,4 @@
-//! Faults: what fails, at which operation, and how often.
+//! Describes faults: what fails, at which operation, and how often.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// All of them.
+    /// All operations.
     pub const ALL: [Self; 7] = [
         Self::CreateSession,
         Self::GetSession,
@@ -53,7 +53,7 @@ impl Operation {
 pub enum RetryAfter {
     /// Delta-seconds.
     Seconds(u64),
-    /// An HTTP date this many seconds from now, with a `Date` header.
+    /// An HTTP date that is this many seconds in the future. The response then has a `Date` header.
     Date(u64),
 }
 
@@ -75,7 +75,7 @@ pub enum RetryAfter {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Another status and body, before the operation takes effect or after it.
+    /// A response with this status and body, instead of the operation or after the operation has taken effect.
     Status {
         /// Status, 200 to 599.
         #[serde(deserialize_with = "final_status")]
@@ -97,7 +97,7 @@ pub enum Fault {
         #[schemars(with = "String")]
         Duration,
     ),
-    /// A refused connection. On a port, where the connection exists, it is closed without a response.
+    /// A refused connection. On a port, the connection already exists, and is closed without a response.
     Refuse,
     /// A closed connection, before the operation takes effect.
     ResetBefore,
@@ -105,15 +105,15 @@ pub enum Fault {
     ResetAfter,
     /// A closed connection in the middle of the body.
     ResetInBody,
-    /// Half of the body, as if it were complete.
+    /// Half of the body, as if this half were complete.
     Truncate,
     /// A body that is not valid JSON.
     InvalidJson,
-    /// A status 200 with an HTML page.
+    /// A response with status 200 and an HTML page.
     Html,
-    /// Another content type.
+    /// The response with another content type.
     ContentType(#[serde(deserialize_with = "header_value")] String),
-    /// White space after the body, up to this many bytes in all; at most 256 MiB.
+    /// White space after the body, until the body has this many bytes. At most 256 MiB.
     PadBody(
         #[serde(deserialize_with = "body_size")]
         #[schemars(range(max = 268_435_456))]
@@ -123,20 +123,20 @@ pub enum Fault {
     Redirect(#[serde(deserialize_with = "header_value")] String),
     /// The body in pieces, each after a pause.
     SlowBody {
-        /// Bytes of a piece.
+        /// Size of a piece in bytes.
         bytes: usize,
         /// Pause before each piece.
         #[serde(with = "crate::duration")]
         #[schemars(with = "String")]
         every: Duration,
     },
-    /// Links to this origin.
+    /// The response with links to this origin.
     ForeignLinks(String),
-    /// Null for the thread and for the links to it and to the final message.
+    /// The response with null instead of the thread's id and of the links to the thread and to its final message.
     NullLinks,
-    /// Without these fields, also in the items of a page.
+    /// The response without these fields. For a page, the fields are also removed from its items.
     MissingFields(Vec<String>),
-    /// With this value in a field, also in the items of a page.
+    /// The response with this value in the named field. For a page, the field is also set in its items.
     ReplaceField(String, Value),
 }
 
@@ -170,7 +170,7 @@ fn probability<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64,
     }
 }
 
-/// A status of a final response.
+/// Reads a status from 200 to 599. A status below 200 is rejected, because it is not a final response.
 fn final_status<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     let status = u16::deserialize(deserializer)?;
     match status {
@@ -182,7 +182,7 @@ fn final_status<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16
 }
 
 impl Fault {
-    /// Returns an error response. The operation does not take effect.
+    /// Creates a fault that responds with this status. The operation does not take effect.
     pub fn status(status: u16) -> Self {
         Self::Status {
             status,
@@ -192,7 +192,7 @@ impl Fault {
         }
     }
 
-    /// Returns an error response after the operation has taken effect.
+    /// Creates a fault that responds with this status after the operation has taken effect.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -217,7 +217,7 @@ impl Fault {
         }
     }
 
-    /// Returns a 429, with or without `Retry-After`.
+    /// Creates a fault that responds with 429, with or without `Retry-After`.
     pub fn rate_limited(retry_after: Option<RetryAfter>) -> Self {
         Self::Status {
             status: 429,
@@ -242,11 +242,12 @@ impl Fault {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Frequency {
-    /// Each time.
+    /// The fault is used for every request to which it applies.
     Always,
-    /// The next n times.
+    /// The fault is used for this many of the requests to which it applies.
     Times(u64),
-    /// Each time with this probability, 0 to 1, from the mock's seed.
+    /// The fault is used with this probability, from 0 to 1, for each request to which it applies. The mock's seed
+    /// determines the random numbers.
     Probability(
         #[serde(deserialize_with = "probability")]
         #[schemars(range(min = 0.0, max = 1.0))]
@@ -255,7 +256,7 @@ pub enum Frequency {
 }
 
 impl Frequency {
-    /// The next time only.
+    /// The fault is used only for the next request to which it applies.
     pub const ONCE: Self = Self::Times(1);
 }
 
@@ -272,19 +273,19 @@ impl Frequency {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// Operation; `None` for all.
+    /// Operation to which the fault applies; `None` for all operations.
     #[serde(default)]
     pub operation: Option<Operation>,
-    /// Frequency.
+    /// How often the fault is used.
     pub when: Frequency,
     /// Fault.
     pub fault: Fault,
 }
 
-/// The active faults. The first that applies is used.
+/// Contains the active faults. The first fault that applies to a request is used.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    /// Each with its id.
+    /// The rules with their ids.
     pub rules: Vec<(u64, FaultRule)>,
     added: u64,
 }

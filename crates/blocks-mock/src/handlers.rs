@@ -1,4 +1,4 @@
-//! The six operations, over JSON.
+//! Handles the six operations of the service, with bodies in JSON.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -10,13 +10,13 @@ use crate::route::Ids;
 use crate::settings::Settings;
 use crate::store::{Artifact, Names, Session};
 
-/// The core agents of the documentation.
+/// The core agents that the documentation names.
 const AGENTS: [&str; 6] = ["claude", "codex", "gemini", "opencode", "cursor", "kimi"];
 
-/// Workspace of all sessions, in the URLs of their pages.
+/// Id of the workspace in the page URLs of all sessions.
 const WORKSPACE: Uuid = Uuid::from_u128(0x7d1c_4f0a_52b3_4c6e_9a0d_3f5e_8b27_61c4);
 
-/// Why a request is rejected. The dialect decides the form of the response.
+/// Describes why a request is rejected. The dialect decides the form of the response.
 #[derive(Debug)]
 pub enum Failure {
     Invalid(String),
@@ -120,7 +120,7 @@ impl Handler<'_> {
             .get("agent_name")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        // The script comes from code of the test, which may use the mock: no lock is held here.
+        // A function of the test may choose the script, and may use the mock. So no lock is held here.
         let number = self.inner.state().sessions.len();
         let script = self.inner.script(number, &session, message);
         let (thread, _) = session.start_turn(message, script, dialect, clock);
@@ -305,7 +305,7 @@ impl Handler<'_> {
         })
     }
 
-    /// Handles a request to the storage host. It needs a valid signature, and must not send the API key.
+    /// Handles a request to the storage host. The request needs a valid signature, and must not contain the API key.
     pub fn download(&self, artifact: &str, query: &str, with_key: bool) -> Result<String, Failure> {
         if with_key {
             return Err(Failure::Storage(400, "Only one auth mechanism allowed"));
@@ -340,7 +340,7 @@ impl Handler<'_> {
     }
 }
 
-/// Returns a signature. It is not secure, but it differs for each text.
+/// Returns a signature that differs for different arguments. The signature is not secure.
 fn signature(id: Uuid, expires: &str, generation: u64) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
@@ -389,7 +389,7 @@ fn is_uuids(value: &Value) -> bool {
     value.as_array().is_some_and(|ids| ids.iter().all(is_uuid))
 }
 
-/// Reads the body as an object, and checks the types of the known fields.
+/// Reads a request body as an object, and checks the types of the known fields.
 fn object(body: &[u8], fields: &[(&str, Check, &str)]) -> Result<Map<String, Value>, Failure> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|e| Failure::Invalid(format!("the body is not valid JSON: {e}")))?;

@@ -1,4 +1,4 @@
-//! Faults that change values in a JSON response.
+//! Applies the faults that change values in a JSON response.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ pub fn alter(response: &mut Value, fault: &Fault) {
     }
 }
 
-/// The response, and the items of a page.
+/// Calls `change` for the response, and for each item if the response is a page.
 fn each_object(response: &mut Value, change: &mut dyn FnMut(&mut serde_json::Map<String, Value>)) {
     if let Some(items) = response.get_mut("items").and_then(Value::as_array_mut) {
         for item in items {

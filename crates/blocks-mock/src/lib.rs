@@ -1,17 +1,19 @@
-//! Mocks the Blocks Sessions API: the whole protocol, its quirks and its faults, in milliseconds and without a
+//! Mocks the Blocks Sessions API: the whole protocol, its quirks and its faults. Tests take milliseconds and need no
 //! network.
 //!
-//! It implements the protocol independently of the client, so that a wrong type in the client makes a test fail.
+//! The mock implements the protocol independently of the client, so that a wrong type in the client makes a test
+//! fail.
 //!
-//! - **In process** ([`Mock::service`], a tower service) or **on a port** ([`MockBuilder::start`]);
-//!   any number at the same time, without global state.
-//! - **All time is tokio's**, so that a test with a paused clock does not wait.
-//! - **Dialects** ([`Dialect`]), because the documentation and the live service disagree.
-//! - **Scripts** ([`Script`], [`AgentRule`]), **faults** ([`Fault`]), a **rate limit**
-//!   ([`RateLimit`]) and a **request log** ([`Mock::requests`]).
-//! - **Replay** of recorded responses ([`Capture`]).
+//! - A mock runs **in process** ([`Mock::service`], a tower service) or **on a port** ([`MockBuilder::start`]). A
+//! program can run any number of mocks at the same time, because a mock has no global state.
+//! - **All times are from tokio's clock**, so that a test with a paused clock does not wait.
+//! - **Dialects** ([`Dialect`]) select the behaviour where the documentation and the live service disagree.
+//! - **Scripts** ([`Script`], [`AgentRule`]) describe the turns of the agent, and **faults** ([`Fault`]) make
+//! requests fail.
+//! - The mock can apply a **rate limit** ([`RateLimit`]), and keeps a **request log** ([`Mock::requests`]).
+//! - A **replay** ([`Capture`]) sends recorded responses again.
 //!
-//! In process, with any client that takes a tower service:
+//! This test runs a mock in process. Any client that takes a tower service can use the mock:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -28,7 +30,7 @@
 //! # }
 //! ```
 //!
-//! On a port, for programs in any language:
+//! This test runs a mock on a port. Programs in any language can use the mock:
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -1,4 +1,4 @@
-//! The rate limit of a key.
+//! Limits the rate of requests for each key.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -26,13 +26,13 @@ use crate::fault::RetryAfter;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimit {
-    /// Requests in a window. Default: 100.
+    /// How many requests a window admits. Default: 100.
     pub requests: usize,
-    /// Sliding window. Default: one minute.
+    /// Length of the sliding window. Default: one minute.
     #[serde(with = "crate::duration")]
     #[schemars(with = "String")]
     pub window: Duration,
-    /// `Retry-After` of a 429. Default: none.
+    /// `Retry-After` header of a response with 429. Default: none.
     pub retry_after: Option<RetryAfter>,
 }
 
@@ -46,7 +46,7 @@ impl Default for RateLimit {
     }
 }
 
-/// The times of the requests in the window, by key.
+/// Contains the times of the requests in the window, for each key.
 #[derive(Debug, Default)]
 pub(crate) struct Windows(HashMap<String, VecDeque<Instant>>);
 

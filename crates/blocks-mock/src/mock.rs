@@ -1,4 +1,4 @@
-//! The mock, its builder, and the methods with which a test reads and changes it.
+//! Contains the mock, its builder, and the methods with which a test reads and changes the mock.
 
 use std::fmt::Display;
 use std::io;
@@ -24,7 +24,7 @@ use crate::service::MockService;
 use crate::settings::Settings;
 use crate::store::{NewMessage, Session};
 
-/// The origin of presigned URLs in process: a name that does not resolve.
+/// The origin of presigned URLs when the mock has no port. The host name does not resolve.
 const STORAGE: &str = "https://storage.blocks-mock.invalid";
 
 type Observer = Arc<dyn Fn(&RecordedRequest) + Send + Sync>;
@@ -42,7 +42,7 @@ pub(crate) struct Inner {
     pub request_log: RequestLog,
     pub clock: Clock,
     agent: AgentFn,
-    /// Responds instead of the agents.
+    /// Recorded responses, which the mock sends instead of running agents.
     pub capture: Option<Capture>,
     /// The base URL of downloads and pages.
     pub origin: Mutex<String>,
@@ -51,12 +51,12 @@ pub(crate) struct Inner {
     initial: Initial,
     pub control: AtomicBool,
     url_generation: AtomicU64,
-    /// Notified after each response.
+    /// Notified after each response and after a reset.
     pub changed: Notify,
     pub observer: Option<Observer>,
 }
 
-/// The state that a reset restores.
+/// Contains the state that a reset restores.
 struct Initial {
     settings: Arc<Settings>,
     faults: Vec<FaultRule>,
@@ -70,17 +70,17 @@ pub(crate) struct State {
     pub windows: Windows,
     pub requests: Requests,
     pub user_messages: usize,
-    /// The number of responses of each kind that a replay has sent.
+    /// The recorded responses that a replay has already sent.
     pub replayed: crate::replay::Progress,
 }
 
 impl Inner {
-    /// Returns the state, also after a panic elsewhere, so that a failed test can still be examined.
+    /// Returns the state, even after another thread panicked, so that a failed test can still be examined.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the current settings. A request reads them once.
+    /// Returns the current settings. A request calls this once, so that one version applies to the whole request.
     pub fn settings(&self) -> Arc<Settings> {
         let settings = self.settings.read();
         Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
@@ -131,7 +131,7 @@ impl Inner {
         self.control.load(Ordering::Relaxed)
     }
 
-    /// Returns the origin of a session's page: this server, if it serves pages.
+    /// Returns the origin of the page URLs of sessions, which is this server if the server serves pages.
     pub fn html_origin(&self) -> String {
         match self.control() {
             true => self.origin(),
@@ -150,7 +150,7 @@ impl Mock {
         Self::builder().build()
     }
 
-    /// Starts a builder.
+    /// Creates a builder.
     ///
     /// ```
     /// use blocks_mock::{Fault, Frequency, Mock, Operation};
@@ -175,7 +175,7 @@ impl Mock {
         &self.inner.key
     }
 
-    /// Adds a fault after the existing ones.
+    /// Adds a fault after the existing faults.
     ///
     /// ```
     /// # use blocks_mock::{Fault, Frequency, Mock, Operation};
@@ -196,7 +196,7 @@ impl Mock {
         self.inner.state().faults.rules.clear();
     }
 
-    /// Removes sessions, requests and counts; restores the settings, faults and rules of the start.
+    /// Removes sessions, requests and counts, and restores the initial settings, faults and rules.
     ///
     /// The clock keeps its time.
     pub fn reset(&self) {
@@ -218,7 +218,8 @@ impl Mock {
         self.inner.url_generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the newest requests, oldest first: at most [`request_log_size`](MockBuilder::request_log_size).
+    /// Returns the newest requests, oldest first. [`request_log_size`](MockBuilder::request_log_size) limits their
+    /// number.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         let state = self.inner.state();
         let requests = state.requests.iter();
@@ -262,8 +263,8 @@ impl Mock {
         self.inner.clock.now()
     }
 
-    /// Adds a message to a thread, or a system notice without a thread. Returns its id, or `None` if the session does
-    /// not exist.
+    /// Adds a message to a thread, or a system notice without a thread. Returns the message's id, or `None` if the
+    /// session does not exist.
     pub fn add_message(
         &self,
         session: impl Display,
@@ -423,7 +424,7 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the origin of the links in responses. Default: the dialect's.
+    /// Sets the origin of the links in responses. Default: the origin that the dialect sets.
     pub fn link_origin(mut self, origin: impl Into<String>) -> Self {
         let mut dialect = Dialect::from(self.config.dialect);
         dialect.link_origin = Some(origin.into());
@@ -431,7 +432,8 @@ impl MockBuilder {
         self
     }
 
-    /// Adds a fault of one operation, or of all (`None`). The first that applies is used.
+    /// Adds a fault of one operation, or of all operations (`None`). The first fault that applies to a request is
+    /// used.
     pub fn fault(
         mut self,
         operation: impl Into<Option<Operation>>,
@@ -452,13 +454,13 @@ impl MockBuilder {
         self
     }
 
-    /// Makes ids, probabilities and dates equal in every run; the clock starts on 2026-05-02.
+    /// Makes ids, probabilities and dates equal in every run. The clock then starts on 2026-05-02.
     pub fn seed(mut self, seed: u64) -> Self {
         self.config.seed = Some(seed);
         self
     }
 
-    /// Sets how much of each request the log keeps. Default: all of it.
+    /// Sets how much of each request the log keeps. Default: the whole request.
     pub fn request_log(mut self, request_log: RequestLog) -> Self {
         self.request_log = request_log;
         self
@@ -482,7 +484,7 @@ impl MockBuilder {
         self
     }
 
-    /// Responds with the content of a capture, in its order, instead of running agents.
+    /// Sends the recorded responses of a capture, in their order, instead of running agents.
     pub fn replay(mut self, capture: Capture) -> Self {
         self.capture = Some(capture);
         self
@@ -506,13 +508,13 @@ impl MockBuilder {
         self
     }
 
-    /// Adds a rule that chooses an agent, after the existing ones.
+    /// Adds a rule that chooses the script of a turn, after the existing rules.
     pub fn agent_rule(mut self, rule: AgentRule) -> Self {
         self.config.agents.push(rule);
         self
     }
 
-    /// Calls `observer` with each request after its response, for example to log it.
+    /// Calls `observer` with each request after its response, for example to log the request.
     pub fn on_request(
         mut self,
         observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,
@@ -586,7 +588,7 @@ impl MockBuilder {
     }
 }
 
-/// Reads an id of any type. A text that is not a UUID names no session.
+/// Reads an id of any type. Returns the nil UUID, which no session has, if the text is not a UUID.
 fn parse(id: impl Display) -> Uuid {
     id.to_string().parse().unwrap_or(Uuid::nil())
 }

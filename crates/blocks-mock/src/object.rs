@@ -1,21 +1,21 @@
-//! Reads JSON into Rust types. Serde also reads a struct from the list of its fields; here that is an error, because
-//! no document allows it.
+//! Reads JSON into Rust types, and rejects lists where an object is expected. Serde alone accepts a struct as a list
+//! of the values of its fields, but no document allows such lists.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Reads a value.
+/// Reads a value of type `T` from JSON.
 ///
 /// # Errors
-/// The first field that is not valid.
+/// Returns the first field that is not valid, and the reason.
 pub fn from_value<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, String> {
     let read = serde_path_to_error::deserialize(value).map_err(|error| describe(&error))?;
     check_objects(&read, value)?;
     Ok(read)
 }
 
-/// Returns the field and the reason of an error.
+/// Returns a text with the field and the reason of an error.
 pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> String {
     match error.path().to_string().as_str() {
         "." => error.inner().to_string(),
@@ -23,7 +23,7 @@ pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> 
     }
 }
 
-/// Rejects a list if `read`, written again, has an object in its place.
+/// Rejects `value` if it contains a list where `read`, written as JSON, contains an object.
 pub fn check_objects(read: &impl Serialize, value: &Value) -> Result<(), String> {
     let written = serde_json::to_value(read).map_err(|error| error.to_string())?;
     match find_list(value, &written, String::new()) {

@@ -1,10 +1,10 @@
-//! The query parameters of a page of messages.
+//! Reads the query parameters for a page of messages.
 
 use uuid::Uuid;
 
 use crate::store::{Message, Names};
 
-/// The parameters of one request.
+/// Contains the query parameters of one request.
 pub struct Query {
     types: Vec<String>,
     roles: Vec<String>,
@@ -13,12 +13,12 @@ pub struct Query {
     pub page: u64,
     pub limit: u64,
     pub descending: bool,
-    /// The filters as they were sent, for links that keep them.
+    /// The filters of the request as they were sent, for links that keep the filters.
     pub sent: String,
 }
 
 impl Query {
-    /// Reads a query string. On the path of a thread `thread_id` is ignored.
+    /// Reads a query string. The parameter `thread_id` is ignored if the path names a thread.
     pub fn read(query: &str, of_thread: bool, names: &Names<'_>) -> Result<Self, String> {
         let dialect = names.dialect;
         let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
@@ -90,7 +90,7 @@ fn encode(value: &str) -> String {
     form_urlencoded::byte_serialize(value.as_bytes()).collect()
 }
 
-/// Reads a UUID in the form of JSON and paths. Other spellings are rejected.
+/// Reads a UUID in the form with 36 characters. Other forms of a UUID are rejected.
 pub fn uuid(text: &str) -> Option<Uuid> {
     (text.len() == 36).then(|| text.parse().ok()).flatten()
 }
@@ -115,7 +115,7 @@ fn number(name: &str, text: Option<String>, max: u64, default: u64) -> Result<u6
         return Ok(default);
     };
     let whole = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    // A number that is greater than a u64 is also a number.
+    // A number that is too large for a `u64` counts as the largest `u64`.
     match whole.then(|| text.parse().unwrap_or(u64::MAX)) {
         Some(n) if (1..=max).contains(&n) => Ok(n),
         _ => Err(format!("{name} is out of range")),

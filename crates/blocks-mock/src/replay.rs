@@ -15,7 +15,7 @@ use crate::body::MockBody;
 use crate::mock::Mock;
 use crate::service::json_response;
 
-/// Headers of a recorded response that are sent again. The others describe a connection.
+/// Headers of a recorded response that are sent again. All other headers describe the recorded connection.
 const HEADERS: [HeaderName; 4] = [
     CONTENT_TYPE,
     DATE,
@@ -23,12 +23,12 @@ const HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// Contains recorded responses: a HAR file, such as `blocks --record` writes, or a folder of `cargo xtask drift live
-/// --save`.
+/// Contains recorded responses, which a test can send again. A capture is a HAR file, such as `blocks --record`
+/// writes, or a folder that `cargo xtask drift live --save` writes.
 ///
-/// A request gets the next response that was recorded for its method, path and query. After the last one, a read gets
-/// the last one again, and a create or follow-up gets 404. Of several creates, the one with the same body is used
-/// first.
+/// A request gets the next response that was recorded for its method, path and query. After the last recorded
+/// response, a read gets the last response again, and a create or follow-up gets a 404. If several creates were
+/// recorded, a create with the same body as the request is used first.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -47,7 +47,7 @@ const HEADERS: [HeaderName; 4] = [
 #[derive(Clone, Debug, Default)]
 pub struct Capture {
     entries: Vec<Entry>,
-    /// Places of the downloads, by the URL that an artifact names.
+    /// Positions of the downloads in `entries`, by the URL that an artifact contains.
     downloads: HashMap<String, usize>,
 }
 
@@ -55,7 +55,7 @@ pub struct Capture {
 struct Entry {
     method: String,
     path: String,
-    /// Sorted; `None` if it was not recorded.
+    /// Sorted query parameters; `None` if the query was not recorded.
     query: Option<Vec<(String, String)>>,
     sent: Option<Value>,
     outcome: Outcome,
@@ -73,17 +73,17 @@ enum Outcome {
     },
 }
 
-/// Which entries of a capture were used.
+/// Contains the numbers of the entries of a capture that were used.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     used: HashSet<usize>,
 }
 
 impl Capture {
-    /// Reads a HAR file, or all captures in a folder and the folders in it.
+    /// Reads a HAR file, or all captures in a folder and its subfolders.
     ///
     /// # Errors
-    /// A file cannot be read or is not a capture, or there is no response of the service.
+    /// A file cannot be read or is not a capture, or no file contains a response of the service.
     pub fn read(path: &Path) -> Result<Self, String> {
         let mut capture = Self::default();
         let mut paths = vec![path.to_owned()];
@@ -97,7 +97,7 @@ impl Capture {
                 let inside: io::Result<Vec<PathBuf>> = inside.collect();
                 let mut inside = inside.map_err(|error| failed(&error))?;
                 inside.retain(|path| path.is_dir() || is_capture(path));
-                // The last is taken first.
+                // `pop` takes the last path first, so the paths are sorted in descending order.
                 inside.sort_by(|a, b| b.cmp(a));
                 paths.extend(inside);
             } else {
@@ -114,7 +114,7 @@ impl Capture {
     /// Reads the text of a HAR file or of one saved response.
     ///
     /// # Errors
-    /// It is not a capture, or there is no response of the service.
+    /// The text is not a capture, or contains no response of the service.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut capture = Self::default();
         capture.add(text)?;
@@ -131,7 +131,7 @@ impl Capture {
                 let is_download = !target(url).0.starts_with("/rest/");
                 let entry = match har_entry(value) {
                     Ok(entry) => entry,
-                    // Other requests that a browser or a proxy has recorded.
+                    // A browser or a proxy may also have recorded requests to other hosts.
                     Err(_) if is_download => continue,
                     Err(error) => return Err(format!("entry {number}: {error}")),
                 };
@@ -150,12 +150,14 @@ impl Capture {
         if !self.entries.iter().any(|e| e.path.starts_with("/rest/")) {
             return Err("no response of the service in it".into());
         }
-        // The request of a saved response is not known, but a success is more likely.
+        // The query of a saved response is not known. Successes are sent before failures, because a success is more
+        // likely.
         let is_failure = |entry: &Entry| match &entry.outcome {
             Outcome::Response { status, .. } => entry.query.is_none() && status.as_u16() >= 400,
             _ => false,
         };
-        // Only saved responses move. They have no downloads, whose places would change.
+        // Sorting would change the positions in `downloads`. Only saved responses need sorting, and their captures
+        // have no downloads.
         if self.downloads.is_empty() {
             self.entries.sort_by_key(is_failure);
         }
@@ -198,7 +200,7 @@ fn is_capture(path: &Path) -> bool {
     extension == "har" || extension == "json"
 }
 
-/// A request in the form in which entries are compared with it.
+/// Contains the parts of a request that are compared with the recorded entries.
 struct Sent<'a> {
     method: &'a str,
     path: &'a str,
@@ -262,7 +264,7 @@ impl Mock {
                 response.headers_mut().extend(headers.iter().cloned());
                 if !is_complete {
                     // The announced length is larger than the body. Otherwise an HTTP/1.1 reader takes the closed
-                    // connection for the end.
+                    // connection for the end of the body.
                     let length = HeaderValue::from(body.len() + 1);
                     response.headers_mut().insert(CONTENT_LENGTH, length);
                 }
@@ -365,7 +367,7 @@ fn har_response(status: u64, response: &Value) -> Result<Outcome, String> {
     })
 }
 
-/// Reads a file of `drift live --save`, which has the path of its request but not the query.
+/// Reads a file of `drift live --save`. Such a file contains the path of the request, but not the query.
 fn saved_response(value: &Value) -> Result<Entry, String> {
     const EXPECTED: &str = "not a HAR file or a saved response";
     let (Some(method), Some(path)) = (value["method"].as_str(), value["path"].as_str()) else {

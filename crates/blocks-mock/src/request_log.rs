@@ -1,4 +1,4 @@
-//! The log of requests and their responses: the newest ones, and exact counts of all.
+//! Keeps the newest requests and the status of their responses, and counts all requests.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -24,7 +24,7 @@ use crate::fault::Operation;
 pub struct RecordedRequest {
     /// Time of arrival, on the mock's clock.
     pub at: Instant,
-    /// The operation; `None` for a path that has none.
+    /// Operation; `None` if the path and the method have no operation.
     pub operation: Option<Operation>,
     /// HTTP method.
     pub method: String,
@@ -34,7 +34,7 @@ pub struct RecordedRequest {
     pub headers: Vec<(String, String)>,
     /// Request body; bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// Status of the response; `None` while there is none, and when a fault closed the connection.
+    /// Status of the response; `None` before the response, and if a fault closed the connection.
     pub status: Option<u16>,
 }
 
@@ -49,25 +49,26 @@ impl RecordedRequest {
 /// Selects how much of each request the log keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RequestLog {
-    /// Keeps path, headers and body, too.
+    /// Keeps everything, including path, headers and body.
     #[default]
     Full,
-    /// Keeps only operation, time and status, to save memory under load.
+    /// Keeps only operation, method, time and status, to save memory under load.
     Counts,
 }
 
-/// The newest requests with their numbers, which count from 0, and the number of requests of each operation.
+/// Contains the newest requests, which are numbered from 0, and the number of requests of each operation.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     kept: VecDeque<RecordedRequest>,
-    /// Older requests that are no longer kept.
+    /// Number of older requests that are no longer kept.
     pub dropped: usize,
     pub responses: usize,
     counts: HashMap<Option<Operation>, usize>,
 }
 
 impl Requests {
-    /// Adds a request, and drops the oldest above `size`. Returns its number.
+    /// Adds a request, and drops the oldest requests if more than `size` are kept. Returns the number of the new
+    /// request.
     pub fn add(&mut self, request: RecordedRequest, size: usize) -> usize {
         *self.counts.entry(request.operation).or_default() += 1;
         self.kept.push_back(request);
@@ -76,14 +77,14 @@ impl Requests {
         number
     }
 
-    /// Drops the oldest requests above `size`.
+    /// Drops the oldest requests if more than `size` are kept.
     pub fn shrink(&mut self, size: usize) {
         let surplus = self.kept.len().saturating_sub(size);
         self.kept.drain(..surplus);
         self.dropped += surplus;
     }
 
-    /// Records the status of the response, unless the request was dropped meanwhile.
+    /// Records the status of a request's response, unless the request was dropped meanwhile.
     pub fn set_status(&mut self, number: usize, status: u16) {
         self.responses += 1;
         let place = number.checked_sub(self.dropped);

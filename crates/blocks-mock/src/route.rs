@@ -1,23 +1,23 @@
-//! The operation of a request, by method and path.
+//! Finds the operation of a request by its method and path.
 
 use http::Method;
 
 use crate::fault::Operation;
 
-/// The operation of a request, or the reason why there is none.
+/// Contains the operation of a request, or the reason why the request has no operation.
 #[derive(Debug, PartialEq)]
 pub enum Route<'a> {
     Operation(Operation, Ids<'a>),
-    /// A path of the service, with a method that it does not have there.
+    /// The service has this path, but not with this method. The value lists the methods of the path.
     WrongMethod(&'static str),
     Nowhere,
 }
 
-/// The ids that a path names, as text.
+/// Contains the ids in a path, as strings.
 #[derive(Debug, Default, PartialEq)]
 pub struct Ids<'a> {
     pub session: &'a str,
-    /// A thread or an artifact.
+    /// Id of a thread or an artifact.
     pub part: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! Rules that choose the script of a turn, and templates in its texts.
+//! Contains rules that choose the script of a turn, and fills in the templates in the script's texts.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,25 +18,25 @@ use crate::script::{Action, Script, TurnInfo};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgentRule {
-    /// Turns that match. Default: all.
+    /// Conditions for the turns to which the rule applies. Default: all turns.
     #[serde(default)]
     pub when: TurnFilter,
-    /// Script of these turns.
+    /// Script for the turns that match.
     #[serde(rename = "do")]
     pub script: Script,
 }
 
-/// Conditions of a turn. An absent field matches each turn.
+/// Contains conditions for a turn. A field that is absent matches every turn.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnFilter {
-    /// Part of the user's message.
+    /// Text that the user's message contains.
     pub message_contains: Option<String>,
     /// Number of the turn in its session, from 0.
     pub turn: Option<usize>,
     /// The `agent_name` of the create.
     pub agent_name: Option<String>,
-    /// Part of the session's title.
+    /// Text that the session's title contains.
     pub title_contains: Option<String>,
     /// Number of the session, from 0 in the order of creation.
     pub session: Option<usize>,
@@ -71,7 +71,7 @@ pub(crate) fn select(rules: &[AgentRule], turn: &TurnInfo) -> Option<Script> {
     Some(script)
 }
 
-/// Replaces templates in one pass, so that a template in the user's text is not replaced.
+/// Replaces templates in one pass, so that a template in the user's message is not replaced.
 fn fill(template: &str, turn: &TurnInfo) -> String {
     let mut filled = String::new();
     let mut rest = template;

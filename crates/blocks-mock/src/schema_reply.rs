@@ -1,15 +1,16 @@
-//! Replies in JSON for the JSON Schema that a prompt contains.
+//! Creates replies in JSON that conform to the JSON Schema in a prompt.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// Deeper levels of a schema that refers to itself become null.
+/// Number of levels after which a schema that refers to itself gives null.
 const DEEPEST: usize = 32;
 
-/// Replies in JSON for the schema in the prompt. The first replies are invalid.
+/// Replies with JSON that conforms to the schema in the prompt. The first replies of a session can be invalid.
 ///
-/// The schema is the last fenced block of the language `json` in the prompt, or in the newest earlier
-/// prompt of the session that has one. Without a schema the reply is the script's text.
+/// The schema is the last fenced block of the language `json` in the prompt. If the prompt contains no schema, the
+/// newest earlier prompt of the session that contains a schema is used. Without any schema, the reply is the script's
+/// text.
 ///
 /// ```
 /// let script: blocks_mock::Script =
@@ -22,12 +23,13 @@ const DEEPEST: usize = 32;
 )]
 #[serde(default, deny_unknown_fields)]
 pub struct SchemaReply {
-    /// Number of turns of a session, from the first, that get an invalid reply.
+    /// How many of the first turns of a session get an invalid reply.
     pub invalid_replies: usize,
 }
 
 impl SchemaReply {
-    /// Returns the reply to the last of `prompts` in turn number `turn`; `None` if no prompt has a schema.
+    /// Returns the reply to the last prompt in `prompts`, for turn number `turn`. Returns `None` if no prompt
+    /// contains a schema.
     pub(crate) fn text<'a>(
         self,
         turn: usize,
@@ -98,7 +100,8 @@ impl Generator<'_> {
         }
     }
 
-    /// The schema with its reference, all of `allOf` and the first of `anyOf` and `oneOf` merged into it.
+    /// Returns the schema with other schemas merged into it. These are the schema of its `$ref`, all schemas in
+    /// `allOf`, and the first schema in `anyOf` and in `oneOf`.
     fn resolve(&self, schema: &Value, depth: usize) -> Value {
         let mut merged = schema.as_object().cloned().unwrap_or_default();
         let mut parts: Vec<Value> = Vec::new();
@@ -153,7 +156,7 @@ impl Generator<'_> {
     }
 }
 
-/// Adds the keywords of `part` that `schema` does not have; objects and lists of names are merged.
+/// Adds the keywords of `part` that `schema` does not have. Objects and `required` lists are merged.
 fn merge(schema: &mut Map<String, Value>, part: Map<String, Value>) {
     for (name, value) in part {
         match (schema.get_mut(&name), value) {
@@ -167,7 +170,7 @@ fn merge(schema: &mut Map<String, Value>, part: Map<String, Value>) {
     }
 }
 
-/// Decodes a JSON pointer of a URL fragment.
+/// Decodes the JSON pointer in a URL fragment.
 fn decoded(fragment: &str) -> String {
     let query = format!("p={}", fragment.replace('+', "%2B"));
     let pair = form_urlencoded::parse(query.as_bytes()).next();
@@ -188,7 +191,8 @@ fn kind(schema: &Value) -> &str {
     }
 }
 
-/// Returns a number within the limits: zero if it is allowed. `step` is one for integers.
+/// Returns a number within the limits of the schema, which is zero if zero is allowed. `step` is 1 for integers and 0
+/// for other numbers.
 fn number(schema: &Value, step: f64) -> f64 {
     let limit = |name: &str| schema[name].as_f64();
     let below = limit("exclusiveMaximum").map(|max| max - step);
@@ -242,7 +246,7 @@ fn string(schema: &Value) -> String {
     text
 }
 
-/// Returns a value that differs from those with other numbers.
+/// Returns the value, changed so that a string or a number differs for each `number`.
 fn distinct(value: Value, number: usize) -> Value {
     match value {
         Value::String(text) => json!(format!("{text}{number}")),

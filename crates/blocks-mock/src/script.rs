@@ -1,4 +1,4 @@
-//! Scripts: the actions and the reply of an agent in one turn.
+//! Describes the actions and the reply of an agent in one turn.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::schema_reply::SchemaReply;
 
-/// Time of the final message.
+/// Sets the time of the final message.
 ///
 /// ```
 /// use blocks_mock::{ReplyTiming, Script};
@@ -21,15 +21,15 @@ use crate::schema_reply::SchemaReply;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReplyTiming {
-    /// This long after the start of the turn.
+    /// The final message is sent this long after the start of the turn.
     After(
         #[serde(with = "crate::duration")]
         #[schemars(with = "String")]
         Duration,
     ),
-    /// With the nth poll of its thread; earlier polls find nothing.
+    /// The final message is sent with this poll of the thread, counted from 1. Earlier polls find no reply.
     AfterPolls(u64),
-    /// Never.
+    /// The final message is never sent.
     Never,
 }
 
@@ -44,7 +44,7 @@ pub enum Action {
     ToolCall {
         /// Name of the tool.
         name: String,
-        /// Arguments: an object, whose keys the dialect may put at top level, or any other value.
+        /// Arguments: an object or any other value. The dialect may put the keys of an object beside the tool's name.
         #[serde(default)]
         input: Value,
     },
@@ -74,8 +74,8 @@ pub struct Step {
     pub action: Action,
 }
 
-/// Names the final texts with which agents were seen to report a failure. The service has no status, so the
-/// text is the only sign.
+/// Names the final texts with which agents were seen to report a failure. The service's messages have no status
+/// field, so only the text shows that a turn failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureNotice {
@@ -88,7 +88,7 @@ pub enum FailureNotice {
 }
 
 impl FailureNotice {
-    /// All of them.
+    /// All notices.
     pub const ALL: [Self; 3] = [Self::Authentication, Self::RateLimit, Self::UsageLimit];
 
     /// Returns the text of the final message.
@@ -125,7 +125,7 @@ pub struct Script {
     pub when: ReplyTiming,
     /// Actions before the final message.
     pub steps: Vec<Step>,
-    /// Replies in JSON if the prompt contains a JSON Schema.
+    /// Replies with JSON if the prompt contains a JSON Schema.
     pub schema_reply: Option<SchemaReply>,
 }
 
@@ -157,13 +157,13 @@ impl Script {
         }
     }
 
-    /// Replies with a notice of failure, as agents were seen to do.
+    /// Replies with the text of a failure notice, as agents were seen to do.
     pub fn failure(notice: FailureNotice) -> Self {
         Self::reply(notice.text())
     }
 
-    /// Replies in JSON for the JSON Schema in the prompt. In the first turns of a session the reply is
-    /// invalid; see [`SchemaReply`].
+    /// Replies with JSON that conforms to the JSON Schema in the prompt. The replies to the first `invalid_replies`
+    /// turns of a session are invalid; see [`SchemaReply`].
     pub fn schema_reply(invalid_replies: usize) -> Self {
         Self {
             schema_reply: Some(SchemaReply { invalid_replies }),
@@ -171,14 +171,14 @@ impl Script {
         }
     }
 
-    /// Sets the time of the reply after the start of the turn. Default: one second.
+    /// Sets how long after the start of the turn the agent replies. Default: one second.
     #[must_use]
     pub fn reply_after(mut self, duration: Duration) -> Self {
         self.when = ReplyTiming::After(duration);
         self
     }
 
-    /// Replies with the nth poll of its thread; earlier polls find nothing.
+    /// Sets the poll of the turn's thread that finds the reply, counted from 1. Earlier polls find no reply.
     #[must_use]
     pub fn reply_after_polls(mut self, polls: u64) -> Self {
         self.when = ReplyTiming::AfterPolls(polls);

@@ -1,4 +1,4 @@
-//! The mock on a port.
+//! Serves the mock on a port.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,10 +13,10 @@ use tokio::task::JoinHandle;
 
 use crate::mock::{Mock, MockBuilder};
 
-/// Serves a mock on a port until the value is dropped. It has all methods of [`Mock`].
+/// Serves a mock on a port until the value is dropped. The server has all methods of [`Mock`].
 ///
-/// It needs a runtime whose clock is not paused, because a paused clock is ahead of sockets. With a paused clock, use
-/// [`Mock::service`].
+/// The server needs a runtime whose clock is not paused, because a paused clock advances while sockets still wait for
+/// data. With a paused clock, use [`Mock::service`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -41,7 +41,7 @@ impl MockServer {
         Mock::builder().start().await
     }
 
-    /// Starts a builder; [`MockBuilder::start`] starts the server.
+    /// Creates a builder. [`MockBuilder::start`] starts the server.
     pub fn builder() -> MockBuilder {
         Mock::builder()
     }
@@ -68,7 +68,7 @@ impl MockServer {
 
     /// Returns the base URL, such as `http://127.0.0.1:49152`.
     pub fn url(&self) -> String {
-        // A client cannot call the unspecified address.
+        // A client cannot connect to the unspecified address, such as 0.0.0.0.
         match self.address.ip().is_unspecified() {
             true => format!("http://127.0.0.1:{}", self.address.port()),
             false => format!("http://{}", self.address),
@@ -96,10 +96,10 @@ impl Drop for MockServer {
 }
 
 async fn accept(listener: TcpListener, mock: Mock) {
-    // Dropping the set closes the connections of a dropped server.
+    // When the server is dropped, this set is dropped too, which closes the connections.
     let mut connections = tokio::task::JoinSet::new();
     loop {
-        // A connection may be accepted later, when others have been closed.
+        // Accepting may fail while too many connections are open, so the server tries again.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::task::yield_now().await;
             continue;
@@ -108,7 +108,7 @@ async fn accept(listener: TcpListener, mock: Mock) {
         let service = mock.service();
         connections.spawn(async move {
             let responder = service_fn(|request| service.serve(request));
-            // An error of the service is a fault: hyper then closes the connection.
+            // The service returns an error only for a fault, after which hyper closes the connection.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .serve_connection(TokioIo::new(stream), responder)

@@ -1,4 +1,4 @@
-//! The steps of one request: log it, apply a fault, check key and rate limit, respond.
+//! Processes a request: logs it, applies a fault, checks the key and the rate limit, and responds.
 
 use std::future::Future;
 use std::io;
@@ -23,7 +23,8 @@ use crate::request_log::{RecordedRequest, RequestLog};
 use crate::route::{Ids, Route, route};
 use crate::settings::Settings;
 
-/// Implements a tower service over a [`Mock`]. It accepts any authority, so that a client can keep its base URL.
+/// Implements a tower service over a [`Mock`]. The service accepts any host in a URL, so that a client can keep its
+/// base URL.
 #[derive(Clone)]
 pub struct MockService(pub(crate) Mock);
 
@@ -182,7 +183,7 @@ impl Mock {
             .and_then(|text| text.strip_prefix("ApiKey "))
             .filter(|key| *key == self.key())
             .ok_or(Failure::Forbidden)?;
-        // Two headers are malformed, even when both contain the key.
+        // A request with two headers is malformed, even if both headers contain the key.
         if given.next().is_some() {
             return Err(Failure::Forbidden);
         }
@@ -257,7 +258,7 @@ impl Mock {
         }
     }
 
-    /// Returns the response after the fault; `original` is `None` if the fault replaces it.
+    /// Applies a fault to a response. `original` is `None` if the fault replaces the whole response.
     fn with_fault(
         &self,
         original: Option<Response<MockBody>>,
@@ -362,7 +363,7 @@ pub(crate) fn json_response(status: u16, value: &Value) -> Response<MockBody> {
     response(status, "application/json", value.to_string())
 }
 
-/// For hyper, which calls a service by reference.
+/// Adds a method for hyper, which calls a service by reference.
 impl MockService {
     pub(crate) async fn serve<B>(&self, request: Request<B>) -> io::Result<Response<MockBody>>
     where

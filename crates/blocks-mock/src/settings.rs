@@ -1,4 +1,4 @@
-//! Settings that can change while the mock runs.
+//! Contains the settings that can change while the mock runs.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::dialect::Dialect;
 use crate::limit::RateLimit;
 use crate::object;
 
-/// Contains the settings that the control plane can change. One request uses one version of them.
+/// Contains the settings that the control plane can change. A change does not affect requests that have started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     #[serde(deserialize_with = "dialect")]
     pub dialect: Dialect,
     pub rate_limit: Option<RateLimit>,
-    /// Passes before each response of the service.
+    /// Delay before each response of the service.
     #[serde(with = "crate::duration")]
     pub delay: Duration,
     #[serde(with = "crate::duration")]
@@ -26,10 +26,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Replaces the fields that `patch` has, and of the dialect its switches. Null sets the default.
+    /// Returns the settings with the values of `patch`. An object in `dialect` replaces only the switches that it
+    /// contains. Null sets the default.
     ///
     /// # Errors
-    /// The first field that is unknown or has an invalid value.
+    /// Returns the first field that is unknown or has an invalid value.
     pub fn patched(&self, patch: &Value) -> Result<Self, String> {
         let Value::Object(patch) = patch else {
             return Err("expected an object".into());

@@ -1,4 +1,5 @@
-//! Sessions, threads and messages. The due steps of a script are applied when a request reads them.
+//! Keeps sessions, threads and messages. The steps of a script that are due take effect when a request reads the
+//! session.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::script::{Action, ReplyTiming, Script, Step};
 /// # let (_, session) = create(&mock).await?;
 /// use blocks_mock::NewMessage;
 ///
-/// // Two messages with the same time, which a cursor cannot separate.
+/// // A cursor cannot separate two messages with the same time.
 /// for text in ["One.", "Two."] {
 ///     mock.add_message(session.id(), None, NewMessage::assistant(text, Some(1.0)));
 /// }
@@ -41,7 +42,7 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// Creates a message of the assistant.
+    /// Creates a message with the role `assistant` and the type `message`.
     pub fn assistant(text: impl Into<String>, ts: Option<f64>) -> Self {
         Self {
             role: "assistant".into(),
@@ -52,7 +53,7 @@ impl NewMessage {
     }
 }
 
-/// Role and type.
+/// Role and type of a prompt.
 const PROMPT: (&str, &str) = ("user", "message");
 const MESSAGE: (&str, &str) = ("assistant", "message");
 const TOOL_CALL: (&str, &str) = ("assistant", "tool_call");
@@ -69,7 +70,7 @@ pub struct Message {
     pub kind: Arc<str>,
     text: String,
     pub ts: Option<f64>,
-    /// The epoch seconds of its creation. It is sorted by this if it has no `ts`.
+    /// Epoch seconds of the message's creation. Messages without `ts` are sorted by this time.
     created: f64,
 }
 
@@ -101,7 +102,7 @@ impl Message {
     }
 }
 
-/// The ids of a session's parts, as the dialect writes and reads them.
+/// Writes and reads the ids of a session's messages, threads and tasks in the form of the dialect.
 pub struct Names<'a> {
     pub session: &'a Session,
     pub dialect: &'a Dialect,
@@ -134,8 +135,8 @@ impl Names<'_> {
         }
     }
 
-    /// Returns the thread that a request names: the nil UUID when there is no such thread, and `None` when the text
-    /// is not an id.
+    /// Returns the id of the thread that a request names. Returns `None` if the text is not an id. Returns the nil
+    /// UUID if no thread has this short id.
     pub fn read_thread(&self, text: &str) -> Option<Uuid> {
         if !self.dialect.short_ids {
             return crate::query::uuid(text);
@@ -153,17 +154,17 @@ pub struct Artifact {
     pub created: f64,
 }
 
-/// A turn of the agent, with the remaining steps of its script.
+/// Contains a turn of the agent, with the remaining steps of its script.
 pub struct Thread {
     pub id: Uuid,
     task: Uuid,
     started: Instant,
-    /// Remaining steps, the last first.
+    /// Remaining steps, in reverse order.
     to_come: Vec<(Instant, Action)>,
     when: ReplyTiming,
     text: String,
     polls: u64,
-    /// Replied, or interrupted.
+    /// Whether the turn has its reply or was interrupted.
     over: bool,
 }
 
@@ -177,12 +178,12 @@ pub struct Session {
     pub pull_requests: Vec<String>,
     pub plans: Vec<Artifact>,
     pub threads: Vec<Thread>,
-    /// In the order of time.
+    /// Messages in the order of time, unless `in_order` is false.
     pub messages: Vec<Message>,
-    /// The positions of each thread's messages in that list.
+    /// The positions of each thread's messages in `messages`.
     by_thread: HashMap<Uuid, Vec<usize>>,
     in_order: bool,
-    /// The number of messages that were placed so far.
+    /// The number of messages that were added so far, including deleted messages.
     placed: u32,
 }
 
@@ -205,7 +206,8 @@ impl Session {
         }
     }
 
-    /// Starts a turn, which interrupts the one in progress. Returns its thread and the user's message.
+    /// Starts a turn, and interrupts the turn in progress. Returns the ids of the new thread and of the user's
+    /// message.
     pub fn start_turn(
         &mut self,
         text: &str,
@@ -248,7 +250,7 @@ impl Session {
         (id, message)
     }
 
-    /// Places a message with its `ts` and the time of its creation.
+    /// Adds a message with its `ts` and the time of its creation. Returns the message's id.
     fn place(
         &mut self,
         thread: Option<Uuid>,
@@ -295,7 +297,7 @@ impl Session {
         self.messages.len() < before
     }
 
-    /// Executes the steps that are due.
+    /// Executes the steps that are due, and adds the replies that are due.
     pub fn advance(&mut self, dialect: &Dialect, clock: &Clock) {
         let now = clock.instant();
         for index in 0..self.threads.len() {
@@ -351,14 +353,15 @@ impl Session {
         self.place(thread, task, kind, text, (Some(time), time), clock);
     }
 
-    /// Executes an action now in the latest turn.
+    /// Executes an action immediately, as a step of the latest turn.
     pub fn act_now(&mut self, action: Action, dialect: &Dialect, clock: &Clock) {
         let latest = self.threads.len().saturating_sub(1);
         self.act(latest, clock.instant(), action, dialect, clock);
         self.put_in_order();
     }
 
-    /// Replaces the remaining steps of the latest turn, from now. Returns whether it was still working.
+    /// Replaces the reply and the remaining steps of the latest turn. The times of the script count from now. Returns
+    /// `false`, without a change, if the turn has ended.
     pub fn continue_turn(&mut self, script: Script, clock: &Clock) -> bool {
         let started = clock.instant();
         let Some(turn) = self.threads.last_mut().filter(|turn| !turn.over) else {
@@ -377,7 +380,7 @@ impl Session {
         self.threads.last().is_some_and(|turn| !turn.over)
     }
 
-    /// Ends a thread's turn with a final message.
+    /// Ends the turn of a thread with a final message.
     pub fn finish(
         &mut self,
         thread: usize,
@@ -433,7 +436,7 @@ impl Session {
     }
 }
 
-/// Sorts steps by their time, the latest first, so that the next is taken from the end. Steps with equal times keep
+/// Sorts steps by their time, the latest first, so that the next step is at the end. Steps with equal times keep
 /// their order.
 fn schedule(steps: Vec<Step>, started: Instant) -> Vec<(Instant, Action)> {
     let steps = steps.into_iter().rev();
@@ -444,7 +447,7 @@ fn schedule(steps: Vec<Step>, started: Instant) -> Vec<(Instant, Action)> {
     to_come
 }
 
-/// Returns a tool call's text, in the shape of the dialect.
+/// Returns the text of a tool call in the form of the dialect.
 fn tool_call(name: String, input: Value, dialect: &Dialect) -> String {
     let mut call = match input {
         Value::Null => Map::new(),

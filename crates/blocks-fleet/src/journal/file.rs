@@ -1,5 +1,5 @@
-//! The journal of a batch in a file: a line of JSON for each step, on the disk before the next
-//! step.
+//! Keeps the journal of a batch in a file. Each step is a line of JSON, which is written to the disk before the next
+//! step is taken.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
@@ -16,11 +16,11 @@ use super::{
     Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, Retry, State, Step,
 };
 
-/// A step, as it is in the file.
+/// Describes one line of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event {
-    /// The create is sent next. `request` is the fingerprint of what is sent.
+    /// The create is sent next. `request` is the fingerprint of the request.
     Starting {
         id: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,7 +28,7 @@ enum Event {
     },
     /// The create certainly had no effect.
     NotStarted { id: String },
-    /// The create may have had an effect; the id is there if it was received.
+    /// The create may have had an effect. `session_id` is present if it was received.
     Unknown {
         id: String,
         session_id: Option<String>,
@@ -39,13 +39,13 @@ enum Event {
         #[serde(flatten)]
         created: Created,
     },
-    /// The reply is known.
+    /// The prompt has ended with this result.
     Ended { id: String, result: Value },
-    /// The line before this one was cut while it was written, so its step was not taken.
+    /// The previous line was written only in part, so the step in it was not taken.
     Cut,
 }
 
-/// A journal in a file, which one run uses at a time.
+/// Keeps a journal in a file, which only one run can use at a time.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -68,22 +68,22 @@ pub struct FileJournal {
 #[derive(Debug)]
 struct Writer {
     file: File,
-    /// Whether the last line was not written as a whole.
+    /// Whether the last line is incomplete.
     is_cut: bool,
 }
 
-/// The steps that were taken so far.
+/// Contains the latest step of each prompt.
 #[derive(Debug, Default)]
 struct History {
     entries: HashMap<String, Known>,
-    /// The numbers of damaged lines.
+    /// Numbers of the lines that could not be read.
     damaged: Vec<usize>,
-    /// Whether a damaged line may concern any prompt.
+    /// Whether a damaged line contains no id, so that it may belong to any prompt.
     is_incomplete: bool,
     is_cut: bool,
 }
 
-/// What is kept of a prompt.
+/// Contains the latest step and the request of a prompt.
 #[derive(Clone, Debug, Default)]
 struct Known {
     step: KnownStep,
@@ -93,12 +93,12 @@ struct Known {
 #[derive(Clone, Debug)]
 enum KnownStep {
     Open(State),
-    /// The result is read from this line of the file when it is needed: all of them together may
-    /// need much memory.
+    /// The prompt has a result in this line of the file. The result is read when it is needed, because all results
+    /// together may need much memory.
     Ended(Line),
 }
 
-/// The place of a line in the file.
+/// Contains the position of a line in the file.
 #[derive(Clone, Copy, Debug)]
 struct Line {
     start: u64,
@@ -115,26 +115,26 @@ impl FileJournal {
     /// Opens, locks and reads the journal.
     ///
     /// # Errors
-    /// When the file cannot be used, or another run uses it.
+    /// The file cannot be used, or another run uses it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
         let path = path.as_ref();
         if path == Path::new("-") {
             return Err(JournalError::new("a file is needed"));
         }
         if path.metadata().is_ok_and(|file| !file.is_file()) {
-            // A device may never end.
+            // Reading a device may never end.
             return Err(JournalError::new("not a regular file"));
         }
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
-        // It contains replies.
+        // The file contains replies, so only the user may read it.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(JournalError::new)?;
         if !FileExt::try_lock_exclusive(&file).map_err(JournalError::new)? {
             return Err(JournalError::new("another run uses it"));
         }
-        // Read under the lock, so that every line of an earlier run is there.
+        // The file is read after it is locked, so that it contains every line of an earlier run.
         let history = History::read(BufReader::new(&file)).map_err(JournalError::new)?;
         if history.entries.is_empty() && !history.damaged.is_empty() {
             let line = history.damaged[0];
@@ -152,7 +152,7 @@ impl FileJournal {
         })
     }
 
-    /// The numbers of lines that could not be read.
+    /// Returns the numbers of the lines that could not be read.
     pub fn damaged_lines(&self) -> Vec<usize> {
         self.history().damaged.clone()
     }
@@ -224,11 +224,11 @@ impl Journal for FileJournal {
 }
 
 impl Writer {
-    /// The place of the new line.
+    /// Appends an event, and returns the position of its line.
     fn append(&mut self, event: &Event) -> std::io::Result<Line> {
         let mut lines = String::new();
         if self.is_cut {
-            // The cut line is ended and marked, so that it stays alone and harmless.
+            // Ends the incomplete line, and marks it so that readers ignore it.
             lines = format!("\n{}\n", serde_json::to_string(&Event::Cut)?);
         }
         let start = self.file.metadata()?.len() + lines.len() as u64;
@@ -255,7 +255,7 @@ impl Writer {
 }
 
 impl History {
-    /// Reads line by line, so that a long journal needs no memory of its own length.
+    /// Reads the file line by line, because a long journal may not fit into memory.
     fn read(mut file: impl BufRead) -> std::io::Result<Self> {
         let mut history = Self::default();
         let mut line = Vec::new();
@@ -286,7 +286,7 @@ impl History {
                 Err(_) => unreadable = Some((number, text.to_owned())),
             }
         }
-        // The last line without its end was cut, if it is the start of an entry.
+        // A last line without a line break was cut if it starts like an entry. It does not count as damaged.
         if let Some(damaged) = unreadable
             && !(history.is_cut && damaged.1.starts_with('{'))
         {
@@ -295,7 +295,8 @@ impl History {
         Ok(history)
     }
 
-    /// What is known of a prompt. One that a damaged line may concern counts as started.
+    /// Returns the latest step of a prompt. A prompt without a step counts as started, with an unknown outcome, if a
+    /// damaged line may belong to it.
     fn entry(&self, id: &str) -> Option<Known> {
         let known = self.entries.get(id).cloned();
         known.or_else(|| self.is_incomplete.then(Known::default))
@@ -336,8 +337,8 @@ impl History {
         self.entries.entry(id).or_default().step = step;
     }
 
-    /// The prompts that a damaged line names may have been started in it. One that names none
-    /// may concern every prompt of which nothing else is known.
+    /// Records a damaged line. Each prompt whose id is in the line may have been started. A line without an id may
+    /// belong to any prompt that has no other line.
     fn set_damaged(&mut self, (number, text): &(usize, String)) {
         self.damaged.push(*number);
         let ids = ids_in(text);
@@ -348,15 +349,15 @@ impl History {
     }
 }
 
-/// A line as text, without the mark that an editor put at the start of the file. It may be cut
-/// within a character.
+/// Returns a line as a string, without the byte order mark at the start of the file, which some editors add. The line
+/// may be cut within a character.
 fn text_of(line: &[u8], start: u64) -> String {
     let text = String::from_utf8_lossy(line);
     let marked = text.strip_prefix('\u{feff}').filter(|_| start == 0);
     marked.unwrap_or(&text).to_owned()
 }
 
-/// The complete ids in what is left of a line.
+/// Returns the ids that are complete in a damaged line.
 fn ids_in(text: &str) -> HashSet<String> {
     let after = text.split("\"id\":").skip(1);
     let first = |rest: &str| {
@@ -422,7 +423,7 @@ mod tests {
             journal.record(id, &Step::Ended(result(n))).await.unwrap();
         }
         drop(journal);
-        // A mark at the start moves every line.
+        // A byte order mark at the start changes the position of every line.
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("\u{feff}{text}{}", &STARTING[..9])).unwrap();
         let journal = FileJournal::open(&path).unwrap();

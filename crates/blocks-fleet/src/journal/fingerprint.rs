@@ -1,4 +1,4 @@
-//! A text that differs for requests that differ.
+//! Compares requests by hashes of their fields.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// A hash of each field of a request. It contains nothing of the texts.
+/// Contains the name and a hash of each field of a request, but not the field's value.
 ///
 /// ```
 /// use blocks_fleet::Fingerprint;
@@ -23,8 +23,8 @@ use sha2::{Digest, Sha256};
 pub struct Fingerprint(BTreeMap<String, String>);
 
 impl Fingerprint {
-    /// Of a request as JSON. The order of fields does not matter, and a field that is null counts
-    /// as not given.
+    /// Creates the fingerprint of a request in JSON. The order of the fields does not matter, and a null field counts
+    /// as absent.
     pub fn new(request: &Value) -> Self {
         let fields = request.as_object().into_iter().flatten();
         let given = fields.filter(|(_, value)| !value.is_null());
@@ -35,7 +35,7 @@ impl Fingerprint {
         )
     }
 
-    /// The names of the fields that differ.
+    /// Returns the names of the fields that differ, in alphabetical order.
     pub fn changes(&self, other: &Self) -> Vec<String> {
         let names = self.0.keys().chain(other.0.keys());
         let changed = names.filter(|name| self.0.get(*name) != other.0.get(*name));
@@ -56,7 +56,7 @@ fn hash(value: &Value) -> String {
         .collect()
 }
 
-/// JSON with the fields of each object in order, whatever order the parser has kept.
+/// Writes a value with the fields of each object sorted by name, because a JSON parser may keep any order.
 fn write_sorted(value: &Value, text: &mut String) {
     match value {
         Value::Object(fields) => {

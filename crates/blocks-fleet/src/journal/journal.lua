@@ -1,4 +1,5 @@
--- One journal is one hash, with an entry for each prompt: state, worker, ends_at (of the claim), request, data.
+-- A journal is one Redis hash with an entry for each prompt. An entry contains state, worker, ends_at (the end of the
+-- claim), request and data.
 local KEPT = 30 * 24 * 3600 * 1000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -15,7 +16,8 @@ local function save(id, entry)
   redis.call('PEXPIRE', KEYS[1], KEPT)
 end
 
--- A clock that was set back ends no claim sooner, and none later than a lease from now.
+-- A claim that ends more than a lease from now was made before the server's clock was set back. It counts as ended,
+-- because otherwise it could last much longer than a lease.
 local function is_claimed(entry)
   return entry.ends_at > now and entry.ends_at <= now + lease
 end
@@ -31,7 +33,8 @@ if operation == 'read' then
     if not entry then
       rows[#rows + 1] = false
     elseif entry.state == 'starting' and entry.worker == worker and is_claimed(entry) then
-      -- This worker's own claim, of which it did not hear, and which it has not used.
+      -- This worker made the claim, but did not receive the response, and so sent no create. The prompt counts as
+      -- free.
       rows[#rows + 1] = false
     else
       local claimed = is_claimed(entry) and entry.worker ~= worker
@@ -72,7 +75,7 @@ if operation == 'take_over' then
   return 1
 end
 
--- record
+-- The remaining operation is `record`.
 local state = ARGV[5]
 if entry and entry.state == 'ended' then return 0 end
 if state == 'not_started' then

@@ -1,4 +1,4 @@
-//! What is known of each prompt of a batch, for the next run and for other workers.
+//! Records the steps of each prompt of a batch, for the next run and for other workers.
 
 mod file;
 mod fingerprint;
@@ -19,22 +19,22 @@ pub use self::fingerprint::Fingerprint;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisJournal;
 
-/// What a method of [`Journal`] returns.
+/// The future that a method of [`Journal`] returns.
 pub type JournalFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, JournalError>> + Send + 'a>>;
 
-/// The journal of a batch. Each step of a prompt is in it before the next one is taken.
+/// Records the steps of each prompt of a batch. Each step is recorded before the next step is taken.
 ///
-/// Several workers may share one: then a prompt is claimed by exactly one of them, for as long as
-/// that worker renews its claim.
+/// Several workers may share a journal. A claim then reserves a prompt for one worker, for as long as that worker
+/// renews the claim.
 pub trait Journal: Send + Sync {
-    /// Whether other workers may use it at the same time.
+    /// Returns whether several workers may use the journal at the same time.
     fn is_shared(&self) -> bool;
 
-    /// What is known of each of these prompts.
+    /// Returns the entry of each of these prompts, in their order; `None` for a prompt without an entry.
     fn read<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, Vec<Option<Entry>>>;
 
-    /// Just before the create of a prompt is sent. Returns whether this worker may send it: one
-    /// of which anything is known may not be sent, except as `retry` allows.
+    /// Claims a prompt, just before its create is sent. Returns whether this worker may send the create. A prompt
+    /// that has an entry may be sent only if `retry` allows it.
     fn claim<'a>(
         &'a self,
         id: &'a str,
@@ -42,44 +42,45 @@ pub trait Journal: Send + Sync {
         retry: &'a Retry,
     ) -> JournalFuture<'a, bool>;
 
-    /// Claims a prompt whose session exists, to wait for its reply. Returns whether this worker
-    /// has it now.
+    /// Claims a prompt whose session exists, so that this worker can wait for the reply. Returns whether this worker
+    /// has the claim.
     fn take_over<'a>(&'a self, id: &'a str) -> JournalFuture<'a, bool>;
 
-    /// Records a step that this worker has taken. Returns false when the prompt has a result
-    /// already, which is kept.
+    /// Records a step that this worker has taken. Returns `false` if the prompt has a result already. The journal
+    /// then keeps that result.
     fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, bool>;
 
-    /// Renews this worker's claims.
+    /// Renews this worker's claims of these prompts.
     fn renew<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, ()>;
 }
 
-/// What may be known of a prompt that is sent again.
+/// Selects the recorded outcomes after which a prompt may be sent again.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Retry {
-    /// That its outcome is unknown.
+    /// Whether a prompt with an unknown outcome may be sent again.
     pub unknown: bool,
-    /// This result, and no other: another worker may have sent the prompt again already.
+    /// The recorded result after which the prompt may be sent again. If the journal has another result, another
+    /// worker has sent the prompt again already.
     pub result: Option<Value>,
 }
 
-/// What a journal knows of a prompt.
+/// Contains what a journal has recorded about a prompt.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entry {
-    /// How far it has come.
+    /// State of the prompt.
     pub state: State,
-    /// The request that was sent.
+    /// Fingerprint of the request that was sent.
     pub request: Option<Fingerprint>,
 }
 
-/// How far a prompt has come.
+/// Describes how far a prompt has come.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
     /// Another worker is sending the create.
     Starting,
-    /// The create may have had an effect, and no worker knows it any more.
+    /// The create may have had an effect, and no worker knows its outcome.
     Unknown {
-        /// The session, where its id was received.
+        /// Id of the session, if it was received.
         session_id: Option<String>,
     },
     /// The session exists.
@@ -89,7 +90,7 @@ pub enum State {
         /// Whether another worker waits for the reply.
         is_claimed: bool,
     },
-    /// The result, as it was recorded.
+    /// The prompt has this recorded result.
     Ended(Value),
 }
 
@@ -99,34 +100,34 @@ impl Default for State {
     }
 }
 
-/// A session that was created for a prompt.
+/// Contains the session that was created for a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Created {
-    /// The session's id.
+    /// Id of the session.
     #[serde(default)]
     pub session_id: String,
-    /// The address of its page.
+    /// URL of the session's web page.
     #[serde(default)]
     pub session_html_url: Option<String>,
-    /// The handle of the reply, where the service named a thread.
+    /// Handle to resume waiting for the reply, if the service named a thread.
     #[serde(default)]
     pub pending: Option<Pending>,
 }
 
-/// A step of a prompt, after its create was claimed.
+/// Describes a step of a prompt after the prompt was claimed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// The create certainly had no effect.
     NotStarted,
-    /// The create may have had an effect; the session's id, where it was received.
+    /// The create may have had an effect. The value is the session's id, if it was received.
     Unknown(Option<String>),
     /// The session exists.
     Created(Created),
-    /// The prompt has ended with this result. Only the first one after a claim is kept.
+    /// The prompt has ended with this result. Only the first result after a claim is kept.
     Ended(Value),
 }
 
-/// A journal could not be used.
+/// Reports that a journal could not be used.
 #[derive(Debug)]
 pub struct JournalError {
     cause: Box<dyn StdError + Send + Sync>,
@@ -134,7 +135,7 @@ pub struct JournalError {
 }
 
 impl JournalError {
-    /// An error with this cause or text.
+    /// Creates an error with this cause or text.
     pub fn new(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self {
             cause: cause.into(),
@@ -142,14 +143,14 @@ impl JournalError {
         }
     }
 
-    /// The same error, after which the journal may be used again.
+    /// Marks the error as temporary, so that the operation is tried again.
     #[must_use]
     pub fn temporary(mut self) -> Self {
         self.is_temporary = true;
         self
     }
 
-    /// Whether the same may succeed later.
+    /// Returns whether the same operation may succeed later.
     pub fn is_temporary(&self) -> bool {
         self.is_temporary
     }
@@ -167,7 +168,7 @@ impl StdError for JournalError {
     }
 }
 
-/// No journal: nothing is remembered.
+/// Implements a journal that records nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoJournal;
 

@@ -1,4 +1,4 @@
-//! A journal in Redis or Valkey, for workers on many machines.
+//! Keeps a journal in Redis or Valkey, for workers on many machines.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,17 +12,16 @@ use super::{
 use crate::server::Server;
 
 const SCRIPT: &str = include_str!("journal.lua");
-/// After so long without a renewal, a worker has ended.
+/// How long a claim lasts without a renewal. After this time, its worker counts as ended.
 const LEASE: Duration = Duration::from_secs(60);
 const LONGEST_NAME: usize = 100;
 
-/// A journal in Redis or Valkey: a hash with an entry for each prompt, which is kept for 30 days
+/// Keeps a journal in Redis or Valkey, in a hash with an entry for each prompt. The server deletes the hash 30 days
 /// after its last change.
 ///
-/// A claim ends 60 s after it was last renewed. Then another worker waits for the reply of a
-/// session that was created; a create that was claimed and not recorded has an unknown outcome.
-/// The server has to keep what it confirmed (`appendonly yes`): a claim that it forgets may be
-/// sent again.
+/// A claim ends 60 s after its last renewal. If the session was created, another worker then waits for the reply. If
+/// no step was recorded after the claim, the outcome of the create is unknown. The server must keep every write that
+/// it has confirmed (`appendonly yes`). If the server loses a claim, another worker may send the prompt again.
 ///
 /// ```
 /// use blocks_fleet::RedisJournal;
@@ -39,15 +38,15 @@ pub struct RedisJournal {
     lease: Duration,
 }
 
-/// An entry as the script returns it: state, whether it is claimed, the request, the data.
+/// An entry as the script returns it: the state, whether another worker has the claim, the request, and the data.
 type Row = Option<(String, bool, String, String)>;
 
 impl RedisJournal {
-    /// The journal at `url`: that of the server, as for the limit, and the journal's name as the
-    /// last part of the path.
+    /// Creates the journal at `url`, without connecting. The URL is the server's URL, followed by the journal's name
+    /// as the last part of the path.
     ///
     /// # Errors
-    /// When the URL cannot be used or has no name.
+    /// The URL cannot be used, or contains no name.
     pub fn new(url: &str) -> Result<Self, JournalError> {
         let parts = url
             .rsplit_once('/')
@@ -70,7 +69,7 @@ impl RedisJournal {
         })
     }
 
-    /// The same journal with another lease, which every worker should use. Default: 60 s.
+    /// Sets how long a claim lasts without a renewal. All workers should use the same value. Default: 60 s.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
@@ -95,8 +94,8 @@ impl RedisJournal {
 }
 
 impl RedisJournal {
-    /// The text of this result as the server has it, if it still has it. The same value may be
-    /// written as another text.
+    /// Returns the stored text of `result`, or `None` if the server no longer has this result. The stored text is
+    /// needed because one JSON value can be written as several texts.
     async fn ended(&self, id: &str, result: &Value) -> Result<Option<String>, JournalError> {
         let rows: Vec<Row> = self.run("read", &[id]).await?;
         let row = rows.into_iter().next().flatten();
@@ -160,7 +159,7 @@ impl Journal for RedisJournal {
                 Some(result) => self.ended(id, result).await?,
                 None => None,
             };
-            // No result is an empty text.
+            // For the script, an empty string is no result.
             let result = result.unwrap_or_default();
             self.run("claim", &[id, &request, unknown, &result]).await
         })

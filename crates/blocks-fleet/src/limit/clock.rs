@@ -1,8 +1,8 @@
-//! A clock that all processes of a machine read alike.
+//! Reads a clock that shows the same time to all processes of a machine.
 
 use std::time::Duration;
 
-/// The time now, and an identifier of the clock's start: times with different ones cannot be
+/// Contains the current time, and an identifier of the clock's start. Times with different identifiers cannot be
 /// compared.
 pub(super) struct Clock {
     pub start: String,
@@ -10,12 +10,12 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// The time since the machine started, which no change of the date moves.
+    /// Returns the time since the machine started. A change of the date does not affect this time.
     #[cfg(unix)]
     pub fn read() -> Self {
         use rustix::time::{ClockId, clock_gettime};
 
-        // It continues while the machine is suspended, where the system has such a clock.
+        // On Linux, the clock continues while the machine is suspended.
         #[cfg(target_os = "linux")]
         let id = ClockId::Boottime;
         #[cfg(not(target_os = "linux"))]
@@ -31,7 +31,8 @@ impl Clock {
         }
     }
 
-    /// The date: a change of it costs at most a minute's slots.
+    /// Returns the time since 1970 by the system's date. A change of the date affects the slots of at most one
+    /// minute.
     #[cfg(not(unix))]
     pub fn read() -> Self {
         let now = std::time::SystemTime::now();

@@ -1,4 +1,4 @@
-//! The limit of a key in a file, for all processes of a user on one machine.
+//! Counts the requests of an API key in a file, for all processes of a user on one machine.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -15,15 +15,16 @@ use serde_json::{Value, json};
 use super::LimitName;
 use super::clock::Clock;
 
-/// How long others may hold the lock, one after the other. A process needs it for a fraction of a millisecond.
+/// How long a process waits for the lock, which other processes may hold one after the other. Each process needs the
+/// lock for a fraction of a millisecond.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A store in a file, for all processes of a user on one machine.
+/// Counts requests in a file, for all processes of a user on one machine.
 ///
-/// The file is replaced as a whole, under the lock of a second file beside it: a process that is
-/// killed at any point leaves the old contents or the new ones, and the system releases its
-/// lock. Folder and files are private to the user. Times are those of a clock that starts with
-/// the machine, so that a change of the date has no effect.
+/// Each change replaces the whole file, under the lock of a second file beside it. So a process that is killed at any
+/// point leaves the old contents or the new contents, and the operating system releases its lock. The folder and the
+/// files are private to the user. On Unix, times are from a clock that starts with the machine, so a change of the
+/// date has no effect.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -51,7 +52,7 @@ struct Files {
 }
 
 impl FileLimitStore {
-    /// The store of one key in `folder`, which is created when the store is first used.
+    /// Creates the store of one limit in `folder`. The folder is created when the store is first used.
     pub fn new(folder: impl Into<PathBuf>, name: &LimitName) -> Self {
         let folder = folder.into();
         let file = |end: &str| folder.join(format!("{name}.{end}"));
@@ -63,9 +64,9 @@ impl FileLimitStore {
         }))
     }
 
-    /// Changes the file in a thread of its own: the system gives the lock to those that wait for it
-    /// in turn, which trying it again and again would not. A thread of tokio's would keep the
-    /// program from ending while it waits.
+    /// Changes the file in a separate thread, which waits for the lock. The operating system gives the lock to
+    /// waiting threads in turn; repeated attempts to lock would not keep this order. A blocking thread of tokio would
+    /// keep the program from ending while it waits for the lock.
     fn change<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut SharedLimit, Duration) -> T + Send + 'static,
@@ -101,7 +102,7 @@ impl LimitStore for FileLimitStore {
         self.change(move |limit, _| limit.give_back(slot))
     }
 
-    /// Longer than for a server: who waits for the lock waits for processes that use the file.
+    /// Returns a longer time-out than for a server, because a process may have to wait until others release the lock.
     fn response_timeout(&self) -> Duration {
         LOCK_TIMEOUT + Duration::from_millis(350)
     }
@@ -121,7 +122,7 @@ impl Files {
         let failed = |path: &Path, error: io::Error| {
             LimitStoreError::new(format!("cannot use {}: {error}", path.display()))
         };
-        // Released when the file is closed, whatever happens in between.
+        // The lock is released when the file is closed, including after an error.
         let _lock = self
             .lock(started)
             .map_err(|error| failed(&self.lock, error))?;
@@ -148,14 +149,14 @@ impl Files {
         };
         FileExt::lock_exclusive(&lock)?;
         if started.elapsed() >= LOCK_TIMEOUT {
-            // The caller has received the error, so a slot would be lost.
+            // The caller has received an error, so no slot may be taken for it.
             return Err(ErrorKind::TimedOut.into());
         }
         Ok(lock)
     }
 
-    /// What is in the file. One that cannot be parsed, which only a crash of the system leaves,
-    /// counts as empty, as do times of before the machine was started.
+    /// Reads the file. A file that cannot be parsed counts as empty; only a crash of the operating system leaves such
+    /// a file. Times from before the start of the machine do not count.
     fn read(&self, clock: &Clock) -> io::Result<SharedLimit> {
         let text = match std::fs::read(&self.state) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(SharedLimit::default()),
@@ -173,12 +174,14 @@ impl Files {
         let mut file = private_file().truncate(true).open(&self.new_state)?;
         file.write_all(text.as_bytes())?;
         drop(file);
-        // Not synchronised with the disk: after a crash of the system, the minute is over.
+        // The file is not synchronised with the disk. After a crash and a restart of the machine, the minute of the
+        // recorded slots is over.
         std::fs::rename(&self.new_state, &self.state)
     }
 }
 
-/// The name of a file is a hash of the key, but others need not see when the key is used.
+/// Returns options to open a file that is private to the user. The file's name does not reveal the key, but other
+/// users could see when the key is used.
 fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true);

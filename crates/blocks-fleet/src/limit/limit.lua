@@ -1,12 +1,13 @@
--- The decisions of blocks_sdk::SharedLimit; a test compares both. Times are in milliseconds.
+-- Makes the decisions of blocks_sdk::SharedLimit; a test compares both. Times are in milliseconds.
 local WINDOW, GRACE, RECHECK, LONGEST_PAUSE, POLL_SHARE = 60500, 1000, 2000, 3600000, 5
 local CALL, POLL, URGENT = 1, 2, 3
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
 
--- used: {slot, time, is_poll}; waiting: {process, asked_at, ends_at, capacity, spreads, demands};
--- demands: {purpose, since, weight}.
+-- `used` contains slots: {slot, time, is_poll}. `waiting` contains the processes that got no slot:
+-- {process, asked_at, ends_at, capacity, spreads, demands}. `demands` contains {purpose, since, weight} for each
+-- demand.
 local packed = redis.call('GET', KEYS[1])
 local limit = packed and cmsgpack.unpack(packed) or { used = {}, next_slot = 0, waiting = {} }
 
@@ -20,7 +21,7 @@ local function use_of(purpose)
   return URGENT
 end
 
--- Removes what does not count any more, and what a clock that was set back made wrong.
+-- Removes expired slots and an expired pause. Corrects times that are in the future because the clock was set back.
 local function correct()
   for _, slot in ipairs(limit.used) do
     slot[2] = math.min(slot[2], now)
@@ -54,7 +55,8 @@ local function give_back(number)
   end
 end
 
--- When the slot with this place, or else the last one, leaves the window.
+-- Returns when the slot at this place, counted from 0, leaves the window. Without such a slot, returns when the last
+-- slot leaves.
 local function leaves(place)
   local slot = limit.used[place + 1] or limit.used[#limit.used]
   return slot and slot[2] + WINDOW
@@ -77,7 +79,7 @@ local function next_poll(capacity, polls, left, ahead)
   return call and math.min(spaced, call[2] + WINDOW) or spaced
 end
 
--- When to ask again for this use if so many others come first; nil when there is a slot now.
+-- Returns when to request a slot for this use again, if `ahead` other processes are first; nil if a slot is free now.
 local function check(use, capacity, spreads, polls_wait, ahead)
   if limit.pause then return limit.pause['until'] end
   local before = use == CALL and ahead or 0
@@ -105,7 +107,7 @@ local function gain(demand)
   return math.max(now - demand[2], 0) * demand[3]
 end
 
--- How many other processes have a demand that comes before this one.
+-- Returns how many other processes have a demand that has precedence over this demand.
 local function ahead_of(demand)
   local ahead = 0
   for _, other in ipairs(limit.waiting) do

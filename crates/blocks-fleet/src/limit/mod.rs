@@ -1,4 +1,4 @@
-//! Where the limit of a key is counted for several processes.
+//! Selects where several processes count the requests of an API key together.
 
 mod clock;
 mod file;
@@ -18,10 +18,10 @@ pub use self::file::FileLimitStore;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisLimitStore;
 
-/// The name of a key's limit at one base URL, from which the key cannot be found out.
+/// Names the limit of an API key at one base URL, without revealing the key.
 ///
-/// It is half of a SHA-256. A fast hash suffices: an API key is a long random text, so no one
-/// can try all of them, as one could with passwords.
+/// The name is half of a SHA-256 hash. A fast hash is sufficient: unlike a password, an API key is a long random
+/// string, so trying all keys is impossible.
 ///
 /// ```
 /// use blocks_fleet::LimitName;
@@ -35,7 +35,7 @@ pub use self::redis::RedisLimitStore;
 pub struct LimitName(String);
 
 impl LimitName {
-    /// The name of the limit of `api_key` at `base_url`.
+    /// Creates the name of the limit of `api_key` at `base_url`.
     pub fn new(api_key: &str, base_url: &str) -> Self {
         let base_url = base_url.trim().trim_end_matches('/').to_lowercase();
         let hash = Sha256::new_with_prefix("blocks-fleet limit 1\0")
@@ -58,7 +58,7 @@ impl fmt::Display for LimitName {
     }
 }
 
-/// Where the processes of a key count their requests together.
+/// Selects where the processes that use an API key count their requests together.
 ///
 /// ```
 /// use blocks_fleet::LimitLocation;
@@ -74,19 +74,20 @@ impl fmt::Display for LimitName {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitLocation {
-    /// Nowhere: each client counts its own.
+    /// No shared store: each client counts only its own requests.
     Off,
-    /// In files in this folder.
+    /// Files in this folder.
     Folder(PathBuf),
-    /// In Redis or Valkey at this URL, which may contain a password.
+    /// Redis or Valkey at this URL, which may contain a password.
     Redis(String),
 }
 
 impl LimitLocation {
-    /// The folder of the user's own processes: `blocks/limits` in `XDG_STATE_HOME`, or else in
-    /// `~/.local/state`. On Windows it is in `LOCALAPPDATA`. `None` when no variable names one.
+    /// Returns the folder that all processes of the user share. The folder is `blocks/limits` in `XDG_STATE_HOME`, or
+    /// in `~/.local/state` if that variable is not set. On Windows, the folder is in `LOCALAPPDATA`. Returns `None`
+    /// if no variable contains an absolute path.
     ///
-    /// `variable` reads the environment.
+    /// `variable` returns the value of an environment variable.
     ///
     /// ```
     /// use blocks_fleet::LimitLocation;
@@ -99,7 +100,7 @@ impl LimitLocation {
     /// );
     /// ```
     pub fn of_user(variable: impl Fn(&str) -> Option<OsString>) -> Option<Self> {
-        // By the XDG rules, a path that is not absolute counts as not set.
+        // The XDG specification says that a relative path counts as not set.
         let folder = |name: &str| {
             let folder = PathBuf::from(variable(name)?);
             folder.is_absolute().then_some(folder)
@@ -112,11 +113,11 @@ impl LimitLocation {
         Some(Self::Folder(state?.join("blocks").join("limits")))
     }
 
-    /// The store there, for one key; none where the limit is not shared.
+    /// Creates the store at this location for one limit. Returns `None` for [`Off`](Self::Off).
     ///
     /// # Errors
-    /// When the URL of a server cannot be used, or this build lacks the feature `redis`. Whether
-    /// the store can be reached is found out when it is used.
+    /// The URL of a server cannot be used, or this build lacks the feature `redis`. This method does not check
+    /// whether the store can be reached.
     pub fn open(&self, name: &LimitName) -> Result<Option<Arc<dyn LimitStore>>, LimitStoreError> {
         Ok(match self {
             Self::Off => None,
@@ -142,7 +143,7 @@ impl FromStr for LimitLocation {
             Some(("redis" | "rediss", rest)) if rest.starts_with("//") => {
                 Ok(Self::Redis(text.to_owned()))
             }
-            // The text is not repeated, since a URL can have a password.
+            // The error does not contain the text, because a URL can contain a password.
             _ => Err("expected off, file:FOLDER, redis://HOST or rediss://HOST".into()),
         }
     }
@@ -158,7 +159,7 @@ impl fmt::Display for LimitLocation {
     }
 }
 
-/// A URL without user, password and query, to show.
+/// Returns a URL without user, password and query, for messages.
 pub(crate) fn without_credentials(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     match (url.split_once("://"), url.rsplit_once('@')) {

@@ -1,4 +1,4 @@
-//! The limit of a key in Redis or Valkey, for many machines.
+//! Counts the requests of an API key in Redis or Valkey, for processes on many machines.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use redis::{FromRedisValue, Script};
 use super::LimitName;
 use crate::server::Server;
 
-/// The decisions of [`blocks_sdk::SharedLimit`], in the server's language and time.
+/// Makes the decisions of [`blocks_sdk::SharedLimit`] in Lua on the server, by the server's clock.
 const SCRIPT: &str = include_str!("limit.lua");
 
-/// A store in Redis or Valkey, for many machines.
+/// Counts requests in Redis or Valkey, for processes on many machines.
 ///
-/// Everything happens in one script on the server, by the server's clock, with one key of the
-/// database: `blocks:{NAME}:limit`, which expires an hour after its last use. Connecting and
-/// each response may take 350 ms. `rediss://` is TLS.
+/// Each operation runs one script on the server, which uses the server's clock. The script uses one key of the
+/// database, `blocks:{NAME}:limit`, which expires an hour after its last use. Connecting may take up to 350 ms, and
+/// each response may also take up to 350 ms. A URL that starts with `rediss://` selects TLS.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -40,11 +40,11 @@ struct Inner {
 }
 
 impl RedisLimitStore {
-    /// The store of one key on the server at `url`: `redis://` or `rediss://`, a user and a
-    /// password where needed, host, port and the number of the database.
+    /// Creates the store of one limit on the server at `url`, without connecting. The URL starts with `redis://` or
+    /// `rediss://`, and can contain a user, a password, a port and the number of a database.
     ///
     /// # Errors
-    /// When the URL cannot be used. Whether the server can be reached is found out later.
+    /// The URL cannot be used.
     pub fn new(url: &str, name: &LimitName) -> Result<Self, LimitStoreError> {
         Ok(Self(Arc::new(Inner {
             server: Server::new(url).map_err(LimitStoreError::new)?,
@@ -91,8 +91,8 @@ impl LimitStore for RedisLimitStore {
     }
 }
 
-/// Process, capacity, whether calls are spread; and for each demand its purpose, how long it has
-/// waited, and its weight.
+/// Returns the script's arguments: the process, the capacity, and whether calls are spread. They are followed by the
+/// purpose, the waiting time and the weight of each demand.
 fn arguments(request: &SlotRequest) -> Vec<String> {
     let spreads = u8::from(request.spreads_calls);
     let mut arguments = vec![
@@ -105,7 +105,7 @@ fn arguments(request: &SlotRequest) -> Vec<String> {
             SlotPurpose::Interactive => 0,
             SlotPurpose::Create => 1,
             SlotPurpose::UrgentPoll => 3,
-            // `Poll`, and what a later version of the SDK may add.
+            // `Poll`, and purposes that a later version of the SDK may add.
             _ => 2,
         };
         arguments.extend([

@@ -1,4 +1,4 @@
-//! The store in a file.
+//! Tests the limit store in a file.
 
 use std::path::Path;
 
@@ -123,7 +123,7 @@ async fn every_slot_in_the_file_ends_after_a_window() {
     let used = state["limit"]["used"].as_array().unwrap();
     assert_eq!(used.len(), 20);
     let last = used[19][1].as_u64().unwrap();
-    // The waiting processes stop asking, so that a second later they do not count.
+    // The waiting processes request nothing more, so a second later they do not count.
     let later = std::time::Duration::from_millis(last + 60_500 + 1_001);
     let mut taken = 0;
     while matches!(

@@ -1,4 +1,4 @@
-//! The journal in Redis.
+//! Tests the journal in Redis.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::redis_server::RedisServer;
 use crate::work::prompt;
 
-/// A lease that has ended as soon as time has passed, and one that does not end in a test.
+/// A lease that ends after a millisecond, and a lease that does not end during a test.
 const SHORT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -34,7 +34,7 @@ async fn claim(journal: &RedisJournal, unknown: bool) -> bool {
         .unwrap()
 }
 
-/// Lets a lease of a millisecond end.
+/// Waits until a lease of a millisecond has ended.
 async fn pass() {
     tokio::time::sleep(Duration::from_millis(5)).await;
 }
@@ -56,7 +56,7 @@ async fn one_worker_claims_a_prompt() {
     assert!(claim(&first, false).await);
     assert!(!claim(&second, true).await);
     assert_eq!(state(&second, "a").await, Some(State::Starting));
-    // A claim whose response was lost is made again.
+    // The worker can repeat a claim whose response was lost.
     assert_eq!(state(&first, "a").await, None);
     assert!(claim(&first, false).await);
     first.record("a", &Step::NotStarted).await.unwrap();

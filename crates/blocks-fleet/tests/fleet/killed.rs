@@ -1,4 +1,4 @@
-//! Processes that are killed while they use the file.
+//! Kills processes while they use the file of a limit.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -14,8 +14,8 @@ const KILLS: usize = 200;
 const FOLDER: &str = "BLOCKS_FLEET_TEST_FOLDER";
 const CAPACITY: usize = 1_000_000;
 
-/// The process to be killed. Until then it takes slots and prints the number of each. As an ordinary
-/// test it has no folder and does nothing.
+/// Takes slots and prints the number of each, in a process that another test kills. As an ordinary test, it finds no
+/// folder in the environment and does nothing.
 #[tokio::test]
 async fn takes_slots_until_it_is_killed() {
     let Ok(folder) = std::env::var(FOLDER) else {
@@ -62,18 +62,18 @@ async fn a_kill_at_any_point_leaves_the_file_usable() {
                 slots -= 1;
             }
         }
-        // A random time within the next change of the file, which takes about 100 µs.
+        // Waits a random time, so that the kill happens within the next change of the file, which takes about 100 µs.
         for _ in 0..fastrand::u32(..200_000) {
             std::hint::spin_loop();
         }
         child.kill().unwrap();
         child.wait().unwrap();
         let own = take(&store, &create(1, CAPACITY)).await;
-        // Numbers continue where they were: no kill has emptied the file.
+        // The slot numbers still increase after the kill.
         assert!(own > last, "{own:?} after {last:?}, kill {kill}");
         last = own;
     }
-    // No slot of a killed process remains: all slots end after a window.
+    // The slots of the killed processes end after a window, as all slots do.
     let response = store.take(&create(1, 1)).await.unwrap();
     let SlotResponse::Wait { again, .. } = response else {
         panic!("{response:?}");

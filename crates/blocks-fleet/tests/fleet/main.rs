@@ -1,4 +1,4 @@
-//! The stores of the limit, and batches whose workers share a journal.
+//! Tests the limit stores, and batches whose workers share a journal.
 
 mod file;
 #[cfg(feature = "redis")]
@@ -26,12 +26,12 @@ fn name() -> LimitName {
     LimitName::new("my-key", "https://api.blocks.team")
 }
 
-/// A create of a process that uses at most `capacity` slots.
+/// Returns the request of a process that wants a slot for a create and uses at most `capacity` slots.
 fn create(process: u64, capacity: usize) -> SlotRequest {
     SlotRequest::new(process, capacity).demand(SlotPurpose::Create, Duration::ZERO, 1.0)
 }
 
-/// The slot that a store gave, or none.
+/// Returns the slot that the store granted, or `None`.
 async fn take(store: &dyn LimitStore, request: &SlotRequest) -> Option<u64> {
     match store.take(request).await.expect("the store works") {
         SlotResponse::Taken { slot, .. } => Some(slot),

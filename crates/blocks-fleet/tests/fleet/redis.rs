@@ -1,4 +1,4 @@
-//! The store in a real Redis.
+//! Tests the limit store in a real Redis server.
 
 use blocks_fleet::RedisLimitStore;
 use blocks_sdk::{LimitStore, SlotResponse};
@@ -79,7 +79,7 @@ async fn a_flushed_server_starts_again() {
     let first = take(&store, &create(1, 1)).await.unwrap();
     server.run(&["FLUSHALL"]);
     let second = take(&store, &create(1, 1)).await.unwrap();
-    // Giving back a slot from before the flush frees no slot from after it.
+    // Giving back a slot from before the flush does not free a slot from after the flush.
     store.give_back(first).await.unwrap();
     assert!(take(&store, &create(1, 1)).await.is_none());
     assert!(second > first);
@@ -100,7 +100,7 @@ async fn a_server_that_was_killed_is_used_again() {
     );
     server.restart();
     assert!(take(&store, &create(1, 1)).await.is_some());
-    // Also if no request was sent while it was down.
+    // The store also works again if it sent no request while the server was down.
     server.kill();
     server.restart();
     assert!(take(&store, &create(1, 1)).await.is_some());

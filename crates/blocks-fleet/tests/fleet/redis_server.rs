@@ -1,4 +1,4 @@
-//! A separate Redis server for a test, on a free port of the loopback address.
+//! Starts a separate Redis server for a test, on a free port of the loopback address.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -14,8 +14,8 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// A server with these options. None where `redis-server` is not installed, except in CI:
-    /// there the tests fail.
+    /// Starts a server with these options. Returns `None` if `redis-server` is not installed. In CI it panics
+    /// instead, so that the tests fail.
     pub fn start(options: &[&str]) -> Option<Self> {
         // Another process may take the port before the server does.
         for _ in 0..20 {
@@ -61,7 +61,7 @@ impl RedisServer {
                     .query::<String>(&mut connection);
                 match reply {
                     Err(error) if error.to_string().contains("LOADING") => {}
-                    // A server that requires a password is running, too.
+                    // An error response, such as for a missing password, also shows that the server runs.
                     Err(_) => return true,
                     Ok(info) => return info.contains(&format!("process_id:{}", self.process.id())),
                 }
@@ -71,7 +71,7 @@ impl RedisServer {
         false
     }
 
-    /// A connection for the test itself.
+    /// Returns a connection for the test itself.
     pub fn connection(&self) -> Connection {
         let client = redis::Client::open(self.url()).unwrap();
         client.get_connection().unwrap()
@@ -102,8 +102,8 @@ impl RedisServer {
     }
 }
 
-/// A port below those that the system gives to outgoing connections: a connection to such a port
-/// could be connected to itself.
+/// Returns a free port below the range that the system uses for outgoing connections. A connection to a port in that
+/// range could be connected to itself.
 fn free_port() -> u16 {
     loop {
         let port = fastrand::u16(20_000..30_000);

@@ -1,4 +1,4 @@
-//! The Redis script compared with the same decisions in Rust, at times that the test chooses.
+//! Compares the decisions of the Redis script with those of the Rust code, at times that the test chooses.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::redis_server::RedisServer;
 
 const SCRIPT: &str = include_str!("../../src/limit/limit.lua");
 
-/// The script on a real server, whose clock is replaced by the last argument. It blocks, so that
-/// tokio's paused clock does not advance meanwhile.
+/// Runs the script on a real server. The script's last argument replaces the server's clock. Each call blocks, so
+/// that tokio's paused clock does not advance during the call.
 pub struct Scripted {
     connection: Mutex<redis::Connection>,
     script: redis::Script,
@@ -71,7 +71,7 @@ impl Scripted {
         self.run(now, &["give_back".into(), slot.to_string()])
     }
 
-    /// The server's clock: tokio's, but an hour away from the clients' clocks.
+    /// Returns the server's time. It is an hour ahead of tokio's clock, which the clients use.
     fn now(&self) -> u64 {
         3_600_000 + u64::try_from(self.start.elapsed().as_millis()).unwrap()
     }
@@ -95,7 +95,7 @@ impl LimitStore for Scripted {
 }
 
 fn request(random: &mut fastrand::Rng, capacity: usize) -> SlotRequest {
-    // Some processes have received a 429.
+    // Some processes have received a 429. They use fewer slots and spread their calls.
     let is_careful = random.u8(..10) == 0;
     let capacity = if is_careful {
         capacity * 4 / 5
@@ -134,7 +134,7 @@ fn the_script_decides_as_the_rust_code_does() {
         for step in 0..300 {
             now += random.u64(..1500);
             if random.u8(..60) == 0 {
-                // The clock is set back.
+                // Sets the clock back.
                 now -= random.u64(..100_000);
             }
             let time = Duration::from_millis(now);

@@ -1,5 +1,5 @@
-//! Two machines with one Redis: its real script for an hour of simulated time, against a service
-//! that admits 100 requests in any minute.
+//! Simulates an hour of two machines that share one Redis server. The server runs the real script. The mock service
+//! admits 100 requests in any minute.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::script::Scripted;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Processes of two machines. No time of a process's clock reaches the server: a client has none
-/// but tokio's, and the server's is an hour later.
+/// Runs processes of two machines. The clients only have tokio's clock, and the server's clock is an hour ahead, so
+/// the test would fail if a client's time reached the server.
 #[tokio::test(start_paused = true)]
 async fn two_machines_meet_no_429_in_an_hour() {
     let Some(server) = RedisServer::start(&[]) else {
@@ -57,7 +57,7 @@ async fn two_machines_meet_no_429_in_an_hour() {
         .iter()
         .filter(|request| request.status == Some(429));
     assert_eq!(refused.count(), 0);
-    // The limit was used, too: by waits that poll as often as they may.
+    // The processes also used most of the limit, because waits poll as often as the limit allows.
     assert!(requests.len() > 80 * 60, "{} requests", requests.len());
     assert!(replies > 100, "{replies} replies");
 }

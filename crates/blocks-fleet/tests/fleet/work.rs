@@ -1,4 +1,4 @@
-//! What the workers of the tests do.
+//! Implements the work of the workers in the tests.
 
 use blocks_fleet::{
     BatchPrompt, BatchWork, BeforeSend, Created, Fingerprint, NotCreated, Replied, WorkFuture,
@@ -8,7 +8,7 @@ use serde_json::json;
 
 pub struct Work(pub Client);
 
-/// A prompt whose text is its id.
+/// Returns a prompt whose text is its id.
 pub fn prompt(id: &str) -> BatchPrompt {
     BatchPrompt {
         id: id.to_owned(),

@@ -1,4 +1,4 @@
-//! Workers that are processes of their own, some of which are killed.
+//! Runs a batch in several worker processes, and kills some of them.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -26,8 +26,8 @@ fn ids() -> Vec<String> {
         .collect()
 }
 
-/// One worker: the whole batch, of which the others do their parts. Run as an ordinary test it has
-/// no journal, and does nothing.
+/// Runs the batch in one worker process, while other workers run parts of it. As an ordinary test, it finds no
+/// journal in the environment and does nothing.
 #[tokio::test]
 async fn works_until_it_is_killed() {
     let Ok(journal) = std::env::var(JOURNAL) else {
@@ -96,8 +96,8 @@ async fn killed_workers_duplicate_and_lose_nothing() {
     let mut workers: Vec<Child> = (0..WORKERS).map(worker).collect();
     let mut running = true;
     for kill in 1..=KILLS {
-        // At a random moment of a worker's life, and spread over most of the batch: prompts with an
-        // unknown outcome may have no session.
+        // Kills a worker at a random moment. The kills are spread over the first 70 % of the sessions only, because
+        // prompts with an unknown outcome may never have a session.
         while mock.mock().session_count() < kill * PROMPTS * 7 / 10 / KILLS && running {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(1..20))).await;
             running = workers.iter_mut().any(|w| w.try_wait().unwrap().is_none());
@@ -153,14 +153,14 @@ async fn check(server: &RedisServer, mock: &blocks_mock::MockServer, folder: &Pa
             }
             other => panic!("{id}: {other:?}"),
         }
-        // Killed between recording and printing, a worker prints it not at all.
+        // A worker that is killed between recording and printing a result never prints it.
         assert!(
             finished[index] <= 1,
             "{id} was finished {} times",
             finished[index]
         );
     }
-    // Each kill leaves at most the creates that the worker was sending.
+    // Each kill leaves an unknown outcome for the creates that the worker was sending, which are at most 20.
     assert!(unknown <= KILLS * 20, "{unknown}");
     eprintln!("{unknown} of {PROMPTS} prompts have an unknown outcome");
 }

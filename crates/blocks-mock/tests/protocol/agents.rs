@@ -1,4 +1,4 @@
-//! Scripted agents, in paused time.
+//! Tests scripted agents with a paused clock.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{call, created};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The texts of the messages on the page at `path`.
+/// Returns the texts of the messages on the page at `path`.
 async fn texts(mock: &Mock, path: &str) -> Vec<String> {
     let (status, page) = call(mock, "GET", path, None).await;
     assert_eq!(status, 200, "{page}");

@@ -1,4 +1,4 @@
-//! The control plane, over a socket.
+//! Tests the control plane over a socket.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Control {
         self.0.create().await["id"].as_str().unwrap().to_owned()
     }
 
-    /// The texts of a session's messages, without the notice and the prompt.
+    /// Returns the texts of a session's messages, without the system notice and the prompt.
     async fn texts(&self, session: &str) -> Vec<String> {
         let value = self.get(&format!("sessions/{session}")).await;
         let messages = value["messages"].as_array().unwrap()[2..].iter();

@@ -1,4 +1,4 @@
-//! Each fault, as a client sees it over a socket.
+//! Tests each fault from the view of a client that uses a socket.
 
 use std::time::Duration;
 

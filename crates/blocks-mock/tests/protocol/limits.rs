@@ -1,4 +1,4 @@
-//! The rate limiter and the request log.
+//! Tests the rate limit and the request log of the mock.
 
 use std::time::Duration;
 

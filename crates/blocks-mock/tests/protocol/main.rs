@@ -1,5 +1,5 @@
-//! Each switch, fault and script, as a client sees it: over a socket, or in process when the test
-//! depends on time.
+//! Tests each switch, fault and script from a client's view. Tests that depend on time run in process; other tests
+//! use a socket.
 
 mod agents;
 mod control;
@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower_service::Service;
 
-/// A mock on a port, and a client of it.
+/// Contains a mock on a port, and an HTTP client that calls the mock.
 struct Socket {
     mock: MockServer,
     http: reqwest::Client,
@@ -55,7 +55,7 @@ impl Socket {
     }
 }
 
-/// A request to a mock in process.
+/// Sends a request to a mock in process. Returns the status and the body of the response.
 async fn call(mock: &Mock, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
     let request = http::Request::builder()
         .method(method)
@@ -69,7 +69,7 @@ async fn call(mock: &Mock, method: &str, path: &str, body: Option<Value>) -> (u1
     (status, serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
-/// A session in process: its path, and that of its first thread's messages.
+/// Creates a session in process. Returns the session's path, and the path of the messages of its first thread.
 async fn created(mock: &Mock) -> (String, String) {
     let body = json!({"message": "hi", "agent_name": "claude"});
     let (status, made) = call(mock, "POST", "", Some(body)).await;

@@ -1,4 +1,4 @@
-//! One test for each switch, which selects a behaviour where sources disagree.
+//! Tests each switch of a dialect. A switch selects the behaviour where the sources of the contract disagree.
 
 use blocks_mock::{Action, Dialect, FailureNotice, Mock, Script};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ async fn speaking(change: impl FnOnce(&mut Dialect)) -> Socket {
     Socket::new(Mock::builder().dialect(dialect).agent(script)).await
 }
 
-/// A created session, and the page of all its messages.
+/// Creates a session. Returns the session, and the page of all its messages.
 async fn session_and_messages(socket: &Socket) -> (Value, Value) {
     let made = socket.create().await;
     let id = made["id"].as_str().unwrap();
@@ -190,7 +190,7 @@ async fn several_agents_are_refused_or_not() {
 
 const UNKNOWN: &str = "a196cec6-49cb-4c48-8e4c-2707fb5d6709";
 
-/// A session's follow-up, as its response and the items of its thread.
+/// Sends a follow-up to a session. Returns the response, and the items of the new thread.
 async fn follow_up(socket: &Socket, session: &str) -> (Value, Vec<Value>) {
     let path = format!("/{session}/messages");
     let request = socket.request(reqwest::Method::POST, &path);
