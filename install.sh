@@ -6,8 +6,8 @@
 #   --version VERSION     which version [default: the one that this script was released with]
 #   --repository URL      the page of the repository whose release is installed [default: the one in this script]
 #   --url URL             where the archives are: https://, file:// or a folder [default: that repository's release]
-#   --attestation MODE    `auto` checks who built the archive if the command gh is installed and logged in; `require` fails
-#                         when that cannot be checked; `skip` does not check it
+#   --attestation MODE    `auto` checks who built the archive if the command gh is installed and logged in;
+#                         `require` fails when that cannot be checked; `skip` does not check it
 set -eu
 
 # The release fills in these variables, so that its copy of this script installs one version and

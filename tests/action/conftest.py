@@ -57,7 +57,7 @@ class Mock:
 
 
 class Access:
-    """The part of GitHub's API that the action calls: the permission of each user."""
+    """Serves the part of GitHub's API that the action calls: the permission of each user."""
 
     def __init__(self):
         self.permissions, self.requests = {"writer": "write", "reader": "read"}, []
@@ -106,7 +106,7 @@ def access():
 
 @pytest.fixture
 def tools(tmp_path):
-    """Returns a folder of commands that a runner finds first. Its `curl` serves only the release, at the release's address."""
+    """Returns a folder of commands that a runner finds first. Its `curl` serves only the release, at its address."""
     folder = tmp_path / "tools"
     folder.mkdir()
 
@@ -159,7 +159,7 @@ ROOT_RIGHTS = [] if os.getuid() == 0 else ["sudo", "--non-interactive"]
 
 
 def chroot(root, command, user=None, environment=None):
-    """Returns the command line that runs a command as a container would: in another root folder, with only this environment."""
+    """Returns the command line that runs a command as in a container: in another root, with only this environment."""
     variables = {"PATH": SEARCH_PATH, "HOME": "/root", **(environment or {})}
     users = [f"--userspec={user}"] if user else []
     assignments = [f"{name}={value}" for name, value in variables.items()]

@@ -1,5 +1,5 @@
-"""Executes jobs and the steps of composite actions as a GitHub runner does: environment files, masks, commands in the log,
-conditions, outputs and failing steps. It rejects anything it does not know, so that a test cannot pass by accident."""
+"""Executes jobs and the steps of composite actions as a GitHub runner does: environment files, masks, commands in the
+log, conditions, outputs and failing steps. The runner rejects anything unknown, so that a test cannot pass by accident."""
 
 import os
 import re
@@ -47,7 +47,7 @@ def parse_environment_file(content):
 
 
 class Log:
-    """The log as a person sees it: with masks and without the commands."""
+    """The log as a person sees it: with masked secrets and without the commands."""
 
     def __init__(self):
         self.lines, self.masks, self.commands = [], [], []
@@ -146,7 +146,7 @@ class Job:
         return self.use_action(actions[name], given, environment)
 
     def use_action(self, reference, given, environment=None):
-        """Runs a copy of this repository's action, in the folder where a runner would put `reference` (`owner/name@ref`)."""
+        """Runs a copy of this action, in the folder where a runner would put `reference` (`owner/name@ref`)."""
         repository, ref = reference.split("@")
         place = self.folder / "_actions" / repository / ref
         for name in ACTION_FILES:
@@ -221,7 +221,7 @@ def interrupt(process):
 
 
 def run_workflow(workflow, folder, actions, **context):
-    """Runs the jobs of a workflow one after the other, in the order of their needs. Returns the jobs and their results by name."""
+    """Runs the jobs of a workflow one by one, in the order of their needs. Returns the jobs and their results by name."""
     done, results = {}, {}
     waiting = dict(workflow["jobs"])
     while waiting:

@@ -1,5 +1,7 @@
-"""Tests of the Dockerfile, which is executed in empty root folders, because the tests have no Docker engine. The content of a
-base image comes from Debian's packages, and everything else from the Dockerfile. An engine itself is not tested."""
+"""Tests of the Dockerfile, which is executed in empty root folders, because the tests have no Docker engine.
+
+The content of a base image comes from Debian's packages, and everything else from the Dockerfile. Building and running
+with an engine is not tested."""
 
 import json
 import platform
@@ -47,7 +49,7 @@ class Image:
 
 
 def build(folder, architecture):
-    """Builds the stages of the Dockerfile, and returns them by name. The last stage has no name, so its key is `None`."""
+    """Builds the stages of the Dockerfile, and returns them by name. The last stage has no name: its key is `None`."""
     context, stages, current = DRY_RUN / "source", {}, None
     text = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
     for line in text.splitlines():

@@ -128,7 +128,7 @@ def test_the_example_for_gitlab_works(tmp_path, mock):
 
 
 def readme_names(heading):
-    """Returns the names in the first column of a table of the README, in order, each with the text of its second column."""
+    """Returns the names in the first column of a README table, in order, each with the text of the second column."""
     section = (ROOT / "README.md").read_text().partition("\n### In CI\n")[2].partition("\n### ")[0]
     rows = section.partition(f"| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
     found = {}

@@ -1,4 +1,4 @@
-//! Tests of the SDK and the CLI through their public interfaces, on tokio's paused clock.
+//! Tests of the SDK and the CLI through their public interfaces, mostly on tokio's paused clock.
 
 mod connections;
 mod creating;

@@ -19,7 +19,7 @@ fn number(message: &Message) -> u128 {
     id.to_uuid().unwrap().as_u128()
 }
 
-/// A change between two requests. Positions are in thousandths of the list.
+/// A change between two requests. Positions are in thousandths of the list's length.
 #[derive(Clone, Debug)]
 enum Change {
     Delete { place: usize, count: usize },

@@ -189,7 +189,7 @@ pub struct PromptArgs {
     pub prompt_file: Option<PathBuf>,
 }
 
-/// The agent: exactly one of these, or BLOCKS_AGENT.
+/// The options that name the agent. Exactly one is needed, or else the variable BLOCKS_AGENT.
 #[derive(ClapArgs)]
 #[group(required = false, multiple = false)]
 pub struct AgentArgs {
@@ -322,7 +322,7 @@ pub struct MessagesArgs {
     /// Only messages of this thread
     #[arg(long, value_name = "ID")]
     pub thread: Option<Uuid>,
-    /// Only messages later than this, in epoch seconds
+    /// Only messages later than this time, in epoch seconds
     #[arg(long, value_name = "SECONDS")]
     pub newer_than: Option<f64>,
     /// Order by time
@@ -446,7 +446,7 @@ pub struct MockArgs {
     /// Base URL under which clients reach the mock
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// Serve the control plane and the page beyond loopback, too
+    /// Serve the control plane and the mock's page on non-loopback addresses, too
     #[arg(long)]
     pub control: bool,
     /// Do not log requests to standard error

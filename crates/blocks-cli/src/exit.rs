@@ -70,17 +70,17 @@ impl Exit {
         self
     }
 
-    /// Creates the exit for a local failure, such as a file that cannot be written.
+    /// Creates an `Exit` for a local failure, such as a file that cannot be written.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::new(Code::Failed, "file", message)
     }
 
-    /// Creates the exit for a command line or an input that cannot be used. Nothing was sent.
+    /// Creates an `Exit` for a command line or an input that cannot be used. Nothing was sent.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Code::Usage, "usage", message)
     }
 
-    /// Creates the exit for a command that a signal or a closed output ended.
+    /// Creates an `Exit` for a command that a signal or a closed output ended.
     pub fn interrupted(by: Interruption, message: impl Into<String>) -> Self {
         let (code, kind) = match by {
             Interruption::Interrupt => (Code::Interrupted, "interrupted"),

@@ -46,7 +46,7 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // After a successful write the temporary name no longer exists. Otherwise its file is incomplete.
+        // After a successful write, no file has the temporary name. Otherwise the temporary file is incomplete.
         let _ = std::fs::remove_file(&self.temporary);
     }
 }

@@ -31,7 +31,7 @@ enum Variables {
     Given(HashMap<String, OsString>),
 }
 
-/// The file and the option `--record-texts` of a recording.
+/// The file of `--record`, and whether `--record-texts` was given.
 pub(crate) struct Recording {
     pub path: PathBuf,
     pub texts: bool,

@@ -92,10 +92,10 @@ where
 
 /// Prints help and the version to standard output, or reports a usage error. Returns the exit code.
 fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 {
-    let asked = Unparsed::new(line);
+    let unparsed = Unparsed::new(line);
     let options = OutputOptions {
-        json: asked.json,
-        github: asked.github_output && asked.is_turn,
+        json: unparsed.json,
+        github: unparsed.github_output && unparsed.is_turn,
         ..OutputOptions::default()
     };
     let output = Output::new(host, options);
@@ -106,12 +106,12 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
     }
     let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
     let exit = Exit::usage(message);
-    if !asked.is_turn && asked.json {
+    if !unparsed.is_turn && unparsed.json {
         return output.report_failure(&exit);
     }
     // clap's text contains the usage line, so it is printed unchanged.
     output.host().write_stderr(&text);
-    match asked.is_turn {
+    match unparsed.is_turn {
         true => refuse_turn(exit, &output),
         false => Code::Usage as u8,
     }

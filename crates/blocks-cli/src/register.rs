@@ -43,8 +43,8 @@ impl Register {
     ///
     /// # Errors
     /// A usage error: the user asked for a register that cannot be written.
-    pub fn open(output: &Output, asked: bool) -> std::result::Result<Option<Self>, Exit> {
-        let (register, warning) = Self::to_write(output.host(), asked)?;
+    pub fn open(output: &Output, is_requested: bool) -> std::result::Result<Option<Self>, Exit> {
+        let (register, warning) = Self::to_write(output.host(), is_requested)?;
         if let Some(warning) = warning {
             output.note(&format!("warning: {warning}"));
         }
@@ -71,14 +71,14 @@ impl Register {
     /// A usage error: the user asked for a register that cannot be written.
     fn to_write(
         host: &Host,
-        asked: bool,
+        is_requested: bool,
     ) -> std::result::Result<(Option<Self>, Option<String>), Exit> {
         let variable = host.var(VARIABLE);
         let is_off = variable.as_ref().is_some_and(says_no);
-        if !asked && (is_off || variable.is_none() && host.in_ci()) {
+        if !is_requested && (is_off || variable.is_none() && host.in_ci()) {
             return Ok((None, None));
         }
-        let is_required = asked || variable.is_some();
+        let is_required = is_requested || variable.is_some();
         let Some(register) = Self::of(host) else {
             return match is_required {
                 true => Err(Exit::usage(

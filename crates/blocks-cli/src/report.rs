@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// How a prompt, or a command, ended.
+/// How a prompt or a command ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The prompt was sent; `--no-wait` does not wait for its reply.
     Started,
-    /// Done. For a prompt: its reply is known.
+    /// The command succeeded, or the reply to the prompt is known.
     Completed,
     /// There was no reply before the time-out. The agent may still be working.
     TimedOut,
@@ -47,7 +47,7 @@ impl Status {
 /// The result of one prompt. `run`, `send` and `wait` print one object; `batch` prints one line for each prompt.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TurnReport {
-    /// The prompt's own id, as it is in the prompts file. `batch` only.
+    /// The prompt's id, as it is in the prompts file. Only `batch` sets this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Value>,
     /// How the prompt ended.
@@ -58,7 +58,7 @@ pub struct TurnReport {
     pub session_id: Option<String>,
     /// The thread of the prompt and its reply, once it is known.
     pub thread_id: Option<String>,
-    /// The page of the session for a person.
+    /// The address of the session's page for a person.
     pub session_html_url: Option<String>,
     /// The text of the reply.
     pub final_message: Option<String>,
@@ -85,7 +85,7 @@ pub enum Event {
         session_id: Option<String>,
         /// The thread of the prompt.
         thread_id: Option<String>,
-        /// The page of the session for a person.
+        /// The address of the session's page for a person.
         session_html_url: Option<String>,
     },
     /// The agent wrote a message.
@@ -97,7 +97,7 @@ pub enum Event {
     ToolCall {
         /// The name of the tool.
         name: String,
-        /// Its arguments.
+        /// The arguments of the call.
         arguments: Value,
         /// The message that contains the call, as the service sent it.
         message: Value,
@@ -156,9 +156,9 @@ pub struct ListReport {
 pub struct RegisteredSession {
     /// The session.
     pub session_id: String,
-    /// The page of the session for a person.
+    /// The address of the session's page for a person.
     pub session_html_url: Option<String>,
-    /// The base URL that it was created with.
+    /// The base URL that the session was created with.
     pub base_url: String,
     /// When this user last sent a prompt to the session from this machine, in UTC.
     pub started_at: String,

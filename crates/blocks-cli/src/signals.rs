@@ -17,7 +17,7 @@ pub enum Interruption {
     ClosedOutput,
 }
 
-/// Delivers signals to a command. In a test, the test sends them instead of the process.
+/// Delivers the signals of the process to a command. A test sends its own signals instead.
 #[derive(Clone, Debug)]
 pub struct Signals(watch::Sender<Option<Interruption>>);
 
@@ -38,7 +38,7 @@ impl Signals {
         let mut receiver = self.0.subscribe();
         match receiver.wait_for(Option::is_some).await.map(|value| *value) {
             Ok(Some(interruption)) => interruption,
-            // Not reached: this value keeps the sender alive.
+            // Never reached, because this value keeps the sender alive.
             _ => std::future::pending().await,
         }
     }

@@ -64,7 +64,7 @@ impl ReplySchema {
     }
 }
 
-/// Returns the exit for a reply that does not conform to the schema.
+/// Returns the `Exit` for a reply that does not conform to the schema.
 pub fn mismatch_exit(error: &Error) -> Exit {
     let mut exit = Exit::from(error.clone());
     if let Some(mismatch) = error.reply_mismatch() {

@@ -40,7 +40,7 @@ impl Part {
 }
 
 /// Runs all combinations of one operation or command in one dialect: without a fault, and with each
-/// fault in each operation that is called, once and always.
+/// fault in each operation that is called. Each fault is injected once, and into every request.
 async fn part<T: Copy>(
     item: T,
     name: &str,

@@ -8,8 +8,8 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::input;
 
-/// Parts of model names. A model is selected in a profile, so a model in place of an agent's name
-/// gets its own error.
+/// Parts of model names. A profile selects the model, so a model's name in place of an agent's name
+/// gets its own error message.
 const MODELS: [&str; 14] = [
     "haiku", "sonnet", "opus", "gpt", "flash", "-pro", "grok", "llama", "qwen", "mistral",
     "deepseek", "kimi-k", "o1", "o3",

@@ -73,9 +73,9 @@ impl PendingFile {
             return Err(wrong("a file is needed"));
         }
         if path.symlink_metadata().is_ok() {
-            let there = std::fs::read_to_string(path).ok();
-            let there = there.and_then(|text| serde_json::from_str::<Content>(&text).ok());
-            match there {
+            let existing = std::fs::read_to_string(path).ok();
+            let existing = existing.and_then(|text| serde_json::from_str::<Content>(&text).ok());
+            match existing {
                 Some(Content { replied: true, .. }) => {}
                 Some(_) => {
                     return Err(wrong(

@@ -592,7 +592,7 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Returns the exit for a create or follow-up that a signal interrupted. The service may have
+/// Returns the `Exit` for a create or follow-up that a signal interrupted. The service may have
 /// accepted the request.
 fn interrupted_create(by: Interruption) -> Exit {
     let mut exit = Exit::interrupted(

@@ -16,7 +16,7 @@ use crate::output::Output;
 use crate::report::TurnReport;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Time limit for the read of pull requests after the reply. The command must not end much later for them.
+/// Time limit for reading pull requests after the reply, so that a slow read does not keep the command running.
 const MAX_SESSION_READ: Duration = Duration::from_secs(5);
 
 /// Waits for a reply, and shows the progress on standard error.
@@ -130,7 +130,7 @@ fn timed_out(limit: Duration, last: Option<&Error>) -> Exit {
     exit
 }
 
-/// Stores the reply in the report, and whether its text looks like a notice of failure.
+/// Stores the reply in the report, with the kind of failure notice that its text looks like, if any.
 ///
 /// # Errors
 /// With `--fail-on-notice`, a reply that looks like a notice of failure is an error.

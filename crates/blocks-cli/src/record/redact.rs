@@ -77,7 +77,7 @@ const TOKEN_PREFIXES: [&str; 18] = [
 /// Removes secrets and texts. Remembers the keys and the presigned URLs of a recording.
 pub struct Redactor {
     texts: bool,
-    /// The keys, in lower case and in each encoding in which they can occur.
+    /// The API keys, in lower case and in each encoding in which they can occur.
     secrets: Vec<String>,
     /// The number of each presigned URL.
     downloads: HashMap<String, usize>,
@@ -98,7 +98,7 @@ impl Redactor {
         }
     }
 
-    /// Remembers the key of a request, to remove it wherever it occurs.
+    /// Remembers the API key of a request, so that every occurrence of the key is removed.
     pub fn add_secrets(&mut self, headers: &HeaderMap) {
         for value in headers.get_all(AUTHORIZATION) {
             let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
