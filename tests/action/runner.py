@@ -1,5 +1,5 @@
 """Executes jobs and the steps of composite actions as a GitHub runner does: environment files, masks, commands in the
-log, conditions, outputs and failing steps. The runner rejects anything unknown, so that a test cannot pass by accident."""
+log, conditions, outputs and failing steps. The runner rejects anything unknown, so that no test passes by accident."""
 
 import os
 import re
@@ -221,7 +221,7 @@ def interrupt(process):
 
 
 def run_workflow(workflow, folder, actions, **context):
-    """Runs the jobs of a workflow one by one, in the order of their needs. Returns the jobs and their results by name."""
+    """Runs the jobs of a workflow one by one, in the order of their needs. Returns jobs and results by name."""
     done, results = {}, {}
     waiting = dict(workflow["jobs"])
     while waiting:
