@@ -1,21 +1,23 @@
 #!/bin/sh
 # Installs the released command `blocks`, its man pages and its completions: sh install.sh [--prefix FOLDER]
-# One archive is downloaded and its SHA-256 compared. Files are put into place only when everything before succeeded.
+# Downloads one archive and compares its SHA-256. Files are put into place only after every earlier step succeeded.
 #
 #   --prefix FOLDER       where to install [default: ~/.local]
 #   --version VERSION     which version [default: the one that this script was released with]
-#   --repository URL      the page of the repository whose release is installed [default: likewise]
+#   --repository URL      the page of the repository whose release is installed [default: the one in this script]
 #   --url URL             where the archives are: https://, file:// or a folder [default: that repository's release]
-#   --attestation MODE    `auto` checks who built the archive when the command gh is there and logged in; `require` fails
-#                         when that cannot be checked; `skip` does not check it
+#   --attestation MODE    `auto` checks who built the archive if the command gh is installed and logged in;
+#                         `require` fails when that cannot be checked; `skip` does not check it
 set -eu
 
-# The release writes these, so that its copy of this script installs one version and accepts one content of each archive.
+# The release fills in these variables, so that its copy of this script installs one version and
+# accepts one checksum for each archive.
 version=
 repository=
 checksums=
 
-# Everything is a function, so that a script that was cut on its way does nothing.
+# All code is in functions, which the last line calls. A script that was cut off during its download
+# therefore does nothing.
 fail() {
   echo "install.sh: $1" >&2
   exit 1
@@ -30,7 +32,7 @@ has() {
   command -v "$1" >/dev/null 2>&1
 }
 
-# The target of the archive for this machine.
+# Prints the target of the archive for this machine.
 target() {
   case $(uname -s) in
     Linux) system=unknown-linux-musl ;;
@@ -67,7 +69,7 @@ download() {
   esac || fail "cannot download $url/$1"
 }
 
-# The checksum that FILE has.
+# Prints the SHA-256 checksum of a file.
 checksum() {
   if has sha256sum; then
     sum=$(sha256sum "$1")
@@ -76,12 +78,12 @@ checksum() {
   else
     fail "sha256sum or shasum is needed to check the download"
   fi
-  # On Windows a name with a backslash is marked by a backslash before the checksum.
+  # If the file's path contains a backslash, as on Windows, a backslash precedes the checksum.
   sum=${sum#\\}
   echo "${sum%% *}"
 }
 
-# The checksum that the list on standard input has for the file NAME.
+# Prints the checksum of a file name from the list on standard input.
 listed_checksum() {
   while read -r sum name; do
     if [ "${name#\*}" = "$1" ]; then
@@ -135,12 +137,12 @@ unpack() {
     *) tar -xzf "$work/$archive" -C "$work" ;;
   esac || fail "cannot unpack $archive"
   content=$work/${archive%"$suffix"}
-  # It also shows that the program runs on this machine.
+  # This call also shows that the program runs on this machine.
   reported=$("$content/$program" --version) || fail "the downloaded $program does not run on this machine"
   [ "$reported" = "blocks $version" ] || fail "the downloaded $program says $reported instead of blocks $version"
 }
 
-# Makes a folder and the ones above it, and remembers those that were not there.
+# Creates a folder and its missing parent folders, and adds each created folder to $made.
 make_folder() {
   [ ! -d "$1" ] || return 0
   make_folder "$(dirname "$1")"
@@ -149,7 +151,7 @@ make_folder() {
 $made"
 }
 
-# Copies FILE of the archive beside its place: stage FILE PLACE
+# Copies a file of the archive to a temporary name beside its final place: stage FILE PLACE
 stage() {
   [ -f "$content/$1" ] || fail "$archive has no $1"
   place=$prefix/$2
@@ -159,7 +161,7 @@ stage() {
   cp "$content/$1" "$(staged "$place")"
 }
 
-# Where a file waits until all of them are there: in the same folder, so that one move replaces the old one.
+# Prints the temporary name of a file. It is in the file's final folder, so that one move replaces the old file.
 staged() {
   echo "$(dirname "$1")/.$(basename "$1").new"
 }
@@ -175,7 +177,7 @@ stage_all() {
   stage completions/blocks.fish share/fish/vendor_completions.d/blocks.fish
   stage LICENSE-APACHE share/doc/blocks/LICENSE-APACHE
   stage LICENSE-MIT share/doc/blocks/LICENSE-MIT
-  # Last, so that the command is new only when everything else is.
+  # The command comes last, so that it is replaced only after all other files.
   stage "$program" "bin/$program"
   chmod 755 "$(staged "$prefix/bin/$program")"
 }
@@ -186,7 +188,7 @@ put_into_place() {
   done < "$work/places"
 }
 
-# Whatever ended the script: what is not complete is removed.
+# Removes temporary files and new empty folders when the script ends, whatever the reason.
 clean_up() {
   [ -n "$work" ] || return 0
   if [ -f "$work/places" ]; then
@@ -195,7 +197,7 @@ clean_up() {
     done < "$work/places"
   fi
   rm -rf "$work"
-  # The deepest first. A folder that has something in it remains.
+  # The deepest folder comes first in $made. A folder that is not empty remains.
   echo "$made" | while IFS= read -r folder; do
     [ -z "$folder" ] || rmdir "$folder" 2>/dev/null || true
   done

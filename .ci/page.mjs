@@ -71,7 +71,7 @@ try {
   assert.equal(await evaluate("document.querySelector('main a').textContent"), "Count <b>hearts</b>.");
   await post("/_mock/faults", { operation: "getArtifact", when: "always", fault: "html" });
   await until("document.body.textContent.includes('getArtifact')", 2000);
-  // The keyboard alone leads to the session.
+  // The session can be reached with the keyboard alone.
   const press = async (key, text) => {
     const code = key === "Tab" ? 9 : 13;
     await send("Input.dispatchKeyEvent", { type: "keyDown", key, windowsVirtualKeyCode: code, text });
@@ -80,7 +80,7 @@ try {
   await press("Tab"); await press("Tab");
   const focused = async () => evaluate("document.activeElement.textContent");
   assert.equal(await focused(), "Count <b>hearts</b>.");
-  // A change of the page leaves the focus where it is.
+  // An update of the page does not move the focus.
   await post("/_mock/faults", { operation: "createSession", when: { times: 2 }, fault: { status: { status: 503 } } });
   await until("document.body.textContent.includes('times 2')", 2000);
   assert.equal(await focused(), "Count <b>hearts</b>.");
@@ -110,7 +110,7 @@ try {
   const dark = await evaluate("getComputedStyle(document.body).backgroundColor");
   await scheme("light");
   assert.notEqual(await evaluate("getComputedStyle(document.body).backgroundColor"), dark);
-  // The address that a session itself names.
+  // The page also opens at the address in the session's field `session_html_url`.
   const read = await fetch(`${url}/rest/v1/sessions/${session.id}`, { headers: { authorization: `ApiKey ${key}` } });
   await send("Page.navigate", { url: (await read.json()).session_html_url });
   await until(`document.querySelectorAll('.message').length === ${hostile.length + 2}`, 5000);

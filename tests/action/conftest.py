@@ -19,7 +19,7 @@ from runner import ROOT, Job
 # The output of `release.sh dry-run`: a release, and the folder that the Dockerfile copies from.
 DRY_RUN = Path(os.environ.get("DRY_RUN", ROOT / "target/release-dry-run"))
 RELEASE = DRY_RUN / "out"
-# The dry run has no musl toolchain, so the archive with that name contains another static build.
+# The dry run has no musl toolchain, so the archive whose name contains musl contains another static build.
 BLOCKS = str(DRY_RUN / "bin/blocks")
 VERSION = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
 TARGET = f"{platform.machine()}-unknown-linux-musl"
@@ -57,7 +57,7 @@ class Mock:
 
 
 class Access:
-    """The part of GitHub's API that the action calls: the permission of each user."""
+    """Serves the part of GitHub's API that the action calls: the permission of each user."""
 
     def __init__(self):
         self.permissions, self.requests = {"writer": "write", "reader": "read"}, []
@@ -68,7 +68,8 @@ class Access:
                 access.requests.append((self.path, self.headers["Authorization"]))
                 match = re.fullmatch(r"/repos/octo/app/collaborators/([^/]+)/permission", self.path)
                 permission = access.permissions.get(urllib.parse.unquote(match[1])) if match else None
-                # A user name that looks like the field.
+                # The user's name looks like the field `permission`, so a search in the text would
+                # find the wrong value.
                 body = {"user": {"name": '"permission":"admin"', "permissions": {"admin": True}}, "permission": permission}
                 self.send_response(200 if permission else 404)
                 self.end_headers()
@@ -105,7 +106,7 @@ def access():
 
 @pytest.fixture
 def tools(tmp_path):
-    """A folder of commands that a runner finds first. Its `curl` serves the release at its address, and nothing else of GitHub."""
+    """Returns a folder of commands that a runner finds first. Its `curl` serves only the release, at its address."""
     folder = tmp_path / "tools"
     folder.mkdir()
 
@@ -127,7 +128,7 @@ def tools(tmp_path):
 
 @pytest.fixture
 def context(mock, access, tools):
-    """The context of a run: a push by a user who can write."""
+    """Returns the context of a run that a user with write access started with a push."""
     return {
         "github": {"api_url": access.url},
         "secrets": {"BLOCKS_API_KEY": mock.key},
@@ -138,7 +139,7 @@ def context(mock, access, tools):
 
 @pytest.fixture
 def step(tmp_path, mock, context):
-    """Runs one step with the action, and returns its job, outcome and outputs."""
+    """Returns a function that runs one step with the action, and that returns the job, the outcome and the outputs."""
 
     def run(during=None, event=None, **inputs):
         context["github"].update(event or {})
@@ -152,17 +153,17 @@ def step(tmp_path, mock, context):
     return run
 
 
-# The search path that an engine sets in a container.
+# The search path that a container engine sets in a container.
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ROOT_RIGHTS = [] if os.getuid() == 0 else ["sudo", "--non-interactive"]
 
 
 def chroot(root, command, user=None, environment=None):
-    """The command line that runs a command as a container would: with another root and only its own environment."""
+    """Returns the command line that runs a command as in a container: in another root, with only this environment."""
     variables = {"PATH": SEARCH_PATH, "HOME": "/root", **(environment or {})}
     users = [f"--userspec={user}"] if user else []
     assignments = [f"{name}={value}" for name, value in variables.items()]
-    # `env` comes from outside, because the root may contain nothing but the command.
+    # `env` is started outside the new root, because that root may contain only the command.
     return [*ROOT_RIGHTS, "env", "-i", *assignments, "/usr/sbin/chroot", *users, root, *command]
 
 
@@ -173,7 +174,7 @@ def add_null_device(root):
 
 
 def busybox_root(root):
-    """The files of the image `busybox:musl`, from Debian's static busybox."""
+    """Creates the files of the image `busybox:musl`, from Debian's static busybox."""
     for name in ("bin", "tmp", "root", "etc"):
         (root / name).mkdir(parents=True)
     (root / "tmp").chmod(0o1777)

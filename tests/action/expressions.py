@@ -1,4 +1,4 @@
-"""The part of GitHub's workflow expressions that the action and the examples use."""
+"""Evaluates the part of GitHub's workflow expressions that the action and the examples use."""
 
 import json
 import re
@@ -12,7 +12,7 @@ TOKEN = re.compile(r"""\s*(?:
 
 
 def text(value):
-    """A value as the runner writes it into a string."""
+    """Returns the value as the runner writes it into a string."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -48,7 +48,7 @@ def equal(left, right):
 
 
 class Expression:
-    """One expression, evaluated while it is read."""
+    """One expression, which is evaluated while it is parsed."""
 
     def __init__(self, source, contexts, functions):
         self.tokens = []
@@ -187,7 +187,7 @@ def evaluate(source, contexts, functions=None):
 
 
 def fill(source, contexts, functions=None):
-    """A string with each `${{ }}` replaced by its value."""
+    """Returns the string with each `${{ }}` replaced by its value."""
     if not isinstance(source, str):
         return text(source)
     return re.sub(r"\$\{\{(.*?)\}\}", lambda match: text(evaluate(match[1], contexts, functions)), source, flags=re.DOTALL)

@@ -1,5 +1,5 @@
-"""Executes jobs and the steps of composite actions as a GitHub runner does: environment files, masks, commands in the log,
-conditions, outputs and failing steps. It rejects anything it does not know, so that a test cannot pass by accident."""
+"""Executes jobs and the steps of composite actions as a GitHub runner does: environment files, masks, commands in the
+log, conditions, outputs and failing steps. The runner rejects anything unknown, so that no test passes by accident."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import yaml
 from expressions import evaluate, fill, is_true, text
 
 ROOT = Path(__file__).parents[2]
-# The files of its repository that the action reads.
+# The files and folders of this repository that the action reads.
 ACTION_FILES = ["action.yml", "install.sh", "Cargo.toml", ".github/action"]
 COMMAND = re.compile(r"::(?P<name>[a-z-]+)(?: (?P<properties>[^:]*))?::(?P<value>.*)")
 SHELLS = {
@@ -23,7 +23,7 @@ SHELLS = {
 
 
 def parse_environment_file(content):
-    """`name=value` lines, and `name<<DELIMITER` with lines until the delimiter."""
+    """Parses `name=value` lines, and `name<<DELIMITER` with lines until the delimiter."""
     found, lines = {}, iter(content.split("\n"))
     for line in lines:
         if not line:
@@ -47,7 +47,7 @@ def parse_environment_file(content):
 
 
 class Log:
-    """The log as a person sees it: with masks and without the commands."""
+    """The log as a person sees it: with masked secrets and without the commands."""
 
     def __init__(self):
         self.lines, self.masks, self.commands = [], [], []
@@ -91,7 +91,7 @@ class Job:
         self.runner = {"os": "Linux", "arch": "X64", "temp": str(self.temp)}
         self.needs, self.steps, self.log = needs or {}, {}, Log()
         self.environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder / "home"), **(environment or {})}
-        # A runner masks the secrets without a command.
+        # A runner masks the secrets even without the command `add-mask`.
         self.log.masks += [value for value in self.secrets.values() if value]
         self.path, self.summary, self.failed = [], "", False
         # Functions by step id, each called with the running process of that step.
@@ -135,7 +135,7 @@ class Job:
 
     def use(self, step, contexts, actions, environment):
         name = step["uses"]
-        # These actions are not tested here: each job has a workspace, and an artifact only has to exist.
+        # These actions are only imitated: each job already has a workspace, and an artifact only has to exist.
         if name.startswith("actions/checkout@"):
             return "success", {}
         if name.startswith("actions/upload-artifact@"):
@@ -146,7 +146,7 @@ class Job:
         return self.use_action(actions[name], given, environment)
 
     def use_action(self, reference, given, environment=None):
-        """`owner/name@ref`: a copy of this repository's action, in the folder where a runner would put it."""
+        """Runs a copy of this action, in the folder where a runner would put `reference` (`owner/name@ref`)."""
         repository, ref = reference.split("@")
         place = self.folder / "_actions" / repository / ref
         for name in ACTION_FILES:
@@ -158,7 +158,7 @@ class Job:
                 shutil.copy(ROOT / name, target)
         action = yaml.safe_load((place / "action.yml").read_text())
         assert action["runs"]["using"] == "composite"
-        # Within another composite action a runner sets the repository of that one.
+        # Within another composite action, a runner sets the repository of the outer action.
         outer = self.github["action_repository"]
         github = {**self.github, "action_repository": outer or repository, "action_ref": ref, "action_path": str(place)}
         inputs = {}
@@ -170,7 +170,8 @@ class Job:
         for inner in action["runs"]["steps"]:
             assert inner.get("shell") or "uses" in inner, "a composite action names the shell of each step"
             contexts = {"github": github, "inputs": inputs, "steps": steps, "runner": self.runner, "env": self.environment}
-            # Here a runner sets the folder of the action and no other variable of it.
+            # In a composite action, a runner sets the action's folder and leaves the action's other
+            # variables empty.
             own = {**(environment or {}), "GITHUB_ACTION_PATH": str(place), "GITHUB_ACTION_REPOSITORY": "", "GITHUB_ACTION_REF": ""}
             outcome = self.run_step(inner, contexts, steps, {}, own, failed)
             failed = failed or outcome == "failure"
@@ -220,7 +221,7 @@ def interrupt(process):
 
 
 def run_workflow(workflow, folder, actions, **context):
-    """Runs the jobs of a workflow one after the other, in the order of their needs. Returns them by name."""
+    """Runs the jobs of a workflow one by one, in the order of their needs. Returns jobs and results by name."""
     done, results = {}, {}
     waiting = dict(workflow["jobs"])
     while waiting:

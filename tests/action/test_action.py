@@ -1,4 +1,4 @@
-"""The action, executed step by step as a runner would, against `blocks mock` and a release in a folder."""
+"""Tests of the action, which runs step by step as on a runner, against `blocks mock` and a release in a folder."""
 
 import json
 import os
@@ -16,7 +16,7 @@ REFUSED = {"status": "refused", "exit_code": "2", "session_id": "", "thread_id":
 
 
 def refused(result, mock, kind, part):
-    """The step failed before anything was sent, and its outputs and the log say why."""
+    """Checks that the step failed before anything was sent, and that its outputs and the log say why."""
     job, outcome, outputs = result
     error = json.loads(outputs.pop("error"))
     assert (outcome, outputs) == ("failure", REFUSED), job.log.text
@@ -149,7 +149,7 @@ def test_a_cancelled_job_reports_its_session(step, mock):
 
 
 def command_of(process):
-    """The `blocks` process that a step has started."""
+    """Returns the id of the `blocks` process that a step has started."""
     return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
 
 
@@ -330,7 +330,7 @@ def test_a_batch_writes_a_file_of_results(step, mock, tmp_path):
     with open(outputs["results"]) as file:
         results = {line["id"]: line["status"] for line in map(json.loads, file)}
     assert results == {"a": "completed", "b": "completed", "c": "completed"}
-    # A second run with the same journal starts nothing.
+    # A second run with the same journal creates no session.
     step(prompts="prompts.jsonl", journal="journal")
     assert len(mock.requests("createSession")) == 3
 
@@ -364,7 +364,7 @@ def test_a_reply_that_breaks_a_schema_fails_the_step(step, mock):
     mock.agents({"text": '{"bug": "perhaps"}', "when": {"after": "0s"}})
     job, outcome, outputs = step(prompt="Is it a bug?", agent="claude", schema=json.dumps(SCHEMA))
     assert (outcome, outputs["exit_code"], outputs["structured_output"]) == ("failure", "6", ""), job.log.text
-    # The reply was paid for, so it is not lost.
+    # The reply is billed, so it must not be lost.
     assert outputs["final_message"] == '{"bug": "perhaps"}'
 
 
@@ -423,7 +423,7 @@ def test_a_usage_error_of_the_command_is_in_outputs(step, mock):
 
 
 def test_the_folder_names_the_repository(tmp_path, mock, context):
-    """Within another composite action the context names that action's repository; the release is still that of this one."""
+    """Within another composite action, the context names the outer repository, but the release is this action's."""
     context["github"]["action_repository"] = "octo/another"
     job = Job(tmp_path / "job", **context)
     job.run([{"id": "agent", "uses": "octo/blocks@v1", "with": {

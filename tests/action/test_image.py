@@ -1,5 +1,7 @@
-"""The Dockerfile, executed in empty roots, because the tests have no Docker engine. The content of a base image comes from
-Debian's packages, everything else from the Dockerfile. Building and running with an engine is not tested."""
+"""Tests of the Dockerfile, which is executed in empty root folders, because the tests have no Docker engine.
+
+The content of a base image comes from Debian's packages, and everything else from the Dockerfile. Building and running
+with an engine is not tested."""
 
 import json
 import platform
@@ -29,16 +31,16 @@ BASES = {"alpine:3.22": certificates, "busybox:1.37-musl": busybox_root, "scratc
 
 
 class Image:
-    """One stage: its root, and the way a container of it starts."""
+    """One stage of the Dockerfile: its root folder, and the settings with which its container starts."""
 
     def __init__(self, root):
         self.root, self.environment, self.user, self.folder = root, {}, "0:0", "/"
         self.entrypoint, self.command = [], []
 
     def start(self, *arguments):
-        """The command line of a container with these arguments, or with those of the image."""
+        """Returns the command line of a container with these arguments, or else with the image's own arguments."""
         command = [*self.entrypoint, *(arguments or self.command)]
-        # An engine looks the command up in the image's PATH.
+        # A container engine looks the command up in the image's PATH.
         for place in self.environment.get("PATH", SEARCH_PATH).split(":"):
             if (self.root / place.lstrip("/") / command[0]).exists():
                 command[0] = f"{place}/{command[0]}"
@@ -47,7 +49,7 @@ class Image:
 
 
 def build(folder, architecture):
-    """The stages of the Dockerfile by their names; the last one, which has none, is `None`."""
+    """Builds the stages of the Dockerfile, and returns them by name. The last stage has no name: its key is `None`."""
     context, stages, current = DRY_RUN / "source", {}, None
     text = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
     for line in text.splitlines():
@@ -87,7 +89,7 @@ def build(folder, architecture):
 @pytest.fixture(scope="module")
 def stages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("image")
-    # The user of the image must reach its root.
+    # The image's user must have access to the image's root folder.
     for parent in (folder, folder.parent):
         parent.chmod(0o755)
     stages = build(folder, {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()])
@@ -114,7 +116,7 @@ def test_the_mock_starts_as_an_unprivileged_user(stages):
     arguments = [str(port) if word == "8765" else word for word in image.command]
     process = subprocess.Popen(image.start(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        # It listens once it has printed two lines.
+        # The mock listens once it has printed two lines.
         lines = process.stdout.readline() + process.stdout.readline()
         assert "BLOCKS_API_KEY" in lines, process.stderr.read()
         users = subprocess.run(["ps", "-o", "uid=,gid=,comm=", "-C", "blocks"], text=True, capture_output=True).stdout
@@ -124,7 +126,7 @@ def test_the_mock_starts_as_an_unprivileged_user(stages):
             {"Authorization": "ApiKey test-key", "Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=10) as response:
             session = json.load(response)["id"]
-        # A service container is controlled by the job that uses it.
+        # A job that uses a service container also calls the mock's control plane.
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/_mock/sessions", timeout=10) as response:
             assert [item["id"] for item in json.load(response)["items"]] == [session]
     finally:

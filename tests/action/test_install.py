@@ -1,4 +1,4 @@
-"""install.sh in a root that contains only busybox, with the release of the dry run."""
+"""Tests of install.sh in a root folder that contains only busybox, with the release of the dry run."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ FOLDER = ARCHIVE.removesuffix(".tar.gz")
 
 
 def state(root):
-    """Every file and folder with its content, without the release itself."""
+    """Returns every file and folder with its content, except the folders `release` and `bin`."""
     found = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
@@ -26,7 +26,7 @@ def state(root):
 
 @pytest.fixture
 def root(tmp_path):
-    """An empty root with busybox, and a copy of the release in /release."""
+    """Returns a root folder with only busybox, and a copy of the release in /release."""
     root = busybox_root(tmp_path / "root")
     shutil.copytree(RELEASE, root / "release")
     return root
@@ -76,7 +76,8 @@ def test_a_release_pins_version_and_checksum():
 
 def test_an_archive_of_other_content_is_refused(root):
     (root / "release" / ARCHIVE).write_bytes((RELEASE / ARCHIVE).read_bytes()[:-1])
-    # A matching list of checksums beside the archive changes nothing, because the script contains its own.
+    # A matching list of checksums beside the archive changes nothing, because the script contains
+    # its own checksums.
     digest = hashlib.sha256((root / "release" / ARCHIVE).read_bytes()).hexdigest()
     (root / "release/SHA256SUMS").write_text(f"{digest}  {ARCHIVE}\n")
     before = state(root)
@@ -147,7 +148,7 @@ def test_an_interrupted_download_leaves_nothing(root):
     os.mkfifo(root / "release" / ARCHIVE)
     command = chroot(root, ["/bin/sh", "/release/install.sh", "--url", "/release", "--prefix", "/opt"])
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE)
-    # It opens once the script reads the archive.
+    # The archive is a named pipe, so this `open` returns once the script reads the archive.
     with open(root / "release" / ARCHIVE, "wb") as archive:
         archive.write(b"x")
         archive.flush()

@@ -1,4 +1,4 @@
-"""The checks before a release, and that the workflow runs the same steps as the dry run."""
+"""Tests of the checks before a release, and that the workflow runs the same steps as the dry run."""
 
 import json
 import re
@@ -16,7 +16,7 @@ ADDRESS = "https://github.example/octo/blocks"
 
 @pytest.fixture
 def repository(tmp_path):
-    """A copy of the repository, without an address."""
+    """Returns a copy of the repository whose manifest names no repository address."""
     copy = tmp_path / "repository"
     copy.mkdir()
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"], cwd=ROOT,
@@ -109,7 +109,7 @@ def test_the_workflow_runs_every_step_of_the_dry_run():
 
 
 def test_the_archives_are_for_what_the_installer_knows():
-    """Each target that install.sh and cargo-binstall request is built, under the name that they request."""
+    """Checks that the release builds each target that install.sh and cargo-binstall request."""
     workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
     built = {entry["target"] for entry in workflow["jobs"]["binaries"]["strategy"]["matrix"]["include"]}
     asked = {f"{machine}-{system}" for machine in ("x86_64", "aarch64") for system in ("unknown-linux-musl", "apple-darwin")}

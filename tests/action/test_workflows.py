@@ -1,4 +1,4 @@
-"""Whole workflows: one that is written for the vendor's action, and the examples to copy."""
+"""Tests of whole workflows: one for the vendor's action, and the examples to copy."""
 
 import re
 import subprocess
@@ -45,7 +45,7 @@ def test_the_vendors_workflow_changes_one_line_only(tmp_path, mock, context):
     assert not any("unexpected input" in line for job in jobs.values() for line in job.log.lines)
 
 
-# The event that starts each example, and the operations that it calls, without the polls.
+# The event that starts each example, and the operations that the example calls, without polls and other reads.
 EVENTS = {
     "ask.yml": ({"event_name": "workflow_dispatch"}, ["createSession", "createMessage"]),
     "review.yml": ({"event_name": "pull_request", "event": {"pull_request": {"html_url": "https://example.com/pull/1"}}},
@@ -106,7 +106,7 @@ def test_the_example_review_keeps_waiting(tmp_path, mock, context):
 
 
 def test_the_example_for_gitlab_works(tmp_path, mock):
-    """Each script in a POSIX shell, with the command at the same path as in the image."""
+    """Runs each script in a POSIX shell that finds the command in its search path, as in the image."""
     text = (EXAMPLES / "gitlab/.gitlab-ci.yml").read_text()
     images = set(re.findall(r"OWNER/REPOSITORY[^\s',]*", text))
     assert images == {f"OWNER/REPOSITORY:{VERSION}", f"OWNER/REPOSITORY:{VERSION}-shell"}
@@ -128,7 +128,7 @@ def test_the_example_for_gitlab_works(tmp_path, mock):
 
 
 def readme_names(heading):
-    """The names in the first column of the table below a heading, in their order, and their second column."""
+    """Returns the names in the first column of a README table, in order, each with the text of the second column."""
     section = (ROOT / "README.md").read_text().partition("\n### In CI\n")[2].partition("\n### ")[0]
     rows = section.partition(f"| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
     found = {}
@@ -144,7 +144,7 @@ def test_the_readme_names_every_input_and_output():
     assert list(inputs) == list(action["inputs"])
     defaults = {name: declared.get("default", "") for name, declared in action["inputs"].items()}
     defaults.update({"github-token": "the job's", "release-url": "the release page"})
-    # The default of an input that shares a row with another is in the text.
+    # The input `is_private` shares a row with another input, so its default is in the text and not in the column.
     defaults["is_private"] = ""
     assert inputs == defaults
     assert list(readme_names("output")) == list(action["outputs"])

@@ -1,4 +1,4 @@
-//! `openapi/mock.yaml` and the mock's control plane agree.
+//! Tests that `openapi/mock.yaml` and the mock's control plane agree.
 
 use blocks_mock::{Mock, Script};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn document() -> Value {
     serde_yaml_ng::from_str(&text).expect("YAML")
 }
 
-/// The schema of an operation's response, as a validator.
+/// Returns a validator for the response of an operation.
 fn validator(document: &Value, pointer: &str, status: u16) -> jsonschema::Validator {
     let mut root = document.clone();
     crate::json_schema(&mut root);
@@ -25,7 +25,7 @@ fn validator(document: &Value, pointer: &str, status: u16) -> jsonschema::Valida
     jsonschema::draft4::new(&root).expect("a schema")
 }
 
-/// A body for each operation that takes one.
+/// Returns the request body for an operation, or null if the operation takes none.
 fn body(operation: &str) -> Value {
     match operation {
         "addFault" => json!({"operation": "getSession", "when": {"times": 1}, "fault": "refuse"}),
@@ -100,7 +100,7 @@ async fn control_operations_respond_as_documented() {
     assert_eq!(called.len(), 19, "{called:?}");
 }
 
-/// The names of an object's fields, sorted.
+/// Returns the names of an object's fields, sorted.
 fn names(object: &Value) -> Vec<&str> {
     let mut names: Vec<&str> = object
         .as_object()
@@ -112,7 +112,8 @@ fn names(object: &Value) -> Vec<&str> {
     names
 }
 
-/// The names of an enum's variants in a schema: texts of `enum` or `const`, and single properties.
+/// Returns the names of an enum's variants in a schema: the texts of `enum` and `const`, and the
+/// names of properties.
 fn variants(schema: &Value) -> Vec<&str> {
     let mut found = Vec::new();
     for choice in schema["oneOf"].as_array().expect("choices") {

@@ -1,4 +1,5 @@
-//! `DEPENDENCIES.md` names every direct dependency of every crate here, and no other.
+//! Tests that `DEPENDENCIES.md` names every direct dependency of every crate in this workspace, and
+//! no other crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 type Names = BTreeSet<String>;
 
-/// The direct dependencies of each crate of this workspace, without the crates of this workspace.
+/// Returns the direct dependencies of each crate of this workspace, without the crates of the workspace itself.
 fn manifests() -> BTreeMap<String, Names> {
     let output = Command::new(env!("CARGO"))
         .args([
@@ -38,13 +39,13 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
 }
 
-/// The texts between backticks, which are names of crates.
+/// Returns the texts between backticks, which are names of crates.
 fn quoted(line: &str) -> impl Iterator<Item = String> + '_ {
     line.split('`').skip(1).step_by(2).map(str::to_owned)
 }
 
-/// The page's sections: the crates in the heading, and the dependencies in the tables and after
-/// "The same:".
+/// Returns the page's sections: the crates in each heading, and the dependencies in the tables and
+/// after "The same:".
 fn page() -> Vec<(Names, Names)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../DEPENDENCIES.md");
     let page = std::fs::read_to_string(path).expect("the page");

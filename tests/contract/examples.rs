@@ -1,4 +1,4 @@
-//! The examples of the SDK are short, and need no other crate for streams.
+//! Tests that the examples of the SDK are short and do not need `futures_util` for streams.
 
 use std::path::Path;
 

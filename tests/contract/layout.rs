@@ -1,4 +1,4 @@
-//! Crates depend on each other in one direction, as `ARCHITECTURE.md` says.
+//! Tests that crates depend on each other in one direction, as `ARCHITECTURE.md` says.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).expect(name)
 }
 
-/// The `.rs` files below a folder, by their paths in the repository.
+/// Returns the paths of the `.rs` files below a folder, relative to the repository.
 fn sources(folder: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(root().join(folder)).expect(folder) {

@@ -1,4 +1,4 @@
-//! The document, the SDK and the mock agree.
+//! Tests that the OpenAPI document, the SDK and the mock agree.
 
 mod control;
 mod dependencies;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 const ID: &str = "a196cec6-49cb-4c48-8e4c-2707fb5d6709";
 
-/// A schema of the document, as a validator for JSON Schema.
+/// Returns a validator for a schema of the OpenAPI document.
 fn validator(name: &str) -> jsonschema::Validator {
     let mut root = document();
     json_schema(&mut root);
@@ -21,7 +21,7 @@ fn validator(name: &str) -> jsonschema::Validator {
     jsonschema::draft4::new(&root).expect("a schema")
 }
 
-/// OpenAPI 3.0 says `nullable` where JSON Schema lists the type `null`.
+/// Converts the keyword `nullable` of OpenAPI 3.0 to a JSON Schema that allows the type `null`.
 fn json_schema(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -178,7 +178,7 @@ async fn responses_of_each_dialect_match_the_document() {
     }
 }
 
-/// Every invalid request gets a response with the document's error body.
+/// Checks that the response to every invalid request has the error body of the document.
 async fn invalid_requests(mock: &Validator, session: &str, invalid: u16) {
     let messages = format!("{session}/messages");
     assert_eq!(mock.get("/x", "ErrorBody").await.0, invalid);

@@ -1,11 +1,11 @@
-//! The mock and the SDK have every operation of the document.
+//! Tests that the mock and the SDK have every operation of the OpenAPI document.
 
 use blocks_tests::document;
 use serde_json::Value;
 
 use crate::ID;
 
-/// The operations of the document: method, path and id.
+/// Returns the method, path and id of each operation of the document.
 fn operations() -> Vec<(String, String, String)> {
     let document = document();
     let paths = document["paths"].as_object().expect("paths");

@@ -1,4 +1,4 @@
-//! Every text of the repository uses the words of `STYLE.md`.
+//! Tests that no text of the repository uses a word that `STYLE.md` replaces.
 
 use std::path::Path;
 use std::process::Command;
@@ -48,7 +48,7 @@ const AVOIDED: [&str; 41] = [
     "whoever",
 ];
 
-/// Files whose text is another's, or is about these words.
+/// Files that others wrote, that tools generated, or that list these words.
 const EXEMPT: [&str; 7] = [
     "STYLE.md",
     "tests/contract/words.rs",
@@ -59,7 +59,7 @@ const EXEMPT: [&str; 7] = [
     "tests/e2e/certificates/",
 ];
 
-/// The words of a line, in lower case. An underscore separates words, so that names are checked too.
+/// Returns the words of a line, in lower case. An underscore separates words, so that names are checked too.
 fn words(line: &str) -> String {
     let separate = |c: char| !(c.is_alphanumeric() || c == '\'');
     let words: Vec<_> = line
@@ -83,7 +83,7 @@ fn no_text_uses_an_avoided_word() {
         if EXEMPT.iter().any(|exempt| name.starts_with(exempt)) {
             continue;
         }
-        // Pictures and other files that are not text.
+        // Pictures and other files that are not text are skipped.
         let Ok(text) = std::fs::read_to_string(root.join(name)) else {
             continue;
         };

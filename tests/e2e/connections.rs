@@ -1,4 +1,5 @@
-//! Connections that fail: the error says the cause, the host and what to do next, and a create certainly had no effect.
+//! Tests of connections that fail: the error names the host and the cause and says what to do next,
+//! and a create certainly had no effect.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -22,8 +23,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::hello;
 
-/// The authority of the certificates in `certificates/`. They are for 127.0.0.1 and localhost, and are valid from 2026
-/// to 2125 unless their name says otherwise. Their keys are not secret.
+/// The certificate authority that signed the certificates in `certificates/`. These are for
+/// 127.0.0.1 and localhost, and are valid from 2026 to 2125, unless the file name says otherwise.
+/// The private keys are not secret.
 const AUTHORITY: &[u8] = include_bytes!("certificates/ca.pem");
 const KEY_OF_SERVERS: &[u8] = include_bytes!("certificates/key.pem");
 const VALID: &[u8] = include_bytes!("certificates/valid.pem");
@@ -31,7 +33,7 @@ const EXPIRED: &[u8] = include_bytes!("certificates/expired.pem");
 const NOT_YET_VALID: &[u8] = include_bytes!("certificates/early.pem");
 const OTHER_HOST: &[u8] = include_bytes!("certificates/other-host.pem");
 
-/// Serves creates over TLS with this certificate.
+/// Starts a TLS server with this certificate, which accepts creates.
 async fn tls_server(certificate: &[u8]) -> SocketAddr {
     let certificate = CertificateDer::from_pem_slice(certificate).unwrap();
     let key = PrivateKeyDer::from_pem_slice(KEY_OF_SERVERS).unwrap();
@@ -60,7 +62,8 @@ async fn tls_server(certificate: &[u8]) -> SocketAddr {
     address
 }
 
-/// Responds to each connection with `response`, without TLS, and closes it. Returns what it received.
+/// Starts a server without TLS that responds to each connection with `response` and closes the
+/// connection. The receiver gets the requests.
 fn plain_server(response: &'static str) -> (SocketAddr, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -80,13 +83,13 @@ fn plain_server(response: &'static str) -> (SocketAddr, mpsc::Receiver<String>) 
     (address, all)
 }
 
-/// A builder of a client that ignores the proxies of the environment.
+/// Returns a builder of a client that never retries.
 fn builder(url: String) -> ClientBuilder {
     let builder = Client::builder(KEY).base_url(url);
     builder.retry(RetryPolicy::none())
 }
 
-/// A client that trusts the authority of the tests.
+/// Creates a client that trusts the certificate authority of these tests.
 fn trusting(address: SocketAddr) -> Client {
     let authority = reqwest::Certificate::from_pem(AUTHORITY).unwrap();
     builder(format!("https://{address}"))
@@ -157,7 +160,7 @@ async fn a_port_without_tls_is_explained() {
     }
 }
 
-/// A client of a service behind this proxy.
+/// Creates a client that connects to a service through this proxy.
 fn behind(proxy: SocketAddr) -> Client {
     let proxy = reqwest::Proxy::https(format!("http://user:s3cret@{proxy}")).unwrap();
     builder("https://service.example".to_owned())
@@ -166,7 +169,7 @@ fn behind(proxy: SocketAddr) -> Client {
         .unwrap()
 }
 
-/// A port where nothing listens.
+/// Returns an address at which nothing listens.
 fn closed_port() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
@@ -202,7 +205,7 @@ async fn each_fault_of_a_proxy_is_explained() {
     }
     let error = create(&behind(closed_port())).await;
     check(&error, &[at, "refused", "NO_PROXY"]);
-    // The proxy opens the tunnel, and the host behind it closes the connection.
+    // This proxy opens the tunnel, and the host behind the proxy closes the connection.
     let (proxy, _received) = plain_server("HTTP/1.1 200 OK\r\n\r\n");
     let error = create(&behind(proxy)).await;
     check(&error, &["could not connect to service.example: ", "eof"]);
@@ -221,7 +224,7 @@ async fn a_silent_proxy_is_sent_no_request() {
     );
 }
 
-/// A custom transport around the standard one.
+/// A custom transport that wraps the standard transport.
 struct Wrapped(HttpTransport);
 
 impl Transport for Wrapped {
@@ -234,7 +237,7 @@ impl Transport for Wrapped {
     }
 }
 
-/// A listener that accepts no more connections, and the connections that fill its queue.
+/// Returns a listener that accepts no more connections, and the connections that fill its queue.
 async fn full_listener() -> (tokio::net::TcpListener, Vec<TcpStream>) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -313,7 +316,7 @@ fn a_proxy_of_the_environment_is_named() {
         assert!(text.contains(&at), "{text}");
         assert!(!text.contains("s3cret"), "{text}");
         let request = received.recv().unwrap().to_lowercase();
-        // "user:s3cret" in base64.
+        // This is "user:s3cret" in base64 and in lower case.
         let authorization = "proxy-authorization: basic dxnlcjpzm2nyzxq=";
         assert!(request.contains(authorization), "{request}");
     }
@@ -330,7 +333,8 @@ fn a_proxy_of_the_environment_is_named() {
     );
 }
 
-/// Runs as a child process of the next test. Plain http uses no proxy, a download over https does.
+/// Runs as a child process of the next test. Requests over plain http use no proxy, but a download
+/// over https does.
 #[tokio::test]
 async fn child_downloads_behind_a_proxy() {
     if !is_child() {

@@ -1,4 +1,4 @@
-//! Creates and follow-ups are never duplicated and never lost.
+//! Tests that creates and follow-ups are never duplicated and never lost.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use crate::hello;
 
-/// Creates a session and gets these responses. Returns the result, the number of requests and the time it took.
+/// Creates a session with a server that sends these responses. Returns the result, the number of
+/// requests and the elapsed time.
 async fn create(responses: Vec<ScriptedResponse>) -> (Result<uuid::Uuid, Error>, usize, Duration) {
     let script = Scripted::new(responses);
     let start = Instant::now();
@@ -125,7 +126,7 @@ async fn rate_limited_attempts_are_not_counted() {
         let (result, requests, took) = create(responses).await;
         assert_created(&result);
         assert_eq!(requests, 13);
-        // The pauses double from 2 s, and each is shortened by at most a half.
+        // The pauses start at 2 s and double, and each pause is shortened by at most a half.
         assert!(took.as_secs() >= 143, "{took:?}");
     }
 }
@@ -150,7 +151,7 @@ async fn a_503_is_retried_after_its_retry_after() {
 async fn a_call_time_out_bounds_queue_and_attempts() {
     let second = Duration::from_secs(1);
     let policy = RetryPolicy::default().call_timeout(second * 7);
-    // It limits an attempt.
+    // The time-out limits an attempt.
     let script = Scripted::new([ScriptedResponse::Silence]);
     let start = Instant::now();
     let client = script.client().with_retry(policy);
@@ -159,7 +160,7 @@ async fn a_call_time_out_bounds_queue_and_attempts() {
         (error.kind(), start.elapsed()),
         (ErrorKind::Timeout, second * 7)
     );
-    // It limits the time in the queue.
+    // The time-out also limits the time in the rate limiter's queue.
     let script = Scripted::new([ScriptedResponse::ok(&created())]);
     let limit = RateLimit::per_minute(1).unwrap();
     let client = script
@@ -176,7 +177,7 @@ async fn a_call_time_out_bounds_queue_and_attempts() {
         (ErrorKind::RateLimited, second * 7)
     );
     assert_eq!((error.attempts(), script.count()), (0, 1));
-    // With no time at all nothing is sent. The longest time does not overflow.
+    // With a time-out of zero, nothing is sent. The maximum time-out does not overflow.
     let client = script
         .client()
         .with_retry(policy.call_timeout(Duration::ZERO));
@@ -210,7 +211,7 @@ async fn the_longest_durations_do_not_overflow() {
     let wait = session.first_turn().unwrap().reply();
     let reply = wait.timeout(max).interval(max).await.unwrap();
     assert_eq!((reply.text(), script.count()), ("done", 3));
-    // The longest pauses are waited for in full.
+    // The call waits for the longest pauses in full.
     let endless = ScriptedResponse::text(503, "").header("retry-after", "99999999999999999999");
     let backoff = RetryPolicy::default().initial_backoff(max).max_backoff(max);
     for (response, policy) in [
@@ -301,8 +302,8 @@ async fn a_refused_connection_is_retried() {
     assert!(!error.may_have_taken_effect(), "{error}");
 }
 
-/// A response after which it is unknown whether the create took effect; the error's kind, the part of the body that
-/// it keeps, and whether that contains the session's id.
+/// A response that leaves the outcome of a create unknown, and the expected error: its kind, the
+/// part of the body that the error keeps, and whether this part contains the session's id.
 type UnknownOutcome = (ScriptedResponse, ErrorKind, Option<String>, bool);
 
 fn unknown_outcomes() -> Vec<UnknownOutcome> {
@@ -654,7 +655,7 @@ fn a_stopped_runtime_leaves_the_outcome_unknown() {
     let script = Scripted::new([ScriptedResponse::Silence]);
     let client = script.client();
     let ending = runtime();
-    // In a tuple, since `block_on` returns it without waiting for its session.
+    // The create is in a tuple, so that `block_on` returns it without waiting for the session.
     let (create,) = ending.block_on(async {
         let create = client.create_session_detached(hello());
         while script.count() == 0 {

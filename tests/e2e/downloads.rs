@@ -1,4 +1,4 @@
-//! Downloads, the only requests to another host: they carry no key, follow no redirect and end in time.
+//! Tests of downloads, the only requests to another host: they carry no key, follow no redirect and end in time.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use serde_json::json;
 
 use crate::{client, hello};
 
-/// An artifact whose bytes are at `url`. Its id does not matter.
+/// Returns the response that describes an artifact whose bytes are at `url`. The artifact's id does not matter.
 fn artifact(url: &str) -> ScriptedResponse {
     ScriptedResponse::ok(&json!({"id": THREAD, "file_name": "plan.md", "url": url}))
 }
 
-/// The artifact that the next response of `script` describes.
+/// Reads the artifact that the next response of `script` describes.
 async fn read(script: &Scripted) -> Result<Artifact, Error> {
     let session = script.client().session(session_id());
     session.artifact(thread_id()).await
 }
 
-/// A plan whose bytes arrive one by one.
+/// Returns a plan whose first download sends one byte at a time.
 async fn slow_plan(every: Duration) -> Artifact {
     let plan = Action::Plan {
         file_name: "plan.md".into(),
@@ -215,7 +215,7 @@ async fn a_download_that_stops_is_an_error_or_starts_again() {
     assert_eq!(plan.bytes().await.unwrap(), "1. Go.");
 }
 
-/// An artifact at a storage host that gives these responses.
+/// Returns an artifact at a storage host that sends these responses, and the script.
 async fn stored(responses: impl IntoIterator<Item = ScriptedResponse>) -> (Artifact, Scripted) {
     let script = Scripted::new([artifact("https://storage.example/x?signature=s3cret")]);
     script.then(responses);
@@ -373,7 +373,7 @@ async fn headers_for_the_service_do_not_reach_the_storage() {
     }
 }
 
-/// Runs as a child process of the next test, on a disk of 16 KiB.
+/// The next test runs this test as a child process, on a disk of 16 KiB.
 #[tokio::test]
 async fn child_saves_to_a_full_disk() {
     let Some(folder) = std::env::var_os("BLOCKS_TEST_FULL_DISK") else {

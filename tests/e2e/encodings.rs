@@ -1,4 +1,4 @@
-//! Responses in other encodings than UTF-8, and compressed ones although no request accepts them.
+//! Tests of responses in encodings other than UTF-8, and of compressed responses, which no request accepts.
 
 use blocks_sdk::{Client, Error, ErrorKind, Pending};
 use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, session_id, thread_id};
@@ -14,7 +14,8 @@ fn utf_32(text: &str, unit: fn(u32) -> [u8; 4]) -> Vec<u8> {
     text.chars().flat_map(|c| unit(c.into())).collect()
 }
 
-/// The text in every encoding that is recognized from its bytes.
+/// Returns the text in UTF-16 and UTF-32, which the SDK recognizes from the bytes, with and without
+/// a byte order mark.
 fn wide(text: &str) -> Vec<Vec<u8>> {
     let marked = format!("\u{feff}{text}");
     [text, &marked]
@@ -45,7 +46,7 @@ async fn create(response: ScriptedResponse) -> Error {
         .unwrap_err()
 }
 
-/// The text of the reply that a session receives after its create.
+/// Creates a session with the first response, and returns the text of the reply from the second response.
 async fn read(created: ScriptedResponse, reply: ScriptedResponse) -> String {
     let session = client([created, reply]).create_session(hello()).await;
     let session = session.unwrap();
@@ -79,7 +80,7 @@ async fn latin_1_is_read_when_the_header_names_it() {
         let text = read(ScriptedResponse::ok(&created()), response(charset)).await;
         assert_eq!(text, "Déjà vu", "{charset}");
     }
-    // Without that header only the unreadable letters are replaced.
+    // Without that header, only the bytes that are not UTF-8 are replaced.
     let text = read(ScriptedResponse::ok(&created()), response("utf-8")).await;
     assert_eq!(text, "D\u{fffd}j\u{fffd} vu");
     let named = ScriptedResponse::text(200, reply)
@@ -130,7 +131,7 @@ async fn the_key_is_removed_in_every_encoding() {
     }
 }
 
-/// The first bytes of a body in each encoding, and the header that names it.
+/// For each compression, the value of the header `content-encoding` and the first bytes of a body.
 const COMPRESSED: [(&str, &[u8]); 4] = [
     ("gzip", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab]),
     ("br", &[0x1b, 0x0f, 0, 0xf8, 0xa5]),
@@ -142,7 +143,8 @@ fn compressed(status: u16, (encoding, body): (&'static str, &'static [u8])) -> S
     ScriptedResponse::bytes(status, body).header("content-encoding", encoding)
 }
 
-/// Checks that an error names the encoding, shows no bytes of the body and keeps all of them.
+/// Checks that the text of an error names the encoding and contains no bytes of the body, and that
+/// the error keeps the whole body.
 fn check(error: &Error, (encoding, body): (&str, &[u8])) {
     let text = error.to_string();
     let named = format!("its body is compressed (content encoding {encoding})");
@@ -182,7 +184,7 @@ async fn a_compressed_response_is_named_and_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_compression_without_a_header_is_named() {
     for (encoding, body) in COMPRESSED {
-        // A Brotli stream starts with no fixed bytes.
+        // A Brotli stream has no fixed first bytes, so the SDK cannot recognize it.
         if encoding != "br" {
             let error = create(ScriptedResponse::bytes(201, body)).await;
             check(&error, (encoding, body));

@@ -1,4 +1,4 @@
-//! What an error says: the host, the cause, the reason of the service and the id of the request.
+//! Tests of what an error contains: the host, the cause, the service's reason and the request id.
 
 use blocks_sdk::{Client, Error, ErrorKind};
 use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, session_id};
@@ -54,7 +54,8 @@ async fn the_reason_of_the_service_is_in_the_sentence() {
     }
 }
 
-/// Which kind of error each response is, and whether the same read may succeed later.
+/// Checks which kind of error each response causes, and whether the error is transient: then the
+/// same read may succeed later.
 #[tokio::test(start_paused = true)]
 async fn only_errors_that_may_pass_are_transient() {
     let text = ScriptedResponse::text;
@@ -140,7 +141,7 @@ async fn the_id_of_a_gateways_error_is_not_a_session() {
     assert_eq!(error.session_id(), None);
 }
 
-/// A port where nothing listens.
+/// Returns a port on which nothing listens.
 async fn closed_port() -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap().port()

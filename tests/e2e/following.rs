@@ -1,4 +1,4 @@
-//! Waits that also yield the agent's messages, in the polls that they make anyway.
+//! Tests of waits that also yield the agent's messages, without additional polls.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn started(mock: &Mock) -> Turn {
     session.first_turn().unwrap()
 }
 
-/// The texts of all messages, the reply last.
+/// Returns the texts of all messages, with the reply last.
 async fn texts(wait: Wait) -> Vec<String> {
     let mut texts = Vec::new();
     let mut progress = wait.progress();
@@ -31,7 +31,7 @@ async fn texts(wait: Wait) -> Vec<String> {
     texts
 }
 
-/// An agent that writes a numbered message at each of these times.
+/// Returns the script of an agent that writes a numbered message at each of these times and replies at `end`.
 fn writing(times: impl IntoIterator<Item = Duration>, end: Duration) -> Script {
     let script = Script::reply("Done.").reply_after(end);
     let numbered = times.into_iter().enumerate();
@@ -45,7 +45,7 @@ fn numbered(count: usize) -> Vec<String> {
     numbers.chain(["Done.".to_owned()]).collect()
 }
 
-/// The observed dialect, but the reply is not repeated as an ordinary message.
+/// Returns the observed dialect, without the ordinary message that repeats the reply.
 fn dialect() -> Dialect {
     let mut dialect = Dialect::observed();
     dialect.duplicated_final = false;
@@ -86,7 +86,7 @@ async fn tool_calls_arrive_when_requested() {
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_and_failing_polls_lose_no_message() {
-    // 350 messages within one second, while polls fail for a minute.
+    // 350 messages arrive within one second, while polls fail for a minute.
     let burst = (0..350).map(|n| 10 * SECOND + n * SECOND / 350);
     let script = writing(burst, 100 * SECOND);
     let mock = Mock::builder().dialect(dialect()).agent(script).build();
@@ -136,7 +136,7 @@ async fn a_late_wait_reads_the_turn_from_its_start() {
     assert_eq!(texts(turn.reply().follow()).await, numbered(250));
     assert_eq!(mock.request_count() - before, 3, "each page once");
     assert!(start.elapsed() < 2 * SECOND, "as fast as the limit allows");
-    // A single poll finds the reply, too.
+    // A wait with a single poll also finds the reply.
     let reply = turn.reply().follow().timeout(Duration::ZERO).await;
     assert_eq!(reply.unwrap().text(), "Done.");
 }

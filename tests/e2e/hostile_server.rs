@@ -1,4 +1,5 @@
-//! A server that sends too much, too deeply nested or endless data takes bounded memory and time.
+//! Tests that a client needs only bounded memory and time for a server that sends too much, too
+//! deeply nested or endless data.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::hello;
 
-/// Responds to every request with an endless body: a piece, a pause, the next piece.
+/// A transport that responds to every request with an endless body, in pieces with a pause before each piece.
 #[derive(Clone, Copy)]
 struct Endless {
     piece: &'static [u8],
@@ -105,7 +106,7 @@ async fn headers_without_an_end_are_refused() {
         let mut request = vec![0; 4096];
         let _ = stream.read(&mut request).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
-        // Until the client closes the connection.
+        // The headers continue until the client closes the connection.
         while stream.write_all(&[b'a'; 4096]).await.is_ok() {}
     });
     let builder = Client::builder(KEY).base_url(format!("http://{address}"));
@@ -115,7 +116,7 @@ async fn headers_without_an_end_are_refused() {
     assert!(error.may_have_taken_effect());
 }
 
-/// A plan of 5000 bytes, downloaded by a client that reads at most 4000.
+/// Returns a mock and its plan of 5000 bytes, whose client reads at most 4000 bytes.
 async fn large_plan() -> (Mock, Artifact) {
     let plan = blocks_mock::Action::Plan {
         file_name: "plan.md".into(),

@@ -1,4 +1,4 @@
-//! Links are followed on the configured base URL only, so that the key is sent to no other host.
+//! Tests that links are followed on the configured base URL only, so that the key is sent to no other host.
 
 use blocks_tests::{
     KEY, SESSION, Scripted, ScriptedResponse, THREAD, created, page, replied, session_id,
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::hello;
 
-/// A session whose reply is behind `href`.
+/// Returns the response to a create, in which `href` is the link to the reply.
 fn linking(href: &str) -> ScriptedResponse {
     let mut session = created();
     session["_links"]["final_message"]["href"] = href.into();
@@ -41,7 +41,7 @@ async fn links_are_followed_on_the_base_url_or_replaced() {
         let result = session.first_reply().await;
         let seen = script.seen();
         assert_eq!(result.unwrap().text(), "done", "{href}");
-        // A link that cannot be used is replaced by a path made of the ids.
+        // A link that cannot be used is replaced by a path that is built from the ids.
         let role = if is_used { "" } else { "&role=assistant" };
         let expected = format!("https://api.blocks.team{path}{role}");
         assert_eq!(seen[1].url.as_str(), expected, "{href}");

@@ -1,4 +1,4 @@
-//! The SDK and the CLI through their public interfaces, in paused time.
+//! Tests of the SDK and the CLI through their public interfaces, mostly on tokio's paused clock.
 
 mod connections;
 mod creating;
@@ -32,7 +32,7 @@ fn hello() -> CreateSession {
     CreateSession::new(Agent::claude(), "hello")
 }
 
-/// A client of a mock in this process.
+/// Creates a client of a mock in this process.
 fn client(mock: &Mock) -> Client {
     let builder = Client::builder(mock.key()).service(mock.service());
     builder.build().unwrap()

@@ -1,4 +1,4 @@
-//! SDK and mock together, in paused time: agents that work, faults and full rate limits.
+//! Tests of the SDK with the mock, on the paused clock: agents that work, faults and exhausted rate limits.
 
 use std::future::IntoFuture;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 
 use crate::{client, hello};
 
-/// An agent that sends sample data of each kind within a minute.
+/// Returns the script of an agent that sends sample data of each kind within a minute.
 fn busy() -> Script {
     let second = Duration::from_secs(1);
     let plan = Action::Plan {
@@ -97,7 +97,7 @@ async fn a_plan_download_has_no_key_and_is_renewed_once() {
     let path = folder.path().join("plan.md");
     plan.save(&path).await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"1. Go.");
-    // The first download, the rejected one, and the one with the renewed URL.
+    // These are the first download, the rejected download, and the download with the renewed URL.
     assert_eq!(
         (
             mock.count(Operation::Download),
@@ -119,7 +119,7 @@ async fn a_plan_download_has_no_key_and_is_renewed_once() {
     assert_eq!(again.kind(), ErrorKind::File, "nothing is overwritten");
     for fault in [Fault::ResetInBody, Fault::status(500), Fault::ResetBefore] {
         mock.inject(Operation::Download, Frequency::Always, fault);
-        // The presigned URL has expired again, so each is renewed first or fails on the way.
+        // Each download fails because of the fault, and its error must not show the signature of the URL.
         let fresh = session.artifact(plan.id()).await.unwrap();
         let error = fresh
             .save(folder.path().join("other.md"))
@@ -254,7 +254,7 @@ async fn the_follow_up_that_took_effect_last_is_the_latest() {
         bytes: 100,
         every: Duration::from_secs(1),
     };
-    // A took effect first, but its response arrives last.
+    // The follow-up A took effect first, but its response arrives last.
     mock.inject(Operation::CreateMessage, Frequency::ONCE, slow);
     let second = async {
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,4 +1,4 @@
-//! Reading loses and repeats no message, while messages are added and deleted between two reads.
+//! Tests that reading neither loses nor repeats a message while messages are added and deleted between two reads.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn number(message: &Message) -> u128 {
     id.to_uuid().unwrap().as_u128()
 }
 
-/// Messages 1 to `n`, a second apart.
+/// Returns messages 1 to `n`, one second apart.
 fn many(n: u128) -> Vec<Placed> {
     let message = |i| Placed::new(i, Some(i as f64), "assistant");
     (1..=n).map(message).collect()
@@ -126,7 +126,8 @@ fn deviations() -> Vec<Deviation> {
                 cap,
                 ..Deviation::default()
             };
-            // A page that says it is the last, with fewer messages than requested.
+            // With this deviation, the first page claims to contain all messages, so the SDK cannot
+            // detect that any are missing.
             let is_undetectable = matches!(meta, Meta::TotalOfPage) && cap.is_none();
             all.extend((!is_undetectable).then_some(deviation));
         }
@@ -185,7 +186,7 @@ async fn missing_messages_are_an_error_that_counts_them() {
     }
 }
 
-/// A message whose text has this many bytes.
+/// Returns a message whose text has this many bytes.
 fn large(number: u128, bytes: usize) -> Placed {
     let fields = json!({"ts": number as f64, "message": "x".repeat(bytes)});
     Placed::with(number, "assistant", &fields)
@@ -294,7 +295,7 @@ async fn split_role_pages_merge_in_order() {
     assert_eq!(read, (0..250).collect::<Vec<_>>());
 }
 
-/// Reads a watch until no message has arrived for a while.
+/// Reads a watch until no message has arrived for 50 seconds.
 async fn drain(watch: &mut Watch) -> Vec<u128> {
     let mut read = Vec::new();
     while let Ok(Some(message)) = timeout(Duration::from_secs(50), watch.next()).await {
@@ -329,7 +330,7 @@ async fn a_watch_finds_a_message_late_by_a_thousand() {
     let late = |n: u128| Placed::new(n, Some(501.5), "assistant");
     service.change(|messages| messages.insert(501, late(9000)));
     assert_eq!(drain(&mut watch).await, [9000]);
-    // Nothing shifts: only the check further back finds it.
+    // The later messages keep their places, so only the watch's check of older pages finds the new message.
     service.change(|messages| {
         messages.insert(1000, late(9001));
         messages.remove(502);
@@ -347,7 +348,7 @@ async fn a_watch_from_now_leaves_out_history() {
         });
         let mut watch = service.session().messages().all().watch().from_now();
         assert_eq!(drain(&mut watch).await, []);
-        // The first and the last page, then polls.
+        // The watch requests the first and the last page, and then polls.
         assert!(service.requests() < 2 * (28 + 2), "{}", service.requests());
         service.change(|all| {
             all.push(Placed::new(9001, None, "assistant"));

@@ -1,4 +1,4 @@
-//! The rate limiter under whole clients: several runtimes, a shared store, and its events.
+//! Tests of the rate limiter in whole clients: several runtimes, a shared store, and the limiter's log events.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,7 +39,7 @@ fn an_idle_runtime_stops_no_client() {
     let (idle, other) = (runtime(), runtime());
     let mut waiting = Box::pin(reply(&client));
     idle.block_on(async {
-        // Until it waits for its next poll, in the limiter's queue.
+        // The call runs until it is in the limiter's queue for its next poll.
         let some_time = Duration::from_secs(60);
         assert!(tokio::time::timeout(some_time, &mut waiting).await.is_err());
     });
@@ -66,7 +66,7 @@ fn a_dropped_runtime_stops_no_client() {
     assert_eq!(client.rate_limit_status().waiting_polls, 0);
 }
 
-/// What is logged while it exists.
+/// Keeps the text that is logged after `record`.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -94,7 +94,7 @@ impl Log {
         tracing::subscriber::set_default(subscriber)
     }
 
-    /// The limiter's events, without the call in which each happened.
+    /// Returns the limiter's events, without the span of the call in which each event occurred.
     fn events(&self) -> Vec<String> {
         let log = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         let text = |line: &str| line.rsplit("}: ").next().unwrap_or(line).trim().to_owned();
@@ -130,7 +130,7 @@ async fn waiting_pauses_and_rates_are_events() {
     );
 }
 
-/// A store that fails when a test says so.
+/// A store that fails while its flag is set.
 #[derive(Default)]
 struct Failing(MemoryLimitStore, AtomicBool);
 

@@ -1,4 +1,5 @@
-//! Access to what this release has no method for: raw requests, extra parameters, headers of a success.
+//! Tests of access to what this release has no method for: raw requests, extra parameters, and the
+//! headers of a success.
 
 use blocks_sdk::{ErrorKind, FollowUp};
 use blocks_tests::{Scripted, ScriptedResponse, created, page, session_id};

@@ -1,4 +1,4 @@
-//! Reads are retried after transient errors, and decoded in any shape.
+//! Tests that reads are retried after transient errors, and that responses of any shape are decoded.
 
 use std::time::Duration;
 
@@ -212,7 +212,7 @@ async fn a_retry_policy_sets_attempts_and_pauses() {
         ),
         (default.max_attempts(0), ScriptedResponse::Refused, 1, none),
         (RetryPolicy::none(), ScriptedResponse::Refused, 1, none),
-        // The time is over after the first attempt.
+        // The time-out of the call is over after the first attempt.
         (
             default.call_timeout(Duration::from_secs(60)),
             ScriptedResponse::Silence,
@@ -262,12 +262,12 @@ async fn the_newest_turn_goes_by_creation() {
             vec![prompt(0, early), prompt(1, "2026-05-02T09:31:00Z")],
             Some(1),
         ),
-        // The service sorts by `ts`, which is null.
+        // The service sorts by `ts`, which is null here, so the order says nothing.
         (
             vec![prompt(1, "2026-05-02T09:31:00Z"), prompt(0, early)],
             Some(1),
         ),
-        // One time with an offset, one without a zone.
+        // The first time has an offset, and the second time has no time zone.
         (
             vec![
                 prompt(0, "2026-05-02T11:29:00+02:00"),

@@ -1,4 +1,4 @@
-//! `blocks --record`, and a mock that replays a recording.
+//! Tests of `blocks --record`, and of a mock that replays a recording.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{blocks, client};
 
-/// A mock that replays the responses of a file.
+/// Creates a mock that replays the responses of a file.
 fn replay(file: &Path) -> Mock {
     Mock::builder().replay(Capture::read(file).unwrap()).build()
 }
@@ -24,7 +24,7 @@ fn entries(file: &Path) -> Vec<Value> {
     let pairs = json!({"type": "array", "items": {"type": "object", "required": ["name", "value"],
         "properties": {"name": {"type": "string"}, "value": {"type": "string"}}}});
     let time = json!({"type": "number", "minimum": -1});
-    // From section 4 of the HAR 1.2 specification.
+    // This schema follows section 4 of the HAR 1.2 specification.
     let schema = json!({"type": "object", "required": ["log"], "properties": {"log": {
     "type": "object", "required": ["version", "creator", "entries"], "properties": {
         "version": {"const": "1.2"},
@@ -174,7 +174,7 @@ async fn a_replay_says_what_was_not_recorded() {
     blocks(client(&busy()), &record, "").await;
     let mock = replay(&file);
     let run = ["run", "--agent", "claude", "--no-wait", "Go."];
-    // The 429 and the create.
+    // This command uses both recorded responses to a create: the 429 and the success.
     assert_eq!(blocks(client(&mock), &run, "").await.0, 0);
     let (code, _, err) = blocks(client(&mock), &run, "").await;
     assert_eq!(code, 1);
@@ -184,7 +184,7 @@ async fn a_replay_says_what_was_not_recorded() {
     assert_eq!(blocks(client(&mock), &run, "").await.0, 0);
 }
 
-/// Secrets in headers, URLs, fields, names of fields, texts and bodies.
+/// The secrets and texts that a test puts into headers, URLs, fields, names of fields, texts and bodies.
 struct Planted {
     secrets: Vec<String>,
     texts: Vec<String>,
@@ -198,21 +198,22 @@ impl Planted {
         }
     }
 
-    /// Makes a secret that no recording may contain.
+    /// Creates a secret that no recording may contain.
     fn secret(&mut self) -> String {
         let secret = format!("s3cr3t-{:02}-{}", self.secrets.len(), "9f86d081884c7d65");
         self.secrets.push(secret.clone());
         secret
     }
 
-    /// Makes a text that only `--record-texts` may record.
+    /// Creates a text that only `--record-texts` may record.
     fn text(&mut self) -> String {
         let text = format!("Private text {:02}.", self.texts.len());
         self.texts.push(text.clone());
         text
     }
 
-    /// A create that is rate limited once, two failed polls, the reply, and the session with pull requests.
+    /// Returns the responses of a run: a create that is rate limited once, two failed polls, the
+    /// reply, and the session with pull requests.
     fn responses(&mut self) -> Vec<ScriptedResponse> {
         let presigned = format!("https://files.example/p?X-Amz-Signature={}", self.secret());
         let encoded: String = KEY.bytes().map(|byte| format!("%{byte:02X}")).collect();
@@ -278,7 +279,7 @@ impl Planted {
     }
 }
 
-/// Both texts together in base64.
+/// Encodes both texts together in base64.
 fn base64(before: &str, text: &str) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes = [before.as_bytes(), text.as_bytes()].concat();
@@ -468,7 +469,7 @@ async fn a_recording_agrees_with_the_document() {
             .iter()
             .filter(|finding| finding.severity == Severity::Breaking);
         let titles: Vec<String> = breaking.map(Finding::title).collect();
-        // As `openapi/deviations.yaml` says: only the message of a follow-up has links.
+        // `openapi/deviations.yaml` lists this deviation: only the message of a follow-up has links.
         assert_eq!(
             titles,
             ["listThreadMessages, response field `_links`"],

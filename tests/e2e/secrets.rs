@@ -1,4 +1,4 @@
-//! The key appears in no error, panic, log or `Debug` output.
+//! Tests that the key appears in no error, panic, log or `Debug` output.
 
 use blocks_sdk::http::Method;
 use blocks_sdk::{Client, FollowUp, HttpTransport};
@@ -18,7 +18,7 @@ async fn the_key_appears_nowhere() {
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
         .with_writer(move || writer.clone())
         .finish();
-    // For all threads, so that the log of the other tests is searched too.
+    // The subscriber is set for all threads, so that the log of the other tests is searched too.
     tracing::subscriber::set_global_default(subscriber).unwrap();
 
     // The worst case is a server that returns what it received.
@@ -55,7 +55,7 @@ async fn the_key_appears_nowhere() {
         if let Err(error) = session.follow_up(FollowUp::new("more")).await {
             note(format!("{error} {error:?}"));
         }
-        // A panic while a client is in use says no more than its `Debug`.
+        // The message of a panic contains no more about a client than the client's `Debug` output.
         let panicking = client.clone();
         let panic = tokio::spawn(async move { panic!("{panicking:?}") }).await;
         let panic = panic.unwrap_err().into_panic();

@@ -1,4 +1,4 @@
-//! Behaviour that only a real connection can show.
+//! Tests of behaviour that only a real connection can show.
 
 use blocks_sdk::{Client, ErrorKind, RateLimit};
 use blocks_tests::{KEY, SESSION, created};
@@ -11,13 +11,14 @@ use crate::hello;
 
 fn client(address: std::net::SocketAddr) -> Client {
     let builder = Client::builder(KEY).base_url(format!("http://{address}"));
-    // These tests run in real time, so that no permit may be waited for.
+    // These tests run in real time, so no request may have to wait for a permit.
     let limit = RateLimit::per_minute(1_000_000).unwrap();
     builder.rate_limit(limit).build().unwrap()
 }
 
-/// A server that responds to one request on each connection without `connection: close`, and then
-/// closes it. The client finds its idle connection closed by the server.
+/// Runs a server that responds to one request on each connection without `connection: close`, and
+/// then closes the connection. The client therefore has an idle connection that the server has
+/// closed.
 async fn closing(listener: TcpListener, closed: mpsc::UnboundedSender<()>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let mut request = vec![0; 4096];
@@ -40,7 +41,7 @@ async fn a_closed_idle_connection_does_not_fail_a_create() {
         let session = client.create_session(hello()).await.unwrap();
         assert_eq!(session.id().to_string(), SESSION);
         is_closed.recv().await.unwrap();
-        // Lets the pool notice that the connection was closed.
+        // Lets the client's connection pool notice that the connection was closed.
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
@@ -112,7 +113,7 @@ async fn odd_headers_do_not_lose_a_session() {
     }
 }
 
-/// A service like an axum router: it and its body are `Send`, but not `Sync`.
+/// A tower service that, like an axum router, is `Send` but not `Sync`. The same is true of its body.
 #[derive(Clone)]
 struct UnsyncService(
     std::marker::PhantomData<std::cell::Cell<()>>,

@@ -1,4 +1,4 @@
-//! Replies in JSON: the message that requests them, decoding, and corrections.
+//! Tests of replies in JSON: the message that requests JSON, decoding, and corrections.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn request() -> CreateSession {
     CreateSession::new(Agent::claude(), "Triage issue 7.").expect::<Triage>()
 }
 
-/// A mock whose agent sends these replies, one in each turn, and the last one in all later turns.
+/// Builds a mock whose agent sends these replies, one per turn. The last reply is repeated in all later turns.
 fn replying(texts: &'static [&'static str]) -> Mock {
     let script = |turn: &TurnInfo| Script::reply(texts[turn.turn.min(texts.len() - 1)]);
     Mock::builder().agent_fn(script).build()
@@ -42,7 +42,7 @@ async fn turn(mock: &Mock) -> Turn {
     session.unwrap().first_turn().unwrap()
 }
 
-/// The messages that were sent, in their order.
+/// Returns the messages that were sent, in order.
 fn messages(mock: &Mock) -> Vec<String> {
     let received = mock.requests();
     let prompts = received.iter().filter(|request| request.method == "POST");

@@ -1,4 +1,4 @@
-//! Every read of the SDK against a server in the shapes of the vendor's public mock.
+//! Tests of the SDK against a server whose responses have the shapes of the vendor's public mock.
 
 use blocks_sdk::{Agent, Client, CreateSession, FollowUp, MessageType, Session, ToolCall};
 use blocks_tests::Vendor;

@@ -1,4 +1,5 @@
-//! Every command against a server in the shapes of the vendor's public mock, whose ids are short.
+//! Tests of the commands against a server whose responses have the shapes and the short ids of the
+//! vendor's public mock.
 
 use blocks_sdk::Client;
 use blocks_tests::Vendor;

@@ -1,4 +1,5 @@
-//! Waits continue after transient errors, end at permanent ones, and can be resumed by another process.
+//! Tests that waits continue after transient errors, end at permanent errors, and can be resumed by
+//! another process.
 
 use std::future::IntoFuture;
 use std::time::Duration;
@@ -17,7 +18,7 @@ fn empty() -> ScriptedResponse {
     ScriptedResponse::ok(&page(json!([])))
 }
 
-/// A script that starts with a create.
+/// Returns a script whose first response is to a create.
 fn after_create(responses: impl IntoIterator<Item = ScriptedResponse>) -> Scripted {
     Scripted::new(std::iter::once(ScriptedResponse::ok(&created())).chain(responses))
 }
@@ -113,7 +114,7 @@ async fn permanent_errors_end_a_wait_immediately() {
     }
 }
 
-/// A follow-up's response, whose reply is in another thread.
+/// Returns the response to a follow-up whose reply is in another thread.
 fn followed() -> ScriptedResponse {
     let thread = "9d1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b33";
     let href = format!("/rest/v1/sessions/{SESSION}/threads/{thread}/messages?type=final_message");
@@ -135,7 +136,7 @@ async fn a_follow_up_ends_the_wait_that_it_interrupts() {
         let turn = session.first_turn().unwrap();
         let old = tokio::spawn(async move { turn.reply().await });
         tokio::time::sleep(Duration::from_secs(3)).await;
-        // Another handle of the same session, of a clone of the client.
+        // The follow-up uses another handle of the same session, from a clone of the client.
         let start = Instant::now();
         let handle = client.clone().session(session.id());
         let next = handle.follow_up(FollowUp::new("stop")).await.unwrap();
@@ -243,7 +244,7 @@ async fn a_session_without_a_thread_says_what_to_do() {
     assert_eq!(script.count(), 1);
 }
 
-/// A script whose first response is a create, and the wait for its reply.
+/// Creates a session. Returns the script and the wait for the reply.
 async fn wait_for(
     responses: impl IntoIterator<Item = ScriptedResponse>,
 ) -> (Scripted, blocks_sdk::Wait) {
@@ -265,7 +266,7 @@ async fn a_wait_with_no_time_polls_once() {
         assert_eq!(result.is_ok(), found);
         assert_eq!((script.count(), start.elapsed()), (2, Duration::ZERO));
     }
-    // A service that never responds does not delay it for long, either.
+    // A service that never responds delays such a wait by 10 s only.
     let (script, wait) = wait_for([ScriptedResponse::Silence]).await;
     let start = Instant::now();
     let error = wait.timeout(Duration::ZERO).await.unwrap_err();
@@ -350,7 +351,7 @@ async fn three_unusable_responses_in_a_row_end_a_wait() {
         assert_eq!(script.count(), 5, "{response:?}");
         assert_eq!(error.pending().unwrap().session_id(), SESSION);
         assert!(error.body().is_some(), "{response:?}");
-        // Two do not end it, and neither do three with another response in between.
+        // Two unusable responses do not end a wait, and neither do three with another response in between.
         let two = [
             response.clone(),
             response.clone(),
@@ -451,7 +452,7 @@ async fn the_service_says_which_turn_is_later() {
             Some(_) => empty(),
             None => ScriptedResponse::ok(&replied("done")),
         };
-        // This client did not start the first turn, so that it has to read which turn is later.
+        // This client did not start the first turn, so it has to read which turn is later.
         let script = Scripted::new([followed(), ScriptedResponse::ok(&page(prompts)), reply]);
         let session = script.client().session(session_id());
         session.follow_up(FollowUp::new("instead")).await.unwrap();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 pub struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Captured {
-    /// The text so far.
+    /// Returns the text that was written so far.
     ///
     /// # Panics
     /// When a writer has panicked.

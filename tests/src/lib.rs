@@ -1,4 +1,4 @@
-//! Helpers of the tests that use several crates.
+//! Helpers for tests that use several crates.
 
 mod captured;
 mod recorder;
@@ -18,15 +18,15 @@ pub use scripted::{Scripted, ScriptedResponse, SentRequest};
 pub use shifting_session::{Deviation, Meta, Placed, ShiftingSession};
 pub use vendor::{Vendor, VendorRequest, VendorServer};
 
-/// The key of every client in these tests. The text occurs nowhere else, so a leak is found.
+/// The key of every client in these tests. The text occurs nowhere else, so that a leak is found.
 pub const KEY: &str = "key-0d4f5b9b8a11-never-shown";
 
 /// A fixed session id.
 pub const SESSION: &str = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
-/// The id of its thread.
+/// A fixed thread id of the session.
 pub const THREAD: &str = "8c1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b22";
 
-/// [`SESSION`] as an id.
+/// Returns [`SESSION`] as an id.
 ///
 /// # Panics
 /// Never.
@@ -34,7 +34,7 @@ pub fn session_id() -> Id {
     SESSION.parse().expect("an id")
 }
 
-/// [`THREAD`] as an id.
+/// Returns [`THREAD`] as an id.
 ///
 /// # Panics
 /// Never.
@@ -42,17 +42,17 @@ pub fn thread_id() -> Id {
     THREAD.parse().expect("an id")
 }
 
-/// The OpenAPI document.
+/// Returns the OpenAPI document.
 ///
 /// # Panics
-/// When it is missing or not YAML.
+/// If the document is missing or is not YAML.
 pub fn document() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/blocks.yaml");
     let text = std::fs::read_to_string(path).expect("the OpenAPI document");
     serde_yaml_ng::from_str(&text).expect("YAML")
 }
 
-/// A session as in the response to a create.
+/// Returns a session as in the response to a create.
 pub fn created() -> Value {
     let session = format!("https://api.prod.blocks.team/rest/v1/sessions/{SESSION}");
     let thread = format!("{session}/threads/{THREAD}/messages");
@@ -69,13 +69,13 @@ pub fn created() -> Value {
     })
 }
 
-/// An agent that immediately sends sample data of each kind, then the reply "Done.".
+/// Returns the script of an agent that immediately sends sample data of each kind, and then the reply "Done.".
 pub fn sample_agent() -> Script {
     let tool_call = Action::ToolCall {
         name: "bash".into(),
         input: json!({"command": "ls"}),
     };
-    // A file name that must not be used as a path.
+    // The SDK must not use this file name as a path.
     let plan = Action::Plan {
         file_name: "../plan.md".into(),
         text: "1. Go.".into(),
@@ -93,12 +93,12 @@ pub fn sample_agent() -> Script {
         .fold(script, |script, action| script.step(Duration::ZERO, action))
 }
 
-/// A page of `items`.
+/// Returns a page of `items`.
 pub fn page(items: Value) -> Value {
     json!({"items": items})
 }
 
-/// A page with the agent's reply.
+/// Returns a page with the agent's reply.
 pub fn replied(text: &str) -> Value {
     page(
         json!([{"id": "0f4f7b0c-2b4e-4a53-8a64-2d1c9e7d3c33", "type": "final_message", "message": text}]),

@@ -1,4 +1,4 @@
-//! A mock in process whose requests and responses are recorded.
+//! Records the requests to a mock in this process, and the responses.
 
 use std::future::Future;
 use std::io;
@@ -27,7 +27,7 @@ pub struct Exchange {
     pub body: Vec<u8>,
 }
 
-/// A mock's service that records exchanges.
+/// The service of a mock, which records every exchange.
 #[derive(Clone)]
 pub struct Recorder {
     service: MockService,
@@ -49,7 +49,7 @@ impl Recorder {
         }
     }
 
-    /// All exchanges so far.
+    /// Returns all exchanges so far.
     pub fn exchanges(&self) -> Vec<Exchange> {
         lock(&self.exchanges).clone()
     }

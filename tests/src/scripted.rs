@@ -25,7 +25,7 @@ pub enum ScriptedResponse {
         headers: Vec<(&'static str, String)>,
         /// The body.
         body: Bytes,
-        /// The connection closes after the body, before its end.
+        /// Whether the connection closes after `body`, before the response is complete.
         broken: bool,
     },
     /// No connection can be made.
@@ -37,12 +37,12 @@ pub enum ScriptedResponse {
 }
 
 impl ScriptedResponse {
-    /// A response with a body of text.
+    /// Creates a response with a body of text.
     pub fn text(status: u16, body: impl Into<String>) -> Self {
         Self::bytes(status, body.into())
     }
 
-    /// A response with any body.
+    /// Creates a response with any body.
     pub fn bytes(status: u16, body: impl Into<Bytes>) -> Self {
         Self::Response {
             status,
@@ -52,12 +52,12 @@ impl ScriptedResponse {
         }
     }
 
-    /// A 200 with a body of JSON.
+    /// Creates a response with the status 200 and a body of JSON.
     pub fn ok(body: &Value) -> Self {
         Self::text(200, body.to_string())
     }
 
-    /// The same response with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         if let Self::Response { headers, .. } = &mut self {
@@ -66,7 +66,7 @@ impl ScriptedResponse {
         self
     }
 
-    /// The same response, but the connection closes before its end.
+    /// Closes the connection before the response is complete.
     #[must_use]
     pub fn breaking(mut self) -> Self {
         if let Self::Response { broken, .. } = &mut self {
@@ -79,7 +79,7 @@ impl ScriptedResponse {
 /// A request as it was sent.
 #[derive(Clone, Debug)]
 pub struct SentRequest {
-    /// When, on tokio's clock.
+    /// When the request was sent, on tokio's clock.
     pub at: Instant,
     /// The method.
     pub method: Method,
@@ -103,7 +103,7 @@ struct State {
 }
 
 impl Scripted {
-    /// A transport with this script.
+    /// Creates a transport with this script.
     pub fn new(responses: impl IntoIterator<Item = ScriptedResponse>) -> Self {
         Self(Arc::new(Mutex::new(State {
             responses: responses.into_iter().collect(),
@@ -111,25 +111,25 @@ impl Scripted {
         })))
     }
 
-    /// A builder of a client that sends here.
+    /// Returns a builder of a client that uses this transport.
     pub fn builder(&self) -> ClientBuilder {
         Client::builder(KEY).transport(self.clone())
     }
 
-    /// A client that sends here.
+    /// Returns a client that uses this transport.
     ///
     /// # Panics
-    /// When it cannot be built.
+    /// If the client cannot be built.
     pub fn client(&self) -> Client {
         self.builder().build().expect("a client")
     }
 
-    /// All requests so far.
+    /// Returns all requests so far.
     pub fn seen(&self) -> Vec<SentRequest> {
         self.state().seen.clone()
     }
 
-    /// The number of requests so far.
+    /// Returns the number of requests so far.
     pub fn count(&self) -> usize {
         self.state().seen.len()
     }
@@ -141,7 +141,7 @@ impl Scripted {
         state.seen.clear();
     }
 
-    /// Adds to the end of the script.
+    /// Adds responses to the end of the script.
     pub fn then(&self, responses: impl IntoIterator<Item = ScriptedResponse>) {
         self.state().responses.extend(responses);
     }

@@ -1,4 +1,4 @@
-//! A session whose messages a test changes between two reads of a page.
+//! A simulated service with one session, whose messages a test changes between two reads of a page.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -12,24 +12,24 @@ use crate::{KEY, SESSION, THREAD};
 /// One message of a [`ShiftingSession`].
 #[derive(Clone, Debug)]
 pub struct Placed {
-    /// The number that its id contains.
+    /// The number that the message's id contains.
     pub number: u128,
-    /// Its role.
+    /// The role of the message.
     pub role: &'static str,
-    /// The JSON that the service sends.
+    /// The message as the JSON that the service sends.
     pub json: String,
 }
 
 impl Placed {
-    /// A message of this role, with the number as its id and its text.
+    /// Creates a message of this role, with the number as its id and its text.
     pub fn new(number: u128, ts: Option<f64>, role: &'static str) -> Self {
         Self::with(number, role, &json!({"ts": ts}))
     }
 
-    /// The same with these fields, which replace the usual ones.
+    /// Creates a message of this role with these fields, which replace the usual fields of the same name.
     ///
     /// # Panics
-    /// When `fields` is not an object.
+    /// If `fields` is not an object.
     pub fn with(number: u128, role: &'static str, fields: &Value) -> Self {
         let mut message = json!({
             "id": Uuid::from_u128(number), "chat_thread_id": THREAD, "role": role,
@@ -52,15 +52,15 @@ impl Placed {
 pub struct Deviation {
     /// Responds with 422 to a repeated `role`, as older deployments do.
     pub one_role_at_a_time: bool,
-    /// The maximum of messages of a page, for any `limit`.
+    /// The maximum number of messages on a page, whatever `limit` is.
     pub cap: Option<usize>,
     /// The content of `meta`.
     pub meta: Meta,
-    /// Every page is the first.
+    /// Whether every page is the first page.
     pub ignores_page: bool,
-    /// Every page has this many messages, for any `limit`.
+    /// The number of messages on every page, whatever `limit` is.
     pub ignores_limit: Option<usize>,
-    /// This page is empty.
+    /// The number of a page that is empty.
     pub empty_page: Option<usize>,
 }
 
@@ -70,15 +70,15 @@ pub enum Meta {
     /// The correct values.
     #[default]
     Right,
-    /// Nothing.
+    /// The page has no `meta`.
     Missing,
     /// Only the total.
     Total,
     /// The number of pages is computed from the limit that was requested.
     RequestedLimit,
-    /// The total is that of the page.
+    /// The total is the number of messages on the page.
     TotalOfPage,
-    /// The total is larger by this many messages, which no page has.
+    /// The total is too large by this many messages, which are on no page.
     Extra(usize),
 }
 
@@ -95,19 +95,19 @@ struct State {
     /// The statuses of the next responses.
     failures: Vec<u16>,
     deviation: Deviation,
-    /// Each with the number of requests after which it is made.
+    /// Later changes, each with the number of requests after which the change is made.
     later: Vec<(usize, Change)>,
 }
 
 impl ShiftingSession {
-    /// A session with these messages.
+    /// Creates a session with these messages.
     pub fn new(messages: Vec<Placed>) -> Self {
         let session = Self::default();
         session.change(|all| *all = messages);
         session
     }
 
-    /// The same session, which deviates from the documentation.
+    /// Makes the service deviate from its documentation.
     #[must_use]
     pub fn deviating(self, deviation: Deviation) -> Self {
         self.state().deviation = deviation;
@@ -119,7 +119,7 @@ impl ShiftingSession {
         change(&mut self.state().messages)
     }
 
-    /// Changes them after `requests` more.
+    /// Changes the messages after `requests` more requests.
     pub fn change_after(
         &self,
         requests: usize,
@@ -130,20 +130,20 @@ impl ShiftingSession {
         state.later.push((at, Box::new(change)));
     }
 
-    /// The next `requests` requests fail with this status.
+    /// Makes the next `requests` requests fail with this status.
     pub fn fail_next(&self, requests: usize, status: u16) {
         self.state().failures = vec![status; requests];
     }
 
-    /// The number of requests that were responded to.
+    /// Returns the number of requests so far.
     pub fn requests(&self) -> usize {
         self.state().requests
     }
 
-    /// The session of a client without a rate limit.
+    /// Returns the session, for a client whose rate limit is never reached.
     ///
     /// # Panics
-    /// When no client can be built.
+    /// If the client cannot be built.
     pub fn session(&self) -> SessionRef {
         self.session_with(|builder| {
             let limit = RateLimit::per_minute(u32::MAX);
@@ -151,10 +151,10 @@ impl ShiftingSession {
         })
     }
 
-    /// The session of a client with other settings.
+    /// Returns the session, for a client that `set` configures.
     ///
     /// # Panics
-    /// When no client can be built.
+    /// If the client cannot be built.
     pub fn session_with(&self, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> SessionRef {
         let builder = Client::builder(KEY).transport(self.clone());
         let id: Uuid = SESSION.parse().expect("an id");

@@ -1,10 +1,12 @@
-//! A small server in the shapes of the vendor's public mock, written only from the contract. It
-//! shares no code with `blocks-mock`, so that a mistake there is not repeated here.
+//! A small server whose responses have the shapes of the vendor's public mock. It was written only
+//! from the contract and shares no code with `blocks-mock`, so that a mistake in `blocks-mock` is
+//! not repeated here.
 //!
-//! Each turn has a prompt, two tool calls (one in each known shape) and a final message. Ids other
-//! than a session's are not UUIDs: thread `t1`, task `task-1`, final message `m0`; a follow-up
-//! continues with `t2`, `task-2`, `m1`. List items lack `chat_id`, `task_id` and the times. The
-//! final message of a follow-up names the first thread. Links name another host and no filters.
+//! Each turn has a prompt, two tool calls (one in each known shape) and a final message. Only a
+//! session's id is a UUID. The first turn has the thread `t1`, the task `task-1` and the final
+//! message `m0`; a follow-up has `t2`, `task-2` and `m1`. List items lack `chat_id`, `task_id` and
+//! the times. The final message of a follow-up names the first thread. Links name another host, and
+//! the links of a page do not repeat the page's filters.
 
 mod shapes;
 #[cfg(test)]
@@ -27,7 +29,7 @@ use uuid::Uuid;
 
 use shapes::{ErrorResponse, TIME, Turn, items, links, page, session};
 
-/// A service in the shapes of the vendor's mock. Clones are the same service.
+/// A service whose responses have the shapes of the vendor's mock. Clones are the same service.
 ///
 /// It is a tower service for `Client::builder(Vendor::KEY).service(vendor.clone())`, and
 /// [`listen`](Self::listen) serves it on a loopback port.
@@ -55,10 +57,10 @@ struct State {
 }
 
 impl Vendor {
-    /// The key that is accepted.
+    /// The key that the service accepts.
     pub const KEY: &str = "vendor-key-9c41e07a-never-shown";
 
-    /// A service whose agent replies "Done." to the first poll.
+    /// Creates a service whose agent replies "Done." to the first poll.
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(State {
             reply: "Done.".into(),
@@ -73,17 +75,17 @@ impl Vendor {
         self.state().reply = text.into();
     }
 
-    /// Shows the reply of later turns to the `polls`th request for their final message, from 1.
+    /// Sets which poll for the final message of a later turn gets the reply: 1 is the first poll.
     pub fn set_polls(&self, polls: usize) {
         self.state().polls = polls;
     }
 
-    /// Every request so far.
+    /// Returns every request so far.
     pub fn requests(&self) -> Vec<VendorRequest> {
         self.state().requests.clone()
     }
 
-    /// The number of POST requests that were received, including rejected ones.
+    /// Returns the number of POST requests that were received, including rejected requests.
     pub fn post_count(&self) -> usize {
         let state = self.state();
         let posts = state.requests.iter().filter(|r| r.method == Method::POST);
@@ -93,7 +95,7 @@ impl Vendor {
     /// Serves on a free loopback port until the result is dropped.
     ///
     /// # Errors
-    /// When no port can be bound.
+    /// No port can be bound.
     pub async fn listen(&self) -> io::Result<VendorServer> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -245,14 +247,14 @@ where
     }
 }
 
-/// A [`Vendor`] on a loopback port.
+/// A [`Vendor`] that is served on a loopback port.
 pub struct VendorServer {
     url: String,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl VendorServer {
-    /// The base URL.
+    /// Returns the base URL.
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -1,5 +1,6 @@
-//! Complete responses in which any optional field is absent or odd. What a program needs in order to continue is read
-//! whenever it is present, and nothing that was received is lost.
+//! Tests of complete responses in which any optional field is absent or odd. The SDK reads the
+//! fields that a program needs in order to continue, whenever they are present, and loses nothing
+//! that was received.
 
 use blocks_sdk::{
     Agent, Client, CreateSession, FollowUp, JsonObject, Pending, RateLimit, RawJson, types,
@@ -8,10 +9,10 @@ use blocks_tests::{SESSION, Scripted, ScriptedResponse, THREAD, session_id, thre
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// Cases of one response for each of the six operations.
+/// Number of cases. Each case has a response for each of the six operations.
 const CASES: u32 = 3_400;
 
-/// An object as its fields' names and JSON texts.
+/// A JSON object, as the names and the JSON texts of its fields.
 type Fields = Vec<(&'static str, String)>;
 
 fn object(fields: &Fields) -> String {
@@ -24,7 +25,7 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// A value where another one was expected.
+/// Generates a value that is not expected in a field.
 fn odd() -> impl Strategy<Value = String> {
     let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
     prop_oneof![
@@ -66,7 +67,8 @@ fn odd() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Each field as usual, absent or odd, and sometimes a field that no release knows.
+/// Generates objects in which each field is as usual, absent or odd. Some also contain a field that
+/// no release knows.
 fn mutated(fields: Vec<(&'static str, String)>) -> impl Strategy<Value = Fields> {
     let choices: Vec<_> = fields
         .into_iter()
@@ -166,7 +168,7 @@ fn message(text: &'static str) -> impl Strategy<Value = Fields> {
     })
 }
 
-/// A page, with its items and the rest of its fields. Some items are not messages.
+/// Generates a page, as its items and its JSON text. Some items are not messages.
 fn page() -> impl Strategy<Value = (Vec<String>, String)> {
     let item = prop_oneof![
         4 => message(r#""a step""#).prop_map(|fields| object(&fields)),
@@ -205,13 +207,13 @@ fn artifact() -> impl Strategy<Value = Fields> {
     })
 }
 
-/// Text as the SDK repairs it: half of a surrogate pair is replaced.
+/// Returns the text as the SDK repairs it: half of a surrogate pair is replaced.
 fn repaired(raw: &str) -> String {
     raw.replace(r"cut \ud83d here", "cut \u{fffd} here")
         .replace(r"\udc00\ud83d\ude00", "\u{fffd}\u{1f600}")
 }
 
-/// Whether both texts have the same value, number for number.
+/// Returns whether both JSON texts have the same value, with every number written in the same way.
 fn is_same(one: &str, other: &str) -> bool {
     if one == other {
         return true;
@@ -247,7 +249,7 @@ fn raw<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     found.map(|(_, raw)| raw.as_str())
 }
 
-/// Whether a response contains the thread's id, by itself or in a valid link.
+/// Returns whether a response contains the thread's id, in the field named by `id` or in a valid link.
 fn names_thread(fields: &Fields, id: &str) -> bool {
     let linked = raw(fields, "_links").and_then(|raw| raw.parse::<JsonObject>().ok());
     let href = |name: &str| {
@@ -266,7 +268,7 @@ fn response(body: String) -> ScriptedResponse {
     ScriptedResponse::text(200, body)
 }
 
-/// A client whose rate limit no test reaches.
+/// Creates a client whose rate limit no test reaches.
 fn client(script: &Scripted) -> Client {
     let limit = RateLimit::per_minute(u32::MAX).unwrap();
     script.builder().rate_limit(limit).build().unwrap()

@@ -1,5 +1,5 @@
-//! Messages are deleted and added between any two requests. Those that exist from start to end
-//! arrive in order, each once.
+//! Tests reading while messages are deleted and added between any two requests. The messages that
+//! exist from start to end arrive in order, each once.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tokio::time::timeout;
 
-/// The first number of a late message.
+/// The number of the first late message.
 const LATE: u128 = 1_000_000;
 
 fn number(message: &Message) -> u128 {
@@ -19,7 +19,7 @@ fn number(message: &Message) -> u128 {
     id.to_uuid().unwrap().as_u128()
 }
 
-/// A change between two requests. Positions are in thousandths of the list.
+/// A change between two requests. Positions are in thousandths of the list's length.
 #[derive(Clone, Debug)]
 enum Change {
     Delete { place: usize, count: usize },
@@ -31,7 +31,7 @@ enum Change {
 enum Ts {
     Own,
     Null,
-    /// The time of the message before.
+    /// The time of the previous message.
     Equal,
 }
 
@@ -79,7 +79,7 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// The service's list, sorted by time and then by creation.
+/// The service's list of messages, sorted by time and then by creation.
 struct List {
     next: u128,
     next_late: u128,
@@ -133,7 +133,7 @@ impl List {
                 };
                 let number = LATE + self.next_late;
                 self.next_late += 1;
-                // Of the messages with an equal time it was created last.
+                // Among the messages with an equal time, this message was created last.
                 let index = self.times.partition_point(|(_, other)| *other <= time);
                 let message = self.message(
                     number,
@@ -148,7 +148,7 @@ impl List {
     }
 }
 
-/// A fixed time plus `seconds`, in the format of the service.
+/// Formats a fixed time plus `seconds` as the service does.
 fn format_time(seconds: f64) -> String {
     let seconds = seconds as u64;
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -202,7 +202,7 @@ impl Setup {
         }
     }
 
-    /// The messages that existed from start to end, in order.
+    /// Returns the messages that existed from start to end, in order.
     fn throughout(&self) -> Vec<u128> {
         let list = self.list.lock().unwrap();
         let kept = self.initial.iter().filter(|n| !list.deleted.contains(n));
@@ -227,8 +227,9 @@ impl Setup {
         Ok(())
     }
 
-    /// All messages but the late ones arrived in the order of the list, also those that were deleted or
-    /// added meanwhile. Newest first, or in the list of another role, an added message is late.
+    /// Checks that all messages except late messages arrived in the order of the list, including
+    /// messages that were deleted or added meanwhile. Every added message counts as late if the
+    /// newest messages come first or if each role is requested separately.
     fn check_order(&self, read: &[u128]) -> Result<(), TestCaseError> {
         let initial_only = self.case.descending || self.case.one_role_at_a_time;
         let first_added = self.case.messages.len() as u128 + 1;
@@ -285,7 +286,7 @@ async fn watch(setup: &Setup) -> Vec<u128> {
     // A deletion can hide a late message until the list changes again.
     setup.service.change(|all| {
         let mut list = setup.list.lock().unwrap();
-        // One of each role.
+        // Adds one late message of each role.
         list.change(all, &Change::Late { place: 0 });
         list.change(all, &Change::Late { place: 0 });
     });
@@ -331,7 +332,8 @@ proptest! {
     #[test]
     fn transcripts_keep_what_exists_throughout(mut case in case()) {
         case.descending = false;
-        // The first user message would become the prompt, which is not among the steps.
+        // No message is from a user, because the first such message would become the prompt, which
+        // is not among the steps.
         let setup = Setup::new(case, false);
         let transcript = run(setup.service.session().transcript()).unwrap();
         let steps = transcript.turns.iter().flat_map(|turn| &turn.steps);

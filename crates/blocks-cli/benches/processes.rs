@@ -1,7 +1,8 @@
-//! Real processes that share a key: `seq 150 | xargs -P 150 blocks run …` beside one `blocks batch`
-//! with the same prompts, each against a service on a port that admits 100 requests in any minute.
+//! Compares 150 processes that share a key (`seq 150 | xargs -P 150 blocks run …`) with one `blocks
+//! batch` of the same prompts. Each runs against a mock server that admits 100 requests in any
+//! minute.
 //!
-//! `cargo bench -p blocks-cli --bench processes`; it takes about five minutes.
+//! Run it with `cargo bench -p blocks-cli --bench processes`. It takes about five minutes.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -12,20 +13,20 @@ use blocks_mock::{Mock, MockServer, Operation, RateLimit, Script};
 
 const PROMPTS: usize = 150;
 const WORK: Duration = Duration::from_secs(20);
-/// The command; `BLOCKS_BINARY` names another build of it.
+/// Returns the path of the command. The variable `BLOCKS_BINARY` names another build of it.
 fn blocks() -> String {
     std::env::var("BLOCKS_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_blocks").to_owned())
 }
 
-/// The figures of one way to run the prompts.
+/// Measurements of one way to run the prompts.
 struct Run {
     failed: usize,
-    /// Requests that were refused, and those of them after the first second.
+    /// Number of refused requests in total, and after the first second.
     refused: (usize, usize),
     requests: usize,
-    /// From a prompt's reply to the poll that found it.
+    /// Mean seconds from a prompt's reply to the poll that found it.
     delay: f64,
-    /// From the start to that poll, less the agent's work.
+    /// Mean seconds from the start of the run to the poll that found the reply, without the agent's work.
     overhead: f64,
 }
 

@@ -42,7 +42,7 @@ const GLOBAL: &str = "Global options";
 #[derive(Parser)]
 #[command(name = "blocks", version, after_help = AFTER)]
 pub struct Args {
-    /// Print the result as JSON, at every end; `blocks schema` prints its fields
+    /// Print the result as JSON, even after an error; `blocks schema` prints its fields
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// Append results to $GITHUB_OUTPUT and write a job summary
@@ -54,7 +54,7 @@ pub struct Args {
     /// Time limit of one request [default: 3m for prompts, else 1m]
     #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, help_heading = GLOBAL)]
     pub request_timeout: Option<Timeout>,
-    /// Count no requests of other processes with the same key
+    /// Do not count the requests of other processes that use the same key
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_shared_limit: bool,
     /// Show requests, without secrets
@@ -92,7 +92,7 @@ pub enum Command {
     Batch(BatchArgs),
     /// List the sessions that this user started
     List,
-    /// Remove sessions from that list; the service keeps them
+    /// Remove sessions from `blocks list`; the service keeps them
     Forget(ForgetArgs),
     /// Check the key and the connection; costs nothing
     Check,
@@ -125,7 +125,7 @@ pub struct WaitOptions {
     /// Do not wait for the reply; print the session's id
     #[arg(long, conflicts_with_all = ["output", "follow", "correct"])]
     pub no_wait: bool,
-    /// Save a handle to FILE, for `blocks wait --pending`; removed with the reply
+    /// Save a handle to FILE for `blocks wait --pending`; removed after the reply
     #[arg(long, value_name = "FILE")]
     pub pending: Option<PathBuf>,
     /// Send a field that this version does not know; may be repeated
@@ -146,7 +146,7 @@ pub struct ReplyOptions {
         allow_hyphen_values = true
     )]
     pub timeout: Timeout,
-    /// Exit with 5 if the reply looks like a notice of failure (an opinion on its text)
+    /// Exit with 5 if the reply looks like a notice of failure, judged by its text
     #[arg(long)]
     pub fail_on_notice: bool,
 }
@@ -166,7 +166,7 @@ pub struct SchemaOptions {
     /// JSON Schema of the reply, which is then printed as JSON; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub schema: Option<PathBuf>,
-    /// Most follow-ups that ask for a correction of the JSON; each is billed
+    /// Maximum number of follow-ups that ask to correct the JSON; each is billed
     #[arg(long, value_name = "N", default_value_t = 0, requires = "schema")]
     pub correct: u32,
 }
@@ -189,7 +189,7 @@ pub struct PromptArgs {
     pub prompt_file: Option<PathBuf>,
 }
 
-/// The agent: exactly one of these, or BLOCKS_AGENT.
+/// The options that name the agent. Exactly one is needed, or else the variable BLOCKS_AGENT.
 #[derive(ClapArgs)]
 #[group(required = false, multiple = false)]
 pub struct AgentArgs {
@@ -252,7 +252,7 @@ pub struct SendArgs {
 #[derive(ClapArgs)]
 #[command(group(ArgGroup::new("handle").required(true).args(["session", "last", "pending"])))]
 pub struct WaitArgs {
-    /// Session; without --thread, its newest prompt
+    /// Session; the wait is for its newest prompt unless --thread is given
     pub session: Option<SessionRef>,
     /// The session that this user started last
     #[arg(long)]
@@ -322,7 +322,7 @@ pub struct MessagesArgs {
     /// Only messages of this thread
     #[arg(long, value_name = "ID")]
     pub thread: Option<Uuid>,
-    /// Only messages later than this, in epoch seconds
+    /// Only messages later than this time, in epoch seconds
     #[arg(long, value_name = "SECONDS")]
     pub newer_than: Option<f64>,
     /// Order by time
@@ -401,7 +401,7 @@ pub struct BatchArgs {
     /// retries creates that failed without effect
     #[arg(long, requires = "journal")]
     pub retry_failed: bool,
-    /// Most sessions that work at the same time [default: no limit]
+    /// Maximum number of sessions that run at the same time [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_running: Option<u32>,
     /// Start no more prompts after one has failed
@@ -443,10 +443,10 @@ pub struct MockArgs {
     /// Address to listen on [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<std::net::IpAddr>,
-    /// Base URL under which clients reach it
+    /// Base URL under which clients reach the mock
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// Serve the control plane and the page beyond loopback, too
+    /// Serve the control plane and the mock's page on non-loopback addresses, too
     #[arg(long)]
     pub control: bool,
     /// Do not log requests to standard error
@@ -461,7 +461,7 @@ pub struct MockArgs {
 }
 
 impl Args {
-    /// Why an option for all commands would do nothing here.
+    /// Returns the usage error if a global option has no effect for this command.
     pub fn unsupported_option(&self) -> Option<String> {
         let command = &self.command;
         if self.record_texts && self.record.is_none() {
@@ -488,7 +488,7 @@ impl Args {
 }
 
 impl Command {
-    /// Whether the agent's messages are shown as they arrive.
+    /// Returns whether the agent's messages are shown as they arrive.
     pub fn follows(&self) -> bool {
         match self {
             Self::Run(args) => args.wait.follow.follow,
@@ -498,7 +498,7 @@ impl Command {
         }
     }
 
-    /// Whether the command sends requests to the service.
+    /// Returns whether the command sends requests to the service.
     pub fn calls_service(&self) -> bool {
         !matches!(
             self,
@@ -511,17 +511,17 @@ impl Command {
         )
     }
 
-    /// Whether it sends or awaits one prompt.
+    /// Returns whether the command is `run`, `send` or `wait`, each of which handles one prompt.
     pub fn is_turn(&self) -> bool {
         matches!(self, Self::Run(_) | Self::Send(_) | Self::Wait(_))
     }
 
-    /// Whether standard output may get an agent's text.
+    /// Returns whether the command may write an agent's text to standard output.
     fn prints_text(&self) -> bool {
         self.calls_service() && !matches!(self, Self::Batch(_) | Self::Check)
     }
 
-    /// Why an option for all commands would do nothing for this one.
+    /// Returns the usage error if `--json` or `--github-output` has no effect for this command.
     pub fn unsupported_option(&self, json: bool, github_output: bool) -> Option<&'static str> {
         if github_output && !self.is_turn() {
             return Some("--github-output works with run, send and wait");
@@ -544,10 +544,10 @@ impl Command {
     }
 }
 
-/// A session and what follows it, or with --last only the latter.
+/// Splits two positional values into a session and the value after it. With `--last` there is no session.
 ///
 /// # Errors
-/// What is wrong with the session, or that there are too many values.
+/// The session is invalid, or there are too many values.
 fn after_session(
     first: Option<String>,
     second: Option<String>,
@@ -565,10 +565,10 @@ fn after_session(
 }
 
 impl SendArgs {
-    /// The session, unless it is --last, and the prompt.
+    /// Returns the session (`None` with `--last`) and the prompt.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// The message says which value is invalid, and why.
     pub fn parts(&mut self) -> Result<(Option<SessionRef>, PromptArgs), String> {
         let (first, second) = (self.session.take(), self.prompt.take());
         let (session, prompt) = after_session(first, second, self.last)?;
@@ -585,10 +585,10 @@ impl SendArgs {
 }
 
 impl ArtifactArgs {
-    /// The session, unless it is --last, and the artifact.
+    /// Returns the session (`None` with `--last`) and the artifact.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// The message says which value is invalid, and why.
     pub fn parts(&mut self) -> Result<(Option<SessionRef>, Uuid), String> {
         let (first, second) = (self.session.take(), self.artifact.take());
         let (session, artifact) = after_session(first, second, self.last)?;
@@ -600,11 +600,11 @@ impl ArtifactArgs {
     }
 }
 
-/// What a command line asks for although it cannot be parsed.
+/// The options that are recognized in a command line that clap cannot parse.
 pub struct Unparsed {
     pub json: bool,
     pub github_output: bool,
-    /// Whether its command sends or awaits a prompt.
+    /// Whether the command is `run`, `send` or `wait`.
     pub is_turn: bool,
 }
 
@@ -626,14 +626,14 @@ impl Unparsed {
     }
 }
 
-/// The completions for a shell.
+/// Returns the completion script for a shell.
 pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "blocks", &mut text);
     text
 }
 
-/// The man pages: of `blocks`, and of each of its commands, by their names.
+/// Returns the names and contents of the man pages of `blocks` and of each of its commands.
 pub fn man_pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
     let mut blocks = Args::command().disable_help_subcommand(true);
     blocks.build();

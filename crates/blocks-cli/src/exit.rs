@@ -1,4 +1,4 @@
-//! How the program ends, as scripts see it.
+//! Exit codes and errors with which the command ends.
 
 use std::error::Error as _;
 
@@ -7,14 +7,14 @@ use blocks_sdk::{Error, ErrorKind};
 use crate::host::Interruption;
 use crate::report::{ErrorReport, Status};
 
-/// An end that is not success: its code and its error.
+/// The exit code and the error of a command that did not succeed.
 #[derive(Clone, Debug)]
 pub struct Exit {
     pub code: Code,
     pub error: Box<ErrorReport>,
-    /// The session that an error names.
+    /// Id of the session that the SDK's error names, if any.
     pub session_id: Option<String>,
-    /// Whether the command has printed this error as JSON already.
+    /// Whether the command has already printed this error as JSON.
     pub is_reported: bool,
 }
 
@@ -34,7 +34,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// The status that a machine reads beside this code.
+    /// Returns the value of the JSON field `status` that belongs to this exit code.
     pub fn status(self) -> Status {
         match self {
             Self::Failed => Status::Failed,
@@ -64,23 +64,23 @@ impl Exit {
         }
     }
 
-    /// The same end, which the command has printed as JSON.
+    /// Marks the error as already printed as JSON.
     pub fn reported(mut self) -> Self {
         self.is_reported = true;
         self
     }
 
-    /// Something failed here, such as a file.
+    /// Creates an `Exit` for a local failure, such as a file that cannot be written.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::new(Code::Failed, "file", message)
     }
 
-    /// The command line or its input cannot be used, and nothing was sent.
+    /// Creates an `Exit` for a command line or an input that cannot be used. Nothing was sent.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Code::Usage, "usage", message)
     }
 
-    /// A signal or a closed output ended the command.
+    /// Creates an `Exit` for a command that a signal or a closed output ended.
     pub fn interrupted(by: Interruption, message: impl Into<String>) -> Self {
         let (code, kind) = match by {
             Interruption::Interrupt => (Code::Interrupted, "interrupted"),
@@ -91,7 +91,8 @@ impl Exit {
         Self::new(code, kind, message)
     }
 
-    /// After a create or follow-up was accepted, no code may say that nothing was sent.
+    /// Replaces a usage error with a failure, because a create or follow-up was already accepted. A
+    /// usage error would say that nothing was sent.
     pub fn after_create(mut self) -> Self {
         if self.code == Code::Usage {
             self.code = Code::Failed;
@@ -163,7 +164,7 @@ fn kind_name(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// The error's sentence with the innermost cause, unless the sentence has it already.
+/// Returns the error's message, followed by the innermost cause unless the message already contains that cause.
 pub fn with_causes(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,10 +1,10 @@
-//! New files with private contents, which appear under their names only when they are complete.
+//! Files that only the user can read, and that get their final name only when they are complete.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
-/// A file that can be written, which is known before anything is sent.
+/// A new file under a temporary name. It is created before anything is sent, so that an error is known in time.
 pub struct NewFile {
     path: PathBuf,
     temporary: PathBuf,
@@ -36,7 +36,7 @@ impl NewFile {
         &self.path
     }
 
-    /// Writes the file as a whole, and gives it its name. A file of this name is replaced.
+    /// Writes the whole file, and renames it to its final name. An existing file of this name is replaced.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes)?;
         self.file.sync_data()?;
@@ -46,7 +46,7 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // After a write there is nothing under this name. Otherwise there is nothing to keep.
+        // After a successful write, no file has the temporary name. Otherwise the temporary file is incomplete.
         let _ = std::fs::remove_file(&self.temporary);
     }
 }

@@ -1,4 +1,4 @@
-//! What a GitHub workflow reads: step outputs and the job summary.
+//! Writes the step outputs and the job summary of a GitHub workflow.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -9,25 +9,26 @@ use uuid::Uuid;
 use crate::exit::Exit;
 use crate::host::Host;
 
-/// GitHub drops a step's summary above 1 MiB, and a reply of this size is enough to read there.
+/// Maximum bytes of a reply in the job summary. GitHub drops a step's summary above 1 MiB.
 const MAX_SUMMARY: usize = 60 << 10;
-/// GitHub takes 1 MiB of outputs from a job; the other outputs and steps need some of it.
+/// Maximum bytes of a reply in the step outputs. GitHub accepts 1 MiB of outputs per job, and other
+/// outputs and steps need part of it.
 const MAX_OUTPUT: usize = 512 << 10;
-/// The same for the JSON of `--schema`.
+/// Maximum bytes of the JSON of `--schema` in the step outputs.
 pub const MAX_JSON: usize = 256 << 10;
 
-/// Both files, opened before anything is sent.
+/// The files of the step outputs and the job summary, opened before anything is sent.
 pub struct GithubFiles {
     outputs: File,
     summary: Option<File>,
 }
 
 impl GithubFiles {
-    /// Opens the files that `GITHUB_OUTPUT` and, where it is set, `GITHUB_STEP_SUMMARY` name. A
-    /// summary that cannot be opened is the warning of the second value.
+    /// Opens the files that `GITHUB_OUTPUT` and, if it is set, `GITHUB_STEP_SUMMARY` name. The
+    /// second value is a warning if the summary cannot be opened.
     ///
     /// # Errors
-    /// A usage error: there is no file for outputs, or it cannot be written.
+    /// A usage error: `GITHUB_OUTPUT` is not set, or its file cannot be written.
     pub fn open(host: &Host) -> Result<(Self, Option<String>), Exit> {
         let path = host.var("GITHUB_OUTPUT").ok_or_else(|| {
             Exit::usage(
@@ -60,7 +61,7 @@ impl GithubFiles {
         append(&self.outputs, &entries(pairs))
     }
 
-    /// Appends to the job summary, where there is one.
+    /// Appends to the job summary, if there is one.
     pub fn write_summary(&self, markdown: &str) -> std::io::Result<()> {
         match &self.summary {
             Some(file) => append(file, markdown),
@@ -72,7 +73,7 @@ impl GithubFiles {
 fn open(path: &OsString) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
-    // Reading shows whether the last line is complete; a file that allows only writing will do.
+    // The file is read to see whether its last line is complete. A file that allows only writing is accepted.
     options
         .clone()
         .read(true)
@@ -80,18 +81,18 @@ fn open(path: &OsString) -> std::io::Result<File> {
         .or_else(|_| options.open(path))
 }
 
-/// Appends in one write. A last line without its end, from another step, is ended first.
+/// Appends the text in one write. A line break is added first if another step left the last line without one.
 fn append(mut file: &File, text: &str) -> std::io::Result<()> {
     let mut last = [b'\n'];
     if file.seek(SeekFrom::End(-1)).is_ok() {
-        // A file that cannot be read is taken as complete.
+        // If the file cannot be read, its last line counts as complete.
         let _ = file.read_exact(&mut last);
     }
     let start = if last == [b'\n'] { "" } else { "\n" };
     file.write_all(format!("{start}{text}").as_bytes())
 }
 
-/// Each in the form for many lines, behind a random delimiter that the text does not contain.
+/// Formats each pair as a multi-line output, with a random delimiter that the value does not contain.
 fn entries(pairs: &[(&str, String)]) -> String {
     let entry = |(name, value): &(&str, String)| {
         let mut delimiter = Uuid::new_v4().to_string();
@@ -103,13 +104,14 @@ fn entries(pairs: &[(&str, String)]) -> String {
     pairs.iter().map(entry).collect()
 }
 
-/// A value that fits among a job's outputs, and whether it was cut.
+/// Cuts the text to the size limit of an output. Returns the text and whether it was cut.
 pub fn fit_output(text: &str) -> (&str, bool) {
     let end = text.floor_char_boundary_at(MAX_OUTPUT);
     (&text[..end], end < text.len())
 }
 
-/// A text that fits into a job summary, with its code fences closed, and whether it was cut.
+/// Cuts the text to the size limit of the job summary, and closes a code fence that the cut left
+/// open. Returns the text and whether it was cut.
 pub fn fit_summary(text: &str) -> (String, bool) {
     let end = text.floor_char_boundary_at(MAX_SUMMARY);
     let mut fit = text[..end].to_owned();

@@ -1,5 +1,5 @@
-//! What a command gets from the process around it: streams, variables, signals and the client.
-//! A test gives it others, and runs the command in its own process and time.
+//! The streams, variables, signals and client that a command uses. A test passes its own, to run
+//! the command inside the test's process with the test's clock.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ use crate::record::Recorder;
 use crate::signals::{self, LastWords};
 pub use crate::signals::{Interruption, Signals};
 
-/// Set in the logs of CI systems. A value that says no, such as `CI=false`, counts as not set.
+/// Environment variables that CI systems set. A value such as `CI=false` counts as not set.
 const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
 
 type Sink = Mutex<Box<dyn Write + Send>>;
@@ -31,40 +31,40 @@ enum Variables {
     Given(HashMap<String, OsString>),
 }
 
-/// Where a command records its requests.
+/// The file of `--record`, and whether `--record-texts` was given.
 pub(crate) struct Recording {
     pub path: PathBuf,
     pub texts: bool,
 }
 
-/// Streams, variables, signals and the client that the environment describes.
+/// The streams, variables, signals and client of a command.
 pub struct Host {
     input: Source,
     out: Sink,
     err: ErrorStream,
     variables: Variables,
-    /// Another time than the machine's.
+    /// The time of day, if it is not that of the machine's clock.
     time: Option<SystemTime>,
     make_client: MakeClient,
-    /// One for the whole command, so that its requests are counted together.
+    /// The only client of the command, so that all its requests are counted together.
     client: OnceLock<Client>,
     signals: Signals,
     last_words: LastWords,
     listening: Once,
     recording: Option<Recording>,
     recorder: Mutex<Option<Recorder>>,
-    /// Watched for its end of reading; only a pipe or socket of the process has one.
+    /// A copy of standard output, watched to notice that its reader closed it. Set only for a pipe or a socket.
     #[cfg_attr(not(unix), allow(dead_code))]
     watched_output: Option<File>,
     out_is_file: bool,
-    /// Standard output was closed, or discards everything: it cannot be known which.
+    /// Whether standard output was closed or discards everything. The two cases cannot be distinguished.
     pub(crate) out_discards: bool,
     pub(crate) out_is_terminal: bool,
     pub(crate) err_is_terminal: bool,
 }
 
 impl Host {
-    /// The process's own streams and environment.
+    /// Creates a host with the process's own streams and environment.
     pub fn process() -> Self {
         let (out, err) = (std::io::stdout(), std::io::stderr());
         let file = out_as_file();
@@ -81,7 +81,8 @@ impl Host {
                 .as_ref()
                 .filter(|_| watched)
                 .and_then(|f| f.try_clone().ok()),
-            // The standard library hides that standard output cannot be written at all.
+            // `std::io::Stdout` ignores that standard output is closed, so writes go to the file
+            // descriptor itself.
             out: match file {
                 Some(file) => Mutex::new(Box::new(file)),
                 None => Mutex::new(Box::new(out)),
@@ -105,7 +106,7 @@ impl Host {
         }
     }
 
-    /// A custom client and streams: no terminal, no input, no variables, no signals.
+    /// Creates a host with a custom client and streams, and with no terminal, input, variables or signals.
     pub fn new(
         client: Client,
         out: impl Write + Send + 'static,
@@ -132,14 +133,14 @@ impl Host {
         }
     }
 
-    /// The same host with this standard input.
+    /// Sets the standard input.
     #[must_use]
     pub fn input(mut self, input: impl Read + Send + 'static) -> Self {
         self.input = Mutex::new(Box::new(input));
         self
     }
 
-    /// The same host with this variable of the environment.
+    /// Sets a variable of the environment.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         let mut given = match self.variables {
@@ -151,28 +152,28 @@ impl Host {
         self
     }
 
-    /// The same host at this time of the day.
+    /// Sets the time of day.
     #[must_use]
     pub fn time(mut self, time: SystemTime) -> Self {
         self.time = Some(time);
         self
     }
 
-    /// The same host, whose standard error is a terminal.
+    /// Treats standard error as a terminal.
     #[must_use]
     pub fn with_terminal(mut self) -> Self {
         self.err_is_terminal = true;
         self
     }
 
-    /// The same host with these signals.
+    /// Sets the source of signals.
     #[must_use]
     pub fn signals(mut self, signals: Signals) -> Self {
         self.signals = signals;
         self
     }
 
-    /// The client, which counts its requests at the location that `limit` names.
+    /// Returns the client, which counts its requests in the store at `limit`.
     pub(crate) fn client(&self, limit: &LimitLocation, notes: &Notes) -> Result<Client, Exit> {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
@@ -188,14 +189,14 @@ impl Host {
         Ok(self.client.get_or_init(|| client).clone())
     }
 
-    /// The same client, whose requests are recorded where that was asked for.
+    /// Returns the client, which records its requests if `--record` was given.
     fn record(&self, client: Client) -> Result<Client, Exit> {
         let Some(recording) = &self.recording else {
             return Ok(client);
         };
         let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
         if recorder.is_none() {
-            // Signals are received before the file is created, so that it is complete at any end.
+            // Signals are received before the file is created, so that a signal cannot leave the file incomplete.
             self.listen();
             let exit_lock = self.last_words.clone();
             *recorder = Some(Recorder::create(
@@ -210,13 +211,13 @@ impl Host {
         })
     }
 
-    /// The same host, whose clients record their requests.
+    /// Sets the recording, in which the client records its requests.
     pub(crate) fn recording(mut self, recording: Option<Recording>) -> Self {
         self.recording = recording;
         self
     }
 
-    /// Ends a recording, and reports if it is incomplete.
+    /// Finishes the recording, and warns if it is incomplete.
     pub(crate) fn finish_recording(&self) {
         let recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
         let error = recorder.as_ref().and_then(Recorder::finish);
@@ -226,7 +227,7 @@ impl Host {
         }
     }
 
-    /// A variable of the environment; an empty one counts as not set.
+    /// Returns a variable of the environment. An empty variable counts as not set.
     pub(crate) fn var(&self, name: &str) -> Option<OsString> {
         let value = match &self.variables {
             Variables::Process => std::env::var_os(name),
@@ -235,21 +236,21 @@ impl Host {
         value.filter(|value| !value.is_empty())
     }
 
-    /// Whether a CI system reads the log.
+    /// Returns whether the command runs in a CI system.
     pub(crate) fn in_ci(&self) -> bool {
         let set = |name: &&str| self.var(name).is_some_and(|value| !says_no(&value));
         CI.iter().any(set)
     }
 
-    /// The base URL that the environment names, or the service's own.
+    /// Returns the base URL that the environment names, or else the service's.
     pub(crate) fn base_url(&self) -> String {
         let url = self.var("BLOCKS_API_BASE_URL");
         let url = url.map(|url| url.to_string_lossy().trim_end_matches('/').to_owned());
         url.unwrap_or_else(|| "https://api.blocks.team".to_owned())
     }
 
-    /// Where the user's programs keep what has to survive a restart. A relative path in
-    /// `XDG_STATE_HOME` counts as not set, as its specification says.
+    /// Returns the user's state folder, in which programs keep data that must survive a restart. A
+    /// relative path in `XDG_STATE_HOME` counts as not set, as the XDG specification requires.
     pub(crate) fn state_folder(&self) -> Option<PathBuf> {
         let path = |name| self.var(name).map(PathBuf::from);
         let is_usable = |path: &PathBuf| path.is_absolute();
@@ -262,23 +263,24 @@ impl Host {
         named.or(local.filter(is_usable))
     }
 
-    /// The time of the day, for a person.
+    /// Returns the time of day.
     pub(crate) fn now(&self) -> SystemTime {
         self.time.unwrap_or_else(SystemTime::now)
     }
 
-    /// Whether a CI system reads standard output for commands, which it does not for a file.
+    /// Returns whether standard output is a CI log, in which the CI system looks for commands. A
+    /// file is not such a log.
     pub(crate) fn out_is_ci_log(&self) -> bool {
         self.in_ci() && !self.out_is_file
     }
 
-    /// Whether a line of standard error can be drawn again and again.
+    /// Returns whether a line on standard error can be redrawn in place.
     pub(crate) fn can_redraw(&self) -> bool {
         let dumb = self.var("TERM").is_some_and(|term| term == "dumb");
         self.err_is_terminal && !dumb && !self.in_ci()
     }
 
-    /// Reads standard input to its end, or at most `limit` bytes of it.
+    /// Reads standard input to its end, but at most `limit` bytes.
     pub(crate) fn read_input(&self, limit: u64) -> std::io::Result<Vec<u8>> {
         let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = Vec::new();
@@ -286,7 +288,7 @@ impl Host {
         Ok(bytes)
     }
 
-    /// Bytes to standard output.
+    /// Writes bytes to standard output.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Exit> {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let written = out.write_all(bytes).and_then(|()| out.flush());
@@ -300,7 +302,7 @@ impl Host {
         })
     }
 
-    /// Text to standard error. When it cannot be written, there is nowhere to say so.
+    /// Writes text to standard error. Errors are ignored, since there is no other place to report them.
     pub(crate) fn write_stderr(&self, text: &str) {
         self.err.write(text);
     }
@@ -309,7 +311,7 @@ impl Host {
         self.err.clone()
     }
 
-    /// What the process prints if a signal has to end it while the command is blocked.
+    /// Sets the text that the process prints if a signal ends it while the command is blocked.
     pub(crate) fn set_last_words(&self, words: String) {
         *self
             .last_words
@@ -317,7 +319,7 @@ impl Host {
             .unwrap_or_else(PoisonError::into_inner) = words;
     }
 
-    /// From here on signals reach the command instead of ending the process.
+    /// Starts to deliver signals to the command. Before this call, a signal ends the process.
     pub(crate) fn listen(&self) {
         if let Variables::Process = self.variables {
             self.listening
@@ -339,7 +341,8 @@ impl Host {
         }
     }
 
-    /// `future`, unless a signal comes first. A result that is ready is never dropped.
+    /// Runs `future` until it completes or a signal arrives. If both happen together, the result of
+    /// `future` is returned.
     pub(crate) async fn interruptible<T>(
         &self,
         future: impl Future<Output = T>,
@@ -360,7 +363,7 @@ impl Host {
         use tokio::io::unix::AsyncFd;
 
         let file = self.watched_output.as_ref().map(File::as_fd);
-        // Its replacement needs a newer tokio than the workspace's minimum.
+        // The replacement of `with_interest` needs a newer tokio than the workspace's minimum.
         #[allow(deprecated)]
         let watched = file.and_then(|file| AsyncFd::with_interest(file, Interest::ERROR).ok());
         if let Some(watched) = watched
@@ -377,9 +380,10 @@ impl Host {
     }
 }
 
-/// Whether standard output may have been closed, as by `>&-`. The standard library opens `/dev/null` in its place, for
-/// reading and writing, and every write to that succeeds. A parent that discards the output often opens it in the same
-/// way, so this is no error.
+/// Returns whether standard output may have been closed, as by `>&-`. The standard library then
+/// opens `/dev/null` in its place, for reading and writing, and every write succeeds. A parent
+/// process that discards the output often opens `/dev/null` in the same way, so a closed output is
+/// not an error.
 #[cfg(target_os = "linux")]
 fn out_discards() -> bool {
     const ACCESS_MODE: u32 = 0o3;
@@ -397,7 +401,7 @@ fn out_discards() -> bool {
     false
 }
 
-/// A value of a variable that switches something off.
+/// Returns whether the value of a variable means "no", such as `0` or `false`.
 pub(crate) fn says_no(value: &OsString) -> bool {
     let value = value.to_string_lossy().to_lowercase();
     ["0", "false", "no", "off"].contains(&value.as_str())

@@ -1,4 +1,4 @@
-//! Texts that the user names: files and standard input, read with a limit.
+//! Reads texts from files and standard input, up to a size limit.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,14 +7,14 @@ use std::path::Path;
 use crate::exit::Exit;
 use crate::host::Host;
 
-/// The largest text that a command reads. A device such as `/dev/zero` never ends, and
-/// would otherwise fill the memory.
+/// Maximum size of a text in bytes. Without this limit, an endless device such as `/dev/zero` would
+/// fill the memory.
 const MAX_TEXT: u64 = 64 << 20;
 
 /// Reads a file, or standard input for `-`. A leading byte order mark is skipped.
 ///
 /// # Errors
-/// A usage error that names the option, the file and the cause: nothing was sent yet.
+/// A usage error that names the option, the file and the cause. Nothing was sent yet.
 pub fn read_text(option: &str, path: &Path, host: &Host) -> Result<String, Exit> {
     let (name, bytes) = if path == Path::new("-") {
         let bytes = host.read_input(MAX_TEXT + 1);
@@ -40,7 +40,7 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text without one byte order mark at its start, which some editors write.
+/// Returns the text without the byte order mark that some editors write at its start.
 pub fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }

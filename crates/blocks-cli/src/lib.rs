@@ -1,14 +1,14 @@
-//! `blocks`: coding agents from a terminal, a script or CI.
+//! The command `blocks` runs coding agents from a terminal, a script or CI.
 //!
 //! ```console
 //! export BLOCKS_API_KEY=…
 //! blocks run --agent claude "Add a test for the parser."
 //! ```
 //!
-//! Standard output gets the reply and nothing else; standard error gets what a person wants to
-//! know on the way. The exit codes are in `blocks --help`, and the fields of `--json` in
-//! [`report`]. This library is the command's own: [`main`] is the program, and [`run`] a command
-//! within another program, such as a test.
+//! The command writes only the reply to standard output, and progress and warnings to standard
+//! error. `blocks --help` lists the exit codes, and [`report`] documents the fields of `--json`.
+//! [`main`] is the whole program; [`run`] runs one command line inside another program, such as a
+//! test.
 
 mod args;
 mod cmd;
@@ -41,7 +41,7 @@ pub use host::{Host, Interruption, Signals};
 use output::{Output, OutputOptions};
 use report::{Status, TurnReport};
 
-/// The command: reads the process's arguments and environment, and returns its exit code.
+/// Runs the command with the process's arguments and environment, and returns the exit code.
 pub fn main() -> ExitCode {
     let line: Vec<OsString> = std::env::args_os().collect();
     if let Ok(args) = Args::try_parse_from(&line)
@@ -90,12 +90,12 @@ where
     }
 }
 
-/// Help and the version go to standard output; a usage error is reported like every other end.
+/// Prints help and the version to standard output, or reports a usage error. Returns the exit code.
 fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 {
-    let asked = Unparsed::new(line);
+    let unparsed = Unparsed::new(line);
     let options = OutputOptions {
-        json: asked.json,
-        github: asked.github_output && asked.is_turn,
+        json: unparsed.json,
+        github: unparsed.github_output && unparsed.is_turn,
         ..OutputOptions::default()
     };
     let output = Output::new(host, options);
@@ -106,18 +106,18 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
     }
     let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
     let exit = Exit::usage(message);
-    if !asked.is_turn && asked.json {
+    if !unparsed.is_turn && unparsed.json {
         return output.report_failure(&exit);
     }
-    // With its usage, as it is; what follows is for machines.
+    // clap's text contains the usage line, so it is printed unchanged.
     output.host().write_stderr(&text);
-    match asked.is_turn {
+    match unparsed.is_turn {
         true => refuse_turn(exit, &output),
         false => Code::Usage as u8,
     }
 }
 
-/// The end of `run`, `send` or `wait` before it started, for machines.
+/// Reports in JSON and in GitHub's step outputs that `run`, `send` or `wait` was refused before it started.
 fn refuse_turn(exit: Exit, output: &Output) -> u8 {
     let report = TurnReport {
         status: Status::Refused,
@@ -126,7 +126,7 @@ fn refuse_turn(exit: Exit, output: &Output) -> u8 {
         ..TurnReport::default()
     };
     if output.is_json() {
-        // The code says already that it failed.
+        // An error of this write is ignored: the exit code already shows that the command failed.
         let _ = output.json(&report);
     }
     if output.open_github().is_ok() {
@@ -179,7 +179,7 @@ async fn dispatch(command: Command, output: &Output) -> u8 {
     }
 }
 
-/// The commands that send no prompt. A signal ends them wherever they are.
+/// Runs a command that sends no prompt. A signal may end such a command at any point.
 async fn read(command: Command, output: &Output) -> Result<(), Exit> {
     match command {
         Command::Show(args) => cmd::read::show(args, output).await,

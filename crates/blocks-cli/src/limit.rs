@@ -1,4 +1,4 @@
-//! Where the command counts its requests, together with other processes that use the same key.
+//! Opens the store in which all processes with the same key count their requests together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +13,12 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::notes::Notes;
 
-/// So much sooner than the client, which would drop a request to a store without a word.
+/// How much earlier than the client this store gives up a request. Otherwise the client would drop
+/// the request, and the time-out would not be reported.
 const SOONER: Duration = Duration::from_millis(5);
 const BASE_URL: &str = "https://api.blocks.team";
 
-/// The location that the option and the environment name.
+/// Returns the location of the store that the option and the environment name.
 pub fn location(no_shared_limit: bool, host: &Host) -> Result<LimitLocation, Exit> {
     if no_shared_limit {
         return Ok(LimitLocation::Off);
@@ -30,8 +31,8 @@ pub fn location(no_shared_limit: bool, host: &Host) -> Result<LimitLocation, Exi
     Ok(LimitLocation::of_user(|name| host.var(name)).unwrap_or(LimitLocation::Off))
 }
 
-/// The store at a location, for the key of the environment.
-/// A store that cannot be used is reported in `notes`.
+/// Opens the store at `location` for the API key in the environment. The store's first error is
+/// reported in `notes`.
 pub fn store(
     location: &LimitLocation,
     host: &Host,
@@ -53,7 +54,7 @@ pub fn store(
     }))
 }
 
-/// A store that says once that it cannot be used.
+/// A store that reports its first error to the user.
 struct Reporting {
     store: Arc<dyn LimitStore>,
     notes: Notes,

@@ -1,4 +1,4 @@
-//! The command `blocks`; all of it is in the library, so that its parts can be tested alone.
+//! The command `blocks`. All its code is in the library, so that tests can run each part alone.
 
 fn main() -> std::process::ExitCode {
     blocks_cli::main()

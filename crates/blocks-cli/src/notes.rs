@@ -1,4 +1,4 @@
-//! Standard error: lines for a person or a machine, and one line that is drawn again and again.
+//! Writes lines for a person or a program to standard error, and a progress line that is redrawn in place.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ impl ErrorStream {
         Self(Arc::new(Mutex::new(Box::new(stream))))
     }
 
-    /// When it cannot be written, there is nowhere to say so.
+    /// Writes the text. Errors are ignored, since there is no other place to report them.
     pub fn write(&self, text: &str) {
         let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = stream
@@ -25,13 +25,13 @@ impl ErrorStream {
     }
 }
 
-/// What a command writes to standard error.
+/// Writes the notes, events and progress line of a command to standard error.
 #[derive(Clone)]
 pub struct Notes {
     stream: ErrorStream,
-    /// Whether they are JSON Lines.
+    /// Whether notes are written as JSON Lines.
     is_events: bool,
-    /// Whether a line is drawn that the next one replaces.
+    /// Whether a progress line is shown, which the next output must replace.
     is_drawn: Arc<AtomicBool>,
 }
 
@@ -44,7 +44,7 @@ impl Notes {
         }
     }
 
-    /// A line for a person.
+    /// Writes a line for a person.
     pub fn note(&self, line: &str) {
         if self.is_events {
             let text = line.to_owned();
@@ -60,13 +60,13 @@ impl Notes {
         self.stream.write(&format!("{}\n", text::safe_json(&line)));
     }
 
-    /// Draws a line in place of the one that is drawn. Only for a terminal.
+    /// Draws the progress line in place of the previous one. Works only on a terminal.
     pub fn draw(&self, line: &str) {
         self.is_drawn.store(true, Ordering::Relaxed);
         self.stream.write(&format!("\r\u{1b}[K{line}"));
     }
 
-    /// Removes the drawn line.
+    /// Removes the progress line, if one is shown.
     pub fn clear(&self) {
         if self.is_drawn.swap(false, Ordering::Relaxed) {
             self.stream.write("\r\u{1b}[K");

@@ -1,4 +1,4 @@
-//! Where results and progress go.
+//! Writes results and progress to standard output, standard error and GitHub's files.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -18,10 +18,11 @@ use crate::notes::Notes;
 use crate::report::{Event, FailureReport, TurnReport};
 use crate::text;
 
-/// A tool call can contain a whole file; a person wants to see which tool was called.
+/// Maximum characters of a tool call that is shown. A call can contain a whole file, but a person
+/// wants to see which tool was called.
 const MAX_TOOL_CALL: usize = 200;
 
-/// What the user chose for all commands.
+/// Values of the global options.
 #[derive(Clone, Copy, Default)]
 pub struct OutputOptions {
     pub json: bool,
@@ -29,7 +30,7 @@ pub struct OutputOptions {
     pub raw: bool,
     /// Whether standard error gets JSON Lines.
     pub events: bool,
-    /// `--no-shared-limit`.
+    /// Whether `--no-shared-limit` was given.
     pub no_shared_limit: bool,
     pub request_timeout: Option<Duration>,
 }
@@ -39,7 +40,7 @@ pub struct Output {
     host: Host,
     options: OutputOptions,
     github: OnceLock<GithubFiles>,
-    /// The first file beside standard output that could not be written: the exit code shows it.
+    /// The first failure to write a file other than standard output. The exit code shows this failure.
     side_failure: Mutex<Option<Exit>>,
     is_discard_reported: AtomicBool,
 }
@@ -60,7 +61,7 @@ impl Output {
         &self.host
     }
 
-    /// The client that the environment describes.
+    /// Returns the client that the environment configures.
     pub fn client(&self) -> Result<Client, Exit> {
         let client = self.host.client(&self.limit_location()?, &self.notes)?;
         Ok(match self.options.request_timeout {
@@ -69,8 +70,8 @@ impl Output {
         })
     }
 
-    /// The client for creates and follow-ups. They get more time than reads, because one that
-    /// was given up may have taken effect.
+    /// Returns the client for creates and follow-ups. They get more time than reads, because a
+    /// create that times out may have taken effect.
     pub fn client_for_create(&self) -> Result<Client, Exit> {
         const CREATE_TIMEOUT: Duration = Duration::from_secs(180);
         let timeout = self.options.request_timeout.unwrap_or(CREATE_TIMEOUT);
@@ -78,7 +79,7 @@ impl Output {
         Ok(client.with_attempt_timeout(timeout))
     }
 
-    /// Where this command's requests are counted, together with those of other processes.
+    /// Returns the location of the store in which this command and other processes count their requests.
     pub fn limit_location(&self) -> Result<LimitLocation, Exit> {
         limit::location(self.options.no_shared_limit, &self.host)
     }
@@ -103,7 +104,7 @@ impl Output {
         Ok(())
     }
 
-    /// Before a wait: where to watch, and the ids for whatever comes after this step.
+    /// Prints before the wait where to watch the session, and writes its ids for later steps of a workflow.
     pub fn report_started(&self, report: &TurnReport) {
         let id = report.session_id.as_deref().unwrap_or_default();
         let place = report.session_html_url.as_deref().unwrap_or(id);
@@ -118,7 +119,7 @@ impl Output {
         self.write_outputs(&ids(report));
     }
 
-    /// The end of a turn, for a workflow. Called after the reply was printed.
+    /// Writes the result of a turn to the step outputs and the job summary. Called after the reply was printed.
     pub fn report_to_github(&self, report: &TurnReport, ids_are_written: bool) {
         if self.github.get().is_none() {
             return;
@@ -153,7 +154,8 @@ impl Output {
         self.write_summary(report);
     }
 
-    /// The JSON of `--schema` as an output. A part of it would not be JSON, so one that is too large is left out.
+    /// Returns the JSON of `--schema` for a step output. A JSON text that is too large becomes an
+    /// empty output, because a part of it would not be valid JSON.
     fn fit_json(&self, json: &RawJson) -> String {
         let json = json.as_str();
         if json.len() > github::MAX_JSON {
@@ -197,8 +199,8 @@ impl Output {
         }
     }
 
-    /// Warns that a file beside standard output cannot be written. The command continues, and
-    /// its exit code says so in the end.
+    /// Warns that a file other than standard output cannot be written. The command continues, and
+    /// its exit code shows the failure.
     pub fn fail_beside(&self, exit: Exit) {
         self.note(&format!("warning: {}", exit.error.message));
         let mut first = self
@@ -216,7 +218,7 @@ impl Output {
         first.clone()
     }
 
-    /// The end of a command that has no result.
+    /// Reports the failure of a command that has no result, and returns the exit code.
     pub fn report_failure(&self, exit: &Exit) -> u8 {
         let code = exit.code as u8;
         self.note_error(exit);
@@ -226,21 +228,21 @@ impl Output {
                 exit_code: code,
                 error: (*exit.error).clone(),
             };
-            // The code says already that it failed.
+            // An error of this write is ignored: the exit code already shows that the command failed.
             let _ = self.json(&report);
         }
         code
     }
 
-    /// The error in a sentence. A closed output ends quietly, as in other programs.
+    /// Prints the error. A closed output is not reported, as in other programs.
     pub fn note_error(&self, exit: &Exit) {
         if exit.error.kind != "closed_output" {
             self.note(&format!("error: {}", exit.error.message));
         }
     }
 
-    /// A text from an agent, made safe for a terminal or for the log of a CI system. A file, a
-    /// program and `--raw` get it unchanged.
+    /// Prints a text from an agent, made safe for a terminal or a CI log. With `--raw`, or if
+    /// standard output is a file or a program, the text is unchanged.
     pub fn text(&self, text: &str) -> Result<(), Exit> {
         let mut safe = text.to_owned();
         if !self.options.raw && (self.host.out_is_terminal || self.host.out_is_ci_log()) {
@@ -256,7 +258,7 @@ impl Output {
         self.host.out_is_terminal
     }
 
-    /// Draws how far a command has come, and how long it has taken.
+    /// Draws the progress line: what the command has done so far, and the elapsed time.
     pub fn show_progress(&self, what: &str, elapsed: Duration) {
         if self.can_redraw() {
             const FRAMES: [char; 4] = ['|', '/', '-', '\\'];
@@ -266,12 +268,13 @@ impl Output {
         }
     }
 
-    /// Removes the drawn line.
+    /// Removes the progress line.
     pub fn clear_progress(&self) {
         self.notes.clear();
     }
 
-    /// A line for a log, in which nothing can be redrawn: CI systems end a job that is silent.
+    /// Prints the progress as a new line where no line can be redrawn. CI systems end a job that
+    /// prints nothing for long.
     pub fn show_minute(&self, what: &str, elapsed: Duration) {
         if self.options.events {
             let seconds = elapsed.as_secs();
@@ -285,7 +288,7 @@ impl Output {
         self.host.can_redraw() && !self.options.events
     }
 
-    /// What an agent did on the way to its reply.
+    /// Shows a message or a tool call that the agent sent before its reply.
     pub fn show_message(&self, message: &Message) {
         let call = ToolCall::of(message);
         if self.options.events {
@@ -310,26 +313,26 @@ impl Output {
         self.notes.event(event);
     }
 
-    /// A line for a person, on standard error.
+    /// Prints a line for a person on standard error.
     pub fn note(&self, line: &str) {
         self.notes.note(line);
     }
 
-    /// A value as one line of JSON, in which everything that is not plain is escaped.
+    /// Prints a value as one line of JSON, with control characters and invisible characters escaped.
     pub fn json(&self, value: &impl Serialize) -> Result<(), Exit> {
         let line = serde_json::to_string(value)
             .map_err(|e| Exit::failed(format!("cannot serialize the result: {e}")))?;
         self.print(&text::safe_json(&line))
     }
 
-    /// A line on standard output, unchanged.
+    /// Prints a line on standard output, unchanged.
     pub fn print(&self, line: &str) -> Result<(), Exit> {
         self.bytes(format!("{line}\n").as_bytes())
     }
 
-    /// Bytes on standard output, unchanged.
+    /// Writes bytes to standard output, unchanged.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Exit> {
-        // Both streams may be the same terminal.
+        // The progress line is removed first, since standard output and standard error may be the same terminal.
         self.notes.clear();
         self.host.write(bytes)?;
         if self.host.out_discards && !self.is_discard_reported.swap(true, Ordering::Relaxed) {

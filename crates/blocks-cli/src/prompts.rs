@@ -1,4 +1,4 @@
-//! The file of `blocks batch`: one prompt per line.
+//! Parses the prompts file of `blocks batch`, which has one prompt per line.
 
 use std::collections::HashSet;
 
@@ -6,27 +6,27 @@ use blocks_fleet::Fingerprint;
 use blocks_sdk::CreateSession;
 use serde_json::Value;
 
-/// A line of the file.
+/// A prompt, which is one line of the file.
 #[derive(Debug)]
 pub struct Prompt {
-    /// The user's unique id for it, as text.
+    /// The unique id that the user gave this prompt, as a string.
     pub id: String,
-    /// The same id as it is in the file: a string or a number.
+    /// The id as the file contains it: a string or a number.
     pub given_id: Value,
-    /// What to send.
+    /// The create request.
     pub request: CreateSession,
     /// The JSON Schema of the reply, from the field `schema`.
     pub schema: Option<Value>,
-    /// Changes with every field of the request.
+    /// A fingerprint of the line without its id, which shows whether the user changed the prompt between runs.
     pub fingerprint: Fingerprint,
 }
 
-/// Reads JSON Lines, each a create request with a unique `id` and, optionally, the `schema` of its reply. Empty lines are
-/// left out.
+/// Parses JSON Lines. Each line is a create request with a unique `id` and, optionally, the
+/// `schema` of the reply. Empty lines are skipped.
 ///
 /// # Errors
-/// What is wrong, with the number of its line: the file is checked to its end before anything
-/// is sent.
+/// Describes the first error and its line number. The whole file is checked before anything is
+/// sent.
 ///
 /// ```
 /// let prompts = blocks_cli::prompts::parse(

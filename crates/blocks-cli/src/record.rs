@@ -1,4 +1,4 @@
-//! `--record`: writes what is sent and received to a HAR file, without secrets.
+//! Option `--record`, which writes requests and responses to a HAR file, without secrets.
 
 mod file;
 mod redact;
@@ -23,7 +23,7 @@ use crate::signals::LastWords;
 use file::HarFile;
 use redact::Redactor;
 
-/// Bytes of a body that are recorded at most.
+/// Maximum number of bytes of a body that are recorded.
 const MAX_BODY: usize = 16 << 20;
 
 /// A recording. Clones write to the same file.
@@ -33,9 +33,9 @@ pub(crate) struct Recorder(Arc<Mutex<State>>);
 struct State {
     file: HarFile,
     redactor: Redactor,
-    /// The first error of a write. Nothing is recorded after it.
+    /// The first write error. Nothing is recorded after an error.
     error: Option<std::io::Error>,
-    /// The process does not exit while this is locked, so that no entry is cut off.
+    /// A lock that is held during a write. The process does not exit meanwhile, so that no entry is cut off.
     exit_lock: LastWords,
 }
 
@@ -60,7 +60,7 @@ impl Recorder {
         }))))
     }
 
-    /// A transport that records what `inner` sends and receives.
+    /// Returns a transport that records what `inner` sends and receives.
     pub fn wrap(&self, inner: Arc<dyn Transport>) -> RecordingTransport {
         RecordingTransport {
             inner,
@@ -68,7 +68,7 @@ impl Recorder {
         }
     }
 
-    /// Removes a file without entries. Returns the first error of a write.
+    /// Removes the file if it has no entries. Returns the first write error.
     pub fn finish(&self) -> Option<String> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.file.remove_if_empty();
@@ -91,7 +91,7 @@ impl Recorder {
     }
 }
 
-/// The transport of a client whose requests are recorded.
+/// A transport that records the requests of a client.
 pub(crate) struct RecordingTransport {
     inner: Arc<dyn Transport>,
     recorder: Recorder,
@@ -120,8 +120,8 @@ impl Transport for RecordingTransport {
     }
 }
 
-/// One request and its response. It is recorded when it is dropped, which is also how a request
-/// ends that the command no longer waits for.
+/// One request and its response. `Drop` records them, so that a request that the command no longer
+/// waits for is recorded too.
 struct Exchange {
     recorder: Recorder,
     started: SystemTime,
@@ -138,7 +138,7 @@ struct Received {
     status: http::StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
-    /// The length of the body, of which the first bytes are kept.
+    /// Length of the whole body. The field `body` has only its first bytes.
     size: usize,
     is_complete: bool,
 }
@@ -159,7 +159,7 @@ impl Exchange {
         }
     }
 
-    /// The entry of a HAR file.
+    /// Returns the exchange as an entry of a HAR file.
     fn entry(&self, redactor: &mut Redactor) -> Value {
         redactor.add_secrets(&self.headers);
         let time = self.start.elapsed().as_secs_f64() * 1000.0;
@@ -223,7 +223,7 @@ impl Drop for Exchange {
     }
 }
 
-/// A body that is passed on and recorded.
+/// A response body that is recorded while the client reads it.
 struct RecordedBody {
     body: Body,
     exchange: Exchange,

@@ -1,7 +1,8 @@
-//! The register: which sessions this user started, to find them again.
+//! The register, a local list of the sessions that this user started.
 //!
-//! It is a file in the user's state folder with ids and links, and no texts. Only the user can
-//! read it, it keeps the newest sessions, and a lock lets several commands write to it.
+//! The register is a file in the user's state folder that only the user can read. It contains the
+//! ids and links of the newest sessions, and no texts. A lock lets several commands write to the
+//! register.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -18,38 +19,39 @@ use crate::host::{Host, says_no};
 use crate::output::Output;
 use crate::report::RegisteredSession;
 
-/// More than a person looks through. Older sessions are on the dashboard.
+/// Maximum number of sessions in the register. Older sessions are on the dashboard.
 const MAX_SESSIONS: usize = 500;
-/// No register is larger; a device or another program's file may be.
+/// Maximum number of bytes that are read. A register is never larger, but a device or another
+/// program's file may be.
 const MAX_BYTES: u64 = 4 << 20;
-/// Another command holds the lock for the time of one write.
+/// Number of attempts to take the lock, which another command holds only during one write.
 const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// Turns the register on or off, also in CI.
+/// Environment variable that turns the register on or off, also in CI.
 const VARIABLE: &str = "BLOCKS_REGISTER";
 
 pub struct Register {
     path: PathBuf,
     base_url: String,
-    /// Whether the user knows that it cannot be written.
+    /// Whether a failed write was already reported to the user.
     is_reported: AtomicBool,
 }
 
 impl Register {
-    /// The register that a command adds its sessions to, opened before anything is sent.
+    /// Opens the register that a command adds its sessions to, before anything is sent.
     ///
     /// # Errors
     /// A usage error: the user asked for a register that cannot be written.
-    pub fn open(output: &Output, asked: bool) -> std::result::Result<Option<Self>, Exit> {
-        let (register, warning) = Self::to_write(output.host(), asked)?;
+    pub fn open(output: &Output, is_requested: bool) -> std::result::Result<Option<Self>, Exit> {
+        let (register, warning) = Self::to_write(output.host(), is_requested)?;
         if let Some(warning) = warning {
             output.note(&format!("warning: {warning}"));
         }
         Ok(register)
     }
 
-    /// Adds a session that exists. That this fails is a warning, once.
+    /// Adds a session. The first failure is reported as a warning, because the session exists anyway.
     pub async fn add_or_warn(&self, id: &str, html_url: Option<&str>, output: &Output) {
         if let Err(error) = self.add(id, html_url, output.host()).await
             && !self.is_reported.swap(true, Ordering::Relaxed)
@@ -61,22 +63,22 @@ impl Register {
         }
     }
 
-    /// The register to add a session to, before the session is created. Unless the user asked
-    /// for it, there is none in CI, and one that cannot be written is the warning of the second
-    /// value.
+    /// Returns the register to add a session to, before the session is created. In CI there is no
+    /// register, unless the user asked for it. If the user did not ask for it and it cannot be
+    /// written, the second value is a warning.
     ///
     /// # Errors
     /// A usage error: the user asked for a register that cannot be written.
     fn to_write(
         host: &Host,
-        asked: bool,
+        is_requested: bool,
     ) -> std::result::Result<(Option<Self>, Option<String>), Exit> {
         let variable = host.var(VARIABLE);
         let is_off = variable.as_ref().is_some_and(says_no);
-        if !asked && (is_off || variable.is_none() && host.in_ci()) {
+        if !is_requested && (is_off || variable.is_none() && host.in_ci()) {
             return Ok((None, None));
         }
-        let is_required = asked || variable.is_some();
+        let is_required = is_requested || variable.is_some();
         let Some(register) = Self::of(host) else {
             return match is_required {
                 true => Err(Exit::usage(
@@ -98,7 +100,7 @@ impl Register {
         }
     }
 
-    /// The register to read. `None` where the user has no state folder.
+    /// Returns the register to read, or `None` if the user has no state folder.
     pub fn of(host: &Host) -> Option<Self> {
         Some(Self {
             path: host.state_folder()?.join("blocks").join("sessions.jsonl"),
@@ -107,7 +109,7 @@ impl Register {
         })
     }
 
-    /// The sessions of the base URL in use, newest first.
+    /// Returns the sessions of the base URL in use, newest first.
     pub fn sessions(&self) -> Result<Vec<RegisteredSession>> {
         let mut sessions = self.read()?;
         sessions.retain(|session| session.base_url == self.base_url);
@@ -115,7 +117,7 @@ impl Register {
         Ok(sessions)
     }
 
-    /// Adds a session, or makes it the newest.
+    /// Adds a session, or makes a known session the newest.
     async fn add(&self, id: &str, html_url: Option<&str>, host: &Host) -> Result<()> {
         let started_at = humantime::format_rfc3339_seconds(host.now()).to_string();
         let _lock = self.lock().await?;
@@ -157,7 +159,7 @@ impl Register {
         &self.path
     }
 
-    /// Oldest first. A line that cannot be read, for example of a later version, is left out.
+    /// Reads all sessions, oldest first. A line that cannot be parsed, for example of a later version, is skipped.
     fn read(&self) -> Result<Vec<RegisteredSession>> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
@@ -181,7 +183,7 @@ impl Register {
         NewFile::create(&self.path)?.write(text.as_bytes())
     }
 
-    /// The lock is a file of its own, since the register is replaced as a whole.
+    /// Opens the lock file. It is separate from the register, since each write replaces the register's file.
     fn open_lock(&self) -> Result<File> {
         if let Some(folder) = self.path.parent() {
             let mut builder = DirBuilder::new();
@@ -212,7 +214,7 @@ impl Register {
     }
 }
 
-/// The session that `--last` means.
+/// Returns the session that `--last` refers to: the newest in the register.
 ///
 /// # Errors
 /// A usage error: the register has no session.

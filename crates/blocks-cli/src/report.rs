@@ -1,6 +1,6 @@
-//! What the command reports to machines: the same fields at every end, whatever happened.
+//! The JSON that the command prints for programs. It has the same fields after success and after failure.
 //!
-//! These types are the contract. `blocks schema` prints their JSON Schemas, which are also in the
+//! These types define the format. `blocks schema` prints their JSON Schemas, which are also in the
 //! folder `schema`.
 
 use blocks_sdk::RawJson;
@@ -8,29 +8,29 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// How a prompt, or a command, ended.
+/// How a prompt or a command ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The prompt was sent; `--no-wait` does not wait for its reply.
     Started,
-    /// Done. For a prompt: its reply is known.
+    /// The command succeeded, or the reply to the prompt is known.
     Completed,
     /// There was no reply before the time-out. The agent may still be working.
     TimedOut,
-    /// An error ended it.
+    /// The prompt or the command failed with an error.
     #[default]
     Failed,
     /// A create or follow-up may have taken effect although it failed. Check before you retry.
     Unknown,
-    /// A signal, or a closed output, ended it.
+    /// A signal or a closed standard output ended the command.
     Interrupted,
     /// A usage error: nothing was sent.
     Refused,
 }
 
 impl Status {
-    /// The name in JSON and in step outputs.
+    /// Returns the name of the status in JSON and in step outputs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Started => "started",
@@ -44,29 +44,29 @@ impl Status {
     }
 }
 
-/// The result of one prompt: one object of `run`, `send` and `wait`, one line of `batch`.
+/// The result of one prompt. `run`, `send` and `wait` print one object; `batch` prints one line for each prompt.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TurnReport {
-    /// The prompt's own id, as it is in the prompts file. `batch` only.
+    /// The prompt's id, as it is in the prompts file. Only `batch` sets this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Value>,
-    /// How it ended.
+    /// How the prompt ended.
     pub status: Status,
-    /// The exit code. In `batch`: the one that `run` would have given.
+    /// The exit code. `batch` reports the exit code that `run` would have for this prompt.
     pub exit_code: u8,
     /// The session, once it is known.
     pub session_id: Option<String>,
     /// The thread of the prompt and its reply, once it is known.
     pub thread_id: Option<String>,
-    /// The page of the session for a person.
+    /// The address of the session's page for a person.
     pub session_html_url: Option<String>,
     /// The text of the reply.
     pub final_message: Option<String>,
-    /// The JSON in the reply, with `--schema`: a value that the schema allows.
+    /// With `--schema`, the JSON value in the reply that conforms to the schema.
     #[serde(default)]
     pub structured_output: Option<RawJson>,
-    /// `authentication`, `limit` or `other` when the reply looks like a notice that the agent failed. An opinion on
-    /// its text: the service reports no failures.
+    /// The kind of failure notice that the reply looks like: `authentication`, `limit` or `other`.
+    /// Only the text is judged, because the service reports no failures.
     #[serde(default)]
     pub failure_notice: Option<String>,
     /// Pull requests of the session, as the service sent them. Read after the reply.
@@ -79,13 +79,13 @@ pub struct TurnReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// The prompt was accepted, or its session was found: before the wait.
+    /// The wait starts, because the prompt was accepted or its session was found.
     Started {
         /// The session.
         session_id: Option<String>,
         /// The thread of the prompt.
         thread_id: Option<String>,
-        /// The page of the session for a person.
+        /// The address of the session's page for a person.
         session_html_url: Option<String>,
     },
     /// The agent wrote a message.
@@ -97,7 +97,7 @@ pub enum Event {
     ToolCall {
         /// The name of the tool.
         name: String,
-        /// Its arguments.
+        /// The arguments of the call.
         arguments: Value,
         /// The message that contains the call, as the service sent it.
         message: Value,
@@ -114,10 +114,10 @@ pub enum Event {
     },
 }
 
-/// The end of a command that has no result of its own, such as `show` after an error.
+/// The report of a failed command that has no result, such as `show` after an error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureReport {
-    /// How it ended.
+    /// How the command ended.
     pub status: Status,
     /// The exit code.
     pub exit_code: u8,
@@ -156,11 +156,11 @@ pub struct ListReport {
 pub struct RegisteredSession {
     /// The session.
     pub session_id: String,
-    /// The page of the session for a person.
+    /// The address of the session's page for a person.
     pub session_html_url: Option<String>,
-    /// The base URL that it was created with.
+    /// The base URL that the session was created with.
     pub base_url: String,
-    /// When its newest prompt was sent from here, in UTC.
+    /// When this user last sent a prompt to the session from this machine, in UTC.
     pub started_at: String,
 }
 
@@ -175,9 +175,9 @@ pub struct CheckReport {
     pub base_url: String,
     /// The variables of the environment that name a proxy.
     pub proxy_variables: Vec<String>,
-    /// Where requests are counted, together with those of other processes; `off` for nowhere.
+    /// The store in which this process and other processes count their requests; `off` if there is none.
     pub limit_store: String,
-    /// Whether that could be used.
+    /// Whether the store `limit_store` could be used.
     pub limit_is_shared: bool,
     /// What went wrong.
     pub error: Option<ErrorReport>,
@@ -204,7 +204,7 @@ pub struct ErrorReport {
     pub resume: Option<String>,
 }
 
-/// The outputs that have a schema: their names for `blocks schema`, and the schemas.
+/// Returns each output's name for `blocks schema` and its JSON Schema.
 pub fn schemas() -> [(&'static str, schemars::Schema); 9] {
     [
         ("result", schemars::schema_for!(TurnReport)),

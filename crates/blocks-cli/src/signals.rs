@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// Why a command was ended from outside.
+/// The signal or event that interrupted a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interruption {
     /// Ctrl-C, which is SIGINT.
@@ -17,7 +17,7 @@ pub enum Interruption {
     ClosedOutput,
 }
 
-/// Sends a command the signals of its process. A test sends its own.
+/// Delivers the signals of the process to a command. A test sends its own signals instead.
 #[derive(Clone, Debug)]
 pub struct Signals(watch::Sender<Option<Interruption>>);
 
@@ -33,23 +33,24 @@ impl Signals {
         self.0.send_replace(Some(interruption));
     }
 
-    /// Waits for the first signal. Returns immediately when there was one already.
+    /// Waits for the first signal. Returns immediately if a signal was already sent.
     pub(crate) async fn received(&self) -> Interruption {
         let mut receiver = self.0.subscribe();
         match receiver.wait_for(Option::is_some).await.map(|value| *value) {
             Ok(Some(interruption)) => interruption,
-            // Not reached: this value keeps the sender alive.
+            // Never reached, because this value keeps the sender alive.
             _ => std::future::pending().await,
         }
     }
 }
 
-/// What is printed when the process has to end while the command itself is blocked, for
-/// example in a write to a full pipe: how to continue.
+/// The text that is printed if a signal ends the process while the command is blocked, for example
+/// in a write to a full pipe. The text says how to resume.
 pub(crate) type LastWords = Arc<Mutex<String>>;
 
-/// Receives the process's signals in a thread of its own, so that they work while the command
-/// is blocked. A second signal, or a command that does not end soon, ends the process.
+/// Receives the process's signals in a separate thread, so that they are handled even while the
+/// command is blocked. The thread ends the process after a second signal, or if the command does
+/// not end soon.
 #[cfg(unix)]
 pub(crate) fn listen(signals: Signals, last_words: LastWords) {
     use std::time::Duration;
@@ -70,7 +71,7 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
                 (SignalKind::terminate(), Interruption::Terminate),
                 (SignalKind::hangup(), Interruption::HangUp),
             ] {
-                // What the parent process ignores, as `nohup` does, stays ignored.
+                // A signal that the parent process set to be ignored, as `nohup` does, stays ignored.
                 if is_ignored(kind) {
                     continue;
                 }
@@ -97,13 +98,13 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
         });
     };
     if std::thread::Builder::new().spawn(thread).is_ok() {
-        // Files are opened only once a signal would be noticed.
+        // Waits until signals are received, so that no file is opened before.
         let _ = is_ready.recv();
     }
 }
 
-/// Whether the process inherited that a signal is ignored. Linux says so; elsewhere SIGHUP is
-/// left alone unless a terminal is there, which is when `nohup` is not used.
+/// Returns whether the process was started with this signal ignored. Linux shows this in `/proc`.
+/// On other systems, SIGHUP counts as ignored if standard error is not a terminal, as with `nohup`.
 #[cfg(unix)]
 fn is_ignored(kind: tokio::signal::unix::SignalKind) -> bool {
     let status = std::fs::read_to_string("/proc/self/status");

@@ -1,4 +1,4 @@
-//! The JSON that `--schema` asks for.
+//! Finds the JSON in a reply, and checks it against the schema of `--schema`.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use basic::Validator;
 #[cfg(feature = "schema-validation")]
 use library::Validator;
 
-/// A JSON Schema, and what validates replies against it.
+/// A JSON Schema and its validator.
 pub struct ReplySchema {
     schema: Value,
     validator: Validator,
@@ -28,7 +28,7 @@ impl ReplySchema {
     /// Reads the file of `--schema`.
     ///
     /// # Errors
-    /// A usage error: it is not a JSON Schema. Nothing was sent yet.
+    /// A usage error: the file is not a JSON Schema. Nothing was sent yet.
     pub fn read(path: &Path, host: &Host) -> Result<Self, Exit> {
         let text = input::read_text("--schema", path, host)?;
         let invalid = |what: String| {
@@ -40,7 +40,7 @@ impl ReplySchema {
     }
 
     /// # Errors
-    /// Why it is not a JSON Schema.
+    /// The reason why the value is not a JSON Schema.
     pub fn new(schema: Value) -> Result<Self, String> {
         let validator = Validator::new(&schema)?;
         Ok(Self { schema, validator })
@@ -50,21 +50,21 @@ impl ReplySchema {
         &self.schema
     }
 
-    /// Keeps the first value in the reply that the schema allows, on one line.
+    /// Stores the first JSON value in the reply that conforms to the schema, on one line.
     ///
     /// # Errors
-    /// There is none; the error has the place and the reason.
+    /// No value in the reply conforms to the schema. The error contains the place and the reason.
     pub fn keep(&self, reply: &Reply, report: &mut TurnReport) -> Result<(), Error> {
         let validate = |value: &Value| self.validator.validate(value);
         let found = reply.json_matching(&self.schema, validate)?;
-        // Without white space it is JSON as before.
+        // The JSON stays valid without its white space, so this conversion does not fail.
         let line = serde_json::from_str(&on_one_line(found.as_str())).unwrap_or(found);
         report.structured_output = Some(line);
         Ok(())
     }
 }
 
-/// The end of a reply that does not conform to the schema, in the words of this command.
+/// Returns the `Exit` for a reply that does not conform to the schema.
 pub fn mismatch_exit(error: &Error) -> Exit {
     let mut exit = Exit::from(error.clone());
     if let Some(mismatch) = error.reply_mismatch() {
@@ -73,14 +73,14 @@ pub fn mismatch_exit(error: &Error) -> Exit {
     exit
 }
 
-/// Every keyword of every draft, by the crate `jsonschema`.
+/// Validates every keyword of every JSON Schema draft, with the crate `jsonschema`.
 #[cfg(feature = "schema-validation")]
 mod library {
     use serde_json::Value;
 
     use crate::text::shorten;
 
-    /// The longest description of an error, which contains the value.
+    /// Maximum characters of an error's description, which contains the invalid value.
     const MAX_ERROR: usize = 300;
 
     pub struct Validator(jsonschema::Validator);
@@ -96,7 +96,7 @@ mod library {
         }
     }
 
-    /// What is wrong, and where in the value.
+    /// Describes what is wrong, and where in the value.
     fn describe(error: &jsonschema::ValidationError<'_>) -> String {
         let what = shorten(&error.to_string(), MAX_ERROR);
         match error.instance_path.as_str() {
@@ -106,7 +106,7 @@ mod library {
     }
 }
 
-/// Valid JSON without the white space between its parts. Numbers and the order of fields stay as they are.
+/// Removes the white space between the tokens of valid JSON. Numbers and the order of fields stay as they are.
 fn on_one_line(json: &str) -> String {
     let (mut in_string, mut is_escaped) = (false, false);
     let is_kept = |c: &char| {

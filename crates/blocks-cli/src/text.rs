@@ -1,16 +1,16 @@
-//! Texts from elsewhere, made safe for where they go.
+//! Makes texts from agents safe for terminals, CI logs and lines of JSON.
 
 use std::fmt::Write;
 
 use blocks_sdk::ToolCall;
 
-/// The name of a tool and all its arguments.
+/// Returns the name of the called tool and all its arguments.
 pub fn tool_call(call: &ToolCall) -> String {
     let arguments = serde_json::to_string(&call.arguments()).unwrap_or_default();
     format!("[{}] {arguments}", call.name)
 }
 
-/// A text with at most so many characters, and a mark where it was cut.
+/// Returns the text, cut to at most `length` characters, with `…` where it was cut.
 pub fn shorten(text: &str, length: usize) -> String {
     match text.char_indices().nth(length) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -18,27 +18,27 @@ pub fn shorten(text: &str, length: usize) -> String {
     }
 }
 
-/// For a terminal: without control characters, so that no escape sequence gets through.
-/// Line breaks and tabs stay.
+/// Removes control characters, so that no escape sequence reaches a terminal. Line breaks and tabs
+/// stay.
 pub fn plain(text: &str) -> String {
     text.chars()
         .filter(|c| matches!(c, '\n' | '\t') || !(c.is_control() || is_invisible(*c)))
         .collect()
 }
 
-/// Characters that change how others are shown, such as those that turn the direction.
+/// Returns whether the character is invisible and changes the writing direction of other characters.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Marks that start a command to a CI system wherever they are in a line: GitHub's older
-/// form, Azure's and TeamCity's.
+/// Marks that start a command to a CI system anywhere in a line. They belong to GitHub's older
+/// syntax, Azure Pipelines and TeamCity.
 const MARKS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
 
-/// For a log that a CI system reads for commands: their marks, and GitHub's `::` at the start of
-/// a line, are broken by a space of no width.
+/// Makes a text safe for a log in which a CI system looks for commands. Inserts a zero-width space
+/// into each mark, and into GitHub's `::` at the start of a line.
 pub fn no_commands(text: &str) -> String {
-    // A lone carriage return starts a line there, too.
+    // A lone carriage return also starts a line in a CI log.
     let lines = text.split_inclusive(['\n', '\r']).map(|line| {
         let rest = line.trim_start();
         match rest.strip_prefix(':').filter(|rest| rest.starts_with(':')) {
@@ -51,7 +51,8 @@ pub fn no_commands(text: &str) -> String {
     })
 }
 
-/// Both for a line of JSON, whose meaning stays: what is not plain is escaped.
+/// Escapes control characters, invisible characters and the marks of CI commands in a line of JSON.
+/// The parsed value stays the same.
 pub fn safe_json(line: &str) -> String {
     let mut safe = String::with_capacity(line.len());
     for c in line.chars() {

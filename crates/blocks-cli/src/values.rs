@@ -1,4 +1,4 @@
-//! Values of options that are more than a word or a number.
+//! Types of option values that are more than a word or a number.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,11 @@ use std::time::Duration;
 use blocks_sdk::Id;
 use serde_json::Value;
 
-/// Longer than any process lives. Larger values mean the same, and cannot overflow a clock.
+/// The time-out that means "no limit", longer than any process runs. Larger values are reduced to
+/// it, so that deadlines do not overflow.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// A duration such as `90s` or `1h 30m`. A huge one means no limit.
+/// A duration such as `90s` or `1h 30m`. A huge duration means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeout(pub Duration);
 
@@ -19,7 +20,7 @@ impl FromStr for Timeout {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.trim() == "0" {
-            // The only number that needs no unit.
+            // Zero is the only number that needs no unit.
             return Ok(Self(Duration::ZERO));
         }
         match humantime::parse_duration(text) {
@@ -38,7 +39,7 @@ impl fmt::Display for Timeout {
     }
 }
 
-/// A session: its id, or an address that contains it, as other commands print it.
+/// A session, given by its id or by the address of its page, as other commands print it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRef(pub Id);
 

@@ -1,7 +1,7 @@
-//! All code that reads input from outside, run with arbitrary input.
+//! Fuzz targets for all code that reads input from outside.
 //!
-//! Each target takes bytes and panics when a promise is broken. `cargo fuzz` finds new inputs;
-//! the tests replay the seeds, and the inputs that were found before, on every run.
+//! Each target takes bytes, and panics if the code breaks a guarantee. `cargo fuzz` finds new
+//! inputs. The tests replay the seeds on every run, including inputs that were found earlier.
 
 mod local;
 mod service;
@@ -9,10 +9,10 @@ mod service;
 pub use local::{batch, page};
 pub use service::{errors, links, responses, retry_after};
 
-/// A promise over any input.
+/// A function that checks guarantees for one input.
 pub type Target = fn(&[u8]);
 
-/// The targets by name. Their seeds are in [`seeds`].
+/// The targets by name. [`seeds`] returns the folder with their seeds.
 pub const TARGETS: [(&str, Target); 6] = [
     ("responses", responses),
     ("errors", errors),
@@ -22,7 +22,7 @@ pub const TARGETS: [(&str, Target); 6] = [
     ("batch", batch),
 ];
 
-/// The folder with the seeds of a target. The pages are those that the drift tests read.
+/// Returns the folder with the seeds of a target. The seeds of `page` are the pages that the drift tests read.
 pub fn seeds(name: &str) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
     match name {
@@ -35,7 +35,7 @@ pub fn seeds(name: &str) -> String {
 mod tests {
     use super::{TARGETS, Target, seeds};
 
-    /// How often each seed is changed.
+    /// Number of changed variants of each seed.
     const VARIANTS: usize = 60;
 
     #[test]
@@ -62,7 +62,7 @@ mod tests {
         assert!(count > 0, "{folder} is empty");
     }
 
-    /// A few bytes replaced, a piece removed, or a piece duplicated.
+    /// Returns the seed with a few bytes replaced, a piece removed, or a piece duplicated.
     fn changed(seed: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
         let mut data = seed.to_vec();
         if data.is_empty() {

@@ -1,11 +1,11 @@
-//! Input from files: a page of the vendor's documentation, and a batch.
+//! Targets that read files: a page of the vendor's documentation, and a batch.
 
 use std::sync::LazyLock;
 
 use blocks_drift::document::Document;
 use blocks_drift::page::{self, PageText};
 
-/// A documentation page: facts or an error, never a panic.
+/// Checks a documentation page. The result is a list of facts or an error, never a panic.
 pub fn page(data: &[u8]) {
     static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi/blocks.yaml");
@@ -25,7 +25,7 @@ pub fn page(data: &[u8]) {
     }
 }
 
-/// A batch file: prompts with an id each, or an error that names the line.
+/// Parses a batch file. The result is prompts with unique ids, or an error that names the line.
 pub fn batch(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     match blocks_cli::prompts::parse(&text) {

@@ -1,4 +1,4 @@
-//! Responses of the service, or of a proxy that responds instead.
+//! Targets that read responses of the service, or of a proxy that responds instead of the service.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-/// A client in paused time, and the transport that responds to it.
+/// A client on a paused clock, and the transport that responds to the client.
 struct Setup {
     runtime: Runtime,
     service: Scripted,
@@ -20,7 +20,7 @@ struct Setup {
 }
 
 thread_local! {
-    /// One for each thread: building a client takes longer than most inputs.
+    /// The setup of this thread. It is reused, because building a client takes longer than most inputs.
     static SETUP: Setup = Setup::new();
 }
 
@@ -43,7 +43,7 @@ impl Setup {
         self.client.borrow().clone()
     }
 
-    /// Runs `work`. The first response is `response`, every later one an empty page.
+    /// Runs `work`. The first response is `response`, and every later response is an empty page.
     fn run<T>(&self, response: ScriptedResponse, work: impl AsyncFnOnce(&Client) -> T) -> T {
         self.service
             .replace([response, ScriptedResponse::ok(&page(json!([])))]);
@@ -56,7 +56,7 @@ impl Setup {
     }
 }
 
-/// No error shows the key. Only an error of a request that was not sent names no operation.
+/// Checks that an error does not show the key, and that it names the operation unless no request was sent.
 fn check(error: &Error) {
     let text = error.to_string();
     assert!(!text.contains(KEY));
@@ -72,7 +72,7 @@ fn hello() -> CreateSession {
     CreateSession::new(Agent::claude(), "hello")
 }
 
-/// Any body with a success status, for each operation. The first byte selects the operation.
+/// Runs an operation whose response has any body and a success status. The first byte selects the operation.
 pub fn responses(data: &[u8]) {
     let Some((operation, body)) = data.split_first() else {
         return;
@@ -126,7 +126,7 @@ async fn read(client: &Client, operation: u8) -> Result<(), Error> {
     Ok(())
 }
 
-/// Any body with any error status. The first two bytes select the status.
+/// Runs a read whose response has any body and any error status. The first two bytes select the status.
 pub fn errors(data: &[u8]) {
     let [high, low, body @ ..] = data else {
         return;
@@ -147,7 +147,7 @@ pub fn errors(data: &[u8]) {
     });
 }
 
-/// Any text as each link of a session: followed on the configured base URL or rejected.
+/// Uses any text as each link of a session. The links are followed on the configured base URL, or rejected.
 pub fn links(data: &[u8]) {
     let href = String::from_utf8_lossy(data);
     let mut session = created();
@@ -171,7 +171,7 @@ pub fn links(data: &[u8]) {
     });
 }
 
-/// Any `Retry-After` of a 429: the call waits for it, or fails within its own time limit.
+/// Uses any text as the `Retry-After` of a 429. The call waits for that time, or fails within its own time limit.
 pub fn retry_after(data: &[u8]) {
     let text: String = String::from_utf8_lossy(data)
         .chars()

@@ -1,4 +1,4 @@
-//! The CLI's commands with every fault, each in this process with captured streams.
+//! Runs the CLI's commands with every fault, in this process and with captured streams.
 
 use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
@@ -12,8 +12,8 @@ use tokio::time::{Instant, timeout};
 use super::output_dir::OutputDir;
 use super::setup::{InjectedFault, Setup};
 
-/// A command line after `blocks`. `SESSION`, `THREAD`, `PLAN` and `FOLDER` are replaced by those
-/// of the setup.
+/// A command line after `blocks`. `SESSION`, `THREAD`, `PLAN` and `FOLDER` are replaced by the
+/// values of the setup.
 #[derive(Clone, Copy)]
 pub struct CommandLine(&'static str);
 
@@ -51,10 +51,10 @@ const USAGE: u8 = 2;
 const STILL_RUNNING: u8 = 3;
 const OUTCOME_UNKNOWN: u8 = 4;
 
-/// No command takes longer: a wait of 3 minutes, and a few requests with all of their attempts.
+/// The maximum duration of a command: a wait of 3 minutes, and five requests with all their attempts.
 const LONGEST: Duration = Duration::from_secs(180 + 5 * 185);
 
-/// Runs one combination.
+/// Runs one combination of a command, a dialect and a fault.
 pub async fn run(
     CommandLine(line): CommandLine,
     dialect: Dialect,
@@ -117,7 +117,7 @@ fn arguments(line: &str, setup: &Setup, output: &OutputDir) -> Vec<String> {
     ["blocks".to_owned()].into_iter().chain(arguments).collect()
 }
 
-/// What a command printed, and its exit code.
+/// The exit code and the output of a command.
 #[derive(Debug)]
 struct CommandResult {
     code: u8,
@@ -145,7 +145,8 @@ impl CommandResult {
         violations
     }
 
-    /// A prompt that was created is not lost: its session's id is printed, or that one may exist.
+    /// Checks that a prompt that took effect is not lost: the session's id is printed, or the exit
+    /// code says that a session may exist.
     fn check_prompt(&self, setup: &Setup) -> Option<String> {
         let (_, messages) = setup.created();
         let session = *setup.mock.sessions().last()?;
@@ -154,7 +155,7 @@ impl CommandResult {
         (messages > 0 && !known).then(|| format!("a lost session: {self:?}"))
     }
 
-    /// Each prompt has exactly one result.
+    /// Checks that each prompt has exactly one result.
     fn check_batch(&self) -> Option<String> {
         let results: Vec<Value> = self
             .stdout

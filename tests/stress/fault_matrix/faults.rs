@@ -1,4 +1,4 @@
-//! Every fault that the mock can inject.
+//! Lists every fault that the mock can inject.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 const FOREIGN: &str = "https://evil.example";
 
-/// The faults of an operation: those of any response, and those of its fields.
+/// Returns the faults for an operation: the faults for any response, and the faults for the fields
+/// of its response.
 pub fn of(operation: Operation, document: &Value) -> Vec<Fault> {
     let mut all = of_any_response();
     all.extend(of_fields(operation, document));
@@ -18,8 +19,8 @@ fn of_any_response() -> Vec<Fault> {
     let second = Duration::from_secs(1);
     let mut all = Vec::new();
     for status in [400, 401, 403, 404, 409, 418, 422, 429] {
-        // Not after the effect: no client can see that a request took effect which the service
-        // rejected.
+        // These statuses are not injected after the effect, because no client can detect that a
+        // rejected request took effect.
         all.push(Fault::status(status));
     }
     for status in [302, 408, 500, 502, 503, 504, 599] {
@@ -84,10 +85,10 @@ fn of_any_response() -> Vec<Fault> {
     all
 }
 
-/// The largest response body that the clients of the matrix read.
+/// Maximum size of a response body that the clients of the matrix read.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// Each field of the operation's response: missing, null, and of another type.
+/// Returns the faults in which each field of the operation's response is missing, null or of another type.
 fn of_fields(operation: Operation, document: &Value) -> Vec<Fault> {
     let schemas: &[&str] = match operation {
         Operation::CreateSession | Operation::GetSession => &["Session"],
@@ -112,7 +113,7 @@ fn of_fields(operation: Operation, document: &Value) -> Vec<Fault> {
     faults.collect()
 }
 
-/// The error for an unknown fault lists the known ones.
+/// Reads the known kinds of faults from the error for an unknown fault.
 #[test]
 fn every_kind_of_fault_is_used() {
     let error = serde_json::from_str::<Fault>("\"?\"")

@@ -1,9 +1,9 @@
-//! Every operation of the SDK and every command of the CLI with every fault that the mock can
-//! inject, in paused time. The same guarantees are checked for each combination.
+//! Runs every operation of the SDK and every command of the CLI with every fault that the mock can
+//! inject, on the paused clock. The same guarantees are checked for each combination.
 //!
-//! No list is written by hand where one can be found: a run without a fault shows which
-//! operations are called, the mock lists the faults that it knows, and the OpenAPI document
-//! lists the fields that can be missing or of another type.
+//! No list is written by hand if it can be derived: a run without a fault shows which operations
+//! are called, the mock lists the faults that it knows, and the OpenAPI document lists the fields
+//! that can be missing or of another type.
 
 mod commands;
 mod faults;
@@ -39,8 +39,8 @@ impl Part {
     }
 }
 
-/// All combinations of one operation or command in one dialect: without a fault, and with each
-/// fault in each operation that is called, once and always.
+/// Runs all combinations of one operation or command in one dialect: without a fault, and with each
+/// fault in each operation that is called. Each fault is injected once, and into every request.
 async fn part<T: Copy>(
     item: T,
     name: &str,

@@ -1,4 +1,4 @@
-//! The SDK's operations with every fault.
+//! Runs the SDK's operations with every fault.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -62,7 +62,7 @@ impl Call {
         matches!(self, Self::Create | Self::FollowUp)
     }
 
-    /// How long it may take in addition to its requests.
+    /// Returns how long the call may take in addition to the time of its requests.
     fn wait(self) -> Duration {
         match self {
             Self::Reply | Self::Replies | Self::Watch => WAIT,
@@ -71,9 +71,9 @@ impl Call {
     }
 }
 
-/// The deadline of every wait.
+/// The time-out of every wait.
 const WAIT: Duration = Duration::from_secs(600);
-/// The longest request: all attempts and pauses within 2 minutes, and the last attempt's minute.
+/// Maximum duration of a request: 2 minutes for all attempts and pauses, and one more minute for the last attempt.
 const REQUEST: Duration = Duration::from_secs(185);
 
 async fn send(call: Call, setup: &Setup, output: Option<&OutputDir>) -> Result<(), Error> {
@@ -144,7 +144,7 @@ async fn watch(messages: MessagesQuery) -> Result<(), Error> {
     timeout(WAIT / 10, seen).await.unwrap_or(Ok(()))
 }
 
-/// Runs one combination.
+/// Runs one combination of a call, a dialect and a fault.
 pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> super::Result {
     let setup = Setup::new(dialect, fault).await;
     let output = (call == Call::Save).then(OutputDir::new);
@@ -170,8 +170,8 @@ pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> 
     (setup, violations)
 }
 
-/// The error of a create or follow-up that had an effect says so, and contains the session's id
-/// if the response did.
+/// Checks that the error of a create or follow-up that took effect says so, and that the error
+/// contains the session's id if the response did.
 fn check_effect(error: &Error, setup: &Setup) -> Option<String> {
     let (sessions, messages) = setup.created();
     if messages > 0 && !error.may_have_taken_effect() {

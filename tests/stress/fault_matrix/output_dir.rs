@@ -26,8 +26,8 @@ impl OutputDir {
         std::fs::write(self.0.path().join(name), text).expect("a file");
     }
 
-    /// A violation unless there is no plan, or the complete one that the storage host sent. A
-    /// partly written file is a violation too.
+    /// Returns a violation if the plan is not the complete file that the storage host sent, or if a
+    /// partly written file remains. A missing plan is not a violation.
     pub fn check(&self, setup: &Setup) -> Option<String> {
         let names = std::fs::read_dir(self.0.path()).expect("the folder");
         let mut names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

@@ -9,10 +9,10 @@ use blocks_tests::{Exchange, KEY, Recorder, sample_agent};
 
 use super::faults::MAX_BODY;
 
-/// The two dialects, by name.
+/// Returns the two dialects with their names.
 pub fn dialects() -> [(&'static str, Dialect); 2] {
     let mut documented = Dialect::documented();
-    // Not documented, and the only way to find a plan.
+    // These fields are not documented, but only they name a plan.
     documented.observed_fields = true;
     [
         ("observed", Dialect::observed()),
@@ -38,7 +38,7 @@ pub struct Setup {
     received_before: usize,
 }
 
-/// How many sessions and user messages exist.
+/// Numbers of sessions and user messages that exist.
 #[derive(Clone, Copy, PartialEq)]
 struct Effects {
     sessions: usize,
@@ -46,7 +46,7 @@ struct Effects {
 }
 
 impl Setup {
-    /// A session with a reply. The fault is injected from then on.
+    /// Creates a session that has its reply, and then injects the fault.
     pub async fn new(dialect: Dialect, fault: Option<InjectedFault>) -> Self {
         let mock = Mock::builder()
             .key(KEY)
@@ -79,7 +79,7 @@ impl Setup {
         }
     }
 
-    /// The operations that were called, each once.
+    /// Returns the operations that were called since the setup, each once.
     pub fn called(&self) -> Vec<Operation> {
         let received = self.mock.requests().split_off(self.received_before);
         let called: Vec<_> = received.into_iter().filter_map(|r| r.operation).collect();
@@ -87,7 +87,7 @@ impl Setup {
         all.filter(|operation| called.contains(operation)).collect()
     }
 
-    /// How many sessions and user messages were created since the setup.
+    /// Returns how many sessions and user messages were created since the setup.
     pub fn created(&self) -> (usize, usize) {
         let now = Effects::of(&self.mock);
         (
@@ -96,8 +96,8 @@ impl Setup {
         )
     }
 
-    /// The guarantees of every combination: the key is sent to the configured base URL only, and
-    /// no create or follow-up is duplicated.
+    /// Checks the guarantees of every combination: the key is sent to the configured base URL only,
+    /// and no create or follow-up is duplicated.
     pub fn check(&self, max_created: usize) -> Vec<String> {
         let mut violations = Vec::new();
         for exchange in self.recorder.exchanges() {
@@ -124,8 +124,8 @@ impl Effects {
     }
 }
 
-/// The guarantees of every error of the SDK: it names the operation, does not show the key, and
-/// contains all that was received.
+/// Checks the guarantees of every error of the SDK: the error names the operation, does not show
+/// the key, and contains everything that was received.
 pub fn check_error(error: &Error, exchanges: &[Exchange]) -> Vec<String> {
     let mut violations = Vec::new();
     if format!("{error} {error:?}").contains(KEY) {
@@ -153,7 +153,7 @@ pub fn check_error(error: &Error, exchanges: &[Exchange]) -> Vec<String> {
     let Some(last) = exchanges.last().filter(|_| was_sent || is_deadline) else {
         return violations;
     };
-    // Of a download's error response only the part that a reader needs is kept.
+    // An error of a download keeps only the part of the response that a reader needs.
     if error.operation() == Some("download") {
         return violations;
     }

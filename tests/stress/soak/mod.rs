@@ -1,4 +1,4 @@
-//! Thousands of sessions while a fifth of all requests fails, in paused time.
+//! Runs thousands of sessions on the paused clock, while a fifth of all requests fails.
 //!
 //! All random choices come from a seed: `SOAK_SEED=7 cargo test -p blocks-stress soak`
 //! repeats the run of that seed exactly. `SOAK_RUNS=100` runs the first 100 seeds.
@@ -24,12 +24,12 @@ use serde_json::json;
 
 use program::{Job, TurnResult};
 
-/// Sessions of one run, which share a key and its 100 requests a minute.
+/// Number of sessions in one run. They share a key and its 100 requests per minute.
 const SESSIONS: usize = 500;
-/// 20 runs of 500 sessions.
+/// Number of runs, unless a variable sets another number.
 const RUNS: u64 = 20;
 
-/// How often the agent received each message. The programs' results are compared with it.
+/// How often the agent received each message. The results of the programs are compared with these counts.
 #[derive(Clone, Default)]
 struct Prompts(Arc<Mutex<HashMap<String, usize>>>);
 
@@ -45,13 +45,13 @@ impl Prompts {
     }
 }
 
-/// The reply to a message.
+/// Returns the agent's reply to a message.
 fn reply_to(message: &str) -> String {
     format!("The reply to: {message}")
 }
 
-/// The faults that are injected into a fifth of the requests. None changes the meaning of a
-/// response, since no client could detect that.
+/// Returns the faults that are injected into a fifth of the requests. No fault changes the meaning
+/// of a response, since no client could detect such a change.
 fn faults() -> Vec<Fault> {
     let second = Duration::from_secs(1);
     let mut all: Vec<Fault> = [403, 404, 408, 422, 500, 502, 503, 504]
@@ -92,13 +92,14 @@ fn faults() -> Vec<Fault> {
 
 fn service(seed: u64, prompts: &Prompts) -> MockBuilder {
     let faults = faults();
-    // Each rule decides for itself. Together they affect a fifth of the requests.
+    // Each fault is injected independently with this probability. Together, the faults affect a
+    // fifth of the requests.
     let each = 1.0 - 0.8_f64.powf(1.0 / faults.len() as f64);
     let agent = {
         let prompts = prompts.clone();
         move |turn: &blocks_mock::TurnInfo| {
             prompts.add(&turn.message);
-            // From seconds to minutes, different for each session.
+            // The agent works for seconds to minutes, for a different time in each session.
             let work = Duration::from_millis(2_000 + (turn.session as u64 * 7_919) % 400_000);
             Script::reply(reply_to(&turn.message)).reply_after(work)
         }
@@ -119,7 +120,7 @@ fn service(seed: u64, prompts: &Prompts) -> MockBuilder {
     })
 }
 
-/// The counted results of one run.
+/// The number of requests and of each result in one run.
 #[derive(Debug, Default, PartialEq)]
 struct Tally {
     requests: usize,
@@ -156,7 +157,7 @@ async fn run(seed: u64) -> Tally {
     tally
 }
 
-/// Runs one seed on a paused clock of its own.
+/// Runs one seed on its own paused clock.
 fn run_seed(seed: u64) -> Tally {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,5 +1,5 @@
-//! A program as a careful user writes one: it never repeats a request that may have taken
-//! effect, and resumes every wait.
+//! A program as a careful user would write it. The program never repeats a request that may have
+//! taken effect, and resumes every wait.
 
 use blocks_sdk::{
     Agent, Client, CreateSession, Error, ErrorKind, FollowUp, MessageRole, MessageType, Pending,
@@ -8,7 +8,7 @@ use blocks_sdk::{
 
 use super::reply_to;
 
-/// One session's worth of work: a message, its reply, a follow-up, its reply, the transcript.
+/// The work of one session: a message, its reply, a follow-up, its reply, and the transcript.
 pub struct Job {
     client: Client,
     seed: u64,
@@ -28,7 +28,7 @@ pub enum TurnResult {
     OutcomeUnknown,
 }
 
-/// How often a request that certainly had no effect is repeated before the test fails.
+/// Maximum number of attempts of a request that certainly had no effect. After that, the test fails.
 const ATTEMPTS: usize = 200;
 
 impl Job {
@@ -100,7 +100,7 @@ impl Job {
         panic!("seed {}: {message} gets no reply", self.seed);
     }
 
-    /// The first turn, also if the response to the create did not contain its thread.
+    /// Returns the handle of the first turn, even if the response to the create did not contain the thread.
     async fn pending(&self, session: &Session) -> Pending {
         if let Ok(turn) = session.first_turn() {
             return turn.pending().clone();
@@ -121,7 +121,7 @@ impl Job {
         panic!("seed {}: {:?} has no thread", self.seed, self.messages);
     }
 
-    /// Every prompt and every reply is in the transcript exactly once.
+    /// Checks that every prompt and every reply is in the transcript exactly once.
     async fn check_transcript(&self, session: &Session, turns: &[Turn]) {
         for _ in 0..ATTEMPTS {
             let transcript = match session
@@ -137,7 +137,7 @@ impl Job {
                     continue;
                 }
             };
-            // A fault may have removed the threads of a page. Its messages are notices then.
+            // A fault may have removed the thread ids from a page. The messages of that page are then notices.
             let texts: Vec<_> = transcript
                 .turns
                 .iter()
@@ -167,7 +167,7 @@ impl Job {
     }
 }
 
-/// Whether it is a prompt or a reply, and not an intermediate message.
+/// Returns whether the message is a prompt or a reply, and not an intermediate message.
 fn is_prompt_or_reply(message: &Message) -> bool {
     let final_message = message.type_ == Some(MessageType::FinalMessage);
     final_message || message.role == Some(MessageRole::User)

@@ -1,4 +1,4 @@
-//! `schema` and `man`: the command about itself.
+//! The commands `schema` and `man`, which describe the command itself.
 
 use crate::args::{ManArgs, man_pages};
 use crate::exit::Exit;
@@ -26,7 +26,7 @@ pub fn schema(name: Option<&str>, output: &Output) -> Result<(), Exit> {
     }
 }
 
-/// Any value as JSON for a person.
+/// Serializes values of any type as indented JSON.
 mod erased {
     pub trait Json {
         fn pretty(&self) -> String;

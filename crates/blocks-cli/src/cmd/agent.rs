@@ -1,4 +1,4 @@
-//! The agent that the options of `run` name.
+//! Finds the agent that the options of `run` name.
 
 use blocks_sdk::{Agent, AgentName};
 use serde_json::{Map, Value};
@@ -8,7 +8,8 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::input;
 
-/// Parts of the names of models. A model is chosen in a profile, not by the agent's name.
+/// Parts of model names. A profile selects the model, so a model's name in place of an agent's name
+/// gets its own error message.
 const MODELS: [&str; 14] = [
     "haiku", "sonnet", "opus", "gpt", "flash", "-pro", "grok", "llama", "qwen", "mistral",
     "deepseek", "kimi-k", "o1", "o3",
@@ -48,7 +49,7 @@ fn profile(option: &str, text: &str) -> Result<Agent, Exit> {
     Agent::profile(Value::Object(profile)).map_err(Exit::from)
 }
 
-/// A known agent, in any letter case.
+/// Returns the known agent of this name, in any letter case.
 fn named(option: &str, name: &str) -> Result<Agent, Exit> {
     let lower = name.trim().to_lowercase();
     let agent = Agent::from_fields(None, Some(&lower), None);

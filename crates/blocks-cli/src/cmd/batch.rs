@@ -1,4 +1,4 @@
-//! `batch`: many prompts, with one rate limit.
+//! The command `batch`, which runs many prompts under one rate limit.
 
 mod prompt;
 
@@ -29,7 +29,7 @@ use prompt::{PromptWork, finished};
 const MINUTE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How many ended in each way.
+/// Number of prompts with each outcome.
 #[derive(Default)]
 struct Tally {
     completed: usize,
@@ -37,20 +37,20 @@ struct Tally {
     running: usize,
     unknown: usize,
     interrupted: usize,
-    /// Those among the completed whose reply looks like a notice of failure.
+    /// Completed prompts whose reply looks like a notice of failure.
     notices: usize,
-    /// Those among the completed whose reply does not conform to its schema.
+    /// Completed prompts whose reply does not conform to its schema.
     mismatches: usize,
 }
 
-/// What a run prints, and what it came to.
+/// Prints the results of a batch and counts the outcomes.
 struct Report<'a> {
     output: &'a Output,
     work: Arc<PromptWork<'a>>,
     has_journal: bool,
     total: usize,
     tally: Tally,
-    /// Why no more prompts are started.
+    /// The reason why no more prompts are started, if there is one.
     stop: Option<String>,
 }
 
@@ -108,7 +108,8 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
     report.end(by)
 }
 
-/// The schema of each reply: that of its line, or else of `--schema`.
+/// Returns the schema for the reply to each prompt: the schema in the prompt's line, or else the
+/// schema of `--schema`.
 fn read_schemas(
     args: &BatchArgs,
     prompts: &[Prompt],
@@ -150,7 +151,7 @@ fn open_journal(journal: Option<&Path>, output: &Output) -> Result<Arc<dyn Journ
 }
 
 impl<'a> Report<'a> {
-    /// Takes every item of the batch. The value says what ended it early.
+    /// Handles every item of the batch. Returns what interrupted the batch, if anything did.
     async fn run(
         &mut self,
         mut batch: Batch<'a, PromptWork<'a>>,
@@ -212,8 +213,8 @@ impl<'a> Report<'a> {
         Ok(by)
     }
 
-    /// The counts for the line that is drawn again and again. Prompts without a session wait for
-    /// a permit, for `--max-running` or for another worker.
+    /// Returns the counts for the progress line, which is redrawn in place. A prompt without a
+    /// session counts as waiting: for a permit, for `--max-running` or for another worker.
     fn progress(&self) -> String {
         let has_session = |report: &&TurnReport| report.session_id.is_some();
         let running = self.work.running().values().filter(has_session).count();
@@ -223,7 +224,7 @@ impl<'a> Report<'a> {
         format!("{done} of {total} done, {running} running, {waiting} waiting, {failed} failed, ")
     }
 
-    /// The result of an earlier run, or of another worker.
+    /// Prints a result that the journal contains from an earlier run or from another worker.
     fn print_known(&mut self, result: &Value) -> Result<(), Exit> {
         self.tally.completed += 1;
         let has_notice = !result["failure_notice"].is_null();
@@ -233,7 +234,7 @@ impl<'a> Report<'a> {
         self.output.json(result)
     }
 
-    /// An earlier run stopped during this create.
+    /// Reports a prompt whose outcome is unknown, because an earlier run stopped during its create.
     fn print_unknown(&mut self, index: usize, session_id: Option<String>) -> Result<(), Exit> {
         let mut report = self.work.report(index);
         report.session_id = session_id;
@@ -249,7 +250,7 @@ impl<'a> Report<'a> {
         self.print(finished(report, Err(exit)))
     }
 
-    /// One line for each prompt that has no result.
+    /// Prints one line for each prompt that has no result yet.
     fn report_rest(
         &mut self,
         running: BTreeMap<usize, TurnReport>,
@@ -314,7 +315,8 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// The summary and the exit code. Each prompt has its own line already.
+    /// Prints the summary and returns the exit code. The error is not printed as JSON, because each
+    /// prompt already has a line.
     fn end(self, by: Option<Interruption>) -> Result<(), Exit> {
         let tally = &self.tally;
         self.output.note(&format!(
@@ -362,7 +364,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The id as text.
+/// Returns the id as plain text, without the quotes of a JSON string.
 fn plain_id(id: Option<Value>) -> String {
     match id {
         Some(Value::String(id)) => id,

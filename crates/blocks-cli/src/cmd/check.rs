@@ -1,4 +1,4 @@
-//! `check`: whether the key works and the service can be reached.
+//! The command `check`, which tests the API key and the connection to the service.
 
 use blocks_sdk::LimitStoreStatus;
 
@@ -15,13 +15,14 @@ const PROXIES: [&str; 6] = [
     "no_proxy",
 ];
 
-/// Reads a session that does not exist: 404 shows that the key was accepted, and costs nothing.
+/// Reads a session that does not exist. The status 404 shows that the key was accepted, and such a
+/// request costs nothing.
 pub async fn check(output: &Output) -> Result<(), Exit> {
     let mut limit_is_shared = false;
     let result = match output.client() {
         Ok(client) => {
             let read = client.get_session(uuid::Uuid::new_v4());
-            // A signal ends the read here, so that the report has its own fields then too.
+            // The signal is handled here, so that an interrupted command also prints a `CheckReport`.
             let result = match output.host().interruptible(read).await {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(error)) if error.is_not_found() => Ok(()),
@@ -85,7 +86,7 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
     result
 }
 
-/// A URL with a password is refused elsewhere; here it is not printed.
+/// Returns the URL without user name and password, so that they are not printed. The client refuses such a URL.
 fn without_credentials(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),

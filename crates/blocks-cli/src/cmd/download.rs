@@ -1,4 +1,4 @@
-//! `plan` and `artifact`: the bytes of what an agent made.
+//! The commands `plan` and `artifact`, which download files that an agent made.
 
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -39,7 +39,7 @@ pub async fn artifact(mut args: ArtifactArgs, output: &Output) -> Result<(), Exi
     download(&artifact, ids, file, output).await
 }
 
-/// The file that the user named, which must not exist; none for `-`.
+/// Returns the path of the file that the user named, or `None` for `-`. The file must not exist.
 fn new_file(output: Option<PathBuf>) -> Result<Option<PathBuf>, Exit> {
     let Some(path) = output.filter(|path| path != Path::new("-")) else {
         return Ok(None);
@@ -48,13 +48,14 @@ fn new_file(output: Option<PathBuf>) -> Result<Option<PathBuf>, Exit> {
     if path.symlink_metadata().is_ok() {
         return Err(wrong("the file exists"));
     }
-    // Whether its folder can be written is known before anything is requested.
+    // A temporary file is created now, so that a folder that cannot be written is an error before any request.
     NewFile::create(&path).map_err(|error| wrong(&error.to_string()))?;
     Ok(Some(path))
 }
 
-/// To a new file, atomically; or to standard output: unchanged to a file or a program, as a safe
-/// text to a terminal. The name that the agent gave is not used for anything.
+/// Saves the artifact to a new file atomically, or writes it to standard output. A terminal gets
+/// text that is safe to show; a file or a program gets the bytes unchanged. The file name that the
+/// agent chose is never used.
 async fn download(
     artifact: &Artifact,
     (session_id, artifact_id): (String, String),

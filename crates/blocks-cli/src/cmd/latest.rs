@@ -4,7 +4,7 @@ use blocks_sdk::{Pending, SessionRef};
 
 use crate::exit::{Code, Exit};
 
-/// Finds the newest prompt of a session, of which only the id is known.
+/// Finds the newest prompt of a session from the session's id alone.
 pub async fn latest(session: &SessionRef) -> Result<Pending, Exit> {
     match session.latest_turn().await? {
         Some(turn) => Ok(turn.pending().clone()),

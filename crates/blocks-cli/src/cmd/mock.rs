@@ -1,4 +1,4 @@
-//! `mock`: serves a mock of the service.
+//! The command `mock`, which serves a mock of the service.
 
 use blocks_mock::{Capture, MockBuilder, MockConfig};
 
@@ -11,7 +11,8 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     if args.schema {
         return output.print(&format!("{:#}", MockConfig::schema()));
     }
-    // Before the lines are printed, since their reader may send a signal to this process.
+    // Signals are received before the `export` lines are printed, since their reader may send a
+    // signal immediately.
     output.host().listen();
     let mut config = match &args.script {
         Some(path) => {
@@ -57,12 +58,12 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     ] {
         output.print(&format!("export {name}={}", shell_word(&value)))?;
     }
-    // Serves until it is interrupted, which is not a failure.
+    // The mock serves until a signal arrives. Then the command ends with success.
     let _ = output.host().interruption().await;
     Ok(())
 }
 
-/// A value as one word of a shell, quoted where the shell would change it.
+/// Returns the value as one shell word, quoted if the shell might change it.
 fn shell_word(value: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
     match !value.is_empty() && value.chars().all(is_plain) {

@@ -1,7 +1,8 @@
-//! The file of `--pending`: the handle to a reply, for `blocks wait --pending`.
+//! The file of `--pending`, which stores the handle to a reply for `blocks wait --pending`.
 //!
-//! `run` and `send` write it when the prompt was sent, and remove it when they print the reply.
-//! `wait` leaves it, and marks it as replied: then `run` and `send` may replace it.
+//! `run` and `send` write the file when the prompt was sent, and remove the file when they have
+//! printed the reply. `wait` keeps the file and marks it as replied. A file that is marked as
+//! replied may be replaced by `run` and `send`.
 
 use std::path::Path;
 
@@ -15,24 +16,24 @@ use crate::host::Host;
 use crate::input;
 use crate::report::TurnReport;
 
-/// What the file contains.
+/// Content of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Content {
-    /// The session.
+    /// Id of the session.
     pub session_id: String,
-    /// The thread, where the service named it.
+    /// Id of the thread, if the service named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_id: Option<String>,
-    /// The link to the reply. Without it, the file is about the session's newest prompt.
+    /// Link to the reply. Without a link, the file refers to the session's newest prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_message: Option<String>,
-    /// Whether the reply was printed: then nothing is pending.
+    /// Whether the reply was already printed, so that no reply is pending.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replied: bool,
 }
 
 impl Content {
-    /// What is known of a prompt that was sent.
+    /// Describes a prompt that was sent. Returns `None` if its session is not known.
     pub fn new(report: &TurnReport, pending: Option<&Pending>) -> Option<Self> {
         let stored = pending.and_then(|pending| serde_json::to_value(pending).ok());
         let link = stored
@@ -46,7 +47,7 @@ impl Content {
         })
     }
 
-    /// The SDK's handle, if the file has the link to the reply.
+    /// Returns the SDK's handle, if the file contains the link to the reply.
     pub fn pending(&self) -> Result<Option<Pending>, serde_json::Error> {
         if self.final_message.is_none() {
             return Ok(None);
@@ -56,12 +57,13 @@ impl Content {
     }
 }
 
-/// The file, which can be written: that is known before anything is sent.
+/// The new file of `--pending`, created under a temporary name before anything is sent, so that an
+/// error is known in time.
 pub struct PendingFile(NewFile);
 
 impl PendingFile {
     /// # Errors
-    /// A usage error: the file has a reply that is pending, or cannot be written.
+    /// A usage error: the file exists and is not marked as replied, or it cannot be written.
     pub fn create(path: &Path) -> Result<Self, Exit> {
         let wrong = |what: &str| {
             let path = path.display();
@@ -71,9 +73,9 @@ impl PendingFile {
             return Err(wrong("a file is needed"));
         }
         if path.symlink_metadata().is_ok() {
-            let there = std::fs::read_to_string(path).ok();
-            let there = there.and_then(|text| serde_json::from_str::<Content>(&text).ok());
-            match there {
+            let existing = std::fs::read_to_string(path).ok();
+            let existing = existing.and_then(|text| serde_json::from_str::<Content>(&text).ok());
+            match existing {
                 Some(Content { replied: true, .. }) => {}
                 Some(_) => {
                     return Err(wrong(
@@ -109,14 +111,14 @@ pub fn replace(path: &Path, content: &Content) -> Result<(), Exit> {
     })
 }
 
-/// Marks that the reply was printed. Best effort: the reply itself was delivered.
+/// Marks the file as replied, after the reply was printed.
 pub fn mark_replied(path: &Path, content: &Content) -> std::io::Result<()> {
     let mut content = content.clone();
     content.replied = true;
     NewFile::create(path)?.write(&serde_json::to_vec(&content)?)
 }
 
-/// Reads such a file.
+/// Reads a file that `--pending` wrote.
 pub fn read(path: &Path, host: &Host) -> Result<Content, Exit> {
     let text = input::read_text("--pending", path, host)?;
     let path = path.display();

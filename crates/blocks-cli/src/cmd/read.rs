@@ -1,4 +1,4 @@
-//! `show`, `messages` and `transcript`.
+//! The commands `show`, `messages` and `transcript`.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -78,7 +78,8 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Prints messages as they arrive. Failing polls do not end it, but they are reported once.
+/// Prints messages as they arrive. A failed poll does not end the command, and consecutive failures
+/// are reported once.
 async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(), Exit> {
     const MINUTE: Duration = Duration::from_secs(60);
     let start = Instant::now();
@@ -115,7 +116,7 @@ async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(
     }
 }
 
-/// No request is made for a reader that has gone, as `head` does.
+/// Waits for `next`, and fails on a signal or when standard output has no reader any more, as after `| head`.
 async fn until_closed<T>(next: impl Future<Output = T>, output: &Output) -> Result<T, Exit> {
     tokio::select! {
         biased;
@@ -124,7 +125,7 @@ async fn until_closed<T>(next: impl Future<Output = T>, output: &Output) -> Resu
     }
 }
 
-/// One message: a line of JSON, or its role and text.
+/// Prints one message, as a line of JSON or as its role and text.
 fn line(message: &Message, output: &Output) -> Result<(), Exit> {
     if output.is_json() {
         return output.json(message);

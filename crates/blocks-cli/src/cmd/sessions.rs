@@ -1,4 +1,4 @@
-//! `list` and `forget`: the sessions that this user started.
+//! The commands `list` and `forget`, for the sessions that this user started.
 
 use blocks_sdk::Id;
 
@@ -59,7 +59,7 @@ fn report(sessions: Vec<RegisteredSession>, output: &Output) -> Result<(), Exit>
 }
 
 impl SessionChoice {
-    /// The session that was named, or the last one of the register.
+    /// Returns the session that the user named, or with `--last` the newest session of the register.
     pub fn resolve(self, host: &Host) -> Result<Id, Exit> {
         choose(self.session, self.last, host)
     }

@@ -1,4 +1,4 @@
-//! `run`, `send` and `wait`: one prompt and its reply.
+//! The commands `run`, `send` and `wait`, each for one prompt and its reply.
 
 mod schema;
 
@@ -26,28 +26,30 @@ use crate::report::{Status, TurnReport};
 use crate::structured::ReplySchema;
 use crate::values::Field;
 
-/// A command that sends or awaits a prompt, and everything that is known of it so far. Whatever
-/// ends it, `finish` reports what is here.
+/// State of a command that sends or awaits one prompt. `finish` reports this state whenever and
+/// however the command ends.
 struct Job<'a> {
     output: &'a Output,
     report: TurnReport,
-    /// Whether there is a prompt to wait for: it was accepted now, or earlier.
+    /// Whether there is a prompt to wait for, accepted during this command or earlier.
     is_sent: bool,
-    /// Whether the ids are among the step outputs already.
+    /// Whether the ids were already written to GitHub's step outputs.
     ids_are_written: bool,
-    /// Whether the reply was written to standard output already, and whether that failed.
+    /// Whether the reply was already written, to standard output or to the file of `--output`.
     is_printed: bool,
+    /// Whether the reply could not be written.
     is_lost: bool,
     /// The file of `--output`.
     reply_file: Option<NewFile>,
-    /// What happens to the file of `--pending` once the reply is printed.
+    /// Action on the file of `--pending` after the reply is printed.
     settle: Option<Settle>,
-    /// Where the session is added, to find it again.
+    /// The register that the session is added to, for `blocks list`.
     register: Option<Register>,
-    /// The schema of `--schema`, and how many corrections may still be sent.
+    /// The schema of `--schema`.
     schema: Option<ReplySchema>,
+    /// Number of corrections that may still be sent.
     corrections: u32,
-    /// Whether a correction may be pending, whose reply is not known.
+    /// Whether a correction was sent, or may have been sent, and its reply is not known.
     is_correcting: bool,
 }
 
@@ -76,14 +78,14 @@ pub async fn wait(args: WaitArgs, output: &Output) -> u8 {
 
 fn prompt(args: &PromptArgs, output: &Output) -> Result<String, Exit> {
     match (&args.prompt, &args.prompt_file) {
-        // Never interpreted: it may come from an issue or a comment.
+        // The text is never interpreted, because it may come from an issue or a comment.
         (Some(text), _) => Ok(text.clone()),
         (None, Some(path)) => input::read_text("--prompt-file", path, output.host()),
         (None, None) => Err(Exit::usage("give a prompt or --prompt-file FILE")),
     }
 }
 
-/// The fields of --field, of which none is given twice: one of them would be lost.
+/// Returns the fields of `--field`. A name that is given twice is a usage error, since one value would be lost.
 fn unique(fields: &[Field]) -> Result<&[Field], Exit> {
     for (place, field) in fields.iter().enumerate() {
         if fields[..place].iter().any(|other| other.name == field.name) {
@@ -155,7 +157,7 @@ impl<'a> Job<'a> {
             Ok(turn) => turn,
             Err(error) => {
                 let mut exit = Exit::from(error);
-                // The session exists and is billed, so that a retry would start the work again.
+                // The session exists and is billed, so a retry would start the work a second time.
                 exit.code = Code::OutcomeUnknown;
                 exit.error.kind = "no_thread".into();
                 exit.error.may_have_taken_effect = true;
@@ -232,19 +234,20 @@ impl<'a> Job<'a> {
         identify(&pending, &mut self.report);
         output.report_started(&self.report);
         self.ids_are_written = true;
-        // Standard input cannot be marked.
+        // A handle that was read from standard input cannot be marked as replied.
         let file = args.pending.filter(|path| path != Path::new("-"));
         if let (Some(path), Some(content)) = (file, content) {
             self.settle = Some(Settle::MarkReplied(path, content));
         }
-        // When nothing is left, one poll is made.
+        // If no time is left, the reply is polled once.
         let left = limit.saturating_sub(start.elapsed());
         self.await_reply(&client.resume(pending), left, &args.reply, args.follow)
             .await?;
         Ok(Status::Completed)
     }
 
-    /// The time-out bounds this read too. A time-out of zero bounds the waiting alone.
+    /// Finds the newest prompt of the session. The time-out limits this read too; if it is zero,
+    /// the limit is 10 seconds.
     async fn find_latest(
         &self,
         client: &Client,
@@ -267,13 +270,13 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Before the create: a register that was asked for and cannot be written is known in time.
+    /// Opens the register before the create, so that an error is known before anything is sent.
     fn open_register(&mut self, options: &WaitOptions) -> Result<(), Exit> {
         self.register = Register::open(self.output, options.register)?;
         Ok(())
     }
 
-    /// Adds the session, for `blocks list`. It exists, whatever comes of that.
+    /// Adds the session to the register. A failure is only a warning, because the session exists.
     async fn add_to_register(&self) {
         let (Some(register), Some(id)) = (&self.register, &self.report.session_id) else {
             return;
@@ -282,10 +285,10 @@ impl<'a> Job<'a> {
         register.add_or_warn(id, url, self.output).await;
     }
 
-    /// Before the create: a file that cannot be written is known in time.
+    /// Creates the file of `--output` before the create, so that an error is known before anything is sent.
     fn open_reply_file(&mut self, path: Option<&Path>) -> Result<(), Exit> {
         self.output.host().listen();
-        // `-` is standard output, as it is without the option.
+        // `-` means standard output, which is also the default.
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(());
         };
@@ -297,8 +300,8 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
-    /// Writes the reply to the file of `--output`, if there is one. A reply that the file cannot
-    /// take goes to standard output.
+    /// Writes the reply to the file of `--output`. Returns false if there is no such file or it
+    /// cannot be written: then the reply goes to standard output.
     fn write_reply_file(&mut self, text: &str) -> bool {
         let Some(mut file) = self.reply_file.take() else {
             return false;
@@ -313,8 +316,9 @@ impl<'a> Job<'a> {
         written.is_ok()
     }
 
-    /// Before the create: a file that cannot be written is known in time, and from here on a
-    /// signal removes it.
+    /// Creates the file of `--pending` before the create, so that an error is known before anything
+    /// is sent. Signals are received first, so that an interrupted command removes its temporary
+    /// file.
     fn pending_file(&mut self, options: &WaitOptions) -> Result<Option<PendingFile>, Exit> {
         self.output.host().listen();
         let file = options
@@ -326,7 +330,9 @@ impl<'a> Job<'a> {
         Ok(file)
     }
 
-    /// The create failed, or left no thread. A session that it names is kept all the same.
+    /// Handles a create that failed or returned no thread. If the outcome is unknown and the error
+    /// names a session, the session is still written to the file of `--pending` and to the
+    /// register.
     async fn not_created(&mut self, exit: Exit, file: Option<PendingFile>) -> Exit {
         if exit.code == Code::OutcomeUnknown
             && let Some(id) = &exit.session_id
@@ -347,7 +353,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// After a create or follow-up that was accepted. From here on no error may discard it.
+    /// Continues after a create or follow-up was accepted. From here on, no error may report that
+    /// nothing was sent.
     async fn follow(
         &mut self,
         turn: &Turn,
@@ -377,7 +384,7 @@ impl<'a> Job<'a> {
         Ok(Status::Completed)
     }
 
-    /// Waits, prints the reply, and only then does what can fail or take time.
+    /// Waits for the reply, prints it, and only then reads pull requests, since that read can fail or take time.
     async fn await_reply(
         &mut self,
         turn: &Turn,
@@ -399,7 +406,7 @@ impl<'a> Job<'a> {
             }
         };
         self.deliver()?;
-        // Nothing would show what this read returns.
+        // Only the JSON and the step outputs contain pull requests.
         if !output.is_json() && !output.is_github() {
             return opinion;
         }
@@ -418,7 +425,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Waits for one reply.
+    /// Waits for the reply to one turn.
     async fn await_text(
         &mut self,
         turn: &Turn,
@@ -475,8 +482,9 @@ impl<'a> Job<'a> {
         printed
     }
 
-    /// A prompt that another process sent interrupts this one, and its reply never comes. The
-    /// service does not say so, hence this check once the time is over.
+    /// Checks after a time-out whether a newer prompt from another process interrupted this prompt.
+    /// The reply to an interrupted prompt never arrives, and the service does not report the
+    /// interruption.
     async fn check_for_newer_prompt(&mut self, turn: &Turn, timed_out: Exit) -> Exit {
         const LIMIT: Duration = Duration::from_secs(3);
         let Ok(client) = self.output.client() else {
@@ -492,7 +500,7 @@ impl<'a> Job<'a> {
         if newest.thread_id() == turn.thread_id() {
             return timed_out;
         }
-        // To continue means to wait for the newer prompt.
+        // The resume command must wait for the newer prompt.
         identify(&newest, &mut self.report);
         let message = format!(
             "{}; a newer prompt in session {} interrupted this one",
@@ -502,7 +510,7 @@ impl<'a> Job<'a> {
         Exit::new(Code::Failed, "superseded", message)
     }
 
-    /// Reports the end, whatever it is, and returns the exit code.
+    /// Reports the success or the failure of the command, and returns the exit code.
     fn finish(mut self, result: Result<Status, Exit>) -> u8 {
         let output = self.output;
         let replied = self.report.final_message.is_some() && !self.is_correcting;
@@ -510,7 +518,7 @@ impl<'a> Job<'a> {
             Ok(status) => (status, output.side_failure()),
             Err(exit) => (exit.status(), Some(exit)),
         };
-        // A reply that was received stays a result, whatever failed after it.
+        // A reply that was received counts as completed, even if something failed afterwards.
         self.report.status = if replied { Status::Completed } else { status };
         self.show_unmatched_reply();
         if let Some(exit) = &mut exit {
@@ -533,7 +541,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// How to continue, for a person and for a machine.
+    /// Prints the error and, if a reply may still arrive, the command that resumes the wait.
     fn describe_end(&self, exit: &mut Exit, replied: bool) {
         self.output.note_error(exit);
         let may_be_sent = self.is_sent || exit.code == Code::OutcomeUnknown;
@@ -564,7 +572,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Nothing is pending any more: `run` and `send` remove their file, `wait` marks it.
+    /// Removes the file of `--pending` after `run` and `send`, or marks it as replied after `wait`.
     fn settle_pending_file(&self) {
         let (path, settled) = match &self.settle {
             Some(Settle::Remove(path)) => (path, std::fs::remove_file(path)),
@@ -584,7 +592,8 @@ impl<'a> Job<'a> {
     }
 }
 
-/// A create that a signal interrupts may have been accepted.
+/// Returns the `Exit` for a create or follow-up that a signal interrupted. The service may have
+/// accepted the request.
 fn interrupted_create(by: Interruption) -> Exit {
     let mut exit = Exit::interrupted(
         by,

@@ -1,4 +1,4 @@
-//! Waiting for the reply of one prompt, and what is read after it.
+//! Waits for the reply to one prompt, and reads the session afterwards.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use crate::output::Output;
 use crate::report::TurnReport;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Pull requests are worth a short wait after the reply, not a long one.
+/// Time limit for reading pull requests after the reply, so that a slow read does not keep the command running.
 const MAX_SESSION_READ: Duration = Duration::from_secs(5);
 
-/// How a wait shows that it continues.
+/// Waits for a reply, and shows the progress on standard error.
 pub struct Watcher<'a> {
     pub output: &'a Output,
-    /// Starts each line, for example with the id of a prompt.
+    /// Prefix of each line, for example the id of a prompt.
     pub name: &'a str,
-    /// Whether the time is shown. `batch` shows one for all its prompts.
+    /// Whether the elapsed time is shown. `batch` instead shows one time for all its prompts.
     pub shows_time: bool,
 }
 
@@ -32,12 +32,14 @@ impl Watcher<'_> {
     /// Waits for the reply, for at most `limit`. A limit of zero polls once.
     ///
     /// # Errors
-    /// The time-out says what failed last, so that it cannot be taken for a busy agent.
+    /// A time-out contains the error of the last poll, so that a failed connection is not mistaken
+    /// for a busy agent.
     pub async fn reply(&self, turn: &Turn, limit: Duration) -> Result<Reply, Exit> {
         self.reply_of(turn, turn.reply(), limit).await
     }
 
-    /// The same, and shows the agent's messages as they arrive.
+    /// Waits for the reply, for at most `limit`, and shows the agent's messages as they arrive if
+    /// `follow` asks for them.
     pub async fn following(
         &self,
         turn: &Turn,
@@ -71,7 +73,7 @@ impl Watcher<'_> {
                     continue;
                 }
             };
-            // The last message of a turn repeats the reply, which is printed elsewhere.
+            // The last message of a turn repeats the reply, and the reply is printed separately.
             let is_repeated = matches!((&latest, &step), (Some(latest), Some(Ok(Progress::Replied(reply))))
                 if latest.message.as_deref() == Some(reply.text()));
             if let Some(message) = latest.take_if(|_| !is_repeated || self.output.is_json()) {
@@ -98,7 +100,7 @@ impl Watcher<'_> {
         }
     }
 
-    /// One line when polls start to fail, and one when they work again.
+    /// Prints one line when polls start to fail, and one line when they work again.
     fn note_failing(&self, before: Option<&Error>, now: Option<&Error>) {
         let name = self.name;
         match (before, now) {
@@ -128,10 +130,10 @@ fn timed_out(limit: Duration, last: Option<&Error>) -> Exit {
     exit
 }
 
-/// Keeps a reply, and what its text looks like.
+/// Stores the reply in the report, with the kind of failure notice that its text looks like, if any.
 ///
 /// # Errors
-/// With `--fail-on-notice`, when it looks like a notice of failure.
+/// With `--fail-on-notice`, a reply that looks like a notice of failure is an error.
 pub fn keep_reply(
     reply: &Reply,
     fail_on_notice: bool,
@@ -157,8 +159,8 @@ pub fn keep_reply(
     Err(Exit::new(Code::Notice, "failure_notice", message))
 }
 
-/// Reads the session after the reply, since pull requests are known only then. The reply is
-/// worth more: this read gets a few seconds, and a failure is a warning.
+/// Reads the session's pull requests, which are known only after the reply. The read gets a few
+/// seconds, and a failure is only a warning, because the reply matters more.
 pub async fn read_pull_requests(
     client: &Client,
     pending: &Pending,
@@ -183,7 +185,7 @@ pub async fn read_pull_requests(
     }
 }
 
-/// What a session says about itself.
+/// Copies the link and the pull requests of a session into the report.
 pub fn describe(session: &Session, report: &mut TurnReport) {
     if let Some(url) = session.html_url() {
         report.session_html_url = Some(url.to_owned());
@@ -194,14 +196,15 @@ pub fn describe(session: &Session, report: &mut TurnReport) {
         .collect();
 }
 
-/// The ids of what is pending.
+/// Copies the ids of the session and of the thread into the report.
 pub fn identify(pending: &Pending, report: &mut TurnReport) {
     report.session_id = Some(pending.session_id().to_string());
     report.thread_id = pending.thread_id().map(|id| id.to_string());
 }
 
-/// The command that continues to wait, once a session is known. A thread that the service named
-/// in a form that `--thread` does not take is left out: then it is about the newest prompt.
+/// Returns the command that resumes the wait, if the session is known. A thread id that is not a
+/// UUID is left out, because `--thread` does not accept it; the command then waits for the newest
+/// prompt.
 pub fn resume_command(report: &TurnReport) -> Option<String> {
     let session = report.session_id.as_deref()?;
     let thread = report.thread_id.as_deref();

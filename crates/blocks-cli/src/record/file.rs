@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// The end of the file, which each entry overwrites and writes again.
+/// The closing brackets of the file. Each new entry overwrites them and writes them again.
 const END: &[u8] = b"\n]}}\n";
 
-/// A file that is complete at any time: it is not renamed at the end, since there may be none.
+/// A HAR file that is complete after each entry. It has its final name from the start, since a
+/// killed process could not rename it at the end.
 pub struct HarFile {
     path: PathBuf,
     file: File,
-    /// Where the end of the file starts.
+    /// Offset of the closing brackets.
     end: u64,
     entries: usize,
 }
@@ -45,7 +46,7 @@ impl HarFile {
         self.entries
     }
 
-    /// Adds an entry. If it cannot be written, the file ends after the one before it.
+    /// Adds an entry. If the write fails, the file ends after the previous entry.
     pub fn add(&mut self, entry: &Value) -> Result<()> {
         let separator = if self.entries == 0 { "\n" } else { ",\n" };
         let mut bytes = format!("{separator}{entry}").into_bytes();

@@ -1,5 +1,5 @@
-//! What a recording contains of a message: no key, no presigned query and, unless texts are wanted,
-//! no text. What is not known to be harmless is removed.
+//! Removes API keys, the queries of presigned URLs and, without `--record-texts`, all texts from a
+//! recording. Every value that is not known to be harmless is removed.
 
 use std::collections::HashMap;
 
@@ -13,9 +13,9 @@ use reqwest::Url;
 use serde_json::{Map, Value, json};
 
 const REMOVED: &str = "[removed]";
-/// In place of a URL. The name does not resolve.
+/// Replacement for a URL. Its host name does not resolve.
 const REMOVED_URL: &str = "https://removed.invalid/";
-/// Where recorded downloads are, by number.
+/// Start of the replacement for a presigned URL. The number of the download follows.
 const STORAGE: &str = "https://storage.invalid/";
 
 const REQUEST_HEADERS: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, USER_AGENT];
@@ -25,7 +25,7 @@ const RESPONSE_HEADERS: [HeaderName; 4] = [
     RETRY_AFTER,
     HeaderName::from_static("x-request-id"),
 ];
-/// Parameters of the service, which contain no text.
+/// Query parameters of the service whose values contain no text.
 const PARAMETERS: [&str; 7] = [
     "type",
     "role",
@@ -50,9 +50,9 @@ const SECRET_NAMES: [&str; 12] = [
     "token",
     "x-",
 ];
-/// What precedes a secret in a text.
+/// Words that precede a secret in a text.
 const SCHEMES: [&str; 4] = ["apikey", "basic", "bearer", "token"];
-/// How tokens of common services start.
+/// Prefixes of the tokens of common services.
 const TOKEN_PREFIXES: [&str; 18] = [
     "AIza",
     "AKIA",
@@ -74,12 +74,12 @@ const TOKEN_PREFIXES: [&str; 18] = [
     "xox",
 ];
 
-/// Removes secrets and texts. It remembers the keys and the downloads of a recording.
+/// Removes secrets and texts. Remembers the keys and the presigned URLs of a recording.
 pub struct Redactor {
     texts: bool,
-    /// The keys, in lower case and in each encoding in which they can occur.
+    /// The API keys, in lower case and in each encoding in which they can occur.
     secrets: Vec<String>,
-    /// Numbers of the presigned URLs.
+    /// The number of each presigned URL.
     downloads: HashMap<String, usize>,
 }
 
@@ -98,7 +98,7 @@ impl Redactor {
         }
     }
 
-    /// Remembers the key of a request, to remove it wherever it occurs.
+    /// Remembers the API key of a request, so that every occurrence of the key is removed.
     pub fn add_secrets(&mut self, headers: &HeaderMap) {
         for value in headers.get_all(AUTHORIZATION) {
             let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -111,7 +111,7 @@ impl Redactor {
         }
     }
 
-    /// The URL of a request. Of a download only a number is left.
+    /// Returns the URL of a request without secrets. A download's URL is replaced by a number.
     pub fn target(&mut self, url: &Url, headers: &HeaderMap) -> Target {
         if !headers.contains_key(AUTHORIZATION) {
             return Target {
@@ -166,7 +166,7 @@ impl Redactor {
         Value::Array(kept)
     }
 
-    /// The content of a body. `url` is that of the request, for a response.
+    /// Returns the content of a body without secrets. For a response, `url` is the URL of its request.
     pub fn content(&mut self, body: &[u8], headers: &HeaderMap, url: Option<&Url>) -> Value {
         let media = headers
             .get(CONTENT_TYPE)
@@ -204,7 +204,7 @@ impl Redactor {
         content
     }
 
-    /// The same number for each use of one presigned URL.
+    /// Returns the replacement for a presigned URL, with the same number for each use of one URL.
     fn download(&mut self, url: &str) -> String {
         let next = self.downloads.len() + 1;
         let number = *self.downloads.entry(url.to_owned()).or_insert(next);
@@ -226,7 +226,7 @@ impl Redactor {
                     .map(|field| self.field(field))
                     .collect::<Map<_, _>>();
             }
-            // A key or a card number can be a number, too; the fields of the service are smaller.
+            // A long number may be a key or a card number. The numbers of the service are shorter.
             Value::Number(number) if number.to_string().len() > 20 => *value = json!(0),
             _ => {}
         }
@@ -268,7 +268,7 @@ impl Redactor {
         }
     }
 
-    /// A link of the service: its path and the parameters that contain no text.
+    /// Returns a link of the service with only its path and the parameters that contain no text.
     fn link(&self, text: &str) -> String {
         let Ok(mut url) = Url::parse(text) else {
             return REMOVED_URL.to_owned();
@@ -291,7 +291,8 @@ impl Redactor {
         self.scrub(url.as_str())
     }
 
-    /// The page of a session: host and path, of which each part is a word or an id.
+    /// Returns the URL of a session's page with only its host and path. Path parts that are not
+    /// short words or ids are removed.
     fn page(&self, text: &str) -> String {
         let Ok(mut url) = Url::parse(text) else {
             return REMOVED_URL.to_owned();
@@ -327,11 +328,11 @@ impl Redactor {
         self.secrets.iter().any(|secret| lower.contains(secret))
     }
 
-    /// A text without the keys, the secrets in URLs, and what looks like a token.
+    /// Removes the keys, the secrets in URLs and everything that looks like a token from a text.
     fn scrub(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {
-            // Lower case of ASCII keeps the places of all characters.
+            // The ASCII lower case of a text has the same byte offsets as the text.
             while let Some(at) = text.to_ascii_lowercase().find(secret.as_str()) {
                 text.replace_range(at..at + secret.len(), REMOVED);
             }
@@ -340,7 +341,7 @@ impl Redactor {
     }
 }
 
-/// The forms in which a key can occur, in lower case.
+/// Returns the encodings in which a key can occur in a text, in lower case.
 fn encodings(key: &str) -> Vec<String> {
     if key.is_empty() {
         return Vec::new();
@@ -361,8 +362,8 @@ fn encodings(key: &str) -> Vec<String> {
         percent(false),
         percent(true),
     ];
-    // In base64 a text has one of three forms, by its place; the characters at the ends also depend
-    // on what is around it.
+    // The base64 form of a key depends on its offset in the encoded data modulo 3. The characters
+    // at its ends also depend on the bytes around the key.
     for before in 0..3 {
         let padded = [&[0; 2][..before], key.as_bytes()].concat();
         let whole = STANDARD_NO_PAD.encode(&padded[..padded.len() - padded.len() % 3]);
@@ -375,13 +376,13 @@ fn encodings(key: &str) -> Vec<String> {
     forms
         .iter_mut()
         .for_each(|form| form.make_ascii_lowercase());
-    // The longest first, so that no part of it is left.
+    // The longest form comes first, so that a shorter form cannot match and leave the rest of it.
     forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     forms.dedup();
     forms
 }
 
-/// A text in which URLs have no password, and no query with a secret.
+/// Removes passwords, and queries that contain secrets, from the URLs in a text.
 fn without_queries(text: &str) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut rest = text;
@@ -416,7 +417,7 @@ fn is_secret_name(name: &str) -> bool {
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
-/// A text without words that look like tokens, and without those after `Bearer` and the like.
+/// Removes words that look like tokens from a text, and words after names such as `Bearer`.
 fn without_tokens(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.+/=~".contains(c);
     let mut redacted = String::with_capacity(text.len());
@@ -456,7 +457,7 @@ fn without_tokens(text: &str) -> String {
     redacted
 }
 
-/// The media type of a content type, without parameters.
+/// Returns the media type of a `Content-Type` header, without its parameters.
 fn media_type(value: &str) -> Option<&str> {
     let media = value.split(';').next().unwrap_or_default().trim();
     let is_part = |c: char| c.is_ascii_alphanumeric() || "/+.-".contains(c);
@@ -464,7 +465,7 @@ fn media_type(value: &str) -> Option<&str> {
     is_valid.then_some(media)
 }
 
-/// A UUID, or a short id.
+/// Returns whether the text is a UUID or a short id.
 fn is_id(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let is_short = text.len() <= 20 && text.chars().all(is_part);
@@ -475,7 +476,7 @@ fn is_word(text: &str) -> bool {
     text.len() <= 30 && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
 }
 
-/// A date or a number of seconds.
+/// Returns whether the text is a date or a number of seconds.
 fn is_time(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || " ,:.+-".contains(c);
     text.len() <= 35 && text.chars().all(is_part) && text.contains(|c: char| c.is_ascii_digit())

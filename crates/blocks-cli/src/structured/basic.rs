@@ -1,6 +1,6 @@
-//! Validation without the crate `jsonschema`, which would make the command too large: the keywords of JSON Schema 2020-12
-//! that need no regular expressions. A schema with any other keyword is refused, so that no reply is called valid that was
-//! not checked.
+//! Validates JSON without the crate `jsonschema`, which would make the command too large. Supports
+//! the keywords of JSON Schema 2020-12 that need no regular expressions. A schema with any other
+//! keyword is refused, so that no reply counts as valid without a complete check.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 
 use crate::text::shorten;
 
-/// The longest part of a value that an error shows.
+/// Maximum characters of a value in an error message.
 const MAX_VALUE: usize = 100;
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 const TYPES: [&str; 7] = [
     "array", "boolean", "integer", "null", "number", "object", "string",
 ];
-/// Keywords that do not say which values are valid. In 2020-12 `format` is one of them.
+/// Keywords that do not restrict which values are valid. In the draft 2020-12, `format` is such a keyword.
 const ANNOTATIONS: [&str; 9] = [
     "$comment",
     "title",
@@ -50,7 +50,7 @@ impl Validator {
     }
 }
 
-/// Whether each keyword of a schema, and of those inside of it, is known and has a usable value.
+/// Checks that each keyword of a schema and of its subschemas is known and has a usable value.
 fn check_schema(schema: &Value, root: &Value) -> Result<(), String> {
     let Value::Object(keywords) = schema else {
         return match schema.is_boolean() {
@@ -117,7 +117,7 @@ fn check_schema(schema: &Value, root: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// The schema that a reference within the document leads to.
+/// Returns the schema that a reference within the document refers to.
 fn resolve<'a>(target: &str, root: &'a Value) -> Option<&'a Value> {
     let found = root.pointer(target.strip_prefix('#')?)?;
     (found.is_object() || found.is_boolean()).then_some(found)
@@ -127,7 +127,7 @@ struct Check<'a> {
     root: &'a Value,
     /// The place in the value, as a JSON Pointer.
     path: String,
-    /// The references in progress, each with the value that it is applied to.
+    /// The references that are being followed, each with the value that it is applied to.
     references: Vec<(&'a Value, *const Value)>,
 }
 
@@ -379,11 +379,11 @@ fn order(value: &Value, bound: &Value) -> Ordering {
     }
 }
 
-/// The value with each whole number written as an integer, since `1.0` equals `1`.
+/// Returns the value with each whole number as an integer, since `1.0` equals `1`.
 fn plain(value: &Value) -> Value {
     match value {
         Value::Number(number) if number.is_f64() => match number.as_f64() {
-            // Within these bounds a float has every integer.
+            // Within these bounds a float represents every integer exactly.
             Some(float) if float.fract() == 0.0 && float.abs() < 9e15 => Value::from(float as i64),
             _ => value.clone(),
         },
@@ -408,7 +408,7 @@ mod tests {
 
     use super::*;
 
-    /// Both validators agree on every case.
+    /// The validator of this file and the crate `jsonschema` agree on every case.
     #[test]
     fn values_are_judged_as_by_the_library() {
         let tree = json!({"type": "object", "required": ["next"], "properties":

@@ -1,4 +1,4 @@
-//! Many prompts: the limit is kept, and no prompt is sent twice.
+//! Tests of `batch`: many prompts keep the rate limit, and no prompt is sent twice.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -55,7 +55,7 @@ fn killed_batches_duplicate_and_lose_nothing() {
     let (file, journal) = (folder.file("prompts.jsonl"), folder.file("journal.jsonl"));
     std::fs::write(&file, prompts(8)).unwrap();
     let arguments = ["batch", &file, "--journal", &journal];
-    // Killed after this many requests, at a point that differs from run to run.
+    // The batch is killed after this many requests, at a point that differs slightly between test runs.
     for requests in [0, 3, 9, 15, 16] {
         let mut child = service
             .command(&arguments)
@@ -84,7 +84,7 @@ fn killed_batches_duplicate_and_lose_nothing() {
         Some(if unknown > 0 { 4 } else { 0 }),
         "{ended:?}"
     );
-    // No prompt was sent twice. One with an unknown outcome is named, and may have a session.
+    // No prompt was sent twice. A prompt with an unknown outcome is reported, and may have a session.
     let bodies: Vec<String> = service
         .mock
         .requests()
@@ -101,7 +101,7 @@ fn killed_batches_duplicate_and_lose_nothing() {
             .iter()
             .all(|r| r.status != Some(429))
     );
-    // Another run sends nothing and reports every reply again.
+    // Another run sends nothing and reports every result again.
     let before = service.mock.requests().len();
     assert_eq!(lines(&service.run(&arguments).out).len(), 8);
     assert_eq!(service.mock.requests().len(), before);
@@ -134,7 +134,8 @@ fn failures_have_different_statuses() {
         .map(|mut line| line["status"].take())
         .collect();
     assert_eq!(statuses, ["unknown", "failed", "completed"]);
-    // The rejected prompt is retried, the unknown one only with --retry-unknown.
+    // A rerun retries the rejected prompt. It retries the prompt with the unknown outcome only with
+    // --retry-unknown.
     let again = service.run(&["batch", &file, "--journal", &journal]);
     assert_eq!(
         (again.code, service.mock.session_count()),
@@ -149,13 +150,14 @@ fn failures_have_different_statuses() {
     );
 }
 
-/// Exit codes in the order of the results.
+/// Returns the exit codes in the order of the results.
 fn exit_codes(lines: &[Value]) -> Vec<u64> {
     let code = |line: &Value| line["exit_code"].as_u64().unwrap();
     lines.iter().map(code).collect()
 }
 
-/// The first session of each prompt `bad...` gets no JSON, every other one does.
+/// Builds a mock whose agent replies without JSON to the first session of each prompt that starts
+/// with `bad`. All other sessions get JSON.
 fn agent_that_fails_first() -> Mock {
     let seen = std::sync::Mutex::new(HashSet::new());
     let agent = move |turn: &blocks_mock::TurnInfo| {
@@ -185,7 +187,7 @@ async fn retry_failed_sends_bad_replies_again() {
     for (option, code, expected, sent) in [
         ("", 6, [0, 6, 0, 6], 4),
         ("", 6, [0, 6, 0, 6], 4),
-        // What has ended well is reported first, and not sent again.
+        // Prompts with exit code 0 are reported first and are not sent again.
         (" --retry-failed", 0, [0, 0, 0, 0], 6),
         (" --retry-failed", 0, [0, 0, 0, 0], 6),
         ("", 0, [0, 0, 0, 0], 6),
@@ -276,7 +278,7 @@ async fn retry_failed_needs_a_journal() {
     assert_eq!((ended.code, mock.request_count()), (2, 0), "{ended:?}");
 }
 
-/// What a terminal showed in the line that is drawn again and again.
+/// Returns the successive texts of the progress line, which is redrawn in place.
 fn drawn(err: &str) -> Vec<String> {
     let line = |text: &str| {
         let text = text.split('\n').next().unwrap_or_default();

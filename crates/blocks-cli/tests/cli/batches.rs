@@ -1,4 +1,4 @@
-//! `batch` in process: early ends, the journal, and the order of the results.
+//! Tests of `batch` in this process: early ends, the journal, and the order of the results.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Checks before anything is sent, and texts that are sent unchanged.
+//! Tests of the checks before anything is sent, and of texts that are sent unchanged.
 
 use std::time::Duration;
 
@@ -112,7 +112,7 @@ async fn github_files_are_opened_before_a_create() {
     drop(folder);
 }
 
-/// Each command with a file that cannot be written: exit 2, and no request.
+/// Runs each command with a file that cannot be written: the exit code is 2, and no request is sent.
 #[tokio::test(start_paused = true)]
 async fn files_are_checked_before_any_request() {
     let folder = Folder::new("files-before");

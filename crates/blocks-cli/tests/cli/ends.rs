@@ -1,4 +1,5 @@
-//! Every end of a command that sends or awaits a prompt: exit code, JSON, ids, and how to resume.
+//! Tests of every way in which `run`, `send` and `wait` end: the exit code, the JSON, the ids and
+//! the resume command.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub fn replying() -> Mock {
         .build()
 }
 
-/// A session with one prompt that has its reply.
+/// Creates a session with one prompt, and returns the session's id.
 pub async fn session(mock: &Mock) -> String {
     Test::new(mock, "run --agent claude --no-wait hello")
         .run()
@@ -57,7 +58,7 @@ impl End {
     }
 }
 
-/// Ends of the wait, which all commands have in common.
+/// Returns the ways in which a wait ends, which `run`, `send` and `wait` have in common.
 fn ends() -> Vec<End> {
     use Operation::ListThreadMessages as Poll;
     let stuck = |signal, expected| End {
@@ -378,7 +379,8 @@ async fn an_interrupted_read_does_not_speak_of_a_create() {
     );
 }
 
-/// The schemas in the repository. `UPDATE_GOLDEN=1 cargo test -p blocks-cli` writes them again.
+/// Compares the printed schemas with the files in the folder `schema`. `UPDATE_GOLDEN=1 cargo test
+/// -p blocks-cli` updates these files.
 #[tokio::test(start_paused = true)]
 async fn the_schemas_are_as_printed() {
     for name in [

@@ -1,6 +1,8 @@
-//! Every command at every end: the exit code, JSON against its schema, and the ids.
+//! Tests of every command with every way to end: the exit code, the JSON (validated against its
+//! schema) and the ids.
 //!
-//! `ends` tests what happens while a command waits for the reply, `process` tests what needs a process.
+//! The module `ends` tests what happens while a command waits for the reply. The module `process`
+//! tests what needs a separate process.
 
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use crate::Folder;
 use crate::ends::valid;
 use crate::in_process::{Ended, Stream, Test};
 
-/// How a command is ended.
+/// The way in which a command ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     Success,
@@ -21,7 +23,7 @@ enum End {
     RateLimited,
     /// The connection breaks after the request took effect.
     Broken,
-    /// A page of something between.
+    /// An HTML page from a proxy instead of the service's response.
     Html,
     Interrupt,
     Terminate,
@@ -44,15 +46,15 @@ const ENDS: [End; 11] = [
     End::ClosedPipe,
 ];
 
-/// A command line, its exit codes in the order of the ends, and the schema of its result.
+/// A command line, its exit codes in the order of `ENDS`, and the schema of its result.
 struct Row(&'static str, [u8; 11], &'static str);
 
-/// Creates and follow-ups: an unknown outcome is 4.
+/// Exit codes of commands that create or follow up. An unknown outcome has the code 4.
 const CREATES: [u8; 11] = [0, 3, 1, 1, 4, 4, 130, 143, 129, 1, 141];
-/// A wait continues after transient errors.
+/// Exit codes of `wait`, which continues after transient errors.
 const WAITS: [u8; 11] = [0, 3, 1, 3, 3, 1, 130, 143, 129, 1, 141];
 const READS: [u8; 11] = [0, 1, 1, 1, 1, 1, 130, 143, 129, 1, 141];
-/// No request is sent, so only the output can fail.
+/// Exit codes of commands that send no request, so only their output can fail.
 const LOCAL: [u8; 11] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 141];
 
 const ROWS: [Row; 18] = [
@@ -89,7 +91,7 @@ const ROWS: [Row; 18] = [
     Row("schema result --json", LOCAL, ""),
     Row("completions bash", LOCAL, ""),
     Row("man run", LOCAL, ""),
-    // It serves until a signal ends it, which is its normal end.
+    // `mock` serves until a signal arrives, and then ends with success.
     Row("mock --quiet", LOCAL, ""),
 ];
 
@@ -106,7 +108,7 @@ fn agent(replies: bool) -> Script {
 }
 
 impl End {
-    /// Whether the command waits until a signal arrives, or until its time is over.
+    /// Returns whether the command waits until a signal arrives, or until its time-out.
     fn is_silent(self) -> bool {
         self == Self::TimeOut || self.signal().is_some()
     }
@@ -149,7 +151,7 @@ impl End {
     }
 }
 
-/// One command at one end.
+/// One command with one way to end.
 struct Case<'a> {
     row: &'a Row,
     end: End,
@@ -232,7 +234,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The session and thread of the command's own prompt, if a response named them.
+    /// Returns the ids of the session and the thread of the command's own prompt, if a response contained them.
     fn received_ids(&self) -> Option<(String, String)> {
         let sends = self.row.1 == CREATES;
         if sends && self.end.fault().is_some() {

@@ -1,4 +1,4 @@
-//! `--follow` shows on standard error what the agent does, without additional polls.
+//! Tests of `--follow`, which shows on standard error what the agent does, without additional polls.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::in_process::{Ended, Test};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// An agent that works for `minutes`, with a message every 10 s and a tool call in the middle.
+/// Builds a mock whose agent works for `minutes`, with a message every 10 s and a tool call in the middle.
 fn busy(minutes: u32) -> Mock {
     let tool = Action::ToolCall {
         name: "bash".into(),

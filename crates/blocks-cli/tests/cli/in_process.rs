@@ -1,4 +1,4 @@
-//! Commands in this process, against a mock in this process, on the paused clock.
+//! Runs commands in this process, against a mock in this process, on tokio's paused clock.
 
 use std::io::{Error, Write};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ pub struct Test<'a> {
     err: Stream,
 }
 
-/// How it ended.
+/// The exit code and the output of a command.
 #[derive(Debug)]
 pub struct Ended {
     pub code: u8,
@@ -30,7 +30,7 @@ pub struct Ended {
     pub err: String,
 }
 
-/// A stream whose text a test can read, and that can be full.
+/// A stream whose text a test can read. Its writes can fail, as on a full disk.
 #[derive(Clone, Default)]
 pub struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -38,7 +38,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Every write fails with this error of the system.
+    /// Creates a stream on which every write fails with this OS error.
     pub fn failing(errno: i32) -> Self {
         Self {
             failure: Some(errno),
@@ -65,7 +65,7 @@ impl Write for Stream {
 }
 
 impl<'a> Test<'a> {
-    /// The words after `blocks`, separated by spaces.
+    /// Creates a test of a command line. `line` contains the words after `blocks`, separated by spaces.
     pub fn new(mock: &'a Mock, line: &str) -> Self {
         Self {
             mock,
@@ -80,7 +80,7 @@ impl<'a> Test<'a> {
         }
     }
 
-    /// One more argument, which may contain spaces.
+    /// Adds one argument, which may contain spaces.
     pub fn argument(mut self, argument: impl Into<String>) -> Self {
         self.line.push(argument.into());
         self
@@ -106,7 +106,7 @@ impl<'a> Test<'a> {
         self
     }
 
-    /// Standard error is a terminal.
+    /// Treats standard error as a terminal.
     pub fn terminal(mut self) -> Self {
         self.has_terminal = true;
         self
@@ -150,7 +150,7 @@ impl<'a> Test<'a> {
 }
 
 impl Ended {
-    /// Standard output as exactly one line of JSON.
+    /// Parses standard output as exactly one line of JSON.
     pub fn json(&self) -> Value {
         assert_eq!(self.out.lines().count(), 1, "{self:?}");
         serde_json::from_str(&self.out).unwrap()

@@ -1,4 +1,4 @@
-//! The limit that processes share.
+//! Tests of the rate limit that processes share.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn run(service: &Service, state: &Path, arguments: &[&str], limit: Option<&str>)
     Ended::of(command.output().unwrap())
 }
 
-/// The only file of that folder that contains a limit: its name and its contents.
+/// Returns the name and the content of the only limit file in the folder, if there is one.
 fn state_file(folder: &Path) -> Option<(String, serde_json::Value)> {
     let mut found = std::fs::read_dir(folder).ok()?.filter_map(|file| {
         let file = file.unwrap();
@@ -100,7 +100,7 @@ fn a_location_that_is_not_one_sends_nothing() {
 #[test]
 fn a_read_only_home_is_reported_once() {
     let (service, state) = (service(), Folder::new("read-only"));
-    // A folder below a file cannot be made, not even by root.
+    // The state folder is a file, so not even root can create a folder below it.
     let file = state.path().join("file");
     std::fs::write(&file, "").unwrap();
     let ended = run(&service, &file, &RUN, None);

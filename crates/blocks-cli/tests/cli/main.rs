@@ -1,4 +1,4 @@
-//! The built binary against a mock, as a script uses it.
+//! Tests of the command `blocks` against a mock.
 
 mod batch;
 mod batches;
@@ -23,7 +23,7 @@ use std::process::{Command, Output, Stdio};
 use blocks_mock::{MockBuilder, MockServer};
 use tempfile::TempDir;
 
-/// A mock on a port, in a separate runtime so that a test can wait for processes.
+/// A mock server on a port. It has a separate runtime, so that it responds while a test waits for a process.
 struct Service {
     mock: MockServer,
     _runtime: tokio::runtime::Runtime,
@@ -43,7 +43,7 @@ impl Service {
         }
     }
 
-    /// `blocks` with these arguments, for the mock.
+    /// Returns the command `blocks` with these arguments, configured for the mock.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = blocks(arguments);
         command.env("BLOCKS_API_KEY", self.mock.key());
@@ -56,11 +56,12 @@ impl Service {
     }
 }
 
-/// `blocks` without any of the environment that it reads.
+/// Returns the command `blocks` without the test's own values of the variables that `blocks` reads.
 fn blocks(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blocks"));
     command.args(arguments).stdin(Stdio::null());
-    // The files of the limit. Each mock has its own file, because its port is in the name.
+    // The folder of the shared limit's files. Each mock has its own file, because the file's name
+    // depends on the mock's port.
     command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     for name in [
         "BLOCKS_LIMIT_URL",
@@ -95,7 +96,7 @@ impl Ended {
     }
 }
 
-/// A folder that is removed at the end.
+/// A temporary folder that is removed when this value is dropped.
 struct Folder(TempDir);
 
 impl Folder {
@@ -112,8 +113,8 @@ impl Folder {
     }
 }
 
-/// The help of every command in one file, so that a reviewer sees each change.
-/// `UPDATE_GOLDEN=1 cargo test -p blocks-cli` writes it again.
+/// Compares the help of every command with one file, so that a reviewer sees each change.
+/// `UPDATE_GOLDEN=1 cargo test -p blocks-cli` updates the file.
 #[test]
 fn the_whole_command_line_is_as_documented() {
     let mut text = String::new();

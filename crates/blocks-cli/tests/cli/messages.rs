@@ -1,4 +1,4 @@
-//! What a command prints while it waits, and besides a reply.
+//! Tests of what commands print during a wait, and in addition to a reply.
 
 use std::time::Duration;
 

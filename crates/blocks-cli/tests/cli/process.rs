@@ -27,7 +27,8 @@ fn kill(signal: &str, child: &Child) {
     assert!(status.unwrap().success());
 }
 
-/// Waits until standard error has the line of a session.
+/// Waits for the first line of standard error, which names the session. Returns the line and the
+/// rest of the stream.
 fn wait_for_session(child: &mut Child) -> (String, BufReader<std::process::ChildStderr>) {
     let mut err = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
@@ -92,12 +93,12 @@ fn an_ignored_signal_stays_ignored() {
     let (_, _err) = wait_for_session(&mut child);
     kill("-INT", &child);
     kill("-HUP", &child);
-    // SIGTERM is sent after both, so that only it can have ended the command.
+    // SIGTERM is sent last, so its exit code shows that the other signals were ignored.
     kill("-TERM", &child);
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 
-/// A pipe that nothing reads is full after 64 KiB, and the command is blocked in its write.
+/// A pipe that nothing reads is full after 64 KiB, and then the command blocks in its write.
 #[cfg(unix)]
 #[test]
 fn a_signal_works_while_a_write_blocks() {
@@ -184,7 +185,7 @@ fn an_output_that_cannot_be_written_is_a_failure() {
     }
 }
 
-/// Runs a line of a shell with the variables of a command for this service.
+/// Runs a shell script with the environment variables of a command for this service.
 #[cfg(unix)]
 fn in_shell(service: &Service, script: &str) -> Ended {
     let command = service.command(&[]);
@@ -207,7 +208,8 @@ fn a_closed_output_loses_no_reply_silently() {
     };
     let warning = "warning: standard output is closed or discards everything";
     let closed = run(">&-");
-    // A parent that discards the output often opens it in the same way, and expects no failure.
+    // A closed output is not a failure, since a parent process that discards the output often opens
+    // `/dev/null` in the same way.
     assert_eq!(closed.code, Some(0), "{closed:?}");
     assert!(closed.err.contains(warning), "{closed:?}");
     let id = service.mock.sessions()[0];
@@ -328,7 +330,7 @@ fn each_command_has_a_man_page() {
     assert!(run.contains("prompt\\-file"), "{run}");
 }
 
-/// A limit on the size of files has the effect of a disk that is full after the first create.
+/// Limits the size of files, which has the effect of a disk that is full after the first create.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_journal_that_cannot_be_written_loses_no_reply() {
@@ -396,7 +398,7 @@ fn what_the_mock_prints_can_be_pasted() {
     assert_eq!(pasted.out, key);
 }
 
-/// A limit on the size of files has the effect of a full disk.
+/// Limits the size of files, which has the effect of a full disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_plan_that_does_not_fit_leaves_no_file() {

@@ -1,4 +1,4 @@
-//! `--record`: the file at each end of a process.
+//! Tests of the file of `--record`, for each way in which a process ends.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{Ended, Folder, Service, blocks};
 
-/// The statuses in a HAR file.
+/// Returns the response statuses in a HAR file.
 fn statuses(file: &str) -> Vec<u64> {
     let text = std::fs::read_to_string(file).unwrap();
     let har: Value = serde_json::from_str(&text).unwrap();
@@ -135,7 +135,8 @@ fn a_full_disk_ends_the_recording_and_not_the_run() {
     let file = folder.file("run.har");
     let arguments = ["run", "--agent", "claude", "--record", &file, "Go."];
     let command = service.command(&arguments);
-    // A limit on the size of files has the effect of a full disk; SIGXFSZ is ignored.
+    // The limit on the size of files has the effect of a full disk. SIGXFSZ is ignored, so that a
+    // write fails instead of ending the process.
     let mut limited = Command::new("sh");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 6; exec \"$@\"", "sh"]);
     limited.arg(command.get_program()).args(command.get_args());

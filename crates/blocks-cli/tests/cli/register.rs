@@ -1,4 +1,4 @@
-//! The register of sessions: `list`, `forget` and `--last`.
+//! Tests of the register of sessions: `list`, `forget` and `--last`.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use crate::ends::{replying, valid};
 use crate::in_process::Test;
 use crate::{Folder, Service};
 
-/// A command of a user with a state folder, a day after 1970.
+/// Creates a test of a command with a state folder, at the time 1970-01-02.
 fn test<'a>(mock: &'a Mock, line: &str, folder: &Folder) -> Test<'a> {
     Test::new(mock, line)
         .variable("XDG_STATE_HOME", folder.file("state"))

@@ -1,4 +1,4 @@
-//! Harm that an agent or an environment could do to the user is prevented.
+//! Tests that an agent or the environment cannot harm the user.
 
 use std::fs::File;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::{Ended, Folder, Service};
 
 const HOSTILE: &str = "::set-output name=x::y\n\u{1b}[2J\u{9b}31m1. Go.\n";
 
-/// A service with a session whose plan is hostile, and the session's id.
+/// Returns a service with a session whose plan is hostile, and the session's id.
 fn hostile_plan() -> (Service, String) {
     let plan = Action::Plan {
         file_name: "../../plan.md".into(),
@@ -83,7 +83,7 @@ fn a_pending_file_is_created_first() {
 #[test]
 fn a_proxy_gets_no_plain_text() {
     let (service, id) = hostile_plan();
-    // Nothing listens there, so that every request to it fails.
+    // Nothing listens at the proxy's address, so every request through the proxy would fail.
     let mut command = service.command(&["show", &id]);
     command.env("HTTP_PROXY", "http://127.0.0.1:1");
     command.env("http_proxy", "http://127.0.0.1:1");

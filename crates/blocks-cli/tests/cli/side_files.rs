@@ -1,4 +1,5 @@
-//! Files beside standard output: step outputs, the job summary and `--pending`.
+//! Tests of the files that a command writes in addition to standard output: step outputs, the job
+//! summary and `--pending`.
 
 use std::time::Duration;
 

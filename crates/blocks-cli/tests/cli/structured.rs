@@ -1,4 +1,4 @@
-//! `--schema` and `--correct`: replies in JSON.
+//! Tests of `--schema` and `--correct`, for replies in JSON.
 
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script, TurnInfo};
 use serde_json::{Value, json};
@@ -12,13 +12,13 @@ const SCHEMA: &str = r#"{"type": "object", "required": ["is_bug"], "additionalPr
 /// Whether the command is built with the crate `jsonschema`.
 const FULL: bool = cfg!(feature = "schema-validation");
 
-/// A mock whose agent sends these replies, one in each turn, and the last one in all later turns.
+/// Builds a mock whose agent sends these replies, one per turn. The last reply is repeated in all later turns.
 fn replying(texts: &'static [&'static str]) -> Mock {
     let script = |turn: &TurnInfo| Script::reply(texts[turn.turn.min(texts.len() - 1)]);
     Mock::builder().agent_fn(script).build()
 }
 
-/// A command with the schema as its standard input.
+/// Creates a test of a command whose standard input is the schema.
 fn test<'a>(mock: &'a Mock, line: &str) -> Test<'a> {
     Test::new(mock, line).input(SCHEMA)
 }

@@ -1,4 +1,4 @@
-//! One turn, and what can be read afterwards.
+//! Tests of one turn, and of the commands that read a session afterwards.
 
 use std::io::Read;
 use std::time::Duration;
@@ -322,7 +322,7 @@ fn a_terminal_gets_no_escape_sequence() {
     assert!(shown.contains("[2J]0;ownedhostile"), "{shown:?}");
     assert!(!shown.contains("\u{1b}[2J"), "{shown:?}");
     assert!(!shown.contains('\u{7}'), "{shown:?}");
-    // A script reads the text as the agent wrote it.
+    // A program that reads standard output gets the text as the agent wrote it.
     let id = service.mock.sessions()[0].to_string();
     assert_eq!(service.run(&["wait", &id]).out, format!("{hostile}\n"));
 }

@@ -18,20 +18,20 @@ use crate::register::Register;
 use crate::report::{Status, TurnReport};
 use crate::structured::{ReplySchema, mismatch_exit};
 
-/// What every running prompt needs.
+/// State that all prompts of a batch share.
 pub struct PromptWork<'a> {
     pub output: &'a Output,
     pub client: Client,
     pub client_for_create: Client,
     pub timeout: Duration,
     pub fail_on_notice: bool,
-    /// The ids as they are in the file.
+    /// The ids as the prompts file contains them: strings or numbers.
     pub given_ids: Vec<Value>,
-    /// What each reply must conform to, if anything.
+    /// The schema that the reply to each prompt must conform to, if there is one.
     pub schemas: Vec<Option<Arc<ReplySchema>>>,
-    /// What is known of the prompts that are running, so that an early end can report it.
+    /// Reports of the running prompts, by index. They are printed if the batch ends early.
     pub running: Mutex<BTreeMap<usize, TurnReport>>,
-    /// Where sessions are added, for `blocks list`.
+    /// The register that sessions are added to, for `blocks list`.
     pub register: Option<Register>,
 }
 
@@ -126,7 +126,7 @@ impl BatchWork for PromptWork<'_> {
 
     fn is_failed(&self, result: &Value) -> bool {
         let has_failed = result["exit_code"].as_u64().is_some_and(|code| code != 0);
-        // Without --fail-on-notice, the earlier run recorded the notice as a success.
+        // An earlier run without `--fail-on-notice` recorded a notice with exit code 0.
         has_failed || self.fail_on_notice && !result["failure_notice"].is_null()
     }
 }
@@ -142,7 +142,7 @@ impl PromptWork<'_> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The report of a prompt of which nothing is known yet.
+    /// Returns the initial report of a prompt, which contains only the prompt's id.
     pub fn report(&self, index: usize) -> TurnReport {
         TurnReport {
             id: Some(self.given_ids[index].clone()),
@@ -228,7 +228,7 @@ impl PromptWork<'_> {
     }
 }
 
-/// The report with its end.
+/// Returns the report with the status, exit code and error of `result`.
 pub fn finished(mut report: TurnReport, result: Result<(), Exit>) -> TurnReport {
     match result {
         Ok(()) => report.status = Status::Completed,

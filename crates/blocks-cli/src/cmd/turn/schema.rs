@@ -1,4 +1,4 @@
-//! `--schema` and `--correct`: checks the reply, and asks the agent for corrections.
+//! Checks the reply against `--schema`, and asks the agent for the corrections that `--correct` allows.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Keeps a reply, and the JSON in it where there is a schema. Returns the end that its text asks for, and why it
-    /// does not conform to the schema.
+    /// Stores a reply in the report and, if there is a schema, the JSON in the reply. Returns the
+    /// result of the command, and the mismatch if the reply does not conform to the schema.
     pub(super) fn keep_checked(
         &mut self,
         reply: &Reply,
@@ -41,7 +41,8 @@ impl Job<'_> {
         }
     }
 
-    /// Whether a correction may be sent. One after a notice of failure, such as an exceeded quota, would fail too.
+    /// Returns whether a correction may be sent. After a notice of failure, such as an exceeded
+    /// quota, a correction would fail too.
     pub(super) fn may_correct(&self, left: Duration) -> bool {
         self.corrections > 0 && !left.is_zero() && self.report.failure_notice.is_none()
     }
@@ -78,7 +79,7 @@ impl Job<'_> {
             }
             Err(mut exit) if exit.error.may_have_taken_effect => {
                 self.is_correcting = true;
-                // If it was accepted, it is the newest prompt.
+                // If the correction was accepted, it is the newest prompt, which a wait without a thread finds.
                 self.report.thread_id = None;
                 self.update_pending_file(None);
                 exit.error.message = format!("cannot send the correction: {}", exit.error.message);
@@ -95,7 +96,7 @@ impl Job<'_> {
         }
     }
 
-    /// The file of `--pending` refers to the newest prompt, also after a correction.
+    /// Updates the file of `--pending` after a correction, so that the file refers to the newest prompt.
     fn update_pending_file(&mut self, pending: Option<&Pending>) {
         let Some(content) = Content::new(&self.report, pending) else {
             return;
@@ -113,7 +114,8 @@ impl Job<'_> {
         }
     }
 
-    /// A reply that does not conform to the schema goes to standard error, so that standard output is JSON or nothing.
+    /// Prints a reply that does not conform to the schema to standard error, so that standard
+    /// output contains JSON or nothing.
     pub(super) fn show_unmatched_reply(&self) {
         let report = &self.report;
         if self.schema.is_some()
