@@ -1,4 +1,4 @@
-//! `cargo xtask drift`: which checks run on what, and the reports they print.
+//! `cargo xtask drift`: chooses the checks, and prints their reports.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::page::{self, PageText, source};
 use crate::report::{Format, Report};
 use crate::{coverage, live, sdk};
 
-/// The pages of the repository, which state the vendor's facts in words of our own.
+/// The pages in this repository. They state the facts of the vendor's pages in our own words.
 pub const PAGES: [&str; 5] = ["create", "get", "messages", "follow-up", "quick-start"];
 
 /// Compare the document with pages, live responses, the mock and the SDK: exit 0 in sync, 1 drift, 2 could not check.
@@ -67,7 +67,7 @@ enum Check {
     All,
 }
 
-/// An id goes into a path, so nothing else may.
+/// Parses a session id. Only a UUID is accepted, because the id becomes a part of a request's path.
 fn session_id(text: &str) -> Result<String, String> {
     uuid::Uuid::try_parse(text).map(|id| id.to_string()).map_err(|e| e.to_string())
 }
@@ -157,7 +157,7 @@ impl Check {
     }
 }
 
-/// Compares all pages of an index, and judges what none of them covers.
+/// Compares all pages of an index with the document, and reports what no page covers.
 pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckResult) {
     for page in pages {
         result.attempt(page::check_indexed(document, page));
@@ -165,7 +165,7 @@ pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckRe
     coverage::judge(document, result);
 }
 
-/// The mock server takes the place of the service; creating is free there.
+/// Compares the mock server's responses with the document. Creating a session costs nothing there.
 async fn mock(document: &Document, save: Option<PathBuf>) -> Result<CheckResult> {
     let mock = live::mock::server().start().await.context("the mock server")?;
     let target = live::Target { base: mock.url(), key: Some(mock.key().to_owned()) };
