@@ -270,7 +270,7 @@ fn faults(node: &Value, value: &Value) -> Vec<Fault> {
             kind => Fault::Other(format!("{} failed", keyword(kind))),
         })
         .collect();
-        // JSON Schema counts 1.0 and 2^63 as integers, but a program cannot read them as an i64.
+    // JSON Schema counts 1.0 and 2^63 as integers, but a program cannot read them as an i64.
     if node["type"] == "integer" && value.is_number() && !value.is_i64() {
         found.push(Fault::Type);
     }
