@@ -1,5 +1,5 @@
-//! Lowers the document: changes it to what progenitor accepts, and makes response types tolerant. The file itself is not
-//! changed, because it states the service's contract.
+//! Lowers the document: changes it to what progenitor accepts, and makes response types tolerant. The file
+//! itself is not changed, because it states the service's contract.
 
 use serde_json::{Value, json};
 
@@ -49,8 +49,8 @@ fn add_text_types(document: &mut Value) {
     }
 }
 
-/// Removes a `oneOf` beside `properties`, which states that exactly one way of naming the agent is given. typify would turn
-/// it into an enum of structs. `blocks-sdk` enforces the rule with a type of its own.
+/// Removes a `oneOf` beside `properties`, which states that exactly one way of naming the agent is given.
+/// typify would turn it into an enum of structs. `blocks-sdk` enforces the rule with a type of its own.
 fn flatten_alternatives(schema: &mut Value) {
     if let Some(map) = schema.as_object_mut()
         && map.contains_key("properties")
@@ -125,8 +125,8 @@ fn make_nullable(property: &mut Value) {
     }
 }
 
-/// Turns `anyOf: [enum, string]` into the enum alone, because the generated code for `anyOf` never decodes. A hand-written
-/// type, which accepts any value, replaces the enum.
+/// Turns `anyOf: [enum, string]` into the enum alone, because the generated code for `anyOf` never decodes. A
+/// hand-written type, which accepts any value, replaces the enum.
 fn close_open_enums(schema: &mut Value) {
     let Some([known, open]) = schema["anyOf"].as_array().map(Vec::as_slice) else {
         return;
@@ -158,8 +158,8 @@ fn drop_length_limits(schema: &mut Value) {
     }
 }
 
-/// Turns `additionalProperties: true` beside `properties` into an empty schema. typify ignores the former. From the latter,
-/// it generates a flattened map `extra`, so that unknown fields are kept.
+/// Turns `additionalProperties: true` beside `properties` into an empty schema. typify ignores the former.
+/// From the latter, it generates a flattened map `extra`, so that unknown fields are kept.
 fn name_unknown_fields(schema: &mut Value) {
     if schema["properties"].is_object() && schema["additionalProperties"] == true {
         schema["additionalProperties"] = json!({});

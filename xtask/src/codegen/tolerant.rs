@@ -1,4 +1,5 @@
-//! Makes the generated response types tolerant: `blocks_api::decode` parses and serialises them in place of serde's derive.
+//! Makes the generated response types tolerant: `blocks_api::decode` parses and serialises them in place of
+//! serde's derive.
 //!
 //! A response type is a type with a flattened map `extra`, into which typify puts unknown fields. The type is
 //! `#[non_exhaustive]`, because the service may add fields. Request types get such a map here, so that a caller can send
