@@ -12,8 +12,8 @@ const WHOLE: [(Kind, &str, &str); 3] = [
     (Kind::RateLimit, "the rate limit", "/info/description"),
 ];
 
-/// Adds a finding for each operation that no page describes, and for each fact about the whole API
-/// that no page states. Call this only after a run over all pages. If a page could not be read,
+/// Adds a finding for each operation that no page describes. Adds one too for each fact about the whole
+/// API that no page states. Call this only after a run over all pages. If a page could not be read,
 /// this function adds nothing.
 pub fn judge(document: &Document, result: &mut CheckResult) {
     if !result.errors.is_empty() {
@@ -43,7 +43,7 @@ pub fn judge(document: &Document, result: &mut CheckResult) {
 pub struct Row {
     /// The operation or schema; empty for the document as a whole.
     pub scope: String,
-    /// The side that it was compared with.
+    /// The side that the operation or schema was compared with.
     pub side: Side,
     /// How many facts were compared, over all sources.
     pub facts: usize,

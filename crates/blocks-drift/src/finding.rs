@@ -128,7 +128,7 @@ pub struct Finding {
     pub kind: Kind,
     /// How serious the difference is.
     pub severity: Severity,
-    /// What differs, such as `request field title`.
+    /// The subject of the difference, such as `request field title`.
     pub subject: String,
     /// The place in the document, as a JSON pointer.
     pub pointer: String,

@@ -27,23 +27,23 @@ pub struct Drift {
     /// Also append a report to a file, such as `markdown=summary.md`; can be repeated.
     #[arg(long, value_name = "FORMAT=FILE", value_parser = output, global = true)]
     output: Vec<(Format, PathBuf)>,
-    /// Another list of known deviations.
+    /// Use another list of known deviations.
     #[arg(long, value_name = "FILE", global = true)]
     deviations: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
 enum Check {
-    /// Documentation pages against the document.
+    /// Compare documentation pages with the document.
     Docs {
         /// A file, a URL, or - for standard input; default: the pages of this repository.
         pages: Vec<String>,
-        /// The URL of an index in Markdown, all pages of which are read.
+        /// Read all pages of the Markdown index at this URL.
         #[arg(long, value_name = "URL")]
         index: Option<String>,
     },
-    /// Responses of the service against the document. Without flags nothing is created or billed;
-    /// the service is that of BLOCKS_API_BASE_URL, the key that of BLOCKS_API_KEY.
+    /// Compare responses of the service with the document. Without flags nothing is created or billed.
+    /// BLOCKS_API_BASE_URL names the service, and BLOCKS_API_KEY is the key.
     Live {
         /// Also read this session.
         #[arg(long, value_name = "ID", value_parser = session_id)]
@@ -54,16 +54,16 @@ enum Check {
         /// Use the mock server of this repository instead.
         #[arg(long, conflicts_with_all = ["session", "captures"])]
         mock: bool,
-        /// Send nothing: read a HAR file, or a folder of responses as --save writes them.
+        /// Send nothing, and read a HAR file or a folder of responses that --save wrote.
         #[arg(long, value_name = "PATH", conflicts_with_all = ["session", "create", "save"])]
         captures: Option<PathBuf>,
         /// Write the responses to a folder.
         #[arg(long, value_name = "FOLDER")]
         save: Option<PathBuf>,
     },
-    /// What the SDK sends, and the values it knows, against the document.
+    /// Compare the requests, enums and limits of the SDK with the document.
     Sdk,
-    /// Every offline check: the repository's pages, the mock server, the SDK.
+    /// Run every offline check: the repository's pages, the mock server, the SDK.
     All,
 }
 

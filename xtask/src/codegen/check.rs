@@ -191,7 +191,7 @@ impl Check {
         self.names()
     }
 
-    /// Returns the kind of the value of a key, and whether that value is a list or map of such parts.
+    /// Returns the kind of a key's value, and whether the value is a list or map of parts of that kind.
     fn inside(part: Part, key: &str) -> (Part, bool) {
         match (part, key) {
             (Part::Root, "paths") => (Part::PathItem, true),

@@ -101,8 +101,8 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     }
 }
 
-/// Finds the part of the document that cannot be generated: a path that fails alone, or else a schema
-/// without which the rest of the document can be generated.
+/// Finds the part of the document that cannot be generated. This is a path that fails alone, or else a
+/// schema without which the document can be generated.
 fn failing_part(document: &OpenAPI) -> Option<String> {
     let mut pathless = document.clone();
     pathless.paths.paths.clear();

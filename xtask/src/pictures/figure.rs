@@ -1,4 +1,4 @@
-//! Draws the mean delay until a reply is known, by polling policy and by the number of sessions on one key.
+//! Draws the mean delay until a reply is known, by polling policy and number of sessions on one key.
 //! One panel shows sessions that arrive together, the other sessions that arrive one by one. Both axes are
 //! logarithmic.
 

@@ -1,5 +1,5 @@
-//! Draws the README's pictures: terminal sessions, recorded from the built command, and the fleet figure,
-//! drawn from the results of a benchmark.
+//! Draws the README's pictures. The terminal sessions are recorded from the built command. The fleet figure
+//! is drawn from the results of a benchmark.
 
 mod figure;
 mod record;

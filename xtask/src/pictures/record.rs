@@ -27,8 +27,8 @@ pub struct Line {
     pub text: String,
 }
 
-/// The time within which lines of both streams are sorted by stream, so that the picture does not depend
-/// on which stream was read first.
+/// The time within which lines of both streams are sorted by stream. So the picture does not depend on
+/// which stream was read first.
 const TOGETHER: Duration = Duration::from_millis(100);
 
 /// Runs a session in its own temporary folder.
@@ -121,7 +121,7 @@ fn listen(child: &mut Child) -> Receiver<Line> {
 fn forward(stream: impl Read + Send + 'static, source: Source, sender: Sender<Line>) {
     std::thread::spawn(move || {
         for text in BufReader::new(stream).lines().map_while(Result::ok) {
-            // The receiver is gone if the recording failed.
+            // Sending fails after the recording has failed, because the receiver is gone.
             let _ = sender.send(Line { source, text });
         }
     });

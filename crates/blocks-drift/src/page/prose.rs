@@ -195,7 +195,7 @@ pub fn order(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Parses a row whose cells are joined, such as `400VALIDATIONNone of them was given.` The last
+/// Parses a row whose cells are joined, such as `400VALIDATIONNone of them was given`. The last
 /// capital letter can belong to the code or to the sentence. The function prefers a known code;
 /// without one, the start of the sentence decides.
 pub fn joined_row(text: &str, line: usize, known: &[String]) -> Option<ErrorCase> {

@@ -30,8 +30,8 @@ async fn serve(files: Vec<(String, String)>) -> String {
     format!("http://{address}")
 }
 
-/// Creates a folder with a `cargo` that starts the built program, and a `gh` that records its arguments
-/// and prints the content of the file `open`.
+/// Creates a folder with a fake `cargo` and a fake `gh`. `cargo` starts the built program. `gh` records its
+/// arguments and prints the content of the file `open`.
 fn tools() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("bin")).unwrap();
