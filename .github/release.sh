@@ -188,7 +188,7 @@ dry_run() {
   # With the target folder of this repository, cargo reuses the builds of the dependencies.
   CARGO_TARGET_DIR=$(metadata .target_directory)
   export CARGO_TARGET_DIR CARGO_NET_OFFLINE=true
-  # The rest uses the script in the copy.
+  # The following commands run the copy's own script, so that they check the copied files.
   cd "$source"
   bash .github/release.sh check
   bash .github/release.sh crates "$folder"

@@ -1,4 +1,4 @@
-//! Which parts of the document were compared, with which sources, and which facts no page mentions.
+//! Which parts of the OpenAPI document were compared, with which sources, and which facts no page mentions.
 
 use serde::Serialize;
 
@@ -12,8 +12,8 @@ const WHOLE: [(Kind, &str, &str); 3] = [
     (Kind::RateLimit, "the rate limit", "/info/description"),
 ];
 
-/// Adds a finding for each operation that no page describes. Adds one too for each fact about the whole
-/// API that no page states. Call this only after a run over all pages. If a page could not be read,
+/// Adds a finding for each operation that no page describes. Also adds a finding for each fact about the
+/// whole API that no page states. Call this only after a run over all pages. If a page could not be read,
 /// this function adds nothing.
 pub fn judge(document: &Document, result: &mut CheckResult) {
     if !result.errors.is_empty() {
@@ -41,7 +41,7 @@ pub fn judge(document: &Document, result: &mut CheckResult) {
 /// The comparison of one operation, summed over all sources of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// The operation or schema; empty for the document as a whole.
+    /// The operation or schema; empty for the OpenAPI document as a whole.
     pub scope: String,
     /// The side that the operation or schema was compared with.
     pub side: Side,
@@ -49,11 +49,11 @@ pub struct Row {
     pub facts: usize,
     /// The pages, requests or types that were compared.
     pub sources: Vec<String>,
-    /// The pointers of the facts in the document that no page mentions.
+    /// The pointers of the facts in the OpenAPI document that no page mentions.
     pub unmentioned: Vec<String>,
 }
 
-/// Returns one row for each operation, in the order of the document, then a row for each other scope.
+/// Returns one row for each operation, in the order of the OpenAPI document, then a row for each other scope.
 pub fn rows(document: &Document, result: &CheckResult) -> Vec<Row> {
     let operations: Vec<String> = document.operations().into_iter().map(|o| o.id).collect();
     let mut rows: Vec<Row> = Vec::new();

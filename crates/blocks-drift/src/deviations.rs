@@ -1,4 +1,4 @@
-//! Known deviations: the differences from the document that are intended, each with its evidence.
+//! Known deviations: the differences from the OpenAPI document that are intended, each with its evidence.
 
 use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;
@@ -21,12 +21,12 @@ pub struct Deviations {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// The place in the document, such as `#/components/schemas/Session/properties/title`. A class
+    /// The place in the OpenAPI document, such as `#/components/schemas/Session/properties/title`. A class
     /// has a list of places. In a place, `*` matches any text.
     place: Places,
-    /// The operation that differs, `document` for the document as a whole, or `*` for any.
+    /// The operation that differs, `document` for the OpenAPI document as a whole, or `*` for any.
     scope: String,
-    /// The document's statement, as a report prints it.
+    /// The OpenAPI document's statement, as a report prints it.
     document: String,
     /// The page's statement, if the entry is about a page.
     page: Option<String>,
@@ -34,7 +34,7 @@ struct Entry {
     service: Option<String>,
     /// The SDK's behaviour, if the entry is about the SDK.
     sdk: Option<String>,
-    /// Why the document is right.
+    /// Why the OpenAPI document is right.
     evidence: String,
     /// The day of the decision, such as `2026-05-31`.
     date: String,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::spanned::{Spanned, step};
 
-/// The path of the document in the repository.
+/// The path of the OpenAPI document in the repository.
 pub const FILE: &str = "openapi/blocks.yaml";
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -14,7 +14,7 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 #[derive(Clone, Debug)]
 pub struct Document(pub Spanned);
 
-/// An operation of the document.
+/// An operation of the OpenAPI document.
 #[derive(Clone, Debug)]
 pub struct Operation {
     /// The operation's `operationId`.
@@ -23,12 +23,12 @@ pub struct Operation {
     pub method: String,
     /// The template of the path.
     pub path: String,
-    /// The JSON pointer of the operation in the document.
+    /// The JSON pointer of the operation in the OpenAPI document.
     pub pointer: String,
 }
 
 impl Document {
-    /// Parses the document.
+    /// Parses the OpenAPI document.
     ///
     /// # Errors
     /// Fails if the text is not YAML, or if a reference leads to nothing.
@@ -81,7 +81,7 @@ impl Document {
         here
     }
 
-    /// Returns all operations of the document.
+    /// Returns all operations of the OpenAPI document.
     pub fn operations(&self) -> Vec<Operation> {
         let paths = self.0.value["paths"].as_object();
         paths
@@ -101,7 +101,7 @@ impl Document {
             .collect()
     }
 
-    /// Returns whether the document has an operation or a schema of this name.
+    /// Returns whether the OpenAPI document has an operation or a schema of this name.
     pub fn names(&self, name: &str) -> bool {
         let schema = format!("/components/schemas/{}", step(name));
         self.operations().iter().any(|o| o.id == name) || self.get(&schema).is_some()

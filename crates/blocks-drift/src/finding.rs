@@ -1,27 +1,27 @@
-//! A difference between the document and another side, and the result of a check.
+//! A difference between the OpenAPI document and another side, and the result of a check.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use strum::{Display, IntoStaticStr};
 
-/// How serious a difference is for a program that follows the document.
+/// How serious a difference is for a program that follows the OpenAPI document.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Display, IntoStaticStr,
 )]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Severity {
-    /// A program that follows the document can fail, or loses a value that it relies on.
+    /// A program that follows the OpenAPI document can fail, or loses a value that it relies on.
     Breaking,
-    /// The other side offers or accepts more than the document says.
+    /// The other side offers or accepts more than the OpenAPI document says.
     Additive,
     /// The two sides differ, but no program fails.
     #[default]
     Informational,
 }
 
-/// The side that is compared with the document.
+/// The side that is compared with the OpenAPI document.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Display, IntoStaticStr,
 )]
@@ -130,18 +130,18 @@ pub struct Finding {
     pub severity: Severity,
     /// The subject of the difference, such as `request field title`.
     pub subject: String,
-    /// The place in the document, as a JSON pointer.
+    /// The place in the OpenAPI document, as a JSON pointer.
     pub pointer: String,
-    /// The document's statement, such as `nullable`.
+    /// The OpenAPI document's statement, such as `nullable`.
     pub document: String,
     /// The other side's statement, such as `never null`.
     pub other: String,
     /// The line of the origin where the other side says this, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-    /// The side that is compared with the document.
+    /// The side that is compared with the OpenAPI document.
     pub side: Side,
-    /// The operation or schema where the difference was found; empty for the whole document.
+    /// The operation or schema where the difference was found; empty for the whole OpenAPI document.
     pub scope: String,
     /// The file, URL, request or type in which the other side says this.
     pub origin: String,
@@ -172,12 +172,12 @@ impl Finding {
     }
 }
 
-/// The record that one source was compared with one operation, or with the document as a whole.
+/// The record that one source was compared with one operation, or with the whole OpenAPI document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Covered {
-    /// The side that was compared with the document.
+    /// The side that was compared with the OpenAPI document.
     pub side: Side,
-    /// The operation or schema; empty for the document as a whole.
+    /// The operation or schema; empty for the OpenAPI document as a whole.
     pub scope: String,
     /// The page, request or type that was compared.
     pub origin: String,
@@ -244,7 +244,7 @@ impl CheckResult {
     }
 }
 
-/// Creates a finding about `pointer` of the document, with the statements of both sides in `texts`.
+/// Creates a finding about `pointer` of the OpenAPI document, with the statements of both sides in `texts`.
 pub fn finding(
     kind: Kind,
     severity: Severity,

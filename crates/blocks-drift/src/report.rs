@@ -25,7 +25,7 @@ pub enum Format {
 
 /// The input of a report.
 pub struct Report<'a> {
-    /// The document.
+    /// The OpenAPI document.
     pub document: &'a Document,
     /// The result of the checks, with known deviations marked.
     pub result: &'a CheckResult,
@@ -105,7 +105,7 @@ impl Report<'_> {
         out
     }
 
-    /// Renders a finding with the line of the document that it is about.
+    /// Renders a finding with the line of the OpenAPI document that it is about.
     fn snippet(&self, finding: &Finding) -> String {
         let level = match finding.severity {
             Severity::Breaking => Level::ERROR,

@@ -34,7 +34,7 @@ pub struct Drift {
 
 #[derive(Subcommand, Debug)]
 enum Check {
-    /// Compare documentation pages with the document.
+    /// Compare documentation pages with the OpenAPI document.
     Docs {
         /// A file, a URL, or - for standard input; default: the pages of this repository.
         pages: Vec<String>,
@@ -42,7 +42,7 @@ enum Check {
         #[arg(long, value_name = "URL")]
         index: Option<String>,
     },
-    /// Compare responses of the service with the document. Without flags nothing is created or billed.
+    /// Compare responses of the service with the OpenAPI document. Without flags nothing is created or billed.
     /// BLOCKS_API_BASE_URL names the service, and BLOCKS_API_KEY is the key.
     Live {
         /// Also read this session.
@@ -61,7 +61,7 @@ enum Check {
         #[arg(long, value_name = "FOLDER")]
         save: Option<PathBuf>,
     },
-    /// Compare the requests, enums and limits of the SDK with the document.
+    /// Compare the requests, enums and limits of the SDK with the OpenAPI document.
     Sdk,
     /// Run every offline check: the repository's pages, the mock server, the SDK.
     All,
@@ -157,7 +157,7 @@ impl Check {
     }
 }
 
-/// Compares all pages of an index with the document, and reports what no page covers.
+/// Compares all pages of an index with the OpenAPI document, and reports what no page covers.
 pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckResult) {
     for page in pages {
         result.attempt(page::check_indexed(document, page));
@@ -165,7 +165,7 @@ pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckRe
     coverage::judge(document, result);
 }
 
-/// Compares the mock server's responses with the document. Creating a session costs nothing there.
+/// Compares the mock server's responses with the OpenAPI document. Creating a session of the mock server costs nothing.
 async fn mock(document: &Document, save: Option<PathBuf>) -> Result<CheckResult> {
     let mock = live::mock::server().start().await.context("the mock server")?;
     let target = live::Target { base: mock.url(), key: Some(mock.key().to_owned()) };

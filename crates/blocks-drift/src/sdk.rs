@@ -1,6 +1,6 @@
-//! Compares the SDK with the document. A recorder captures the requests of the SDK's builders
-//! instead of sending them. Each request must be valid under the document, and at least one builder
-//! must send each field and parameter of the document. The check also compares the values of the
+//! Compares the SDK with the OpenAPI document. A recorder captures the requests of the SDK's builders
+//! instead of sending them. Each request must be valid under the OpenAPI document, and at least one builder
+//! must send each field and parameter of the OpenAPI document. The check also compares the values of the
 //! SDK's enums, the limits that the SDK checks, its base URL and its header.
 
 use std::collections::BTreeSet;
@@ -54,10 +54,10 @@ impl Transport for Recorder {
     }
 }
 
-/// Compares the SDK's requests, enums and limits with the document.
+/// Compares the SDK's requests, enums and limits with the OpenAPI document.
 ///
 /// # Errors
-/// Fails if a builder rejects input that the document allows.
+/// Fails if a builder rejects input that the OpenAPI document allows.
 pub async fn check(document: &Document) -> Result<CheckResult> {
     let mut result = CheckResult::default();
     enums(document, &mut result);
@@ -99,7 +99,7 @@ fn allowed(error: Option<blocks_sdk::Error>) -> Result<()> {
     }
 }
 
-/// Checks that the SDK accepts the limits of the document, and rejects values just beyond them.
+/// Checks that the SDK accepts the limits of the OpenAPI document, and rejects values just beyond them.
 async fn limits(document: &Document, result: &mut CheckResult) -> Result<()> {
     let is_accepted = |error: Option<blocks_sdk::Error>| {
         error.is_none_or(|e| e.kind() != ErrorKind::InvalidInput)
@@ -159,7 +159,7 @@ async fn limits(document: &Document, result: &mut CheckResult) -> Result<()> {
     Ok(())
 }
 
-/// Compares the values of the SDK's enums with the document. A value that only the document has is
+/// Compares the values of the SDK's enums with the OpenAPI document. A value that only the OpenAPI document has is
 /// informational, because the SDK passes unknown values as text. A value that only the SDK has is
 /// breaking, because the service does not know it.
 fn enums(document: &Document, result: &mut CheckResult) {
@@ -270,7 +270,7 @@ fn bodies(document: &Document, operation: &Operation, sent: &[&Sent]) -> Vec<Fin
     let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
     for body in sent.iter().filter_map(|s| s.body.as_ref()) {
         seen.extend(body.as_object().into_iter().flat_map(Map::keys));
-        // Every difference is breaking, because the service may reject what the document does not allow.
+        // Every difference is breaking, because the service may reject what the OpenAPI document does not allow.
         found.extend(validate::check(document, &schema, body).into_iter().map(|v| Finding {
             severity: Severity::Breaking,
             subject: format!("sent field `{}`", v.finding.subject),

@@ -1,4 +1,4 @@
-//! Compares a JSON value with a schema of the document, and reports the place of each difference.
+//! Compares a JSON value with a schema of the OpenAPI document, and reports the place of each difference.
 //!
 //! The walk itself follows references, `allOf`, `anyOf` and `oneOf`, so that it knows the line of
 //! each difference. `jsonschema` checks the other keywords.
@@ -21,7 +21,7 @@ pub struct Difference {
 }
 
 /// Returns all differences between a value and the schema at a pointer. A field or enum value that
-/// the document does not know is a difference too, with the severity additive.
+/// the OpenAPI document does not know is a difference too, with the severity additive.
 pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Difference> {
     let mut walk = Walk { document, found: Vec::new() };
     walk.value(schema, value, "");

@@ -1,4 +1,4 @@
-//! Rejects a document if the generator would ignore a part of it, or would write code that does not
+//! Rejects an OpenAPI document if the generator would ignore a part of it, or would write code that does not
 //! compile. The check runs before lowering. Each error has a line and a pointer.
 
 mod schema;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::Value;
 
-/// The kind of a mapping in the document.
+/// The kind of a mapping in the OpenAPI document.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Root,
@@ -55,7 +55,7 @@ impl Part {
     }
 }
 
-/// Checks the text of the document.
+/// Checks the text of the OpenAPI document.
 ///
 /// # Errors
 /// Fails with the first fault, its line and its pointer.
@@ -435,7 +435,7 @@ impl Check {
         }
     }
 
-    /// Checks that names are unique over the whole document.
+    /// Checks that names are unique over the whole OpenAPI document.
     fn names(&self) -> Result<(), Fault> {
         let paths = self.value["paths"].as_object().into_iter().flatten();
         let mut ids = Vec::new();

@@ -1,4 +1,4 @@
-//! Runs progenitor, and converts its failures to errors that name the part of the document.
+//! Runs progenitor, and converts its failures to errors that name the part of the OpenAPI document.
 
 use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,7 +16,7 @@ use super::{reduce, tolerant};
 const HEADER: &str =
     "// Generated from openapi/blocks.yaml by `cargo xtask codegen`. Do not edit.\n\n";
 
-/// The types that `blocks_api::open` defines by hand, because they accept more than the document names.
+/// The types that `blocks_api::open` defines by hand, because they accept more than the OpenAPI document names.
 const OPEN: [&str; 9] = [
     "Id",
     "Timestamp",
@@ -31,7 +31,7 @@ const OPEN: [&str; 9] = [
 
 const SCHEMA_DERIVE: &str = "::schemars::JsonSchema";
 
-/// Returns the formatted source for a lowered document.
+/// Returns the formatted source for a lowered OpenAPI document.
 pub fn emit(document: &Value) -> Result<String, String> {
     let parsed = parse(document)?;
     let tokens = generate(&parsed).map_err(|message| match failing_part(&parsed) {
@@ -46,7 +46,7 @@ pub fn emit(document: &Value) -> Result<String, String> {
     rustfmt(&format!("{HEADER}{}", prettyplease::unparse(&file)))
 }
 
-/// Parses a lowered document. The parser's errors in paths and components have no pointer, because the
+/// Parses a lowered OpenAPI document. The parser's errors in paths and components have no pointer, because the
 /// parser buffers them. So after an error, each operation and schema is parsed alone to find the place.
 fn parse(document: &Value) -> Result<OpenAPI, String> {
     const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
@@ -73,7 +73,7 @@ fn parse(document: &Value) -> Result<OpenAPI, String> {
 }
 
 /// Runs progenitor. It panics where it could return an error, so its panics are caught. They print
-/// nothing, because a backtrace says nothing about the document.
+/// nothing, because a backtrace says nothing about the OpenAPI document.
 fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     let mut settings = GenerationSettings::new();
     settings
@@ -101,8 +101,8 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     }
 }
 
-/// Finds the part of the document that cannot be generated. This is a path that fails alone, or else a
-/// schema without which the document can be generated.
+/// Finds the part of the OpenAPI document that cannot be generated. This is a path that fails alone, or else a
+/// schema without which the OpenAPI document can be generated.
 fn failing_part(document: &OpenAPI) -> Option<String> {
     let mut pathless = document.clone();
     pathless.paths.paths.clear();

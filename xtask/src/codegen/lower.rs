@@ -1,4 +1,4 @@
-//! Lowers the document: changes it to what progenitor accepts, and makes response types tolerant. The file
+//! Lowers the OpenAPI document: changes it to what progenitor accepts, and makes response types tolerant. The file
 //! itself is not changed, because it states the service's contract.
 
 use serde_json::{Value, json};
@@ -81,8 +81,8 @@ fn name_text_types(schema: &mut Value) {
     *schema = named;
 }
 
-/// Turns `anyOf: [reference, null object]` into `nullable` beside `allOf`, which progenitor needs. The document has the
-/// first form, because every validator reads that in the same way.
+/// Turns `anyOf: [reference, null object]` into `nullable` beside `allOf`, which progenitor needs. The OpenAPI
+/// document has the first form, because every validator reads that in the same way.
 fn join_nullable_references(schema: &mut Value) {
     let Some([reference, null]) = schema["anyOf"].as_array().map(Vec::as_slice) else {
         return;

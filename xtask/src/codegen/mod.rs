@@ -14,15 +14,15 @@ use crate::{read, root};
 const DOCUMENT: &str = "openapi/blocks.yaml";
 const GENERATED: &str = "crates/blocks-api/src/generated.rs";
 
-/// Returns the source that is generated from the document.
+/// Returns the source that is generated from the OpenAPI document.
 ///
 /// # Errors
-/// Fails if the document is wrong; the error says what is wrong, and where.
+/// Fails if the OpenAPI document is wrong; the error says what is wrong, and where.
 pub fn generate() -> Result<String, String> {
     render(&read(DOCUMENT)?)
 }
 
-/// Returns the source that is generated from a document in YAML.
+/// Returns the source that is generated from an OpenAPI document in YAML.
 fn render(yaml: &str) -> Result<String, String> {
     emit::emit(&lower_yaml(yaml)?).map_err(|e| format!("{DOCUMENT}: {e}"))
 }
@@ -38,7 +38,7 @@ fn lower_yaml(yaml: &str) -> Result<Value, String> {
 /// Writes the generated source, and restores the old source if the new one does not compile.
 ///
 /// # Errors
-/// Fails if the document is wrong, or if the code does not compile. The file is unchanged then.
+/// Fails if the OpenAPI document is wrong, or if the code does not compile. The file is unchanged then.
 pub fn write() -> Result<(), String> {
     let (old, new) = (read(GENERATED)?, generate()?);
     let put = |text: &str| {
@@ -64,7 +64,7 @@ pub fn write() -> Result<(), String> {
 /// Compares the generated source with the checked-in source.
 ///
 /// # Errors
-/// Fails with a diff if they differ, or if the source cannot be generated.
+/// Fails with a diff if the two sources differ, or if the source cannot be generated.
 pub fn check() -> Result<(), String> {
     let (old, new) = (read(GENERATED)?, generate()?);
     if old == new {

@@ -2,8 +2,8 @@
 //! serde's derive.
 //!
 //! A response type is a type with a flattened map `extra`, into which typify puts unknown fields. The type is
-//! `#[non_exhaustive]`, because the service may add fields. Request types get such a map here, so that a caller can send
-//! new fields.
+//! `#[non_exhaustive]`, because the service may add fields. Request types get such a map here, so that a
+//! caller can send new fields.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -65,11 +65,11 @@ fn rewrite_item(item: syn::Item) -> Vec<syn::Item> {
     vec![object.into(), call]
 }
 
-/// Adds a map to a request type, so that a request can carry fields that the document does not name.
+/// Adds a map to a request type, so that a request can carry fields that the OpenAPI document does not name.
 fn add_extra(object: &mut syn::ItemStruct) {
     if let syn::Fields::Named(fields) = &mut object.fields {
         fields.named.push(syn::parse_quote! {
-            /// Fields that are not in the document.
+            /// Fields that are not in the OpenAPI document.
             #[serde(flatten, deserialize_with = "crate::json::flattened")]
             pub extra: crate::json::JsonObject
         });

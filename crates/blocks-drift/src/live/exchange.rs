@@ -1,4 +1,4 @@
-//! Compares requests and their responses with the document.
+//! Compares requests and their responses with the OpenAPI document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,7 +60,7 @@ pub fn parse_body(text: &[u8]) -> Body {
 const NEEDED: [&str; 8] =
     ["_links", "thread_id", "thread", "final_message", "items", "href", "message", "id"];
 
-/// The comparison of several exchanges with the document.
+/// The comparison of several exchanges with the OpenAPI document.
 pub struct Comparison<'a> {
     document: &'a Document,
     /// The findings so far.
@@ -75,8 +75,8 @@ impl<'a> Comparison<'a> {
         Self { document, result: CheckResult::default(), seen: BTreeMap::new() }
     }
 
-    /// Compares one exchange. `expected` contains the statuses that the document names for such a
-    /// request. Without `expected`, every status that the document names is right.
+    /// Compares one exchange. `expected` contains the statuses that the OpenAPI document names for such a
+    /// request. Without `expected`, every status that the OpenAPI document names is right.
     pub fn add(&mut self, exchange: &Exchange, expected: Option<&[u16]>) {
         let Some(operation) = self.document.operation_of_request(&exchange.method, &exchange.path)
         else {
@@ -137,7 +137,7 @@ impl<'a> Comparison<'a> {
     ) -> Vec<Finding> {
         let responses = format!("{}/responses", operation.pointer);
         let status = exchange.status.to_string();
-        // 200 means any success, because the document does not name an exact status.
+        // 200 means any success, because the OpenAPI document does not name an exact status.
         let fits =
             |e: &u16| *e == exchange.status || (*e == 200 && (200..300).contains(&exchange.status));
         if let Some(expected) = expected.filter(|e| !e.iter().any(fits)) {
@@ -255,7 +255,7 @@ impl<'a> Comparison<'a> {
         ))
     }
 
-    /// Reports the fields and parameters of a captured request that the document does not know.
+    /// Reports the fields and parameters of a captured request that the OpenAPI document does not know.
     fn request(&self, exchange: &Exchange, operation: &Operation) -> Vec<Finding> {
         let mut found = Vec::new();
         let known = self.document.parameters(operation, "query");

@@ -1,4 +1,4 @@
-//! Compares the service's responses, live or captured, with the document.
+//! Compares the service's responses, live or captured, with the OpenAPI document.
 
 mod capture;
 pub mod exchange;
@@ -52,7 +52,7 @@ impl Target {
     }
 }
 
-/// Sends requests to the service and compares every response with the document.
+/// Sends requests to the service and compares every response with the OpenAPI document.
 ///
 /// # Errors
 /// Fails if the base URL is invalid, or if a session must be read or created without a key.
@@ -69,7 +69,7 @@ pub async fn check(
     Ok(run.finish())
 }
 
-/// Compares captured responses with the document. In HAR files, only responses of the document's
+/// Compares captured responses with the OpenAPI document. In HAR files, only responses of the OpenAPI document's
 /// servers and of `base` count.
 ///
 /// # Errors

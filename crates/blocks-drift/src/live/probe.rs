@@ -17,7 +17,7 @@ pub enum Auth {
     Key,
 }
 
-/// A request, and the statuses that the document lists for its response.
+/// A request, and the statuses that the OpenAPI document lists for its response.
 #[derive(Clone, Debug)]
 pub struct Probe {
     /// The subject of the request, for reports.

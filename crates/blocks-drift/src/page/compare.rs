@@ -1,4 +1,4 @@
-//! Compares the facts of a page with one operation of the document, in both directions.
+//! Compares the facts of a page with one operation of the OpenAPI document, in both directions.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::spanned::step;
 
 /// The comparison of one page with one operation.
 pub struct Comparison<'a> {
-    /// The document.
+    /// The OpenAPI document.
     pub document: &'a Document,
     pub(super) page: &'a Page,
     pub(super) operation: &'a Operation,
@@ -29,7 +29,7 @@ pub struct Comparison<'a> {
     pub facts: usize,
 }
 
-/// Compares everything that a page says about an operation with the document.
+/// Compares everything that a page says about an operation with the OpenAPI document.
 pub fn compare<'a>(
     document: &'a Document,
     page: &'a Page,
@@ -87,7 +87,7 @@ pub(super) fn locate(
     Ok((pointer, required))
 }
 
-/// Returns all values that the samples have at a path. Lists on the path are entered.
+/// Returns all values that the samples have at a path. If the path leads to a list, all items are searched.
 pub(super) fn shown<'v>(samples: &[&'v Value], path: &[String]) -> Vec<&'v Value> {
     let mut here: Vec<&Value> = samples.to_vec();
     for name in path {
@@ -207,7 +207,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares the fields of a body: first the page's fields, then the fields only in the document.
+    /// Compares the fields of a body: first the page's fields, then the fields only in the OpenAPI document.
     fn body(&mut self, section: Section, schema: Option<&str>) {
         let page = self.page;
         let fields: Vec<&Field> = page.of(section).collect();
@@ -263,7 +263,7 @@ impl Comparison<'_> {
         );
     }
 
-    /// Reports the fields of the document that the page neither describes nor shows in a sample. The
+    /// Reports the fields of the OpenAPI document that the page neither describes nor shows in a sample. The
     /// fields inside an object are compared only if the page describes or shows at least one of them.
     fn absent(
         &mut self,

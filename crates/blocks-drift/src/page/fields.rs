@@ -1,4 +1,4 @@
-//! Compares a field of a page with its schema in the document.
+//! Compares a field of a page with its schema in the OpenAPI document.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub fn subject(section: Section, name: &str) -> String {
     format!("{what} `{name}`")
 }
 
-/// Compares a field that both the page and the document have.
+/// Compares a field that both the page and the OpenAPI document have.
 pub fn compare(to: &mut Comparison<'_>, field: &Field, pointer: &str, required: bool) {
     let shape = Shape::of(to.document, pointer);
     let mut pair =
@@ -70,7 +70,7 @@ impl Pair<'_, '_> {
         self.to.add(kind, severity, &subject, &pointer, texts, self.field.line);
     }
 
-    /// Returns the severity if the page allows more values than the document, or fewer.
+    /// Returns the severity if the page allows more values than the OpenAPI document, or fewer.
     fn severity(&self, page_is_wider: bool) -> Severity {
         match (self.sent, page_is_wider) {
             (true, true) => Severity::Additive,
@@ -109,7 +109,7 @@ impl Pair<'_, '_> {
             return;
         }
         let severity = match (&document, &page) {
-            // A received value with another format breaks nothing if the document requires no format.
+            // A received value with another format breaks nothing if the OpenAPI document requires no format.
             _ if part.usual && !self.sent => Severity::Informational,
             (Some(_), None) => self.severity(true),
             (None, Some(_)) => self.severity(false),
@@ -249,7 +249,7 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Returns whether the page allows every value that the document allows.
+/// Returns whether the page allows every value that the OpenAPI document allows.
 fn document_within(document: &Shape, page: &Notation) -> bool {
     types_within(&document.types, &page.types)
         && match (&document.items, &page.items) {
@@ -258,7 +258,7 @@ fn document_within(document: &Shape, page: &Notation) -> bool {
         }
 }
 
-/// Returns whether the document allows every value that the page allows. The page's type `number`
+/// Returns whether the OpenAPI document allows every value that the page allows. The page's type `number`
 /// may mean an integer, because pages do not distinguish the two.
 fn page_within(page: &Notation, document: &Shape) -> bool {
     let mut types = page.types.clone();

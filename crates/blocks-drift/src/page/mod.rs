@@ -1,4 +1,4 @@
-//! Compares the vendor's documentation pages with the document.
+//! Compares the vendor's documentation pages with the OpenAPI document.
 
 mod block;
 mod compare;
@@ -21,10 +21,10 @@ use block::Section;
 use facts::Page;
 pub use source::PageText;
 
-/// Compares a page with the document. The page describes operations, or it is a guide.
+/// Compares a page with the OpenAPI document. The page describes operations, or it is a guide.
 ///
 /// # Errors
-/// Fails if the page cannot be parsed; nothing on it is compared then. The error contains the line.
+/// Fails if the page cannot be parsed; no fact of the page is compared then. The error contains the line.
 pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     let page = read(document, text)?;
     let mut result = CheckResult::default();
@@ -74,7 +74,7 @@ pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
 /// Compares a page of an index if it describes operations; otherwise notes why it was left out.
 ///
 /// # Errors
-/// Fails if the page cannot be parsed, and is HTML or names an operation of the document.
+/// Fails if the page cannot be parsed, and is HTML or names an operation of the OpenAPI document.
 pub fn check_indexed(document: &Document, text: &PageText) -> Result<CheckResult> {
     let mut result = CheckResult::default();
     let skipped = |why: &str| CheckResult {

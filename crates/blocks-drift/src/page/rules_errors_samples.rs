@@ -89,7 +89,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares a status of the document, and its codes, with the rows of the page.
+    /// Compares a status of the OpenAPI document, and its codes, with the rows of the page.
     fn error_row(&mut self, status: u16, codes: &[String], pointer: &str) {
         let page = self.page;
         let subject = format!("error {status}");
@@ -201,7 +201,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Reports the order of a list, if the document has a parameter that chooses the order.
+    /// Reports the order of a list, if the OpenAPI document has a parameter that chooses the order.
     pub(super) fn order(&mut self) {
         let direction = self
             .document
@@ -221,7 +221,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Checks fields that a sentence calls always null: the document must allow null, and each
+    /// Checks fields that a sentence calls always null: the OpenAPI document must allow null, and each
     /// sample must have null.
     pub(super) fn nulls(&mut self, schema: Option<&str>) {
         let Some(schema) = schema else { return };

@@ -145,7 +145,7 @@ async fn the_daily_workflow_keeps_one_issue() {
     assert!(log.contains("issue edit 7"), "{log}");
     assert!(!log.contains("issue create"), "{log}");
 
-    // Nothing listens at this address. That is not drift, so the title of the issue says so.
+    // Nothing listens at this address. A page that cannot be read is not drift, so the issue has another title.
     let (success, log, _) = workflow("http://127.0.0.1:1/llms.txt", &mock.url(), "").await;
     assert!(!success);
     assert!(log.contains("--title Drift could not be checked"), "{log}");

@@ -44,7 +44,7 @@ async fn nothing_is_created_unless_it_is_asked_for() {
 }
 
 /// A service that is down, a rejected key and a missing session mean "could not check". They are not
-/// differences from the document.
+/// differences from the OpenAPI document.
 #[tokio::test]
 async fn failures_of_the_setup_could_not_be_checked() {
     for fault in [Fault::status(503), Fault::rate_limited(None), Fault::ResetBefore] {
@@ -303,7 +303,7 @@ fn harmless_har_entries_raise_nothing() {
     assert!(result.notes[0].contains("1 not a capture"), "{:?}", result.notes);
 }
 
-/// A captured request is compared with the document, in addition to its response.
+/// A captured request is compared with the OpenAPI document, in addition to its response.
 #[test]
 fn a_captured_request_is_compared_too() {
     let text = example("createSession").2.to_string();

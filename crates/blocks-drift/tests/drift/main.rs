@@ -1,4 +1,4 @@
-//! Each test changes the pages, the document or the responses. A change of the meaning causes a finding
+//! Each test changes the pages, the OpenAPI document or the responses. A change of the meaning causes a finding
 //! with the right pointer and severity, other changes cause no finding, and a page that cannot be read
 //! is never "in sync".
 

@@ -305,7 +305,7 @@ fn changes_of_pages_are_found() {
     assert!(missed.is_empty(), "{} missed: {missed:#?}", missed.len());
 }
 
-/// Changes of the document are found by comparing it with the unchanged pages.
+/// Changes of the OpenAPI document are found by comparing it with the unchanged pages.
 #[test]
 fn changes_of_the_document_are_found() {
     for (from, to, kind) in [
