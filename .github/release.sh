@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the steps of a release. The workflow release.yml runs them one by one; `dry-run` runs them without publishing.
+# Runs the steps of a release. The workflow release.yml runs the steps one by one. `dry-run` runs all steps without
+# publishing.
 #
 #   check [TAG]                    checks that everything that a release needs exists
 #   published                      prints the names of the crates that are published
@@ -33,7 +34,7 @@ version() {
   metadata '[.packages[] | select(.publish != []).version] | unique | join(" ")'
 }
 
-# Prints the address of the repository. Only the workspace's Cargo.toml contains it.
+# Prints the address of the repository. Only the workspace's Cargo.toml contains this address.
 address() {
   metadata '[.packages[] | select(.publish != []).repository] | unique | map(. // "") | join(" ")'
 }

@@ -1,4 +1,4 @@
-# Functions that the scripts of the action share. They also run on macOS, which has bash 3.2.
+# Functions that the scripts of the action share. The scripts also run on macOS, which has bash 3.2.
 # shellcheck shell=bash
 
 # Escapes a text as the value of a workflow command.

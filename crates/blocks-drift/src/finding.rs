@@ -12,7 +12,7 @@ use strum::{Display, IntoStaticStr};
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Severity {
-    /// A program that follows the OpenAPI document can fail, or loses a value that it relies on.
+    /// A program that follows the OpenAPI document can fail, or loses a value that the program relies on.
     Breaking,
     /// The other side offers or accepts more than the OpenAPI document says.
     Additive,
@@ -39,7 +39,7 @@ pub enum Side {
     Deviations,
 }
 
-/// The kind of a difference. Its name is the stable id of a finding.
+/// The kind of a difference. The name of a kind is the stable id of a finding.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Display, IntoStaticStr,
 )]

@@ -105,7 +105,7 @@ impl Report<'_> {
         out
     }
 
-    /// Renders a finding with the line of the OpenAPI document that it is about.
+    /// Renders a finding with the line of the OpenAPI document that the finding is about.
     fn snippet(&self, finding: &Finding) -> String {
         let level = match finding.severity {
             Severity::Breaking => Level::ERROR,

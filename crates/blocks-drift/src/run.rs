@@ -12,7 +12,7 @@ use crate::page::{self, PageText, source};
 use crate::report::{Format, Report};
 use crate::{coverage, live, sdk};
 
-/// The pages in this repository. They state the facts of the vendor's pages in our own words.
+/// The pages in this repository. These pages state the facts of the vendor's pages in our own words.
 pub const PAGES: [&str; 5] = ["create", "get", "messages", "follow-up", "quick-start"];
 
 /// Compare the document with pages, live responses, the mock and the SDK: exit 0 in sync, 1 drift, 2 could not check.

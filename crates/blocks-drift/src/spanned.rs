@@ -1,4 +1,4 @@
-//! A YAML parser that keeps the line of each value. It also parses JSON, which is a subset of YAML.
+//! A YAML parser that keeps the line of each value. The parser also reads JSON, which is a subset of YAML.
 
 use std::collections::HashMap;
 

@@ -16,7 +16,7 @@ use crate::spanned::step;
 pub struct Difference {
     /// The place in the JSON value, as a JSON pointer.
     pub instance: String,
-    /// The finding. Its subject is the place in the JSON value, with dots.
+    /// The finding. The finding's subject is the place in the JSON value, with dots.
     pub finding: Finding,
 }
 

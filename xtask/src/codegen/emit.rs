@@ -47,7 +47,8 @@ pub fn emit(document: &Value) -> Result<String, String> {
 }
 
 /// Parses a lowered OpenAPI document. The parser's errors in paths and components have no pointer, because the
-/// parser buffers them. So after an error, each operation and schema is parsed alone to find the place.
+/// parser buffers them. After an error, this function therefore parses each operation and schema alone to find
+/// the place.
 fn parse(document: &Value) -> Result<OpenAPI, String> {
     const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
     serde_path_to_error::deserialize(document).map_err(|whole| {
@@ -72,8 +73,8 @@ fn parse(document: &Value) -> Result<OpenAPI, String> {
     })
 }
 
-/// Runs progenitor. It panics where it could return an error, so its panics are caught. They print
-/// nothing, because a backtrace says nothing about the OpenAPI document.
+/// Runs progenitor. progenitor panics where it could return an error, so its panics are caught. A caught panic
+/// prints nothing, because a backtrace says nothing about the OpenAPI document.
 fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     let mut settings = GenerationSettings::new();
     settings
@@ -101,8 +102,8 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     }
 }
 
-/// Finds the part of the OpenAPI document that cannot be generated. This is a path that fails alone, or else a
-/// schema without which the OpenAPI document can be generated.
+/// Finds the part of the OpenAPI document that cannot be generated. The result is a path that fails alone, or
+/// else a schema without which the OpenAPI document can be generated.
 fn failing_part(document: &OpenAPI) -> Option<String> {
     let mut pathless = document.clone();
     pathless.paths.paths.clear();

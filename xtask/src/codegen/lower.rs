@@ -158,8 +158,8 @@ fn drop_length_limits(schema: &mut Value) {
     }
 }
 
-/// Turns `additionalProperties: true` beside `properties` into an empty schema. typify ignores the former.
-/// From the latter, it generates a flattened map `extra`, so that unknown fields are kept.
+/// Turns `additionalProperties: true` beside `properties` into an empty schema. typify ignores `true`, but
+/// generates a flattened map `extra` from an empty schema, so that unknown fields are kept.
 fn name_unknown_fields(schema: &mut Value) {
     if schema["properties"].is_object() && schema["additionalProperties"] == true {
         schema["additionalProperties"] = json!({});

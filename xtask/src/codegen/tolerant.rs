@@ -115,7 +115,8 @@ fn remove_serde_derives(attributes: &mut [syn::Attribute]) {
     }
 }
 
-/// Puts serde's attributes behind the feature `schemars`. Without serde's derive, only schemars reads them.
+/// Puts serde's attributes behind the feature `schemars`. Without serde's derive, only schemars reads serde's
+/// attributes.
 fn for_schemas_only(attributes: &mut [syn::Attribute]) {
     for attribute in attributes.iter_mut().filter(|a| a.path().is_ident("serde")) {
         let meta = &attribute.meta;

@@ -27,8 +27,8 @@ pub struct Line {
     pub text: String,
 }
 
-/// The time within which lines of both streams are sorted by stream. So the picture does not depend on
-/// which stream was read first.
+/// The time within which lines of both streams are sorted by stream. The sorting makes the picture independent
+/// of which stream was read first.
 const TOGETHER: Duration = Duration::from_millis(100);
 
 /// Runs a session in its own temporary folder.

@@ -8,7 +8,7 @@ pub struct TerminalSession {
     pub name: &'static str,
     /// The title above the picture.
     pub title: &'static str,
-    /// The settings of `blocks mock`. Their seed makes the mock's ids the same in every run.
+    /// The settings of `blocks mock`. The seed in the settings makes the mock's ids the same in every run.
     pub mock: Value,
     /// The commands. `$SESSION` is replaced by the id of the session that was printed last.
     pub steps: Vec<Step>,

@@ -166,8 +166,8 @@ impl<'a> Comparison<'a> {
         )]
     }
 
-    /// Returns the severity of a wrong media type or body. An error is only informational, because an
-    /// intermediary may have sent it as HTML; a success comes from the service itself.
+    /// Returns the severity of a wrong media type or body. For an error, the severity is only informational,
+    /// because an intermediary may have sent the error as HTML. A success comes from the service itself.
     fn severity(exchange: &Exchange) -> Severity {
         if exchange.status < 300 { Severity::Breaking } else { Severity::Informational }
     }

@@ -3,7 +3,7 @@
 /// A block of a page, before its meaning is known.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
-    /// A heading. Its level is 2 in plain text, which has no levels.
+    /// A heading. The level of a heading is 2 in plain text, which has no levels.
     Heading { text: String, level: u8, line: usize },
     /// A method and a path on a line of their own.
     Operation { method: String, path: String, line: usize },
@@ -11,7 +11,7 @@ pub enum Block {
     Field(RawField),
     /// A line or paragraph of prose.
     Text { text: String, line: usize },
-    /// A block of code. `line` is the line of its first character.
+    /// A block of code. `line` is the line of the block's first character.
     Code { section: Option<Section>, label: String, text: String, line: usize },
     /// A row of a table. The column names are in lower case.
     Row { header: Vec<String>, cells: Vec<String>, line: usize },
@@ -94,8 +94,8 @@ impl Section {
     }
 }
 
-/// Parses a text that consists only of a method and a path. The name of a file may come before
-/// them, and the path may be a whole URL.
+/// Parses a text that consists only of a method and a path. The name of a file may come before the method, and
+/// the path may be a whole URL.
 pub fn operation(text: &str) -> Option<(String, String)> {
     let mut words = text.split_whitespace().map(|w| w.trim_matches(['`', '"', '\'', '*']));
     let mut method = words.next()?;

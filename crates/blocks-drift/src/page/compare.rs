@@ -69,7 +69,8 @@ fn object(document: &Document, pointer: &str) -> Shape {
     }
 }
 
-/// Returns the pointer of a field and whether the field is required, or the pointer it would have.
+/// Returns the pointer of a field and whether the field is required. If the document lacks the field, returns
+/// the pointer that the field would have, as an error.
 pub(super) fn locate(
     document: &Document,
     schema: &str,
@@ -264,7 +265,7 @@ impl Comparison<'_> {
     }
 
     /// Reports the fields of the OpenAPI document that the page neither describes nor shows in a sample. The
-    /// fields inside an object are compared only if the page describes or shows at least one of them.
+    /// fields inside an object are compared only if the page describes or shows at least one of these fields.
     fn absent(
         &mut self,
         section: Section,

@@ -1,4 +1,4 @@
-//! The facts that a page states, independent of its form and wording.
+//! The facts that a page states, independent of the page's form and wording.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub struct Page {
     pub order: Option<(&'static str, usize)>,
     /// The fields that a sentence calls always null, each with the line of the sentence.
     pub nulls: Vec<(String, usize)>,
-    /// The text of the page with its lines, in which facts about the whole API are searched.
+    /// The text of the page with line numbers. Facts about the whole API are searched in this text.
     pub text: Vec<(String, usize)>,
     /// The number of numbers in descriptions that no rule understood.
     pub unread_numbers: usize,

@@ -120,7 +120,7 @@ impl Pair<'_, '_> {
         self.add(Kind::Format, severity, &text(&document), &text(&page));
     }
 
-    /// Compares whether null is allowed, except for path parameters, where pages do not state it.
+    /// Compares whether null is allowed, except for path parameters, for which pages do not mention null.
     fn nullable(&mut self) {
         let (page, document) = (self.field.notation.nullable, self.shape.nullable);
         self.to.facts += 1;

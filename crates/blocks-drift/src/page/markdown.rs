@@ -44,7 +44,7 @@ pub fn blocks(text: &str) -> Result<Vec<Block>> {
     static OPENED: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\((\d+):\d+").expect("a pattern"));
     let tree = ::markdown::to_mdast(&escape(text), &options).map_err(|message| {
-        // The parser reports an unclosed element at its end. The text of the error contains the start.
+        // The parser reports an unclosed element at the element's end. The text of the error contains the start.
         let opened = OPENED.captures(&message.reason).and_then(|c| c[1].parse().ok());
         let line: usize = opened.unwrap_or(match message.place.as_deref() {
             Some(::markdown::message::Place::Position(at)) => at.start.line,
@@ -58,8 +58,9 @@ pub fn blocks(text: &str) -> Result<Vec<Block>> {
     Ok(reader.blocks)
 }
 
-/// Prepares a page for the MDX parser. Comments are removed, but their line breaks are kept. `<` is
-/// escaped unless it starts a component or a usual tag, and void tags are closed; MDX would reject both.
+/// Prepares a page for the MDX parser. Comments are removed, but their line breaks are kept. `<` is escaped
+/// unless it starts a component or a usual tag, and void tags such as `<br>` are closed. MDX would reject an
+/// unescaped `<` and an unclosed tag.
 fn escape(text: &str) -> String {
     static COMMENT: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?s)<!--.*?-->|\{/\*.*?\*/\}").expect("a pattern"));

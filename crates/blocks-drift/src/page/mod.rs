@@ -71,7 +71,7 @@ pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     Ok(result)
 }
 
-/// Compares a page of an index if it describes operations; otherwise notes why it was left out.
+/// Compares a page of an index if the page describes operations; otherwise notes why the page was left out.
 ///
 /// # Errors
 /// Fails if the page cannot be parsed, and is HTML or names an operation of the OpenAPI document.

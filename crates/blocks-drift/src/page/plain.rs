@@ -97,7 +97,7 @@ impl Reader<'_> {
         self.blocks.push(Block::Code { section, label: String::new(), text, line: first + 1 });
     }
 
-    /// Reads a JSON sample, up to the line that starts with its closing bracket.
+    /// Reads a JSON sample, up to the line that starts with the sample's closing bracket.
     fn sample(&mut self) -> Result<()> {
         let first = self.at;
         let closes = |i: &usize| {

@@ -102,8 +102,8 @@ pub fn default(text: &str) -> Option<String> {
     Some(value).filter(|v| !["the", "a", "all", "to", "and"].contains(&v.as_str()))
 }
 
-/// Finds the limits in a sentence. Returns them by their keyword in a schema, with the number of
-/// numbers that were not understood.
+/// Finds the limits in a sentence. Returns the limits by their keyword in a schema, and how many numbers in the
+/// sentence were not understood.
 pub fn limits(text: &str, is_text: bool, is_list: bool) -> (BTreeMap<String, f64>, usize) {
     const NUMBER: &str = r"(\d+(?:,\d{3})*(?:\.\d+)?)";
     static RANGE: LazyLock<Regex> = LazyLock::new(|| {
@@ -195,9 +195,9 @@ pub fn order(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Parses a row whose cells are joined, such as `400VALIDATIONNone of them was given`. The last
-/// capital letter can belong to the code or to the sentence. The function prefers a known code;
-/// without one, the start of the sentence decides.
+/// Parses a row whose cells are joined, such as `400VALIDATIONNone of them was given`. The last capital letter
+/// can belong to the code or to the sentence. The function prefers a known code; without a known code, the
+/// start of the sentence decides.
 pub fn joined_row(text: &str, line: usize, known: &[String]) -> Option<ErrorCase> {
     pattern!(ROW, r"^(\d{3})\s*([A-Z0-9_-]*)(.*)$");
     let found = ROW.captures(text)?;

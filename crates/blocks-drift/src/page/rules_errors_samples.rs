@@ -47,9 +47,9 @@ impl Comparison<'_> {
         );
     }
 
-    /// Compares error statuses and codes. A new one is additive. A missing one is breaking, because
-    /// programs distinguish errors by it. Only rows of the table show that one is missing, because
-    /// sentences name only single cases.
+    /// Compares error statuses and codes. A new status or code is additive. A missing status or code is
+    /// breaking, because programs distinguish errors by it. Only rows of the table show what is missing,
+    /// because sentences name only single cases.
     pub(super) fn error_rows(&mut self) {
         let (page, known) = (self.page, self.document.errors(self.operation));
         let cases = page.errors.iter().chain(&page.mentions).filter(|c| c.status >= 400);
@@ -135,7 +135,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Validates each sample against its schema, and checks that the links in it lead to operations.
+    /// Validates each sample against its schema, and checks that the links in each sample lead to operations.
     pub(super) fn samples(&mut self) {
         for sample in &self.page.samples {
             let request = sample.section == Section::Request;
@@ -262,7 +262,7 @@ impl Comparison<'_> {
     }
 }
 
-/// Returns the links in a value, each with the reason why it is wrong, if it is. The host is not
+/// Returns the links in a value. A wrong link has the reason why it is wrong. The host is not
 /// compared, because the service's links can name another host.
 pub fn links(document: &Document, value: &Value) -> Vec<(String, Option<&'static str>)> {
     let mut found = Vec::new();

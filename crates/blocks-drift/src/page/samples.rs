@@ -99,7 +99,7 @@ fn closing(text: &str) -> Option<usize> {
 }
 
 fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: bool) -> Sample {
-    // Comments, and lines such as `...` for omitted lines, are removed. Their line breaks stay.
+    // Comments, and lines such as `...` for omitted lines, are removed. The line breaks of removed lines stay.
     static REST: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r#"(?m)^\s*(?:\.\.\.|…)\s*,?\s*$|(?:^|\s)//.*$|,?\s*"(?:\.\.\.|…)"\s*:\s*"[^"]*""#,

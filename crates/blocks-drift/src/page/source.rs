@@ -87,7 +87,7 @@ async fn fetch_page(url: &str) -> Result<PageText> {
     Ok(PageText { name, text })
 }
 
-/// Creates the HTTP client. It sends no key, because pages are public.
+/// Creates the HTTP client. The client sends no key, because pages are public.
 fn client() -> Result<reqwest::Client> {
     reqwest::Client::builder().timeout(Duration::from_secs(30)).build().context("the HTTP client")
 }

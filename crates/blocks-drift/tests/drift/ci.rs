@@ -1,5 +1,5 @@
-//! Tests of the daily workflow. Its steps run with pages over HTTP, the mock as the service, and a fake
-//! `gh` that records its arguments.
+//! Tests of the daily workflow. The workflow's steps run with pages over HTTP, the mock as the service, and a
+//! fake `gh` that records its arguments.
 
 use std::process::Command;
 

@@ -43,7 +43,7 @@ async fn nothing_is_created_unless_it_is_asked_for() {
     assert!(error.to_string().contains("must be https"), "{error}");
 }
 
-/// A service that is down, a rejected key and a missing session mean "could not check". They are not
+/// A service that is down, a rejected key and a missing session mean "could not check". Such failures are not
 /// differences from the OpenAPI document.
 #[tokio::test]
 async fn failures_of_the_setup_could_not_be_checked() {
