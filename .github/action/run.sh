@@ -40,7 +40,7 @@ if is_set "$API_BASE_URL"; then
   BLOCKS_API_BASE_URL=$(trim "$API_BASE_URL")
   export BLOCKS_API_BASE_URL
 fi
-# Both inputs are checked before anything is sent.
+# The inputs fail_on_timeout and timeout_minutes are checked before anything is sent.
 fail_on_timeout=true
 is_true fail_on_timeout "${FAIL_ON_TIMEOUT:-true}" || fail_on_timeout=false
 timeout=$(timeout_milliseconds) || refuse usage "the input timeout_minutes must be a number of minutes, such as 30 or 0.5"
@@ -137,7 +137,7 @@ status_of() {
   esac
 }
 
-# GitHub uses the last value of each output, so later values replace these.
+# GitHub uses the last value of each output, so the values that `blocks` writes replace these.
 output status "$lost_status"
 output exit_code "$lost_code"
 

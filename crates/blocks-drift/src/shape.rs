@@ -53,7 +53,7 @@ pub struct Shape {
     pub types: BTreeSet<JsonType>,
     /// The format of a string: the required format, or else the usual format.
     pub format: Option<String>,
-    /// Whether the format is only usual. A value with another format then breaks nothing.
+    /// Whether most values, but not all, have the format. A value with another format then breaks nothing.
     pub usual: bool,
     /// Whether the schema is marked as deprecated.
     pub deprecated: bool,

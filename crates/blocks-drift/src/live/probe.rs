@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// The id of a session that does not exist.
 pub const UNKNOWN_ID: &str = "00000000-0000-4000-8000-000000000000";
 
-/// The choice of the key in the `Authorization` header.
+/// The key that a request carries in the `Authorization` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// The request has no `Authorization` header.
@@ -28,7 +28,7 @@ pub struct Probe {
     pub path: String,
     /// The query string, or an empty string.
     pub query: &'static str,
-    /// The choice of the key.
+    /// The key that the request carries: none, a wrong key, or the right key.
     pub auth: Auth,
     /// The JSON body of the request.
     pub body: Option<Value>,
