@@ -1,9 +1,10 @@
-# The images of `blocks`. `.github/release.sh image` puts the static commands of a release into the folder image first.
+# The images of `blocks`. Before a build, `.github/release.sh image` puts the static commands of a release into the folder
+# `image`.
 #
-#   docker build --tag blocks .                        the command alone
-#   docker build --tag blocks:shell --target shell .   with a shell, in which GitLab runs a job's script
+#   docker build --tag blocks .                        only the command
+#   docker build --tag blocks:shell --target shell .   with a shell too, because GitLab runs the script of a job in it
 #
-# Without arguments the first one serves the mock: a service container of GitHub cannot be given any.
+# Without arguments the first image serves the mock, because a service container of GitHub cannot be given arguments.
 
 FROM alpine:3.22 AS certificates
 
@@ -27,5 +28,5 @@ WORKDIR /home/blocks
 USER 65532:65532
 EXPOSE 8765
 ENTRYPOINT ["blocks"]
-# Everything that reaches the port can steer the mock: publish it only in a network that you trust.
+# Every program that reaches the port can control the mock: publish the port only in a network that you trust.
 CMD ["mock", "--listen", "0.0.0.0", "--port", "8765", "--control"]

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Opens, updates or closes the one issue about drift: drift-issue.sh REPORT
-# PAGES and LIVE are the exit codes of the two checks, RUN is a link to the run.
+# Opens, updates or closes the issue about drift, of which there is at most one: drift-issue.sh REPORT
+# PAGES and LIVE are the exit codes of the checks of pages and service. RUN is a link to the run of the workflow.
 set -euo pipefail
 report=$1
 touch "$report"
 cat "$report" >> "${GITHUB_STEP_SUMMARY:-/dev/stdout}"
 
-# An issue's text has at most 65536 characters.
+# GitHub accepts at most 65536 characters in the text of an issue.
 body=$(mktemp)
 head -c 60000 "$report" > "$body"
 printf '\n[The run](%s): pages %s, live %s (0 in sync, 1 drift, 2 could not check).\n' "$RUN" "$PAGES" "$LIVE" >> "$body"
@@ -18,7 +18,7 @@ if [ "$PAGES" = 0 ] && [ "$LIVE" = 0 ]; then
   fi
   exit 0
 fi
-# A network that fails is not drift: the title says which of the two it is.
+# A failed network is not drift, so the title distinguishes the two.
 title="Drift could not be checked"
 if [ "$PAGES" = 1 ] || [ "$LIVE" = 1 ]; then
   title="Spec drift"
@@ -29,5 +29,5 @@ if [ -n "$number" ]; then
 else
   gh issue create --title "$title" --label drift --body-file "$body"
 fi
-# The run is red as long as the issue is open.
+# The run fails as long as the issue is open.
 exit 1

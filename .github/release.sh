@@ -1,30 +1,31 @@
 #!/usr/bin/env bash
-# The steps of a release; the workflow release.yml runs them, and `dry-run` runs all of them without publishing.
+# Runs the steps of a release. The workflow release.yml runs the steps one by one. `dry-run` runs all steps without
+# publishing.
 #
-#   check [TAG]                    whether everything that a release needs is there
-#   published                      the names of the crates that are published
-#   archive BINARY TARGET FOLDER   one archive with the command, its man pages and its completions
-#   finish FOLDER                  the checksums of the archives in FOLDER, an install.sh of this release, and its notes
-#   image FOLDER                   the folder image for the Dockerfile, from the archives in FOLDER
+#   check [TAG]                    checks that everything that a release needs exists
+#   published                      prints the names of the crates that are published
+#   archive BINARY TARGET FOLDER   makes an archive with the command, its man pages and its completions
+#   finish FOLDER                  adds the archives' checksums, an install.sh of this release, and its notes to FOLDER
+#   image FOLDER                   makes the folder image for the Dockerfile, from the archives in FOLDER
 #   crates FOLDER                  packs every crate, unpacks them in FOLDER, and builds, documents and tries them there
-#   dry-run FOLDER [ADDRESS]       all of these in a copy of the repository, without a network. What would be released is
-#                                  then in FOLDER/out. ADDRESS is used in place of the repository's own
+#   dry-run FOLDER [ADDRESS]       runs all of these in a copy of the repository, without a network. The files of the
+#                                  release are then in FOLDER/out. ADDRESS replaces the address of the repository
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 fail() {
-  # In a workflow also an annotation.
+  # In a workflow, the message is also an annotation.
   [ -z "${GITHUB_ACTIONS:-}" ] || echo "::error::$1"
   echo "release: $1" >&2
   exit 1
 }
 
 metadata() {
-  # On Windows jq ends its lines otherwise.
+  # On Windows, jq ends lines with a carriage return.
   cargo metadata --no-deps --format-version 1 | jq --raw-output "$1" | tr -d '\r'
 }
 
-# The crates that are published, by their names.
+# Prints the names of the crates that are published.
 published() {
   metadata '.packages[] | select(.publish != []).name'
 }
@@ -33,12 +34,12 @@ version() {
   metadata '[.packages[] | select(.publish != []).version] | unique | join(" ")'
 }
 
-# The address of the repository. The workspace's Cargo.toml is the one place that names it.
+# Prints the address of the repository. Only the workspace's Cargo.toml contains this address.
 address() {
   metadata '[.packages[] | select(.publish != []).repository] | unique | map(. // "") | join(" ")'
 }
 
-# The section of the changelog for a version, or for Unreleased.
+# Prints the section of the changelog for a version, or for Unreleased.
 notes() {
   awk -v head="## $1" 'index($0 " ", head " ") == 1 { on = 1; next } /^## / { on = 0 } on' CHANGELOG.md
 }
@@ -67,7 +68,7 @@ check() {
     done
   done
   files=$(cargo package --list --allow-dirty --quiet --package blocks-sdk)
-  # Both what is there and what is linked, so that neither a missing file nor a missing link is overlooked.
+  # The loop covers both existing guides and linked guides, so that it finds a missing file and a missing link.
   for guide in $(grep -o 'crates/blocks-sdk/guide/[a-z-]*\.md' README.md | sort -u) crates/blocks-sdk/guide/*.md; do
     grep -qx "${guide#crates/blocks-sdk/}" <<< "$files" || fail "the package of blocks-sdk has no ${guide#crates/blocks-sdk/}"
     grep -qF "$guide" README.md || fail "README.md does not link $guide"
@@ -87,7 +88,7 @@ archive() {
   binary=$folder/$name/$(basename "$binary")
   [ "$("$binary" --version)" = "blocks $(version)" ] || fail "$1 is not version $(version)"
   "$binary" man --output-dir "$folder/$name/man"
-  # By the file names that each shell looks for.
+  # Each shell looks for its own file name.
   while read -r shell file; do
     "$binary" completions "$shell" > "$folder/$name/completions/$file"
   done << 'FILES'
@@ -149,10 +150,10 @@ crates() {
   rm -rf "$folder/crates"
   mkdir "$folder/crates"
   for file in "$folder"/pack/package/*.crate; do
-    # With the present time: all packed files have the same one, so that cargo would take an earlier build of them for this one.
+    # `-m` sets the present time. All packed files have the same time, so cargo would reuse an earlier crate's build.
     tar -xzmf "$file" -C "$folder/crates"
   done
-  # The crates as their users get them, which depend on each other's packed form.
+  # This workspace contains the crates as users get them. Each depends on the packed form of the others.
   {
     echo '[workspace]'
     echo 'resolver = "3"'
@@ -161,7 +162,7 @@ crates() {
     for crate in $(published); do
       echo "$crate = { path = \"$crate-$(version)\" }"
     done
-    # The same settings, so that builds of the dependencies are used again.
+    # With the same profiles, cargo reuses the builds of the dependencies.
     awk '/^\[/ { on = /^\[profile\./ } on' Cargo.toml
   } > "$folder/crates/Cargo.toml"
   cp Cargo.lock "$folder/crates/"
@@ -185,14 +186,15 @@ dry_run() {
   if [ -n "$address" ]; then
     sed -i "s|^repository = \".*\"$|repository = \"$address\"|" "$source/Cargo.toml"
   fi
-  # The target folder of this repository, so that builds of the dependencies are used again.
+  # With the target folder of this repository, cargo reuses the builds of the dependencies.
   CARGO_TARGET_DIR=$(metadata .target_directory)
   export CARGO_TARGET_DIR CARGO_NET_OFFLINE=true
-  # From here on the copy's own script.
+  # The following commands run the copy's own script, so that they check the copied files.
   cd "$source"
   bash .github/release.sh check
   bash .github/release.sh crates "$folder"
-  # A release has a static binary of the target with musl. Without that target, this system's C library is linked statically.
+  # A release builds a static binary for the musl target. This machine may lack that target, so the dry run links this
+  # system's C library statically.
   cd "$folder/crates"
   cargo rustc --quiet --package blocks-cli --bin blocks -- -C target-feature=+crt-static
   mkdir "$folder/bin"

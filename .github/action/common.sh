@@ -1,7 +1,7 @@
-# What the scripts of the action share. They run on macOS too, whose bash is version 3.2.
+# Functions that the scripts of the action share. The scripts also run on macOS, which has bash 3.2.
 # shellcheck shell=bash
 
-# A text as the value of a workflow command.
+# Escapes a text as the value of a workflow command.
 escape() {
   local text=${1//'%'/%25}
   text=${text//$'\r'/%0D}
@@ -12,7 +12,7 @@ warn() {
   echo "::warning title=Blocks::$(escape "$1")"
 }
 
-# A step output of one line.
+# Writes a step output of one line: output NAME VALUE
 output() {
   printf '%s=%s\n' "$1" "${2//[$'\r\n']/ }" >> "$GITHUB_OUTPUT"
 }
@@ -28,7 +28,7 @@ refuse() {
   exit 2
 }
 
-# A text without the white space around it.
+# Removes the white space around a text.
 trim() {
   local text=$1
   text=${text#"${text%%[![:space:]]*}"}

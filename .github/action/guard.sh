@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Refuses to spend the key for people without write access to the repository. Many events, such as a comment, a reaction to
-# an issue or a pull request of a fork, can be caused by anybody.
+# Refuses to spend the key for people without write access to the repository. Anybody can cause many events, such as a
+# comment, a reaction to an issue, or a pull request from a fork.
 set -euo pipefail
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
@@ -10,17 +10,17 @@ if [ -n "$key" ]; then
   echo "::add-mask::$(escape "$key")"
 fi
 
-# Whether the user may write, as the API of GitHub says.
+# Returns whether GitHub's API says that the user may write.
 has_write_access() {
   local name=${1//[/%5B}
   name=${name//]/%5D}
-  # The token goes through standard input: others on the machine can read a command line.
+  # The token goes through standard input, because other users of the machine can read a command line.
   local response
   response=$(printf 'header = "Authorization: Bearer %s"\n' "$TOKEN" |
     curl --config - --fail --silent --show-error --max-time 60 --retry 2 --header 'Accept: application/vnd.github+json' \
       "$API_URL/repos/$REPOSITORY/collaborators/$name/permission") ||
     refuse access "whether $1 has write access to $REPOSITORY could not be read; to allow $1 by name, set allowed-users"
-  # A quote in a user's name is escaped in JSON, so that only the field itself matches.
+  # A quote in a user's name is escaped in JSON, so the pattern matches only the field itself.
   printf '%s' "$response" | grep -Eq '"permission" *: *"(admin|maintain|write)"'
 }
 
@@ -35,7 +35,7 @@ is_allowed_by_name() {
 }
 
 check() {
-  # GitHub's own names; anything else would not be safe in a URL.
+  # Names that GitHub allows match this pattern. Any other text would not be safe in a URL.
   [[ $1 =~ ^[A-Za-z0-9_-]+(\[bot\])?$ ]] || refuse access "the event names no usual user: $1"
   if is_allowed_by_name "$1"; then
     echo "$1 is allowed by name."
@@ -50,11 +50,11 @@ case $ALLOWED_USERS in
   *'*'*) refuse usage "allowed-users takes names, not *" ;;
 esac
 case $EVENT in
-  # Only people who can write cause these.
+  # Only people with write access can cause these events.
   push | schedule | workflow_dispatch | repository_dispatch | release | create | delete | deployment | deployment_status | merge_group) ;;
   *)
     check "$ACTOR"
     [ -z "$FOLLOWED_ACTOR" ] || check "$FOLLOWED_ACTOR" ;;
 esac
-# Last, since the runs of a fork have no secrets and should learn the true reason.
+# The key is checked last: the runs of a fork have no secrets, and their message should give the true reason.
 [ -n "$key" ] || refuse usage "the input blocks_api_key is empty; is the secret set, and may this event read it"

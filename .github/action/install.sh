@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs `blocks` of the action's own version, for this step and for later steps of the job.
+# Installs `blocks` in the version of the action, for this step and for later steps of the job.
 set -euo pipefail
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 
 action=$(cd "$(dirname "$0")/../.." && pwd)
-# Not the ref of the action, which may also be a branch or a commit.
+# The version comes from the manifest, because the ref of the action may also be a branch or a commit.
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$action/Cargo.toml")
-# Within another composite action the context names that one's repository, and only the folder is right.
+# If another composite action uses this one, the context names the other repository. The folder is always right.
 repository=$ACTION_REPOSITORY
 if [[ ${GITHUB_ACTION_PATH//\\//} =~ /_actions/([^/]+/[^/]+)/ ]]; then
   repository=${BASH_REMATCH[1]}

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs `blocks` with the inputs of the action, and writes outputs at every end.
+# Runs `blocks` with the inputs of the action, and writes the outputs however `blocks` ends.
 set -euo pipefail
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 
-# Whether an input says yes: is_true NAME VALUE
+# Returns whether an input is true: is_true NAME VALUE
 is_true() {
   case $(lower "$(trim "$2")") in
     true | yes | y | on | 1) return 0 ;;
@@ -13,7 +13,7 @@ is_true() {
   esac
 }
 
-# The time-out for the command line. Bash knows no fractions, so that minutes become milliseconds by their digits.
+# Prints the time-out in milliseconds. Bash has no fractions, so the digits are converted.
 timeout_milliseconds() {
   local minutes
   minutes=$(trim "$TIMEOUT_MINUTES")
@@ -40,7 +40,7 @@ if is_set "$API_BASE_URL"; then
   BLOCKS_API_BASE_URL=$(trim "$API_BASE_URL")
   export BLOCKS_API_BASE_URL
 fi
-# Both are evaluated before anything is sent.
+# The inputs fail_on_timeout and timeout_minutes are checked before anything is sent.
 fail_on_timeout=true
 is_true fail_on_timeout "${FAIL_ON_TIMEOUT:-true}" || fail_on_timeout=false
 timeout=$(timeout_milliseconds) || refuse usage "the input timeout_minutes must be a number of minutes, such as 30 or 0.5"
@@ -54,7 +54,7 @@ for value in "$PROMPT" "$PROMPT_FILE" "$PROMPTS" "$SESSION"; do
 done
 [ "$given" = 1 ] || refuse usage "give exactly one of the inputs prompt, prompt-file, prompts and session"
 
-# What is known when `blocks` ends without a word, because it was killed.
+# These values are the outputs if `blocks` is killed before it can report a result.
 lost_status=unknown lost_code=4 results=''
 if is_set "$PROMPTS"; then
   arguments=(batch)
@@ -65,7 +65,7 @@ if is_set "$PROMPTS"; then
 elif is_set "$SESSION"; then
   arguments=(wait)
   option --thread "$THREAD"
-  # It sends nothing.
+  # `blocks wait` sends no prompt.
   lost_status=failed lost_code=1
 elif is_set "$SESSION_ID"; then
   arguments=(send)
@@ -97,7 +97,7 @@ case $(trim "$SCHEMA") in
   *) option --schema "$SCHEMA" ;;
 esac
 
-# The prompt goes through standard input: it can have any length, and no other process sees it.
+# The prompt goes through standard input, so that it can have any length and no other process can read it.
 input=/dev/null
 case ${arguments[0]} in
   batch) arguments+=(-- "$(trim "$PROMPTS")") ;;
@@ -115,7 +115,7 @@ case ${arguments[0]} in
     fi ;;
 esac
 
-# Replaces the shell that it runs in, so that signals reach `blocks`.
+# Starts `blocks` in place of the shell that runs this function, so that signals reach `blocks`.
 start() {
   if [ -n "$results" ]; then
     exec "$BLOCKS" "${arguments[@]}" < /dev/null > "$results"
@@ -137,11 +137,11 @@ status_of() {
   esac
 }
 
-# Later values replace these.
+# GitHub uses the last value of each output, so the values that `blocks` writes replace these.
 output status "$lost_status"
 output exit_code "$lost_code"
 
-# A cancelled job sends its signals to this script alone; `blocks` then reports what it knows.
+# A cancelled job sends its signals only to this script. After a signal, `blocks` reports what it knows.
 child=
 trap 'kill -s INT "$child"' INT
 trap 'kill -s TERM "$child"' TERM
@@ -149,7 +149,7 @@ start &
 child=$!
 code=0
 wait "$child" || code=$?
-# A signal ends the wait, not the command.
+# A signal ends `wait`, but not the command.
 while kill -0 "$child" 2>/dev/null; do
   code=0
   wait "$child" || code=$?

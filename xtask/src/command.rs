@@ -1,13 +1,13 @@
-//! The built command `blocks`, and its mock on a port, for tasks that run them.
+//! Builds the command `blocks`, and starts its mock on a port, for tasks that run them.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Builds the command and returns its path.
+/// Builds the command `blocks` and returns its path.
 ///
 /// # Errors
-/// It does not build.
+/// Fails if the command does not build.
 pub fn build() -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -18,7 +18,7 @@ pub fn build() -> Result<PathBuf, String> {
     if !status.success() {
         return Err("blocks-cli does not build".into());
     }
-    // Both are built into the same folder.
+    // Cargo builds this program and `blocks` into the same folder.
     let this = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
     Ok(this.with_file_name(format!("blocks{}", std::env::consts::EXE_SUFFIX)))
 }
@@ -26,7 +26,7 @@ pub fn build() -> Result<PathBuf, String> {
 /// Runs the program of a package with the arguments, and returns its exit code.
 ///
 /// # Errors
-/// Cargo cannot be started, or the program was stopped.
+/// Fails if cargo cannot be started, or if the program was stopped by a signal.
 pub fn run(package: &str, arguments: &[std::ffi::OsString]) -> Result<u8, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -38,18 +38,18 @@ pub fn run(package: &str, arguments: &[std::ffi::OsString]) -> Result<u8, String
     code.ok_or_else(|| format!("{package} was stopped: {status}"))
 }
 
-/// `blocks mock`, until the value is dropped.
+/// A process of `blocks mock`, which is stopped when the value is dropped.
 pub struct Mock {
     process: Child,
-    /// The base URL and the key, as variables of the environment.
+    /// The environment variables with the mock's base URL and key.
     pub variables: Vec<(String, String)>,
 }
 
 impl Mock {
-    /// Starts it with the settings of a JSON file.
+    /// Starts the mock with the settings of a JSON file.
     ///
     /// # Errors
-    /// It does not start, or does not print its address.
+    /// Fails if the mock does not start, or does not print its address.
     pub fn start(blocks: &Path, script: &Path) -> Result<Self, String> {
         let mut command = Command::new(blocks);
         command.arg("mock").arg("--script").arg(script);
@@ -79,7 +79,7 @@ impl Mock {
 
 impl Drop for Mock {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Errors are ignored, because the process may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

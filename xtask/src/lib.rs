@@ -1,4 +1,4 @@
-//! The repository's tasks, as `cargo xtask` runs them.
+//! The maintainers' tasks, which `cargo xtask` runs.
 
 pub mod codegen;
 pub mod command;
@@ -7,15 +7,15 @@ pub mod readme;
 
 use std::path::{Path, PathBuf};
 
-/// The repository.
+/// Returns the root folder of the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A file of the repository, by its path in it.
+/// Reads a file by its path in the repository.
 ///
 /// # Errors
-/// It cannot be read; the file is named.
+/// Fails if the file cannot be read; the error contains the file's name.
 pub fn read(name: &str) -> Result<String, String> {
     std::fs::read_to_string(root().join(name)).map_err(|e| format!("{name}: {e}"))
 }

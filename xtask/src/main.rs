@@ -1,4 +1,4 @@
-//! `cargo xtask`: the repository's tasks, each with a name.
+//! `cargo xtask`: the maintainers' tasks, each of which is a subcommand.
 
 use std::process::ExitCode;
 
@@ -37,7 +37,7 @@ enum Task {
     },
 }
 
-/// The exit code of a task.
+/// Prints the error of a task, and returns the exit code.
 fn code(result: Result<(), String>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,7 +57,8 @@ fn main() -> ExitCode {
         }),
         Task::Pictures(pictures) => code(pictures.draw()),
         Task::Readme { pages } => code(readme::check(pages)),
-        // An exit code of cargo's own, such as 101 when the crate does not build, is not one of drift.
+        // Cargo has exit codes of its own, such as 101 if the crate does not build. Such exit codes mean "could
+        // not check".
         Task::Drift { arguments } => match command::run("blocks-drift", &arguments) {
             Ok(code @ 0..=2) => ExitCode::from(code),
             Ok(_) => ExitCode::from(2),

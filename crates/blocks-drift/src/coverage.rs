@@ -1,20 +1,20 @@
-//! Which parts of the document were compared, by what, and what no page mentions.
+//! Which parts of the OpenAPI document were compared, with which sources, and which facts no page mentions.
 
 use serde::Serialize;
 
 use crate::document::Document;
 use crate::finding::{CheckResult, Finding, Kind, NOTHING, Severity, Side, finding};
 
-/// The facts of the document as a whole, which some page must state.
+/// The facts about the whole API that at least one page must state.
 const WHOLE: [(Kind, &str, &str); 3] = [
     (Kind::Server, "the base URL", "/servers"),
     (Kind::Security, "the authentication header", "/components/securitySchemes"),
     (Kind::RateLimit, "the rate limit", "/info/description"),
 ];
 
-/// Adds a finding for each operation that no page describes, and for each fact of the document
-/// as a whole that no page states. Only a run over all pages can be judged so, and only if all
-/// of them could be read.
+/// Adds a finding for each operation that no page describes. Also adds a finding for each fact about the
+/// whole API that no page states. Call this only after a run over all pages. If a page could not be read,
+/// this function adds nothing.
 pub fn judge(document: &Document, result: &mut CheckResult) {
     if !result.errors.is_empty() {
         return;
@@ -38,22 +38,22 @@ pub fn judge(document: &Document, result: &mut CheckResult) {
     }
 }
 
-/// What was compared of one operation.
+/// The comparison of one operation, summed over all sources of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// The operation, `document` for the document as a whole, or a schema.
+    /// The operation or schema; empty for the OpenAPI document as a whole.
     pub scope: String,
-    /// The side that it was compared with.
+    /// The side that the operation or schema was compared with.
     pub side: Side,
     /// How many facts were compared, over all sources.
     pub facts: usize,
-    /// The pages, requests or types.
+    /// The pages, requests or types that were compared.
     pub sources: Vec<String>,
-    /// What the document says and no page mentions, by pointer.
+    /// The pointers of the facts in the OpenAPI document that no page mentions.
     pub unmentioned: Vec<String>,
 }
 
-/// One row for each operation, in the order of the document, then what else was compared.
+/// Returns one row for each operation, in the order of the OpenAPI document, then a row for each other scope.
 pub fn rows(document: &Document, result: &CheckResult) -> Vec<Row> {
     let operations: Vec<String> = document.operations().into_iter().map(|o| o.id).collect();
     let mut rows: Vec<Row> = Vec::new();

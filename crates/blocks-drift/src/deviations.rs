@@ -1,4 +1,4 @@
-//! Where the document differs on purpose: known, with evidence, or stale.
+//! Known deviations: the differences from the OpenAPI document that are intended, each with its evidence.
 
 use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use crate::document::Document;
 use crate::finding::{CheckResult, Finding, Kind, Severity, Side};
 use crate::spanned::Spanned;
 
-/// The path of the list in the repository.
+/// The path, in the repository, of the list of known deviations.
 pub const FILE: &str = "openapi/deviations.yaml";
 
 /// The list of known deviations.
@@ -17,26 +17,26 @@ pub struct Deviations {
     spanned: Spanned,
 }
 
-/// One known deviation, or one class of them.
+/// A known deviation, or a class of similar deviations with a list of places.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// The place in the document, such as `#/components/schemas/Session/properties/title`. A
-    /// class has a list of places, in which `*` matches any text.
+    /// The place in the OpenAPI document, such as `#/components/schemas/Session/properties/title`. A class
+    /// has a list of places. In a place, `*` matches any text.
     place: Places,
-    /// The operation that differs, `document` for the document as a whole, or `*` for any.
+    /// The operation that differs, `document` for the OpenAPI document as a whole, or `*` for any.
     scope: String,
-    /// What the document says.
+    /// The OpenAPI document's statement, as a report prints it.
     document: String,
-    /// What the page says.
+    /// The page's statement, if the entry is about a page.
     page: Option<String>,
-    /// What the service does.
+    /// The service's behaviour, if the entry is about the service.
     service: Option<String>,
-    /// What the SDK does.
+    /// The SDK's behaviour, if the entry is about the SDK.
     sdk: Option<String>,
-    /// Why the document is right.
+    /// Why the OpenAPI document is right.
     evidence: String,
-    /// When that was decided, as `2026-05-31`.
+    /// The day of the decision, such as `2026-05-31`.
     date: String,
 }
 
@@ -89,7 +89,7 @@ impl Entry {
             && self.document == finding.document
     }
 
-    /// Whether the checks covered all that the entry is about.
+    /// Returns whether the checks compared every operation that the entry is about.
     fn was_covered(&self, document: &Document, side: Side, result: &CheckResult) -> bool {
         let covered = |scope: &str| {
             let scope = if scope == "document" { "" } else { scope };
@@ -98,7 +98,7 @@ impl Entry {
         if self.scope != "*" {
             return covered(&self.scope);
         }
-        // An operation without a page can never be covered by one.
+        // An operation that no page describes cannot be compared with a page, so it is left out.
         let mut operations = document.operations().into_iter();
         operations.all(|o| {
             covered(&o.id)
@@ -110,7 +110,7 @@ impl Entry {
     }
 }
 
-/// Whether a place with `*` for any text is a pointer.
+/// Returns whether a place matches a pointer. `*` in the place matches any text.
 fn fits(place: &str, pointer: &str) -> bool {
     match place.split_once('*') {
         None => place == pointer,
@@ -121,10 +121,10 @@ fn fits(place: &str, pointer: &str) -> bool {
 }
 
 impl Deviations {
-    /// Reads the list.
+    /// Parses the list of known deviations.
     ///
     /// # Errors
-    /// An entry is invalid; the line is named.
+    /// Fails if an entry is invalid; the error contains the line.
     pub fn parse(file: &str, text: &str, document: &Document) -> Result<Self> {
         let spanned = Spanned::parse(file, text)?;
         let entries = match &spanned.value {
@@ -144,9 +144,9 @@ impl Deviations {
         Ok(Self { entries, spanned })
     }
 
-    /// Marks the findings that are known, and adds one for each place that no longer applies,
-    /// as far as the checks covered it. An entry about the service is never stale: one run
-    /// sees a part of its responses.
+    /// Marks each finding that an entry makes known, and adds a finding for each stale place. A place
+    /// is stale if no finding matches it, although the checks compared the operations of its entry.
+    /// An entry about the service is never stale, because one run sees only a part of the responses.
     pub fn apply(&self, document: &Document, result: &mut CheckResult) {
         let mut stale = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {

@@ -1,37 +1,37 @@
-//! The OpenAPI document with its lines: operations, references, responses.
+//! The OpenAPI document, its operations, references and responses, and the line of each value.
 
 use anyhow::{Result, bail};
 use serde_json::Value;
 
 use crate::spanned::{Spanned, step};
 
-/// The path of the document in the repository.
+/// The path of the OpenAPI document in the repository.
 pub const FILE: &str = "openapi/blocks.yaml";
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// The OpenAPI document.
+/// The OpenAPI document with the position of each of its values.
 #[derive(Clone, Debug)]
 pub struct Document(pub Spanned);
 
-/// An operation of the document.
+/// An operation of the OpenAPI document.
 #[derive(Clone, Debug)]
 pub struct Operation {
-    /// Its `operationId`.
+    /// The operation's `operationId`.
     pub id: String,
-    /// The method, in capitals.
+    /// The HTTP method, in capitals.
     pub method: String,
-    /// The path template.
+    /// The template of the path.
     pub path: String,
-    /// Its place.
+    /// The JSON pointer of the operation in the OpenAPI document.
     pub pointer: String,
 }
 
 impl Document {
-    /// Reads the document from its text.
+    /// Parses the OpenAPI document.
     ///
     /// # Errors
-    /// It is not YAML, or a reference leads nowhere.
+    /// Fails if the text is not YAML, or if a reference leads to nothing.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         let document = Self(Spanned::parse(file, text)?);
         let mut dangling = Vec::new();
@@ -57,20 +57,20 @@ impl Document {
         Ok(document)
     }
 
-    /// The line of a pointer.
+    /// Returns the line of the value at a pointer.
     pub fn line(&self, pointer: &str) -> usize {
         self.0.position(pointer).line
     }
 
-    /// The value at a pointer, references followed.
+    /// Returns the value at a pointer, after following references.
     pub fn get(&self, pointer: &str) -> Option<&Value> {
         self.0.value.pointer(&self.resolve(pointer))
     }
 
-    /// The pointer behind the references at a pointer.
+    /// Returns the pointer of the value that a reference at `pointer` leads to, or `pointer` itself.
     pub fn resolve(&self, pointer: &str) -> String {
         let mut here = pointer.to_owned();
-        // A chain of references is short; the bound ends a circle.
+        // A chain of references is short. The bound ends the loop if references form a circle.
         for _ in 0..16 {
             let target = self.0.value.pointer(&here).and_then(|v| v.get("$ref"));
             match target.and_then(Value::as_str) {
@@ -81,7 +81,7 @@ impl Document {
         here
     }
 
-    /// All operations.
+    /// Returns all operations of the OpenAPI document.
     pub fn operations(&self) -> Vec<Operation> {
         let paths = self.0.value["paths"].as_object();
         paths
@@ -101,19 +101,19 @@ impl Document {
             .collect()
     }
 
-    /// Whether there is an operation or a schema of this name.
+    /// Returns whether the OpenAPI document has an operation or a schema of this name.
     pub fn names(&self, name: &str) -> bool {
         let schema = format!("/components/schemas/{}", step(name));
         self.operations().iter().any(|o| o.id == name) || self.get(&schema).is_some()
     }
 
-    /// The operation of a method and a path template, whatever its parameters are called.
+    /// Finds the operation with a method and a path template. The names of path parameters may differ.
     pub fn operation(&self, method: &str, path: &str) -> Option<Operation> {
         let wanted = template(path);
         self.operations().into_iter().find(|o| o.method == method && template(&o.path) == wanted)
     }
 
-    /// The operation that a request's path belongs to.
+    /// Finds the operation that handles a request with this method and path.
     pub fn operation_of_request(&self, method: &str, path: &str) -> Option<Operation> {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         self.operations().into_iter().find(|o| {
@@ -124,12 +124,12 @@ impl Document {
         })
     }
 
-    /// The schema of an operation's request body.
+    /// Returns the pointer of the schema of an operation's request body.
     pub fn request_schema(&self, operation: &Operation) -> Option<String> {
         self.schema_in(&format!("{}/requestBody", operation.pointer))
     }
 
-    /// The schema of an operation's response with a status, and the place of that response.
+    /// Returns the pointer of the response for a status, and the pointer of its schema.
     pub fn response(&self, operation: &Operation, status: u16) -> Option<(String, Option<String>)> {
         let responses = format!("{}/responses", operation.pointer);
         let exact = format!("{responses}/{status}");
@@ -139,7 +139,7 @@ impl Document {
         Some((pointer, schema))
     }
 
-    /// The error statuses of an operation, with their codes and places.
+    /// Returns the error statuses of an operation, each with its error codes and its pointer.
     pub fn errors(&self, operation: &Operation) -> Vec<(u16, Vec<String>, String)> {
         let responses = format!("{}/responses", operation.pointer);
         let Some(map) = self.get(&responses).and_then(Value::as_object) else {
@@ -157,8 +157,8 @@ impl Document {
             .collect()
     }
 
-    /// The parameters of an operation in `place` (`query`, `path` or `header`), by name.
-    /// A parameter of the operation replaces the one of its path.
+    /// Returns the names and pointers of an operation's parameters in `place` (`query`, `path` or
+    /// `header`). A parameter of the operation replaces a parameter of the path with the same name.
     pub fn parameters(&self, operation: &Operation, place: &str) -> Vec<(String, String)> {
         let item = operation.pointer.rsplit_once('/').map_or("", |(p, _)| p);
         let mut found: Vec<(String, String)> = Vec::new();
@@ -178,13 +178,13 @@ impl Document {
         found
     }
 
-    /// The media types of a response.
+    /// Returns the media types of the response at a pointer.
     pub fn media_types(&self, response: &str) -> Vec<String> {
         let content = self.get(response).and_then(|r| r["content"].as_object());
         content.into_iter().flat_map(|c| c.keys().cloned()).collect()
     }
 
-    /// All error codes of the document.
+    /// Returns the error codes of all operations.
     pub fn codes(&self) -> Vec<String> {
         let operations = self.operations();
         operations.iter().flat_map(|o| self.errors(o)).flat_map(|(_, codes, _)| codes).collect()
@@ -197,7 +197,7 @@ impl Document {
     }
 }
 
-/// The parameters' names of a path template, in order.
+/// Returns the names of the parameters in a path template, in order.
 pub fn template_names(path: &str) -> Vec<String> {
     path.split('/')
         .filter(|part| part.starts_with(['{', ':', '<']))
@@ -205,7 +205,7 @@ pub fn template_names(path: &str) -> Vec<String> {
         .collect()
 }
 
-/// A path template with its parameters' names left out.
+/// Returns the segments of a path template, with `{}` for each parameter.
 fn template(path: &str) -> Vec<String> {
     path.trim_matches('/')
         .split('/')

@@ -1,27 +1,27 @@
-//! One difference between the document and another side, and the result of a check.
+//! A difference between the OpenAPI document and another side, and the result of a check.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use strum::{Display, IntoStaticStr};
 
-/// How serious a difference is for a program that follows the document.
+/// How serious a difference is for a program that follows the OpenAPI document.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Display, IntoStaticStr,
 )]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Severity {
-    /// A program that follows the document can fail, or loses what it relies on.
+    /// A program that follows the OpenAPI document can fail, or loses a value that the program relies on.
     Breaking,
-    /// The other side offers or accepts more than the document says.
+    /// The other side offers or accepts more than the OpenAPI document says.
     Additive,
-    /// The two differ, and no program fails.
+    /// The two sides differ, but no program fails.
     #[default]
     Informational,
 }
 
-/// Which side is compared with the document.
+/// The side that is compared with the OpenAPI document.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Display, IntoStaticStr,
 )]
@@ -33,13 +33,13 @@ pub enum Side {
     Page,
     /// A response of the service.
     Service,
-    /// What the SDK sends.
+    /// The requests, enums and limits of the SDK.
     Sdk,
     /// The list of known deviations itself.
     Deviations,
 }
 
-/// What kind of difference it is: the stable id of a finding.
+/// The kind of a difference. The name of a kind is the stable id of a finding.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Display, IntoStaticStr,
 )]
@@ -84,7 +84,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What a maintainer does about a difference of this kind.
+    /// Returns the advice for a maintainer about a difference of this kind.
     pub fn advice(self, side: Side) -> &'static str {
         match (self, side) {
             (Self::StaleDeviation, _) => "remove the entry, or record what is true now",
@@ -118,46 +118,46 @@ impl Kind {
     }
 }
 
-/// What the other side says when it does not mention something.
+/// The statement of a side that does not mention the subject.
 pub const NOTHING: &str = "nothing";
 
-/// A difference. Checks fill in what they compare; [`CheckResult::report`] adds where it was found.
+/// A difference. A check sets most fields; [`CheckResult::report`] sets side, scope and origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What kind it is.
+    /// The kind of the difference.
     pub kind: Kind,
-    /// How serious it is.
+    /// How serious the difference is.
     pub severity: Severity,
-    /// What differs, such as `request field title`.
+    /// The subject of the difference, such as `request field title`.
     pub subject: String,
-    /// The place in the document, as a JSON pointer.
+    /// The place in the OpenAPI document, as a JSON pointer.
     pub pointer: String,
-    /// What the document says.
+    /// The OpenAPI document's statement, such as `nullable`.
     pub document: String,
-    /// What the other side says.
+    /// The other side's statement, such as `never null`.
     pub other: String,
-    /// The line where the other side says it, from 1.
+    /// The line of the origin where the other side says this, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-    /// The side that is compared with the document.
+    /// The side that is compared with the OpenAPI document.
     pub side: Side,
-    /// The operation it was found in, or the schema; empty for the whole document.
+    /// The operation or schema where the difference was found; empty for the whole OpenAPI document.
     pub scope: String,
-    /// Where the other side says it: a file, a URL, a request or a type.
+    /// The file, URL, request or type in which the other side says this.
     pub origin: String,
-    /// Why it is known and stays, if it is in the list of known deviations.
+    /// The evidence for a known deviation; `None` for drift.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<String>,
 }
 
 impl Finding {
-    /// The headline in one line.
+    /// Returns the headline of the finding, in one line.
     pub fn title(&self) -> String {
         let scope = if self.scope.is_empty() { "document" } else { &self.scope };
         format!("{scope}, {}", self.subject)
     }
 
-    /// The origin with its line.
+    /// Returns the origin, with the line if it is known.
     pub fn source(&self) -> String {
         match self.line {
             Some(line) => format!("{}:{line}", self.origin),
@@ -165,38 +165,38 @@ impl Finding {
         }
     }
 
-    /// Whether two findings say the same, wherever they were found.
+    /// Returns whether two findings report the same difference, even if their origins differ.
     pub fn says_the_same(&self, other: &Self) -> bool {
         (self.kind, &self.scope, &self.pointer, &self.subject, &self.other)
             == (other.kind, &other.scope, &other.pointer, &other.subject, &other.other)
     }
 }
 
-/// One operation (or the document as a whole, with an empty name), compared by one source.
+/// The record that one source was compared with one operation, or with the whole OpenAPI document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Covered {
-    /// The side that it was compared with.
+    /// The side that was compared with the OpenAPI document.
     pub side: Side,
-    /// The operation or schema.
+    /// The operation or schema; empty for the OpenAPI document as a whole.
     pub scope: String,
-    /// The page, request or type.
+    /// The page, request or type that was compared.
     pub origin: String,
     /// How many facts were compared.
     pub facts: usize,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, Default)]
 pub struct CheckResult {
     /// The differences.
     pub findings: Vec<Finding>,
-    /// Notes for the end of the report: what was read, and what was left out and why.
+    /// Notes for the end of the report: the sources that were read, and those left out with the reason.
     pub notes: Vec<String>,
-    /// What could not be checked, and why.
+    /// The parts that could not be checked, each with the reason.
     pub errors: Vec<String>,
-    /// What was compared.
+    /// The operations and schemas that were compared.
     pub covered: Vec<Covered>,
-    /// The facts of the document as a whole that some page states.
+    /// The facts about the whole API that at least one page states.
     pub stated: BTreeSet<Kind>,
 }
 
@@ -214,7 +214,7 @@ impl CheckResult {
         self.stated.extend(other.stated);
     }
 
-    /// Adds a check, or why it could not be made.
+    /// Adds the result of another check, or the error that prevented the check.
     pub fn attempt(&mut self, result: anyhow::Result<Self>) {
         match result {
             Ok(result) => self.add(result),
@@ -222,7 +222,7 @@ impl CheckResult {
         }
     }
 
-    /// Adds findings of one source, each once.
+    /// Adds the findings from one source, and leaves out those that were already added.
     pub fn report(&mut self, side: Side, scope: &str, origin: &str, findings: Vec<Finding>) {
         for finding in findings {
             let finding =
@@ -233,7 +233,7 @@ impl CheckResult {
         }
     }
 
-    /// Records what was compared.
+    /// Records that a source was compared with an operation or schema.
     pub fn cover(&mut self, side: Side, scope: &str, origin: &str, facts: usize) {
         self.covered.push(Covered {
             side,
@@ -244,7 +244,7 @@ impl CheckResult {
     }
 }
 
-/// A finding about `pointer` of the document, with what the document and the other side say.
+/// Creates a finding about `pointer` of the OpenAPI document, with the statements of both sides in `texts`.
 pub fn finding(
     kind: Kind,
     severity: Severity,

@@ -1,9 +1,10 @@
-//! Compares `openapi/blocks.yaml` with what else describes the API: the vendor's pages, the
-//! service's responses, the mock, and what the SDK sends.
+//! Compares `openapi/blocks.yaml` with the other descriptions of the API. The other descriptions are the
+//! vendor's pages, the service's responses, the mock, and the requests of the SDK.
 //!
-//! The entry point is [`run::Drift`]. A check returns an [`CheckResult`](finding::CheckResult): its
-//! differences, what it could not read, and which operations it covered with how many facts.
-//! What was not read is an error or a finding, never "in sync".
+//! The entry point is [`run::Drift`]. A check returns a [`CheckResult`](finding::CheckResult), which
+//! contains the differences, the errors, and the operations that were compared with the number of
+//! facts. Something that could not be read causes an error or a finding; the result is then never
+//! "in sync".
 
 pub mod coverage;
 pub mod deviations;
@@ -20,10 +21,10 @@ pub mod validate;
 
 use anyhow::Context as _;
 
-/// Reads a file of the repository, by its path in it.
+/// Reads a file by its path in the repository.
 ///
 /// # Errors
-/// The file cannot be read; the error contains its name.
+/// Fails if the file cannot be read; the error contains the file's name.
 pub fn read(name: &str) -> anyhow::Result<String> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     std::fs::read_to_string(root.join(name)).with_context(|| name.to_owned())

@@ -1,4 +1,4 @@
-//! A report in four forms: for a reader, for a program, for GitHub, for a summary or issue.
+//! Renders a report as text for a reader, as JSON, as GitHub commands, or as Markdown.
 
 use std::fmt::Write as _;
 
@@ -17,25 +17,25 @@ pub enum Format {
     Text,
     /// For a program.
     Json,
-    /// Workflow commands, which GitHub shows beside the lines.
+    /// GitHub's workflow commands, which GitHub shows beside the lines of the files.
     Github,
-    /// For a job's summary or an issue.
+    /// For the summary of a job or for an issue.
     Markdown,
 }
 
-/// What a report is made from.
+/// The input of a report.
 pub struct Report<'a> {
-    /// The document.
+    /// The OpenAPI document.
     pub document: &'a Document,
     /// The result of the checks, with known deviations marked.
     pub result: &'a CheckResult,
 }
 
-/// Wide enough for a headline, narrow enough for half a screen.
+/// The width of a text report: wide enough for a headline, narrow enough for half a screen.
 const WIDTH: usize = 100;
 
 impl Report<'_> {
-    /// The report in a form, ended by a newline.
+    /// Renders the report in a format. The text ends with a newline.
     pub fn render(&self, format: Format) -> String {
         match format {
             Format::Text => self.text(),
@@ -45,12 +45,12 @@ impl Report<'_> {
         }
     }
 
-    /// 0 in sync, 1 drift, 2 could not check.
+    /// Returns the exit code: 0 in sync, 1 drift, 2 could not check.
     pub fn exit_code(&self) -> u8 {
         if self.result.errors.is_empty() { u8::from(!self.drift().is_empty()) } else { 2 }
     }
 
-    /// The findings that are not known, the most serious first.
+    /// Returns the findings that are not known deviations, the most serious first.
     pub fn drift(&self) -> Vec<&Finding> {
         let mut drift: Vec<&Finding> =
             self.result.findings.iter().filter(|f| f.known.is_none()).collect();
@@ -58,12 +58,12 @@ impl Report<'_> {
         drift
     }
 
-    /// The findings that are known.
+    /// Returns the findings that are known deviations.
     pub fn known(&self) -> Vec<&Finding> {
         self.result.findings.iter().filter(|f| f.known.is_some()).collect()
     }
 
-    /// The file and the position that a finding is shown at.
+    /// Returns the file and the position where a report shows a finding.
     pub fn position(&self, finding: &Finding) -> (String, Position) {
         if finding.kind == Kind::StaleDeviation {
             let line = finding.line.unwrap_or(1);
@@ -73,7 +73,7 @@ impl Report<'_> {
         (spanned.file.clone(), spanned.position(&finding.pointer))
     }
 
-    /// The last line: the verdict and its numbers.
+    /// Returns the verdict with the numbers of differences and known deviations.
     pub fn verdict(&self) -> String {
         let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let (drift, known) = (self.drift().len(), plural(self.known().len(), "known deviation"));
@@ -105,7 +105,7 @@ impl Report<'_> {
         out
     }
 
-    /// A difference at its line of the document.
+    /// Renders a finding with the line of the OpenAPI document that the finding is about.
     fn snippet(&self, finding: &Finding) -> String {
         let level = match finding.severity {
             Severity::Breaking => Level::ERROR,
@@ -134,7 +134,7 @@ impl Report<'_> {
             title.element(snippet).element(says).element(advice)
         };
         let text = Renderer::plain().term_width(WIDTH).render(&[group]);
-        // Without its empty lines a report of several findings fits one screen.
+        // Empty lines are removed, so that a report of several findings fits on one screen.
         text.lines().filter(|line| line.trim() != "|").flat_map(|line| [line, "\n"]).collect()
     }
 
@@ -237,7 +237,7 @@ impl Report<'_> {
     }
 }
 
-/// Items below a line that unfolds them; errors are always shown.
+/// Adds a list below a title that unfolds it. The list of errors is always unfolded.
 fn section(out: &mut String, title: &str, items: &[String]) {
     if items.is_empty() {
         return;
@@ -250,7 +250,7 @@ fn section(out: &mut String, title: &str, items: &[String]) {
     out.push_str("\n</details>\n");
 }
 
-/// The bytes of a position that is given in lines and characters.
+/// Converts a position in lines and characters to a range of bytes.
 fn span(text: &str, position: Position) -> std::ops::Range<usize> {
     let start: usize = text.split_inclusive('\n').take(position.line - 1).map(str::len).sum();
     let here = text[start..].lines().next().unwrap_or_default();
@@ -259,7 +259,7 @@ fn span(text: &str, position: Position) -> std::ops::Range<usize> {
     from..(start + byte(position.column - 1 + position.width)).max(from)
 }
 
-/// A message of a workflow command ends at the line's end, so breaks are escaped.
+/// Escapes the message of a workflow command, which would end at a line break.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
@@ -268,7 +268,7 @@ fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// Text of the other side must not become a mark, a tag or a mention.
+/// Escapes a cell of a Markdown table, so that foreign text cannot become markup, a tag or a mention.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;").replace('@', "@\u{200b}").replace('\n', " ")
 }

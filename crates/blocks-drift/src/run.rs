@@ -1,4 +1,4 @@
-//! `cargo xtask drift`: which checks run on what, and the reports they print.
+//! `cargo xtask drift`: chooses the checks, and prints their reports.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::page::{self, PageText, source};
 use crate::report::{Format, Report};
 use crate::{coverage, live, sdk};
 
-/// The pages of the repository, which state the vendor's facts in words of our own.
+/// The pages in this repository. These pages state the facts of the vendor's pages in our own words.
 pub const PAGES: [&str; 5] = ["create", "get", "messages", "follow-up", "quick-start"];
 
 /// Compare the document with pages, live responses, the mock and the SDK: exit 0 in sync, 1 drift, 2 could not check.
@@ -27,23 +27,23 @@ pub struct Drift {
     /// Also append a report to a file, such as `markdown=summary.md`; can be repeated.
     #[arg(long, value_name = "FORMAT=FILE", value_parser = output, global = true)]
     output: Vec<(Format, PathBuf)>,
-    /// Another list of known deviations.
+    /// Use another list of known deviations.
     #[arg(long, value_name = "FILE", global = true)]
     deviations: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
 enum Check {
-    /// Documentation pages against the document.
+    /// Compare documentation pages with the OpenAPI document.
     Docs {
         /// A file, a URL, or - for standard input; default: the pages of this repository.
         pages: Vec<String>,
-        /// The URL of an index in Markdown, all pages of which are read.
+        /// Read all pages of the Markdown index at this URL.
         #[arg(long, value_name = "URL")]
         index: Option<String>,
     },
-    /// Responses of the service against the document. Without flags nothing is created or billed;
-    /// the service is that of BLOCKS_API_BASE_URL, the key that of BLOCKS_API_KEY.
+    /// Compare responses of the service with the OpenAPI document. Without flags nothing is created or billed.
+    /// BLOCKS_API_BASE_URL names the service, and BLOCKS_API_KEY is the key.
     Live {
         /// Also read this session.
         #[arg(long, value_name = "ID", value_parser = session_id)]
@@ -54,20 +54,20 @@ enum Check {
         /// Use the mock server of this repository instead.
         #[arg(long, conflicts_with_all = ["session", "captures"])]
         mock: bool,
-        /// Send nothing: read a HAR file, or a folder of responses as --save writes them.
+        /// Send nothing, and read a HAR file or a folder of responses that --save wrote.
         #[arg(long, value_name = "PATH", conflicts_with_all = ["session", "create", "save"])]
         captures: Option<PathBuf>,
         /// Write the responses to a folder.
         #[arg(long, value_name = "FOLDER")]
         save: Option<PathBuf>,
     },
-    /// What the SDK sends, and the values it knows, against the document.
+    /// Compare the requests, enums and limits of the SDK with the OpenAPI document.
     Sdk,
-    /// Every offline check: the repository's pages, the mock server, the SDK.
+    /// Run every offline check: the repository's pages, the mock server, the SDK.
     All,
 }
 
-/// An id goes into a path, so nothing else may.
+/// Parses a session id. Only a UUID is accepted, because the id becomes a part of a request's path.
 fn session_id(text: &str) -> Result<String, String> {
     uuid::Uuid::try_parse(text).map(|id| id.to_string()).map_err(|e| e.to_string())
 }
@@ -157,7 +157,7 @@ impl Check {
     }
 }
 
-/// Compares all pages of an index, and judges what none of them covers.
+/// Compares all pages of an index with the OpenAPI document, and reports what no page covers.
 pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckResult) {
     for page in pages {
         result.attempt(page::check_indexed(document, page));
@@ -165,7 +165,7 @@ pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckRe
     coverage::judge(document, result);
 }
 
-/// The mock server takes the place of the service; creating is free there.
+/// Compares the mock server's responses with the OpenAPI document. Creating a session of the mock server costs nothing.
 async fn mock(document: &Document, save: Option<PathBuf>) -> Result<CheckResult> {
     let mock = live::mock::server().start().await.context("the mock server")?;
     let target = live::Target { base: mock.url(), key: Some(mock.key().to_owned()) };

@@ -1,6 +1,7 @@
-//! What the SDK's builders send, recorded before it leaves: it must be valid under the
-//! document, and every field and parameter of the document must come from some builder. Also
-//! the values of its enums, the limits that it checks, its base URL and its header.
+//! Compares the SDK with the OpenAPI document. A recorder captures the requests of the SDK's builders instead
+//! of sending them. Each request must be valid under the OpenAPI document, and at least one builder must send
+//! each field and parameter of the OpenAPI document. The check also compares the SDK's enum values, the limits
+//! that the SDK checks, and the SDK's base URL and header.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +22,7 @@ use crate::validate;
 
 const ID: Uuid = Uuid::from_u128(0x5f0c_7a52_3a1e_4a53_9d5e_0d4f_5b9b_8a11);
 
-/// A request as it would have been sent.
+/// A request of the SDK that was recorded instead of being sent.
 struct Sent {
     method: String,
     path: String,
@@ -31,7 +32,7 @@ struct Sent {
     body: Option<Value>,
 }
 
-/// Records requests and sends none.
+/// A transport that records requests and sends none.
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<Sent>>>);
 
@@ -53,17 +54,17 @@ impl Transport for Recorder {
     }
 }
 
-/// Compares the SDK with the document.
+/// Compares the SDK's requests, enums and limits with the OpenAPI document.
 ///
 /// # Errors
-/// A builder rejects what the document allows.
+/// Fails if a builder rejects input that the OpenAPI document allows.
 pub async fn check(document: &Document) -> Result<CheckResult> {
     let mut result = CheckResult::default();
     enums(document, &mut result);
     limits(document, &mut result).await?;
     let recorder = Recorder::default();
     for request in creates() {
-        // A new client for each: the rate limit of one would make them wait.
+        // Each request has a new client, because the rate limit of one client would delay the requests.
         let sent = client(&recorder)?.create_session(request).await;
         allowed(sent.err())?;
     }
@@ -86,7 +87,8 @@ fn client(recorder: &Recorder) -> Result<Client> {
     builder.build().context("blocks_sdk")
 }
 
-/// The recorder ends each request with an error; invalid input never reached it.
+/// Fails if the SDK rejected the input before it sent the request. Other errors come from the
+/// recorder, which ends each request with an error.
 fn allowed(error: Option<blocks_sdk::Error>) -> Result<()> {
     match error {
         Some(error) if error.kind() == ErrorKind::InvalidInput => {
@@ -97,7 +99,7 @@ fn allowed(error: Option<blocks_sdk::Error>) -> Result<()> {
     }
 }
 
-/// The largest and smallest values that the SDK accepts are those of the document.
+/// Checks that the SDK accepts the limits of the OpenAPI document, and rejects values just beyond them.
 async fn limits(document: &Document, result: &mut CheckResult) -> Result<()> {
     let is_accepted = |error: Option<blocks_sdk::Error>| {
         error.is_none_or(|e| e.kind() != ErrorKind::InvalidInput)
@@ -157,8 +159,9 @@ async fn limits(document: &Document, result: &mut CheckResult) -> Result<()> {
     Ok(())
 }
 
-/// A value that the SDK has no name for still passes, as text; one that only the SDK has is
-/// sent to a service that does not know it.
+/// Compares the values of the SDK's enums with the OpenAPI document. A value that only the OpenAPI document has is
+/// informational, because the SDK passes unknown values as text. A value that only the SDK has is
+/// breaking, because the service does not know it.
 fn enums(document: &Document, result: &mut CheckResult) {
     let known = [
         ("AgentName", AgentName::KNOWN),
@@ -194,7 +197,7 @@ fn enums(document: &Document, result: &mut CheckResult) {
     }
 }
 
-/// Every way to name an agent, with as little and as much as a request can have.
+/// Returns requests with every kind of agent, each once with the fewest and once with most fields.
 fn creates() -> Vec<CreateSession> {
     let object = || Map::from_iter([("name".to_owned(), json!("x"))]);
     let names = AgentName::KNOWN.iter().map(|n| Agent::Name(AgentName::from((*n).to_owned())));
@@ -267,7 +270,7 @@ fn bodies(document: &Document, operation: &Operation, sent: &[&Sent]) -> Vec<Fin
     let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
     for body in sent.iter().filter_map(|s| s.body.as_ref()) {
         seen.extend(body.as_object().into_iter().flat_map(Map::keys));
-        // A service that follows the document may reject what it does not allow.
+        // Every difference is breaking, because the service may reject what the OpenAPI document does not allow.
         found.extend(validate::check(document, &schema, body).into_iter().map(|v| Finding {
             severity: Severity::Breaking,
             subject: format!("sent field `{}`", v.finding.subject),

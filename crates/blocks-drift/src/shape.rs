@@ -1,4 +1,4 @@
-//! What a schema of the document allows, with references and unions folded in.
+//! The shape of a schema: the values that it allows, after references and unions are resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,16 +21,16 @@ pub enum JsonType {
 }
 
 impl JsonType {
-    /// Whether every value of `self` is one of `other`.
+    /// Returns whether every value of `self` is also a value of `other`.
     pub fn within(self, other: Self) -> bool {
         self == other || (self == Self::Integer && other == Self::Number)
     }
 }
 
-/// The values of an enum.
+/// The allowed values of an enum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
-    /// Where they are listed.
+    /// The pointer of the list of values.
     pub pointer: String,
     /// The values.
     pub list: Vec<String>,
@@ -38,45 +38,45 @@ pub struct Values {
     pub open: bool,
 }
 
-/// The keywords that are compared as numbers.
+/// The keywords whose values are compared as numbers.
 pub const LIMITS: [&str; 6] =
     ["minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"];
 
-/// What a schema allows.
+/// The values that a schema allows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shape {
-    /// The place of the schema, references followed.
+    /// The pointer of the schema, after references are followed.
     pub pointer: String,
-    /// The place of the schema with the properties: itself, or a part of it.
+    /// The pointer of the schema with the properties: this schema, or one of its parts.
     pub object: String,
-    /// The types; none means any.
+    /// The allowed types. An empty set means any type.
     pub types: BTreeSet<JsonType>,
-    /// The format of a string: the one that it must have, or else the usual one.
+    /// The format of a string: the required format, or else the usual format.
     pub format: Option<String>,
-    /// Whether the format is only usual, so that another one breaks nothing.
+    /// Whether most values, but not all, have the format. A value with another format then breaks nothing.
     pub usual: bool,
-    /// Whether it is marked as deprecated.
+    /// Whether the schema is marked as deprecated.
     pub deprecated: bool,
-    /// The schema of properties that are not listed.
+    /// The pointer of the schema for properties that are not listed.
     pub additional: Option<String>,
     /// Whether null is allowed.
     pub nullable: bool,
-    /// The values of an enum.
+    /// The allowed values, if the schema is an enum.
     pub values: Option<Values>,
-    /// What the server assumes when the value is left out.
+    /// The value that the server assumes if the value is left out.
     pub default: Option<Value>,
-    /// The numeric limits and lengths, by keyword.
+    /// The limits of numbers and lengths, by keyword.
     pub limits: BTreeMap<String, f64>,
-    /// The items of an array.
+    /// The shape of the items of an array.
     pub items: Option<Box<Shape>>,
-    /// The properties of an object, and the place of each.
+    /// The names of an object's properties, each with the pointer of its schema.
     pub properties: BTreeMap<String, String>,
-    /// The properties that are always there.
+    /// The names of the properties that are always present.
     pub required: BTreeSet<String>,
 }
 
 impl Shape {
-    /// The shape of the schema at a pointer.
+    /// Returns the shape of the schema at a pointer.
     pub fn of(document: &Document, pointer: &str) -> Self {
         Self::at(document, pointer, 0)
     }
@@ -91,7 +91,7 @@ impl Shape {
             pointer: resolved.clone(),
             object: resolved.clone(),
             types: text("type").and_then(|t| t.parse().ok()).into_iter().collect(),
-            // Widths of numbers are hints for a program, not part of the wire.
+            // The width of a number does not change the JSON, so these formats are left out.
             format: text("format")
                 .filter(|f| !matches!(f.as_str(), "int32" | "int64" | "float" | "double"))
                 .or_else(|| text("x-usual-format")),
@@ -138,13 +138,13 @@ impl Shape {
         if !branches.is_empty() {
             let shapes = branches.iter().map(|place| Self::at(document, place, depth + 1));
             shape.join(Self::union(shapes.collect()));
-            // The branch that is left out allows null and nothing else.
+            // `alternatives` leaves out the branch that allows only null.
             shape.nullable |= count(schema, "anyOf") > branches.len();
         }
         shape
     }
 
-    /// Adds what a part of `allOf` says.
+    /// Adds the constraints of a part of `allOf`.
     fn join(&mut self, part: Self) {
         if self.types.is_empty() {
             self.types = part.types;
@@ -166,7 +166,7 @@ impl Shape {
         self.required.extend(part.required);
     }
 
-    /// What at least one alternative allows.
+    /// Returns a shape that allows every value that at least one alternative allows.
     fn union(mut alternatives: Vec<Self>) -> Self {
         if alternatives.len() == 1 {
             return alternatives.remove(0);
@@ -191,13 +191,13 @@ impl Shape {
         whole
     }
 
-    /// The type in one phrase, without formats.
+    /// Returns a phrase that names the allowed types, without formats.
     pub fn type_text(&self) -> String {
         type_text(&self.types, self.items.as_deref().map(Shape::type_text))
     }
 }
 
-/// The fields of which a `oneOf` beside `properties` requires each in turn.
+/// Returns the fields of a `oneOf` in which each branch requires exactly one field, sorted by name.
 pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
     let branches = schema["oneOf"].as_array().filter(|_| schema["properties"].is_object())?;
     let field = |branch: &Value| match branch["required"].as_array().map(Vec::as_slice) {
@@ -209,8 +209,8 @@ pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
     Some(fields)
 }
 
-/// The places of the alternatives of `anyOf`, or of a `oneOf` that is not a rule over fields. The
-/// branch that only allows null (`nullable` with `maxProperties: 0`) is left out.
+/// Returns the pointers of the alternatives of an `anyOf`, or of a `oneOf` that is not a rule about
+/// fields. The branch that allows only null (`nullable` with `maxProperties: 0`) is left out.
 pub fn alternatives(document: &Document, resolved: &str) -> Vec<String> {
     let Some(schema) = document.0.value.pointer(resolved) else {
         return Vec::new();
@@ -232,7 +232,7 @@ fn count(schema: &Value, keyword: &str) -> usize {
     schema[keyword].as_array().map_or(0, Vec::len)
 }
 
-/// A set of types in one phrase; `items` is what an array contains.
+/// Returns a phrase that names a set of types. `items` is the phrase for the items of an array.
 pub fn type_text(types: &BTreeSet<JsonType>, items: Option<String>) -> String {
     if types.is_empty() {
         return "any".to_owned();

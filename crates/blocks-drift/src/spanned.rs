@@ -1,4 +1,4 @@
-//! YAML (and so JSON) that keeps the line of each value.
+//! A YAML parser that keeps the line of each value. The parser also reads JSON, which is a subset of YAML.
 
 use std::collections::HashMap;
 
@@ -6,34 +6,34 @@ use anyhow::{Result, anyhow, bail};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 
-/// The position of a value: its key, or the value itself in a list.
+/// The position of a value: the position of its key in a map, and its own position in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// How many characters the key has.
+    /// The width of the key in characters.
     pub width: usize,
 }
 
-/// A text, its value, and the position of each value in it.
+/// A parsed text with its value, and the position of each part of the value.
 #[derive(Clone, Debug)]
 pub struct Spanned {
-    /// How reports call the text.
+    /// The name of the text in reports.
     pub file: String,
-    /// The text.
+    /// The unparsed text.
     pub text: String,
-    /// What it says.
+    /// The parsed value.
     pub value: Value,
     positions: HashMap<String, Position>,
 }
 
 impl Spanned {
-    /// Reads a YAML text.
+    /// Parses a YAML text.
     ///
     /// # Errors
-    /// What is wrong, with file and line.
+    /// Fails if the text is not one valid YAML document; the error contains file and line.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         let nodes = MarkedYaml::load_from_str(text).map_err(|e| {
             let at = e.marker();
@@ -48,7 +48,7 @@ impl Spanned {
         Ok(Self { file: file.to_owned(), text: text.to_owned(), value, positions })
     }
 
-    /// The position of a JSON pointer, or of its nearest parent that exists.
+    /// Returns the position of a JSON pointer, or of its nearest parent that exists.
     pub fn position(&self, pointer: &str) -> Position {
         let mut path = pointer;
         loop {
@@ -64,13 +64,13 @@ impl Spanned {
         }
     }
 
-    /// Whether a pointer leads to a value; a text in a list can be a step by itself.
+    /// Returns whether a pointer leads to a value. The last step may be a string that a list contains.
     pub fn has(&self, pointer: &str) -> bool {
         self.positions.contains_key(pointer)
     }
 }
 
-/// A step of a JSON pointer.
+/// Escapes a name, so that it is one step of a JSON pointer.
 pub fn step(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

@@ -1,7 +1,7 @@
-//! A JSON value against a schema of the document, with the place of each difference in it.
+//! Compares a JSON value with a schema of the OpenAPI document, and reports the place of each difference.
 //!
-//! The walk follows references, `allOf`, `anyOf` and `oneOf`, so that each difference knows its
-//! line; the meaning of the other keywords is left to `jsonschema`.
+//! The walk itself follows references, `allOf`, `anyOf` and `oneOf`, so that it knows the line of
+//! each difference. `jsonschema` checks the other keywords.
 
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
@@ -11,24 +11,24 @@ use crate::finding::{Finding, Kind, NOTHING, Severity, finding};
 use crate::shape::{Shape, alternatives, rule_fields};
 use crate::spanned::step;
 
-/// A difference between a value and its schema.
+/// A difference between a JSON value and its schema.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// The place in the value, as a JSON pointer.
+    /// The place in the JSON value, as a JSON pointer.
     pub instance: String,
-    /// The difference; its subject is the place in the value, with dots.
+    /// The finding. The finding's subject is the place in the JSON value, with dots.
     pub finding: Finding,
 }
 
-/// All differences of the schema at a pointer. Fields and enum values that the document
-/// does not know are differences too, which are only additive.
+/// Returns all differences between a value and the schema at a pointer. A field or enum value that
+/// the OpenAPI document does not know is a difference too, with the severity additive.
 pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Difference> {
     let mut walk = Walk { document, found: Vec::new() };
     walk.value(schema, value, "");
     walk.found
 }
 
-/// Whether a text of a sample is only a placeholder: shortened, or in brackets.
+/// Returns whether a string in a sample is only a placeholder, such as `8c1d…` or `<id>`.
 pub fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
     let bracketed =
@@ -51,7 +51,7 @@ impl Walk<'_> {
     fn add(&mut self, instance: &str, finding: Finding) {
         let name = instance.trim_start_matches('/').replace('/', ".");
         let subject = if name.is_empty() { "the body".to_owned() } else { name };
-        // The parts of an `allOf` say the same of a type.
+        // Two parts of an `allOf` can report the same difference.
         let same = |v: &Difference| {
             v.instance == instance
                 && (v.finding.kind, &v.finding.pointer) == (finding.kind, &finding.pointer)
@@ -91,7 +91,7 @@ impl Walk<'_> {
             }
         } else if let [branch] = branches.as_slice() {
             self.value(branch, value, instance);
-            // Name the property, not its only alternative: readers search for the property.
+            // Readers search for the property, so the finding names it and not its only alternative.
             for difference in
                 self.found[before..].iter_mut().filter(|v| v.finding.pointer == *branch)
             {
@@ -147,7 +147,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Reports what the alternative that fits best finds.
+    /// Reports the differences from the alternative with the fewest breaking differences.
     fn closest_branch(
         &mut self,
         branches: &[String],
@@ -172,7 +172,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The keywords of a schema and of the parts of its `allOf`, except those that lead deeper.
+    /// Checks the keywords of a schema and of the parts of its `allOf`, but not of nested schemas.
     fn keywords(&mut self, at: &str, shape: &Shape, pointer: &str, value: &Value, instance: &str) {
         let resolved = self.document.resolve(at);
         let Some(node) = self.document.0.value.pointer(&resolved).cloned() else {
@@ -219,7 +219,7 @@ impl Walk<'_> {
     }
 }
 
-/// What `jsonschema` found at one place.
+/// A fault that `jsonschema` found in one value.
 enum Fault {
     Type,
     Format(String),
@@ -228,8 +228,8 @@ enum Fault {
     Other(String),
 }
 
-/// What the keywords of one schema say of a value. Those that lead deeper are left out, and
-/// so is `nullable`, since null was compared before.
+/// Returns the faults of a value under the keywords of one schema. Keywords of nested schemas are
+/// left out. `nullable` is left out too, because the caller has already handled null.
 fn faults(node: &Value, value: &Value) -> Vec<Fault> {
     const DEEPER: [&str; 10] = [
         "properties",
@@ -266,11 +266,11 @@ fn faults(node: &Value, value: &Value) -> Vec<Fault> {
             ValidationErrorKind::Required { property } => {
                 Fault::Missing(property.as_str().unwrap_or_default().to_owned())
             }
-            // The message would repeat the value, which may be a secret.
+            // The message of `jsonschema` would repeat the value, which may be a secret.
             kind => Fault::Other(format!("{} failed", keyword(kind))),
         })
         .collect();
-    // JSON Schema takes 1.0 and 2^63 for integers; a program that reads an i64 does not.
+    // JSON Schema counts 1.0 and 2^63 as integers, but a program cannot read them as an i64.
     if node["type"] == "integer" && value.is_number() && !value.is_i64() {
         found.push(Fault::Type);
     }
@@ -287,7 +287,7 @@ fn keyword(kind: &ValidationErrorKind) -> String {
     name
 }
 
-/// The type of a value, as reports name it.
+/// Returns the JSON type of a value, as reports name it.
 pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

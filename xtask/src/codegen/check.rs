@@ -1,5 +1,5 @@
-//! Rejects a document of which the generator would ignore a part, or from which it would write
-//! code that does not compile. It runs before lowering. Each error has a line and a pointer.
+//! Rejects an OpenAPI document if the generator would ignore a part of it, or would write code that does not
+//! compile. The check runs before lowering. Each error has a line and a pointer.
 
 mod schema;
 #[cfg(test)]
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::Value;
 
-/// What a mapping of the document is, with the keys that the generator knows.
+/// The kind of a mapping in the OpenAPI document.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Root,
@@ -55,10 +55,10 @@ impl Part {
     }
 }
 
-/// Checks the text of the document.
+/// Checks the text of the OpenAPI document.
 ///
 /// # Errors
-/// The first thing that is wrong, with its line and pointer.
+/// Fails with the first fault, its line and its pointer.
 pub fn check(file: &str, text: &str) -> Result<(), String> {
     if text.starts_with('\u{feff}') {
         return Err(format!("{file}:1: the file starts with a byte order mark"));
@@ -80,7 +80,7 @@ pub fn check(file: &str, text: &str) -> Result<(), String> {
         .map_err(|(pointer, why)| format!("{file}:{}: at #{pointer}: {why}", check.line(&pointer)))
 }
 
-/// An error and its pointer.
+/// The pointer and the text of an error.
 type Fault = (String, String);
 
 struct Check {
@@ -96,7 +96,7 @@ fn step(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-/// A name as the generator writes it, without case and underscores.
+/// Returns a name without underscores and in lower case. Two names with the same result would collide in Rust.
 fn rust_name(name: &str) -> String {
     let clean = name.chars().filter(|c| c.is_alphanumeric());
     clean.flat_map(char::to_lowercase).collect()
@@ -135,8 +135,8 @@ impl Check {
         }
     }
 
-    /// The value, with the line of each part. Merge keys are rejected, since the generator's
-    /// parser treats them as fields.
+    /// Converts YAML to JSON, and records the line of each part. Merge keys are rejected, because the
+    /// generator's parser treats them as fields.
     fn convert(&mut self, node: &MarkedYaml<'_>, pointer: &str) -> Result<Value, Fault> {
         self.lines
             .entry(pointer.to_owned())
@@ -191,7 +191,7 @@ impl Check {
         self.names()
     }
 
-    /// What the keys of a part lead to.
+    /// Returns the kind of a key's value, and whether the value is a list or map of parts of that kind.
     fn inside(part: Part, key: &str) -> (Part, bool) {
         match (part, key) {
             (Part::Root, "paths") => (Part::PathItem, true),
@@ -435,7 +435,7 @@ impl Check {
         }
     }
 
-    /// Names over the whole document.
+    /// Checks that names are unique over the whole OpenAPI document.
     fn names(&self) -> Result<(), Fault> {
         let paths = self.value["paths"].as_object().into_iter().flatten();
         let mut ids = Vec::new();

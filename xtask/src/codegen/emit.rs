@@ -1,4 +1,4 @@
-//! progenitor, called so that a document it does not support is an error with a pointer.
+//! Runs progenitor, and converts its failures to errors that name the part of the OpenAPI document.
 
 use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,7 +16,7 @@ use super::{reduce, tolerant};
 const HEADER: &str =
     "// Generated from openapi/blocks.yaml by `cargo xtask codegen`. Do not edit.\n\n";
 
-/// Types written by hand in `blocks_api::open`, because they accept more than the document names.
+/// The types that `blocks_api::open` defines by hand, because they accept more than the OpenAPI document names.
 const OPEN: [&str; 9] = [
     "Id",
     "Timestamp",
@@ -31,7 +31,7 @@ const OPEN: [&str; 9] = [
 
 const SCHEMA_DERIVE: &str = "::schemars::JsonSchema";
 
-/// The formatted source of a lowered document.
+/// Returns the formatted source for a lowered OpenAPI document.
 pub fn emit(document: &Value) -> Result<String, String> {
     let parsed = parse(document)?;
     let tokens = generate(&parsed).map_err(|message| match failing_part(&parsed) {
@@ -46,8 +46,9 @@ pub fn emit(document: &Value) -> Result<String, String> {
     rustfmt(&format!("{HEADER}{}", prettyplease::unparse(&file)))
 }
 
-/// The parser buffers paths and components, so its errors in them have no pointer. Each
-/// operation and each schema is parsed separately to find it.
+/// Parses a lowered OpenAPI document. The parser's errors in paths and components have no pointer, because the
+/// parser buffers them. After an error, this function therefore parses each operation and schema alone to find
+/// the place.
 fn parse(document: &Value) -> Result<OpenAPI, String> {
     const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
     serde_path_to_error::deserialize(document).map_err(|whole| {
@@ -72,8 +73,8 @@ fn parse(document: &Value) -> Result<OpenAPI, String> {
     })
 }
 
-/// progenitor asserts where it could return an error, so its panics are caught
-/// (silently: a backtrace says nothing about the document).
+/// Runs progenitor. progenitor panics where it could return an error, so its panics are caught. A caught panic
+/// prints nothing, because a backtrace says nothing about the OpenAPI document.
 fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     let mut settings = GenerationSettings::new();
     settings
@@ -101,8 +102,8 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     }
 }
 
-/// The path that cannot be generated on its own, or else the schema without which the
-/// document can be generated.
+/// Finds the part of the OpenAPI document that cannot be generated. The result is a path that fails alone, or
+/// else a schema without which the OpenAPI document can be generated.
 fn failing_part(document: &OpenAPI) -> Option<String> {
     let mut pathless = document.clone();
     pathless.paths.paths.clear();
@@ -128,7 +129,8 @@ fn failing_part(document: &OpenAPI) -> Option<String> {
     })
 }
 
-/// rustfmt turns a doc of many lines into a block whose indentation rustdoc reads as code.
+/// Splits each doc comment into one attribute per line. rustfmt would turn a doc of several lines into an
+/// indented block, which rustdoc reads as code.
 struct OneLineDocs;
 
 impl VisitMut for OneLineDocs {
@@ -154,7 +156,7 @@ impl VisitMut for OneLineDocs {
     }
 }
 
-/// typify cannot put a derive behind a feature, and few users want JSON Schemas.
+/// Puts the derive of `JsonSchema` behind a feature, because few users need it. typify cannot do so.
 struct OptionalSchemas;
 
 impl VisitMut for OptionalSchemas {
@@ -207,7 +209,7 @@ fn rustfmt(source: &str) -> Result<String, String> {
         .spawn()
         .map_err(|e| failed(&e))?;
     let mut stdin = child.stdin.take().ok_or_else(|| failed(&"no pipe"))?;
-    // Written from a thread of its own, since rustfmt may fill its output pipe first.
+    // Another thread writes the input, because rustfmt may fill its output pipe before it has read all input.
     let text = source.to_owned();
     let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
     let output = child.wait_with_output().map_err(|e| failed(&e))?;

@@ -1,9 +1,9 @@
-//! Lowers the document to what progenitor accepts, and response types to tolerant ones. The document itself stays as
-//! the service's contract.
+//! Lowers the OpenAPI document: changes it to what progenitor accepts, and makes response types tolerant. The file
+//! itself is not changed, because it states the service's contract.
 
 use serde_json::{Value, json};
 
-/// Applies every step, in order.
+/// Applies every step of lowering, in order.
 pub fn lower(document: &mut Value) {
     drop_error_responses(document);
     add_text_types(document);
@@ -17,8 +17,8 @@ pub fn lower(document: &mut Value) {
     visit(document, &mut name_unknown_fields);
 }
 
-/// Typed errors lose the status of a body of another shape; without them every
-/// non-2xx arrives whole as an unexpected response.
+/// Removes the error responses. With typed errors, a body of another shape would lose its status. Without them, every
+/// response other than 2xx arrives whole, as an unexpected response.
 fn drop_error_responses(document: &mut Value) {
     let Some(paths) = document["paths"].as_object_mut() else {
         return;
@@ -37,7 +37,7 @@ fn drop_error_responses(document: &mut Value) {
     }
 }
 
-/// Ids and times have types of their own, which `blocks_api::open` defines.
+/// Adds schemas for ids and times, whose types `blocks_api::open` defines.
 fn add_text_types(document: &mut Value) {
     if let Some(schemas) = document
         .pointer_mut("/components/schemas")
@@ -49,8 +49,8 @@ fn add_text_types(document: &mut Value) {
     }
 }
 
-/// typify turns the agent rule beside `properties` into an enum of structs. The ergonomic crate enforces the rule with a
-/// type of its own.
+/// Removes a `oneOf` beside `properties`, which states that exactly one way of naming the agent is given.
+/// typify would turn it into an enum of structs. `blocks-sdk` enforces the rule with a type of its own.
 fn flatten_alternatives(schema: &mut Value) {
     if let Some(map) = schema.as_object_mut()
         && map.contains_key("properties")
@@ -59,7 +59,7 @@ fn flatten_alternatives(schema: &mut Value) {
     }
 }
 
-/// A format would make a value unreadable that has another one, so ids and times become `Id` and `Timestamp`.
+/// Turns ids and times into `Id` and `Timestamp`. With the format itself, a value of another format could not be read.
 fn name_text_types(schema: &mut Value) {
     let format = ["format", "x-usual-format"]
         .iter()
@@ -81,8 +81,8 @@ fn name_text_types(schema: &mut Value) {
     *schema = named;
 }
 
-/// The document allows null beside a reference as `anyOf: [reference, null object]`, which every validator reads in the
-/// same way. progenitor wants `nullable` beside `allOf`.
+/// Turns `anyOf: [reference, null object]` into `nullable` beside `allOf`, which progenitor needs. The OpenAPI
+/// document has the first form, because every validator reads that in the same way.
 fn join_nullable_references(schema: &mut Value) {
     let Some([reference, null]) = schema["anyOf"].as_array().map(Vec::as_slice) else {
         return;
@@ -95,7 +95,7 @@ fn join_nullable_references(schema: &mut Value) {
     }
 }
 
-/// Of a response only what `x-needed` lists must be readable. Every other property can be absent.
+/// Makes every property of a response optional, unless `x-needed` lists the property.
 fn make_responses_tolerant(schema: &mut Value) {
     if schema["additionalProperties"] != true {
         return;
@@ -125,8 +125,8 @@ fn make_nullable(property: &mut Value) {
     }
 }
 
-/// `anyOf: [enum, string]` never decodes in generated code; the enum itself is
-/// replaced by a hand-written open one.
+/// Turns `anyOf: [enum, string]` into the enum alone, because the generated code for `anyOf` never decodes. A
+/// hand-written type, which accepts any value, replaces the enum.
 fn close_open_enums(schema: &mut Value) {
     let Some([known, open]) = schema["anyOf"].as_array().map(Vec::as_slice) else {
         return;
@@ -139,7 +139,7 @@ fn close_open_enums(schema: &mut Value) {
     }
 }
 
-/// A default makes a plain value that is always sent; the server has it already.
+/// Removes defaults. With a default, the generated code would always send the value, although the server knows it.
 fn drop_defaults(schema: &mut Value) {
     if let Some(map) = schema.as_object_mut()
         && map.contains_key("type")
@@ -148,7 +148,7 @@ fn drop_defaults(schema: &mut Value) {
     }
 }
 
-/// A length limit makes a newtype of each string; the ergonomic crate validates instead.
+/// Removes limits of length, because each would create a newtype of a string. `blocks-sdk` checks the lengths instead.
 fn drop_length_limits(schema: &mut Value) {
     if let Some(map) = schema.as_object_mut()
         && map.get("type").is_some_and(|t| t == "string")
@@ -158,8 +158,8 @@ fn drop_length_limits(schema: &mut Value) {
     }
 }
 
-/// typify ignores `additionalProperties: true` beside `properties`; spelt as an
-/// empty schema it becomes a flattened `extra` map, so that unknown fields are kept.
+/// Turns `additionalProperties: true` beside `properties` into an empty schema. typify ignores `true`, but
+/// generates a flattened map `extra` from an empty schema, so that unknown fields are kept.
 fn name_unknown_fields(schema: &mut Value) {
     if schema["properties"].is_object() && schema["additionalProperties"] == true {
         schema["additionalProperties"] = json!({});

@@ -1,4 +1,4 @@
-//! From the OpenAPI document to `generated.rs`: lower, emit, compare.
+//! Generates `generated.rs` from the OpenAPI document, in three steps: check, lower and emit.
 
 mod check;
 mod emit;
@@ -14,15 +14,15 @@ use crate::{read, root};
 const DOCUMENT: &str = "openapi/blocks.yaml";
 const GENERATED: &str = "crates/blocks-api/src/generated.rs";
 
-/// The generated source of the document.
+/// Returns the source that is generated from the OpenAPI document.
 ///
 /// # Errors
-/// What is wrong with the document, and where.
+/// Fails if the OpenAPI document is wrong; the error says what is wrong, and where.
 pub fn generate() -> Result<String, String> {
     render(&read(DOCUMENT)?)
 }
 
-/// The generated source of a document given as YAML.
+/// Returns the source that is generated from an OpenAPI document in YAML.
 fn render(yaml: &str) -> Result<String, String> {
     emit::emit(&lower_yaml(yaml)?).map_err(|e| format!("{DOCUMENT}: {e}"))
 }
@@ -35,10 +35,10 @@ fn lower_yaml(yaml: &str) -> Result<Value, String> {
     Ok(document)
 }
 
-/// Writes the generated source, if it compiles.
+/// Writes the generated source, and restores the old source if the new one does not compile.
 ///
 /// # Errors
-/// What is wrong with the document, or that the code does not compile. The file is unchanged then.
+/// Fails if the OpenAPI document is wrong, or if the code does not compile. The file is unchanged then.
 pub fn write() -> Result<(), String> {
     let (old, new) = (read(GENERATED)?, generate()?);
     let put = |text: &str| {
@@ -61,7 +61,10 @@ pub fn write() -> Result<(), String> {
     Ok(())
 }
 
-/// Compares the generated source with the one checked in.
+/// Compares the generated source with the checked-in source.
+///
+/// # Errors
+/// Fails with a diff if the two sources differ, or if the source cannot be generated.
 pub fn check() -> Result<(), String> {
     let (old, new) = (read(GENERATED)?, generate()?);
     if old == new {
@@ -83,13 +86,13 @@ mod tests {
         assert_eq!(generate().unwrap(), generate().unwrap());
     }
 
-    /// Also under the features that the whole workspace turns on, which could reorder maps.
+    /// This test also runs with the features of the whole workspace, which could reorder maps.
     #[test]
     fn the_checked_in_code_follows_from_the_document() {
         check().unwrap();
     }
 
-    /// The changes that CONTRIBUTING.md describes: fields, a parameter, a value, an operation.
+    /// These are the changes in CONTRIBUTING.md: fields, a parameter, a value, an operation.
     #[test]
     fn valid_changes_are_generated() {
         let field = "        title: { type: string, nullable: true,";

@@ -1,10 +1,10 @@
-//! Removes from the generated code what no caller needs: the builders of the data types.
+//! Removes the builders of the data types from the generated code, because no caller needs them.
 //!
-//! An operation's builder then takes its body as the data type itself.
+//! The builder of an operation then takes the data type itself as the request body.
 
 use syn::visit_mut::{self, VisitMut};
 
-/// Removes the builders of the types in `file`.
+/// Removes the builders of the data types from `file`.
 pub fn reduce(file: &mut syn::File) {
     for item in &mut file.items {
         if let syn::Item::Mod(module) = item
@@ -17,7 +17,8 @@ pub fn reduce(file: &mut syn::File) {
     PlainBodies.visit_file_mut(file);
 }
 
-/// The module of builders, that of their errors, and the functions that return a builder.
+/// Returns whether an item belongs to the builders. An item of the builders is their module, the module of
+/// their errors, or an `impl` with only a function that returns a builder.
 fn is_builder(item: &syn::Item) -> bool {
     match item {
         syn::Item::Mod(module) => module.ident == "builder" || module.ident == "error",
@@ -40,7 +41,7 @@ impl VisitMut for PlainBodies {
         visit_mut::visit_item_impl_mut(self, block);
     }
 
-    /// `types::builder::T` becomes `types::T`.
+    /// Replaces `types::builder::T` with `types::T`.
     fn visit_path_mut(&mut self, path: &mut syn::Path) {
         let names = path
             .segments
@@ -56,7 +57,7 @@ impl VisitMut for PlainBodies {
         visit_mut::visit_path_mut(self, path);
     }
 
-    /// A body has no default.
+    /// Replaces the default of a body with an error, because a body has no default.
     fn visit_field_value_mut(&mut self, field: &mut syn::FieldValue) {
         let is_body = matches!(&field.member, syn::Member::Named(name) if name == "body");
         if is_body && field.colon_token.is_some() {

@@ -1,14 +1,16 @@
-//! Makes the generated response types tolerant: `blocks_api::decode` reads and writes them in place of serde's derive.
+//! Makes the generated response types tolerant: `blocks_api::decode` parses and serialises them in place of
+//! serde's derive.
 //!
-//! A response type is one with unknown fields, which typify puts into a flattened map `extra`. Fields may be added to it,
-//! so it is `#[non_exhaustive]`. A request type gets such a map here, so that a caller can send a new field.
+//! A response type is a type with a flattened map `extra`, into which typify puts unknown fields. The type is
+//! `#[non_exhaustive]`, because the service may add fields. Request types get such a map here, so that a
+//! caller can send new fields.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 
-/// Rewrites the response types and every free-form map in `file`.
+/// Rewrites the response types, the request types and every free-form map in `file`.
 pub fn rewrite(file: &mut syn::File) {
     ExactMaps.visit_file_mut(file);
     for item in &mut file.items {
@@ -22,7 +24,7 @@ pub fn rewrite(file: &mut syn::File) {
     }
 }
 
-/// The item, followed by its implementations where it is a response type.
+/// Returns the rewritten item, followed by its implementations if it is a response type.
 fn rewrite_item(item: syn::Item) -> Vec<syn::Item> {
     let syn::Item::Struct(mut object) = item else {
         return vec![item];
@@ -63,18 +65,18 @@ fn rewrite_item(item: syn::Item) -> Vec<syn::Item> {
     vec![object.into(), call]
 }
 
-/// Lets a request carry fields that the document does not name.
+/// Adds a map to a request type, so that a request can carry fields that the OpenAPI document does not name.
 fn add_extra(object: &mut syn::ItemStruct) {
     if let syn::Fields::Named(fields) = &mut object.fields {
         fields.named.push(syn::parse_quote! {
-            /// Fields that are not in the document.
+            /// Fields that are not in the OpenAPI document.
             #[serde(flatten, deserialize_with = "crate::json::flattened")]
             pub extra: crate::json::JsonObject
         });
     }
 }
 
-/// Whether the type of a response's field has a default.
+/// Returns whether the type of a response's field has a default.
 fn has_default(kind: &syn::Type) -> bool {
     let is = |name: &str| {
         matches!(kind, syn::Type::Path(path)
@@ -113,7 +115,8 @@ fn remove_serde_derives(attributes: &mut [syn::Attribute]) {
     }
 }
 
-/// Without serde's derive, only that of schemars reads serde's attributes.
+/// Puts serde's attributes behind the feature `schemars`. Without serde's derive, only schemars reads serde's
+/// attributes.
 fn for_schemas_only(attributes: &mut [syn::Attribute]) {
     for attribute in attributes.iter_mut().filter(|a| a.path().is_ident("serde")) {
         let meta = &attribute.meta;
@@ -121,7 +124,7 @@ fn for_schemas_only(attributes: &mut [syn::Attribute]) {
     }
 }
 
-/// The name of a field in JSON, where it differs from the field's.
+/// Returns the JSON name of a field, if it differs from the Rust name.
 fn renamed(attributes: &[syn::Attribute]) -> Option<String> {
     let mut name = None;
     for attribute in attributes.iter().filter(|a| a.path().is_ident("serde")) {
@@ -138,7 +141,7 @@ fn renamed(attributes: &[syn::Attribute]) -> Option<String> {
     name
 }
 
-/// A free-form object is kept exactly as it was received or given, which a map of `serde_json::Value` cannot do.
+/// Replaces each map of `serde_json::Value`, which cannot keep a free-form object exactly as it was received or given.
 struct ExactMaps;
 
 impl VisitMut for ExactMaps {

@@ -1,5 +1,6 @@
-//! How soon replies are known, by policy and by the number of sessions on one key: a panel for
-//! each way in which sessions arrive, both axes logarithmic.
+//! Draws the mean delay until a reply is known, by polling policy and number of sessions on one key.
+//! One panel shows sessions that arrive together, the other sessions that arrive one by one. Both axes are
+//! logarithmic.
 
 use serde::Deserialize;
 
@@ -16,7 +17,7 @@ pub struct Row {
     mean_delay_s: f64,
 }
 
-/// A policy, and how it is drawn. Later curves are drawn over earlier ones.
+/// A polling policy, and how its curve is drawn. Later curves are drawn over earlier ones.
 struct Policy {
     name: &'static str,
     label: &'static str,
@@ -67,15 +68,15 @@ const LEFT: [f64; 2] = [62.0, 472.0];
 const TOP: f64 = 84.0;
 const SESSIONS: [f64; 6] = [1.0, 8.0, 20.0, 50.0, 200.0, 1000.0];
 const SECONDS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
-/// Both axes end here, at as many sessions and as many seconds.
+/// The end of both axes: 1000 sessions, and 1000 seconds.
 const MOST: f64 = 1000.0;
-/// In seconds.
+/// The start of the axis of delays, in seconds.
 const LEAST: f64 = 0.5;
 
-/// Reads the rows; other lines are left out.
+/// Parses the rows of the benchmark's output. Lines that are not JSON objects are ignored.
 ///
 /// # Errors
-/// A row is not as expected, or there is none.
+/// Fails if a row is not as expected, or if there is no row.
 pub fn rows(text: &str) -> Result<Vec<Row>, String> {
     let lines = text.lines().filter(|line| line.starts_with('{'));
     let rows = lines.map(|line| serde_json::from_str(line).map_err(|e| format!("{line}: {e}")));
@@ -86,7 +87,7 @@ pub fn rows(text: &str) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-/// The figure of `rows`.
+/// Draws the figure.
 pub fn draw(rows: &[Row]) -> String {
     let title = "Mean delay until a reply is known, by sessions on one key";
     let mut svg = Svg::new(WIDTH, HEIGHT, SANS, title);
@@ -156,7 +157,7 @@ fn curve<'a>(svg: &mut Svg, left: f64, policy: &Policy, rows: impl Iterator<Item
     let mut before = 0.0;
     for row in rows {
         let (x, y) = point(row);
-        // On the other side of the curve than the previous point.
+        // The label is on the side of the curve that faces away from the previous point.
         let label = if before > row.mean_delay_s {
             20.0
         } else {

@@ -1,5 +1,5 @@
-//! The README's pictures: terminal sessions, recorded from the built command, and the figure of
-//! fleets, drawn from the rows of the benchmark.
+//! Draws the README's pictures. The terminal sessions are recorded from the built command. The fleet figure
+//! is drawn from the results of a benchmark.
 
 mod figure;
 mod record;
@@ -22,10 +22,10 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// Writes all of them into `docs/`.
+    /// Writes all pictures into `docs/`.
     ///
     /// # Errors
-    /// What cannot be built, run or written.
+    /// Fails if a program or picture cannot be built, run or written; the error names it.
     pub fn draw(&self) -> Result<(), String> {
         let blocks = command::build()?;
         for session in sessions::all() {
@@ -48,7 +48,7 @@ fn write(name: &str, svg: &str) -> Result<(), String> {
     std::fs::write(root().join(&path), svg).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-/// The rows of the benchmark, a line of JSON each.
+/// Runs the benchmark and returns its output, with one row of JSON on each line.
 fn benchmark() -> Result<String, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

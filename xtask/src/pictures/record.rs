@@ -1,4 +1,4 @@
-//! Runs a terminal session, and records what is typed and printed.
+//! Runs a terminal session, and records the lines that are typed and printed.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::sessions::{PROMPTS, Step, TerminalSession};
 use crate::command::Mock;
 
-/// Where a line comes from.
+/// The source of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// The person at the keyboard.
+    /// A command that was typed.
     Typed,
     /// Standard error.
     Error,
@@ -27,14 +27,14 @@ pub struct Line {
     pub text: String,
 }
 
-/// Lines of both streams that arrive within this time are sorted by stream, so that the picture
-/// does not depend on which was read first.
+/// The time within which lines of both streams are sorted by stream. The sorting makes the picture independent
+/// of which stream was read first.
 const TOGETHER: Duration = Duration::from_millis(100);
 
 /// Runs a session in its own temporary folder.
 ///
 /// # Errors
-/// The command that cannot be run.
+/// Fails if a command of the session cannot be run; the error names the program.
 pub fn record(session: &TerminalSession, blocks: &Path) -> Result<Vec<Line>, String> {
     let failed = |e: std::io::Error| format!("temporary folder: {e}");
     let temporary = tempfile::tempdir().map_err(failed)?;
@@ -100,13 +100,13 @@ fn play(
     Ok(())
 }
 
-/// The id of the session that was printed last.
+/// Returns the id of the session that was printed last.
 fn last_session(lines: &[Line]) -> Option<String> {
     let shown = lines.iter().rev().find(|l| l.text.starts_with("session "));
     Some(shown?.text.rsplit('/').next()?.to_owned())
 }
 
-/// The lines of both streams, as they arrive.
+/// Returns a channel that receives the lines of both output streams as they arrive.
 fn listen(child: &mut Child) -> Receiver<Line> {
     let (sender, receiver) = channel();
     if let Some(stream) = child.stdout.take() {
@@ -121,13 +121,13 @@ fn listen(child: &mut Child) -> Receiver<Line> {
 fn forward(stream: impl Read + Send + 'static, source: Source, sender: Sender<Line>) {
     std::thread::spawn(move || {
         for text in BufReader::new(stream).lines().map_while(Result::ok) {
-            // The receiver is gone if the recording failed.
+            // Sending fails after the recording has failed, because the receiver is gone.
             let _ = sender.send(Line { source, text });
         }
     });
 }
 
-/// Sends the signal of Ctrl-C.
+/// Sends SIGINT to a process, as Ctrl-C does.
 fn interrupt(child: &Child) -> Result<(), String> {
     let id = child.id().to_string();
     let status = Command::new("kill").args(["-INT", &id]).status();

@@ -1,4 +1,4 @@
-//! The terminal sessions that are recorded: their commands, and the agent behind them.
+//! The terminal sessions that are recorded: the commands, and the script of the mock's agent.
 
 use serde_json::{Value, json};
 
@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 pub struct TerminalSession {
     /// The picture's name.
     pub name: &'static str,
-    /// The title above it.
+    /// The title above the picture.
     pub title: &'static str,
-    /// The settings of `blocks mock`; the seed makes its ids the same in every run.
+    /// The settings of `blocks mock`. The seed in the settings makes the mock's ids the same in every run.
     pub mock: Value,
-    /// The commands. `$SESSION` is the session that was printed last.
+    /// The commands. `$SESSION` is replaced by the id of the session that was printed last.
     pub steps: Vec<Step>,
 }
 
-/// A line that is typed.
+/// A command that is typed.
 pub struct Step {
     pub typed: &'static str,
-    /// Ctrl-C once this was printed.
+    /// The start of a printed line after which Ctrl-C is pressed.
     pub interrupted_after: Option<&'static str>,
 }
 

@@ -1,5 +1,5 @@
-//! The part of SVG that the pictures need. Each has its own background, so that it is readable
-//! on a light and on a dark page.
+//! Writes the few elements of SVG that the pictures need. Each picture has its own background, so that it
+//! is readable on a light and on a dark page.
 
 use std::fmt::{Display, Write as _};
 
@@ -13,7 +13,7 @@ pub const GREEN: &str = "#3fb950";
 pub const MONOSPACE: &str = "ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,monospace";
 pub const SANS: &str = "system-ui,Segoe UI,Helvetica,Arial,sans-serif";
 
-/// A picture that elements are added to.
+/// A picture to which elements are added.
 pub struct Svg {
     width: f64,
     height: f64,
@@ -33,7 +33,7 @@ impl Svg {
         }
     }
 
-    /// Adds an element, by its name, attributes and text.
+    /// Adds an element with its name, attributes and text.
     fn add(&mut self, name: &str, attributes: &[(&str, &dyn Display)], text: &str) {
         let _ = write!(self.body, "<{name}");
         for (attribute, value) in attributes {
@@ -42,7 +42,7 @@ impl Svg {
         let _ = writeln!(self.body, ">{}</{name}>", escape(text));
     }
 
-    /// A text whose base line starts at `(x, y)`, or ends or is centred there.
+    /// Adds a text. The anchor of the style says whether its base line starts, ends or is centred at `(x, y)`.
     pub fn text(&mut self, (x, y): (f64, f64), style: Text, text: &str) {
         let (x, y) = (round(x), round(y));
         let attributes: [(&str, &dyn Display); 7] = [
@@ -111,7 +111,7 @@ pub struct Text {
     pub size: f64,
     pub color: &'static str,
     pub bold: bool,
-    /// `start`, `middle` or `end`.
+    /// The value of `text-anchor`: `start`, `middle` or `end`.
     pub anchor: &'static str,
 }
 
@@ -126,7 +126,7 @@ impl Text {
     }
 }
 
-/// A tenth of a pixel is precise enough.
+/// Rounds a coordinate to a tenth of a pixel, which is precise enough.
 fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }

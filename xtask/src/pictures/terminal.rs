@@ -1,4 +1,4 @@
-//! A terminal session as a picture, in which input and the two output streams differ.
+//! Draws a terminal session. Typed commands, standard output and standard error look different.
 
 use super::record::{Line, Source};
 use super::svg::{BRIGHT, DIM, GREEN, MONOSPACE, PLAIN, Svg, Text};
@@ -10,7 +10,7 @@ const ROW: f64 = 19.0;
 const MARGIN: f64 = 18.0;
 const HEAD: f64 = 40.0;
 
-/// The picture of `lines`.
+/// Draws the lines of a session.
 pub fn draw(title: &str, lines: &[Line]) -> String {
     let rows: Vec<(Source, bool, String)> = lines.iter().flat_map(rows).collect();
     let width = (COLUMNS as f64 * COLUMN + 2.0 * MARGIN).ceil();
@@ -50,7 +50,7 @@ pub fn draw(title: &str, lines: &[Line]) -> String {
     svg.finish()
 }
 
-/// The rows of a line, each with whether it is the first one.
+/// Splits a line into rows. Each row says whether it is the first row of the line.
 fn rows(line: &Line) -> Vec<(Source, bool, String)> {
     let columns = match line.source {
         Source::Typed => COLUMNS - 2,

@@ -1,35 +1,35 @@
-//! The shell blocks of a page, and what each needs.
+//! Finds the shell blocks of a page, and what each block needs.
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use serde::Deserialize;
 
-/// What a block needs to run.
+/// The needs of a block.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// The repository as the current folder, and no key.
+    /// The block runs in the repository, without a key.
     Repository,
-    /// An empty folder, the command, and a mock of the service.
+    /// The block runs in an empty folder, with the command and a mock of the service.
     Mock,
-    /// The same, for one command that runs until it is stopped.
+    /// As `Mock`, but the block is one command that runs until it is stopped.
     Serves,
-    /// The same, for one script that is killed after its prompt was sent, and is run again.
+    /// As `Mock`, but the block is one script that is killed after its prompt was sent, and is run again.
     Script,
-    /// It is not run, for this reason.
+    /// The block is not run, for this reason.
     Skip(String),
 }
 
 /// A block for a shell.
 #[derive(Debug)]
 pub struct Block {
-    /// Its first line.
+    /// The line of the block's start.
     pub line: usize,
     pub needs: Needs,
     pub commands: Vec<String>,
-    /// All of it, as it is on the page.
+    /// The whole block, as it is on the page.
     pub code: String,
 }
 
-/// The blocks of a page, each of them or its error.
+/// Finds the blocks of a page. Each result is a block, or the error of that block.
 pub fn parse(page: &str) -> Vec<Result<Block, String>> {
     let mut blocks = Vec::new();
     let mut comment = None;
@@ -79,7 +79,7 @@ fn line(page: &str, place: usize) -> usize {
     page[..place].matches('\n').count() + 1
 }
 
-/// The text of a comment for this task.
+/// Returns the text of a comment that starts with `readme:`, without that word.
 fn note(html: &str) -> Option<String> {
     let text = html.trim().strip_prefix("<!--")?.strip_suffix("-->")?;
     Some(text.trim().strip_prefix("readme:")?.trim().to_owned())
@@ -100,7 +100,7 @@ fn needs(comment: Option<&str>) -> Result<Needs, String> {
     }
 }
 
-/// The commands of a block: its lines. A backslash joins a line to the next.
+/// Splits a block into commands: one for each line. A backslash joins a line to the next line.
 fn commands(code: &str) -> Vec<String> {
     let mut commands = Vec::new();
     let mut whole = String::new();
@@ -118,7 +118,7 @@ fn commands(code: &str) -> Vec<String> {
     commands
 }
 
-/// The commands of a workflow's steps, each step in a shell of its own that ends with its first failure.
+/// Returns the commands of a workflow's steps. Each step runs in its own shell, which ends at the first failure.
 fn steps(yaml: &str) -> Result<Vec<String>, String> {
     #[derive(Deserialize)]
     struct Step {

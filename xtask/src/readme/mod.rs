@@ -1,15 +1,16 @@
 //! Runs the commands of the README and the guide.
 //!
-//! bash runs the blocks of `sh` and `console`, all commands of a block in one shell. A command is
-//! a line; a backslash joins the next one to it. A comment before a block says what it needs:
+//! bash runs the blocks of `sh` and `console`, with all commands of a block in one shell. A line is a
+//! command; a backslash joins the next line to it. A comment before a block says what the block needs:
 //!
-//! - none: the repository, and no key;
-//! - `<!-- readme: mock -->`: an empty folder, the command `blocks`, and a mock of the service;
-//! - `<!-- readme: serves -->`: the same, and it runs until it is stopped;
-//! - `<!-- readme: script -->`: the same, for one script that has to survive its own kill;
-//! - `<!-- readme: skip because … -->`: it is not run, for this reason.
+//! - without a comment, a block runs in the repository, without a key;
+//! - `<!-- readme: mock -->`: the block runs in an empty folder, with `blocks` and a mock of the service;
+//! - `<!-- readme: serves -->`: as `mock`, but the block is one command that runs until it is stopped;
+//! - `<!-- readme: script -->`: as `mock`, but the block is a script that is killed once, and run again;
+//! - `<!-- readme: skip because … -->`: the block is not run, for this reason.
 //!
-//! Blocks of `yaml` with such a comment are steps of a workflow, of which the scripts are run. Blocks of Rust are doc tests. They are run last.
+//! A block of `yaml` with such a comment contains the steps of a workflow, whose scripts are run. Blocks of
+//! Rust are doc tests, and are run last.
 
 mod blocks;
 mod script;
@@ -27,17 +28,17 @@ use blocks::{Block, Needs};
 
 const GUIDE: &str = "crates/blocks-sdk/guide";
 
-/// The script of the agent, for blocks that need the service.
+/// The settings of the mock for blocks that need the service.
 const SCRIPT: &str = r#"{"agent": {"text": "Done.", "when": {"after": "1s"}, "steps": [
     {"do": {"message": "Looking."}},
     {"do": {"plan": {"file_name": "plan.md", "text": "1. Go."}}}
 ], "schema_reply": {"invalid_replies": 1}}}"#;
 
-/// Runs the commands of these pages, or of all pages and the doc tests, and prints the result of
-/// each.
+/// Runs the commands of the chosen pages and prints their results. If no page is chosen, runs the commands
+/// of all pages and the doc tests.
 ///
 /// # Errors
-/// A command failed, or could not be run.
+/// Fails if a command failed, or could not be run.
 pub fn check(chosen: Vec<String>) -> Result<(), String> {
     let has_doc_tests = chosen.is_empty();
     let pages = match has_doc_tests {
@@ -117,10 +118,10 @@ fn run(page: &str, block: &Block, folders: &Folders, tally: &mut Tally) -> Resul
     Ok(())
 }
 
-/// The folders in which commands run.
+/// The folders that the commands use.
 struct Folders {
     blocks: PathBuf,
-    /// Where `cargo install` installs.
+    /// The folder into which `cargo install` installs.
     installed: TempDir,
 }
 
@@ -139,7 +140,7 @@ impl Folders {
             .env("XDG_STATE_HOME", self.installed.path().join("state"))
             .env_remove("BLOCKS_API_KEY")
             .env_remove("BLOCKS_API_BASE_URL");
-        // Dropped after the commands: the mock stops, and the folder is removed.
+        // The mock and the folder are kept until the commands have ended.
         let mut service = None;
         if *needs == Needs::Repository {
             bash.current_dir(root());
@@ -160,7 +161,7 @@ impl Folders {
         counts
     }
 
-    /// Runs a script that is killed once, with an agent that is slow enough for that.
+    /// Runs a script that is killed once. The mock's agent is slow, so that the script can be killed in time.
     fn script(&self, code: &str) -> Result<shell::Counts, String> {
         let mock = self.mock(&SCRIPT.replace("1s", "4s"))?;
         let folder = temporary()?;
@@ -178,7 +179,7 @@ impl Folders {
         Mock::start(&self.blocks, script.path())
     }
 
-    /// The folders of programs, that of the command first.
+    /// Returns the `PATH` for the commands, in which the folder of `blocks` is first.
     fn path(&self) -> Result<std::ffi::OsString, String> {
         let own = self.blocks.parent().into_iter().map(Path::to_path_buf);
         let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Runs a script that says it survives its own kill.
+//! Runs a script that can be killed and run again.
 //!
-//! It is killed by SIGKILL once its prompt was sent, which its pending file shows, and is run
-//! again. Then it has to succeed, and no second session may exist.
+//! The script is killed by SIGKILL once it has sent its prompt, which its pending file shows. Then the script
+//! is run again. The second run must succeed, and only one session may exist.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use super::shell::Counts;
 
 const NAME: &str = "script.sh";
-/// The time in which the script has to send its prompt.
+/// The time limit for the script to send its prompt.
 const STARTS: Duration = Duration::from_secs(30);
 
-/// Runs the script in this folder, and prints what came of it.
+/// Runs the script in a folder, and prints the result.
 ///
 /// # Errors
-/// bash cannot be run.
+/// Fails if bash cannot be run.
 pub fn run(code: &str, folder: &Path, variables: &[(String, String)]) -> Result<Counts, String> {
     let started = Instant::now();
     let result = kill_and_rerun(code, folder, variables);
@@ -44,7 +44,7 @@ fn kill_and_rerun(code: &str, folder: &Path, variables: &[(String, String)]) -> 
             .stdin(Stdio::null());
         command
     };
-    // In a process group, so that the script and the command in it end at the same time.
+    // A process group lets one signal end both the script and the command that it runs.
     let mut first = command("bash", &[NAME])
         .process_group(0)
         .spawn()

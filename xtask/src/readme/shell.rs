@@ -5,19 +5,19 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-/// How many commands succeeded, and how many failed.
+/// The number of commands that succeeded, and the number that failed.
 pub type Counts = (usize, usize);
 
-/// Printed after a command; no command prints it by itself.
+/// The mark that the shell prints after each command. No command prints this mark by itself.
 const MARK: &str = "\u{1}ended ";
 
-/// How long a command that serves may take until it prints a line.
+/// The time limit for a command that serves to print a line.
 const SERVES: Duration = Duration::from_secs(10);
 
-/// Runs commands in one shell, until one fails.
+/// Runs commands in one shell, until one of them fails.
 ///
 /// # Errors
-/// The shell cannot be run.
+/// Fails if the shell cannot be run.
 pub fn run(mut bash: Command, commands: &[String]) -> Result<Counts, String> {
     let mut script = "set -o pipefail\nexec 2>&1 < /dev/null\n".to_owned();
     for command in commands {
@@ -62,12 +62,12 @@ pub fn run(mut bash: Command, commands: &[String]) -> Result<Counts, String> {
     }
 }
 
-/// Runs each command until it prints a line, and stops it.
+/// Runs a command, whose lines are `commands`, until it prints a line. Then stops the command.
 ///
 /// # Errors
-/// The shell cannot be run.
+/// Fails if the shell cannot be run.
 pub fn serve(mut bash: Command, commands: &[String]) -> Result<Counts, String> {
-    // The command replaces the shell, so that it is the process that is stopped.
+    // The command replaces the shell, so that `kill` stops the command itself.
     let command = commands.join("\n");
     bash.args(["-c", &format!("exec {command}")]);
     let failed = |e: std::io::Error| format!("bash: {e}");
@@ -77,7 +77,7 @@ pub fn serve(mut bash: Command, commands: &[String]) -> Result<Counts, String> {
     if let Some(stream) = child.stdout.take() {
         std::thread::spawn(move || {
             let first = BufReader::new(stream).lines().map_while(Result::ok).next();
-            // The receiver is gone after the time limit.
+            // Sending fails after the time limit, because the receiver is gone.
             first.map(|line| sender.send(line))
         });
     }

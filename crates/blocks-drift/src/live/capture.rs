@@ -1,8 +1,8 @@
-//! Responses that were captured before: a folder of them, or HAR files of browsers and proxies.
+//! Reads responses that were captured before, from a folder, or from HAR files of browsers and proxies.
 //!
 //! A captured response is a JSON file with `method`, `path`, `status` and `body`, as
-//! `drift live --save` writes it. A HAR file has entries of other hosts and of other kinds;
-//! those are left out and counted.
+//! `drift live --save` writes it. Entries of other hosts and of other kinds in a HAR file are left out
+//! and counted.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 
 use super::exchange::{Body, Exchange, parse_body};
 
-/// What was read: exchanges, and how many entries were left out for which reason.
+/// The captured exchanges, and the number of entries that were left out for each reason.
 #[derive(Debug, Default)]
 pub struct Captures {
-    /// Requests of the API with their responses.
+    /// The requests to the API with their responses.
     pub exchanges: Vec<Exchange>,
-    /// Entries that were left out, by reason.
+    /// The number of entries that were left out, by reason.
     pub skipped: BTreeMap<&'static str, usize>,
 }
 
@@ -31,11 +31,11 @@ impl Captures {
     }
 }
 
-/// Reads a folder with what is below it, one capture, or a HAR file. Only requests to `hosts`
-/// count.
+/// Reads a folder with its subfolders, one captured response, or a HAR file. In a HAR file, only
+/// requests to `hosts` count.
 ///
 /// # Errors
-/// The file that was named cannot be read, or nothing of the API is in any.
+/// Fails if `path` cannot be read, or if no file contains a response of the API.
 pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
     let mut captures = Captures::default();
     let mut files = vec![path.to_owned()];
@@ -72,7 +72,7 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
     Ok(captures)
 }
 
-/// The reasons with their numbers, for a report.
+/// Lists the reasons with their numbers, for a report.
 pub fn counts(skipped: &BTreeMap<&'static str, usize>) -> String {
     let list: Vec<String> = skipped.iter().map(|(why, n)| format!("{n} {why}")).collect();
     if list.is_empty() { "none".to_owned() } else { list.join(", ") }
@@ -110,7 +110,7 @@ fn parse(file: &Path, bytes: &[u8], hosts: &[String]) -> Result<Entries> {
     }
 }
 
-/// A file of `--save`.
+/// Parses a captured response, as `--save` writes it.
 fn capture(name: &str, value: &Value) -> Result<Exchange, &'static str> {
     let text = |key: &str| value[key].as_str().map(str::to_owned);
     let (Some(method), Some(path)) = (text("method"), text("path")) else {
@@ -139,7 +139,7 @@ fn capture(name: &str, value: &Value) -> Result<Exchange, &'static str> {
     })
 }
 
-/// An entry of a HAR file, of which any part may be missing.
+/// Parses an entry of a HAR file. Every field of the entry may be missing.
 fn entry(
     name: &str,
     entry: &Value,
@@ -198,7 +198,7 @@ fn entry(
     })
 }
 
-/// The recorded body; one that is missing, cut or empty was not recorded.
+/// Returns the recorded body. A body that is missing, cut off or empty counts as not recorded.
 fn content_of(content: &Value, folder: &Path) -> Body {
     let attached = content["_file"].as_str().filter(|f| !f.contains(['/', '\\']));
     let bytes = match (content["text"].as_str(), attached) {
@@ -220,7 +220,7 @@ fn content_of(content: &Value, folder: &Path) -> Body {
     }
 }
 
-/// The path of a URL or of a path with a query, and the names in the query.
+/// Splits a URL, or a path with a query, into the path and the names of the query's parameters.
 fn path_of(url: &str) -> (String, Vec<String>) {
     let rest =
         url.split_once("://").map_or(url, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
@@ -233,10 +233,10 @@ fn path_of(url: &str) -> (String, Vec<String>) {
     (path.split('#').next().unwrap_or_default().to_owned(), names.collect())
 }
 
-/// Writes a response as a capture, without the presigned URL that an artifact has.
+/// Writes a response to a file of the folder. The presigned URL of an artifact is replaced.
 ///
 /// # Errors
-/// The file cannot be written.
+/// Fails if the file cannot be written.
 pub fn save(folder: &Path, number: usize, exchange: &Exchange) -> Result<()> {
     let mut body = match &exchange.body {
         Body::Json(value) => value.clone(),

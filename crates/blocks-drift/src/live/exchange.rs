@@ -1,4 +1,4 @@
-//! Requests and their responses against the document.
+//! Compares requests and their responses with the OpenAPI document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,26 +14,26 @@ use crate::validate;
 /// The body of a response.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
-    /// It was not recorded.
+    /// The body was not recorded.
     Unknown,
-    /// JSON.
+    /// The body is JSON.
     Json(Value),
-    /// Something else, or JSON with a duplicate key.
+    /// The body is not JSON, or is JSON with a duplicate key. The text says which.
     Other(String),
 }
 
 /// A request and the response to it.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// How reports call it.
+    /// The name of the exchange in reports.
     pub name: String,
     /// The method, in capitals.
     pub method: String,
-    /// The path, without query.
+    /// The path, without the query.
     pub path: String,
-    /// The names of the query's parameters, where requests are compared too.
+    /// The names of the query's parameters, if the request is compared too.
     pub query: Vec<String>,
-    /// The JSON that was sent, where requests are compared too.
+    /// The JSON body of the request, if the request is compared too.
     pub sent: Option<Value>,
     /// The status.
     pub status: u16,
@@ -43,7 +43,7 @@ pub struct Exchange {
     pub body: Body,
 }
 
-/// Reads a body. A duplicate key is an error, since programs differ on which value counts.
+/// Parses a body. JSON with a duplicate key is an error, because programs differ on which value counts.
 pub fn parse_body(text: &[u8]) -> Body {
     match serde_json::from_slice::<Value>(text) {
         Err(_) => Body::Other("not JSON".to_owned()),
@@ -56,27 +56,27 @@ pub fn parse_body(text: &[u8]) -> Body {
     }
 }
 
-/// The fields without which a program cannot wait for a reply or read it.
+/// The fields that a program needs to wait for a reply or to read it.
 const NEEDED: [&str; 8] =
     ["_links", "thread_id", "thread", "final_message", "items", "href", "message", "id"];
 
-/// Many exchanges, and what they show together.
+/// The comparison of several exchanges with the OpenAPI document.
 pub struct Comparison<'a> {
     document: &'a Document,
-    /// What was found so far.
+    /// The findings so far.
     pub result: CheckResult,
-    /// For each operation: the places that a response could have shown, and those it showed.
+    /// For each operation: the properties that its responses could have had, and those they had.
     seen: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
 }
 
 impl<'a> Comparison<'a> {
-    /// An empty comparison.
+    /// Creates a comparison without exchanges.
     pub fn new(document: &'a Document) -> Self {
         Self { document, result: CheckResult::default(), seen: BTreeMap::new() }
     }
 
-    /// Compares one exchange. `expected` are the statuses that the document names for such a
-    /// request; without them any documented one is right.
+    /// Compares one exchange. `expected` contains the statuses that the OpenAPI document names for such a
+    /// request. Without `expected`, every status that the OpenAPI document names is right.
     pub fn add(&mut self, exchange: &Exchange, expected: Option<&[u16]>) {
         let Some(operation) = self.document.operation_of_request(&exchange.method, &exchange.path)
         else {
@@ -104,7 +104,7 @@ impl<'a> Comparison<'a> {
         self.result.cover(Side::Service, &operation.id, &exchange.name, facts);
     }
 
-    /// Adds a finding for each property that no response of its operation had.
+    /// Adds a finding for each property that no response of its operation contained.
     pub fn finish(mut self) -> CheckResult {
         for (operation, (possible, shown)) in std::mem::take(&mut self.seen) {
             let absent = possible.difference(&shown).map(|pointer| {
@@ -137,7 +137,7 @@ impl<'a> Comparison<'a> {
     ) -> Vec<Finding> {
         let responses = format!("{}/responses", operation.pointer);
         let status = exchange.status.to_string();
-        // 200 means any success, since the document names no exact one.
+        // 200 means any success, because the OpenAPI document does not name an exact status.
         let fits =
             |e: &u16| *e == exchange.status || (*e == 200 && (200..300).contains(&exchange.status));
         if let Some(expected) = expected.filter(|e| !e.iter().any(fits)) {
@@ -166,7 +166,8 @@ impl<'a> Comparison<'a> {
         )]
     }
 
-    /// An intermediary may respond to an error with HTML; a success is the service's own.
+    /// Returns the severity of a wrong media type or body. For an error, the severity is only informational,
+    /// because an intermediary may have sent the error as HTML. A success comes from the service itself.
     fn severity(exchange: &Exchange) -> Severity {
         if exchange.status < 300 { Severity::Breaking } else { Severity::Informational }
     }
@@ -211,7 +212,7 @@ impl<'a> Comparison<'a> {
             .into_iter()
             .map(|v| Finding {
                 subject: format!("response field `{}`", v.finding.subject),
-                // What the service says can be long.
+                // A text from the service can be long.
                 other: v.finding.other.chars().take(60).collect(),
                 ..v.finding
             })
@@ -254,7 +255,7 @@ impl<'a> Comparison<'a> {
         ))
     }
 
-    /// Fields and parameters of a captured request that the document does not know.
+    /// Reports the fields and parameters of a captured request that the OpenAPI document does not know.
     fn request(&self, exchange: &Exchange, operation: &Operation) -> Vec<Finding> {
         let mut found = Vec::new();
         let known = self.document.parameters(operation, "query");
@@ -282,7 +283,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// The places of properties that a value could have had, and of those that it has.
+/// Records the pointers of the properties that a value could have had, and of those that it has.
 fn record(
     document: &Document,
     schema: &str,
@@ -303,7 +304,7 @@ fn record(
         }
         Value::Array(items) => {
             for (item, shape) in items.iter().zip(shape.items.iter().cycle()) {
-                // A union, such as a pull request, can have any of its forms.
+                // The properties of a union, such as a pull request, depend on which form the item has.
                 if shape.types.len() == 1 {
                     record(document, &shape.pointer, item, seen, depth + 1);
                 }

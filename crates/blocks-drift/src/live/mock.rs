@@ -1,12 +1,12 @@
-//! The mock server, instead of the service in offline checks.
+//! The mock server that replaces the service in offline checks.
 
 use std::time::Duration;
 
 use blocks_mock::{Action, Dialect, Mock, MockBuilder, Script};
 use serde_json::json;
 
-/// A mock that behaves as the live service was observed to. Its agent immediately does one of
-/// each thing that a response can show.
+/// Returns a mock that behaves like the live service as it was observed. The mock's agent immediately makes one
+/// item of each kind that a response can contain.
 pub fn server() -> MockBuilder {
     let plan = Action::Plan { file_name: "plan.md".to_owned(), text: "# Plan\n".to_owned() };
     let call = Action::ToolCall { name: "search".to_owned(), input: json!({"text": "drift"}) };

@@ -1,4 +1,4 @@
-//! The service's responses against the document, live or captured.
+//! Compares the service's responses, live or captured, with the OpenAPI document.
 
 mod capture;
 pub mod exchange;
@@ -18,30 +18,30 @@ use crate::finding::CheckResult;
 use exchange::{Body, Comparison, Exchange, parse_body};
 use probe::{Auth, Probe};
 
-/// Far below the 100 requests per minute that the service accepts with one key.
+/// The most requests of one run, far below the 100 per minute that the service accepts with one key.
 const MOST_REQUESTS: usize = 60;
 
-/// The service that requests go to, and the key.
+/// The service that the requests go to, and its key.
 pub struct Target {
     /// The base URL, such as `https://api.blocks.team`.
     pub base: String,
-    /// The key, which goes to the base URL only.
+    /// The key, which is sent only to the base URL.
     pub key: Option<String>,
 }
 
-/// How far a live check goes.
+/// The options of a live check.
 #[derive(Clone, Debug, Default)]
 pub struct LiveOptions {
-    /// A session to read.
+    /// The id of a session to read.
     pub session: Option<String>,
-    /// Whether to create a session and to follow up, both of which are billed.
+    /// Whether to create a session and to send a follow-up, both of which are billed.
     pub create: bool,
-    /// Where to save the responses.
+    /// The folder in which to save the responses.
     pub save: Option<PathBuf>,
 }
 
 impl Target {
-    /// The service of the environment: `BLOCKS_API_BASE_URL` and `BLOCKS_API_KEY`.
+    /// Returns the service that the environment names in `BLOCKS_API_BASE_URL` and `BLOCKS_API_KEY`.
     pub fn from_env() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
         Self {
@@ -52,10 +52,10 @@ impl Target {
     }
 }
 
-/// Sends requests to the service and compares every response with the document.
+/// Sends requests to the service and compares every response with the OpenAPI document.
 ///
 /// # Errors
-/// The base URL is invalid, or a session is to be read without a key.
+/// Fails if the base URL is invalid, or if a session must be read or created without a key.
 pub async fn check(
     document: &Document,
     target: &Target,
@@ -69,11 +69,11 @@ pub async fn check(
     Ok(run.finish())
 }
 
-/// Compares captured responses with the document. Those of the document's servers and of
-/// `base` count.
+/// Compares captured responses with the OpenAPI document. In HAR files, only responses of the OpenAPI document's
+/// servers and of `base` count.
 ///
 /// # Errors
-/// They cannot be read.
+/// Fails if the captured responses cannot be read.
 pub fn check_captures(document: &Document, path: &Path, base: &str) -> Result<CheckResult> {
     let servers = document.0.value["servers"].as_array().into_iter().flatten();
     let urls = servers.filter_map(|s| s["url"].as_str()).chain([base]);
@@ -95,7 +95,7 @@ pub fn check_captures(document: &Document, path: &Path, base: &str) -> Result<Ch
     Ok(result)
 }
 
-/// Whether what is sent there is encrypted, or does not leave this machine.
+/// Returns whether requests to a base URL are encrypted, or do not leave this machine.
 fn keeps_secrets(base: &reqwest::Url) -> bool {
     let host = base.host_str().unwrap_or_default();
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
@@ -109,9 +109,9 @@ struct Run<'a> {
     base: reqwest::Url,
     http: reqwest::Client,
     sent: usize,
-    /// How many responses were compared.
+    /// The number of responses that were compared.
     compared: usize,
-    /// Set once more requests are of no use.
+    /// Whether to send no more requests, because the service cannot be reached or limits the rate.
     stopped: bool,
     errors: Vec<String>,
     comparison: Comparison<'a>,
@@ -124,11 +124,11 @@ impl<'a> Run<'a> {
             bail!("BLOCKS_API_BASE_URL must be https, unless it is loopback");
         }
         let mut http = reqwest::Client::builder()
-            // The key goes to the configured host only.
+            // A redirect could send the key to another host.
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(30));
         if base.scheme() != "https" {
-            // What is not encrypted would show the key to a proxy that the environment names.
+            // A proxy from the environment could read the key, because the request is not encrypted.
             http = http.no_proxy();
         }
         let http = http.build()?;
@@ -150,8 +150,8 @@ impl<'a> Run<'a> {
         if self.target.key.is_none() {
             return;
         }
-        // A key that is rejected says nothing of the contract, and neither does a session that
-        // is gone.
+        // A rejected key or a missing session says nothing about the service's contract, so each is an
+        // error and not a finding.
         let probes = probe::rejected();
         if let Ok(exchange) = self.exchange(&probes[0]).await
             && matches!(exchange.status, 401 | 403)
@@ -191,7 +191,7 @@ impl<'a> Run<'a> {
                 continue;
             };
             let text = |value: &Value| value.as_str().map(str::to_owned);
-            // A system notice belongs to no thread.
+            // Some items belong to no thread, such as a system notice.
             let mut items = body["items"].as_array().into_iter().flatten();
             thread = thread.or_else(|| items.find_map(|item| text(&item["chat_thread_id"])));
             artifact = artifact.or_else(|| text(&body["plan_artifact_ids"][0]));
@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Sends a probe and gives the JSON that came back, if any did.
+    /// Sends a probe, compares the response, and returns the JSON of a success.
     async fn send(&mut self, probe: &Probe) -> Option<Value> {
         if self.stopped || self.sent == MOST_REQUESTS {
             return None;

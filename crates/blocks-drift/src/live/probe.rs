@@ -1,39 +1,38 @@
-//! The requests that a live check sends. None of them creates anything, except those of
-//! `--create`.
+//! The requests that a live check sends. Only the requests of `--create` create anything.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// A session that no service has.
+/// The id of a session that does not exist.
 pub const UNKNOWN_ID: &str = "00000000-0000-4000-8000-000000000000";
 
-/// The value of the `Authorization` header.
+/// The key that a request carries in the `Authorization` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
-    /// Nothing.
+    /// The request has no `Authorization` header.
     None,
-    /// A key that is wrong.
+    /// The request has a wrong key.
     Wrong,
-    /// The key.
+    /// The request has the right key.
     Key,
 }
 
-/// A request, and the statuses that the document lists for its response.
+/// A request, and the statuses that the OpenAPI document lists for its response.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// What it is about.
+    /// The subject of the request, for reports.
     pub name: &'static str,
     /// The method.
     pub method: Method,
     /// The path below `/rest/v1`.
     pub path: String,
-    /// The query, as it is sent.
+    /// The query string, or an empty string.
     pub query: &'static str,
-    /// The header.
+    /// The key that the request carries: none, a wrong key, or the right key.
     pub auth: Auth,
-    /// The body.
+    /// The JSON body of the request.
     pub body: Option<Value>,
-    /// The statuses; 200 means any success.
+    /// The expected statuses; 200 means any success.
     pub expected: &'static [u16],
 }
 
@@ -55,15 +54,16 @@ impl Probe {
     }
 }
 
-/// Invalid input: the pages say 400, the service was seen to say 422.
+/// The statuses for invalid input. The vendor's pages say 400, and the service was observed to send 422.
 const INVALID: &[u16] = &[422, 400];
-/// The service may search for the session before it checks the input.
+/// The statuses for invalid input in a request about a missing session. The service may search for the session
+/// before it checks the input.
 const INVALID_OR_GONE: &[u16] = &[422, 400, 404];
 
 const BAD_QUERIES: [&str; 7] =
     ["limit=0", "limit=101", "page=0", "direction=up", "type=none", "role=none", "gts=x"];
 
-/// What needs no key: every operation without one and with a wrong one.
+/// Returns probes that need no key: every operation without a key, and with a wrong key.
 pub fn without_key() -> Vec<Probe> {
     let mut probes = Vec::new();
     for (name, auth, expected) in
@@ -84,7 +84,7 @@ pub fn without_key() -> Vec<Probe> {
     probes
 }
 
-/// What is rejected with any key: sessions that do not exist, and invalid input.
+/// Returns probes that the service rejects with any key: missing sessions, and invalid input.
 pub fn rejected() -> Vec<Probe> {
     let session = format!("/sessions/{UNKNOWN_ID}");
     let mut probes = vec![
@@ -109,7 +109,7 @@ pub fn rejected() -> Vec<Probe> {
     probes
 }
 
-/// Reads of a session that exists.
+/// Returns probes that read an existing session.
 pub fn reads(session: &str) -> Vec<Probe> {
     let messages = format!("/sessions/{session}/messages");
     let mut probes = vec![
@@ -134,7 +134,7 @@ pub fn reads(session: &str) -> Vec<Probe> {
     probes
 }
 
-/// Reads of what a session's responses named.
+/// Returns probes that read the thread and the artifact that a session's responses named.
 pub fn parts(session: &str, thread: Option<&str>, artifact: Option<&str>) -> Vec<Probe> {
     let thread = thread.map(|id| {
         Probe::get(
@@ -148,13 +148,13 @@ pub fn parts(session: &str, thread: Option<&str>, artifact: Option<&str>) -> Vec
     thread.into_iter().chain(artifact).collect()
 }
 
-/// Creates a session, which is billed.
+/// Returns a probe that creates a session, which is billed.
 pub fn create() -> Probe {
     let body = json!({"message": "Reply with the word ready.", "agent_name": "claude", "is_private": true});
     Probe::post("a new session", "/sessions".to_owned(), body, &[200])
 }
 
-/// Follows up, which is billed.
+/// Returns a probe that sends a follow-up, which is billed.
 pub fn follow_up(session: &str) -> Probe {
     let body = json!({"message": "Reply with the word done."});
     Probe::post("a follow-up", format!("/sessions/{session}/messages"), body, &[200])

@@ -1,38 +1,38 @@
-//! What both forms of a page are read into, before it gets a meaning. Lines count from 1.
+//! The blocks of a page, which both forms of a page are parsed into. Lines count from 1.
 
-/// A piece of a page.
+/// A block of a page, before its meaning is known.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
-    /// A heading, with its level where the form has levels.
+    /// A heading. The level of a heading is 2 in plain text, which has no levels.
     Heading { text: String, level: u8, line: usize },
-    /// A method and a path that are a line of their own.
+    /// A method and a path on a line of their own.
     Operation { method: String, path: String, line: usize },
     /// A field with its description.
     Field(RawField),
     /// A line or paragraph of prose.
     Text { text: String, line: usize },
-    /// A block of code; `line` is that of its first character.
+    /// A block of code. `line` is the line of the block's first character.
     Code { section: Option<Section>, label: String, text: String, line: usize },
-    /// A row of a table; the column names are in lower case.
+    /// A row of a table. The column names are in lower case.
     Row { header: Vec<String>, cells: Vec<String>, line: usize },
-    /// A row of errors whose cells are joined, as in a page's plain text.
+    /// A row of a table of errors without separators between its cells, as copied plain text has it.
     JoinedRow { text: String, line: usize },
 }
 
-/// A field as it is written.
+/// A field as the page writes it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RawField {
-    /// The section, where the field itself says it.
+    /// The section, if the field itself names it.
     pub section: Option<Section>,
-    /// The name, with the names of the fields around it in front, joined by dots.
+    /// The name of the field, after the names of the fields around it, joined by dots.
     pub name: String,
-    /// The type, as it is written.
+    /// The type as the page writes it.
     pub notation: String,
-    /// Whether it is marked as required or as optional.
+    /// Whether the field is marked as required or as optional; `None` without a mark.
     pub required: Option<bool>,
-    /// Whether it is marked as deprecated.
+    /// Whether the field is marked as deprecated.
     pub deprecated: bool,
-    /// The default, as it is written.
+    /// The default as the page writes it.
     pub default: Option<String>,
     /// The description.
     pub text: String,
@@ -40,7 +40,7 @@ pub struct RawField {
     pub line: usize,
 }
 
-/// What a field or a sample belongs to.
+/// The part of an operation that a field or a sample belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
 #[strum(serialize_all = "lowercase")]
 pub enum Section {
@@ -55,8 +55,8 @@ pub enum Section {
 }
 
 impl Section {
-    /// The section that a heading opens. All of its words must be known, so that a heading of
-    /// prose opens none.
+    /// Returns the section that a heading starts. Every word of the heading must be known, so that a
+    /// heading of prose starts no section.
     pub fn of_heading(text: &str) -> Option<Self> {
         const FILL: &str = " the http an of a parameter parameters param params field fields \
             string schema example examples sample samples success successful code codes status \
@@ -94,8 +94,8 @@ impl Section {
     }
 }
 
-/// The method and the path of a text that is an operation and nothing else. A file may be named
-/// in front, and the path may be a whole URL.
+/// Parses a text that consists only of a method and a path. The name of a file may come before the method, and
+/// the path may be a whole URL.
 pub fn operation(text: &str) -> Option<(String, String)> {
     let mut words = text.split_whitespace().map(|w| w.trim_matches(['`', '"', '\'', '*']));
     let mut method = words.next()?;
@@ -116,7 +116,7 @@ pub fn operation(text: &str) -> Option<(String, String)> {
     path.starts_with('/').then(|| (method, path.to_owned()))
 }
 
-/// The text without marks of order and characters that are not visible.
+/// Replaces non-breaking spaces with spaces, and removes invisible characters and byte order marks.
 pub fn clean(text: &str) -> String {
     text.chars()
         .filter(|c| !matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'))

@@ -1,4 +1,4 @@
-//! A page's facts against one operation of the document, in both directions.
+//! Compares the facts of a page with one operation of the OpenAPI document, in both directions.
 
 use std::collections::BTreeSet;
 
@@ -13,23 +13,23 @@ use crate::finding::{Finding, Kind, NOTHING, Severity, finding};
 use crate::shape::Shape;
 use crate::spanned::step;
 
-/// One page against one operation.
+/// The comparison of one page with one operation.
 pub struct Comparison<'a> {
-    /// The document.
+    /// The OpenAPI document.
     pub document: &'a Document,
     pub(super) page: &'a Page,
     pub(super) operation: &'a Operation,
-    /// The path template and its line, as the page has them.
+    /// The path template as the page writes it, and its line.
     pub(super) path: (&'a str, usize),
-    /// What differs.
+    /// The differences that were found.
     pub findings: Vec<Finding>,
-    /// What could not be compared.
+    /// The parts that could not be compared.
     pub errors: Vec<String>,
-    /// How many facts were compared.
+    /// The number of facts that were compared.
     pub facts: usize,
 }
 
-/// Compares all that a page says of an operation.
+/// Compares everything that a page says about an operation with the OpenAPI document.
 pub fn compare<'a>(
     document: &'a Document,
     page: &'a Page,
@@ -60,7 +60,7 @@ pub fn compare<'a>(
     to
 }
 
-/// The object at a pointer, or the object that the list there contains.
+/// Returns the shape of the object at a pointer, or of the objects in the list at the pointer.
 fn object(document: &Document, pointer: &str) -> Shape {
     let mut shape = Shape::of(document, pointer);
     match shape.items.take() {
@@ -69,7 +69,8 @@ fn object(document: &Document, pointer: &str) -> Shape {
     }
 }
 
-/// The place of a field and whether it is required, or the place where it would be.
+/// Returns the pointer of a field and whether the field is required. If the document lacks the field, returns
+/// the pointer that the field would have, as an error.
 pub(super) fn locate(
     document: &Document,
     schema: &str,
@@ -87,7 +88,7 @@ pub(super) fn locate(
     Ok((pointer, required))
 }
 
-/// What samples show of a place: all values there, with lists entered.
+/// Returns all values that the samples have at a path. If the path leads to a list, all items are searched.
 pub(super) fn shown<'v>(samples: &[&'v Value], path: &[String]) -> Vec<&'v Value> {
     let mut here: Vec<&Value> = samples.to_vec();
     for name in path {
@@ -115,7 +116,7 @@ impl Comparison<'_> {
         self.findings.push(Finding { line, ..found });
     }
 
-    /// The line to name when something is absent: the first field of its section.
+    /// Returns the line to report if something is absent: the line of the section's first field.
     pub(super) fn line(&self, section: Section) -> usize {
         self.page.of(section).next().map_or(self.path.1, |f| f.line)
     }
@@ -136,7 +137,7 @@ impl Comparison<'_> {
         self.add(Kind::FieldRemoved, Severity::Breaking, &name, pointer, (&text, NOTHING), line);
     }
 
-    /// Parameters of one location, each against the one of its name.
+    /// Compares the parameters of a section (query, path or header) by their names.
     fn parameters(&mut self, section: Section) {
         let place = section.to_string();
         let known = self.document.parameters(self.operation, &place);
@@ -147,7 +148,7 @@ impl Comparison<'_> {
         let page = self.page;
         let fields: Vec<&Field> = page.of(section).collect();
         if fields.is_empty() && section == Section::Path {
-            // The path itself has their names, but not their types.
+            // The path contains the names of its parameters, but not their types.
             for (name, pointer) in &known {
                 let (name, texts) = (subject(section, name), ("a parameter", "in the path only"));
                 let line = self.path.1;
@@ -192,7 +193,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// A part of another path on the same page, or a header that every request has.
+    /// Returns whether a parameter belongs to another path on the page, or is a header of all requests.
     fn is_elsewhere(&self, section: Section, name: &str) -> bool {
         match section {
             Section::Path => {
@@ -207,7 +208,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// The fields of a body: those on the page, then those in the document alone.
+    /// Compares the fields of a body: first the page's fields, then the fields only in the OpenAPI document.
     fn body(&mut self, section: Section, schema: Option<&str>) {
         let page = self.page;
         let fields: Vec<&Field> = page.of(section).collect();
@@ -250,7 +251,7 @@ impl Comparison<'_> {
                 line,
             );
         }
-        // A sample in which lines were left out, or of a request, does not show all.
+        // A sample of a request, or a sample with lines left out, does not show all fields.
         let complete = section == Section::Response && !samples.iter().any(|s| s.shortened);
         let mut path = Vec::new();
         self.absent(
@@ -263,8 +264,8 @@ impl Comparison<'_> {
         );
     }
 
-    /// What the document has and the page neither describes nor shows. The fields inside an
-    /// object are compared if the page describes or shows any of them.
+    /// Reports the fields of the OpenAPI document that the page neither describes nor shows in a sample. The
+    /// fields inside an object are compared only if the page describes or shows at least one of these fields.
     fn absent(
         &mut self,
         section: Section,

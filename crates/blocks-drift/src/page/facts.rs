@@ -1,4 +1,4 @@
-//! What a page states, with form and wording left behind.
+//! The facts that a page states, independent of the page's form and wording.
 
 use std::collections::BTreeMap;
 
@@ -10,63 +10,63 @@ use super::notation::Notation;
 use super::prose::{self, ErrorCase, Rule};
 use super::samples::{self, Sample};
 
-/// A page's facts.
+/// The facts of a page.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// Where the page comes from.
+    /// The name of the page: a file or a URL.
     pub name: String,
-    /// The operations at its top: method, path template and line.
+    /// The operations at the top of the page: method, path template and line.
     pub operations: Vec<(String, String, usize)>,
     /// The fields of all sections.
     pub fields: Vec<Field>,
-    /// The rule over the request's fields.
+    /// The rule about the fields of the request, such as "exactly one of a, b".
     pub rule: Option<Rule>,
     /// The rows of the table of errors.
     pub errors: Vec<ErrorCase>,
-    /// The errors that sentences name.
+    /// The errors that sentences of the page mention.
     pub mentions: Vec<ErrorCase>,
     /// The JSON samples.
     pub samples: Vec<Sample>,
-    /// The order of the list that it describes, and its line.
+    /// The order of the list that the page describes, and the line that states the order.
     pub order: Option<(&'static str, usize)>,
-    /// The names of fields that a sentence says are always null, and its line.
+    /// The fields that a sentence calls always null, each with the line of the sentence.
     pub nulls: Vec<(String, usize)>,
-    /// All text with its lines, for what is stated of the API as a whole.
+    /// The text of the page with line numbers. Facts about the whole API are searched in this text.
     pub text: Vec<(String, usize)>,
-    /// How many numbers in descriptions no rule understood.
+    /// The number of numbers in descriptions that no rule understood.
     pub unread_numbers: usize,
 }
 
 /// A field that a page describes.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// What it belongs to.
+    /// The section that the field belongs to.
     pub section: Section,
-    /// Its name, from the outside in.
+    /// The name of the field, after the names of the fields around it.
     pub path: Vec<String>,
-    /// Its type.
+    /// The type of the field.
     pub notation: Notation,
-    /// Whether it is marked as required or as optional.
+    /// Whether the field is marked as required or as optional; `None` without a mark.
     pub required: Option<bool>,
-    /// Whether it is marked as deprecated.
+    /// Whether the field is marked as deprecated.
     pub deprecated: bool,
-    /// The default.
+    /// The default of the field.
     pub default: Option<Value>,
-    /// The values that are listed.
+    /// The values that the page lists for the field.
     pub values: Option<Vec<String>>,
-    /// The limits in its description.
+    /// The limits in the field's description.
     pub limits: BTreeMap<String, f64>,
     /// The line of the name.
     pub line: usize,
 }
 
 impl Page {
-    /// The fields of a section.
+    /// Returns the fields of a section.
     pub fn of(&self, section: Section) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(move |f| f.section == section)
     }
 
-    /// Whether it describes an operation; a guide at most quotes some.
+    /// Returns whether the page describes an operation. A guide only quotes operations.
     pub fn is_reference(&self) -> bool {
         let response = |s: &Sample| s.section == Section::Response;
         let states_any = !self.fields.is_empty() || !self.errors.is_empty();
@@ -75,26 +75,26 @@ impl Page {
 }
 
 impl Field {
-    /// The name, with dots.
+    /// Returns the name of the field, with dots.
     pub fn name(&self) -> String {
         self.path.join(".")
     }
 }
 
-/// Where the reader is on the page.
+/// The section and the heading at the current place of the page.
 #[derive(Default)]
 struct State {
     section: Option<Section>,
     level: u8,
     heading: String,
-    /// Whether a section has started, after which operations are only quoted.
+    /// Whether a section has started. After that, operations on the page are only quoted.
     started: bool,
 }
 
-/// Gives blocks their meaning.
+/// Converts the blocks of a page to facts.
 ///
 /// # Errors
-/// Text in the form of a field, a row or a sample cannot be understood; its line is named.
+/// Fails if a field, a row or a sample cannot be understood; the error contains the line.
 pub fn page(name: &str, blocks: &[Block], codes: &[String]) -> Result<Page> {
     let mut page = Page { name: name.to_owned(), ..Page::default() };
     let mut state = State::default();
@@ -110,7 +110,7 @@ impl Page {
             Block::Heading { text, level, line } => {
                 self.text.push((text.clone(), *line));
                 let section = Section::of_heading(text);
-                // A heading inside a section does not end it.
+                // A heading at a deeper level does not end the section that it is in.
                 if section.is_some() || *level <= state.level || state.section.is_none() {
                     (state.section, state.level) = (section, *level);
                     state.heading.clone_from(text);
@@ -193,7 +193,7 @@ impl Page {
         Ok(())
     }
 
-    /// A row is an error or a field, by its columns.
+    /// Reads a row of a table. The columns decide whether the row is an error or a field.
     fn row(
         &mut self,
         header: &[String],
@@ -290,7 +290,7 @@ const STATUS: &[&str] = &["status", "http status", "status code", "http code", "
 const CODE: &[&str] =
     &["code", "error code", "error", "reason", "message", "description", "meaning", "when"];
 
-/// A default as JSON, typed as the page types it.
+/// Converts a default to JSON. The text stays a string if the field is a string.
 fn value(text: &str, is_text: bool) -> Value {
     let parsed = serde_json::from_str(text).ok();
     let parsed = parsed.or_else(|| {

@@ -1,4 +1,4 @@
-//! One field of a page against its schema.
+//! Compares a field of a page with its schema in the OpenAPI document.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::finding::{Kind, NOTHING, Severity};
 use crate::shape::{JsonType, Shape};
 use crate::spanned::step;
 
-/// How reports call a field.
+/// Returns the name of a field in reports.
 pub fn subject(section: Section, name: &str) -> String {
     let what = match section {
         Section::Request => "request field",
@@ -25,7 +25,7 @@ pub fn subject(section: Section, name: &str) -> String {
     format!("{what} `{name}`")
 }
 
-/// Compares a field that both sides have.
+/// Compares a field that both the page and the OpenAPI document have.
 pub fn compare(to: &mut Comparison<'_>, field: &Field, pointer: &str, required: bool) {
     let shape = Shape::of(to.document, pointer);
     let mut pair =
@@ -45,7 +45,7 @@ struct Pair<'a, 'b> {
     field: &'a Field,
     pointer: &'a str,
     shape: &'a Shape,
-    /// Whether the field is sent to the service; else it is received.
+    /// Whether the field is sent to the service; otherwise the field is received.
     sent: bool,
 }
 
@@ -70,7 +70,7 @@ impl Pair<'_, '_> {
         self.to.add(kind, severity, &subject, &pointer, texts, self.field.line);
     }
 
-    /// The severity of a page that accepts or sends more values than the document says, or fewer.
+    /// Returns the severity if the page allows more values than the OpenAPI document, or fewer.
     fn severity(&self, page_is_wider: bool) -> Severity {
         match (self.sent, page_is_wider) {
             (true, true) => Severity::Additive,
@@ -109,7 +109,7 @@ impl Pair<'_, '_> {
             return;
         }
         let severity = match (&document, &page) {
-            // Without a format in the document nothing breaks in a program that follows it.
+            // A received value with another format breaks nothing if the OpenAPI document requires no format.
             _ if part.usual && !self.sent => Severity::Informational,
             (Some(_), None) => self.severity(true),
             (None, Some(_)) => self.severity(false),
@@ -120,7 +120,7 @@ impl Pair<'_, '_> {
         self.add(Kind::Format, severity, &text(&document), &text(&page));
     }
 
-    /// Whether null is allowed; pages do not say so of the parts of a path.
+    /// Compares whether null is allowed, except for path parameters, for which pages do not mention null.
     fn nullable(&mut self) {
         let (page, document) = (self.field.notation.nullable, self.shape.nullable);
         self.to.facts += 1;
@@ -130,7 +130,8 @@ impl Pair<'_, '_> {
         }
     }
 
-    /// A request field without a mark is optional; a response field without one says nothing.
+    /// Compares whether the field is required. Without a mark on the page, a request field counts as
+    /// optional, and a response field is not compared.
     fn required(&mut self, document: bool) {
         let page = match (self.field.required, self.field.section) {
             (Some(required), _) => required,
@@ -248,7 +249,7 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Whether the page allows every value that the document allows.
+/// Returns whether the page allows every value that the OpenAPI document allows.
 fn document_within(document: &Shape, page: &Notation) -> bool {
     types_within(&document.types, &page.types)
         && match (&document.items, &page.items) {
@@ -257,8 +258,8 @@ fn document_within(document: &Shape, page: &Notation) -> bool {
         }
 }
 
-/// Whether the document allows every value that the page allows. A page's `number` may be an
-/// integer: its words are not more precise than JSON.
+/// Returns whether the OpenAPI document allows every value that the page allows. The page's type `number`
+/// may mean an integer, because pages do not distinguish the two.
 fn page_within(page: &Notation, document: &Shape) -> bool {
     let mut types = page.types.clone();
     if types.remove(&JsonType::Number) {
@@ -272,7 +273,7 @@ fn page_within(page: &Notation, document: &Shape) -> bool {
         }
 }
 
-/// An empty set means any type.
+/// Returns whether every type of `inner` is allowed by `outer`. An empty set means any type.
 fn types_within(inner: &BTreeSet<JsonType>, outer: &BTreeSet<JsonType>) -> bool {
     let each = inner.iter().all(|i| outer.iter().any(|o| i.within(*o)));
     outer.is_empty() || (!inner.is_empty() && each)

@@ -1,4 +1,4 @@
-//! The Markdown form of a page, with components such as `<ParamField body="a" type="string">`.
+//! Parses the Markdown form of a page, with components such as `<ParamField body="a" type="string">`.
 
 use std::sync::LazyLock;
 
@@ -10,12 +10,12 @@ use regex::Regex;
 use super::block::{Block, RawField, Section, operation};
 use super::notation::Notation;
 
-/// The components that only hold or decorate what is in them.
+/// The components that only contain or decorate other content.
 const CONTAINERS: &str = " RequestExample ResponseExample CodeGroup Tabs Tab Expandable Accordion \
     AccordionGroup Note Warning Info Tip Check Danger Callout Card CardGroup Cards Columns Column \
     Steps Step Frame Panel Update Icon Tooltip Badge Latex View ";
 
-/// Whether a text is of this form and not plain.
+/// Returns whether the text is Markdown rather than plain text.
 pub fn is_markdown(text: &str) -> bool {
     text.starts_with("---\n")
         || text.lines().map(str::trim_start).any(|l| {
@@ -27,10 +27,10 @@ pub fn is_markdown(text: &str) -> bool {
         })
 }
 
-/// Reads a page into blocks.
+/// Parses a page into blocks.
 ///
 /// # Errors
-/// The page is not MDX, or contains a component that cannot be read; the line is named.
+/// Fails if the page is not MDX, or contains a component that cannot be read; the error contains the line.
 pub fn blocks(text: &str) -> Result<Vec<Block>> {
     let options = ParseOptions {
         constructs: Constructs {
@@ -44,7 +44,7 @@ pub fn blocks(text: &str) -> Result<Vec<Block>> {
     static OPENED: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\((\d+):\d+").expect("a pattern"));
     let tree = ::markdown::to_mdast(&escape(text), &options).map_err(|message| {
-        // An element that is not closed is reported at its end; its start is in the text.
+        // The parser reports an unclosed element at the element's end. The text of the error contains the start.
         let opened = OPENED.captures(&message.reason).and_then(|c| c[1].parse().ok());
         let line: usize = opened.unwrap_or(match message.place.as_deref() {
             Some(::markdown::message::Place::Position(at)) => at.start.line,
@@ -58,8 +58,9 @@ pub fn blocks(text: &str) -> Result<Vec<Block>> {
     Ok(reader.blocks)
 }
 
-/// Removes comments, with their lines kept, and escapes what is text in Markdown and would be
-/// broken JSX in MDX: `<` before anything but a component or a usual tag, and void tags.
+/// Prepares a page for the MDX parser. Comments are removed, but their line breaks are kept. `<` is escaped
+/// unless it starts a component or a usual tag, and void tags such as `<br>` are closed. MDX would reject an
+/// unescaped `<` and an unclosed tag.
 fn escape(text: &str) -> String {
     static COMMENT: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?s)<!--.*?-->|\{/\*.*?\*/\}").expect("a pattern"));
@@ -72,7 +73,7 @@ fn escape(text: &str) -> String {
         "\n".repeat(found[0].matches('\n').count())
     });
     let (mut out, mut fence) = (String::with_capacity(text.len()), false);
-    // Inside a tag, and inside a text or expression of its attributes.
+    // Whether the current character is inside a tag, and inside a string or expression of an attribute.
     let (mut tag, mut quote, mut braces) = (false, false, 0usize);
     for line in text.split_inclusive('\n') {
         let mark = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
@@ -105,9 +106,9 @@ fn escape(text: &str) -> String {
 #[derive(Default)]
 struct Reader {
     blocks: Vec<Block>,
-    /// The positions of the fields that are open, from the outside in.
+    /// The positions in `blocks` of the fields that are open, from the outside in.
     fields: Vec<usize>,
-    /// The section that a container around this place names.
+    /// The section that the containers around the current node name.
     section: Option<Section>,
 }
 
@@ -115,7 +116,7 @@ fn line_of(node: &Node) -> usize {
     node.position().map_or(1, |p| p.start.line)
 }
 
-/// The text of a node, with line breaks kept.
+/// Returns the text of a node, with line breaks.
 fn text_of(node: &Node) -> String {
     match node {
         Node::Text(text) => text.value.clone(),
@@ -171,7 +172,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The components of a paragraph, and the text between them.
+    /// Reads the components of a paragraph, and the text between them.
     fn paragraph(&mut self, node: &Node) -> Result<()> {
         let (mut text, mut line) = (String::new(), line_of(node));
         for child in node.children().into_iter().flatten() {
@@ -190,7 +191,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Gives prose to the field that is open, or to the page; lines that are operations alone.
+    /// Adds prose to the open field, or else to the page. A line that is only an operation becomes a block.
     fn prose(&mut self, text: &str, line: usize) {
         if let Some(Block::Field(field)) = self.fields.last().and_then(|f| self.blocks.get_mut(*f))
         {
@@ -240,7 +241,7 @@ impl Reader {
         }
     }
 
-    /// Items such as `name` (string, required): …, or prose.
+    /// Reads the items of a list: fields such as `name` (string, required): …, or prose.
     fn list(&mut self, node: &Node) -> Result<()> {
         static ITEM: LazyLock<Regex> = LazyLock::new(|| {
             Regex::new(
@@ -303,7 +304,7 @@ impl Reader {
             "Tab" | "Accordion" => self.section = title.or(before),
             _ => {}
         }
-        // A paragraph of HTML or of a note is read like any other.
+        // A paragraph in HTML or in a note is read like any other paragraph.
         let inline = matches!(node, Node::MdxJsxTextElement(_));
         if inline {
             self.paragraph(node)?
@@ -364,7 +365,7 @@ impl Reader {
     }
 }
 
-/// A JavaScript text without its quotes; any other value as it is.
+/// Returns the content of a JavaScript string literal, or any other expression unchanged.
 fn unquote(text: &str) -> String {
     ['"', '\'', '`']
         .into_iter()

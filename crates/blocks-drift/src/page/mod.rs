@@ -1,4 +1,4 @@
-//! The vendor's documentation pages against the document.
+//! Compares the vendor's documentation pages with the OpenAPI document.
 
 mod block;
 mod compare;
@@ -21,10 +21,10 @@ use block::Section;
 use facts::Page;
 pub use source::PageText;
 
-/// Compares a page with the document: a reference of operations, or a guide.
+/// Compares a page with the OpenAPI document. The page describes operations, or it is a guide.
 ///
 /// # Errors
-/// The page cannot be read, and so nothing of it was compared; the line is named.
+/// Fails if the page cannot be parsed; no fact of the page is compared then. The error contains the line.
 pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     let page = read(document, text)?;
     let mut result = CheckResult::default();
@@ -71,10 +71,10 @@ pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     Ok(result)
 }
 
-/// A page of an index: compared if it is about operations, else left out with the reason.
+/// Compares a page of an index if the page describes operations; otherwise notes why the page was left out.
 ///
 /// # Errors
-/// It is about an operation of the document and cannot be read.
+/// Fails if the page cannot be parsed, and is HTML or names an operation of the OpenAPI document.
 pub fn check_indexed(document: &Document, text: &PageText) -> Result<CheckResult> {
     let mut result = CheckResult::default();
     let skipped = |why: &str| CheckResult {

@@ -1,28 +1,28 @@
-//! The notation of types on a page: `string (uuid) | null`, `string[] (uuid[])`, `enum<string>`.
+//! Parses the types on a page, such as `string (uuid) | null`, `string[] (uuid[])`, `enum<string>`.
 
 use std::collections::BTreeSet;
 
 use crate::shape::{JsonType, type_text};
 
-/// A type as a page states it.
+/// A type as a page writes it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Notation {
-    /// The types; none means any.
+    /// The allowed types. An empty set means any type.
     pub types: BTreeSet<JsonType>,
-    /// What an array contains, where it is stated.
+    /// The type of an array's items, if the page states it.
     pub items: Option<Box<Notation>>,
     /// The format of a string.
     pub format: Option<String>,
-    /// Whether null is stated.
+    /// Whether the type allows null.
     pub nullable: bool,
-    /// Whether the type itself says that it is required or optional.
+    /// Whether the type itself says that the field is required or optional.
     pub required: Option<bool>,
-    /// Values that are literals in the type.
+    /// The values that the type lists as literals.
     pub values: Vec<String>,
 }
 
 impl Notation {
-    /// Reads a type, or nothing if the text is not one.
+    /// Parses a type. Returns `None` if the text is not a type.
     pub fn parse(text: &str) -> Option<Self> {
         let mut whole = Self::default();
         for part in alternatives(text) {
@@ -51,13 +51,13 @@ impl Notation {
         self.values.extend(part.values);
     }
 
-    /// The type in one phrase, without formats.
+    /// Returns a phrase that names the types, without formats.
     pub fn type_text(&self) -> String {
         type_text(&self.types, self.items.as_deref().map(Self::type_text))
     }
 }
 
-/// The text split at `|` and `or` outside brackets and quotes.
+/// Splits a text at each `|` and `or` that is outside brackets.
 fn alternatives(text: &str) -> Vec<String> {
     let text = text.trim().replace(" or ", " | ");
     let (mut parts, mut depth, mut part) = (Vec::new(), 0usize, String::new());
@@ -84,7 +84,8 @@ fn literal(text: &str) -> Option<String> {
     })
 }
 
-/// A type with a mark before or after it, such as `nullable`; nothing without a mark.
+/// Parses a type with a mark before or after it, such as `nullable`. The outer `Option` is `None` if the text
+/// has no mark. The inner `Option` is `None` if the rest of the text is not a type.
 fn with_mark(text: &str, lower: &str) -> Option<Option<Notation>> {
     for mark in ["nullable", "optional", "required", "read-only", "deprecated"] {
         let rest = lower
@@ -109,7 +110,7 @@ fn with_mark(text: &str, lower: &str) -> Option<Option<Notation>> {
     None
 }
 
-/// One alternative: a base, list marks, and a qualifier in brackets.
+/// Parses one alternative: a base type, list marks, and a qualifier in brackets.
 fn one(text: &str) -> Option<Notation> {
     let text = text.trim();
     let lower = text.to_lowercase();
@@ -164,7 +165,7 @@ fn one(text: &str) -> Option<Notation> {
     Some(notation)
 }
 
-/// A base with the name of its format before or after it, such as `ISO 8601 string`.
+/// Parses a base type with the name of its format before or after it, such as `ISO 8601 string`.
 fn words(text: &str) -> Option<Notation> {
     if let Some(found) = base(text) {
         return Some(found);
@@ -193,7 +194,7 @@ fn words(text: &str) -> Option<Notation> {
             return Some(notation);
         }
     }
-    // The name of an object, such as `Profile`.
+    // The text may be the name of an object, such as `Profile`.
     let name = text.len() > 2
         && text.starts_with(|c: char| c.is_ascii_uppercase())
         && text.chars().all(|c| c.is_ascii_alphanumeric());
@@ -232,7 +233,7 @@ fn base(name: &str) -> Option<Notation> {
     }
 }
 
-/// Only strings have formats that a program sees; `number (epoch seconds)` is a remark.
+/// Applies a qualifier. Only strings have a format: the qualifier of `number (epoch seconds)` is a remark.
 fn qualify(notation: &mut Notation, qualifier: &str) {
     let word = qualifier.trim().to_lowercase();
     if matches!(word.as_str(), "optional" | "required") {

@@ -1,4 +1,4 @@
-//! The plain-text form of a page: as a reader copies it, with one thing on each line.
+//! Parses the plain-text form of a page: the text that a reader copies, with one item on each line.
 
 use std::sync::LazyLock;
 
@@ -8,10 +8,10 @@ use regex::Regex;
 use super::block::{Block, RawField, Section, operation};
 use super::notation::Notation;
 
-/// Reads a page into blocks.
+/// Parses a page into blocks.
 ///
 /// # Errors
-/// A line that is at the place of a field, a type or a row and cannot be understood.
+/// Fails if a line where a field, a type or a row is expected cannot be understood.
 pub fn blocks(text: &str) -> Result<Vec<Block>> {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let mut reader =
@@ -26,7 +26,7 @@ struct Reader<'a> {
     lines: &'a [&'a str],
     at: usize,
     section: Option<Section>,
-    /// The columns of the table with tabs that was started.
+    /// The column names of the table with tabs that is being read; empty outside a table.
     header: Vec<String>,
     blocks: Vec<Block>,
 }
@@ -75,7 +75,7 @@ impl Reader<'_> {
         !matches!(self.section, None | Some(Section::Errors | Section::Example))
     }
 
-    /// A heading is a short line with an empty line before it and after it.
+    /// Returns whether a line is a heading: a short line with an empty line before and after it.
     fn is_heading(&self, at: usize) -> bool {
         let empty = |line: Option<&&str>| line.is_none_or(|l| l.trim().is_empty());
         let text = self.lines[at].trim();
@@ -86,7 +86,7 @@ impl Reader<'_> {
         before && empty(self.lines.get(at + 1)) && short
     }
 
-    /// Everything up to the next heading.
+    /// Reads the code of a request, up to the next heading.
     fn request_code(&mut self) {
         let first = self.at;
         while self.at < self.lines.len() && !self.is_heading(self.at) {
@@ -97,7 +97,7 @@ impl Reader<'_> {
         self.blocks.push(Block::Code { section, label: String::new(), text, line: first + 1 });
     }
 
-    /// A JSON sample, up to the bracket at the start of a line that closes it.
+    /// Reads a JSON sample, up to the line that starts with the sample's closing bracket.
     fn sample(&mut self) -> Result<()> {
         let first = self.at;
         let closes = |i: &usize| {
@@ -117,7 +117,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A name, its type, marks, and the description.
+    /// Reads a field: its name, its type, marks such as `required`, and the description.
     fn field(&mut self) -> Result<()> {
         let (line, name) = (self.at + 1, self.lines[self.at].trim());
         let notation = self.lines.get(self.at + 1).map_or("", |l| l.trim());
@@ -176,7 +176,7 @@ impl Reader<'_> {
         self.at += 1;
     }
 
-    /// A row of errors, whose cells are joined.
+    /// Reads a row of a table of errors whose cells were joined when the page was copied.
     fn row(&mut self, text: &str, line: usize) -> Result<()> {
         let capitals = text.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').count();
         self.blocks.push(if text.starts_with(|c: char| c.is_ascii_digit()) {
@@ -190,13 +190,13 @@ impl Reader<'_> {
     }
 }
 
-/// The text of a default, without its quotes.
+/// Returns a default without its quotes.
 fn unescape(text: &str) -> String {
     serde_json::from_str::<String>(text)
         .unwrap_or_else(|_| text.trim_matches(['"', '\'', '`']).to_owned())
 }
 
-/// A field's name: one word, as JSON fields of this service are written.
+/// Returns whether a line is the name of a field: one word in the style of the service's JSON fields.
 fn is_name(text: &str) -> bool {
     static NAME: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^[a-z_][A-Za-z0-9_.\[\]]*[A-Za-z0-9_\]]$|^[a-z]$").expect("a pattern")
@@ -204,7 +204,7 @@ fn is_name(text: &str) -> bool {
     NAME.is_match(text)
 }
 
-/// Whether a line is a type and no word of a sentence.
+/// Returns whether a line is a type, and not a word of a sentence.
 fn is_type(text: &str) -> bool {
     text.split_whitespace().count() <= 6
         && text.starts_with(|c: char| c.is_ascii_lowercase() || "\"'".contains(c))

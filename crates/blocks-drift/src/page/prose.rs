@@ -1,4 +1,4 @@
-//! What a page states in sentences: values, defaults, limits, the rule over fields, errors.
+//! Finds facts in sentences of a page: values, defaults, limits, rules about fields, errors.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -13,29 +13,29 @@ macro_rules! pattern {
 
 const ITEM: &str = r#"[`"']?[A-Za-z0-9][A-Za-z0-9_.-]*[`"']?"#;
 
-/// How many of a set of fields must be given.
+/// A rule that says how many of several fields must be given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// `exactly one`, `at least one` or `at most one`.
     pub how_many: String,
     /// The fields, sorted.
     pub fields: Vec<String>,
-    /// The line that says so.
+    /// The line of the rule.
     pub line: usize,
 }
 
-/// An error status, with the code that comes with it.
+/// An error status, with the error code beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ErrorCase {
     /// The status.
     pub status: u16,
-    /// The code.
+    /// The error code, if the page states it.
     pub code: Option<String>,
-    /// The line that says so.
+    /// The line of the error.
     pub line: usize,
 }
 
-/// The items of a list in a sentence.
+/// Splits a list in a sentence into its items.
 fn items(list: &str) -> Vec<String> {
     pattern!(SEPARATOR, r"\s*(?:[,|/;•\n]|\bor\b|\band\b)\s*");
     let trim = |item: &str| item.trim_matches(['`', '"', '\'', '.', ' ']).to_owned();
@@ -48,7 +48,7 @@ fn list_pattern(before: &str) -> Regex {
         .expect("a pattern")
 }
 
-/// The rule over fields that a sentence states.
+/// Finds the rule about fields in a sentence.
 pub fn rule(text: &str, line: usize) -> Option<Rule> {
     static RULE: LazyLock<Regex> = LazyLock::new(|| {
         list_pattern(
@@ -66,7 +66,7 @@ pub fn rule(text: &str, line: usize) -> Option<Rule> {
     Some(Rule { how_many, fields, line })
 }
 
-/// The values that a sentence says are all.
+/// Finds the list of all allowed values in a sentence.
 pub fn values(text: &str) -> Option<Vec<String>> {
     static LIST: LazyLock<Regex> = LazyLock::new(|| {
         list_pattern(
@@ -92,7 +92,7 @@ pub fn values(text: &str) -> Option<Vec<String>> {
     (!other.contains(&word.as_str())).then(|| vec![word])
 }
 
-/// The default that a sentence states.
+/// Finds the default in a sentence.
 pub fn default(text: &str) -> Option<String> {
     pattern!(
         DEFAULT,
@@ -102,7 +102,8 @@ pub fn default(text: &str) -> Option<String> {
     Some(value).filter(|v| !["the", "a", "all", "to", "and"].contains(&v.as_str()))
 }
 
-/// The limits of a sentence by keyword of a schema, and how many numbers in it are not understood.
+/// Finds the limits in a sentence. Returns the limits by their keyword in a schema, and how many numbers in the
+/// sentence were not understood.
 pub fn limits(text: &str, is_text: bool, is_list: bool) -> (BTreeMap<String, f64>, usize) {
     const NUMBER: &str = r"(\d+(?:,\d{3})*(?:\.\d+)?)";
     static RANGE: LazyLock<Regex> = LazyLock::new(|| {
@@ -163,7 +164,7 @@ pub fn limits(text: &str, is_text: bool, is_list: bool) -> (BTreeMap<String, f64
     (found, unread)
 }
 
-/// The errors that a sentence names, such as `returns 400 VALIDATION`.
+/// Finds the errors that a sentence names, such as `returns 400 VALIDATION`.
 pub fn errors(text: &str, line: usize) -> Vec<ErrorCase> {
     pattern!(
         ERROR,
@@ -180,7 +181,7 @@ pub fn errors(text: &str, line: usize) -> Vec<ErrorCase> {
         .collect()
 }
 
-/// The order of a list that a sentence states.
+/// Finds the order of a list in a sentence.
 pub fn order(text: &str) -> Option<&'static str> {
     let text = text.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
@@ -194,8 +195,9 @@ pub fn order(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Rows such as `400VALIDATIONNone of them was given.`: the last capital can belong to the
-/// code or to the sentence. A known code decides, then how the sentence starts.
+/// Parses a row whose cells are joined, such as `400VALIDATIONNone of them was given`. The last capital letter
+/// can belong to the code or to the sentence. The function prefers a known code; without a known code, the
+/// start of the sentence decides.
 pub fn joined_row(text: &str, line: usize, known: &[String]) -> Option<ErrorCase> {
     pattern!(ROW, r"^(\d{3})\s*([A-Z0-9_-]*)(.*)$");
     let found = ROW.captures(text)?;

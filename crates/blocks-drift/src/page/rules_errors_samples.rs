@@ -1,4 +1,4 @@
-//! What a page states around its fields: the rule, errors, samples, the order, links.
+//! Compares the facts of a page besides its fields: the rule, errors, samples, the order, links.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::spanned::step;
 use crate::validate;
 
 impl Comparison<'_> {
-    /// The rule over the request's fields, such as exactly one of three.
+    /// Compares the rule about the fields of the request, such as "exactly one of a, b, c".
     pub(super) fn rule(&mut self, schema: Option<&str>) {
         let Some(schema) = schema else { return };
         let resolved = self.document.resolve(schema);
@@ -47,8 +47,9 @@ impl Comparison<'_> {
         );
     }
 
-    /// Error statuses and codes: a new one is additive; when one is gone, programs that
-    /// distinguish errors by it break. Only rows of a table count: sentences name single cases.
+    /// Compares error statuses and codes. A new status or code is additive. A missing status or code is
+    /// breaking, because programs distinguish errors by it. Only rows of the table show what is missing,
+    /// because sentences name only single cases.
     pub(super) fn error_rows(&mut self) {
         let (page, known) = (self.page, self.document.errors(self.operation));
         let cases = page.errors.iter().chain(&page.mentions).filter(|c| c.status >= 400);
@@ -88,7 +89,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// A status of the document, with its codes, against the rows of the page.
+    /// Compares a status of the OpenAPI document, and its codes, with the rows of the page.
     fn error_row(&mut self, status: u16, codes: &[String], pointer: &str) {
         let page = self.page;
         let subject = format!("error {status}");
@@ -134,7 +135,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Every sample is valid under the schema of its side, and its links lead to operations.
+    /// Validates each sample against its schema, and checks that the links in each sample lead to operations.
     pub(super) fn samples(&mut self) {
         for sample in &self.page.samples {
             let request = sample.section == Section::Request;
@@ -179,7 +180,7 @@ impl Comparison<'_> {
     fn sample(&mut self, sample: &Sample, value: &Value, schema: &str, side: &str) {
         self.facts += 1;
         for difference in validate::check(self.document, schema, value) {
-            // What lines that were left out contain is not known.
+            // If lines were left out of the sample, a missing field or a broken rule proves nothing.
             let shown =
                 matches!(difference.finding.kind, Kind::Type | Kind::FieldAdded | Kind::Nullable);
             if !sample.shortened || shown {
@@ -200,7 +201,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// The order of a list, beside the parameter that chooses it.
+    /// Reports the order of a list, if the OpenAPI document has a parameter that chooses the order.
     pub(super) fn order(&mut self) {
         let direction = self
             .document
@@ -220,7 +221,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Fields that a sentence says are always null are null in each sample, and may be.
+    /// Checks fields that a sentence calls always null: the OpenAPI document must allow null, and each
+    /// sample must have null.
     pub(super) fn nulls(&mut self, schema: Option<&str>) {
         let Some(schema) = schema else { return };
         let values: Vec<&Value> = self
@@ -260,8 +262,8 @@ impl Comparison<'_> {
     }
 }
 
-/// The links in a value, and what is wrong with each. The host is not compared: the service's
-/// links can name another one.
+/// Returns the links in a value. A wrong link has the reason why it is wrong. The host is not
+/// compared, because the service's links can name another host.
 pub fn links(document: &Document, value: &Value) -> Vec<(String, Option<&'static str>)> {
     let mut found = Vec::new();
     let mut open = vec![(String::new(), value)];

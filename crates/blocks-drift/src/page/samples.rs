@@ -1,4 +1,4 @@
-//! The JSON samples of a page: blocks of JSON, and the bodies of requests in other languages.
+//! Finds the JSON samples of a page: blocks of JSON, and JSON request bodies in code of other languages.
 
 use std::sync::LazyLock;
 
@@ -12,31 +12,31 @@ use crate::spanned::Spanned;
 /// A JSON sample.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// `Request` or `Response`.
+    /// The section, which is `Request` or `Response`.
     pub section: Section,
-    /// The status it belongs to, if one is beside it.
+    /// The status of the response, if the page states one beside the sample.
     pub status: Option<u16>,
-    /// Its value, or why it is not JSON, with the line.
+    /// The parsed sample, or the reason why it is not JSON, with the line.
     pub value: Result<Value, (String, usize)>,
-    /// Whether lines were left out of it.
+    /// Whether lines of the sample were left out.
     pub shortened: bool,
-    /// The values with their lines.
+    /// The parsed sample with the line of each value.
     pub spanned: Option<Spanned>,
-    /// The line of its first character.
+    /// The line of the first character.
     pub line: usize,
 }
 
 impl Sample {
-    /// The line of a place in it.
+    /// Returns the line on the page of a place in the sample.
     pub fn line_of(&self, instance: &str) -> usize {
         self.line + self.spanned.as_ref().map_or(1, |m| m.position(instance).line) - 1
     }
 }
 
-/// The sample in a block of code, if it is or contains one.
+/// Finds the JSON sample in a block of code.
 ///
 /// # Errors
-/// A request body is there and cannot be read.
+/// Fails if a request body starts in the code and does not end.
 pub fn find(
     label: &str,
     text: &str,
@@ -78,7 +78,7 @@ pub fn find(
     Ok(Some(sample(Section::Request, None, &body, line, !shell)))
 }
 
-/// Where the bracket that is opened first is closed.
+/// Returns the index just after the bracket that closes the first bracket.
 fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut quote) = (0usize, None);
     for (at, c) in text.char_indices() {
@@ -99,7 +99,7 @@ fn closing(text: &str) -> Option<usize> {
 }
 
 fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: bool) -> Sample {
-    // Comments and lines that replace others are left out, with their lines kept.
+    // Comments, and lines such as `...` for omitted lines, are removed. The line breaks of removed lines stay.
     static REST: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r#"(?m)^\s*(?:\.\.\.|…)\s*,?\s*$|(?:^|\s)//.*$|,?\s*"(?:\.\.\.|…)"\s*:\s*"[^"]*""#,
@@ -114,7 +114,7 @@ fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: 
         text = TAIL.replace_all(&text, "$1").into_owned();
     }
     if code {
-        // A program's literal is read as YAML, of which it is a part.
+        // The literal of a program is parsed as YAML, because YAML allows keys without quotes.
         text = text
             .replace("True", "true")
             .replace("False", "false")

@@ -1,4 +1,4 @@
-//! Where a page comes from: a file, standard input, a URL, or an index of URLs.
+//! Reads pages from a file, standard input, a URL, or an index of URLs.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-/// A page as it was read.
+/// The unparsed text of a page.
 #[derive(Clone, Debug)]
 pub struct PageText {
-    /// How reports call it.
+    /// The name of the page in reports.
     pub name: String,
-    /// Its text.
+    /// The text of the page.
     pub text: String,
 }
 
-/// An index with more pages than this is not the intended one.
+/// The most pages that an index may have. An index with more pages is not the intended one.
 const MOST_PAGES: usize = 300;
 
-/// Reads a page: `-` is standard input.
+/// Reads a page from a URL, a file, or standard input (`-`).
 ///
 /// # Errors
-/// It cannot be read.
+/// Fails if the page cannot be read.
 pub async fn read(source: &str) -> Result<PageText> {
     if source.starts_with("http://") || source.starts_with("https://") {
         return fetch_page(source).await;
@@ -35,10 +35,10 @@ pub async fn read(source: &str) -> Result<PageText> {
     Ok(PageText { name: source.to_owned(), text })
 }
 
-/// The pages of an index in Markdown (such as an `llms.txt`) on its own host.
+/// Reads the pages that a Markdown index, such as `llms.txt`, links on its own host.
 ///
 /// # Errors
-/// The index or one of its pages cannot be read.
+/// Fails if the index or one of its pages cannot be read.
 pub async fn read_index(url: &str) -> Result<Vec<PageText>> {
     let http = client()?;
     let resolved = reqwest::Url::parse(url).with_context(|| url.to_owned())?;
@@ -54,7 +54,7 @@ pub async fn read_index(url: &str) -> Result<Vec<PageText>> {
     Ok(pages)
 }
 
-/// The links of an index that stay on its host.
+/// Returns the links of an index that lead to its own host.
 fn links(index: &str, resolved: &reqwest::Url) -> Vec<reqwest::Url> {
     static LINK: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
         regex::Regex::new(
@@ -74,7 +74,7 @@ fn links(index: &str, resolved: &reqwest::Url) -> Vec<reqwest::Url> {
     found
 }
 
-/// A documentation host that responds with HTML often has the Markdown form beside it.
+/// Fetches a page. If the response is HTML, the Markdown form is fetched: the same URL with `.md`.
 async fn fetch_page(url: &str) -> Result<PageText> {
     let http = client()?;
     let (mut text, html) = fetch(&http, url).await?;
@@ -87,7 +87,7 @@ async fn fetch_page(url: &str) -> Result<PageText> {
     Ok(PageText { name, text })
 }
 
-/// Pages are public: no key is sent.
+/// Creates the HTTP client. The client sends no key, because pages are public.
 fn client() -> Result<reqwest::Client> {
     reqwest::Client::builder().timeout(Duration::from_secs(30)).build().context("the HTTP client")
 }

@@ -1,4 +1,4 @@
-//! What a page states of the API as a whole: base URL, authentication header, rate limit.
+//! Compares the facts about the whole API on a page: base URL, authentication header, rate limit.
 
 use std::sync::LazyLock;
 
@@ -20,7 +20,7 @@ static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)(\d[\d,]*)\s*(?:requests?|calls?)\s*(?:/|per|a|each|every)\s*(?:an?\s+)?(minute|second|hour|day)").expect("a pattern")
 });
 
-/// Compares what the text and the code of a page state. Returns how many facts were stated.
+/// Compares the facts in the text and the code of a page. Returns how many facts the page states.
 pub fn compare(document: &Document, page: &Page, result: &mut CheckResult) -> usize {
     let value = &document.0.value;
     let server = value["servers"][0]["url"].as_str().unwrap_or_default().trim_end_matches('/');

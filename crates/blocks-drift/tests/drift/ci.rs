@@ -1,5 +1,5 @@
-//! The steps of the daily workflow, with pages over HTTP, the mock as the service, and a `gh` that
-//! records its arguments.
+//! Tests of the daily workflow. The workflow's steps run with pages over HTTP, the mock as the service, and a
+//! fake `gh` that records its arguments.
 
 use std::process::Command;
 
@@ -30,8 +30,8 @@ async fn serve(files: Vec<(String, String)>) -> String {
     format!("http://{address}")
 }
 
-/// A folder with a `cargo` that starts the built program, and a `gh` that records its arguments
-/// and responds with the content of `open`.
+/// Creates a folder with a fake `cargo` and a fake `gh`. `cargo` starts the built program. `gh` records its
+/// arguments and prints the content of the file `open`.
 fn tools() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("bin")).unwrap();
@@ -49,7 +49,7 @@ fn tools() -> tempfile::TempDir {
     folder
 }
 
-/// Runs the steps of the job `vendor` that have a script. Returns the success of the last one, the
+/// Runs the scripts in the steps of the job `vendor`. Returns whether the last script succeeded, the
 /// arguments of `gh`, and the report.
 async fn workflow(index: &str, service: &str, open: &str) -> (bool, String, String) {
     let temporary = tools();
@@ -145,13 +145,13 @@ async fn the_daily_workflow_keeps_one_issue() {
     assert!(log.contains("issue edit 7"), "{log}");
     assert!(!log.contains("issue create"), "{log}");
 
-    // Nothing listens there: that is not drift, and an open issue is not closed.
+    // Nothing listens at this address. A page that cannot be read is not drift, so the issue has another title.
     let (success, log, _) = workflow("http://127.0.0.1:1/llms.txt", &mock.url(), "").await;
     assert!(!success);
     assert!(log.contains("--title Drift could not be checked"), "{log}");
 }
 
-/// Texts of pages and responses cannot end a command of a workflow, or become a mark or a mention.
+/// Text from pages and responses must not end a workflow command, or become markup or a mention.
 #[test]
 fn reports_are_safe_and_name_both_places() {
     use blocks_drift::report::Format;

@@ -1,4 +1,4 @@
-//! Responses of the mock server, in sync and with faults, and captured ones.
+//! Tests of live checks against the mock server, with and without faults, and of captured responses.
 
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::live::exchange::{Comparison, Exchange, parse_body};
@@ -43,8 +43,8 @@ async fn nothing_is_created_unless_it_is_asked_for() {
     assert!(error.to_string().contains("must be https"), "{error}");
 }
 
-/// A service that is down, a rejected key and a missing session do not count as differences
-/// from the document.
+/// A service that is down, a rejected key and a missing session mean "could not check". Such failures are not
+/// differences from the OpenAPI document.
 #[tokio::test]
 async fn failures_of_the_setup_could_not_be_checked() {
     for fault in [Fault::status(503), Fault::rate_limited(None), Fault::ResetBefore] {
@@ -79,7 +79,7 @@ async fn wrong_statuses_and_bodies_are_found() {
     }
 }
 
-/// An operation's method, path and a response that is in sync.
+/// Returns the method and path of an operation, and a response of it that is in sync.
 fn example(operation: &str) -> (String, String, Value) {
     let found = DOCUMENT.operations().into_iter().find(|o| o.id == operation).unwrap();
     let id = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
@@ -125,7 +125,7 @@ fn found(
     comparison.finish().findings.into_iter().map(|f| (f.kind, f.severity, f.pointer)).collect()
 }
 
-/// Every field of every example: with another type, null where the document forbids it, and left out.
+/// Changes every field of every example: once to another type, and once the field is left out.
 #[test]
 fn faults_of_bodies_are_found() {
     let mut count = 0;
@@ -303,7 +303,7 @@ fn harmless_har_entries_raise_nothing() {
     assert!(result.notes[0].contains("1 not a capture"), "{:?}", result.notes);
 }
 
-/// Not only the response of a captured request is compared.
+/// A captured request is compared with the OpenAPI document, in addition to its response.
 #[test]
 fn a_captured_request_is_compared_too() {
     let text = example("createSession").2.to_string();

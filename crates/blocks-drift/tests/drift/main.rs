@@ -1,5 +1,6 @@
-//! One change at a time. Each change of a meaning is found with its pointer and severity, other
-//! changes are not reported, and a page that cannot be read is never "in sync".
+//! Each test changes the pages, the OpenAPI document or the responses. A change of the meaning causes a finding
+//! with the right pointer and severity, other changes cause no finding, and a page that cannot be read
+//! is never "in sync".
 
 mod ci;
 mod incomplete_pages;
@@ -28,7 +29,7 @@ pub(crate) fn document(text: &str) -> Document {
     Document::parse("openapi/blocks.yaml", text).unwrap()
 }
 
-/// The pages of a form.
+/// Returns the pages in one form, `txt` or `md`.
 pub(crate) fn pages(form: &str) -> Vec<PageText> {
     let page = |page: &&str| {
         let name = format!("{page}.{form}");
@@ -38,7 +39,7 @@ pub(crate) fn pages(form: &str) -> Vec<PageText> {
     PAGES.iter().map(page).collect()
 }
 
-/// All pages against a document, as with an index, with known deviations applied.
+/// Compares all pages with a document, as with an index, and applies the known deviations.
 pub(crate) fn check_pages(document: &Document, pages: &[PageText]) -> CheckResult {
     let mut result = CheckResult::default();
     check_index(document, pages, &mut result);
@@ -52,8 +53,8 @@ pub(crate) fn exit_code(document: &Document, result: &CheckResult) -> u8 {
     Report { document, result }.exit_code()
 }
 
-/// The result of the pages of a form, one of them with another text. The other pages are
-/// compared once.
+/// Compares the pages of a form after one of them was replaced with another text. The results for the
+/// other pages are cached, because they are the same in every call.
 pub(crate) fn changed(form: &str, page: usize, text: &str) -> CheckResult {
     type CheckResults = Vec<CheckResult>;
     let check = |form: &str| -> CheckResults {
@@ -92,7 +93,7 @@ fn pages_of_both_forms_are_in_sync() {
     }
 }
 
-/// A response's formats are usual and not required, and a nullable reference is an `anyOf`.
+/// The document may mark a response's formats as usual, and write a nullable reference as an `anyOf`.
 #[test]
 fn other_notations_of_the_document_are_in_sync() {
     let text = &DOCUMENT.0.text;

@@ -1,4 +1,4 @@
-//! Changes of the meaning of pages, made by rules over all pages of both forms.
+//! Changes of the meaning of pages. Rules create the changes from all pages in both forms.
 
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::run::PAGES;
@@ -7,7 +7,7 @@ use regex::Regex;
 use super::*;
 use Kind::*;
 
-/// A changed page, and what must be found.
+/// A changed page, and the finding that it must cause.
 struct Mutation {
     what: String,
     form: &'static str,
@@ -15,11 +15,11 @@ struct Mutation {
     text: String,
     kinds: Vec<Kind>,
     severity: Severity,
-    /// A part of the pointer, of what was read from the page, or of the subject.
+    /// A text that the finding's pointer, statement or subject must contain.
     place: String,
 }
 
-/// A field of a page: its first line, its name, type, section and marks.
+/// A field of a page: the line of its name, its type, and its section and marks.
 struct Field {
     line: usize,
     name: String,
@@ -75,7 +75,7 @@ fn fields(form: &str, text: &str) -> Vec<Field> {
     found
 }
 
-/// The text with one line changed.
+/// Returns the text after a change of one line.
 fn at(text: &str, line: usize, change: impl Fn(&str) -> String) -> String {
     let lines =
         text.lines().enumerate().map(|(i, l)| if i == line { change(l) } else { l.to_owned() });
@@ -133,7 +133,7 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
         };
         let end = (line + 1..lines.len()).find(ends).unwrap();
         let text = [&lines[..line], &lines[end..]].concat().join("\n") + "\n";
-        // The sample or the path still contains it.
+        // The sample or the path on the page still shows the field.
         let shown = !field.sent || (field.path && others.iter().filter(|f| f.path).count() == 1);
         let (kind, severity) = match shown {
             true => (FieldUndescribed, Severity::Informational),
@@ -143,7 +143,7 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
         add("no description", text, &[kind], severity, place.to_owned());
         if field.kind.contains("uuid") {
             let text = at(original, type_line, |l| l.replace("uuid", "ulid"));
-            // A response may have another format than the usual one.
+            // The usual format of a response field is not required, so another format breaks nothing.
             let usual = DOCUMENT.0.text.contains("x-usual-format") && !field.sent;
             let severity = if usual { Severity::Informational } else { Severity::Breaking };
             add("another format", text, &[Format], severity, name.clone());
@@ -151,7 +151,7 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
     }
 }
 
-/// Words that are replaced on all pages that contain them.
+/// Replacements of text, made on all pages that contain the text, and the finding that each must cause.
 const WORDS: &[(&str, &str, Kind, Severity, &str)] = &[
     ("Minimum 1, maximum 100", "Minimum 1, maximum 500", Limit, Severity::Additive, "Limit"),
     ("Minimum 1, maximum 100", "Minimum 5, maximum 100", Limit, Severity::Breaking, "Limit"),
@@ -244,7 +244,7 @@ fn of_words(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutatio
     }
 }
 
-/// Each field of each response sample, with another name and another type.
+/// Gives each field of each response sample another name, and then another type.
 fn of_samples(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutation>) {
     let member = Regex::new(r#"^ {2,6}"([a-z_]+)": (.*[^{\[,]),?$"#).unwrap();
     let start = text.lines().position(|l| l.contains("Response")).unwrap_or(0);
@@ -305,7 +305,7 @@ fn changes_of_pages_are_found() {
     assert!(missed.is_empty(), "{} missed: {missed:#?}", missed.len());
 }
 
-/// Each fact that only the document changes is found on its pages.
+/// Changes of the OpenAPI document are found by comparing it with the unchanged pages.
 #[test]
 fn changes_of_the_document_are_found() {
     for (from, to, kind) in [

@@ -1,4 +1,4 @@
-//! Changes of the pages that do not change their meaning.
+//! Changes of the pages that do not change their meaning must cause no finding.
 
 use super::*;
 

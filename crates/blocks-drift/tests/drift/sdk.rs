@@ -1,4 +1,4 @@
-//! The SDK as it is, against the document and against changes of it.
+//! Compares the SDK with the OpenAPI document, and with changed documents.
 
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::sdk;
@@ -11,7 +11,7 @@ async fn the_sdk_is_in_sync() {
     assert_eq!(result.findings, []);
 }
 
-/// A change of the document that was not carried into the SDK.
+/// A change of the OpenAPI document that the SDK does not follow is found.
 #[tokio::test]
 async fn changed_documents_are_found() {
     use Kind::*;
@@ -42,7 +42,7 @@ async fn changed_documents_are_found() {
         assert_ne!(text, DOCUMENT.0.text, "{from}");
         let found = match sdk::check(&document(&text)).await {
             Ok(result) => result.findings,
-            // A builder that rejects what the document allows ends the check.
+            // The check fails if a builder rejects input that the OpenAPI document allows.
             Err(error) => panic!("{to}: {error}"),
         };
         assert!(found.iter().any(|f| (f.kind, f.severity) == (kind, severity)), "{to}: {found:#?}");

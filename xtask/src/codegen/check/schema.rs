@@ -1,10 +1,10 @@
-//! The keywords and fields of one schema.
+//! Checks the keywords and fields of one schema.
 
 use serde_json::Value;
 
 use super::{Fault, TYPES, fault, rust_name, step, unique};
 
-/// Checks one schema; what it contains is checked by the caller.
+/// Checks one schema. The caller checks the schemas inside this schema.
 pub(super) fn check(pointer: &str, schema: &Value) -> Result<(), Fault> {
     let Some(map) = schema.as_object() else {
         return Ok(());

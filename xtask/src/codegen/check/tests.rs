@@ -1,8 +1,8 @@
-//! Broken documents, each with the place of its error.
+//! Tests of broken OpenAPI documents, each with the place of its error.
 
 use super::*;
 
-/// A text of the document, what takes its place, and the pointer of the error.
+/// Edits that break the OpenAPI document: the replaced text, its replacement, and a part of the expected error.
 const BROKEN: &[(&str, &str, &str)] = &[
     ("openapi: 3.0.3\n", "openapi: 3.1.0\n", "/openapi"),
     (
