@@ -87,7 +87,7 @@ pub mod types {
         /// A reference to a profile or an inline one.
         #[serde(default, skip_serializing_if = "crate::json::JsonObject::is_empty")]
         pub profile: crate::json::JsonObject,
-        /// Fields that are not in the document.
+        /// Fields that are not in the OpenAPI document.
         #[serde(flatten, deserialize_with = "crate::json::flattened")]
         pub extra: crate::json::JsonObject,
     }
@@ -121,7 +121,7 @@ pub mod types {
         /// A title, at most 200 characters. Seen in the vendor's client only.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub title: ::std::option::Option<::std::string::String>,
-        /// Fields that are not in the document.
+        /// Fields that are not in the OpenAPI document.
         #[serde(flatten, deserialize_with = "crate::json::flattened")]
         pub extra: crate::json::JsonObject,
     }

@@ -1,5 +1,4 @@
-//! Returns a download as the body of a response, as a web server's handler does: `cargo run --example
-//! serve_a_download`.
+//! Responds with a download, as a web server's handler does: `cargo run --example serve_a_download`.
 
 use blocks_sdk::http::Response;
 use blocks_sdk::{Agent, Artifact, Body, CreateSession, Error};

@@ -1,5 +1,6 @@
 -- Makes the decisions of blocks_sdk::SharedLimit; a test compares both. Times are in milliseconds.
-local WINDOW, GRACE, RECHECK, LONGEST_PAUSE, POLL_SHARE = 60500, 1000, 2000, 3600000, 5
+local WINDOW, GRACE, RECHECK, LONGEST_PAUSE = 60500, 1000, 2000, 3600000
+local POLL_SHARE, POLL_BURST, RECENT_POLLS = 5, 3, 128
 local CALL, POLL, URGENT = 1, 2, 3
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
@@ -70,13 +71,20 @@ local function next_poll(capacity, polls, left, ahead)
   local share = math.floor(capacity / POLL_SHARE)
   local spare = share > 0 and 1 or 0
   if polls >= share and #limit.used + spare >= capacity then return limit.used[1][2] + WINDOW end
-  local last, call
-  for _, slot in ipairs(limit.used) do
-    if slot[3] then last = slot elseif not call then call = slot end
+  local slots = math.max(left - spare, share)
+  local late, recent = POLL_BURST - 1, 0
+  local again, call
+  for place = #limit.used, 1, -1 do
+    local slot = limit.used[place]
+    if not slot[3] then
+      call = slot
+    elseif recent < RECENT_POLLS then
+      if recent + ahead >= late then again = math.max(again or 0, slot[2] + spacing(slots, recent + ahead - late)) end
+      recent = recent + 1
+    end
   end
-  if not last then return nil end
-  local spaced = last[2] + spacing(math.max(left - spare, share), ahead)
-  return call and math.min(spaced, call[2] + WINDOW) or spaced
+  if ahead > late then again = math.max(again or 0, now + spacing(slots, ahead - POLL_BURST)) end
+  return again and call and math.min(again, call[2] + WINDOW) or again
 end
 
 -- Returns when to request a slot for this use again, if `ahead` other processes are first; nil if a slot is free now.

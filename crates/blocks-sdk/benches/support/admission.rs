@@ -9,6 +9,7 @@ use tokio::time::Instant;
 const WINDOW: Duration = Duration::from_millis(60_500);
 const CAPACITY: usize = 99;
 const SHARE: usize = CAPACITY / 5;
+const POLL_BURST: usize = 3;
 const SPACING: Duration = Duration::from_millis(625);
 const BURST: u32 = 3;
 
@@ -53,10 +54,15 @@ impl Admission {
         if polls >= SHARE && used.len() + 1 >= CAPACITY {
             return used[0].0 + WINDOW;
         }
-        let Some((last, _)) = used.iter().rev().find(|(_, is_poll)| *is_poll) else {
+        let interval = WINDOW.div_f64((CAPACITY - 1 - calls).max(SHARE) as f64);
+        let polls = used.iter().rev().filter(|(_, is_poll)| *is_poll);
+        let after_polls = polls
+            .skip(POLL_BURST - 1)
+            .zip(1..)
+            .map(|((at, _), n)| *at + interval * n);
+        let Some(spaced) = after_polls.max() else {
             return now;
         };
-        let spaced = *last + WINDOW.div_f64((CAPACITY - 1 - calls).max(SHARE) as f64);
         let call = used.iter().find(|(_, is_poll)| !is_poll);
         now.max(call.map_or(spaced, |(at, _)| spaced.min(*at + WINDOW)))
     }

@@ -23,6 +23,10 @@ pub(super) const WINDOW: Duration = Duration::from_millis(60_500);
 
 /// Polls get at least one slot in this many slots, even while calls wait.
 const POLL_SHARE: usize = 5;
+/// The maximum number of polls that follow each other without an interval.
+const POLL_BURST: usize = 3;
+/// The number of polls by which the time of the next poll is decided. A window with the service's limit contains fewer.
+const RECENT_POLLS: usize = 128;
 
 /// The use of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +136,7 @@ impl<T: Time> Slots<T> {
                 let last = self.used.back();
                 last.map(|slot| slot.taken_at + spacing(self.capacity, before))
             }
-            Use::Poll => self.next_poll(self.capacity - calls, ahead),
+            Use::Poll => self.next_poll(now, self.capacity - calls, ahead),
             Use::Call | Use::UrgentPoll => None,
         };
         match again.filter(|again| *again > now) {
@@ -141,17 +145,28 @@ impl<T: Time> Slots<T> {
         }
     }
 
-    /// Returns the time at which the next poll is due if polls can use `left` slots of the window. One of these slots
-    /// stays free, so that the next call need not wait until a poll leaves the window.
-    fn next_poll(&self, left: usize, ahead: usize) -> Option<T> {
+    /// Returns the earliest time of a poll if polls can use `left` slots of the window and `ahead` polls of others are
+    /// first. One of the slots stays free, so that the next call need not wait until a poll leaves the window.
+    ///
+    /// Polls are spread evenly, but up to [`POLL_BURST`] are allowed without an interval if earlier polls were late.
+    /// Without that, each poll that was late would be lost: polls were later by 2 % with 200 sessions.
+    fn next_poll(&self, now: T, left: usize, ahead: usize) -> Option<T> {
         let share = self.capacity / POLL_SHARE;
         let spare = usize::from(share > 0);
         if self.polls >= share && self.used.len() + spare >= self.capacity {
             return Some(self.used[0].taken_at + WINDOW);
         }
-        let last = self.used.iter().rev().find(|slot| slot.is_poll)?;
         let slots = (left - spare).max(share);
-        let spaced = last.taken_at + spacing(slots, ahead);
+        let late = POLL_BURST - 1;
+        let polls = self.used.iter().rev().filter(|slot| slot.is_poll);
+        let recent = polls
+            .take(RECENT_POLLS)
+            .zip(ahead..)
+            .skip(late.saturating_sub(ahead));
+        let after_recent = recent.map(|(slot, place)| slot.taken_at + spacing(slots, place - late));
+        // The polls that are ahead count as polls of this time.
+        let after_others = (ahead > late).then(|| now + spacing(slots, ahead - POLL_BURST));
+        let spaced = after_recent.chain(after_others).max()?;
         // When a call leaves the window, polls can use its slot, so the interval between polls becomes shorter.
         let call = self.used.iter().find(|slot| !slot.is_poll);
         Some(call.map_or(spaced, |call| spaced.min(call.taken_at + WINDOW)))
@@ -262,7 +277,19 @@ mod tests {
     fn polls_are_spread_over_the_window() {
         let mut slots = Slots::new(122);
         let taken = take_all(&mut slots, Use::Poll, Instant::now(), 121);
-        assert_eq!(taken, (0..242).map(|n| SECOND / 2 * n).collect::<Vec<_>>());
+        let one: Vec<_> = spread_from(Duration::ZERO, SECOND / 2, 119).collect();
+        let other = spread_from(WINDOW, SECOND / 2, 119);
+        assert_eq!(taken, one.into_iter().chain(other).collect::<Vec<_>>());
+    }
+
+    /// Returns the times of a burst at `start`, the last of which is the first of `count` polls at even intervals.
+    fn spread_from(
+        start: Duration,
+        interval: Duration,
+        count: u32,
+    ) -> impl Iterator<Item = Duration> {
+        let burst = std::iter::repeat_n(start, POLL_BURST - 1);
+        burst.chain((0..count).map(move |n| start + interval * n))
     }
 
     #[test]
@@ -275,9 +302,9 @@ mod tests {
         let taken = take_all(&mut slots, Use::Poll, start, 80);
         // While the calls are in the window, polls are spaced so that they get a fifth of the window. After the calls
         // have left the window, polls get a slot every half second.
-        let spacing = WINDOW.div_f64(24.0);
-        let first = (0..22).map(|n| spacing * n);
-        let second = (0..39).map(|n| WINDOW + SECOND / 2 * n);
+        let first = (0..20).map(|n| WINDOW * n / 24);
+        let first = [Duration::ZERO; POLL_BURST - 1].into_iter().chain(first);
+        let second = spread_from(WINDOW, SECOND / 2, 39);
         assert_eq!(taken, first.chain(second).collect::<Vec<_>>());
     }
 
@@ -298,7 +325,9 @@ mod tests {
             slots.take(start, Use::Call, true).unwrap();
         }
         assert_eq!(slots.take(start, Use::Call, true), Err(start + WINDOW));
-        slots.take(start, Use::Poll, true).unwrap();
+        for _ in 0..POLL_BURST {
+            slots.take(start, Use::Poll, true).unwrap();
+        }
         let spaced = start + WINDOW.div_f64(20.0);
         assert_eq!(slots.take(start, Use::Poll, true), Err(spaced));
         assert!(slots.take(start, Use::UrgentPoll, true).is_ok());
