@@ -56,7 +56,7 @@ pub struct Deviation {
     pub cap: Option<usize>,
     /// The content of `meta`.
     pub meta: Meta,
-    /// Whether every page is the first page.
+    /// Whether the service ignores `page`, and responds to every request with the first page.
     pub ignores_page: bool,
     /// The number of messages on every page, whatever `limit` is.
     pub ignores_limit: Option<usize>,

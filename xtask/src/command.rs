@@ -4,13 +4,16 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Builds the command `blocks` and returns its path.
+/// Builds the command `blocks` and returns its path. If the environment variable `BLOCKS` contains the path of
+/// a built command, that one is used.
 ///
 /// # Errors
 /// Fails if the command does not build.
 pub fn build() -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    if let Some(built) = std::env::var_os("BLOCKS") {
+        return Ok(built.into());
+    }
+    let mut command = cargo();
     command
         .args(["build", "--quiet", "--package", "blocks-cli"])
         .current_dir(crate::root());
@@ -23,13 +26,16 @@ pub fn build() -> Result<PathBuf, String> {
     Ok(this.with_file_name(format!("blocks{}", std::env::consts::EXE_SUFFIX)))
 }
 
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
 /// Runs the program of a package with the arguments, and returns its exit code.
 ///
 /// # Errors
 /// Fails if cargo cannot be started, or if the program was stopped by a signal.
 pub fn run(package: &str, arguments: &[std::ffi::OsString]) -> Result<u8, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     command
         .args(["run", "--quiet", "--package", package, "--"])
         .args(arguments);

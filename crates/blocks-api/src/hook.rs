@@ -34,7 +34,7 @@ pub trait Sender: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Option<Response>> + Send + '_>>;
 }
 
-/// Contains the key and the sender of a [`Client`].
+/// Contains the API key of a [`Client`], and the [`Sender`] that sends the client's requests, if there is one.
 #[derive(Clone)]
 pub struct Hook {
     authorization: HeaderValue,

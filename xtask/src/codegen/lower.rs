@@ -82,7 +82,7 @@ fn name_text_types(schema: &mut Value) {
 }
 
 /// Turns `anyOf: [reference, null object]` into `nullable` beside `allOf`, which progenitor needs. The OpenAPI
-/// document has the first form, because every validator reads that in the same way.
+/// document contains the `anyOf` form, because all validators interpret this form identically.
 fn join_nullable_references(schema: &mut Value) {
     let Some([reference, null]) = schema["anyOf"].as_array().map(Vec::as_slice) else {
         return;

@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Sends a probe, compares the response, and returns the JSON of a success.
+    /// Sends a probe, compares the response with the OpenAPI document, and returns the JSON body of a 2xx response.
     async fn send(&mut self, probe: &Probe) -> Option<Value> {
         if self.stopped || self.sent == MOST_REQUESTS {
             return None;

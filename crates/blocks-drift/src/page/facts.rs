@@ -91,7 +91,7 @@ struct State {
     started: bool,
 }
 
-/// Converts the blocks of a page to facts.
+/// Interprets the parsed blocks of a page (headings, fields, table rows), and returns the facts that the page states.
 ///
 /// # Errors
 /// Fails if a field, a row or a sample cannot be understood; the error contains the line.

@@ -27,7 +27,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Returns the line on the page of a place in the sample.
+    /// Returns the line of the page that contains a value of the sample. `instance` is the JSON pointer to the value.
     pub fn line_of(&self, instance: &str) -> usize {
         self.line + self.spanned.as_ref().map_or(1, |m| m.position(instance).line) - 1
     }

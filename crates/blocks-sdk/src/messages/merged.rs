@@ -257,8 +257,9 @@ fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
     sequences
 }
 
-/// Returns how a request gets its permit. A poll of a watch has no time-out, so it waits through the longest pause of
-/// the rate limiter, after which a call with a time-out would fail.
+/// Returns the way in which a request waits for the rate limiter's permit: with or without a time-out. A poll of a
+/// watch has no time-out, so it waits through the longest pause of the rate limiter, after which a call with a
+/// time-out would fail.
 fn admission(priority: Priority) -> Admission {
     match priority {
         Priority::Poll(_) => Admission::Once(priority),

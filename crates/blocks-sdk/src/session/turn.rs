@@ -273,7 +273,7 @@ impl Turn {
 /// The result of a poll.
 pub(crate) struct PollResult {
     pub reply: Option<Reply>,
-    /// The status and the body, for the error of a wait that ends without a reply.
+    /// The status and the body of a response without a reply. If the wait then times out, its error contains both.
     pub received: Option<(u16, Bytes)>,
 }
 
@@ -796,7 +796,8 @@ fn is_rejection(error: &Error) -> bool {
 pub fn replies(waits: impl IntoIterator<Item = Wait>) -> Replies {
     let waits = waits.into_iter().map(|wait| {
         let pending = Arc::clone(&wait.turn.pending);
-        // The future of `run` borrows the state. If the future owned the state, it would use the memory twice.
+        // The future of `run` borrows the state. If `run` took the state by value, the `async` block would reserve the
+        // memory for the state twice.
         let mut state = wait.start();
         async move {
             let result = state.run().await;

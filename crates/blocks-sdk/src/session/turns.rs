@@ -170,7 +170,7 @@ impl LatestTurn {
             .unwrap_or(TurnState::Latest)
     }
 
-    /// Waits until more than `version` turns are known.
+    /// Waits until the number of known turns is greater than `version`, an earlier result of [`Self::version`].
     pub async fn changed(&self, version: usize) {
         loop {
             // Registered before the version is read, so that no turn is missed between the two steps.
