@@ -56,8 +56,8 @@ impl Received {
         self.rest.extend_from_slice(&chunk);
     }
 
-    /// Converts a success into a response for the generated method, which decodes only successes. Returns `None` for
-    /// other statuses.
+    /// Converts a 2xx response into the type that the generated method decodes. Returns `None` for other statuses,
+    /// because the generated method decodes only 2xx responses.
     fn response(&mut self, url: &Url, key: &Key) -> Option<reqwest::Response> {
         if !self.status.is_success() {
             return None;

@@ -1,9 +1,9 @@
 //! Makes one call, from its first attempt to its last. A call acquires permits, makes attempts, and handles their
 //! results.
 //!
-//! A call runs its generated method once for each attempt. `Call` is the sender of the generated client. A `Call`
-//! receives the request that the generated method built, sends the request, and reads the whole response, so that an
-//! error can contain all received data.
+//! A call runs its generated method once for each attempt. `Call` implements [`Sender`], the trait through which the
+//! generated client sends its requests. A `Call` receives the request that the generated method built, sends the
+//! request, and reads the whole response, so that an error can contain all received data.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -30,7 +30,7 @@ use crate::engine::{Core, Engine};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
     pub id: &'static str,
-    /// Whether the operation starts billed work, so that the operation must not be duplicated.
+    /// Whether the operation starts billed work. The request of such an operation must not take effect twice.
     pub creates: bool,
 }
 
@@ -43,7 +43,7 @@ impl Operation {
         Self { id, creates: false }
     }
 
-    /// Returns the priority of a call that is not a poll.
+    /// Returns the rate limiter's priority for a call of this operation that is not a poll.
     pub fn priority(self) -> Priority {
         if self.creates {
             Priority::Create
@@ -53,7 +53,7 @@ impl Operation {
     }
 }
 
-/// The way in which a call gets its permits.
+/// Decides how long a call waits for the rate limiter's permits, and how often the call may send its request.
 #[derive(Clone, Copy)]
 pub(crate) enum Admission {
     /// The call waits for a permit before each attempt, within the time-out of the call.
@@ -260,9 +260,9 @@ impl Call {
         Ok(self.timeouts.limit(self.operation.creates, left))
     }
 
-    /// Reports the last attempt to the rate limiter. Returns `None` if the request must not be sent again. Returns
-    /// `Some(None)` if the request may be sent when a permit is available, and `Some(Some(time))` if the call must also
-    /// wait until `time`.
+    /// Reports the last attempt to the rate limiter, and returns whether to send the request again. Returns `None` if
+    /// the request must not be sent again. Returns `Some(None)` if the request may be sent as soon as a permit is
+    /// available, and `Some(Some(time))` if the request may be sent when a permit is available and `time` has passed.
     fn retry_at(&self, progress: &mut CallProgress) -> Option<Option<Instant>> {
         let (result, _) = progress.last.as_ref()?;
         let outcome = result.outcome();

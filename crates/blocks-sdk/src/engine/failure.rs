@@ -100,7 +100,7 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
     }
 }
 
-/// Describes the content type of a response, unless it is JSON without a `charset`.
+/// Describes the content type of a response, unless the content type is JSON without a `charset`.
 fn content_of(headers: &HeaderMap) -> String {
     let is_json = |kind: &&str| kind.contains("json") && !kind.contains("charset");
     match header(headers, CONTENT_TYPE).filter(|kind| !is_json(kind)) {
@@ -132,7 +132,7 @@ pub(crate) fn no_connection(error: &SendError, host: &str) -> String {
     format!("could not connect to {host}{through}: {cause}{advice}")
 }
 
-/// Rewords the error texts of libraries that are unclear to users. Returns all other texts unchanged.
+/// Rewords the error text of a library if the text is unclear to users. Returns all other texts unchanged.
 fn plain(cause: &str) -> &str {
     match cause {
         "deadline has elapsed" | "operation timed out" | "timed out" => {

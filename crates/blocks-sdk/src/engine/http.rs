@@ -159,9 +159,10 @@ fn environment(name: &str) -> Option<OsString> {
 #[derive(Clone)]
 pub(crate) struct EnvironmentProxy {
     url: Url,
-    /// The hosts that are reached without the proxy, in the format of `NO_PROXY`.
+    /// The hosts to which requests are sent without the proxy, in the format of `NO_PROXY`.
     except: String,
-    /// Decides which requests use the proxy, by the same rules as reqwest, which does not expose its decision.
+    /// Decides which requests use the proxy, by the same rules as reqwest. The decision of reqwest itself cannot be
+    /// read.
     matcher: Arc<Matcher>,
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn parse(body: &[u8]) -> Value {
     serde_json::from_slice(&body).unwrap_or_default()
 }
 
-/// Returns the value of a header, if it is text.
+/// Returns the value of a header, if the value is valid text.
 pub(crate) fn header(
     headers: &HeaderMap,
     name: impl reqwest::header::AsHeaderName,
@@ -23,7 +23,7 @@ pub(crate) fn header(
     headers.get(name).map(HeaderValue::to_str)?.ok()
 }
 
-/// Returns the character encoding that a content type names.
+/// Returns the character encoding that the `Content-Type` header names.
 pub(crate) fn charset(headers: &HeaderMap) -> Option<&str> {
     let mut parameters = header(headers, CONTENT_TYPE)?.split(';').skip(1);
     let is_charset = |name: &str| name.trim().eq_ignore_ascii_case("charset");
@@ -99,8 +99,8 @@ pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     words
 }
 
-/// Returns the error message in a body, from the fields that services and gateways use. A text that repeats the status
-/// is returned only if there is no other text.
+/// Returns the error message in a body, from the fields that services and gateways use. A text that only repeats the
+/// status, such as `Not Found`, is returned only if the body contains no other text.
 pub(crate) fn message(body: &Value, status: Option<u16>) -> Option<String> {
     const NAMES: [&str; 7] = [
         "error",

@@ -88,7 +88,7 @@ fn wide(body: &[u8]) -> Option<String> {
     }
 }
 
-/// Returns a replacement character if `rest` is the start of a last character that was cut off.
+/// Returns U+FFFD if `rest` is the incomplete last character of a text that was cut off.
 fn cut(rest: &[u8]) -> Option<char> {
     (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER)
 }

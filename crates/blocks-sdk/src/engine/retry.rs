@@ -47,10 +47,10 @@ pub struct RetryPolicy {
     pub call_timeout: Option<Duration>,
 }
 
-/// The default time-out of a call that reads. It is short, because a caller needs the result soon.
+/// The default time-out of a call that reads. This time-out is short, because a caller needs the result soon.
 const READ_TIMEOUT: Duration = Duration::from_secs(2 * 60);
-/// The default time-out of a call that creates. It is long, because the last of a thousand creates that start at the
-/// same time waits 12 minutes for its permit.
+/// The default time-out of a call that creates. This time-out is long: if a thousand creates start at the same time,
+/// the last create waits 12 minutes for its permit.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 impl RetryPolicy {
@@ -155,10 +155,11 @@ pub(crate) struct AttemptTimeouts {
     pub connect: Option<Duration>,
 }
 
-/// The default time-out of one attempt of a read, because gateways give up after 60 s.
+/// The default time-out of one attempt of a read. A longer time-out would be useless, because gateways give up after 60
+/// s.
 pub(crate) const READ_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
-/// The default time-out of one attempt of a create. It is longer than gateways wait, because a create that times out
-/// has an unknown outcome.
+/// The default time-out of one attempt of a create. This time-out is longer than gateways wait, because a create that
+/// times out has an unknown outcome.
 pub(crate) const CREATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
 /// The minimum time between the time-out of connecting and the time-out of a create, so that the time-out of connecting
 /// is noticed first.
@@ -202,7 +203,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// The end of an attempt.
+/// The outcome of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// No byte of the request reached a server.

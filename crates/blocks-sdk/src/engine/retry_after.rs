@@ -1,4 +1,4 @@
-//! Reads the header `Retry-After` in its two standard forms, and in non-standard forms that some services send.
+//! Reads the header `Retry-After` in its two standard formats, and in non-standard formats that some services send.
 
 use std::time::Duration;
 
@@ -75,8 +75,8 @@ fn whole_seconds(wait: Duration) -> Duration {
     )
 }
 
-/// Reads a date in ISO 8601, or in a form of RFC 9110 with any time zone. RFC 9110 has the current form and two
-/// obsolete forms that a recipient must accept. A date without a time zone is in UTC.
+/// Reads a date in ISO 8601, or in a format of RFC 9110 with any time zone. RFC 9110 defines one current format, and
+/// two obsolete formats that a recipient must accept. A date without a time zone is in UTC.
 fn date(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     let with_gmt = text.strip_suffix("UTC").map(|text| format!("{text}GMT"));

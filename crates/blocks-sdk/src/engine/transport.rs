@@ -295,7 +295,8 @@ pub(crate) fn from_reqwest(request: reqwest::Request) -> Result<Request<Body>, S
     Ok(request)
 }
 
-/// Makes a body `Sync`, because reqwest requires that. Only the owner of the body reads it.
+/// Makes a body `Sync`, because reqwest requires a `Sync` body. The mutex is never contended, because only the owner
+/// reads the body.
 struct SyncBody(Mutex<Body>);
 
 impl HttpBody for SyncBody {

@@ -72,7 +72,7 @@ impl Agent {
         Self::Name(name.into().into())
     }
 
-    /// Selects a profile, as JSON.
+    /// Selects a profile that is given as a JSON object.
     ///
     /// # Errors
     /// An error when the profile is not an object, or is empty.
@@ -96,7 +96,8 @@ impl Agent {
         }
     }
 
-    /// Checks external input such as flags. Exactly one value must be given, and this release must know the name.
+    /// Selects the agent from external input, such as command-line flags. Exactly one of the three values must be
+    /// given, and this release must know the name.
     ///
     /// ```
     /// use blocks_sdk::Agent;

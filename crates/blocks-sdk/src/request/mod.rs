@@ -162,7 +162,7 @@ impl CreateSession {
 
     /// Adds a field that this release does not support.
     ///
-    /// A field that has its own method, such as `title`, is an error when the request is sent.
+    /// Sending the request fails if `name` is a field that has its own method, such as `title`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -232,7 +232,7 @@ impl CreateSession {
     }
 
     /// Asks for a reply in JSON that conforms to a JSON Schema, which must be an object, `true` or `false`. The schema
-    /// is added to the message in the same form as by `expect`. Use
+    /// is added to the end of the message, in the same format as the schema of `expect`. Use
     /// [`Reply::json_matching`](crate::Reply::json_matching) to find the JSON in the reply.
     pub fn expect_schema(mut self, schema: Value) -> Self {
         self.schema = Some(schema);
@@ -289,7 +289,8 @@ impl CreateSession {
         body
     }
 
-    /// Checks the request as [`Client::create_session`](crate::Client::create_session) does before it sends anything.
+    /// Makes the same checks as [`Client::create_session`](crate::Client::create_session) makes before it sends the
+    /// request.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty, or the
@@ -448,7 +449,8 @@ impl FollowUp {
         body
     }
 
-    /// Checks the request as [`SessionRef::follow_up`](crate::SessionRef::follow_up) does before it sends anything.
+    /// Makes the same checks as [`SessionRef::follow_up`](crate::SessionRef::follow_up) makes before it sends the
+    /// request.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message, the profile or the schema of the

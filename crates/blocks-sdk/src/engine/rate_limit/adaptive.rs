@@ -1,18 +1,20 @@
-//! Adapts the share of the limit that is used. A 429 lowers the share, and other responses raise the share slowly.
+//! Adapts the share of the rate limit that the client uses. A 429 lowers the share, and other responses raise the share
+//! slowly.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The factor by which a 429 lowers the share.
+/// After a 429, the share is multiplied by this factor.
 const FALL: f64 = 0.8;
-/// The minimum time between two decreases of the share, because all 429s of one overrun count as one.
+/// The minimum time between two decreases of the share, because several 429s that the same overrun of the limit causes
+/// count as one.
 const FALL_APART: Duration = Duration::from_secs(12);
 /// The minimum share, so that a program can always send some requests.
 const FLOOR: f64 = 0.05;
-/// The rise of the share per minute, directly after a 429. The share rises faster with each minute after the last 429.
-/// So the share rises slowly while other programs still use the key, and reaches the whole limit soon after these
-/// programs have stopped.
+/// The amount that is added to the share in the first minute after a 429. The share rises faster with each minute after
+/// the last 429. So the share rises slowly while other programs still use the key, and reaches the whole limit soon
+/// after these programs have stopped.
 const RISE: f64 = 0.06;
 /// The pause after a 429 without `Retry-After`. The pause doubles with each 429 in a row, and is randomized.
 const BACKOFF: Duration = Duration::from_secs(2);

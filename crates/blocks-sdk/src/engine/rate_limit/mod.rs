@@ -3,19 +3,19 @@
 //!
 //! - `slots` limits the number of slots in any minute. Calls may use all free slots immediately. Polls are spread
 //!   evenly over the slots that calls do not use.
-//! - `queue` and `state` decide which waiter is next. Interactive calls are first, then creates, then polls, but each
-//!   priority gets some permits.
+//! - `queue` and `state` decide which waiter is next. Interactive calls get permits first, then creates, then polls,
+//!   but each priority gets some permits.
 //! - `adaptive` lowers the rate after a 429, and raises the rate after other responses. A 429 also pauses every
 //!   request.
-//! - `shared` and `store` count the slots outside of this process, for all processes that use the key.
-//! - `store_requests` tracks the requests of this process to such a store. The process decides which waiter is next,
-//!   and the store decides when that waiter gets a slot.
+//! - `shared` and `store` count the slots in a store outside of this process, for all processes that use the key.
+//! - `store_requests` tracks the requests of this process to the store. The process decides which waiter is next, and
+//!   the store decides when that waiter gets a slot.
 //!
 //! The modules in this list make decisions and never wait. The module `rate_limit` itself adds the waiting. There is no
 //! timer task, because such a task would end with the runtime in which it was spawned. Instead, each waiter has its own
 //! timer. One waiter, which is called the timekeeper, wakes up when the next permit can be granted. The timers of the
-//! other waiters fire later. A waiter whose timer fires replaces the timekeeper if the timekeeper does not run any
-//! more.
+//! other waiters fire later. When such a timer fires, its waiter replaces the timekeeper if the timekeeper does not run
+//! any more.
 //!
 //! A request to a store is a task in the runtime of the waiter that started the request, so the request also completes
 //! if that waiter is dropped. If the request does not complete in time, another waiter starts a new request.
@@ -102,7 +102,7 @@ pub struct RateLimitStatus {
     pub waiting_creates: usize,
     /// The number of waits and watches that are between two polls, or whose next poll waits for a permit.
     pub waiting_polls: usize,
-    /// The remaining time of the pause that the service asked for; `None` without a pause.
+    /// The remaining time of the pause that the service asked for; `None` if there is no pause.
     pub paused_for: Option<Duration>,
     /// The number of requests that this process sent in the last minute.
     pub used_in_last_minute: usize,
@@ -170,8 +170,9 @@ impl RateLimiter {
         result
     }
 
-    /// Starts the requests to the store. Without a runtime, `change` does not call this function, so a slot that should
-    /// be given back counts for a minute, and the other processes notice a pause only when they get a 429.
+    /// Starts the requests to the store. `change` does not call this function if there is no tokio runtime. In this
+    /// case, an unused slot counts as used for a minute, and the other processes notice a pause only when they get a
+    /// 429 themselves.
     fn use_store(
         &self,
         store: &Arc<dyn LimitStore>,
@@ -312,7 +313,7 @@ impl RateLimiter {
     }
 }
 
-/// Panics if there is no tokio runtime, with a clearer message than the panic of tokio's timer has.
+/// Panics if there is no tokio runtime. Without this check, tokio's timer would panic with a less clear message.
 pub(crate) fn require_runtime() {
     assert!(
         tokio::runtime::Handle::try_current().is_ok(),
@@ -394,8 +395,8 @@ impl Shared {
         self.settle(now, None, later);
     }
 
-    /// Returns whether the waiter `ticket` can rely on another task: on a running request to the store, or on another
-    /// timekeeper that starts the next request to the store early enough.
+    /// Returns whether the waiter `ticket` needs no timer of its own for the next request to the store, because a
+    /// request is running, or because another waiter is the timekeeper and starts the request early enough.
     fn is_cared_for(&self, ticket: u64, priority: Priority, is_new: bool, now: Instant) -> bool {
         let store_requests = self.state.store_requests.as_ref();
         store_requests.is_some_and(|requests| requests.is_running(now))

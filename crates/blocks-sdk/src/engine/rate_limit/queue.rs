@@ -17,7 +17,7 @@ const YOUNG: Duration = Duration::from_secs(60);
 /// The purpose of a permit. The variants are in the order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Priority {
-    /// A call whose response a person waits for.
+    /// A call for which a person waits.
     Interactive,
     /// A call that creates a session or a follow-up.
     Create,
@@ -25,7 +25,7 @@ pub(crate) enum Priority {
     Poll(PollSchedule),
 }
 
-/// The times from which the limiter computes when a poll is due, and how large its gain is.
+/// The times from which the limiter computes when a poll is due, and the score of the poll.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PollSchedule {
     /// The time at which the polled work started.
@@ -49,8 +49,8 @@ impl Priority {
 }
 
 impl PollSchedule {
-    /// Returns the expected gain of a poll at `now`, which is the time since the last poll, multiplied by a weight that
-    /// depends on the age of the work.
+    /// Returns the expected gain of a poll at `now`: the time since the last poll, multiplied by a weight that depends
+    /// on the age of the polled work.
     fn score(&self, now: Instant) -> f64 {
         self.waited(now).as_secs_f64() * self.weight(now)
     }
@@ -60,8 +60,8 @@ impl PollSchedule {
         now - self.last_poll
     }
 
-    /// Returns the weight of each second since the last poll. The exponents gave the best results in the simulations in
-    /// `benches/`.
+    /// Returns the weight by which the score counts each second since the last poll. The exponents gave the best
+    /// results in the simulations in `benches/`.
     pub fn weight(&self, now: Instant) -> f64 {
         let age = (now - self.started).as_secs_f64();
         let late = (age / OLD.as_secs_f64()).max(1.0);
@@ -92,16 +92,17 @@ struct WaitingCall {
     deadline: Option<Instant>,
 }
 
-/// The tickets of the first waiter of each kind that could use a permit.
+/// For each kind of waiter, the ticket of the first waiter that could use a permit now.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Candidates {
     pub interactive: Option<u64>,
     pub create: Option<u64>,
-    /// The due poll with the largest score.
+    /// The ticket of the due poll with the largest score.
     pub poll: Option<u64>,
-    /// The urgent poll with the earliest deadline.
+    /// The ticket of the urgent poll with the earliest deadline.
     pub urgent_poll: Option<u64>,
-    /// The poll that becomes due next, and the time at which it becomes due; `None` while another poll is already due.
+    /// The ticket of the poll that becomes due next, and the time at which this poll becomes due; `None` while another
+    /// poll is already due.
     pub later_poll: Option<(u64, Instant)>,
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Creates have precedence over polls, as they have within one process. The log of used slots is enough to ensure this
 //! precedence, because calls leave a fifth of the window to polls, and polls leave one slot to the next call. Among the
-//! polls of all processes, the poll with the largest gain is first. Among the creates of all processes, the create that
-//! has waited longest is first. So the stored value must contain the demands of the waiting processes.
+//! polls of all processes, the poll with the largest expected gain gets the next slot. Among the creates of all
+//! processes, the create that has waited longest gets the next slot. So the stored value must contain the demands of
+//! the waiting processes.
 //!
 //! A process gets a slot only in response to its own request. If the demand of another process comes first, a process
 //! gets no slot, and must request again after the other process had time to take its slot.
@@ -17,8 +18,8 @@ use tokio::time::Instant;
 use super::slots::{Slots, Use};
 use super::store::{LimitFuture, LimitStore, SlotDemand, SlotPurpose, SlotRequest, SlotResponse};
 
-/// The time for which a demand still counts after its process should have requested again. A process that has not
-/// requested again by then counts as ended.
+/// A demand still counts for this long after its process should have sent its next request. After that time, the
+/// process counts as ended.
 const GRACE: Duration = Duration::from_secs(1);
 /// If the demand of another process comes first, a process requests again after at most this time, or when a slot
 /// becomes free if that is later. The demands of the other processes may have changed by then.
@@ -82,7 +83,8 @@ struct WaitingDemand {
 }
 
 impl SharedLimit {
-    /// Takes a slot for the first demand that can have a slot at `now`, or returns when to request again.
+    /// Takes a slot for the first demand of `request` that can have a slot at `now`. If no demand can, returns the time
+    /// to wait before the next request.
     pub fn take(&mut self, now: Duration, request: &SlotRequest) -> SlotResponse {
         let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX / 4);
         let now = millis(now);
@@ -160,9 +162,9 @@ impl SharedLimit {
         self.pause = self.pause.filter(|pause| pause.until > now);
     }
 
-    /// Returns the log of used slots, with the capacity for `request`. This is the lowest capacity of the requesting
-    /// process and all waiting processes. Otherwise a process whose capacity is low after a 429 would wait permanently,
-    /// while the other processes use more slots than its capacity.
+    /// Returns the log of used slots, with the lowest of the capacities that the requesting process and the waiting
+    /// processes reported. Otherwise a process whose capacity is low after a 429 would wait permanently, while the
+    /// other processes use more slots than its capacity.
     fn slots(&mut self, now: u64, request: &SlotRequest) -> Slots<Duration> {
         self.correct(now);
         let others = self.waiting.iter().map(|other| other.capacity).min();
@@ -221,7 +223,8 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 4)
 }
 
-/// Converts a time to milliseconds. Rounds up, because the slot is not free before this time.
+/// Converts the time at which a slot becomes free to milliseconds. Rounds up, because a request before this time would
+/// get no slot.
 fn millis_up(time: Duration) -> u64 {
     millis(time + Duration::from_nanos(999_999))
 }

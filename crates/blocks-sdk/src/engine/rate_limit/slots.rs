@@ -1,9 +1,9 @@
 //! Decides when a request may be sent. The decision depends on a log of the slots that were used in the last minute,
 //! and on the pause that the service asked for.
 //!
-//! This part of the limiter knows the API key's slots, and does not know the waiters. The caller requests one slot at a
-//! time, and gets the slot or the time at which to request again. The times can be of any clock. The clock is tokio's
-//! clock within a process, and the store's clock if several processes share the limit.
+//! This module knows the slots of the API key, and does not know the waiters. The caller requests one slot at a time,
+//! and gets the slot or the time at which to request again. The times are from tokio's clock if only this process
+//! counts the slots, and from the store's clock if several processes share the limit.
 
 use std::collections::VecDeque;
 use std::ops::Add;
@@ -21,11 +21,12 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> Time for T {}
 /// half second allows for requests with different transfer times.
 pub(super) const WINDOW: Duration = Duration::from_millis(60_500);
 
-/// Polls get at least one slot in this many slots, even while calls wait.
+/// Polls get at least one in this number of slots, even while calls wait.
 const POLL_SHARE: usize = 5;
 /// The maximum number of polls that follow each other without an interval.
 const POLL_BURST: usize = 3;
-/// The number of polls by which the time of the next poll is decided. A window with the service's limit contains fewer.
+/// The maximum number of recent polls from which the time of the next poll is computed. With the service's limit, a
+/// window contains fewer polls.
 const RECENT_POLLS: usize = 128;
 
 /// The use of a slot.
@@ -145,11 +146,13 @@ impl<T: Time> Slots<T> {
         }
     }
 
-    /// Returns the earliest time of a poll if polls can use `left` slots of the window and `ahead` polls of others are
-    /// first. One of the slots stays free, so that the next call need not wait until a poll leaves the window.
+    /// Returns the earliest time of the next poll, or `None` if the poll is not delayed. Polls can use `left` slots of
+    /// the window. `ahead` polls of other processes come first. One of the slots stays free, so that the next call need
+    /// not wait until a poll leaves the window.
     ///
     /// Polls are spread evenly, but up to [`POLL_BURST`] are allowed without an interval if earlier polls were late.
-    /// Without that, each poll that was late would be lost: polls were later by 2 % with 200 sessions.
+    /// Without this burst, the time that a late poll lost would not be made up for. In a simulation without the burst,
+    /// polls of 200 sessions were later by 2 %.
     fn next_poll(&self, now: T, left: usize, ahead: usize) -> Option<T> {
         let share = self.capacity / POLL_SHARE;
         let spare = usize::from(share > 0);
@@ -164,7 +167,7 @@ impl<T: Time> Slots<T> {
             .zip(ahead..)
             .skip(late.saturating_sub(ahead));
         let after_recent = recent.map(|(slot, place)| slot.taken_at + spacing(slots, place - late));
-        // The polls that are ahead count as polls of this time.
+        // The polls of other processes that come first count as polls that are made now.
         let after_others = (ahead > late).then(|| now + spacing(slots, ahead - POLL_BURST));
         let spaced = after_recent.chain(after_others).max()?;
         // When a call leaves the window, polls can use its slot, so the interval between polls becomes shorter.
@@ -235,7 +238,7 @@ impl<T: Time> Slots<T> {
     }
 }
 
-/// Returns the time from the last used slot to the next slot, if `slots` slots are spread evenly over a window and
+/// Returns the time from the last used slot to the next slot. `slots` slots are spread evenly over a window, and
 /// `ahead` other requests come first.
 fn spacing(slots: usize, ahead: usize) -> Duration {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -282,7 +285,8 @@ mod tests {
         assert_eq!(taken, one.into_iter().chain(other).collect::<Vec<_>>());
     }
 
-    /// Returns the times of a burst at `start`, the last of which is the first of `count` polls at even intervals.
+    /// Returns the times of polls after a burst: `POLL_BURST - 1` polls at `start`, and `count` polls at even intervals
+    /// from `start`.
     fn spread_from(
         start: Duration,
         interval: Duration,

@@ -24,7 +24,7 @@ pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
     now + duration.min(FOREVER)
 }
 
-/// The next time to grant permits, if no other event is earlier.
+/// The next time at which a permit can be granted, unless another event happens before.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Next {
     /// The ticket of the waiter that is expected to get the next permit.
@@ -51,7 +51,7 @@ pub(super) struct State {
     pub slots: Slots,
     pub rate: AdaptiveRate,
     pub queue: Queue,
-    /// The slots of the permits that their waiters have not picked up, by ticket.
+    /// The slots of the permits that were granted and not yet picked up, by the ticket of the waiter.
     granted: BTreeMap<u64, u64>,
     next_ticket: u64,
     probe: Probe,
@@ -89,7 +89,8 @@ impl State {
         }
     }
 
-    /// Returns whether slots come from the store at `now`, and not from this process's own log.
+    /// Returns whether this process requests its slots from the store at `now`, instead of counting slots in its own
+    /// log.
     pub fn uses_store(&self, now: Instant) -> bool {
         self.store_requests
             .as_ref()
@@ -102,8 +103,7 @@ impl State {
         self.next_ticket
     }
 
-    /// Grants a permit if no other request waits and a slot is free, and returns the slot. Most calls get their permit
-    /// this way.
+    /// Grants a permit if no other request waits and a slot is free, and returns the slot.
     pub fn grant_directly(&mut self, now: Instant, priority: Priority) -> Option<u64> {
         if !self.queue.is_empty() || priority.ready_at(now) > now || self.is_probing() {
             return None;

@@ -22,7 +22,8 @@ pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreEr
 /// that only one process changes it at a time. All times in requests and responses are durations, so the clocks of the
 /// processes may differ.
 pub trait LimitStore: Send + Sync {
-    /// Takes a slot for the first demand of `request` that can have a slot now, or returns when to request again.
+    /// Takes a slot for the first demand of `request` that can have a slot now, or returns the time to wait before the
+    /// next request.
     fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse>;
 
     /// Grants no slot for the duration `pause`. A current pause that ends later is unchanged.
@@ -56,9 +57,9 @@ pub struct SlotRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SlotDemand {
-    /// The purpose of the request.
+    /// The purpose of the request to the service that would use the slot.
     pub purpose: SlotPurpose,
-    /// The time for which the request has waited. For a poll, this is the time since the last poll.
+    /// The time for which the request to the service has waited. For a poll, this is the time since the last poll.
     pub waited: Duration,
     /// The weight of each second of waiting, compared with other demands of the same purpose. The demand with the
     /// largest product of time and weight is first.
@@ -70,7 +71,7 @@ pub struct SlotDemand {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SlotPurpose {
-    /// A call whose response a person waits for.
+    /// A call for which a person waits.
     Interactive,
     /// A create or follow-up.
     Create,

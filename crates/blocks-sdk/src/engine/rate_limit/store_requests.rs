@@ -24,10 +24,10 @@ pub(super) struct StoreRequests {
     response_timeout: Duration,
     last_number: u64,
     running: Option<Running>,
-    /// The time of the next request to the store, for each purpose for which the store returned a time.
+    /// For each purpose, the time of the next request to the store, if the store asked to wait.
     again: BTreeMap<SlotPurpose, Instant>,
     alone_until: Option<Instant>,
-    /// The store's number of each slot, by this process's number of the same slot.
+    /// Maps this process's number of a slot to the store's number of the same slot.
     slots: BTreeMap<u64, u64>,
 }
 
@@ -91,7 +91,7 @@ impl StoreRequests {
     }
 
     /// Ends the request with the number `number`, and returns its waiters. Returns `None` if another request has
-    /// replaced it.
+    /// replaced this request.
     pub fn end(&mut self, number: u64) -> Option<Waiters> {
         let running = self.running.take_if(|running| running.number == number)?;
         self.again.clear();

@@ -404,8 +404,8 @@ fn futures_executor(future: Acquire) {
     let _ = Box::pin(future).as_mut().poll(&mut context);
 }
 
-/// A waker that calls the limiter when the waker is called or dropped. The waker of a task can do the same, if it is
-/// the last handle of the task.
+/// A waker that calls the limiter when the waker is called or dropped. A real waker can also call the limiter: if the
+/// waker is the last handle of a task, dropping the waker drops the task.
 struct Reentrant(Arc<RateLimiter>);
 
 impl std::task::Wake for Reentrant {
