@@ -2,8 +2,8 @@
 //!
 //! Most responses cost money, so one unusual field must not make a response unreadable. If a field cannot be read as
 //! its type, it is absent in the typed view, and its JSON text is kept in `extra`. The JSON text of a null, or of a
-//! number that the type would round, is also kept there. So a value that is read and written again contains
-//! everything that was received. The code generator calls [`tolerant_object!`] for each response type.
+//! number that the type would round, is also kept in `extra`. So if a value is read and then written, the written JSON
+//! contains everything that was received. The code generator calls [`tolerant_object!`] for each response type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +16,8 @@ use crate::json::{JsonObject, RawJson};
 /// Contains a value that was read from JSON text.
 pub struct Decoded<T> {
     pub value: T,
-    /// Whether writing the value gives the received text. Otherwise, the received text must be kept in addition.
+    /// Whether writing the value as JSON gives the received text. If not, the received text must be kept beside the
+    /// value.
     pub exact: bool,
 }
 
@@ -28,10 +29,11 @@ impl<T> Decoded<T> {
 
 /// Reads a type from the JSON text of one value. Only this crate implements this trait.
 pub trait FromJson: Sized {
-    /// Reads the value from the JSON text `raw`. Fails if a part is missing that the type requires.
+    /// Reads the value from the JSON text `raw`. Fails if `raw` lacks data that the type requires.
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error>;
 
-    /// Returns the value for a required field that is null. The default is `None`: reading the field then fails.
+    /// Returns the value of a required field whose JSON is `null`. If this method returns `None`, which is the default,
+    /// reading the field fails.
     fn when_null() -> Option<Self> {
         None
     }
@@ -88,7 +90,7 @@ pub(crate) fn from_slice<T: FromJson>(body: &[u8]) -> Result<T, serde_json::Erro
     T::from_json(text).map(|decoded| decoded.value)
 }
 
-/// Keeps a value that is not an object, so that it can be written again.
+/// Keeps the JSON text of a value that is not an object, so that the value can be written again.
 ///
 /// # Errors
 /// Returns `error` if `raw` is not exactly one JSON value.
@@ -196,7 +198,7 @@ fn for_each_item(raw: &str, each: impl FnMut(&str)) -> Result<(), serde_json::Er
     deserializer.end()
 }
 
-/// Contains a string, which is borrowed from the JSON text if it has no escapes.
+/// Contains a string, which is borrowed from the JSON text if the string contains no escapes.
 pub(crate) struct Text<'de>(pub Cow<'de, str>);
 
 impl<'de> de::Deserialize<'de> for Text<'de> {

@@ -13,16 +13,17 @@ use crate::decode;
 pub use crate::decode::FromJson;
 use crate::{Client, ClientInfo, Error, ResponseValue};
 
-/// The header for the document's version. The generated code sends this header, but the service does not know it.
+/// The header with the version of the OpenAPI document. The generated code adds this header, and the hook removes it,
+/// because the service does not know it.
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
-/// The status of the response that replaces a missing response of the sender.
+/// If the [`Sender`] returns no response, the generated code gets a response with this status.
 const FAILED: u16 = 599;
 
 /// Sends the request of one attempt.
 ///
-/// This crate defines the trait, and a crate that uses the client implements it. So attempts are controlled in one
-/// place, and the generated code stays unchanged. To make another attempt, the caller calls the generated method
+/// This crate defines the trait, and a crate that uses the client implements it. So one implementation controls all
+/// attempts, and the generated code stays unchanged. To make another attempt, the caller calls the generated method
 /// again.
 pub trait Sender: Send + Sync {
     /// Sends `request` once. If this method returns `None`, the generated method fails with
@@ -100,8 +101,8 @@ impl ClientHooks<Hook> for Client {
     }
 }
 
-/// Returns whether `url` is below `base`. The scheme, host and port must be equal, and the path of `url` must
-/// continue the path of `base`. `url` must have the form that the URL parser writes.
+/// Returns whether `url` is below `base`. The scheme, host and port must be equal, and the path of `url` must continue
+/// the path of `base`. `url` must be the normalized text that the URL parser returns.
 fn is_below(base: &str, url: &str) -> bool {
     let base = base.trim_end_matches('/');
     url.strip_prefix(base)
@@ -109,9 +110,9 @@ fn is_below(base: &str, url: &str) -> bool {
 }
 
 /// Requests `url`, and reads the response as one page or object. The request passes the same hooks as a generated
-/// method. `operation_id` names the operation of the URL.
+/// method. `operation_id` is the id of the operation to which the URL belongs.
 ///
-/// This function decodes the body itself, because a generated method first copies every page and checks the copy.
+/// This function decodes the body itself, because a generated method would first copy every page and check the copy.
 ///
 /// # Errors
 /// The errors of a generated method, and [`Error::InvalidRequest`] if `url` is outside the base URL.

@@ -1,7 +1,7 @@
 //! Keeps JSON exactly as it was received.
 //!
-//! `serde_json::Value` rounds numbers beyond 64 bits and rejects some of them. Data that this crate only passes on is
-//! kept as text instead, so that nothing is changed or rejected.
+//! `serde_json::Value` rounds numbers that need more than 64 bits, and rejects some of these numbers. This crate keeps
+//! data that it does not interpret as text, so that no number is changed or rejected.
 
 use std::fmt;
 use std::str::FromStr;
@@ -38,7 +38,7 @@ impl RawJson {
         serde_json::from_str(self.as_str()).ok()
     }
 
-    /// Creates a value from `text`, which the caller knows to be one JSON value.
+    /// Creates a value from `text`, which must be exactly one JSON value. This function does not check `text`.
     pub(crate) fn of_valid(text: &str) -> Self {
         let raw = RawValue::from_string(text.trim().to_owned());
         Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
@@ -124,7 +124,7 @@ impl JsonObject {
         self.find(name).is_some()
     }
 
-    /// Sets a field. An earlier value of the same name is replaced.
+    /// Sets a field. Replaces the earlier value of the field, if there is one.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<RawJson>) {
         let (name, value) = (name.into(), value.into());
         match self.fields.iter_mut().find(|(known, _)| **known == *name) {
@@ -216,7 +216,7 @@ impl<N: Into<String>, V: Into<RawJson>> FromIterator<(N, V)> for JsonObject {
     }
 }
 
-/// Two objects are equal when they have the same fields with the same texts, in any order.
+/// Two objects are equal if they have the same field names with the same JSON texts, in any order.
 impl PartialEq for JsonObject {
     fn eq(&self, other: &Self) -> bool {
         self.not_an_object == other.not_an_object

@@ -18,14 +18,14 @@
 //! The crate guarantees:
 //! - **The key is added in one place**, to requests to the base URL only. A request to another URL is an error. No
 //! `Debug` output contains the key.
-//! - **No request is repeated here.** A method sends its request once, through the [`Sender`](hook::Sender), or
-//! through the HTTP client if there is no sender.
+//! - **This crate repeats no request.** A method sends its request once, through the [`Sender`](hook::Sender), or
+//!   through the HTTP client if there is no sender.
 //! - **Responses are read tolerantly.** Only the fields that a program cannot continue without must be readable: a
-//! session's `id`, a link's `href`, the `items` of a page. Any other field that cannot be read is absent, and its
-//! JSON text is kept in `extra`. Fields that are not in the document are also kept in `extra`. The module [`open`]
-//! contains enums, ids and times that accept any value.
-//! - **[`types`] and [`Client`] follow the document.** They are generated and never edited by hand;
-//!   `cargo xtask codegen --check` enforces it.
+//!   session's `id`, a link's `href`, the `items` of a page. Any other field that cannot be read is absent, and its
+//!   JSON text is kept in `extra`. Fields that are not in the document are also kept in `extra`. The module [`open`]
+//!   contains enums that keep unknown values, ids that need not be UUIDs, and times in the common formats of ISO 8601.
+//! - **[`types`] and [`Client`] follow the document.** They are generated from the document. `cargo xtask codegen
+//!   --check` fails if the generated code was edited by hand.
 
 mod decode;
 // The methods of the builders have the names of fields, which the document describes.

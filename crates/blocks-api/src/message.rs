@@ -35,10 +35,10 @@ impl Message {
 
 /// Contains a call of a tool. The service does not report the result of the call.
 ///
-/// The service was seen to send two forms. The newer form is `{"__name__": "Read", "file_path": "a.rs"}`, with the
-/// arguments beside the name. The older form is `{"__name__": "Bash", "input": "..."}`, where `input` is a string
-/// that may contain JSON. [`fields`](Self::fields) contains every key except `__name__`.
-/// [`arguments`](Self::arguments) returns the arguments of both forms alike.
+/// The service was seen to send tool calls in two formats. The newer format is `{"__name__": "Read", "file_path":
+/// "a.rs"}`, with the arguments beside the name. The older format is `{"__name__": "Bash", "input": "..."}`, where
+/// `input` is a string that may contain JSON. [`fields`](Self::fields) contains every key except `__name__`.
+/// [`arguments`](Self::arguments) returns the arguments, whichever of the two formats the service sent.
 ///
 /// ```
 /// use blocks_api::message::ToolCall;

@@ -1,4 +1,5 @@
-//! Accepts more values than the document names: enums keep unknown values, and ids and times can have any form.
+//! Contains types that accept more values than the OpenAPI document names. Enums keep unknown values, ids need not be
+//! UUIDs, and times accept the common formats of ISO 8601.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -33,8 +34,8 @@ macro_rules! open_enum {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
-            /// A value that this release does not know. Compare [`as_str`](Self::as_str) instead of this variant: a
-            /// later release may know the value.
+            /// A value that this release does not know. Do not match this variant, because a later release may know the
+            /// value; compare [`as_str`](Self::as_str) instead.
             Other(UnknownValue),
         }
 
@@ -162,7 +163,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// All values in JSON.
+    /// All values, as strings.
     pub const KNOWN: &[&str] = &["asc", "desc"];
 
     /// Returns the value in JSON.
@@ -284,8 +285,8 @@ impl Id {
         self.0.parse().ok()
     }
 
-    /// Reads an id that the service sent, for example in a link. Returns `None` for a text that cannot be one segment
-    /// of a path, such as `..`, and for the words that programs print for a missing value, such as `null`.
+    /// Reads an id that the service sent, for example in a link. Returns `None` if the text cannot be one segment of a
+    /// path, such as `..`, or is a word that programs print for a missing value, such as `null`.
     pub fn from_service(text: &str) -> Option<Self> {
         let is_absent = ["", ".", "null", "undefined"].contains(&text);
         // Some servers decode a path before they resolve `..` in it, so `..` beside an encoded separator also counts.
@@ -295,7 +296,7 @@ impl Id {
     }
 }
 
-/// Returns whether a text contains `..`. This check is quick, and few ids contain two dots.
+/// Returns whether a text contains `..`. This quick check comes first, because few ids contain two dots.
 fn has_two_dots(text: &str) -> bool {
     text.as_bytes().windows(2).any(|pair| pair == b"..")
 }
@@ -451,7 +452,7 @@ impl Timestamp {
     }
 }
 
-/// Reads common forms of ISO 8601: with or without a zone, seconds and fractions, or a date alone.
+/// Reads a time in a common format of ISO 8601: with or without a time zone, seconds and fractions, or only a date.
 fn parse_time(text: &str) -> Option<DateTime<Utc>> {
     const WITH_ZONE: [&str; 4] = [
         "%Y-%m-%dT%H:%M:%S%.f%#z",
@@ -554,8 +555,8 @@ impl schemars::JsonSchema for Timestamp {
     }
 }
 
-/// Contains a secret URL on a storage host, which gives access to anyone who knows it. Its query is hidden in
-/// `Debug`.
+/// Contains a secret URL on a storage host. Anyone who knows the URL can read the file. `Debug` output hides the query
+/// of the URL.
 ///
 /// ```
 /// use blocks_api::open::PresignedUrl;

@@ -1,5 +1,5 @@
-//! Measures the overhead of a call with this crate, compared with `reqwest` and `serde_json` alone, which read the same
-//! types from the same server.
+//! Measures the overhead of a call with this crate, compared with a call with only `reqwest` and `serde_json`. Both
+//! calls read the same types from the same server.
 //!
 //! `cargo bench -p blocks-sdk --bench overhead`
 //!
@@ -13,7 +13,7 @@ use blocks_sdk::{Agent, Client, CreateSession, RateLimit, Turn, types};
 use uuid::Uuid;
 
 const CALLS: [&str; 3] = ["create", "read", "wait"];
-/// There are many short rounds, so that other load on the machine affects both sides of a ratio equally.
+/// There are many short rounds, so that other load on the machine affects both compared calls equally.
 const ROUNDS: usize = 301;
 const PER_ROUND: usize = 50;
 const COUNTED: [usize; 2] = [50, 150];
@@ -135,7 +135,7 @@ fn main() {
 }
 
 /// Returns the microseconds of a call with `reqwest` alone, the microseconds of a call with this crate, and the median
-/// of the ratios. Each ratio is from one round, in which both sides ran directly after each other.
+/// of the ratios. Each ratio is from one round, in which both calls ran directly after each other.
 fn times(url: &str, what: &str) -> (f64, f64, f64) {
     let (mut pairs, mut ratios) = (Vec::new(), Vec::new());
     runtime().block_on(async {

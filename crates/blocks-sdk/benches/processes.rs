@@ -10,7 +10,7 @@ use std::time::Duration;
 use blocks_sdk::{Client, LimitStore, MemoryLimitStore};
 use support::{Job, Outcome, Run, burst, mean, p95, run_clients, service, simulate, spread};
 
-/// The name of each split, and the number of sessions of each process.
+/// The name of each distribution of the sessions, and the number of sessions of each process.
 const SPLITS: [(&str, &[usize]); 4] = [
     ("1 x 50", &[50]),
     ("10 x 5", &[5; 10]),

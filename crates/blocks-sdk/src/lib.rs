@@ -18,8 +18,8 @@
 //! Guarantees:
 //! - **Creates and follow-ups are never duplicated.** The client sends them again only when they certainly had no
 //!   effect. When the outcome is unknown, [`Error::may_have_taken_effect`] returns `true`.
-//! - **All clones share one rate limiter.** A client and its clones share the service's 100 requests per minute. A
-//!   429 delays their requests, but no wait fails because of a 429.
+//! - **All clones share one rate limiter.** A client and its clones share the service's 100 requests per minute. A 429
+//!   delays the requests of all clones, but no wait fails because of a 429.
 //! - **Waits survive errors and restarts.** A wait continues after transient errors until its time-out. Another
 //!   process can resume a wait from a stored [`Pending`].
 //! - **Reading neither loses nor repeats messages**, even while messages are added and deleted.

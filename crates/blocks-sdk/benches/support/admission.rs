@@ -1,5 +1,5 @@
-//! Decides when a request of the other policies may be sent. `Window` is a second implementation of the rate limiter's
-//! window. `Spaced` is the even spacing of earlier versions of this crate.
+//! Decides when the policies that are compared with this crate may send a request. `Window` is a second implementation
+//! of the rate limiter's window. `Spaced` is the even spacing of earlier versions of this crate.
 
 use std::collections::VecDeque;
 use std::time::Duration;

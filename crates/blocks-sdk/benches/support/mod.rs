@@ -19,8 +19,8 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 /// The service's limit of requests per minute.
 pub const LIMIT: usize = 100;
 
-/// A planned session, with the time at which the session is requested, and the time for which its agent works. An agent
-/// with `None` never finishes.
+/// A planned session, with the time at which the session is requested, and the time for which its agent works. If
+/// `works` is `None`, the agent never finishes.
 #[derive(Clone, Copy, Debug)]
 pub struct Job {
     pub arrives: Duration,
@@ -68,8 +68,8 @@ pub fn burst(n: usize, seed: u64) -> Vec<Job> {
     works(n, seed).into_iter().map(job).collect()
 }
 
-/// Returns `n` jobs that arrive at even intervals, so that the limit is used but not exceeded. At most 20 jobs arrive
-/// in a minute, and the arrivals of all jobs take at least 10 minutes.
+/// Returns `n` jobs that arrive at even intervals, so that the requests use the limit but do not exceed it. At most 20
+/// jobs arrive in a minute, and the arrivals of all jobs take at least 10 minutes.
 pub fn spread(n: usize, seed: u64) -> Vec<Job> {
     let apart = (10.0 * 60.0 / n as f64).max(3.0);
     let jobs = works(n, seed).into_iter().enumerate();
@@ -80,7 +80,8 @@ pub fn spread(n: usize, seed: u64) -> Vec<Job> {
     .collect()
 }
 
-/// Returns a mock of the service. Its agent works on the session with the message `i` for as long as job `i` says.
+/// Returns a mock of the service. In the session with the message `i`, the agent works for the duration that job `i`
+/// specifies.
 pub fn service(jobs: &[Job]) -> Mock {
     let works: Vec<_> = jobs.iter().map(|job| job.works).collect();
     Mock::builder()
@@ -178,8 +179,8 @@ pub fn p95(mut values: Vec<f64>) -> f64 {
 }
 
 /// Returns how many of the requests at these times would be rejected by servers that count differently from the mock.
-/// The first number is for a server that counts in fixed minutes, in the worst of 60 phases. The second number is for a
-/// server with a bucket of 100 tokens.
+/// The first number is for a server that counts in fixed minutes, which can start at any second; the number is the
+/// highest of these 60 cases. The second number is for a server with a bucket of 100 tokens.
 pub fn rejections(times: &[Duration]) -> (usize, usize) {
     let fixed = (0..60).map(|phase| {
         let mut counts = std::collections::HashMap::new();

@@ -1,5 +1,6 @@
-//! Runs other policies against the same mock. All policies except `fixed` and `spaced` have the same admission and the
-//! same minimum interval as this crate, so that only the choice of the session to poll differs.
+//! Runs other policies against the same mock. All policies except `fixed` and `spaced` have the same rules for when a
+//! request may be sent, and the same minimum interval between polls, as this crate. So only the choice of the session
+//! to poll differs.
 
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub async fn run_open(
     }
 }
 
-/// Runs a policy in one loop. Creates are first, then the poll that the policy chooses.
+/// Runs a policy in one loop. Sends waiting creates first, and then the poll that the policy chooses.
 async fn paced(
     mock: &Mock,
     jobs: &[Job],

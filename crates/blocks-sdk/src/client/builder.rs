@@ -73,9 +73,10 @@ enum LimiterChoice {
 }
 
 impl ClientBuilder {
-    /// Reads the API key from `BLOCKS_API_KEY` and the base URL from `BLOCKS_API_BASE_URL`, if that is set.
+    /// Reads the API key from `BLOCKS_API_KEY`, and the base URL from `BLOCKS_API_BASE_URL` if this variable is set.
     ///
-    /// An empty `BLOCKS_API_BASE_URL` counts as not set, because CI systems pass a missing variable as an empty one.
+    /// An empty `BLOCKS_API_BASE_URL` counts as not set, because CI systems pass a missing variable as an empty
+    /// variable.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key is not set or empty, or when a
@@ -225,7 +226,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the limit of the rate limiter. Default: 100 requests per minute, which is the service's limit for a key.
+    /// Sets the number of requests per minute that the rate limiter permits. Default: 100, which is the service's limit
+    /// for a key.
     ///
     /// All clients in this process with the same base URL and key share one rate limiter and its limit, because the
     /// service counts their requests together. A client without this setting uses the existing limit. A client with a
@@ -352,8 +354,8 @@ impl ClientBuilder {
 
     /// Configures the HTTP client that downloads artifacts from their storage host.
     ///
-    /// This HTTP client is separate from that of [`configure_http`](Self::configure_http). So headers for the service,
-    /// or for a proxy in front of the service, are never sent to a storage host.
+    /// This HTTP client is separate from the client that [`configure_http`](Self::configure_http) configures. So
+    /// headers for the service, or for a proxy in front of the service, are never sent to a storage host.
     #[cfg(feature = "reqwest")]
     pub fn configure_download_http(
         mut self,
@@ -494,7 +496,8 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// Implements [`ClientBuilder::from_env_named`] for any source of variables, so that tests need no environment.
+/// Implements [`ClientBuilder::from_env_named`] with a function that returns the variables, so that tests need not set
+/// environment variables.
 fn from_variables(
     key_variable: &str,
     variable: impl Fn(&str) -> Result<String, VarError>,

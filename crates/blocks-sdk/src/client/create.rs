@@ -83,9 +83,9 @@ impl Client {
 
     /// Acquires the rate limiter's permit for one create or follow-up, before the request is sent.
     ///
-    /// Hundreds of creates may be waiting for their permits. With this method, a program writes the journal entry
-    /// "starting" only when the request is about to be sent. After a crash, only the creates with such an entry have
-    /// an unknown outcome. Dropping the future or the permit returns the permit to the rate limiter.
+    /// Hundreds of creates may be waiting for their permits. With this method, a program can write an entry such as
+    /// "starting" to its journal only when the request is about to be sent. After a crash, only the creates with such
+    /// an entry have an unknown outcome. Dropping the future or the permit returns the permit to the rate limiter.
     ///
     /// # Errors
     /// [`ErrorKind::RateLimited`](crate::ErrorKind::RateLimited) when no permit is available within the time-out of a

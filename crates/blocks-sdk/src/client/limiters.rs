@@ -28,8 +28,8 @@ struct Entry {
 /// A limiter and its limit.
 pub(crate) type Limiter = (Arc<RateLimiter>, RateLimit);
 
-/// Returns the limiter of a key at a base URL; creates it if none exists. `limit` is `None` when any limit is
-/// acceptable.
+/// Returns the limiter of a key at a base URL. Creates the limiter if no client uses one yet. `limit` is `None` when
+/// any limit is acceptable.
 ///
 /// # Errors
 /// An error when the existing limiter has a limit that differs from `limit`.

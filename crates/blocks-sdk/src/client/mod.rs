@@ -50,7 +50,7 @@ pub struct Client {
     pub(crate) resources: Arc<Resources>,
 }
 
-/// The state of the service, as far as a client and its clones know it.
+/// The data about the service that a client and its clones have learned and share.
 #[derive(Default)]
 pub(crate) struct Resources {
     pub turns: TurnRegistry,
@@ -200,7 +200,7 @@ impl Client {
         self.engine.core.limiter.status()
     }
 
-    /// Reads a session. The links to its thread are always null in this response.
+    /// Reads a session. In the response, the links to the session's thread are always null.
     ///
     /// # Errors
     /// An error with status 404 when the session does not exist in this workspace.

@@ -295,8 +295,7 @@ pub(crate) fn from_reqwest(request: reqwest::Request) -> Result<Request<Body>, S
     Ok(request)
 }
 
-/// Makes a body `Sync`, because reqwest requires a `Sync` body. The mutex is never contended, because only the owner
-/// reads the body.
+/// Makes a body `Sync`, because reqwest requires a `Sync` body. Only the owner reads the body.
 struct SyncBody(Mutex<Body>);
 
 impl HttpBody for SyncBody {

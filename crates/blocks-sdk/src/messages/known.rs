@@ -1,12 +1,12 @@
-//! Remembers the messages that were read last, to recognize them when they are read again.
+//! Remembers the messages that were read last, so that a message is recognized when it is read again.
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
 
 use blocks_api::types::Message;
 
-/// The number of messages that are remembered. This is more than the 1,000 messages that are searched for late
-/// messages.
+/// The number of messages that are remembered. The number is larger than the 1,000 messages among which the pager
+/// searches for late messages.
 const REMEMBERED: usize = 2_000;
 
 /// Returns the hash of a message's id, or of the whole message if the message has no id. The hash identifies the
@@ -22,8 +22,8 @@ pub(crate) fn identity(message: &Message) -> u64 {
     hash.finish()
 }
 
-/// Returns the identity of the only message of a page that was too large. `body` is the start of the page, which was
-/// kept.
+/// Returns the identity of a message that was too large to be read, from the start of its page. The page contains only
+/// this message. `body` is the part of the page that was received.
 pub(crate) fn identity_in_cut_page(body: &str) -> u64 {
     let items = body.find("\"items\"").map_or(body, |at| &body[at..]);
     let field = items.match_indices("\"id\"").find_map(|(at, name)| {
@@ -123,8 +123,8 @@ impl Known {
         is_new
     }
 
-    /// Adds a late message before the message `next`, so that it is forgotten at the same time as its neighbours.
-    /// Returns whether the message is new.
+    /// Adds a late message before the message `next`, so that the late message is forgotten at the same time as the
+    /// messages around it. Returns whether the message is new.
     pub fn insert_before(&mut self, next: u64, identity: u64) -> bool {
         let is_new = self.set.insert(identity);
         if is_new {

@@ -18,7 +18,7 @@ use crate::messages::watch::WatchCursor;
 #[derive(Default)]
 pub(crate) struct Batch {
     pub messages: VecDeque<Message>,
-    /// The error of a message that is too large and that follows the other messages.
+    /// The error of a message that is too large. This message follows the other messages.
     pub too_large: Option<Error>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct MergedPages {
 
 struct Sequence {
     pager: Pager,
-    /// The time in the sort key of the last returned message. It never decreases.
+    /// The time in the sort key of the last returned message. This time never decreases.
     time: f64,
 }
 

@@ -155,9 +155,8 @@ impl MessagesQuery {
         self
     }
 
-    /// Selects messages whose `ts` is greater than this `ts`, in epoch seconds with fractions. A number that is not
-    /// finite is an error when the messages are read. The service omits messages without a `ts`, such as most of the
-    /// user's messages.
+    /// Selects messages whose `ts` is greater than this `ts`, in epoch seconds with fractions. Reading the messages
+    /// fails if `ts` is not finite. The service omits messages without a `ts`, such as most of the user's messages.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -174,7 +173,7 @@ impl MessagesQuery {
     }
 
     /// Sets whether the newest message is first. Default: the oldest message is first. The client always sends the
-    /// direction, because sources disagree on the default of the service.
+    /// direction, because the vendor's sources disagree on the default of the service.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -227,7 +226,7 @@ impl MessagesQuery {
     /// Adds a query parameter that this release does not support. To send a list, add one parameter with the same name
     /// for each item.
     ///
-    /// A parameter that has its own method, such as `limit`, is an error when the messages are read.
+    /// Reading the messages fails if `name` is a parameter that has its own method, such as `limit`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -278,9 +277,9 @@ impl MessagesQuery {
     /// the whole read exactly once, and in order. A late message, which is added before messages that were already
     /// read, is returned when it is found, at the latest at the end of the stream.
     ///
-    /// A message larger than [`max_body`](crate::ClientBuilder::max_body) is an error, and the stream continues with
-    /// the next message. Any other error ends the stream. If the pages contradict their total, the error says how many
-    /// messages are missing ([`Incomplete`](crate::ErrorKind::Incomplete)).
+    /// For a message larger than [`max_body`](crate::ClientBuilder::max_body), the stream returns an error, and
+    /// continues with the next message. Any other error ends the stream. If the pages contradict their total, the error
+    /// says how many messages are missing ([`Incomplete`](crate::ErrorKind::Incomplete)).
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -305,8 +304,8 @@ impl MessagesQuery {
     /// as the rate limit allows. The order is always oldest first.
     ///
     /// [`Watch::from_now`] omits existing messages, and [`Watch::resume`] continues after a restart. Transient errors
-    /// do not end the watch; [`Watch::next_event`] reports them. Other statuses that may be temporary, such as 409 or
-    /// a 403 that is not from the service, end the watch after three in a row.
+    /// do not end the watch; [`Watch::next_event`] reports them. If it is not certain that an error is transient, as
+    /// for 409 or for a 403 that is not from the service, the watch ends after three such errors in a row.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -430,7 +429,7 @@ impl MessagesQuery {
             )));
         }
         let mut query = url.query_pairs_mut();
-        // An array is sent as one parameter for each item, because the service rejects the form `a,b`.
+        // An array is sent as one parameter for each item, because the service rejects a value such as `a,b`.
         for value in &self.types {
             query.append_pair("type", value.as_str());
         }

@@ -30,7 +30,7 @@ use crate::messages::MessagesQuery;
 pub struct Page {
     query: MessagesQuery,
     data: types::MessagePage,
-    /// `None` for a page that was merged from several responses, or read for a stream.
+    /// The value is `None` if the page was merged from several responses, or was read for a stream.
     response: Option<ResponseInfo>,
 }
 

@@ -2,12 +2,13 @@
 //!
 //! A page shows a range of the list at the time of the read. Messages that are deleted or added before the range shift
 //! the messages in the range. The total does not show such a shift, because it is unchanged after one deletion and one
-//! addition. So each range is chosen to overlap the range before ([`Window`]). If the new range contains a known
-//! message, everything before that message was read as well, and no message is missing. If the new range contains no
-//! known message, the pager discards the range and steps back until a range contains a known message.
+//! addition. So the pager chooses each range so that it overlaps the previous range ([`Window`]). If the new range
+//! contains a known message, everything before that message was read as well, and no message is missing. If the new
+//! range contains no known message, the pager discards the range and steps back until a range contains a known message.
 //!
-//! A page with only one message, for example a message that is too large to be read, cannot overlap the range before.
-//! Then the pager reads the message before that page again. If that message has not moved, no message is missing.
+//! A page with only one message, for example a message that is too large to be read, cannot overlap the previous range.
+//! In this case, the pager reads the message before the page again. If the message before the page has not moved, no
+//! message is missing.
 
 use std::collections::VecDeque;
 
@@ -22,11 +23,11 @@ use crate::messages::{MessagesQuery, PAGE};
 
 /// The number of messages before the end of the list that are searched for late messages.
 const LOOK_BACK: u64 = 1_000;
-/// One in this many polls also reads a range further back in the list. That read finds a late message whose arrival was
-/// not visible because another message was deleted at the same time.
+/// One in every `POLLS_BETWEEN_CHECKS` polls also reads a range further back in the list. That read finds a late
+/// message whose arrival was not visible because another message was deleted at the same time.
 const POLLS_BETWEEN_CHECKS: u32 = 10;
-/// The number of reads in a row that may find no new message. After more such reads, the pager assumes that the service
-/// repeats pages. A longer list allows more reads.
+/// The allowed number of reads in a row without a new message. After more such reads, the pager assumes that the
+/// service repeats pages. A longer list allows more reads.
 const IDLE_READS: u64 = 16;
 /// The number of full pages in a row after which the pager doubles a reduced page size.
 const FULL_PAGES: u32 = 4;
@@ -37,11 +38,11 @@ const DECODE_ATTEMPTS: u32 = 3;
 pub(crate) struct Pager {
     query: MessagesQuery,
     known: Known,
-    /// The last message of the last range that was used.
+    /// The position of the last message in the range that was accepted last.
     edge: Option<Edge>,
     phase: Phase,
     sizes: Sizes,
-    /// The maximum number of messages that the service returns in a page, as far as known.
+    /// The maximum number of messages that the service returns in a page, according to the pages so far.
     ceiling: u64,
     /// The number of messages in the longest page so far.
     longest: u64,
@@ -56,10 +57,10 @@ pub(crate) struct Pager {
     known_are_gone: bool,
     /// Whether the next read is a poll for messages that were added after the end was reached.
     polling: bool,
-    /// Whether one in [`POLLS_BETWEEN_CHECKS`] polls also reads further back.
+    /// Whether one in every [`POLLS_BETWEEN_CHECKS`] polls also searches for late messages further back in the list.
     checks: bool,
     polls: u32,
-    /// The index at which the next check further back continues.
+    /// The index at which the next of these searches continues.
     check_from: Option<u64>,
     total: Option<u64>,
     /// The number of messages that were found so far.
@@ -219,7 +220,8 @@ impl Pager {
         }
     }
 
-    /// Disables the regular checks for late messages. Then only a visible change before the end causes a check.
+    /// Disables the regular checks for late messages. The pager then checks only after a page showed that messages
+    /// before the end of the list have moved.
     pub fn without_checks(mut self) -> Self {
         self.checks = false;
         self
@@ -409,7 +411,7 @@ impl Pager {
             self.sweep(sweep, reading);
             return Ok(());
         }
-        // No message can be missing before the first message of the list.
+        // No message can be missing before a page at the start of the list.
         let no_known = self.known.len() == 0 || self.known_are_gone || reading.count() == 0;
         let at_start = reading.start == 0 && no_known;
         let mut identities = reading.identities.iter();
@@ -538,14 +540,14 @@ impl Pager {
         }
         match reading.total() {
             Some(total) if total > reading.end() => false,
-            // A number of pages that contradicts the total is trusted for one more read.
+            // If the number of pages contradicts the total, the pager trusts the number of pages for one more read.
             Some(_) => self.idle > 0 || reading.total_pages.is_none_or(|pages| pages <= page),
             None => count < self.longest || reading.end() == 0,
         }
     }
 
-    /// Adds the new messages of a page to the backlog. Remembers the messages of a late page before the message `next`.
-    /// Returns whether the page has new messages.
+    /// Adds the new messages of a page to the backlog. If `next` is given, the page was read late, and its messages are
+    /// remembered before the message `next`. Returns whether the page has new messages.
     fn give_out(&mut self, reading: Reading, next: Option<u64>) -> bool {
         let identities = reading.identities;
         let is_known = |identity: &u64| self.known.contains(*identity);
@@ -662,7 +664,8 @@ impl Pager {
         }
     }
 
-    /// Skips existing messages. Goes to the last message with few reads if the page reports a total.
+    /// Skips existing messages. If the page reports a total, the pager needs only a few reads to reach the last
+    /// message.
     fn skip(&mut self, reading: Reading) {
         let (count, end, total) = (reading.count(), reading.end(), self.total);
         let last = total.and_then(|total| total.checked_sub(1));

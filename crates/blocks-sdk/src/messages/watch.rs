@@ -258,7 +258,7 @@ enum Step {
 
 struct Poller {
     pages: MergedPages,
-    /// When the last message arrived. The priority of a watch decreases while no messages arrive.
+    /// The time at which the last message arrived. The priority of a watch decreases while no messages arrive.
     news: Instant,
     /// When the last poll ended.
     polled: Instant,
@@ -325,7 +325,8 @@ impl Poller {
     }
 }
 
-/// Returns whether the error is temporary: `Some(true)` if it is, `Some(false)` if it may be, `None` if it is not.
+/// Returns `Some(true)` if the error is temporary, `Some(false)` if the error may be temporary or permanent, and `None`
+/// if the error is permanent.
 fn may_pass(error: &Error) -> Option<bool> {
     let is_json = || {
         let body = error.body().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Computes the ranges of a list that a page number and a page size can select.
 //!
 //! Page `p` with page size `n` contains the indexes from `(p - 1) * n` up to, but not including, `p * n`. Because the
-//! pager can choose the page size, a range can start close to almost any index, and so overlap the range before.
+//! pager can choose the page size, a range can start close to almost any index, and so overlap the previous range.
 
 /// A range of a list, given by a page number and a page size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -157,7 +157,7 @@ impl Artifact {
         &self.id
     }
 
-    /// Returns the file name that the agent chose. Do not use it as a path without a check.
+    /// Returns the file name that the agent chose. Check the name before you use the name as a path.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -528,7 +528,8 @@ async fn write_all(
     Ok(())
 }
 
-/// Reads at most 64 KiB of an error response of the storage host, which are enough for people.
+/// Reads at most the first 64 KiB of an error response of the storage host. The rest is not needed for the text of the
+/// error.
 async fn start_of_body(response: &mut Response<Body>, each: Duration) -> Bytes {
     const MOST: usize = 64 << 10;
     let mut body = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::session::turn::Reply;
 
-/// Describes how a reply seems to report a failure of the agent; see [`Reply::failure_notice`].
+/// Describes a notice of failure that was recognized in a reply; see [`Reply::failure_notice`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailureNotice {
@@ -26,8 +26,8 @@ pub enum FailureNoticeKind {
 /// start is probably from an agent that writes about limits.
 const LONGEST: usize = 500;
 
-/// The first words of known notices, in lower case. Each notice was seen alone, or after the name of an agent as in
-/// `Claude Code: Authentication failed.`
+/// The first words of known notices, in lower case. In the replies that were seen, each notice was the start of the
+/// text, or followed the name of an agent, as in `Claude Code: Authentication failed.`
 const NOTICES: [(&str, FailureNoticeKind); 5] = [
     ("authentication failed", FailureNoticeKind::Authentication),
     ("rate limit or quota exceeded", FailureNoticeKind::Limit),
@@ -53,9 +53,9 @@ impl Reply {
     /// Checks for a notice that the agent failed, such as `Claude Code: Authentication failed.`
     ///
     /// The service's messages have no status field, so the final message of a failed turn can be such a notice, and a
-    /// reply does not mean success. Only the text shows that a turn failed, so this check can be wrong. The check knows
-    /// only notices that were seen before, at the start of a short text. A successful reply can start with the same
-    /// words. `None` does not mean that the work was done.
+    /// reply does not mean success. Only the text shows that a turn failed, so this check can be wrong. The check
+    /// recognizes only known notices, and only at the start of a short text. A successful reply can start with the same
+    /// words as a notice. `None` does not mean that the agent did its work.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

@@ -94,7 +94,8 @@ impl SessionRef {
         !names_no_thread && self.client.engine.core.resolve(href).is_ok()
     }
 
-    /// Finds the newest turn of the session by the users' messages; `None` when there are no such messages.
+    /// Finds the newest turn of the session by the users' messages. Returns `None` if the session has no user's
+    /// message.
     ///
     /// The service names the thread of a turn only in the response to a create or follow-up. This method finds the
     /// thread again. It compares the creation times of the users' messages, because these messages often have no `ts`,

@@ -39,7 +39,7 @@ const LAST_POLL: Duration = Duration::from_secs(10);
 const LAST_PERMIT: Duration = Duration::from_secs(15 * 60);
 /// If a timer is at least this late, the machine or the process was suspended.
 const STOPPED: Duration = Duration::from_secs(1);
-/// A wait ends after this many unusable responses of the same kind in a row.
+/// A wait ends after this number of unusable responses in a row with the same kind of error.
 const UNUSABLE_IN_A_ROW: u32 = 3;
 
 /// Waits for the reply of one turn of the agent, which is one prompt and its reply.
@@ -331,7 +331,7 @@ pub struct Wait {
     follow: Follow,
 }
 
-/// The messages of the turn that a wait reads besides the reply.
+/// Selects which messages of the turn a wait reads in addition to the reply.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Follow {
     Nothing,
@@ -386,8 +386,8 @@ impl Wait {
         self
     }
 
-    /// Adds the agent's messages to [`progress`](Self::progress) as they arrive, as [`Progress::Message`], each once
-    /// and in order. Default: no messages.
+    /// Adds the agent's messages to [`progress`](Self::progress) as [`Progress::Message`]. Each message is added once,
+    /// in order, as soon as it arrives. Default: no messages.
     ///
     /// The messages usually need no extra requests, because a poll reads the newest messages of the thread, and
     /// recognizes the reply among them. The wait reads more pages, without a pause, only if one page does not contain
@@ -596,8 +596,8 @@ impl WaitState {
         }
     }
 
-    /// Returns whether a later turn exists. If that is unknown, requests the order of the turns once for each new
-    /// turn. If that request fails, the wait continues as if there were no later turn.
+    /// Returns whether a later turn exists. If the order of the turns is unknown, requests the order from the service,
+    /// once for each new turn. If this request fails, the wait continues as if there were no later turn.
     async fn is_interrupted(&mut self, version: usize) -> bool {
         let turn = &self.wait.turn;
         let mut state = turn.turns.state(turn.number);
@@ -658,8 +658,8 @@ impl WaitState {
         self.follower.as_ref().is_some_and(|f| f.is_behind())
     }
 
-    /// Returns whether to poll although the time-out has passed. The wait does so if the last poll is out of date, or
-    /// if the machine was suspended, because the reply may have arrived since the last poll.
+    /// Returns whether to poll although the time-out has passed. The wait polls once more if its last poll is out of
+    /// date, or if the machine was suspended, because the reply may have arrived since the last poll.
     fn may_poll_late(&self) -> bool {
         let was_stopped = Instant::now() >= self.deadline + STOPPED;
         let is_paused = self

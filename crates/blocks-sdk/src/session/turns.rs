@@ -22,7 +22,7 @@ pub(crate) struct LatestTurn {
 
 #[derive(Default)]
 struct KnownTurns {
-    /// Counts requests that were sent and responses that arrived.
+    /// A logical clock, which counts the requests that were sent and the responses that arrived.
     clock: u64,
     turns: Vec<KnownTurn>,
 }
@@ -44,12 +44,13 @@ pub(crate) enum TurnState {
     Latest,
     /// A later turn exists.
     Interrupted,
-    /// Another turn may be later. The creation times at the service can show which turn is later.
+    /// Another turn may be later. The creation times that the service reports can show which turn is later.
     Unknown,
 }
 
 impl KnownTurn {
-    /// Returns the state of `other`, as far as this turn affects it.
+    /// Returns whether this turn interrupts the turn `other`: `Interrupted` if it does, `Latest` if it does not, and
+    /// `Unknown` if the order of the two turns is unknown.
     fn interrupts(&self, other: &Self) -> TurnState {
         let is_same = self.thread.is_some() && self.thread == other.thread;
         let is_earlier = self.known < other.sent;
@@ -124,8 +125,8 @@ impl LatestTurn {
         number
     }
 
-    /// Returns the number of the turn of a thread. Adds the turn if it is not known, for example because another
-    /// process started it.
+    /// Returns the number of the turn in `thread`. Adds the turn if this client does not know the turn yet, for example
+    /// because another process started the turn.
     pub fn number(&self, thread: Option<&Id>, created_at: Option<DateTime<Utc>>) -> usize {
         if let Some(thread) = thread {
             let mut known = self.known();

@@ -12,7 +12,7 @@ const FALL: f64 = 0.8;
 const FALL_APART: Duration = Duration::from_secs(12);
 /// The minimum share, so that a program can always send some requests.
 const FLOOR: f64 = 0.05;
-/// The amount that is added to the share in the first minute after a 429. The share rises faster with each minute after
+/// The speed at which the share rises directly after a 429, per minute. The share rises faster with each minute after
 /// the last 429. So the share rises slowly while other programs still use the key, and reaches the whole limit soon
 /// after these programs have stopped.
 const RISE: f64 = 0.06;

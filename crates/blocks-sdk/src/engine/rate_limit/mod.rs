@@ -395,8 +395,8 @@ impl Shared {
         self.settle(now, None, later);
     }
 
-    /// Returns whether the waiter `ticket` needs no timer of its own for the next request to the store, because a
-    /// request is running, or because another waiter is the timekeeper and starts the request early enough.
+    /// Returns whether the waiter `ticket` need not start the next request to the store, because a request is running,
+    /// or because another waiter is the timekeeper and starts the request early enough.
     fn is_cared_for(&self, ticket: u64, priority: Priority, is_new: bool, now: Instant) -> bool {
         let store_requests = self.state.store_requests.as_ref();
         store_requests.is_some_and(|requests| requests.is_running(now))

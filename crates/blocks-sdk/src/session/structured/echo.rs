@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 pub(super) enum Echo {
     No,
     Yes,
-    /// The value equals a schema without content, such as `true`, so it may also be a reply.
+    /// The value equals a schema without content, such as `true`, so the value may also be the intended reply.
     Ambiguous,
 }
 

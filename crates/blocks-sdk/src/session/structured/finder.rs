@@ -90,7 +90,7 @@ struct Finder<'a, T> {
     failure: Option<Failure>,
     /// The position at which the reply first repeats the schema.
     echo: Option<usize>,
-    /// A value that equals a schema without content, such as `true`, and that may also be the result.
+    /// The range of a value that equals a schema without content, such as `true`. This value may also be the result.
     ambiguous: Option<Range<usize>>,
 }
 
@@ -153,7 +153,8 @@ impl<'a, T> Finder<'a, T> {
         }))
     }
 
-    /// Returns the values of a segment that contains only values; `None` for any other segment.
+    /// Returns the ranges of the values in a segment that contains nothing else. Returns `None` if the segment contains
+    /// other text.
     fn values_alone(&mut self, range: Range<usize>) -> Option<Vec<Range<usize>>> {
         let mut values = Vec::new();
         let mut at = self.scanner.skip_space(range.start, range.end);
@@ -212,7 +213,7 @@ impl<'a, T> Finder<'a, T> {
                     self.note_malformed(&malformed, segment.is_fenced);
                 }
             }
-            // The rest of the line in which a value ended does not count as a line of its own.
+            // The rest of a line in which a value ended is not searched for a scalar that is alone on its line.
             if at > line_end {
                 line_end = self.line_end(at, end);
             }

@@ -10,7 +10,7 @@ pub(super) enum Scanned {
     Complete(usize),
     /// A bracket in prose, which starts no JSON. The search for the next value continues at this position.
     Prose(usize),
-    /// A value that is JSON up to an invalid position.
+    /// A value that is valid JSON only up to the position of its first error.
     Malformed(Malformed),
 }
 
@@ -93,7 +93,7 @@ impl<'a> Scanner<'a> {
         Scanned::Prose(open.last().map_or(start, |innermost| innermost.start) + 1)
     }
 
-    /// Returns whether the open containers are a half-open interval such as `[0, 1)`, which is prose.
+    /// Returns whether the text is a half-open interval such as `[0, 1)`, which is prose and not JSON.
     fn is_interval(&self, open: &[Open], stop: &Stop) -> bool {
         let is_one_array = matches!(open, [array] if array.closer == b']');
         is_one_array && !stop.in_string && self.text.get(stop.at) == Some(&b')')

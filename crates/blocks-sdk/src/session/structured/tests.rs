@@ -37,7 +37,8 @@ fn schema<T: JsonSchema>() -> Value {
     schema_for!(T).into()
 }
 
-/// Replaces each name in double braces in a text of the corpus with a form of the schema.
+/// Replaces each placeholder in a text of the corpus, such as `{{compact}}`, with the schema in the layout that the
+/// placeholder names.
 fn with_schema(text: &str, schema: &Value) -> String {
     let mut bare = schema.clone();
     for name in ["$schema", "title"] {
@@ -132,7 +133,7 @@ fn any_prose() -> impl Strategy<Value = String> {
     prop::collection::vec(words, 0..4).prop_map(|lines| lines.join("\n"))
 }
 
-/// Generates a value, and a reply with prose around that value, in one of the forms that agents use.
+/// Generates a value, and a reply that contains the value and prose, in one of the layouts that agents use.
 fn any_reply() -> impl Strategy<Value = (Value, String)> {
     let parts = (
         any_json(),
