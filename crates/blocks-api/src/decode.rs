@@ -1,9 +1,10 @@
-//! Reads responses. Fields that a program cannot continue without are read strictly, and all other fields tolerantly.
+//! Reads responses. A response must contain the fields that a program cannot continue without, such as the id of a
+//! session. All other fields may be missing or have an unexpected type.
 //!
 //! Most responses cost money, so one unusual field must not make a response unreadable. If a field cannot be read as
-//! its type, it is absent in the typed view, and its JSON text is kept in `extra`. The JSON text of a null, or of a
-//! number that the type would round, is also kept in `extra`. So if a value is read and then written, the written JSON
-//! contains everything that was received. The code generator calls [`tolerant_object!`] for each response type.
+//! its type, the typed field is absent, and the JSON text of the field is kept in `extra`. The JSON text of a null, or
+//! of a number that the type would round, is also kept in `extra`. So if a value is read and then written, the written
+//! JSON contains everything that was received. The code generator calls [`tolerant_object!`] for each response type.
 
 use std::borrow::Cow;
 use std::fmt;

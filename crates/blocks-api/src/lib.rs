@@ -1,7 +1,7 @@
 //! Contains the low-level client of the Blocks Sessions API: code generated from `openapi/blocks.yaml`, and a hook
 //! that processes every request.
 //!
-//! Most programs use the ergonomic crate `blocks-sdk`, which is built on this one.
+//! Most programs use the crate `blocks-sdk`, which is built on this crate and has a more convenient API.
 //!
 //! ```no_run
 //! use blocks_api::{Client, hook::Hook};

@@ -151,7 +151,7 @@ open_enum! {
     }
 }
 
-/// Sets the order of messages by time. Only requests contain this value, so no unknown value can be received.
+/// Sets the order of messages by time. Only requests contain an order, so the enum needs no variant for unknown values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -181,7 +181,7 @@ impl fmt::Display for Direction {
     }
 }
 
-/// Contains a pull request in any form that was seen: an id or a URL as a string, or an object.
+/// Contains a pull request in any format that the service was seen to send: an id or a URL as a string, or an object.
 ///
 /// ```
 /// use blocks_api::open::PullRequest;
@@ -254,11 +254,11 @@ impl<'de> Deserialize<'de> for PullRequest {
     }
 }
 
-/// Contains an id. An id is usually a UUID, but no source guarantees this, so a received id is kept and sent back as
-/// unchanged text.
+/// Contains an id. An id is usually a UUID, but the vendor does not guarantee UUIDs. So a received id is kept as text,
+/// and sent back unchanged.
 ///
-/// An id from a user is checked: parsing a text fails unless it is a UUID, because the service rejects any other id
-/// in a path.
+/// An id from a user is checked: parsing a text as an `Id` fails unless the text is a UUID, because the service rejects
+/// any other id in a path.
 ///
 /// ```
 /// use blocks_api::open::Id;
@@ -280,7 +280,7 @@ impl Id {
         &self.0
     }
 
-    /// Returns the id as a UUID, or `None` if the id has another form.
+    /// Returns the id as a UUID, or `None` if the id is not a UUID.
     pub fn to_uuid(&self) -> Option<Uuid> {
         self.0.parse().ok()
     }
@@ -405,7 +405,7 @@ impl schemars::JsonSchema for Id {
     }
 }
 
-/// Reports a text that was given as an id and is not a UUID.
+/// Reports that a text is not a UUID, and so cannot be parsed as an [`Id`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidId(String);
 
@@ -497,7 +497,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Reports a text that is not a time of ISO 8601.
+/// Reports that a text is not a time in ISO 8601.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidTimestamp(String);
 
@@ -575,7 +575,7 @@ impl schemars::JsonSchema for Timestamp {
 pub struct PresignedUrl(String);
 
 impl PresignedUrl {
-    /// Returns the whole URL. Send requests to it without the API key.
+    /// Returns the whole URL. A request to this URL must not contain the API key.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -65,9 +65,9 @@ fn main() {
     );
 }
 
-/// A network in front of the mock, which delays each request randomly. Without the random delay, requests at a
-/// perfectly even rate would get each slot of the server's window at the moment at which the slot becomes free, and the
-/// other process would get no slots.
+/// A network in front of the mock, which delays each request randomly. Without the random delay, a client with a
+/// perfectly even rate would take each slot of the server's window exactly when the slot becomes free. The other
+/// process would then get no slots.
 #[derive(Clone)]
 struct Network(MockService);
 

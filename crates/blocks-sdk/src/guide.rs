@@ -9,7 +9,7 @@
 //! 7. [Errors and what to do](errors)
 //! 8. [Scripts and CI](scripts), with the command `blocks`
 //! 9. [Settings](settings) of programs and of the command
-//! 10. [Formats](formats) of what the command writes and reads
+//! 10. [Formats](formats) of the command's output and input files
 
 #[doc = include_str!("../guide/getting-started.md")]
 pub mod getting_started {}

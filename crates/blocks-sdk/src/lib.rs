@@ -16,8 +16,8 @@
 //! ```
 //!
 //! Guarantees:
-//! - **Creates and follow-ups are never duplicated.** The client sends them again only when they certainly had no
-//!   effect. When the outcome is unknown, [`Error::may_have_taken_effect`] returns `true`.
+//! - **Creates and follow-ups are never duplicated.** The client sends such a request again only when the request
+//!   certainly had no effect. When the outcome is unknown, [`Error::may_have_taken_effect`] returns `true`.
 //! - **All clones share one rate limiter.** A client and its clones share the service's 100 requests per minute. A 429
 //!   delays the requests of all clones, but no wait fails because of a 429.
 //! - **Waits survive errors and restarts.** A wait continues after transient errors until its time-out. Another
@@ -25,7 +25,7 @@
 //! - **Reading neither loses nor repeats messages**, even while messages are added and deleted.
 //! - **The API key is sent to the configured base URL only**, even when a link names another host. No error, log or
 //!   `Debug` output contains the key.
-//! - **Unknown fields and values are kept**, because they may be newer than this release.
+//! - **Unknown fields and values are kept**, because the service may be newer than this release.
 //!
 //! Read the [`guide`] first, then the pages of [`Client`], [`Session`], [`Turn`], [`MessagesQuery`] and [`Error`]. For
 //! tests without a network, use the crate `blocks-mock` with [`ClientBuilder::service`].
@@ -40,7 +40,7 @@
 
 mod client;
 mod engine;
-// The guide is only documentation, so it is left out of other builds.
+// The module `guide` contains only documentation, so only documentation builds and tests compile the module.
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod messages;
@@ -91,7 +91,7 @@ pub use session::turn::{Progress, ProgressStream, Replies, Reply, Turn, Wait, re
 
 /// Contains the data types of the service.
 ///
-/// Later releases may add fields, so these types are `#[non_exhaustive]`. In a test, create a value with
+/// Later releases may add fields, so the types are `#[non_exhaustive]`. In a test, create a value with
 /// `serde_json::from_value`.
 pub mod types {
     pub use blocks_api::types::{

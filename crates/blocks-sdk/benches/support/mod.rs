@@ -31,7 +31,7 @@ pub struct Job {
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome {
     Completed {
-        /// Time from the request of the session to its creation.
+        /// Time from the arrival of the job to the creation of the session.
         create_wait: Duration,
         /// Time from the reply until the client had the reply.
         delay: Duration,

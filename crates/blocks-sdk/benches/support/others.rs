@@ -1,6 +1,6 @@
-//! Runs other policies against the same mock. All policies except `fixed` and `spaced` have the same rules for when a
-//! request may be sent, and the same minimum interval between polls, as this crate. So only the choice of the session
-//! to poll differs.
+//! Runs other policies against the same mock. All policies except `fixed` and `spaced` send requests by the same limits
+//! as this crate, with the same minimum interval between polls. Only the choice of the session to poll differs from
+//! this crate.
 
 use std::time::Duration;
 
@@ -128,8 +128,9 @@ fn score(policy: &str, session: &Session, now: Instant) -> f64 {
         }
         _ => return since,
     }
-    // `greedy` knows the distribution of the working times. Its score is the chance that the reply arrived since the
-    // last poll, times the expected age of that reply, which is half of the time since that poll.
+    // `greedy` knows the distribution of the working times. The score of `greedy` is the probability that the reply
+    // arrived since the last poll, multiplied by the expected age of the reply, which is half of the time since the
+    // last poll.
     let alive = |t: f64| 1.0 - lognormal_cdf(t);
     let before = alive((age - since).max(0.0)).max(1e-12);
     (1.0 - alive(age) / before) * since / 2.0
@@ -153,8 +154,8 @@ fn lognormal_cdf(t: f64) -> f64 {
     0.5 * (1.0 + erf)
 }
 
-/// Polls each session every 5 s, independently of the other sessions. Sends a request up to five times if it gets a
-/// 429.
+/// Polls each session every 5 s, independently of the other sessions. Sends a request up to five times if the response
+/// is a 429.
 async fn fixed(mock: &Mock, jobs: &[Job], start: Instant) -> Vec<Outcome> {
     let mut all = tokio::task::JoinSet::new();
     for (number, job) in jobs.iter().copied().enumerate() {

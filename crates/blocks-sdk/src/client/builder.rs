@@ -144,7 +144,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Allows plain http to any host. The key is then sent unencrypted, so use plain http on a trusted network only.
+    /// Allows plain http to any host. Plain http sends the key unencrypted, so use plain http on a trusted network
+    /// only.
     ///
     /// ```
     /// use blocks_sdk::Client;

@@ -19,8 +19,8 @@ use crate::request::{CreateSession, FollowUp};
 use crate::session::Session;
 use crate::session::turn::Turn;
 
-/// The time for which a permit is valid. The rate limiter counts the request at the time at which it grants the permit.
-/// A request that is sent much later would be counted in the wrong minute.
+/// The time for which a permit is valid. The rate limiter counts a request at the time of its permit, so a request that
+/// is sent much later would be counted in the wrong minute.
 const PERMIT_LIFETIME: Duration = Duration::from_secs(2);
 
 impl Client {

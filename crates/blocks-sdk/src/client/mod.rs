@@ -28,9 +28,9 @@ use crate::session::turns::TurnRegistry;
 
 /// Calls the service for one workspace. Clones are cheap and share one rate limiter.
 ///
-/// The futures of a client may be awaited in several tokio runtimes, even if one of the runtimes is idle or has ended.
-/// A connection belongs to the runtime that made it. Give each runtime its own client if one runtime may be idle while
-/// another one sends requests.
+/// The futures of a client may be awaited in several tokio runtimes, even if another runtime is idle or has ended. A
+/// connection belongs to the tokio runtime in which the connection was made. Give each runtime its own client if one
+/// runtime may be idle while another one sends requests.
 ///
 /// # Panics
 /// The futures of a client panic outside of a tokio runtime with time and I/O enabled, and in a runtime that has been

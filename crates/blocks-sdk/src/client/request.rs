@@ -17,8 +17,8 @@ impl Client {
     /// Creates a request to any path below `/rest/v1/`, for endpoints that this release does not support.
     ///
     /// Like every call, the request uses the key, the rate limiter and the retry policy of the client. A `GET` or
-    /// `HEAD` is retried like a read. A request with any other method is sent again only when it certainly had no
-    /// effect.
+    /// `HEAD` is retried like a read. A request with any other method is sent again only when the request certainly had
+    /// no effect.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

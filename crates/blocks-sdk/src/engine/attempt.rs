@@ -1,5 +1,5 @@
-//! Sends one attempt of a call and reads its response. The received bytes are stored outside of the future, so that
-//! they are still available after a time-out dropped the future.
+//! Sends one attempt of a call and reads its response. The received bytes are stored outside of the future, because a
+//! time-out drops the future, and the error must contain the received bytes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -113,7 +113,7 @@ impl Attempt {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the result, and resets it for the next attempt.
+    /// Returns the result of the attempt, and leaves an empty result for the next attempt.
     pub fn take(&self) -> AttemptResult {
         std::mem::take(&mut self.state())
     }
@@ -123,8 +123,8 @@ impl Attempt {
         self.state().no_response = Some(cause);
     }
 
-    /// Handles a response whose JSON ends too early. Records a cut connection if only the end of the connection marks
-    /// the end of the body, because then the rest of the body may be missing.
+    /// Handles a response whose JSON ends too early. If only the end of the connection marks the end of the body, the
+    /// rest of the body may be missing, so this function records a cut connection.
     pub fn end_early(&self) {
         let mut state = self.state();
         let received = state.received.as_ref();
@@ -134,8 +134,8 @@ impl Attempt {
     }
 
     /// Waits for the response and reads at most `limit` bytes of the body. Returns the response, with the URL `url`, if
-    /// it is a complete success. The returned response has no headers, because the generated method does not read
-    /// headers.
+    /// the response is complete and has a 2xx status. The returned response has no headers, because the generated
+    /// method does not read headers.
     pub async fn receive(
         &self,
         sending: SendFuture<'_>,

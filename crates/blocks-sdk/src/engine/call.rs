@@ -1,9 +1,8 @@
-//! Makes one call, from its first attempt to its last. A call acquires permits, makes attempts, and handles their
-//! results.
+//! Makes one call with all its attempts. A call acquires permits, makes attempts, and handles their results.
 //!
 //! A call runs its generated method once for each attempt. `Call` implements [`Sender`], the trait through which the
 //! generated client sends its requests. A `Call` receives the request that the generated method built, sends the
-//! request, and reads the whole response, so that an error can contain all received data.
+//! request, and reads the whole response. So an error can contain all received data.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -245,7 +244,7 @@ impl Call {
         }
     }
 
-    /// Returns the time-out of the attempt that is about to be sent.
+    /// Returns the time-out of the next attempt.
     fn before_sending(&self, progress: &CallProgress) -> Result<Duration, Error> {
         let now = Instant::now();
         let left = match self.deadline {
@@ -320,7 +319,7 @@ impl Call {
         }
     }
 
-    /// Returns the error of a call that would have to wait for a permit longer than its time-out.
+    /// Returns the error of a call whose time-out is shorter than the wait for a permit.
     fn no_permit(&self, no_permit: NoPermit, progress: CallProgress) -> Error {
         if progress.last.is_some() {
             return self.failed(progress);

@@ -22,8 +22,8 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// headers than that.
 const MAX_HEADERS: usize = 1000;
 /// The time after which the client closes an idle connection. Many servers close an idle connection after 5 s, and a
-/// create on a connection that is being closed would have an unknown outcome. Polls are 2 s apart, so they can still
-/// share a connection.
+/// create on a connection that is being closed would have an unknown outcome. Two polls of a wait are 2 s apart, so
+/// they can still share a connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A function with which the caller changes the settings of an HTTP client.
@@ -154,8 +154,8 @@ fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The proxy for https that the environment variables name. Requests over plain http use no proxy, because they go to
-/// this machine or to a host for which the caller explicitly allowed plain http.
+/// The proxy for https that the environment variables name. Requests over plain http use no proxy, because plain http
+/// is used only to this machine, or to a host for which the caller explicitly allowed plain http.
 #[derive(Clone)]
 pub(crate) struct EnvironmentProxy {
     url: Url,
@@ -281,7 +281,7 @@ pub(crate) fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
 pub(crate) fn shown(text: &str) -> &str {
     // The text before an `@` may be a password.
     let shown = text.rsplit('@').next().unwrap_or_default();
-    // If the text does not look like an address, it may be the API key, set in the wrong variable.
+    // A text that does not look like an address may be the API key, which the user set in the wrong variable.
     let is_address = shown.contains(['.', ':', '/']) || shown == "localhost";
     if is_address { shown } else { "<not shown>" }
 }

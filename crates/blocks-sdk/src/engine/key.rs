@@ -1,4 +1,4 @@
-//! Keeps the API key out of all output, and wipes it from memory after its last use.
+//! Keeps the API key out of all output, and wipes the key from memory after its last use.
 
 use std::fmt;
 use std::sync::Arc;

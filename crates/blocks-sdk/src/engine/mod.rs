@@ -46,7 +46,7 @@ pub(crate) struct Engine {
 pub(crate) struct Core {
     pub base: Url,
     pub key: Key,
-    /// Builds requests; the transport sends them.
+    /// Builds requests, which `transport` then sends.
     pub http: reqwest::Client,
     pub hook: Hook,
     pub transport: Arc<dyn Transport>,

@@ -33,8 +33,8 @@ pub(crate) fn charset(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// Returns the compression of a body, according to its headers or its first bytes. A body should not be compressed,
-/// because no request asks for compression.
+/// Returns the name of the compression of a body, according to the headers or the first bytes of the body. A body
+/// should not be compressed, because no request asks for compression.
 pub(crate) fn compression(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let named = header(headers, CONTENT_ENCODING).map(str::trim);
     if let Some(encoding) = named.filter(|encoding| !is_plain(encoding)) {

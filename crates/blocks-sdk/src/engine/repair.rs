@@ -93,8 +93,8 @@ fn cut(rest: &[u8]) -> Option<char> {
     (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER)
 }
 
-/// Returns the positions of the escapes that are half of a surrogate pair. In JSON, a backslash occurs only inside
-/// strings, so this function need not track where strings start and end.
+/// Returns the positions of the escapes that are unpaired surrogates. In JSON, a backslash occurs only inside strings,
+/// so this function need not track where strings start and end.
 fn lone_surrogates(body: &[u8]) -> Vec<usize> {
     let mut halves = Vec::new();
     let mut next = 0;

@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-/// Sets how often a call is sent again, and how long it may take.
+/// Sets how often the request of a call is sent again, and how long the call may take.
 ///
 /// A request is sent up to 5 times. Each pause is random, between zero and a bound that doubles from 0.5 s up to 30 s
 /// (exponential backoff with full jitter). A 429 does not count as an attempt, because the service did not process the
@@ -104,8 +104,8 @@ impl RetryPolicy {
     /// minutes for a read, and 1 hour for a create or follow-up, which may wait behind many other requests.
     ///
     /// An attempt of a create gets at least the time-out of connecting, even if less time is left. With less time, the
-    /// attempt could end while it connects, and its outcome would count as unknown although nothing was sent.
-    /// `Duration::MAX` means no limit.
+    /// attempt could time out while it connects, and the outcome of the create would count as unknown although nothing
+    /// was sent. `Duration::MAX` means no limit.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -166,7 +166,7 @@ pub(crate) const CREATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
 const AFTER_CONNECT: Duration = Duration::from_millis(250);
 
 impl AttemptTimeouts {
-    /// Returns the time-out of an attempt if the time `left` remains until the deadline of its call.
+    /// Returns the time-out of an attempt. `left` is the time until the deadline of the call.
     pub fn limit(&self, creates: bool, left: Duration) -> Duration {
         if !creates {
             return self.read.min(left);
@@ -182,8 +182,8 @@ impl AttemptTimeouts {
 /// The longest pause between two polls after errors, unless the interval between polls is longer.
 const POLL_CAP: Duration = Duration::from_secs(15);
 
-/// Returns the pause between two polls. The pause is longer after several `failures` in a row, and is randomized, so
-/// that polls that failed at the same time are not repeated at the same time. `random` is between 0 and 1.
+/// Returns the pause between two polls. The pause is longer after several `failures` in a row. The pause is randomized,
+/// so that polls that failed at the same time are not repeated at the same time. `random` is between 0 and 1.
 pub(crate) fn poll_pause(interval: Duration, failures: u32, random: f64) -> Duration {
     let doublings = failures.saturating_sub(1);
     let backoff = interval.saturating_mul(2_u32.saturating_pow(doublings));

@@ -258,8 +258,8 @@ fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
 }
 
 /// Returns the way in which a request waits for the rate limiter's permit: with or without a time-out. A poll of a
-/// watch has no time-out, so it waits through the longest pause of the rate limiter, after which a call with a
-/// time-out would fail.
+/// watch has no time-out, because a pause of the rate limiter can be longer than the time-out of a call, and must not
+/// end the watch.
 fn admission(priority: Priority) -> Admission {
     match priority {
         Priority::Poll(_) => Admission::Once(priority),

@@ -273,9 +273,10 @@ impl MessagesQuery {
 
     /// Streams all messages, page by page, with one page in memory.
     ///
-    /// Messages may be added and deleted while the stream reads. The stream returns each message that exists during
-    /// the whole read exactly once, and in order. A late message, which is added before messages that were already
-    /// read, is returned when it is found, at the latest at the end of the stream.
+    /// Messages may be added and deleted while the stream reads. The stream returns each message that exists during the
+    /// whole read exactly once, and in order. A late message is a message that the service adds before messages that
+    /// the stream has already read. The stream returns a late message when it finds the message, at the latest at the
+    /// end.
     ///
     /// For a message larger than [`max_body`](crate::ClientBuilder::max_body), the stream returns an error, and
     /// continues with the next message. Any other error ends the stream. If the pages contradict their total, the error

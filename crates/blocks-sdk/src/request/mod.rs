@@ -1,4 +1,4 @@
-//! Builds requests, and rejects invalid requests before they are sent.
+//! Builds the bodies of creates and follow-ups, and rejects an invalid request before anything is sent.
 
 pub(crate) mod agent;
 pub(crate) mod schema;
@@ -16,7 +16,7 @@ use crate::request::agent::Agent;
 
 const TITLE_MAX: usize = 200;
 
-/// The fields of a create, as the OpenAPI document names them.
+/// The names of the fields of a create in the OpenAPI document.
 const FIELDS: [&str; 9] = [
     "message",
     "agent_name",
@@ -203,8 +203,7 @@ impl CreateSession {
 
     /// Asks for a reply in JSON that [`Reply::json`](crate::Reply::json) decodes as `T`.
     ///
-    /// The service has no field for a schema, so the JSON Schema of `T` is added to the end of the message, in this
-    /// form:
+    /// The service has no field for a schema, so the JSON Schema of `T` is added to the end of the message, as follows:
     ///
     /// ````text
     /// Reply with JSON that conforms to this JSON Schema:

@@ -2,7 +2,7 @@
 //!
 //! A poll reads one page of the thread, which the pager chooses so that no message is lost or repeated. The reply is
 //! the final message in the page. If the page does not show whether it contains the reply, the next poll requests only
-//! the reply, like every poll of a wait that does not follow the messages.
+//! the reply, as in a wait without a follower.
 
 use std::collections::VecDeque;
 

@@ -26,8 +26,8 @@ pub enum FailureNoticeKind {
 /// start is probably from an agent that writes about limits.
 const LONGEST: usize = 500;
 
-/// The first words of known notices, in lower case. In the replies that were seen, each notice was the start of the
-/// text, or followed the name of an agent, as in `Claude Code: Authentication failed.`
+/// The first words of known notices, in lower case. In the known replies, each notice is the start of the text, or
+/// follows the name of an agent, as in `Claude Code: Authentication failed.`
 const NOTICES: [(&str, FailureNoticeKind); 5] = [
     ("authentication failed", FailureNoticeKind::Authentication),
     ("rate limit or quota exceeded", FailureNoticeKind::Limit),
@@ -52,8 +52,8 @@ const AGENTS: [&str; 9] = [
 impl Reply {
     /// Checks for a notice that the agent failed, such as `Claude Code: Authentication failed.`
     ///
-    /// The service's messages have no status field, so the final message of a failed turn can be such a notice, and a
-    /// reply does not mean success. Only the text shows that a turn failed, so this check can be wrong. The check
+    /// A reply does not mean success: the service's messages have no status field, so the final message of a failed
+    /// turn can be such a notice. Only the text shows that a turn failed, so this check can be wrong. The check
     /// recognizes only known notices, and only at the start of a short text. A successful reply can start with the same
     /// words as a notice. `None` does not mean that the agent did its work.
     ///

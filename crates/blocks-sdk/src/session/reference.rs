@@ -98,7 +98,7 @@ impl SessionRef {
     /// message.
     ///
     /// The service names the thread of a turn only in the response to a create or follow-up. This method finds the
-    /// thread again. It compares the creation times of the users' messages, because these messages often have no `ts`,
+    /// thread again. The method compares the creation times of the users' messages. These messages often have no `ts`,
     /// and the order of messages without a `ts` in a page is not reliable.
     ///
     /// # Errors

@@ -17,8 +17,8 @@
 //! other waiters fire later. When such a timer fires, its waiter replaces the timekeeper if the timekeeper does not run
 //! any more.
 //!
-//! A request to a store is a task in the runtime of the waiter that started the request, so the request also completes
-//! if that waiter is dropped. If the request does not complete in time, another waiter starts a new request.
+//! A request to a store is a task in the runtime of the waiter that started the request. So the request completes even
+//! if the waiter is dropped. If the request does not complete in time, another waiter starts a new request.
 //!
 //! The code under the lock only makes decisions. That code never calls, clones or drops a waker, spawns a task, or
 //! records an event, because each of these actions may run code that calls this module again.
@@ -361,8 +361,8 @@ impl Shared {
         };
     }
 
-    /// Requests a slot from the store if a request is due. Returns the time of the next request and the waiter that
-    /// should start the request, or `None` if a request is in progress or no request is needed.
+    /// Requests a slot from the store if a request is due. Returns the time of the next request, and the waiter that
+    /// should start the request. Returns `None` if a request is in progress, or no request is needed.
     fn request_slot(&mut self, now: Instant, later: &mut Later) -> Option<Next> {
         match self.state.next_request(now) {
             NextRequest::Nothing => None,
@@ -395,8 +395,8 @@ impl Shared {
         self.settle(now, None, later);
     }
 
-    /// Returns whether the waiter `ticket` need not start the next request to the store, because a request is running,
-    /// or because another waiter is the timekeeper and starts the request early enough.
+    /// Returns whether another task makes the next request to the store for the waiter `ticket`. This is the case while
+    /// a request is running, or if another waiter is the timekeeper and starts the next request early enough.
     fn is_cared_for(&self, ticket: u64, priority: Priority, is_new: bool, now: Instant) -> bool {
         let store_requests = self.state.store_requests.as_ref();
         store_requests.is_some_and(|requests| requests.is_running(now))

@@ -6,8 +6,8 @@
 //! processes, the create that has waited longest gets the next slot. So the stored value must contain the demands of
 //! the waiting processes.
 //!
-//! A process gets a slot only in response to its own request. If the demand of another process comes first, a process
-//! gets no slot, and must request again after the other process had time to take its slot.
+//! A process gets a slot only in response to its own request. A process gets no slot if the demand of another process
+//! comes first. The process must then request again, after the other process had time to take the slot.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,8 +21,8 @@ use super::store::{LimitFuture, LimitStore, SlotDemand, SlotPurpose, SlotRequest
 /// A demand still counts for this long after its process should have sent its next request. After that time, the
 /// process counts as ended.
 const GRACE: Duration = Duration::from_secs(1);
-/// If the demand of another process comes first, a process requests again after at most this time, or when a slot
-/// becomes free if that is later. The demands of the other processes may have changed by then.
+/// The longest time after which a process requests again if the demand of another process comes first and a slot is
+/// free. By then, the demands of the other processes may have changed.
 const RECHECK: Duration = Duration::from_secs(2);
 /// The longest pause. Without this limit, a mistake could stop all processes permanently.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
@@ -99,9 +99,9 @@ impl SharedLimit {
             let ahead = self.ahead(now, demand);
             let time = Duration::from_millis(now);
             let Err(at) = slots.check(time, what, polls_wait, ahead) else {
-                // The slot number is at least the current time in microseconds. So the slot number is larger than every
-                // slot number that was given out before the stored value was lost, and a process that gives back such
-                // an old slot does not remove the new slot.
+                // The slot number is at least the current time in microseconds. If the store loses its value, new slot
+                // numbers are therefore still larger than the old slot numbers. So a process that gives back an old
+                // slot does not remove a new slot.
                 let slot = self.next_slot.max(micros);
                 self.next_slot = slot + 1;
                 self.used.push(UsedSlot(slot, now, what != Use::Call));

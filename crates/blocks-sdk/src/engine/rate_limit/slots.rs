@@ -375,8 +375,8 @@ mod tests {
             last = *time;
             tokens >= -1e-6
         });
-        // A server that counts in fixed windows is covered, because the requests of a fixed window are all in one of
-        // the sliding windows above.
+        // A server that counts in fixed windows needs no third model, because each fixed window is also a sliding
+        // window.
         sliding && bucket
     }
 
