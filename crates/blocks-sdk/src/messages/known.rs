@@ -10,8 +10,8 @@ use blocks_api::types::Message;
 const REMEMBERED: usize = 2_000;
 
 /// Returns the hash of a message's id, or of the whole message if the message has no id. The hash identifies the
-/// message. Every release must compute the same hash, because stored cursors contain it. The hash fits into a JSON
-/// number.
+/// message. Every release must compute the same hash for a message, because stored cursors contain the hashes. The hash
+/// fits into a JSON number.
 pub(crate) fn identity(message: &Message) -> u64 {
     let mut hash = Hash::default();
     match &message.id {
@@ -58,7 +58,8 @@ impl Hash {
         }
     }
 
-    /// Returns the 53 highest bits, because these are mixed best, and because a JSON number represents 53 bits exactly.
+    /// Returns the 53 highest bits, because the highest bits of FNV-1a are mixed best, and because a JSON number
+    /// represents 53 bits exactly.
     fn finish(self) -> u64 {
         (self.0 ^ (self.0 << 29)) >> 11
     }

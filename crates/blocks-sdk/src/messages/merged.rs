@@ -119,7 +119,7 @@ impl MergedPages {
         Ok(batch)
     }
 
-    /// Returns whether each sequence has its next message in memory or has ended.
+    /// Returns whether each sequence has its next message in memory, or has reached the end of its list.
     fn is_filled(&self) -> bool {
         self.sequences
             .iter()
@@ -160,7 +160,7 @@ impl MergedPages {
 
     /// Takes the earliest of the next messages of all sequences. If two messages have the same time, takes the message
     /// that was created first. A message without a time, or with an earlier time than the message before it in its
-    /// sequence, stays after that message.
+    /// sequence, stays after the message before it.
     fn take_first(&mut self) -> Option<Message> {
         let descending = self.query.is_descending();
         let mut first: Option<((f64, Option<i64>), usize)> = None;

@@ -301,12 +301,13 @@ impl MessagesQuery {
     /// Returns all messages, and then each new message as it arrives. Only an error ends the watch.
     ///
     /// The watch returns each message exactly once, even if its `ts` is null, is late, or equals the `ts` of another
-    /// message. A late message is found if it is among the last 1,000 messages. The watch polls every 2 s, or as often
-    /// as the rate limit allows. The order is always oldest first.
+    /// message. A late message is found if its position is among the last 1,000 messages. The watch polls every 2 s, or
+    /// as often as the rate limit allows. The order is always oldest first.
     ///
     /// [`Watch::from_now`] omits existing messages, and [`Watch::resume`] continues after a restart. Transient errors
-    /// do not end the watch; [`Watch::next_event`] reports them. If it is not certain that an error is transient, as
-    /// for 409 or for a 403 that is not from the service, the watch ends after three such errors in a row.
+    /// do not end the watch; [`Watch::next_event`] reports transient errors. If it is not certain that an error is
+    /// transient, as for 409 or for a 403 that is not from the service, the watch ends after three such errors in a
+    /// row.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

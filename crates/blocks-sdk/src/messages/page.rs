@@ -103,7 +103,7 @@ impl Page {
         self.data.items
     }
 
-    /// Returns the number of messages in all pages, if the service reports it.
+    /// Returns the number of messages in all pages, if the service reports this number.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -117,12 +117,12 @@ impl Page {
         u64::try_from(self.data.meta.as_ref()?.total?).ok()
     }
 
-    /// Returns the number of pages, if the service reports it.
+    /// Returns the number of pages, if the service reports this number.
     pub fn total_pages(&self) -> Option<u64> {
         u64::try_from(self.data.meta.as_ref()?.total_pages?).ok()
     }
 
-    /// Returns the page size, if the service reports it.
+    /// Returns the page size, if the service reports the page size.
     pub(crate) fn limit(&self) -> Option<u64> {
         let limit = u64::try_from(self.data.meta.as_ref()?.limit?).ok()?;
         (limit > 0).then_some(limit)
@@ -163,8 +163,8 @@ impl Page {
         query.send().await.map(Some)
     }
 
-    /// Reads the messages that were added after this page was read, with the same filters. Returns `None` when the
-    /// page has no link to newer messages.
+    /// Reads the messages that were added after this page was read. Uses the same filters as the query of this page.
+    /// Returns `None` when the page has no link to newer messages.
     ///
     /// The link contains a time, and selects only messages whose `ts` is greater. So a message whose `ts` is equal,
     /// earlier or missing is not found. [`MessagesQuery::watch`](crate::MessagesQuery::watch) loses no message.
@@ -183,7 +183,8 @@ impl Page {
     /// # Ok(()) });
     /// ```
     pub async fn newer(&self) -> Result<Option<Self>, Error> {
-        // Only the time `gts` of the link is used. The link lacks the filters, and its host can differ.
+        // Only the time `gts` of the link is used. The link lacks the filters of the query, and its host can differ
+        // from the base URL.
         let link = self
             .data
             .links

@@ -1,10 +1,11 @@
 //! Reads a list page by page, and returns each message once and in order, although the list changes between reads.
 //!
 //! A page shows a range of the list at the time of the read. Messages that are deleted or added before the range shift
-//! the messages in the range. The total does not show such a shift, because it is unchanged after one deletion and one
-//! addition. So the pager chooses each range so that it overlaps the previous range ([`Window`]). If the new range
-//! contains a known message, everything before that message was read as well, and no message is missing. If the new
-//! range contains no known message, the pager discards the range and steps back until a range contains a known message.
+//! the messages in the range. The total number of messages does not always show such a shift: the total is unchanged
+//! after one deletion and one addition. So the pager chooses each range so that it overlaps the previous range
+//! ([`Window`]). If the new range contains a known message, everything before that message was read as well, and no
+//! message is missing. If the new range contains no known message, the pager discards the range and steps back until a
+//! range contains a known message.
 //!
 //! A page with only one message, for example a message that is too large to be read, cannot overlap the previous range.
 //! In this case, the pager reads the message before the page again. If the message before the page has not moved, no
@@ -23,15 +24,16 @@ use crate::messages::{MessagesQuery, PAGE};
 
 /// The number of messages before the end of the list that are searched for late messages.
 const LOOK_BACK: u64 = 1_000;
-/// One in every `POLLS_BETWEEN_CHECKS` polls also reads a range further back in the list. That read finds a late
-/// message whose arrival was not visible because another message was deleted at the same time.
+/// One in every `POLLS_BETWEEN_CHECKS` polls also reads a range further back in the list. The read finds a late message
+/// whose arrival did not change the total, because another message was deleted at the same time.
 const POLLS_BETWEEN_CHECKS: u32 = 10;
 /// The allowed number of reads in a row without a new message. After more such reads, the pager assumes that the
 /// service repeats pages. A longer list allows more reads.
 const IDLE_READS: u64 = 16;
 /// The number of full pages in a row after which the pager doubles a reduced page size.
 const FULL_PAGES: u32 = 4;
-/// The maximum number of reads of a page that cannot be decoded, for example because it was cut off.
+/// The maximum number of reads of a page whose response cannot be decoded, for example because the response was cut
+/// off.
 const DECODE_ATTEMPTS: u32 = 3;
 
 /// Reads the messages of one query to the end of the list. Later the pager can continue with messages that were added.
@@ -111,9 +113,9 @@ struct Sweep {
     until: Option<u64>,
     /// The identity of the message that follows the range that was searched last.
     next: u64,
-    /// Pages that contain no known message. If an earlier page contains a known message, the messages of these pages
-    /// are between two known messages, so they arrived late. Otherwise they may be older than all messages that were
-    /// read.
+    /// Pages that contain no known message. If an earlier page contains a known message, the held messages are between
+    /// two known messages, so the held messages arrived late. Otherwise the held messages may be older than all
+    /// messages that were read.
     held: Vec<Reading>,
 }
 
@@ -255,7 +257,8 @@ impl Pager {
         self.skipping
     }
 
-    /// Takes all messages that are in memory. Taking them one by one would move each message several times.
+    /// Takes all messages that are in memory. This function exists because taking the messages one by one would move
+    /// each message several times.
     pub fn take(&mut self) -> VecDeque<Message> {
         std::mem::take(&mut self.backlog)
     }

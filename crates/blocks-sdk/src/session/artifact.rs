@@ -59,8 +59,8 @@ pub struct Artifact {
 }
 
 impl SessionRef {
-    /// Reads an artifact that is attached to this session. The service has no list of artifacts, so take the ids of
-    /// plans from [`Session::plan_ids`](crate::Session::plan_ids).
+    /// Reads an artifact that is attached to this session. The service has no operation that lists artifacts. The ids
+    /// of plans are in [`Session::plan_ids`](crate::Session::plan_ids).
     ///
     /// # Errors
     /// An error with status 404 when the artifact is not attached to this session.
@@ -77,8 +77,8 @@ impl SessionRef {
         Artifact::read(self.client().clone(), self.id().clone(), id.into()).await
     }
 
-    /// Reads the session, then each of its plans, oldest first. Each plan has its own result, so that an error of one
-    /// plan does not hide the other plans.
+    /// Reads the session, and then each plan of the session, oldest first. Each plan has its own result, so that an
+    /// error of one plan does not hide the other plans.
     ///
     /// # Errors
     /// The errors of reading the session.
@@ -283,7 +283,7 @@ impl Artifact {
         Ok(all.into())
     }
 
-    /// Returns whether to restart a download that ended with `error` after it had started.
+    /// Returns whether to restart a download that had started and then failed with `error`.
     fn may_repeat(&self, error: &Error, attempts: u32) -> bool {
         let is_cut = matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout);
         is_cut && attempts < self.client.engine.retry.max_attempts
@@ -301,7 +301,8 @@ impl Artifact {
         error.is_transient() && !is_encoded && requested <= longest
     }
 
-    /// Waits before the next attempt, for the backoff or for the `Retry-After` of the storage host, if that is longer.
+    /// Waits before the next attempt. The pause is the backoff, or the `Retry-After` of the storage host if the
+    /// `Retry-After` is longer.
     async fn pause(&self, error: &Error, attempt: u32) {
         let backoff = self.client.engine.retry.backoff(attempt, fastrand::f64());
         let requested = error.retry_after().unwrap_or_default();

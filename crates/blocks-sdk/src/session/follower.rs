@@ -1,8 +1,8 @@
-//! Reads a turn's messages in the polls of a wait for its reply.
+//! Reads the messages of a turn while a wait polls for the reply of the turn.
 //!
-//! A poll reads one page of the thread, which the pager chooses so that no message is lost or repeated. The reply is
-//! the final message in the page. If the page does not show whether it contains the reply, the next poll requests only
-//! the reply, as in a wait without a follower.
+//! Each poll reads one page of the thread. The pager chooses the page so that no message is lost or repeated. The reply
+//! is the final message in the page. If it is not certain whether the page contains the reply, the next poll requests
+//! only the reply, as in a wait without a follower.
 
 use std::collections::VecDeque;
 
@@ -86,7 +86,7 @@ impl Follower {
         self.is_behind = self.pager.is_behind();
         Ok(match received {
             Some(received) => PollResult::new(reply, received),
-            // The page was too large, so the next polls read it in parts.
+            // The page was too large, so the next polls read smaller pages.
             None => PollResult {
                 reply,
                 received: None,

@@ -1,4 +1,4 @@
-//! Calls the operations of sessions, and keeps their data.
+//! Calls the operations of a session, and keeps the data of the session.
 
 pub(crate) mod artifact;
 pub(crate) mod follower;
@@ -26,7 +26,7 @@ use crate::session::reference::SessionRef;
 use crate::session::transcript::Transcript;
 use crate::session::turn::{Reply, Turn};
 
-/// Contains a session's data from its create or its last read, and calls its operations.
+/// Contains the data of a session, as the service last sent it, and calls the operations of the session.
 ///
 /// If your program has only the id of a session, use a [`SessionRef`], which [`Client::session`] returns.
 ///
@@ -174,7 +174,7 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the thread of the first message is unknown. Only
-    /// the response to a create names that thread. The error says what to do.
+    /// the response to a create names that thread. The text of the error says what to do.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -22,8 +22,8 @@ pub enum FailureNoticeKind {
     Limit,
 }
 
-/// The maximum length of a notice, in characters. A notice is short and is the whole reply. A longer text with the same
-/// start is probably from an agent that writes about limits.
+/// The maximum length of a notice, in characters. A notice is short and is the whole reply. A longer text that starts
+/// with the same words is probably a real reply, for example about rate limits.
 const LONGEST: usize = 500;
 
 /// The first words of known notices, in lower case. In the known replies, each notice is the start of the text, or

@@ -32,7 +32,7 @@ use crate::session::turns::{LatestTurn, TurnState};
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// The minimum time between two polls. With this minimum, one wait uses at most 30 of the 100 requests per minute.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
-/// The time-out of a poll that starts after the time-out of its wait.
+/// The time-out of the last poll of a wait, if this poll starts after the time-out of the wait.
 const LAST_POLL: Duration = Duration::from_secs(10);
 /// The maximum time for which a poll after the time-out waits for a permit. A thousand other requests in the queue take
 /// less time. A wait that ended without this poll would report a time-out without knowing the current state.
@@ -42,7 +42,7 @@ const STOPPED: Duration = Duration::from_secs(1);
 /// A wait ends after this number of unusable responses in a row with the same kind of error.
 const UNUSABLE_IN_A_ROW: u32 = 3;
 
-/// Waits for the reply of one turn of the agent, which is one prompt and its reply.
+/// Waits for the reply of one turn. A turn is one prompt and the agent's reply.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -138,7 +138,7 @@ impl Turn {
         self.pending.session_id()
     }
 
-    /// Returns the id of the thread, if the service named it.
+    /// Returns the id of the thread, if the service named the thread.
     pub fn thread_id(&self) -> Option<&Id> {
         self.pending.thread_id()
     }
@@ -200,7 +200,7 @@ impl Turn {
     }
 
     fn reply_in(&self, page: types::MessagePage) -> Option<Reply> {
-        // The request was for final messages only. So a message is the reply unless it has another known type.
+        // The request was for final messages only. So a message is the reply unless the message has another known type.
         let is_reply = |message: &types::Message| {
             !matches!(
                 message.type_,
@@ -273,7 +273,8 @@ impl Turn {
 /// The result of a poll.
 pub(crate) struct PollResult {
     pub reply: Option<Reply>,
-    /// The status and the body of a response without a reply. If the wait then times out, its error contains both.
+    /// The status and the body of a response without a reply. If the wait times out after this poll, the error contains
+    /// the status and the body.
     pub received: Option<(u16, Bytes)>,
 }
 
@@ -647,7 +648,8 @@ impl WaitState {
         PollSchedule {
             started: self.wait.turn.started,
             last_poll: self.last_poll,
-            // After errors the next poll may be due after the time-out, but the wait must poll at its time-out.
+            // After errors, the next poll may be due only after the time-out of the wait, but the wait must poll once
+            // at its time-out.
             ready_at: self.next.min(self.deadline).max(earliest),
             first_before: is_first.then_some(self.deadline),
         }
@@ -686,9 +688,9 @@ impl WaitState {
             self.deadline
         };
         let turn = &self.wait.turn;
-        // The future of the call is boxed, so that a wait uses its memory only while a poll is in progress.
+        // The future of the call is boxed, so that a wait needs the memory for this future only during a poll.
         let result = match &mut self.follower {
-            // The last poll must find the reply at any place in the thread, so it requests only the reply.
+            // The last poll must find the reply at any position in the thread, so this poll requests only the reply.
             Some(follower) if self.late_poll != LatePoll::Made => {
                 Box::pin(follower.poll(turn, permit, end)).await
             }

@@ -13,7 +13,7 @@ use blocks_api::open::Id;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-/// The turns of one session, as far as this client and its clones know them.
+/// The turns of one session that this client and its clones know.
 #[derive(Default)]
 pub(crate) struct LatestTurn {
     known: Mutex<KnownTurns>,
@@ -38,7 +38,7 @@ struct KnownTurn {
     is_certain: bool,
 }
 
-/// The state of a turn: whether it is the latest turn of its session.
+/// Whether a turn is the latest turn of its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TurnState {
     Latest,

@@ -20,7 +20,7 @@ const RISE: f64 = 0.06;
 const BACKOFF: Duration = Duration::from_secs(2);
 const MAX_BACKOFF: Duration = Duration::from_secs(32);
 
-/// The share of the limit that is used, adapted to the service's responses.
+/// The share of the rate limit that the client uses, adapted to the service's responses.
 #[derive(Debug)]
 pub(super) struct AdaptiveRate {
     share: f64,

@@ -1,4 +1,4 @@
-//! The limit that a program sets for its requests.
+//! The rate limit that a program sets for its client.
 
 use crate::engine::error::Error;
 

@@ -64,7 +64,7 @@ struct Shared {
     state: State,
     /// The wakers of the waiters, by ticket. A waker is removed when its waiter is woken.
     wakers: BTreeMap<u64, Waker>,
-    /// The ticket of the timekeeper, and the time at which its timer wakes it to grant the next permit.
+    /// The ticket of the timekeeper, and the time at which the timekeeper wakes up to grant the next permit.
     timekeeper: Option<Next>,
 }
 
@@ -323,8 +323,8 @@ pub(crate) fn require_runtime() {
 }
 
 impl Shared {
-    /// Grants every permit that can be granted, and ensures that a waiter is the timekeeper for the next permit. `own`
-    /// is the ticket of the waiter that is being polled, if there is one.
+    /// Grants every permit that can be granted now, and ensures that one of the waiters is the timekeeper for the next
+    /// permit. `own` is the ticket of the waiter that is being polled, if there is one.
     fn settle(&mut self, now: Instant, own: Option<u64>, later: &mut Later) {
         let mut granted = Vec::new();
         let next = match self.state.uses_store(now) {
@@ -353,8 +353,8 @@ impl Shared {
                 at: next.at,
             }),
             (None, None) => {
-                // The woken waiter becomes the timekeeper when it is polled. If it is not polled, another waiter
-                // becomes the timekeeper when its own timer fires.
+                // The woken waiter becomes the timekeeper when it is polled. If the woken waiter is not polled, another
+                // waiter becomes the timekeeper when the timer of that waiter fires.
                 later.wake.extend(self.wakers.remove(&next.ticket));
                 None
             }
@@ -469,9 +469,10 @@ impl Drop for Permit {
     }
 }
 
-/// A future that returns a permit; see [`RateLimiter::acquire`]. A future that is dropped before it is ready leaves the
-/// queue and gives back its permit. A future that is awaited again after it was ready waits for another permit with the
-/// same ticket. So a request that is sent again does not move to the end of the queue.
+/// A future that returns a permit; see [`RateLimiter::acquire`]. If the future is dropped before it is ready, its
+/// waiter leaves the queue and gives back a granted permit. If the future is awaited again after it was ready, its
+/// waiter gets another permit with the same ticket. So a request that must be sent again does not move to the end of
+/// the queue.
 pub(crate) struct Acquire {
     limiter: Arc<RateLimiter>,
     priority: Priority,

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::slots::WINDOW;
 
-/// If the session of a poll is older than this, the poll's score decreases with age. A session that has run so long may
-/// never finish, and must not take the permits of other sessions.
+/// If a session is older than this, the score of its polls decreases with age. An old session may never finish, and
+/// must not take the permits of other sessions.
 const OLD: Duration = Duration::from_secs(600);
-/// If the session of a poll is younger than this, the poll's score increases with age, because agents seldom reply in
-/// their first seconds.
+/// If a session is younger than this, the score of its polls increases with age, because agents seldom reply in their
+/// first seconds.
 const YOUNG: Duration = Duration::from_secs(60);
 
 /// The purpose of a permit. The variants are in the order of precedence.
@@ -69,8 +69,8 @@ impl PollSchedule {
         early.sqrt() / late.powf(0.7)
     }
 
-    /// Returns whether the first poll must be made now, so that it is certainly made before the deadline of its wait. A
-    /// poll may have to wait for a whole window until a used slot becomes free.
+    /// Returns whether a wait that has not polled yet must poll now, so that its first poll is certainly made before
+    /// its deadline. A poll may have to wait for a whole window until a used slot becomes free.
     pub fn is_urgent(&self, now: Instant) -> bool {
         self.first_before
             .is_some_and(|before| before.saturating_duration_since(now) <= WINDOW)

@@ -21,8 +21,8 @@ use super::store::{LimitFuture, LimitStore, SlotDemand, SlotPurpose, SlotRequest
 /// A demand still counts for this long after its process should have sent its next request. After that time, the
 /// process counts as ended.
 const GRACE: Duration = Duration::from_secs(1);
-/// The longest time after which a process requests again if the demand of another process comes first and a slot is
-/// free. By then, the demands of the other processes may have changed.
+/// If the demand of another process comes first, a process requests again after at most this time, because the other
+/// demands may have changed. If no slot is free by then, the process requests again when a slot becomes free.
 const RECHECK: Duration = Duration::from_secs(2);
 /// The longest pause. Without this limit, a mistake could stop all processes permanently.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);

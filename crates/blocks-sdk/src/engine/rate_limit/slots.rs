@@ -17,8 +17,8 @@ use super::store::SlotPurpose;
 pub(super) trait Time: Copy + Ord + Add<Duration, Output = Self> {}
 impl<T: Copy + Ord + Add<Duration, Output = T>> Time for T {}
 
-/// The time for which a used slot counts. The service counts a request for a minute from its arrival. The additional
-/// half second allows for requests with different transfer times.
+/// The time for which a used slot counts. The service counts a request for a minute after the request arrived. The
+/// additional half second allows for requests with different transfer times.
 pub(super) const WINDOW: Duration = Duration::from_millis(60_500);
 
 /// Polls get at least one in this number of slots, even while calls wait.
@@ -61,7 +61,7 @@ impl From<SlotPurpose> for Use {
 #[derive(Clone, Debug)]
 pub(super) struct Slots<T = Instant> {
     capacity: usize,
-    /// Whether calls are spread like polls, because other programs use the same key.
+    /// Whether calls are spread evenly over the window, as polls are, because other programs use the same key.
     spreads_calls: bool,
     used: VecDeque<Slot<T>>,
     /// The number of polls in `used`.
@@ -110,8 +110,8 @@ impl<T: Time> Slots<T> {
         Ok(self.push(now, what))
     }
 
-    /// Checks whether [`take`](Self::take) would grant a slot if `ahead` other requests with the same use came first.
-    /// If not, returns the time at which to try again.
+    /// Checks whether [`take`](Self::take) would grant a slot after `ahead` other requests with the same use got their
+    /// slots. If not, returns the time at which to try again.
     pub fn check(&mut self, now: T, what: Use, polls_wait: bool, ahead: usize) -> Result<(), T> {
         self.forget(now);
         if let Some(pause) = self.paused_until.filter(|pause| *pause > now) {

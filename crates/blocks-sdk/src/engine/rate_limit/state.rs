@@ -219,7 +219,7 @@ impl State {
             (SlotResponse::Taken { demand, slot }, Some(waiters)) => {
                 (waiters.get(demand).copied(), slot)
             }
-            // The request took so long that another request replaced it.
+            // This request took so long that another request has replaced it.
             (SlotResponse::Taken { slot, .. }, None) => return StoreResult::GiveBack(slot),
             (SlotResponse::Wait { again, is_paused }, Some(waiters)) => {
                 let at = after(now, again);
@@ -311,7 +311,7 @@ impl State {
     }
 
     /// Returns whether a new waiter could get a permit before `time`. This function does not check the other waiters,
-    /// because there may be thousands of them.
+    /// because there may be thousands of waiters.
     pub fn is_of_use_before(&mut self, time: Instant, priority: Priority, now: Instant) -> bool {
         let ready_at = priority.ready_at(now);
         let what = match priority {
@@ -325,7 +325,8 @@ impl State {
         ready_at < time && is_free(&mut self.slots)
     }
 
-    /// Returns the slot of the permit that was granted to this waiter, if there is one, and removes it from `granted`.
+    /// Returns the slot of the permit that was granted to this waiter, if there is one, and removes the slot from
+    /// `granted`.
     pub fn pick_up(&mut self, ticket: u64) -> Option<u64> {
         self.granted.remove(&ticket)
     }
@@ -413,7 +414,8 @@ impl State {
     fn apply_rate(&mut self) {
         let share = self.rate.share();
         let capacity = (self.limit.capacity() as f64 * share) as usize;
-        // If the share is below 1, other programs may use the rest of the limit, so calls are spread evenly too.
+        // If the share is below 1, other programs may use the rest of the limit, so calls are spread evenly, as polls
+        // are.
         self.slots.set_capacity(capacity, share < 1.0);
     }
 }

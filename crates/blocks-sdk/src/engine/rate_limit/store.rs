@@ -18,9 +18,9 @@ pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreEr
 /// store for 10 s, and counts only its own requests. See
 /// [`ClientBuilder::limit_store`](crate::ClientBuilder::limit_store).
 ///
-/// [`SharedLimit`](super::SharedLimit) makes the decisions. A store only needs to keep the `SharedLimit`, and to ensure
-/// that only one process changes it at a time. All times in requests and responses are durations, so the clocks of the
-/// processes may differ.
+/// [`SharedLimit`](super::SharedLimit) makes the decisions. A store only needs to keep a `SharedLimit`, and to ensure
+/// that only one process at a time changes the `SharedLimit`. All times in requests and responses are durations, so the
+/// clocks of the processes may differ.
 pub trait LimitStore: Send + Sync {
     /// Takes a slot for the first demand of `request` that can have a slot now, or returns the time to wait before the
     /// next request.
@@ -61,8 +61,8 @@ pub struct SlotDemand {
     pub purpose: SlotPurpose,
     /// The time for which the request to the service has waited. For a poll, this is the time since the last poll.
     pub waited: Duration,
-    /// The weight of each second of waiting, compared with other demands of the same purpose. The demand with the
-    /// largest product of time and weight is first.
+    /// The weight of each second of waiting, relative to other demands with the same purpose. Among these demands, the
+    /// demand with the largest product of `waited` and `weight` is first.
     pub weight: f64,
 }
 

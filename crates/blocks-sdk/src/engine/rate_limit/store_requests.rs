@@ -79,7 +79,7 @@ impl StoreRequests {
         earliest
     }
 
-    /// Starts a request, and returns its number.
+    /// Records that a request to the store starts, and returns the number of the request.
     pub fn start(&mut self, now: Instant, waiters: Waiters) -> u64 {
         self.last_number += 1;
         self.running = Some(Running {

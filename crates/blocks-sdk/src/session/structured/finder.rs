@@ -1,7 +1,7 @@
 //! Finds the JSON value in a reply. The result depends only on the reply's text, the schema and the accept function.
 //!
 //! The candidates are, in this order:
-//! 1. the content of a code fence, or the text outside of fences, if it is JSON and nothing else;
+//! 1. the content of a code fence, or the text outside of fences, if this text contains JSON and nothing else;
 //! 2. objects and arrays anywhere in the text, and other values alone on a line.
 //!
 //! A candidate is a complete value. It is never a part of another value, even if that value is invalid. The first
@@ -51,7 +51,7 @@ pub(super) fn count_steps(text: &str) -> usize {
     finder.scanner.steps
 }
 
-/// Decodes a candidate. An error contains its position in the candidate.
+/// Decodes a candidate. The returned [`Rejection`] contains the position of the error in the candidate.
 pub(super) fn decode<T: DeserializeOwned>(json: &str) -> Result<T, Rejection> {
     serde_json::from_str(json).map_err(|error| {
         let place = format!(" at line {} column {}", error.line(), error.column());

@@ -1,4 +1,4 @@
-//! Finds JSON in a reply, and waits for a reply that contains it.
+//! Finds JSON in a reply, and waits for a reply that contains JSON.
 
 mod echo;
 mod finder;
@@ -21,10 +21,11 @@ impl Reply {
     /// Finds the JSON in the reply and decodes it as `T`. The request must ask for the same type with
     /// [`CreateSession::expect`](crate::CreateSession::expect) or [`FollowUp::expect`](crate::FollowUp::expect).
     ///
-    /// The result is the first value that decodes. Code fences that contain JSON and nothing else are searched first,
-    /// in their order. Then all objects and arrays in the text are searched, and other values that are alone on a
-    /// line. A part of another value does not count. If the reply repeats the schema of `T`, the schema is skipped. An
-    /// unpaired surrogate is replaced with U+FFFD. Other invalid JSON, such as a trailing comma, is not repaired.
+    /// The result is the first value that decodes. Code fences that contain JSON and nothing else are tried first, in
+    /// the order of the text. After that, all objects and arrays in the text are tried, and all other values that are
+    /// alone on a line. A part of another value does not count. If the reply repeats the schema of `T`, the schema is
+    /// skipped. An unpaired surrogate is replaced with U+FFFD. Other invalid JSON, such as a trailing comma, is not
+    /// repaired.
     ///
     /// # Errors
     /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch). [`Error::reply_mismatch`] returns the text of
@@ -58,7 +59,7 @@ impl Reply {
     /// schema with `expect_schema`. The function `accept` validates a value, and returns the reason if the value is
     /// not valid.
     ///
-    /// The JSON is searched by the rules of `Reply::json`. The value is returned exactly as the agent wrote it.
+    /// The rules for the search are the rules of `Reply::json`. The value is returned exactly as the agent wrote it.
     ///
     /// # Errors
     /// The errors of `Reply::json`.

@@ -29,7 +29,7 @@ pub(super) struct Malformed {
 struct Open {
     start: usize,
     closer: u8,
-    /// Whether the container is JSON and not prose, because a name with its colon or an element was read.
+    /// Whether the container is JSON and not prose, because a field name with its colon, or an element, was read.
     is_json: bool,
 }
 
@@ -89,7 +89,8 @@ impl<'a> Scanner<'a> {
                 resume: self.end_of_malformed(stop, end, open.len() - place),
             });
         }
-        // Continues after the innermost bracket. The containers around it would fail at the same position again.
+        // The search continues after the innermost bracket, because a search from an outer bracket would fail at the
+        // same position again.
         Scanned::Prose(open.last().map_or(start, |innermost| innermost.start) + 1)
     }
 
@@ -99,8 +100,8 @@ impl<'a> Scanner<'a> {
         is_one_array && !stop.in_string && self.text.get(stop.at) == Some(&b')')
     }
 
-    /// Returns the end of an invalid value, so that no part of it is read as a value. The value ends where its brackets
-    /// close, or else at the end of the paragraph.
+    /// Returns the end of an invalid value, so that no part of the invalid value is read as a value. The value ends
+    /// where its brackets close, or else at the end of the paragraph.
     fn end_of_malformed(&mut self, stop: &Stop, end: usize, mut depth: usize) -> usize {
         let (mut at, mut in_string) = (stop.at, stop.in_string);
         while at < end && depth > 0 {
@@ -222,7 +223,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads a name and its colon. Returns the position after the colon.
+    /// Reads the name of a field and the colon after the name. Returns the position after the colon.
     fn name(&mut self, at: usize, end: usize) -> Result<usize, Stop> {
         match self.text[..end].get(at) {
             None => return Err(Stop::new(at, INCOMPLETE)),

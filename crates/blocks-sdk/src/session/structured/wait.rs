@@ -37,7 +37,7 @@ pub struct StructuredWait<T> {
 }
 
 impl Turn {
-    /// Waits for the reply and decodes the JSON in it, by the rules of [`Reply::json`].
+    /// Waits for the reply, and decodes the JSON in the reply by the rules of [`Reply::json`].
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
