@@ -1,4 +1,4 @@
-//! Creates a session that no time-out stops: `cargo run --example detached_create`.
+//! Creates a session in a separate task, which continues after a time-out: `cargo run --example detached_create`.
 
 use std::time::Duration;
 

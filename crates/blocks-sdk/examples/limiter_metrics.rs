@@ -1,4 +1,4 @@
-//! Exports the state of the rate limiter: `cargo run --example limiter_metrics`.
+//! Prints the state of the rate limiter each second, as metrics: `cargo run --example limiter_metrics`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Resumes after a crash: `cargo run --example resume`.
+//! Resumes the wait for a reply after a crash: `cargo run --example resume`.
 
 use blocks_sdk::{Agent, Client, CreateSession, Pending};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Stores a stream in a struct: `cargo run --example store_a_stream`.
+//! Stores a stream of messages in a field of a struct: `cargo run --example store_a_stream`.
 
 use blocks_sdk::{Agent, CreateSession, MessageStream};
 

@@ -1,4 +1,4 @@
-//! Reads a reply as a value of a type: `cargo run --example structured_reply --features schemars`.
+//! Decodes the JSON in a reply as a Rust type: `cargo run --example structured_reply --features schemars`.
 
 use blocks_mock::{MockServer, Script};
 use blocks_sdk::{Agent, Client, CreateSession};

@@ -1,4 +1,4 @@
-//! Uses the keys of two workspaces side by side: `cargo run --example two_workspaces`.
+//! Uses the keys of two workspaces in one program: `cargo run --example two_workspaces`.
 
 use blocks_mock::MockServer;
 use blocks_sdk::{Agent, Client, ClientBuilder, CreateSession};
