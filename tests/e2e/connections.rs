@@ -33,7 +33,7 @@ const EXPIRED: &[u8] = include_bytes!("certificates/expired.pem");
 const NOT_YET_VALID: &[u8] = include_bytes!("certificates/early.pem");
 const OTHER_HOST: &[u8] = include_bytes!("certificates/other-host.pem");
 
-/// Starts a TLS server with this certificate, which accepts creates.
+/// Starts a TLS server that has this certificate and responds to creates with success.
 async fn tls_server(certificate: &[u8]) -> SocketAddr {
     let certificate = CertificateDer::from_pem_slice(certificate).unwrap();
     let key = PrivateKeyDer::from_pem_slice(KEY_OF_SERVERS).unwrap();
@@ -63,7 +63,7 @@ async fn tls_server(certificate: &[u8]) -> SocketAddr {
 }
 
 /// Starts a server without TLS that responds to each connection with `response` and closes the
-/// connection. The receiver gets the requests.
+/// connection. The returned `Receiver` yields the requests as strings.
 fn plain_server(response: &'static str) -> (SocketAddr, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -402,7 +402,7 @@ fn proxies_that_are_not_supported_are_refused() {
     }
 }
 
-/// Runs as a child process of the previous test.
+/// The previous test runs this test as a child process.
 #[test]
 fn child_builds_a_client() {
     if is_child() {

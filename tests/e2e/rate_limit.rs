@@ -66,7 +66,7 @@ fn a_dropped_runtime_stops_no_client() {
     assert_eq!(client.rate_limit_status().waiting_polls, 0);
 }
 
-/// Keeps the text that is logged after `record`.
+/// Keeps the log text that is written after the call of `record`.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -32,7 +32,7 @@ pub enum ScriptedResponse {
     Refused,
     /// The connection closes after the request was sent.
     Broken,
-    /// There is never a response.
+    /// The service never responds.
     Silence,
 }
 

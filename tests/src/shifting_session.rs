@@ -67,12 +67,12 @@ pub struct Deviation {
 /// The content of `meta`.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Meta {
-    /// The correct values.
+    /// `meta` contains the correct numbers.
     #[default]
     Right,
     /// The page has no `meta`.
     Missing,
-    /// Only the total.
+    /// `meta` contains only the total number of messages.
     Total,
     /// The number of pages is computed from the limit that was requested.
     RequestedLimit,

@@ -35,7 +35,8 @@ struct State {
     redactor: Redactor,
     /// The first write error. Nothing is recorded after an error.
     error: Option<std::io::Error>,
-    /// A lock that is held during a write. The process does not exit meanwhile, so that no entry is cut off.
+    /// The lock that is held while an entry is written. The thread that handles signals takes the
+    /// same lock before it ends the process, so that no entry is cut off.
     exit_lock: LastWords,
 }
 

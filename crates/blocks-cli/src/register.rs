@@ -109,7 +109,7 @@ impl Register {
         })
     }
 
-    /// Returns the sessions of the base URL in use, newest first.
+    /// Returns the sessions that were created with the base URL in use, newest first.
     pub fn sessions(&self) -> Result<Vec<RegisteredSession>> {
         let mut sessions = self.read()?;
         sessions.retain(|session| session.base_url == self.base_url);

@@ -20,7 +20,7 @@ struct Setup {
 }
 
 thread_local! {
-    /// The setup of this thread. It is reused, because building a client takes longer than most inputs.
+    /// The setup of this thread. It is reused, because building a client takes longer than checking most inputs.
     static SETUP: Setup = Setup::new();
 }
 

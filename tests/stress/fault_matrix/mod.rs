@@ -23,7 +23,7 @@ use setup::{InjectedFault, Setup, dialects};
 /// The result of one combination: the setup after it, and the guarantees that were broken.
 type Result = (Setup, Vec<String>);
 
-/// A part of the matrix: the number of combinations that ran, and the violations of each.
+/// The results of one part of the matrix: the number of combinations that ran, and the guarantees that were broken.
 #[derive(Default)]
 struct Part {
     combinations: usize,

@@ -12,7 +12,7 @@ use super::faults::MAX_BODY;
 /// Returns the two dialects with their names.
 pub fn dialects() -> [(&'static str, Dialect); 2] {
     let mut documented = Dialect::documented();
-    // These fields are not documented, but only they name a plan.
+    // The vendor's pages do not have these fields, but without them no response names a plan.
     documented.observed_fields = true;
     [
         ("observed", Dialect::observed()),

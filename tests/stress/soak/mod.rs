@@ -120,7 +120,7 @@ fn service(seed: u64, prompts: &Prompts) -> MockBuilder {
     })
 }
 
-/// The number of requests and of each result in one run.
+/// Counts of one run: requests, replies, and turns with an unknown outcome.
 #[derive(Debug, Default, PartialEq)]
 struct Tally {
     requests: usize,

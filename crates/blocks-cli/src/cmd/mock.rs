@@ -11,8 +11,8 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     if args.schema {
         return output.print(&format!("{:#}", MockConfig::schema()));
     }
-    // Signals are received before the `export` lines are printed, since their reader may send a
-    // signal immediately.
+    // The command starts to receive signals before it prints the `export` lines, since a program
+    // that reads these lines may send a signal immediately.
     output.host().listen();
     let mut config = match &args.script {
         Some(path) => {

@@ -57,8 +57,8 @@ impl Content {
     }
 }
 
-/// The new file of `--pending`, created under a temporary name before anything is sent, so that an
-/// error is known in time.
+/// The new file of `--pending`, created under a temporary name. The command creates this file
+/// before it sends anything, so that a path that cannot be written is a usage error.
 pub struct PendingFile(NewFile);
 
 impl PendingFile {
@@ -101,7 +101,7 @@ impl PendingFile {
     }
 }
 
-/// Replaces the file by one that refers to a later prompt.
+/// Replaces the file of `--pending` with a file that refers to a later prompt.
 pub fn replace(path: &Path, content: &Content) -> Result<(), Exit> {
     let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
     let written = bytes.and_then(|bytes| NewFile::create(path)?.write(&bytes));

@@ -126,7 +126,7 @@ impl BatchWork for PromptWork<'_> {
 
     fn is_failed(&self, result: &Value) -> bool {
         let has_failed = result["exit_code"].as_u64().is_some_and(|code| code != 0);
-        // An earlier run without `--fail-on-notice` recorded a notice with exit code 0.
+        // If an earlier run had no `--fail-on-notice`, its result for a failure notice has exit code 0.
         has_failed || self.fail_on_notice && !result["failure_notice"].is_null()
     }
 }
