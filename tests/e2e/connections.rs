@@ -295,7 +295,7 @@ fn is_child() -> bool {
     std::env::var_os("BLOCKS_TEST_CHILD").is_some()
 }
 
-/// Runs as a child process of the next test.
+/// The next test runs this test as a child process.
 #[tokio::test]
 async fn child_creates_behind_a_proxy() {
     if is_child() {
@@ -333,8 +333,8 @@ fn a_proxy_of_the_environment_is_named() {
     );
 }
 
-/// Runs as a child process of the next test. Requests over plain http use no proxy, but a download
-/// over https does.
+/// The next test runs this test as a child process. Requests over plain http use no proxy, but a
+/// download over https uses the proxy.
 #[tokio::test]
 async fn child_downloads_behind_a_proxy() {
     if !is_child() {
