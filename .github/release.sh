@@ -154,7 +154,7 @@ crates() {
     # reuse the build of an earlier package.
     tar -xzmf "$file" -C "$folder/crates"
   done
-  # This workspace contains the crates as users get them. Each depends on the packed form of the others.
+  # This workspace contains the crates as users get them. Each crate depends on the packed form of the other crates.
   {
     echo '[workspace]'
     echo 'resolver = "3"'

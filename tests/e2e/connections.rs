@@ -273,7 +273,8 @@ async fn a_time_out_while_connecting_is_never_sent() {
     }
 }
 
-/// Runs the test with this name in this file as a child process, with these environment variables. Returns its output.
+/// Runs the test with this name in this file as a child process, with these environment variables.
+/// Returns the output of the child process.
 fn run_with(test: &str, variables: &[(&str, String)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {

@@ -136,7 +136,7 @@ async fn a_late_wait_reads_the_turn_from_its_start() {
     assert_eq!(texts(turn.reply().follow()).await, numbered(250));
     assert_eq!(mock.request_count() - before, 3, "each page once");
     assert!(start.elapsed() < 2 * SECOND, "as fast as the limit allows");
-    // A wait with a single poll also finds the reply.
+    // A wait with a time-out of zero also finds the reply.
     let reply = turn.reply().follow().timeout(Duration::ZERO).await;
     assert_eq!(reply.unwrap().text(), "Done.");
 }

@@ -54,17 +54,17 @@ pub struct Deviation {
     pub one_role_at_a_time: bool,
     /// The maximum number of messages on a page, whatever `limit` is.
     pub cap: Option<usize>,
-    /// The content of `meta`.
+    /// The content of the field `meta` of each page.
     pub meta: Meta,
     /// Whether the service ignores `page`, and responds to every request with the first page.
     pub ignores_page: bool,
     /// The number of messages on every page, whatever `limit` is.
     pub ignores_limit: Option<usize>,
-    /// The number of a page that is empty.
+    /// The number of a page that the service returns without messages.
     pub empty_page: Option<usize>,
 }
 
-/// The content of `meta`.
+/// The content of the field `meta` of a page.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Meta {
     /// `meta` contains the correct numbers.

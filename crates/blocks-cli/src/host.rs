@@ -269,8 +269,8 @@ impl Host {
         self.time.unwrap_or_else(SystemTime::now)
     }
 
-    /// Returns whether standard output is a CI log, in which the CI system looks for commands. A
-    /// file is not such a log.
+    /// Returns whether standard output is a CI log, in which the CI system looks for commands. If
+    /// standard output is a file, it is not a CI log.
     pub(crate) fn out_is_ci_log(&self) -> bool {
         self.in_ci() && !self.out_is_file
     }

@@ -121,8 +121,8 @@ impl Transport for RecordingTransport {
     }
 }
 
-/// One request and its response. `Drop` records them, so that a request that the command no longer
-/// waits for is recorded too.
+/// One request and its response. `Drop` records the exchange, so that a request is recorded even if
+/// the command stops waiting for its response.
 struct Exchange {
     recorder: Recorder,
     started: SystemTime,

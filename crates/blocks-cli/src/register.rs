@@ -21,8 +21,8 @@ use crate::report::RegisteredSession;
 
 /// Maximum number of sessions in the register. Older sessions are on the dashboard.
 const MAX_SESSIONS: usize = 500;
-/// Maximum number of bytes that are read. A register is never larger, but a device or another
-/// program's file may be.
+/// Maximum number of bytes that are read. A register is never larger, but the file at its path may
+/// be a device or belong to another program.
 const MAX_BYTES: u64 = 4 << 20;
 /// Number of attempts to take the lock, which another command holds only during one write.
 const LOCK_ATTEMPTS: u32 = 100;

@@ -81,6 +81,6 @@ fn log(request: &blocks_mock::RecordedRequest) {
         request.target,
         status.as_deref().unwrap_or("connection closed"),
     );
-    // The mock continues to serve when no process reads its log.
+    // A write error is ignored, so that the mock continues to serve when no process reads its log.
     let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
 }

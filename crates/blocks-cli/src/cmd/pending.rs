@@ -63,7 +63,7 @@ pub struct PendingFile(NewFile);
 
 impl PendingFile {
     /// # Errors
-    /// A usage error: the file exists and is not marked as replied, or it cannot be written.
+    /// A usage error: the file exists and is not marked as replied, or the file cannot be written.
     pub fn create(path: &Path) -> Result<Self, Exit> {
         let wrong = |what: &str| {
             let path = path.display();

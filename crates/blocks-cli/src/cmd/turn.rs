@@ -384,7 +384,8 @@ impl<'a> Job<'a> {
         Ok(Status::Completed)
     }
 
-    /// Waits for the reply, prints it, and only then reads pull requests, since that read can fail or take time.
+    /// Waits for the reply, prints it, and only then reads pull requests, since reading pull
+    /// requests can fail or take time.
     async fn await_reply(
         &mut self,
         turn: &Turn,

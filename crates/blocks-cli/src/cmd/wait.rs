@@ -99,7 +99,7 @@ impl Watcher<'_> {
         }
     }
 
-    /// Prints one line when polls start to fail, and one line when they work again.
+    /// Prints one line when polls start to fail, and another line when polls succeed again.
     fn note_failing(&self, before: Option<&Error>, now: Option<&Error>) {
         let name = self.name;
         match (before, now) {
