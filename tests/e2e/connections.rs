@@ -1,5 +1,5 @@
-//! Tests of connections that fail: the error names the host and the cause and says what to do next,
-//! and a create certainly had no effect.
+//! Tests of connections that fail. The error names the host and the cause, says what to do next,
+//! and says that a create certainly had no effect.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -23,9 +23,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::hello;
 
-/// The certificate authority that signed the certificates in `certificates/`. These are for
-/// 127.0.0.1 and localhost, and are valid from 2026 to 2125, unless the file name says otherwise.
-/// The private keys are not secret.
+/// The certificate authority that signed the certificates in `certificates/`. These certificates
+/// are for 127.0.0.1 and localhost, and are valid from 2026 to 2125, unless the file name says
+/// otherwise. The private keys are not secret.
 const AUTHORITY: &[u8] = include_bytes!("certificates/ca.pem");
 const KEY_OF_SERVERS: &[u8] = include_bytes!("certificates/key.pem");
 const VALID: &[u8] = include_bytes!("certificates/valid.pem");

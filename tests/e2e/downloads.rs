@@ -1,4 +1,5 @@
-//! Tests of downloads, the only requests to another host: they carry no key, follow no redirect and end in time.
+//! Tests of downloads, the only requests to another host. They carry no key, follow no redirect and
+//! keep their time limits.
 
 use std::time::Duration;
 

@@ -130,7 +130,7 @@ async fn waiting_pauses_and_rates_are_events() {
     );
 }
 
-/// A store that fails while its flag is set.
+/// A rate-limit store that fails while the `AtomicBool` is true.
 #[derive(Default)]
 struct Failing(MemoryLimitStore, AtomicBool);
 

@@ -92,7 +92,7 @@ type Change = Box<dyn FnOnce(&mut Vec<Placed>) + Send>;
 struct State {
     messages: Vec<Placed>,
     requests: usize,
-    /// The statuses of the next responses.
+    /// The error statuses of the next responses.
     failures: Vec<u16>,
     deviation: Deviation,
     /// Later changes, each with the number of requests after which the change is made.

@@ -41,7 +41,7 @@ struct Case {
     cap: Option<usize>,
     one_role_at_a_time: bool,
     descending: bool,
-    /// The changes before each request.
+    /// For each request, the changes that are made before the request.
     changes: Vec<Vec<Change>>,
     restart: bool,
 }

@@ -141,7 +141,7 @@ impl Host {
         self
     }
 
-    /// Sets a variable of the environment.
+    /// Sets an environment variable that the command reads.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         let mut given = match self.variables {
@@ -153,7 +153,7 @@ impl Host {
         self
     }
 
-    /// Sets the time of day.
+    /// Sets the time of day that the command uses instead of the machine's clock.
     #[must_use]
     pub fn time(mut self, time: SystemTime) -> Self {
         self.time = Some(time);
@@ -167,7 +167,7 @@ impl Host {
         self
     }
 
-    /// Sets the source of signals.
+    /// Sets the value through which the command receives signals.
     #[must_use]
     pub fn signals(mut self, signals: Signals) -> Self {
         self.signals = signals;

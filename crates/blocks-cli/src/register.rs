@@ -136,7 +136,7 @@ impl Register {
         self.write(&sessions)
     }
 
-    /// Removes the sessions that `is_unwanted` accepts, and returns them.
+    /// Removes the sessions for which `is_unwanted` returns true, and returns the removed sessions.
     pub async fn remove(
         &self,
         is_unwanted: impl Fn(&RegisteredSession) -> bool,

@@ -13,7 +13,7 @@ pub enum Interruption {
     Terminate,
     /// SIGHUP: the terminal was closed.
     HangUp,
-    /// Nothing reads standard output any more.
+    /// No process reads standard output any more.
     ClosedOutput,
 }
 

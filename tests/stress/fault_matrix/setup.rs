@@ -38,7 +38,7 @@ pub struct Setup {
     received_before: usize,
 }
 
-/// Numbers of sessions and user messages that exist.
+/// The number of sessions and the number of user messages that the mock contains.
 #[derive(Clone, Copy, PartialEq)]
 struct Effects {
     sessions: usize,

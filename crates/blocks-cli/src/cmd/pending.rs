@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::input;
 use crate::report::TurnReport;
 
-/// Content of the file.
+/// Content of the file of `--pending`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Content {
     /// Id of the session.

@@ -37,15 +37,15 @@ struct Job<'a> {
     ids_are_written: bool,
     /// Whether the reply was already written, to standard output or to the file of `--output`.
     is_printed: bool,
-    /// Whether the reply could not be written.
+    /// Whether writing the reply failed, so that the user has not seen the reply.
     is_lost: bool,
-    /// The file of `--output`.
+    /// The file that `--output` names, which gets the reply.
     reply_file: Option<NewFile>,
     /// Action on the file of `--pending` after the reply is printed.
     settle: Option<Settle>,
     /// The register that the session is added to, for `blocks list`.
     register: Option<Register>,
-    /// The schema of `--schema`.
+    /// The JSON Schema that `--schema` names, to which the reply must conform.
     schema: Option<ReplySchema>,
     /// Number of corrections that may still be sent.
     corrections: u32,

@@ -50,7 +50,7 @@ const SECRET_NAMES: [&str; 12] = [
     "token",
     "x-",
 ];
-/// Words that precede a secret in a text.
+/// Names of authentication schemes. In a text, the word after such a name is a secret.
 const SCHEMES: [&str; 4] = ["apikey", "basic", "bearer", "token"];
 /// Prefixes of the tokens of common services.
 const TOKEN_PREFIXES: [&str; 18] = [
@@ -83,7 +83,7 @@ pub struct Redactor {
     downloads: HashMap<String, usize>,
 }
 
-/// A URL without its secrets.
+/// A request URL from which the secrets were removed.
 pub struct Target {
     pub url: String,
     pub query: Vec<Value>,
