@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Opens, updates or closes the issue about drift, of which there is at most one: drift-issue.sh REPORT
-# PAGES and LIVE are the exit codes of the checks of pages and service. RUN is a link to the run of the workflow.
+# Opens, updates or closes the only issue about drift: drift-issue.sh REPORT
+# PAGES is the exit code of the check of the vendor's pages, and LIVE the exit code of the check of the live service.
+# RUN is a link to the run of the workflow.
 set -euo pipefail
 report=$1
 touch "$report"

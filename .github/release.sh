@@ -88,7 +88,7 @@ archive() {
   binary=$folder/$name/$(basename "$binary")
   [ "$("$binary" --version)" = "blocks $(version)" ] || fail "$1 is not version $(version)"
   "$binary" man --output-dir "$folder/$name/man"
-  # Each shell looks for its own file name.
+  # Each shell looks for a different file name.
   while read -r shell file; do
     "$binary" completions "$shell" > "$folder/$name/completions/$file"
   done << 'FILES'
@@ -150,10 +150,11 @@ crates() {
   rm -rf "$folder/crates"
   mkdir "$folder/crates"
   for file in "$folder"/pack/package/*.crate; do
-    # `-m` sets the present time. All packed files have the same time, so cargo would reuse an earlier crate's build.
+    # `-m` gives the unpacked files the current time. All packed files have the same time, so cargo would otherwise
+    # reuse the build of an earlier package.
     tar -xzmf "$file" -C "$folder/crates"
   done
-  # This workspace contains the crates as users get them. Each depends on the packed form of the others.
+  # This workspace contains the crates as users get them. Each crate depends on the packed form of the other crates.
   {
     echo '[workspace]'
     echo 'resolver = "3"'

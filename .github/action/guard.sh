@@ -56,5 +56,6 @@ case $EVENT in
     check "$ACTOR"
     [ -z "$FOLLOWED_ACTOR" ] || check "$FOLLOWED_ACTOR" ;;
 esac
-# The key is checked last: the runs of a fork have no secrets, and their message should give the true reason.
+# The key is checked last. A run from a fork has no secrets, and its error should say that the user was refused, not
+# that the key is missing.
 [ -n "$key" ] || refuse usage "the input blocks_api_key is empty; is the secret set, and may this event read it"

@@ -149,7 +149,7 @@ start &
 child=$!
 code=0
 wait "$child" || code=$?
-# A signal ends `wait`, but not the command.
+# A signal ends the shell's `wait`, but not the command `blocks`.
 while kill -0 "$child" 2>/dev/null; do
   code=0
   wait "$child" || code=$?

@@ -106,7 +106,7 @@ def access():
 
 @pytest.fixture
 def tools(tmp_path):
-    """Returns a folder of commands that a runner finds first. Its `curl` serves only the release, at its address."""
+    """Returns a folder of commands that a runner finds first. Its `curl` reaches only the release and loopback."""
     folder = tmp_path / "tools"
     folder.mkdir()
 

@@ -47,7 +47,7 @@ def parse_environment_file(content):
 
 
 class Log:
-    """The log as a person sees it: with masked secrets and without the commands."""
+    """The log as the runner shows it: secrets are masked, and workflow commands are left out."""
 
     def __init__(self):
         self.lines, self.masks, self.commands = [], [], []
@@ -94,7 +94,7 @@ class Job:
         # A runner masks the secrets even without the command `add-mask`.
         self.log.masks += [value for value in self.secrets.values() if value]
         self.path, self.summary, self.failed = [], "", False
-        # Functions by step id, each called with the running process of that step.
+        # Maps a step id to a function that is called with the process of the step while the process runs.
         self.during = {}
 
     def contexts(self):

@@ -423,7 +423,7 @@ def test_a_usage_error_of_the_command_is_in_outputs(step, mock):
 
 
 def test_the_folder_names_the_repository(tmp_path, mock, context):
-    """Within another composite action, the context names the outer repository, but the release is this action's."""
+    """Checks that an action within another composite action installs the release of its own repository."""
     context["github"]["action_repository"] = "octo/another"
     job = Job(tmp_path / "job", **context)
     job.run([{"id": "agent", "uses": "octo/blocks@v1", "with": {

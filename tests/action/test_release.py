@@ -1,4 +1,4 @@
-"""Tests of the checks before a release, and that the workflow runs the same steps as the dry run."""
+"""Tests of the checks before a release. Also tests that the workflow release.yml runs the same steps as the dry run."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Tests of whole workflows: one for the vendor's action, and the examples to copy."""
+"""Tests of whole workflows: a workflow written for the vendor's action, and the examples in docs/examples."""
 
 import re
 import subprocess

@@ -9,7 +9,7 @@ fn document() -> Value {
     serde_yaml_ng::from_str(&text).expect("YAML")
 }
 
-/// Returns a validator for the response of an operation.
+/// Returns a validator for the body of the response with this status to an operation.
 fn validator(document: &Value, pointer: &str, status: u16) -> jsonschema::Validator {
     let mut root = document.clone();
     crate::json_schema(&mut root);
@@ -112,8 +112,8 @@ fn names(object: &Value) -> Vec<&str> {
     names
 }
 
-/// Returns the names of an enum's variants in a schema: the texts of `enum` and `const`, and the
-/// names of properties.
+/// Returns the names of an enum's variants from the enum's schema. The names are the strings of
+/// `enum` and `const`, and the names of properties.
 fn variants(schema: &Value) -> Vec<&str> {
     let mut found = Vec::new();
     for choice in schema["oneOf"].as_array().expect("choices") {

@@ -44,8 +44,8 @@ fn quoted(line: &str) -> impl Iterator<Item = String> + '_ {
     line.split('`').skip(1).step_by(2).map(str::to_owned)
 }
 
-/// Returns the page's sections: the crates in each heading, and the dependencies in the tables and
-/// after "The same:".
+/// Returns the sections of `DEPENDENCIES.md`: the crates in each heading, and the dependencies in
+/// the tables and after "The same:".
 fn page() -> Vec<(Names, Names)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../DEPENDENCIES.md");
     let page = std::fs::read_to_string(path).expect("the page");

@@ -1,4 +1,4 @@
-//! Tests that crates depend on each other in one direction, as `ARCHITECTURE.md` says.
+//! Tests that the dependencies between crates and modules have only the directions that `ARCHITECTURE.md` describes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

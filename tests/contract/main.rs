@@ -71,7 +71,7 @@ fn document_and_sdk_agree_on_the_agent_rule() {
     }
 }
 
-/// Sends requests to a mock, and validates every response against the document.
+/// Sends requests to a mock, and validates every response against the OpenAPI document.
 struct Validator {
     mock: blocks_mock::MockServer,
     http: reqwest::Client,
@@ -178,7 +178,7 @@ async fn responses_of_each_dialect_match_the_document() {
     }
 }
 
-/// Checks that the response to every invalid request has the error body of the document.
+/// Checks that the response to every invalid request has the error body that the OpenAPI document describes.
 async fn invalid_requests(mock: &Validator, session: &str, invalid: u16) {
     let messages = format!("{session}/messages");
     assert_eq!(mock.get("/x", "ErrorBody").await.0, invalid);

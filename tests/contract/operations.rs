@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::ID;
 
-/// Returns the method, path and id of each operation of the document.
+/// Returns the method, path and id of each operation of the OpenAPI document.
 fn operations() -> Vec<(String, String, String)> {
     let document = document();
     let paths = document["paths"].as_object().expect("paths");

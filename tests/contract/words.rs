@@ -48,7 +48,7 @@ const AVOIDED: [&str; 41] = [
     "whoever",
 ];
 
-/// Files that others wrote, that tools generated, or that list these words.
+/// Files that are not checked, because other people wrote them, a tool generated them, or they list these words.
 const EXEMPT: [&str; 7] = [
     "STYLE.md",
     "tests/contract/words.rs",

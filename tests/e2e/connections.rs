@@ -1,5 +1,5 @@
-//! Tests of connections that fail: the error names the host and the cause and says what to do next,
-//! and a create certainly had no effect.
+//! Tests of connections that fail. The error names the host and the cause, says what to do next,
+//! and says that a create certainly had no effect.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -23,9 +23,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::hello;
 
-/// The certificate authority that signed the certificates in `certificates/`. These are for
-/// 127.0.0.1 and localhost, and are valid from 2026 to 2125, unless the file name says otherwise.
-/// The private keys are not secret.
+/// The certificate authority that signed the certificates in `certificates/`. These certificates
+/// are for 127.0.0.1 and localhost, and are valid from 2026 to 2125, unless the file name says
+/// otherwise. The private keys are not secret.
 const AUTHORITY: &[u8] = include_bytes!("certificates/ca.pem");
 const KEY_OF_SERVERS: &[u8] = include_bytes!("certificates/key.pem");
 const VALID: &[u8] = include_bytes!("certificates/valid.pem");
@@ -33,7 +33,7 @@ const EXPIRED: &[u8] = include_bytes!("certificates/expired.pem");
 const NOT_YET_VALID: &[u8] = include_bytes!("certificates/early.pem");
 const OTHER_HOST: &[u8] = include_bytes!("certificates/other-host.pem");
 
-/// Starts a TLS server with this certificate, which accepts creates.
+/// Starts a TLS server that has this certificate and responds to creates with success.
 async fn tls_server(certificate: &[u8]) -> SocketAddr {
     let certificate = CertificateDer::from_pem_slice(certificate).unwrap();
     let key = PrivateKeyDer::from_pem_slice(KEY_OF_SERVERS).unwrap();
@@ -63,7 +63,7 @@ async fn tls_server(certificate: &[u8]) -> SocketAddr {
 }
 
 /// Starts a server without TLS that responds to each connection with `response` and closes the
-/// connection. The receiver gets the requests.
+/// connection. The returned `Receiver` yields the requests as strings.
 fn plain_server(response: &'static str) -> (SocketAddr, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -273,7 +273,8 @@ async fn a_time_out_while_connecting_is_never_sent() {
     }
 }
 
-/// Runs the test with this name in this file as a child process, with these environment variables. Returns its output.
+/// Runs the test with this name in this file as a child process, with these environment variables.
+/// Returns the output of the child process.
 fn run_with(test: &str, variables: &[(&str, String)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
@@ -295,7 +296,7 @@ fn is_child() -> bool {
     std::env::var_os("BLOCKS_TEST_CHILD").is_some()
 }
 
-/// Runs as a child process of the next test.
+/// The next test runs this test as a child process.
 #[tokio::test]
 async fn child_creates_behind_a_proxy() {
     if is_child() {
@@ -333,8 +334,8 @@ fn a_proxy_of_the_environment_is_named() {
     );
 }
 
-/// Runs as a child process of the next test. Requests over plain http use no proxy, but a download
-/// over https does.
+/// The next test runs this test as a child process. Requests over plain http use no proxy, but a
+/// download over https uses the proxy.
 #[tokio::test]
 async fn child_downloads_behind_a_proxy() {
     if !is_child() {
@@ -402,7 +403,7 @@ fn proxies_that_are_not_supported_are_refused() {
     }
 }
 
-/// Runs as a child process of the previous test.
+/// The previous test runs this test as a child process.
 #[test]
 fn child_builds_a_client() {
     if is_child() {

@@ -211,7 +211,7 @@ async fn the_longest_durations_do_not_overflow() {
     let wait = session.first_turn().unwrap().reply();
     let reply = wait.timeout(max).interval(max).await.unwrap();
     assert_eq!((reply.text(), script.count()), ("done", 3));
-    // The call waits for the longest pauses in full.
+    // The call waits for the whole of each pause, even if the pause has the maximum length.
     let endless = ScriptedResponse::text(503, "").header("retry-after", "99999999999999999999");
     let backoff = RetryPolicy::default().initial_backoff(max).max_backoff(max);
     for (response, policy) in [

@@ -1,4 +1,5 @@
-//! Tests of downloads, the only requests to another host: they carry no key, follow no redirect and end in time.
+//! Tests of downloads, the only requests to another host. They carry no key, follow no redirect and
+//! keep their time limits.
 
 use std::time::Duration;
 
@@ -215,7 +216,7 @@ async fn a_download_that_stops_is_an_error_or_starts_again() {
     assert_eq!(plan.bytes().await.unwrap(), "1. Go.");
 }
 
-/// Returns an artifact at a storage host that sends these responses, and the script.
+/// Returns an artifact whose storage host sends these responses, and the transport that sends them.
 async fn stored(responses: impl IntoIterator<Item = ScriptedResponse>) -> (Artifact, Scripted) {
     let script = Scripted::new([artifact("https://storage.example/x?signature=s3cret")]);
     script.then(responses);

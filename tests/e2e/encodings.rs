@@ -14,8 +14,8 @@ fn utf_32(text: &str, unit: fn(u32) -> [u8; 4]) -> Vec<u8> {
     text.chars().flat_map(|c| unit(c.into())).collect()
 }
 
-/// Returns the text in UTF-16 and UTF-32, which the SDK recognizes from the bytes, with and without
-/// a byte order mark.
+/// Returns the text in UTF-16 and UTF-32, with and without a byte order mark. The SDK recognizes
+/// these encodings from the bytes.
 fn wide(text: &str) -> Vec<Vec<u8>> {
     let marked = format!("\u{feff}{text}");
     [text, &marked]
@@ -80,7 +80,7 @@ async fn latin_1_is_read_when_the_header_names_it() {
         let text = read(ScriptedResponse::ok(&created()), response(charset)).await;
         assert_eq!(text, "Déjà vu", "{charset}");
     }
-    // Without that header, only the bytes that are not UTF-8 are replaced.
+    // If the header does not name Latin-1, only the bytes that are not valid UTF-8 are replaced.
     let text = read(ScriptedResponse::ok(&created()), response("utf-8")).await;
     assert_eq!(text, "D\u{fffd}j\u{fffd} vu");
     let named = ScriptedResponse::text(200, reply)

@@ -116,7 +116,8 @@ async fn headers_without_an_end_are_refused() {
     assert!(error.may_have_taken_effect());
 }
 
-/// Returns a mock and its plan of 5000 bytes, whose client reads at most 4000 bytes.
+/// Returns a mock, and its plan of 5000 bytes. The client that downloads the plan accepts at most
+/// 4000 bytes of a response.
 async fn large_plan() -> (Mock, Artifact) {
     let plan = blocks_mock::Action::Plan {
         file_name: "plan.md".into(),

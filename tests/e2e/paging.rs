@@ -330,7 +330,8 @@ async fn a_watch_finds_a_message_late_by_a_thousand() {
     let late = |n: u128| Placed::new(n, Some(501.5), "assistant");
     service.change(|messages| messages.insert(501, late(9000)));
     assert_eq!(drain(&mut watch).await, [9000]);
-    // The later messages keep their places, so only the watch's check of older pages finds the new message.
+    // One message is added and one is removed, so all later messages keep their positions. Only the
+    // watch's check of older pages can find the new message.
     service.change(|messages| {
         messages.insert(1000, late(9001));
         messages.remove(502);

@@ -66,7 +66,7 @@ fn a_dropped_runtime_stops_no_client() {
     assert_eq!(client.rate_limit_status().waiting_polls, 0);
 }
 
-/// Keeps the text that is logged after `record`.
+/// Keeps the log text that is written after the call of `record`.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -130,7 +130,7 @@ async fn waiting_pauses_and_rates_are_events() {
     );
 }
 
-/// A store that fails while its flag is set.
+/// A rate-limit store that fails while the `AtomicBool` is true.
 #[derive(Default)]
 struct Failing(MemoryLimitStore, AtomicBool);
 

@@ -73,7 +73,7 @@ async fn unknown_fields_and_pull_request_shapes_are_kept() {
     assert_eq!(urls, [Some("https://x/1"), Some("https://x/2"), None, None]);
     let mut kept = serde_json::to_value(read.data()).unwrap();
     let mut sent = session.clone();
-    // Times are kept as the same instant, but may be written in another form.
+    // Fields with times are not compared, because the SDK may write the same instant in another format.
     for value in [&mut kept, &mut sent] {
         value
             .as_object_mut()
@@ -262,7 +262,7 @@ async fn the_newest_turn_goes_by_creation() {
             vec![prompt(0, early), prompt(1, "2026-05-02T09:31:00Z")],
             Some(1),
         ),
-        // The service sorts by `ts`, which is null here, so the order says nothing.
+        // The service sorts by `ts`, which is null here, so the order does not show which prompt is newest.
         (
             vec![prompt(1, "2026-05-02T09:31:00Z"), prompt(0, early)],
             Some(1),

@@ -279,7 +279,7 @@ impl Planted {
     }
 }
 
-/// Encodes both texts together in base64.
+/// Encodes the concatenation of both texts in base64.
 fn base64(before: &str, text: &str) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes = [before.as_bytes(), text.as_bytes()].concat();

@@ -55,7 +55,7 @@ async fn the_key_appears_nowhere() {
         if let Err(error) = session.follow_up(FollowUp::new("more")).await {
             note(format!("{error} {error:?}"));
         }
-        // The message of a panic contains no more about a client than the client's `Debug` output.
+        // A panic's message can show a client only through the client's `Debug` output.
         let panicking = client.clone();
         let panic = tokio::spawn(async move { panic!("{panicking:?}") }).await;
         let panic = panic.unwrap_err().into_panic();

@@ -113,7 +113,7 @@ async fn odd_headers_do_not_lose_a_session() {
     }
 }
 
-/// A tower service that, like an axum router, is `Send` but not `Sync`. The same is true of its body.
+/// A tower service that, like an axum router, is `Send` but not `Sync`. Its response body is not `Sync` either.
 #[derive(Clone)]
 struct UnsyncService(
     std::marker::PhantomData<std::cell::Cell<()>>,

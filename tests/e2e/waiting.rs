@@ -266,7 +266,7 @@ async fn a_wait_with_no_time_polls_once() {
         assert_eq!(result.is_ok(), found);
         assert_eq!((script.count(), start.elapsed()), (2, Duration::ZERO));
     }
-    // A service that never responds delays such a wait by 10 s only.
+    // If the service never responds, a wait with a time-out of zero ends after 10 s.
     let (script, wait) = wait_for([ScriptedResponse::Silence]).await;
     let start = Instant::now();
     let error = wait.timeout(Duration::ZERO).await.unwrap_err();
@@ -351,7 +351,7 @@ async fn three_unusable_responses_in_a_row_end_a_wait() {
         assert_eq!(script.count(), 5, "{response:?}");
         assert_eq!(error.pending().unwrap().session_id(), SESSION);
         assert!(error.body().is_some(), "{response:?}");
-        // Two unusable responses do not end a wait, and neither do three with another response in between.
+        // Two consecutive unusable responses do not end a wait. A usable response after them resets the count.
         let two = [
             response.clone(),
             response.clone(),
@@ -452,7 +452,8 @@ async fn the_service_says_which_turn_is_later() {
             Some(_) => empty(),
             None => ScriptedResponse::ok(&replied("done")),
         };
-        // This client did not start the first turn, so it has to read which turn is later.
+        // This client did not start the first turn, so the client reads the session's prompts to
+        // find out which turn is later.
         let script = Scripted::new([followed(), ScriptedResponse::ok(&page(prompts)), reply]);
         let session = script.client().session(session_id());
         session.follow_up(FollowUp::new("instead")).await.unwrap();

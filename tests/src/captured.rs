@@ -1,9 +1,9 @@
-//! A stream whose text a test can read.
+//! An output stream that keeps its text, so that a test can read the text.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-/// Keeps what is written to it. Clones are the same stream.
+/// Keeps the bytes that are written to the stream. Clones are the same stream.
 #[derive(Clone, Default)]
 pub struct Captured(Arc<Mutex<Vec<u8>>>);
 

@@ -17,7 +17,7 @@ use tower_service::Service;
 pub struct Exchange {
     /// The host that the request was sent to.
     pub host: String,
-    /// The path.
+    /// The path of the request.
     pub path: String,
     /// Whether the request carried `Authorization`.
     pub with_key: bool,
@@ -41,7 +41,7 @@ fn lock(exchanges: &Exchanges) -> MutexGuard<'_, Vec<Exchange>> {
 }
 
 impl Recorder {
-    /// Records the requests to `mock`.
+    /// Creates a recorder of the requests to `mock`.
     pub fn new(mock: &Mock) -> Self {
         Self {
             service: mock.service(),
@@ -49,12 +49,12 @@ impl Recorder {
         }
     }
 
-    /// Returns all exchanges so far.
+    /// Returns all recorded exchanges.
     pub fn exchanges(&self) -> Vec<Exchange> {
         lock(&self.exchanges).clone()
     }
 
-    /// Removes all exchanges so far.
+    /// Removes all recorded exchanges.
     pub fn clear(&self) {
         lock(&self.exchanges).clear();
     }

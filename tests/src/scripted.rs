@@ -17,7 +17,7 @@ use crate::KEY;
 /// The response to one request, or its failure.
 #[derive(Clone, Debug)]
 pub enum ScriptedResponse {
-    /// A response.
+    /// A response of the service, complete or cut off.
     Response {
         /// The status.
         status: u16,
@@ -32,7 +32,7 @@ pub enum ScriptedResponse {
     Refused,
     /// The connection closes after the request was sent.
     Broken,
-    /// There is never a response.
+    /// The service never responds.
     Silence,
 }
 
@@ -66,7 +66,7 @@ impl ScriptedResponse {
         self
     }
 
-    /// Closes the connection before the response is complete.
+    /// Makes the connection close after the body, before the response is complete.
     #[must_use]
     pub fn breaking(mut self) -> Self {
         if let Self::Response { broken, .. } = &mut self {
@@ -124,7 +124,7 @@ impl Scripted {
         self.builder().build().expect("a client")
     }
 
-    /// Returns all requests so far.
+    /// Returns all requests that were sent so far.
     pub fn seen(&self) -> Vec<SentRequest> {
         self.state().seen.clone()
     }
@@ -134,7 +134,7 @@ impl Scripted {
         self.state().seen.len()
     }
 
-    /// Replaces the rest of the script, and removes all requests so far.
+    /// Replaces the rest of the script, and removes all recorded requests.
     pub fn replace(&self, responses: impl IntoIterator<Item = ScriptedResponse>) {
         let mut state = self.state();
         state.responses = responses.into_iter().collect();

@@ -54,25 +54,25 @@ pub struct Deviation {
     pub one_role_at_a_time: bool,
     /// The maximum number of messages on a page, whatever `limit` is.
     pub cap: Option<usize>,
-    /// The content of `meta`.
+    /// The content of the field `meta` of each page.
     pub meta: Meta,
     /// Whether the service ignores `page`, and responds to every request with the first page.
     pub ignores_page: bool,
     /// The number of messages on every page, whatever `limit` is.
     pub ignores_limit: Option<usize>,
-    /// The number of a page that is empty.
+    /// The number of a page that the service returns without messages.
     pub empty_page: Option<usize>,
 }
 
-/// The content of `meta`.
+/// The content of the field `meta` of a page.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Meta {
-    /// The correct values.
+    /// `meta` contains the correct numbers.
     #[default]
     Right,
     /// The page has no `meta`.
     Missing,
-    /// Only the total.
+    /// `meta` contains only the total number of messages.
     Total,
     /// The number of pages is computed from the limit that was requested.
     RequestedLimit,
@@ -92,7 +92,7 @@ type Change = Box<dyn FnOnce(&mut Vec<Placed>) + Send>;
 struct State {
     messages: Vec<Placed>,
     requests: usize,
-    /// The statuses of the next responses.
+    /// The error statuses of the next responses.
     failures: Vec<u16>,
     deviation: Deviation,
     /// Later changes, each with the number of requests after which the change is made.

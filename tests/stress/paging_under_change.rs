@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tokio::time::timeout;
 
-/// The number of the first late message.
+/// The number of the first late message. A late message is added between older messages, not after the newest message.
 const LATE: u128 = 1_000_000;
 
 fn number(message: &Message) -> u128 {
@@ -31,7 +31,7 @@ enum Change {
 enum Ts {
     Own,
     Null,
-    /// The time of the previous message.
+    /// The same time as the time of the previous message.
     Equal,
 }
 
@@ -41,7 +41,7 @@ struct Case {
     cap: Option<usize>,
     one_role_at_a_time: bool,
     descending: bool,
-    /// The changes before each request.
+    /// For each request, the changes that are made before the request.
     changes: Vec<Vec<Change>>,
     restart: bool,
 }

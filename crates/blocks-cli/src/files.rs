@@ -4,7 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
-/// A new file under a temporary name. It is created before anything is sent, so that an error is known in time.
+/// A new file under a temporary name. A command creates the file before it sends anything, so that
+/// a path that cannot be written is an error before the first request.
 pub struct NewFile {
     path: PathBuf,
     temporary: PathBuf,

@@ -11,8 +11,8 @@ use crate::host::Host;
 
 /// Maximum bytes of a reply in the job summary. GitHub drops a step's summary above 1 MiB.
 const MAX_SUMMARY: usize = 60 << 10;
-/// Maximum bytes of a reply in the step outputs. GitHub accepts 1 MiB of outputs per job, and other
-/// outputs and steps need part of it.
+/// Maximum bytes of a reply in the step outputs. GitHub accepts at most 1 MiB of outputs per job,
+/// so this limit leaves room for other outputs and steps.
 const MAX_OUTPUT: usize = 512 << 10;
 /// Maximum bytes of the JSON of `--schema` in the step outputs.
 pub const MAX_JSON: usize = 256 << 10;

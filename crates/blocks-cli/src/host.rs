@@ -1,5 +1,5 @@
-//! The streams, variables, signals and client that a command uses. A test passes its own, to run
-//! the command inside the test's process with the test's clock.
+//! The streams, variables, signals and client that a command uses. A test passes replacements, so
+//! that the command runs inside the test's process with the test's clock.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -43,17 +43,18 @@ pub struct Host {
     out: Sink,
     err: ErrorStream,
     variables: Variables,
-    /// The time of day, if it is not that of the machine's clock.
+    /// The time of day to use instead of the time of the machine's clock.
     time: Option<SystemTime>,
     make_client: MakeClient,
-    /// The only client of the command, so that all its requests are counted together.
+    /// The only client of the command, so that one rate limiter counts all of the command's requests.
     client: OnceLock<Client>,
     signals: Signals,
     last_words: LastWords,
     listening: Once,
     recording: Option<Recording>,
     recorder: Mutex<Option<Recorder>>,
-    /// A copy of standard output, watched to notice that its reader closed it. Set only for a pipe or a socket.
+    /// A copy of standard output, which is watched to notice that no process reads standard output
+    /// any more. Set only for a pipe or a socket.
     #[cfg_attr(not(unix), allow(dead_code))]
     watched_output: Option<File>,
     out_is_file: bool,
@@ -81,8 +82,8 @@ impl Host {
                 .as_ref()
                 .filter(|_| watched)
                 .and_then(|f| f.try_clone().ok()),
-            // `std::io::Stdout` ignores that standard output is closed, so writes go to the file
-            // descriptor itself.
+            // Writes go to the file descriptor itself, because `std::io::Stdout` reports success
+            // even if standard output is closed.
             out: match file {
                 Some(file) => Mutex::new(Box::new(file)),
                 None => Mutex::new(Box::new(out)),
@@ -140,7 +141,7 @@ impl Host {
         self
     }
 
-    /// Sets a variable of the environment.
+    /// Sets an environment variable that the command reads.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         let mut given = match self.variables {
@@ -152,7 +153,7 @@ impl Host {
         self
     }
 
-    /// Sets the time of day.
+    /// Sets the time of day that the command uses instead of the machine's clock.
     #[must_use]
     pub fn time(mut self, time: SystemTime) -> Self {
         self.time = Some(time);
@@ -166,7 +167,7 @@ impl Host {
         self
     }
 
-    /// Sets the source of signals.
+    /// Sets the value through which the command receives signals.
     #[must_use]
     pub fn signals(mut self, signals: Signals) -> Self {
         self.signals = signals;
@@ -242,7 +243,7 @@ impl Host {
         CI.iter().any(set)
     }
 
-    /// Returns the base URL that the environment names, or else the service's.
+    /// Returns the base URL that the environment names, or else the base URL of the service.
     pub(crate) fn base_url(&self) -> String {
         let url = self.var("BLOCKS_API_BASE_URL");
         let url = url.map(|url| url.to_string_lossy().trim_end_matches('/').to_owned());
@@ -268,8 +269,8 @@ impl Host {
         self.time.unwrap_or_else(SystemTime::now)
     }
 
-    /// Returns whether standard output is a CI log, in which the CI system looks for commands. A
-    /// file is not such a log.
+    /// Returns whether standard output is a CI log, in which the CI system looks for commands. If
+    /// standard output is a file, it is not a CI log.
     pub(crate) fn out_is_ci_log(&self) -> bool {
         self.in_ci() && !self.out_is_file
     }

@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs one command line, the program's name first, and returns its exit code.
+/// Runs one command line, whose first word is the program's name, and returns the exit code.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

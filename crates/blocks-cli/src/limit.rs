@@ -13,12 +13,12 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::notes::Notes;
 
-/// How much earlier than the client this store gives up a request. Otherwise the client would drop
-/// the request, and the time-out would not be reported.
+/// How much shorter this store's time-out for a response is than the client's. If both were equal,
+/// the client could stop waiting first, and the user would not see the time-out as a warning.
 const SOONER: Duration = Duration::from_millis(5);
 const BASE_URL: &str = "https://api.blocks.team";
 
-/// Returns the location of the store that the option and the environment name.
+/// Returns the location of the rate limit's store, as the option `--no-shared-limit` and the environment determine it.
 pub fn location(no_shared_limit: bool, host: &Host) -> Result<LimitLocation, Exit> {
     if no_shared_limit {
         return Ok(LimitLocation::Off);

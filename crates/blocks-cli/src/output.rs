@@ -104,7 +104,9 @@ impl Output {
         Ok(())
     }
 
-    /// Prints before the wait where to watch the session, and writes its ids for later steps of a workflow.
+    /// Prints the address of the session's page (or else the session's id), and writes the
+    /// session's ids to the step outputs. Called before the wait, so that later steps of a workflow
+    /// get the ids however the wait ends.
     pub fn report_started(&self, report: &TurnReport) {
         let id = report.session_id.as_deref().unwrap_or_default();
         let place = report.session_html_url.as_deref().unwrap_or(id);

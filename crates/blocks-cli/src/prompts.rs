@@ -6,14 +6,14 @@ use blocks_fleet::Fingerprint;
 use blocks_sdk::CreateSession;
 use serde_json::Value;
 
-/// A prompt, which is one line of the file.
+/// A prompt, which is one line of the prompts file.
 #[derive(Debug)]
 pub struct Prompt {
     /// The unique id that the user gave this prompt, as a string.
     pub id: String,
     /// The id as the file contains it: a string or a number.
     pub given_id: Value,
-    /// The create request.
+    /// The request that creates the session of this prompt.
     pub request: CreateSession,
     /// The JSON Schema of the reply, from the field `schema`.
     pub schema: Option<Value>,

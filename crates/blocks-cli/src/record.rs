@@ -35,7 +35,8 @@ struct State {
     redactor: Redactor,
     /// The first write error. Nothing is recorded after an error.
     error: Option<std::io::Error>,
-    /// A lock that is held during a write. The process does not exit meanwhile, so that no entry is cut off.
+    /// The lock that is held while an entry is written. The thread that handles signals takes the
+    /// same lock before it ends the process, so that no entry is cut off.
     exit_lock: LastWords,
 }
 
@@ -120,8 +121,8 @@ impl Transport for RecordingTransport {
     }
 }
 
-/// One request and its response. `Drop` records them, so that a request that the command no longer
-/// waits for is recorded too.
+/// One request and its response. `Drop` records the exchange, so that a request is recorded even if
+/// the command stops waiting for its response.
 struct Exchange {
     recorder: Recorder,
     started: SystemTime,

@@ -21,8 +21,8 @@ use crate::report::RegisteredSession;
 
 /// Maximum number of sessions in the register. Older sessions are on the dashboard.
 const MAX_SESSIONS: usize = 500;
-/// Maximum number of bytes that are read. A register is never larger, but a device or another
-/// program's file may be.
+/// Maximum number of bytes that are read. A register is never larger, but the file at its path may
+/// be a device or belong to another program.
 const MAX_BYTES: u64 = 4 << 20;
 /// Number of attempts to take the lock, which another command holds only during one write.
 const LOCK_ATTEMPTS: u32 = 100;
@@ -109,7 +109,7 @@ impl Register {
         })
     }
 
-    /// Returns the sessions of the base URL in use, newest first.
+    /// Returns the sessions that were created with the base URL in use, newest first.
     pub fn sessions(&self) -> Result<Vec<RegisteredSession>> {
         let mut sessions = self.read()?;
         sessions.retain(|session| session.base_url == self.base_url);
@@ -136,7 +136,7 @@ impl Register {
         self.write(&sessions)
     }
 
-    /// Removes the sessions that `is_unwanted` accepts, and returns them.
+    /// Removes the sessions for which `is_unwanted` returns true, and returns the removed sessions.
     pub async fn remove(
         &self,
         is_unwanted: impl Fn(&RegisteredSession) -> bool,

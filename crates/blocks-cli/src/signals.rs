@@ -13,7 +13,7 @@ pub enum Interruption {
     Terminate,
     /// SIGHUP: the terminal was closed.
     HangUp,
-    /// Nothing reads standard output any more.
+    /// No process reads standard output any more.
     ClosedOutput,
 }
 
@@ -38,7 +38,7 @@ impl Signals {
         let mut receiver = self.0.subscribe();
         match receiver.wait_for(Option::is_some).await.map(|value| *value) {
             Ok(Some(interruption)) => interruption,
-            // Never reached, because this value keeps the sender alive.
+            // `wait_for` fails only after the `watch::Sender` is dropped, and `self` contains the `watch::Sender`.
             _ => std::future::pending().await,
         }
     }
@@ -98,7 +98,8 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
         });
     };
     if std::thread::Builder::new().spawn(thread).is_ok() {
-        // Waits until signals are received, so that no file is opened before.
+        // Waits until the thread receives signals, because the caller may create files that an
+        // interrupted command must remove.
         let _ = is_ready.recv();
     }
 }

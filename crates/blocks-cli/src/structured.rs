@@ -50,10 +50,12 @@ impl ReplySchema {
         &self.schema
     }
 
-    /// Stores the first JSON value in the reply that conforms to the schema, on one line.
+    /// Finds the first JSON value in the reply that conforms to the schema, and stores the value in
+    /// the report, on one line.
     ///
     /// # Errors
-    /// No value in the reply conforms to the schema. The error contains the place and the reason.
+    /// No value in the reply conforms to the schema. The error says where a value does not conform
+    /// to the schema, and why.
     pub fn keep(&self, reply: &Reply, report: &mut TurnReport) -> Result<(), Error> {
         let validate = |value: &Value| self.validator.validate(value);
         let found = reply.json_matching(&self.schema, validate)?;

@@ -1,4 +1,4 @@
-//! Types of option values that are more than a word or a number.
+//! Types of the option values that this crate parses itself: time-outs, sessions and request fields.
 
 use std::fmt;
 use std::str::FromStr;
@@ -57,7 +57,7 @@ impl FromStr for SessionRef {
     }
 }
 
-/// A field of a request that this version does not know, such as `budget=5`.
+/// A request field that this version of the command does not know, such as `budget=5`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     pub name: String,

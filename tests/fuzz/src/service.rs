@@ -20,7 +20,7 @@ struct Setup {
 }
 
 thread_local! {
-    /// The setup of this thread. It is reused, because building a client takes longer than most inputs.
+    /// The setup of this thread. It is reused, because building a client takes longer than checking most inputs.
     static SETUP: Setup = Setup::new();
 }
 
@@ -190,7 +190,7 @@ pub fn retry_after(data: &[u8]) {
             assert!(!error.may_have_taken_effect());
             error.retry_after()
         });
-        // The pause also applies to the next input of the same client.
+        // The client is reused, so the pause also delays the next input.
         match left {
             Some(left) if left < Duration::from_secs(86_400) => {
                 setup

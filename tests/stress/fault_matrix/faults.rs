@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 const FOREIGN: &str = "https://evil.example";
 
-/// Returns the faults for an operation: the faults for any response, and the faults for the fields
-/// of its response.
+/// Returns the faults to inject into an operation: the faults that apply to every response, and the
+/// faults in the fields of the operation's response.
 pub fn of(operation: Operation, document: &Value) -> Vec<Fault> {
     let mut all = of_any_response();
     all.extend(of_fields(operation, document));
@@ -19,8 +19,8 @@ fn of_any_response() -> Vec<Fault> {
     let second = Duration::from_secs(1);
     let mut all = Vec::new();
     for status in [400, 401, 403, 404, 409, 418, 422, 429] {
-        // These statuses are not injected after the effect, because no client can detect that a
-        // rejected request took effect.
+        // These statuses are never injected after a request took effect, because no client can
+        // detect that a rejected request took effect.
         all.push(Fault::status(status));
     }
     for status in [302, 408, 500, 502, 503, 504, 599] {

@@ -20,10 +20,10 @@ use serde_json::Value;
 
 use setup::{InjectedFault, Setup, dialects};
 
-/// The result of one combination: the setup after it, and the guarantees that were broken.
+/// The result of one combination: the setup after the run, and the guarantees that were broken.
 type Result = (Setup, Vec<String>);
 
-/// A part of the matrix: the number of combinations that ran, and the violations of each.
+/// The results of one part of the matrix: the number of combinations that ran, and the guarantees that were broken.
 #[derive(Default)]
 struct Part {
     combinations: usize,
@@ -40,7 +40,8 @@ impl Part {
 }
 
 /// Runs all combinations of one operation or command in one dialect: without a fault, and with each
-/// fault in each operation that is called. Each fault is injected once, and into every request.
+/// fault in each operation that is called. Each fault is injected in two runs: into one request
+/// only, and into every request.
 async fn part<T: Copy>(
     item: T,
     name: &str,

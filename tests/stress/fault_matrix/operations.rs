@@ -170,8 +170,8 @@ pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> 
     (setup, violations)
 }
 
-/// Checks that the error of a create or follow-up that took effect says so, and that the error
-/// contains the session's id if the response did.
+/// Checks the error of a create or follow-up that took effect. The error must say that the request
+/// may have taken effect, and must contain the session's id if the response contained the id.
 fn check_effect(error: &Error, setup: &Setup) -> Option<String> {
     let (sessions, messages) = setup.created();
     if messages > 0 && !error.may_have_taken_effect() {

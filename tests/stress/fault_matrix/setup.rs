@@ -12,7 +12,7 @@ use super::faults::MAX_BODY;
 /// Returns the two dialects with their names.
 pub fn dialects() -> [(&'static str, Dialect); 2] {
     let mut documented = Dialect::documented();
-    // These fields are not documented, but only they name a plan.
+    // The vendor's pages do not have these fields, but without them no response names a plan.
     documented.observed_fields = true;
     [
         ("observed", Dialect::observed()),
@@ -38,7 +38,7 @@ pub struct Setup {
     received_before: usize,
 }
 
-/// Numbers of sessions and user messages that exist.
+/// The number of sessions and the number of user messages that the mock contains.
 #[derive(Clone, Copy, PartialEq)]
 struct Effects {
     sessions: usize,

@@ -26,7 +26,7 @@ use program::{Job, TurnResult};
 
 /// Number of sessions in one run. They share a key and its 100 requests per minute.
 const SESSIONS: usize = 500;
-/// Number of runs, unless a variable sets another number.
+/// Number of runs, unless the variable `SOAK_RUNS` sets another number.
 const RUNS: u64 = 20;
 
 /// How often the agent received each message. The results of the programs are compared with these counts.
@@ -120,7 +120,7 @@ fn service(seed: u64, prompts: &Prompts) -> MockBuilder {
     })
 }
 
-/// The number of requests and of each result in one run.
+/// Counts of one run: requests, replies, and turns with an unknown outcome.
 #[derive(Debug, Default, PartialEq)]
 struct Tally {
     requests: usize,

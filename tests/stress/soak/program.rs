@@ -137,7 +137,8 @@ impl Job {
                     continue;
                 }
             };
-            // A fault may have removed the thread ids from a page. The messages of that page are then notices.
+            // A fault may have removed the thread ids from a page. The transcript then contains the
+            // messages of that page as notices.
             let texts: Vec<_> = transcript
                 .turns
                 .iter()

@@ -8,8 +8,8 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::input;
 
-/// Parts of model names. A profile selects the model, so a model's name in place of an agent's name
-/// gets its own error message.
+/// Parts of model names. The agent's profile selects the model. If the user gives a model's name in
+/// place of an agent's name, a special error message explains this.
 const MODELS: [&str; 14] = [
     "haiku", "sonnet", "opus", "gpt", "flash", "-pro", "grok", "llama", "qwen", "mistral",
     "deepseek", "kimi-k", "o1", "o3",
@@ -49,7 +49,7 @@ fn profile(option: &str, text: &str) -> Result<Agent, Exit> {
     Agent::profile(Value::Object(profile)).map_err(Exit::from)
 }
 
-/// Returns the known agent of this name, in any letter case.
+/// Returns the known agent with this name. Letter case does not matter.
 fn named(option: &str, name: &str) -> Result<Agent, Exit> {
     let lower = name.trim().to_lowercase();
     let agent = Agent::from_fields(None, Some(&lower), None);

@@ -151,7 +151,7 @@ fn open_journal(journal: Option<&Path>, output: &Output) -> Result<Arc<dyn Journ
 }
 
 impl<'a> Report<'a> {
-    /// Handles every item of the batch. Returns what interrupted the batch, if anything did.
+    /// Handles every item that the batch yields. Returns the signal or event that interrupted the batch, if any.
     async fn run(
         &mut self,
         mut batch: Batch<'a, PromptWork<'a>>,
@@ -224,7 +224,7 @@ impl<'a> Report<'a> {
         format!("{done} of {total} done, {running} running, {waiting} waiting, {failed} failed, ")
     }
 
-    /// Prints a result that the journal contains from an earlier run or from another worker.
+    /// Prints a result that an earlier run or another worker has stored in the journal.
     fn print_known(&mut self, result: &Value) -> Result<(), Exit> {
         self.tally.completed += 1;
         let has_notice = !result["failure_notice"].is_null();
@@ -315,8 +315,8 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Prints the summary and returns the exit code. The error is not printed as JSON, because each
-    /// prompt already has a line.
+    /// Prints the summary and returns the exit code. The error is not printed as JSON, because
+    /// standard output already has a result line for each prompt.
     fn end(self, by: Option<Interruption>) -> Result<(), Exit> {
         let tally = &self.tally;
         self.output.note(&format!(

@@ -15,7 +15,7 @@ const PROXIES: [&str; 6] = [
     "no_proxy",
 ];
 
-/// Reads a session that does not exist. The status 404 shows that the key was accepted, and such a
+/// Reads a session that does not exist. The status 404 shows that the service accepted the key. The
 /// request costs nothing.
 pub async fn check(output: &Output) -> Result<(), Exit> {
     let mut limit_is_shared = false;
@@ -86,7 +86,7 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
     result
 }
 
-/// Returns the URL without user name and password, so that they are not printed. The client refuses such a URL.
+/// Returns the URL without user name and password, which must not be printed.
 fn without_credentials(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),

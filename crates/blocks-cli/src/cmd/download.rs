@@ -39,7 +39,7 @@ pub async fn artifact(mut args: ArtifactArgs, output: &Output) -> Result<(), Exi
     download(&artifact, ids, file, output).await
 }
 
-/// Returns the path of the file that the user named, or `None` for `-`. The file must not exist.
+/// Returns the path of the file that the user named, or `None` for `-`. It is a usage error if the file already exists.
 fn new_file(output: Option<PathBuf>) -> Result<Option<PathBuf>, Exit> {
     let Some(path) = output.filter(|path| path != Path::new("-")) else {
         return Ok(None);

@@ -1,10 +1,10 @@
-//! The newest prompt of a session.
+//! Finds the newest prompt of a session.
 
 use blocks_sdk::{Pending, SessionRef};
 
 use crate::exit::{Code, Exit};
 
-/// Finds the newest prompt of a session from the session's id alone.
+/// Requests the newest prompt of the session from the service. Fails if the session has no prompt.
 pub async fn latest(session: &SessionRef) -> Result<Pending, Exit> {
     match session.latest_turn().await? {
         Some(turn) => Ok(turn.pending().clone()),

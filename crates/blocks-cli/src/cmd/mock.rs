@@ -11,8 +11,8 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     if args.schema {
         return output.print(&format!("{:#}", MockConfig::schema()));
     }
-    // Signals are received before the `export` lines are printed, since their reader may send a
-    // signal immediately.
+    // The command starts to receive signals before it prints the `export` lines, since a program
+    // that reads these lines may send a signal immediately.
     output.host().listen();
     let mut config = match &args.script {
         Some(path) => {
@@ -81,6 +81,6 @@ fn log(request: &blocks_mock::RecordedRequest) {
         request.target,
         status.as_deref().unwrap_or("connection closed"),
     );
-    // The mock continues to serve when no process reads its log.
+    // A write error is ignored, so that the mock continues to serve when no process reads its log.
     let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
 }

@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::input;
 use crate::report::TurnReport;
 
-/// Content of the file.
+/// Content of the file of `--pending`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Content {
     /// Id of the session.
@@ -57,13 +57,13 @@ impl Content {
     }
 }
 
-/// The new file of `--pending`, created under a temporary name before anything is sent, so that an
-/// error is known in time.
+/// The new file of `--pending`, created under a temporary name. The command creates this file
+/// before it sends anything, so that a path that cannot be written is a usage error.
 pub struct PendingFile(NewFile);
 
 impl PendingFile {
     /// # Errors
-    /// A usage error: the file exists and is not marked as replied, or it cannot be written.
+    /// A usage error: the file exists and is not marked as replied, or the file cannot be written.
     pub fn create(path: &Path) -> Result<Self, Exit> {
         let wrong = |what: &str| {
             let path = path.display();
@@ -101,7 +101,7 @@ impl PendingFile {
     }
 }
 
-/// Replaces the file by one that refers to a later prompt.
+/// Replaces the file of `--pending` with a file that refers to a later prompt.
 pub fn replace(path: &Path, content: &Content) -> Result<(), Exit> {
     let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
     let written = bytes.and_then(|bytes| NewFile::create(path)?.write(&bytes));

@@ -31,21 +31,21 @@ use crate::values::Field;
 struct Job<'a> {
     output: &'a Output,
     report: TurnReport,
-    /// Whether there is a prompt to wait for, accepted during this command or earlier.
+    /// Whether the service has accepted the prompt, during this command or earlier.
     is_sent: bool,
     /// Whether the ids were already written to GitHub's step outputs.
     ids_are_written: bool,
     /// Whether the reply was already written, to standard output or to the file of `--output`.
     is_printed: bool,
-    /// Whether the reply could not be written.
+    /// Whether writing the reply failed, so that the user has not seen the reply.
     is_lost: bool,
-    /// The file of `--output`.
+    /// The file that `--output` names, which gets the reply.
     reply_file: Option<NewFile>,
     /// Action on the file of `--pending` after the reply is printed.
     settle: Option<Settle>,
     /// The register that the session is added to, for `blocks list`.
     register: Option<Register>,
-    /// The schema of `--schema`.
+    /// The JSON Schema that `--schema` names, to which the reply must conform.
     schema: Option<ReplySchema>,
     /// Number of corrections that may still be sent.
     corrections: u32,
@@ -239,15 +239,15 @@ impl<'a> Job<'a> {
         if let (Some(path), Some(content)) = (file, content) {
             self.settle = Some(Settle::MarkReplied(path, content));
         }
-        // If no time is left, the reply is polled once.
+        // If no time is left, `await_reply` polls once.
         let left = limit.saturating_sub(start.elapsed());
         self.await_reply(&client.resume(pending), left, &args.reply, args.follow)
             .await?;
         Ok(Status::Completed)
     }
 
-    /// Finds the newest prompt of the session. The time-out limits this read too; if it is zero,
-    /// the limit is 10 seconds.
+    /// Finds the newest prompt of the session. `--timeout` also limits this read. If `--timeout` is
+    /// zero, the limit of this read is 10 seconds.
     async fn find_latest(
         &self,
         client: &Client,
@@ -300,8 +300,8 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
-    /// Writes the reply to the file of `--output`. Returns false if there is no such file or it
-    /// cannot be written: then the reply goes to standard output.
+    /// Writes the reply to the file of `--output`. Returns false if `--output` names no file, or if
+    /// the file cannot be written. The caller then writes the reply to standard output.
     fn write_reply_file(&mut self, text: &str) -> bool {
         let Some(mut file) = self.reply_file.take() else {
             return false;
@@ -317,8 +317,8 @@ impl<'a> Job<'a> {
     }
 
     /// Creates the file of `--pending` before the create, so that an error is known before anything
-    /// is sent. Signals are received first, so that an interrupted command removes its temporary
-    /// file.
+    /// is sent. The command starts to receive signals before it creates the file, so that an
+    /// interrupted command removes its temporary file.
     fn pending_file(&mut self, options: &WaitOptions) -> Result<Option<PendingFile>, Exit> {
         self.output.host().listen();
         let file = options
@@ -384,7 +384,8 @@ impl<'a> Job<'a> {
         Ok(Status::Completed)
     }
 
-    /// Waits for the reply, prints it, and only then reads pull requests, since that read can fail or take time.
+    /// Waits for the reply, prints it, and only then reads pull requests, since reading pull
+    /// requests can fail or take time.
     async fn await_reply(
         &mut self,
         turn: &Turn,
@@ -500,7 +501,7 @@ impl<'a> Job<'a> {
         if newest.thread_id() == turn.thread_id() {
             return timed_out;
         }
-        // The resume command must wait for the newer prompt.
+        // The report names the newer prompt, so that the printed resume command waits for the newer prompt.
         identify(&newest, &mut self.report);
         let message = format!(
             "{}; a newer prompt in session {} interrupted this one",
@@ -518,7 +519,7 @@ impl<'a> Job<'a> {
             Ok(status) => (status, output.side_failure()),
             Err(exit) => (exit.status(), Some(exit)),
         };
-        // A reply that was received counts as completed, even if something failed afterwards.
+        // A prompt whose reply was received counts as completed, even if the command failed afterwards.
         self.report.status = if replied { Status::Completed } else { status };
         self.show_unmatched_reply();
         if let Some(exit) = &mut exit {

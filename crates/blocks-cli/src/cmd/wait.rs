@@ -24,7 +24,7 @@ pub struct Watcher<'a> {
     pub output: &'a Output,
     /// Prefix of each line, for example the id of a prompt.
     pub name: &'a str,
-    /// Whether the elapsed time is shown. `batch` instead shows one time for all its prompts.
+    /// Whether the elapsed time is shown. `batch` instead shows the elapsed time of the whole batch.
     pub shows_time: bool,
 }
 
@@ -32,14 +32,13 @@ impl Watcher<'_> {
     /// Waits for the reply, for at most `limit`. A limit of zero polls once.
     ///
     /// # Errors
-    /// A time-out contains the error of the last poll, so that a failed connection is not mistaken
-    /// for a busy agent.
+    /// If the last poll failed, the time-out error contains the error of that poll, so that a
+    /// failed connection is not mistaken for a busy agent.
     pub async fn reply(&self, turn: &Turn, limit: Duration) -> Result<Reply, Exit> {
         self.reply_of(turn, turn.reply(), limit).await
     }
 
-    /// Waits for the reply, for at most `limit`, and shows the agent's messages as they arrive if
-    /// `follow` asks for them.
+    /// Waits for the reply, for at most `limit`, and shows the agent's messages as they arrive if `--follow` was given.
     pub async fn following(
         &self,
         turn: &Turn,
@@ -100,7 +99,7 @@ impl Watcher<'_> {
         }
     }
 
-    /// Prints one line when polls start to fail, and one line when they work again.
+    /// Prints one line when polls start to fail, and another line when polls succeed again.
     fn note_failing(&self, before: Option<&Error>, now: Option<&Error>) {
         let name = self.name;
         match (before, now) {
@@ -130,7 +129,8 @@ fn timed_out(limit: Duration, last: Option<&Error>) -> Exit {
     exit
 }
 
-/// Stores the reply in the report, with the kind of failure notice that its text looks like, if any.
+/// Stores the reply in the report. If the reply's text looks like a failure notice, the report also
+/// gets the kind of the notice.
 ///
 /// # Errors
 /// With `--fail-on-notice`, a reply that looks like a notice of failure is an error.
@@ -159,8 +159,9 @@ pub fn keep_reply(
     Err(Exit::new(Code::Notice, "failure_notice", message))
 }
 
-/// Reads the session's pull requests, which are known only after the reply. The read gets a few
-/// seconds, and a failure is only a warning, because the reply matters more.
+/// Reads the session's pull requests, which are known only after the reply. The read is limited to
+/// `MAX_SESSION_READ`, and its failure is only a warning, because the command already has the
+/// reply.
 pub async fn read_pull_requests(
     client: &Client,
     pending: &Pending,

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// The closing brackets of the file. Each new entry overwrites them and writes them again.
+/// The closing brackets of the file. A new entry is written over the brackets, and the brackets are
+/// then written again after the entry.
 const END: &[u8] = b"\n]}}\n";
 
-/// A HAR file that is complete after each entry. It has its final name from the start, since a
-/// killed process could not rename it at the end.
+/// A HAR file that is complete after each entry. The file has its final name from the start, since
+/// a killed process could not rename the file at the end.
 pub struct HarFile {
     path: PathBuf,
     file: File,

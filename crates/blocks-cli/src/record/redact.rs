@@ -50,7 +50,7 @@ const SECRET_NAMES: [&str; 12] = [
     "token",
     "x-",
 ];
-/// Words that precede a secret in a text.
+/// Names of authentication schemes. In a text, the word after such a name is a secret.
 const SCHEMES: [&str; 4] = ["apikey", "basic", "bearer", "token"];
 /// Prefixes of the tokens of common services.
 const TOKEN_PREFIXES: [&str; 18] = [
@@ -79,11 +79,11 @@ pub struct Redactor {
     texts: bool,
     /// The API keys, in lower case and in each encoding in which they can occur.
     secrets: Vec<String>,
-    /// The number of each presigned URL.
+    /// The number that replaces each presigned URL in the recording.
     downloads: HashMap<String, usize>,
 }
 
-/// A URL without its secrets.
+/// A request URL from which the secrets were removed.
 pub struct Target {
     pub url: String,
     pub query: Vec<Value>,
@@ -111,7 +111,8 @@ impl Redactor {
         }
     }
 
-    /// Returns the URL of a request without secrets. A download's URL is replaced by a number.
+    /// Returns the URL of a request without secrets. The URL of a download is replaced by a URL
+    /// that contains only the number of the download.
     pub fn target(&mut self, url: &Url, headers: &HeaderMap) -> Target {
         if !headers.contains_key(AUTHORIZATION) {
             return Target {
@@ -376,7 +377,8 @@ fn encodings(key: &str) -> Vec<String> {
     forms
         .iter_mut()
         .for_each(|form| form.make_ascii_lowercase());
-    // The longest form comes first, so that a shorter form cannot match and leave the rest of it.
+    // The longest form is replaced first. Otherwise a shorter form could match, and the rest of the
+    // longer form would remain.
     forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     forms.dedup();
     forms
@@ -417,7 +419,7 @@ fn is_secret_name(name: &str) -> bool {
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
-/// Removes words that look like tokens from a text, and words after names such as `Bearer`.
+/// Removes words that look like tokens from a text, and each word that follows a scheme such as `Bearer`.
 fn without_tokens(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.+/=~".contains(c);
     let mut redacted = String::with_capacity(text.len());

@@ -117,7 +117,7 @@ fn check_schema(schema: &Value, root: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns the schema that a reference within the document refers to.
+/// Returns the schema that a `$ref` refers to. Only references within `root` are supported.
 fn resolve<'a>(target: &str, root: &'a Value) -> Option<&'a Value> {
     let found = root.pointer(target.strip_prefix('#')?)?;
     (found.is_object() || found.is_boolean()).then_some(found)
@@ -125,9 +125,10 @@ fn resolve<'a>(target: &str, root: &'a Value) -> Option<&'a Value> {
 
 struct Check<'a> {
     root: &'a Value,
-    /// The place in the value, as a JSON Pointer.
+    /// JSON Pointer to the part of the value that is being checked.
     path: String,
-    /// The references that are being followed, each with the value that it is applied to.
+    /// The schemas to which the current chain of `$ref` leads, each with the value that the schema
+    /// is applied to. A repeated pair is an endless loop.
     references: Vec<(&'a Value, *const Value)>,
 }
 

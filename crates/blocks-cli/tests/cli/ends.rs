@@ -58,7 +58,8 @@ impl End {
     }
 }
 
-/// Returns the ways in which a wait ends, which `run`, `send` and `wait` have in common.
+/// Returns each way in which a wait can end, with the expected result. The list is the same for
+/// `run`, `send` and `wait`.
 fn ends() -> Vec<End> {
     use Operation::ListThreadMessages as Poll;
     let stuck = |signal, expected| End {

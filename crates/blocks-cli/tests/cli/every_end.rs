@@ -151,7 +151,7 @@ impl End {
     }
 }
 
-/// One command with one way to end.
+/// A test case: one command that ends in one way.
 struct Case<'a> {
     row: &'a Row,
     end: End,

@@ -30,7 +30,7 @@ pub struct Ended {
     pub err: String,
 }
 
-/// A stream whose text a test can read. Its writes can fail, as on a full disk.
+/// An output stream that keeps its text for the test. Writes to the stream can be made to fail, as on a full disk.
 #[derive(Clone, Default)]
 pub struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,

@@ -56,7 +56,7 @@ impl Service {
     }
 }
 
-/// Returns the command `blocks` without the test's own values of the variables that `blocks` reads.
+/// Returns the command `blocks`, which does not inherit the environment variables that `blocks` reads.
 fn blocks(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blocks"));
     command.args(arguments).stdin(Stdio::null());

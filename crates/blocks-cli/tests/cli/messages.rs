@@ -1,4 +1,4 @@
-//! Tests of what commands print during a wait, and in addition to a reply.
+//! Tests of the texts that commands print during a wait, or print in addition to a reply.
 
 use std::time::Duration;
 

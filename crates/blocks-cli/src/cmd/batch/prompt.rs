@@ -25,7 +25,7 @@ pub struct PromptWork<'a> {
     pub client_for_create: Client,
     pub timeout: Duration,
     pub fail_on_notice: bool,
-    /// The ids as the prompts file contains them: strings or numbers.
+    /// The id of each prompt, as the prompts file contains it: a string or a number.
     pub given_ids: Vec<Value>,
     /// The schema that the reply to each prompt must conform to, if there is one.
     pub schemas: Vec<Option<Arc<ReplySchema>>>,
@@ -126,7 +126,7 @@ impl BatchWork for PromptWork<'_> {
 
     fn is_failed(&self, result: &Value) -> bool {
         let has_failed = result["exit_code"].as_u64().is_some_and(|code| code != 0);
-        // An earlier run without `--fail-on-notice` recorded a notice with exit code 0.
+        // If the earlier run had no `--fail-on-notice`, the exit code in the journal is 0 even for a failure notice.
         has_failed || self.fail_on_notice && !result["failure_notice"].is_null()
     }
 }

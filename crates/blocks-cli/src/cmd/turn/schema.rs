@@ -79,7 +79,8 @@ impl Job<'_> {
             }
             Err(mut exit) if exit.error.may_have_taken_effect => {
                 self.is_correcting = true;
-                // If the correction was accepted, it is the newest prompt, which a wait without a thread finds.
+                // Without a thread id, a resumed wait is for the session's newest prompt, which is
+                // the correction if the service accepted the correction.
                 self.report.thread_id = None;
                 self.update_pending_file(None);
                 exit.error.message = format!("cannot send the correction: {}", exit.error.message);
