@@ -121,7 +121,8 @@ impl Kind {
 /// The statement of a side that does not mention the subject.
 pub const NOTHING: &str = "nothing";
 
-/// A difference. A check sets most fields; [`CheckResult::report`] sets side, scope and origin.
+/// A difference between the OpenAPI document and another side. A check sets most fields; [`CheckResult::report`] sets
+/// side, scope and origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The kind of the difference.
@@ -222,7 +223,7 @@ impl CheckResult {
         }
     }
 
-    /// Adds the findings from one source, and leaves out those that were already added.
+    /// Adds the findings from one source, and leaves out findings that were already added.
     pub fn report(&mut self, side: Side, scope: &str, origin: &str, findings: Vec<Finding>) {
         for finding in findings {
             let finding =

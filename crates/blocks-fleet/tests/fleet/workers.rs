@@ -26,8 +26,8 @@ fn ids() -> Vec<String> {
         .collect()
 }
 
-/// Runs the batch in one worker process, while other workers run parts of it. As an ordinary test, it finds no
-/// journal in the environment and does nothing.
+/// Runs the batch in one worker process, while other workers run parts of it. As an ordinary test, this function finds
+/// no journal in the environment and does nothing.
 #[tokio::test]
 async fn works_until_it_is_killed() {
     let Ok(journal) = std::env::var(JOURNAL) else {
@@ -153,7 +153,7 @@ async fn check(server: &RedisServer, mock: &blocks_mock::MockServer, folder: &Pa
             }
             other => panic!("{id}: {other:?}"),
         }
-        // A worker that is killed between recording and printing a result never prints it.
+        // A worker never prints a result if the worker is killed after it has recorded the result.
         assert!(
             finished[index] <= 1,
             "{id} was finished {} times",
