@@ -110,7 +110,7 @@ fn with_mark(text: &str, lower: &str) -> Option<Option<Notation>> {
     None
 }
 
-/// Parses one alternative of a union: a base type, `[]` for each level of list, and a qualifier in brackets.
+/// Parses one alternative of a union, such as `string (uuid)`, `string[]`, `array of strings` or `enum<string>`.
 fn one(text: &str) -> Option<Notation> {
     let text = text.trim();
     let lower = text.to_lowercase();
