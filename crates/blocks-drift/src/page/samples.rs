@@ -18,7 +18,7 @@ pub struct Sample {
     pub status: Option<u16>,
     /// The parsed sample. If the sample is not valid JSON, the reason and the line of the error.
     pub value: Result<Value, (String, usize)>,
-    /// Whether lines of the sample were left out.
+    /// Whether the page leaves out lines of the sample.
     pub shortened: bool,
     /// The parsed sample with the line of each value.
     pub spanned: Option<Spanned>,

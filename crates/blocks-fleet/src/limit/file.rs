@@ -22,9 +22,9 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 /// Counts requests in a file, for all processes of a user on one machine.
 ///
 /// Each change replaces the whole file, under the lock of a second file beside it. So a process that is killed at any
-/// point leaves the old contents or the new contents, and the operating system releases its lock. The folder and the
-/// files are private to the user. On Unix, times are from a clock that starts with the machine, so a change of the
-/// date has no effect.
+/// point leaves the old contents or the new contents, and the operating system releases the lock of the killed process.
+/// The folder and the files are private to the user. On Unix, times are from a clock that starts with the machine, so a
+/// change of the date has no effect.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -176,8 +176,8 @@ impl Files {
         let mut file = private_file().truncate(true).open(&self.new_state)?;
         file.write_all(text.as_bytes())?;
         drop(file);
-        // The file is not synchronised with the disk. After a crash and a restart of the machine, the minute of the
-        // recorded slots is over.
+        // The file is not synchronised with the disk, because the recorded slots have left the window anyway when the
+        // machine has restarted after a crash.
         std::fs::rename(&self.new_state, &self.state)
     }
 }

@@ -160,7 +160,8 @@ async fn check(server: &RedisServer, mock: &blocks_mock::MockServer, folder: &Pa
             finished[index]
         );
     }
-    // Each kill leaves an unknown outcome for the creates that the worker was sending, which are at most 20.
+    // Each kill makes the outcome unknown for the creates that the worker was sending. A worker sends at most 20
+    // creates at the same time.
     assert!(unknown <= KILLS * 20, "{unknown}");
     eprintln!("{unknown} of {PROMPTS} prompts have an unknown outcome");
 }
