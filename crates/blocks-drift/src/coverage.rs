@@ -1,5 +1,5 @@
-//! Lists the parts of the OpenAPI document that were compared, the sources of each comparison, and the facts that no
-//! page mentions.
+//! Lists the parts of the OpenAPI document that were compared, and the sources of each comparison. Also lists the facts
+//! that no page mentions.
 
 use serde::Serialize;
 

@@ -197,8 +197,8 @@ impl Shape {
     }
 }
 
-/// Returns the required fields, sorted by name, if the schema has a `oneOf` in which each branch requires exactly one
-/// field. Such a `oneOf` is a rule about fields.
+/// Returns the sorted names of the fields in a rule about fields. Such a rule is a `oneOf` in which each branch
+/// requires exactly one field. Returns `None` if the schema has no such rule.
 pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
     let branches = schema["oneOf"].as_array().filter(|_| schema["properties"].is_object())?;
     let field = |branch: &Value| match branch["required"].as_array().map(Vec::as_slice) {

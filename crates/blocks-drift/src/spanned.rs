@@ -48,8 +48,8 @@ impl Spanned {
         Ok(Self { file: file.to_owned(), text: text.to_owned(), value, positions })
     }
 
-    /// Returns the position of the value at a JSON pointer, or of the nearest existing parent if there is no such
-    /// value.
+    /// Returns the position of the value at a JSON pointer. If there is no such value, returns the position of the
+    /// nearest parent that exists.
     pub fn position(&self, pointer: &str) -> Position {
         let mut path = pointer;
         loop {

@@ -182,8 +182,7 @@ impl Default for BatchOptions {
     }
 }
 
-/// Reports that the journal contains, under the id of this prompt, a request that differs from the request in the
-/// batch.
+/// Reports that the requests with the same prompt id differ between the journal and the batch.
 #[derive(Debug)]
 pub struct ChangedPrompt {
     /// Id of the prompt.
@@ -408,7 +407,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.next_tick = Instant::now() + TICK;
     }
 
-    /// Handles the journal's entry of a prompt: reports the outcome as an item, queues the prompt, or leaves the prompt
+    /// Handles the journal's entry of a prompt. Reports the outcome as an item, queues the prompt, or leaves the prompt
     /// to another worker.
     fn sort(&mut self, index: usize, entry: Option<Entry>) {
         self.elsewhere.remove(&index);

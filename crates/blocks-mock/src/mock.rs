@@ -590,8 +590,8 @@ impl MockBuilder {
     }
 }
 
-/// Parses an id from the text that its `Display` implementation writes. Returns the nil UUID, which no session has, if
-/// this text is not a UUID.
+/// Parses the text that an id's `Display` implementation writes. Returns the nil UUID, which no session has, if this
+/// text is not a UUID.
 fn parse(id: impl Display) -> Uuid {
     id.to_string().parse().unwrap_or(Uuid::nil())
 }

@@ -101,8 +101,8 @@ impl Generator<'_> {
         }
     }
 
-    /// Returns the schema, merged with the schema that `$ref` refers to, with all schemas in `allOf`, and with the
-    /// first schema in `anyOf` and in `oneOf`.
+    /// Returns the schema, merged with the schemas that it refers to or contains. These are the schema that `$ref`
+    /// refers to, all schemas in `allOf`, and the first schema in `anyOf` and in `oneOf`.
     fn resolve(&self, schema: &Value, depth: usize) -> Value {
         let mut merged = schema.as_object().cloned().unwrap_or_default();
         let mut parts: Vec<Value> = Vec::new();

@@ -1,6 +1,5 @@
-//! Draws the figure of the mean delay until a reply is known, by polling policy and number of sessions with one API
-//! key. One panel shows sessions that start together. The other panel shows sessions that start one by one. Both axes
-//! are logarithmic.
+//! Draws the mean delay until a reply is known, by polling policy and number of sessions with one API key. One panel
+//! shows sessions that start together. The other panel shows sessions that start one by one. Both axes are logarithmic.
 
 use serde::Deserialize;
 

@@ -12,7 +12,8 @@ pub enum Needs {
     Mock,
     /// Like `Mock`, but the block is one command that runs until it is stopped.
     Serves,
-    /// Like `Mock`, but the block is one script, which is killed after it has sent its prompt, and is then run again.
+    /// Like `Mock`, but the block is one script. The script is killed after it has sent its prompt, and is then run
+    /// again.
     Script,
     /// The block is not run, for this reason.
     Skip(String),

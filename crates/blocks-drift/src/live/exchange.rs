@@ -65,8 +65,8 @@ pub struct Comparison<'a> {
     document: &'a Document,
     /// The findings so far.
     pub result: CheckResult,
-    /// For each operation: the properties that responses of the operation can have according to the OpenAPI document,
-    /// and the properties that the compared responses had.
+    /// For each operation: the properties in the schemas of the responses, and the properties that the compared
+    /// responses had.
     seen: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
 }
 
@@ -284,8 +284,8 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Records in `seen` the pointers of the properties that the schema of a value lists, and the pointers of the
-/// properties that the value has.
+/// Records in `seen` the pointers of the properties in the schema of a value. Also records which of these properties
+/// the value has.
 fn record(
     document: &Document,
     schema: &str,

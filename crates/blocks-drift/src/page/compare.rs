@@ -119,7 +119,7 @@ impl Comparison<'_> {
         self.findings.push(Finding { line, ..found });
     }
 
-    /// Returns the line of the page to report if the page lacks a field: the line of the first field in the section.
+    /// Returns the line of the section's first field. A report shows this line if the page lacks a field.
     pub(super) fn line(&self, section: Section) -> usize {
         self.page.of(section).next().map_or(self.path.1, |f| f.line)
     }
@@ -211,8 +211,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares the fields of a request or response body: first the fields on the page, then the fields that only the
-    /// OpenAPI document has.
+    /// Compares the fields of a request or response body. First compares the fields on the page, and then the fields
+    /// that only the OpenAPI document has.
     fn body(&mut self, section: Section, schema: Option<&str>) {
         let page = self.page;
         let fields: Vec<&Field> = page.of(section).collect();

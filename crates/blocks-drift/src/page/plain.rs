@@ -1,4 +1,4 @@
-//! Parses a page in plain text, as a reader copies it from a browser: each item is on a separate line.
+//! Parses a page in plain text, as a reader copies it from a browser. Each item is on a separate line.
 
 use std::sync::LazyLock;
 

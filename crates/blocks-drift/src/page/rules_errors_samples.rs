@@ -1,5 +1,5 @@
-//! Compares the facts of a page that are not about a single field with the OpenAPI document: the rule about several
-//! fields, errors, samples, the sort order, and links.
+//! Compares the facts of a page that are not about a single field with the OpenAPI document. These facts are the rule
+//! about several fields, errors, samples, the sort order, and links.
 
 use serde_json::Value;
 
@@ -224,7 +224,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Checks the fields that are always null according to a sentence of the page: the OpenAPI document must allow
+    /// Checks the fields that are always null according to a sentence of the page. The OpenAPI document must allow
     /// null, and each sample must have null.
     pub(super) fn nulls(&mut self, schema: Option<&str>) {
         let Some(schema) = schema else { return };

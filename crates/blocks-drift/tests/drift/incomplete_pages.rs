@@ -62,7 +62,7 @@ fn lost_pages_are_never_in_sync() {
     }
 }
 
-/// A field, a row, a heading, a component or a sample that cannot be parsed causes an error with its line.
+/// A field, a row, a heading, a component or a sample that cannot be parsed causes an error with a line.
 #[test]
 fn what_is_not_understood_is_an_error_with_its_line() {
     let number = |text: &str, part: &str| {

@@ -38,8 +38,8 @@ pub struct RedisJournal {
     lease: Duration,
 }
 
-/// An entry of the journal in the script's response: the state, whether another worker has the claim, the request, and
-/// the data.
+/// An entry of the journal in the script's response. Contains the state, whether another worker has the claim, the
+/// request, and the data.
 type Row = Option<(String, bool, String, String)>;
 
 impl RedisJournal {

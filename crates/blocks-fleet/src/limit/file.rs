@@ -103,8 +103,8 @@ impl LimitStore for FileLimitStore {
         self.change(move |limit, _| limit.give_back(slot))
     }
 
-    /// Returns a longer time-out than a store on a server needs, because a process may have to wait until other
-    /// processes release the lock.
+    /// Returns a longer time-out than a store on a server needs. A process may have to wait until other processes
+    /// release the lock.
     fn response_timeout(&self) -> Duration {
         LOCK_TIMEOUT + Duration::from_millis(350)
     }
