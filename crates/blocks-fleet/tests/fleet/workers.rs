@@ -153,7 +153,7 @@ async fn check(server: &RedisServer, mock: &blocks_mock::MockServer, folder: &Pa
             }
             other => panic!("{id}: {other:?}"),
         }
-        // A worker never prints a result if the worker is killed after it has recorded the result.
+        // A worker does not print a result if the worker is killed after recording the result and before printing it.
         assert!(
             finished[index] <= 1,
             "{id} was finished {} times",
