@@ -1,11 +1,11 @@
-//! Builds the command `blocks`, and starts its mock on a port, for tasks that run them.
+//! Builds the command `blocks`, and starts the mock server of this command, for the tasks that need them.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Builds the command `blocks` and returns its path. If the environment variable `BLOCKS` contains the path of
-/// a built command, that one is used.
+/// Builds the command `blocks` and returns its path. If the environment variable `BLOCKS` contains a path, returns that
+/// path and builds nothing.
 ///
 /// # Errors
 /// Fails if the command does not build.
@@ -30,7 +30,7 @@ fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Runs the program of a package with the arguments, and returns its exit code.
+/// Runs the program of a package with the arguments, and returns the exit code of the program.
 ///
 /// # Errors
 /// Fails if cargo cannot be started, or if the program was stopped by a signal.

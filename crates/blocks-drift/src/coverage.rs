@@ -1,4 +1,5 @@
-//! Which parts of the OpenAPI document were compared, with which sources, and which facts no page mentions.
+//! Lists the parts of the OpenAPI document that were compared, and the sources of each comparison. Also lists the facts
+//! that no page mentions.
 
 use serde::Serialize;
 
@@ -38,7 +39,7 @@ pub fn judge(document: &Document, result: &mut CheckResult) {
     }
 }
 
-/// The comparison of one operation, summed over all sources of one side.
+/// The sum of all comparisons of one operation with the sources of one side, such as all pages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// The operation or schema; empty for the OpenAPI document as a whole.

@@ -144,9 +144,9 @@ impl Deviations {
         Ok(Self { entries, spanned })
     }
 
-    /// Marks each finding that an entry makes known, and adds a finding for each stale place. A place
-    /// is stale if no finding matches it, although the checks compared the operations of its entry.
-    /// An entry about the service is never stale, because one run sees only a part of the responses.
+    /// Marks each finding that an entry of the list matches as known, and adds a finding for each stale place. A place
+    /// is stale if no finding matches it, although the checks compared the operations of its entry. An entry about the
+    /// service is never stale, because one run sees only a part of the responses.
     pub fn apply(&self, document: &Document, result: &mut CheckResult) {
         let mut stale = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {

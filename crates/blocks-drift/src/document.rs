@@ -62,7 +62,7 @@ impl Document {
         self.0.position(pointer).line
     }
 
-    /// Returns the value at a pointer, after following references.
+    /// Returns the value at a pointer. If the value is a reference, returns the value that the reference leads to.
     pub fn get(&self, pointer: &str) -> Option<&Value> {
         self.0.value.pointer(&self.resolve(pointer))
     }

@@ -39,7 +39,7 @@ pub enum Side {
     Deviations,
 }
 
-/// The kind of a difference. The name of a kind is the stable id of a finding.
+/// The kind of a difference. The name of a kind is the stable id of all findings of this kind.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Display, IntoStaticStr,
 )]
@@ -121,7 +121,8 @@ impl Kind {
 /// The statement of a side that does not mention the subject.
 pub const NOTHING: &str = "nothing";
 
-/// A difference. A check sets most fields; [`CheckResult::report`] sets side, scope and origin.
+/// A difference between the OpenAPI document and another side. A check sets most fields; [`CheckResult::report`] sets
+/// side, scope and origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The kind of the difference.
@@ -136,14 +137,14 @@ pub struct Finding {
     pub document: String,
     /// The other side's statement, such as `never null`.
     pub other: String,
-    /// The line of the origin where the other side says this, counted from 1.
+    /// The line of the other side's statement in `origin`, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
     /// The side that is compared with the OpenAPI document.
     pub side: Side,
     /// The operation or schema where the difference was found; empty for the whole OpenAPI document.
     pub scope: String,
-    /// The file, URL, request or type in which the other side says this.
+    /// The source of the other side's statement: a file, URL, request or type.
     pub origin: String,
     /// The evidence for a known deviation; `None` for drift.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,7 +223,7 @@ impl CheckResult {
         }
     }
 
-    /// Adds the findings from one source, and leaves out those that were already added.
+    /// Adds the findings from one source, and leaves out findings that were already added.
     pub fn report(&mut self, side: Side, scope: &str, origin: &str, findings: Vec<Finding>) {
         for finding in findings {
             let finding =

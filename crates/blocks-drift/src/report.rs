@@ -237,7 +237,8 @@ impl Report<'_> {
     }
 }
 
-/// Adds a list below a title that unfolds it. The list of errors is always unfolded.
+/// Adds a list below a title. A reader can fold and unfold the list, except the list of errors, which is always
+/// unfolded.
 fn section(out: &mut String, title: &str, items: &[String]) {
     if items.is_empty() {
         return;

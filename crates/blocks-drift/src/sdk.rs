@@ -1,7 +1,7 @@
-//! Compares the SDK with the OpenAPI document. A recorder captures the requests of the SDK's builders instead
-//! of sending them. Each request must be valid under the OpenAPI document, and at least one builder must send
-//! each field and parameter of the OpenAPI document. The check also compares the SDK's enum values, the limits
-//! that the SDK checks, and the SDK's base URL and header.
+//! Compares the SDK with the OpenAPI document. A recorder captures the requests of the SDK's builders instead of
+//! sending them. Each request must be valid under the OpenAPI document, and each field and parameter of the OpenAPI
+//! document must be sent by at least one builder. The check also compares the SDK's enum values, the limits that the
+//! SDK checks, and the SDK's base URL and header.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! The shape of a schema: the values that it allows, after references and unions are resolved.
+//! The shape of a schema: the values that the schema allows, after references and unions are resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +63,7 @@ pub struct Shape {
     pub nullable: bool,
     /// The allowed values, if the schema is an enum.
     pub values: Option<Values>,
-    /// The value that the server assumes if the value is left out.
+    /// The value that the server assumes if a request leaves the value out.
     pub default: Option<Value>,
     /// The limits of numbers and lengths, by keyword.
     pub limits: BTreeMap<String, f64>,
@@ -197,7 +197,8 @@ impl Shape {
     }
 }
 
-/// Returns the fields of a `oneOf` in which each branch requires exactly one field, sorted by name.
+/// Returns the sorted names of the fields in a rule about fields. Such a rule is a `oneOf` in which each branch
+/// requires exactly one field. Returns `None` if the schema has no such rule.
 pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
     let branches = schema["oneOf"].as_array().filter(|_| schema["properties"].is_object())?;
     let field = |branch: &Value| match branch["required"].as_array().map(Vec::as_slice) {

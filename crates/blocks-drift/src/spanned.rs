@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 
-/// The position of a value: the position of its key in a map, and its own position in a list.
+/// The position of a value in the text. The position of a value in a map is the position of the value's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The line, from 1.
@@ -48,7 +48,8 @@ impl Spanned {
         Ok(Self { file: file.to_owned(), text: text.to_owned(), value, positions })
     }
 
-    /// Returns the position of a JSON pointer, or of its nearest parent that exists.
+    /// Returns the position of the value at a JSON pointer. If there is no such value, returns the position of the
+    /// nearest parent that exists.
     pub fn position(&self, pointer: &str) -> Position {
         let mut path = pointer;
         loop {
@@ -64,7 +65,8 @@ impl Spanned {
         }
     }
 
-    /// Returns whether a pointer leads to a value. The last step may be a string that a list contains.
+    /// Returns whether a pointer leads to a value. If the pointer's parent is a list of strings, the last step of the
+    /// pointer may also be one of these strings.
     pub fn has(&self, pointer: &str) -> bool {
         self.positions.contains_key(pointer)
     }

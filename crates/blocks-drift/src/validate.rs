@@ -1,7 +1,7 @@
 //! Compares a JSON value with a schema of the OpenAPI document, and reports the place of each difference.
 //!
-//! The walk itself follows references, `allOf`, `anyOf` and `oneOf`, so that it knows the line of
-//! each difference. `jsonschema` checks the other keywords.
+//! This module follows references, `allOf`, `anyOf` and `oneOf` itself, so that the line of each difference is known.
+//! The crate `jsonschema` checks the other keywords.
 
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::spanned::step;
 pub struct Difference {
     /// The place in the JSON value, as a JSON pointer.
     pub instance: String,
-    /// The finding. The finding's subject is the place in the JSON value, with dots.
+    /// The finding. The finding's subject is the place in the JSON value, as names that are joined by dots.
     pub finding: Finding,
 }
 
@@ -91,7 +91,8 @@ impl Walk<'_> {
             }
         } else if let [branch] = branches.as_slice() {
             self.value(branch, value, instance);
-            // Readers search for the property, so the finding names it and not its only alternative.
+            // The finding names the property and not the property's only alternative, because readers search for the
+            // property.
             for difference in
                 self.found[before..].iter_mut().filter(|v| v.finding.pointer == *branch)
             {
@@ -147,7 +148,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Reports the differences from the alternative with the fewest breaking differences.
+    /// Compares a value with each alternative of a union. Reports a wrong type if every alternative has a breaking
+    /// difference. Otherwise reports the differences from the alternative that fits best.
     fn closest_branch(
         &mut self,
         branches: &[String],

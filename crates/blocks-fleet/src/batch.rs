@@ -23,13 +23,14 @@ const TICK: Duration = Duration::from_secs(2);
 /// How long a worker keeps trying to reach the journal.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_millis(500);
-/// How many creates of one worker may wait for a permit at the same time. Most of a batch then stays free for other
-/// workers.
+/// How many creates of one worker may wait for a permit at the same time. Other workers can then start most prompts of
+/// the batch.
 const CREATES: usize = 20;
 
 /// The future that a method of [`BatchWork`] returns.
 pub type WorkFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// Claims a prompt when it is awaited, just before the create is sent. After an error, the create must not be sent.
+/// The future that claims a prompt. [`BatchWork::create`] awaits this future just before it sends the create. After an
+/// error, the create must not be sent.
 pub type BeforeSend = WorkFuture<'static, io::Result<()>>;
 
 /// Contains a prompt of a batch.
@@ -111,7 +112,7 @@ pub enum BatchItem<R> {
         /// Recorded result.
         result: Value,
     },
-    /// A run or a worker ended during the create, so a session may exist.
+    /// An earlier run or another worker ended during the create, so the session may exist.
     Unknown {
         /// Index of the prompt in the batch.
         index: usize,
@@ -181,7 +182,7 @@ impl Default for BatchOptions {
     }
 }
 
-/// Reports that the journal has another request under the id of a prompt.
+/// Reports that the requests with the same prompt id differ between the journal and the batch.
 #[derive(Debug)]
 pub struct ChangedPrompt {
     /// Id of the prompt.
@@ -280,7 +281,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                     batch.queue.push_back(index);
                 }
                 Some(State::Ended(_) | State::Unknown { .. }) => {}
-                // Created sessions are first, because their agents may have replied already.
+                // Prompts whose session exists run first, because their agents may have replied already.
                 Some(State::Created { .. }) => created.push_back(index),
                 _ => batch.queue.push_back(index),
             }
@@ -340,13 +341,14 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.open.len()
     }
 
-    /// Returns the indexes of the prompts that have no item and that this worker has not started, in ascending order.
+    /// Returns the indexes of the prompts that this worker has not started and whose outcome is not known. The indexes
+    /// are in ascending order.
     pub fn not_started(&self) -> Vec<usize> {
         let rest: BTreeSet<usize> = self.queue.iter().chain(&self.elsewhere).copied().collect();
         rest.into_iter().collect()
     }
 
-    /// Returns why the journal failed, if it failed. The batch starts no more prompts after such a failure.
+    /// Returns the journal's error, if the journal has failed. The batch starts no more prompts after such a failure.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
@@ -405,7 +407,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.next_tick = Instant::now() + TICK;
     }
 
-    /// Applies the journal's entry of a prompt: makes the prompt an item, queues it, or leaves it to another worker.
+    /// Handles the journal's entry of a prompt. Reports the outcome as an item, queues the prompt, or leaves the prompt
+    /// to another worker.
     fn sort(&mut self, index: usize, entry: Option<Entry>) {
         self.elsewhere.remove(&index);
         match entry.map(|entry| entry.state) {
@@ -448,7 +451,7 @@ fn check_unchanged(prompt: &BatchPrompt, entry: Option<&Entry>) -> Result<(), Ba
 }
 
 impl<W: BatchWork> Context<W> {
-    /// Runs one prompt from its recorded state to its outcome.
+    /// Runs one prompt. Starts at the prompt's state in the journal, and ends when the prompt has an outcome.
     async fn run(&self, index: usize) -> Outcome<W::Report> {
         let ids = [self.prompts[index].id.clone()];
         let entry = match self.patiently(|| self.journal.read(&ids)).await {
@@ -481,8 +484,8 @@ impl<W: BatchWork> Context<W> {
         }
     }
 
-    /// Returns whether `result` is the failure of an earlier run after which the prompt is sent again. A result that
-    /// a worker records in this run is a different value, so it causes no further create.
+    /// Returns whether `result` is a failure that an earlier run recorded, so that this run sends the prompt again. A
+    /// result that a worker records in this run is a different value, so that result causes no further create.
     fn is_retried(&self, index: usize, result: &Value) -> bool {
         self.failed.get(&index) == Some(result)
     }

@@ -19,7 +19,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Creates a server from its URL, without connecting.
+    /// Stores the URL of a server. [`run`](Self::run) connects to the server.
     ///
     /// # Errors
     /// The URL cannot be used. The text of the error does not contain the URL, because a URL can contain a password.

@@ -1,4 +1,4 @@
-//! Implements a response body that consists of bytes, pauses and a closed connection.
+//! Implements a response body that can pause between its bytes, and can close the connection before its end.
 
 use std::collections::VecDeque;
 use std::io;
@@ -24,8 +24,8 @@ pub struct MockBody {
 struct Events {
     mock: Mock,
     sent: Option<[usize; 4]>,
-    /// Number of checks since the last event. A comment is sent after every 50 checks, because only a write shows
-    /// that the reader has closed the connection.
+    /// Number of checks since the last event. A comment is sent after every 50 checks, because the mock notices only
+    /// during a write that the reader has closed the connection.
     idle: u32,
 }
 
@@ -161,7 +161,7 @@ impl Body for MockBody {
         let length = self.pieces.iter().map(|piece| match piece {
             Piece::Bytes(bytes) => Some(bytes.len() as u64),
             Piece::Pause(_) => Some(0),
-            // The length of the missing rest is unknown.
+            // The length of a body is unknown if the connection is closed before the body's end.
             Piece::Reset => None,
         });
         length

@@ -12,7 +12,7 @@ pub struct Clock {
     /// Epoch seconds at the start of the clock.
     epoch: f64,
     random: Mutex<fastrand::Rng>,
-    /// Names of roles and types, which the messages share because there are only few different names.
+    /// Names of message roles and message types. All messages with the same name share one string, to save memory.
     names: Mutex<Vec<Arc<str>>>,
     shift: Mutex<Shift>,
 }
@@ -36,7 +36,8 @@ impl Clock {
         shift.frozen.is_some()
     }
 
-    /// Moves the clock ahead by a duration. `frozen` freezes the clock or lets it run; `None` keeps its state.
+    /// Moves the clock ahead by a duration. `frozen` stops the clock (true) or lets the clock run (false). With `None`,
+    /// a stopped clock stays stopped, and a running clock keeps running.
     pub fn change(&self, frozen: Option<bool>, by: Duration) {
         let mut shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
         let present = Instant::now();
@@ -47,7 +48,7 @@ impl Clock {
         shift.ahead = shown.saturating_duration_since(present);
     }
 
-    /// Creates a clock. The clock starts at a fixed date if a seed is given, and otherwise now.
+    /// Creates a clock. The clock starts at a fixed date if a seed is given, and otherwise at the current date.
     pub fn new(seed: Option<u64>) -> Self {
         const SEEDED_EPOCH: f64 = 1_777_714_200.0;
         let now = || chrono::Utc::now().timestamp_micros() as f64 / 1e6;

@@ -165,7 +165,7 @@ impl std::str::FromStr for DialectName {
     }
 }
 
-/// Is not derived, because the error of an untagged enum does not say which switch is invalid.
+/// This trait is not derived, because the error of a derived untagged enum does not say which switch is invalid.
 impl<'de> Deserialize<'de> for DialectConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;

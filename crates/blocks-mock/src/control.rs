@@ -39,7 +39,7 @@ impl Refusal {
     }
 }
 
-/// Returns the methods of a path below `/_mock/`.
+/// Returns the HTTP methods that a path below `/_mock/` allows; `None` if the path does not exist.
 fn allowed(path: &[&str]) -> Option<&'static str> {
     Some(match path {
         ["settings"] => "GET, PATCH",
@@ -315,7 +315,7 @@ impl Mock {
     fn request_json(&self, number: usize, request: &RecordedRequest) -> Value {
         let own = format!("ApiKey {}", self.key());
         let headers = request.headers.iter().map(|(name, value)| {
-            // Another key may be a real key that was sent by mistake.
+            // A key other than the mock's key may be a real key that was sent by mistake.
             let hidden = name == "authorization" && *value != own;
             json!([name, if hidden { "[hidden]" } else { value }])
         });
@@ -349,7 +349,8 @@ impl Mock {
         advanced.collect()
     }
 
-    /// Returns a version of the page's content. At least one of the numbers changes when the content changes.
+    /// Returns numbers that identify the current content of the page. At least one number changes when the content
+    /// changes.
     pub(crate) fn version(&self) -> [usize; 4] {
         let settings = self.inner.settings();
         let mut state = self.inner.state();
@@ -364,7 +365,7 @@ impl Mock {
     }
 }
 
-/// Returns whether the control plane has this operation for a session.
+/// Returns whether the control plane allows a method for a path. `rest` is the part of the path after the session's id.
 fn in_session(method: &Method, rest: &[&str]) -> bool {
     match rest {
         [] => *method == Method::GET,

@@ -1,4 +1,4 @@
-//! Contains a switch for each difference between the sources of the contract.
+//! Contains a switch for each behaviour on which the live service, the documentation and the vendor's mock disagree.
 
 use std::ops::RangeInclusive;
 

@@ -227,7 +227,7 @@ impl Fault {
         }
     }
 
-    /// Returns whether the operation does not take effect.
+    /// Returns whether this fault prevents the operation from taking effect.
     pub(crate) fn prevents(&self) -> bool {
         match self {
             Self::Status { after_effect, .. } => !after_effect,

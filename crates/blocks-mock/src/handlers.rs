@@ -120,7 +120,8 @@ impl Handler<'_> {
             .get("agent_name")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        // A function of the test may choose the script, and may use the mock. So no lock is held here.
+        // The function of `agent_fn` may choose the script, and may call methods of the mock. These methods lock the
+        // state, so this code must not hold the lock.
         let number = self.inner.state().sessions.len();
         let script = self.inner.script(number, &session, message);
         let (thread, _) = session.start_turn(message, script, dialect, clock);
@@ -340,7 +341,7 @@ impl Handler<'_> {
     }
 }
 
-/// Returns a signature that differs for different arguments. The signature is not secure.
+/// Returns the signature of a presigned URL: a hash of the arguments. The hash is not secure.
 fn signature(id: Uuid, expires: &str, generation: u64) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();

@@ -80,7 +80,8 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the current settings. A request calls this once, so that one version applies to the whole request.
+    /// Returns the current settings. Each request calls this method once, so that a later change of the settings does
+    /// not affect the request.
     pub fn settings(&self) -> Arc<Settings> {
         let settings = self.settings.read();
         Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
@@ -131,7 +132,7 @@ impl Inner {
         self.control.load(Ordering::Relaxed)
     }
 
-    /// Returns the origin of the page URLs of sessions, which is this server if the server serves pages.
+    /// Returns the origin for the URLs of the sessions' web pages. This server is the origin if it serves the pages.
     pub fn html_origin(&self) -> String {
         match self.control() {
             true => self.origin(),
@@ -325,7 +326,7 @@ impl Mock {
         self.inner.changed.notify_waiters();
     }
 
-    /// Returns whether the rate limit allows one more request of a key.
+    /// Returns whether the rate limit admits a request with this API key. An admitted request counts towards the limit.
     pub(crate) fn admit(&self, key: &str, settings: &Settings) -> bool {
         settings.rate_limit.as_ref().is_none_or(|limit| {
             let mut state = self.inner.state();
@@ -387,7 +388,8 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the behaviour where the sources of the contract disagree. Default: [`Dialect::observed`].
+    /// Sets the dialect, which is the behaviour where the documentation and the live service disagree. Default:
+    /// [`Dialect::observed`].
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.config.dialect = dialect.into();
         self
@@ -588,7 +590,8 @@ impl MockBuilder {
     }
 }
 
-/// Reads an id of any type. Returns the nil UUID, which no session has, if the text is not a UUID.
+/// Parses the text that an id's `Display` implementation writes. Returns the nil UUID, which no session has, if this
+/// text is not a UUID.
 fn parse(id: impl Display) -> Uuid {
     id.to_string().parse().unwrap_or(Uuid::nil())
 }

@@ -1,5 +1,5 @@
-//! Reads JSON into Rust types, and rejects lists where an object is expected. Serde alone accepts a struct as a list
-//! of the values of its fields, but no document allows such lists.
+//! Reads JSON into Rust types, and rejects lists where an object is expected. Serde alone would also read a struct from
+//! a list of its fields' values, but no JSON format of the mock allows such lists.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ pub fn from_value<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, S
     Ok(read)
 }
 
-/// Returns a text with the field and the reason of an error.
+/// Formats an error as the path of the invalid field and the reason.
 pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> String {
     match error.path().to_string().as_str() {
         "." => error.inner().to_string(),
@@ -23,7 +23,8 @@ pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> 
     }
 }
 
-/// Rejects `value` if it contains a list where `read`, written as JSON, contains an object.
+/// Returns an error if `value` contains a list where `read`, written as JSON, contains an object. `read` is the Rust
+/// value that was parsed from `value`.
 pub fn check_objects(read: &impl Serialize, value: &Value) -> Result<(), String> {
     let written = serde_json::to_value(read).map_err(|error| error.to_string())?;
     match find_list(value, &written, String::new()) {

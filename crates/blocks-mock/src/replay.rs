@@ -26,9 +26,9 @@ const HEADERS: [HeaderName; 4] = [
 /// Contains recorded responses, which a test can send again. A capture is a HAR file, such as `blocks --record`
 /// writes, or a folder that `cargo xtask drift live --save` writes.
 ///
-/// A request gets the next response that was recorded for its method, path and query. After the last recorded
-/// response, a read gets the last response again, and a create or follow-up gets a 404. If several creates were
-/// recorded, a create with the same body as the request is used first.
+/// A request gets the next response that was recorded for its method, path and query. After the last recorded response,
+/// a read gets the last response again, and a create or follow-up gets a 404. If several recorded creates match, the
+/// response to a create with the same body as the request is sent first.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -73,7 +73,7 @@ enum Outcome {
     },
 }
 
-/// Contains the numbers of the entries of a capture that were used.
+/// Contains the positions of those entries of a capture whose responses were already sent.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     used: HashSet<usize>,
@@ -150,8 +150,8 @@ impl Capture {
         if !self.entries.iter().any(|e| e.path.starts_with("/rest/")) {
             return Err("no response of the service in it".into());
         }
-        // The query of a saved response is not known. Successes are sent before failures, because a success is more
-        // likely.
+        // A saved response does not contain the query of its request, so one request can match several saved responses.
+        // Successes are sent before failures, because a success is more likely.
         let is_failure = |entry: &Entry| match &entry.outcome {
             Outcome::Response { status, .. } => entry.query.is_none() && status.as_u16() >= 400,
             _ => false,
@@ -164,7 +164,8 @@ impl Capture {
         Ok(self)
     }
 
-    /// Returns the number of the entry for a request.
+    /// Selects the recorded entry whose response is sent for `request`. Returns the position of this entry in
+    /// `entries`.
     fn select(&self, request: &Sent<'_>, progress: &mut Progress) -> Option<usize> {
         let numbered = || self.entries.iter().enumerate();
         let matching = |with_query: bool| -> Vec<usize> {
@@ -367,7 +368,8 @@ fn har_response(status: u64, response: &Value) -> Result<Outcome, String> {
     })
 }
 
-/// Reads a file of `drift live --save`. Such a file contains the path of the request, but not the query.
+/// Parses the JSON of a file that `drift live --save` wrote. Such a file contains the path of the request, but not the
+/// query.
 fn saved_response(value: &Value) -> Result<Entry, String> {
     const EXPECTED: &str = "not a HAR file or a saved response";
     let (Some(method), Some(path)) = (value["method"].as_str(), value["path"].as_str()) else {

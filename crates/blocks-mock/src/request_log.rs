@@ -24,7 +24,7 @@ use crate::fault::Operation;
 pub struct RecordedRequest {
     /// Time of arrival, on the mock's clock.
     pub at: Instant,
-    /// Operation; `None` if the path and the method have no operation.
+    /// Operation that the method and the path select; `None` if the service has no such operation.
     pub operation: Option<Operation>,
     /// HTTP method.
     pub method: String,
@@ -39,7 +39,7 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
-    /// Returns the first value of a header, by its name in lower case.
+    /// Returns the first value of the header `name`. The name must be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(n, _)| n == name);
         found.map(|(_, value)| value.as_str())
@@ -56,7 +56,8 @@ pub enum RequestLog {
     Counts,
 }
 
-/// Contains the newest requests, which are numbered from 0, and the number of requests of each operation.
+/// Contains the newest requests, and the number of requests of each operation. All requests are numbered from 0 in the
+/// order of arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     kept: VecDeque<RecordedRequest>,

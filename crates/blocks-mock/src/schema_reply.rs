@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// Number of levels after which a schema that refers to itself gives null.
+/// Largest nesting depth of a generated value. Deeper values are null, because the value of a schema that refers to
+/// itself would never end.
 const DEEPEST: usize = 32;
 
 /// Replies with JSON that conforms to the schema in the prompt. The first replies of a session can be invalid.
@@ -100,8 +101,8 @@ impl Generator<'_> {
         }
     }
 
-    /// Returns the schema with other schemas merged into it. These are the schema of its `$ref`, all schemas in
-    /// `allOf`, and the first schema in `anyOf` and in `oneOf`.
+    /// Returns the schema, merged with the schemas that it refers to or contains. These are the schema that `$ref`
+    /// refers to, all schemas in `allOf`, and the first schema in `anyOf` and in `oneOf`.
     fn resolve(&self, schema: &Value, depth: usize) -> Value {
         let mut merged = schema.as_object().cloned().unwrap_or_default();
         let mut parts: Vec<Value> = Vec::new();
@@ -178,7 +179,8 @@ fn decoded(fragment: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Returns the first type that the schema names or implies.
+/// Returns the first type in the schema's `type`. Without `type`, returns the type that the schema's other keywords
+/// imply.
 fn kind(schema: &Value) -> &str {
     let named = schema["type"].as_str().or(schema["type"][0].as_str());
     let has = |names: &[&str]| names.iter().any(|name| schema.get(name).is_some());
@@ -191,7 +193,7 @@ fn kind(schema: &Value) -> &str {
     }
 }
 
-/// Returns a number within the limits of the schema, which is zero if zero is allowed. `step` is 1 for integers and 0
+/// Returns a number within the limits of the schema: zero, if the schema allows zero. `step` is 1 for integers and 0
 /// for other numbers.
 fn number(schema: &Value, step: f64) -> f64 {
     let limit = |name: &str| schema[name].as_f64();
@@ -246,7 +248,8 @@ fn string(schema: &Value) -> String {
     text
 }
 
-/// Returns the value, changed so that a string or a number differs for each `number`.
+/// Appends `number` to a string, or adds `number` to a number, so that all items of an array differ. Other values are
+/// unchanged.
 fn distinct(value: Value, number: usize) -> Value {
     match value {
         Value::String(text) => json!(format!("{text}{number}")),

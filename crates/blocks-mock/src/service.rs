@@ -183,7 +183,7 @@ impl Mock {
             .and_then(|text| text.strip_prefix("ApiKey "))
             .filter(|key| *key == self.key())
             .ok_or(Failure::Forbidden)?;
-        // A request with two headers is malformed, even if both headers contain the key.
+        // A request with two `Authorization` headers is malformed, even if both headers contain the right key.
         if given.next().is_some() {
             return Err(Failure::Forbidden);
         }
@@ -194,7 +194,7 @@ impl Mock {
         }
     }
 
-    /// Returns an error response in the form of the dialect.
+    /// Returns an error response with the status and the fields that the dialect selects.
     fn failed(&self, failure: Failure, settings: &Settings) -> Response<MockBody> {
         let dialect = &settings.dialect;
         let (status, code, text) = match &failure {

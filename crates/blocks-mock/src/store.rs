@@ -102,7 +102,7 @@ impl Message {
     }
 }
 
-/// Writes and reads the ids of a session's messages, threads and tasks in the form of the dialect.
+/// Formats and parses the ids of a session's messages, threads and tasks. The dialect selects UUIDs or short ids.
 pub struct Names<'a> {
     pub session: &'a Session,
     pub dialect: &'a Dialect,
@@ -178,7 +178,7 @@ pub struct Session {
     pub pull_requests: Vec<String>,
     pub plans: Vec<Artifact>,
     pub threads: Vec<Thread>,
-    /// Messages in the order of time, unless `in_order` is false.
+    /// Messages, sorted by time if `in_order` is true.
     pub messages: Vec<Message>,
     /// The positions of each thread's messages in `messages`.
     by_thread: HashMap<Uuid, Vec<usize>>,

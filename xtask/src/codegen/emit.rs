@@ -102,8 +102,9 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     }
 }
 
-/// Finds the part of the OpenAPI document that cannot be generated. The result is a path that fails alone, or
-/// else a schema without which the OpenAPI document can be generated.
+/// Finds the part of the OpenAPI document that cannot be generated. Returns the first path that cannot be generated
+/// even without the other paths. If the schemas alone cannot be generated, returns the first schema whose replacement
+/// by an empty schema makes the generation succeed.
 fn failing_part(document: &OpenAPI) -> Option<String> {
     let mut pathless = document.clone();
     pathless.paths.paths.clear();
@@ -156,7 +157,7 @@ impl VisitMut for OneLineDocs {
     }
 }
 
-/// Puts the derive of `JsonSchema` behind a feature, because few users need it. typify cannot do so.
+/// Puts the derive of `JsonSchema` behind a feature, because few users need this trait. typify has no option for this.
 struct OptionalSchemas;
 
 impl VisitMut for OptionalSchemas {

@@ -17,8 +17,9 @@ pub fn lower(document: &mut Value) {
     visit(document, &mut name_unknown_fields);
 }
 
-/// Removes the error responses. With typed errors, a body of another shape would lose its status. Without them, every
-/// response other than 2xx arrives whole, as an unexpected response.
+/// Removes the error responses. With typed errors, the generated client would lose the status of an error response
+/// whose body has another shape. Without typed errors, the generated client returns every response other than 2xx in
+/// full, as an unexpected response.
 fn drop_error_responses(document: &mut Value) {
     let Some(paths) = document["paths"].as_object_mut() else {
         return;
@@ -49,8 +50,8 @@ fn add_text_types(document: &mut Value) {
     }
 }
 
-/// Removes a `oneOf` beside `properties`, which states that exactly one way of naming the agent is given.
-/// typify would turn it into an enum of structs. `blocks-sdk` enforces the rule with a type of its own.
+/// Removes a `oneOf` beside `properties`. Such a `oneOf` states the rule that a request names the agent by exactly one
+/// field. typify would turn the `oneOf` into an enum of structs. `blocks-sdk` enforces the rule with a separate type.
 fn flatten_alternatives(schema: &mut Value) {
     if let Some(map) = schema.as_object_mut()
         && map.contains_key("properties")
@@ -59,7 +60,8 @@ fn flatten_alternatives(schema: &mut Value) {
     }
 }
 
-/// Turns ids and times into `Id` and `Timestamp`. With the format itself, a value of another format could not be read.
+/// Turns ids and times into `Id` and `Timestamp`. If the format stayed in the schema, the generated code could not
+/// parse a value in another format.
 fn name_text_types(schema: &mut Value) {
     let format = ["format", "x-usual-format"]
         .iter()
@@ -125,8 +127,8 @@ fn make_nullable(property: &mut Value) {
     }
 }
 
-/// Turns `anyOf: [enum, string]` into the enum alone, because the generated code for `anyOf` never decodes. A
-/// hand-written type, which accepts any value, replaces the enum.
+/// Turns `anyOf: [enum, string]` into the enum alone. The code that typify generates for this `anyOf` cannot decode any
+/// value. A hand-written type, which accepts any value, replaces the enum.
 fn close_open_enums(schema: &mut Value) {
     let Some([known, open]) = schema["anyOf"].as_array().map(Vec::as_slice) else {
         return;
@@ -139,7 +141,8 @@ fn close_open_enums(schema: &mut Value) {
     }
 }
 
-/// Removes defaults. With a default, the generated code would always send the value, although the server knows it.
+/// Removes defaults. With a default, the generated code would always send the value, although the server knows the
+/// default.
 fn drop_defaults(schema: &mut Value) {
     if let Some(map) = schema.as_object_mut()
         && map.contains_key("type")

@@ -37,8 +37,8 @@ fn lower_yaml(yaml: &str) -> Result<Value, String> {
 
 /// Writes the generated source, and restores the old source if the new one does not compile.
 ///
-/// # Errors
-/// Fails if the OpenAPI document is wrong, or if the code does not compile. The file is unchanged then.
+/// # Errors Fails if the OpenAPI document is wrong, or if the code does not compile. After an error, the file has its
+/// old contents.
 pub fn write() -> Result<(), String> {
     let (old, new) = (read(GENERATED)?, generate()?);
     let put = |text: &str| {
@@ -86,13 +86,14 @@ mod tests {
         assert_eq!(generate().unwrap(), generate().unwrap());
     }
 
-    /// This test also runs with the features of the whole workspace, which could reorder maps.
+    /// This test also runs with the features of the whole workspace. One of these features could change the order of
+    /// JSON maps.
     #[test]
     fn the_checked_in_code_follows_from_the_document() {
         check().unwrap();
     }
 
-    /// These are the changes in CONTRIBUTING.md: fields, a parameter, a value, an operation.
+    /// Tests the changes that CONTRIBUTING.md describes: new fields, a parameter, a value, an operation.
     #[test]
     fn valid_changes_are_generated() {
         let field = "        title: { type: string, nullable: true,";

@@ -57,7 +57,7 @@ impl VisitMut for PlainBodies {
         visit_mut::visit_path_mut(self, path);
     }
 
-    /// Replaces the default of a body with an error, because a body has no default.
+    /// Replaces the default of a builder's `body` with an error, because a request body has no default.
     fn visit_field_value_mut(&mut self, field: &mut syn::FieldValue) {
         let is_body = matches!(&field.member, syn::Member::Named(name) if name == "body");
         if is_body && field.colon_token.is_some() {

@@ -1,4 +1,4 @@
-//! Makes the generated response types tolerant: `blocks_api::decode` parses and serialises them in place of
+//! Makes the generated response types tolerant: `blocks_api::decode` parses and serialises these types, instead of
 //! serde's derive.
 //!
 //! A response type is a type with a flattened map `extra`, into which typify puts unknown fields. The type is
@@ -141,7 +141,8 @@ fn renamed(attributes: &[syn::Attribute]) -> Option<String> {
     name
 }
 
-/// Replaces each map of `serde_json::Value`, which cannot keep a free-form object exactly as it was received or given.
+/// Replaces each map of `serde_json::Value` with `JsonObject`, which keeps a free-form object exactly as it was
+/// received or given. A map of `serde_json::Value` cannot do so.
 struct ExactMaps;
 
 impl VisitMut for ExactMaps {

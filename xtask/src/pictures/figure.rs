@@ -1,6 +1,5 @@
-//! Draws the mean delay until a reply is known, by polling policy and number of sessions on one key.
-//! One panel shows sessions that arrive together, the other sessions that arrive one by one. Both axes are
-//! logarithmic.
+//! Draws the mean delay until a reply is known, by polling policy and number of sessions with one API key. One panel
+//! shows sessions that start together. The other panel shows sessions that start one by one. Both axes are logarithmic.
 
 use serde::Deserialize;
 
@@ -17,7 +16,8 @@ pub struct Row {
     mean_delay_s: f64,
 }
 
-/// A polling policy, and how its curve is drawn. Later curves are drawn over earlier ones.
+/// A polling policy, and the style of its curve. If curves overlap, the curve of the later policy covers the curve of
+/// the earlier policy.
 struct Policy {
     name: &'static str,
     label: &'static str,
@@ -75,8 +75,7 @@ const LEAST: f64 = 0.5;
 
 /// Parses the rows of the benchmark's output. Lines that are not JSON objects are ignored.
 ///
-/// # Errors
-/// Fails if a row is not as expected, or if there is no row.
+/// # Errors Fails if a row cannot be parsed, or if there is no row.
 pub fn rows(text: &str) -> Result<Vec<Row>, String> {
     let lines = text.lines().filter(|line| line.starts_with('{'));
     let rows = lines.map(|line| serde_json::from_str(line).map_err(|e| format!("{line}: {e}")));

@@ -24,8 +24,8 @@ pub struct Pictures {
 impl Pictures {
     /// Writes all pictures into `docs/`.
     ///
-    /// # Errors
-    /// Fails if a program or picture cannot be built, run or written; the error names it.
+    /// # Errors Fails if a program cannot be built or run, or if a picture cannot be written. The error names the
+    /// program or picture.
     pub fn draw(&self) -> Result<(), String> {
         let blocks = command::build()?;
         for session in sessions::all() {

@@ -27,8 +27,8 @@ pub struct Line {
     pub text: String,
 }
 
-/// The time within which lines of both streams are sorted by stream. The sorting makes the picture independent
-/// of which stream was read first.
+/// Lines that follow each other within this time are sorted by stream. Without the sorting, the picture would depend on
+/// which stream is read first.
 const TOGETHER: Duration = Duration::from_millis(100);
 
 /// Runs a session in its own temporary folder.

@@ -17,7 +17,7 @@ pub struct TerminalSession {
 /// A command that is typed.
 pub struct Step {
     pub typed: &'static str,
-    /// The start of a printed line after which Ctrl-C is pressed.
+    /// Ctrl-C is pressed after the command has printed a line that starts with this text; `None` to press no key.
     pub interrupted_after: Option<&'static str>,
 }
 

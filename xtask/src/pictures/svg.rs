@@ -42,7 +42,7 @@ impl Svg {
         let _ = writeln!(self.body, ">{}</{name}>", escape(text));
     }
 
-    /// Adds a text. The anchor of the style says whether its base line starts, ends or is centred at `(x, y)`.
+    /// Adds a line of text. The anchor of the style selects whether the text starts, ends or is centred at `(x, y)`.
     pub fn text(&mut self, (x, y): (f64, f64), style: Text, text: &str) {
         let (x, y) = (round(x), round(y));
         let attributes: [(&str, &dyn Display); 7] = [

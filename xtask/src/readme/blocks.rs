@@ -1,24 +1,25 @@
-//! Finds the shell blocks of a page, and what each block needs.
+//! Finds the blocks of shell code on a page, and the environment that each block needs.
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use serde::Deserialize;
 
-/// The needs of a block.
+/// The environment that a block of code needs.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Needs {
     /// The block runs in the repository, without a key.
     Repository,
     /// The block runs in an empty folder, with the command and a mock of the service.
     Mock,
-    /// As `Mock`, but the block is one command that runs until it is stopped.
+    /// Like `Mock`, but the block is one command that runs until it is stopped.
     Serves,
-    /// As `Mock`, but the block is one script that is killed after its prompt was sent, and is run again.
+    /// Like `Mock`, but the block is one script. The script is killed after it has sent its prompt, and is then run
+    /// again.
     Script,
     /// The block is not run, for this reason.
     Skip(String),
 }
 
-/// A block for a shell.
+/// A block of shell code.
 #[derive(Debug)]
 pub struct Block {
     /// The line of the block's start.

@@ -1,7 +1,7 @@
 //! Runs a script that can be killed and run again.
 //!
-//! The script is killed by SIGKILL once it has sent its prompt, which its pending file shows. Then the script
-//! is run again. The second run must succeed, and only one session may exist.
+//! The script is killed by SIGKILL as soon as its pending file shows that it has sent its prompt. Then the script is
+//! run again. The second run must succeed, and only one session may exist.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;

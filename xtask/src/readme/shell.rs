@@ -11,7 +11,7 @@ pub type Counts = (usize, usize);
 /// The mark that the shell prints after each command. No command prints this mark by itself.
 const MARK: &str = "\u{1}ended ";
 
-/// The time limit for a command that serves to print a line.
+/// The time within which a command that is a server must print a line.
 const SERVES: Duration = Duration::from_secs(10);
 
 /// Runs commands in one shell, until one of them fails.

@@ -1,8 +1,8 @@
 //! Reads responses that were captured before, from a folder, or from HAR files of browsers and proxies.
 //!
-//! A captured response is a JSON file with `method`, `path`, `status` and `body`, as
-//! `drift live --save` writes it. Entries of other hosts and of other kinds in a HAR file are left out
-//! and counted.
+//! A captured response is a JSON file with `method`, `path`, `status` and `body`, as `drift live --save` writes it.
+//! Entries of a HAR file that cannot be compared are left out and counted: for example other hosts, redirects and 5xx
+//! responses.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -18,7 +18,7 @@ pub enum Body {
     Unknown,
     /// The body is JSON.
     Json(Value),
-    /// The body is not JSON, or is JSON with a duplicate key. The text says which.
+    /// The body is not JSON, or is JSON with a duplicate key. The string says which of the two applies.
     Other(String),
 }
 
@@ -65,12 +65,13 @@ pub struct Comparison<'a> {
     document: &'a Document,
     /// The findings so far.
     pub result: CheckResult,
-    /// For each operation: the properties that its responses could have had, and those they had.
+    /// For each operation: the properties in the schemas of the responses, and the properties that the compared
+    /// responses had.
     seen: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
 }
 
 impl<'a> Comparison<'a> {
-    /// Creates a comparison without exchanges.
+    /// Creates a comparison to which no exchanges were added yet.
     pub fn new(document: &'a Document) -> Self {
         Self { document, result: CheckResult::default(), seen: BTreeMap::new() }
     }
@@ -137,7 +138,7 @@ impl<'a> Comparison<'a> {
     ) -> Vec<Finding> {
         let responses = format!("{}/responses", operation.pointer);
         let status = exchange.status.to_string();
-        // 200 means any success, because the OpenAPI document does not name an exact status.
+        // An expected status of 200 means any 2xx status, because the OpenAPI document does not name an exact status.
         let fits =
             |e: &u16| *e == exchange.status || (*e == 200 && (200..300).contains(&exchange.status));
         if let Some(expected) = expected.filter(|e| !e.iter().any(fits)) {
@@ -283,7 +284,8 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Records the pointers of the properties that a value could have had, and of those that it has.
+/// Records in `seen` the pointers of the properties in the schema of a value. Also records which of these properties
+/// the value has.
 fn record(
     document: &Document,
     schema: &str,
@@ -304,7 +306,8 @@ fn record(
         }
         Value::Array(items) => {
             for (item, shape) in items.iter().zip(shape.items.iter().cycle()) {
-                // The properties of a union, such as a pull request, depend on which form the item has.
+                // An item with several possible types, such as a pull request, has properties only if the item is an
+                // object. A missing property of such an item therefore proves nothing.
                 if shape.types.len() == 1 {
                     record(document, &shape.pointer, item, seen, depth + 1);
                 }

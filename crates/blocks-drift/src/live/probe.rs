@@ -1,4 +1,4 @@
-//! The requests that a live check sends. Only the requests of `--create` create anything.
+//! The requests that a live check sends. Only the requests that `--create` adds create a session or a message.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -84,7 +84,8 @@ pub fn without_key() -> Vec<Probe> {
     probes
 }
 
-/// Returns probes that the service rejects with any key: missing sessions, and invalid input.
+/// Returns probes that the service rejects, whatever the key is: requests for missing sessions, and requests with
+/// invalid input.
 pub fn rejected() -> Vec<Probe> {
     let session = format!("/sessions/{UNKNOWN_ID}");
     let mut probes = vec![

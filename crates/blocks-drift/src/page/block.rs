@@ -1,17 +1,18 @@
-//! The blocks of a page, which both forms of a page are parsed into. Lines count from 1.
+//! The parsed blocks of a page, such as headings, fields and table rows. Pages in plain text and pages in Markdown are
+//! parsed into the same blocks. Lines count from 1.
 
-/// A block of a page, before its meaning is known.
+/// A parsed block of a page, before it is interpreted as facts about the API.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
     /// A heading. The level of a heading is 2 in plain text, which has no levels.
     Heading { text: String, level: u8, line: usize },
-    /// A method and a path on a line of their own.
+    /// A line that contains only a method and a path.
     Operation { method: String, path: String, line: usize },
     /// A field with its description.
     Field(RawField),
     /// A line or paragraph of prose.
     Text { text: String, line: usize },
-    /// A block of code. `line` is the line of the block's first character.
+    /// A block of code. `line` is the line of the code's first character.
     Code { section: Option<Section>, label: String, text: String, line: usize },
     /// A row of a table. The column names are in lower case.
     Row { header: Vec<String>, cells: Vec<String>, line: usize },
@@ -19,20 +20,20 @@ pub enum Block {
     JoinedRow { text: String, line: usize },
 }
 
-/// A field as the page writes it.
+/// A field of a page, with its type and default as unparsed strings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RawField {
-    /// The section, if the field itself names it.
+    /// The section, if the page states it for this field. Otherwise the heading above the field determines the section.
     pub section: Option<Section>,
-    /// The name of the field, after the names of the fields around it, joined by dots.
+    /// The names of the enclosing fields and the name of this field, joined by dots.
     pub name: String,
-    /// The type as the page writes it.
+    /// The unparsed type.
     pub notation: String,
     /// Whether the field is marked as required or as optional; `None` without a mark.
     pub required: Option<bool>,
     /// Whether the field is marked as deprecated.
     pub deprecated: bool,
-    /// The default as the page writes it.
+    /// The unparsed default.
     pub default: Option<String>,
     /// The description.
     pub text: String,
@@ -50,13 +51,13 @@ pub enum Section {
     Request,
     Response,
     Errors,
-    /// Code of a request, without fields.
+    /// Sample code that sends a request. This section contains no fields.
     Example,
 }
 
 impl Section {
-    /// Returns the section that a heading starts. Every word of the heading must be known, so that a
-    /// heading of prose starts no section.
+    /// Returns the section that a heading starts. Every word of the heading must be in a fixed list, so that a heading
+    /// above prose starts no section.
     pub fn of_heading(text: &str) -> Option<Self> {
         const FILL: &str = " the http an of a parameter parameters param params field fields \
             string schema example examples sample samples success successful code codes status \

@@ -1,4 +1,5 @@
-//! Compares the facts of a page with one operation of the OpenAPI document, in both directions.
+//! Compares the facts of a page with one operation of the OpenAPI document. Finds facts that only the page states, and
+//! facts that only the OpenAPI document states.
 
 use std::collections::BTreeSet;
 
@@ -60,7 +61,8 @@ pub fn compare<'a>(
     to
 }
 
-/// Returns the shape of the object at a pointer, or of the objects in the list at the pointer.
+/// Returns the shape of the object schema at `pointer`. If the schema is a list of objects, returns the shape of the
+/// list's items.
 fn object(document: &Document, pointer: &str) -> Shape {
     let mut shape = Shape::of(document, pointer);
     match shape.items.take() {
@@ -88,7 +90,8 @@ pub(super) fn locate(
     Ok((pointer, required))
 }
 
-/// Returns all values that the samples have at a path. If the path leads to a list, all items are searched.
+/// Returns all values that the samples have at a path. If a value on the path is a list, all items of the list are
+/// searched.
 pub(super) fn shown<'v>(samples: &[&'v Value], path: &[String]) -> Vec<&'v Value> {
     let mut here: Vec<&Value> = samples.to_vec();
     for name in path {
@@ -116,7 +119,7 @@ impl Comparison<'_> {
         self.findings.push(Finding { line, ..found });
     }
 
-    /// Returns the line to report if something is absent: the line of the section's first field.
+    /// Returns the line of the section's first field. A report shows this line if the page lacks a field.
     pub(super) fn line(&self, section: Section) -> usize {
         self.page.of(section).next().map_or(self.path.1, |f| f.line)
     }
@@ -148,7 +151,7 @@ impl Comparison<'_> {
         let page = self.page;
         let fields: Vec<&Field> = page.of(section).collect();
         if fields.is_empty() && section == Section::Path {
-            // The path contains the names of its parameters, but not their types.
+            // A path template contains the names of the path parameters, but not the types.
             for (name, pointer) in &known {
                 let (name, texts) = (subject(section, name), ("a parameter", "in the path only"));
                 let line = self.path.1;
@@ -208,7 +211,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares the fields of a body: first the page's fields, then the fields only in the OpenAPI document.
+    /// Compares the fields of a request or response body. First compares the fields on the page, and then the fields
+    /// that only the OpenAPI document has.
     fn body(&mut self, section: Section, schema: Option<&str>) {
         let page = self.page;
         let fields: Vec<&Field> = page.of(section).collect();

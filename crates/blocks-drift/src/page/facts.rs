@@ -1,4 +1,4 @@
-//! The facts that a page states, independent of the page's form and wording.
+//! The facts that a page states about the API. The same facts in another format or wording give the same values.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::notation::Notation;
 use super::prose::{self, ErrorCase, Rule};
 use super::samples::{self, Sample};
 
-/// The facts of a page.
+/// The facts that a page states about the API.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     /// The name of the page: a file or a URL.
@@ -27,13 +27,13 @@ pub struct Page {
     pub mentions: Vec<ErrorCase>,
     /// The JSON samples.
     pub samples: Vec<Sample>,
-    /// The order of the list that the page describes, and the line that states the order.
+    /// The sort order of the list that the page describes, and the line that states the order.
     pub order: Option<(&'static str, usize)>,
-    /// The fields that a sentence calls always null, each with the line of the sentence.
+    /// The fields that are always null according to a sentence of the page, each with the line of the sentence.
     pub nulls: Vec<(String, usize)>,
     /// The text of the page with line numbers. Facts about the whole API are searched in this text.
     pub text: Vec<(String, usize)>,
-    /// The number of numbers in descriptions that no rule understood.
+    /// How many numbers in descriptions were not understood.
     pub unread_numbers: usize,
 }
 
@@ -42,7 +42,7 @@ pub struct Page {
 pub struct Field {
     /// The section that the field belongs to.
     pub section: Section,
-    /// The name of the field, after the names of the fields around it.
+    /// The names of the enclosing fields, and last the name of this field.
     pub path: Vec<String>,
     /// The type of the field.
     pub notation: Notation,
@@ -66,7 +66,7 @@ impl Page {
         self.fields.iter().filter(move |f| f.section == section)
     }
 
-    /// Returns whether the page describes an operation. A guide only quotes operations.
+    /// Returns whether the page describes an operation, in contrast to a guide, which only quotes operations.
     pub fn is_reference(&self) -> bool {
         let response = |s: &Sample| s.section == Section::Response;
         let states_any = !self.fields.is_empty() || !self.errors.is_empty();
@@ -81,13 +81,13 @@ impl Field {
     }
 }
 
-/// The section and the heading at the current place of the page.
+/// The section and the heading that the current block of the page belongs to.
 #[derive(Default)]
 struct State {
     section: Option<Section>,
     level: u8,
     heading: String,
-    /// Whether a section has started. After that, operations on the page are only quoted.
+    /// Whether a section has started. Operations after the start of the first section are only quoted, not described.
     started: bool,
 }
 

@@ -70,7 +70,8 @@ impl Pair<'_, '_> {
         self.to.add(kind, severity, &subject, &pointer, texts, self.field.line);
     }
 
-    /// Returns the severity if the page allows more values than the OpenAPI document, or fewer.
+    /// Returns the severity of a difference in the allowed values. `page_is_wider` is true if the page allows more
+    /// values than the OpenAPI document, and false if the page allows fewer.
     fn severity(&self, page_is_wider: bool) -> Severity {
         match (self.sent, page_is_wider) {
             (true, true) => Severity::Additive,
@@ -120,7 +121,8 @@ impl Pair<'_, '_> {
         self.add(Kind::Format, severity, &text(&document), &text(&page));
     }
 
-    /// Compares whether null is allowed, except for path parameters, for which pages do not mention null.
+    /// Compares whether the page and the OpenAPI document allow null. Skips path parameters, because pages do not
+    /// mention null for path parameters.
     fn nullable(&mut self) {
         let (page, document) = (self.field.notation.nullable, self.shape.nullable);
         self.to.facts += 1;
@@ -130,8 +132,8 @@ impl Pair<'_, '_> {
         }
     }
 
-    /// Compares whether the field is required. Without a mark on the page, a request field counts as
-    /// optional, and a response field is not compared.
+    /// Compares whether the page and the OpenAPI document require the field. Without a mark on the page, a request
+    /// field counts as optional, and a response field is not compared.
     fn required(&mut self, document: bool) {
         let page = match (self.field.required, self.field.section) {
             (Some(required), _) => required,

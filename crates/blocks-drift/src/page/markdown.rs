@@ -106,7 +106,7 @@ fn escape(text: &str) -> String {
 #[derive(Default)]
 struct Reader {
     blocks: Vec<Block>,
-    /// The positions in `blocks` of the fields that are open, from the outside in.
+    /// The positions in `blocks` of the fields whose elements are not closed yet, the outermost field first.
     fields: Vec<usize>,
     /// The section that the containers around the current node name.
     section: Option<Section>,
@@ -191,7 +191,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Adds prose to the open field, or else to the page. A line that is only an operation becomes a block.
+    /// Adds prose to the description of the innermost open field, or to the page if no field is open. A line that
+    /// contains only a method and a path becomes a separate block.
     fn prose(&mut self, text: &str, line: usize) {
         if let Some(Block::Field(field)) = self.fields.last().and_then(|f| self.blocks.get_mut(*f))
         {

@@ -21,7 +21,8 @@ use block::Section;
 use facts::Page;
 pub use source::PageText;
 
-/// Compares a page with the OpenAPI document. The page describes operations, or it is a guide.
+/// Compares a page with the OpenAPI document. The page is either a reference page, which describes operations, or a
+/// guide.
 ///
 /// # Errors
 /// Fails if the page cannot be parsed; no fact of the page is compared then. The error contains the line.

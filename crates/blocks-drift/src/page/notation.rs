@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::shape::{JsonType, type_text};
 
-/// A type as a page writes it.
+/// The parsed type of a field on a page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Notation {
     /// The allowed types. An empty set means any type.
@@ -15,9 +15,9 @@ pub struct Notation {
     pub format: Option<String>,
     /// Whether the type allows null.
     pub nullable: bool,
-    /// Whether the type itself says that the field is required or optional.
+    /// Whether the field is required or optional; `None` if the text of the type does not state this.
     pub required: Option<bool>,
-    /// The values that the type lists as literals.
+    /// The allowed values, if the type lists them as literals.
     pub values: Vec<String>,
 }
 
@@ -110,7 +110,7 @@ fn with_mark(text: &str, lower: &str) -> Option<Option<Notation>> {
     None
 }
 
-/// Parses one alternative: a base type, list marks, and a qualifier in brackets.
+/// Parses one alternative of a union, such as `string (uuid)`, `string[]`, `array of strings` or `enum<string>`.
 fn one(text: &str) -> Option<Notation> {
     let text = text.trim();
     let lower = text.to_lowercase();
@@ -233,7 +233,8 @@ fn base(name: &str) -> Option<Notation> {
     }
 }
 
-/// Applies a qualifier. Only strings have a format: the qualifier of `number (epoch seconds)` is a remark.
+/// Applies the qualifier of a type, such as `uuid` in `string (uuid)`. Only strings have a format, so the qualifier in
+/// `number (epoch seconds)` is ignored as a remark.
 fn qualify(notation: &mut Notation, qualifier: &str) {
     let word = qualifier.trim().to_lowercase();
     if matches!(word.as_str(), "optional" | "required") {

@@ -1,4 +1,4 @@
-//! Parses the plain-text form of a page: the text that a reader copies, with one item on each line.
+//! Parses a page in plain text, as a reader copies it from a browser. Each item is on a separate line.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! Finds facts in sentences of a page: values, defaults, limits, rules about fields, errors.
+//! Finds facts about the API in sentences of a page: allowed values, defaults, limits, rules about fields, and errors.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -24,7 +24,7 @@ pub struct Rule {
     pub line: usize,
 }
 
-/// An error status, with the error code beside it.
+/// An error status, and the error code that the page states for this status.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ErrorCase {
     /// The status.
@@ -102,8 +102,8 @@ pub fn default(text: &str) -> Option<String> {
     Some(value).filter(|v| !["the", "a", "all", "to", "and"].contains(&v.as_str()))
 }
 
-/// Finds the limits in a sentence. Returns the limits by their keyword in a schema, and how many numbers in the
-/// sentence were not understood.
+/// Finds the limits in a sentence. Returns each limit by its JSON Schema keyword, such as `maxLength`. Also returns how
+/// many numbers in the sentence were not understood.
 pub fn limits(text: &str, is_text: bool, is_list: bool) -> (BTreeMap<String, f64>, usize) {
     const NUMBER: &str = r"(\d+(?:,\d{3})*(?:\.\d+)?)";
     static RANGE: LazyLock<Regex> = LazyLock::new(|| {
@@ -181,7 +181,7 @@ pub fn errors(text: &str, line: usize) -> Vec<ErrorCase> {
         .collect()
 }
 
-/// Finds the order of a list in a sentence.
+/// Returns the sort order that a sentence states for a list: `newest first` or `oldest first`.
 pub fn order(text: &str) -> Option<&'static str> {
     let text = text.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
@@ -195,9 +195,9 @@ pub fn order(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Parses a row whose cells are joined, such as `400VALIDATIONNone of them was given`. The last capital letter
-/// can belong to the code or to the sentence. The function prefers a known code; without a known code, the
-/// start of the sentence decides.
+/// Parses a row whose cells are joined, such as `400VALIDATIONNone of them was given`. The last capital letter can
+/// belong to the error code or to the sentence after the code. The function prefers a known code; without a known code,
+/// the start of the sentence decides.
 pub fn joined_row(text: &str, line: usize, known: &[String]) -> Option<ErrorCase> {
     pattern!(ROW, r"^(\d{3})\s*([A-Z0-9_-]*)(.*)$");
     let found = ROW.captures(text)?;

@@ -1,4 +1,5 @@
-//! Compares the facts of a page besides its fields: the rule, errors, samples, the order, links.
+//! Compares the facts of a page that are not about a single field with the OpenAPI document. These facts are the rule
+//! about several fields, errors, samples, the sort order, and links.
 
 use serde_json::Value;
 
@@ -47,9 +48,10 @@ impl Comparison<'_> {
         );
     }
 
-    /// Compares error statuses and codes. A new status or code is additive. A missing status or code is
-    /// breaking, because programs distinguish errors by it. Only rows of the table show what is missing,
-    /// because sentences name only single cases.
+    /// Compares the error statuses and error codes of the page and the OpenAPI document. A status or code that only the
+    /// page has is additive. A status or code that only the OpenAPI document has is breaking, because programs
+    /// distinguish errors by status and code. Only the table of errors can show that an error is missing, because a
+    /// sentence names only some errors.
     pub(super) fn error_rows(&mut self) {
         let (page, known) = (self.page, self.document.errors(self.operation));
         let cases = page.errors.iter().chain(&page.mentions).filter(|c| c.status >= 400);
@@ -201,7 +203,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Reports the order of a list, if the OpenAPI document has a parameter that chooses the order.
+    /// Reports the sort order that the page states, if the operation has a parameter `direction` in the OpenAPI
+    /// document. The OpenAPI document does not state a default order.
     pub(super) fn order(&mut self) {
         let direction = self
             .document
@@ -221,8 +224,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Checks fields that a sentence calls always null: the OpenAPI document must allow null, and each
-    /// sample must have null.
+    /// Checks the fields that are always null according to a sentence of the page. The OpenAPI document must allow
+    /// null, and each sample must have null.
     pub(super) fn nulls(&mut self, schema: Option<&str>) {
         let Some(schema) = schema else { return };
         let values: Vec<&Value> = self
@@ -262,8 +265,8 @@ impl Comparison<'_> {
     }
 }
 
-/// Returns the links in a value. A wrong link has the reason why it is wrong. The host is not
-/// compared, because the service's links can name another host.
+/// Returns the links in a JSON value, and the reason if a link is wrong. The host of a link is not compared, because
+/// the service's links can name another host.
 pub fn links(document: &Document, value: &Value) -> Vec<(String, Option<&'static str>)> {
     let mut found = Vec::new();
     let mut open = vec![(String::new(), value)];

@@ -16,9 +16,9 @@ pub struct Sample {
     pub section: Section,
     /// The status of the response, if the page states one beside the sample.
     pub status: Option<u16>,
-    /// The parsed sample, or the reason why it is not JSON, with the line.
+    /// The parsed sample. If the sample is not valid JSON, the reason and the line of the error.
     pub value: Result<Value, (String, usize)>,
-    /// Whether lines of the sample were left out.
+    /// Whether the page leaves out lines of the sample.
     pub shortened: bool,
     /// The parsed sample with the line of each value.
     pub spanned: Option<Spanned>,
@@ -78,7 +78,7 @@ pub fn find(
     Ok(Some(sample(Section::Request, None, &body, line, !shell)))
 }
 
-/// Returns the index just after the bracket that closes the first bracket.
+/// Returns the index just after the bracket that closes the first bracket of `text`.
 fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut quote) = (0usize, None);
     for (at, c) in text.char_indices() {
@@ -114,7 +114,7 @@ fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: 
         text = TAIL.replace_all(&text, "$1").into_owned();
     }
     if code {
-        // The literal of a program is parsed as YAML, because YAML allows keys without quotes.
+        // A literal in a programming language is parsed as YAML, because YAML allows keys without quotes.
         text = text
             .replace("True", "true")
             .replace("False", "false")

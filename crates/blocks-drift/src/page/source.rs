@@ -15,7 +15,7 @@ pub struct PageText {
     pub text: String,
 }
 
-/// The most pages that an index may have. An index with more pages is not the intended one.
+/// Largest number of pages in an index. An index with more pages is not the index of the API's documentation.
 const MOST_PAGES: usize = 300;
 
 /// Reads a page from a URL, a file, or standard input (`-`).
@@ -35,7 +35,7 @@ pub async fn read(source: &str) -> Result<PageText> {
     Ok(PageText { name: source.to_owned(), text })
 }
 
-/// Reads the pages that a Markdown index, such as `llms.txt`, links on its own host.
+/// Reads the pages to which a Markdown index, such as `llms.txt`, links. Pages on other hosts are left out.
 ///
 /// # Errors
 /// Fails if the index or one of its pages cannot be read.

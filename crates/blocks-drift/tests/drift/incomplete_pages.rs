@@ -62,7 +62,7 @@ fn lost_pages_are_never_in_sync() {
     }
 }
 
-/// Text with the form of a field, a row, a heading, a component or a sample that is not understood.
+/// A field, a row, a heading, a component or a sample that cannot be parsed causes an error with a line.
 #[test]
 fn what_is_not_understood_is_an_error_with_its_line() {
     let number = |text: &str, part: &str| {
@@ -97,7 +97,7 @@ fn what_is_not_understood_is_an_error_with_its_line() {
     }
 }
 
-/// A table of fields is read like components with fields.
+/// A table of fields is compared in the same way as fields in components.
 #[test]
 fn tables_of_fields_are_read() {
     let page = "# List\n\n`GET /rest/v1/sessions/{session_id}/messages`\n\n## Query parameters\n\n| Parameter | Type | Required | Default | Description |\n| --- | --- | --- | --- | --- |\n| page | number | ✗ | 1 | Minimum 1. |\n| team | string | ✓ | | New. |\n| view | string | | | New. |\n\n## Response\n\n| Field | Type | Description |\n| --- | --- | --- |\n| `items` | object[] | The messages. |\n";

@@ -125,7 +125,7 @@ fn found(
     comparison.finish().findings.into_iter().map(|f| (f.kind, f.severity, f.pointer)).collect()
 }
 
-/// Changes every field of every example: once to another type, and once the field is left out.
+/// Changes the type of every field of every example, and, in separate runs, removes the field.
 #[test]
 fn faults_of_bodies_are_found() {
     let mut count = 0;

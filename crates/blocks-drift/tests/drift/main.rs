@@ -93,7 +93,7 @@ fn pages_of_both_forms_are_in_sync() {
     }
 }
 
-/// The document may mark a response's formats as usual, and write a nullable reference as an `anyOf`.
+/// The OpenAPI document may use `x-usual-format` in responses, and may write a nullable reference as an `anyOf`.
 #[test]
 fn other_notations_of_the_document_are_in_sync() {
     let text = &DOCUMENT.0.text;

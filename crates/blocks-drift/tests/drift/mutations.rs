@@ -1,4 +1,5 @@
-//! Changes of the meaning of pages. Rules create the changes from all pages in both forms.
+//! A change of a page's meaning must cause a finding. The tests derive such changes from all pages, in plain text and
+//! in Markdown.
 
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::run::PAGES;
@@ -15,7 +16,7 @@ struct Mutation {
     text: String,
     kinds: Vec<Kind>,
     severity: Severity,
-    /// A text that the finding's pointer, statement or subject must contain.
+    /// A string that the finding's pointer, statement or subject must contain.
     place: String,
 }
 
@@ -305,7 +306,7 @@ fn changes_of_pages_are_found() {
     assert!(missed.is_empty(), "{} missed: {missed:#?}", missed.len());
 }
 
-/// Changes of the OpenAPI document are found by comparing it with the unchanged pages.
+/// A comparison with the unchanged pages finds changes of the OpenAPI document.
 #[test]
 fn changes_of_the_document_are_found() {
     for (from, to, kind) in [

@@ -1,4 +1,4 @@
-//! Changes of the pages that do not change their meaning must cause no finding.
+//! A change of a page that does not change the page's meaning must cause no finding.
 
 use super::*;
 

@@ -11,7 +11,7 @@ async fn the_sdk_is_in_sync() {
     assert_eq!(result.findings, []);
 }
 
-/// A change of the OpenAPI document that the SDK does not follow is found.
+/// The check finds a change of the OpenAPI document that the SDK does not follow.
 #[tokio::test]
 async fn changed_documents_are_found() {
     use Kind::*;

@@ -83,7 +83,7 @@ struct History {
     is_cut: bool,
 }
 
-/// Contains the latest step and the request of a prompt.
+/// Contains the latest step of a prompt, and the fingerprint of its request.
 #[derive(Clone, Debug, Default)]
 struct Known {
     step: KnownStep,
@@ -286,7 +286,8 @@ impl History {
                 Err(_) => unreadable = Some((number, text.to_owned())),
             }
         }
-        // A last line without a line break was cut if it starts like an entry. It does not count as damaged.
+        // A last line without a line break was cut during the write if it starts like an entry. A line that was cut
+        // does not count as damaged.
         if let Some(damaged) = unreadable
             && !(history.is_cut && damaged.1.starts_with('{'))
         {
@@ -296,7 +297,7 @@ impl History {
     }
 
     /// Returns the latest step of a prompt. A prompt without a step counts as started, with an unknown outcome, if a
-    /// damaged line may belong to it.
+    /// damaged line may belong to the prompt.
     fn entry(&self, id: &str) -> Option<Known> {
         let known = self.entries.get(id).cloned();
         known.or_else(|| self.is_incomplete.then(Known::default))
@@ -357,7 +358,7 @@ fn text_of(line: &[u8], start: u64) -> String {
     marked.unwrap_or(&text).to_owned()
 }
 
-/// Returns the ids that are complete in a damaged line.
+/// Returns the prompt ids that a damaged line contains in full.
 fn ids_in(text: &str) -> HashSet<String> {
     let after = text.split("\"id\":").skip(1);
     let first = |rest: &str| {

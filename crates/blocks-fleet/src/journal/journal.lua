@@ -16,8 +16,8 @@ local function save(id, entry)
   redis.call('PEXPIRE', KEYS[1], KEPT)
 end
 
--- A claim that ends more than a lease from now was made before the server's clock was set back. It counts as ended,
--- because otherwise it could last much longer than a lease.
+-- If a claim ends more than one lease from now, the server's clock was set back after the claim was made. Such a claim
+-- counts as ended, because otherwise the claim could last much longer than a lease.
 local function is_claimed(entry)
   return entry.ends_at > now and entry.ends_at <= now + lease
 end

@@ -64,7 +64,7 @@ pub struct Retry {
     pub result: Option<Value>,
 }
 
-/// Contains what a journal has recorded about a prompt.
+/// Contains the state and the request that a journal has recorded for a prompt.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entry {
     /// State of the prompt.
@@ -73,12 +73,12 @@ pub struct Entry {
     pub request: Option<Fingerprint>,
 }
 
-/// Describes how far a prompt has come.
+/// Contains the recorded state of a prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
     /// Another worker is sending the create.
     Starting,
-    /// The create may have had an effect, and no worker knows its outcome.
+    /// The create may have had an effect, and no worker knows the outcome of the create.
     Unknown {
         /// Id of the session, if it was received.
         session_id: Option<String>,

@@ -12,7 +12,7 @@ use super::{
 use crate::server::Server;
 
 const SCRIPT: &str = include_str!("journal.lua");
-/// How long a claim lasts without a renewal. After this time, its worker counts as ended.
+/// How long a claim lasts without a renewal. After this time, the worker that made the claim counts as ended.
 const LEASE: Duration = Duration::from_secs(60);
 const LONGEST_NAME: usize = 100;
 
@@ -38,7 +38,8 @@ pub struct RedisJournal {
     lease: Duration,
 }
 
-/// An entry as the script returns it: the state, whether another worker has the claim, the request, and the data.
+/// An entry of the journal in the script's response. Contains the state, whether another worker has the claim, the
+/// request, and the data.
 type Row = Option<(String, bool, String, String)>;
 
 impl RedisJournal {
@@ -94,8 +95,8 @@ impl RedisJournal {
 }
 
 impl RedisJournal {
-    /// Returns the stored text of `result`, or `None` if the server no longer has this result. The stored text is
-    /// needed because one JSON value can be written as several texts.
+    /// Returns the string in which the server stores `result`, or `None` if the server no longer has this result. The
+    /// script compares strings, and the same JSON value can be written as several strings.
     async fn ended(&self, id: &str, result: &Value) -> Result<Option<String>, JournalError> {
         let rows: Vec<Row> = self.run("read", &[id]).await?;
         let row = rows.into_iter().next().flatten();

@@ -22,9 +22,9 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 /// Counts requests in a file, for all processes of a user on one machine.
 ///
 /// Each change replaces the whole file, under the lock of a second file beside it. So a process that is killed at any
-/// point leaves the old contents or the new contents, and the operating system releases its lock. The folder and the
-/// files are private to the user. On Unix, times are from a clock that starts with the machine, so a change of the
-/// date has no effect.
+/// point leaves the old contents or the new contents, and the operating system releases the lock of the killed process.
+/// The folder and the files are private to the user. On Unix, times are from a clock that starts with the machine, so a
+/// change of the date has no effect.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -74,7 +74,8 @@ impl FileLimitStore {
         let files = Arc::clone(&self.0);
         Box::pin(async move {
             let name = files.lock.clone();
-            // Before the time-out starts, so that a thread that gets the lock after it knows that.
+            // `started` is read before the time-out starts. A thread that gets the lock after the time-out can then
+            // detect that the caller has received an error.
             let started = Instant::now();
             let (send, changed) = tokio::sync::oneshot::channel();
             let run = move || drop(send.send(files.change(started, change)));
@@ -102,7 +103,8 @@ impl LimitStore for FileLimitStore {
         self.change(move |limit, _| limit.give_back(slot))
     }
 
-    /// Returns a longer time-out than for a server, because a process may have to wait until others release the lock.
+    /// Returns a longer time-out than a store on a server needs. A process may have to wait until other processes
+    /// release the lock.
     fn response_timeout(&self) -> Duration {
         LOCK_TIMEOUT + Duration::from_millis(350)
     }
@@ -155,8 +157,8 @@ impl Files {
         Ok(lock)
     }
 
-    /// Reads the file. A file that cannot be parsed counts as empty; only a crash of the operating system leaves such
-    /// a file. Times from before the start of the machine do not count.
+    /// Reads the file. A file that cannot be parsed counts as empty; only a crash of the operating system leaves such a
+    /// file. Slots that were recorded before the last start of the machine are ignored.
     fn read(&self, clock: &Clock) -> io::Result<SharedLimit> {
         let text = match std::fs::read(&self.state) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(SharedLimit::default()),
@@ -174,8 +176,8 @@ impl Files {
         let mut file = private_file().truncate(true).open(&self.new_state)?;
         file.write_all(text.as_bytes())?;
         drop(file);
-        // The file is not synchronised with the disk. After a crash and a restart of the machine, the minute of the
-        // recorded slots is over.
+        // The file is not synchronised with the disk, because the recorded slots have left the window anyway when the
+        // machine has restarted after a crash.
         std::fs::rename(&self.new_state, &self.state)
     }
 }

@@ -1,4 +1,5 @@
--- Makes the decisions of blocks_sdk::SharedLimit; a test compares both. Times are in milliseconds.
+-- Makes the same decisions as blocks_sdk::SharedLimit in Rust. A test compares the decisions of the two
+-- implementations. Times are in milliseconds.
 local WINDOW, GRACE, RECHECK, LONGEST_PAUSE = 60500, 1000, 2000, 3600000
 local POLL_SHARE, POLL_BURST, RECENT_POLLS = 5, 3, 128
 local CALL, POLL, URGENT = 1, 2, 3
@@ -56,8 +57,8 @@ local function give_back(number)
   end
 end
 
--- Returns when the slot at this place, counted from 0, leaves the window. Without such a slot, returns when the last
--- slot leaves.
+-- Returns the time at which the slot with the index `place`, counted from 0, leaves the window. If there is no such
+-- slot, returns the time at which the last slot leaves the window.
 local function leaves(place)
   local slot = limit.used[place + 1] or limit.used[#limit.used]
   return slot and slot[2] + WINDOW
@@ -87,7 +88,8 @@ local function next_poll(capacity, polls, left, ahead)
   return again and call and math.min(again, call[2] + WINDOW) or again
 end
 
--- Returns when to request a slot for this use again, if `ahead` other processes are first; nil if a slot is free now.
+-- Returns the time at which to request a slot for this use again, if `ahead` other processes get a slot first. Returns
+-- nil if a slot is free now.
 local function check(use, capacity, spreads, polls_wait, ahead)
   if limit.pause then return limit.pause['until'] end
   local before = use == CALL and ahead or 0

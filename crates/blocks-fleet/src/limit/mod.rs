@@ -1,4 +1,4 @@
-//! Selects where several processes count the requests of an API key together.
+//! Selects the store in which several processes count the requests of an API key together.
 
 mod clock;
 mod file;
@@ -58,7 +58,7 @@ impl fmt::Display for LimitName {
     }
 }
 
-/// Selects where the processes that use an API key count their requests together.
+/// Selects the store in which the processes that use an API key count their requests together.
 ///
 /// ```
 /// use blocks_fleet::LimitLocation;

@@ -12,7 +12,8 @@ use redis::{FromRedisValue, Script};
 use super::LimitName;
 use crate::server::Server;
 
-/// Makes the decisions of [`blocks_sdk::SharedLimit`] in Lua on the server, by the server's clock.
+/// Lua script that runs on the server and makes the same decisions as [`blocks_sdk::SharedLimit`]. All times in the
+/// script are from the server's clock.
 const SCRIPT: &str = include_str!("limit.lua");
 
 /// Counts requests in Redis or Valkey, for processes on many machines.
@@ -49,7 +50,7 @@ impl RedisLimitStore {
         Ok(Self(Arc::new(Inner {
             server: Server::new(url).map_err(LimitStoreError::new)?,
             script: Script::new(SCRIPT),
-            // The braces put all keys of a name on one node of a cluster.
+            // A Redis cluster keeps all keys with the same text in braces on one node.
             key: format!("blocks:{{{name}}}:limit"),
         })))
     }

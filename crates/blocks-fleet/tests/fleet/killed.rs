@@ -14,8 +14,8 @@ const KILLS: usize = 200;
 const FOLDER: &str = "BLOCKS_FLEET_TEST_FOLDER";
 const CAPACITY: usize = 1_000_000;
 
-/// Takes slots and prints the number of each, in a process that another test kills. As an ordinary test, it finds no
-/// folder in the environment and does nothing.
+/// Takes slots and prints the number of each, in a process that another test kills. As an ordinary test, this function
+/// finds no folder in the environment and does nothing.
 #[tokio::test]
 async fn takes_slots_until_it_is_killed() {
     let Ok(folder) = std::env::var(FOLDER) else {
@@ -73,7 +73,7 @@ async fn a_kill_at_any_point_leaves_the_file_usable() {
         assert!(own > last, "{own:?} after {last:?}, kill {kill}");
         last = own;
     }
-    // The slots of the killed processes end after a window, as all slots do.
+    // The slots of the killed processes leave the window after its usual length, like all slots.
     let response = store.take(&create(1, 1)).await.unwrap();
     let SlotResponse::Wait { again, .. } = response else {
         panic!("{response:?}");

@@ -79,7 +79,7 @@ async fn a_flushed_server_starts_again() {
     let first = take(&store, &create(1, 1)).await.unwrap();
     server.run(&["FLUSHALL"]);
     let second = take(&store, &create(1, 1)).await.unwrap();
-    // Giving back a slot from before the flush does not free a slot from after the flush.
+    // A slot that was taken before the flush is given back. This must not free a slot that was taken after the flush.
     store.give_back(first).await.unwrap();
     assert!(take(&store, &create(1, 1)).await.is_none());
     assert!(second > first);
@@ -100,7 +100,7 @@ async fn a_server_that_was_killed_is_used_again() {
     );
     server.restart();
     assert!(take(&store, &create(1, 1)).await.is_some());
-    // The store also works again if it sent no request while the server was down.
+    // After a restart of the server, the store also works if the store sent no request while the server was down.
     server.kill();
     server.restart();
     assert!(take(&store, &create(1, 1)).await.is_some());

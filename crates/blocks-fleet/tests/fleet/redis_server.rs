@@ -14,8 +14,8 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server with these options. Returns `None` if `redis-server` is not installed. In CI it panics
-    /// instead, so that the tests fail.
+    /// Starts a server with these options. Returns `None` if `redis-server` is not installed. In CI, this function
+    /// panics instead, so that the tests fail.
     pub fn start(options: &[&str]) -> Option<Self> {
         // Another process may take the port before the server does.
         for _ in 0..20 {

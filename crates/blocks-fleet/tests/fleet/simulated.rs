@@ -57,7 +57,8 @@ async fn two_machines_meet_no_429_in_an_hour() {
         .iter()
         .filter(|request| request.status == Some(429));
     assert_eq!(refused.count(), 0);
-    // The processes also used most of the limit, because waits poll as often as the limit allows.
+    // The processes also used most of the limit, because processes that wait for replies poll as often as the limit
+    // allows.
     assert!(requests.len() > 80 * 60, "{} requests", requests.len());
     assert!(replies > 100, "{replies} replies");
 }

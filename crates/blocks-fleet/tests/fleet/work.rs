@@ -1,4 +1,4 @@
-//! Implements the work of the workers in the tests.
+//! Implements [`BatchWork`] for the workers in the tests.
 
 use blocks_fleet::{
     BatchPrompt, BatchWork, BeforeSend, Created, Fingerprint, NotCreated, Replied, WorkFuture,

@@ -26,8 +26,8 @@ fn ids() -> Vec<String> {
         .collect()
 }
 
-/// Runs the batch in one worker process, while other workers run parts of it. As an ordinary test, it finds no
-/// journal in the environment and does nothing.
+/// Runs the batch in one worker process, while other workers run parts of it. As an ordinary test, this function finds
+/// no journal in the environment and does nothing.
 #[tokio::test]
 async fn works_until_it_is_killed() {
     let Ok(journal) = std::env::var(JOURNAL) else {
@@ -153,14 +153,15 @@ async fn check(server: &RedisServer, mock: &blocks_mock::MockServer, folder: &Pa
             }
             other => panic!("{id}: {other:?}"),
         }
-        // A worker that is killed between recording and printing a result never prints it.
+        // A worker does not print a result if the worker is killed after recording the result and before printing it.
         assert!(
             finished[index] <= 1,
             "{id} was finished {} times",
             finished[index]
         );
     }
-    // Each kill leaves an unknown outcome for the creates that the worker was sending, which are at most 20.
+    // Each kill makes the outcome unknown for the creates that the worker was sending. A worker sends at most 20
+    // creates at the same time.
     assert!(unknown <= KILLS * 20, "{unknown}");
     eprintln!("{unknown} of {PROMPTS} prompts have an unknown outcome");
 }

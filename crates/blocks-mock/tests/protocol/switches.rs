@@ -1,4 +1,5 @@
-//! Tests each switch of a dialect. A switch selects the behaviour where the sources of the contract disagree.
+//! Tests each switch of a dialect. A switch selects one behaviour where the live service, the documentation and the
+//! vendor's mock disagree.
 
 use blocks_mock::{Action, Dialect, FailureNotice, Mock, Script};
 use serde_json::{Value, json};
