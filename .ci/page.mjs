@@ -1,6 +1,6 @@
 // Opens the mock's pages in headless Chromium over its debugging protocol.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,6 +114,16 @@ try {
   const read = await fetch(`${url}/rest/v1/sessions/${session.id}`, { headers: { authorization: `ApiKey ${key}` } });
   await send("Page.navigate", { url: (await read.json()).session_html_url });
   await until(`document.querySelectorAll('.message').length === ${hostile.length + 2}`, 5000);
+  // This screenshot is the picture of the README.
+  await post("/_mock/reset", {});
+  for (const prompt of ["Add a test for the parser.", "Document the parser.", "Fix issue 7."]) {
+    const ended = spawnSync(process.env.BLOCKS, ["run", "--no-wait", "--agent", "claude", prompt], { env });
+    assert.equal(ended.status, 0, String(ended.stderr));
+  }
+  await post("/_mock/faults", { operation: "createSession", when: { times: 2 }, fault: { status: { status: 503 } } });
+  await send("Page.navigate", { url: url + "/" });
+  await until("document.querySelectorAll('main a').length === 3 && document.body.textContent.includes('times 2')", 5000);
+  await shot("overview.png");
   console.log(`page: ${hostile.length} hostile texts stay text, the slowest was shown after ${Math.round(slowest)} ms; screenshots in ${shots}`);
 } finally {
   run?.kill(); mock.kill(); chromium.kill();

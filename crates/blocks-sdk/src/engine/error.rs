@@ -622,6 +622,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_kind_has_its_own_predicate() {
+        let predicates = [
+            (ErrorKind::InvalidInput, Error::is_invalid_input as fn(&Error) -> bool),
+            (ErrorKind::Configuration, Error::is_configuration),
+            (ErrorKind::Connection, Error::is_connection),
+            (ErrorKind::Timeout, Error::is_timeout),
+            (ErrorKind::RateLimited, Error::is_rate_limited),
+            (ErrorKind::Undecodable, Error::is_undecodable),
+            (ErrorKind::TooLarge, Error::is_too_large),
+            (ErrorKind::UntrustedLink, Error::is_untrusted_link),
+            (ErrorKind::Incomplete, Error::is_incomplete),
+            (ErrorKind::Deadline, Error::is_deadline),
+            (ErrorKind::Interrupted, Error::is_interrupted),
+            (ErrorKind::UnknownTurn, Error::is_unknown_turn),
+            (ErrorKind::File, Error::is_file),
+        ];
+        let key = Key::new("secret".to_owned().into()).unwrap();
+        for (kind, _) in predicates {
+            let error = Error::of_call(kind, "failed".into(), CallContext::default(), &key);
+            let matching = predicates.iter().filter(|(_, is_kind)| is_kind(&error));
+            let kinds: Vec<_> = matching.map(|(kind, _)| *kind).collect();
+            assert_eq!(kinds, [kind]);
+        }
+    }
+
+    #[test]
     fn what_a_server_says_stays_one_short_sentence() {
         let key = Key::new("secret".to_owned().into()).unwrap();
         let context = CallContext {
