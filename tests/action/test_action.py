@@ -53,6 +53,11 @@ def test_the_key_is_masked_even_from_an_input(step, mock):
     assert mock.key not in job.log.text
 
 
+def test_the_key_is_masked_before_anything_else(step, mock):
+    job, outcome, _ = step(prompt="Go.", agent="claude", allowed__users="*")
+    assert (outcome, job.log.commands[0]) == ("failure", ("add-mask", mock.key))
+
+
 def test_later_steps_have_the_command(step):
     job, _, _ = step(prompt="Go.", agent="claude")
     job.run([{"id": "later", "shell": "bash", "run": 'blocks --version; blocks show "$SESSION"',
@@ -411,7 +416,7 @@ def test_the_command_line_shows_no_secret(step, mock, minutes, milliseconds):
     step(during={"run": look}, prompt="Go.", agent="claude", timeout_minutes=minutes)
     assert line[line.index("--timeout") + 1] == milliseconds
     # Other users of the machine can read the command line.
-    assert mock.key not in line
+    assert mock.key not in " ".join(line)
     assert "Go." not in line
 
 

@@ -321,8 +321,7 @@ async fn a_second_run_may_not_share_the_journal() {
     let mock = replying();
     let folder = Folder::new("locked");
     let path = folder.file("journal");
-    let file = std::fs::File::create(&path).unwrap();
-    fs4::fs_std::FileExt::lock_exclusive(&file).unwrap();
+    let _first = blocks_fleet::FileJournal::open(&path).unwrap();
     let line = format!("batch - --journal {path}");
     let ended = Test::new(&mock, &line).input(prompts(1)).run().await;
     assert_eq!((ended.code, creates(&mock)), (2, 0), "{ended:?}");

@@ -98,6 +98,16 @@ fn a_location_that_is_not_one_sends_nothing() {
 }
 
 #[test]
+fn check_shows_no_password_of_a_server() {
+    let (service, state) = (service(), Folder::new("password"));
+    // No server listens on this port.
+    let limit = "redis://ci:s3cret@127.0.0.1:1";
+    let ended = run(&service, state.path(), &["check"], Some(limit));
+    assert!(ended.out.contains("redis://127.0.0.1:1"), "{ended:?}");
+    assert!(!format!("{ended:?}").contains("s3cret"), "{ended:?}");
+}
+
+#[test]
 fn a_read_only_home_is_reported_once() {
     let (service, state) = (service(), Folder::new("read-only"));
     // The state folder is a file, so not even root can create a folder below it.

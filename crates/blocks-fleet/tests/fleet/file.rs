@@ -59,6 +59,12 @@ async fn folder_and_files_are_private() {
     }
 }
 
+#[test]
+fn the_name_of_a_limit_is_a_hash() {
+    // printf 'blocks-fleet limit 1\0https://api.blocks.team\0my-key' | sha256sum | head -c 32
+    assert_eq!(name().to_string(), "e8898b67f8dbf70f7de34581d019ef7c");
+}
+
 #[tokio::test]
 async fn a_file_that_cannot_be_parsed_counts_as_empty() {
     let folder = tempfile::tempdir().unwrap();

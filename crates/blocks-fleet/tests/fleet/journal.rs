@@ -64,6 +64,16 @@ async fn one_worker_claims_a_prompt() {
 }
 
 #[tokio::test]
+async fn a_journal_shows_no_password() {
+    // No server listens on this port.
+    let journal = RedisJournal::new("redis://ci:s3cret@127.0.0.1:1/nightly").unwrap();
+    let error = journal.read(&["a".to_owned()]).await.unwrap_err();
+    let text = format!("{journal:?} {error} {error:?}");
+    assert!(text.contains("redis://127.0.0.1:1"), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
+}
+
+#[tokio::test]
 async fn a_worker_that_died_in_a_create_leaves_it_unknown() {
     let Some(server) = RedisServer::start(&[]) else {
         return;
