@@ -624,7 +624,10 @@ mod tests {
     #[test]
     fn each_kind_has_its_own_predicate() {
         let predicates = [
-            (ErrorKind::InvalidInput, Error::is_invalid_input as fn(&Error) -> bool),
+            (
+                ErrorKind::InvalidInput,
+                Error::is_invalid_input as fn(&Error) -> bool,
+            ),
             (ErrorKind::Configuration, Error::is_configuration),
             (ErrorKind::Connection, Error::is_connection),
             (ErrorKind::Timeout, Error::is_timeout),
