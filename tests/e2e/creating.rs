@@ -29,6 +29,27 @@ fn assert_created(result: &Result<uuid::Uuid, Error>) {
     assert_eq!(id.to_string(), SESSION);
 }
 
+#[test]
+fn a_client_returns_its_settings() {
+    let retry = RetryPolicy::default().max_attempts(2);
+    let limit = RateLimit::per_minute(7).unwrap();
+    let [attempt, create] = [3, 5].map(Duration::from_secs);
+    let client = Client::builder(KEY)
+        .base_url("https://blocks.example")
+        .retry(retry)
+        .rate_limit(limit)
+        .own_rate_limiter()
+        .attempt_timeout(attempt)
+        .create_timeout(create)
+        .max_body(11)
+        .build()
+        .unwrap();
+    assert_eq!(client.base_url(), "https://blocks.example");
+    assert_eq!((client.retry_policy(), client.rate_limit()), (retry, limit));
+    assert_eq!(client.attempt_timeout(), attempt);
+    assert_eq!((client.create_timeout(), client.max_body()), (create, 11));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_429_is_retried_after_its_retry_after() {
     let limited =

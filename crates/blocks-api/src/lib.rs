@@ -17,7 +17,7 @@
 //!
 //! The crate guarantees:
 //! - **The key is added in one place**, to requests to the base URL only. A request to another URL is an error. No
-//! `Debug` output contains the key.
+//!   `Debug` output contains the key.
 //! - **This crate repeats no request.** A method sends its request once, through the [`Sender`](hook::Sender), or
 //!   through the HTTP client if there is no sender.
 //! - **Responses are read tolerantly.** Only the fields that a program cannot continue without must be readable: a

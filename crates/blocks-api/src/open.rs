@@ -296,7 +296,8 @@ impl Id {
     }
 }
 
-/// Returns whether a text contains `..`. This quick check comes first, because few ids contain two dots.
+/// Returns whether a text contains `..`. Few ids do, so this quick check makes the slower check unnecessary for most
+/// ids.
 fn has_two_dots(text: &str) -> bool {
     text.as_bytes().windows(2).any(|pair| pair == b"..")
 }

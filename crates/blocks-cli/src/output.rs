@@ -236,7 +236,8 @@ impl Output {
         code
     }
 
-    /// Prints the error. A closed output is not reported, as in other programs.
+    /// Prints the error. Prints nothing if the command ended because the reader of its output closed the pipe: other
+    /// programs print nothing in this case either.
     pub fn note_error(&self, exit: &Exit) {
         if exit.error.kind != "closed_output" {
             self.note(&format!("error: {}", exit.error.message));

@@ -573,8 +573,14 @@ impl<W: BatchWork> Context<W> {
             match self.record(&prompt.id, &step).await {
                 Ok(true) => {}
                 // Another worker took over this prompt, because this worker did not renew its claim in time. That
-                // worker has already recorded a result, so the prompt is `Known` here.
-                Ok(false) => return Outcome::Item(BatchItem::Known { index, result }),
+                // worker has already recorded a result.
+                Ok(false) => match self.recorded(&prompt.id).await {
+                    Ok(recorded) => {
+                        let result = recorded.unwrap_or(result);
+                        return Outcome::Item(BatchItem::Known { index, result });
+                    }
+                    Err(error) => not_recorded = not_recorded.or(Some(error)),
+                },
                 Err(error) => not_recorded = not_recorded.or(Some(error)),
             }
         }
@@ -582,6 +588,16 @@ impl<W: BatchWork> Context<W> {
             None => Outcome::Item(item),
             Some(error) => Outcome::NotRecorded(item, error),
         }
+    }
+
+    /// Returns the result that the journal has of a prompt.
+    async fn recorded(&self, id: &str) -> Result<Option<Value>, JournalError> {
+        let ids = [id.to_owned()];
+        let mut entries = self.patiently(|| self.journal.read(&ids)).await?;
+        Ok(match entries.pop().flatten().map(|entry| entry.state) {
+            Some(State::Ended(result)) => Some(result),
+            _ => None,
+        })
     }
 
     async fn record(&self, id: &str, step: &Step) -> Result<bool, JournalError> {

@@ -5,11 +5,11 @@
 //! fail.
 //!
 //! - A mock runs **in process** ([`Mock::service`], a tower service) or **on a port** ([`MockBuilder::start`]). A
-//! program can run any number of mocks at the same time, because a mock has no global state.
+//!   program can run any number of mocks at the same time, because a mock has no global state.
 //! - **All times are from tokio's clock**, so that a test with a paused clock does not wait.
 //! - **Dialects** ([`Dialect`]) select the behaviour where the documentation and the live service disagree.
 //! - **Scripts** ([`Script`], [`AgentRule`]) describe the turns of the agent, and **faults** ([`Fault`]) make
-//! requests fail.
+//!   requests fail.
 //! - The mock can apply a **rate limit** ([`RateLimit`]), and keeps a **request log** ([`Mock::requests`]).
 //! - A **replay** ([`Capture`]) sends recorded responses again.
 //!

@@ -1,5 +1,6 @@
-//! Reads JSON into Rust types, and rejects lists where an object is expected. Serde alone would also read a struct from
-//! a list of its fields' values, but no JSON format of the mock allows such lists.
+//! Reads JSON into Rust types, and rejects lists where an object is expected. Without this check, serde would accept
+//! `[1, 2]` for a struct with the fields `a` and `b`, as if it were `{"a": 1, "b": 2}`. The mock accepts only the
+//! second form.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

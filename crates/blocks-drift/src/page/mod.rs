@@ -72,7 +72,8 @@ pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     Ok(result)
 }
 
-/// Compares a page of an index if the page describes operations; otherwise notes why the page was left out.
+/// Compares a page, found through an index such as `llms.txt`, with the OpenAPI document. If the page contains nothing
+/// to compare, adds a note that says why the page was left out.
 ///
 /// # Errors
 /// Fails if the page cannot be parsed, and is HTML or names an operation of the OpenAPI document.

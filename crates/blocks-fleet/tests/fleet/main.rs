@@ -4,6 +4,7 @@ mod file;
 #[cfg(feature = "redis")]
 mod journal;
 mod killed;
+mod overtaken;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "redis")]
@@ -12,7 +13,6 @@ mod redis_server;
 mod script;
 #[cfg(feature = "redis")]
 mod simulated;
-#[cfg(feature = "redis")]
 mod work;
 #[cfg(feature = "redis")]
 mod workers;

@@ -53,7 +53,8 @@ pub enum ErrorKind {
     Deadline,
     /// A follow-up interrupted the awaited turn.
     Interrupted,
-    /// The turn to wait for is unknown. The session exists, but no response named the thread of the turn.
+    /// The client cannot identify the turn to wait for. The session exists, but no response named the thread of the
+    /// turn.
     UnknownTurn,
     /// The service asks for a longer pause than the call may take, or too many requests are waiting: see
     /// [`Error::retry_after`]. A create that failed with this kind had no effect.
@@ -493,7 +494,7 @@ impl Error {
         self.0.kind == ErrorKind::Interrupted
     }
 
-    /// Returns whether the turn to wait for is unknown.
+    /// Returns whether the client could not identify the turn to wait for.
     pub fn is_unknown_turn(&self) -> bool {
         self.0.kind == ErrorKind::UnknownTurn
     }

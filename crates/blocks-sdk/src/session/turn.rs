@@ -868,9 +868,4 @@ impl Reply {
     pub fn message(&self) -> &types::Message {
         &self.message
     }
-
-    /// Returns all data that the service sent, and consumes the reply.
-    pub fn into_message(self) -> types::Message {
-        *self.message
-    }
 }

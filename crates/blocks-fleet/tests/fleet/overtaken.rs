@@ -1,0 +1,72 @@
+//! Tests a worker that renews its claim too late, so that another worker has recorded the result.
+
+use std::sync::{Arc, Mutex};
+
+use blocks_fleet::{
+    Batch, BatchItem, BatchOptions, Entry, Fingerprint, Journal, JournalFuture, Retry, State, Step,
+};
+use blocks_mock::Mock;
+use blocks_sdk::Client;
+use serde_json::json;
+
+use crate::work::{Work, prompt};
+
+/// A journal in which another worker records a result just before this worker does.
+#[derive(Default)]
+struct Overtaken(Mutex<Option<Entry>>);
+
+impl Journal for Overtaken {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn read<'a>(&'a self, _: &'a [String]) -> JournalFuture<'a, Vec<Option<Entry>>> {
+        let entry = self.0.lock().unwrap().clone();
+        Box::pin(async { Ok(vec![entry]) })
+    }
+
+    fn claim<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a Fingerprint,
+        _: &'a Retry,
+    ) -> JournalFuture<'a, bool> {
+        Box::pin(async { Ok(true) })
+    }
+
+    fn take_over<'a>(&'a self, _: &'a str) -> JournalFuture<'a, bool> {
+        Box::pin(async { Ok(true) })
+    }
+
+    fn record<'a>(&'a self, _: &'a str, step: &'a Step) -> JournalFuture<'a, bool> {
+        let is_recorded = !matches!(step, Step::Ended(_));
+        if !is_recorded {
+            *self.0.lock().unwrap() = Some(Entry {
+                state: State::Ended(json!("of the other worker")),
+                request: None,
+            });
+        }
+        Box::pin(async move { Ok(is_recorded) })
+    }
+
+    fn renew<'a>(&'a self, _: &'a [String]) -> JournalFuture<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_recorded_result_is_reported() {
+    let mock = Mock::new();
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let work = Arc::new(Work(builder.build().unwrap()));
+    let journal = Arc::new(Overtaken::default());
+    let options = BatchOptions::default();
+    let batch = Batch::new(vec![prompt("a")], journal, work, options).await;
+    let mut batch = batch.unwrap();
+    let item = batch.next().await;
+    let Some(BatchItem::Known { index: 0, result }) = item else {
+        panic!("{item:?}");
+    };
+    assert_eq!(result, json!("of the other worker"));
+    assert!(batch.next().await.is_none());
+}
