@@ -11,10 +11,6 @@ mod operations;
 mod output_dir;
 mod setup;
 
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-
 use blocks_mock::{Dialect, Frequency};
 use serde_json::Value;
 
@@ -81,34 +77,12 @@ fn matrix<T: Copy + std::fmt::Debug + Sync>(
         .iter()
         .flat_map(|item| dialects().map(|dialect| (*item, dialect)))
         .collect();
-    let (next, parts) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let work = || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .expect("a runtime");
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some((item, (dialect_name, dialect))) = inputs.get(index) else {
-                break;
-            };
-            let name = format!("{dialect_name}, {item:?}");
-            let part = runtime.block_on(part(*item, &name, dialect, &document, &run));
-            let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
-            parts.push((index, part));
-        }
-    };
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
-    let mut parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    assert_eq!(parts.len(), inputs.len(), "every part ran");
-    parts.sort_by_key(|(index, _)| *index);
-    let combinations: usize = parts.iter().map(|(_, part)| part.combinations).sum();
-    let violations: Vec<String> = parts
-        .into_iter()
-        .flat_map(|(_, part)| part.violations)
-        .collect();
+    let parts = crate::on_every_core(&inputs, async |(item, (dialect_name, dialect))| {
+        let name = format!("{dialect_name}, {item:?}");
+        part(*item, &name, dialect, &document, &run).await
+    });
+    let combinations: usize = parts.iter().map(|part| part.combinations).sum();
+    let violations: Vec<String> = parts.into_iter().flat_map(|part| part.violations).collect();
     let broken = violations.len();
     println!("{combinations} combinations of {what} and fault, {broken} guarantees broken");
     let first: Vec<String> = violations.into_iter().take(25).collect();

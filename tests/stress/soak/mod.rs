@@ -5,12 +5,8 @@
 
 mod program;
 
-use std::collections::{BTreeMap, HashMap};
-use std::num::NonZero;
-use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use blocks_mock::{
@@ -157,37 +153,6 @@ async fn run(seed: u64) -> Tally {
     tally
 }
 
-/// Runs one seed on its own paused clock.
-fn run_seed(seed: u64) -> Tally {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
-    runtime.block_on(run(seed))
-}
-
-/// Runs the seeds, one at a time on each core, and returns their tallies in the order of the seeds.
-fn run_seeds(seeds: Range<u64>) -> Vec<Tally> {
-    let next = AtomicU64::new(seeds.start);
-    let work = || {
-        std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed))
-            .take_while(|seed| seeds.contains(seed))
-            .map(|seed| (seed, run_seed(seed)))
-            .collect::<Vec<_>>()
-    };
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let tallies: BTreeMap<u64, Tally> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        let join = |thread: ScopedJoinHandle<'_, _>| match thread.join() {
-            Ok(tallies) => tallies,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
-        threads.into_iter().flat_map(join).collect()
-    });
-    tallies.into_values().collect()
-}
-
 #[test]
 fn no_reply_is_lost_and_no_session_duplicated() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
@@ -195,20 +160,20 @@ fn no_reply_is_lost_and_no_session_duplicated() {
         Some(seed) => seed..seed + 1,
         None => 0..number("SOAK_RUNS").unwrap_or(RUNS),
     };
+    let seeds: Vec<u64> = seeds.collect();
     let mut all = Tally::default();
-    let tallies = run_seeds(seeds.clone());
-    assert_eq!(tallies.len(), seeds.clone().count(), "every seed ran");
-    for tally in tallies {
+    for tally in crate::on_every_core(&seeds, async |seed| run(*seed).await) {
         all.requests += tally.requests;
         all.replies += tally.replies;
         all.unknown += tally.unknown;
     }
-    let sessions = SESSIONS * seeds.count();
+    let sessions = SESSIONS * seeds.len();
     println!("{sessions} sessions: {all:?}, none lost, none duplicated");
     assert!(all.replies > sessions, "each session has two turns");
 }
 
 #[test]
 fn a_seed_replays_exactly() {
-    assert_eq!(run_seed(3), run_seed(3));
+    let tallies = crate::on_every_core(&[3, 3], async |seed| run(*seed).await);
+    assert_eq!(tallies[0], tallies[1]);
 }
