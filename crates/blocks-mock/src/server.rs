@@ -3,13 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::PoisonError;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::mock::{Mock, MockBuilder};
 
@@ -95,25 +96,30 @@ impl Drop for MockServer {
     }
 }
 
-async fn accept(listener: TcpListener, mock: Mock) {
-    // When the server is dropped, this set is dropped too, which closes the connections.
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        // Accepting may fail while too many connections are open, so the server tries again.
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
-        let service = mock.service();
-        connections.spawn(async move {
-            let responder = service_fn(|request| service.serve(request));
-            // The service returns an error only for a fault, after which hyper closes the connection.
-            let _ = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), responder)
-                .await;
-        });
-        while connections.try_join_next().is_some() {}
-    }
+/// Accepts and serves connections until the future is dropped.
+///
+/// The future is boxed, so that it is compiled in this crate and not in each program that starts a server.
+fn accept(listener: TcpListener, mock: Mock) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        // When the server is dropped, this set is dropped too, which closes the connections.
+        let mut connections = JoinSet::new();
+        loop {
+            // Accepting may fail while too many connections are open, so the server tries again.
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::task::yield_now().await;
+                continue;
+            };
+            let _ = stream.set_nodelay(true);
+            let service = mock.service();
+            connections.spawn(async move {
+                let responder = service_fn(|request| service.serve(request));
+                // The service returns an error only for a fault, after which hyper closes the connection.
+                let _ = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .serve_connection(TokioIo::new(stream), responder)
+                    .await;
+            });
+            while connections.try_join_next().is_some() {}
+        }
+    })
 }

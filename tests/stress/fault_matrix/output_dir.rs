@@ -11,7 +11,13 @@ pub struct OutputDir(TempDir);
 
 impl OutputDir {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder"))
+        // Most Linux systems have this file system in memory, where a journal need not wait for a disk.
+        let memory = tempfile::tempdir_in("/dev/shm");
+        Self(
+            memory
+                .or_else(|_| tempfile::tempdir())
+                .expect("a temporary folder"),
+        )
     }
 
     pub fn plan(&self) -> PathBuf {

@@ -37,7 +37,8 @@ fn lower_yaml(yaml: &str) -> Result<Value, String> {
 
 /// Writes the generated source, and restores the old source if the new one does not compile.
 ///
-/// # Errors Fails if the OpenAPI document is wrong, or if the code does not compile. After an error, the file has its
+/// # Errors
+/// Fails if the OpenAPI document is wrong, or if the code does not compile. After an error, the file has its
 /// old contents.
 pub fn write() -> Result<(), String> {
     let (old, new) = (read(GENERATED)?, generate()?);

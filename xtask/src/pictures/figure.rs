@@ -75,7 +75,8 @@ const LEAST: f64 = 0.5;
 
 /// Parses the rows of the benchmark's output. Lines that are not JSON objects are ignored.
 ///
-/// # Errors Fails if a row cannot be parsed, or if there is no row.
+/// # Errors
+/// Fails if a row cannot be parsed, or if there is no row.
 pub fn rows(text: &str) -> Result<Vec<Row>, String> {
     let lines = text.lines().filter(|line| line.starts_with('{'));
     let rows = lines.map(|line| serde_json::from_str(line).map_err(|e| format!("{line}: {e}")));

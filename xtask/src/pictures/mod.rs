@@ -24,7 +24,8 @@ pub struct Pictures {
 impl Pictures {
     /// Writes all pictures into `docs/`.
     ///
-    /// # Errors Fails if a program cannot be built or run, or if a picture cannot be written. The error names the
+    /// # Errors
+    /// Fails if a program cannot be built or run, or if a picture cannot be written. The error names the
     /// program or picture.
     pub fn draw(&self) -> Result<(), String> {
         let blocks = command::build()?;

@@ -96,6 +96,15 @@ impl Ended {
     }
 }
 
+/// Checks all cases at the same time, because each case waits for a process.
+fn all_together<T: Sync>(cases: &[T], check: impl Fn(&T) + Sync) {
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(|| check(case));
+        }
+    });
+}
+
 /// A temporary folder that is removed when this value is dropped.
 struct Folder(TempDir);
 

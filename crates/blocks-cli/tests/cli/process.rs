@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
 
-use crate::{Ended, Folder, Service, blocks};
+use crate::{Ended, Folder, Service, all_together, blocks};
 
 fn stuck() -> Service {
     Service::new(Mock::builder().agent(Script::no_reply()))
@@ -224,7 +224,7 @@ fn a_variable_that_says_no_means_no_ci() {
     let text = "::set-output name=x::y";
     let agent = Script::reply(text).reply_after(Duration::ZERO);
     let service = Service::new(Mock::builder().agent(agent));
-    for (name, value, options, changed) in [
+    let cases = [
         ("CI", "true", &[][..], true),
         ("GITHUB_ACTIONS", "true", &[], true),
         ("TEAMCITY_VERSION", "2025.1", &[], true),
@@ -233,7 +233,8 @@ fn a_variable_that_says_no_means_no_ci() {
         ("CI", "0", &[], false),
         ("CI", "", &[], false),
         ("TF_BUILD", "False", &[], false),
-    ] {
+    ];
+    all_together(&cases, |&(name, value, options, changed)| {
         let mut command = service.command(&["run", "--agent", "claude", "Go."]);
         command.args(options).env(name, value);
         let ended = Ended::of(command.output().unwrap());
@@ -243,7 +244,7 @@ fn a_variable_that_says_no_means_no_ci() {
             "::set-output name=x::y\n"
         };
         assert_eq!(ended.out, expected, "{name}={value} {options:?}");
-    }
+    });
 }
 
 #[cfg(unix)]
@@ -282,14 +283,14 @@ fn a_file_name_that_is_not_utf8_is_found() {
 fn a_dumb_terminal_gets_no_escape_sequence() {
     let agent = Script::reply("Done.").reply_after(Duration::from_millis(2500));
     let service = Service::new(Mock::builder().agent(agent));
-    for (name, value) in [("TERM", "dumb"), ("CI", "true")] {
+    all_together(&[("TERM", "dumb"), ("CI", "true")], |(name, value)| {
         let mut command = service.command(&["run", "--agent", "claude", "Go."]);
         command.env(name, value);
         let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
         let shown = terminal.exp_eof().unwrap();
         assert!(shown.contains("Done."), "{name}: {shown:?}");
         assert!(!shown.contains('\u{1b}'), "{name}: {shown:?}");
-    }
+    });
 }
 
 #[test]
@@ -435,21 +436,24 @@ fn a_used_port_is_named() {
 fn no_color_is_ever_written() {
     let agent = Script::reply("Done.").reply_after(Duration::from_millis(2500));
     let service = Service::new(Mock::builder().agent(agent));
-    for (name, value) in [("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")] {
-        for arguments in [
-            &["--verbose", "run", "--agent", "claude", "Go."][..],
-            &["run", "--help"],
-            &["run", "--agnt", "claude"],
-        ] {
-            let mut command = service.command(arguments);
-            command.env(name, value);
-            let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
-            let shown = terminal.exp_eof().unwrap();
-            let escapes = shown.matches('\u{1b}').count();
-            let erasures = shown.matches("\u{1b}[K").count();
-            assert_eq!(escapes, erasures, "only a line is erased: {shown:?}");
-        }
-    }
+    all_together(
+        &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")],
+        |(name, value)| {
+            for arguments in [
+                &["--verbose", "run", "--agent", "claude", "Go."][..],
+                &["run", "--help"],
+                &["run", "--agnt", "claude"],
+            ] {
+                let mut command = service.command(arguments);
+                command.env(name, value);
+                let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
+                let shown = terminal.exp_eof().unwrap();
+                let escapes = shown.matches('\u{1b}').count();
+                let erasures = shown.matches("\u{1b}[K").count();
+                assert_eq!(escapes, erasures, "only a line is erased: {shown:?}");
+            }
+        },
+    );
 }
 
 #[test]

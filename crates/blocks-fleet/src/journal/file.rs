@@ -134,18 +134,19 @@ impl FileJournal {
         if !FileExt::try_lock_exclusive(&file).map_err(JournalError::new)? {
             return Err(JournalError::new("another run uses it"));
         }
+        let mut writer = Writer {
+            file,
+            is_cut: false,
+        };
         // The file is read after it is locked, so that it contains every line of an earlier run.
-        let history = History::read(BufReader::new(&file)).map_err(JournalError::new)?;
+        let history = History::read(BufReader::new(&writer.file)).map_err(JournalError::new)?;
         if history.entries.is_empty() && !history.damaged.is_empty() {
             let line = history.damaged[0];
             return Err(JournalError::new(format!(
                 "line {line} is not a journal entry"
             )));
         }
-        let writer = Writer {
-            file,
-            is_cut: history.is_cut,
-        };
+        writer.is_cut = history.is_cut;
         Ok(Self {
             writer: Mutex::new(writer),
             history: Mutex::new(history),
@@ -220,6 +221,14 @@ impl Journal for FileJournal {
 
     fn renew<'a>(&'a self, _: &'a [String]) -> JournalFuture<'a, ()> {
         Box::pin(ready(Ok(())))
+    }
+}
+
+impl Drop for Writer {
+    /// Releases the lock now. When the file is closed, the lock may last a moment longer, because a process that another
+    /// thread starts at that time has a copy of the file until its program runs.
+    fn drop(&mut self) {
+        let _ = FileExt::unlock(&self.file);
     }
 }
 
@@ -436,6 +445,17 @@ mod tests {
         assert_eq!(states, expected);
         let kept = format!("{:?}", journal.history());
         assert!(!kept.contains("long"), "{kept}");
+    }
+
+    #[test]
+    fn a_dropped_journal_is_free_immediately() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let journal = FileJournal::open(&path).unwrap();
+        // A process that was just started has such a copy.
+        let _copy = journal.writer.lock().unwrap().file.try_clone().unwrap();
+        drop(journal);
+        FileJournal::open(&path).unwrap();
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::engine::rate_limit::{LimitStore, RateLimit, RateLimiter};
 use crate::engine::retry::{
     AttemptTimeouts, CREATE_ATTEMPT_TIMEOUT, READ_ATTEMPT_TIMEOUT, RetryPolicy,
 };
-use crate::engine::transport::{ServiceTransport, Transport};
+use crate::engine::transport::{ClientTransport, ServiceTransport, Transport};
 use crate::engine::{Core, Engine};
 
 const USER_AGENT: &str = concat!("blocks-sdk-rust/", env!("CARGO_PKG_VERSION"));
@@ -438,10 +438,15 @@ impl ClientBuilder {
             connect: None,
         };
         let has_own_transport = self.transport.is_some();
-        let (http, transport, downloads): (_, Arc<dyn Transport>, _) = match self.transport {
+        let (http, transport, downloads) = match self.transport {
             Some(transport) => {
                 timeouts.connect = transport.connect_timeout();
-                (request_builder()?, Arc::clone(&transport), transport)
+                let downloads = Arc::clone(&transport);
+                (
+                    request_builder()?,
+                    ClientTransport::Other(transport),
+                    downloads,
+                )
             }
             None => {
                 // The connect time-out must pass first, so that an attempt that cannot connect counts as never sent.
@@ -450,7 +455,7 @@ impl ClientBuilder {
                 let is_plain = base.scheme() != "https";
                 let http = http(connect, is_plain, self.configure_http)?;
                 let downloads = http_for_downloads(connect, self.configure_download_http)?;
-                (http.client.clone(), Arc::new(http), downloads)
+                (http.client.clone(), ClientTransport::Http(http), downloads)
             }
         };
         let (limiter, rate_limit) = match (self.limiter, self.limit_store) {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::engine::call::{Admission, Api, Operation};
+use crate::engine::call::{Admission, Api, BoxFuture, Operation};
 use crate::engine::error::Error;
 use crate::engine::rate_limit::{Permit, require_runtime};
 use crate::request::{CreateSession, FollowUp};
@@ -114,21 +114,23 @@ impl Client {
         })
     }
 
-    async fn create(
+    fn create(
         &self,
         request: CreateSession,
         permit: Option<Permit>,
-    ) -> Result<Session, Error> {
-        let body = request.validated()?;
-        let operation = Operation::CREATE_SESSION;
-        let admission = Admission::Wait(operation.priority());
-        let send = |api: Api| {
-            let body = body.clone();
-            async move { api.create_session().body(body).send().await }
-        };
-        let sent = self.engine.call_for(operation, admission, permit, Ok, send);
-        let (data, response) = sent.await?;
-        Ok(Session::new(self.clone(), data, response))
+    ) -> BoxFuture<'_, Result<Session, Error>> {
+        Box::pin(async move {
+            let body = request.validated()?;
+            let operation = Operation::CREATE_SESSION;
+            let admission = Admission::Wait(operation.priority());
+            let send = |api: Api| {
+                let body = body.clone();
+                async move { api.create_session().body(body).send().await }
+            };
+            let sent = self.engine.call_for(operation, admission, permit, Ok, send);
+            let (data, response) = sent.await?;
+            Ok(Session::new(self.clone(), data, response))
+        })
     }
 }
 

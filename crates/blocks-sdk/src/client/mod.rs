@@ -15,12 +15,12 @@ use blocks_api::open::Id;
 use zeroize::Zeroizing;
 
 use crate::client::builder::ClientBuilder;
-use crate::engine::call::{Admission, Api, Operation};
+use crate::engine::call::{Admission, Api, BoxFuture, Operation};
 use crate::engine::error::Error;
 use crate::engine::rate_limit::{RateLimit, RateLimitStatus};
 use crate::engine::response::ResponseInfo;
 use crate::engine::retry::RetryPolicy;
-use crate::engine::transport::Transport;
+use crate::engine::transport::{ClientTransport, Transport};
 use crate::engine::{Core, Engine};
 use crate::session::Session;
 use crate::session::reference::SessionRef;
@@ -137,7 +137,7 @@ impl Client {
     pub fn with_transport<T: Transport>(&self, wrap: impl Fn(Arc<dyn Transport>) -> T) -> Self {
         let mut client = self.clone();
         let mut core = Core::clone(&client.engine.core);
-        core.transport = Arc::new(wrap(core.transport));
+        core.transport = ClientTransport::Other(Arc::new(wrap(core.transport.into())));
         core.downloads = Arc::new(wrap(core.downloads));
         client.engine.core = Arc::new(core);
         client
@@ -220,18 +220,20 @@ impl Client {
         Ok(Session::new(self.clone(), data, response))
     }
 
-    pub(crate) async fn session_data(
-        &self,
-        id: &Id,
-    ) -> Result<(blocks_api::types::Session, ResponseInfo), Error> {
-        let operation = Operation::GET_SESSION;
-        let admission = Admission::Wait(operation.priority());
-        let send = |api: Api| {
-            let id = id.clone();
-            async move { api.get_session().session_id(id).send().await }
-        };
-        let result = self.engine.call(operation, admission, send).await;
-        result.map_err(|error| error.with_session(id))
+    pub(crate) fn session_data<'a>(
+        &'a self,
+        id: &'a Id,
+    ) -> BoxFuture<'a, Result<(blocks_api::types::Session, ResponseInfo), Error>> {
+        Box::pin(async move {
+            let operation = Operation::GET_SESSION;
+            let admission = Admission::Wait(operation.priority());
+            let send = |api: Api| {
+                let id = id.clone();
+                async move { api.get_session().session_id(id).send().await }
+            };
+            let result = self.engine.call(operation, admission, send).await;
+            result.map_err(|error| error.with_session(id))
+        })
     }
 
     /// Returns a reference to the session with this id. Sends no request.

@@ -27,6 +27,8 @@ pub struct Body(Kind);
 
 enum Kind {
     Whole(Option<Bytes>),
+    /// The body of a response of reqwest, which is not in a box of its own, because almost every response is one.
+    Http(reqwest::Body),
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
 }
 
@@ -45,6 +47,10 @@ impl Body {
         Self(Kind::Stream(Box::pin(BoxedErrors(Box::pin(body)))))
     }
 
+    pub(crate) fn of_reqwest(body: reqwest::Body) -> Self {
+        Self(Kind::Http(body))
+    }
+
     /// Creates a body from the pieces of a stream.
     pub fn from_stream<S, E>(pieces: S) -> Self
     where
@@ -59,7 +65,7 @@ impl Body {
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Kind::Whole(bytes) => Some(bytes.as_deref().unwrap_or_default()),
-            Kind::Stream(_) => None,
+            Kind::Http(_) | Kind::Stream(_) => None,
         }
     }
 
@@ -67,7 +73,7 @@ impl Body {
     pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
         match self.0 {
             Kind::Whole(bytes) => Ok(bytes.unwrap_or_default()),
-            stream @ Kind::Stream(_) => Err(Self(stream)),
+            body @ (Kind::Http(_) | Kind::Stream(_)) => Err(Self(body)),
         }
     }
 
@@ -99,6 +105,13 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.0 {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Http(body) => {
+                let frame = Pin::new(body).poll_frame(context);
+                // Errors omit the URL, because the URL may be presigned. The name of the operation identifies the
+                // request.
+                let boxed = |error: reqwest::Error| error.without_url().into();
+                frame.map(|frame| frame.map(|frame| frame.map_err(boxed)))
+            }
             Kind::Stream(body) => body.as_mut().poll_frame(context),
         }
     }
@@ -106,6 +119,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Whole(bytes) => bytes.is_none(),
+            Kind::Http(body) => body.is_end_stream(),
             Kind::Stream(body) => body.is_end_stream(),
         }
     }
@@ -115,6 +129,7 @@ impl HttpBody for Body {
             Kind::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
+            Kind::Http(body) => body.size_hint(),
             Kind::Stream(body) => body.size_hint(),
         }
     }

@@ -22,7 +22,6 @@ use crate::engine::rate_limit::{NoPermit, Permit, Priority, after, require_runti
 use crate::engine::response::ResponseInfo;
 use crate::engine::retry::{AttemptTimeouts, Outcome, RetryPolicy, Verdict, verdict};
 use crate::engine::telemetry;
-use crate::engine::transport::from_reqwest;
 use crate::engine::{Core, Engine};
 
 /// An operation of the OpenAPI document.
@@ -74,6 +73,9 @@ pub(crate) struct Call {
 
 /// The generated client of one call.
 pub(crate) type Api = Arc<blocks_api::Client>;
+/// The future of an operation. It is boxed, so that it is compiled in this crate, and not again in each crate that calls
+/// the operation. The box also keeps the futures of waits small while no request is sent.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The return type of a generated method.
 pub(crate) type Sent<T> = Result<ResponseValue<T>, ApiError<()>>;
 
@@ -172,10 +174,7 @@ impl Sender for Call {
         let headers = request.headers_mut();
         headers.entry(USER_AGENT).or_insert(agent);
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let sending = match from_reqwest(request) {
-            Ok(request) => core.transport.send(request),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
-        };
+        let sending = core.transport.send(request);
         Box::pin(
             self.attempt
                 .receive(sending, core.max_body, &core.base, &core.key),

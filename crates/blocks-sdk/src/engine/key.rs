@@ -65,7 +65,10 @@ impl Key {
 
     /// Replaces the key in `bytes`, whether the key is encoded in UTF-8, UTF-16 or UTF-32.
     pub fn scrub_bytes(&self, bytes: Bytes) -> Bytes {
-        let bytes = self.scrub_units(bytes, 1);
+        let bytes = match self.is_in(&bytes) {
+            true => self.scrub_units(bytes, 1),
+            false => bytes,
+        };
         if memchr(0, &bytes).is_none() {
             return bytes;
         }

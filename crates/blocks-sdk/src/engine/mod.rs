@@ -31,7 +31,7 @@ use reqwest::header::HeaderValue;
 use crate::engine::key::Key;
 use crate::engine::rate_limit::{RateLimit, RateLimiter};
 use crate::engine::retry::{AttemptTimeouts, RetryPolicy};
-use crate::engine::transport::Transport;
+use crate::engine::transport::{ClientTransport, Transport};
 
 /// Makes calls with a retry policy and time-outs. Clones share `core`, and can differ in the other fields.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ pub(crate) struct Core {
     /// Builds requests, which `transport` then sends.
     pub http: reqwest::Client,
     pub hook: Hook,
-    pub transport: Arc<dyn Transport>,
+    pub transport: ClientTransport,
     /// Sends the requests that download files from storage hosts.
     pub downloads: Arc<dyn Transport>,
     pub limiter: Arc<RateLimiter>,

@@ -2,18 +2,16 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::BodyExt;
-use reqwest::Url;
 use tower_service::Service;
 
 use crate::engine::body::{Body, BoxError};
@@ -155,7 +153,7 @@ impl StdError for SendError {
     }
 }
 
-impl Transport for std::sync::Arc<dyn Transport> {
+impl Transport for Arc<dyn Transport> {
     fn send(&self, request: Request<Body>) -> SendFuture<'_> {
         (**self).send(request)
     }
@@ -203,28 +201,59 @@ impl HttpTransport {
             proxy: None,
         })
     }
+
+    /// Sends a request of the generated client.
+    async fn execute(&self, request: reqwest::Request) -> Result<Response<Body>, SendError> {
+        let proxy = self
+            .proxy
+            .as_ref()
+            .and_then(|proxy| proxy.of(request.url()));
+        let response = self.client.execute(request).await;
+        let response = response.map_err(|error| send_error(error, proxy))?;
+        Ok(Response::<reqwest::Body>::from(response).map(Body::of_reqwest))
+    }
 }
 
 impl Transport for HttpTransport {
     fn send(&self, request: Request<Body>) -> SendFuture<'_> {
-        let request = reqwest_request(request);
+        let request = reqwest::Request::try_from(request.map(into_reqwest));
         Box::pin(async move {
             let request = request.map_err(|error| SendError::never_sent(error.without_url()))?;
-            let proxy = self
-                .proxy
-                .as_ref()
-                .and_then(|proxy| proxy.of(request.url()));
-            let response = self.client.execute(request).await;
-            let response = response.map_err(|error| send_error(error, proxy))?;
-            let response = Response::<reqwest::Body>::from(response);
-            // Errors of the body omit the URL, because the URL may be presigned. The name of the operation identifies
-            // the request.
-            Ok(response.map(|body| Body::new(body.map_err(reqwest::Error::without_url))))
+            self.execute(request).await
         })
     }
 
     fn connect_timeout(&self) -> Option<Duration> {
         Some(self.connect_timeout)
+    }
+}
+
+/// The transport for the requests of a client.
+#[derive(Clone)]
+pub(crate) enum ClientTransport {
+    /// Sends the request of the generated client without a conversion, which would parse the URL again.
+    Http(HttpTransport),
+    Other(Arc<dyn Transport>),
+}
+
+impl ClientTransport {
+    pub fn send(&self, request: reqwest::Request) -> SendFuture<'_> {
+        match self {
+            Self::Http(http) => Box::pin(http.execute(request)),
+            Self::Other(transport) => match from_reqwest(request) {
+                Ok(request) => transport.send(request),
+                Err(error) => Box::pin(ready(Err(error))),
+            },
+        }
+    }
+}
+
+impl From<ClientTransport> for Arc<dyn Transport> {
+    fn from(transport: ClientTransport) -> Self {
+        match transport {
+            ClientTransport::Http(http) => Arc::new(http),
+            ClientTransport::Other(transport) => transport,
+        }
     }
 }
 
@@ -241,40 +270,6 @@ fn send_error(error: reqwest::Error, proxy: Option<String>) -> SendError {
     }
 }
 
-/// The URL of a request before its conversion to an `http::Request`. The URL is kept so that it need not be parsed
-/// again.
-#[derive(Clone)]
-struct OriginalUrl(Url);
-
-/// Converts a request to the type of reqwest. A transport that wraps `HttpTransport` may have changed the URI, so the
-/// original URL is used only if it is still the same.
-fn reqwest_request(mut request: Request<Body>) -> reqwest::Result<reqwest::Request> {
-    let original = request.extensions_mut().remove::<OriginalUrl>();
-    match original.filter(|original| is_same(&original.0, request.uri())) {
-        Some(OriginalUrl(url)) => {
-            let (parts, body) = request.into_parts();
-            let mut request = reqwest::Request::new(parts.method, url);
-            *request.headers_mut() = parts.headers;
-            *request.body_mut() = Some(into_reqwest(body));
-            Ok(request)
-        }
-        None => reqwest::Request::try_from(request.map(into_reqwest)),
-    }
-}
-
-fn is_same(url: &Url, uri: &Uri) -> bool {
-    let (scheme, authority) = (uri.scheme_str(), uri.authority());
-    let (Some(scheme), Some(authority)) = (scheme, authority) else {
-        return false;
-    };
-    let url = url.as_str();
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    url.strip_prefix(scheme)
-        .and_then(|rest| rest.strip_prefix("://"))
-        .and_then(|rest| rest.strip_prefix(authority.as_str()))
-        .is_some_and(|rest| rest == path)
-}
-
 fn into_reqwest(body: Body) -> reqwest::Body {
     match body.into_bytes() {
         Ok(bytes) => bytes.into(),
@@ -283,16 +278,13 @@ fn into_reqwest(body: Body) -> reqwest::Body {
 }
 
 /// Converts a request of the generated client to an `http::Request`.
-pub(crate) fn from_reqwest(request: reqwest::Request) -> Result<Request<Body>, SendError> {
-    let url = OriginalUrl(request.url().clone());
+fn from_reqwest(request: reqwest::Request) -> Result<Request<Body>, SendError> {
     let request = Request::<reqwest::Body>::try_from(request);
     let request = request.map_err(|error| SendError::never_sent(error.without_url()))?;
-    let mut request = request.map(|body| match body.as_bytes() {
+    Ok(request.map(|body| match body.as_bytes() {
         Some(bytes) => Body::from(Bytes::copy_from_slice(bytes)),
-        None => Body::new(body),
-    });
-    request.extensions_mut().insert(url);
-    Ok(request)
+        None => Body::of_reqwest(body),
+    }))
 }
 
 /// Makes a body `Sync`, because reqwest requires a `Sync` body. Only the owner reads the body.
@@ -375,39 +367,23 @@ pub(crate) fn sources<'a>(
 mod tests {
     use super::*;
 
-    fn converted(text: &str, change: Option<&str>) -> String {
-        let url = Url::parse(text).unwrap();
-        let request = reqwest::Request::new(reqwest::Method::GET, url);
-        let mut request = from_reqwest(request).unwrap();
-        if let Some(uri) = change {
-            *request.uri_mut() = uri.parse().unwrap();
-        }
-        reqwest_request(request).unwrap().url().to_string()
-    }
-
     #[test]
-    fn a_url_is_sent_as_it_is() {
-        for url in [
+    fn a_conversion_for_another_transport_keeps_the_request() {
+        for text in [
             "https://api.blocks.team/rest/v1/sessions?type=a&type=b%20c",
             "http://127.0.0.1:8080/",
             "http://[::1]:8080/rest/v1/a%2Fb",
         ] {
-            assert_eq!(converted(url, None), url);
-        }
-    }
-
-    #[test]
-    fn a_changed_uri_replaces_the_url() {
-        let url = "https://api.blocks.team/rest/v1/sessions?page=1";
-        for changed in [
-            "http://api.blocks.team/rest/v1/sessions?page=1",
-            "https://gateway.example/rest/v1/sessions?page=1",
-            "https://api.blocks.team:8443/rest/v1/sessions?page=1",
-            "https://api.blocks.team/rest/v1/other?page=1",
-            "https://api.blocks.team/rest/v1/sessions?page=12",
-            "https://api.blocks.team/rest/v1/sessions",
-        ] {
-            assert_eq!(converted(url, Some(changed)), changed);
+            let url = reqwest::Url::parse(text).unwrap();
+            let mut request = reqwest::Request::new(reqwest::Method::POST, url);
+            *request.body_mut() = Some("hello".into());
+            let converted = from_reqwest(request).unwrap();
+            assert_eq!(converted.uri(), text);
+            let back = reqwest::Request::try_from(converted.map(into_reqwest)).unwrap();
+            assert_eq!(back.url().as_str(), text);
+            assert_eq!(back.method(), "POST");
+            let body = back.body().and_then(reqwest::Body::as_bytes);
+            assert_eq!(body, Some(&b"hello"[..]));
         }
     }
 }

@@ -8,7 +8,7 @@ use reqwest::Url;
 use tokio::time::Instant;
 
 use crate::engine::attempt::AttemptResult;
-use crate::engine::call::{Admission, Operation};
+use crate::engine::call::{Admission, BoxFuture, Operation};
 use crate::engine::error::Error;
 use crate::engine::link::follow;
 use crate::engine::rate_limit::Permit;
@@ -44,36 +44,40 @@ impl Page {
     }
 
     /// Reads the page of `query` at `url`.
-    pub(crate) async fn fetch(
+    pub(crate) fn fetch(
         query: MessagesQuery,
         url: Url,
         admission: Admission,
-    ) -> Result<Self, Error> {
-        let operation = operation_of(&url);
-        let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
-        let engine = &query.client().engine;
-        let (data, response) = engine.call(operation, admission, send).await?;
-        Ok(Self {
-            query,
-            data,
-            response: Some(response),
+    ) -> BoxFuture<'static, Result<Self, Error>> {
+        Box::pin(async move {
+            let operation = operation_of(&url);
+            let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
+            let engine = &query.client().engine;
+            let (data, response) = engine.call(operation, admission, send).await?;
+            Ok(Self {
+                query,
+                data,
+                response: Some(response),
+            })
         })
     }
 
     /// Reads the page in one attempt with an acquired permit. The attempt must end by `deadline`. Returns the page and
     /// the received data.
-    pub(crate) async fn fetch_with_permit(
+    pub(crate) fn fetch_with_permit(
         query: MessagesQuery,
         url: Url,
         permit: Permit,
         deadline: Instant,
-    ) -> Result<(Self, AttemptResult), Error> {
-        let operation = operation_of(&url);
-        let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
-        let engine = &query.client().engine;
-        let poll = engine.call_with_permit(operation, permit, deadline, send);
-        let (data, result) = poll.await?;
-        Ok((Self::without_response(query, data), result))
+    ) -> BoxFuture<'static, Result<(Self, AttemptResult), Error>> {
+        Box::pin(async move {
+            let operation = operation_of(&url);
+            let send = |api| follow::<types::MessagePage>(api, operation, url.clone());
+            let engine = &query.client().engine;
+            let poll = engine.call_with_permit(operation, permit, deadline, send);
+            let (data, result) = poll.await?;
+            Ok((Self::without_response(query, data), result))
+        })
     }
 
     /// Returns the messages, in the requested order.

@@ -26,7 +26,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::client::Client;
 use crate::engine::body::Body;
-use crate::engine::call::{Admission, Api, Operation};
+use crate::engine::call::{Admission, Api, BoxFuture, Operation};
 use crate::engine::error::{CallContext, Error, ErrorKind};
 use crate::engine::failure::{innermost, no_connection, refusal, request_id};
 use crate::engine::http::is_safe;
@@ -103,31 +103,33 @@ impl SessionRef {
 }
 
 impl Artifact {
-    async fn read(client: Client, session_id: Id, id: Id) -> Result<Self, Error> {
-        let operation = Operation::GET_ARTIFACT;
-        let send = |api: Api| {
-            let (session_id, id) = (session_id.clone(), id.clone());
-            async move {
-                let request = api.get_artifact().session_id(session_id).artifact_id(id);
-                request.send().await
-            }
-        };
-        let admission = Admission::Wait(operation.priority());
-        let usable = |data: types::Artifact| match (&data.id, &data.url) {
-            (None, None) => Err("the response has neither `id` nor `url`"),
-            _ => Ok(data),
-        };
-        let data = client
-            .engine
-            .call_for(operation, admission, None, usable, send)
-            .await;
-        let (data, response) = data.map_err(|error| error.with_session(&session_id))?;
-        Ok(Self {
-            data,
-            response: Arc::new(response),
-            client,
-            session_id,
-            id,
+    fn read(client: Client, session_id: Id, id: Id) -> BoxFuture<'static, Result<Self, Error>> {
+        Box::pin(async move {
+            let operation = Operation::GET_ARTIFACT;
+            let send = |api: Api| {
+                let (session_id, id) = (session_id.clone(), id.clone());
+                async move {
+                    let request = api.get_artifact().session_id(session_id).artifact_id(id);
+                    request.send().await
+                }
+            };
+            let admission = Admission::Wait(operation.priority());
+            let usable = |data: types::Artifact| match (&data.id, &data.url) {
+                (None, None) => Err("the response has neither `id` nor `url`"),
+                _ => Ok(data),
+            };
+            let data = client
+                .engine
+                .call_for(operation, admission, None, usable, send)
+                .await;
+            let (data, response) = data.map_err(|error| error.with_session(&session_id))?;
+            Ok(Self {
+                data,
+                response: Arc::new(response),
+                client,
+                session_id,
+                id,
+            })
         })
     }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::client::create::Detached;
-use crate::engine::call::{Admission, Api, Operation};
+use crate::engine::call::{Admission, Api, BoxFuture, Operation};
 use crate::engine::error::Error;
 use crate::engine::pending::{Pending, thread_in};
 use crate::engine::rate_limit::Permit;
@@ -193,46 +193,48 @@ impl SessionRef {
     }
 
     /// Posts a follow-up, with an acquired permit if there is one.
-    pub(crate) async fn post(
+    pub(crate) fn post(
         &self,
         request: FollowUp,
         permit: Option<Permit>,
-    ) -> Result<Turn, Error> {
-        let body = request.validated()?;
-        let operation = Operation::CREATE_MESSAGE;
-        let send = |api: Api| {
-            let (body, id) = (body.clone(), self.id.clone());
-            async move { api.create_message().session_id(id).body(body).send().await }
-        };
-        let admission = Admission::Wait(operation.priority());
-        let sent_at = self.turns.sending();
-        let accepted = |message: types::Message| {
-            let links = message.links.as_ref();
-            let thread = links.and_then(|links| links.thread.as_ref());
-            let final_message = links.and_then(|links| links.final_message.as_ref());
-            let pending = self.pending(message.chat_thread_id, thread, final_message);
-            // Recorded first, because the follow-up interrupts a turn even if the response names no thread.
-            let thread = pending.as_ref().and_then(Pending::thread_id);
-            let created_at = message.created_at.as_ref().map(Timestamp::utc);
-            let number = self.turns.accepted(sent_at, thread, created_at);
-            let pending = pending.ok_or("the response names no thread to wait for")?;
-            Ok((number, pending))
-        };
-        let client = &self.client;
-        let sent = client
-            .engine
-            .call_for(operation, admission, permit, accepted, send);
-        let ((number, pending), response) = sent.await.map_err(|error| {
-            if error.may_have_taken_effect() {
-                self.turns.unknown_outcome(sent_at);
-            }
-            error.with_session(&self.id)
-        })?;
-        let turns = Arc::clone(&self.turns);
-        Ok(
-            Turn::started(self.client.clone(), pending, turns, number, Instant::now())
-                .with_response(response),
-        )
+    ) -> BoxFuture<'_, Result<Turn, Error>> {
+        Box::pin(async move {
+            let body = request.validated()?;
+            let operation = Operation::CREATE_MESSAGE;
+            let send = |api: Api| {
+                let (body, id) = (body.clone(), self.id.clone());
+                async move { api.create_message().session_id(id).body(body).send().await }
+            };
+            let admission = Admission::Wait(operation.priority());
+            let sent_at = self.turns.sending();
+            let accepted = |message: types::Message| {
+                let links = message.links.as_ref();
+                let thread = links.and_then(|links| links.thread.as_ref());
+                let final_message = links.and_then(|links| links.final_message.as_ref());
+                let pending = self.pending(message.chat_thread_id, thread, final_message);
+                // Recorded first, because the follow-up interrupts a turn even if the response names no thread.
+                let thread = pending.as_ref().and_then(Pending::thread_id);
+                let created_at = message.created_at.as_ref().map(Timestamp::utc);
+                let number = self.turns.accepted(sent_at, thread, created_at);
+                let pending = pending.ok_or("the response names no thread to wait for")?;
+                Ok((number, pending))
+            };
+            let client = &self.client;
+            let sent = client
+                .engine
+                .call_for(operation, admission, permit, accepted, send);
+            let ((number, pending), response) = sent.await.map_err(|error| {
+                if error.may_have_taken_effect() {
+                    self.turns.unknown_outcome(sent_at);
+                }
+                error.with_session(&self.id)
+            })?;
+            let turns = Arc::clone(&self.turns);
+            Ok(
+                Turn::started(self.client.clone(), pending, turns, number, Instant::now())
+                    .with_response(response),
+            )
+        })
     }
 
     /// Queries the messages of all threads: as a page, as a stream, or as they arrive.

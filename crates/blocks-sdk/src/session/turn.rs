@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::client::Client;
 use crate::engine::attempt::AttemptResult;
-use crate::engine::call::{Admission, Operation};
+use crate::engine::call::{Admission, BoxFuture, Operation};
 use crate::engine::error::{Error, ErrorKind, LastPoll};
 use crate::engine::link;
 use crate::engine::pending::{Pending, segment};
@@ -168,35 +168,43 @@ impl Turn {
     /// # Errors
     /// Any error of the request; see [`ErrorKind`].
     pub async fn poll_once(&self) -> Result<Option<Reply>, Error> {
-        let operation = Operation::LIST_THREAD_MESSAGES;
-        let page = async {
-            let url = self.url()?;
-            let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
-            let admission = Admission::Wait(Priority::Interactive);
-            self.client.engine.call(operation, admission, send).await
-        };
-        let (page, _) = page.await.map_err(|error| self.with_pending(error))?;
-        Ok(self.reply_in(page))
+        self.poll_now().await
+    }
+
+    fn poll_now(&self) -> BoxFuture<'_, Result<Option<Reply>, Error>> {
+        Box::pin(async move {
+            let operation = Operation::LIST_THREAD_MESSAGES;
+            let page = async {
+                let url = self.url()?;
+                let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
+                let admission = Admission::Wait(Priority::Interactive);
+                self.client.engine.call(operation, admission, send).await
+            };
+            let (page, _) = page.await.map_err(|error| self.with_pending(error))?;
+            Ok(self.reply_in(page))
+        })
     }
 
     /// Polls for the reply, and for no other messages, with an acquired permit.
-    pub(crate) async fn poll_with(
+    pub(crate) fn poll_with(
         &self,
         permit: Permit,
         deadline: Instant,
-    ) -> Result<PollResult, Error> {
-        let operation = Operation::LIST_THREAD_MESSAGES;
-        let page = async {
-            let url = self.url()?;
-            let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
-            let poll = self
-                .client
-                .engine
-                .call_with_permit(operation, permit, deadline, send);
-            poll.await
-        };
-        let (page, ended) = page.await.map_err(|error| self.with_pending(error))?;
-        Ok(PollResult::new(self.reply_in(page), ended))
+    ) -> BoxFuture<'_, Result<PollResult, Error>> {
+        Box::pin(async move {
+            let operation = Operation::LIST_THREAD_MESSAGES;
+            let page = async {
+                let url = self.url()?;
+                let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
+                let poll = self
+                    .client
+                    .engine
+                    .call_with_permit(operation, permit, deadline, send);
+                poll.await
+            };
+            let (page, ended) = page.await.map_err(|error| self.with_pending(error))?;
+            Ok(PollResult::new(self.reply_in(page), ended))
+        })
     }
 
     fn reply_in(&self, page: types::MessagePage) -> Option<Reply> {
@@ -252,21 +260,23 @@ impl Turn {
     }
 
     /// Reads from the service when the turns of the session were created.
-    async fn read_order(&self) -> Result<(), Error> {
-        let operation = Operation::LIST_SESSION_MESSAGES;
-        let url = self.client.engine.core.resolve(&format!(
-            "/rest/v1/sessions/{}/messages?role=user&direction=desc&limit=100",
-            segment(self.session_id())
-        ))?;
-        let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
-        let admission = Admission::Wait(Priority::Interactive);
-        let (page, _) = self.client.engine.call(operation, admission, send).await?;
-        let prompts = page
-            .items
-            .into_iter()
-            .filter_map(|message| Some((message.chat_thread_id?, message.created_at?.utc())));
-        self.turns.learn(prompts);
-        Ok(())
+    fn read_order(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            let operation = Operation::LIST_SESSION_MESSAGES;
+            let url = self.client.engine.core.resolve(&format!(
+                "/rest/v1/sessions/{}/messages?role=user&direction=desc&limit=100",
+                segment(self.session_id())
+            ))?;
+            let send = |api| link::follow::<types::MessagePage>(api, operation, url.clone());
+            let admission = Admission::Wait(Priority::Interactive);
+            let (page, _) = self.client.engine.call(operation, admission, send).await?;
+            let prompts = page
+                .items
+                .into_iter()
+                .filter_map(|message| Some((message.chat_thread_id?, message.created_at?.utc())));
+            self.turns.learn(prompts);
+            Ok(())
+        })
     }
 }
 
