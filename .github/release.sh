@@ -168,9 +168,10 @@ crates() {
   } > "$folder/crates/Cargo.toml"
   cp Cargo.lock "$folder/crates/"
   cd "$folder/crates"
-  cargo build --quiet --workspace
+  # One command builds the command and an example, because cargo would build the dependencies of each with other features.
+  cargo build --quiet --workspace --bins --example quickstart
   RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps
-  env -u BLOCKS_API_KEY -u BLOCKS_API_BASE_URL cargo run --quiet --package blocks-sdk --example quickstart
+  env -u BLOCKS_API_KEY -u BLOCKS_API_BASE_URL "$(metadata .target_directory)/debug/examples/quickstart"
   cd - > /dev/null
 }
 

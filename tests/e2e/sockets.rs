@@ -204,8 +204,14 @@ async fn clients_of_a_key_share_one_rate_limiter() {
     let fifty = RateLimit::per_minute(50).unwrap();
     let error = builder().rate_limit(fifty).build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    let shared = builder().rate_limit(fifty).share_rate_limiter(&own);
-    assert_eq!(shared.build().unwrap().rate_limit(), RateLimit::default());
+    let error = builder()
+        .rate_limit(fifty)
+        .share_rate_limiter(&own)
+        .build()
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    let shared = builder().share_rate_limiter(&own).build().unwrap();
+    assert_eq!(shared.rate_limit(), RateLimit::default());
     drop((first, second));
     let alone = builder().rate_limit(fifty).build().unwrap();
     assert_eq!(

@@ -167,7 +167,7 @@ pub struct RegisteredSession {
 /// The result of `blocks check`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckReport {
-    /// `completed` when the service accepted the key.
+    /// The status of the check. It is `completed` if the service accepted the key.
     pub status: Status,
     /// The exit code.
     pub exit_code: u8,

@@ -91,8 +91,8 @@ impl Walk<'_> {
             }
         } else if let [branch] = branches.as_slice() {
             self.value(branch, value, instance);
-            // The finding names the property and not the property's only alternative, because readers search for the
-            // property.
+            // If an `anyOf` or `oneOf` has only one branch, a finding about the branch gets the pointer of the property
+            // instead, because readers search for the property.
             for difference in
                 self.found[before..].iter_mut().filter(|v| v.finding.pointer == *branch)
             {

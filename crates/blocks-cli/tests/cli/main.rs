@@ -74,7 +74,7 @@ fn blocks(arguments: &[&str]) -> Command {
     ] {
         command.env_remove(name);
     }
-    // Keeps the sessions of a test out of the user's list.
+    // Turns off the register, the local list of sessions that `blocks list` prints.
     command.env("BLOCKS_REGISTER", "0");
     command
 }

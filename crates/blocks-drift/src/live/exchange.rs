@@ -284,8 +284,8 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Records in `seen` the pointers of the properties in the schema of a value. Also records which of these properties
-/// the value has.
+/// Adds JSON pointers of properties to the two sets in `seen`. The first set gets each property in the schema, and the
+/// second set gets each of these properties that `value` has.
 fn record(
     document: &Document,
     schema: &str,

@@ -102,8 +102,8 @@ pub fn default(text: &str) -> Option<String> {
     Some(value).filter(|v| !["the", "a", "all", "to", "and"].contains(&v.as_str()))
 }
 
-/// Finds the limits in a sentence. Returns each limit by its JSON Schema keyword, such as `maxLength`. Also returns how
-/// many numbers in the sentence were not understood.
+/// Finds the limits in a sentence. Returns a map from the JSON Schema keyword of each limit, such as `maxLength`, to its
+/// number. Also returns how many numbers in the sentence were not understood.
 pub fn limits(text: &str, is_text: bool, is_list: bool) -> (BTreeMap<String, f64>, usize) {
     const NUMBER: &str = r"(\d+(?:,\d{3})*(?:\.\d+)?)";
     static RANGE: LazyLock<Regex> = LazyLock::new(|| {

@@ -1,5 +1,5 @@
-//! Tests of the daily workflow. The workflow's steps run with pages over HTTP, the mock as the service, and a
-//! fake `gh` that records its arguments.
+//! Tests of the daily workflow. The tests run the scripts of the workflow's steps. A local HTTP server serves the
+//! documentation pages, and the mock replaces the service. A fake `gh` records its arguments.
 
 use std::process::Command;
 

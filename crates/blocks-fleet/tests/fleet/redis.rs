@@ -79,7 +79,7 @@ async fn a_flushed_server_starts_again() {
     let first = take(&store, &create(1, 1)).await.unwrap();
     server.run(&["FLUSHALL"]);
     let second = take(&store, &create(1, 1)).await.unwrap();
-    // A slot that was taken before the flush is given back. This must not free a slot that was taken after the flush.
+    // Gives back the slot from before the flush. This must not free the slot that was taken after the flush.
     store.give_back(first).await.unwrap();
     assert!(take(&store, &create(1, 1)).await.is_none());
     assert!(second > first);

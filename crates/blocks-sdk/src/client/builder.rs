@@ -253,7 +253,8 @@ impl ClientBuilder {
     }
 
     /// Uses the rate limiter and the limit of another client. The transports, keys and base URLs of the two clients may
-    /// differ.
+    /// differ. A client that also has a [`limit_store`](Self::limit_store) or another
+    /// [`rate_limit`](Self::rate_limit) cannot be built.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -459,7 +460,19 @@ impl ClientBuilder {
             }
         };
         let (limiter, rate_limit) = match (self.limiter, self.limit_store) {
-            (LimiterChoice::Of(limiter), _) => limiter,
+            (LimiterChoice::Of(_), Some(_)) => {
+                return Err(Error::configuration(
+                    "share_rate_limiter and limit_store cannot be used together; set the store of the other client",
+                ));
+            }
+            (LimiterChoice::Of((_, limit)), None)
+                if self.rate_limit.is_some_and(|given| given != limit) =>
+            {
+                return Err(Error::configuration(
+                    "the rate limit differs from that of the client in share_rate_limiter; set the limit of that client",
+                ));
+            }
+            (LimiterChoice::Of(limiter), None) => limiter,
             (_, Some(store)) => {
                 let limit = self.rate_limit.unwrap_or_default();
                 (Arc::new(RateLimiter::new(limit, Some(store))), limit)

@@ -32,9 +32,10 @@ const RECENT_POLLS: usize = 128;
 /// The use of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// A call, which may take any free slot of the window immediately.
+    /// A request that is not a poll. It takes a free slot immediately, except those that are kept for polls, and except
+    /// while requests are spread after a 429.
     Call,
-    /// A poll. Polls are spread evenly over the slots that calls do not use.
+    /// A poll. Polls are spread evenly over the slots that other requests do not use.
     Poll,
     /// A poll that is close to its deadline, and is not delayed by the even spacing of polls.
     UrgentPoll,
