@@ -1,5 +1,7 @@
 //! Handles the six operations of the service, with bodies in JSON.
 
+use std::sync::PoisonError;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -52,24 +54,15 @@ impl Handler<'_> {
         }
         let invalid = |name: &str| Failure::Invalid(format!("{name} must be a UUID"));
         let id = uuid(ids.session).ok_or_else(|| invalid("session_id"))?;
+        if operation == Operation::CreateMessage {
+            return self.create_message(id, body);
+        }
         let mut state = self.inner.state();
-        let State {
-            sessions,
-            user_messages,
-            ..
-        } = &mut *state;
-        let index = sessions.get_index_of(&id).unwrap_or_default();
-        let session = sessions.get_mut(&id).ok_or(Failure::NotFound);
+        let session = state.sessions.get_mut(&id).ok_or(Failure::NotFound);
         match operation {
             Operation::GetSession => {
                 let session = self.advanced(session?);
                 Ok((200, self.session(session, None)))
-            }
-            Operation::CreateMessage => {
-                let body = object(body, &MESSAGE_FIELDS)?;
-                let session = self.advanced(session?);
-                *user_messages += 1;
-                Ok((200, self.create_message(session, index, &body)))
             }
             Operation::ListSessionMessages => self.list(session?, None, query),
             Operation::ListThreadMessages => {
@@ -90,7 +83,9 @@ impl Handler<'_> {
                 let found = session.plans.iter().find(|plan| plan.id == artifact);
                 Ok((200, self.artifact(found.ok_or(Failure::NotFound)?)))
             }
-            Operation::CreateSession | Operation::Download => Err(Failure::NotFound),
+            Operation::CreateSession | Operation::CreateMessage | Operation::Download => {
+                Err(Failure::NotFound)
+            }
         }
     }
 
@@ -120,10 +115,8 @@ impl Handler<'_> {
             .get("agent_name")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        // The function of `agent_fn` may choose the script, and may call methods of the mock. These methods lock the
-        // state, so this code must not hold the lock.
         let number = self.inner.state().sessions.len();
-        let script = self.inner.script(number, &session, message);
+        let script = self.inner.script(&session.next_turn(number, message));
         let (thread, _) = session.start_turn(message, script, dialect, clock);
         let response = self.session(&session, Some(thread));
         let mut state = self.inner.state();
@@ -153,15 +146,22 @@ impl Handler<'_> {
         }
     }
 
-    fn create_message(
-        &self,
-        session: &mut Session,
-        index: usize,
-        body: &Map<String, Value>,
-    ) -> Value {
+    fn create_message(&self, id: Uuid, body: &[u8]) -> HandlerResult {
         let (dialect, clock) = (&self.settings.dialect, &self.inner.clock);
+        let body = object(body, &MESSAGE_FIELDS)?;
         let text = body["message"].as_str().unwrap_or_default();
-        let script = self.inner.script(index, session, text);
+        let follow_up = &self.inner.follow_up;
+        let _one = follow_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = {
+            let mut state = self.inner.state();
+            let (number, _, session) = state.sessions.get_full_mut(&id).ok_or(Failure::NotFound)?;
+            self.advanced(session).next_turn(number, text)
+        };
+        let script = self.inner.script(&turn);
+        let mut state = self.inner.state();
+        state.user_messages += 1;
+        // A reset may have removed the session.
+        let session = state.sessions.get_mut(&id).ok_or(Failure::NotFound)?;
         let (thread, message) = session.start_turn(text, script, dialect, clock);
         let base = self.base(session.id);
         let mut response = session
@@ -176,7 +176,7 @@ impl Handler<'_> {
             "thread": {"href": thread_link(&base, &thread)},
             "final_message": {"href": final_link(&base, &thread)},
         });
-        response
+        Ok((200, response))
     }
 
     fn base(&self, session: Uuid) -> String {

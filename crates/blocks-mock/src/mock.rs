@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     /// The base URL of downloads and pages.
     pub origin: Mutex<String>,
     pub state: Mutex<State>,
+    /// Held while a follow-up is handled, so that each turn of a session has its own number.
+    pub follow_up: Mutex<()>,
     rules: Mutex<Vec<AgentRule>>,
     initial: Initial,
     pub control: AtomicBool,
@@ -106,22 +108,11 @@ impl Inner {
         origin.clone()
     }
 
-    /// Returns the script of a session's next turn.
-    pub fn script(&self, number: usize, session: &Session, message: &str) -> Script {
-        let turn = TurnInfo {
-            session: number,
-            turn: session.threads.len(),
-            message: message.to_owned(),
-            title: session.title.clone(),
-            agent_name: session.agent_name.clone(),
-        };
-        let selected = rules::select(&self.rules(), &turn);
-        let mut script = selected.unwrap_or_else(|| (self.agent)(&turn));
-        if let Some(reply) = script.schema_reply {
-            let prompts = session.prompts().chain([message]);
-            script.text = reply.text(turn.turn, prompts).unwrap_or(script.text);
-        }
-        script
+    /// Returns the script of a turn. The function of `agent_fn` may choose the script, and may call methods of the mock.
+    /// These methods lock the state, so the caller must not hold the lock.
+    pub fn script(&self, turn: &TurnInfo) -> Script {
+        let selected = rules::select(&self.rules(), turn);
+        selected.unwrap_or_else(|| (self.agent)(turn))
     }
 
     pub fn rules(&self) -> MutexGuard<'_, Vec<AgentRule>> {
@@ -552,6 +543,7 @@ impl MockBuilder {
                 capture: self.capture,
                 origin: Mutex::new(STORAGE.into()),
                 state: Mutex::new(state),
+                follow_up: Mutex::new(()),
                 rules: Mutex::new(self.config.agents.clone()),
                 initial: Initial {
                     settings,

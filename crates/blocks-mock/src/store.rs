@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::dialect::Dialect;
-use crate::script::{Action, ReplyTiming, Script, Step};
+use crate::script::{Action, ReplyTiming, Script, Step, TurnInfo};
 
 /// Describes a message that a test adds to a session with [`Mock::add_message`](crate::Mock::add_message).
 ///
@@ -206,6 +206,17 @@ impl Session {
         }
     }
 
+    /// Describes the turn that a prompt will start. `number` is the number of the session.
+    pub fn next_turn(&self, number: usize, prompt: &str) -> TurnInfo {
+        TurnInfo {
+            session: number,
+            turn: self.threads.len(),
+            message: prompt.to_owned(),
+            title: self.title.clone(),
+            agent_name: self.agent_name.clone(),
+        }
+    }
+
     /// Starts a turn, and interrupts the turn in progress. Returns the ids of the new thread and of the user's
     /// message.
     pub fn start_turn(
@@ -221,6 +232,10 @@ impl Session {
             thread.over = true;
             thread.to_come.clear();
         });
+        let reply = script.schema_reply.and_then(|reply| {
+            let prompts = self.prompts().chain([text]);
+            reply.text(self.threads.len(), prompts)
+        });
         let to_come = schedule(script.steps, started);
         let thread = Thread {
             id: clock.id(),
@@ -228,7 +243,7 @@ impl Session {
             started,
             to_come,
             when: script.when,
-            text: script.text,
+            text: reply.unwrap_or(script.text),
             polls: 0,
             over: false,
         };

@@ -60,7 +60,8 @@ pub async fn run(
     dialect: Dialect,
     fault: Option<InjectedFault>,
 ) -> super::Result {
-    let setup = Setup::new(dialect, fault).await;
+    let mut setup = Setup::new(dialect).await;
+    setup.inject(fault);
     let output = OutputDir::new();
     let is_prompt = line.starts_with("run") || line.starts_with("send");
     let is_batch = line.starts_with("batch");

@@ -93,7 +93,8 @@ async fn send(call: Call, setup: &Setup, output: Option<&OutputDir>) -> Result<(
         Call::PollOnce => drop(session.first_turn()?.poll_once().await?),
         Call::Reply => drop(session.first_turn()?.reply().timeout(WAIT).await?),
         Call::Replies => {
-            let turns = [session.first_turn()?, session.first_turn()?];
+            let other = setup.other.as_ref().expect("another session");
+            let turns = [session.first_turn()?, other.first_turn()?];
             let mut replies = blocks_sdk::replies(turns.map(|turn| turn.reply().timeout(WAIT)));
             while let Some((_, result)) = replies.next().await {
                 result?;
@@ -147,7 +148,11 @@ async fn watch(messages: MessagesQuery) -> Result<(), Error> {
 
 /// Runs one combination of a call, a dialect and a fault.
 pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> super::Result {
-    let setup = Setup::new(dialect, fault).await;
+    let mut setup = Setup::new(dialect).await;
+    if call == Call::Replies {
+        setup.add_session().await;
+    }
+    setup.inject(fault);
     let output = (call == Call::Save).then(OutputDir::new);
     let started = Instant::now();
     let result = timeout(10 * WAIT, send(call, &setup, output.as_ref())).await;
@@ -171,16 +176,18 @@ pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> 
     (setup, violations)
 }
 
-/// Checks the error against the last exchange of the call that failed. Two waits poll at the same time, so the last
-/// exchange of the wait that failed may be the one before the last.
+/// Checks the error against the last exchange of the request that failed. `Call::Replies` waits for two sessions, so its
+/// last exchange is the last one of the session that the error names.
 fn check_last_exchange(call: Call, error: &Error, exchanges: &[Exchange]) -> Vec<String> {
-    let violations = check_error(error, exchanges.last());
-    match exchanges {
-        [.., before, _] if call == Call::Replies && !violations.is_empty() => {
-            check_error(error, Some(before))
+    let mut exchanges = exchanges.iter().rev();
+    let last = match error.pending() {
+        Some(pending) if call == Call::Replies => {
+            let id = pending.session_id().to_string();
+            exchanges.find(|exchange| exchange.path.contains(&id))
         }
-        _ => violations,
-    }
+        _ => exchanges.next(),
+    };
+    check_error(error, last)
 }
 
 /// Checks the error of a create or follow-up that took effect. The error must say that the request

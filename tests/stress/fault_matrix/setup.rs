@@ -34,20 +34,22 @@ pub struct Setup {
     pub recorder: Recorder,
     /// A session whose agent has replied.
     pub session: Session,
+    /// Another such session, if [`Setup::add_session`] was called.
+    pub other: Option<Session>,
     before: Effects,
     received_before: usize,
 }
 
 /// The number of sessions and the number of user messages that the mock contains.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Default, PartialEq)]
 struct Effects {
     sessions: usize,
     messages: usize,
 }
 
 impl Setup {
-    /// Creates a session that has its reply, and then injects the fault.
-    pub async fn new(dialect: Dialect, fault: Option<InjectedFault>) -> Self {
+    /// Creates a session that has its reply.
+    pub async fn new(dialect: Dialect) -> Self {
         let mock = Mock::builder()
             .key(KEY)
             .dialect(dialect)
@@ -62,20 +64,35 @@ impl Setup {
             .rate_limit(RateLimit::per_minute(6_000_000).expect("a rate"))
             .build()
             .expect("a client");
-        let mut session = client.create_session(hello()).await.expect("a session");
-        session.first_reply().await.expect("a reply");
-        session.refresh().await.expect("the refreshed session");
-        recorder.clear();
-        if let Some(injected) = fault {
-            mock.inject(injected.operation, injected.frequency, injected.fault);
-        }
+        let session = replied_session(&client).await;
         Self {
-            before: Effects::of(&mock),
-            received_before: mock.requests().len(),
+            before: Effects::default(),
+            received_before: 0,
             mock,
             client,
             recorder,
             session,
+            other: None,
+        }
+    }
+
+    /// Creates another session that has its reply.
+    pub async fn add_session(&mut self) {
+        self.other = Some(replied_session(&self.client).await);
+    }
+
+    /// Injects the fault. The checks consider only what happens afterwards.
+    pub fn inject(&mut self, fault: Option<InjectedFault>) {
+        self.recorder.clear();
+        self.before = Effects::of(&self.mock);
+        self.received_before = self.mock.requests().len();
+        if let Some(injected) = fault {
+            let InjectedFault {
+                operation,
+                frequency,
+                fault,
+            } = injected;
+            self.mock.inject(operation, frequency, fault);
         }
     }
 
@@ -122,6 +139,13 @@ impl Effects {
             messages: mock.user_message_count(),
         }
     }
+}
+
+async fn replied_session(client: &Client) -> Session {
+    let mut session = client.create_session(hello()).await.expect("a session");
+    session.first_reply().await.expect("a reply");
+    session.refresh().await.expect("the refreshed session");
+    session
 }
 
 /// Checks the guarantees of every error of the SDK: the error names the operation, does not show

@@ -1,8 +1,9 @@
 //! Tests scripted agents with a paused clock.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use blocks_mock::{Action, Mock, NewMessage, Operation, Script};
+use blocks_mock::{Action, Mock, NewMessage, Operation, Script, TurnInfo};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -202,4 +203,26 @@ async fn a_seed_makes_everything_the_same() {
         (session, page)
     };
     assert_eq!(run().await, run().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_function_of_an_agent_may_use_the_mock() {
+    let place = Arc::new(OnceLock::<Mock>::new());
+    let known = Arc::clone(&place);
+    let agent = move |_: &TurnInfo| {
+        let requests = known.get().map_or(0, |mock| mock.requests().len());
+        let sessions = known.get().map_or(0, |mock| mock.sessions().len());
+        Script::reply(format!("{requests} requests, {sessions} sessions"))
+    };
+    let mock = Mock::builder().agent_fn(agent).build();
+    let _ = place.set(mock.clone());
+    let (session, first) = created(&mock).await;
+    sleep(60 * SECOND).await;
+    assert_eq!(texts(&mock, &first).await[0], "0 requests, 0 sessions");
+    let body = Some(json!({"message": "again"}));
+    let (_, made) = call(&mock, "POST", &format!("{session}/messages"), body).await;
+    sleep(60 * SECOND).await;
+    let thread = made["chat_thread_id"].as_str().unwrap();
+    let link = format!("{session}/threads/{thread}/messages");
+    assert_eq!(texts(&mock, &link).await[0], "2 requests, 1 sessions");
 }
