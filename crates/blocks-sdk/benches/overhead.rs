@@ -135,7 +135,8 @@ fn main() {
 }
 
 /// Returns the microseconds of a call with `reqwest` alone, the microseconds of a call with this crate, and the median
-/// of the ratios. Each ratio is from one round, in which both calls ran directly after each other.
+/// of the ratios. Each ratio is from one round, in which 50 calls of one kind ran directly after 50 calls of the other
+/// kind.
 fn times(url: &str, what: &str) -> (f64, f64, f64) {
     let (mut pairs, mut ratios) = (Vec::new(), Vec::new());
     runtime().block_on(async {

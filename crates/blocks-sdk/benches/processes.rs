@@ -1,4 +1,5 @@
-//! Measures processes that share a key through a store, compared with one process that has all sessions.
+//! Measures the overhead of sessions in several processes that share a key through a store. Compares the overhead with
+//! the overhead in one process that has all sessions.
 //!
 //! `cargo bench -p blocks-sdk --bench processes`
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 use blocks_sdk::{Client, LimitStore, MemoryLimitStore};
 use support::{Job, Outcome, Run, burst, mean, p95, run_clients, service, simulate, spread};
 
-/// The name of each distribution of the sessions, and the number of sessions of each process.
+/// The ways to divide 50 sessions between processes. Each has a name and the number of sessions of each process.
 const SPLITS: [(&str, &[usize]); 4] = [
     ("1 x 50", &[50]),
     ("10 x 5", &[5; 10]),

@@ -1,5 +1,5 @@
-//! Measures the use of a key that another process also uses. The other process takes half of the rate limit in the
-//! middle of an hour.
+//! Measures the requests and 429s of a client in each minute of an hour. In the middle of the hour, another process
+//! uses half of the rate limit of the same key.
 //!
 //! `cargo bench -p blocks-sdk --bench shared`
 

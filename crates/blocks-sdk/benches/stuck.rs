@@ -1,5 +1,5 @@
-//! Runs fifty sessions at a time, 15 % of which never finish, and measures how much the unfinished sessions delay the
-//! other sessions.
+//! Runs fifty sessions at a time, 15 % of which never finish. Measures the mean delay of the replies of the other
+//! sessions, compared with the policy `alike`.
 //!
 //! `cargo bench -p blocks-sdk --bench stuck`
 

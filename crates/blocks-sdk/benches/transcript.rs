@@ -22,7 +22,8 @@ const LENGTHS: [usize; 2] = [1_000, 100_000];
 const PAGE: usize = 100;
 const ROUNDS: usize = 7;
 
-/// A session whose pages are generated on request, so that only the client's data takes memory.
+/// A service with one session. The service generates each page of messages when the page is requested, so that only the
+/// client's data takes memory.
 #[derive(Clone)]
 struct Pages {
     length: usize,

@@ -1,6 +1,6 @@
-//! Runs other policies against the same mock. All policies except `fixed` and `spaced` send requests by the same limits
-//! as this crate, with the same minimum interval between polls. Only the choice of the session to poll differs from
-//! this crate.
+//! Runs other policies against the same mock. All policies except `fixed` and `spaced` have the same limits as this
+//! crate, and the same minimum interval between polls. They differ from this crate only in the choice of the session to
+//! poll next, and of the time of the poll.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::{Job, Outcome, Run, requests};
 
 const LEAST_INTERVAL: f64 = 2.0;
 
-/// The state of a session, by which a policy chooses the next session to poll.
+/// The state of a session, from which a policy decides which session to poll next.
 struct Session {
     job: usize,
     link: String,

@@ -17,8 +17,8 @@ pub async fn run(mock: &Mock, jobs: &[Job], deadline: Duration) -> Run {
     run_over(mock.service(), mock, jobs, deadline, jobs.len()).await
 }
 
-/// Runs the jobs in the same way as [`run`], with at most `at_a_time` open sessions, through `service` in front of the
-/// mock.
+/// Runs the jobs in the same way as [`run`], with at most `at_a_time` open sessions. Sends all requests to `service`,
+/// which passes them to the mock.
 pub async fn run_over<S>(
     service: S,
     mock: &Mock,

@@ -56,8 +56,8 @@ impl Received {
         self.rest.extend_from_slice(&chunk);
     }
 
-    /// Converts a 2xx response into the type that the generated method decodes. Returns `None` for other statuses,
-    /// because the generated method decodes only 2xx responses.
+    /// Converts a 2xx response into the type that the generated client decodes. Returns `None` for other statuses,
+    /// because the generated client decodes only 2xx responses.
     fn response(&mut self, url: &Url, key: &Key) -> Option<reqwest::Response> {
         if !self.status.is_success() {
             return None;
@@ -133,9 +133,9 @@ impl Attempt {
         }
     }
 
-    /// Waits for the response and reads at most `limit` bytes of the body. Returns the response, with the URL `url`, if
-    /// the response is complete and has a 2xx status. The returned response has no headers, because the generated
-    /// method does not read headers.
+    /// Waits for the response, reads the body, and keeps at most `limit` bytes of the body. Returns the response, with
+    /// the URL `url`, if the response is complete and has a 2xx status. The returned response has no headers, because
+    /// the generated client does not read headers.
     pub async fn receive(
         &self,
         sending: SendFuture<'_>,

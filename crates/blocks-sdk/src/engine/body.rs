@@ -13,7 +13,7 @@ use http_body_util::StreamBody;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Contains the body of a request or response of a [`Transport`](crate::Transport).
+/// Contains the body of a request that a [`Transport`](crate::Transport) sends, or of a response that it receives.
 ///
 /// `Body` implements [`http_body::Body`]. Each request to the service has its whole body in memory.
 ///
@@ -27,7 +27,8 @@ pub struct Body(Kind);
 
 enum Kind {
     Whole(Option<Bytes>),
-    /// The body of a response of reqwest, which is not in a box of its own, because almost every response is one.
+    /// The body of a response from reqwest. It is not boxed like `Stream`, because almost every response has such a
+    /// body.
     Http(reqwest::Body),
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
 }

@@ -1,8 +1,9 @@
-//! Makes one call with all its attempts. A call acquires permits, makes attempts, and handles their results.
+//! Makes one call with all its attempts. A call acquires permits from the rate limiter, makes attempts, and handles
+//! their results.
 //!
-//! A call runs its generated method once for each attempt. `Call` implements [`Sender`], the trait through which the
-//! generated client sends its requests. A `Call` receives the request that the generated method built, sends the
-//! request, and reads the whole response. So an error can contain all received data.
+//! For each attempt, a call runs a method of the generated client, which builds the request. `Call` implements
+//! [`Sender`], the trait through which the generated client sends its requests. So a `Call` receives the built request,
+//! sends the request, and reads the whole response. An error can therefore contain all received data.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,7 +25,7 @@ use crate::engine::retry::{AttemptTimeouts, Outcome, RetryPolicy, Verdict, verdi
 use crate::engine::telemetry;
 use crate::engine::{Core, Engine};
 
-/// An operation of the OpenAPI document.
+/// An operation of the OpenAPI document, or a request to a path that has no operation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
     pub id: &'static str,
@@ -76,7 +77,7 @@ pub(crate) type Api = Arc<blocks_api::Client>;
 /// The future of an operation. It is boxed, so that it is compiled in this crate, and not again in each crate that calls
 /// the operation. The box also keeps the futures of waits small while no request is sent.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// The return type of a generated method.
+/// The return type of the methods of the generated client.
 pub(crate) type Sent<T> = Result<ResponseValue<T>, ApiError<()>>;
 
 impl Engine {
@@ -258,9 +259,10 @@ impl Call {
         Ok(self.timeouts.limit(self.operation.creates, left))
     }
 
-    /// Reports the last attempt to the rate limiter, and returns whether to send the request again. Returns `None` if
-    /// the request must not be sent again. Returns `Some(None)` if the request may be sent as soon as a permit is
-    /// available, and `Some(Some(time))` if the request may be sent when a permit is available and `time` has passed.
+    /// Reports the last attempt to the rate limiter, and returns whether and when to send the request again. Returns
+    /// `None` if the request must not be sent again. Returns `Some(None)` if the request may be sent as soon as a
+    /// permit is available, and `Some(Some(time))` if the request may be sent when a permit is available and `time` has
+    /// passed.
     fn retry_at(&self, progress: &mut CallProgress) -> Option<Option<Instant>> {
         let (result, _) = progress.last.as_ref()?;
         let outcome = result.outcome();
@@ -373,6 +375,6 @@ struct CallProgress {
     attempts: u32,
     /// Number of failed attempts, except those with a 429 response, which the retry policy does not count.
     failures: u32,
-    /// The result of the last attempt, and the reason why a complete response cannot be used.
+    /// The result of the last attempt. If its response is complete but cannot be used, also the reason.
     last: Option<(AttemptResult, Option<String>)>,
 }

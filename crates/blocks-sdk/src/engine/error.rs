@@ -32,22 +32,25 @@ use crate::engine::repair::text;
 pub enum ErrorKind {
     /// The input was invalid; nothing was sent.
     InvalidInput,
-    /// The service responded with an error status: see [`Error::status`].
+    /// The response had an error status or was a redirect: see [`Error::status`]. If the service responds with 429, the
+    /// kind is `RateLimited`.
     Status,
     /// The connection failed before a complete response arrived.
     Connection,
-    /// An attempt took longer than its time-out.
+    /// An attempt took longer than its time-out, or the time-out of the call passed before the first attempt.
     Timeout,
     /// A successful response cannot be decoded; [`Error::body`] returns the received body.
     Undecodable,
     /// A response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). A repeated
     /// request would have the same result.
     TooLarge,
-    /// A link or an artifact's URL leads to a host or path that this client does not send requests to.
+    /// The client did not follow a link or the URL of an artifact. Its scheme or path is not allowed, or it is not a
+    /// valid URL.
     UntrustedLink,
     /// The client cannot be set up, because of the key, the base URL, a proxy variable or TLS.
     Configuration,
-    /// The pages of a list repeat, or disagree with the total of the list, so messages are missing.
+    /// Messages of a list may be missing. The pages of the list repeat or disagree with the total of the list, or the
+    /// messages that were read last were deleted.
     Incomplete,
     /// The time-out of a wait passed before there was a reply: see [`Error::pending`].
     Deadline,
@@ -56,7 +59,7 @@ pub enum ErrorKind {
     /// The client cannot identify the turn to wait for. The session exists, but no response named the thread of the
     /// turn.
     UnknownTurn,
-    /// The service asks for a longer pause than the call may take, or too many requests are waiting: see
+    /// The last attempt got a 429, or the rate limiter granted no permit within the call's time-out. See
     /// [`Error::retry_after`]. A create that failed with this kind had no effect.
     RateLimited,
     /// A file could not be written.
@@ -83,7 +86,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     operation: Option<&'static str>,
-    /// The path of a raw request. The operation of a raw request does not identify its path.
+    /// The path of a [raw request](crate::RawRequest), because its operation does not contain the path.
     path: Option<String>,
     host: Option<String>,
     detail: String,
@@ -101,7 +104,7 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// The received data and the number of attempts of one call, from which the error of the call is built.
+/// The data of one call, from which the error of the call is built.
 #[derive(Default)]
 pub(crate) struct CallContext {
     pub operation: &'static str,
@@ -334,7 +337,8 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the name of the failed operation in the OpenAPI document.
+    /// Returns the name of the failed operation. This is the id of the operation in the OpenAPI document, except for
+    /// downloads and [raw requests](crate::RawRequest).
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
@@ -375,7 +379,8 @@ impl Error {
         self.0.body.as_deref()
     }
 
-    /// Returns the number of attempts; zero when nothing was sent.
+    /// Returns the number of attempts of the failed call, or zero if there was no attempt. Also returns zero if the
+    /// error is not from a single call, for example if the time-out of a wait passed.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
@@ -458,7 +463,8 @@ impl Error {
         self.0.kind == ErrorKind::Connection
     }
 
-    /// Returns whether an attempt took longer than its time-out.
+    /// Returns whether an attempt took longer than its time-out, or the call's time-out passed before the first
+    /// attempt.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
     }
@@ -473,12 +479,12 @@ impl Error {
         self.0.kind == ErrorKind::TooLarge
     }
 
-    /// Returns whether a link leads to a host or path that this client does not send requests to.
+    /// Returns whether the client did not follow a link or the URL of an artifact: see [`ErrorKind::UntrustedLink`].
     pub fn is_untrusted_link(&self) -> bool {
         self.0.kind == ErrorKind::UntrustedLink
     }
 
-    /// Returns whether the pages of a list repeat, or disagree with the total of the list.
+    /// Returns whether messages of a list may be missing: see [`ErrorKind::Incomplete`].
     pub fn is_incomplete(&self) -> bool {
         self.0.kind == ErrorKind::Incomplete
     }
@@ -564,8 +570,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// Prints the fields that have a value. Prints the whole body, but without the queries of URLs, because a query may
-/// grant access.
+/// Prints the most important fields that have a value. Prints the whole body, but without the queries of URLs, because
+/// a query may grant access.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;

@@ -22,8 +22,8 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// headers than that.
 const MAX_HEADERS: usize = 1000;
 /// The time after which the client closes an idle connection. Many servers close an idle connection after 5 s, and a
-/// create on a connection that is being closed would have an unknown outcome. Two polls of a wait are 2 s apart, so
-/// they can still share a connection.
+/// create on a connection that is being closed would have an unknown outcome. The shortest time between two polls of a
+/// wait is 2 s, so these polls can still share a connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A function with which the caller changes the settings of an HTTP client.
@@ -155,7 +155,7 @@ fn environment(name: &str) -> Option<OsString> {
 }
 
 /// The proxy for https that the environment variables name. Requests over plain http use no proxy, because plain http
-/// is used only to this machine, or to a host for which the caller explicitly allowed plain http.
+/// is allowed only for requests to this machine, unless the caller explicitly allowed it for every host.
 #[derive(Clone)]
 pub(crate) struct EnvironmentProxy {
     url: Url,

@@ -75,7 +75,7 @@ impl Key {
         self.scrub_units(self.scrub_units(bytes, 2), 4)
     }
 
-    /// Replaces the key in an encoding with `width` bytes for each character, in either byte order.
+    /// Replaces the key in `bytes` if the key is encoded with `width` bytes for each character, in either byte order.
     fn scrub_units(&self, bytes: Bytes, width: usize) -> Bytes {
         let spaced = |text: &str| {
             let mut spaced = Zeroizing::new(vec![0; text.len() * width - (width - 1)]);

@@ -30,7 +30,8 @@ impl Core {
 }
 
 /// Returns the URL of a link on the origin of `base`, or the reason why the link cannot be followed. The path must be
-/// below `/rest/v1/`. The host of the link is not trusted, because the server builds links from its own environment.
+/// below `/rest/v1/`. The host of the link is ignored, because the link can name a host that must not receive the API
+/// key.
 fn resolve(base: &Url, href: &str) -> Result<Url, String> {
     let link = base.join(href).map_err(|e| e.to_string())?;
     if !matches!(link.scheme(), "http" | "https") {

@@ -1,4 +1,4 @@
-//! Makes calls to the service, with permits, attempts, retries, the transport, and errors.
+//! Makes calls to the service: waits for permits, sends and repeats requests, and builds errors.
 //!
 //! This layer uses the generated client. The modules for clients, sessions and messages use this layer, and this layer
 //! does not use those modules. The entry point is [`Engine::call`].

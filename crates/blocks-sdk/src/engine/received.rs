@@ -53,8 +53,8 @@ fn is_plain(encoding: &str) -> bool {
     encoding.is_empty() || encoding.eq_ignore_ascii_case("identity")
 }
 
-/// Shortens received text for use in a sentence. The result is on one line, without control characters, and at most 600
-/// characters long, with `…` where the text was cut.
+/// Shortens received text for use in a sentence. The result is on one line and has no control characters. If the text
+/// is longer than 600 characters, the result is the first 600 characters and `…`.
 pub(crate) fn sentence(text: &str) -> String {
     const LONGEST: usize = 600;
     let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -152,8 +152,8 @@ fn words(value: &Value) -> Option<String> {
 }
 
 /// Returns the id of the session in a body, from the field `id` or from a link. The body may be cut off. The field `id`
-/// of an error response may identify the error, so the field is used only in a success or in a body that contains
-/// `_links`.
+/// of an error response may identify the error, so the field is used only in a successful response, or in a body that
+/// contains `_links`.
 pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
     let text = text(body, None);
     let linked = || {

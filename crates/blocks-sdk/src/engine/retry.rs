@@ -17,10 +17,10 @@ use std::time::Duration;
 
 /// Sets how often the request of a call is sent again, and how long the call may take.
 ///
-/// A request is sent up to 5 times. Each pause is random, between zero and a bound that doubles from 0.5 s up to 30 s
-/// (exponential backoff with full jitter). A 429 does not count as an attempt, because the service did not process the
-/// request. After a 429, the request keeps its place in the queue and is sent again after the requested pause, if the
-/// call's time-out allows.
+/// By default, a request is sent up to 5 times. Each pause between attempts is random, between zero and a bound that
+/// doubles from 0.5 s up to 30 s (exponential backoff with full jitter). A 429 does not count as an attempt, because
+/// the service did not process the request. After a 429, the request keeps its place in the queue of the rate limiter.
+/// The request is sent again after the pause that the service asked for, unless the call's time-out passes before.
 ///
 /// ```
 /// use blocks_sdk::RetryPolicy;
@@ -49,8 +49,9 @@ pub struct RetryPolicy {
 
 /// The default time-out of a call that reads. This time-out is short, because a caller needs the result soon.
 const READ_TIMEOUT: Duration = Duration::from_secs(2 * 60);
-/// The default time-out of a call that creates. This time-out is long: if a thousand creates start at the same time,
-/// the last create waits 12 minutes for its permit.
+/// The default time-out of a call that creates. This time-out is long, because a create may wait long for its permit.
+/// If a thousand creates start at the same time while polls use a fifth of the permits, the last create waits 12
+/// minutes.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 impl RetryPolicy {
@@ -161,8 +162,8 @@ pub(crate) const READ_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The default time-out of one attempt of a create. This time-out is longer than gateways wait, because a create that
 /// times out has an unknown outcome.
 pub(crate) const CREATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
-/// The minimum time between the time-out of connecting and the time-out of a create, so that the time-out of connecting
-/// is noticed first.
+/// The minimum time by which the time-out of an attempt of a create exceeds the time-out of connecting. So the time-out
+/// of connecting always passes first.
 const AFTER_CONNECT: Duration = Duration::from_millis(250);
 
 impl AttemptTimeouts {

@@ -59,7 +59,7 @@ fn seconds(text: &str) -> Option<Duration> {
 }
 
 /// Reads a number as a date in seconds or milliseconds since 1970, which some services send. As a pause, such a number
-/// would be longer than 30 years. Returns `None` for smaller numbers, which are pauses.
+/// would be longer than 30 years. Returns `None` for other numbers, which are pauses.
 fn epoch(seconds: Duration) -> Option<DateTime<Utc>> {
     match i64::try_from(seconds.as_secs()).ok()? {
         number @ 1_000_000_000..100_000_000_000 => DateTime::from_timestamp(number, 0),

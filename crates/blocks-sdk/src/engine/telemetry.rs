@@ -1,6 +1,6 @@
 //! Records spans and events if the feature `tracing` is enabled. There is a span for each call. There is an event for
-//! each attempt, each poll, each wait for a permit, each pause, each change of the rate, and each failure of the limit
-//! store.
+//! each attempt, each poll, each wait for a permit, each pause, each change of the rate, the first failure of the store
+//! of a shared limit, and its first response after a failure.
 //!
 //! Names follow OpenTelemetry's conventions for HTTP. The key, a message's text and presigned URLs are never
 //! recorded.

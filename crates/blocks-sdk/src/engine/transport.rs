@@ -202,7 +202,7 @@ impl HttpTransport {
         })
     }
 
-    /// Sends a request of the generated client.
+    /// Sends a request that is already in the type of reqwest.
     async fn execute(&self, request: reqwest::Request) -> Result<Response<Body>, SendError> {
         let proxy = self
             .proxy
@@ -287,7 +287,8 @@ fn from_reqwest(request: reqwest::Request) -> Result<Request<Body>, SendError> {
     }))
 }
 
-/// Makes a body `Sync`, because reqwest requires a `Sync` body. Only the owner reads the body.
+/// Makes a body `Sync`, because reqwest requires a `Sync` body. Only the owner reads the body, so the mutex never
+/// blocks.
 struct SyncBody(Mutex<Body>);
 
 impl HttpBody for SyncBody {
@@ -332,8 +333,8 @@ where
     B::Error: Into<BoxError>,
 {
     fn send(&self, request: Request<Body>) -> SendFuture<'_> {
-        // Each request uses its own clone of the service, because the instance that reported that it is ready must also
-        // be called.
+        // Each request uses its own clone of the service, because tower requires that the called instance is the
+        // instance that reported that it is ready.
         let service = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut service = service.clone();
         Box::pin(async move {

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 /// After a 429, the share is multiplied by this factor.
 const FALL: f64 = 0.8;
-/// The minimum time between two decreases of the share, because several 429s that the same overrun of the limit causes
-/// count as one.
+/// The minimum time between two decreases of the share. One overrun of the limit can cause several 429s, which count as
+/// one 429.
 const FALL_APART: Duration = Duration::from_secs(12);
 /// The minimum share, so that a program can always send some requests.
 const FLOOR: f64 = 0.05;

@@ -1,5 +1,7 @@
-//! Limits the requests of one API key. A client and its clones share one limiter. Each request first acquires a permit
-//! from the limiter.
+//! Limits the requests of one API key. Usually, all clients of a process with the same key and base URL share one
+//! limiter. Each request first acquires a permit from the limiter. In these modules, a *call* is a request that is not
+//! a poll, and a *waiter* is a request that waits for its permit. Each permit uses a *slot*, which is one of the
+//! requests that the limit allows in a minute.
 //!
 //! - `slots` limits the number of slots in any minute. Calls may use all free slots immediately. Polls are spread
 //!   evenly over the slots that calls do not use.
@@ -62,7 +64,7 @@ pub(crate) struct RateLimiter {
 
 struct Shared {
     state: State,
-    /// The wakers of the waiters, by ticket. A waker is removed when its waiter is woken.
+    /// A map from the ticket of each waiter to its waker. A waker is removed when its waiter is woken.
     wakers: BTreeMap<u64, Waker>,
     /// The ticket of the timekeeper, and the time at which the timekeeper wakes up to grant the next permit.
     timekeeper: Option<Next>,
@@ -104,7 +106,7 @@ pub struct RateLimitStatus {
     pub waiting_polls: usize,
     /// The remaining time of the pause that the service asked for; `None` if there is no pause.
     pub paused_for: Option<Duration>,
-    /// The number of requests that this process sent in the last minute.
+    /// The number of requests that all clients with this rate limiter sent in the last minute.
     pub used_in_last_minute: usize,
     /// The fraction of the limit that the client may use, from 0 to 1. The fraction is less than 1 after a 429.
     pub share: f64,
@@ -120,8 +122,8 @@ pub enum LimitStoreStatus {
     None,
     /// The client uses the store.
     Shared,
-    /// The last request to the store failed. The client counts only its own requests, and uses the store again a few
-    /// seconds later.
+    /// The last request to the store failed. The client counts only its own requests, and uses the store again 10 s
+    /// after the failure.
     Failed,
 }
 
@@ -170,9 +172,9 @@ impl RateLimiter {
         result
     }
 
-    /// Starts the requests to the store. `change` does not call this function if there is no tokio runtime. In this
-    /// case, an unused slot counts as used for a minute, and the other processes notice a pause only when they get a
-    /// 429 themselves.
+    /// Starts the requests to the store. `change` does not call this function if there is no tokio runtime. Without a
+    /// runtime, a slot that was not used still counts as used for a minute, and the other processes notice a pause only
+    /// when they get a 429 themselves.
     fn use_store(
         &self,
         store: &Arc<dyn LimitStore>,
@@ -354,7 +356,7 @@ impl Shared {
             }),
             (None, None) => {
                 // The woken waiter becomes the timekeeper when it is polled. If the woken waiter is not polled, another
-                // waiter becomes the timekeeper when the timer of that waiter fires.
+                // waiter becomes the timekeeper as soon as its own timer fires.
                 later.wake.extend(self.wakers.remove(&next.ticket));
                 None
             }

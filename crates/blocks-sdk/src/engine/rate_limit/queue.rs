@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::slots::WINDOW;
 
-/// If a session is older than this, the score of its polls decreases with age. An old session may never finish, and
-/// must not take the permits of other sessions.
+/// If a session is older than this, the score that decides when it is polled decreases with age. An old session may
+/// never finish, and must not take the permits of other sessions.
 const OLD: Duration = Duration::from_secs(600);
-/// If a session is younger than this, the score of its polls increases with age, because agents seldom reply in their
-/// first seconds.
+/// If a session is younger than this, the score that decides when it is polled increases with age, because agents
+/// seldom reply in their first seconds.
 const YOUNG: Duration = Duration::from_secs(60);
 
 /// The purpose of a permit. The variants are in the order of precedence.
@@ -77,7 +77,8 @@ impl PollSchedule {
     }
 }
 
-/// The waiters, by ticket. Tickets are numbered in the order of arrival.
+/// The waiters of each priority. Each field is a map from a ticket to its waiter. Tickets are numbered in the order of
+/// arrival.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     interactive: BTreeMap<u64, WaitingCall>,

@@ -3,8 +3,8 @@
 //! Creates have precedence over polls, as they have within one process. The log of used slots is enough to ensure this
 //! precedence, because calls leave a fifth of the window to polls, and polls leave one slot to the next call. Among the
 //! polls of all processes, the poll with the largest expected gain gets the next slot. Among the creates of all
-//! processes, the create that has waited longest gets the next slot. So the stored value must contain the demands of
-//! the waiting processes.
+//! processes, the create that has waited longest gets the next slot. So the value in the store must also contain the
+//! demands of the waiting processes.
 //!
 //! A process gets a slot only in response to its own request. A process gets no slot if the demand of another process
 //! comes first. The process must then request again, after the other process had time to take the slot.
@@ -27,7 +27,7 @@ const RECHECK: Duration = Duration::from_secs(2);
 /// The longest pause. Without this limit, a mistake could stop all processes permanently.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Contains the used slots and the demands of one API key, as the value of a [`LimitStore`].
+/// Contains the used slots and the demands of one API key. A [`LimitStore`] keeps this value.
 ///
 /// All times are durations since a fixed point in time of the store's clock. If the clock is set back, times after the
 /// current time count as the current time.

@@ -21,7 +21,7 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> Time for T {}
 /// additional half second allows for requests with different transfer times.
 pub(super) const WINDOW: Duration = Duration::from_millis(60_500);
 
-/// Polls get at least one in this number of slots, even while calls wait.
+/// Polls get at least one of this many slots, even while calls wait.
 const POLL_SHARE: usize = 5;
 /// The maximum number of polls that follow each other without an interval.
 const POLL_BURST: usize = 3;
@@ -32,8 +32,8 @@ const RECENT_POLLS: usize = 128;
 /// The use of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// A request that is not a poll. It takes a free slot immediately, except those that are kept for polls, and except
-    /// while requests are spread after a 429.
+    /// A request that is not a poll. It takes a free slot immediately, unless the slot is kept for polls, or calls are
+    /// spread evenly after a 429.
     Call,
     /// A poll. Polls are spread evenly over the slots that other requests do not use.
     Poll,
@@ -152,8 +152,8 @@ impl<T: Time> Slots<T> {
     /// not wait until a poll leaves the window.
     ///
     /// Polls are spread evenly, but up to [`POLL_BURST`] are allowed without an interval if earlier polls were late.
-    /// Without this burst, the time that a late poll lost would not be made up for. In a simulation without the burst,
-    /// polls of 200 sessions were later by 2 %.
+    /// Without this burst, all polls after a late poll would also be late. In a simulation without the burst, polls of
+    /// 200 sessions were later by 2 %.
     fn next_poll(&self, now: T, left: usize, ahead: usize) -> Option<T> {
         let share = self.capacity / POLL_SHARE;
         let spare = usize::from(share > 0);
@@ -200,7 +200,7 @@ impl<T: Time> Slots<T> {
         number
     }
 
-    /// Removes a slot in which nothing was sent from the log.
+    /// Removes a slot from the log, because no request was sent in this slot.
     pub fn give_back(&mut self, number: u64) {
         let place = self.used.iter().rposition(|slot| slot.number == number);
         if let Some(slot) = place.and_then(|place| self.used.remove(place)) {
@@ -239,8 +239,8 @@ impl<T: Time> Slots<T> {
     }
 }
 
-/// Returns the time from the last used slot to the next slot. `slots` slots are spread evenly over a window, and
-/// `ahead` other requests come first.
+/// Returns the time from one slot to a later slot, with `ahead` other slots between them. `slots` slots are spread
+/// evenly over a window.
 fn spacing(slots: usize, ahead: usize) -> Duration {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     WINDOW.saturating_mul(number(ahead).saturating_add(1)) / number(slots.max(1))

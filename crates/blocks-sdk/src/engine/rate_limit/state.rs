@@ -33,8 +33,8 @@ pub(super) struct Next {
     pub at: Instant,
 }
 
-/// The state of the probe, which is one request after a shortened pause. The probe tests whether the service still
-/// responds with 429.
+/// The state of the probe. If a pause was shorter than the service asked for, the first request after the pause is the
+/// probe. The probe tests whether the service still responds with 429.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Probe {
     None,
@@ -51,7 +51,8 @@ pub(super) struct State {
     pub slots: Slots,
     pub rate: AdaptiveRate,
     pub queue: Queue,
-    /// The slots of the permits that were granted and not yet picked up, by the ticket of the waiter.
+    /// A map from the ticket of a waiter to the slot of its permit. Contains the permits that were granted and not yet
+    /// picked up.
     granted: BTreeMap<u64, u64>,
     next_ticket: u64,
     probe: Probe,
@@ -113,8 +114,8 @@ impl State {
         Some(slot)
     }
 
-    /// Grants every permit that can be granted at `now`, and adds the tickets to `granted`. Returns the next event, or
-    /// `None` if no waiter is left or all waiters wait for a probe.
+    /// Grants every permit that can be granted at `now`, and adds the tickets to `granted`. Returns when the next
+    /// permit can be granted, or `None` if no waiter is left or all waiters wait for a probe.
     pub fn advance(&mut self, now: Instant, granted: &mut Vec<u64>) -> Option<Next> {
         loop {
             match self.next(now) {
@@ -203,8 +204,8 @@ impl State {
         demands.into_iter()
     }
 
-    /// Handles the store's response to the request with the number `number`. Returns the ticket that got a permit, or
-    /// the slot to give back to the store.
+    /// Handles the store's response to the request with the number `number`. If the store granted a slot, a waiter gets
+    /// the permit. If no waiter needs the slot, the result contains the slot to give back to the store.
     pub fn store_responded(
         &mut self,
         number: u64,
@@ -235,7 +236,7 @@ impl State {
         };
         let all = self.queue.candidates(now);
         let is_waiting = |(ticket, _): &(u64, SlotPurpose)| self.queue.contains(*ticket);
-        // The waiter of the demand may have stopped waiting. Any other waiter can use the slot.
+        // The waiter of the demand may have stopped waiting. Then the next waiter gets the slot.
         let demand = demand
             .filter(is_waiting)
             .or_else(|| self.demands(&all).next());
@@ -332,15 +333,16 @@ impl State {
     }
 
     /// Removes a waiter from the queue. If the waiter has a permit, the slot of the permit is free for another waiter.
-    /// Returns the store's slot, which must be given back to the store, if there is one.
+    /// If the slot is from the store, returns the store's number of the slot, so that the caller can give the slot back
+    /// to the store.
     pub fn cancel(&mut self, ticket: u64) -> Option<u64> {
         self.queue.remove(ticket);
         let slot = self.granted.remove(&ticket)?;
         self.give_back(slot)
     }
 
-    /// Gives back a slot in which nothing was sent. Returns the store's slot, which must be given back to the store, if
-    /// there is one.
+    /// Gives back a slot in which nothing was sent. If the slot is from the store, returns the store's number of the
+    /// slot, so that the caller can give the slot back to the store.
     pub fn give_back(&mut self, slot: u64) -> Option<u64> {
         self.slots.give_back(slot);
         self.end_probe(slot);

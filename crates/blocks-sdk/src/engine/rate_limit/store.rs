@@ -45,9 +45,9 @@ pub struct SlotRequest {
     /// A random number that identifies the process. The demands of this request replace the demands of the last request
     /// from the same process.
     pub process: u64,
-    /// The maximum number of slots in a window, according to the process.
+    /// The maximum number of slots in a window, which is about a minute, according to the process.
     pub capacity: usize,
-    /// Whether calls are spread evenly, because a 429 showed that the limit is lower than expected.
+    /// Whether requests other than polls are spread evenly, because a 429 showed that the limit is lower than expected.
     pub spreads_calls: bool,
     /// The possible uses of the slot, in the order of precedence.
     pub demands: Vec<SlotDemand>,
@@ -57,7 +57,7 @@ pub struct SlotRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SlotDemand {
-    /// The purpose of the request to the service that would use the slot.
+    /// The purpose of the request to the service for which the slot is needed.
     pub purpose: SlotPurpose,
     /// The time for which the request to the service has waited. For a poll, this is the time since the last poll.
     pub waited: Duration,

@@ -110,7 +110,8 @@ impl StoreRequests {
         self.alone_until.take().is_some()
     }
 
-    /// Records that the store failed. Returns whether the store worked before.
+    /// Records that the request with the number `number` failed, unless another request has replaced this request.
+    /// Returns whether the store worked before and counts as failed now.
     pub fn record_failure(&mut self, number: u64, now: Instant) -> bool {
         self.end(number).is_some() && self.alone_until.replace(now + ALONE).is_none()
     }

@@ -24,7 +24,7 @@ fn poll_at(ready_at: Instant) -> Priority {
     })
 }
 
-/// A poll that may be made now.
+/// Returns the priority of a poll that may be made now.
 fn poll_now() -> Priority {
     poll_at(Instant::now())
 }
@@ -404,8 +404,8 @@ fn futures_executor(future: Acquire) {
     let _ = Box::pin(future).as_mut().poll(&mut context);
 }
 
-/// A waker that calls the limiter when the waker is called or dropped. A real waker can also call the limiter: if the
-/// waker is the last handle of a task, dropping the waker drops the task.
+/// A waker that calls the limiter when the waker wakes its task or is dropped. A real waker can also call the limiter:
+/// if the waker is the last handle of a task, dropping the waker drops the task and its permit.
 struct Reentrant(Arc<RateLimiter>);
 
 impl std::task::Wake for Reentrant {
