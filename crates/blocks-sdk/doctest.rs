@@ -1,4 +1,5 @@
-// Creates what the examples in this crate's documentation need: a client of a mock, on the paused clock.
+// Creates what the examples in this crate's documentation need: a client, and the mock that the client calls. The clock
+// of tokio is paused.
 //
 // An example includes this file in hidden lines:
 //
@@ -28,7 +29,7 @@ pub fn with_reply(
     run(Mock::builder().reply(text).build(), example);
 }
 
-/// Runs an example that needs a session, to which the agent replies "Done.".
+/// Runs an example that needs a session. The agent replies "Done." in this session.
 pub fn with_session(
     example: impl AsyncFnOnce(Session, Client, Mock) -> Result<(), Box<dyn Error>>,
 ) {

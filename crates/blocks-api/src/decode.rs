@@ -4,7 +4,7 @@
 //! Most responses cost money, so one unusual field must not make a response unreadable. If a field cannot be read as
 //! its type, the typed field is absent, and the JSON text of the field is kept in `extra`. The JSON text of a null, or
 //! of a number that the type would round, is also kept in `extra`. So if a value is read and then written, the written
-//! JSON contains everything that was received. The code generator calls [`tolerant_object!`] for each response type.
+//! JSON contains everything that was received. The generated code calls [`tolerant_object!`] for each response type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -91,7 +91,8 @@ pub(crate) fn from_slice<T: FromJson>(body: &[u8]) -> Result<T, serde_json::Erro
     T::from_json(text).map(|decoded| decoded.value)
 }
 
-/// Keeps the JSON text of a value that is not an object, so that the value can be written again.
+/// Returns an object without fields that keeps `raw`, the JSON text of a value of another type, so that the value can
+/// be written again.
 ///
 /// # Errors
 /// Returns `error` if `raw` is not exactly one JSON value.

@@ -14,7 +14,7 @@ pub use crate::decode::FromJson;
 use crate::{Client, ClientInfo, Error, ResponseValue};
 
 /// The header with the version of the OpenAPI document. The generated code adds this header, and the hook removes it,
-/// because the service does not know it.
+/// because the service does not know the header.
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
 /// If the [`Sender`] returns no response, the generated code gets a response with this status.
@@ -27,7 +27,7 @@ const FAILED: u16 = 599;
 /// again.
 pub trait Sender: Send + Sync {
     /// Sends `request` once. If this method returns `None`, the generated method fails with
-    /// [`Error::UnexpectedResponse`]. The sender then keeps the reason of the failure, because progenitor's error
+    /// [`Error::UnexpectedResponse`]. The sender itself must keep the reason of the failure, because progenitor's error
     /// type cannot contain the reason.
     fn execute(
         &self,
@@ -43,7 +43,8 @@ pub struct Hook {
 }
 
 impl Hook {
-    /// Creates a hook that sends `authorization` with every request, and sends each request once.
+    /// Creates a hook that adds the header `Authorization` with this value to every request. The hook has no sender, so
+    /// the HTTP client sends each request once.
     ///
     /// ```
     /// use blocks_api::{Client, hook::Hook};

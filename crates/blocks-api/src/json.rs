@@ -1,7 +1,7 @@
 //! Keeps JSON exactly as it was received.
 //!
-//! `serde_json::Value` rounds numbers that need more than 64 bits, and rejects some of these numbers. This crate keeps
-//! data that it does not interpret as text, so that no number is changed or rejected.
+//! `serde_json::Value` rounds numbers that need more than 64 bits, and rejects some of these numbers. So this crate
+//! keeps the JSON text of all data that it does not interpret, and no number is changed or rejected.
 
 use std::fmt;
 use std::str::FromStr;
@@ -38,7 +38,8 @@ impl RawJson {
         serde_json::from_str(self.as_str()).ok()
     }
 
-    /// Creates a value from `text`, which must be exactly one JSON value. This function does not check `text`.
+    /// Creates a value from `text`, which must be exactly one JSON value. If `text` is anything else, the created value
+    /// is `null`.
     pub(crate) fn of_valid(text: &str) -> Self {
         let raw = RawValue::from_string(text.trim().to_owned());
         Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
@@ -63,7 +64,8 @@ impl PartialEq for RawJson {
     }
 }
 
-/// Prints the text up to the query of the first URL. The query of a presigned URL gives access to a file.
+/// Prints the text, but only up to the query of the first URL, because the query of a presigned URL gives access to a
+/// file.
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.as_str();
@@ -79,8 +81,8 @@ impl fmt::Debug for RawJson {
 
 /// Contains a JSON object whose values are kept exactly as they were received, in their order.
 ///
-/// The field `extra` of a response is such an object. It contains everything that the typed fields cannot represent:
-/// unknown fields, fields that cannot be read as their type, and nulls.
+/// The field `extra` of a response is such an object. It contains everything that the typed fields cannot represent,
+/// such as unknown fields, fields that cannot be read as their type, numbers that would be rounded, and nulls.
 ///
 /// ```
 /// use blocks_api::json::JsonObject;

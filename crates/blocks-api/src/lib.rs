@@ -22,13 +22,15 @@
 //!   through the HTTP client if there is no sender.
 //! - **Responses are read tolerantly.** Only the fields that a program cannot continue without must be readable: a
 //!   session's `id`, a link's `href`, the `items` of a page. Any other field that cannot be read is absent, and its
-//!   JSON text is kept in `extra`. Fields that are not in the document are also kept in `extra`. The module [`open`]
-//!   contains enums that keep unknown values, ids that need not be UUIDs, and times in the common formats of ISO 8601.
-//! - **[`types`] and [`Client`] follow the document.** They are generated from the document. `cargo xtask codegen
-//!   --check` fails if the generated code was edited by hand.
+//!   JSON text is kept in `extra`. Fields that are not in the OpenAPI document are also kept in `extra`. The module
+//!   [`open`] contains enums that keep unknown values, ids that need not be UUIDs, and times in the common formats of
+//!   ISO 8601.
+//! - **[`types`] and [`Client`] follow the OpenAPI document.** They are generated from this document. `cargo xtask
+//!   codegen --check` fails if the generated code was edited by hand.
 
 mod decode;
-// The methods of the builders have the names of fields, which the document describes.
+// The methods of the generated builders have no documentation. They have the names of fields, which the OpenAPI
+// document describes.
 #[allow(missing_docs)]
 mod generated;
 pub mod hook;

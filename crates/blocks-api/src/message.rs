@@ -33,7 +33,7 @@ impl Message {
     }
 }
 
-/// Contains a call of a tool. The service does not report the result of the call.
+/// Contains the name and the arguments of a tool call. The service does not report the result of the call.
 ///
 /// The service was seen to send tool calls in two formats. The newer format is `{"__name__": "Read", "file_path":
 /// "a.rs"}`, with the arguments beside the name. The older format is `{"__name__": "Bash", "input": "..."}`, where

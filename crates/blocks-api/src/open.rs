@@ -48,7 +48,7 @@ macro_rules! open_enum {
                 !matches!(self, Self::Other(_))
             }
 
-            /// Returns the value in JSON.
+            /// Returns the value as a string, as it is in JSON.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)*
@@ -166,7 +166,7 @@ impl Direction {
     /// All values, as strings.
     pub const KNOWN: &[&str] = &["asc", "desc"];
 
-    /// Returns the value in JSON.
+    /// Returns the value as a string, as it is in JSON.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Asc => "asc",
@@ -424,8 +424,8 @@ impl std::error::Error for InvalidId {}
 
 /// Contains a point in time and the text that the service sent.
 ///
-/// The documentation specifies only ISO 8601, so a time without a zone is read as UTC. Serializing a timestamp gives
-/// the text that was received.
+/// The service's documentation specifies only ISO 8601, and no time zone. So a time without a zone is read as UTC.
+/// Serializing a timestamp gives the text that was received.
 ///
 /// ```
 /// use blocks_api::open::Timestamp;

@@ -1,4 +1,4 @@
-//! Sends a field, a parameter and an agent that this release does not know: `cargo run --example new_field`.
+//! Uses a field, a query parameter and an agent that this release does not know: `cargo run --example new_field`.
 
 use blocks_sdk::{Agent, CreateSession};
 

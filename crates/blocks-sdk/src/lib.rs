@@ -23,8 +23,8 @@
 //! - **Waits survive errors and restarts.** A wait continues after transient errors until its time-out. Another
 //!   process can resume a wait from a stored [`Pending`].
 //! - **Reading neither loses nor repeats messages**, even while messages are added and deleted.
-//! - **The API key is sent to the configured base URL only**, even when a link names another host. No error, log or
-//!   `Debug` output contains the key.
+//! - **The API key is sent to the configured base URL only**, even when a link in a response names another host. No
+//!   error, log or `Debug` output contains the key.
 //! - **Unknown fields and values are kept**, because the service may be newer than this release.
 //!
 //! Read the [`guide`] first, then the pages of [`Client`], [`Session`], [`Turn`], [`MessagesQuery`] and [`Error`]. For
@@ -40,7 +40,8 @@
 
 mod client;
 mod engine;
-// The module `guide` contains only documentation, so only documentation builds and tests compile the module.
+// The module `guide` contains only documentation, so the module is compiled only for documentation and for
+// documentation tests.
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod messages;

@@ -172,8 +172,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the time-out of an attempt, which includes reading the whole response. Default: 60 s, and 180 s for a
-    /// create or follow-up.
+    /// Sets the time-out of each attempt. An attempt is one request of a call, and includes reading the whole response.
+    /// Default: 60 s, and 180 s for a create or follow-up.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -199,8 +199,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the time-out of an attempt of a create or follow-up. Default: 180 s, which is long because the outcome is
-    /// unknown after a time-out. An attempt never times out before the time-out of making a connection.
+    /// Sets the time-out of each attempt of a create or follow-up. Default: 180 s, which is long because the outcome is
+    /// unknown after a time-out. The time-out of making a connection ends first, so that a request without a connection
+    /// counts as never sent.
     ///
     /// ```
     /// use std::time::Duration;
@@ -334,8 +335,8 @@ impl ClientBuilder {
 
     /// Configures the HTTP client that calls the service, for example its proxies, certificates and name resolution.
     ///
-    /// After `configure`, redirects and the retries of reqwest are switched off, because a repeated create is billed
-    /// again. The builder is a type of reqwest 0.13. A custom transport ignores this setting.
+    /// The client disables redirects and the retries of reqwest after it has called `configure`, because a repeated
+    /// create is billed again. The builder is a type of reqwest 0.13. A custom transport ignores this setting.
     ///
     /// ```no_run
     /// let certificate = reqwest::Certificate::from_pem(&std::fs::read("company-ca.pem")?)?;
@@ -392,9 +393,10 @@ impl ClientBuilder {
     /// Sends requests to a tower service in this process, such as the mock or an axum router. No socket is used, so
     /// tests can run on tokio's paused clock.
     ///
-    /// The client treats an error of the service as "never sent" when its cause is an [`std::io::Error`] of the kind
-    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused). The client then sends a create again. After any
-    /// other error the outcome of a create is unknown.
+    /// If an error of the tower service has a [`std::io::Error`] of the kind
+    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused) as a cause, or if the tower service is not ready,
+    /// the client treats the request as never sent. The client then sends a create again. After any other error the
+    /// outcome of a create is unknown.
     ///
     /// ```
     /// let mock = blocks_mock::Mock::new();
@@ -417,8 +419,9 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key or the user agent is not a valid
-    /// header value, the base URL is not an origin with https or a loopback address, a proxy variable cannot be used,
-    /// or TLS cannot be set up.
+    /// header value, [`base_url`](Self::base_url) does not permit the base URL, an environment variable names a proxy
+    /// that cannot be used, the settings of the rate limiter contradict each other or those of another client, or TLS
+    /// cannot be set up.
     ///
     /// ```
     /// use blocks_sdk::{Client, ErrorKind};
@@ -450,7 +453,8 @@ impl ClientBuilder {
                 )
             }
             None => {
-                // The connect time-out must pass first, so that an attempt that cannot connect counts as never sent.
+                // The connect time-out must not exceed the time-outs of attempts, so that an attempt that cannot
+                // connect counts as never sent.
                 let connect = self.connect_timeout.min(timeouts.read).min(timeouts.create);
                 timeouts.connect = Some(connect);
                 let is_plain = base.scheme() != "https";
@@ -515,8 +519,8 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// Implements [`ClientBuilder::from_env_named`] with a function that returns the variables, so that tests need not set
-/// environment variables.
+/// Implements [`ClientBuilder::from_env_named`]. Reads the variables with the function `variable`, so that tests need
+/// not set environment variables.
 fn from_variables(
     key_variable: &str,
     variable: impl Fn(&str) -> Result<String, VarError>,

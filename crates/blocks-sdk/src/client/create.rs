@@ -26,9 +26,9 @@ const PERMIT_LIFETIME: Duration = Duration::from_secs(2);
 impl Client {
     /// Creates a session, posts its first message and dispatches the message to the agent.
     ///
-    /// Do not drop this future after its first poll, as a `select!` or a time-out around the future does. If the
-    /// request was already sent, a billed session may exist whose id your program does not know. To limit the time,
-    /// set [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout) or use
+    /// Do not drop this future after its first poll. A `select!` or a time-out around the future can drop it. If the
+    /// request was already sent, a billed session may exist whose id your program does not know. To limit the time, set
+    /// [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout) or use
     /// [`create_session_detached`](Self::create_session_detached).
     ///
     /// The client sends the create again only when the create certainly had no effect.

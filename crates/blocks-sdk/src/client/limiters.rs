@@ -1,4 +1,5 @@
-//! Keeps the rate limiters of this process by key and base URL. All clients of one key share one limiter.
+//! Keeps one rate limiter for each pair of API key and base URL. The clients in this process with the same pair share
+//! the limiter.
 //!
 //! The service counts all requests of a key together. A limiter exists as long as a client uses it. This module keeps
 //! only a hash of the key, not the key itself.

@@ -1,4 +1,4 @@
-//! The client, with one key, one base URL and one rate limiter.
+//! Defines the client, which has one API key, one base URL and one rate limiter.
 
 pub(crate) mod builder;
 pub(crate) mod create;
@@ -28,9 +28,9 @@ use crate::session::turns::TurnRegistry;
 
 /// Calls the service for one workspace. Clones are cheap and share one rate limiter.
 ///
-/// The futures of a client may be awaited in several tokio runtimes, even if another runtime is idle or has ended. A
-/// connection belongs to the tokio runtime in which the connection was made. Give each runtime its own client if one
-/// runtime may be idle while another one sends requests.
+/// The futures of a client may be awaited in several tokio runtimes, even after one of the runtimes has ended. A
+/// connection belongs to the runtime in which the connection was made, and makes no progress while this runtime is
+/// idle. So give each runtime its own client if one runtime may be idle while another one sends requests.
 ///
 /// # Panics
 /// The futures of a client panic outside of a tokio runtime with time and I/O enabled, and in a runtime that has been
@@ -50,7 +50,7 @@ pub struct Client {
     pub(crate) resources: Arc<Resources>,
 }
 
-/// The data about the service that a client and its clones have learned and share.
+/// The data that a client has learned from responses. The clones of the client share this data.
 #[derive(Default)]
 pub(crate) struct Resources {
     pub turns: TurnRegistry,
@@ -114,8 +114,9 @@ impl Client {
         client
     }
 
-    /// Returns a client that sends requests and downloads through the transports that `wrap` returns. A transport can,
-    /// for example, record or log requests. Both clients share one rate limiter.
+    /// Returns a client that uses the transports that `wrap` returns. `wrap` is called with the current transport for
+    /// requests to the service, and with the current transport for downloads. A returned transport can, for example,
+    /// record or log requests. Both clients share one rate limiter.
     ///
     /// ```
     /// use blocks_sdk::{Body, Client, SendFuture, Transport};
@@ -143,7 +144,8 @@ impl Client {
         client
     }
 
-    /// Returns a client with another time-out of attempts. Both clients share one rate limiter.
+    /// Returns a client with another time-out of each attempt, including the attempts of creates and follow-ups. Both
+    /// clients share one rate limiter.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -175,17 +177,17 @@ impl Client {
         self.engine.retry
     }
 
-    /// Returns the limit of the rate limiter, which other clients of the same key may share.
+    /// Returns the limit of the rate limiter. Other clients with the same key may share this rate limiter.
     pub fn rate_limit(&self) -> RateLimit {
         self.engine.core.rate_limit
     }
 
-    /// Returns the time-out of an attempt of a read.
+    /// Returns the time-out of each attempt of a read.
     pub fn attempt_timeout(&self) -> Duration {
         self.engine.timeouts.read
     }
 
-    /// Returns the time-out of an attempt of a create or follow-up.
+    /// Returns the time-out of each attempt of a create or follow-up.
     pub fn create_timeout(&self) -> Duration {
         self.engine.timeouts.create
     }

@@ -22,8 +22,8 @@ pub(crate) fn identity(message: &Message) -> u64 {
     hash.finish()
 }
 
-/// Returns the identity of a message that was too large to be read, from the start of its page. The page contains only
-/// this message. `body` is the part of the page that was received.
+/// Computes the identity of a message that was too large to be read. The page of the message contains only this
+/// message, and `body` is the part of the page that was received.
 pub(crate) fn identity_in_cut_page(body: &str) -> u64 {
     let items = body.find("\"items\"").map_or(body, |at| &body[at..]);
     let field = items.match_indices("\"id\"").find_map(|(at, name)| {
@@ -42,7 +42,7 @@ pub(crate) fn identity_in_cut_page(body: &str) -> u64 {
     hash.finish()
 }
 
-/// FNV-1a with 64 bits.
+/// Computes the hash FNV-1a with 64 bits.
 struct Hash(u64);
 
 impl Default for Hash {

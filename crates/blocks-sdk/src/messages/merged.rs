@@ -51,8 +51,8 @@ struct Sequence {
 }
 
 impl Sequence {
-    /// Returns the sort key of the next message, which is its time and its creation time. A late message gets the time
-    /// of the message before it.
+    /// Returns the sort key of the next message, which is its time and its creation time. A message whose time is
+    /// missing or out of order gets the time of the message before it.
     fn key(&self, message: &Message, descending: bool) -> (f64, Option<i64>) {
         let time = time(message).map(|time| if descending { -time } else { time });
         match time.filter(|time| *time >= self.time) {
@@ -158,9 +158,9 @@ impl MergedPages {
         Ok(())
     }
 
-    /// Takes the earliest of the next messages of all sequences. If two messages have the same time, takes the message
-    /// that was created first. A message without a time, or with an earlier time than the message before it in its
-    /// sequence, stays after the message before it.
+    /// Compares the next messages of all sequences, and takes the message that is first in the order of the query. If
+    /// two messages have the same time, compares their creation times. A message whose time is missing or out of order
+    /// stays after the message before it in its sequence.
     fn take_first(&mut self) -> Option<Message> {
         let descending = self.query.is_descending();
         let mut first: Option<((f64, Option<i64>), usize)> = None;
@@ -190,8 +190,9 @@ impl MergedPages {
         }
     }
 
-    /// Returns the cursor after the messages that the caller has returned. The caller has not yet returned the messages
-    /// in `waiting`. Returns `None` before the first page is read, and while existing messages are skipped.
+    /// Returns the cursor after the messages that the caller has returned. `waiting` contains the messages that the
+    /// caller has taken, but has not returned yet. Returns `None` before the first page is read, and while existing
+    /// messages are skipped.
     pub fn cursor(&self, waiting: &VecDeque<Message>) -> Option<WatchCursor> {
         let pagers = || self.sequences.iter().map(|sequence| &sequence.pager);
         if pagers().any(Pager::is_skipping) || !self.any_read {
@@ -202,7 +203,8 @@ impl MergedPages {
         Some(WatchCursor::new(pagers().map(Pager::place), &waiting))
     }
 
-    /// Returns one page of the merged sequence, numbered from 1.
+    /// Returns the page `number` of the merged sequence, with at most `limit` messages. Pages are counted from 1, as in
+    /// the service.
     pub async fn page(mut self, number: u64, limit: u64) -> Result<MessagePage, Error> {
         let skip = (number - 1).saturating_mul(limit);
         let mut items = Vec::new();
@@ -257,7 +259,7 @@ fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
     sequences
 }
 
-/// Returns the way in which a request waits for the rate limiter's permit: with or without a time-out. A poll of a
+/// Returns whether a request waits for its permit with a time-out (`Wait`) or without a time-out (`Once`). A poll of a
 /// watch has no time-out, because a pause of the rate limiter can be longer than the time-out of a call, and must not
 /// end the watch.
 fn admission(priority: Priority) -> Admission {

@@ -40,7 +40,7 @@ const PARAMETERS: [&str; 7] = [
     "direction",
 ];
 
-/// Selects the messages of a session to read. Without a filter the service omits tool calls and the user's messages.
+/// Selects which messages of a session are read. Without a filter the service omits tool calls and the user's messages.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -84,7 +84,7 @@ impl MessagesQuery {
         }
     }
 
-    /// Selects messages of these types only. By default the service returns messages and final messages.
+    /// Selects messages of these types only. By default the service returns the types `message` and `final_message`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -136,7 +136,7 @@ impl MessagesQuery {
         .roles([MessageRole::User, MessageRole::Assistant])
     }
 
-    /// Selects the messages of this thread. An unknown thread has no messages. In a query of
+    /// Selects the messages of this thread. For an unknown thread, the service returns no messages. In a query of
     /// [`thread_messages`](crate::SessionRef::thread_messages), the service ignores this filter.
     ///
     /// ```
@@ -155,8 +155,9 @@ impl MessagesQuery {
         self
     }
 
-    /// Selects messages whose `ts` is greater than this `ts`, in epoch seconds with fractions. Reading the messages
-    /// fails if `ts` is not finite. The service omits messages without a `ts`, such as most of the user's messages.
+    /// Selects messages whose field `ts` is greater than the argument `ts`. Both are in epoch seconds with fractions.
+    /// Reading the messages fails if the argument is not finite. The service omits messages without a `ts`, such as
+    /// most of the user's messages.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -271,7 +272,7 @@ impl MessagesQuery {
         self.fetch(Admission::Wait(Priority::Interactive)).await
     }
 
-    /// Streams all messages, page by page, with one page in memory.
+    /// Streams all selected messages. Reads them page by page, and keeps only one page in memory.
     ///
     /// Messages may be added and deleted while the stream reads. The stream returns each message that exists during the
     /// whole read exactly once, and in order. A late message is a message that the service adds before messages that
@@ -279,8 +280,9 @@ impl MessagesQuery {
     /// end.
     ///
     /// For a message larger than [`max_body`](crate::ClientBuilder::max_body), the stream returns an error, and
-    /// continues with the next message. Any other error ends the stream. If the pages contradict their total, the error
-    /// says how many messages are missing ([`Incomplete`](crate::ErrorKind::Incomplete)).
+    /// continues with the next message. Any other error ends the stream. If the pages contradict the total number that
+    /// the service reports, the stream ends with the error [`Incomplete`](crate::ErrorKind::Incomplete), which says how
+    /// many messages are missing, if this is known.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -300,14 +302,14 @@ impl MessagesQuery {
 
     /// Returns all messages, and then each new message as it arrives. Only an error ends the watch.
     ///
-    /// The watch returns each message exactly once, even if its `ts` is null, is late, or equals the `ts` of another
-    /// message. A late message is found if its position is among the last 1,000 messages. The watch polls every 2 s, or
-    /// as often as the rate limit allows. The order is always oldest first.
+    /// The watch returns each message exactly once, even if its `ts` is null, is out of order, or equals the `ts` of
+    /// another message. A late message is a message that the service adds before messages that the watch has already
+    /// read. The watch finds a late message if its position is among the last 1,000 messages. The watch polls every 2
+    /// s, or as often as the rate limit allows. The order is always oldest first.
     ///
     /// [`Watch::from_now`] omits existing messages, and [`Watch::resume`] continues after a restart. Transient errors
-    /// do not end the watch; [`Watch::next_event`] reports transient errors. If it is not certain that an error is
-    /// transient, as for 409 or for a 403 that is not from the service, the watch ends after three such errors in a
-    /// row.
+    /// do not end the watch; [`Watch::next_event`] reports transient errors. Some errors may be transient or permanent,
+    /// such as a 409, or a 403 that is not from the service. The watch ends after three such errors in a row.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

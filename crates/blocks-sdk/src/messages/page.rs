@@ -30,7 +30,7 @@ use crate::messages::MessagesQuery;
 pub struct Page {
     query: MessagesQuery,
     data: types::MessagePage,
-    /// The value is `None` if the page was merged from several responses, or was read for a stream.
+    /// The value is `None` if the page was merged from several responses, or was read by a wait for a reply.
     response: Option<ResponseInfo>,
 }
 
@@ -134,8 +134,8 @@ impl Page {
 
     /// Reads the page after this one; `None` when this page is the last.
     ///
-    /// Pages shift while messages are added and deleted, so this method may repeat or miss messages.
-    /// [`MessagesQuery::stream`] notices the shift, and loses no message.
+    /// Messages that are added or deleted can move other messages to another page, so this method may repeat or miss
+    /// messages. [`MessagesQuery::stream`] notices such moves, and loses no message.
     ///
     /// # Errors
     /// The errors of [`MessagesQuery::send`].

@@ -1,11 +1,12 @@
-//! Reads a list page by page, and returns each message once and in order, although the list changes between reads.
+//! Reads a list of messages page by page. Returns each message once and in order, although the list changes between
+//! reads.
 //!
 //! A page shows a range of the list at the time of the read. Messages that are deleted or added before the range shift
 //! the messages in the range. The total number of messages does not always show such a shift: the total is unchanged
 //! after one deletion and one addition. So the pager chooses each range so that it overlaps the previous range
-//! ([`Window`]). If the new range contains a known message, everything before that message was read as well, and no
-//! message is missing. If the new range contains no known message, the pager discards the range and steps back until a
-//! range contains a known message.
+//! ([`Window`]). A known message is a message that was read before. If the new range contains a known message,
+//! everything before that message was read as well, and no message is missing. If the new range contains no known
+//! message, the pager discards the range and steps back until a range contains a known message.
 //!
 //! A page with only one message, for example a message that is too large to be read, cannot overlap the previous range.
 //! In this case, the pager reads the message before the page again. If the message before the page has not moved, no
@@ -62,7 +63,7 @@ pub(crate) struct Pager {
     /// Whether one in every [`POLLS_BETWEEN_CHECKS`] polls also searches for late messages further back in the list.
     checks: bool,
     polls: u32,
-    /// The index at which the next of these searches continues.
+    /// The index at which the next regular search for late messages continues.
     check_from: Option<u64>,
     total: Option<u64>,
     /// The number of messages that were found so far.
@@ -549,8 +550,8 @@ impl Pager {
         }
     }
 
-    /// Adds the new messages of a page to the backlog. If `next` is given, the page was read late, and its messages are
-    /// remembered before the message `next`. Returns whether the page has new messages.
+    /// Adds the new messages of a page to the backlog. If `next` is given, the page was read in a search for late
+    /// messages, and its messages are remembered before the message `next`. Returns whether the page has new messages.
     fn give_out(&mut self, reading: Reading, next: Option<u64>) -> bool {
         let identities = reading.identities;
         let is_known = |identity: &u64| self.known.contains(*identity);

@@ -95,7 +95,8 @@ impl std::fmt::Debug for MessageStream {
 /// A step in progress. The future owns the state, and returns it with the result.
 pub(crate) type Step<S, T> = Pin<Box<dyn Future<Output = (Box<S>, T)> + Send>>;
 
-/// The state of a stream that is `Unpin`, or the asynchronous step that currently owns the state.
+/// The state of a stream, or the step in progress that owns the state. This enum is `Unpin`, so the stream is `Unpin`
+/// too.
 pub(crate) enum Source<S, T> {
     Idle(Box<S>),
     Busy(Step<S, T>),

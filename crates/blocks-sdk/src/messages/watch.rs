@@ -100,7 +100,8 @@ impl WatchCursor {
         cursor
     }
 
-    /// Returns the known messages, and the index of the last known message in the sequence with this number.
+    /// Returns the known messages, and the index of the last known message in the sequence with this number. There is
+    /// one sequence for each role if the roles are read separately, and otherwise only sequence 0.
     pub(crate) fn place(&self, sequence: usize) -> (Known, Option<u64>) {
         let known = Known::new(self.known.iter().copied(), self.partial);
         let index = self.indexes.get(sequence).or(self.indexes.first());

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::engine::error::Error;
 
-/// Selects the agent of a new session. A value names exactly one agent.
+/// Selects the agent of a new session. Each value of this type names exactly one agent.
 ///
 /// ```
 /// use blocks_sdk::{Agent, AgentName};
@@ -59,7 +59,7 @@ impl Agent {
         Self::Name(AgentName::Kimi)
     }
 
-    /// Selects a core agent by name, which may be newer than this release. The name is sent unchanged.
+    /// Selects a core agent by name, even if this release does not know the name. The name is sent unchanged.
     ///
     /// ```
     /// use blocks_sdk::{Agent, AgentName};
@@ -162,7 +162,8 @@ impl Agent {
         }
     }
 
-    /// Returns the name of the field that selects the agent; an error if a JSON object has none or several such fields.
+    /// Returns the name of the field that selects the agent. Returns an error if the JSON object `body` has no such
+    /// field, or several.
     pub(crate) fn check_one(body: &Map<String, Value>) -> Result<&'static str, Error> {
         let given: Vec<&str> = ["agent_id", "agent_name", "profile"]
             .into_iter()
@@ -223,7 +224,8 @@ fn known(name: &str) -> Result<AgentName, Error> {
     if agent.is_known() {
         return Ok(agent);
     }
-    // No known name is longer than 64 characters. The cost of the distance grows with the lengths of both names.
+    // Only 64 characters are compared, because the cost of the comparison grows with the length. No known name is
+    // longer.
     let start: String = name.chars().take(64).collect();
     let nearest = AgentName::KNOWN
         .iter()

@@ -16,7 +16,7 @@ use crate::request::agent::Agent;
 
 const TITLE_MAX: usize = 200;
 
-/// The names of the fields of a create in the OpenAPI document.
+/// The names of the fields of a create, as in the OpenAPI document.
 const FIELDS: [&str; 9] = [
     "message",
     "agent_name",
@@ -29,7 +29,7 @@ const FIELDS: [&str; 9] = [
     "config_values",
 ];
 
-/// The fields of a follow-up.
+/// The names of the fields of a follow-up.
 const FOLLOW_UP_FIELDS: [&str; 3] = ["message", "artifact_ids", "profile"];
 
 /// Describes a new session.
@@ -292,8 +292,9 @@ impl CreateSession {
     /// request.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty, or the
-    /// title is too long.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty, the title
+    /// is too long, an extra field has its own method, or the schema of the expected reply is not an object or a
+    /// Boolean.
     pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
         check_extra(&self.body.extra, &FIELDS)?;
@@ -315,7 +316,8 @@ impl CreateSession {
     }
 }
 
-/// Describes a follow-up to a session. A follow-up interrupts a turn in progress.
+/// Describes a follow-up, which is a further prompt in a session. If the agent is still working on the previous prompt,
+/// the follow-up interrupts this work.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -452,8 +454,8 @@ impl FollowUp {
     /// request.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message, the profile or the schema of the
-    /// expected reply cannot be sent.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty, an extra
+    /// field has its own method, or the schema of the expected reply is not an object or a Boolean.
     pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
         check_extra(&self.body.extra, &FOLLOW_UP_FIELDS)?;

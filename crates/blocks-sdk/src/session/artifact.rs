@@ -202,7 +202,7 @@ impl Artifact {
         Ok(Download { pieces, length })
     }
 
-    /// Returns the content of a response in pieces, as they arrive.
+    /// Streams the content of a response in pieces.
     fn pieces(
         &self,
         response: Response<Body>,
@@ -312,8 +312,8 @@ impl Artifact {
     }
 
     /// Writes the content to a new file, which only this user can read. The file gets its name only when the whole
-    /// content is on the disk. An existing file is an error and is not overwritten. A download that is cut off is
-    /// restarted. Dropping the future removes the partial file.
+    /// content is on the disk. If a file already exists at `path`, this method fails and does not overwrite it. A
+    /// download that is cut off is restarted. Dropping the future removes the partial file.
     ///
     /// # Errors
     /// The errors of [`stream`](Self::stream), and [`ErrorKind::File`] when the file cannot be written, for example
@@ -374,7 +374,8 @@ impl Artifact {
             .map_err(|error| failed(error.error))
     }
 
-    /// Requests the content with the retries of a read, and returns the response. Renews an expired presigned URL once.
+    /// Requests the content, with the same retries as a read, and returns the response. Renews an expired presigned URL
+    /// once.
     async fn open(&self, attempts: &mut u32) -> Result<Response<Body>, Error> {
         let mut renewed = None;
         loop {

@@ -94,7 +94,7 @@ impl Follower {
         })
     }
 
-    /// Takes the messages that the pager has found, and returns the final message.
+    /// Moves the messages that the pager has found to `ready`, and returns the final message, if it is among them.
     fn take_messages(&mut self) -> Option<Message> {
         let mut last = None;
         for message in self.pager.take() {

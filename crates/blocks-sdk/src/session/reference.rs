@@ -71,8 +71,8 @@ impl SessionRef {
         self.client.get_session(&self.id).await
     }
 
-    /// Returns the handle of the pending reply from the ids and links of a response. Uses the link of the final message
-    /// if the link can be followed, and otherwise the ids.
+    /// Creates the handle of the pending reply from the ids and links of a response. Uses the link to the final message
+    /// if this link can be followed, and otherwise the ids.
     pub(crate) fn pending(
         &self,
         thread_id: Option<Id>,
@@ -88,18 +88,19 @@ impl SessionRef {
         }
     }
 
-    /// Returns whether a final message's link can be followed. Some deployments send a link whose thread is `null`.
+    /// Returns whether a link to a final message can be followed. Some deployments send a link whose thread is `null`.
     fn is_usable(&self, href: &str) -> bool {
         let names_no_thread = href.contains("/threads/") && thread_in(href).is_none();
         !names_no_thread && self.client.engine.core.resolve(href).is_ok()
     }
 
-    /// Finds the newest turn of the session by the users' messages. Returns `None` if the session has no user's
-    /// message.
+    /// Finds the newest turn of the session, which is the turn of the newest user message. Returns `None` if the
+    /// session has no user message.
     ///
-    /// The service names the thread of a turn only in the response to a create or follow-up. This method finds the
-    /// thread again. The method compares the creation times of the users' messages. These messages often have no `ts`,
-    /// and the order of messages without a `ts` in a page is not reliable.
+    /// The service names the thread of a turn only in the response to a create or follow-up. If your program has lost
+    /// that response, this method finds the thread again, from the creation times of the user messages. It does not
+    /// rely on the order of the messages in a page, because user messages often have no `ts`, and the order of messages
+    /// without a `ts` is not reliable.
     ///
     /// # Errors
     /// Any error of the requests. [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the creation times do
@@ -159,7 +160,7 @@ impl SessionRef {
     /// In this program, waits for the interrupted turn end with
     /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
     ///
-    /// Do not drop this future after its first poll, as a `select!` or a time-out around the future does. If the
+    /// Do not drop this future after its first poll. A `select!` or a time-out around the future can drop it. If the
     /// request was already sent, a billed turn may exist whose thread your program does not know.
     ///
     /// The client sends the follow-up again only when the follow-up certainly had no effect.

@@ -65,7 +65,8 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Creates the handle of a turn that has just started. The first poll is later, because the turn has no reply yet.
+    /// Creates the handle of a turn that has just started. The first poll is due after [`MIN_INTERVAL`], because the
+    /// turn has no reply yet.
     pub(crate) fn started(
         client: Client,
         pending: Pending,
@@ -143,7 +144,7 @@ impl Turn {
         self.pending.thread_id()
     }
 
-    /// Waits for the reply. Await the result, set its time-out, or show its progress.
+    /// Returns a wait for the reply. Await the returned value, or first set its time-out or other options.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -259,7 +260,7 @@ impl Turn {
         Ok(url)
     }
 
-    /// Reads from the service when the turns of the session were created.
+    /// Requests the creation times of the session's turns from the service.
     fn read_order(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async move {
             let operation = Operation::LIST_SESSION_MESSAGES;
@@ -329,10 +330,11 @@ impl Client {
 
 /// Waits for a reply. Dropping the wait does not stop the agent's work.
 ///
-/// A wait polls at least once, and ends at its time-out. It ends earlier only with the reply, or in one of these cases:
-/// a follow-up interrupted the turn; the service rejects the request (400, 401, 403, 404, 410 or 422, with JSON); or
-/// three responses in a row are unusable (a complete 2xx response that cannot be decoded, or any other status that is
-/// not transient). Every error contains the pending reply, with which the wait can be resumed: [`Error::pending`].
+/// A wait ends at its time-out; see [`timeout`](Self::timeout). It ends earlier only with the reply, or in one of these
+/// cases: a follow-up interrupted the turn; the request cannot be sent, for example because the link names another
+/// host; the service rejects the request (400, 401, 403, 404, 410 or 422, with JSON); or three responses in a row are
+/// unusable (a complete 2xx response that cannot be decoded, or any other status that is not transient). Every error
+/// contains the pending reply, with which the wait can be resumed: [`Error::pending`].
 #[derive(Clone, Debug)]
 #[must_use = "a wait does nothing until it is awaited"]
 pub struct Wait {
@@ -375,8 +377,10 @@ impl Wait {
     /// wait fails with the kind [`Deadline`](crate::ErrorKind::Deadline). The error contains the result of the last
     /// poll, and the wait can be resumed.
     ///
-    /// Each wait polls at least once, even if the time-out is zero or no permit was available in time. If the machine
-    /// was suspended past the time-out, the wait polls once more.
+    /// Each wait polls at least once, even if the time-out is zero or no permit was available in time. After the
+    /// time-out, the wait polls once more if the machine was suspended, or if the last poll is out of date because
+    /// other requests took the permits. There is one exception: while a 429 pauses the rate limiter, no poll is made
+    /// after the time-out.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -403,8 +407,8 @@ impl Wait {
     /// The messages usually need no extra requests, because a poll reads the newest messages of the thread, and
     /// recognizes the reply among them. The wait reads more pages, without a pause, only if one page does not contain
     /// all new messages. This happens after more than 20 messages between two polls, after additions or deletions
-    /// before the known messages, and in a wait that starts late. In a finished thread the last message usually
-    /// repeats the reply.
+    /// before the known messages, and in a wait that starts late. In a finished thread, the last message before the
+    /// reply usually repeats the text of the reply.
     ///
     /// No messages are available if the service did not name the thread of the turn.
     ///
@@ -824,7 +828,7 @@ pub fn replies(waits: impl IntoIterator<Item = Wait>) -> Replies {
 pub struct Replies(BoxStream<'static, (Pending, Result<Reply, Error>)>);
 
 impl Replies {
-    /// Returns the next reply or error, with the handle of its turn; `None` after the last wait has ended.
+    /// Returns the next reply or error, with the [`Pending`] value of its turn; `None` after the last wait has ended.
     pub async fn next(&mut self) -> Option<(Pending, Result<Reply, Error>)> {
         StreamExt::next(&mut self.0).await
     }

@@ -113,7 +113,8 @@ impl LatestTurn {
                 created_at,
                 is_certain,
             };
-            // Reserves no more than needed, because most sessions have one turn, and thousands of waits may exist.
+            // Reserves space for only one turn at first, and later doubles the space. Most sessions have one turn, and
+            // thousands of waits may exist, but `Vec` would first reserve space for four turns.
             let more = known.turns.len().max(1);
             if known.turns.len() == known.turns.capacity() {
                 known.turns.reserve_exact(more);
@@ -190,14 +191,14 @@ impl fmt::Debug for LatestTurn {
     }
 }
 
-/// The known turns of each session that has a handle in this program, by session id.
+/// A map from session id to the known turns of the session. Sessions without a handle in this program are removed.
 #[derive(Default)]
 pub(crate) struct TurnRegistry(Mutex<Sessions>);
 
 #[derive(Default)]
 struct Sessions {
     turns: HashMap<Id, Weak<LatestTurn>>,
-    /// The size at which sessions without a handle are removed.
+    /// The size of the map at which sessions without a handle are removed.
     sweep_at: usize,
 }
 

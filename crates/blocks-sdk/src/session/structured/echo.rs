@@ -48,7 +48,8 @@ pub(super) fn compare(json: &str, schema: &Value) -> Echo {
 fn without_annotations(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            // A property that is named like a keyword has an object or a Boolean as its schema, never a string.
+            // Only a string is an annotation. If a property has the name of a keyword, its value here is a schema,
+            // which is an object or a Boolean.
             let is_kept =
                 |name: &str, value: &Value| !(ANNOTATIONS.contains(&name) && value.is_string());
             let kept = fields.iter().filter(|(name, value)| is_kept(name, value));

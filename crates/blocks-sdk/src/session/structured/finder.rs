@@ -1,7 +1,7 @@
 //! Finds the JSON value in a reply. The result depends only on the reply's text, the schema and the accept function.
 //!
 //! The candidates are, in this order:
-//! 1. the content of a code fence, or the text outside of fences, if this text contains JSON and nothing else;
+//! 1. the values in a code fence, or in a text between fences, if this fence or text contains JSON and nothing else;
 //! 2. objects and arrays anywhere in the text, and other values alone on a line.
 //!
 //! A candidate is a complete value. It is never a part of another value, even if that value is invalid. The first

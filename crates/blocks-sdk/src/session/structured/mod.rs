@@ -21,11 +21,11 @@ impl Reply {
     /// Finds the JSON in the reply and decodes it as `T`. The request must ask for the same type with
     /// [`CreateSession::expect`](crate::CreateSession::expect) or [`FollowUp::expect`](crate::FollowUp::expect).
     ///
-    /// The result is the first value that decodes. Code fences that contain JSON and nothing else are tried first, in
-    /// the order of the text. After that, all objects and arrays in the text are tried, and all other values that are
-    /// alone on a line. A part of another value does not count. If the reply repeats the schema of `T`, the schema is
-    /// skipped. An unpaired surrogate is replaced with U+FFFD. Other invalid JSON, such as a trailing comma, is not
-    /// repaired.
+    /// The result is the first value that decodes. First, code fences and the texts between them are tried in their
+    /// order, if they contain JSON and nothing else. After that, all objects and arrays in the text are tried, and all
+    /// other values that are alone on a line. A part of a larger value is never the result. If the reply repeats the
+    /// schema of `T`, the schema is skipped. An unpaired surrogate is replaced with U+FFFD. Other invalid JSON, such as
+    /// a trailing comma, is not repaired.
     ///
     /// # Errors
     /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch). [`Error::reply_mismatch`] returns the text of
@@ -59,7 +59,8 @@ impl Reply {
     /// schema with `expect_schema`. The function `accept` validates a value, and returns the reason if the value is
     /// not valid.
     ///
-    /// The rules for the search are the rules of `Reply::json`. The value is returned exactly as the agent wrote it.
+    /// The rules for the search are the rules of `Reply::json`. Except for replaced surrogates, the value is returned
+    /// exactly as the agent wrote it.
     ///
     /// # Errors
     /// The errors of `Reply::json`.

@@ -1,4 +1,4 @@
-//! Waits for a reply that contains JSON, with corrections.
+//! Waits for a reply that contains JSON, and asks the agent to correct a reply without the expected JSON.
 
 use std::future::IntoFuture;
 use std::marker::PhantomData;
