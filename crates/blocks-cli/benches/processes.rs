@@ -109,7 +109,7 @@ fn evaluate(server: &MockServer, failed: usize) -> Run {
     let refused_later = refused
         .clone()
         .filter(|r| r.at > start + Duration::from_secs(1));
-    // Sessions in the order of their creates.
+    // The creates that succeeded, in the same order as the sessions of the mock.
     let creates = received.iter().filter(|r| {
         r.operation == Some(Operation::CreateSession) && r.status.is_some_and(|s| s < 300)
     });

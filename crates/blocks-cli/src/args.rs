@@ -488,7 +488,7 @@ impl Args {
 }
 
 impl Command {
-    /// Returns whether the agent's messages are shown as they arrive.
+    /// Returns whether this is `run`, `send` or `wait` with the option `--follow`.
     pub fn follows(&self) -> bool {
         match self {
             Self::Run(args) => args.wait.follow.follow,
@@ -521,7 +521,7 @@ impl Command {
         self.calls_service() && !matches!(self, Self::Batch(_) | Self::Check)
     }
 
-    /// Returns the usage error if `--json` or `--github-output` has no effect for this command.
+    /// Returns the usage error if `--json` or `--github-output` cannot be used with this command.
     pub fn unsupported_option(&self, json: bool, github_output: bool) -> Option<&'static str> {
         if github_output && !self.is_turn() {
             return Some("--github-output works with run, send and wait");

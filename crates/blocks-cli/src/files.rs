@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
-/// A new file under a temporary name. A command creates the file before it sends anything, so that
+/// A new file under a temporary name. If a command creates its output files before it sends anything,
 /// a path that cannot be written is an error before the first request.
 pub struct NewFile {
     path: PathBuf,

@@ -14,7 +14,7 @@ const MAX_SUMMARY: usize = 60 << 10;
 /// Maximum bytes of a reply in the step outputs. GitHub accepts at most 1 MiB of outputs per job,
 /// so this limit leaves room for other outputs and steps.
 const MAX_OUTPUT: usize = 512 << 10;
-/// Maximum bytes of the JSON of `--schema` in the step outputs.
+/// Maximum bytes of the step output `structured_output`, the JSON that `--schema` found in the reply.
 pub const MAX_JSON: usize = 256 << 10;
 
 /// The files of the step outputs and the job summary, opened before anything is sent.
@@ -24,11 +24,11 @@ pub struct GithubFiles {
 }
 
 impl GithubFiles {
-    /// Opens the files that `GITHUB_OUTPUT` and, if it is set, `GITHUB_STEP_SUMMARY` name. The
-    /// second value is a warning if the summary cannot be opened.
+    /// Opens the file that `GITHUB_OUTPUT` names, and the file that `GITHUB_STEP_SUMMARY` names, if
+    /// that variable is set. The second value is a warning if the file of the summary cannot be opened.
     ///
     /// # Errors
-    /// A usage error: `GITHUB_OUTPUT` is not set, or its file cannot be written.
+    /// A usage error: `GITHUB_OUTPUT` is not set, or its file cannot be opened.
     pub fn open(host: &Host) -> Result<(Self, Option<String>), Exit> {
         let path = host.var("GITHUB_OUTPUT").ok_or_else(|| {
             Exit::usage(
@@ -81,7 +81,7 @@ fn open(path: &OsString) -> std::io::Result<File> {
         .or_else(|_| options.open(path))
 }
 
-/// Appends the text in one write. A line break is added first if another step left the last line without one.
+/// Appends the text in one write. If the last line of the file has no line break, adds one before the text.
 fn append(mut file: &File, text: &str) -> std::io::Result<()> {
     let mut last = [b'\n'];
     if file.seek(SeekFrom::End(-1)).is_ok() {

@@ -197,7 +197,8 @@ impl Host {
         };
         let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
         if recorder.is_none() {
-            // Signals are received before the file is created, so that a signal cannot leave the file incomplete.
+            // The command starts to receive signals before it creates the file. Otherwise, a signal could leave the
+            // file incomplete.
             self.listen();
             let exit_lock = self.last_words.clone();
             *recorder = Some(Recorder::create(
@@ -212,7 +213,7 @@ impl Host {
         })
     }
 
-    /// Sets the recording, in which the client records its requests.
+    /// Sets the file in which the client records its requests. With `None`, nothing is recorded.
     pub(crate) fn recording(mut self, recording: Option<Recording>) -> Self {
         self.recording = recording;
         self
@@ -381,10 +382,10 @@ impl Host {
     }
 }
 
-/// Returns whether standard output may have been closed, as by `>&-`. The standard library then
-/// opens `/dev/null` in its place, for reading and writing, and every write succeeds. A parent
-/// process that discards the output often opens `/dev/null` in the same way, so a closed output is
-/// not an error.
+/// Returns whether standard output may have been closed, as by `>&-`. In place of a closed standard
+/// output, Rust's standard library opens `/dev/null` for reading and writing, and every write
+/// succeeds. A parent process that discards the output often opens `/dev/null` in the same way, so a
+/// closed output is not an error.
 #[cfg(target_os = "linux")]
 fn out_discards() -> bool {
     const ACCESS_MODE: u32 = 0o3;

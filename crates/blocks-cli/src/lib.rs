@@ -5,7 +5,7 @@
 //! blocks run --agent claude "Add a test for the parser."
 //! ```
 //!
-//! The command writes only the reply to standard output, and progress and warnings to standard
+//! Standard output gets only the result, such as the reply. Progress and warnings go to standard
 //! error. `blocks --help` lists the exit codes, and [`report`] documents the fields of `--json`.
 //! [`main`] is the whole program; [`run`] runs one command line inside another program, such as a
 //! test.
@@ -90,7 +90,7 @@ where
     }
 }
 
-/// Prints help and the version to standard output, or reports a usage error. Returns the exit code.
+/// Prints help or the version to standard output, or reports a usage error. Returns the exit code.
 fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 {
     let unparsed = Unparsed::new(line);
     let options = OutputOptions {

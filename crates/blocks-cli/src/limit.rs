@@ -13,8 +13,8 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::notes::Notes;
 
-/// How much shorter this store's time-out for a response is than the client's. If both were equal,
-/// the client could stop waiting first, and the user would not see the time-out as a warning.
+/// How much earlier [`Reporting`] stops waiting for the store than the client does. If both stopped
+/// at the same time, the client could be first, and then the user would get no warning.
 const SOONER: Duration = Duration::from_millis(5);
 const BASE_URL: &str = "https://api.blocks.team";
 

@@ -22,7 +22,7 @@ use crate::text;
 /// wants to see which tool was called.
 const MAX_TOOL_CALL: usize = 200;
 
-/// Values of the global options.
+/// Settings of [`Output`], as the command line determines them.
 #[derive(Clone, Copy, Default)]
 pub struct OutputOptions {
     pub json: bool,
@@ -156,8 +156,8 @@ impl Output {
         self.write_summary(report);
     }
 
-    /// Returns the JSON of `--schema` for a step output. A JSON text that is too large becomes an
-    /// empty output, because a part of it would not be valid JSON.
+    /// Returns the JSON that `--schema` found in the reply, as the text of a step output. A JSON text
+    /// that is too large becomes an empty output, because a cut JSON text would not be valid.
     fn fit_json(&self, json: &RawJson) -> String {
         let json = json.as_str();
         if json.len() > github::MAX_JSON {
@@ -244,8 +244,8 @@ impl Output {
         }
     }
 
-    /// Prints a text from an agent, made safe for a terminal or a CI log. With `--raw`, or if
-    /// standard output is a file or a program, the text is unchanged.
+    /// Prints a text from an agent, made safe for a terminal or a CI log. The text is unchanged with
+    /// `--raw`, if standard output is a file, and if standard output is a pipe outside of CI.
     pub fn text(&self, text: &str) -> Result<(), Exit> {
         let mut safe = text.to_owned();
         if !self.options.raw && (self.host.out_is_terminal || self.host.out_is_ci_log()) {
@@ -276,8 +276,8 @@ impl Output {
         self.notes.clear();
     }
 
-    /// Prints the progress as a new line where no line can be redrawn. CI systems end a job that
-    /// prints nothing for long.
+    /// Prints the progress as an event or as a new line, if the progress line cannot be redrawn. CI
+    /// systems end a job that prints nothing for a long time.
     pub fn show_minute(&self, what: &str, elapsed: Duration) {
         if self.options.events {
             let seconds = elapsed.as_secs();

@@ -1,8 +1,8 @@
 //! The register, a local list of the sessions that this user started.
 //!
 //! The register is a file in the user's state folder that only the user can read. It contains the
-//! ids and links of the newest sessions, and no texts. A lock lets several commands write to the
-//! register.
+//! ids and links of the newest sessions, and no texts. Because of a lock, several commands can write
+//! to the register without losing sessions.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -39,7 +39,8 @@ pub struct Register {
 }
 
 impl Register {
-    /// Opens the register that a command adds its sessions to, before anything is sent.
+    /// Opens the register to which a command adds its sessions. The command calls this before it sends anything.
+    /// Returns `None` if there is no register to write.
     ///
     /// # Errors
     /// A usage error: the user asked for a register that cannot be written.
@@ -63,9 +64,11 @@ impl Register {
         }
     }
 
-    /// Returns the register to add a session to, before the session is created. In CI there is no
-    /// register, unless the user asked for it. If the user did not ask for it and it cannot be
-    /// written, the second value is a warning.
+    /// Returns the register to which the command will add its sessions. The user asks for the register
+    /// with `--register` or the variable `BLOCKS_REGISTER`. If the user did not ask, then:
+    ///
+    /// - in CI, with the variable set to `0`, or without a state folder, there is no register;
+    /// - if the register cannot be written, there is no register, and the second value is a warning.
     ///
     /// # Errors
     /// A usage error: the user asked for a register that cannot be written.
@@ -136,7 +139,7 @@ impl Register {
         self.write(&sessions)
     }
 
-    /// Removes the sessions for which `is_unwanted` returns true, and returns the removed sessions.
+    /// Removes the sessions of the base URL in use for which `is_unwanted` returns true. Returns the removed sessions.
     pub async fn remove(
         &self,
         is_unwanted: impl Fn(&RegisteredSession) -> bool,
@@ -159,7 +162,8 @@ impl Register {
         &self.path
     }
 
-    /// Reads all sessions, oldest first. A line that cannot be parsed, for example of a later version, is skipped.
+    /// Reads all sessions, oldest first. A line that cannot be parsed is skipped. A later version of the command may
+    /// have written such a line.
     fn read(&self) -> Result<Vec<RegisteredSession>> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
@@ -214,10 +218,10 @@ impl Register {
     }
 }
 
-/// Returns the session that `--last` refers to: the newest in the register.
+/// Returns the session that `--last` refers to: the newest in the register, for the base URL in use.
 ///
 /// # Errors
-/// A usage error: the register has no session.
+/// A usage error: the register cannot be read, or contains no session of the base URL in use.
 pub fn last(host: &Host) -> std::result::Result<Id, Exit> {
     let none = || {
         Exit::usage(format!(

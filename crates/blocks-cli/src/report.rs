@@ -1,4 +1,5 @@
-//! The JSON that the command prints for programs. It has the same fields after success and after failure.
+//! The JSON that the command prints for programs. A [`TurnReport`] and a [`CheckReport`] have the same fields after
+//! success and after failure. Other commands print a [`FailureReport`] after a failure.
 //!
 //! These types define the format. `blocks schema` prints their JSON Schemas, which are also in the
 //! folder `schema`.

@@ -49,8 +49,8 @@ impl Signals {
 pub(crate) type LastWords = Arc<Mutex<String>>;
 
 /// Receives the process's signals in a separate thread, so that they are handled even while the
-/// command is blocked. The thread ends the process after a second signal, or if the command does
-/// not end soon.
+/// command is blocked. The thread ends the process after a second signal, or if the command has not
+/// ended 2 seconds after the first signal.
 #[cfg(unix)]
 pub(crate) fn listen(signals: Signals, last_words: LastWords) {
     use std::time::Duration;

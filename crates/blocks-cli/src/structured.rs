@@ -28,7 +28,8 @@ impl ReplySchema {
     /// Reads the file of `--schema`.
     ///
     /// # Errors
-    /// A usage error: the file is not a JSON Schema. Nothing was sent yet.
+    /// A usage error: the file cannot be read, or is not a JSON Schema that this build supports.
+    /// Nothing was sent yet.
     pub fn read(path: &Path, host: &Host) -> Result<Self, Exit> {
         let text = input::read_text("--schema", path, host)?;
         let invalid = |what: String| {
@@ -40,7 +41,7 @@ impl ReplySchema {
     }
 
     /// # Errors
-    /// The reason why the value is not a JSON Schema.
+    /// The reason why the value is not a JSON Schema, or why this build does not support the schema.
     pub fn new(schema: Value) -> Result<Self, String> {
         let validator = Validator::new(&schema)?;
         Ok(Self { schema, validator })
@@ -50,8 +51,8 @@ impl ReplySchema {
         &self.schema
     }
 
-    /// Finds the first JSON value in the reply that conforms to the schema, and stores the value in
-    /// the report, on one line.
+    /// Searches the reply for JSON as `Reply::json` does. Stores in the report, on one line, the
+    /// first value that conforms to the schema.
     ///
     /// # Errors
     /// No value in the reply conforms to the schema. The error says where a value does not conform
@@ -75,7 +76,7 @@ pub fn mismatch_exit(error: &Error) -> Exit {
     exit
 }
 
-/// Validates every keyword of every JSON Schema draft, with the crate `jsonschema`.
+/// Validates JSON with the crate `jsonschema`, which supports every keyword of every JSON Schema draft.
 #[cfg(feature = "schema-validation")]
 mod library {
     use serde_json::Value;

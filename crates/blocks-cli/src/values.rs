@@ -39,7 +39,7 @@ impl fmt::Display for Timeout {
     }
 }
 
-/// A session, given by its id or by the address of its page, as other commands print it.
+/// A session, given by its id or by the address of its page. Other commands print both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRef(pub Id);
 

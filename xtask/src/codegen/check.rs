@@ -1,5 +1,6 @@
 //! Rejects an OpenAPI document if the generator would ignore a part of it, or would write code that does not
-//! compile. The check runs before lowering. Each error has a line and a pointer.
+//! compile. The check runs before the module `lower` changes the document. Each error has a line number and a JSON
+//! Pointer.
 
 mod schema;
 #[cfg(test)]
@@ -96,7 +97,7 @@ fn step(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-/// Returns a name without underscores and in lower case. Two names with the same result would collide in Rust.
+/// Returns the letters and digits of a name, in lower case. Two names with the same result would collide in Rust.
 fn rust_name(name: &str) -> String {
     let clean = name.chars().filter(|c| c.is_alphanumeric());
     clean.flat_map(char::to_lowercase).collect()

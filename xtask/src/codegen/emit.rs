@@ -1,4 +1,4 @@
-//! Runs progenitor, and converts its failures to errors that name the part of the OpenAPI document.
+//! Runs progenitor, which generates the client. An error names the part of the OpenAPI document that caused it.
 
 use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe};
@@ -157,7 +157,8 @@ impl VisitMut for OneLineDocs {
     }
 }
 
-/// Puts the derive of `JsonSchema` behind a feature, because few users need this trait. typify has no option for this.
+/// Puts the derive of `JsonSchema` behind a feature, because few users need this trait. typify, which generates the
+/// types for progenitor, has no option for this.
 struct OptionalSchemas;
 
 impl VisitMut for OptionalSchemas {

@@ -151,7 +151,7 @@ fn drop_defaults(schema: &mut Value) {
     }
 }
 
-/// Removes limits of length, because each would create a newtype of a string. `blocks-sdk` checks the lengths instead.
+/// Removes limits of length, because typify would turn each into a newtype. `blocks-sdk` checks the lengths instead.
 fn drop_length_limits(schema: &mut Value) {
     if let Some(map) = schema.as_object_mut()
         && map.get("type").is_some_and(|t| t == "string")

@@ -17,8 +17,8 @@ pub fn reduce(file: &mut syn::File) {
     PlainBodies.visit_file_mut(file);
 }
 
-/// Returns whether an item belongs to the builders. An item of the builders is their module, the module of
-/// their errors, or an `impl` with only a function that returns a builder.
+/// Returns whether an item belongs to the builders. These items are the module `builder`, the module `error` of their
+/// errors, and each `impl` that contains only the function `builder`.
 fn is_builder(item: &syn::Item) -> bool {
     match item {
         syn::Item::Mod(module) => module.ident == "builder" || module.ident == "error",

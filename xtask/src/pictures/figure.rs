@@ -1,5 +1,6 @@
-//! Draws the mean delay until a reply is known, by polling policy and number of sessions with one API key. One panel
-//! shows sessions that start together. The other panel shows sessions that start one by one. Both axes are logarithmic.
+//! Draws how the mean delay until a reply is known depends on the number of sessions with one API key. Each polling
+//! policy has a curve. One panel shows sessions that start together, and the other panel shows sessions that start one
+//! by one. Both axes are logarithmic.
 
 use serde::Deserialize;
 

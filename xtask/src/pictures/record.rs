@@ -61,7 +61,7 @@ fn play(
         Some(session) => step.typed.replace("$SESSION", &session),
         None => step.typed.to_owned(),
     };
-    // An interrupted command replaces the shell, so that it receives the signal itself.
+    // A command that will be interrupted replaces the shell, so that the command itself receives the signal.
     let exec = step.interrupted_after.map_or("", |_| "exec ");
     let places = blocks.parent().into_iter().map(Path::to_path_buf);
     let path = std::env::var_os("PATH").unwrap_or_default();

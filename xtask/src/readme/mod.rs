@@ -1,7 +1,8 @@
 //! Runs the commands of the README and the guide.
 //!
-//! bash runs the blocks of `sh` and `console`, with all commands of a block in one shell. A line is a
-//! command; a backslash joins the next line to it. A comment before a block says what the block needs:
+//! bash runs the blocks of `sh`, `console` and `bash`, with all commands of a block in one shell. Each line is a
+//! command. A backslash at the end of a line joins the next line to it. A comment before a block says what the block
+//! needs:
 //!
 //! - without a comment, a block runs in the repository, without a key;
 //! - `<!-- readme: mock -->`: the block runs in an empty folder, with `blocks` and a mock of the service;

@@ -1,4 +1,4 @@
-//! The commands `schema` and `man`, which describe the command itself.
+//! The commands `schema` and `man`, which describe the program `blocks` itself.
 
 use crate::args::{ManArgs, man_pages};
 use crate::exit::Exit;

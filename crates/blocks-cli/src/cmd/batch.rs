@@ -234,7 +234,8 @@ impl<'a> Report<'a> {
         self.output.json(result)
     }
 
-    /// Reports a prompt whose outcome is unknown, because an earlier run stopped during its create.
+    /// Reports a prompt whose outcome is unknown: an earlier run or another worker stopped during the create, or the
+    /// journal is damaged.
     fn print_unknown(&mut self, index: usize, session_id: Option<String>) -> Result<(), Exit> {
         let mut report = self.work.report(index);
         report.session_id = session_id;
@@ -250,7 +251,8 @@ impl<'a> Report<'a> {
         self.print(finished(report, Err(exit)))
     }
 
-    /// Prints one line for each prompt that has no result yet.
+    /// Prints one line for each prompt that has no result yet. If standard output is closed, prints the resume
+    /// commands to standard error instead.
     fn report_rest(
         &mut self,
         running: BTreeMap<usize, TurnReport>,
@@ -315,8 +317,8 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Prints the summary and returns the exit code. The error is not printed as JSON, because
-    /// standard output already has a result line for each prompt.
+    /// Prints the summary. Returns an error with the exit code if the batch did not fully succeed. The
+    /// error is not printed as JSON, because standard output already has a line for each prompt.
     fn end(self, by: Option<Interruption>) -> Result<(), Exit> {
         let tally = &self.tally;
         self.output.note(&format!(

@@ -15,8 +15,8 @@ const PROXIES: [&str; 6] = [
     "no_proxy",
 ];
 
-/// Reads a session that does not exist. The status 404 shows that the service accepted the key. The
-/// request costs nothing.
+/// Checks the key with a read of a session that does not exist, and prints the result. The status 404
+/// shows that the service accepted the key. The request costs nothing.
 pub async fn check(output: &Output) -> Result<(), Exit> {
     let mut limit_is_shared = false;
     let result = match output.client() {

@@ -39,7 +39,8 @@ pub async fn artifact(mut args: ArtifactArgs, output: &Output) -> Result<(), Exi
     download(&artifact, ids, file, output).await
 }
 
-/// Returns the path of the file that the user named, or `None` for `-`. It is a usage error if the file already exists.
+/// Returns the path of the file that the user named, or `None` for standard output. A file that exists or cannot be
+/// created is a usage error.
 fn new_file(output: Option<PathBuf>) -> Result<Option<PathBuf>, Exit> {
     let Some(path) = output.filter(|path| path != Path::new("-")) else {
         return Ok(None);
@@ -48,7 +49,8 @@ fn new_file(output: Option<PathBuf>) -> Result<Option<PathBuf>, Exit> {
     if path.symlink_metadata().is_ok() {
         return Err(wrong("the file exists"));
     }
-    // A temporary file is created now, so that a folder that cannot be written is an error before any request.
+    // A temporary file is created and removed now, so that a folder that cannot be written is an error before any
+    // request.
     NewFile::create(&path).map_err(|error| wrong(&error.to_string()))?;
     Ok(Some(path))
 }

@@ -90,7 +90,7 @@ impl PendingFile {
             .map_err(|e| wrong(&e.to_string()))
     }
 
-    /// Writes the file as a whole.
+    /// Writes the content, and renames the file to its final name.
     pub fn write(mut self, content: &Content) -> Result<(), Exit> {
         let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
         let written = bytes.and_then(|bytes| self.0.write(&bytes));

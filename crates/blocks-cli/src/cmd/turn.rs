@@ -26,8 +26,8 @@ use crate::report::{Status, TurnReport};
 use crate::structured::ReplySchema;
 use crate::values::Field;
 
-/// State of a command that sends or awaits one prompt. `finish` reports this state whenever and
-/// however the command ends.
+/// State of a command that sends a prompt or waits for its reply. `finish` reports this state,
+/// whenever and however the command ends.
 struct Job<'a> {
     output: &'a Output,
     report: TurnReport,
@@ -78,7 +78,7 @@ pub async fn wait(args: WaitArgs, output: &Output) -> u8 {
 
 fn prompt(args: &PromptArgs, output: &Output) -> Result<String, Exit> {
     match (&args.prompt, &args.prompt_file) {
-        // The text is never interpreted, because it may come from an issue or a comment.
+        // The text is sent unchanged: `@FILE` reads no file, because the text may come from an issue or a comment.
         (Some(text), _) => Ok(text.clone()),
         (None, Some(path)) => input::read_text("--prompt-file", path, output.host()),
         (None, None) => Err(Exit::usage("give a prompt or --prompt-file FILE")),
@@ -330,8 +330,8 @@ impl<'a> Job<'a> {
         Ok(file)
     }
 
-    /// Handles a create that failed or returned no thread. If the outcome is unknown and the error
-    /// names a session, the session is still written to the file of `--pending` and to the
+    /// Handles a create or follow-up that failed or returned no thread. If the outcome is unknown and
+    /// the error names a session, the session is still written to the file of `--pending` and to the
     /// register.
     async fn not_created(&mut self, exit: Exit, file: Option<PendingFile>) -> Exit {
         if exit.code == Code::OutcomeUnknown

@@ -1,5 +1,5 @@
 //! Removes API keys, the queries of presigned URLs and, without `--record-texts`, all texts from a
-//! recording. Every value that is not known to be harmless is removed.
+//! recording. Without `--record-texts`, every text that is not known to be harmless is removed.
 
 use std::collections::HashMap;
 
@@ -74,12 +74,12 @@ const TOKEN_PREFIXES: [&str; 18] = [
     "xox",
 ];
 
-/// Removes secrets and texts. Remembers the keys and the presigned URLs of a recording.
+/// Removes secrets and, without `--record-texts`, texts. Remembers the keys and the presigned URLs of a recording.
 pub struct Redactor {
     texts: bool,
     /// The API keys, in lower case and in each encoding in which they can occur.
     secrets: Vec<String>,
-    /// The number that replaces each presigned URL in the recording.
+    /// A map from each presigned URL to the number that replaces it in the recording.
     downloads: HashMap<String, usize>,
 }
 
@@ -205,7 +205,7 @@ impl Redactor {
         content
     }
 
-    /// Returns the replacement for a presigned URL, with the same number for each use of one URL.
+    /// Returns the replacement for a presigned URL. The same URL always gets the same number.
     fn download(&mut self, url: &str) -> String {
         let next = self.downloads.len() + 1;
         let number = *self.downloads.entry(url.to_owned()).or_insert(next);
@@ -269,7 +269,8 @@ impl Redactor {
         }
     }
 
-    /// Returns a link of the service with only its path and the parameters that contain no text.
+    /// Returns a link of the service in which path parts and parameters that may contain text are replaced. Any other
+    /// URL is replaced as a whole.
     fn link(&self, text: &str) -> String {
         let Ok(mut url) = Url::parse(text) else {
             return REMOVED_URL.to_owned();
@@ -292,8 +293,8 @@ impl Redactor {
         self.scrub(url.as_str())
     }
 
-    /// Returns the URL of a session's page with only its host and path. Path parts that are not
-    /// short words or ids are removed.
+    /// Returns the URL of a session's page without user name, password, query and fragment. Path parts
+    /// that are not short words or ids are replaced.
     fn page(&self, text: &str) -> String {
         let Ok(mut url) = Url::parse(text) else {
             return REMOVED_URL.to_owned();
@@ -329,7 +330,7 @@ impl Redactor {
         self.secrets.iter().any(|secret| lower.contains(secret))
     }
 
-    /// Removes the keys, the secrets in URLs and everything that looks like a token from a text.
+    /// Removes from a text the API keys, the secrets in URLs, and everything that looks like a token.
     fn scrub(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {
@@ -363,8 +364,8 @@ fn encodings(key: &str) -> Vec<String> {
         percent(false),
         percent(true),
     ];
-    // The base64 form of a key depends on its offset in the encoded data modulo 3. The characters
-    // at its ends also depend on the bytes around the key.
+    // The base64 form of a key depends on the key's offset in the encoded data, modulo 3. The first
+    // and last characters of the form also depend on the bytes around the key, so they are left out.
     for before in 0..3 {
         let padded = [&[0; 2][..before], key.as_bytes()].concat();
         let whole = STANDARD_NO_PAD.encode(&padded[..padded.len() - padded.len() % 3]);
@@ -419,7 +420,8 @@ fn is_secret_name(name: &str) -> bool {
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
-/// Removes words that look like tokens from a text, and each word that follows a scheme such as `Bearer`.
+/// Removes from a text the words that look like tokens. Also removes each word after a scheme such as `Bearer`, and
+/// each value after a secret name, as in `token=…` or `token: …`.
 fn without_tokens(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.+/=~".contains(c);
     let mut redacted = String::with_capacity(text.len());
@@ -478,7 +480,7 @@ fn is_word(text: &str) -> bool {
     text.len() <= 30 && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
 }
 
-/// Returns whether the text is a date or a number of seconds.
+/// Returns whether the text looks like a date or a number of seconds.
 fn is_time(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || " ,:.+-".contains(c);
     text.len() <= 35 && text.chars().all(is_part) && text.contains(|c: char| c.is_ascii_digit())

@@ -1,6 +1,6 @@
 //! Validates JSON without the crate `jsonschema`, which would make the command too large. Supports
-//! the keywords of JSON Schema 2020-12 that need no regular expressions. A schema with any other
-//! keyword is refused, so that no reply counts as valid without a complete check.
+//! the common keywords of JSON Schema 2020-12, but none that needs a regular expression. A schema
+//! with any other keyword is refused, so that no reply counts as valid without a complete check.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;

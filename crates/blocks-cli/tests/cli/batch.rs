@@ -1,4 +1,4 @@
-//! Tests of `batch`: many prompts keep the rate limit, and no prompt is sent twice.
+//! Tests of `batch`: many prompts stay within the rate limit, and no prompt is sent twice.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -49,7 +49,7 @@ const ENDS: [End; 11] = [
 /// A command line, its exit codes in the order of `ENDS`, and the schema of its result.
 struct Row(&'static str, [u8; 11], &'static str);
 
-/// Exit codes of commands that create or follow up. An unknown outcome has the code 4.
+/// Exit codes of commands that create a session or send a follow-up. An unknown outcome has the code 4.
 const CREATES: [u8; 11] = [0, 3, 1, 1, 4, 4, 130, 143, 129, 1, 141];
 /// Exit codes of `wait`, which continues after transient errors.
 const WAITS: [u8; 11] = [0, 3, 1, 3, 3, 1, 130, 143, 129, 1, 141];
@@ -234,7 +234,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Returns the ids of the session and the thread of the command's own prompt, if a response contained them.
+    /// Returns the ids of the session and of the thread that the command waits for, if a response contained them.
     fn received_ids(&self) -> Option<(String, String)> {
         let sends = self.row.1 == CREATES;
         if sends && self.end.fault().is_some() {

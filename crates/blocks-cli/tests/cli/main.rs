@@ -56,12 +56,12 @@ impl Service {
     }
 }
 
-/// Returns the command `blocks`, which does not inherit the environment variables that `blocks` reads.
+/// Returns the command `blocks`. The command does not inherit the environment variables that are listed below.
 fn blocks(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blocks"));
     command.args(arguments).stdin(Stdio::null());
-    // The folder of the shared limit's files. Each mock has its own file, because the file's name
-    // depends on the mock's port.
+    // Sets the folder for the files of the shared rate limit. Each mock has separate files, because
+    // their names depend on the mock's port.
     command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     for name in [
         "BLOCKS_LIMIT_URL",

@@ -29,7 +29,7 @@ pub struct PromptWork<'a> {
     pub given_ids: Vec<Value>,
     /// The schema that the reply to each prompt must conform to, if there is one.
     pub schemas: Vec<Option<Arc<ReplySchema>>>,
-    /// Reports of the running prompts, by index. They are printed if the batch ends early.
+    /// A map from the index of each running prompt to its report. The reports are printed if the batch ends early.
     pub running: Mutex<BTreeMap<usize, TurnReport>>,
     /// The register that sessions are added to, for `blocks list`.
     pub register: Option<Register>,
