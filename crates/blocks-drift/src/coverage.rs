@@ -1,5 +1,5 @@
 //! Lists the parts of the OpenAPI document that were compared, and the sources of each comparison. Also lists the facts
-//! that no page mentions.
+//! of the OpenAPI document that a source does not mention.
 
 use serde::Serialize;
 
@@ -39,7 +39,7 @@ pub fn judge(document: &Document, result: &mut CheckResult) {
     }
 }
 
-/// The sum of all comparisons of one operation with the sources of one side, such as all pages.
+/// A summary of all comparisons of one operation or schema with one side, such as the pages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// The operation or schema; empty for the OpenAPI document as a whole.
@@ -50,11 +50,12 @@ pub struct Row {
     pub facts: usize,
     /// The pages, requests or types that were compared.
     pub sources: Vec<String>,
-    /// The pointers of the facts in the OpenAPI document that no page mentions.
+    /// The facts of the OpenAPI document that a source of this side does not mention, each as a JSON pointer.
     pub unmentioned: Vec<String>,
 }
 
-/// Returns one row for each operation, in the order of the OpenAPI document, then a row for each other scope.
+/// Returns one row for each combination of scope and side that was compared. If a page was compared, the list starts
+/// with a row for every operation, in the order of the OpenAPI document, even if no page describes the operation.
 pub fn rows(document: &Document, result: &CheckResult) -> Vec<Row> {
     let operations: Vec<String> = document.operations().into_iter().map(|o| o.id).collect();
     let mut rows: Vec<Row> = Vec::new();

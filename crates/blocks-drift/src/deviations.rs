@@ -24,7 +24,7 @@ struct Entry {
     /// The place in the OpenAPI document, such as `#/components/schemas/Session/properties/title`. A class
     /// has a list of places. In a place, `*` matches any text.
     place: Places,
-    /// The operation that differs, `document` for the OpenAPI document as a whole, or `*` for any.
+    /// The operation or schema that differs, `document` for the OpenAPI document as a whole, or `*` for any of these.
     scope: String,
     /// The OpenAPI document's statement, as a report prints it.
     document: String,
@@ -144,9 +144,9 @@ impl Deviations {
         Ok(Self { entries, spanned })
     }
 
-    /// Marks each finding that an entry of the list matches as known, and adds a finding for each stale place. A place
-    /// is stale if no finding matches it, although the checks compared the operations of its entry. An entry about the
-    /// service is never stale, because one run sees only a part of the responses.
+    /// Marks a finding as known if an entry of the list matches the finding. Also adds a finding for each stale place
+    /// of an entry. A place is stale if it matches no finding, although the checks compared the operations of the
+    /// entry. An entry about the service is never stale, because one run sees only a part of the responses.
     pub fn apply(&self, document: &Document, result: &mut CheckResult) {
         let mut stale = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {

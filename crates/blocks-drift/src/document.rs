@@ -21,7 +21,7 @@ pub struct Operation {
     pub id: String,
     /// The HTTP method, in capitals.
     pub method: String,
-    /// The template of the path.
+    /// The path template, such as `/rest/v1/sessions/{session_id}`.
     pub path: String,
     /// The JSON pointer of the operation in the OpenAPI document.
     pub pointer: String,
@@ -31,7 +31,8 @@ impl Document {
     /// Parses the OpenAPI document.
     ///
     /// # Errors
-    /// Fails if the text is not YAML, or if a reference leads to nothing.
+    /// Fails if the text is not YAML or contains no `paths`, or if a path does not start with a slash. Also fails if a
+    /// reference leads to nothing or to another reference.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         let document = Self(Spanned::parse(file, text)?);
         let mut dangling = Vec::new();
@@ -67,10 +68,10 @@ impl Document {
         self.0.value.pointer(&self.resolve(pointer))
     }
 
-    /// Returns the pointer of the value that a reference at `pointer` leads to, or `pointer` itself.
+    /// Returns the pointer that a reference at `pointer` leads to, or `pointer` itself if there is no reference.
     pub fn resolve(&self, pointer: &str) -> String {
         let mut here = pointer.to_owned();
-        // A chain of references is short. The bound ends the loop if references form a circle.
+        // A chain of references is short. The limit of 16 ends the loop if references form a cycle.
         for _ in 0..16 {
             let target = self.0.value.pointer(&here).and_then(|v| v.get("$ref"));
             match target.and_then(Value::as_str) {
@@ -81,7 +82,7 @@ impl Document {
         here
     }
 
-    /// Returns all operations of the OpenAPI document.
+    /// Returns all operations of the OpenAPI document that have an `operationId`.
     pub fn operations(&self) -> Vec<Operation> {
         let paths = self.0.value["paths"].as_object();
         paths
@@ -124,12 +125,12 @@ impl Document {
         })
     }
 
-    /// Returns the pointer of the schema of an operation's request body.
+    /// Returns the JSON pointer of the schema for an operation's request body.
     pub fn request_schema(&self, operation: &Operation) -> Option<String> {
         self.schema_in(&format!("{}/requestBody", operation.pointer))
     }
 
-    /// Returns the pointer of the response for a status, and the pointer of its schema.
+    /// Returns two JSON pointers: to the response for a status, and to the schema of this response.
     pub fn response(&self, operation: &Operation, status: u16) -> Option<(String, Option<String>)> {
         let responses = format!("{}/responses", operation.pointer);
         let exact = format!("{responses}/{status}");
@@ -139,7 +140,7 @@ impl Document {
         Some((pointer, schema))
     }
 
-    /// Returns the error statuses of an operation, each with its error codes and its pointer.
+    /// Returns the error statuses of an operation, each with its error codes and the pointer to its response.
     pub fn errors(&self, operation: &Operation) -> Vec<(u16, Vec<String>, String)> {
         let responses = format!("{}/responses", operation.pointer);
         let Some(map) = self.get(&responses).and_then(Value::as_object) else {
@@ -158,7 +159,8 @@ impl Document {
     }
 
     /// Returns the names and pointers of an operation's parameters in `place` (`query`, `path` or
-    /// `header`). A parameter of the operation replaces a parameter of the path with the same name.
+    /// `header`). A parameter of the operation itself replaces a parameter of the same name that is
+    /// stated for the whole path.
     pub fn parameters(&self, operation: &Operation, place: &str) -> Vec<(String, String)> {
         let item = operation.pointer.rsplit_once('/').map_or("", |(p, _)| p);
         let mut found: Vec<(String, String)> = Vec::new();

@@ -118,7 +118,7 @@ impl Kind {
     }
 }
 
-/// The statement of a side that does not mention the subject.
+/// The text in a finding for a side that says nothing about the subject.
 pub const NOTHING: &str = "nothing";
 
 /// A difference between the OpenAPI document and another side. A check sets most fields; [`CheckResult::report`] sets
@@ -173,7 +173,7 @@ impl Finding {
     }
 }
 
-/// The record that one source was compared with one operation, or with the whole OpenAPI document.
+/// The record that one source was compared with one operation, one schema, or the whole OpenAPI document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Covered {
     /// The side that was compared with the OpenAPI document.
@@ -191,7 +191,7 @@ pub struct Covered {
 pub struct CheckResult {
     /// The differences.
     pub findings: Vec<Finding>,
-    /// Notes for the end of the report: the sources that were read, and those left out with the reason.
+    /// Notes for the end of the report, such as the number of compared responses, or a page that was left out.
     pub notes: Vec<String>,
     /// The parts that could not be checked, each with the reason.
     pub errors: Vec<String>,
@@ -245,7 +245,8 @@ impl CheckResult {
     }
 }
 
-/// Creates a finding about `pointer` of the OpenAPI document, with the statements of both sides in `texts`.
+/// Creates a finding about the place at `pointer` in the OpenAPI document. `texts` contains the OpenAPI document's
+/// statement and the other side's statement.
 pub fn finding(
     kind: Kind,
     severity: Severity,

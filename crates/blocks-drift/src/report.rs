@@ -260,7 +260,7 @@ fn span(text: &str, position: Position) -> std::ops::Range<usize> {
     from..(start + byte(position.column - 1 + position.width)).max(from)
 }
 
-/// Escapes the message of a workflow command, which would end at a line break.
+/// Escapes the message of a workflow command, because a line break would end the command.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
@@ -269,7 +269,7 @@ fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// Escapes a cell of a Markdown table, so that foreign text cannot become markup, a tag or a mention.
+/// Escapes a cell of a Markdown table, so that text from a page or response cannot become markup, a tag or a mention.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;").replace('@', "@\u{200b}").replace('\n', " ")
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask drift`: chooses the checks, and prints their reports.
+//! `cargo xtask drift`: runs the chosen checks, and prints a report.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::page::{self, PageText, source};
 use crate::report::{Format, Report};
 use crate::{coverage, live, sdk};
 
-/// The pages in this repository. These pages state the facts of the vendor's pages in our own words.
+/// The names of the files in `tests/pages`. These pages state the facts of the vendor's pages in our own words.
 pub const PAGES: [&str; 5] = ["create", "get", "messages", "follow-up", "quick-start"];
 
 /// Compare the document with pages, live responses, the mock and the SDK: exit 0 in sync, 1 drift, 2 could not check.
@@ -166,7 +166,8 @@ pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckRe
     coverage::judge(document, result);
 }
 
-/// Compares the mock server's responses with the OpenAPI document. Creating a session of the mock server costs nothing.
+/// Compares the mock server's responses with the OpenAPI document. The check also creates a session, because sessions
+/// of the mock server cost nothing.
 async fn mock(document: &Document, save: Option<PathBuf>) -> Result<CheckResult> {
     let mock = live::mock::server().start().await.context("the mock server")?;
     let target = live::Target { base: mock.url(), key: Some(mock.key().to_owned()) };

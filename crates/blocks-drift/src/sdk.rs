@@ -1,7 +1,7 @@
 //! Compares the SDK with the OpenAPI document. A recorder captures the requests of the SDK's builders instead of
 //! sending them. Each request must be valid under the OpenAPI document, and each field and parameter of the OpenAPI
 //! document must be sent by at least one builder. The check also compares the SDK's enum values, the limits that the
-//! SDK checks, and the SDK's base URL and header.
+//! SDK checks, and the SDK's base URL and authentication header.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,7 +64,7 @@ pub async fn check(document: &Document) -> Result<CheckResult> {
     limits(document, &mut result).await?;
     let recorder = Recorder::default();
     for request in creates() {
-        // Each request has a new client, because the rate limit of one client would delay the requests.
+        // Each request uses a new client, because the rate limiter of a shared client would delay the requests.
         let sent = client(&recorder)?.create_session(request).await;
         allowed(sent.err())?;
     }
@@ -99,7 +99,7 @@ fn allowed(error: Option<blocks_sdk::Error>) -> Result<()> {
     }
 }
 
-/// Checks that the SDK accepts the limits of the OpenAPI document, and rejects values just beyond them.
+/// Checks that the SDK accepts a value at each limit of the OpenAPI document, and rejects the next value beyond it.
 async fn limits(document: &Document, result: &mut CheckResult) -> Result<()> {
     let is_accepted = |error: Option<blocks_sdk::Error>| {
         error.is_none_or(|e| e.kind() != ErrorKind::InvalidInput)
@@ -197,7 +197,8 @@ fn enums(document: &Document, result: &mut CheckResult) {
     }
 }
 
-/// Returns requests with every kind of agent, each once with the fewest and once with most fields.
+/// Returns two requests for each agent name, for an agent id and for a profile. One request has only the required
+/// fields, and the other has optional fields too.
 fn creates() -> Vec<CreateSession> {
     let object = || Map::from_iter([("name".to_owned(), json!("x"))]);
     let names = AgentName::KNOWN.iter().map(|n| Agent::Name(AgentName::from((*n).to_owned())));

@@ -1,4 +1,5 @@
-//! The shape of a schema: the values that the schema allows, after references and unions are resolved.
+//! The shape of a schema: the values that the schema allows, after references, `allOf`, `anyOf` and `oneOf` are
+//! resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,13 +48,15 @@ pub const LIMITS: [&str; 6] =
 pub struct Shape {
     /// The pointer of the schema, after references are followed.
     pub pointer: String,
-    /// The pointer of the schema with the properties: this schema, or one of its parts.
+    /// The pointer of the schema that lists the properties. This can be the schema itself, a part of its `allOf`, or a
+    /// branch of its `anyOf` or `oneOf`.
     pub object: String,
     /// The allowed types. An empty set means any type.
     pub types: BTreeSet<JsonType>,
-    /// The format of a string: the required format, or else the usual format.
+    /// The format of a string: the required format (`format`), or else the usual format (`x-usual-format`).
     pub format: Option<String>,
-    /// Whether most values, but not all, have the format. A value with another format then breaks nothing.
+    /// Whether values of another format are allowed: `format` is only the usual format, or the schema states no
+    /// format.
     pub usual: bool,
     /// Whether the schema is marked as deprecated.
     pub deprecated: bool,
@@ -65,7 +68,7 @@ pub struct Shape {
     pub values: Option<Values>,
     /// The value that the server assumes if a request leaves the value out.
     pub default: Option<Value>,
-    /// The limits of numbers and lengths, by keyword.
+    /// A map from the keyword of each limit, such as `maxLength`, to the limit.
     pub limits: BTreeMap<String, f64>,
     /// The shape of the items of an array.
     pub items: Option<Box<Shape>>,
@@ -138,13 +141,13 @@ impl Shape {
         if !branches.is_empty() {
             let shapes = branches.iter().map(|place| Self::at(document, place, depth + 1));
             shape.join(Self::union(shapes.collect()));
-            // `alternatives` leaves out the branch that allows only null.
+            // `alternatives` leaves out a branch that allows only null. If a branch is missing, null is allowed.
             shape.nullable |= count(schema, "anyOf") > branches.len();
         }
         shape
     }
 
-    /// Adds the constraints of a part of `allOf`.
+    /// Adds the constraints of a part of `allOf`, or those of the branches of `anyOf` or `oneOf`.
     fn join(&mut self, part: Self) {
         if self.types.is_empty() {
             self.types = part.types;
@@ -166,7 +169,7 @@ impl Shape {
         self.required.extend(part.required);
     }
 
-    /// Returns a shape that allows every value that at least one alternative allows.
+    /// Returns a shape that allows every value that at least one of the given shapes allows.
     fn union(mut alternatives: Vec<Self>) -> Self {
         if alternatives.len() == 1 {
             return alternatives.remove(0);
@@ -197,8 +200,9 @@ impl Shape {
     }
 }
 
-/// Returns the sorted names of the fields in a rule about fields. Such a rule is a `oneOf` in which each branch
-/// requires exactly one field. Returns `None` if the schema has no such rule.
+/// Returns the sorted names of the fields of which a value must have exactly one. A schema states this rule about
+/// fields as a `oneOf` beside its `properties`, and each branch of the `oneOf` requires one field. Returns `None` if
+/// the schema has no such rule.
 pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
     let branches = schema["oneOf"].as_array().filter(|_| schema["properties"].is_object())?;
     let field = |branch: &Value| match branch["required"].as_array().map(Vec::as_slice) {
@@ -210,8 +214,8 @@ pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
     Some(fields)
 }
 
-/// Returns the pointers of the alternatives of an `anyOf`, or of a `oneOf` that is not a rule about
-/// fields. The branch that allows only null (`nullable` with `maxProperties: 0`) is left out.
+/// Returns the pointers of the branches of an `anyOf`, or of a `oneOf` that is not a rule about fields
+/// (see [`rule_fields`]). A branch that allows only null (`nullable` with `maxProperties: 0`) is left out.
 pub fn alternatives(document: &Document, resolved: &str) -> Vec<String> {
     let Some(schema) = document.0.value.pointer(resolved) else {
         return Vec::new();

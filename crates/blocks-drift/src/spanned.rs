@@ -13,7 +13,7 @@ pub struct Position {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The width of the key in characters.
+    /// The width of the key or list item in characters, or 1 if it has several lines.
     pub width: usize,
 }
 

@@ -148,8 +148,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Compares a value with each alternative of a union. Reports a wrong type if every alternative has a breaking
-    /// difference. Otherwise reports the differences from the alternative that fits best.
+    /// Compares a value with each branch of an `anyOf` or `oneOf`. Reports a wrong type if the value has a breaking
+    /// difference from every branch. Otherwise reports the differences from the branch that fits best.
     fn closest_branch(
         &mut self,
         branches: &[String],

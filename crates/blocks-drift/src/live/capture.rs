@@ -1,8 +1,8 @@
 //! Reads responses that were captured before, from a folder, or from HAR files of browsers and proxies.
 //!
-//! A captured response is a JSON file with `method`, `path`, `status` and `body`, as `drift live --save` writes it.
-//! Entries of a HAR file that cannot be compared are left out and counted: for example other hosts, redirects and 5xx
-//! responses.
+//! A captured response is a JSON object with `method`, `path`, `status` and `body`. `drift live --save` writes each to
+//! its own file. A `.jsonl` file contains one captured response per line. Entries of a HAR file that cannot be compared
+//! are left out and counted: for example responses of other hosts, redirects and 5xx responses.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use super::exchange::{Body, Exchange, parse_body};
 pub struct Captures {
     /// The requests to the API with their responses.
     pub exchanges: Vec<Exchange>,
-    /// The number of entries that were left out, by reason.
+    /// A map from each reason to the number of entries that were left out for this reason.
     pub skipped: BTreeMap<&'static str, usize>,
 }
 
@@ -31,8 +31,8 @@ impl Captures {
     }
 }
 
-/// Reads a folder with its subfolders, one captured response, or a HAR file. In a HAR file, only
-/// requests to `hosts` count.
+/// Reads a folder with its subfolders, one captured response, or a HAR file. From a HAR file, only
+/// requests to `hosts` are read.
 ///
 /// # Errors
 /// Fails if `path` cannot be read, or if no file contains a response of the API.
@@ -72,7 +72,7 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
     Ok(captures)
 }
 
-/// Lists the reasons with their numbers, for a report.
+/// Returns a text that lists each reason with its number of entries, for a report.
 pub fn counts(skipped: &BTreeMap<&'static str, usize>) -> String {
     let list: Vec<String> = skipped.iter().map(|(why, n)| format!("{n} {why}")).collect();
     if list.is_empty() { "none".to_owned() } else { list.join(", ") }
@@ -139,7 +139,7 @@ fn capture(name: &str, value: &Value) -> Result<Exchange, &'static str> {
     })
 }
 
-/// Parses an entry of a HAR file. Every field of the entry may be missing.
+/// Parses an entry of a HAR file. Any field of the entry may be missing.
 fn entry(
     name: &str,
     entry: &Value,
@@ -233,7 +233,7 @@ fn path_of(url: &str) -> (String, Vec<String>) {
     (path.split('#').next().unwrap_or_default().to_owned(), names.collect())
 }
 
-/// Writes a response to a file of the folder. The presigned URL of an artifact is replaced.
+/// Writes a response to a file in the folder. The presigned URL of an artifact is replaced with a fixed URL.
 ///
 /// # Errors
 /// Fails if the file cannot be written.

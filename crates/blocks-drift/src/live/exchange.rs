@@ -43,7 +43,8 @@ pub struct Exchange {
     pub body: Body,
 }
 
-/// Parses a body. JSON with a duplicate key is an error, because programs differ on which value counts.
+/// Parses a body. JSON with a duplicate key becomes [`Body::Other`], because programs differ in which of the two values
+/// they use.
 pub fn parse_body(text: &[u8]) -> Body {
     match serde_json::from_slice::<Value>(text) {
         Err(_) => Body::Other("not JSON".to_owned()),
@@ -56,7 +57,7 @@ pub fn parse_body(text: &[u8]) -> Body {
     }
 }
 
-/// The fields that a program needs to wait for a reply or to read it.
+/// The fields that a program needs to wait for a reply or to read the reply.
 const NEEDED: [&str; 8] =
     ["_links", "thread_id", "thread", "final_message", "items", "href", "message", "id"];
 
@@ -65,8 +66,8 @@ pub struct Comparison<'a> {
     document: &'a Document,
     /// The findings so far.
     pub result: CheckResult,
-    /// For each operation: the properties in the schemas of the responses, and the properties that the compared
-    /// responses had.
+    /// A map from each operation to two sets: the properties in the schemas of its successful responses, and those of
+    /// these properties that the compared responses had.
     seen: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
 }
 
@@ -76,8 +77,8 @@ impl<'a> Comparison<'a> {
         Self { document, result: CheckResult::default(), seen: BTreeMap::new() }
     }
 
-    /// Compares one exchange. `expected` contains the statuses that the OpenAPI document names for such a
-    /// request. Without `expected`, every status that the OpenAPI document names is right.
+    /// Compares one exchange. `expected` contains the statuses that are right for this request. Without
+    /// `expected`, every status that the OpenAPI document lists for the operation is right.
     pub fn add(&mut self, exchange: &Exchange, expected: Option<&[u16]>) {
         let Some(operation) = self.document.operation_of_request(&exchange.method, &exchange.path)
         else {
@@ -105,7 +106,8 @@ impl<'a> Comparison<'a> {
         self.result.cover(Side::Service, &operation.id, &exchange.name, facts);
     }
 
-    /// Adds a finding for each property that no response of its operation contained.
+    /// Returns the result of the comparison. The result also has a finding for each property in an operation's
+    /// response schemas that no compared response of the operation contained.
     pub fn finish(mut self) -> CheckResult {
         for (operation, (possible, shown)) in std::mem::take(&mut self.seen) {
             let absent = possible.difference(&shown).map(|pointer| {
@@ -213,7 +215,7 @@ impl<'a> Comparison<'a> {
             .into_iter()
             .map(|v| Finding {
                 subject: format!("response field `{}`", v.finding.subject),
-                // A text from the service can be long.
+                // A text from the service can be long, so it is cut off after 60 characters.
                 other: v.finding.other.chars().take(60).collect(),
                 ..v.finding
             })
@@ -256,7 +258,8 @@ impl<'a> Comparison<'a> {
         ))
     }
 
-    /// Reports the fields and parameters of a captured request that the OpenAPI document does not know.
+    /// Compares a captured request with the OpenAPI document: the names of the query parameters, and the body if the
+    /// request succeeded.
     fn request(&self, exchange: &Exchange, operation: &Operation) -> Vec<Finding> {
         let mut found = Vec::new();
         let known = self.document.parameters(operation, "query");

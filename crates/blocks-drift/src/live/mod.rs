@@ -18,10 +18,11 @@ use crate::finding::CheckResult;
 use exchange::{Body, Comparison, Exchange, parse_body};
 use probe::{Auth, Probe};
 
-/// The most requests of one run, far below the 100 per minute that the service accepts with one key.
+/// The most requests that one run sends, apart from two that check the key and the session. This is far below the 100
+/// requests per minute that the service accepts with one key.
 const MOST_REQUESTS: usize = 60;
 
-/// The service that the requests go to, and its key.
+/// The service that the requests go to, and the API key for it.
 pub struct Target {
     /// The base URL, such as `https://api.blocks.team`.
     pub base: String,
@@ -41,7 +42,8 @@ pub struct LiveOptions {
 }
 
 impl Target {
-    /// Returns the service that the environment names in `BLOCKS_API_BASE_URL` and `BLOCKS_API_KEY`.
+    /// Reads the base URL and the key from the environment variables `BLOCKS_API_BASE_URL` and `BLOCKS_API_KEY`. The
+    /// default base URL is `https://api.blocks.team`.
     pub fn from_env() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
         Self {
@@ -55,7 +57,8 @@ impl Target {
 /// Sends requests to the service and compares every response with the OpenAPI document.
 ///
 /// # Errors
-/// Fails if the base URL is invalid, or if a session must be read or created without a key.
+/// Fails if the base URL is invalid, or is neither `https` nor a loopback address. Also fails if `options` ask to read
+/// or create a session, and `target` has no key.
 pub async fn check(
     document: &Document,
     target: &Target,
@@ -69,8 +72,8 @@ pub async fn check(
     Ok(run.finish())
 }
 
-/// Compares captured responses with the OpenAPI document. In HAR files, only responses of the OpenAPI document's
-/// servers and of `base` count.
+/// Compares captured responses with the OpenAPI document. From HAR files, only responses of the OpenAPI document's
+/// servers and of the host in `base` are compared.
 ///
 /// # Errors
 /// Fails if the captured responses cannot be read.

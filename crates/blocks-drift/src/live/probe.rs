@@ -17,7 +17,7 @@ pub enum Auth {
     Key,
 }
 
-/// A request, and the statuses that the OpenAPI document lists for its response.
+/// A request, and the statuses that its response may have.
 #[derive(Clone, Debug)]
 pub struct Probe {
     /// The subject of the request, for reports.
@@ -63,7 +63,7 @@ const INVALID_OR_GONE: &[u16] = &[422, 400, 404];
 const BAD_QUERIES: [&str; 7] =
     ["limit=0", "limit=101", "page=0", "direction=up", "type=none", "role=none", "gts=x"];
 
-/// Returns probes that need no key: every operation without a key, and with a wrong key.
+/// Returns probes that need no valid key: for every operation, one without a key and one with a wrong key.
 pub fn without_key() -> Vec<Probe> {
     let mut probes = Vec::new();
     for (name, auth, expected) in
@@ -84,7 +84,7 @@ pub fn without_key() -> Vec<Probe> {
     probes
 }
 
-/// Returns probes that the service rejects, whatever the key is: requests for missing sessions, and requests with
+/// Returns probes that the service rejects even with the right key: requests for missing sessions, and requests with
 /// invalid input.
 pub fn rejected() -> Vec<Probe> {
     let session = format!("/sessions/{UNKNOWN_ID}");
@@ -110,7 +110,7 @@ pub fn rejected() -> Vec<Probe> {
     probes
 }
 
-/// Returns probes that read an existing session.
+/// Returns probes about an existing session: reads, a request for a missing artifact, and requests with a bad query.
 pub fn reads(session: &str) -> Vec<Probe> {
     let messages = format!("/sessions/{session}/messages");
     let mut probes = vec![

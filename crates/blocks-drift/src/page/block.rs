@@ -16,7 +16,7 @@ pub enum Block {
     Code { section: Option<Section>, label: String, text: String, line: usize },
     /// A row of a table. The column names are in lower case.
     Row { header: Vec<String>, cells: Vec<String>, line: usize },
-    /// A row of a table of errors without separators between its cells, as copied plain text has it.
+    /// A row of an error table in copied plain text, in which nothing separates the cells.
     JoinedRow { text: String, line: usize },
 }
 

@@ -140,7 +140,8 @@ impl Comparison<'_> {
         self.add(Kind::FieldRemoved, Severity::Breaking, &name, pointer, (&text, NOTHING), line);
     }
 
-    /// Compares the parameters of a section (query, path or header) by their names.
+    /// Compares the parameters of a section (query, path or header) with those of the OpenAPI document. If a path
+    /// parameter has another name on the page, its position in the path identifies it.
     fn parameters(&mut self, section: Section) {
         let place = section.to_string();
         let known = self.document.parameters(self.operation, &place);
@@ -269,7 +270,8 @@ impl Comparison<'_> {
     }
 
     /// Reports the fields of the OpenAPI document that the page neither describes nor shows in a sample. The
-    /// fields inside an object are compared only if the page describes or shows at least one of these fields.
+    /// fields inside an object are compared only if the page describes or shows at least one of these fields. If the
+    /// page describes fields, a field that only a sample shows is reported as undescribed.
     fn absent(
         &mut self,
         section: Section,

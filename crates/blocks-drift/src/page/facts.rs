@@ -54,7 +54,7 @@ pub struct Field {
     pub default: Option<Value>,
     /// The values that the page lists for the field.
     pub values: Option<Vec<String>>,
-    /// The limits in the field's description.
+    /// A map from the JSON Schema keyword of each limit in the field's description to the limit.
     pub limits: BTreeMap<String, f64>,
     /// The line of the name.
     pub line: usize,
@@ -94,7 +94,7 @@ struct State {
 /// Interprets the parsed blocks of a page (headings, fields, table rows), and returns the facts that the page states.
 ///
 /// # Errors
-/// Fails if a field, a row or a sample cannot be understood; the error contains the line.
+/// Fails if a field or a row cannot be understood, or if a sample does not end; the error contains the line.
 pub fn page(name: &str, blocks: &[Block], codes: &[String]) -> Result<Page> {
     let mut page = Page { name: name.to_owned(), ..Page::default() };
     let mut state = State::default();
@@ -193,7 +193,7 @@ impl Page {
         Ok(())
     }
 
-    /// Reads a row of a table. The columns decide whether the row is an error or a field.
+    /// Reads a row of a table. The columns and the section decide whether the row is an error, a field or prose.
     fn row(
         &mut self,
         header: &[String],

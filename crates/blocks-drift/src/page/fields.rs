@@ -132,8 +132,8 @@ impl Pair<'_, '_> {
         }
     }
 
-    /// Compares whether the page and the OpenAPI document require the field. Without a mark on the page, a request
-    /// field counts as optional, and a response field is not compared.
+    /// Compares whether the page and the OpenAPI document require the field. Without a mark on the page, a field of a
+    /// request body, a query parameter or a header counts as optional. Other fields without a mark are not compared.
     fn required(&mut self, document: bool) {
         let page = match (self.field.required, self.field.section) {
             (Some(required), _) => required,

@@ -305,7 +305,7 @@ impl Reader {
             "Tab" | "Accordion" => self.section = title.or(before),
             _ => {}
         }
-        // A paragraph in HTML or in a note is read like any other paragraph.
+        // An element inside a paragraph, such as an HTML tag, is read like a paragraph.
         let inline = matches!(node, Node::MdxJsxTextElement(_));
         if inline {
             self.paragraph(node)?

@@ -25,7 +25,8 @@ pub use source::PageText;
 /// guide.
 ///
 /// # Errors
-/// Fails if the page cannot be parsed; no fact of the page is compared then. The error contains the line.
+/// Fails if the page cannot be parsed; the error contains the line. Also fails if the page has nothing to compare, has
+/// fields without an operation, or names an operation without any fields, errors or response samples.
 pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     let page = read(document, text)?;
     let mut result = CheckResult::default();
@@ -76,7 +77,7 @@ pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
 /// to compare, adds a note that says why the page was left out.
 ///
 /// # Errors
-/// Fails if the page cannot be parsed, and is HTML or names an operation of the OpenAPI document.
+/// Fails if the page is HTML. Also fails if the page names an operation of the OpenAPI document, but cannot be parsed.
 pub fn check_indexed(document: &Document, text: &PageText) -> Result<CheckResult> {
     let mut result = CheckResult::default();
     let skipped = |why: &str| CheckResult {

@@ -110,7 +110,7 @@ fn with_mark(text: &str, lower: &str) -> Option<Option<Notation>> {
     None
 }
 
-/// Parses one alternative of a union, such as `string (uuid)`, `string[]`, `array of strings` or `enum<string>`.
+/// Parses one of the types that `|` separates, such as `string (uuid)`, `string[]` or `array of strings`.
 fn one(text: &str) -> Option<Notation> {
     let text = text.trim();
     let lower = text.to_lowercase();

@@ -1,4 +1,4 @@
-//! Parses a page in plain text, as a reader copies it from a browser. Each item is on a separate line.
+//! Parses a page in plain text, as a reader copies it from a browser. Each name, type and mark is on its own line.
 
 use std::sync::LazyLock;
 
@@ -26,7 +26,7 @@ struct Reader<'a> {
     lines: &'a [&'a str],
     at: usize,
     section: Option<Section>,
-    /// The column names of the table with tabs that is being read; empty outside a table.
+    /// The column names of the current table, in which tabs separate the cells; empty outside a table.
     header: Vec<String>,
     blocks: Vec<Block>,
 }

@@ -1,5 +1,5 @@
-//! Compares the facts of a page that are not about a single field with the OpenAPI document. These facts are the rule
-//! about several fields, errors, samples, the sort order, and links.
+//! Compares a page with the OpenAPI document in everything but single fields: the rule about several fields, errors,
+//! samples, the sort order, and links.
 
 use serde_json::Value;
 
@@ -91,7 +91,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares a status of the OpenAPI document, and its codes, with the rows of the page.
+    /// Compares a status of the OpenAPI document, and the codes of the status, with the rows of the page's error table.
     fn error_row(&mut self, status: u16, codes: &[String], pointer: &str) {
         let page = self.page;
         let subject = format!("error {status}");
@@ -204,7 +204,7 @@ impl Comparison<'_> {
     }
 
     /// Reports the sort order that the page states, if the operation has a parameter `direction` in the OpenAPI
-    /// document. The OpenAPI document does not state a default order.
+    /// document. Every stated order is a difference, because the OpenAPI document does not state a default order.
     pub(super) fn order(&mut self) {
         let direction = self
             .document
@@ -265,8 +265,8 @@ impl Comparison<'_> {
     }
 }
 
-/// Returns the links in a JSON value, and the reason if a link is wrong. The host of a link is not compared, because
-/// the service's links can name another host.
+/// Returns the JSON pointer of each link in a JSON value, with the reason if the link is wrong. The host of a link is
+/// not compared, because the service's links can name another host.
 pub fn links(document: &Document, value: &Value) -> Vec<(String, Option<&'static str>)> {
     let mut found = Vec::new();
     let mut open = vec![(String::new(), value)];

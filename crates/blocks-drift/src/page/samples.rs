@@ -14,7 +14,7 @@ use crate::spanned::Spanned;
 pub struct Sample {
     /// The section, which is `Request` or `Response`.
     pub section: Section,
-    /// The status of the response, if the page states one beside the sample.
+    /// The status of the response, if the page states it beside the sample. Otherwise 400 in the section of errors.
     pub status: Option<u16>,
     /// The parsed sample. If the sample is not valid JSON, the reason and the line of the error.
     pub value: Result<Value, (String, usize)>,

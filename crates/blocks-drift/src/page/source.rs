@@ -15,7 +15,7 @@ pub struct PageText {
     pub text: String,
 }
 
-/// Largest number of pages in an index. An index with more pages is not the index of the API's documentation.
+/// The largest number of pages in an index. An index with more pages is not the index of the API's documentation.
 const MOST_PAGES: usize = 300;
 
 /// Reads a page from a URL, a file, or standard input (`-`).
@@ -54,7 +54,7 @@ pub async fn read_index(url: &str) -> Result<Vec<PageText>> {
     Ok(pages)
 }
 
-/// Returns the links of an index that lead to its own host.
+/// Returns the links of an index to pages on its own host. Links to `.txt` files, such as other indexes, are left out.
 fn links(index: &str, resolved: &reqwest::Url) -> Vec<reqwest::Url> {
     static LINK: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
         regex::Regex::new(

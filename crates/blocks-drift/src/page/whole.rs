@@ -21,8 +21,8 @@ static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)(\d[\d,]*)\s*(?:requests?|calls?)\s*(?:/|per|a|each|every)\s*(?:an?\s+)?(minute|second|hour|day)").expect("a pattern")
 });
 
-/// Compares the base URL, the authentication header and the rate limit on a page with the OpenAPI document. Returns how
-/// many of these facts the page states.
+/// Compares the base URL, the authentication header and the rate limit on a page with the OpenAPI document. Returns the
+/// number of compared statements. If a page repeats a statement, each one counts.
 pub fn compare(document: &Document, page: &Page, result: &mut CheckResult) -> usize {
     let value = &document.0.value;
     let server = value["servers"][0]["url"].as_str().unwrap_or_default().trim_end_matches('/');

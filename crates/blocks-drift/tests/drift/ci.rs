@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 
-/// Serves texts by their path until the test ends, and returns the base URL.
+/// Serves each text at its path until the test ends, and returns the base URL.
 async fn serve(files: Vec<(String, String)>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -30,8 +30,8 @@ async fn serve(files: Vec<(String, String)>) -> String {
     format!("http://{address}")
 }
 
-/// Creates a folder with a fake `cargo` and a fake `gh`. `cargo` starts the built program. `gh` records its
-/// arguments and prints the content of the file `open`.
+/// Creates a folder with a fake `cargo` and a fake `gh`. `cargo xtask` starts the built program. `gh` records its
+/// arguments, and `gh issue list` prints the content of the file `open`.
 fn tools() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("bin")).unwrap();

@@ -1,4 +1,5 @@
-//! Pages that are cut off, removed, or replaced, or whose operations are hidden.
+//! Tests with pages that are cut off, removed or replaced, pages whose operations are hidden, pages that cannot be
+//! parsed, and pages with other content, such as guides.
 
 use super::*;
 
@@ -62,7 +63,7 @@ fn lost_pages_are_never_in_sync() {
     }
 }
 
-/// A field, a row, a heading, a component or a sample that cannot be parsed causes an error with a line.
+/// A field, a row, a heading or a component that cannot be parsed causes an error with a line.
 #[test]
 fn what_is_not_understood_is_an_error_with_its_line() {
     let number = |text: &str, part: &str| {

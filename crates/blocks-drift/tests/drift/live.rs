@@ -223,7 +223,8 @@ fn single_faults_are_found_with_their_severity() {
     }
 }
 
-/// Entries that are not responses of the API are left out and counted.
+/// HAR entries that cannot be compared, or that are unusual but correct, cause no finding. A file that is neither a HAR
+/// file nor a captured response is counted.
 #[test]
 fn harmless_har_entries_raise_nothing() {
     let (.., session) = example("createSession");

@@ -1,6 +1,6 @@
-//! Each test changes the pages, the OpenAPI document or the responses. A change of the meaning causes a finding
-//! with the right pointer and severity, other changes cause no finding, and a page that cannot be read
-//! is never "in sync".
+//! Most tests change the pages, the OpenAPI document or the responses. A change of the meaning must cause a finding
+//! with the right pointer and severity. Other changes must cause no finding. A page of an operation that
+//! cannot be read must never be reported as in sync.
 
 mod ci;
 mod incomplete_pages;
@@ -39,7 +39,7 @@ pub(crate) fn pages(form: &str) -> Vec<PageText> {
     PAGES.iter().map(page).collect()
 }
 
-/// Compares all pages with a document, as with an index, and applies the known deviations.
+/// Compares all pages with a document, as `drift docs --index` does, and applies the known deviations.
 pub(crate) fn check_pages(document: &Document, pages: &[PageText]) -> CheckResult {
     let mut result = CheckResult::default();
     check_index(document, pages, &mut result);

@@ -20,7 +20,7 @@ struct Mutation {
     place: String,
 }
 
-/// A field of a page: the line of its name, its type, and its section and marks.
+/// A field of a page. `line` is the line of the field's name, counted from 0, and `kind` is the field's type.
 struct Field {
     line: usize,
     name: String,
@@ -134,7 +134,7 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
         };
         let end = (line + 1..lines.len()).find(ends).unwrap();
         let text = [&lines[..line], &lines[end..]].concat().join("\n") + "\n";
-        // The sample or the path on the page still shows the field.
+        // Whether the sample or the path on the page still shows the field.
         let shown = !field.sent || (field.path && others.iter().filter(|f| f.path).count() == 1);
         let (kind, severity) = match shown {
             true => (FieldUndescribed, Severity::Informational),
@@ -152,7 +152,8 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
     }
 }
 
-/// Replacements of text, made on all pages that contain the text, and the finding that each must cause.
+/// Replacements of text, and the finding that each must cause. Each replacement is made on the pages that contain the
+/// text, one page at a time.
 const WORDS: &[(&str, &str, Kind, Severity, &str)] = &[
     ("Minimum 1, maximum 100", "Minimum 1, maximum 500", Limit, Severity::Additive, "Limit"),
     ("Minimum 1, maximum 100", "Minimum 5, maximum 100", Limit, Severity::Breaking, "Limit"),
