@@ -23,8 +23,8 @@ const TICK: Duration = Duration::from_secs(2);
 /// How long a worker keeps trying to reach the journal.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_millis(500);
-/// How many creates of one worker may wait for a permit at the same time. Other workers can then start most prompts of
-/// the batch.
+/// How many creates of one worker may be waiting for a permit or being sent at the same time, if the journal is shared.
+/// Other workers can then start most prompts of the batch.
 const CREATES: usize = 20;
 
 /// The future that a method of [`BatchWork`] returns.
@@ -51,7 +51,7 @@ pub trait BatchWork: Send + Sync {
 
     /// Creates the session of a prompt.
     ///
-    /// Await `before_send` after the create has its permit, as with
+    /// Await `before_send` after the rate limiter has granted a permit for the create, for example through
     /// [`Client::acquire_create`](blocks_sdk::Client::acquire_create). A prompt that waits for a permit is then not
     /// claimed: another worker can start it, and a crash does not make its outcome unknown.
     fn create<'a>(
@@ -69,8 +69,8 @@ pub trait BatchWork: Send + Sync {
         created: Created,
     ) -> WorkFuture<'a, Replied<Self::Report>>;
 
-    /// Returns whether a recorded result is a failure. [`BatchOptions::retry_failed`] sends the prompts of failures
-    /// again.
+    /// Returns whether a recorded result is a failure. With [`BatchOptions::retry_failed`], the batch sends the prompt
+    /// of such a result again.
     fn is_failed(&self, result: &Value) -> bool;
 }
 
@@ -112,7 +112,7 @@ pub enum BatchItem<R> {
         /// Recorded result.
         result: Value,
     },
-    /// An earlier run or another worker ended during the create, so the session may exist.
+    /// No worker knows the outcome of a create that an earlier run or another worker has sent. The session may exist.
     Unknown {
         /// Index of the prompt in the batch.
         index: usize,
@@ -145,7 +145,8 @@ struct Context<W> {
     journal: Arc<dyn Journal>,
     work: Arc<W>,
     retry_unknown: bool,
-    /// Failures that an earlier run has recorded, by prompt index. These prompts are sent again.
+    /// A map from the index of a prompt to the failure that an earlier run has recorded for it. These prompts are sent
+    /// again.
     failed: BTreeMap<usize, Value>,
     creates: Semaphore,
 }
@@ -165,9 +166,9 @@ enum Outcome<R> {
 pub struct BatchOptions {
     /// How many prompts run at the same time. Default: no limit.
     pub max_running: usize,
-    /// Whether to send prompts again whose outcome is unknown.
+    /// Whether to send a prompt again if its outcome is unknown.
     pub retry_unknown: bool,
-    /// Whether to send prompts again whose recorded result is a failure. A create that certainly had no effect leaves
+    /// Whether to send a prompt again if its recorded result is a failure. A create that certainly had no effect leaves
     /// no result, so its prompt is sent again in any case.
     pub retry_failed: bool,
 }
@@ -182,7 +183,7 @@ impl Default for BatchOptions {
     }
 }
 
-/// Reports that the requests with the same prompt id differ between the journal and the batch.
+/// Reports a prompt whose request differs from the request that the journal contains under the same id.
 #[derive(Debug)]
 pub struct ChangedPrompt {
     /// Id of the prompt.
@@ -197,7 +198,7 @@ pub struct ChangedPrompt {
 pub enum BatchError {
     /// The journal cannot be read.
     Journal(JournalError),
-    /// A prompt was changed without a new id, so the batch would return the reply to the earlier text.
+    /// A prompt was changed without a new id, so the batch would return the reply to the earlier request.
     Changed(ChangedPrompt),
 }
 
@@ -267,7 +268,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
             }),
         };
         let mut created = VecDeque::new();
-        // Prompts with a known outcome become items in the order of the batch.
+        // Each prompt with a result or an unknown outcome becomes an item, in the order of the batch. The prompt is
+        // queued instead if this run sends it again.
         for (index, entry) in entries.iter().enumerate() {
             if let Some(State::Ended(_) | State::Unknown { .. }) = state(entry)
                 && !batch.context.failed.contains_key(&index)
@@ -308,7 +310,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                 self.handle(index, outcome);
                 continue;
             }
-            // The tick must also run while items are always ready, because a claim that is not renewed ends.
+            // The tick must also run if prompts end one after the other without a pause, because a claim that is not
+            // renewed ends.
             if Instant::now() >= self.next_tick {
                 self.tick().await;
                 continue;
@@ -451,7 +454,8 @@ fn check_unchanged(prompt: &BatchPrompt, entry: Option<&Entry>) -> Result<(), Ba
 }
 
 impl<W: BatchWork> Context<W> {
-    /// Runs one prompt. Starts at the prompt's state in the journal, and ends when the prompt has an outcome.
+    /// Runs one prompt, starting from its state in the journal. Returns when the prompt has an outcome, when another
+    /// worker has claimed it, or when the journal cannot be used.
     async fn run(&self, index: usize) -> Outcome<W::Report> {
         let ids = [self.prompts[index].id.clone()];
         let entry = match self.patiently(|| self.journal.read(&ids)).await {
@@ -590,7 +594,7 @@ impl<W: BatchWork> Context<W> {
         }
     }
 
-    /// Returns the result that the journal has of a prompt.
+    /// Returns the result that the journal has recorded for a prompt.
     async fn recorded(&self, id: &str) -> Result<Option<Value>, JournalError> {
         let ids = [id.to_owned()];
         let mut entries = self.patiently(|| self.journal.read(&ids)).await?;

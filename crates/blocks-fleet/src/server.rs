@@ -19,12 +19,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Stores the URL of a server. [`run`](Self::run) connects to the server.
+    /// Creates a client of the server at `url`, without connecting. [`run`](Self::run) connects to the server.
     ///
     /// # Errors
     /// The URL cannot be used. The text of the error does not contain the URL, because a URL can contain a password.
     pub fn new(url: &str) -> Result<Self, String> {
-        // The Redis client does not check certificates if the URL ends with `#insecure`.
+        // A URL with `#` is rejected, because the Redis client does not check certificates if the URL ends with
+        // `#insecure`.
         if url.contains('#') {
             return Err("cannot use the server's URL: expected no `#`".to_owned());
         }

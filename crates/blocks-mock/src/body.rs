@@ -1,4 +1,4 @@
-//! Implements a response body that can pause between its bytes, and can close the connection before its end.
+//! Implements a response body that can pause between bytes, and can close the connection before the last byte.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,12 +20,12 @@ pub struct MockBody {
     events: Option<Events>,
 }
 
-/// Sends a server-sent event after each change of the data that the page shows.
+/// Creates a server-sent event after each change of the data that the mock's web page shows.
 struct Events {
     mock: Mock,
     sent: Option<[usize; 4]>,
-    /// Number of checks since the last event. A comment is sent after every 50 checks, because the mock notices only
-    /// during a write that the reader has closed the connection.
+    /// Number of checks since the last event. An SSE comment is sent after every 50 checks, because only a write that
+    /// fails shows that the reader has closed the connection.
     idle: u32,
 }
 
@@ -70,7 +70,7 @@ impl MockBody {
         }
     }
 
-    /// Returns the bytes of a body to which no fault was applied.
+    /// Returns the bytes of a body that was created by `whole` or `broken`.
     pub(crate) fn bytes(&self) -> Bytes {
         match self.pieces.front() {
             Some(Piece::Bytes(bytes)) => bytes.clone(),
@@ -78,7 +78,7 @@ impl MockBody {
         }
     }
 
-    /// Creates a body that sends events until the reader closes the connection.
+    /// Creates a body that sends server-sent events until the reader closes the connection.
     pub(crate) fn events(mock: Mock) -> Self {
         let events = Events {
             mock,

@@ -12,7 +12,7 @@ pub struct Clock {
     /// Epoch seconds at the start of the clock.
     epoch: f64,
     random: Mutex<fastrand::Rng>,
-    /// Names of message roles and message types. All messages with the same name share one string, to save memory.
+    /// Names of message roles and message types. Messages with the same name share one string, to save memory.
     names: Mutex<Vec<Arc<str>>>,
     shift: Mutex<Shift>,
 }
@@ -61,7 +61,7 @@ impl Clock {
         }
     }
 
-    /// Returns the epoch seconds at an instant, to the microsecond.
+    /// Returns the epoch seconds at an instant, rounded to the microsecond.
     pub fn at(&self, instant: Instant) -> f64 {
         let since = instant.duration_since(self.start).as_secs_f64();
         ((self.epoch + since) * 1e6).round() / 1e6
@@ -103,7 +103,7 @@ impl Clock {
             return Arc::clone(known);
         }
         let new: Arc<str> = name.into();
-        // The limit keeps the list short in a test that uses very many names.
+        // The list has at most 16 names, so that it stays short in a test that uses very many names.
         if names.len() < 16 {
             names.push(Arc::clone(&new));
         }

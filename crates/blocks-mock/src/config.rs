@@ -88,7 +88,7 @@ impl MockConfig {
     /// Reads a script file.
     ///
     /// # Errors
-    /// The file is not valid. The text of the error contains the line and the field.
+    /// The file is not valid. The text of the error contains the line, the field, or both.
     ///
     /// ```
     /// let error = blocks_mock::MockConfig::parse("{\n  \"faults\": [{\"when\": 7}]\n}").unwrap_err();

@@ -1,4 +1,5 @@
-//! Implements the control plane at `/_mock/`, which `openapi/mock.yaml` describes, and the pages of the mock.
+//! Implements the control plane and the web pages of the mock. The control plane is an HTTP API at `/_mock/` with which
+//! tests read and change the mock. `openapi/mock.yaml` describes it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::service::{json_response, response};
 use crate::store::Session;
 
 const PAGE: &str = include_str!("page.html");
-/// Allows only inline scripts, inline styles and requests to the page's origin.
+/// Content security policy of the pages. Allows only inline scripts, inline styles and requests to the page's origin.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -299,7 +300,7 @@ impl Mock {
         }
     }
 
-    /// Returns the newest matching requests, oldest first.
+    /// Returns the newest requests that match, at most `filter.limit`, with the oldest first.
     fn matching_requests(&self, filter: &Filter) -> Vec<Value> {
         let state = self.inner.state();
         let newest_first = state.requests.iter().rev();
@@ -349,8 +350,8 @@ impl Mock {
         advanced.collect()
     }
 
-    /// Returns numbers that identify the current content of the page. At least one number changes when the content
-    /// changes.
+    /// Returns the number of requests, of responses, of faults, and of all sessions with their messages, pull requests
+    /// and plans. If one of the four numbers changes, the web page reads its data again.
     pub(crate) fn version(&self) -> [usize; 4] {
         let settings = self.inner.settings();
         let mut state = self.inner.state();
@@ -407,7 +408,7 @@ struct Filter {
     /// The number of requests to wait for.
     count: usize,
     timeout: Duration,
-    /// The number of requests to list.
+    /// The largest number of requests to list.
     limit: usize,
 }
 

@@ -160,8 +160,8 @@ impl Dialect {
         }
     }
 
-    /// Mimics the mock of the vendor's public client. That mock uses ids that are not UUIDs, items without `chat_id`,
-    /// `task_id` and times, status 401 for a wrong key, and links that name no thread.
+    /// Mimics the mock of the vendor's public client. That mock uses short ids such as `m0` and `t1`, items without
+    /// `chat_id`, `task_id` and times, status 401 for a wrong key, and links that contain `/threads/null/`.
     pub fn vendor_mock() -> Self {
         Self {
             pull_request_objects: false,
@@ -180,7 +180,7 @@ impl Dialect {
 }
 
 impl Dialect {
-    /// Returns an ISO 8601 time in UTC, with or without its time zone.
+    /// Returns an ISO 8601 time in UTC. Removes the `Z` at its end if the times of the dialect have no time zone.
     pub(crate) fn time(&self, time: String) -> String {
         match time.strip_suffix('Z') {
             Some(local) if self.times_without_zone => local.to_owned(),

@@ -1,8 +1,7 @@
-//! Mocks the Blocks Sessions API: the whole protocol, its quirks and its faults. Tests take milliseconds and need no
-//! network.
+//! Mocks the Blocks Sessions API: the whole protocol with its quirks, and faults that a test selects. Tests take
+//! milliseconds and need no network.
 //!
-//! The mock implements the protocol independently of the client, so that a wrong type in the client makes a test
-//! fail.
+//! The mock does not use the types of the SDK, so that a wrong type in the SDK makes a test fail.
 //!
 //! - A mock runs **in process** ([`Mock::service`], a tower service) or **on a port** ([`MockBuilder::start`]). A
 //!   program can run any number of mocks at the same time, because a mock has no global state.

@@ -1,4 +1,4 @@
-//! Limits the rate of requests for each key.
+//! Limits the rate of requests for each API key.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Default for RateLimit {
     }
 }
 
-/// Contains the times of the requests in the window, for each key.
+/// Contains a map from each API key to the times of its admitted requests in the window.
 #[derive(Debug, Default)]
 pub(crate) struct Windows(HashMap<String, VecDeque<Instant>>);
 

@@ -13,7 +13,7 @@ pub struct Query {
     pub page: u64,
     pub limit: u64,
     pub descending: bool,
-    /// The filters of the request as they were sent, for links that keep the filters.
+    /// All parameters of the request except `gts` and `page`, each as `&name=value`, for links that keep them.
     pub sent: String,
 }
 

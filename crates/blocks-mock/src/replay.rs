@@ -1,4 +1,4 @@
-//! Sends recorded responses again, in their order.
+//! Sends recorded responses again, in the order in which they were recorded.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -23,8 +23,8 @@ const HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// Contains recorded responses, which a test can send again. A capture is a HAR file, such as `blocks --record`
-/// writes, or a folder that `cargo xtask drift live --save` writes.
+/// Contains recorded responses, which a mock can send again. A capture is read from a HAR file, such as
+/// `blocks --record` writes, or from a folder that `cargo xtask drift live --save` writes.
 ///
 /// A request gets the next response that was recorded for its method, path and query. After the last recorded response,
 /// a read gets the last response again, and a create or follow-up gets a 404. If several recorded creates match, the
@@ -47,7 +47,7 @@ const HEADERS: [HeaderName; 4] = [
 #[derive(Clone, Debug, Default)]
 pub struct Capture {
     entries: Vec<Entry>,
-    /// Positions of the downloads in `entries`, by the URL that an artifact contains.
+    /// A map from the URL of a download, which an artifact contains, to the position of the download in `entries`.
     downloads: HashMap<String, usize>,
 }
 
@@ -151,13 +151,13 @@ impl Capture {
             return Err("no response of the service in it".into());
         }
         // A saved response does not contain the query of its request, so one request can match several saved responses.
-        // Successes are sent before failures, because a success is more likely.
+        // Successful responses are sent first, because the service sends them more often than errors.
         let is_failure = |entry: &Entry| match &entry.outcome {
             Outcome::Response { status, .. } => entry.query.is_none() && status.as_u16() >= 400,
             _ => false,
         };
-        // Sorting would change the positions in `downloads`. Only saved responses need sorting, and their captures
-        // have no downloads.
+        // Sorting would change the positions to which `downloads` refers. Only saved responses need sorting, and a
+        // folder of saved responses contains no downloads.
         if self.downloads.is_empty() {
             self.entries.sort_by_key(is_failure);
         }
@@ -213,7 +213,7 @@ impl Mock {
     /// Returns the recorded response to a request.
     ///
     /// # Errors
-    /// No response was recorded, because the connection failed.
+    /// The capture contains a failed connection instead of a response.
     pub(crate) fn replay(
         &self,
         capture: &Capture,
@@ -264,8 +264,7 @@ impl Mock {
                 *response.status_mut() = *status;
                 response.headers_mut().extend(headers.iter().cloned());
                 if !is_complete {
-                    // The announced length is larger than the body. Otherwise an HTTP/1.1 reader takes the closed
-                    // connection for the end of the body.
+                    // `Content-Length` is larger than the body, so that a client detects that the body is incomplete.
                     let length = HeaderValue::from(body.len() + 1);
                     response.headers_mut().insert(CONTENT_LENGTH, length);
                 }
@@ -274,7 +273,7 @@ impl Mock {
         }
     }
 
-    /// Returns a body in which the URLs of recorded downloads lead to this mock.
+    /// Returns the body. If its `url` is the URL of a recorded download, a URL of this mock replaces that URL.
     fn with_own_downloads(&self, capture: &Capture, body: &Bytes) -> Bytes {
         if capture.downloads.is_empty() {
             return body.clone();
@@ -300,7 +299,7 @@ fn pairs(query: &str) -> Vec<(String, String)> {
     pairs
 }
 
-/// Returns the path and query of a URL, or of a path.
+/// Returns the path and the query of `url`, which is an absolute URL or a path with an optional query.
 fn target(url: &str) -> (String, String) {
     let rest = match url.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),

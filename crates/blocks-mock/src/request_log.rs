@@ -30,11 +30,12 @@ pub struct RecordedRequest {
     pub method: String,
     /// Path and query.
     pub target: String,
-    /// Headers in the order of arrival, their names in lower case.
+    /// Headers, with their names in lower case. Headers with the same name are next to each other, in the order of
+    /// arrival.
     pub headers: Vec<(String, String)>,
     /// Request body; bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// Status of the response; `None` before the response, and if a fault closed the connection.
+    /// Status of the response; `None` before the response, and if the mock closed the connection without a response.
     pub status: Option<u16>,
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// Largest nesting depth of a generated value. Deeper values are null, because the value of a schema that refers to
-/// itself would never end.
+/// Largest nesting depth of a generated value. Deeper values are null, because a schema that refers to itself can
+/// require infinite nesting.
 const DEEPEST: usize = 32;
 
 /// Replies with JSON that conforms to the schema in the prompt. The first replies of a session can be invalid.
@@ -49,7 +49,8 @@ impl SchemaReply {
     }
 }
 
-/// Returns the schema in the last fenced block of the language `json`.
+/// Returns the schema in the last fenced block of the language `json` that contains valid JSON. Returns `None` if that
+/// JSON cannot be a schema.
 fn find_schema(prompt: &str) -> Option<Value> {
     let mut found = None;
     let mut lines = prompt.lines();
@@ -72,7 +73,7 @@ fn find_schema(prompt: &str) -> Option<Value> {
     found.filter(|schema: &Value| schema.is_object() || schema.is_boolean())
 }
 
-/// Returns a small value that the schema allows. Ignores `pattern`, `not` and conditions.
+/// Returns a small value that the schema allows. Ignores some keywords, such as `pattern`, `not` and `if`.
 fn instance(schema: &Value) -> Value {
     Generator { root: schema }.value(schema, 0)
 }
@@ -101,8 +102,8 @@ impl Generator<'_> {
         }
     }
 
-    /// Returns the schema, merged with the schemas that it refers to or contains. These are the schema that `$ref`
-    /// refers to, all schemas in `allOf`, and the first schema in `anyOf` and in `oneOf`.
+    /// Merges other schemas into `schema`, and returns the result. The other schemas are the schema that its `$ref`
+    /// refers to, all schemas in its `allOf`, and the first schema in its `anyOf` and in its `oneOf`.
     fn resolve(&self, schema: &Value, depth: usize) -> Value {
         let mut merged = schema.as_object().cloned().unwrap_or_default();
         let mut parts: Vec<Value> = Vec::new();
@@ -157,7 +158,8 @@ impl Generator<'_> {
     }
 }
 
-/// Adds the keywords of `part` that `schema` does not have. Objects and `required` lists are merged.
+/// Adds the keywords of `part` that `schema` does not have. If both have a keyword, objects are merged, `required`
+/// lists are joined, and any other value of `schema` is kept.
 fn merge(schema: &mut Map<String, Value>, part: Map<String, Value>) {
     for (name, value) in part {
         match (schema.get_mut(&name), value) {
@@ -171,7 +173,7 @@ fn merge(schema: &mut Map<String, Value>, part: Map<String, Value>) {
     }
 }
 
-/// Decodes the JSON pointer in a URL fragment.
+/// Decodes the percent encoding of a JSON pointer in a URL fragment.
 fn decoded(fragment: &str) -> String {
     let query = format!("p={}", fragment.replace('+', "%2B"));
     let pair = form_urlencoded::parse(query.as_bytes()).next();

@@ -74,8 +74,8 @@ pub struct Step {
     pub action: Action,
 }
 
-/// Names the final texts with which agents were seen to report a failure. The service's messages have no status
-/// field, so only the text shows that a turn failed.
+/// Selects the text of a final message with which agents were observed to report a failure. The service's messages have
+/// no status field, so only the text shows that a turn failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureNotice {
@@ -130,7 +130,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// Replies with `text` after one second.
+    /// Creates a script that replies with `text` after one second.
     pub fn reply(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -138,7 +138,7 @@ impl Script {
         }
     }
 
-    /// Does not reply.
+    /// Creates a script that does not reply.
     ///
     /// ```
     #[doc = include_str!("doctest.txt")]
@@ -157,13 +157,13 @@ impl Script {
         }
     }
 
-    /// Replies with the text of a failure notice, as agents were seen to do.
+    /// Creates a script that replies with the text of a failure notice after one second.
     pub fn failure(notice: FailureNotice) -> Self {
         Self::reply(notice.text())
     }
 
-    /// Replies with JSON that conforms to the JSON Schema in the prompt. The replies to the first `invalid_replies`
-    /// turns of a session are invalid; see [`SchemaReply`].
+    /// Creates a script that replies with JSON that conforms to the JSON Schema in the prompt. In the first
+    /// `invalid_replies` turns of a session, the reply is invalid; see [`SchemaReply`].
     pub fn schema_reply(invalid_replies: usize) -> Self {
         Self {
             schema_reply: Some(SchemaReply { invalid_replies }),
@@ -178,7 +178,7 @@ impl Script {
         self
     }
 
-    /// Sets the poll of the turn's thread that finds the reply, counted from 1. Earlier polls find no reply.
+    /// Sets which poll of the turn's thread finds the reply, counted from 1. Earlier polls find no reply.
     #[must_use]
     pub fn reply_after_polls(mut self, polls: u64) -> Self {
         self.when = ReplyTiming::AfterPolls(polls);

@@ -69,14 +69,14 @@ impl MockServer {
 
     /// Returns the base URL, such as `http://127.0.0.1:49152`.
     pub fn url(&self) -> String {
-        // A client cannot connect to the unspecified address, such as 0.0.0.0.
+        // On some systems, a client cannot connect to an unspecified address, such as 0.0.0.0.
         match self.address.ip().is_unspecified() {
             true => format!("http://127.0.0.1:{}", self.address.port()),
             false => format!("http://{}", self.address),
         }
     }
 
-    /// Returns the mock behind the server.
+    /// Returns the mock that the server serves.
     pub fn mock(&self) -> &Mock {
         &self.mock
     }
@@ -113,7 +113,8 @@ fn accept(listener: TcpListener, mock: Mock) -> Pin<Box<dyn Future<Output = ()> 
             let service = mock.service();
             connections.spawn(async move {
                 let responder = service_fn(|request| service.serve(request));
-                // The service returns an error only for a fault, after which hyper closes the connection.
+                // The service returns an error for a fault, a replayed connection failure or an unreadable request.
+                // hyper then closes the connection.
                 let _ = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .serve_connection(TokioIo::new(stream), responder)

@@ -23,8 +23,7 @@ use crate::request_log::{RecordedRequest, RequestLog};
 use crate::route::{Ids, Route, route};
 use crate::settings::Settings;
 
-/// Implements a tower service over a [`Mock`]. The service accepts any host in a URL, so that a client can keep its
-/// base URL.
+/// Serves a [`Mock`] as a tower service. The service accepts any host in a URL, so that a client can keep its base URL.
 #[derive(Clone)]
 pub struct MockService(pub(crate) Mock);
 

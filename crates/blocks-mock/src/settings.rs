@@ -27,7 +27,7 @@ pub struct Settings {
 
 impl Settings {
     /// Returns the settings with the values of `patch`. An object in `dialect` replaces only the switches that it
-    /// contains. Null sets the default.
+    /// contains. A setting that is null in `patch` gets its default.
     ///
     /// # Errors
     /// Returns the first field that is unknown or has an invalid value.

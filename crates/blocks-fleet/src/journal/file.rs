@@ -41,7 +41,7 @@ enum Event {
     },
     /// The prompt has ended with this result.
     Ended { id: String, result: Value },
-    /// The previous line was written only in part, so the step in it was not taken.
+    /// The previous line was written only in part, so readers ignore it.
     Cut,
 }
 
@@ -225,8 +225,8 @@ impl Journal for FileJournal {
 }
 
 impl Drop for Writer {
-    /// Releases the lock now. When the file is closed, the lock may last a moment longer, because a process that another
-    /// thread starts at that time has a copy of the file until its program runs.
+    /// Releases the lock immediately. Closing the file is not sufficient if another thread is just starting a process.
+    /// That process has a copy of the open file until its program runs, and the copy keeps the lock.
     fn drop(&mut self) {
         let _ = FileExt::unlock(&self.file);
     }
@@ -295,8 +295,8 @@ impl History {
                 Err(_) => unreadable = Some((number, text.to_owned())),
             }
         }
-        // A last line without a line break was cut during the write if it starts like an entry. A line that was cut
-        // does not count as damaged.
+        // If the last line has no line break and starts like an entry, its write was cut off. Such a line does not
+        // count as damaged.
         if let Some(damaged) = unreadable
             && !(history.is_cut && damaged.1.starts_with('{'))
         {
@@ -452,7 +452,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let journal = FileJournal::open(&path).unwrap();
-        // A process that was just started has such a copy.
+        // A process that another thread is just starting has a copy of the open file, like this copy.
         let _copy = journal.writer.lock().unwrap().file.try_clone().unwrap();
         drop(journal);
         FileJournal::open(&path).unwrap();

@@ -160,7 +160,7 @@ impl Journal for RedisJournal {
                 Some(result) => self.ended(id, result).await?,
                 None => None,
             };
-            // For the script, an empty string is no result.
+            // The script reads an empty string as no result.
             let result = result.unwrap_or_default();
             self.run("claim", &[id, &request, unknown, &result]).await
         })

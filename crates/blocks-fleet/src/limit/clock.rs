@@ -15,7 +15,7 @@ impl Clock {
     pub fn read() -> Self {
         use rustix::time::{ClockId, clock_gettime};
 
-        // On Linux, the clock continues while the machine is suspended.
+        // On Linux, `Boottime` continues while the machine is suspended, but `Monotonic` does not.
         #[cfg(target_os = "linux")]
         let id = ClockId::Boottime;
         #[cfg(not(target_os = "linux"))]
@@ -31,8 +31,8 @@ impl Clock {
         }
     }
 
-    /// Returns the time since 1970 by the system's date. A change of the date affects the slots of at most one
-    /// minute.
+    /// Returns the time since 1970 by the system's date. After a change of the date, requests may be counted
+    /// wrongly for up to one minute.
     #[cfg(not(unix))]
     pub fn read() -> Self {
         let now = std::time::SystemTime::now();

@@ -65,8 +65,8 @@ impl FileLimitStore {
     }
 
     /// Changes the file in a separate thread, which waits for the lock. The operating system gives the lock to
-    /// waiting threads in turn; repeated attempts to lock would not keep this order. A blocking thread of tokio would
-    /// keep the program from ending while it waits for the lock.
+    /// waiting threads in turn; repeated attempts to lock would not keep this order. A blocking task of tokio is not
+    /// used, because the runtime could not shut down while the task waits for the lock.
     fn change<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut SharedLimit, Duration) -> T + Send + 'static,

@@ -92,8 +92,9 @@ impl LimitStore for RedisLimitStore {
     }
 }
 
-/// Returns the script's arguments. The first three are the process, the capacity, and whether calls are spread. Three
-/// more follow for each demand (a possible use of the slot): its purpose, its waiting time and its weight.
+/// Returns the script's arguments. The first three are the process, the capacity, and whether calls are spread over
+/// the window. Three more follow for each demand (a possible use of the slot): its purpose, its waiting time and its
+/// weight.
 fn arguments(request: &SlotRequest) -> Vec<String> {
     let spreads = u8::from(request.spreads_calls);
     let mut arguments = vec![

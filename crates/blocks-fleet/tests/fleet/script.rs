@@ -71,7 +71,7 @@ impl Scripted {
         self.run(now, &["give_back".into(), slot.to_string()])
     }
 
-    /// Returns the server's time. It is an hour ahead of tokio's clock, which the clients use.
+    /// Returns the simulated time of the server, which is an hour ahead of the clients' time (tokio's clock).
     fn now(&self) -> u64 {
         3_600_000 + u64::try_from(self.start.elapsed().as_millis()).unwrap()
     }

@@ -153,7 +153,8 @@ async fn check(server: &RedisServer, mock: &blocks_mock::MockServer, folder: &Pa
             }
             other => panic!("{id}: {other:?}"),
         }
-        // A worker does not print a result if the worker is killed after recording the result and before printing it.
+        // A result is printed at most once. It is not printed if the worker is killed after recording the result and
+        // before printing it.
         assert!(
             finished[index] <= 1,
             "{id} was finished {} times",

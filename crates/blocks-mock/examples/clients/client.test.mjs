@@ -1,4 +1,4 @@
-// Tests a small JavaScript program against `blocks mock`, with Node's own test runner.
+// Shows JavaScript tests that send requests to `blocks mock` and use its control plane, with Node's own test runner.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
