@@ -4,7 +4,8 @@
 #   docker build --tag blocks .                        only the command
 #   docker build --tag blocks:shell --target shell .   with a shell too, because GitLab runs the script of a job in it
 #
-# Without arguments the first image serves the mock, because a service container of GitHub cannot be given arguments.
+# Without arguments, the image with only the command serves the mock, because a service container of GitHub cannot be
+# given arguments.
 
 FROM alpine:3.22 AS certificates
 

@@ -83,7 +83,7 @@ checksum() {
   echo "${sum%% *}"
 }
 
-# Prints the checksum of a file name from the list on standard input.
+# Reads a list of checksums from standard input, and prints the checksum of the file with the given name.
 listed_checksum() {
   while read -r sum name; do
     if [ "${name#\*}" = "$1" ]; then
@@ -137,7 +137,7 @@ unpack() {
     *) tar -xzf "$work/$archive" -C "$work" ;;
   esac || fail "cannot unpack $archive"
   content=$work/${archive%"$suffix"}
-  # This call also shows that the program runs on this machine.
+  # The command `--version` also shows that the program runs on this machine.
   reported=$("$content/$program" --version) || fail "the downloaded $program does not run on this machine"
   [ "$reported" = "blocks $version" ] || fail "the downloaded $program says $reported instead of blocks $version"
 }

@@ -1,4 +1,4 @@
-// Opens the mock's pages in headless Chromium over its debugging protocol.
+// Tests the mock's pages in headless Chromium, which this program controls through Chromium's debugging protocol.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
@@ -114,7 +114,7 @@ try {
   const read = await fetch(`${url}/rest/v1/sessions/${session.id}`, { headers: { authorization: `ApiKey ${key}` } });
   await send("Page.navigate", { url: (await read.json()).session_html_url });
   await until(`document.querySelectorAll('.message').length === ${hostile.length + 2}`, 5000);
-  // This screenshot is the picture of the README.
+  // The README shows this screenshot as `docs/mock.png`.
   await post("/_mock/reset", {});
   for (const prompt of ["Add a test for the parser.", "Document the parser.", "Fix issue 7."]) {
     const ended = spawnSync(process.env.BLOCKS, ["run", "--no-wait", "--agent", "claude", prompt], { env });

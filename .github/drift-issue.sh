@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Opens, updates or closes the only issue about drift: drift-issue.sh REPORT
-# PAGES is the exit code of the check of the vendor's pages, and LIVE the exit code of the check of the live service.
-# RUN is a link to the run of the workflow.
+# The environment variable PAGES contains the exit code of `drift docs`, which checks the vendor's pages. LIVE contains
+# the exit code of `drift live`, which checks the live service. RUN is a link to the run of the workflow.
 set -euo pipefail
 report=$1
 touch "$report"
@@ -19,7 +19,7 @@ if [ "$PAGES" = 0 ] && [ "$LIVE" = 0 ]; then
   fi
   exit 0
 fi
-# A failed network is not drift, so the title distinguishes the two.
+# A check that failed, for example without a network, is not drift, so the title distinguishes the two cases.
 title="Drift could not be checked"
 if [ "$PAGES" = 1 ] || [ "$LIVE" = 1 ]; then
   title="Spec drift"

@@ -7,7 +7,8 @@
 #   archive BINARY TARGET FOLDER   makes an archive with the command, its man pages and its completions
 #   finish FOLDER                  adds the archives' checksums, an install.sh of this release, and its notes to FOLDER
 #   image FOLDER                   makes the folder image for the Dockerfile, from the archives in FOLDER
-#   crates FOLDER                  packs every crate, unpacks them in FOLDER, and builds, documents and tries them there
+#   crates FOLDER                  packs the published crates, unpacks them in FOLDER, builds them and their
+#                                  documentation there, and runs an example
 #   dry-run FOLDER [ADDRESS]       runs all of these in a copy of the repository, without a network. The files of the
 #                                  release are then in FOLDER/out. ADDRESS replaces the address of the repository
 set -euo pipefail

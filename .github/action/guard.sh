@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Refuses to spend the key for people without write access to the repository. Anybody can cause many events, such as a
-# comment, a reaction to an issue, or a pull request from a fork.
+# Refuses to use the API key for people without write access to the repository. Anybody can cause some kinds of events,
+# such as a comment, a reaction to an issue, or a pull request from a fork.
 set -euo pipefail
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
@@ -20,7 +20,7 @@ has_write_access() {
     curl --config - --fail --silent --show-error --max-time 60 --retry 2 --header 'Accept: application/vnd.github+json' \
       "$API_URL/repos/$REPOSITORY/collaborators/$name/permission") ||
     refuse access "whether $1 has write access to $REPOSITORY could not be read; to allow $1 by name, set allowed-users"
-  # A quote in a user's name is escaped in JSON, so the pattern matches only the field itself.
+  # A quote in a user's name is escaped in JSON, so the pattern matches only the field `permission`.
   printf '%s' "$response" | grep -Eq '"permission" *: *"(admin|maintain|write)"'
 }
 

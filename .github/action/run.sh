@@ -65,7 +65,7 @@ if is_set "$PROMPTS"; then
 elif is_set "$SESSION"; then
   arguments=(wait)
   option --thread "$THREAD"
-  # `blocks wait` sends no prompt.
+  # `blocks wait` sends no prompt, so it cannot leave the outcome of a create or follow-up unknown.
   lost_status=failed lost_code=1
 elif is_set "$SESSION_ID"; then
   arguments=(send)
@@ -141,7 +141,8 @@ status_of() {
 output status "$lost_status"
 output exit_code "$lost_code"
 
-# A cancelled job sends its signals only to this script. After a signal, `blocks` reports what it knows.
+# When a job is cancelled, the runner sends signals only to this script, which passes them on to `blocks`. After a
+# signal, `blocks` reports what it knows.
 child=
 trap 'kill -s INT "$child"' INT
 trap 'kill -s TERM "$child"' TERM

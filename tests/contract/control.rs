@@ -9,7 +9,7 @@ fn document() -> Value {
     serde_yaml_ng::from_str(&text).expect("YAML")
 }
 
-/// Returns a validator for the body of the response with this status to an operation.
+/// Returns a validator for the body of a response. `pointer` is the JSON pointer to the operation in the document.
 fn validator(document: &Value, pointer: &str, status: u16) -> jsonschema::Validator {
     let mut root = document.clone();
     crate::json_schema(&mut root);

@@ -21,7 +21,7 @@ fn validator(name: &str) -> jsonschema::Validator {
     jsonschema::draft4::new(&root).expect("a schema")
 }
 
-/// Converts the keyword `nullable` of OpenAPI 3.0 to a JSON Schema that allows the type `null`.
+/// Replaces each schema that has `nullable: true` of OpenAPI 3.0 with a JSON Schema that also allows `null`.
 fn json_schema(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -178,7 +178,8 @@ async fn responses_of_each_dialect_match_the_document() {
     }
 }
 
-/// Checks that the response to every invalid request has the error body that the OpenAPI document describes.
+/// Sends invalid requests, and checks that each response has the expected status and the error body that the OpenAPI
+/// document describes.
 async fn invalid_requests(mock: &Validator, session: &str, invalid: u16) {
     let messages = format!("{session}/messages");
     assert_eq!(mock.get("/x", "ErrorBody").await.0, invalid);

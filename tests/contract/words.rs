@@ -48,7 +48,7 @@ const AVOIDED: [&str; 41] = [
     "whoever",
 ];
 
-/// Files that are not checked, because other people wrote them, a tool generated them, or they list these words.
+/// Files and folders that are not checked: licences, generated files, test input, and the files that list these words.
 const EXEMPT: [&str; 7] = [
     "STYLE.md",
     "tests/contract/words.rs",
@@ -59,7 +59,8 @@ const EXEMPT: [&str; 7] = [
     "tests/e2e/certificates/",
 ];
 
-/// Returns the words of a line, in lower case. An underscore separates words, so that names are checked too.
+/// Returns the words of a line in lower case, with a space before and after each word. An underscore separates words,
+/// so that the words in names are checked too.
 fn words(line: &str) -> String {
     let separate = |c: char| !(c.is_alphanumeric() || c == '\'');
     let words: Vec<_> = line

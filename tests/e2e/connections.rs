@@ -25,7 +25,7 @@ use crate::hello;
 
 /// The certificate authority that signed the certificates in `certificates/`. These certificates
 /// are for 127.0.0.1 and localhost, and are valid from 2026 to 2125, unless the file name says
-/// otherwise. The private keys are not secret.
+/// otherwise. Their private key, `key.pem`, is not secret.
 const AUTHORITY: &[u8] = include_bytes!("certificates/ca.pem");
 const KEY_OF_SERVERS: &[u8] = include_bytes!("certificates/key.pem");
 const VALID: &[u8] = include_bytes!("certificates/valid.pem");

@@ -21,7 +21,7 @@ async fn read(script: &Scripted) -> Result<Artifact, Error> {
     session.artifact(thread_id()).await
 }
 
-/// Returns a plan whose first download sends one byte at a time.
+/// Returns a plan whose first download sends one byte after each pause of the length `every`.
 async fn slow_plan(every: Duration) -> Artifact {
     let plan = Action::Plan {
         file_name: "plan.md".into(),

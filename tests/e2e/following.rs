@@ -86,7 +86,7 @@ async fn tool_calls_arrive_when_requested() {
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_and_failing_polls_lose_no_message() {
-    // 350 messages arrive within one second, during a minute in which all polls fail.
+    // 350 messages arrive within one second, and the first eight polls fail.
     let burst = (0..350).map(|n| 10 * SECOND + n * SECOND / 350);
     let script = writing(burst, 100 * SECOND);
     let mock = Mock::builder().dialect(dialect()).agent(script).build();

@@ -295,7 +295,7 @@ async fn split_role_pages_merge_in_order() {
     assert_eq!(read, (0..250).collect::<Vec<_>>());
 }
 
-/// Reads a watch until no message has arrived for 50 seconds.
+/// Reads messages from `watch` until none has arrived for 50 seconds. Returns their numbers.
 async fn drain(watch: &mut Watch) -> Vec<u128> {
     let mut read = Vec::new();
     while let Ok(Some(message)) = timeout(Duration::from_secs(50), watch.next()).await {

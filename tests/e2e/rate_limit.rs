@@ -66,7 +66,7 @@ fn a_dropped_runtime_stops_no_client() {
     assert_eq!(client.rate_limit_status().waiting_polls, 0);
 }
 
-/// Keeps the log text that is written after the call of `record`.
+/// Keeps the text of the log, from the call of `record` until the returned guard is dropped.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -63,7 +63,8 @@ async fn each_reading_command_prints_what_is_there() {
     assert_eq!(vendor.post_count(), 1);
 }
 
-/// The thread's id is not a UUID, so `--thread` would not accept it.
+/// Runs the command that `run --no-wait` prints for resuming the wait. This command must not contain `--thread`, which
+/// accepts only a UUID, because the thread's id is not a UUID.
 #[tokio::test(start_paused = true)]
 async fn the_printed_command_to_resume_works() {
     let vendor = Vendor::new();

@@ -27,7 +27,7 @@ pub struct Exchange {
     pub body: Vec<u8>,
 }
 
-/// The service of a mock, which records every exchange.
+/// A tower service that passes each request to a mock, and records the request and its response.
 #[derive(Clone)]
 pub struct Recorder {
     service: MockService,

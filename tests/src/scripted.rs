@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::KEY;
 
-/// The response to one request, or its failure.
+/// The response to one request, or the way in which the request fails.
 #[derive(Clone, Debug)]
 pub enum ScriptedResponse {
     /// A response of the service, complete or cut off.

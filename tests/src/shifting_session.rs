@@ -1,4 +1,4 @@
-//! A simulated service with one session, whose messages a test changes between two reads of a page.
+//! A simulated service with one session. A test can change the messages of the session between two requests.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -50,7 +50,7 @@ impl Placed {
 /// How the service deviates from its documentation.
 #[derive(Clone, Debug, Default)]
 pub struct Deviation {
-    /// Responds with 422 to a repeated `role`, as older deployments do.
+    /// Whether the service responds with 422 if the query contains `role` twice, as older deployments do.
     pub one_role_at_a_time: bool,
     /// The maximum number of messages on a page, whatever `limit` is.
     pub cap: Option<usize>,
@@ -60,7 +60,7 @@ pub struct Deviation {
     pub ignores_page: bool,
     /// The number of messages on every page, whatever `limit` is.
     pub ignores_limit: Option<usize>,
-    /// The number of a page that the service returns without messages.
+    /// The page number for which the service returns a page without messages.
     pub empty_page: Option<usize>,
 }
 
@@ -140,7 +140,7 @@ impl ShiftingSession {
         self.state().requests
     }
 
-    /// Returns the session, for a client whose rate limit is never reached.
+    /// Returns a handle to the session. The rate limit of the handle's client is never reached.
     ///
     /// # Panics
     /// If the client cannot be built.
@@ -151,7 +151,7 @@ impl ShiftingSession {
         })
     }
 
-    /// Returns the session, for a client that `set` configures.
+    /// Returns a handle to the session. `set` configures the handle's client.
     ///
     /// # Panics
     /// If the client cannot be built.

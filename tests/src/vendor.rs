@@ -60,7 +60,7 @@ impl Vendor {
     /// The key that the service accepts.
     pub const KEY: &str = "vendor-key-9c41e07a-never-shown";
 
-    /// Creates a service whose agent replies "Done." to the first poll.
+    /// Creates a service in which the first poll of a turn already gets the reply "Done.".
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(State {
             reply: "Done.".into(),
@@ -70,12 +70,12 @@ impl Vendor {
         })))
     }
 
-    /// Replies to later turns with `text`.
+    /// Sets the reply of the turns that start later.
     pub fn set_reply(&self, text: impl Into<String>) {
         self.state().reply = text.into();
     }
 
-    /// Sets which poll for the final message of a later turn gets the reply: 1 is the first poll.
+    /// Sets which poll gets the reply in the turns that start later: 1 is the first poll for the final message.
     pub fn set_polls(&self, polls: usize) {
         self.state().polls = polls;
     }
@@ -92,7 +92,7 @@ impl Vendor {
         posts.count()
     }
 
-    /// Serves on a free loopback port until the result is dropped.
+    /// Serves on a free loopback port until the returned [`VendorServer`] is dropped.
     ///
     /// # Errors
     /// No port can be bound.

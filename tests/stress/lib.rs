@@ -12,8 +12,8 @@ use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Calls `run` for each item, one item at a time on each core, and each on its own paused clock. Returns the results in
-/// the order of the items.
+/// Calls `run` for each item, and returns the results in the order of the items. Each core runs one item at a time, and
+/// each item has its own paused clock.
 fn on_every_core<T: Sync, R: Send>(items: &[T], run: impl AsyncFn(&T) -> R + Sync) -> Vec<R> {
     let (next, results) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let work = || {

@@ -207,7 +207,7 @@ fn artifact() -> impl Strategy<Value = Fields> {
     })
 }
 
-/// Returns the text as the SDK repairs it: half of a surrogate pair is replaced.
+/// Returns the text as the SDK repairs it: each unpaired surrogate is replaced with U+FFFD.
 fn repaired(raw: &str) -> String {
     raw.replace(r"cut \ud83d here", "cut \u{fffd} here")
         .replace(r"\udc00\ud83d\ude00", "\u{fffd}\u{1f600}")
@@ -249,7 +249,7 @@ fn raw<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     found.map(|(_, raw)| raw.as_str())
 }
 
-/// Returns whether a response contains the thread's id, in the field named by `id` or in a valid link.
+/// Returns whether a response contains the thread's id: in the field whose name is `id`, or in a valid link.
 fn names_thread(fields: &Fields, id: &str) -> bool {
     let linked = raw(fields, "_links").and_then(|raw| raw.parse::<JsonObject>().ok());
     let href = |name: &str| {

@@ -12,7 +12,7 @@ pub use service::{errors, links, responses, retry_after};
 /// A function that checks guarantees for one input.
 pub type Target = fn(&[u8]);
 
-/// The targets by name. [`seeds`] returns the folder with their seeds.
+/// The name and the function of each target. [`seeds`] returns the folder with the seeds of a target.
 pub const TARGETS: [(&str, Target); 6] = [
     ("responses", responses),
     ("errors", errors),

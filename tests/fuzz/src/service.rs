@@ -72,7 +72,8 @@ fn hello() -> CreateSession {
     CreateSession::new(Agent::claude(), "hello")
 }
 
-/// Runs an operation whose response has any body and a success status. The first byte selects the operation.
+/// Runs an operation whose response has the status 200 and an arbitrary body. The first byte of `data` selects the
+/// operation, and the other bytes are the body.
 pub fn responses(data: &[u8]) {
     let Some((operation, body)) = data.split_first() else {
         return;
@@ -97,7 +98,7 @@ async fn read(client: &Client, operation: u8) -> Result<(), Error> {
     match operation % 6 {
         0 => {
             let session = client.create_session(hello()).await?;
-            // Any link of the reply is followed on the configured base URL.
+            // The link to the reply is arbitrary, and is followed only on the configured base URL.
             if let Ok(turn) = session.first_turn() {
                 let _ = turn.poll_once().await;
             }
@@ -126,7 +127,8 @@ async fn read(client: &Client, operation: u8) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs a read whose response has any body and any error status. The first two bytes select the status.
+/// Runs a read whose response has an arbitrary body and a status from 300 to 599. The first two bytes of `data` select
+/// the status, and the other bytes are the body.
 pub fn errors(data: &[u8]) {
     let [high, low, body @ ..] = data else {
         return;
@@ -147,7 +149,7 @@ pub fn errors(data: &[u8]) {
     });
 }
 
-/// Uses any text as each link of a session. The links are followed on the configured base URL, or rejected.
+/// Uses the input as the text of each link of a session. Links are followed on the configured base URL, or rejected.
 pub fn links(data: &[u8]) {
     let href = String::from_utf8_lossy(data);
     let mut session = created();
@@ -171,7 +173,7 @@ pub fn links(data: &[u8]) {
     });
 }
 
-/// Uses any text as the `Retry-After` of a 429. The call waits for that time, or fails within its own time limit.
+/// Uses the input as the `Retry-After` of a 429. The call waits for that time, or fails within the call's time-out.
 pub fn retry_after(data: &[u8]) {
     let text: String = String::from_utf8_lossy(data)
         .chars()

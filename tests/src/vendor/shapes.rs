@@ -12,7 +12,7 @@ pub type ErrorResponse = (u16, &'static str);
 pub struct Turn {
     pub prompt: String,
     pub reply: String,
-    /// The number of polls until the final message is shown.
+    /// The number of further polls that do not get the final message yet.
     pub polls_left: usize,
 }
 
@@ -38,7 +38,7 @@ pub fn links(id: Uuid, thread: &str) -> Value {
     })
 }
 
-/// The items of one turn, oldest first.
+/// Returns the items of one turn, oldest first. If the agent is still `working`, the final message is absent.
 pub fn items(turns: &[Turn], index: usize, working: bool) -> Vec<Value> {
     let number = index + 1;
     let item = |id: &str, role: &str, kind: &str, text: String| {

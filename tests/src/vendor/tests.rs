@@ -1,4 +1,4 @@
-//! The server responds as its documentation says.
+//! Tests that the responses of the server have the shapes that the documentation of `vendor.rs` describes.
 
 use blocks_sdk::{Agent, Client, CreateSession};
 use http_body_util::{BodyExt, Full};

@@ -28,7 +28,7 @@ pub enum TurnResult {
     OutcomeUnknown,
 }
 
-/// Maximum number of attempts of a request that certainly had no effect. After that, the test fails.
+/// Maximum number of attempts of a request that certainly had no effect. After this number, the test fails.
 const ATTEMPTS: usize = 200;
 
 impl Job {
