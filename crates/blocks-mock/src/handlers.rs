@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::fault::Operation;
-use crate::mock::{Inner, State};
+use crate::mock::Inner;
 use crate::query::{Query, uuid};
 use crate::route::Ids;
 use crate::settings::Settings;

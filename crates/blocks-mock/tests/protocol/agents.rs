@@ -218,11 +218,11 @@ async fn the_function_of_an_agent_may_use_the_mock() {
     let _ = place.set(mock.clone());
     let (session, first) = created(&mock).await;
     sleep(60 * SECOND).await;
-    assert_eq!(texts(&mock, &first).await[0], "0 requests, 0 sessions");
+    assert_eq!(texts(&mock, &first).await[0], "1 requests, 0 sessions");
     let body = Some(json!({"message": "again"}));
     let (_, made) = call(&mock, "POST", &format!("{session}/messages"), body).await;
     sleep(60 * SECOND).await;
     let thread = made["chat_thread_id"].as_str().unwrap();
     let link = format!("{session}/threads/{thread}/messages");
-    assert_eq!(texts(&mock, &link).await[0], "2 requests, 1 sessions");
+    assert_eq!(texts(&mock, &link).await[0], "3 requests, 1 sessions");
 }

@@ -1,0 +1,23 @@
+//! Runs the program in the same way as `cargo xtask`. Because of these tests, `cargo test` builds the program, and
+//! `.ci/run` can use it.
+
+use std::process::{Command, Output};
+
+fn xtask(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(arguments).output().unwrap()
+}
+
+#[test]
+fn the_generated_code_follows_from_the_document() {
+    let ended = xtask(&["codegen", "--check"]);
+    assert!(ended.status.success(), "{ended:?}");
+}
+
+#[test]
+fn a_task_that_is_unknown_is_a_usage_error() {
+    let ended = xtask(&["codgen"]);
+    assert_eq!(ended.status.code(), Some(2));
+    let text = String::from_utf8(ended.stderr).unwrap();
+    assert!(text.contains("'codegen'"), "{text}");
+}
