@@ -1,4 +1,5 @@
-//! Writes results and progress to standard output, standard error and GitHub's files.
+//! Writes results and progress to standard output, to standard error, and to the files for the outputs and the summary of
+//! a GitHub workflow step.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};

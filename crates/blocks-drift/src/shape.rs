@@ -46,7 +46,7 @@ pub const LIMITS: [&str; 6] =
 /// The values that a schema allows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shape {
-    /// The pointer of the schema, after references are followed.
+    /// The JSON pointer to the schema. If the schema is given by a `$ref`, the JSON pointer that the `$ref` leads to.
     pub pointer: String,
     /// The pointer of the schema that lists the properties. This can be the schema itself, a part of its `allOf`, or a
     /// branch of its `anyOf` or `oneOf`.

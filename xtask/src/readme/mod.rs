@@ -1,7 +1,7 @@
 //! Runs the commands of the README and the guide.
 //!
-//! bash runs the blocks of `sh`, `console` and `bash`, with all commands of a block in one shell. Each line is a
-//! command. A backslash at the end of a line joins the next line to it. A comment before a block says what the block
+//! Code blocks with the language `sh`, `console` or `bash` are run with bash. All commands of a code block run in the
+//! same shell. Each line is a command. A backslash at the end of a line joins the next line to it. A comment before a block says what the block
 //! needs:
 //!
 //! - without a comment, a block runs in the repository, without a key;

@@ -78,7 +78,8 @@ pub async fn wait(args: WaitArgs, output: &Output) -> u8 {
 
 fn prompt(args: &PromptArgs, output: &Output) -> Result<String, Exit> {
     match (&args.prompt, &args.prompt_file) {
-        // The text is sent unchanged: `@FILE` reads no file, because the text may come from an issue or a comment.
+        // The prompt is sent unchanged. A prompt such as `@FILE` is not replaced by the content of a file, because the
+        // prompt may come from an issue or a comment.
         (Some(text), _) => Ok(text.clone()),
         (None, Some(path)) => input::read_text("--prompt-file", path, output.host()),
         (None, None) => Err(Exit::usage("give a prompt or --prompt-file FILE")),

@@ -1,4 +1,4 @@
-//! Kills processes while they use the file of a limit.
+//! Tests that the file of a `FileLimitStore` stays usable if processes that use it are killed.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -162,8 +162,8 @@ impl SharedLimit {
         self.pause = self.pause.filter(|pause| pause.until > now);
     }
 
-    /// Returns the log of used slots, with the lowest of the capacities that the requesting process and the waiting
-    /// processes reported. Otherwise a process whose capacity is low after a 429 would wait permanently, while the
+    /// Returns the log of used slots. Its capacity is the lowest that the requesting process or a waiting process
+    /// reported. With a higher capacity, a process whose capacity is low after a 429 would wait permanently, while the
     /// other processes use more slots than its capacity.
     fn slots(&mut self, now: u64, request: &SlotRequest) -> Slots<Duration> {
         self.correct(now);
