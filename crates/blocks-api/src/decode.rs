@@ -1,10 +1,11 @@
-//! Reads responses. A response must contain the fields that a program cannot continue without, such as the id of a
-//! session. All other fields may be missing or have an unexpected type.
+//! Reads responses. A response must contain the required fields, such as the id of a session. All other fields may be
+//! missing or have an unexpected type.
 //!
-//! Most responses cost money, so one unusual field must not make a response unreadable. If a field cannot be read as
-//! its type, the typed field is absent, and the JSON text of the field is kept in `extra`. The JSON text of a null, or
-//! of a number that the type would round, is also kept in `extra`. So if a value is read and then written, the written
-//! JSON contains everything that was received. The generated code calls [`tolerant_object!`] for each response type.
+//! A session costs money, so one unusual field must not make a response unreadable. If an optional field has an
+//! unexpected type, the field of the Rust type is `None`, and `extra` contains the JSON text. `extra` also contains the
+//! JSON text of a field that is null, and of a number that the Rust type would round. So if a value is read and then
+//! written, the written JSON contains everything that was received. The generated code calls [`tolerant_object!`] for
+//! each response type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,8 +18,8 @@ use crate::json::{JsonObject, RawJson};
 /// Contains a value that was read from JSON text.
 pub struct Decoded<T> {
     pub value: T,
-    /// Whether writing the value as JSON gives the received text. If not, the received text must be kept beside the
-    /// value.
+    /// Whether the value, written as JSON, represents the received text without a loss. If not, the caller must also
+    /// keep the received text.
     pub exact: bool,
 }
 
@@ -28,13 +29,13 @@ impl<T> Decoded<T> {
     }
 }
 
-/// Reads a type from the JSON text of one value. Only this crate implements this trait.
+/// Reads a value of the type from JSON text. Only this crate implements this trait.
 pub trait FromJson: Sized {
     /// Reads the value from the JSON text `raw`. Fails if `raw` lacks data that the type requires.
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error>;
 
-    /// Returns the value of a required field whose JSON is `null`. If this method returns `None`, which is the default,
-    /// reading the field fails.
+    /// Returns the value that a required field gets if the JSON contains `null`. If this method returns `None`, the
+    /// field cannot be read. This is the default.
     fn when_null() -> Option<Self> {
         None
     }
@@ -85,14 +86,14 @@ impl<T: FromJson> FromJson for Vec<T> {
     }
 }
 
-/// Reads the body of a whole response.
+/// Reads a value from the whole body of a response.
 pub(crate) fn from_slice<T: FromJson>(body: &[u8]) -> Result<T, serde_json::Error> {
     let text = std::str::from_utf8(body).map_err(de::Error::custom)?;
     T::from_json(text).map(|decoded| decoded.value)
 }
 
-/// Returns an object without fields that keeps `raw`, the JSON text of a value of another type, so that the value can
-/// be written again.
+/// Returns a [`JsonObject`] for JSON text that is not an object. The returned object has no fields, and keeps `raw` so
+/// that the same JSON text can be written again.
 ///
 /// # Errors
 /// Returns `error` if `raw` is not exactly one JSON value.
@@ -229,8 +230,8 @@ impl<'de> de::Deserialize<'de> for Text<'de> {
 
 /// Implements reading and writing of a response type, whose last field is `extra`.
 ///
-/// A type without required fields can be read from every JSON value. A value that is not an object is kept in
-/// `extra`, so that one unusual message does not make its page unreadable.
+/// A type without required fields can be read from every JSON value. A value that is not an object is kept in `extra`.
+/// So a page of messages can be read even if one item is not an object.
 macro_rules! tolerant_object {
     ($name:ident {
         needed: { $($needed:ident: $needed_name:literal,)* }

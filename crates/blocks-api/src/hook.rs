@@ -17,18 +17,17 @@ use crate::{Client, ClientInfo, Error, ResponseValue};
 /// because the service does not know the header.
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
-/// If the [`Sender`] returns no response, the generated code gets a response with this status.
+/// The status of the response that the generated code gets if the [`Sender`] returns no response.
 const FAILED: u16 = 599;
 
 /// Sends the request of one attempt.
 ///
-/// This crate defines the trait, and a crate that uses the client implements it. So one implementation controls all
-/// attempts, and the generated code stays unchanged. To make another attempt, the caller calls the generated method
-/// again.
+/// A crate that uses the client implements this trait, and so controls how each request is sent. The generated code
+/// needs no change for this. To make another attempt, the caller calls the generated method again.
 pub trait Sender: Send + Sync {
     /// Sends `request` once. If this method returns `None`, the generated method fails with
-    /// [`Error::UnexpectedResponse`]. The sender itself must keep the reason of the failure, because progenitor's error
-    /// type cannot contain the reason.
+    /// [`Error::UnexpectedResponse`]. The sender itself must store the cause of the failure, because progenitor's error
+    /// type cannot contain the cause.
     fn execute(
         &self,
         request: Request,
@@ -62,7 +61,7 @@ impl Hook {
         }
     }
 
-    /// Creates a hook with the same key and another sender.
+    /// Creates a hook that has the same key and sends each request through `sender`.
     pub fn with_sender(&self, sender: Arc<dyn Sender>) -> Self {
         Self {
             authorization: self.authorization.clone(),
@@ -102,18 +101,18 @@ impl ClientHooks<Hook> for Client {
     }
 }
 
-/// Returns whether `url` is below `base`. The scheme, host and port must be equal, and the path of `url` must continue
-/// the path of `base`. `url` must be the normalized text that the URL parser returns.
+/// Returns whether `url` is below `base`. The scheme, host and port must be equal, and the path of `url` must start
+/// with the path of `base`, followed by `/`. `url` must be the normalized text that the URL parser returns.
 fn is_below(base: &str, url: &str) -> bool {
     let base = base.trim_end_matches('/');
     url.strip_prefix(base)
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Requests `url`, and reads the response as one page or object. The request passes the same hooks as a generated
-/// method. `operation_id` is the id of the operation to which the URL belongs.
+/// Requests `url`, and reads the response as one page or object. The request goes through the same hook as the request
+/// of a generated method. `operation_id` is the id of the operation to which the URL belongs.
 ///
-/// This function decodes the body itself, because a generated method would first copy every page and check the copy.
+/// This function decodes the body itself, because a generated method would copy the body before decoding.
 ///
 /// # Errors
 /// The errors of a generated method, and [`Error::InvalidRequest`] if `url` is outside the base URL.
@@ -140,8 +139,8 @@ pub async fn follow<T: FromJson>(
     }
 }
 
-/// Sends a request with any method and body. The request passes the same hooks as a generated method. Returns the
-/// body if the status is a success.
+/// Sends a request with any method and body. The request goes through the same hook as the request of a generated
+/// method. Returns the body if the status is a success.
 ///
 /// # Errors
 /// The errors of a generated method, and [`Error::InvalidRequest`] if `url` is outside the base URL.

@@ -79,10 +79,10 @@ impl fmt::Debug for RawJson {
     }
 }
 
-/// Contains a JSON object whose values are kept exactly as they were received, in their order.
+/// Contains a JSON object. The values and their order are the same as in the received text.
 ///
 /// The field `extra` of a response is such an object. It contains everything that the typed fields cannot represent,
-/// such as unknown fields, fields that cannot be read as their type, numbers that would be rounded, and nulls.
+/// such as unknown fields, fields with an unexpected type, numbers that would be rounded, and nulls.
 ///
 /// ```
 /// use blocks_api::json::JsonObject;
@@ -161,7 +161,7 @@ impl JsonObject {
         self.not_an_object.as_ref()
     }
 
-    /// Creates an object without fields that keeps a JSON value of another type.
+    /// Creates an object without fields. The object keeps `raw`, the JSON text of a value that is not an object.
     pub(crate) fn of_other(raw: &str) -> Self {
         Self {
             fields: Vec::new(),
@@ -238,7 +238,7 @@ impl fmt::Debug for JsonObject {
     }
 }
 
-/// Reads the fields of an object that serde flattens into another object.
+/// Reads the fields that serde passes to a field with `#[serde(flatten)]`.
 pub(crate) fn flattened<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<JsonObject, D::Error> {

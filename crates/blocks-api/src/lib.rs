@@ -16,21 +16,20 @@
 //! ```
 //!
 //! The crate guarantees:
-//! - **The key is added in one place**, to requests to the base URL only. A request to another URL is an error. No
-//!   `Debug` output contains the key.
-//! - **This crate repeats no request.** A method sends its request once, through the [`Sender`](hook::Sender), or
+//! - **The key is added in one place**, and only to requests below the base URL. A request to another URL is an error.
+//!   No `Debug` output contains the key.
+//! - **This crate never repeats a request.** A method sends its request once, through the [`Sender`](hook::Sender), or
 //!   through the HTTP client if there is no sender.
-//! - **Responses are read tolerantly.** Only the fields that a program cannot continue without must be readable: a
-//!   session's `id`, a link's `href`, the `items` of a page. Any other field that cannot be read is absent, and its
-//!   JSON text is kept in `extra`. Fields that are not in the OpenAPI document are also kept in `extra`. The module
-//!   [`open`] contains enums that keep unknown values, ids that need not be UUIDs, and times in the common formats of
-//!   ISO 8601.
+//! - **Responses are read tolerantly.** Only a few fields are required, such as a session's `id`, a link's `href`, and
+//!   the `items` of a page. If any other field cannot be read, the field is `None`, and `extra` contains its JSON text.
+//!   Fields that are not in the OpenAPI document are also kept in `extra`. The module [`open`] contains enums that keep
+//!   unknown values, ids that need not be UUIDs, and times in the common formats of ISO 8601.
 //! - **[`types`] and [`Client`] follow the OpenAPI document.** They are generated from this document. `cargo xtask
 //!   codegen --check` fails if the generated code was edited by hand.
 
 mod decode;
-// The methods of the generated builders have no documentation. They have the names of fields, which the OpenAPI
-// document describes.
+// The methods of the generated builders have no doc comments. Each method sets the field of the same name, and the
+// OpenAPI document describes the fields.
 #[allow(missing_docs)]
 mod generated;
 pub mod hook;

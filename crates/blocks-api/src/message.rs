@@ -38,7 +38,7 @@ impl Message {
 /// The service was seen to send tool calls in two formats. The newer format is `{"__name__": "Read", "file_path":
 /// "a.rs"}`, with the arguments beside the name. The older format is `{"__name__": "Bash", "input": "..."}`, where
 /// `input` is a string that may contain JSON. [`fields`](Self::fields) contains every key except `__name__`.
-/// [`arguments`](Self::arguments) returns the arguments, whichever of the two formats the service sent.
+/// [`arguments`](Self::arguments) returns the arguments for both formats.
 ///
 /// ```
 /// use blocks_api::message::ToolCall;
@@ -77,8 +77,8 @@ impl ToolCall {
         serde_json::from_str(text).ok()
     }
 
-    /// Returns the arguments. If `input` is the only field, and is an object or a string that contains an object, the
-    /// arguments are the fields of that object.
+    /// Returns the arguments. If `input` is the only field, and contains an object or a string with an object as JSON,
+    /// this method returns that object. Otherwise, this method returns all fields.
     pub fn arguments(&self) -> JsonObject {
         let only_input = (self.fields.len() == 1).then(|| self.fields.raw("input"));
         let input = only_input.flatten().map(|raw| {

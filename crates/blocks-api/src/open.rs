@@ -1,5 +1,5 @@
-//! Contains types that accept more values than the OpenAPI document names. Enums keep unknown values, ids need not be
-//! UUIDs, and times accept the common formats of ISO 8601.
+//! Contains types that also accept values that are not in the OpenAPI document. Enums keep unknown values, ids need not
+//! be UUIDs, and times accept the common formats of ISO 8601.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -254,11 +254,11 @@ impl<'de> Deserialize<'de> for PullRequest {
     }
 }
 
-/// Contains an id. An id is usually a UUID, but the vendor does not guarantee UUIDs. So a received id is kept as text,
-/// and sent back unchanged.
+/// Contains an id. An id is usually a UUID, but the vendor does not guarantee this. So a received id is kept as text,
+/// and is sent to the service unchanged.
 ///
-/// An id from a user is checked: parsing a text as an `Id` fails unless the text is a UUID, because the service rejects
-/// any other id in a path.
+/// The `FromStr` implementation is for ids that a user enters. It accepts only UUIDs, because the service rejects any
+/// other id in a path.
 ///
 /// ```
 /// use blocks_api::open::Id;
@@ -285,19 +285,19 @@ impl Id {
         self.0.parse().ok()
     }
 
-    /// Reads an id that the service sent, for example in a link. Returns `None` if the text cannot be one segment of a
-    /// path, such as `..`, or is a word that programs print for a missing value, such as `null`.
+    /// Reads an id that the service sent, for example in a link. Returns `None` if a server could read the text as a
+    /// relative path, such as `..`. Also returns `None` if the text is empty, `null` or `undefined`.
     pub fn from_service(text: &str) -> Option<Self> {
         let is_absent = ["", ".", "null", "undefined"].contains(&text);
-        // Some servers decode a path before they resolve `..` in it, so `..` beside an encoded separator also counts.
+        // Some servers decode a path before they resolve `..`. So a text such as `a/../b` is refused even if the
+        // slashes are encoded in the URL.
         let leaves_its_place =
             has_two_dots(text) && text.split(['/', '\\']).any(|part| part == "..");
         (!is_absent && !leaves_its_place).then(|| Self(text.into()))
     }
 }
 
-/// Returns whether a text contains `..`. Few ids do, so this quick check makes the slower check unnecessary for most
-/// ids.
+/// Returns whether a text contains `..`. For a text without `..`, the caller can skip a slower check.
 fn has_two_dots(text: &str) -> bool {
     text.as_bytes().windows(2).any(|pair| pair == b"..")
 }

@@ -1,6 +1,5 @@
-//! Compares 150 processes that share a key (`seq 150 | xargs -P 150 blocks run …`) with one `blocks
-//! batch` of the same prompts. Both run against a mock server that admits 100 requests in any
-//! minute.
+//! Compares 150 processes that share a key (`seq 150 | xargs -P 150 blocks run …`) with one `blocks batch` of the same
+//! prompts. Both use a mock server that allows at most 100 requests in any minute.
 //!
 //! Run it with `cargo bench -p blocks-cli --bench processes`. It takes about five minutes.
 
@@ -13,20 +12,21 @@ use blocks_mock::{Mock, MockServer, Operation, RateLimit, Script};
 
 const PROMPTS: usize = 150;
 const WORK: Duration = Duration::from_secs(20);
-/// Returns the path of the command. The variable `BLOCKS_BINARY` names another build of the command.
+/// Returns the path of the command to measure. The environment variable `BLOCKS_BINARY` can name another build of the
+/// command.
 fn blocks() -> String {
     std::env::var("BLOCKS_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_blocks").to_owned())
 }
 
-/// Measurements of all prompts, run either by one batch or by many processes.
+/// Measurements of one run of all prompts, either by one batch or by many processes.
 struct Run {
     failed: usize,
-    /// Number of requests that got a 429: in total, and after the first second.
+    /// Number of requests that got a 429: the total, and those after the first second.
     refused: (usize, usize),
     requests: usize,
     /// Mean seconds from a prompt's reply to the poll that found it.
     delay: f64,
-    /// Mean seconds from the start of the run to the poll that found the reply, without the agent's work.
+    /// Mean seconds from the start of the run to the poll that found the reply, minus the duration of the agent's work.
     overhead: f64,
 }
 

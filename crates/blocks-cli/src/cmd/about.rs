@@ -26,7 +26,7 @@ pub fn schema(name: Option<&str>, output: &Output) -> Result<(), Exit> {
     }
 }
 
-/// Serializes values of any type as indented JSON.
+/// Provides an object-safe trait that writes a value as indented JSON.
 mod erased {
     pub trait Json {
         fn pretty(&self) -> String;

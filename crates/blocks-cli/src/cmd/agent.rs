@@ -8,8 +8,8 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::input;
 
-/// Parts of model names. A model is not an agent: the profile of an agent selects the model. If the
-/// user gives a model's name as the agent's name, the error says that an agent is expected.
+/// Parts of model names. A model is not an agent: the profile of an agent selects the model. If an unknown agent's name
+/// contains one of these parts, the error explains this.
 const MODELS: [&str; 14] = [
     "haiku", "sonnet", "opus", "gpt", "flash", "-pro", "grok", "llama", "qwen", "mistral",
     "deepseek", "kimi-k", "o1", "o3",

@@ -151,7 +151,8 @@ fn open_journal(journal: Option<&Path>, output: &Output) -> Result<Arc<dyn Journ
 }
 
 impl<'a> Report<'a> {
-    /// Handles every item that the batch yields. Returns the signal or event that interrupted the batch, if any.
+    /// Prints the result of each prompt until the batch ends. Returns the signal or event that interrupted the batch,
+    /// if any.
     async fn run(
         &mut self,
         mut batch: Batch<'a, PromptWork<'a>>,
@@ -213,8 +214,8 @@ impl<'a> Report<'a> {
         Ok(by)
     }
 
-    /// Returns the counts for the progress line, which is redrawn in place. A prompt without a
-    /// session counts as waiting: for a permit, for `--max-running` or for another worker.
+    /// Returns the text of the progress line in a terminal. A prompt counts as waiting until it has a session. Such a
+    /// prompt waits for a permit, for `--max-running` or for another worker.
     fn progress(&self) -> String {
         let has_session = |report: &&TurnReport| report.session_id.is_some();
         let running = self.work.running().values().filter(has_session).count();
@@ -234,7 +235,7 @@ impl<'a> Report<'a> {
         self.output.json(result)
     }
 
-    /// Reports a prompt whose outcome is unknown: an earlier run or another worker stopped during the create, or the
+    /// Reports a prompt with unknown outcome. Either an earlier run or another worker stopped during the create, or the
     /// journal is damaged.
     fn print_unknown(&mut self, index: usize, session_id: Option<String>) -> Result<(), Exit> {
         let mut report = self.work.report(index);

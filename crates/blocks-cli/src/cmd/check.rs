@@ -15,14 +15,14 @@ const PROXIES: [&str; 6] = [
     "no_proxy",
 ];
 
-/// Checks the key with a read of a session that does not exist, and prints the result. The status 404
-/// shows that the service accepted the key. The request costs nothing.
+/// Checks the key by requesting a session with a random id, and prints the result. The status 404 shows that the
+/// service accepted the key. The request costs nothing.
 pub async fn check(output: &Output) -> Result<(), Exit> {
     let mut limit_is_shared = false;
     let result = match output.client() {
         Ok(client) => {
             let read = client.get_session(uuid::Uuid::new_v4());
-            // The signal is handled here, so that an interrupted command also prints a `CheckReport`.
+            // Signals are handled here, so that the command prints a `CheckReport` even if a signal interrupts it.
             let result = match output.host().interruptible(read).await {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(error)) if error.is_not_found() => Ok(()),

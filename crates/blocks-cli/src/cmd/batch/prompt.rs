@@ -126,7 +126,8 @@ impl BatchWork for PromptWork<'_> {
 
     fn is_failed(&self, result: &Value) -> bool {
         let has_failed = result["exit_code"].as_u64().is_some_and(|code| code != 0);
-        // If the earlier run had no `--fail-on-notice`, the exit code in the journal is 0 even for a failure notice.
+        // An earlier run without `--fail-on-notice` wrote the exit code 0 to the journal even if the reply was a
+        // failure notice. So `failure_notice` is checked too.
         has_failed || self.fail_on_notice && !result["failure_notice"].is_null()
     }
 }
@@ -228,7 +229,7 @@ impl PromptWork<'_> {
     }
 }
 
-/// Returns the report with the status, exit code and error of `result`.
+/// Returns the report, after setting its status, exit code and error from `result`.
 pub fn finished(mut report: TurnReport, result: Result<(), Exit>) -> TurnReport {
     match result {
         Ok(()) => report.status = Status::Completed,
