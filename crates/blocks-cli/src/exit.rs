@@ -12,13 +12,13 @@ use crate::report::{ErrorReport, Status};
 pub struct Exit {
     pub code: Code,
     pub error: Box<ErrorReport>,
-    /// Id of the session that the SDK's error names, if any.
+    /// Id of the session, if the SDK's error contains one.
     pub session_id: Option<String>,
     /// Whether the command has already printed this error as JSON.
     pub is_reported: bool,
 }
 
-/// The exit codes; they are documented in `blocks --help`.
+/// The exit codes, which `blocks --help` explains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     Failed = 1,
@@ -34,7 +34,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// Returns the value of the JSON field `status` that belongs to this exit code.
+    /// Returns the value of the JSON field `status` for this exit code.
     pub fn status(self) -> Status {
         match self {
             Self::Failed => Status::Failed,
@@ -91,8 +91,8 @@ impl Exit {
         Self::new(code, kind, message)
     }
 
-    /// Replaces a usage error with a failure, because a create or follow-up was already accepted. A
-    /// usage error would say that nothing was sent.
+    /// Turns a usage error into a failure. Called after the service has accepted a prompt, since a usage error says
+    /// that nothing was sent.
     pub fn after_create(mut self) -> Self {
         if self.code == Code::Usage {
             self.code = Code::Failed;
@@ -164,7 +164,7 @@ fn kind_name(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Returns the error's message, followed by the innermost cause unless the message already contains that cause.
+/// Returns the error's message and its innermost cause. The cause is left out if the message already contains it.
 pub fn with_causes(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

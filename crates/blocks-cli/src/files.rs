@@ -4,8 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
-/// A new file under a temporary name. If a command creates its output files before it sends anything,
-/// a path that cannot be written is an error before the first request.
+/// A new file that has a temporary name until it is complete. A command creates its output files before the first
+/// request. If a path cannot be written, the command then fails before it sends anything.
 pub struct NewFile {
     path: PathBuf,
     temporary: PathBuf,
@@ -47,7 +47,7 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // After a successful write, no file has the temporary name. Otherwise the temporary file is incomplete.
+        // Removes an incomplete temporary file. After a successful write, the temporary name does not exist any more.
         let _ = std::fs::remove_file(&self.temporary);
     }
 }

@@ -14,7 +14,7 @@ const MAX_SUMMARY: usize = 60 << 10;
 /// Maximum bytes of a reply in the step outputs. GitHub accepts at most 1 MiB of outputs per job,
 /// so this limit leaves room for other outputs and steps.
 const MAX_OUTPUT: usize = 512 << 10;
-/// Maximum bytes of the step output `structured_output`, the JSON that `--schema` found in the reply.
+/// Maximum bytes of the step output `structured_output`, which contains the JSON in the reply.
 pub const MAX_JSON: usize = 256 << 10;
 
 /// The files of the step outputs and the job summary, opened before anything is sent.
@@ -24,8 +24,8 @@ pub struct GithubFiles {
 }
 
 impl GithubFiles {
-    /// Opens the file that `GITHUB_OUTPUT` names, and the file that `GITHUB_STEP_SUMMARY` names, if
-    /// that variable is set. The second value is a warning if the file of the summary cannot be opened.
+    /// Opens the files that `GITHUB_OUTPUT` and `GITHUB_STEP_SUMMARY` name. `GITHUB_STEP_SUMMARY` may be unset. If
+    /// the file of the summary cannot be opened, the second returned value is a warning.
     ///
     /// # Errors
     /// A usage error: `GITHUB_OUTPUT` is not set, or its file cannot be opened.
@@ -73,7 +73,8 @@ impl GithubFiles {
 fn open(path: &OsString) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
-    // The file is read to see whether its last line is complete. A file that allows only writing is accepted.
+    // `append` reads the file to check whether its last line is complete. If the file cannot be opened for reading, it
+    // is opened only for writing.
     options
         .clone()
         .read(true)
@@ -85,7 +86,7 @@ fn open(path: &OsString) -> std::io::Result<File> {
 fn append(mut file: &File, text: &str) -> std::io::Result<()> {
     let mut last = [b'\n'];
     if file.seek(SeekFrom::End(-1)).is_ok() {
-        // If the file cannot be read, its last line counts as complete.
+        // If the read fails, `last` is still a line break, and the last line counts as complete.
         let _ = file.read_exact(&mut last);
     }
     let start = if last == [b'\n'] { "" } else { "\n" };

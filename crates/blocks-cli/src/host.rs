@@ -31,7 +31,7 @@ enum Variables {
     Given(HashMap<String, OsString>),
 }
 
-/// The file of `--record`, and whether `--record-texts` was given.
+/// The path that `--record` names, and whether `--record-texts` was given.
 pub(crate) struct Recording {
     pub path: PathBuf,
     pub texts: bool,
@@ -43,7 +43,7 @@ pub struct Host {
     out: Sink,
     err: ErrorStream,
     variables: Variables,
-    /// The time of day to use instead of the time of the machine's clock.
+    /// A fixed time of day. With `None`, the machine's clock is used.
     time: Option<SystemTime>,
     make_client: MakeClient,
     /// The only client of the command, so that one rate limiter counts all of the command's requests.
@@ -53,8 +53,8 @@ pub struct Host {
     listening: Once,
     recording: Option<Recording>,
     recorder: Mutex<Option<Recorder>>,
-    /// A copy of standard output, which is watched to notice that no process reads standard output
-    /// any more. Set only for a pipe or a socket.
+    /// A copy of standard output. The command watches this copy to detect that no process reads standard output any
+    /// more. The field is set only if standard output is a pipe or a socket.
     #[cfg_attr(not(unix), allow(dead_code))]
     watched_output: Option<File>,
     out_is_file: bool,
@@ -167,7 +167,7 @@ impl Host {
         self
     }
 
-    /// Sets the value through which the command receives signals.
+    /// Sets the source of the command's signals.
     #[must_use]
     pub fn signals(mut self, signals: Signals) -> Self {
         self.signals = signals;
@@ -180,7 +180,7 @@ impl Host {
             return Ok(client.clone());
         }
         for name in ["BLOCKS_API_KEY", "BLOCKS_API_BASE_URL"] {
-            // Without this check, a variable that cannot be read would count as not set.
+            // Without this check, a variable that is not valid UTF-8 would count as not set.
             if self.var(name).is_some_and(|value| value.to_str().is_none()) {
                 return Err(Exit::usage(format!("{name} is not valid UTF-8")));
             }
@@ -190,7 +190,8 @@ impl Host {
         Ok(self.client.get_or_init(|| client).clone())
     }
 
-    /// Returns the client, which records its requests if `--record` was given.
+    /// Returns a client that sends its requests through `client`. If `--record` was given, it also records the
+    /// requests.
     fn record(&self, client: Client) -> Result<Client, Exit> {
         let Some(recording) = &self.recording else {
             return Ok(client);
@@ -244,7 +245,7 @@ impl Host {
         CI.iter().any(set)
     }
 
-    /// Returns the base URL that the environment names, or else the base URL of the service.
+    /// Returns the base URL from `BLOCKS_API_BASE_URL`, or the base URL of the service if the variable is not set.
     pub(crate) fn base_url(&self) -> String {
         let url = self.var("BLOCKS_API_BASE_URL");
         let url = url.map(|url| url.to_string_lossy().trim_end_matches('/').to_owned());
@@ -270,8 +271,7 @@ impl Host {
         self.time.unwrap_or_else(SystemTime::now)
     }
 
-    /// Returns whether standard output is a CI log, in which the CI system looks for commands. If
-    /// standard output is a file, it is not a CI log.
+    /// Returns whether standard output is a CI log. A CI system looks for commands in its logs. A file is not a CI log.
     pub(crate) fn out_is_ci_log(&self) -> bool {
         self.in_ci() && !self.out_is_file
     }
@@ -335,7 +335,7 @@ impl Host {
         self.signals.received().await
     }
 
-    /// Waits for a signal, or until nothing reads standard output any more.
+    /// Waits until a signal arrives or no process reads standard output any more.
     pub(crate) async fn interruption_or_closed_output(&self) -> Interruption {
         tokio::select! {
             by = self.interruption() => by,
@@ -365,7 +365,7 @@ impl Host {
         use tokio::io::unix::AsyncFd;
 
         let file = self.watched_output.as_ref().map(File::as_fd);
-        // The replacement of `with_interest` needs a newer tokio than the workspace's minimum.
+        // `with_interest` is deprecated, but its replacement needs a newer tokio than the workspace requires.
         #[allow(deprecated)]
         let watched = file.and_then(|file| AsyncFd::with_interest(file, Interest::ERROR).ok());
         if let Some(watched) = watched
@@ -382,10 +382,10 @@ impl Host {
     }
 }
 
-/// Returns whether standard output may have been closed, as by `>&-`. In place of a closed standard
-/// output, Rust's standard library opens `/dev/null` for reading and writing, and every write
-/// succeeds. A parent process that discards the output often opens `/dev/null` in the same way, so a
-/// closed output is not an error.
+/// Returns whether standard output may have been closed, as with `>&-` in a shell. If standard output is closed, Rust's
+/// standard library opens `/dev/null` for reading and writing instead. Every write then succeeds. A parent process that
+/// discards the output often opens `/dev/null` in the same way. The two cases cannot be distinguished, so a closed
+/// output is not an error.
 #[cfg(target_os = "linux")]
 fn out_discards() -> bool {
     const ACCESS_MODE: u32 = 0o3;

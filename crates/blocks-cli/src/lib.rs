@@ -5,10 +5,9 @@
 //! blocks run --agent claude "Add a test for the parser."
 //! ```
 //!
-//! Standard output gets only the result, such as the reply. Progress and warnings go to standard
-//! error. `blocks --help` lists the exit codes, and [`report`] documents the fields of `--json`.
-//! [`main`] is the whole program; [`run`] runs one command line inside another program, such as a
-//! test.
+//! Standard output gets only the result, such as the reply. Progress and warnings go to standard error. `blocks --help`
+//! lists the exit codes, and [`report`] documents the fields of `--json`. [`main`] is the whole program. [`run`] runs
+//! one command line inside another program, such as a test.
 
 mod args;
 mod cmd;
@@ -109,7 +108,7 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
     if !unparsed.is_turn && unparsed.json {
         return output.report_failure(&exit);
     }
-    // clap's text contains the usage line, so it is printed unchanged.
+    // The text from clap also contains the usage line, so the whole text is printed.
     output.host().write_stderr(&text);
     match unparsed.is_turn {
         true => refuse_turn(exit, &output),
@@ -117,7 +116,8 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
     }
 }
 
-/// Reports in JSON and in GitHub's step outputs that `run`, `send` or `wait` was refused before it started.
+/// Reports that the command line of `run`, `send` or `wait` is invalid. The report is written as JSON and to GitHub's
+/// step outputs, if the command line asks for them.
 fn refuse_turn(exit: Exit, output: &Output) -> u8 {
     let report = TurnReport {
         status: Status::Refused,

@@ -1,4 +1,4 @@
-//! Opens the store in which all processes with the same key count their requests together.
+//! Opens the store of the shared rate limit. All processes with the same API key count their requests in this store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,12 +13,12 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::notes::Notes;
 
-/// How much earlier [`Reporting`] stops waiting for the store than the client does. If both stopped
-/// at the same time, the client could be first, and then the user would get no warning.
+/// Time by which the time-out of [`Reporting`] is shorter than the client's time-out for the store. With equal
+/// time-outs, the client could stop first, and the user would get no warning.
 const SOONER: Duration = Duration::from_millis(5);
 const BASE_URL: &str = "https://api.blocks.team";
 
-/// Returns the location of the rate limit's store, as the option `--no-shared-limit` and the environment determine it.
+/// Returns the location of the rate limit's store. The option `--no-shared-limit` and the environment determine it.
 pub fn location(no_shared_limit: bool, host: &Host) -> Result<LimitLocation, Exit> {
     if no_shared_limit {
         return Ok(LimitLocation::Off);

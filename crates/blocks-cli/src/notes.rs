@@ -1,4 +1,5 @@
-//! Writes lines for a person or a program to standard error, and a progress line that is redrawn in place.
+//! Writes to standard error: lines for a person, JSON Lines for a program, and a progress line that is redrawn in
+//! place.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::report::Event;
 use crate::text;
 
-/// Standard error, which several parts of a command write to.
+/// A handle to standard error. All clones write to the same stream.
 #[derive(Clone)]
 pub struct ErrorStream(Arc<Mutex<Box<dyn Write + Send>>>);
 
@@ -31,7 +32,7 @@ pub struct Notes {
     stream: ErrorStream,
     /// Whether notes are written as JSON Lines.
     is_events: bool,
-    /// Whether a progress line is shown, which the next output must replace.
+    /// Whether a progress line is shown. The next output must first remove it.
     is_drawn: Arc<AtomicBool>,
 }
 

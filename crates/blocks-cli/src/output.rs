@@ -19,11 +19,11 @@ use crate::notes::Notes;
 use crate::report::{Event, FailureReport, TurnReport};
 use crate::text;
 
-/// Maximum characters of a tool call that is shown. A call can contain a whole file, but a person
+/// Maximum number of characters of a tool call that is printed. A call can contain a whole file, but a person only
 /// wants to see which tool was called.
 const MAX_TOOL_CALL: usize = 200;
 
-/// Settings of [`Output`], as the command line determines them.
+/// Settings of [`Output`] from the command line.
 #[derive(Clone, Copy, Default)]
 pub struct OutputOptions {
     pub json: bool,
@@ -71,8 +71,8 @@ impl Output {
         })
     }
 
-    /// Returns the client for creates and follow-ups. They get more time than reads, because a
-    /// create that times out may have taken effect.
+    /// Returns the client for requests that send a prompt. These requests have a longer time-out than reads, because a
+    /// prompt may have been accepted although its request timed out.
     pub fn client_for_create(&self) -> Result<Client, Exit> {
         const CREATE_TIMEOUT: Duration = Duration::from_secs(180);
         let timeout = self.options.request_timeout.unwrap_or(CREATE_TIMEOUT);
@@ -80,7 +80,7 @@ impl Output {
         Ok(client.with_attempt_timeout(timeout))
     }
 
-    /// Returns the location of the store in which this command and other processes count their requests.
+    /// Returns the location of the store for the shared rate limit.
     pub fn limit_location(&self) -> Result<LimitLocation, Exit> {
         limit::location(self.options.no_shared_limit, &self.host)
     }
@@ -105,9 +105,9 @@ impl Output {
         Ok(())
     }
 
-    /// Prints the address of the session's page (or else the session's id), and writes the
-    /// session's ids to the step outputs. Called before the wait, so that later steps of a workflow
-    /// get the ids however the wait ends.
+    /// Prints the address of the session's page, or the session's id if the address is not known. Also writes the ids
+    /// to the step outputs. Called before the wait, so that later steps of a workflow get the ids even if the wait
+    /// fails.
     pub fn report_started(&self, report: &TurnReport) {
         let id = report.session_id.as_deref().unwrap_or_default();
         let place = report.session_html_url.as_deref().unwrap_or(id);
@@ -157,8 +157,8 @@ impl Output {
         self.write_summary(report);
     }
 
-    /// Returns the JSON that `--schema` found in the reply, as the text of a step output. A JSON text
-    /// that is too large becomes an empty output, because a cut JSON text would not be valid.
+    /// Returns the JSON in the reply as the text of a step output. If the JSON is too large, returns an empty text,
+    /// because cut JSON would not be valid.
     fn fit_json(&self, json: &RawJson) -> String {
         let json = json.as_str();
         if json.len() > github::MAX_JSON {
@@ -237,7 +237,7 @@ impl Output {
         code
     }
 
-    /// Prints the error. Prints nothing if the command ended because the reader of its output closed the pipe: other
+    /// Prints the error. Prints nothing if the command ended because no process reads its output any more. Other
     /// programs print nothing in this case either.
     pub fn note_error(&self, exit: &Exit) {
         if exit.error.kind != "closed_output" {
@@ -245,8 +245,8 @@ impl Output {
         }
     }
 
-    /// Prints a text from an agent, made safe for a terminal or a CI log. The text is unchanged with
-    /// `--raw`, if standard output is a file, and if standard output is a pipe outside of CI.
+    /// Prints a text from an agent. A terminal or a CI log gets a text that is safe to show. A file, or a pipe outside
+    /// of CI, gets the text unchanged. With `--raw`, the text is always unchanged.
     pub fn text(&self, text: &str) -> Result<(), Exit> {
         let mut safe = text.to_owned();
         if !self.options.raw && (self.host.out_is_terminal || self.host.out_is_ci_log()) {
@@ -277,8 +277,8 @@ impl Output {
         self.notes.clear();
     }
 
-    /// Prints the progress as an event or as a new line, if the progress line cannot be redrawn. CI
-    /// systems end a job that prints nothing for a long time.
+    /// Prints the progress as an event or as a new line. Prints nothing if the progress line can be redrawn. The new
+    /// lines are for CI systems, which end a job that prints nothing for a long time.
     pub fn show_minute(&self, what: &str, elapsed: Duration) {
         if self.options.events {
             let seconds = elapsed.as_secs();

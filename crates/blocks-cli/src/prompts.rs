@@ -11,18 +11,19 @@ use serde_json::Value;
 pub struct Prompt {
     /// The unique id that the user gave this prompt, as a string.
     pub id: String,
-    /// The id as the file contains it: a string or a number.
+    /// The id in its original form, as a string or a number.
     pub given_id: Value,
     /// The request that creates the session of this prompt.
     pub request: CreateSession,
     /// The JSON Schema of the reply, from the field `schema`.
     pub schema: Option<Value>,
-    /// A fingerprint of the line without its id, which shows whether the user changed the prompt between runs.
+    /// Fingerprint of the line without its id. A different fingerprint shows that the user changed the prompt after an
+    /// earlier run.
     pub fingerprint: Fingerprint,
 }
 
-/// Parses JSON Lines. Each line is a create request with a unique `id` and, optionally, the
-/// `schema` of the reply. Empty lines are skipped.
+/// Parses JSON Lines. Each line is the JSON body of a request that creates a session. It also has a unique `id` and may
+/// have the `schema` of the reply. Empty lines are skipped.
 ///
 /// # Errors
 /// Describes the first error and its line number. The whole file is checked before anything is

@@ -1,4 +1,4 @@
-//! Option `--record`, which writes requests and responses to a HAR file, without secrets.
+//! Implements the option `--record`, which writes requests and responses without secrets to a HAR file.
 
 mod file;
 mod redact;
@@ -23,7 +23,7 @@ use crate::signals::LastWords;
 use file::HarFile;
 use redact::Redactor;
 
-/// Maximum number of bytes of a body that are recorded.
+/// Maximum number of recorded bytes of a body.
 const MAX_BODY: usize = 16 << 20;
 
 /// A recording. Clones write to the same file.
@@ -35,13 +35,13 @@ struct State {
     redactor: Redactor,
     /// The first write error. Nothing is recorded after an error.
     error: Option<std::io::Error>,
-    /// The lock that is held while an entry is written. The thread that handles signals takes the
-    /// same lock before it ends the process, so that no entry is cut off.
+    /// A lock that prevents the end of the process while an entry is written. The thread that handles signals takes
+    /// this lock before it ends the process.
     exit_lock: LastWords,
 }
 
 impl Recorder {
-    /// Creates the file, which must not exist. With `texts`, prompts and replies are recorded, too.
+    /// Creates the file, and fails if the file exists. If `texts` is true, prompts and replies are recorded, too.
     pub fn create(path: &Path, texts: bool, exit_lock: LastWords) -> Result<Self, Exit> {
         let file = HarFile::create(path).map_err(|error| {
             let hint = match error.kind() {

@@ -1,8 +1,8 @@
 //! The register, a local list of the sessions that this user started.
 //!
-//! The register is a file in the user's state folder that only the user can read. It contains the
-//! ids and links of the newest sessions, and no texts. Because of a lock, several commands can write
-//! to the register without losing sessions.
+//! The register is a file in the user's state folder that only the user can read. It contains the ids and links of the
+//! newest sessions, but no prompts or replies. Each command locks the register while it writes, so that no sessions are
+//! lost when several commands run.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -21,14 +21,15 @@ use crate::report::RegisteredSession;
 
 /// Maximum number of sessions in the register. Older sessions are on the dashboard.
 const MAX_SESSIONS: usize = 500;
-/// Maximum number of bytes that are read. A register is never larger, but the file at its path may
-/// be a device or belong to another program.
+/// Maximum number of bytes that are read. A register is always smaller. The limit is needed if the file at the
+/// register's path is a device or belongs to another program.
 const MAX_BYTES: u64 = 4 << 20;
-/// Number of attempts to take the lock, which another command holds only during one write.
+/// Number of attempts to take the lock. Another command holds the lock only during one write.
 const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// Environment variable that turns the register on or off, also in CI.
+/// Environment variable that turns the register on or off. If the variable is not set, the register is off in CI and on
+/// elsewhere.
 const VARIABLE: &str = "BLOCKS_REGISTER";
 
 pub struct Register {
@@ -39,8 +40,8 @@ pub struct Register {
 }
 
 impl Register {
-    /// Opens the register to which a command adds its sessions. The command calls this before it sends anything.
-    /// Returns `None` if there is no register to write.
+    /// Opens the register to which a command adds its sessions. Called before the command sends anything. Returns
+    /// `None` if the command uses no register.
     ///
     /// # Errors
     /// A usage error: the user asked for a register that cannot be written.
@@ -64,11 +65,11 @@ impl Register {
         }
     }
 
-    /// Returns the register to which the command will add its sessions. The user asks for the register
-    /// with `--register` or the variable `BLOCKS_REGISTER`. If the user did not ask, then:
+    /// Returns the register to which the command will add its sessions. The user can ask for a register with
+    /// `--register`, or with the variable `BLOCKS_REGISTER` set to a value such as `1`. If the user did not ask:
     ///
-    /// - in CI, with the variable set to `0`, or without a state folder, there is no register;
-    /// - if the register cannot be written, there is no register, and the second value is a warning.
+    /// - there is no register in CI, if the variable is set to `0`, or if the user has no state folder;
+    /// - if the register cannot be written, the first returned value is `None`, and the second is a warning.
     ///
     /// # Errors
     /// A usage error: the user asked for a register that cannot be written.
@@ -103,7 +104,7 @@ impl Register {
         }
     }
 
-    /// Returns the register to read, or `None` if the user has no state folder.
+    /// Returns the register of the user, or `None` if the user has no state folder.
     pub fn of(host: &Host) -> Option<Self> {
         Some(Self {
             path: host.state_folder()?.join("blocks").join("sessions.jsonl"),
@@ -112,7 +113,7 @@ impl Register {
         })
     }
 
-    /// Returns the sessions that were created with the base URL in use, newest first.
+    /// Returns the sessions of the current base URL, newest first.
     pub fn sessions(&self) -> Result<Vec<RegisteredSession>> {
         let mut sessions = self.read()?;
         sessions.retain(|session| session.base_url == self.base_url);
@@ -120,7 +121,7 @@ impl Register {
         Ok(sessions)
     }
 
-    /// Adds a session, or makes a known session the newest.
+    /// Adds a session as the newest, and removes its older entry, if any.
     async fn add(&self, id: &str, html_url: Option<&str>, host: &Host) -> Result<()> {
         let started_at = humantime::format_rfc3339_seconds(host.now()).to_string();
         let _lock = self.lock().await?;
@@ -139,7 +140,7 @@ impl Register {
         self.write(&sessions)
     }
 
-    /// Removes the sessions of the base URL in use for which `is_unwanted` returns true. Returns the removed sessions.
+    /// Removes and returns the sessions for which `is_unwanted` returns true. Sessions of other base URLs are kept.
     pub async fn remove(
         &self,
         is_unwanted: impl Fn(&RegisteredSession) -> bool,
@@ -187,7 +188,8 @@ impl Register {
         NewFile::create(&self.path)?.write(text.as_bytes())
     }
 
-    /// Opens the lock file. It is separate from the register, since each write replaces the register's file.
+    /// Opens the lock file. The register itself cannot be the lock file, because each write replaces the register with
+    /// a new file.
     fn open_lock(&self) -> Result<File> {
         if let Some(folder) = self.path.parent() {
             let mut builder = DirBuilder::new();
@@ -218,10 +220,10 @@ impl Register {
     }
 }
 
-/// Returns the session that `--last` refers to: the newest in the register, for the base URL in use.
+/// Returns the session that `--last` refers to, which is the newest session of the current base URL.
 ///
 /// # Errors
-/// A usage error: the register cannot be read, or contains no session of the base URL in use.
+/// A usage error: the register cannot be read, or contains no session of the current base URL.
 pub fn last(host: &Host) -> std::result::Result<Id, Exit> {
     let none = || {
         Exit::usage(format!(

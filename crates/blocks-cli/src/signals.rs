@@ -38,14 +38,14 @@ impl Signals {
         let mut receiver = self.0.subscribe();
         match receiver.wait_for(Option::is_some).await.map(|value| *value) {
             Ok(Some(interruption)) => interruption,
-            // `wait_for` fails only after the `watch::Sender` is dropped, and `self` contains the `watch::Sender`.
+            // Never reached: `wait_for` fails only if the `watch::Sender` was dropped, and `self` contains the sender.
             _ => std::future::pending().await,
         }
     }
 }
 
-/// The text that is printed if a signal ends the process while the command is blocked, for example
-/// in a write to a full pipe. The text says how to resume.
+/// The text that is printed if a signal ends the process while the command is blocked. For example, a write to a full
+/// pipe blocks the command. The text says how to resume the wait. The text is empty if there is nothing to resume.
 pub(crate) type LastWords = Arc<Mutex<String>>;
 
 /// Receives the process's signals in a separate thread, so that they are handled even while the
@@ -71,7 +71,8 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
                 (SignalKind::terminate(), Interruption::Terminate),
                 (SignalKind::hangup(), Interruption::HangUp),
             ] {
-                // A signal that the parent process set to be ignored, as `nohup` does, stays ignored.
+                // If the process was started with an ignored signal, it continues to ignore the signal. For example,
+                // `nohup` starts its command with SIGHUP ignored.
                 if is_ignored(kind) {
                     continue;
                 }
@@ -98,14 +99,14 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
         });
     };
     if std::thread::Builder::new().spawn(thread).is_ok() {
-        // Waits until the thread receives signals, because the caller may create files that an
-        // interrupted command must remove.
+        // Waits until the thread can receive signals. The caller may then create files that an interrupted command must
+        // remove.
         let _ = is_ready.recv();
     }
 }
 
-/// Returns whether the process was started with this signal ignored. Linux shows this in `/proc`.
-/// On other systems, SIGHUP counts as ignored if standard error is not a terminal, as with `nohup`.
+/// Returns whether the process has ignored this signal since its start. Linux lists the ignored signals in `/proc`. On
+/// other systems, SIGHUP counts as ignored if standard error is not a terminal, since `nohup` redirects it.
 #[cfg(unix)]
 fn is_ignored(kind: tokio::signal::unix::SignalKind) -> bool {
     let status = std::fs::read_to_string("/proc/self/status");

@@ -40,8 +40,10 @@ impl ReplySchema {
         Self::new(schema).map_err(invalid)
     }
 
+    /// Creates a validator for the schema.
+    ///
     /// # Errors
-    /// The reason why the value is not a JSON Schema, or why this build does not support the schema.
+    /// Describes why the value is not a JSON Schema, or why this build does not support the schema.
     pub fn new(schema: Value) -> Result<Self, String> {
         let validator = Validator::new(&schema)?;
         Ok(Self { schema, validator })
@@ -51,16 +53,16 @@ impl ReplySchema {
         &self.schema
     }
 
-    /// Searches the reply for JSON as `Reply::json` does. Stores in the report, on one line, the
-    /// first value that conforms to the schema.
+    /// Searches the reply for JSON in the same way as `Reply::json`. Stores the first value that conforms to the schema
+    /// in the report, as one line of JSON.
     ///
     /// # Errors
-    /// No value in the reply conforms to the schema. The error says where a value does not conform
-    /// to the schema, and why.
+    /// No value in the reply conforms to the schema. The error says which part of a value does not conform to the
+    /// schema, and why.
     pub fn keep(&self, reply: &Reply, report: &mut TurnReport) -> Result<(), Error> {
         let validate = |value: &Value| self.validator.validate(value);
         let found = reply.json_matching(&self.schema, validate)?;
-        // The JSON stays valid without its white space, so this conversion does not fail.
+        // Valid JSON is still valid without white space between its tokens, so `from_str` does not fail.
         let line = serde_json::from_str(&on_one_line(found.as_str())).unwrap_or(found);
         report.structured_output = Some(line);
         Ok(())
@@ -83,7 +85,7 @@ mod library {
 
     use crate::text::shorten;
 
-    /// Maximum characters of an error's description, which contains the invalid value.
+    /// Maximum characters of an error's description. The description contains the invalid value, which can be long.
     const MAX_ERROR: usize = 300;
 
     pub struct Validator(jsonschema::Validator);
@@ -99,7 +101,7 @@ mod library {
         }
     }
 
-    /// Describes what is wrong, and where in the value.
+    /// Describes the error, and names the part of the value that is invalid.
     fn describe(error: &jsonschema::ValidationError<'_>) -> String {
         let what = shorten(&error.to_string(), MAX_ERROR);
         match error.instance_path.as_str() {

@@ -31,14 +31,14 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Marks that start a command to a CI system anywhere in a line. They belong to GitHub's older
-/// syntax, Azure Pipelines and TeamCity.
+/// Texts that start a command to a CI system, even in the middle of a line. They belong to an older syntax of GitHub,
+/// to Azure Pipelines and to TeamCity.
 const MARKS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
 
-/// Makes a text safe for a log in which a CI system looks for commands. Inserts a zero-width space
-/// into each mark, and into GitHub's `::` at the start of a line.
+/// Changes a text so that a CI system finds no commands in it. Inserts a zero-width space into each of the `MARKS`.
+/// Also inserts one into each `::` at the start of a line, which starts a command to GitHub.
 pub fn no_commands(text: &str) -> String {
-    // A lone carriage return also starts a line in a CI log.
+    // In a CI log, a carriage return without a line feed also ends a line.
     let lines = text.split_inclusive(['\n', '\r']).map(|line| {
         let rest = line.trim_start();
         match rest.strip_prefix(':').filter(|rest| rest.starts_with(':')) {
@@ -51,8 +51,7 @@ pub fn no_commands(text: &str) -> String {
     })
 }
 
-/// Escapes control characters, invisible characters and the marks of CI commands in a line of JSON.
-/// The parsed value stays the same.
+/// Escapes control characters, invisible characters and the `MARKS` in a line of JSON. The parsed value stays the same.
 pub fn safe_json(line: &str) -> String {
     let mut safe = String::with_capacity(line.len());
     for c in line.chars() {

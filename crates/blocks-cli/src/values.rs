@@ -7,8 +7,8 @@ use std::time::Duration;
 use blocks_sdk::Id;
 use serde_json::Value;
 
-/// The time-out that means "no limit", longer than any process runs. Larger values are reduced to
-/// it, so that deadlines do not overflow.
+/// The time-out of 10 years, which has the effect of no limit. Longer time-outs are reduced to this value, since a
+/// deadline could overflow otherwise.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// A duration such as `90s` or `1h 30m`. A huge duration means no limit.

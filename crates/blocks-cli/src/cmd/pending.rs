@@ -1,8 +1,8 @@
-//! The file of `--pending`, which stores the handle to a reply for `blocks wait --pending`.
+//! The pending file, which the option `--pending` names. The file stores how to find a reply that was not received yet.
 //!
-//! `run` and `send` write the file when the prompt was sent, and remove the file when they have
-//! printed the reply. `wait` keeps the file and marks it as replied. A file that is marked as
-//! replied may be replaced by `run` and `send`.
+//! `run` and `send` write the file after they have sent the prompt. They remove the file after they have printed the
+//! reply. `blocks wait --pending` reads the file, and marks it as replied after it has printed the reply. `run` and
+//! `send` may replace a file that is marked as replied.
 
 use std::path::Path;
 
@@ -33,7 +33,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// Describes a prompt that was sent. Returns `None` if its session is not known.
+    /// Describes a prompt that was sent. Returns `None` if the report contains no session id.
     pub fn new(report: &TurnReport, pending: Option<&Pending>) -> Option<Self> {
         let stored = pending.and_then(|pending| serde_json::to_value(pending).ok());
         let link = stored
@@ -47,7 +47,7 @@ impl Content {
         })
     }
 
-    /// Returns the SDK's handle, if the file contains the link to the reply.
+    /// Returns the SDK's handle to the reply, if the file contains the link to the reply.
     pub fn pending(&self) -> Result<Option<Pending>, serde_json::Error> {
         if self.final_message.is_none() {
             return Ok(None);
@@ -57,11 +57,13 @@ impl Content {
     }
 }
 
-/// The new file of `--pending`, created under a temporary name. The command creates this file
-/// before it sends anything, so that a path that cannot be written is a usage error.
+/// A new pending file, which has a temporary name until it is written. The command creates the file before it sends
+/// anything. If the path cannot be written, the command then ends with a usage error.
 pub struct PendingFile(NewFile);
 
 impl PendingFile {
+    /// Creates the file under a temporary name beside `path`.
+    ///
     /// # Errors
     /// A usage error: the file exists and is not marked as replied, or the file cannot be written.
     pub fn create(path: &Path) -> Result<Self, Exit> {
@@ -101,7 +103,7 @@ impl PendingFile {
     }
 }
 
-/// Replaces the file of `--pending` with a file that refers to a later prompt.
+/// Replaces the pending file with a file that refers to a later prompt.
 pub fn replace(path: &Path, content: &Content) -> Result<(), Exit> {
     let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
     let written = bytes.and_then(|bytes| NewFile::create(path)?.write(&bytes));
@@ -118,7 +120,7 @@ pub fn mark_replied(path: &Path, content: &Content) -> std::io::Result<()> {
     NewFile::create(path)?.write(&serde_json::to_vec(&content)?)
 }
 
-/// Reads a file that `--pending` wrote.
+/// Reads a pending file that an earlier command wrote.
 pub fn read(path: &Path, host: &Host) -> Result<Content, Exit> {
     let text = input::read_text("--pending", path, host)?;
     let path = path.display();

@@ -78,8 +78,7 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Prints messages as they arrive. A failed poll does not end the command, and consecutive failures
-/// are reported once.
+/// Prints messages as they arrive. A failed poll does not end the command. Consecutive failures are reported only once.
 async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(), Exit> {
     const MINUTE: Duration = Duration::from_secs(60);
     let start = Instant::now();
@@ -116,7 +115,7 @@ async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(
     }
 }
 
-/// Waits for `next`, and fails on a signal or when standard output has no reader any more, as after `| head`.
+/// Waits for `next`. Fails if a signal arrives, or if no process reads standard output any more, as after `| head`.
 async fn until_closed<T>(next: impl Future<Output = T>, output: &Output) -> Result<T, Exit> {
     tokio::select! {
         biased;

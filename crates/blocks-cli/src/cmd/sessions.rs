@@ -59,7 +59,8 @@ fn report(sessions: Vec<RegisteredSession>, output: &Output) -> Result<(), Exit>
 }
 
 impl SessionChoice {
-    /// Returns the session that the user named, or with `--last` the newest session of the register.
+    /// Returns the session that the user named. With `--last`, returns the newest session in the local list of
+    /// sessions.
     pub fn resolve(self, host: &Host) -> Result<Id, Exit> {
         choose(self.session, self.last, host)
     }

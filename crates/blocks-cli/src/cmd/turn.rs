@@ -26,8 +26,8 @@ use crate::report::{Status, TurnReport};
 use crate::structured::ReplySchema;
 use crate::values::Field;
 
-/// State of a command that sends a prompt or waits for its reply. `finish` reports this state,
-/// whenever and however the command ends.
+/// State of a command that sends a prompt or waits for its reply. Each of these commands ends with a call of `finish`,
+/// which reports this state.
 struct Job<'a> {
     output: &'a Output,
     report: TurnReport,
@@ -39,17 +39,17 @@ struct Job<'a> {
     is_printed: bool,
     /// Whether writing the reply failed, so that the user has not seen the reply.
     is_lost: bool,
-    /// The file that `--output` names, which gets the reply.
+    /// The file for the reply, which `--output` names.
     reply_file: Option<NewFile>,
-    /// Action on the file of `--pending` after the reply is printed.
+    /// What to do with the pending file after the reply is printed.
     settle: Option<Settle>,
-    /// The register that the session is added to, for `blocks list`.
+    /// The local list of sessions for `blocks list`, to which the session is added.
     register: Option<Register>,
     /// The JSON Schema that `--schema` names, to which the reply must conform.
     schema: Option<ReplySchema>,
     /// Number of corrections that may still be sent.
     corrections: u32,
-    /// Whether a correction was sent, or may have been sent, and its reply is not known.
+    /// Whether a correction may have been sent and its reply was not received yet.
     is_correcting: bool,
 }
 
@@ -86,7 +86,7 @@ fn prompt(args: &PromptArgs, output: &Output) -> Result<String, Exit> {
     }
 }
 
-/// Returns the fields of `--field`. A name that is given twice is a usage error, since one value would be lost.
+/// Returns the fields, or a usage error if a field name occurs twice. Otherwise, one of the two values would be lost.
 fn unique(fields: &[Field]) -> Result<&[Field], Exit> {
     for (place, field) in fields.iter().enumerate() {
         if fields[..place].iter().any(|other| other.name == field.name) {
@@ -235,20 +235,20 @@ impl<'a> Job<'a> {
         identify(&pending, &mut self.report);
         output.report_started(&self.report);
         self.ids_are_written = true;
-        // A handle that was read from standard input cannot be marked as replied.
+        // With `-`, the content was read from standard input, so there is no file to mark as replied.
         let file = args.pending.filter(|path| path != Path::new("-"));
         if let (Some(path), Some(content)) = (file, content) {
             self.settle = Some(Settle::MarkReplied(path, content));
         }
-        // If no time is left, `await_reply` polls once.
+        // If `left` is zero, `await_reply` polls once.
         let left = limit.saturating_sub(start.elapsed());
         self.await_reply(&client.resume(pending), left, &args.reply, args.follow)
             .await?;
         Ok(Status::Completed)
     }
 
-    /// Finds the newest prompt of the session. `--timeout` also limits this read. If `--timeout` is
-    /// zero, the limit of this read is 10 seconds.
+    /// Finds the newest prompt of the session. The search takes at most the time of `--timeout`, or 10 seconds if
+    /// `--timeout` is zero.
     async fn find_latest(
         &self,
         client: &Client,
@@ -271,13 +271,14 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Opens the register before the create, so that an error is known before anything is sent.
+    /// Opens the local list of sessions. Called before the prompt is sent, so that an error means that nothing was
+    /// sent.
     fn open_register(&mut self, options: &WaitOptions) -> Result<(), Exit> {
         self.register = Register::open(self.output, options.register)?;
         Ok(())
     }
 
-    /// Adds the session to the register. A failure is only a warning, because the session exists.
+    /// Adds the session to the local list of sessions. A failure is only a warning, because the session exists.
     async fn add_to_register(&self) {
         let (Some(register), Some(id)) = (&self.register, &self.report.session_id) else {
             return;
@@ -286,7 +287,8 @@ impl<'a> Job<'a> {
         register.add_or_warn(id, url, self.output).await;
     }
 
-    /// Creates the file of `--output` before the create, so that an error is known before anything is sent.
+    /// Creates the file that `--output` names. Called before the prompt is sent, so that an error means that nothing
+    /// was sent.
     fn open_reply_file(&mut self, path: Option<&Path>) -> Result<(), Exit> {
         self.output.host().listen();
         // `-` means standard output, which is also the default.
@@ -301,8 +303,8 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
-    /// Writes the reply to the file of `--output`. Returns false if `--output` names no file, or if
-    /// the file cannot be written. The caller then writes the reply to standard output.
+    /// Writes the reply to the file that `--output` names. Returns false if there is no such file, or if it cannot be
+    /// written. The caller then writes the reply to standard output.
     fn write_reply_file(&mut self, text: &str) -> bool {
         let Some(mut file) = self.reply_file.take() else {
             return false;
@@ -317,9 +319,8 @@ impl<'a> Job<'a> {
         written.is_ok()
     }
 
-    /// Creates the file of `--pending` before the create, so that an error is known before anything
-    /// is sent. The command starts to receive signals before it creates the file, so that an
-    /// interrupted command removes its temporary file.
+    /// Creates the pending file. Called before the prompt is sent, so that an error means that nothing was sent. The
+    /// command starts to receive signals before it creates the file. Otherwise, a signal could leave a temporary file.
     fn pending_file(&mut self, options: &WaitOptions) -> Result<Option<PendingFile>, Exit> {
         self.output.host().listen();
         let file = options
@@ -331,9 +332,9 @@ impl<'a> Job<'a> {
         Ok(file)
     }
 
-    /// Handles a create or follow-up that failed or returned no thread. If the outcome is unknown and
-    /// the error names a session, the session is still written to the file of `--pending` and to the
-    /// register.
+    /// Handles the error of a request that sends a prompt. The service may have accepted the prompt although the
+    /// request failed. If the error then names the session, the session is written to the pending file and to the local
+    /// list of sessions.
     async fn not_created(&mut self, exit: Exit, file: Option<PendingFile>) -> Exit {
         if exit.code == Code::OutcomeUnknown
             && let Some(id) = &exit.session_id
@@ -354,8 +355,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Continues after a create or follow-up was accepted. From here on, no error may report that
-    /// nothing was sent.
+    /// Continues after the service has accepted the prompt. A later error must not report that nothing was sent.
     async fn follow(
         &mut self,
         turn: &Turn,
@@ -385,8 +385,8 @@ impl<'a> Job<'a> {
         Ok(Status::Completed)
     }
 
-    /// Waits for the reply, prints it, and only then reads pull requests, since reading pull
-    /// requests can fail or take time.
+    /// Waits for the reply, prints it, and then reads the pull requests. The reply is printed first, because reading
+    /// the pull requests can fail or take time.
     async fn await_reply(
         &mut self,
         turn: &Turn,
@@ -460,7 +460,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Writes the reply, or the JSON in it, to the file of `--output` or to standard output.
+    /// Writes the reply to the file that `--output` names, or to standard output. With a schema, writes only the JSON
+    /// in the reply.
     fn deliver(&mut self) -> Result<(), Exit> {
         let output = self.output;
         let text = match (&self.schema, &self.report.structured_output) {
@@ -484,9 +485,8 @@ impl<'a> Job<'a> {
         printed
     }
 
-    /// Checks after a time-out whether a newer prompt from another process interrupted this prompt.
-    /// The reply to an interrupted prompt never arrives, and the service does not report the
-    /// interruption.
+    /// Checks after a time-out whether a newer prompt from another process interrupted this prompt. An interrupted
+    /// prompt never gets a reply, and the service does not report the interruption.
     async fn check_for_newer_prompt(&mut self, turn: &Turn, timed_out: Exit) -> Exit {
         const LIMIT: Duration = Duration::from_secs(3);
         let Ok(client) = self.output.client() else {
@@ -502,7 +502,8 @@ impl<'a> Job<'a> {
         if newest.thread_id() == turn.thread_id() {
             return timed_out;
         }
-        // The report names the newer prompt, so that the printed resume command waits for the newer prompt.
+        // From here on, the report contains the ids of the newer prompt. The printed resume command waits for its
+        // reply.
         identify(&newest, &mut self.report);
         let message = format!(
             "{}; a newer prompt in session {} interrupted this one",
@@ -574,7 +575,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Removes the file of `--pending` after `run` and `send`, or marks it as replied after `wait`.
+    /// Removes the pending file after `run` and `send`. After `wait`, marks the pending file as replied.
     fn settle_pending_file(&self) {
         let (path, settled) = match &self.settle {
             Some(Settle::Remove(path)) => (path, std::fs::remove_file(path)),
@@ -594,8 +595,8 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Returns the `Exit` for a create or follow-up that a signal interrupted. The service may have
-/// accepted the request.
+/// Returns the `Exit` for a signal that arrived while a prompt was being sent. The service may have accepted the
+/// prompt.
 fn interrupted_create(by: Interruption) -> Exit {
     let mut exit = Exit::interrupted(
         by,

@@ -38,7 +38,7 @@ impl Watcher<'_> {
         self.reply_of(turn, turn.reply(), limit).await
     }
 
-    /// Waits for the reply, for at most `limit`, and shows the agent's messages as they arrive if `--follow` was given.
+    /// Waits for the reply, for at most `limit`. With `--follow`, also shows the agent's messages as they arrive.
     pub async fn following(
         &self,
         turn: &Turn,
@@ -72,7 +72,8 @@ impl Watcher<'_> {
                     continue;
                 }
             };
-            // The last message of a turn repeats the reply, and the reply is printed separately.
+            // The last message of a turn repeats the reply. Without `--json`, the message is not shown, because the
+            // reply is printed separately.
             let is_repeated = matches!((&latest, &step), (Some(latest), Some(Ok(Progress::Replied(reply))))
                 if latest.message.as_deref() == Some(reply.text()));
             if let Some(message) = latest.take_if(|_| !is_repeated || self.output.is_json()) {
@@ -129,8 +130,8 @@ fn timed_out(limit: Duration, last: Option<&Error>) -> Exit {
     exit
 }
 
-/// Stores the reply in the report. If the reply's text looks like a failure notice, the report also
-/// gets the kind of the notice.
+/// Stores the reply in the report. If the reply's text looks like a failure notice, the kind of the notice is also
+/// stored.
 ///
 /// # Errors
 /// With `--fail-on-notice`, a reply that looks like a notice of failure is an error.
@@ -159,9 +160,9 @@ pub fn keep_reply(
     Err(Exit::new(Code::Notice, "failure_notice", message))
 }
 
-/// Reads the session's pull requests, which are known only after the reply. The read is limited to
-/// `MAX_SESSION_READ`, and its failure is only a warning, because the command already has the
-/// reply.
+/// Reads the session's pull requests into the report. The service knows the pull requests only after the reply. The
+/// read may take at most `MAX_SESSION_READ`. The caller prints an error as a warning, because the command already has
+/// the reply.
 pub async fn read_pull_requests(
     client: &Client,
     pending: &Pending,
@@ -203,9 +204,8 @@ pub fn identify(pending: &Pending, report: &mut TurnReport) {
     report.thread_id = pending.thread_id().map(|id| id.to_string());
 }
 
-/// Returns the command that resumes the wait, if the session is known. A thread id that is not a
-/// UUID is left out, because `--thread` does not accept it; the command then waits for the newest
-/// prompt.
+/// Returns the command that resumes the wait, if the session is known. The option `--thread` accepts only a UUID, so
+/// any other thread id is left out. The returned command then waits for the session's newest prompt.
 pub fn resume_command(report: &TurnReport) -> Option<String> {
     let session = report.session_id.as_deref()?;
     let thread = report.thread_id.as_deref();

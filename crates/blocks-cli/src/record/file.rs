@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// The closing brackets of the file. A new entry is written over the brackets, and the brackets are
-/// then written again after the entry.
+/// The closing brackets of the file. A new entry overwrites the closing brackets and ends with new ones.
 const END: &[u8] = b"\n]}}\n";
 
-/// A HAR file that is complete after each entry. The file has its final name from the start, since
-/// a killed process could not rename the file at the end.
+/// A HAR file that is valid after each entry. The file has its final name from the start. A process that is killed
+/// could not rename a temporary file.
 pub struct HarFile {
     path: PathBuf,
     file: File,
@@ -21,7 +20,7 @@ pub struct HarFile {
 }
 
 impl HarFile {
-    /// Creates the file, which must not exist. Only the user can read it.
+    /// Creates the file, and fails if the file exists. Only the user can read it.
     pub fn create(path: &Path) -> Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -68,7 +67,7 @@ impl HarFile {
         self.file.write_all(bytes)
     }
 
-    /// Removes the file if nothing was recorded, so that the same command can run again.
+    /// Removes the file if nothing was recorded. A second run of the same command would fail if the file existed.
     pub fn remove_if_empty(&self) {
         if self.entries == 0 {
             let _ = std::fs::remove_file(&self.path);

@@ -1,5 +1,5 @@
-//! Removes API keys, the queries of presigned URLs and, without `--record-texts`, all texts from a
-//! recording. Without `--record-texts`, every text that is not known to be harmless is removed.
+//! Removes API keys, tokens and presigned URLs from a recording. Without `--record-texts`, also removes every text that
+//! is not known to be harmless.
 
 use std::collections::HashMap;
 
@@ -13,9 +13,9 @@ use reqwest::Url;
 use serde_json::{Map, Value, json};
 
 const REMOVED: &str = "[removed]";
-/// Replacement for a URL. Its host name does not resolve.
+/// Replacement for a URL. No host has this name, because the top-level domain `.invalid` is reserved.
 const REMOVED_URL: &str = "https://removed.invalid/";
-/// Start of the replacement for a presigned URL. The number of the download follows.
+/// Prefix of the URL that replaces a presigned URL. The number of the download is appended.
 const STORAGE: &str = "https://storage.invalid/";
 
 const REQUEST_HEADERS: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, USER_AGENT];
@@ -25,7 +25,7 @@ const RESPONSE_HEADERS: [HeaderName; 4] = [
     RETRY_AFTER,
     HeaderName::from_static("x-request-id"),
 ];
-/// Query parameters of the service whose values contain no text.
+/// Query parameters that are recorded if their value is a number or an id. All other parameters are replaced.
 const PARAMETERS: [&str; 7] = [
     "type",
     "role",
@@ -35,7 +35,7 @@ const PARAMETERS: [&str; 7] = [
     "limit",
     "direction",
 ];
-/// Parts of the names of parameters and fields whose values are secrets.
+/// Parts of names. A parameter or field whose name contains one of these parts has a secret value.
 const SECRET_NAMES: [&str; 12] = [
     "auth",
     "cookie",
@@ -74,10 +74,11 @@ const TOKEN_PREFIXES: [&str; 18] = [
     "xox",
 ];
 
-/// Removes secrets and, without `--record-texts`, texts. Remembers the keys and the presigned URLs of a recording.
+/// Removes secrets from a recording. Without `--record-texts`, also removes texts. Remembers the API keys and the
+/// presigned URLs of the recording.
 pub struct Redactor {
     texts: bool,
-    /// The API keys, in lower case and in each encoding in which they can occur.
+    /// All encodings in which the API keys can occur, in lower case.
     secrets: Vec<String>,
     /// A map from each presigned URL to the number that replaces it in the recording.
     downloads: HashMap<String, usize>,
@@ -167,7 +168,8 @@ impl Redactor {
         Value::Array(kept)
     }
 
-    /// Returns the content of a body without secrets. For a response, `url` is the URL of its request.
+    /// Returns the HAR object that describes a body, without secrets. For a response body, `url` is the URL of the
+    /// request.
     pub fn content(&mut self, body: &[u8], headers: &HeaderMap, url: Option<&Url>) -> Value {
         let media = headers
             .get(CONTENT_TYPE)
@@ -227,7 +229,7 @@ impl Redactor {
                     .map(|field| self.field(field))
                     .collect::<Map<_, _>>();
             }
-            // A long number may be a key or a card number. The numbers of the service are shorter.
+            // A number with more than 20 characters may be a secret. Numbers from the service are shorter.
             Value::Number(number) if number.to_string().len() > 20 => *value = json!(0),
             _ => {}
         }
@@ -269,8 +271,8 @@ impl Redactor {
         }
     }
 
-    /// Returns a link of the service in which path parts and parameters that may contain text are replaced. Any other
-    /// URL is replaced as a whole.
+    /// Replaces each path part and query parameter that may contain text, in a link to the service's API. Any other URL
+    /// is replaced completely.
     fn link(&self, text: &str) -> String {
         let Ok(mut url) = Url::parse(text) else {
             return REMOVED_URL.to_owned();
@@ -293,8 +295,8 @@ impl Redactor {
         self.scrub(url.as_str())
     }
 
-    /// Returns the URL of a session's page without user name, password, query and fragment. Path parts
-    /// that are not short words or ids are replaced.
+    /// Returns the URL of a session's page without user name, password, query and fragment. Replaces each path part
+    /// that is not a UUID or a short id.
     fn page(&self, text: &str) -> String {
         let Ok(mut url) = Url::parse(text) else {
             return REMOVED_URL.to_owned();
@@ -334,7 +336,7 @@ impl Redactor {
     fn scrub(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {
-            // The ASCII lower case of a text has the same byte offsets as the text.
+            // The conversion to ASCII lower case keeps the position of each byte, so `at` is also an offset in `text`.
             while let Some(at) = text.to_ascii_lowercase().find(secret.as_str()) {
                 text.replace_range(at..at + secret.len(), REMOVED);
             }
@@ -343,7 +345,7 @@ impl Redactor {
     }
 }
 
-/// Returns the encodings in which a key can occur in a text, in lower case.
+/// Returns, in lower case, all encodings in which a key can occur in a text.
 fn encodings(key: &str) -> Vec<String> {
     if key.is_empty() {
         return Vec::new();
@@ -364,8 +366,9 @@ fn encodings(key: &str) -> Vec<String> {
         percent(false),
         percent(true),
     ];
-    // The base64 form of a key depends on the key's offset in the encoded data, modulo 3. The first
-    // and last characters of the form also depend on the bytes around the key, so they are left out.
+    // Base64 encodes groups of 3 bytes, so a key has three forms: one for each position at which it can start in a
+    // group. The first and last characters of a form also depend on the bytes around the key, so these characters are
+    // left out.
     for before in 0..3 {
         let padded = [&[0; 2][..before], key.as_bytes()].concat();
         let whole = STANDARD_NO_PAD.encode(&padded[..padded.len() - padded.len() % 3]);

@@ -1,6 +1,6 @@
-//! Validates JSON without the crate `jsonschema`, which would make the command too large. Supports
-//! the common keywords of JSON Schema 2020-12, but none that needs a regular expression. A schema
-//! with any other keyword is refused, so that no reply counts as valid without a complete check.
+//! Validates JSON without the crate `jsonschema`, which would make the command too large. Supports the common keywords
+//! of JSON Schema 2020-12, but none that needs a regular expression. Refuses a schema with any other keyword.
+//! Otherwise, a reply could count as valid although a part of the schema was not checked.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -127,8 +127,8 @@ struct Check<'a> {
     root: &'a Value,
     /// JSON Pointer to the part of the value that is being checked.
     path: String,
-    /// The schemas to which the current chain of `$ref` leads, each with the value that the schema
-    /// is applied to. A repeated pair is an endless loop.
+    /// The schemas that the current check reached through `$ref`, each with the value that it is applied to. If a pair
+    /// occurs twice, the references form an endless loop.
     references: Vec<(&'a Value, *const Value)>,
 }
 
@@ -380,11 +380,11 @@ fn order(value: &Value, bound: &Value) -> Ordering {
     }
 }
 
-/// Returns the value with each whole number as an integer, since `1.0` equals `1`.
+/// Converts each float without a fraction to an integer, because `1.0` equals `1` in JSON Schema.
 fn plain(value: &Value) -> Value {
     match value {
         Value::Number(number) if number.is_f64() => match number.as_f64() {
-            // Within these bounds a float represents every integer exactly.
+            // Within these bounds, an `f64` represents every integer exactly.
             Some(float) if float.fract() == 0.0 && float.abs() < 9e15 => Value::from(float as i64),
             _ => value.clone(),
         },
@@ -409,7 +409,6 @@ mod tests {
 
     use super::*;
 
-    /// The validator of this file and the crate `jsonschema` agree on every case.
     #[test]
     fn values_are_judged_as_by_the_library() {
         let tree = json!({"type": "object", "required": ["next"], "properties":

@@ -55,7 +55,7 @@ fn killed_batches_duplicate_and_lose_nothing() {
     let (file, journal) = (folder.file("prompts.jsonl"), folder.file("journal.jsonl"));
     std::fs::write(&file, prompts(8)).unwrap();
     let arguments = ["batch", &file, "--journal", &journal];
-    // The batch is killed after this many requests, at a point that differs slightly between test runs.
+    // The batch is killed after about this many requests. The exact number differs between test runs.
     for requests in [0, 3, 9, 15, 16] {
         let mut child = service
             .command(&arguments)
@@ -84,7 +84,7 @@ fn killed_batches_duplicate_and_lose_nothing() {
         Some(if unknown > 0 { 4 } else { 0 }),
         "{ended:?}"
     );
-    // No prompt was sent twice. A prompt with an unknown outcome is reported, and may have a session.
+    // No prompt was sent twice. A prompt whose outcome is unknown may or may not have a session.
     let bodies: Vec<String> = service
         .mock
         .requests()
@@ -150,14 +150,13 @@ fn failures_have_different_statuses() {
     );
 }
 
-/// Returns the exit codes in the order of the results.
 fn exit_codes(lines: &[Value]) -> Vec<u64> {
     let code = |line: &Value| line["exit_code"].as_u64().unwrap();
     lines.iter().map(code).collect()
 }
 
-/// Builds a mock whose agent replies without JSON to the first session of each prompt that starts
-/// with `bad`. All other sessions get JSON.
+/// Builds a mock whose agent fails once for each prompt that starts with `bad`. The first reply to such a prompt
+/// contains no JSON. All other replies contain JSON.
 fn agent_that_fails_first() -> Mock {
     let seen = std::sync::Mutex::new(HashSet::new());
     let agent = move |turn: &blocks_mock::TurnInfo| {

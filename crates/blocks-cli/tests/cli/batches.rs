@@ -1,4 +1,4 @@
-//! Tests of `batch` in this process: early ends, the journal, and the order of the results.
+//! Tests of `batch` that run inside the test process: interrupted batches, the journal, and the order of the results.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Tests of the checks before anything is sent, and of texts that are sent unchanged.
+//! Tests of the checks that a command makes before it sends a prompt, and of prompts that are sent unchanged.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Tests of every command with every way to end: the exit code, the JSON (validated against its
-//! schema) and the ids.
+//! Tests of every command with every way in which a command can end. They check the exit code, the JSON and the ids.
+//! The JSON is validated against its schema.
 //!
 //! The module `ends` tests what happens while a command waits for the reply. The module `process`
 //! tests what needs a separate process.
@@ -108,7 +108,7 @@ fn agent(replies: bool) -> Script {
 }
 
 impl End {
-    /// Returns whether the command waits until a signal arrives, or until its time-out.
+    /// Returns whether the service stays silent until the command ends with a time-out or a signal.
     fn is_silent(self) -> bool {
         self == Self::TimeOut || self.signal().is_some()
     }

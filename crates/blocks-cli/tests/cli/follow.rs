@@ -1,4 +1,4 @@
-//! Tests of `--follow`, which shows on standard error what the agent does, without additional polls.
+//! Tests of `--follow`, which shows the agent's messages on standard error. The option causes no additional polls.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Runs commands in this process, against a mock in this process, on tokio's paused clock.
+//! Runs commands and the mock inside the test process, on tokio's paused clock.
 
 use std::io::{Error, Write};
 use std::sync::{Arc, Mutex};
@@ -30,7 +30,7 @@ pub struct Ended {
     pub err: String,
 }
 
-/// An output stream that keeps its text for the test. Writes to the stream can be made to fail, as on a full disk.
+/// An output stream in memory. A test can make every write fail, as on a full disk.
 #[derive(Clone, Default)]
 pub struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,

@@ -1,4 +1,4 @@
-//! Checks the reply against `--schema`, and asks the agent for the corrections that `--correct` allows.
+//! Checks the reply against the schema of `--schema`. With `--correct`, asks the agent to correct an invalid reply.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Stores a reply in the report and, if there is a schema, the JSON in the reply. Returns the
-    /// result of the command, and the mismatch if the reply does not conform to the schema.
+    /// Stores the reply in the report. With a schema, also stores the JSON in the reply. The first returned value is
+    /// the result of the command. The second is the mismatch, if the reply does not conform to the schema.
     pub(super) fn keep_checked(
         &mut self,
         reply: &Reply,
@@ -79,8 +79,8 @@ impl Job<'_> {
             }
             Err(mut exit) if exit.error.may_have_taken_effect => {
                 self.is_correcting = true;
-                // Without a thread id, a resumed wait is for the session's newest prompt, which is
-                // the correction if the service accepted the correction.
+                // The service may have accepted the correction, but its thread id is not known. Without a thread id, a
+                // resumed wait is for the session's newest prompt.
                 self.report.thread_id = None;
                 self.update_pending_file(None);
                 exit.error.message = format!("cannot send the correction: {}", exit.error.message);
@@ -97,7 +97,7 @@ impl Job<'_> {
         }
     }
 
-    /// Updates the file of `--pending` after a correction, so that the file refers to the newest prompt.
+    /// Updates the pending file after a correction, so that the file refers to the newest prompt.
     fn update_pending_file(&mut self, pending: Option<&Pending>) {
         let Some(content) = Content::new(&self.report, pending) else {
             return;
@@ -115,8 +115,8 @@ impl Job<'_> {
         }
     }
 
-    /// Prints a reply that does not conform to the schema to standard error, so that standard
-    /// output contains JSON or nothing.
+    /// Prints the reply to standard error if it does not conform to the schema. Standard output then stays empty,
+    /// because a program expects JSON there.
     pub(super) fn show_unmatched_reply(&self) {
         let report = &self.report;
         if self.schema.is_some()
