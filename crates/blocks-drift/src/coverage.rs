@@ -1,5 +1,4 @@
-//! Lists the parts of the OpenAPI document that were compared, and the sources of each comparison. Also lists the facts
-//! of the OpenAPI document that a source does not mention.
+//! Lists what was compared: the operations and schemas, the sources, and the facts that a source does not mention.
 
 use serde::Serialize;
 
@@ -13,9 +12,9 @@ const WHOLE: [(Kind, &str, &str); 3] = [
     (Kind::RateLimit, "the rate limit", "/info/description"),
 ];
 
-/// Adds a finding for each operation that no page describes. Also adds a finding for each fact about the
-/// whole API that no page states. Call this only after a run over all pages. If a page could not be read,
-/// this function adds nothing.
+/// Adds a finding for each operation that no page describes. Also adds a finding for each fact about the whole API that
+/// no page states. Call this function only after a run over all pages. If `result` contains an error, the function adds
+/// nothing.
 pub fn judge(document: &Document, result: &mut CheckResult) {
     if !result.errors.is_empty() {
         return;
@@ -54,8 +53,9 @@ pub struct Row {
     pub unmentioned: Vec<String>,
 }
 
-/// Returns one row for each combination of scope and side that was compared. If a page was compared, the list starts
-/// with a row for every operation, in the order of the OpenAPI document, even if no page describes the operation.
+/// Returns one row for each operation or schema, and for each side that it was compared with. If a page was compared,
+/// the first rows are those of all operations, in the order of the OpenAPI document. Operations that no page describes
+/// have a row too.
 pub fn rows(document: &Document, result: &CheckResult) -> Vec<Row> {
     let operations: Vec<String> = document.operations().into_iter().map(|o| o.id).collect();
     let mut rows: Vec<Row> = Vec::new();

@@ -17,12 +17,12 @@ pub struct Deviations {
     spanned: Spanned,
 }
 
-/// A known deviation, or a class of similar deviations with a list of places.
+/// An entry of the list: an intended difference at one place, or the same difference at several places.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// The place in the OpenAPI document, such as `#/components/schemas/Session/properties/title`. A class
-    /// has a list of places. In a place, `*` matches any text.
+    /// The place in the OpenAPI document, such as `#/components/schemas/Session/properties/title`, or a list of places.
+    /// In a place, `*` matches any text.
     place: Places,
     /// The operation or schema that differs, `document` for the OpenAPI document as a whole, or `*` for any of these.
     scope: String,
@@ -98,7 +98,7 @@ impl Entry {
         if self.scope != "*" {
             return covered(&self.scope);
         }
-        // An operation that no page describes cannot be compared with a page, so it is left out.
+        // An operation that no page describes counts as compared, because there is no page to compare it with.
         let mut operations = document.operations().into_iter();
         operations.all(|o| {
             covered(&o.id)
@@ -144,9 +144,9 @@ impl Deviations {
         Ok(Self { entries, spanned })
     }
 
-    /// Marks a finding as known if an entry of the list matches the finding. Also adds a finding for each stale place
-    /// of an entry. A place is stale if it matches no finding, although the checks compared the operations of the
-    /// entry. An entry about the service is never stale, because one run sees only a part of the responses.
+    /// Marks each finding that matches an entry as known. Also adds a finding for each stale place of an entry. A place
+    /// is stale if the checks compared the operations of the entry, but no finding matches the place. An entry about
+    /// the service is never stale, because one run sees only some of the service's responses.
     pub fn apply(&self, document: &Document, result: &mut CheckResult) {
         let mut stale = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {

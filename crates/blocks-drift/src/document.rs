@@ -1,4 +1,4 @@
-//! The OpenAPI document, its operations, references and responses, and the line of each value.
+//! Reads the OpenAPI document: its operations, parameters, responses and error codes, and the line of each value.
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -108,7 +108,8 @@ impl Document {
         self.operations().iter().any(|o| o.id == name) || self.get(&schema).is_some()
     }
 
-    /// Finds the operation with a method and a path template. The names of path parameters may differ.
+    /// Finds the operation with this method and path template. The path parameters may have other names in the OpenAPI
+    /// document.
     pub fn operation(&self, method: &str, path: &str) -> Option<Operation> {
         let wanted = template(path);
         self.operations().into_iter().find(|o| o.method == method && template(&o.path) == wanted)
@@ -158,9 +159,8 @@ impl Document {
             .collect()
     }
 
-    /// Returns the names and pointers of an operation's parameters in `place` (`query`, `path` or
-    /// `header`). A parameter of the operation itself replaces a parameter of the same name that is
-    /// stated for the whole path.
+    /// Returns the names and pointers of an operation's parameters in `place` (`query`, `path` or `header`). If the
+    /// path and the operation both define a parameter of the same name, the operation's parameter is returned.
     pub fn parameters(&self, operation: &Operation, place: &str) -> Vec<(String, String)> {
         let item = operation.pointer.rsplit_once('/').map_or("", |(p, _)| p);
         let mut found: Vec<(String, String)> = Vec::new();

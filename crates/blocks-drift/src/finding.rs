@@ -1,4 +1,4 @@
-//! A difference between the OpenAPI document and another side, and the result of a check.
+//! Types for differences between the OpenAPI document and other descriptions of the API, and for results of checks.
 
 use std::collections::BTreeSet;
 
@@ -84,7 +84,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Returns the advice for a maintainer about a difference of this kind.
+    /// Returns what a maintainer should do about a difference of this kind.
     pub fn advice(self, side: Side) -> &'static str {
         match (self, side) {
             (Self::StaleDeviation, _) => "remove the entry, or record what is true now",
@@ -118,7 +118,7 @@ impl Kind {
     }
 }
 
-/// The text in a finding for a side that says nothing about the subject.
+/// The statement in a finding if the OpenAPI document or the other side does not mention the subject.
 pub const NOTHING: &str = "nothing";
 
 /// A difference between the OpenAPI document and another side. A check sets most fields; [`CheckResult::report`] sets
@@ -166,7 +166,7 @@ impl Finding {
         }
     }
 
-    /// Returns whether two findings report the same difference, even if their origins differ.
+    /// Returns whether two findings report the same difference. Their sources may differ.
     pub fn says_the_same(&self, other: &Self) -> bool {
         (self.kind, &self.scope, &self.pointer, &self.subject, &self.other)
             == (other.kind, &other.scope, &other.pointer, &other.subject, &other.other)

@@ -1,10 +1,9 @@
 //! Compares `openapi/blocks.yaml` with the other descriptions of the API. The other descriptions are the
 //! vendor's pages, the service's responses, the mock, and the requests of the SDK.
 //!
-//! The entry point is [`run::Drift`]. A check returns a [`CheckResult`](finding::CheckResult). It
-//! contains the differences, the errors, and the number of compared facts for each operation. If a
-//! response, or the page of an operation, cannot be read, the result contains an error or a finding.
-//! The report then does not say "in sync".
+//! The entry point is [`run::Drift`]. A check returns a [`CheckResult`](finding::CheckResult), which contains the
+//! differences, the errors, and the number of compared facts for each operation. If a response, or a page about an
+//! operation, cannot be read, the result contains an error or a finding. The report then does not say "in sync".
 
 pub mod coverage;
 pub mod deviations;

@@ -1,4 +1,4 @@
-//! Renders a report as text for a reader, as JSON, as GitHub commands, or as Markdown.
+//! Renders a report as text for a reader, as JSON, as GitHub workflow commands, or as Markdown.
 
 use std::fmt::Write as _;
 
@@ -31,7 +31,7 @@ pub struct Report<'a> {
     pub result: &'a CheckResult,
 }
 
-/// The width of a text report: wide enough for a headline, narrow enough for half a screen.
+/// The width of a text report, in characters. A report of this width fits in half of a screen.
 const WIDTH: usize = 100;
 
 impl Report<'_> {
@@ -237,8 +237,8 @@ impl Report<'_> {
     }
 }
 
-/// Adds a list below a title. A reader can fold and unfold the list, except the list of errors, which is always
-/// unfolded.
+/// Adds a list below a title that a reader can click to fold or unfold the list. Only the list of errors is unfolded at
+/// first.
 fn section(out: &mut String, title: &str, items: &[String]) {
     if items.is_empty() {
         return;

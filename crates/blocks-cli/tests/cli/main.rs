@@ -23,7 +23,8 @@ use std::process::{Command, Output, Stdio};
 use blocks_mock::{MockBuilder, MockServer};
 use tempfile::TempDir;
 
-/// A mock server on a port. It has a separate runtime, so that it responds while a test waits for a process.
+/// A mock server that listens on a port. The server has a separate runtime, so that it can respond while a test waits
+/// for a process.
 struct Service {
     mock: MockServer,
     _runtime: tokio::runtime::Runtime,
@@ -56,12 +57,13 @@ impl Service {
     }
 }
 
-/// Returns the command `blocks`. The command does not inherit the environment variables that are listed below.
+/// Returns the command `blocks` with these arguments. Variables that could change its behaviour are removed from its
+/// environment.
 fn blocks(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blocks"));
     command.args(arguments).stdin(Stdio::null());
-    // Sets the folder for the files of the shared rate limit. Each mock has separate files, because
-    // their names depend on the mock's port.
+    // Sets the folder for the files of the shared rate limit. The names of these files depend on the mock's port, so
+    // each mock has its own files.
     command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     for name in [
         "BLOCKS_LIMIT_URL",
@@ -96,7 +98,7 @@ impl Ended {
     }
 }
 
-/// Checks all cases at the same time, because each case waits for a process.
+/// Checks each case in its own thread. The cases run at the same time, because each case waits for a process.
 fn all_together<T: Sync>(cases: &[T], check: impl Fn(&T) + Sync) {
     std::thread::scope(|scope| {
         for case in cases {
@@ -122,7 +124,7 @@ impl Folder {
     }
 }
 
-/// Compares the help of every command with one file, so that a reviewer sees each change.
+/// Compares the help texts of all commands with `help.txt`, so that a reviewer sees each change.
 /// `UPDATE_GOLDEN=1 cargo test -p blocks-cli` updates the file.
 #[test]
 fn the_whole_command_line_is_as_documented() {

@@ -1,4 +1,4 @@
-//! Tests of the texts that commands print during a wait, or print in addition to a reply.
+//! Tests of the messages that commands print while they wait, and of the messages that they print with a reply.
 
 use std::time::Duration;
 

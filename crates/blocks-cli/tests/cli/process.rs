@@ -93,12 +93,13 @@ fn an_ignored_signal_stays_ignored() {
     let (_, _err) = wait_for_session(&mut child);
     kill("-INT", &child);
     kill("-HUP", &child);
-    // SIGTERM is sent last, so its exit code shows that the other signals were ignored.
+    // SIGTERM is sent last. If the exit code is that of SIGTERM, the command ignored the other signals.
     kill("-TERM", &child);
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 
-/// A pipe that nothing reads is full after 64 KiB, and then the command blocks in its write.
+/// The reply is larger than the buffer of a pipe (64 KiB). The test does not read the reply, so the command blocks
+/// while it writes.
 #[cfg(unix)]
 #[test]
 fn a_signal_works_while_a_write_blocks() {
@@ -185,7 +186,7 @@ fn an_output_that_cannot_be_written_is_a_failure() {
     }
 }
 
-/// Runs a shell script with the environment variables of a command for this service.
+/// Runs a shell script with the environment variables that `Service::command` sets.
 #[cfg(unix)]
 fn in_shell(service: &Service, script: &str) -> Ended {
     let command = service.command(&[]);
@@ -208,8 +209,8 @@ fn a_closed_output_loses_no_reply_silently() {
     };
     let warning = "warning: standard output is closed or discards everything";
     let closed = run(">&-");
-    // A closed output is not a failure, since a parent process that discards the output often opens
-    // `/dev/null` in the same way.
+    // A closed standard output is not a failure, because it looks like a standard output that a parent process sent to
+    // `/dev/null`.
     assert_eq!(closed.code, Some(0), "{closed:?}");
     assert!(closed.err.contains(warning), "{closed:?}");
     let id = service.mock.sessions()[0];
@@ -331,7 +332,7 @@ fn each_command_has_a_man_page() {
     assert!(run.contains("prompt\\-file"), "{run}");
 }
 
-/// Limits the size of files, which has the effect of a disk that is full after the first create.
+/// A limit on the file size simulates a disk that is full after the first session was created.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_journal_that_cannot_be_written_loses_no_reply() {
@@ -399,7 +400,7 @@ fn what_the_mock_prints_can_be_pasted() {
     assert_eq!(pasted.out, key);
 }
 
-/// Limits the size of files, which has the effect of a full disk.
+/// A limit on the file size simulates a full disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_plan_that_does_not_fit_leaves_no_file() {

@@ -1,4 +1,4 @@
-//! Tests of the file of `--record`, for each way in which a process ends.
+//! Tests of the HAR file that `--record` writes, for each way in which a process can end.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -135,8 +135,8 @@ fn a_full_disk_ends_the_recording_and_not_the_run() {
     let file = folder.file("run.har");
     let arguments = ["run", "--agent", "claude", "--record", &file, "Go."];
     let command = service.command(&arguments);
-    // The limit on the size of files has the effect of a full disk. SIGXFSZ is ignored, so that a
-    // write fails instead of ending the process.
+    // A limit on the file size simulates a full disk. SIGXFSZ is ignored, so that a write fails instead of ending the
+    // process.
     let mut limited = Command::new("sh");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 6; exec \"$@\"", "sh"]);
     limited.arg(command.get_program()).args(command.get_args());

@@ -9,7 +9,7 @@ use crate::ends::{replying, valid};
 use crate::in_process::Test;
 use crate::{Folder, Service};
 
-/// Creates a test of a command with a state folder, at the time 1970-01-02.
+/// Creates a test of a command. The test uses the state folder in `folder`, and its clock shows 1970-01-02.
 fn test<'a>(mock: &'a Mock, line: &str, folder: &Folder) -> Test<'a> {
     Test::new(mock, line)
         .variable("XDG_STATE_HOME", folder.file("state"))

@@ -9,7 +9,7 @@ use crate::{Ended, Folder, Service};
 
 const HOSTILE: &str = "::set-output name=x::y\n\u{1b}[2J\u{9b}31m1. Go.\n";
 
-/// Returns a service with a session whose plan is hostile, and the session's id.
+/// Returns a service, and the id of a session whose plan contains control characters and a GitHub workflow command.
 fn hostile_plan() -> (Service, String) {
     let plan = Action::Plan {
         file_name: "../../plan.md".into(),

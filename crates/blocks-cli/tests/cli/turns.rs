@@ -1,4 +1,4 @@
-//! Tests of one turn, and of the commands that read a session afterwards.
+//! Tests of one prompt and its reply, and of the commands that read the session afterwards.
 
 use std::io::Read;
 use std::time::Duration;
@@ -322,7 +322,7 @@ fn a_terminal_gets_no_escape_sequence() {
     assert!(shown.contains("[2J]0;ownedhostile"), "{shown:?}");
     assert!(!shown.contains("\u{1b}[2J"), "{shown:?}");
     assert!(!shown.contains('\u{7}'), "{shown:?}");
-    // A program that reads standard output gets the text as the agent wrote it.
+    // If standard output is not a terminal, the reply is printed without changes.
     let id = service.mock.sessions()[0].to_string();
     assert_eq!(service.run(&["wait", &id]).out, format!("{hostile}\n"));
 }

@@ -1,8 +1,8 @@
-//! Reads responses that were captured before, from a folder, or from HAR files of browsers and proxies.
+//! Reads captured responses from JSON files of `drift live --save`, and from HAR files of browsers and proxies.
 //!
-//! A captured response is a JSON object with `method`, `path`, `status` and `body`. `drift live --save` writes each to
-//! its own file. A `.jsonl` file contains one captured response per line. Entries of a HAR file that cannot be compared
-//! are left out and counted: for example responses of other hosts, redirects and 5xx responses.
+//! A captured response is a JSON object with `method`, `path`, `status` and `body`. `drift live --save` writes one file
+//! for each response. A `.jsonl` file contains one captured response per line. Entries of a HAR file that cannot be
+//! compared are left out and counted. Examples are responses of other hosts, redirects and 5xx responses.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 
 use super::exchange::{Body, Exchange, parse_body};
 
-/// The captured exchanges, and the number of entries that were left out for each reason.
+/// The captured requests and responses, and the number of entries that were left out.
 #[derive(Debug, Default)]
 pub struct Captures {
     /// The requests to the API with their responses.
     pub exchanges: Vec<Exchange>,
-    /// A map from each reason to the number of entries that were left out for this reason.
+    /// The number of entries that were left out, for each reason.
     pub skipped: BTreeMap<&'static str, usize>,
 }
 
@@ -31,8 +31,8 @@ impl Captures {
     }
 }
 
-/// Reads a folder with its subfolders, one captured response, or a HAR file. From a HAR file, only
-/// requests to `hosts` are read.
+/// Reads one file, or the files in a folder and its subfolders. Each file is a HAR file, or contains captured
+/// responses. From a HAR file, only requests to `hosts` are read.
 ///
 /// # Errors
 /// Fails if `path` cannot be read, or if no file contains a response of the API.
@@ -72,7 +72,7 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
     Ok(captures)
 }
 
-/// Returns a text that lists each reason with its number of entries, for a report.
+/// Returns the reasons and their numbers of entries as a text for reports.
 pub fn counts(skipped: &BTreeMap<&'static str, usize>) -> String {
     let list: Vec<String> = skipped.iter().map(|(why, n)| format!("{n} {why}")).collect();
     if list.is_empty() { "none".to_owned() } else { list.join(", ") }
@@ -220,7 +220,7 @@ fn content_of(content: &Value, folder: &Path) -> Body {
     }
 }
 
-/// Splits a URL, or a path with a query, into the path and the names of the query's parameters.
+/// Returns the path and the names of the query parameters of `url`, which is a URL or a path with a query.
 fn path_of(url: &str) -> (String, Vec<String>) {
     let rest =
         url.split_once("://").map_or(url, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));

@@ -31,9 +31,9 @@ pub struct Exchange {
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// The names of the query's parameters, if the request is compared too.
+    /// The names of the query parameters; empty if only the response is compared.
     pub query: Vec<String>,
-    /// The JSON body of the request, if the request is compared too.
+    /// The JSON body of the request; `None` if there is none, or if only the response is compared.
     pub sent: Option<Value>,
     /// The status.
     pub status: u16,
@@ -43,8 +43,8 @@ pub struct Exchange {
     pub body: Body,
 }
 
-/// Parses a body. JSON with a duplicate key becomes [`Body::Other`], because programs differ in which of the two values
-/// they use.
+/// Parses a body. JSON with a duplicate key becomes [`Body::Other`], because parsers differ in which of the two values
+/// they return.
 pub fn parse_body(text: &[u8]) -> Body {
     match serde_json::from_slice::<Value>(text) {
         Err(_) => Body::Other("not JSON".to_owned()),
@@ -66,19 +66,20 @@ pub struct Comparison<'a> {
     document: &'a Document,
     /// The findings so far.
     pub result: CheckResult,
-    /// A map from each operation to two sets: the properties in the schemas of its successful responses, and those of
-    /// these properties that the compared responses had.
+    /// Two sets of properties for each operation, as JSON pointers. The first set contains the properties in the
+    /// schemas of the operation's successful responses. The second set contains the properties of the first set that a
+    /// compared response had.
     seen: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
 }
 
 impl<'a> Comparison<'a> {
-    /// Creates a comparison to which no exchanges were added yet.
+    /// Creates a comparison without exchanges.
     pub fn new(document: &'a Document) -> Self {
         Self { document, result: CheckResult::default(), seen: BTreeMap::new() }
     }
 
-    /// Compares one exchange. `expected` contains the statuses that are right for this request. Without
-    /// `expected`, every status that the OpenAPI document lists for the operation is right.
+    /// Compares one exchange. `expected` contains the statuses that are allowed for this request. If `expected` is
+    /// `None`, every status that the OpenAPI document lists for the operation is allowed.
     pub fn add(&mut self, exchange: &Exchange, expected: Option<&[u16]>) {
         let Some(operation) = self.document.operation_of_request(&exchange.method, &exchange.path)
         else {
@@ -106,8 +107,8 @@ impl<'a> Comparison<'a> {
         self.result.cover(Side::Service, &operation.id, &exchange.name, facts);
     }
 
-    /// Returns the result of the comparison. The result also has a finding for each property in an operation's
-    /// response schemas that no compared response of the operation contained.
+    /// Returns the result of the comparison. For each operation, the result also has a finding for each property that
+    /// is in the response schemas, but was in no compared response.
     pub fn finish(mut self) -> CheckResult {
         for (operation, (possible, shown)) in std::mem::take(&mut self.seen) {
             let absent = possible.difference(&shown).map(|pointer| {
@@ -169,8 +170,8 @@ impl<'a> Comparison<'a> {
         )]
     }
 
-    /// Returns the severity of a wrong media type or body. For an error, the severity is only informational,
-    /// because an intermediary may have sent the error as HTML. A success comes from the service itself.
+    /// Returns the severity of a wrong media type or body. For an error response, the severity is only informational,
+    /// because an intermediary may have sent it as HTML. A successful response comes from the service itself.
     fn severity(exchange: &Exchange) -> Severity {
         if exchange.status < 300 { Severity::Breaking } else { Severity::Informational }
     }
@@ -309,8 +310,8 @@ fn record(
         }
         Value::Array(items) => {
             for (item, shape) in items.iter().zip(shape.items.iter().cycle()) {
-                // An item with several possible types, such as a pull request, has properties only if the item is an
-                // object. A missing property of such an item therefore proves nothing.
+                // If the schema allows several types, the item may be something other than an object. A missing
+                // property then is not a difference, so the properties of such an item are not recorded.
                 if shape.types.len() == 1 {
                     record(document, &shape.pointer, item, seen, depth + 1);
                 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use blocks_mock::{Action, Dialect, Mock, MockBuilder, Script};
 use serde_json::json;
 
-/// Returns a mock that behaves like the live service as it was observed. The mock's agent immediately makes one
-/// item of each kind that a response can contain.
+/// Returns a mock whose responses have the form that the live service was observed to use. The mock's agent immediately
+/// creates one item of each kind that a response can contain.
 pub fn server() -> MockBuilder {
     let plan = Action::Plan { file_name: "plan.md".to_owned(), text: "# Plan\n".to_owned() };
     let call = Action::ToolCall { name: "search".to_owned(), input: json!({"text": "drift"}) };

@@ -18,8 +18,8 @@ use crate::finding::CheckResult;
 use exchange::{Body, Comparison, Exchange, parse_body};
 use probe::{Auth, Probe};
 
-/// The most requests that one run sends, apart from two that check the key and the session. This is far below the 100
-/// requests per minute that the service accepts with one key.
+/// The maximum number of requests in one run, not counting two requests that check the key and the session. This is far
+/// below the limit of 100 requests per minute for one key.
 const MOST_REQUESTS: usize = 60;
 
 /// The service that the requests go to, and the API key for it.
@@ -72,8 +72,8 @@ pub async fn check(
     Ok(run.finish())
 }
 
-/// Compares captured responses with the OpenAPI document. From HAR files, only responses of the OpenAPI document's
-/// servers and of the host in `base` are compared.
+/// Compares captured responses with the OpenAPI document. A response in a HAR file is compared only if it is from a
+/// server in the OpenAPI document, or from the host in `base`.
 ///
 /// # Errors
 /// Fails if the captured responses cannot be read.
@@ -114,7 +114,7 @@ struct Run<'a> {
     sent: usize,
     /// The number of responses that were compared.
     compared: usize,
-    /// Whether to send no more requests, because the service cannot be reached or limits the rate.
+    /// Whether the run has stopped sending requests, because the service cannot be reached or responded with 429.
     stopped: bool,
     errors: Vec<String>,
     comparison: Comparison<'a>,
@@ -153,8 +153,8 @@ impl<'a> Run<'a> {
         if self.target.key.is_none() {
             return;
         }
-        // A rejected key or a missing session says nothing about the service's contract, so each is an
-        // error and not a finding.
+        // A rejected key or a missing session is reported as an error. It is not a finding, because it is not a
+        // difference from the OpenAPI document.
         let probes = probe::rejected();
         if let Ok(exchange) = self.exchange(&probes[0]).await
             && matches!(exchange.status, 401 | 403)
@@ -194,7 +194,7 @@ impl<'a> Run<'a> {
                 continue;
             };
             let text = |value: &Value| value.as_str().map(str::to_owned);
-            // Some items belong to no thread, such as a system notice.
+            // Some items, such as a system notice, belong to no thread.
             let mut items = body["items"].as_array().into_iter().flatten();
             thread = thread.or_else(|| items.find_map(|item| text(&item["chat_thread_id"])));
             artifact = artifact.or_else(|| text(&body["plan_artifact_ids"][0]));

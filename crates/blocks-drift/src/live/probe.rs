@@ -1,4 +1,5 @@
-//! The requests that a live check sends. Only the requests that `--create` adds create a session or a message.
+//! The requests that a live check sends. None of them creates a session or a message, except those that `--create`
+//! adds.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 /// The id of a session that does not exist.
 pub const UNKNOWN_ID: &str = "00000000-0000-4000-8000-000000000000";
 
-/// The key that a request carries in the `Authorization` header.
+/// The key in the `Authorization` header of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// The request has no `Authorization` header.
@@ -20,7 +21,7 @@ pub enum Auth {
 /// A request, and the statuses that its response may have.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// The subject of the request, for reports.
+    /// The name of the request in reports.
     pub name: &'static str,
     /// The method.
     pub method: Method,
@@ -28,7 +29,7 @@ pub struct Probe {
     pub path: String,
     /// The query string, or an empty string.
     pub query: &'static str,
-    /// The key that the request carries: none, a wrong key, or the right key.
+    /// The key in the `Authorization` header.
     pub auth: Auth,
     /// The JSON body of the request.
     pub body: Option<Value>,
@@ -54,7 +55,7 @@ impl Probe {
     }
 }
 
-/// The statuses for invalid input. The vendor's pages say 400, and the service was observed to send 422.
+/// The statuses for invalid input. The vendor's pages say 400, but the live service sends 422.
 const INVALID: &[u16] = &[422, 400];
 /// The statuses for invalid input in a request about a missing session. The service may search for the session
 /// before it checks the input.
@@ -135,7 +136,7 @@ pub fn reads(session: &str) -> Vec<Probe> {
     probes
 }
 
-/// Returns probes that read the thread and the artifact that a session's responses named.
+/// Returns probes that read a thread and an artifact of a session. The ids are from earlier responses.
 pub fn parts(session: &str, thread: Option<&str>, artifact: Option<&str>) -> Vec<Probe> {
     let thread = thread.map(|id| {
         Probe::get(

@@ -4,7 +4,7 @@
 /// A parsed block of a page, before it is interpreted as facts about the API.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
-    /// A heading. The level of a heading is 2 in plain text, which has no levels.
+    /// A heading. In plain text, headings have no levels, so `level` is 2.
     Heading { text: String, level: u8, line: usize },
     /// A line that contains only a method and a path.
     Operation { method: String, path: String, line: usize },
@@ -16,14 +16,15 @@ pub enum Block {
     Code { section: Option<Section>, label: String, text: String, line: usize },
     /// A row of a table. The column names are in lower case.
     Row { header: Vec<String>, cells: Vec<String>, line: usize },
-    /// A row of an error table in copied plain text, in which nothing separates the cells.
+    /// A row of an error table that was copied as plain text without separators between the cells.
     JoinedRow { text: String, line: usize },
 }
 
 /// A field of a page, with its type and default as unparsed strings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RawField {
-    /// The section, if the page states it for this field. Otherwise the heading above the field determines the section.
+    /// The section, if the field itself states the section. Otherwise the heading above the field determines the
+    /// section.
     pub section: Option<Section>,
     /// The names of the enclosing fields and the name of this field, joined by dots.
     pub name: String,
@@ -56,8 +57,8 @@ pub enum Section {
 }
 
 impl Section {
-    /// Returns the section that a heading starts. Every word of the heading must be in a fixed list, so that a heading
-    /// above prose starts no section.
+    /// Returns the section that a heading starts. Returns `None` if a word of the heading is not in a fixed list,
+    /// because such a heading is above ordinary text.
     pub fn of_heading(text: &str) -> Option<Self> {
         const FILL: &str = " the http an of a parameter parameters param params field fields \
             string schema example examples sample samples success successful code codes status \

@@ -20,7 +20,7 @@ pub struct Comparison<'a> {
     pub document: &'a Document,
     pub(super) page: &'a Page,
     pub(super) operation: &'a Operation,
-    /// The path template as the page writes it, and its line.
+    /// The path template on the page, and the line of the path template.
     pub(super) path: (&'a str, usize),
     /// The differences that were found.
     pub findings: Vec<Finding>,
@@ -61,8 +61,8 @@ pub fn compare<'a>(
     to
 }
 
-/// Returns the shape of the object schema at `pointer`. If the schema is a list of objects, returns the shape of the
-/// list's items.
+/// Returns the [`Shape`] of the schema at `pointer`. If the schema is a list of objects, returns the shape of its
+/// items.
 fn object(document: &Document, pointer: &str) -> Shape {
     let mut shape = Shape::of(document, pointer);
     match shape.items.take() {
@@ -71,8 +71,8 @@ fn object(document: &Document, pointer: &str) -> Shape {
     }
 }
 
-/// Returns the pointer of a field and whether the field is required. If the document lacks the field, returns
-/// the pointer that the field would have, as an error.
+/// Returns the pointer of a field, and whether the field is required. If the OpenAPI document lacks the field, the
+/// error is the pointer that the field would have.
 pub(super) fn locate(
     document: &Document,
     schema: &str,
@@ -119,7 +119,8 @@ impl Comparison<'_> {
         self.findings.push(Finding { line, ..found });
     }
 
-    /// Returns the line of the section's first field. A report shows this line if the page lacks a field.
+    /// Returns the line that a report shows if the page lacks a field of the section. This is the line of the section's
+    /// first field, or the line of the path if the section has no fields.
     pub(super) fn line(&self, section: Section) -> usize {
         self.page.of(section).next().map_or(self.path.1, |f| f.line)
     }
@@ -140,8 +141,8 @@ impl Comparison<'_> {
         self.add(Kind::FieldRemoved, Severity::Breaking, &name, pointer, (&text, NOTHING), line);
     }
 
-    /// Compares the parameters of a section (query, path or header) with those of the OpenAPI document. If a path
-    /// parameter has another name on the page, its position in the path identifies it.
+    /// Compares the parameters of a section (query, path or header) with those of the OpenAPI document. A path
+    /// parameter may have another name on the page. Then the parameter is identified by its position in the path.
     fn parameters(&mut self, section: Section) {
         let place = section.to_string();
         let known = self.document.parameters(self.operation, &place);
@@ -197,7 +198,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Returns whether a parameter belongs to another path on the page, or is a header of all requests.
+    /// Returns whether a parameter belongs to another path on the page, or is a general header such as `Authorization`.
     fn is_elsewhere(&self, section: Section, name: &str) -> bool {
         match section {
             Section::Path => {
@@ -269,9 +270,9 @@ impl Comparison<'_> {
         );
     }
 
-    /// Reports the fields of the OpenAPI document that the page neither describes nor shows in a sample. The
-    /// fields inside an object are compared only if the page describes or shows at least one of these fields. If the
-    /// page describes fields, a field that only a sample shows is reported as undescribed.
+    /// Reports the fields of the OpenAPI document that the page neither describes nor shows in a sample. The fields
+    /// inside an object are compared only if the page describes or shows at least one of these fields. If the page
+    /// describes some fields and shows another field only in a sample, that field is reported as undescribed.
     fn absent(
         &mut self,
         section: Section,

@@ -1,4 +1,5 @@
-//! The facts that a page states about the API. The same facts in another format or wording give the same values.
+//! The facts that a page states about the API. Two pages that state the same facts in different formats or words give
+//! the same values.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +32,7 @@ pub struct Page {
     pub order: Option<(&'static str, usize)>,
     /// The fields that are always null according to a sentence of the page, each with the line of the sentence.
     pub nulls: Vec<(String, usize)>,
-    /// The text of the page with line numbers. Facts about the whole API are searched in this text.
+    /// The text of the page with line numbers. The check searches this text for facts about the whole API.
     pub text: Vec<(String, usize)>,
     /// How many numbers in descriptions were not understood.
     pub unread_numbers: usize,
@@ -42,7 +43,7 @@ pub struct Page {
 pub struct Field {
     /// The section that the field belongs to.
     pub section: Section,
-    /// The names of the enclosing fields, and last the name of this field.
+    /// The names of the enclosing fields, followed by the name of this field.
     pub path: Vec<String>,
     /// The type of the field.
     pub notation: Notation,
@@ -54,7 +55,7 @@ pub struct Field {
     pub default: Option<Value>,
     /// The values that the page lists for the field.
     pub values: Option<Vec<String>>,
-    /// A map from the JSON Schema keyword of each limit in the field's description to the limit.
+    /// The limits in the field's description. Each key is a JSON Schema keyword, such as `maxLength`.
     pub limits: BTreeMap<String, f64>,
     /// The line of the name.
     pub line: usize,
@@ -66,7 +67,7 @@ impl Page {
         self.fields.iter().filter(move |f| f.section == section)
     }
 
-    /// Returns whether the page describes an operation, in contrast to a guide, which only quotes operations.
+    /// Returns whether the page describes an operation. A guide only quotes operations.
     pub fn is_reference(&self) -> bool {
         let response = |s: &Sample| s.section == Section::Response;
         let states_any = !self.fields.is_empty() || !self.errors.is_empty();
@@ -110,7 +111,7 @@ impl Page {
             Block::Heading { text, level, line } => {
                 self.text.push((text.clone(), *line));
                 let section = Section::of_heading(text);
-                // A heading at a deeper level does not end the section that it is in.
+                // A heading at a deeper level does not end the current section.
                 if section.is_some() || *level <= state.level || state.section.is_none() {
                     (state.section, state.level) = (section, *level);
                     state.heading.clone_from(text);
@@ -193,7 +194,8 @@ impl Page {
         Ok(())
     }
 
-    /// Reads a row of a table. The columns and the section decide whether the row is an error, a field or prose.
+    /// Reads a row of a table. The column names and the section determine whether the row is an error, a field or
+    /// prose.
     fn row(
         &mut self,
         header: &[String],
@@ -290,7 +292,7 @@ const STATUS: &[&str] = &["status", "http status", "status code", "http code", "
 const CODE: &[&str] =
     &["code", "error code", "error", "reason", "message", "description", "meaning", "when"];
 
-/// Converts a default to JSON. The text stays a string if the field is a string.
+/// Converts the text of a default to JSON. The result is a JSON string if the type of the field is string.
 fn value(text: &str, is_text: bool) -> Value {
     let parsed = serde_json::from_str(text).ok();
     let parsed = parsed.or_else(|| {

@@ -110,7 +110,7 @@ impl Pair<'_, '_> {
             return;
         }
         let severity = match (&document, &page) {
-            // A received value with another format breaks nothing if the OpenAPI document requires no format.
+            // In a response, another format is not breaking if the OpenAPI document does not require a format.
             _ if part.usual && !self.sent => Severity::Informational,
             (Some(_), None) => self.severity(true),
             (None, Some(_)) => self.severity(false),
@@ -132,8 +132,8 @@ impl Pair<'_, '_> {
         }
     }
 
-    /// Compares whether the page and the OpenAPI document require the field. Without a mark on the page, a field of a
-    /// request body, a query parameter or a header counts as optional. Other fields without a mark are not compared.
+    /// Compares whether the page and the OpenAPI document require the field. Request fields, query parameters and
+    /// headers without a mark on the page count as optional. Other fields without a mark are not compared.
     fn required(&mut self, document: bool) {
         let page = match (self.field.required, self.field.section) {
             (Some(required), _) => required,

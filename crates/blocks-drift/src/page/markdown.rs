@@ -44,7 +44,8 @@ pub fn blocks(text: &str) -> Result<Vec<Block>> {
     static OPENED: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\((\d+):\d+").expect("a pattern"));
     let tree = ::markdown::to_mdast(&escape(text), &options).map_err(|message| {
-        // The parser reports an unclosed element at the element's end. The text of the error contains the start.
+        // If an element is not closed, the position of the parser's error is the end of the element. The message of the
+        // error contains the start.
         let opened = OPENED.captures(&message.reason).and_then(|c| c[1].parse().ok());
         let line: usize = opened.unwrap_or(match message.place.as_deref() {
             Some(::markdown::message::Place::Position(at)) => at.start.line,
@@ -58,9 +59,9 @@ pub fn blocks(text: &str) -> Result<Vec<Block>> {
     Ok(reader.blocks)
 }
 
-/// Prepares a page for the MDX parser. Comments are removed, but their line breaks are kept. `<` is escaped
-/// unless it starts a component or a usual tag, and void tags such as `<br>` are closed. MDX would reject an
-/// unescaped `<` and an unclosed tag.
+/// Prepares a page for the MDX parser. Comments are removed, but their line breaks are kept. `<` is escaped unless it
+/// starts a component or a common HTML tag. Void tags such as `<br>` are closed. The MDX parser would reject an
+/// unescaped `<` or an unclosed tag.
 fn escape(text: &str) -> String {
     static COMMENT: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?s)<!--.*?-->|\{/\*.*?\*/\}").expect("a pattern"));
@@ -73,7 +74,7 @@ fn escape(text: &str) -> String {
         "\n".repeat(found[0].matches('\n').count())
     });
     let (mut out, mut fence) = (String::with_capacity(text.len()), false);
-    // Whether the current character is inside a tag, and inside a string or expression of an attribute.
+    // Whether the current character is inside a tag and inside a quoted attribute, and the number of open braces.
     let (mut tag, mut quote, mut braces) = (false, false, 0usize);
     for line in text.split_inclusive('\n') {
         let mark = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
@@ -106,9 +107,9 @@ fn escape(text: &str) -> String {
 #[derive(Default)]
 struct Reader {
     blocks: Vec<Block>,
-    /// The positions in `blocks` of the fields whose elements are not closed yet, the outermost field first.
+    /// The indexes in `blocks` of the fields whose elements are not closed yet. The outermost field is first.
     fields: Vec<usize>,
-    /// The section that the containers around the current node name.
+    /// The section, if a component around the current node determines it.
     section: Option<Section>,
 }
 

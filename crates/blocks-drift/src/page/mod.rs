@@ -25,8 +25,8 @@ pub use source::PageText;
 /// guide.
 ///
 /// # Errors
-/// Fails if the page cannot be parsed; the error contains the line. Also fails if the page has nothing to compare, has
-/// fields without an operation, or names an operation without any fields, errors or response samples.
+/// Fails if the page cannot be parsed; the error contains the line. Also fails if the page has nothing to compare, or
+/// has fields but no operation. Also fails if the page has an operation, but no fields, errors or response samples.
 pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     let page = read(document, text)?;
     let mut result = CheckResult::default();
@@ -73,8 +73,8 @@ pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     Ok(result)
 }
 
-/// Compares a page, found through an index such as `llms.txt`, with the OpenAPI document. If the page contains nothing
-/// to compare, adds a note that says why the page was left out.
+/// Compares a page of an index, such as `llms.txt`, with the OpenAPI document. If the page contains nothing to compare,
+/// adds a note that says why the page was left out.
 ///
 /// # Errors
 /// Fails if the page is HTML. Also fails if the page names an operation of the OpenAPI document, but cannot be parsed.

@@ -194,7 +194,7 @@ fn words(text: &str) -> Option<Notation> {
             return Some(notation);
         }
     }
-    // The text may be the name of an object, such as `Profile`.
+    // A capitalised word, such as `Profile`, is read as the name of an object type.
     let name = text.len() > 2
         && text.starts_with(|c: char| c.is_ascii_uppercase())
         && text.chars().all(|c| c.is_ascii_alphanumeric());
@@ -233,8 +233,8 @@ fn base(name: &str) -> Option<Notation> {
     }
 }
 
-/// Applies the qualifier of a type, such as `uuid` in `string (uuid)`. Only strings have a format, so the qualifier in
-/// `number (epoch seconds)` is ignored as a remark.
+/// Applies the qualifier of a type, such as `uuid` in `string (uuid)`. Only strings have a format, so the qualifier of
+/// another type, such as `number (epoch seconds)`, is ignored.
 fn qualify(notation: &mut Notation, qualifier: &str) {
     let word = qualifier.trim().to_lowercase();
     if matches!(word.as_str(), "optional" | "required") {

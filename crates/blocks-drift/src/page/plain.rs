@@ -11,7 +11,7 @@ use super::notation::Notation;
 /// Parses a page into blocks.
 ///
 /// # Errors
-/// Fails if a line where a field, a type or a row is expected cannot be understood.
+/// Fails if a field, a type, a sample or a row cannot be parsed; the error contains the line.
 pub fn blocks(text: &str) -> Result<Vec<Block>> {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let mut reader =
@@ -26,7 +26,7 @@ struct Reader<'a> {
     lines: &'a [&'a str],
     at: usize,
     section: Option<Section>,
-    /// The column names of the current table, in which tabs separate the cells; empty outside a table.
+    /// The column names of the current table; empty outside a table. Tabs separate the cells of a table.
     header: Vec<String>,
     blocks: Vec<Block>,
 }
@@ -176,7 +176,8 @@ impl Reader<'_> {
         self.at += 1;
     }
 
-    /// Reads a row of a table of errors whose cells were joined when the page was copied.
+    /// Reads a line in the section of errors. The line is text, or a row whose cells were joined when the page was
+    /// copied.
     fn row(&mut self, text: &str, line: usize) -> Result<()> {
         let capitals = text.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').count();
         self.blocks.push(if text.starts_with(|c: char| c.is_ascii_digit()) {

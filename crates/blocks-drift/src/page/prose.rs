@@ -102,8 +102,8 @@ pub fn default(text: &str) -> Option<String> {
     Some(value).filter(|v| !["the", "a", "all", "to", "and"].contains(&v.as_str()))
 }
 
-/// Finds the limits in a sentence. Returns a map from the JSON Schema keyword of each limit, such as `maxLength`, to its
-/// number. Also returns how many numbers in the sentence were not understood.
+/// Finds the limits in a sentence. Returns the number of each limit by its JSON Schema keyword, such as `maxLength`.
+/// Also returns how many numbers in the sentence were not understood.
 pub fn limits(text: &str, is_text: bool, is_list: bool) -> (BTreeMap<String, f64>, usize) {
     const NUMBER: &str = r"(\d+(?:,\d{3})*(?:\.\d+)?)";
     static RANGE: LazyLock<Regex> = LazyLock::new(|| {
@@ -196,8 +196,8 @@ pub fn order(text: &str) -> Option<&'static str> {
 }
 
 /// Parses a row whose cells are joined, such as `400VALIDATIONNone of them was given`. The last capital letter can
-/// belong to the error code or to the sentence after the code. The function prefers a known code; without a known code,
-/// the start of the sentence decides.
+/// belong to the error code or to the sentence after the code. A known code is preferred. If no code is known, the
+/// start of the sentence decides.
 pub fn joined_row(text: &str, line: usize, known: &[String]) -> Option<ErrorCase> {
     pattern!(ROW, r"^(\d{3})\s*([A-Z0-9_-]*)(.*)$");
     let found = ROW.captures(text)?;

@@ -1,5 +1,4 @@
-//! Compares a page with the OpenAPI document in everything but single fields: the rule about several fields, errors,
-//! samples, the sort order, and links.
+//! Compares a page's rule about several fields, errors, samples, sort order and links with the OpenAPI document.
 
 use serde_json::Value;
 
@@ -91,7 +90,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares a status of the OpenAPI document, and the codes of the status, with the rows of the page's error table.
+    /// Compares an error status of the OpenAPI document and its error codes with the rows of the page's error table.
     fn error_row(&mut self, status: u16, codes: &[String], pointer: &str) {
         let page = self.page;
         let subject = format!("error {status}");
@@ -182,7 +181,7 @@ impl Comparison<'_> {
     fn sample(&mut self, sample: &Sample, value: &Value, schema: &str, side: &str) {
         self.facts += 1;
         for difference in validate::check(self.document, schema, value) {
-            // If lines were left out of the sample, a missing field or a broken rule proves nothing.
+            // If the page left lines out of the sample, a missing field or a broken rule is not a difference.
             let shown =
                 matches!(difference.finding.kind, Kind::Type | Kind::FieldAdded | Kind::Nullable);
             if !sample.shortened || shown {
@@ -224,8 +223,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Checks the fields that are always null according to a sentence of the page. The OpenAPI document must allow
-    /// null, and each sample must have null.
+    /// Checks the fields that are always null according to a sentence of the page. The OpenAPI document must allow null
+    /// for the field, and the field must be null in each sample.
     pub(super) fn nulls(&mut self, schema: Option<&str>) {
         let Some(schema) = schema else { return };
         let values: Vec<&Value> = self

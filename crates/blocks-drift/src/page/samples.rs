@@ -14,7 +14,8 @@ use crate::spanned::Spanned;
 pub struct Sample {
     /// The section, which is `Request` or `Response`.
     pub section: Section,
-    /// The status of the response, if the page states it beside the sample. Otherwise 400 in the section of errors.
+    /// The status of the response, if the label of the sample states it. Without a label, the status is 400 in the
+    /// section of errors.
     pub status: Option<u16>,
     /// The parsed sample. If the sample is not valid JSON, the reason and the line of the error.
     pub value: Result<Value, (String, usize)>,

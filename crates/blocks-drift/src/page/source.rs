@@ -35,7 +35,7 @@ pub async fn read(source: &str) -> Result<PageText> {
     Ok(PageText { name: source.to_owned(), text })
 }
 
-/// Reads the pages to which a Markdown index, such as `llms.txt`, links. Pages on other hosts are left out.
+/// Reads the pages that a Markdown index, such as `llms.txt`, links to. Pages on other hosts are left out.
 ///
 /// # Errors
 /// Fails if the index or one of its pages cannot be read.
