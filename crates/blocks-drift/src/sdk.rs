@@ -22,7 +22,7 @@ use crate::validate;
 
 const ID: Uuid = Uuid::from_u128(0x5f0c_7a52_3a1e_4a53_9d5e_0d4f_5b9b_8a11);
 
-/// A request of the SDK that was recorded instead of being sent.
+/// A request that the recorder captured.
 struct Sent {
     method: String,
     path: String,
@@ -159,9 +159,9 @@ async fn limits(document: &Document, result: &mut CheckResult) -> Result<()> {
     Ok(())
 }
 
-/// Compares the values of the SDK's enums with the OpenAPI document. A value that only the OpenAPI document has is
-/// informational, because the SDK passes unknown values as text. A value that only the SDK has is
-/// breaking, because the service does not know it.
+/// Compares the values of the SDK's enums with the OpenAPI document. A value that only the OpenAPI document has is an
+/// informational finding, because the SDK represents unknown values as text. A value that only the SDK has is a
+/// breaking finding, because the service does not know the value.
 fn enums(document: &Document, result: &mut CheckResult) {
     let known = [
         ("AgentName", AgentName::KNOWN),
@@ -197,8 +197,8 @@ fn enums(document: &Document, result: &mut CheckResult) {
     }
 }
 
-/// Returns two requests for each agent name, for an agent id and for a profile. One request has only the required
-/// fields, and the other has optional fields too.
+/// Returns two create requests for each known agent name, two for an agent id, and two for a profile. The first request
+/// of each pair has only the required fields. The second request also has optional fields.
 fn creates() -> Vec<CreateSession> {
     let object = || Map::from_iter([("name".to_owned(), json!("x"))]);
     let names = AgentName::KNOWN.iter().map(|n| Agent::Name(AgentName::from((*n).to_owned())));
@@ -271,7 +271,8 @@ fn bodies(document: &Document, operation: &Operation, sent: &[&Sent]) -> Vec<Fin
     let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
     for body in sent.iter().filter_map(|s| s.body.as_ref()) {
         seen.extend(body.as_object().into_iter().flat_map(Map::keys));
-        // Every difference is breaking, because the service may reject what the OpenAPI document does not allow.
+        // Every difference is breaking, because the service may reject a request that the OpenAPI document does not
+        // allow.
         found.extend(validate::check(document, &schema, body).into_iter().map(|v| Finding {
             severity: Severity::Breaking,
             subject: format!("sent field `{}`", v.finding.subject),

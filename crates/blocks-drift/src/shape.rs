@@ -55,8 +55,7 @@ pub struct Shape {
     pub types: BTreeSet<JsonType>,
     /// The format of a string: the required format (`format`), or else the usual format (`x-usual-format`).
     pub format: Option<String>,
-    /// Whether values of another format are allowed: `format` is only the usual format, or the schema states no
-    /// format.
+    /// Whether values of another format are allowed, because the schema has no `format` keyword.
     pub usual: bool,
     /// Whether the schema is marked as deprecated.
     pub deprecated: bool,
@@ -68,7 +67,7 @@ pub struct Shape {
     pub values: Option<Values>,
     /// The value that the server assumes if a request leaves the value out.
     pub default: Option<Value>,
-    /// A map from the keyword of each limit, such as `maxLength`, to the limit.
+    /// The limits by keyword, such as `maxLength`.
     pub limits: BTreeMap<String, f64>,
     /// The shape of the items of an array.
     pub items: Option<Box<Shape>>,
@@ -94,7 +93,7 @@ impl Shape {
             pointer: resolved.clone(),
             object: resolved.clone(),
             types: text("type").and_then(|t| t.parse().ok()).into_iter().collect(),
-            // The width of a number does not change the JSON, so these formats are left out.
+            // These formats are left out, because they do not change how a number is written in JSON.
             format: text("format")
                 .filter(|f| !matches!(f.as_str(), "int32" | "int64" | "float" | "double"))
                 .or_else(|| text("x-usual-format")),
@@ -141,13 +140,14 @@ impl Shape {
         if !branches.is_empty() {
             let shapes = branches.iter().map(|place| Self::at(document, place, depth + 1));
             shape.join(Self::union(shapes.collect()));
-            // `alternatives` leaves out a branch that allows only null. If a branch is missing, null is allowed.
+            // `alternatives` leaves out a branch that allows only null. If `branches` has fewer branches than the
+            // schema, null is allowed.
             shape.nullable |= count(schema, "anyOf") > branches.len();
         }
         shape
     }
 
-    /// Adds the constraints of a part of `allOf`, or those of the branches of `anyOf` or `oneOf`.
+    /// Adds the constraints of `part`: a part of an `allOf`, or the union of the branches of an `anyOf` or `oneOf`.
     fn join(&mut self, part: Self) {
         if self.types.is_empty() {
             self.types = part.types;
@@ -194,15 +194,15 @@ impl Shape {
         whole
     }
 
-    /// Returns a phrase that names the allowed types, without formats.
+    /// Returns the names of the allowed types as one phrase, without formats.
     pub fn type_text(&self) -> String {
         type_text(&self.types, self.items.as_deref().map(Shape::type_text))
     }
 }
 
-/// Returns the sorted names of the fields of which a value must have exactly one. A schema states this rule about
-/// fields as a `oneOf` beside its `properties`, and each branch of the `oneOf` requires one field. Returns `None` if
-/// the schema has no such rule.
+/// Returns the sorted field names of the rule "exactly one of these fields is required". A schema states this rule as a
+/// `oneOf` beside its `properties`. Each branch of the `oneOf` requires one field. Returns `None` if the schema has no
+/// such rule.
 pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
     let branches = schema["oneOf"].as_array().filter(|_| schema["properties"].is_object())?;
     let field = |branch: &Value| match branch["required"].as_array().map(Vec::as_slice) {
@@ -214,8 +214,8 @@ pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
     Some(fields)
 }
 
-/// Returns the pointers of the branches of an `anyOf`, or of a `oneOf` that is not a rule about fields
-/// (see [`rule_fields`]). A branch that allows only null (`nullable` with `maxProperties: 0`) is left out.
+/// Returns the pointers of the branches of an `anyOf` or a `oneOf`. Returns none for a `oneOf` that states a rule about
+/// fields (see [`rule_fields`]). A branch that allows only null (`nullable` with `maxProperties: 0`) is left out.
 pub fn alternatives(document: &Document, resolved: &str) -> Vec<String> {
     let Some(schema) = document.0.value.pointer(resolved) else {
         return Vec::new();
@@ -237,7 +237,8 @@ fn count(schema: &Value, keyword: &str) -> usize {
     schema[keyword].as_array().map_or(0, Vec::len)
 }
 
-/// Returns a phrase that names a set of types. `items` is the phrase for the items of an array.
+/// Returns the names of the types as one phrase, such as `string | number`. `items` is the phrase for the items of an
+/// array.
 pub fn type_text(types: &BTreeSet<JsonType>, items: Option<String>) -> String {
     if types.is_empty() {
         return "any".to_owned();

@@ -33,7 +33,7 @@ impl Spanned {
     /// Parses a YAML text.
     ///
     /// # Errors
-    /// Fails if the text is not one valid YAML document; the error contains file and line.
+    /// Fails if the text is not exactly one valid YAML document. The error contains the file and the line.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         let nodes = MarkedYaml::load_from_str(text).map_err(|e| {
             let at = e.marker();
@@ -72,7 +72,7 @@ impl Spanned {
     }
 }
 
-/// Escapes a name, so that it is one step of a JSON pointer.
+/// Escapes a name for use as one step of a JSON pointer.
 pub fn step(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

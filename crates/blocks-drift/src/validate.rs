@@ -16,12 +16,12 @@ use crate::spanned::step;
 pub struct Difference {
     /// The place in the JSON value, as a JSON pointer.
     pub instance: String,
-    /// The finding. The finding's subject is the place in the JSON value, as names that are joined by dots.
+    /// The finding. The finding's subject is the same place, but written with dots, such as `items.0.id`.
     pub finding: Finding,
 }
 
-/// Returns all differences between a value and the schema at a pointer. A field or enum value that
-/// the OpenAPI document does not know is a difference too, with the severity additive.
+/// Returns all differences between a value and the schema at a pointer. A field or an enum value that is not in the
+/// OpenAPI document is an additive difference.
 pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Difference> {
     let mut walk = Walk { document, found: Vec::new() };
     walk.value(schema, value, "");
@@ -51,7 +51,7 @@ impl Walk<'_> {
     fn add(&mut self, instance: &str, finding: Finding) {
         let name = instance.trim_start_matches('/').replace('/', ".");
         let subject = if name.is_empty() { "the body".to_owned() } else { name };
-        // Two parts of an `allOf` can report the same difference.
+        // Two parts of an `allOf` can report the same difference. The difference is added only once.
         let same = |v: &Difference| {
             v.instance == instance
                 && (v.finding.kind, &v.finding.pointer) == (finding.kind, &finding.pointer)
@@ -91,8 +91,8 @@ impl Walk<'_> {
             }
         } else if let [branch] = branches.as_slice() {
             self.value(branch, value, instance);
-            // If an `anyOf` or `oneOf` has only one branch, a finding about the branch gets the pointer of the property
-            // instead, because readers search for the property.
+            // A finding about the only branch of an `anyOf` or `oneOf` gets the pointer of the property that contains
+            // the branch. Readers search for the property.
             for difference in
                 self.found[before..].iter_mut().filter(|v| v.finding.pointer == *branch)
             {
@@ -174,7 +174,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Checks the keywords of a schema and of the parts of its `allOf`, but not of nested schemas.
+    /// Checks a value against the keywords of a schema, and of the parts of its `allOf`. Nested schemas are not
+    /// checked.
     fn keywords(&mut self, at: &str, shape: &Shape, pointer: &str, value: &Value, instance: &str) {
         let resolved = self.document.resolve(at);
         let Some(node) = self.document.0.value.pointer(&resolved).cloned() else {
@@ -221,7 +222,7 @@ impl Walk<'_> {
     }
 }
 
-/// A fault that `jsonschema` found in one value.
+/// A violation of a schema that `jsonschema` found in one value.
 enum Fault {
     Type,
     Format(String),
@@ -230,8 +231,8 @@ enum Fault {
     Other(String),
 }
 
-/// Returns the faults of a value under the keywords of one schema. Keywords of nested schemas are
-/// left out. `nullable` is left out too, because the caller has already handled null.
+/// Checks a value against the keywords of one schema, and returns the violations. Nested schemas are not checked.
+/// `nullable` is not checked, because the caller has already handled null.
 fn faults(node: &Value, value: &Value) -> Vec<Fault> {
     const DEEPER: [&str; 10] = [
         "properties",
@@ -268,7 +269,7 @@ fn faults(node: &Value, value: &Value) -> Vec<Fault> {
             ValidationErrorKind::Required { property } => {
                 Fault::Missing(property.as_str().unwrap_or_default().to_owned())
             }
-            // The message of `jsonschema` would repeat the value, which may be a secret.
+            // The message of `jsonschema` is not used, because it contains the value. The value may be a secret.
             kind => Fault::Other(format!("{} failed", keyword(kind))),
         })
         .collect();
@@ -289,7 +290,7 @@ fn keyword(kind: &ValidationErrorKind) -> String {
     name
 }
 
-/// Returns the JSON type of a value, as reports name it.
+/// Returns the name of the JSON type of a value, for reports.
 pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

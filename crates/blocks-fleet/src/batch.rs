@@ -23,14 +23,14 @@ const TICK: Duration = Duration::from_secs(2);
 /// How long a worker keeps trying to reach the journal.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_millis(500);
-/// How many creates of one worker may be waiting for a permit or being sent at the same time, if the journal is shared.
-/// Other workers can then start most prompts of the batch.
+/// Largest number of creates of one worker that wait for a permit or are being sent, if the journal is shared. Other
+/// workers can start the remaining prompts.
 const CREATES: usize = 20;
 
 /// The future that a method of [`BatchWork`] returns.
 pub type WorkFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// The future that claims a prompt. [`BatchWork::create`] awaits this future just before it sends the create. After an
-/// error, the create must not be sent.
+/// The future that claims a prompt. [`BatchWork::create`] awaits this future just before it sends the create. If the
+/// future returns an error, the create must not be sent.
 pub type BeforeSend = WorkFuture<'static, io::Result<()>>;
 
 /// Contains a prompt of a batch.
@@ -40,7 +40,8 @@ pub struct BatchPrompt {
     pub id: String,
     /// Request that creates the session.
     pub request: CreateSession,
-    /// Fingerprint of the request. [`Batch::new`] fails if the journal has another fingerprint under the same id.
+    /// Fingerprint of the request. [`Batch::new`] fails if the journal contains a different fingerprint for the same
+    /// id.
     pub fingerprint: Fingerprint,
 }
 
@@ -51,9 +52,10 @@ pub trait BatchWork: Send + Sync {
 
     /// Creates the session of a prompt.
     ///
-    /// Await `before_send` after the rate limiter has granted a permit for the create, for example through
-    /// [`Client::acquire_create`](blocks_sdk::Client::acquire_create). A prompt that waits for a permit is then not
-    /// claimed: another worker can start it, and a crash does not make its outcome unknown.
+    /// First get a permit for the create, for example with
+    /// [`Client::acquire_create`](blocks_sdk::Client::acquire_create). Then await `before_send`, which claims the
+    /// prompt. In this order, a prompt that waits for a permit is not claimed. Another worker can start the prompt, and
+    /// a crash does not make its outcome unknown.
     fn create<'a>(
         &'a self,
         index: usize,
@@ -69,8 +71,8 @@ pub trait BatchWork: Send + Sync {
         created: Created,
     ) -> WorkFuture<'a, Replied<Self::Report>>;
 
-    /// Returns whether a recorded result is a failure. With [`BatchOptions::retry_failed`], the batch sends the prompt
-    /// of such a result again.
+    /// Returns whether a recorded result is a failure. With [`BatchOptions::retry_failed`], the batch sends a prompt
+    /// again if its result is a failure.
     fn is_failed(&self, result: &Value) -> bool;
 }
 
@@ -145,8 +147,8 @@ struct Context<W> {
     journal: Arc<dyn Journal>,
     work: Arc<W>,
     retry_unknown: bool,
-    /// A map from the index of a prompt to the failure that an earlier run has recorded for it. These prompts are sent
-    /// again.
+    /// The prompts that are sent again, because an earlier run has recorded a failure. The key is the index of the
+    /// prompt, and the value is the recorded failure.
     failed: BTreeMap<usize, Value>,
     creates: Semaphore,
 }
@@ -198,7 +200,8 @@ pub struct ChangedPrompt {
 pub enum BatchError {
     /// The journal cannot be read.
     Journal(JournalError),
-    /// A prompt was changed without a new id, so the batch would return the reply to the earlier request.
+    /// The request of a prompt was changed, but the id was not. The batch would return the reply to the earlier
+    /// request.
     Changed(ChangedPrompt),
 }
 
@@ -222,7 +225,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
     /// Creates a batch and reads its journal. No prompt starts before [`next`](Self::next) is awaited.
     ///
     /// # Errors
-    /// The journal cannot be read, or has another request under the id of a prompt.
+    /// The journal cannot be read, or contains a different request for the id of a prompt.
     pub async fn new(
         prompts: Vec<BatchPrompt>,
         journal: Arc<dyn Journal>,
@@ -245,7 +248,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         }
         let mut order: Vec<usize> = (0..prompts.len()).collect();
         if journal.is_shared() {
-            // In random order, workers that start together seldom choose the same prompt.
+            // The order is random, so that workers that start at the same time seldom choose the same prompt.
             fastrand::shuffle(&mut order);
         }
         let mut batch = Self {
@@ -268,8 +271,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
             }),
         };
         let mut created = VecDeque::new();
-        // Each prompt with a result or an unknown outcome becomes an item, in the order of the batch. The prompt is
-        // queued instead if this run sends it again.
+        // Adds an item for each prompt with a result or an unknown outcome, in the order of the batch. A prompt that
+        // this run sends again is queued and gets no item yet.
         for (index, entry) in entries.iter().enumerate() {
             if let Some(State::Ended(_) | State::Unknown { .. }) = state(entry)
                 && !batch.context.failed.contains_key(&index)
@@ -293,8 +296,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         Ok(batch)
     }
 
-    /// Returns the next item. Returns `None` after the last prompt, or when the batch was stopped and no prompt runs
-    /// any more. The future may be dropped before it is ready.
+    /// Returns the next item, or `None` after the last item. After [`stop`](Self::stop), the last item is the item of
+    /// the last running prompt. The future may be dropped before it is ready.
     pub async fn next(&mut self) -> Option<BatchItem<W::Report>> {
         loop {
             if let Some(item) = self.ready.pop_front() {
@@ -310,8 +313,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                 self.handle(index, outcome);
                 continue;
             }
-            // The tick must also run if prompts end one after the other without a pause, because a claim that is not
-            // renewed ends.
+            // The tick is checked before the prompts. Otherwise, prompts that end without a pause would prevent the
+            // tick, and the claims would not be renewed.
             if Instant::now() >= self.next_tick {
                 self.tick().await;
                 continue;
@@ -334,12 +337,12 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         }
     }
 
-    /// Stops the batch from starting more prompts. Prompts that run already continue.
+    /// Stops the batch from starting more prompts. Running prompts continue.
     pub fn stop(&mut self) {
         self.is_stopped = true;
     }
 
-    /// Returns the number of prompts that run.
+    /// Returns the number of running prompts.
     pub fn running(&self) -> usize {
         self.open.len()
     }
@@ -488,8 +491,8 @@ impl<W: BatchWork> Context<W> {
         }
     }
 
-    /// Returns whether `result` is a failure that an earlier run recorded, so that this run sends the prompt again. A
-    /// result that a worker records in this run is a different value, so that result causes no further create.
+    /// Returns whether this run sends the prompt again after `result`. Only a failure that an earlier run has recorded
+    /// is retried. A result that a worker records during this run is a different value, and causes no further create.
     fn is_retried(&self, index: usize, result: &Value) -> bool {
         self.failed.get(&index) == Some(result)
     }
@@ -576,8 +579,8 @@ impl<W: BatchWork> Context<W> {
             let step = Step::Ended(result.clone());
             match self.record(&prompt.id, &step).await {
                 Ok(true) => {}
-                // Another worker took over this prompt, because this worker did not renew its claim in time. That
-                // worker has already recorded a result.
+                // This worker did not renew its claim in time. Another worker has taken over the prompt and recorded a
+                // result.
                 Ok(false) => match self.recorded(&prompt.id).await {
                     Ok(recorded) => {
                         let result = recorded.unwrap_or(result);

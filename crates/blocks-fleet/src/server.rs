@@ -40,7 +40,7 @@ impl Server {
         })
     }
 
-    /// Runs a script on the server, and first loads the script if the server does not have it. If an existing
+    /// Runs a script on the server. If the server does not have the script, the script is loaded first. If an existing
     /// connection turns out to be closed, the script runs again on a new connection.
     pub async fn run<T: FromRedisValue>(
         &self,

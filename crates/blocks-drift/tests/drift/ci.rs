@@ -30,8 +30,8 @@ async fn serve(files: Vec<(String, String)>) -> String {
     format!("http://{address}")
 }
 
-/// Creates a folder with a fake `cargo` and a fake `gh`. `cargo xtask` starts the built program. `gh` records its
-/// arguments, and `gh issue list` prints the content of the file `open`.
+/// Creates a folder with a fake `cargo` and a fake `gh`. `cargo xtask` starts the program `blocks-drift`. `gh` writes
+/// its arguments to the file `$LOG`, and `gh issue list` prints the file `$OPEN`.
 fn tools() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("bin")).unwrap();
@@ -49,8 +49,8 @@ fn tools() -> tempfile::TempDir {
     folder
 }
 
-/// Runs the scripts in the steps of the job `vendor`. Returns whether the last script succeeded, the
-/// arguments of `gh`, and the report.
+/// Runs the scripts of the job `vendor`. `open` is the output of `gh issue list`. Returns whether the last script
+/// succeeded, the recorded arguments of `gh`, and the text of `report.md`.
 async fn workflow(index: &str, service: &str, open: &str) -> (bool, String, String) {
     let temporary = tools();
     let folder = temporary.path();
@@ -145,13 +145,15 @@ async fn the_daily_workflow_keeps_one_issue() {
     assert!(log.contains("issue edit 7"), "{log}");
     assert!(!log.contains("issue create"), "{log}");
 
-    // Nothing listens at this address. A page that cannot be read is not drift, so the issue has another title.
+    // No server listens at this address. A page that cannot be read is not drift, so the title of the issue is
+    // different.
     let (success, log, _) = workflow("http://127.0.0.1:1/llms.txt", &mock.url(), "").await;
     assert!(!success);
     assert!(log.contains("--title Drift could not be checked"), "{log}");
 }
 
-/// Text from pages and responses must not end a workflow command, or become markup or a mention.
+/// Reports escape the text of pages and responses. The text can therefore not change a workflow command of GitHub, and
+/// not add markup or mention a user.
 #[test]
 fn reports_are_safe_and_name_both_places() {
     use blocks_drift::report::Format;

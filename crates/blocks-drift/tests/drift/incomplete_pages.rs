@@ -1,5 +1,5 @@
-//! Tests with pages that are cut off, removed or replaced, pages whose operations are hidden, pages that cannot be
-//! parsed, and pages with other content, such as guides.
+//! Tests with pages that are cut off, removed or replaced, or that cannot be parsed. Other tests use pages whose
+//! operations are hidden, and pages with other content, such as guides.
 
 use super::*;
 

@@ -1,6 +1,6 @@
-//! Most tests change the pages, the OpenAPI document or the responses. A change of the meaning must cause a finding
-//! with the right pointer and severity. Other changes must cause no finding. A page of an operation that
-//! cannot be read must never be reported as in sync.
+//! Most tests change the pages, the OpenAPI document or the responses. A change of meaning must cause a finding with
+//! the right pointer and severity. Other changes must cause no finding. If a page describes an operation but cannot be
+//! read, the report must never say that the page is in sync.
 
 mod ci;
 mod incomplete_pages;
@@ -53,8 +53,8 @@ pub(crate) fn exit_code(document: &Document, result: &CheckResult) -> u8 {
     Report { document, result }.exit_code()
 }
 
-/// Compares the pages of a form after one of them was replaced with another text. The results for the
-/// other pages are cached, because they are the same in every call.
+/// Compares all pages of one form after the text of one page was replaced with `text`. The results for the other pages
+/// are cached, because these results are the same in every call.
 pub(crate) fn changed(form: &str, page: usize, text: &str) -> CheckResult {
     type CheckResults = Vec<CheckResult>;
     let check = |form: &str| -> CheckResults {

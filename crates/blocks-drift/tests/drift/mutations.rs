@@ -76,7 +76,7 @@ fn fields(form: &str, text: &str) -> Vec<Field> {
     found
 }
 
-/// Returns the text after a change of one line.
+/// Returns `text` after `change` was applied to one line.
 fn at(text: &str, line: usize, change: impl Fn(&str) -> String) -> String {
     let lines =
         text.lines().enumerate().map(|(i, l)| if i == line { change(l) } else { l.to_owned() });
@@ -134,7 +134,8 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
         };
         let end = (line + 1..lines.len()).find(ends).unwrap();
         let text = [&lines[..line], &lines[end..]].concat().join("\n") + "\n";
-        // Whether the sample or the path on the page still shows the field.
+        // Whether the page still shows the field without its description. The sample shows a response field, and the
+        // path shows a path parameter if it is the only one.
         let shown = !field.sent || (field.path && others.iter().filter(|f| f.path).count() == 1);
         let (kind, severity) = match shown {
             true => (FieldUndescribed, Severity::Informational),
@@ -144,7 +145,8 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
         add("no description", text, &[kind], severity, place.to_owned());
         if field.kind.contains("uuid") {
             let text = at(original, type_line, |l| l.replace("uuid", "ulid"));
-            // The usual format of a response field is not required, so another format breaks nothing.
+            // If the format of a response field is only usual, the service may send other formats. Another format on
+            // the page is then not a breaking difference.
             let usual = DOCUMENT.0.text.contains("x-usual-format") && !field.sent;
             let severity = if usual { Severity::Informational } else { Severity::Breaking };
             add("another format", text, &[Format], severity, name.clone());
@@ -246,7 +248,7 @@ fn of_words(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutatio
     }
 }
 
-/// Gives each field of each response sample another name, and then another type.
+/// Adds mutations that give a field of a response sample another name or another type.
 fn of_samples(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutation>) {
     let member = Regex::new(r#"^ {2,6}"([a-z_]+)": (.*[^{\[,]),?$"#).unwrap();
     let start = text.lines().position(|l| l.contains("Response")).unwrap_or(0);
@@ -307,7 +309,6 @@ fn changes_of_pages_are_found() {
     assert!(missed.is_empty(), "{} missed: {missed:#?}", missed.len());
 }
 
-/// A comparison with the unchanged pages finds changes of the OpenAPI document.
 #[test]
 fn changes_of_the_document_are_found() {
     for (from, to, kind) in [

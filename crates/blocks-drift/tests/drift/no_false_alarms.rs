@@ -1,4 +1,4 @@
-//! A change of a page that does not change the page's meaning must cause no finding.
+//! Tests that a page causes no finding if its text changes but its meaning does not.
 
 use super::*;
 

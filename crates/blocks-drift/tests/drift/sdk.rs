@@ -11,7 +11,6 @@ async fn the_sdk_is_in_sync() {
     assert_eq!(result.findings, []);
 }
 
-/// The check finds a change of the OpenAPI document that the SDK does not follow.
 #[tokio::test]
 async fn changed_documents_are_found() {
     use Kind::*;

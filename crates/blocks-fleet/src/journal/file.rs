@@ -41,7 +41,7 @@ enum Event {
     },
     /// The prompt has ended with this result.
     Ended { id: String, result: Value },
-    /// The previous line was written only in part, so readers ignore it.
+    /// The previous line is incomplete. Readers ignore the incomplete line.
     Cut,
 }
 
@@ -93,7 +93,7 @@ struct Known {
 #[derive(Clone, Debug)]
 enum KnownStep {
     Open(State),
-    /// The prompt has a result in this line of the file. The result is read when it is needed, because all results
+    /// This line of the file contains the result of the prompt. Results are not kept in memory, because all results
     /// together may need much memory.
     Ended(Line),
 }
@@ -225,8 +225,8 @@ impl Journal for FileJournal {
 }
 
 impl Drop for Writer {
-    /// Releases the lock immediately. Closing the file is not sufficient if another thread is just starting a process.
-    /// That process has a copy of the open file until its program runs, and the copy keeps the lock.
+    /// Releases the lock immediately. Closing the file is not sufficient if another thread is starting a process. Until
+    /// the new process runs its program, it has a copy of the open file, and this copy keeps the lock.
     fn drop(&mut self) {
         let _ = FileExt::unlock(&self.file);
     }
@@ -295,8 +295,8 @@ impl History {
                 Err(_) => unreadable = Some((number, text.to_owned())),
             }
         }
-        // If the last line has no line break and starts like an entry, its write was cut off. Such a line does not
-        // count as damaged.
+        // A last line without a line break that starts with `{` was not written completely. This line does not count as
+        // damaged.
         if let Some(damaged) = unreadable
             && !(history.is_cut && damaged.1.starts_with('{'))
         {
@@ -305,8 +305,8 @@ impl History {
         Ok(history)
     }
 
-    /// Returns the latest step of a prompt. A prompt without a step counts as started, with an unknown outcome, if a
-    /// damaged line may belong to the prompt.
+    /// Returns the latest step of a prompt. If the prompt has no step, but a damaged line may belong to it, the prompt
+    /// counts as started with an unknown outcome.
     fn entry(&self, id: &str) -> Option<Known> {
         let known = self.entries.get(id).cloned();
         known.or_else(|| self.is_incomplete.then(Known::default))
@@ -347,8 +347,8 @@ impl History {
         self.entries.entry(id).or_default().step = step;
     }
 
-    /// Records a damaged line. Each prompt whose id is in the line may have been started. A line without an id may
-    /// belong to any prompt that has no other line.
+    /// Records a damaged line. If the line contains ids, each of these prompts counts as started, unless an earlier
+    /// line records a step. If the line contains no id, every prompt without another line counts as started.
     fn set_damaged(&mut self, (number, text): &(usize, String)) {
         self.damaged.push(*number);
         let ids = ids_in(text);
@@ -359,8 +359,8 @@ impl History {
     }
 }
 
-/// Returns a line as a string, without the byte order mark at the start of the file, which some editors add. The line
-/// may be cut within a character.
+/// Returns a line as a string. A byte order mark at the start of the file is removed, because some editors add one.
+/// Invalid UTF-8 is replaced, because a line may be cut off within a character.
 fn text_of(line: &[u8], start: u64) -> String {
     let text = String::from_utf8_lossy(line);
     let marked = text.strip_prefix('\u{feff}').filter(|_| start == 0);
@@ -452,7 +452,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let journal = FileJournal::open(&path).unwrap();
-        // A process that another thread is just starting has a copy of the open file, like this copy.
+        // This copy simulates the copy of the open file in a process that another thread is starting.
         let _copy = journal.writer.lock().unwrap().file.try_clone().unwrap();
         drop(journal);
         FileJournal::open(&path).unwrap();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Contains the name and a hash of each field of a request, but not the field's value.
+/// Contains the names of the fields of a request, and a hash of each value.
 ///
 /// ```
 /// use blocks_fleet::Fingerprint;

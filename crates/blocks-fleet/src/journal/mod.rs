@@ -30,7 +30,8 @@ pub trait Journal: Send + Sync {
     /// Returns whether several workers may use the journal at the same time.
     fn is_shared(&self) -> bool;
 
-    /// Returns the entry of each of these prompts, in their order; `None` for a prompt without an entry.
+    /// Returns one value for each of these prompts, in the same order. The value is the entry, or `None` if the prompt
+    /// has no entry.
     fn read<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, Vec<Option<Entry>>>;
 
     /// Claims a prompt, just before its create is sent. Returns whether this worker may send the create. A prompt
@@ -54,13 +55,13 @@ pub trait Journal: Send + Sync {
     fn renew<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, ()>;
 }
 
-/// Selects the recorded outcomes after which a prompt may be sent again.
+/// Decides whether a prompt that has an entry may be sent again.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Retry {
     /// Whether a prompt with an unknown outcome may be sent again.
     pub unknown: bool,
-    /// The recorded result after which the prompt may be sent again. If the journal has another result, another
-    /// worker has sent the prompt again already.
+    /// The prompt may be sent again if the journal still contains this result. If the journal contains a different
+    /// result, another worker has already sent the prompt again.
     pub result: Option<Value>,
 }
 
@@ -114,7 +115,7 @@ pub struct Created {
     pub pending: Option<Pending>,
 }
 
-/// Describes a step of a prompt after the prompt was claimed.
+/// Describes a step that a worker records for a claimed prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// The create certainly had no effect.

@@ -12,16 +12,17 @@ use super::{
 use crate::server::Server;
 
 const SCRIPT: &str = include_str!("journal.lua");
-/// How long a claim lasts without a renewal. After this time, the worker that made the claim counts as ended.
+/// How long a claim lasts without a renewal. After this time, the other workers assume that the worker has ended.
 const LEASE: Duration = Duration::from_secs(60);
 const LONGEST_NAME: usize = 100;
 
 /// Keeps a journal in Redis or Valkey, in a hash with an entry for each prompt. The server deletes the hash 30 days
 /// after its last change.
 ///
-/// A claim ends 60 s after its last renewal. If the session was created, another worker then waits for the reply. If
-/// no step was recorded after the claim, the outcome of the create is unknown. The server must keep every write that
-/// it has confirmed (`appendonly yes`). If the server loses a claim, another worker may send the prompt again.
+/// A claim ends 60 s after its last renewal. If the journal then contains a session, another worker waits for the
+/// reply. If the journal contains only the claim, the outcome of the create is unknown. The server must keep every
+/// write that it has confirmed (`appendonly yes`). If the server loses a claim, another worker may send the prompt
+/// again.
 ///
 /// ```
 /// use blocks_fleet::RedisJournal;
@@ -38,8 +39,8 @@ pub struct RedisJournal {
     lease: Duration,
 }
 
-/// An entry of the journal in the script's response. Contains the state, whether another worker has the claim, the
-/// request, and the data.
+/// A journal entry in the script's response. The parts are the state, whether another worker has the claim, the
+/// fingerprint of the request, and the data of the state.
 type Row = Option<(String, bool, String, String)>;
 
 impl RedisJournal {
@@ -95,8 +96,8 @@ impl RedisJournal {
 }
 
 impl RedisJournal {
-    /// Returns the string in which the server stores `result`, or `None` if the server no longer has this result. The
-    /// script compares strings, and the same JSON value can be written as several strings.
+    /// Returns the stored text of `result`, or `None` if the journal no longer contains this result. The stored text is
+    /// needed because the script compares texts, and one JSON value can be written in several ways.
     async fn ended(&self, id: &str, result: &Value) -> Result<Option<String>, JournalError> {
         let rows: Vec<Row> = self.run("read", &[id]).await?;
         let row = rows.into_iter().next().flatten();
@@ -160,7 +161,7 @@ impl Journal for RedisJournal {
                 Some(result) => self.ended(id, result).await?,
                 None => None,
             };
-            // The script reads an empty string as no result.
+            // For the script, an empty string means that there is no result.
             let result = result.unwrap_or_default();
             self.run("claim", &[id, &request, unknown, &result]).await
         })

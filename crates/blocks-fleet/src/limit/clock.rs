@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Contains the current time, and an identifier of the clock's start. Times with different identifiers cannot be
-/// compared.
+/// Contains the current time, and an identifier of the last start of the machine (empty if the system has none). Times
+/// with different identifiers cannot be compared.
 pub(super) struct Clock {
     pub start: String,
     pub now: Duration,
@@ -15,7 +15,7 @@ impl Clock {
     pub fn read() -> Self {
         use rustix::time::{ClockId, clock_gettime};
 
-        // On Linux, `Boottime` continues while the machine is suspended, but `Monotonic` does not.
+        // On Linux, only `Boottime` continues while the machine is suspended.
         #[cfg(target_os = "linux")]
         let id = ClockId::Boottime;
         #[cfg(not(target_os = "linux"))]
@@ -31,8 +31,8 @@ impl Clock {
         }
     }
 
-    /// Returns the time since 1970 by the system's date. After a change of the date, requests may be counted
-    /// wrongly for up to one minute.
+    /// Returns the system time since 1970. After a change of the system time, the count of requests may be wrong for up
+    /// to one minute.
     #[cfg(not(unix))]
     pub fn read() -> Self {
         let now = std::time::SystemTime::now();

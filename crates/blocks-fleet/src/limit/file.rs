@@ -15,15 +15,15 @@ use serde_json::{Value, json};
 use super::LimitName;
 use super::clock::Clock;
 
-/// How long a process waits for the lock, which other processes may hold one after the other. Each process needs the
-/// lock for a fraction of a millisecond.
+/// How long a process waits for the lock. Many other processes may get the lock first, each for a fraction of a
+/// millisecond.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Counts requests in a file, for all processes of a user on one machine.
 ///
-/// Each change replaces the whole file, under the lock of a second file beside it. So a process that is killed at any
-/// point leaves the old contents or the new contents, and the operating system releases the lock of the killed process.
-/// The folder and the files are private to the user. On Unix, times are from a clock that starts with the machine, so a
+/// Each change locks a second file, and then replaces the whole first file. If a process is killed at any point, the
+/// file has either the old contents or the new contents. The operating system releases the lock of the killed process.
+/// The folder and the files are private to the user. On Unix, times are measured from the start of the machine, so a
 /// change of the date has no effect.
 ///
 /// ```
@@ -64,9 +64,9 @@ impl FileLimitStore {
         }))
     }
 
-    /// Changes the file in a separate thread, which waits for the lock. The operating system gives the lock to
-    /// waiting threads in turn; repeated attempts to lock would not keep this order. A blocking task of tokio is not
-    /// used, because the runtime could not shut down while the task waits for the lock.
+    /// Changes the file in a separate thread, which waits for the lock. The operating system gives the lock to waiting
+    /// threads in turn. Repeated attempts to lock would not keep this order. `spawn_blocking` is not used, because the
+    /// tokio runtime could not shut down while the task waits for the lock.
     fn change<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut SharedLimit, Duration) -> T + Send + 'static,
@@ -103,8 +103,8 @@ impl LimitStore for FileLimitStore {
         self.change(move |limit, _| limit.give_back(slot))
     }
 
-    /// Returns a longer time-out than a store on a server needs. A process may have to wait until other processes
-    /// release the lock.
+    /// Returns the time-out of this store. The time-out is longer than for a server, because other processes may hold
+    /// the lock.
     fn response_timeout(&self) -> Duration {
         LOCK_TIMEOUT + Duration::from_millis(350)
     }
@@ -151,14 +151,14 @@ impl Files {
         };
         FileExt::lock_exclusive(&lock)?;
         if started.elapsed() >= LOCK_TIMEOUT {
-            // The caller has received an error, so no slot may be taken for it.
+            // The caller has already received a time-out error, so this thread must not take a slot.
             return Err(ErrorKind::TimedOut.into());
         }
         Ok(lock)
     }
 
-    /// Reads the file. A file that cannot be parsed counts as empty; only a crash of the operating system leaves such a
-    /// file. Slots that were recorded before the last start of the machine are ignored.
+    /// Reads the file. A file that cannot be parsed counts as empty. Only a crash of the operating system can damage
+    /// the file. Slots that were recorded before the last start of the machine are ignored.
     fn read(&self, clock: &Clock) -> io::Result<SharedLimit> {
         let text = match std::fs::read(&self.state) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(SharedLimit::default()),
@@ -176,14 +176,14 @@ impl Files {
         let mut file = private_file().truncate(true).open(&self.new_state)?;
         file.write_all(text.as_bytes())?;
         drop(file);
-        // The file is not synchronised with the disk, because the recorded slots have left the window anyway when the
-        // machine has restarted after a crash.
+        // The file is not synchronised with the disk. A crash of the machine can lose recorded slots, but these slots
+        // no longer count when the machine has restarted.
         std::fs::rename(&self.new_state, &self.state)
     }
 }
 
-/// Returns options to open a file that is private to the user. The file's name does not reveal the key, but other
-/// users could see when the key is used.
+/// Returns options to open a file that is private to the user. Otherwise, other users could see when the API key is
+/// used.
 fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true);

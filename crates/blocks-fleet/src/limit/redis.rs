@@ -92,9 +92,8 @@ impl LimitStore for RedisLimitStore {
     }
 }
 
-/// Returns the script's arguments. The first three are the process, the capacity, and whether calls are spread over
-/// the window. Three more follow for each demand (a possible use of the slot): its purpose, its waiting time and its
-/// weight.
+/// Returns the arguments of the script. The first three arguments are the process, the capacity, and whether calls are
+/// spread over the window. Each demand (a possible use of the slot) adds its purpose, its waiting time and its weight.
 fn arguments(request: &SlotRequest) -> Vec<String> {
     let spreads = u8::from(request.spreads_calls);
     let mut arguments = vec![
@@ -107,7 +106,7 @@ fn arguments(request: &SlotRequest) -> Vec<String> {
             SlotPurpose::Interactive => 0,
             SlotPurpose::Create => 1,
             SlotPurpose::UrgentPoll => 3,
-            // `Poll`, and purposes that a later version of the SDK may add.
+            // This is the number of `Poll`. It is also used for purposes that a later version of the SDK may add.
             _ => 2,
         };
         arguments.extend([

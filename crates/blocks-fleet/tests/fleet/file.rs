@@ -129,8 +129,8 @@ async fn every_slot_in_the_file_ends_after_a_window() {
     let used = state["limit"]["used"].as_array().unwrap();
     assert_eq!(used.len(), 20);
     let last = used[19][1].as_u64().unwrap();
-    // The waiting processes send no further request. A second after a process should have requested again, the limit no
-    // longer counts it as waiting.
+    // The waiting processes send no further requests. A process no longer counts as waiting if its next request is more
+    // than a second late.
     let later = std::time::Duration::from_millis(last + 60_500 + 1_001);
     let mut taken = 0;
     while matches!(

@@ -56,7 +56,7 @@ async fn one_worker_claims_a_prompt() {
     assert!(claim(&first, false).await);
     assert!(!claim(&second, true).await);
     assert_eq!(state(&second, "a").await, Some(State::Starting));
-    // The worker can repeat a claim whose response was lost.
+    // A worker sees no entry for its own claim, so it can repeat a claim whose response was lost.
     assert_eq!(state(&first, "a").await, None);
     assert!(claim(&first, false).await);
     first.record("a", &Step::NotStarted).await.unwrap();

@@ -14,8 +14,8 @@ const KILLS: usize = 200;
 const FOLDER: &str = "BLOCKS_FLEET_TEST_FOLDER";
 const CAPACITY: usize = 1_000_000;
 
-/// Takes slots and prints the number of each, in a process that another test kills. As an ordinary test, this function
-/// finds no folder in the environment and does nothing.
+/// Takes slots and prints their numbers, until another test kills this process. In an ordinary test run, the
+/// environment variable for the folder is not set, and this test does nothing.
 #[tokio::test]
 async fn takes_slots_until_it_is_killed() {
     let Ok(folder) = std::env::var(FOLDER) else {
@@ -62,7 +62,8 @@ async fn a_kill_at_any_point_leaves_the_file_usable() {
                 slots -= 1;
             }
         }
-        // Waits a random time, so that the kill happens within the next change of the file, which takes about 100 µs.
+        // Waits a random time, so that the kill happens during the next change of the file. A change takes about
+        // 100 µs.
         for _ in 0..fastrand::u32(..200_000) {
             std::hint::spin_loop();
         }
@@ -73,7 +74,7 @@ async fn a_kill_at_any_point_leaves_the_file_usable() {
         assert!(own > last, "{own:?} after {last:?}, kill {kill}");
         last = own;
     }
-    // The slots of the killed processes leave the window after its usual length, like all slots.
+    // The slots of the killed processes expire after one window, like all slots.
     let response = store.take(&create(1, 1)).await.unwrap();
     let SlotResponse::Wait { again, .. } = response else {
         panic!("{response:?}");

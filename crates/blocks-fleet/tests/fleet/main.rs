@@ -26,7 +26,7 @@ fn name() -> LimitName {
     LimitName::new("my-key", "https://api.blocks.team")
 }
 
-/// Returns the request of a process that wants a slot for a create and uses at most `capacity` slots.
+/// Returns a request for a slot for a create. The process uses at most `capacity` slots.
 fn create(process: u64, capacity: usize) -> SlotRequest {
     SlotRequest::new(process, capacity).demand(SlotPurpose::Create, Duration::ZERO, 1.0)
 }

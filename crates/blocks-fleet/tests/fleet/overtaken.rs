@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::work::{Work, prompt};
 
-/// A journal in which another worker records a result just before this worker does.
+/// A journal that simulates another worker. The other worker records a result just before this worker does.
 #[derive(Default)]
 struct Overtaken(Mutex<Option<Entry>>);
 

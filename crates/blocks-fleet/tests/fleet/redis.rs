@@ -100,7 +100,7 @@ async fn a_server_that_was_killed_is_used_again() {
     );
     server.restart();
     assert!(take(&store, &create(1, 1)).await.is_some());
-    // After a restart of the server, the store also works if the store sent no request while the server was down.
+    // The store also works after a restart of the server during which the store sent no request.
     server.kill();
     server.restart();
     assert!(take(&store, &create(1, 1)).await.is_some());

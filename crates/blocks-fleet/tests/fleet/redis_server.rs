@@ -102,8 +102,8 @@ impl RedisServer {
     }
 }
 
-/// Returns a free port below the range that the system uses for outgoing connections. A connection to a port in that
-/// range could be connected to itself.
+/// Returns a free port below the range that the system uses for outgoing connections. In that range, a client could get
+/// the same port for its own side, and connect to itself.
 fn free_port() -> u16 {
     loop {
         let port = fastrand::u16(20_000..30_000);

@@ -13,8 +13,8 @@ use crate::script::Scripted;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Runs processes of two machines. The clients only have tokio's clock, and the server's clock is an hour ahead, so
-/// the test would fail if a client's time reached the server.
+/// Runs processes of two machines. The clients use tokio's clock, and the server's clock is an hour ahead. The test
+/// fails if a client sends its own time to the server.
 #[tokio::test(start_paused = true)]
 async fn two_machines_meet_no_429_in_an_hour() {
     let Some(server) = RedisServer::start(&[]) else {

@@ -26,8 +26,8 @@ fn ids() -> Vec<String> {
         .collect()
 }
 
-/// Runs the batch in one worker process, while other workers run parts of it. As an ordinary test, this function finds
-/// no journal in the environment and does nothing.
+/// Runs the batch in one worker process, while other worker processes run the same batch. In an ordinary test run, the
+/// environment variable for the journal is not set, and this test does nothing.
 #[tokio::test]
 async fn works_until_it_is_killed() {
     let Ok(journal) = std::env::var(JOURNAL) else {
@@ -153,8 +153,8 @@ async fn check(server: &RedisServer, mock: &blocks_mock::MockServer, folder: &Pa
             }
             other => panic!("{id}: {other:?}"),
         }
-        // A result is printed at most once. It is not printed if the worker is killed after recording the result and
-        // before printing it.
+        // A result is printed at most once. A result is not printed if the worker is killed after it has recorded the
+        // result and before it prints the result.
         assert!(
             finished[index] <= 1,
             "{id} was finished {} times",
