@@ -20,12 +20,12 @@ pub struct MockBody {
     events: Option<Events>,
 }
 
-/// Creates a server-sent event after each change of the data that the mock's web page shows.
+/// Creates the server-sent events for the mock's web page. After each event, the page reads its data again.
 struct Events {
     mock: Mock,
     sent: Option<[usize; 4]>,
-    /// Number of checks since the last event. An SSE comment is sent after every 50 checks, because only a write that
-    /// fails shows that the reader has closed the connection.
+    /// Number of checks since the last event. After every 50 checks without an event, the mock sends an SSE comment.
+    /// The mock notices that the reader has closed the connection only when sending fails.
     idle: u32,
 }
 
@@ -94,7 +94,7 @@ impl MockBody {
     /// Creates a body that sends these bytes and then closes the connection.
     pub(crate) fn broken(bytes: Bytes) -> Self {
         let mut body = Self::whole(bytes);
-        // The pause gives hyper time to send the bytes, which hyper would otherwise drop.
+        // Without this pause, hyper drops the bytes when the body returns the error.
         body.pieces
             .push_back(Piece::Pause(Duration::from_millis(1)));
         body.pieces.push_back(Piece::Reset);
@@ -161,7 +161,7 @@ impl Body for MockBody {
         let length = self.pieces.iter().map(|piece| match piece {
             Piece::Bytes(bytes) => Some(bytes.len() as u64),
             Piece::Pause(_) => Some(0),
-            // The length of a body is unknown if the connection is closed before the body's end.
+            // A body that ends with a closed connection has no known length.
             Piece::Reset => None,
         });
         length

@@ -1,4 +1,4 @@
-//! Provides times and ids. With a seed and a paused clock, both are equal in every run.
+//! Provides times and ids. With a seed and a paused clock, times and ids are equal in every run.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct Clock {
     shift: Mutex<Shift>,
 }
 
-/// Contains the difference between the mock's clock and tokio's clock.
+/// Describes how the mock's clock differs from tokio's clock.
 #[derive(Default)]
 struct Shift {
     ahead: Duration,
@@ -36,15 +36,16 @@ impl Clock {
         shift.frozen.is_some()
     }
 
-    /// Moves the clock ahead by a duration. `frozen` stops the clock (true) or lets the clock run (false). With `None`,
-    /// a stopped clock stays stopped, and a running clock keeps running.
+    /// Moves the clock ahead by a duration. If `frozen` is `Some(true)`, the clock then stops. If it is `Some(false)`,
+    /// the clock then runs. `None` does not stop or start the clock.
     pub fn change(&self, frozen: Option<bool>, by: Duration) {
         let mut shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
         let present = Instant::now();
         let shown = shift.frozen.unwrap_or(present + shift.ahead) + by;
         let freeze = frozen.unwrap_or(shift.frozen.is_some());
         shift.frozen = freeze.then_some(shown);
-        // A frozen clock may be behind tokio's clock. When such a clock runs again, it continues with tokio's time.
+        // A stopped clock can be behind tokio's clock. The difference is then zero, so that the clock shows tokio's
+        // time when it runs again.
         shift.ahead = shown.saturating_duration_since(present);
     }
 
@@ -103,7 +104,7 @@ impl Clock {
             return Arc::clone(known);
         }
         let new: Arc<str> = name.into();
-        // The list has at most 16 names, so that it stays short in a test that uses very many names.
+        // The list is searched from its start, so at most 16 names are kept.
         if names.len() < 16 {
             names.push(Arc::clone(&new));
         }

@@ -165,7 +165,7 @@ impl std::str::FromStr for DialectName {
     }
 }
 
-/// This trait is not derived, because the error of a derived untagged enum does not say which switch is invalid.
+/// Implements the trait by hand. With `#[serde(untagged)]`, the error would not name the invalid switch.
 impl<'de> Deserialize<'de> for DialectConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;

@@ -1,5 +1,5 @@
-//! Implements the control plane and the web pages of the mock. The control plane is an HTTP API at `/_mock/` with which
-//! tests read and change the mock. `openapi/mock.yaml` describes it.
+//! Implements the control plane and the web pages of the mock. The control plane is an HTTP API at `/_mock/`. Tests use
+//! the API to read and change the mock. `openapi/mock.yaml` describes it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -31,7 +31,7 @@ const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 
 struct Refusal(u16, String);
 
 impl Refusal {
-    /// Returns the error for a path that does not exist, or for a method that the path does not have.
+    /// Returns 405 if the path exists with other methods, and otherwise 404.
     fn no_operation(path: &[&str]) -> Self {
         match allowed(path) {
             Some(methods) => Self(405, format!("use {methods}")),
@@ -121,8 +121,9 @@ impl Mock {
         })
     }
 
-    /// Rejects requests from other web sites. A browser lets other web sites send requests to this server. Such a
-    /// site can also read the responses if its host name resolves to a loopback address.
+    /// Rejects requests that a browser sends for another web site. The `Origin` header shows the site. The `Host`
+    /// header is also checked, because a site can make its own host name resolve to a loopback address. The site could
+    /// then read the responses.
     fn check_caller(&self, parts: &Parts) -> Result<(), Refusal> {
         let text = |name| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let host = text(HOST).or(parts.uri.authority().map(|a| a.as_str()));
@@ -300,7 +301,7 @@ impl Mock {
         }
     }
 
-    /// Returns the newest requests that match, at most `filter.limit`, with the oldest first.
+    /// Returns the newest requests that match, oldest first. `filter.limit` limits their number.
     fn matching_requests(&self, filter: &Filter) -> Vec<Value> {
         let state = self.inner.state();
         let newest_first = state.requests.iter().rev();
@@ -316,7 +317,7 @@ impl Mock {
     fn request_json(&self, number: usize, request: &RecordedRequest) -> Value {
         let own = format!("ApiKey {}", self.key());
         let headers = request.headers.iter().map(|(name, value)| {
-            // A key other than the mock's key may be a real key that was sent by mistake.
+            // Other keys are hidden, because a real key may have been sent by mistake.
             let hidden = name == "authorization" && *value != own;
             json!([name, if hidden { "[hidden]" } else { value }])
         });
@@ -350,8 +351,8 @@ impl Mock {
         advanced.collect()
     }
 
-    /// Returns the number of requests, of responses, of faults, and of all sessions with their messages, pull requests
-    /// and plans. If one of the four numbers changes, the web page reads its data again.
+    /// Returns four numbers that show whether the data of the web page has changed. The first three are the numbers of
+    /// requests, responses and faults. The last number is the sum of all sessions, messages, pull requests and plans.
     pub(crate) fn version(&self) -> [usize; 4] {
         let settings = self.inner.settings();
         let mut state = self.inner.state();

@@ -1,4 +1,5 @@
-//! Contains a switch for each behaviour on which the live service, the documentation and the vendor's mock disagree.
+//! Contains the switches of a dialect. Each switch selects a behaviour that differs between the live service, the
+//! documentation and the vendor's mock.
 
 use std::ops::RangeInclusive;
 
@@ -109,7 +110,7 @@ fn status<'de, D: Deserializer<'de>>(
 }
 
 impl Dialect {
-    /// Mimics the live service, as observed.
+    /// Returns the dialect of the live service.
     pub fn observed() -> Self {
         Self {
             validation_status: 422,
@@ -139,7 +140,7 @@ impl Dialect {
         }
     }
 
-    /// Mimics the vendor's documentation.
+    /// Returns the dialect of the vendor's documentation.
     pub fn documented() -> Self {
         Self {
             validation_status: 400,
@@ -160,8 +161,9 @@ impl Dialect {
         }
     }
 
-    /// Mimics the mock of the vendor's public client. That mock uses short ids such as `m0` and `t1`, items without
-    /// `chat_id`, `task_id` and times, status 401 for a wrong key, and links that contain `/threads/null/`.
+    /// Returns the dialect of the mock in the vendor's public client. That mock uses short ids such as `m0` and `t1`,
+    /// items without `chat_id`, `task_id` and times, status 401 for a wrong key, and links that contain
+    /// `/threads/null/`.
     pub fn vendor_mock() -> Self {
         Self {
             pull_request_objects: false,
@@ -180,7 +182,7 @@ impl Dialect {
 }
 
 impl Dialect {
-    /// Returns an ISO 8601 time in UTC. Removes the `Z` at its end if the times of the dialect have no time zone.
+    /// Returns `time`, without its final `Z` if the dialect omits the time zone. `time` is an ISO 8601 time in UTC.
     pub(crate) fn time(&self, time: String) -> String {
         match time.strip_suffix('Z') {
             Some(local) if self.times_without_zone => local.to_owned(),

@@ -1,4 +1,4 @@
-//! Handles the six operations of the service, with bodies in JSON.
+//! Handles the six operations of the service. Requests and responses have JSON bodies.
 
 use std::sync::PoisonError;
 
@@ -15,7 +15,7 @@ use crate::store::{Artifact, Names, Session};
 /// The core agents that the documentation names.
 const AGENTS: [&str; 6] = ["claude", "codex", "gemini", "opencode", "cursor", "kimi"];
 
-/// Id of the workspace in the page URLs of all sessions.
+/// Id of the only workspace. The web page URL of each session can contain this id.
 const WORKSPACE: Uuid = Uuid::from_u128(0x7d1c_4f0a_52b3_4c6e_9a0d_3f5e_8b27_61c4);
 
 /// Describes why a request is rejected. The dialect decides the form of the response.
@@ -27,7 +27,7 @@ pub enum Failure {
     Forbidden,
     RateLimited,
     WrongMethod(&'static str),
-    /// An error of the storage host.
+    /// An error of the storage host, from which artifacts are downloaded.
     Storage(u16, &'static str),
 }
 
@@ -160,7 +160,7 @@ impl Handler<'_> {
         let script = self.inner.script(&turn);
         let mut state = self.inner.state();
         state.user_messages += 1;
-        // A reset may have removed the session.
+        // The state was unlocked in between, so a reset may have removed the session.
         let session = state.sessions.get_mut(&id).ok_or(Failure::NotFound)?;
         let (thread, message) = session.start_turn(text, script, dialect, clock);
         let base = self.base(session.id);
@@ -341,7 +341,7 @@ impl Handler<'_> {
     }
 }
 
-/// Returns the signature of a presigned URL: a hash of the arguments. The hash is not secure.
+/// Returns the signature of a presigned URL. The signature is a hash of the arguments, and is not secure.
 fn signature(id: Uuid, expires: &str, generation: u64) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! Mocks the Blocks Sessions API: the whole protocol with its quirks, and faults that a test selects. Tests take
+//! Mocks the Blocks Sessions API, including its undocumented behaviour. A test can also select faults. Tests take
 //! milliseconds and need no network.
 //!
 //! The mock does not use the types of the SDK, so that a wrong type in the SDK makes a test fail.

@@ -46,12 +46,12 @@ impl Default for RateLimit {
     }
 }
 
-/// Contains a map from each API key to the times of its admitted requests in the window.
+/// Contains the times of the requests in the window for each API key. Rejected requests are not included.
 #[derive(Debug, Default)]
 pub(crate) struct Windows(HashMap<String, VecDeque<Instant>>);
 
 impl Windows {
-    /// Counts a request, unless the limit is reached. Returns whether it was counted.
+    /// Returns whether the limit allows a request. Counts the request if it is allowed.
     pub fn admit(&mut self, limit: &RateLimit, key: &str, now: Instant) -> bool {
         if !self.0.contains_key(key) {
             self.0.insert(key.to_owned(), VecDeque::new());

@@ -47,7 +47,7 @@ pub(crate) struct Inner {
     /// The base URL of downloads and pages.
     pub origin: Mutex<String>,
     pub state: Mutex<State>,
-    /// Held while a follow-up is handled, so that each turn of a session has its own number.
+    /// Lock that is held while a follow-up is handled, so that two turns of a session never get the same number.
     pub follow_up: Mutex<()>,
     rules: Mutex<Vec<AgentRule>>,
     initial: Initial,
@@ -77,13 +77,13 @@ pub(crate) struct State {
 }
 
 impl Inner {
-    /// Returns the state, even after another thread panicked, so that a failed test can still be examined.
+    /// Returns the state. The state stays readable after a panic in another thread, so that a failed test can be
+    /// examined.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the current settings. Each request calls this method once, so that a later change of the settings does
-    /// not affect the request.
+    /// Returns the current settings. A request calls this method once, and uses the same settings until its response.
     pub fn settings(&self) -> Arc<Settings> {
         let settings = self.settings.read();
         Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
@@ -108,8 +108,8 @@ impl Inner {
         origin.clone()
     }
 
-    /// Returns the script of a turn. The function of `agent_fn` may choose the script, and may call methods of the mock.
-    /// These methods lock the state, so the caller must not hold the lock.
+    /// Returns the script of a turn. The caller must not hold the lock of the state. This method may call the function
+    /// that was set with `agent_fn`, and that function may call methods of the mock that lock the state.
     pub fn script(&self, turn: &TurnInfo) -> Script {
         let selected = rules::select(&self.rules(), turn);
         selected.unwrap_or_else(|| (self.agent)(turn))
@@ -123,7 +123,8 @@ impl Inner {
         self.control.load(Ordering::Relaxed)
     }
 
-    /// Returns the origin for the URLs of the sessions' web pages. This server is the origin if it serves the pages.
+    /// Returns the origin for the URLs of the sessions' web pages. This is the mock's origin if the mock serves web
+    /// pages, and otherwise the origin of the live service.
     pub fn html_origin(&self) -> String {
         match self.control() {
             true => self.origin(),
@@ -190,7 +191,7 @@ impl Mock {
 
     /// Removes sessions, requests and counts, and restores the initial settings, faults and rules.
     ///
-    /// The clock keeps its time.
+    /// The time of the clock does not change.
     pub fn reset(&self) {
         let initial = &self.inner.initial;
         let restored: Result<_, std::convert::Infallible> = self
@@ -238,7 +239,7 @@ impl Mock {
         self.inner.state().sessions.len()
     }
 
-    /// Returns the number of prompts that took effect: creates and follow-ups.
+    /// Returns the number of prompts that the mock has accepted, in creates and follow-ups.
     pub fn user_message_count(&self) -> usize {
         self.inner.state().user_messages
     }
@@ -255,8 +256,8 @@ impl Mock {
         self.inner.clock.now()
     }
 
-    /// Adds a message to a thread, or a system notice without a thread. Returns the message's id, or `None` if the
-    /// session does not exist.
+    /// Adds a message to a thread. Without a thread, the message is a system notice. Returns the message's id, or
+    /// `None` if the session does not exist.
     pub fn add_message(
         &self,
         session: impl Display,
@@ -317,7 +318,7 @@ impl Mock {
         self.inner.changed.notify_waiters();
     }
 
-    /// Returns whether the rate limit admits a request with this API key. An admitted request counts towards the limit.
+    /// Returns whether the rate limit allows a request with this API key. An allowed request counts towards the limit.
     pub(crate) fn admit(&self, key: &str, settings: &Settings) -> bool {
         settings.rate_limit.as_ref().is_none_or(|limit| {
             let mut state = self.inner.state();
@@ -441,7 +442,7 @@ impl MockBuilder {
         self
     }
 
-    /// Responds with 429 above a limit. Default: no limit.
+    /// Sets the rate limit. The mock responds with 429 above the limit. Default: no limit.
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.config.rate_limit = Some(limit);
         self
@@ -477,13 +478,13 @@ impl MockBuilder {
         self
     }
 
-    /// Sends the recorded responses of a capture, in their order, instead of running agents.
+    /// Makes the mock send the recorded responses of a capture instead of running agents.
     pub fn replay(mut self, capture: Capture) -> Self {
         self.capture = Some(capture);
         self
     }
 
-    /// Enables or disables the control plane and the page. Default: enabled on a loopback address only.
+    /// Enables or disables the control plane and the web pages. Default: enabled on a loopback address only.
     pub fn control(mut self, control: bool) -> Self {
         self.control = Some(control);
         self
@@ -582,8 +583,8 @@ impl MockBuilder {
     }
 }
 
-/// Parses the text that an id's `Display` implementation writes. Returns the nil UUID, which no session has, if this
-/// text is not a UUID.
+/// Parses an id from its `Display` text. If the text is not a UUID, returns the nil UUID, which is not the id of any
+/// session.
 fn parse(id: impl Display) -> Uuid {
     id.to_string().parse().unwrap_or(Uuid::nil())
 }

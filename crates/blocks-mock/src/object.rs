@@ -24,8 +24,8 @@ pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> 
     }
 }
 
-/// Returns an error if `value` contains a list where `read`, written as JSON, contains an object. `read` is the Rust
-/// value that was parsed from `value`.
+/// Returns an error if `value` contains a list where an object is expected. `read` is the Rust value that was parsed
+/// from `value`. An object is expected where the JSON form of `read` contains an object.
 pub fn check_objects(read: &impl Serialize, value: &Value) -> Result<(), String> {
     let written = serde_json::to_value(read).map_err(|error| error.to_string())?;
     match find_list(value, &written, String::new()) {

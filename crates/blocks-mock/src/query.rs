@@ -13,7 +13,8 @@ pub struct Query {
     pub page: u64,
     pub limit: u64,
     pub descending: bool,
-    /// All parameters of the request except `gts` and `page`, each as `&name=value`, for links that keep them.
+    /// All parameters of the request except `gts` and `page`, each as `&name=value`. The links of the page
+    /// contain them unless the dialect sets `links_drop_filters`.
     pub sent: String,
 }
 

@@ -15,7 +15,8 @@ use crate::body::MockBody;
 use crate::mock::Mock;
 use crate::service::json_response;
 
-/// Headers of a recorded response that are sent again. All other headers describe the recorded connection.
+/// Headers of a recorded response that the mock sends. The other headers are not sent, because they apply only to the
+/// recorded connection.
 const HEADERS: [HeaderName; 4] = [
     CONTENT_TYPE,
     DATE,
@@ -27,8 +28,8 @@ const HEADERS: [HeaderName; 4] = [
 /// `blocks --record` writes, or from a folder that `cargo xtask drift live --save` writes.
 ///
 /// A request gets the next response that was recorded for its method, path and query. After the last recorded response,
-/// a read gets the last response again, and a create or follow-up gets a 404. If several recorded creates match, the
-/// response to a create with the same body as the request is sent first.
+/// a read gets the last response again, and a create or follow-up gets a 404. If the body of a request is equal to a
+/// recorded request body, the response to that recorded request is sent first.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -47,7 +48,7 @@ const HEADERS: [HeaderName; 4] = [
 #[derive(Clone, Debug, Default)]
 pub struct Capture {
     entries: Vec<Entry>,
-    /// A map from the URL of a download, which an artifact contains, to the position of the download in `entries`.
+    /// The position in `entries` of each recorded download, by URL. Recorded artifacts contain these URLs.
     downloads: HashMap<String, usize>,
 }
 
@@ -73,7 +74,7 @@ enum Outcome {
     },
 }
 
-/// Contains the positions of those entries of a capture whose responses were already sent.
+/// Contains the positions of the entries whose responses were already sent.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     used: HashSet<usize>,
@@ -97,7 +98,7 @@ impl Capture {
                 let inside: io::Result<Vec<PathBuf>> = inside.collect();
                 let mut inside = inside.map_err(|error| failed(&error))?;
                 inside.retain(|path| path.is_dir() || is_capture(path));
-                // `pop` takes the last path first, so the paths are sorted in descending order.
+                // The paths are sorted in descending order, because `pop` takes the last path first.
                 inside.sort_by(|a, b| b.cmp(a));
                 paths.extend(inside);
             } else {
@@ -131,7 +132,7 @@ impl Capture {
                 let is_download = !target(url).0.starts_with("/rest/");
                 let entry = match har_entry(value) {
                     Ok(entry) => entry,
-                    // A browser or a proxy may also have recorded requests to other hosts.
+                    // Requests to other hosts are skipped. A browser or a proxy may have recorded them.
                     Err(_) if is_download => continue,
                     Err(error) => return Err(format!("entry {number}: {error}")),
                 };
@@ -156,8 +157,8 @@ impl Capture {
             Outcome::Response { status, .. } => entry.query.is_none() && status.as_u16() >= 400,
             _ => false,
         };
-        // Sorting would change the positions to which `downloads` refers. Only saved responses need sorting, and a
-        // folder of saved responses contains no downloads.
+        // `downloads` contains positions in `entries`, and sorting changes these positions. Sorting is needed only for
+        // saved responses, and they contain no downloads.
         if self.downloads.is_empty() {
             self.entries.sort_by_key(is_failure);
         }
@@ -273,7 +274,8 @@ impl Mock {
         }
     }
 
-    /// Returns the body. If its `url` is the URL of a recorded download, a URL of this mock replaces that URL.
+    /// Replaces the field `url` of the body with a URL of this mock if `url` is the URL of a recorded download.
+    /// Otherwise returns the body without a change.
     fn with_own_downloads(&self, capture: &Capture, body: &Bytes) -> Bytes {
         if capture.downloads.is_empty() {
             return body.clone();

@@ -35,7 +35,8 @@ pub struct RecordedRequest {
     pub headers: Vec<(String, String)>,
     /// Request body; bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// Status of the response; `None` before the response, and if the mock closed the connection without a response.
+    /// Status of the response. It is `None` until the mock responds, or if the mock closed the connection without a
+    /// response.
     pub status: Option<u16>,
 }
 

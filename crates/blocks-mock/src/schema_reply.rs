@@ -29,7 +29,7 @@ pub struct SchemaReply {
 }
 
 impl SchemaReply {
-    /// Returns the reply to the last prompt in `prompts`, for turn number `turn`. Returns `None` if no prompt
+    /// Returns the reply to the last prompt in `prompts`. `turn` is the number of the turn. Returns `None` if no prompt
     /// contains a schema.
     pub(crate) fn text<'a>(
         self,
@@ -49,8 +49,8 @@ impl SchemaReply {
     }
 }
 
-/// Returns the schema in the last fenced block of the language `json` that contains valid JSON. Returns `None` if that
-/// JSON cannot be a schema.
+/// Returns the schema in a prompt. The schema is in the last fenced block that has the language `json` and contains
+/// valid JSON. Returns `None` if this JSON is neither an object nor a boolean.
 fn find_schema(prompt: &str) -> Option<Value> {
     let mut found = None;
     let mut lines = prompt.lines();
@@ -102,8 +102,8 @@ impl Generator<'_> {
         }
     }
 
-    /// Merges other schemas into `schema`, and returns the result. The other schemas are the schema that its `$ref`
-    /// refers to, all schemas in its `allOf`, and the first schema in its `anyOf` and in its `oneOf`.
+    /// Replaces the keywords `$ref`, `allOf`, `anyOf` and `oneOf` of a schema with the schemas that they refer to.
+    /// Merges all schemas of `allOf`, but only the first schema of `anyOf` and of `oneOf`.
     fn resolve(&self, schema: &Value, depth: usize) -> Value {
         let mut merged = schema.as_object().cloned().unwrap_or_default();
         let mut parts: Vec<Value> = Vec::new();
@@ -158,8 +158,8 @@ impl Generator<'_> {
     }
 }
 
-/// Adds the keywords of `part` that `schema` does not have. If both have a keyword, objects are merged, `required`
-/// lists are joined, and any other value of `schema` is kept.
+/// Adds the keywords of `part` to `schema`. For a keyword that both schemas have, objects are merged and `required`
+/// lists are joined. For any other such keyword, `schema` keeps its value.
 fn merge(schema: &mut Map<String, Value>, part: Map<String, Value>) {
     for (name, value) in part {
         match (schema.get_mut(&name), value) {

@@ -74,8 +74,8 @@ pub struct Step {
     pub action: Action,
 }
 
-/// Selects the text of a final message with which agents were observed to report a failure. The service's messages have
-/// no status field, so only the text shows that a turn failed.
+/// Selects the text of a final message that reports a failure. Agents of the live service have sent these texts.
+/// Messages have no status field, so only the text shows that a turn failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureNotice {
@@ -83,7 +83,7 @@ pub enum FailureNotice {
     Authentication,
     /// The provider's rate limit or quota is exceeded.
     RateLimit,
-    /// The subscription's limit is reached until a time of day.
+    /// The usage limit of the subscription is reached. The text contains the time at which the limit resets.
     UsageLimit,
 }
 
@@ -178,7 +178,7 @@ impl Script {
         self
     }
 
-    /// Sets which poll of the turn's thread finds the reply, counted from 1. Earlier polls find no reply.
+    /// Sets the number of the first poll that returns the reply. Polls of the turn's thread are counted from 1.
     #[must_use]
     pub fn reply_after_polls(mut self, polls: u64) -> Self {
         self.when = ReplyTiming::AfterPolls(polls);

@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::mock::{Mock, MockBuilder};
 
-/// Serves a mock on a port until the value is dropped. The server has all methods of [`Mock`].
+/// Serves a mock on a port until this value is dropped. All methods of [`Mock`] can be called on the server.
 ///
 /// The server needs a runtime whose clock is not paused, because a paused clock advances while sockets still wait for
 /// data. With a paused clock, use [`Mock::service`].
@@ -98,10 +98,10 @@ impl Drop for MockServer {
 
 /// Accepts and serves connections until the future is dropped.
 ///
-/// The future is boxed, so that it is compiled in this crate and not in each program that starts a server.
+/// The future is boxed so that the compiler generates its code in this crate, not in each program that starts a server.
 fn accept(listener: TcpListener, mock: Mock) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
-        // When the server is dropped, this set is dropped too, which closes the connections.
+        // Dropping the server drops this set, and the connections are closed.
         let mut connections = JoinSet::new();
         loop {
             // Accepting may fail while too many connections are open, so the server tries again.

@@ -23,7 +23,8 @@ use crate::request_log::{RecordedRequest, RequestLog};
 use crate::route::{Ids, Route, route};
 use crate::settings::Settings;
 
-/// Serves a [`Mock`] as a tower service. The service accepts any host in a URL, so that a client can keep its base URL.
+/// Serves a [`Mock`] as a tower service. The service accepts URLs with any host, so a client does not need another base
+/// URL.
 #[derive(Clone)]
 pub struct MockService(pub(crate) Mock);
 
@@ -54,7 +55,7 @@ impl Mock {
     /// Responds to one request.
     ///
     /// # Errors
-    /// A fault, or a replayed failure, refuses or closes the connection.
+    /// Returns an error if a fault or a recorded failure refuses or closes the connection.
     async fn respond(&self, parts: &Parts, body: Bytes) -> io::Result<Response<MockBody>> {
         if let Some(response) = self.control(parts, &body).await {
             return Ok(response);
@@ -362,7 +363,7 @@ pub(crate) fn json_response(status: u16, value: &Value) -> Response<MockBody> {
     response(status, "application/json", value.to_string())
 }
 
-/// Adds a method for hyper, which calls a service by reference.
+/// Adds a method that takes `&self`, because hyper does not pass `&mut self`.
 impl MockService {
     pub(crate) async fn serve<B>(&self, request: Request<B>) -> io::Result<Response<MockBody>>
     where

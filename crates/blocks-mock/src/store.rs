@@ -1,5 +1,4 @@
-//! Keeps sessions, threads and messages. The steps of a script that are due take effect when a request reads the
-//! session.
+//! Keeps sessions, threads and messages. The due steps of a script are executed when a request reads the session.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -62,7 +61,7 @@ const NOTICE: (&str, &str) = MESSAGE;
 
 pub struct Message {
     pub id: Uuid,
-    /// Counts the session's messages in the order of creation, for short ids.
+    /// Number of the message in its session, in the order of creation. Short ids contain this number.
     number: u32,
     pub thread: Option<Uuid>,
     task: Uuid,
@@ -135,8 +134,8 @@ impl Names<'_> {
         }
     }
 
-    /// Returns the id of the thread that a request names. Returns `None` if the text is not an id. Returns the nil
-    /// UUID if no thread has this short id.
+    /// Parses the id of a thread in a request. Returns `None` if the dialect has UUIDs and the text is not a UUID.
+    /// Returns the nil UUID if the dialect has short ids and no thread has this id.
     pub fn read_thread(&self, text: &str) -> Option<Uuid> {
         if !self.dialect.short_ids {
             return crate::query::uuid(text);
@@ -164,7 +163,7 @@ pub struct Thread {
     when: ReplyTiming,
     text: String,
     polls: u64,
-    /// Whether the turn has its reply or was interrupted.
+    /// Whether the turn has ended, by its reply or by an interruption.
     over: bool,
 }
 
@@ -462,7 +461,7 @@ fn schedule(steps: Vec<Step>, started: Instant) -> Vec<(Instant, Action)> {
     to_come
 }
 
-/// Returns the text of a tool call in the form of the dialect.
+/// Returns the text of a message for a tool call. The dialect selects the form of the arguments.
 fn tool_call(name: String, input: Value, dialect: &Dialect) -> String {
     let mut call = match input {
         Value::Null => Map::new(),

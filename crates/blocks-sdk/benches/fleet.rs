@@ -1,5 +1,4 @@
-//! Runs many sessions on one key, and measures for each policy the delay from each reply until the client has the
-//! reply.
+//! Runs many sessions on one key. For each policy, measures the time between each reply and its arrival at the client.
 //!
 //! `cargo bench -p blocks-sdk --bench fleet`
 //!

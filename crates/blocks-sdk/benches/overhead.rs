@@ -13,12 +13,12 @@ use blocks_sdk::{Agent, Client, CreateSession, RateLimit, Turn, types};
 use uuid::Uuid;
 
 const CALLS: [&str; 3] = ["create", "read", "wait"];
-/// There are many short rounds, so that other load on the machine affects both compared calls equally.
+/// Number of rounds. Rounds are short, so that other load on the machine affects both compared calls equally.
 const ROUNDS: usize = 301;
 const PER_ROUND: usize = 50;
 const COUNTED: [usize; 2] = [50, 150];
 
-/// A session with a reply, and both clients that request the session.
+/// A session that has a reply, and the two clients whose calls are compared.
 struct Bench {
     url: String,
     session: Uuid,
@@ -107,7 +107,7 @@ fn main() {
     if let Some(place) = arguments.iter().position(|argument| argument == "--child") {
         return child(&arguments[place + 1..]);
     }
-    // A separate runtime keeps the server off the measured thread.
+    // The server has a separate runtime, so that it does not run in the measured thread.
     let server = tokio::runtime::Runtime::new().expect("a runtime");
     let mock = server
         .block_on(
@@ -135,8 +135,7 @@ fn main() {
 }
 
 /// Returns the microseconds of a call with `reqwest` alone, the microseconds of a call with this crate, and the median
-/// of the ratios. Each ratio is from one round, in which 50 calls of one kind ran directly after 50 calls of the other
-/// kind.
+/// ratio of the two times. Each round measures 50 calls of each kind, and calculates one ratio.
 fn times(url: &str, what: &str) -> (f64, f64, f64) {
     let (mut pairs, mut ratios) = (Vec::new(), Vec::new());
     runtime().block_on(async {
@@ -160,7 +159,8 @@ fn times(url: &str, what: &str) -> (f64, f64, f64) {
     (micros(bare), micros(sdk), ratios[ROUNDS / 2])
 }
 
-/// Returns the number of instructions of a call, from the difference between two runs of different length.
+/// Returns the number of instructions of a call. Two runs with different numbers of calls are compared, so that the
+/// instructions of the start are not counted.
 fn instructions(url: &str, how: &str, what: &str) -> Option<f64> {
     let counts = COUNTED.map(|n| {
         let output = Command::new("valgrind")

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::Socket;
 
-/// Sends a create that gets `fault`. Returns the result and the mock.
+/// Sends one create to a mock with `fault`. Returns the result and the mock.
 async fn create_with(fault: Fault) -> (Result<Response, reqwest::Error>, Socket) {
     let builder = Mock::builder().fault(Operation::CreateSession, Frequency::ONCE, fault);
     let socket = Socket::new(builder).await;
