@@ -1,5 +1,5 @@
-//! Measures the overhead of sessions in several processes that share a key through a store. Compares the overhead with
-//! the overhead in one process that has all sessions.
+//! Simulates several processes that use the same key and share the rate limit through a store. Measures the waiting
+//! time that the client adds to each session, and compares this time with the time in a single process.
 //!
 //! `cargo bench -p blocks-sdk --bench processes`
 
@@ -11,14 +11,14 @@ use std::time::Duration;
 use blocks_sdk::{Client, LimitStore, MemoryLimitStore};
 use support::{Job, Outcome, Run, burst, mean, p95, run_clients, service, simulate, spread};
 
-/// The ways to divide 50 sessions between processes. Each has a name and the number of sessions of each process.
+/// The cases of the benchmark. Each case has a name, and divides 50 sessions between processes.
 const SPLITS: [(&str, &[usize]); 4] = [
     ("1 x 50", &[50]),
     ("10 x 5", &[5; 10]),
     ("50 x 1", &[1; 50]),
     ("49 and 1", &[49, 1]),
 ];
-/// The number of runs with different seeds, whose results are combined.
+/// The number of simulations of each case. Each simulation has its own seed, and their results are combined.
 const RUNS: u64 = 8;
 const DEADLINE: Duration = Duration::from_secs(48 * 3600);
 

@@ -1,5 +1,5 @@
-//! Measures the requests and 429s of a client in each minute of an hour. In the middle of the hour, another process
-//! uses half of the rate limit of the same key.
+//! Counts the requests that a client sends, and the 429 responses, in each minute of an hour. From minute 20 to minute
+//! 40, another process with the same key sends requests at half of the rate limit.
 //!
 //! `cargo bench -p blocks-sdk --bench shared`
 
@@ -65,9 +65,8 @@ fn main() {
     );
 }
 
-/// A network in front of the mock, which delays each request randomly. Without the random delay, a client with a
-/// perfectly even rate would take each slot of the server's window exactly when the slot becomes free. The other
-/// process would then get no slots.
+/// Delays each request to the mock by a random time, like a network. Without this delay, the client would send each
+/// request exactly when the server permits the next request. All requests of the other process would then be rejected.
 #[derive(Clone)]
 struct Network(MockService);
 

@@ -1,5 +1,6 @@
-//! Runs fifty sessions at a time, 15 % of which never finish. Measures the mean delay of the replies of the other
-//! sessions, compared with the policy `alike`.
+//! Runs fifty sessions at a time. About 15 % of the sessions never finish. Measures the mean delay of the replies of
+//! the other sessions, for this crate and for the policy `alike`. This policy always polls the session whose last poll
+//! is the oldest.
 //!
 //! `cargo bench -p blocks-sdk --bench stuck`
 

@@ -1,5 +1,5 @@
-//! Reads a long transcript as a stream. Measures the throughput, compared with `serde_json` on the same bytes, and the
-//! peak memory for transcripts of two lengths.
+//! Reads a long transcript as a stream. Measures the throughput, and the throughput of `serde_json` with the same
+//! bytes. Also measures the peak memory for transcripts of two lengths.
 //!
 //! `cargo bench -p blocks-sdk --bench transcript`
 //!

@@ -1,5 +1,5 @@
-//! Measures the cost of ten thousand waiting sessions: the memory of each session, and the share of one core that all
-//! sessions need.
+//! Measures the cost of ten thousand waiting sessions: the memory for each session, and the CPU time for all sessions
+//! as a share of one core.
 //!
 //! `cargo bench -p blocks-sdk --bench waiting`
 //!

@@ -1,5 +1,6 @@
-//! Decides when the policies that are compared with this crate may send a request. `Window` is a second implementation
-//! of the rate limiter's window. `Spaced` is the even spacing of earlier versions of this crate.
+//! Decides when a simulated policy may send a request. `Window` counts requests in a sliding window, like the rate
+//! limiter of this crate, but is a separate implementation. `Spaced` sends requests at even intervals, like earlier
+//! versions of this crate.
 
 use std::collections::VecDeque;
 use std::time::Duration;

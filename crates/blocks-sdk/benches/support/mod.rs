@@ -1,5 +1,5 @@
-//! Simulates hours of many sessions on one key. The whole client runs against the mock in the same process, on tokio's
-//! paused clock. Other policies are simulated against the same mock.
+//! Simulates many sessions with the same key over several hours. The whole client runs against the mock in the same
+//! process, on tokio's paused clock. Other policies are simulated against the same mock.
 
 #![allow(dead_code, unused_imports)] // Each benchmark uses only a part of this module.
 
@@ -19,8 +19,8 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 /// The service's limit of requests per minute.
 pub const LIMIT: usize = 100;
 
-/// A planned session, with the time at which the session is requested, and the time for which its agent works. If
-/// `works` is `None`, the agent never finishes.
+/// A planned session. `arrives` is the time at which the session is requested. `works` is the time that the agent
+/// needs. If `works` is `None`, the agent never finishes.
 #[derive(Clone, Copy, Debug)]
 pub struct Job {
     pub arrives: Duration,
@@ -31,9 +31,9 @@ pub struct Job {
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome {
     Completed {
-        /// Time from the arrival of the job to the creation of the session.
+        /// Time from the arrival of the job until the session is created.
         create_wait: Duration,
-        /// Time from the reply until the client had the reply.
+        /// Time from the end of the agent's work until the client receives the reply.
         delay: Duration,
     },
     Failed,
@@ -68,8 +68,8 @@ pub fn burst(n: usize, seed: u64) -> Vec<Job> {
     works(n, seed).into_iter().map(job).collect()
 }
 
-/// Returns `n` jobs that arrive at even intervals, so that the requests use the limit but do not exceed it. At most 20
-/// jobs arrive in a minute, and the arrivals of all jobs take at least 10 minutes.
+/// Returns `n` jobs that arrive at even intervals over about 10 minutes, or over a longer time if more than 20 jobs
+/// would arrive in a minute.
 pub fn spread(n: usize, seed: u64) -> Vec<Job> {
     let apart = (10.0 * 60.0 / n as f64).max(3.0);
     let jobs = works(n, seed).into_iter().enumerate();
@@ -80,8 +80,8 @@ pub fn spread(n: usize, seed: u64) -> Vec<Job> {
     .collect()
 }
 
-/// Returns a mock of the service. In the session with the message `i`, the agent works for the duration that job `i`
-/// specifies.
+/// Returns a mock of the service. If the message of a session is the number `i`, the agent works for the time of job
+/// `i`.
 pub fn service(jobs: &[Job]) -> Mock {
     let works: Vec<_> = jobs.iter().map(|job| job.works).collect();
     Mock::builder()
@@ -142,13 +142,12 @@ impl Run {
         completed.collect()
     }
 
-    /// Returns the time from each reply until the client had the reply, in seconds.
+    /// Returns the delay of each completed session, in seconds.
     pub fn delays(&self) -> Vec<f64> {
         self.parts().into_iter().map(|(_, delay)| delay).collect()
     }
 
-    /// Returns the time from each job's arrival until the client had the reply, without the agent's working time, in
-    /// seconds.
+    /// Returns the sum of the create wait and the delay of each completed session, in seconds.
     pub fn overheads(&self) -> Vec<f64> {
         self.parts()
             .into_iter()

@@ -1,6 +1,6 @@
-//! Runs other policies against the same mock. All policies except `fixed` and `spaced` have the same limits as this
-//! crate, and the same minimum interval between polls. They differ from this crate only in the choice of the session to
-//! poll next, and of the time of the poll.
+//! Runs the policies that this crate is compared with, against the mock. All policies except `fixed` and `spaced` have
+//! the same limits as this crate, and the same minimum interval between polls. These policies differ from this crate
+//! only in which session they poll next, and when.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::{Job, Outcome, Run, requests};
 
 const LEAST_INTERVAL: f64 = 2.0;
 
-/// The state of a session, from which a policy decides which session to poll next.
+/// The state of a session. A policy uses the states of all sessions to choose the session to poll next.
 struct Session {
     job: usize,
     link: String,
@@ -121,16 +121,16 @@ fn score(policy: &str, session: &Session, now: Instant) -> f64 {
     let age = (now - session.created).as_secs_f64();
     match policy {
         "greedy" => {}
-        // This rule is from the earlier versions of this crate that used even spacing.
+        // Earlier versions of this crate used this rule.
         "spaced" => {
             let late = (age / 600.0).max(1.0);
             return since * (age / 60.0).min(1.0).sqrt() / late.powf(0.7);
         }
         _ => return since,
     }
-    // `greedy` knows the distribution of the working times. The score of `greedy` is the probability that the reply
-    // arrived since the last poll, multiplied by the expected age of the reply, which is half of the time since the
-    // last poll.
+    // `greedy` knows the distribution of the working times. Its score is the product of two factors. The first factor
+    // is the probability that the reply arrived since the last poll. The second factor is the expected age of the
+    // reply: half of the time since the last poll.
     let alive = |t: f64| 1.0 - lognormal_cdf(t);
     let before = alive((age - since).max(0.0)).max(1e-12);
     (1.0 - alive(age) / before) * since / 2.0

@@ -61,8 +61,8 @@ where
     }
 }
 
-/// Runs the jobs with several clients. Client `i` gets `sizes[i]` of the jobs. Also returns the outcomes of the last
-/// client.
+/// Runs the jobs with several clients. Client `i` gets `sizes[i]` of the jobs. Returns the results of all clients
+/// together, and the outcomes of the last client alone.
 pub async fn run_clients(
     clients: &[Client],
     sizes: &[usize],

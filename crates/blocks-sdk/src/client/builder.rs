@@ -79,8 +79,8 @@ impl ClientBuilder {
     /// variable.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key is not set or empty, or when a
-    /// variable is not UTF-8.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the variable of the key is missing or empty,
+    /// or when a variable is not UTF-8.
     ///
     /// ```no_run
     /// use blocks_sdk::{ClientBuilder, RetryPolicy};
@@ -158,7 +158,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the time-out of making a connection. Default: 10 s. A custom transport ignores this setting.
+    /// Sets the time-out for making a connection. Default: 10 s. A custom transport ignores this setting.
     ///
     /// ```
     /// use std::time::Duration;
@@ -200,8 +200,8 @@ impl ClientBuilder {
     }
 
     /// Sets the time-out of each attempt of a create or follow-up. Default: 180 s, which is long because the outcome is
-    /// unknown after a time-out. The time-out of making a connection ends first, so that a request without a connection
-    /// counts as never sent.
+    /// unknown after a time-out. The time-out for making a connection is never longer than this time-out. So a request
+    /// counts as never sent if no connection is made in time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -231,10 +231,10 @@ impl ClientBuilder {
     /// Sets the number of requests per minute that the rate limiter permits. Default: 100, which is the service's limit
     /// for a key.
     ///
-    /// All clients in this process with the same base URL and key share one rate limiter and its limit, because the
-    /// service counts their requests together. A client without this setting uses the existing limit. A client with a
-    /// different limit cannot be built. A client with a custom transport or service has its own limiter; see
-    /// [`share_rate_limiter`](Self::share_rate_limiter).
+    /// All clients in this process with the same base URL and key share one rate limiter, because the service counts
+    /// their requests together. If this rate limiter exists already, a client without this setting uses the limit of
+    /// the rate limiter, and a client with a different limit cannot be built. A client with a custom transport or
+    /// service has its own limiter; see [`share_rate_limiter`](Self::share_rate_limiter).
     ///
     /// ```
     /// use blocks_sdk::{Client, RateLimit};
@@ -274,8 +274,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Counts requests in a store, together with every other process that uses the same store. Default: no store, so
-    /// the requests of other processes are not counted.
+    /// Counts the requests of all processes that use the same store. Default: no store, so the client does not count
+    /// the requests of other processes.
     ///
     /// Use one store for one key only. The crate `blocks-fleet` has stores in a file, for the processes of one
     /// machine, and in Redis or Valkey, for several machines. While the store cannot be used, the client counts only
@@ -393,10 +393,10 @@ impl ClientBuilder {
     /// Sends requests to a tower service in this process, such as the mock or an axum router. No socket is used, so
     /// tests can run on tokio's paused clock.
     ///
-    /// If an error of the tower service has a [`std::io::Error`] of the kind
-    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused) as a cause, or if the tower service is not ready,
-    /// the client treats the request as never sent. The client then sends a create again. After any other error the
-    /// outcome of a create is unknown.
+    /// A request counts as never sent if the tower service is not ready. A request also counts as never sent if the
+    /// cause of the error is a [`std::io::Error`] of the kind
+    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused). In both cases, the client sends a create again.
+    /// After any other error, the outcome of a create is unknown.
     ///
     /// ```
     /// let mock = blocks_mock::Mock::new();
@@ -418,10 +418,13 @@ impl ClientBuilder {
     /// Builds the client.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the key or the user agent is not a valid
-    /// header value, [`base_url`](Self::base_url) does not permit the base URL, an environment variable names a proxy
-    /// that cannot be used, the settings of the rate limiter contradict each other or those of another client, or TLS
-    /// cannot be set up.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) in these cases:
+    ///
+    /// - The key or the user agent is not a valid header value.
+    /// - [`base_url`](Self::base_url) does not permit the base URL.
+    /// - An environment variable contains a proxy that cannot be used.
+    /// - The settings of the rate limiter contradict each other, or the settings of another client.
+    /// - TLS cannot be set up.
     ///
     /// ```
     /// use blocks_sdk::{Client, ErrorKind};
@@ -528,7 +531,7 @@ fn from_variables(
     let read = |name: &str| match variable(name) {
         Ok(value) => Ok(Some(value)),
         Err(VarError::NotPresent) => Ok(None),
-        // If an invalid base URL were ignored, the key would be sent to a different host than intended.
+        // An invalid base URL is not ignored, because the client would then send the key to the default host.
         Err(VarError::NotUnicode(_)) => {
             Err(Error::configuration(format!("{name} is not valid UTF-8")))
         }

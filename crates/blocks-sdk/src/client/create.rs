@@ -19,16 +19,16 @@ use crate::request::{CreateSession, FollowUp};
 use crate::session::Session;
 use crate::session::turn::Turn;
 
-/// The time for which a permit is valid. The rate limiter counts a request at the time of its permit, so a request that
-/// is sent much later would be counted in the wrong minute.
+/// The time for which a permit is valid. The rate limiter counts a request when it gives the permit, but the service
+/// counts the request when the request arrives. If these times differ much, the counts differ.
 const PERMIT_LIFETIME: Duration = Duration::from_secs(2);
 
 impl Client {
     /// Creates a session, posts its first message and dispatches the message to the agent.
     ///
-    /// Do not drop this future after its first poll. A `select!` or a time-out around the future can drop it. If the
-    /// request was already sent, a billed session may exist whose id your program does not know. To limit the time, set
-    /// [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout) or use
+    /// Do not drop this future before it has completed. A `select!` or a time-out around the future can drop it. If the
+    /// request was already sent, a billed session may exist, and your program does not know its id. To limit the time,
+    /// set [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout) or use
     /// [`create_session_detached`](Self::create_session_detached).
     ///
     /// The client sends the create again only when the create certainly had no effect.
@@ -54,8 +54,8 @@ impl Client {
 
     /// Creates a session in a separate task. Dropping the returned value does not stop the create.
     ///
-    /// Only the result contains the id of the session. Store the id in the task that awaits the result, so that no
-    /// time-out can drop the result first.
+    /// Only the result contains the id of the session. If the returned value is dropped before the create has ended,
+    /// the id is lost.
     ///
     /// # Panics
     /// Panics outside of a tokio runtime.
@@ -83,9 +83,10 @@ impl Client {
 
     /// Acquires the rate limiter's permit for one create or follow-up, before the request is sent.
     ///
-    /// Hundreds of creates may be waiting for their permits. With this method, a program can write an entry such as
-    /// "starting" to its journal only when the request is about to be sent. After a crash, only the creates with such
-    /// an entry have an unknown outcome. Dropping the future or the permit returns the permit to the rate limiter.
+    /// A create may wait for its permit for a long time. With this method, a program can wait for the permit first,
+    /// then record that the create is starting, and then send the request. After a crash, only the creates with such a
+    /// record have an unknown outcome. If the future or the permit is dropped, the rate limiter can give the permit to
+    /// another request.
     ///
     /// # Errors
     /// [`ErrorKind::RateLimited`](crate::ErrorKind::RateLimited) when no permit is available within the time-out of a
@@ -136,8 +137,7 @@ impl Client {
 
 /// Permits one create or follow-up; see [`Client::acquire_create`].
 ///
-/// Use the permit within two seconds. Otherwise the request first waits for a new permit, so that the rate limiter
-/// counts the request in the right minute.
+/// Use the permit within two seconds. Otherwise the request first waits for a new permit.
 #[must_use = "a permit that is dropped is given back"]
 pub struct CreatePermit {
     client: Client,
@@ -225,7 +225,7 @@ impl<T> Future for Detached<T> {
             Ok(result) => Poll::Ready(result),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // The task was cancelled. This happens only when its runtime ends, because no code aborts the task.
+                // The task was cancelled because its runtime ended. No code of this crate aborts the task.
                 Err(_) => Poll::Ready(Err(Error::abandoned())),
             },
         }

@@ -16,7 +16,7 @@ static LIMITERS: LazyLock<Mutex<Limiters>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
 struct Limiters {
-    /// Two hashers of 64 bits each. With only one hash, two keys could get the same value by chance.
+    /// Two hashers of 64 bits each. With only one hasher, two keys could get the same hash by chance.
     hashers: [RandomState; 2],
     entries: HashMap<[u64; 2], Entry>,
 }

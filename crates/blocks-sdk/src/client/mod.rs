@@ -28,9 +28,9 @@ use crate::session::turns::TurnRegistry;
 
 /// Calls the service for one workspace. Clones are cheap and share one rate limiter.
 ///
-/// The futures of a client may be awaited in several tokio runtimes, even after one of the runtimes has ended. A
-/// connection belongs to the runtime in which the connection was made, and makes no progress while this runtime is
-/// idle. So give each runtime its own client if one runtime may be idle while another one sends requests.
+/// A program may use one client in several tokio runtimes, even after one of the runtimes has ended. Each connection
+/// belongs to the runtime that made the connection, and makes no progress while this runtime is idle. If one runtime
+/// may be idle while another runtime sends requests, give each runtime its own client.
 ///
 /// # Panics
 /// The futures of a client panic outside of a tokio runtime with time and I/O enabled, and in a runtime that has been
@@ -54,7 +54,7 @@ pub struct Client {
 #[derive(Default)]
 pub(crate) struct Resources {
     pub turns: TurnRegistry,
-    /// Whether the deployment has rejected a request with more than one `role` parameter.
+    /// Whether the service has rejected a request with more than one `role` parameter.
     pub one_role_at_a_time: AtomicBool,
 }
 
@@ -114,9 +114,9 @@ impl Client {
         client
     }
 
-    /// Returns a client that uses the transports that `wrap` returns. `wrap` is called with the current transport for
-    /// requests to the service, and with the current transport for downloads. A returned transport can, for example,
-    /// record or log requests. Both clients share one rate limiter.
+    /// Returns a client with other transports. `wrap` is called twice: with the current transport for requests to the
+    /// service, and with the current transport for downloads. The returned client uses the two results. A returned
+    /// transport can, for example, record or log requests. Both clients share one rate limiter.
     ///
     /// ```
     /// use blocks_sdk::{Body, Client, SendFuture, Transport};

@@ -104,7 +104,7 @@ impl RawRequest {
     }
 }
 
-/// Returns the operation of a request with this method. The operation's id names the request in errors and spans.
+/// Returns the operation for a request with this method. Errors and spans contain the id of the operation.
 fn operation(method: &Method) -> Operation {
     match method.as_str() {
         "GET" => Operation::reading("GET request"),

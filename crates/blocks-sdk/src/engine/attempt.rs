@@ -1,5 +1,5 @@
-//! Sends one attempt of a call and reads its response. The received bytes are stored outside of the future, because a
-//! time-out drops the future, and the error must contain the received bytes.
+//! Makes one attempt of a call: sends the request and reads the response. A time-out drops the future of the attempt.
+//! The received bytes are stored outside of this future, so that the error can contain the bytes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::engine::transport::{SendError, SendFuture};
 pub(crate) enum NoResponse {
     Send(SendError),
     Body(BoxError),
-    /// The JSON ends too early, and no header gave the length of the body, so the connection may have been cut.
+    /// The JSON ends too early. The connection may have been cut, because no header gives the length of the body.
     CutShort,
     /// The attempt took longer than this time-out.
     Timeout(Duration),
@@ -64,7 +64,7 @@ impl Received {
         }
         let response = http::Response::builder()
             .status(self.status)
-            // Without this URL, the conversion to a reqwest response would parse a placeholder URL each time.
+            // If no URL is set, reqwest parses a placeholder URL for each response.
             .url(url.clone())
             // A server may repeat the API key in a response. The key must not get into an id, a path or a log.
             .body(key.scrub_bytes(repair(self.body(), charset(&self.headers))));
@@ -124,7 +124,7 @@ impl Attempt {
     }
 
     /// Handles a response whose JSON ends too early. If only the end of the connection marks the end of the body, the
-    /// rest of the body may be missing, so this function records a cut connection.
+    /// rest of the body may be missing. In this case, this function records [`NoResponse::CutShort`].
     pub fn end_early(&self) {
         let mut state = self.state();
         let received = state.received.as_ref();

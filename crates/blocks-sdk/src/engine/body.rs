@@ -13,9 +13,9 @@ use http_body_util::StreamBody;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Contains the body of a request that a [`Transport`](crate::Transport) sends, or of a response that it receives.
+/// Contains the body of a request or of a response of a [`Transport`](crate::Transport).
 ///
-/// `Body` implements [`http_body::Body`]. Each request to the service has its whole body in memory.
+/// `Body` implements [`http_body::Body`]. The whole body of each request to the service is in memory.
 ///
 /// ```
 /// use blocks_sdk::Body;
@@ -27,8 +27,7 @@ pub struct Body(Kind);
 
 enum Kind {
     Whole(Option<Bytes>),
-    /// The body of a response from reqwest. It is not boxed like `Stream`, because almost every response has such a
-    /// body.
+    /// The body of a response from reqwest. Almost every response has a body of this kind, so the body is not boxed.
     Http(reqwest::Body),
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
 }

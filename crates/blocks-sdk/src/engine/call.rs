@@ -52,7 +52,7 @@ impl Operation {
     }
 }
 
-/// Decides how long a call waits for the rate limiter's permits, and how often the call may send its request.
+/// Decides how long a call waits for a permit, and whether the call may send its request again.
 #[derive(Clone, Copy)]
 pub(crate) enum Admission {
     /// The call waits for a permit before each attempt, within the time-out of the call.
@@ -74,8 +74,8 @@ pub(crate) struct Call {
 
 /// The generated client of one call.
 pub(crate) type Api = Arc<blocks_api::Client>;
-/// The future of an operation. It is boxed, so that it is compiled in this crate, and not again in each crate that calls
-/// the operation. The box also keeps the futures of waits small while no request is sent.
+/// The future of an operation. The future is boxed, so that it is compiled in this crate, and not in each crate that
+/// calls the operation. The box also keeps the future of a wait small.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The return type of the methods of the generated client.
 pub(crate) type Sent<T> = Result<ResponseValue<T>, ApiError<()>>;
@@ -107,8 +107,8 @@ impl Engine {
         })
     }
 
-    /// Makes a call and returns the part that `take` finds in the response. If that part is missing, the error contains
-    /// all received data. The first attempt uses `permit`, if there is one.
+    /// Makes a call, and returns the part of the response that `take` selects. If this part is missing, the error
+    /// contains all received data. The first attempt uses `permit`, if there is one.
     pub(crate) fn call_for<T, U, F>(
         &self,
         operation: Operation,
@@ -134,8 +134,8 @@ impl Engine {
         telemetry::operation(operation, &self.core.base, run)
     }
 
-    /// Makes a poll that already has its permit and must end by `deadline`. Also returns the received data, so that the
-    /// error of a wait without a reply can contain the data.
+    /// Makes one call with a permit that was acquired before. The call must end by `deadline`. Also returns the
+    /// received data, so that a wait without a reply can add the data to its error.
     pub(crate) fn call_with_permit<T, F>(
         &self,
         operation: Operation,
@@ -259,10 +259,11 @@ impl Call {
         Ok(self.timeouts.limit(self.operation.creates, left))
     }
 
-    /// Reports the last attempt to the rate limiter, and returns whether and when to send the request again. Returns
-    /// `None` if the request must not be sent again. Returns `Some(None)` if the request may be sent as soon as a
-    /// permit is available, and `Some(Some(time))` if the request may be sent when a permit is available and `time` has
-    /// passed.
+    /// Reports the last attempt to the rate limiter. Returns when the request may be sent again:
+    ///
+    /// - `None`: never.
+    /// - `Some(None)`: as soon as a permit is available.
+    /// - `Some(Some(time))`: when a permit is available, but not before `time`.
     fn retry_at(&self, progress: &mut CallProgress) -> Option<Option<Instant>> {
         let (result, _) = progress.last.as_ref()?;
         let outcome = result.outcome();
@@ -320,7 +321,7 @@ impl Call {
         }
     }
 
-    /// Returns the error of a call whose time-out is shorter than the wait for a permit.
+    /// Returns the error of a call that cannot get a permit within its time-out.
     fn no_permit(&self, no_permit: NoPermit, progress: CallProgress) -> Error {
         if progress.last.is_some() {
             return self.failed(progress);
@@ -375,6 +376,6 @@ struct CallProgress {
     attempts: u32,
     /// Number of failed attempts, except those with a 429 response, which the retry policy does not count.
     failures: u32,
-    /// The result of the last attempt. If its response is complete but cannot be used, also the reason.
+    /// The result of the last attempt. The string is the reason why a complete response cannot be used.
     last: Option<(AttemptResult, Option<String>)>,
 }
