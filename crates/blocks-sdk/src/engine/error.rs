@@ -44,23 +44,24 @@ pub enum ErrorKind {
     /// A response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). A repeated
     /// request would have the same result.
     TooLarge,
-    /// The client did not follow a link or the URL of an artifact. Its scheme or path is not allowed, or it is not a
-    /// valid URL.
+    /// The client did not follow a link or the URL of an artifact. The URL is invalid, or the scheme or path of the URL
+    /// is not allowed.
     UntrustedLink,
     /// The client cannot be set up, because of the key, the base URL, a proxy variable or TLS.
     Configuration,
-    /// Messages of a list may be missing. The pages of the list repeat or disagree with the total of the list, or the
-    /// messages that were read last were deleted.
+    /// Messages of a list may be missing. For example, the pages contain fewer messages than the total that the service
+    /// reported. Or the last messages that the client read were deleted, so that the client cannot find the next
+    /// message.
     Incomplete,
     /// The time-out of a wait passed before there was a reply: see [`Error::pending`].
     Deadline,
-    /// A follow-up interrupted the awaited turn.
+    /// A follow-up interrupted the turn for which the client waited.
     Interrupted,
     /// The client cannot identify the turn to wait for. The session exists, but no response named the thread of the
     /// turn.
     UnknownTurn,
     /// The last attempt got a 429, or the rate limiter granted no permit within the call's time-out. See
-    /// [`Error::retry_after`]. A create that failed with this kind had no effect.
+    /// [`Error::retry_after`]. A create has no effect if it fails with this kind of error.
     RateLimited,
     /// A file could not be written.
     File,
@@ -86,7 +87,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     operation: Option<&'static str>,
-    /// The path of a [raw request](crate::RawRequest), because its operation does not contain the path.
+    /// The path of a [raw request](crate::RawRequest). The field `operation` does not contain this path.
     path: Option<String>,
     host: Option<String>,
     detail: String,
@@ -113,7 +114,7 @@ pub(crate) struct CallContext {
     pub request_id: Option<String>,
     pub retry_after: Option<Duration>,
     pub body: Option<Bytes>,
-    /// The compression of a body that is compressed although the request did not ask for compression.
+    /// The content encoding of a compressed body, if the request did not ask for compression.
     pub compression: Option<String>,
     pub outcome_unknown: bool,
     pub host: Option<String>,
@@ -179,7 +180,7 @@ impl Error {
     ) -> Self {
         let body = context.body.map(|body| key.scrub_bytes(body));
         let parsed = body.as_deref().map(parse).unwrap_or_default();
-        // The key is also removed from parsed texts, because the JSON body may contain the key with escapes.
+        // The JSON body may contain the key with escapes, so the key is also removed from the parsed texts.
         let scrub = |text: String| key.scrub(text);
         let message = received::message(&parsed, context.status).map(scrub);
         let code = received::code(&parsed).map(scrub);
@@ -191,8 +192,8 @@ impl Error {
         let words = || match kind {
             _ if context.compression.is_some() => String::new(),
             ErrorKind::Status => excerpt(body.as_deref()),
-            // This body is not JSON, and may be a page of a proxy or a log-in page. JSON that cannot be decoded needs
-            // no excerpt, because the error of decoding contains the position.
+            // A body that is not JSON may be a log-in page or an error page of a proxy, so the error contains an
+            // excerpt. Other bodies need no excerpt, because the decoding error contains the position.
             ErrorKind::Undecodable if parsed.is_null() => excerpt(body.as_deref()),
             _ => String::new(),
         };
@@ -337,8 +338,8 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the name of the failed operation. This is the id of the operation in the OpenAPI document, except for
-    /// downloads and [raw requests](crate::RawRequest).
+    /// Returns the name of the failed operation. The name is the id of the operation in the OpenAPI document. Downloads
+    /// and [raw requests](crate::RawRequest) have other names.
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
@@ -422,8 +423,8 @@ impl Error {
         self.0.pending.as_ref()
     }
 
-    /// Returns the last reply without the expected JSON, and the reason for the mismatch. The mismatch is also
-    /// available if the request for a corrected reply failed.
+    /// Returns the last reply without the expected JSON, and the reason for the mismatch. If the client asked for a
+    /// corrected reply and that request failed, this method also returns the mismatch.
     pub fn reply_mismatch(&self) -> Option<&ReplyMismatch> {
         self.0.mismatch.as_deref()
     }
@@ -524,7 +525,7 @@ impl Error {
 
     /// Returns the advice for the user at the end of the error message.
     fn advice(&self) -> &'static str {
-        // Advice about the key does not fit a download, because the storage host never receives the key.
+        // A download needs no advice about the key, because the storage host never receives the key.
         if self.0.operation == Some("download") {
             return "";
         }

@@ -21,9 +21,9 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum number of headers of a response. The default of hyper is 100, and a chain of proxies can add more
 /// headers than that.
 const MAX_HEADERS: usize = 1000;
-/// The time after which the client closes an idle connection. Many servers close an idle connection after 5 s, and a
-/// create on a connection that is being closed would have an unknown outcome. The shortest time between two polls of a
-/// wait is 2 s, so these polls can still share a connection.
+/// The time after which the client closes an idle connection. Many servers close an idle connection after 5 s. If a
+/// server closes the connection while the client sends a create, the outcome of the create is unknown. Two polls of a
+/// wait are at least 2 s apart, so they can still share a connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A function with which the caller changes the settings of an HTTP client.
@@ -60,7 +60,7 @@ pub(crate) fn http_for_downloads(
 ) -> Result<Arc<dyn Transport>, Error> {
     let proxy = EnvironmentProxy::read(&environment)?;
     if configure.is_some() {
-        // A client with the caller's settings is set up now, so that errors in the settings are reported early.
+        // The HTTP client is set up now, so that errors in the caller's settings are reported early.
         return Ok(Arc::new(transport(connect_timeout, proxy, configure)?));
     }
     Ok(Arc::new(LazyHttp {
@@ -110,7 +110,7 @@ fn transport(
     if let Some(proxy) = &proxy {
         builder = builder.proxy(proxy.of_reqwest().map_err(no_http)?);
     }
-    // The caller's settings may replace the proxy, so errors must not name this proxy.
+    // The caller's settings may replace the proxy. Then errors would name the wrong proxy.
     let proxy = proxy.filter(|_| configure.is_none());
     if let Some(configure) = configure {
         builder = configure(builder);
@@ -154,15 +154,14 @@ fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The proxy for https that the environment variables name. Requests over plain http use no proxy, because plain http
-/// is allowed only for requests to this machine, unless the caller explicitly allowed it for every host.
+/// The proxy for https from the environment variables. Requests over plain http use no proxy. By default, plain http is
+/// allowed only for requests to this machine.
 #[derive(Clone)]
 pub(crate) struct EnvironmentProxy {
     url: Url,
     /// The hosts to which requests are sent without the proxy, in the format of `NO_PROXY`.
     except: String,
-    /// Decides which requests use the proxy, by the same rules as reqwest. The decision of reqwest itself cannot be
-    /// read.
+    /// Decides which requests use the proxy, by the same rules as reqwest. reqwest does not report its own decision.
     matcher: Arc<Matcher>,
 }
 
@@ -281,7 +280,7 @@ pub(crate) fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
 pub(crate) fn shown(text: &str) -> &str {
     // The text before an `@` may be a password.
     let shown = text.rsplit('@').next().unwrap_or_default();
-    // A text that does not look like an address may be the API key, which the user set in the wrong variable.
+    // A text that does not look like an address may be an API key in the wrong variable.
     let is_address = shown.contains(['.', ':', '/']) || shown == "localhost";
     if is_address { shown } else { "<not shown>" }
 }

@@ -18,7 +18,7 @@ const REDACTED: &str = "<redacted>";
 pub(crate) struct Key(Arc<Zeroizing<String>>);
 
 impl Key {
-    /// Removes the white space around a key, which copying often adds, and checks the rest.
+    /// Checks a key, and removes white space around the key. Copying a key often adds white space.
     pub fn new(text: Zeroizing<String>) -> Result<Self, Error> {
         let key = text.trim();
         if key.is_empty() {
@@ -75,7 +75,7 @@ impl Key {
         self.scrub_units(self.scrub_units(bytes, 2), 4)
     }
 
-    /// Replaces the key in `bytes` if the key is encoded with `width` bytes for each character, in either byte order.
+    /// Replaces the key in `bytes` if each character of the key has `width` bytes, in either byte order.
     fn scrub_units(&self, bytes: Bytes, width: usize) -> Bytes {
         let spaced = |text: &str| {
             let mut spaced = Zeroizing::new(vec![0; text.len() * width - (width - 1)]);

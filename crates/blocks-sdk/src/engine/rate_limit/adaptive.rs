@@ -7,16 +7,17 @@ use tokio::time::Instant;
 
 /// After a 429, the share is multiplied by this factor.
 const FALL: f64 = 0.8;
-/// The minimum time between two decreases of the share. One overrun of the limit can cause several 429s, which count as
-/// one 429.
+/// The minimum time between two decreases of the share. If the client exceeds the limit, several requests can get a
+/// 429. Only the first 429 lowers the share.
 const FALL_APART: Duration = Duration::from_secs(12);
 /// The minimum share, so that a program can always send some requests.
 const FLOOR: f64 = 0.05;
-/// The speed at which the share rises directly after a 429, per minute. The share rises faster with each minute after
-/// the last 429. So the share rises slowly while other programs still use the key, and reaches the whole limit soon
-/// after these programs have stopped.
+/// The increase of the share per minute, directly after a 429. Each minute without a 429 makes the increase faster. So
+/// the share rises slowly while other programs use the key. After these programs stop, the share soon reaches the whole
+/// limit.
 const RISE: f64 = 0.06;
-/// The pause after a 429 without `Retry-After`. The pause doubles with each 429 in a row, and is randomized.
+/// The pause after a 429 without `Retry-After`. The pause doubles with each 429 in a row. A random factor from 0.5 to 1
+/// is applied to the pause.
 const BACKOFF: Duration = Duration::from_secs(2);
 const MAX_BACKOFF: Duration = Duration::from_secs(32);
 
@@ -60,7 +61,7 @@ impl AdaptiveRate {
     }
 
     /// Records a 429 that asks for a pause of `asked`. Returns the duration of the pause. `random` is between 0 and 1.
-    /// `paused` says whether an earlier 429 of the same overrun has already started a pause.
+    /// `paused` is true if requests are already paused.
     pub fn refused(
         &mut self,
         now: Instant,
@@ -83,7 +84,7 @@ impl AdaptiveRate {
             self.refused_in_a_row = self.refused_in_a_row.saturating_add(1);
         }
         match asked.filter(|asked| !asked.is_zero()) {
-            // A second 429 in a row shows that the pause that the service asked for was too short.
+            // A second 429 in a row shows that the requested pause was too short.
             Some(asked) if !is_first => asked.max(backoff),
             Some(asked) => asked,
             None => backoff,

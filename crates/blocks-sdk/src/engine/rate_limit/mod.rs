@@ -13,17 +13,16 @@
 //! - `store_requests` tracks the requests of this process to the store. The process decides which waiter is next, and
 //!   the store decides when that waiter gets a slot.
 //!
-//! The modules in this list make decisions and never wait. The module `rate_limit` itself adds the waiting. There is no
-//! timer task, because such a task would end with the runtime in which it was spawned. Instead, each waiter has its own
-//! timer. One waiter, which is called the timekeeper, wakes up when the next permit can be granted. The timers of the
-//! other waiters fire later. When such a timer fires, its waiter replaces the timekeeper if the timekeeper does not run
-//! any more.
+//! The modules in this list make decisions and never wait. Only the module `rate_limit` itself waits. There is no timer
+//! task, because a timer task would end together with its runtime. Instead, each waiter has its own timer. One waiter
+//! is the *timekeeper*: its timer fires when the next permit can be granted. The timers of the other waiters fire
+//! later. If the timekeeper does not run any more, the next waiter whose timer fires becomes the timekeeper.
 //!
-//! A request to a store is a task in the runtime of the waiter that started the request. So the request completes even
-//! if the waiter is dropped. If the request does not complete in time, another waiter starts a new request.
+//! A waiter sends each request to a store in a separate task of its runtime. So the request completes even if the
+//! waiter is dropped. If the request does not complete in time, another waiter starts a new request.
 //!
-//! The code under the lock only makes decisions. That code never calls, clones or drops a waker, spawns a task, or
-//! records an event, because each of these actions may run code that calls this module again.
+//! The code that runs under the lock only makes decisions. This code must not call, clone or drop a waker, spawn a
+//! task, or record an event. Each of these actions may run code that calls this module again.
 
 mod adaptive;
 mod limit;
@@ -77,7 +76,7 @@ struct Later {
     drop: Vec<Waker>,
     /// The runtime in which requests to the store can run.
     runtime: Option<Handle>,
-    /// The number of a request to send to the store, and the request.
+    /// A request to send to the store, with the number of the request.
     ask: Option<(u64, SlotRequest)>,
     give_back: Vec<u64>,
     pause: Option<Duration>,
@@ -172,9 +171,9 @@ impl RateLimiter {
         result
     }
 
-    /// Starts the requests to the store. `change` does not call this function if there is no tokio runtime. Without a
-    /// runtime, a slot that was not used still counts as used for a minute, and the other processes notice a pause only
-    /// when they get a 429 themselves.
+    /// Starts the requests to the store. `change` does not call this function if there is no tokio runtime. Then the
+    /// store is not informed of unused slots and pauses. An unused slot counts as used for a minute, and the other
+    /// processes notice a pause only when they get a 429 themselves.
     fn use_store(
         &self,
         store: &Arc<dyn LimitStore>,
@@ -205,7 +204,7 @@ impl RateLimiter {
         }
     }
 
-    /// Handles the store's response to the request with the number `number`.
+    /// Handles the store's response to request `number`.
     fn store_responded(&self, number: u64, response: Result<SlotResponse, LimitStoreError>) {
         let (has_changed, error) = self.change(|shared, now, later| match response {
             Ok(response) => {
@@ -263,8 +262,8 @@ impl RateLimiter {
         }
     }
 
-    /// Records a 429, and the pause `asked` that its `Retry-After` asks for. Returns the end of the pause, which is at
-    /// most `longest` from now.
+    /// Records a 429, and pauses every request for at most `longest`. `asked` is the pause in the `Retry-After` of the
+    /// 429. Returns the end of the pause.
     pub fn refused(&self, asked: Option<Duration>, longest: Duration) -> Instant {
         let random = fastrand::f64();
         let (until, share) = self.change(|shared, now, later| {
@@ -325,8 +324,8 @@ pub(crate) fn require_runtime() {
 }
 
 impl Shared {
-    /// Grants every permit that can be granted now, and ensures that one of the waiters is the timekeeper for the next
-    /// permit. `own` is the ticket of the waiter that is being polled, if there is one.
+    /// Grants every permit that can be granted now, or requests a slot from the store. Also ensures that one of the
+    /// waiters is the timekeeper for the next permit. If a waiter is being polled, `own` is its ticket.
     fn settle(&mut self, now: Instant, own: Option<u64>, later: &mut Later) {
         let mut granted = Vec::new();
         let next = match self.state.uses_store(now) {
@@ -355,16 +354,16 @@ impl Shared {
                 at: next.at,
             }),
             (None, None) => {
-                // The woken waiter becomes the timekeeper when it is polled. If the woken waiter is not polled, another
-                // waiter becomes the timekeeper as soon as its own timer fires.
+                // The woken waiter becomes the timekeeper when it is polled. If the woken waiter is not polled, the
+                // next waiter whose timer fires becomes the timekeeper.
                 later.wake.extend(self.wakers.remove(&next.ticket));
                 None
             }
         };
     }
 
-    /// Requests a slot from the store if a request is due. Returns the time of the next request, and the waiter that
-    /// should start the request. Returns `None` if a request is in progress, or no request is needed.
+    /// Requests a slot from the store if a request is due. If the request must be sent later, returns the time of the
+    /// request, and the waiter that should start it. Otherwise returns `None`.
     fn request_slot(&mut self, now: Instant, later: &mut Later) -> Option<Next> {
         match self.state.next_request(now) {
             NextRequest::Nothing => None,
@@ -373,7 +372,7 @@ impl Shared {
                 later.ask = self.state.start_request(now);
                 None
             }
-            // There is no runtime here. The waiter starts the request when a runtime polls the waiter.
+            // No runtime is available now. The request is started when a runtime polls this waiter.
             NextRequest::Now(ticket) => Some(Next { ticket, at: now }),
         }
     }
@@ -397,8 +396,8 @@ impl Shared {
         self.settle(now, None, later);
     }
 
-    /// Returns whether another task makes the next request to the store for the waiter `ticket`. This is the case while
-    /// a request is running, or if another waiter is the timekeeper and starts the next request early enough.
+    /// Returns whether the waiter `ticket` need not start a request to the store. Returns true if a request is running,
+    /// or if another waiter is the timekeeper and starts the next request early enough.
     fn is_cared_for(&self, ticket: u64, priority: Priority, is_new: bool, now: Instant) -> bool {
         let store_requests = self.state.store_requests.as_ref();
         store_requests.is_some_and(|requests| requests.is_running(now))
@@ -481,7 +480,7 @@ pub(crate) struct Acquire {
     deadline: Option<Instant>,
     ends_with_pause: bool,
     ticket: Option<u64>,
-    /// Whether the ticket is in the queue, or has a permit that this future has not returned yet.
+    /// Whether the ticket is in the queue, or its permit was granted but this future has not returned the permit yet.
     is_waiting: bool,
     timer: Option<Timer>,
 }
@@ -495,7 +494,7 @@ struct Timer {
 /// The result of a poll of [`Acquire`].
 enum Step {
     Ready(Result<(u64, bool), NoPermit>),
-    /// There is no permit yet. The next poll of [`Acquire`] must be at this time at the latest.
+    /// There is no permit yet. [`Acquire`] must be polled again at this time or earlier.
     Wait(Instant),
 }
 
@@ -532,7 +531,8 @@ impl Acquire {
                 self.deadline.filter(|_| self.ends_with_pause),
             );
         }
-        // If another waiter is the timekeeper, its timer already takes all waiters in the queue into account.
+        // If another waiter is the timekeeper, the timer of that waiter is early enough for all older waiters in the
+        // queue. A new waiter may need an earlier timer.
         let is_over = self.deadline.is_some_and(|deadline| deadline <= now);
         let priority = self.priority;
         let is_kept_for_it = match shared.state.uses_store(now) {
@@ -557,7 +557,7 @@ impl Acquire {
         let at = match shared.timekeeper {
             Some(keeper) if keeper.ticket == ticket => keeper.at,
             _ => match &self.timer {
-                // A spurious poll of this future must not delay the time at which it checks the timekeeper.
+                // A spurious poll of this future must not delay the next check of the timekeeper.
                 Some(timer) if timer.at > now => timer.at.min(shared.late(now)),
                 _ => shared.late(now),
             },

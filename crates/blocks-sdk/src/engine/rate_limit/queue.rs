@@ -7,11 +7,10 @@ use tokio::time::Instant;
 
 use super::slots::WINDOW;
 
-/// If a session is older than this, the score that decides when it is polled decreases with age. An old session may
-/// never finish, and must not take the permits of other sessions.
+/// The age of a session from which the weight of its polls decreases. An old session may never finish, and must not
+/// take the permits of other sessions.
 const OLD: Duration = Duration::from_secs(600);
-/// If a session is younger than this, the score that decides when it is polled increases with age, because agents
-/// seldom reply in their first seconds.
+/// The age of a session up to which the weight of its polls increases. Agents seldom reply in their first seconds.
 const YOUNG: Duration = Duration::from_secs(60);
 
 /// The purpose of a permit. The variants are in the order of precedence.
@@ -25,7 +24,7 @@ pub(crate) enum Priority {
     Poll(PollSchedule),
 }
 
-/// The times from which the limiter computes when a poll is due, and the score of the poll.
+/// The times from which the limiter computes the due time and the score of a poll.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PollSchedule {
     /// The time at which the polled work started.
@@ -39,7 +38,7 @@ pub(crate) struct PollSchedule {
 }
 
 impl Priority {
-    /// Returns the time from which a waiter that arrives at `now` can use a permit.
+    /// Returns the earliest time at which a new waiter can use a permit. A call can use a permit immediately.
     pub fn ready_at(self, now: Instant) -> Instant {
         match self {
             Self::Poll(poll) => poll.ready_at,
@@ -49,8 +48,8 @@ impl Priority {
 }
 
 impl PollSchedule {
-    /// Returns the expected gain of a poll at `now`: the time since the last poll, multiplied by a weight that depends
-    /// on the age of the polled work.
+    /// Returns the score of a poll at `now`. The score is the time since the last poll, multiplied by a weight. The
+    /// weight depends on the age of the polled work.
     fn score(&self, now: Instant) -> f64 {
         self.waited(now).as_secs_f64() * self.weight(now)
     }
@@ -60,8 +59,8 @@ impl PollSchedule {
         now - self.last_poll
     }
 
-    /// Returns the weight by which the score counts each second since the last poll. The exponents gave the best
-    /// results in the simulations in `benches/`.
+    /// Returns the weight of each second since the last poll in the score. The exponents gave the best results in the
+    /// simulations in `benches/`.
     pub fn weight(&self, now: Instant) -> f64 {
         let age = (now - self.started).as_secs_f64();
         let late = (age / OLD.as_secs_f64()).max(1.0);
@@ -69,8 +68,8 @@ impl PollSchedule {
         early.sqrt() / late.powf(0.7)
     }
 
-    /// Returns whether a wait that has not polled yet must poll now, so that its first poll is certainly made before
-    /// its deadline. A poll may have to wait for a whole window until a used slot becomes free.
+    /// Returns whether the first poll of a wait is urgent, because at most a window remains before the deadline. A poll
+    /// may wait for a whole window until a used slot becomes free.
     pub fn is_urgent(&self, now: Instant) -> bool {
         self.first_before
             .is_some_and(|before| before.saturating_duration_since(now) <= WINDOW)
@@ -93,7 +92,7 @@ struct WaitingCall {
     deadline: Option<Instant>,
 }
 
-/// For each kind of waiter, the ticket of the first waiter that could use a permit now.
+/// The tickets of the next waiter of each kind.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Candidates {
     pub interactive: Option<u64>,
@@ -253,7 +252,7 @@ mod tests {
             poll(3500, 3599, 3601, start),
         ]);
         assert_eq!(young.candidates(now).poll, Some(1));
-        // The second session is an hour old, so the 20 s since its last poll count for less than 6 s.
+        // The second session is an hour old. So its score is less than 6, although its last poll was 20 s ago.
         let old = queue(&[poll(3500, 3590, 3592, start), poll(0, 3580, 3582, start)]);
         assert_eq!(old.candidates(now).poll, Some(0));
     }

@@ -1,13 +1,13 @@
 //! Decides how several processes share the limit of an API key. Every store uses the decisions of this module.
 //!
-//! Creates have precedence over polls, as they have within one process. The log of used slots is enough to ensure this
-//! precedence, because calls leave a fifth of the window to polls, and polls leave one slot to the next call. Among the
-//! polls of all processes, the poll with the largest expected gain gets the next slot. Among the creates of all
-//! processes, the create that has waited longest gets the next slot. So the value in the store must also contain the
+//! Creates have precedence over polls, also if different processes make them. This rule needs only the log of used
+//! slots: calls leave a fifth of the window to polls, and polls leave one slot to the next call. The order of requests
+//! of the same kind depends on all processes. The poll with the largest product of waiting time and weight gets the
+//! next slot. The create that has waited longest gets the next slot. So the value in the store also contains the
 //! demands of the waiting processes.
 //!
 //! A process gets a slot only in response to its own request. A process gets no slot if the demand of another process
-//! comes first. The process must then request again, after the other process had time to take the slot.
+//! comes first. The process must then request again later, so that the other process has time to take the slot.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,19 +18,19 @@ use tokio::time::Instant;
 use super::slots::{Slots, Use};
 use super::store::{LimitFuture, LimitStore, SlotDemand, SlotPurpose, SlotRequest, SlotResponse};
 
-/// A demand still counts for this long after its process should have sent its next request. After that time, the
-/// process counts as ended.
+/// The delay after which a process counts as ended, if it does not send its next request. The demands of an ended
+/// process are ignored.
 const GRACE: Duration = Duration::from_secs(1);
-/// If the demand of another process comes first, a process requests again after at most this time, because the other
-/// demands may have changed. If no slot is free by then, the process requests again when a slot becomes free.
+/// The time after which a process requests again if the demand of another process comes first. The other demands may
+/// have changed by then. If no slot is free by then, the process requests again when a slot becomes free.
 const RECHECK: Duration = Duration::from_secs(2);
-/// The longest pause. Without this limit, a mistake could stop all processes permanently.
+/// The longest pause. Without this maximum, one wrong pause could stop all processes permanently.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Contains the used slots and the demands of one API key. A [`LimitStore`] keeps this value.
 ///
-/// All times are durations since a fixed point in time of the store's clock. If the clock is set back, times after the
-/// current time count as the current time.
+/// All times are durations since a fixed point in time of the store's clock. If the clock is set back, recorded times
+/// that are now in the future count as the current time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -83,8 +83,8 @@ struct WaitingDemand {
 }
 
 impl SharedLimit {
-    /// Takes a slot for the first demand of `request` that can have a slot at `now`. If no demand can, returns the time
-    /// to wait before the next request.
+    /// Takes a slot for the first demand of `request` that can have a slot at `now`. If no demand can have a slot,
+    /// returns the time to wait before the next request.
     pub fn take(&mut self, now: Duration, request: &SlotRequest) -> SlotResponse {
         let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX / 4);
         let now = millis(now);
@@ -99,9 +99,9 @@ impl SharedLimit {
             let ahead = self.ahead(now, demand);
             let time = Duration::from_millis(now);
             let Err(at) = slots.check(time, what, polls_wait, ahead) else {
-                // The slot number is at least the current time in microseconds. If the store loses its value, new slot
-                // numbers are therefore still larger than the old slot numbers. So a process that gives back an old
-                // slot does not remove a new slot.
+                // The slot number is at least the current time in microseconds. So new numbers are larger than old
+                // numbers, even if the store loses its value. Otherwise a process that gives back an old slot could
+                // remove a new slot.
                 let slot = self.next_slot.max(micros);
                 self.next_slot = slot + 1;
                 self.used.push(UsedSlot(slot, now, what != Use::Call));
@@ -162,9 +162,9 @@ impl SharedLimit {
         self.pause = self.pause.filter(|pause| pause.until > now);
     }
 
-    /// Returns the log of used slots. Its capacity is the lowest that the requesting process or a waiting process
-    /// reported. With a higher capacity, a process whose capacity is low after a 429 would wait permanently, while the
-    /// other processes use more slots than its capacity.
+    /// Returns the log of used slots. The capacity of the log is the lowest capacity that the requesting process or a
+    /// waiting process reported. A 429 lowers the capacity of a process. If the other processes continued to use more
+    /// slots than this capacity, the process would wait permanently.
     fn slots(&mut self, now: u64, request: &SlotRequest) -> Slots<Duration> {
         self.correct(now);
         let others = self.waiting.iter().map(|other| other.capacity).min();

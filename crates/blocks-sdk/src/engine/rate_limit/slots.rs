@@ -1,9 +1,9 @@
 //! Decides when a request may be sent. The decision depends on a log of the slots that were used in the last minute,
 //! and on the pause that the service asked for.
 //!
-//! This module knows the slots of the API key, and does not know the waiters. The caller requests one slot at a time,
-//! and gets the slot or the time at which to request again. The times are from tokio's clock if only this process
-//! counts the slots, and from the store's clock if several processes share the limit.
+//! This module tracks the slots of the API key, but not the waiters. The caller requests one slot at a time, and gets
+//! the slot or the time at which to request again. The times are from tokio's clock if only this process counts the
+//! slots, and from the store's clock if several processes share the limit.
 
 use std::collections::VecDeque;
 use std::ops::Add;
@@ -17,23 +17,23 @@ use super::store::SlotPurpose;
 pub(super) trait Time: Copy + Ord + Add<Duration, Output = Self> {}
 impl<T: Copy + Ord + Add<Duration, Output = T>> Time for T {}
 
-/// The time for which a used slot counts. The service counts a request for a minute after the request arrived. The
-/// additional half second allows for requests with different transfer times.
+/// The time for which a used slot counts. After this time, the slot leaves the window. The service counts a request for
+/// a minute after the request arrived. The additional half second allows for requests with different transfer times.
 pub(super) const WINDOW: Duration = Duration::from_millis(60_500);
 
-/// Polls get at least one of this many slots, even while calls wait.
+/// The capacity divided by this number is the number of slots that calls leave to polls.
 const POLL_SHARE: usize = 5;
 /// The maximum number of polls that follow each other without an interval.
 const POLL_BURST: usize = 3;
-/// The maximum number of recent polls from which the time of the next poll is computed. With the service's limit, a
-/// window contains fewer polls.
+/// The maximum number of recent polls that determine the time of the next poll. With the service's limit, a window
+/// contains fewer polls than this maximum.
 const RECENT_POLLS: usize = 128;
 
 /// The use of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// A request that is not a poll. It takes a free slot immediately, unless the slot is kept for polls, or calls are
-    /// spread evenly after a 429.
+    /// A request that is not a poll. A call takes a free slot immediately, unless the slot is kept for polls, or calls
+    /// are spread evenly after a 429.
     Call,
     /// A poll. Polls are spread evenly over the slots that other requests do not use.
     Poll,
@@ -104,21 +104,21 @@ impl<T: Time> Slots<T> {
             .map_or(self.next_number, |slot| slot.number)
     }
 
-    /// Takes a slot at `now`, or returns the time at which to try again, which is always later than `now`. If
-    /// `polls_wait` is true, calls leave a share of the window to polls.
+    /// Takes a slot at `now`. If no slot is available, returns the time at which to try again. This time is later than
+    /// `now`. If `polls_wait` is true, calls leave a share of the window to polls.
     pub fn take(&mut self, now: T, what: Use, polls_wait: bool) -> Result<u64, T> {
         self.check(now, what, polls_wait, 0)?;
         Ok(self.push(now, what))
     }
 
-    /// Checks whether [`take`](Self::take) would grant a slot after `ahead` other requests with the same use got their
-    /// slots. If not, returns the time at which to try again.
+    /// Checks whether [`take`](Self::take) would grant a slot. `ahead` is the number of requests with the same use that
+    /// get their slots first. If no slot is available, returns the time at which to try again.
     pub fn check(&mut self, now: T, what: Use, polls_wait: bool, ahead: usize) -> Result<(), T> {
         self.forget(now);
         if let Some(pause) = self.paused_until.filter(|pause| *pause > now) {
             return Err(pause);
         }
-        // The slots that the calls ahead will use already count as used.
+        // The slots for the `ahead` other calls count as used already.
         let before = if what == Use::Call { ahead } else { 0 };
         let used = self.used.len() + before;
         if used >= self.capacity {
@@ -127,7 +127,7 @@ impl<T: Time> Slots<T> {
         let calls = self.used.len() - self.polls + before;
         let share = self.capacity / POLL_SHARE;
         let again = match what {
-            // Even if no poll waits now, each wait that polled in this window will soon poll again.
+            // Calls also leave slots to polls if a poll is in the window, because its wait will soon poll again.
             Use::Call
                 if (polls_wait || self.polls > 0)
                     && calls + self.polls.max(share) >= self.capacity =>
@@ -147,13 +147,13 @@ impl<T: Time> Slots<T> {
         }
     }
 
-    /// Returns the earliest time of the next poll, or `None` if the poll is not delayed. Polls can use `left` slots of
-    /// the window. `ahead` polls of other processes come first. One of the slots stays free, so that the next call need
-    /// not wait until a poll leaves the window.
+    /// Returns the earliest time of the next poll, or `None` if the poll is not delayed. `left` is the number of slots
+    /// of the window that polls can use. `ahead` is the number of polls of other processes that come first. One slot
+    /// stays free, so that the next call need not wait until a poll leaves the window.
     ///
-    /// Polls are spread evenly, but up to [`POLL_BURST`] are allowed without an interval if earlier polls were late.
-    /// Without this burst, all polls after a late poll would also be late. In a simulation without the burst, polls of
-    /// 200 sessions were later by 2 %.
+    /// Polls are spread evenly. If earlier polls were late, up to [`POLL_BURST`] polls may follow each other without an
+    /// interval. Without this burst, all polls after a late poll would also be late. In a simulation without the burst,
+    /// polls of 200 sessions were 2 % later.
     fn next_poll(&self, now: T, left: usize, ahead: usize) -> Option<T> {
         let share = self.capacity / POLL_SHARE;
         let spare = usize::from(share > 0);
@@ -168,16 +168,17 @@ impl<T: Time> Slots<T> {
             .zip(ahead..)
             .skip(late.saturating_sub(ahead));
         let after_recent = recent.map(|(slot, place)| slot.taken_at + spacing(slots, place - late));
-        // The polls of other processes that come first count as polls that are made now.
+        // Each poll of another process that comes first counts as a poll at `now`.
         let after_others = (ahead > late).then(|| now + spacing(slots, ahead - POLL_BURST));
         let spaced = after_recent.chain(after_others).max()?;
-        // When a call leaves the window, polls can use its slot, so the interval between polls becomes shorter.
+        // When the oldest call leaves the window, polls can use its slot, and the interval between polls becomes
+        // shorter. So the next poll is not delayed beyond this time.
         let call = self.used.iter().find(|slot| !slot.is_poll);
         Some(call.map_or(spaced, |call| spaced.min(call.taken_at + WINDOW)))
     }
 
     /// Returns the time at which the slot at index `place` of the log leaves the window. If the log is shorter, returns
-    /// that time for the last slot.
+    /// the time at which the last slot leaves the window.
     fn leaves(&self, place: usize) -> Option<T> {
         let slot = self.used.get(place).or(self.used.back())?;
         Some(slot.taken_at + WINDOW)
@@ -189,8 +190,8 @@ impl<T: Time> Slots<T> {
         self.next_number += 1;
         let is_poll = what != Use::Call;
         self.polls += usize::from(is_poll);
-        // tokio's clock never goes back, but two threads may read the clock in one order and call `push` in the other
-        // order.
+        // The times in the log must not decrease. tokio's clock never goes back, but a thread may read the clock before
+        // another thread and call `push` after it.
         let taken_at = self.used.back().map_or(now, |last| last.taken_at.max(now));
         self.used.push_back(Slot {
             number,
@@ -239,8 +240,8 @@ impl<T: Time> Slots<T> {
     }
 }
 
-/// Returns the time from one slot to a later slot, with `ahead` other slots between them. `slots` slots are spread
-/// evenly over a window.
+/// Returns the time between two slots if `slots` slots are spread evenly over a window. `ahead` is the number of other
+/// slots between the two slots.
 fn spacing(slots: usize, ahead: usize) -> Duration {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     WINDOW.saturating_mul(number(ahead).saturating_add(1)) / number(slots.max(1))
@@ -286,8 +287,8 @@ mod tests {
         assert_eq!(taken, one.into_iter().chain(other).collect::<Vec<_>>());
     }
 
-    /// Returns the times of polls after a burst: `POLL_BURST - 1` polls at `start`, and `count` polls at even intervals
-    /// from `start`.
+    /// Returns the expected times of polls. The first `POLL_BURST - 1` polls are at `start`. They are followed by
+    /// `count` polls at even intervals, the first of them also at `start`.
     fn spread_from(
         start: Duration,
         interval: Duration,
@@ -305,8 +306,8 @@ mod tests {
             slots.take(start, Use::Call, false).unwrap();
         }
         let taken = take_all(&mut slots, Use::Poll, start, 80);
-        // While the calls are in the window, polls are spaced so that they get a fifth of the window. After the calls
-        // have left the window, polls get a slot every half second.
+        // While the calls are in the window, polls get a fifth of the slots, which is 24 slots. After the calls have
+        // left the window, polls get a slot every half second.
         let first = (0..20).map(|n| WINDOW * n / 24);
         let first = [Duration::ZERO; POLL_BURST - 1].into_iter().chain(first);
         let second = spread_from(WINDOW, SECOND / 2, 39);
@@ -360,8 +361,9 @@ mod tests {
         assert_eq!(slots.paused_until(start + SECOND * 7), None);
     }
 
-    /// Returns whether every model of a server would accept requests at these times. One model counts the requests of
-    /// any minute. The other model is a bucket that contains the tokens of a minute.
+    /// Returns whether two models of a server would both accept requests at these times. One model allows `limit`
+    /// requests in any minute. The other model is a token bucket of size `limit`, which gets `limit` new tokens a
+    /// minute.
     fn is_accepted_by_every_server(times: &[Duration], limit: usize) -> bool {
         let minute = Duration::from_secs(60);
         let sliding = times.iter().enumerate().all(|(n, first)| {
@@ -376,7 +378,7 @@ mod tests {
             last = *time;
             tokens >= -1e-6
         });
-        // A server that counts in fixed windows needs no third model, because each fixed window is also a sliding
+        // No third model is needed for servers that count in fixed windows, because each fixed window is also a sliding
         // window.
         sliding && bucket
     }

@@ -13,7 +13,7 @@ use super::slots::{Slots, Use};
 use super::store::{SlotPurpose, SlotRequest, SlotResponse};
 use super::store_requests::StoreRequests;
 
-/// A priority that has waiters gets at least one permit after this many permits for higher priorities.
+/// After this many permits for higher priorities, a waiter of a lower priority comes first.
 const PASSED_OVER: u32 = 4;
 /// A time-out that is longer than any program runs.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
@@ -33,12 +33,12 @@ pub(super) struct Next {
     pub at: Instant,
 }
 
-/// The state of the probe. If a pause was shorter than the service asked for, the first request after the pause is the
-/// probe. The probe tests whether the service still responds with 429.
+/// The state of the probe. The client may shorten a pause that the service asked for. Then the first request after the
+/// pause is the *probe*, which tests whether the service still responds with 429.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Probe {
     None,
-    /// The request with the next permit is the probe.
+    /// The next request that gets a permit is the probe.
     Due,
     /// The request with this slot is the probe. All other requests wait for the result of the probe.
     Sent(u64),
@@ -183,7 +183,7 @@ impl State {
         Some((store_requests.start(now, demands), request))
     }
 
-    /// Returns the waiters that could use a slot now, each with the purpose of its slot, in the order of precedence.
+    /// Returns the ticket and the purpose of each waiter that could use a slot now, in the order of precedence.
     fn demands(&self, all: &Candidates) -> impl Iterator<Item = (u64, SlotPurpose)> + use<> {
         let purpose = |(ticket, what): (u64, Use)| {
             let purpose = match what {
@@ -196,7 +196,7 @@ impl State {
         };
         let mut demands: Vec<(u64, SlotPurpose)> = Vec::new();
         for demand in self.in_order(all).into_iter().flatten().map(purpose) {
-            // `in_order` returns an overdue waiter twice.
+            // `in_order` returns an overdue waiter twice: at the start, and at its usual position.
             if !demands.contains(&demand) {
                 demands.push(demand);
             }
@@ -204,8 +204,8 @@ impl State {
         demands.into_iter()
     }
 
-    /// Handles the store's response to the request with the number `number`. If the store granted a slot, a waiter gets
-    /// the permit. If no waiter needs the slot, the result contains the slot to give back to the store.
+    /// Handles the store's response to request `number`. If the store granted a slot, a waiter gets a permit for the
+    /// slot. If no waiter needs the slot, the result contains the slot to give back to the store.
     pub fn store_responded(
         &mut self,
         number: u64,
@@ -236,7 +236,7 @@ impl State {
         };
         let all = self.queue.candidates(now);
         let is_waiting = |(ticket, _): &(u64, SlotPurpose)| self.queue.contains(*ticket);
-        // The waiter of the demand may have stopped waiting. Then the next waiter gets the slot.
+        // The waiter that demanded the slot may have left the queue. Then the next waiter gets the slot.
         let demand = demand
             .filter(is_waiting)
             .or_else(|| self.demands(&all).next());
@@ -326,15 +326,15 @@ impl State {
         ready_at < time && is_free(&mut self.slots)
     }
 
-    /// Returns the slot of the permit that was granted to this waiter, if there is one, and removes the slot from
-    /// `granted`.
+    /// Removes the waiter's permit from `granted`, and returns the slot of the permit. Returns `None` if no permit was
+    /// granted.
     pub fn pick_up(&mut self, ticket: u64) -> Option<u64> {
         self.granted.remove(&ticket)
     }
 
-    /// Removes a waiter from the queue. If the waiter has a permit, the slot of the permit is free for another waiter.
-    /// If the slot is from the store, returns the store's number of the slot, so that the caller can give the slot back
-    /// to the store.
+    /// Removes a waiter from the queue. If the waiter has a permit, another waiter can use the slot of the permit. If
+    /// the slot is from the store, returns the store's number of the slot. The caller must then give the slot back to
+    /// the store.
     pub fn cancel(&mut self, ticket: u64) -> Option<u64> {
         self.queue.remove(ticket);
         let slot = self.granted.remove(&ticket)?;
@@ -342,15 +342,15 @@ impl State {
     }
 
     /// Gives back a slot in which nothing was sent. If the slot is from the store, returns the store's number of the
-    /// slot, so that the caller can give the slot back to the store.
+    /// slot. The caller must then give the slot back to the store.
     pub fn give_back(&mut self, slot: u64) -> Option<u64> {
         self.slots.give_back(slot);
         self.end_probe(slot);
         self.store_requests.as_mut()?.give_back(slot)
     }
 
-    /// Records that the request with this slot has ended. If this request was the probe and no response has ended the
-    /// probe, the next request is the probe.
+    /// Records that the request with this slot has ended. If this request is still the probe, the probe had no result,
+    /// and the next request is the probe.
     pub fn end_probe(&mut self, slot: u64) {
         if self.probe == Probe::Sent(slot) {
             self.probe = Probe::Due;
@@ -397,8 +397,8 @@ impl State {
         self.pause(now, pause, longest)
     }
 
-    /// Grants no permit for the duration `pause`, or for `longest` if `pause` is longer. After a shortened pause, one
-    /// request tests whether the service still asks for a pause. Returns the end of the pause.
+    /// Grants no permit for the duration `pause`, but for at most `longest`. After a shortened pause, one request tests
+    /// whether the service still asks for a pause. Returns the end of the pause.
     pub fn pause(&mut self, now: Instant, pause: Duration, longest: Duration) -> Instant {
         if pause > longest {
             self.probe = Probe::Due;
@@ -416,8 +416,8 @@ impl State {
     fn apply_rate(&mut self) {
         let share = self.rate.share();
         let capacity = (self.limit.capacity() as f64 * share) as usize;
-        // If the share is below 1, other programs may use the rest of the limit, so calls are spread evenly, as polls
-        // are.
+        // If the share is below 1, other programs may use the rest of the limit. So calls are then spread evenly, like
+        // polls.
         self.slots.set_capacity(capacity, share < 1.0);
     }
 }
@@ -432,7 +432,7 @@ pub(super) enum StoreResult {
     Wait {
         is_paused: bool,
     },
-    /// The response is ignored, because another request had already replaced the request of this response.
+    /// The response is ignored, because a newer request has replaced its request.
     Ignored,
 }
 

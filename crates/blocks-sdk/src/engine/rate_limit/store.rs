@@ -22,8 +22,8 @@ pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreEr
 /// that only one process at a time changes the `SharedLimit`. All times in requests and responses are durations, so the
 /// clocks of the processes may differ.
 pub trait LimitStore: Send + Sync {
-    /// Takes a slot for the first demand of `request` that can have a slot now, or returns the time to wait before the
-    /// next request.
+    /// Takes a slot for the first demand of `request` that can have a slot now. If no demand can have a slot, returns
+    /// the time to wait before the next request.
     fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse>;
 
     /// Grants no slot for the duration `pause`. A current pause that ends later is unchanged.
@@ -45,7 +45,7 @@ pub struct SlotRequest {
     /// A random number that identifies the process. The demands of this request replace the demands of the last request
     /// from the same process.
     pub process: u64,
-    /// The maximum number of slots in a window, which is about a minute, according to the process.
+    /// The maximum number of slots that the process allows in a window. A window is about a minute.
     pub capacity: usize,
     /// Whether requests other than polls are spread evenly, because a 429 showed that the limit is lower than expected.
     pub spreads_calls: bool,
@@ -57,7 +57,7 @@ pub struct SlotRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SlotDemand {
-    /// The purpose of the request to the service for which the slot is needed.
+    /// The purpose of the slot.
     pub purpose: SlotPurpose,
     /// The time for which the request to the service has waited. For a poll, this is the time since the last poll.
     pub waited: Duration,
