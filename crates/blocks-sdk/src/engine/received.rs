@@ -1,5 +1,5 @@
-//! Prepares received data for error messages, which are short, on one line, and without secrets. Also finds ids and
-//! messages in received data.
+//! Prepares received data for error messages. An error message is short, is on one line, and contains no secrets. Also
+//! finds ids and messages in received data.
 
 use blocks_api::open::Id;
 use bytes::Bytes;
@@ -33,8 +33,8 @@ pub(crate) fn charset(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// Returns the name of the compression of a body, according to the headers or the first bytes of the body. A body
-/// should not be compressed, because no request asks for compression.
+/// Returns the compression of a body, such as `gzip`, or `None` if the body is not compressed. Checks the headers, and
+/// then the first bytes of the body. The client never asks for compression, so a compressed body is unexpected.
 pub(crate) fn compression(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let named = header(headers, CONTENT_ENCODING).map(str::trim);
     if let Some(encoding) = named.filter(|encoding| !is_plain(encoding)) {
@@ -65,7 +65,7 @@ pub(crate) fn sentence(text: &str) -> String {
     short
 }
 
-/// Removes the queries of the URLs in a text, because the query of a presigned URL grants access.
+/// Replaces the query of each URL in a text with `<redacted>`, because the query of a presigned URL grants access.
 pub(crate) fn without_queries(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -151,9 +151,9 @@ fn words(value: &Value) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// Returns the id of the session in a body, from the field `id` or from a link. The body may be cut off. The field `id`
-/// of an error response may identify the error, so the field is used only in a successful response, or in a body that
-/// contains `_links`.
+/// Returns the id of the session in a body, from the field `id` or from a link. The body may be cut off. In an error
+/// response, the field `id` may identify the error. So the field is used only if the response is successful, or if the
+/// body contains `_links`.
 pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
     let text = text(body, None);
     let linked = || {

@@ -63,7 +63,8 @@ fn is_latin_1(charset: &str) -> bool {
 }
 
 /// Decodes text in UTF-16 or UTF-32. Returns `None` for other encodings. Recognizes the encoding by the byte order
-/// mark, or by the zero bytes around the first character, which is ASCII in JSON and in HTML.
+/// mark, or by zero bytes in the first character. JSON and HTML start with an ASCII character, and UTF-16 and UTF-32
+/// encode this character with zero bytes.
 fn wide(body: &[u8]) -> Option<String> {
     let units_of_2 = |unit: fn([u8; 2]) -> u16| {
         let (units, rest) = body.as_chunks::<2>();
@@ -88,7 +89,8 @@ fn wide(body: &[u8]) -> Option<String> {
     }
 }
 
-/// Returns U+FFFD if `rest` is the incomplete last character of a text that was cut off.
+/// Returns U+FFFD if `rest` is not empty. `rest` contains the bytes after the last complete code unit of a text that
+/// was cut off.
 fn cut(rest: &[u8]) -> Option<char> {
     (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER)
 }
@@ -109,7 +111,8 @@ fn lone_surrogates(body: &[u8]) -> Vec<usize> {
                     halves.push(at);
                     6
                 }
-                // This is another escape. Its second byte is skipped too, because that byte may be a backslash.
+                // This is another escape. The byte after the backslash is skipped too, because this byte may be another
+                // backslash.
                 _ => 2,
             };
     }

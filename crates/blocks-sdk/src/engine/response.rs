@@ -27,7 +27,8 @@ pub struct ResponseInfo {
 }
 
 impl ResponseInfo {
-    /// Takes the status and the headers of a complete response. Redacts each header value that contains the API key.
+    /// Takes the status and the headers from `result`, which contains a complete response. Redacts each header value
+    /// that contains the API key.
     pub(crate) fn of(result: &mut AttemptResult, key: &Key) -> Self {
         let received = result.received.as_mut();
         let (status, mut headers) = received.map_or_else(Default::default, |received| {

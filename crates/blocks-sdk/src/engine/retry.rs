@@ -11,16 +11,18 @@
 //! | a redirect | no retry | no retry, outcome unknown |
 //! | any other status | no retry | no retry, no effect |
 //!
-//! This module only decides. The module `call` sends the request again, and the module `rate_limit` keeps the pauses.
+//! This module only decides. The module `call` sends the request again, and the module `rate_limit` enforces the
+//! pauses.
 
 use std::time::Duration;
 
 /// Sets how often the request of a call is sent again, and how long the call may take.
 ///
-/// By default, a request is sent up to 5 times. Each pause between attempts is random, between zero and a bound that
-/// doubles from 0.5 s up to 30 s (exponential backoff with full jitter). A 429 does not count as an attempt, because
-/// the service did not process the request. After a 429, the request keeps its place in the queue of the rate limiter.
-/// The request is sent again after the pause that the service asked for, unless the call's time-out passes before.
+/// By default, a request is sent up to 5 times. The pause between two attempts is random, from zero up to a bound
+/// (exponential backoff with full jitter). The first bound is 0.5 s. The bound doubles with each attempt, up to 30 s. A
+/// 429 does not count as an attempt, because the service did not process the request. After a 429, the request keeps
+/// its place in the queue of the rate limiter. The request is sent again after the pause that the service asked for,
+/// unless the call's time-out passes before.
 ///
 /// ```
 /// use blocks_sdk::RetryPolicy;
@@ -41,7 +43,7 @@ pub struct RetryPolicy {
     pub initial_backoff: Duration,
     /// The upper bound of every pause between attempts, unless the service asks for a longer pause.
     pub max_backoff: Duration,
-    /// The longest pause that a `Retry-After` can ask for.
+    /// The maximum pause after a `Retry-After`. A longer pause is shortened to this maximum.
     pub max_retry_after: Duration,
     /// The time-out of a whole call; `None` for the default of the operation.
     pub call_timeout: Option<Duration>,
@@ -85,7 +87,7 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the maximum pause, unless the service asks for a longer one. Default: 30 s.
+    /// Sets the upper bound of every pause between attempts, unless the service asks for a longer pause. Default: 30 s.
     pub fn max_backoff(mut self, backoff: Duration) -> Self {
         self.max_backoff = backoff;
         self
@@ -104,8 +106,8 @@ impl RetryPolicy {
     /// Sets the time-out of a whole call: the wait for a permit, all attempts, and the pauses between them. Default: 2
     /// minutes for a read, and 1 hour for a create or follow-up, which may wait behind many other requests.
     ///
-    /// An attempt of a create gets at least the time-out of connecting, even if less time is left. With less time, the
-    /// attempt could time out while it connects, and the outcome of the create would count as unknown although nothing
+    /// An attempt of a create may take longer than the time-out of connecting, even if less time is left. Otherwise the
+    /// attempt could time out while it connects. Then the outcome of the create would count as unknown although nothing
     /// was sent. `Duration::MAX` means no limit.
     ///
     /// ```
@@ -126,7 +128,6 @@ impl RetryPolicy {
         self
     }
 
-    /// Returns the time-out of a whole call.
     pub(crate) fn timeout_of(&self, creates: bool, attempts: AttemptTimeouts) -> Duration {
         // The default is at least as long as the time-out of one attempt.
         let default = if creates {
@@ -137,7 +138,7 @@ impl RetryPolicy {
         self.call_timeout.unwrap_or(default)
     }
 
-    /// Returns the pause after the failure with number `failures`, counted from 1. `random` is between 0 and 1.
+    /// Returns the pause before the next attempt, after `failures` failed attempts. `random` is between 0 and 1.
     pub(crate) fn backoff(&self, failures: u32, random: f64) -> Duration {
         let backoff = 2_u32.saturating_pow(failures.saturating_sub(1));
         let bound = self.initial_backoff.saturating_mul(backoff);
@@ -147,7 +148,6 @@ impl RetryPolicy {
     }
 }
 
-/// The time-outs of one attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttemptTimeouts {
     pub read: Duration,
@@ -159,11 +159,11 @@ pub(crate) struct AttemptTimeouts {
 /// The default time-out of one attempt of a read. A longer time-out would be useless, because gateways give up after 60
 /// s.
 pub(crate) const READ_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
-/// The default time-out of one attempt of a create. This time-out is longer than gateways wait, because a create that
-/// times out has an unknown outcome.
+/// The default time-out of one attempt of a create. This time-out is longer than the time-outs of gateways, because the
+/// outcome of a create is unknown after a time-out.
 pub(crate) const CREATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
-/// The minimum time by which the time-out of an attempt of a create exceeds the time-out of connecting. So the time-out
-/// of connecting always passes first.
+/// The minimum difference between the time-out of an attempt of a create and the time-out of connecting. With this
+/// difference, the time-out of connecting always passes first.
 const AFTER_CONNECT: Duration = Duration::from_millis(250);
 
 impl AttemptTimeouts {
@@ -172,7 +172,7 @@ impl AttemptTimeouts {
         if !creates {
             return self.read.min(left);
         }
-        // A create that times out while it connects would count as possibly sent.
+        // If the attempt timed out while it connects, the create would count as possibly sent.
         let connect = self
             .connect
             .map(|connect| connect.saturating_add(AFTER_CONNECT));
@@ -209,9 +209,9 @@ impl Default for RetryPolicy {
 pub(crate) enum Outcome {
     /// No byte of the request reached a server.
     NotSent,
-    /// The connection closed, or the time-out passed, after the request may have been sent.
+    /// The connection closed, or the time-out passed. The request may have been sent.
     Broken,
-    /// A response with this status arrived. Only an error response may be incomplete.
+    /// A response with this status arrived. A successful response is complete. An error response may be incomplete.
     Status(u16),
 }
 

@@ -58,8 +58,8 @@ fn seconds(text: &str) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(value).unwrap_or(Duration::from_secs(u64::MAX)))
 }
 
-/// Reads a number as a date in seconds or milliseconds since 1970, which some services send. As a pause, such a number
-/// would be longer than 30 years. Returns `None` for other numbers, which are pauses.
+/// Reads a number as a date in seconds or milliseconds since 1970, because some services send such dates. A pause with
+/// such a number would be longer than 30 years. Returns `None` for other numbers, because they are pauses.
 fn epoch(seconds: Duration) -> Option<DateTime<Utc>> {
     match i64::try_from(seconds.as_secs()).ok()? {
         number @ 1_000_000_000..100_000_000_000 => DateTime::from_timestamp(number, 0),

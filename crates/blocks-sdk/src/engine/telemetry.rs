@@ -1,6 +1,6 @@
 //! Records spans and events if the feature `tracing` is enabled. There is a span for each call. There is an event for
-//! each attempt, each poll, each wait for a permit, each pause, each change of the rate, the first failure of the store
-//! of a shared limit, and its first response after a failure.
+//! each attempt, each poll, each wait for a permit, each pause, and each change of the rate. There is also an event
+//! when the store of a shared limit fails, and when the store works again.
 //!
 //! Names follow OpenTelemetry's conventions for HTTP. The key, a message's text and presigned URLs are never
 //! recorded.
@@ -77,7 +77,8 @@ mod on {
         }
     }
 
-    /// Records that the service asked for a pause, with the header `Retry-After` or with a 429 without that header.
+    /// Records that the service asked for a pause. The service sends the header `Retry-After`, or a 429 without this
+    /// header.
     pub(crate) fn paused(until: Instant, asked: Option<Duration>) {
         let pause = until.saturating_duration_since(Instant::now());
         tracing::event!(

@@ -18,7 +18,7 @@ use crate::engine::body::{Body, BoxError};
 use crate::engine::error::Error;
 use crate::engine::http::{CONNECT_TIMEOUT, EnvironmentProxy, no_http, safe};
 
-/// Is the type of the future that [`Transport::send`] returns.
+/// Names the type of the future that [`Transport::send`] returns.
 pub type SendFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Response<Body>, SendError>> + Send + 'a>>;
 
@@ -50,7 +50,7 @@ pub type SendFuture<'a> =
 /// # Ok::<(), blocks_sdk::Error>(())
 /// ```
 pub trait Transport: Send + Sync + 'static {
-    /// Sends `request`, which carries the API key unless it is a download.
+    /// Sends `request`. Every request except a download contains the API key.
     ///
     /// # Errors
     /// Returns an error if no response arrived. The error says whether the request may have been received. The client
@@ -96,7 +96,7 @@ pub struct SendError {
 }
 
 impl SendError {
-    /// Reports that no byte of the request was written, so that it is safe to send the request again.
+    /// Reports that no byte of the request was written, so it is safe to send the request again.
     ///
     /// ```
     /// let error = blocks_sdk::SendError::never_sent("no route to the host");
@@ -110,7 +110,7 @@ impl SendError {
         }
     }
 
-    /// Reports that the request may have been received. Use this function if it is not certain that nothing was sent.
+    /// Reports that the request may have been received. Use this function unless it is certain that nothing was sent.
     ///
     /// ```
     /// use std::error::Error;
@@ -180,7 +180,7 @@ impl HttpTransport {
         Self::over(reqwest::Client::builder().no_proxy())
     }
 
-    /// Creates a transport over a client that `configure` sets up, for example with a proxy or a certificate.
+    /// Creates a transport with an HTTP client that `configure` sets up, for example with a proxy or a certificate.
     ///
     /// Redirects and retries are switched off after `configure`. Proxies in environment variables are not used.
     ///
@@ -202,7 +202,7 @@ impl HttpTransport {
         })
     }
 
-    /// Sends a request that is already in the type of reqwest.
+    /// Sends a [`reqwest::Request`].
     async fn execute(&self, request: reqwest::Request) -> Result<Response<Body>, SendError> {
         let proxy = self
             .proxy
@@ -228,10 +228,9 @@ impl Transport for HttpTransport {
     }
 }
 
-/// The transport for the requests of a client.
 #[derive(Clone)]
 pub(crate) enum ClientTransport {
-    /// Sends the request of the generated client without a conversion, which would parse the URL again.
+    /// Sends the requests of the generated client without a conversion. A conversion would parse the URL again.
     Http(HttpTransport),
     Other(Arc<dyn Transport>),
 }
@@ -333,8 +332,8 @@ where
     B::Error: Into<BoxError>,
 {
     fn send(&self, request: Request<Body>) -> SendFuture<'_> {
-        // Each request uses its own clone of the service, because tower requires that the called instance is the
-        // instance that reported that it is ready.
+        // Each request uses its own clone of the service, because tower requires `poll_ready` and `call` on the same
+        // instance.
         let service = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut service = service.clone();
         Box::pin(async move {

@@ -5,8 +5,8 @@ use std::io;
 
 use blocks_api::types::Message;
 
-/// The number of messages that are remembered. The number is larger than the 1,000 messages among which the pager
-/// searches for late messages.
+/// The number of messages that are remembered. The pager searches for late messages among the last 1,000 messages, so
+/// the number is larger than 1,000.
 const REMEMBERED: usize = 2_000;
 
 /// Returns the hash of a message's id, or of the whole message if the message has no id. The hash identifies the
@@ -22,8 +22,8 @@ pub(crate) fn identity(message: &Message) -> u64 {
     hash.finish()
 }
 
-/// Computes the identity of a message that was too large to be read. The page of the message contains only this
-/// message, and `body` is the part of the page that was received.
+/// Computes the identity of a message that was too large to be read. The message is the only message of its page.
+/// `body` is the part of the page that was received.
 pub(crate) fn identity_in_cut_page(body: &str) -> u64 {
     let items = body.find("\"items\"").map_or(body, |at| &body[at..]);
     let field = items.match_indices("\"id\"").find_map(|(at, name)| {
@@ -58,8 +58,8 @@ impl Hash {
         }
     }
 
-    /// Returns the 53 highest bits, because the highest bits of FNV-1a are mixed best, and because a JSON number
-    /// represents 53 bits exactly.
+    /// Returns a hash of 53 bits, because a JSON number represents at most 53 bits exactly. FNV-1a mixes the highest
+    /// bits best, so the highest bits are used.
     fn finish(self) -> u64 {
         (self.0 ^ (self.0 << 29)) >> 11
     }
@@ -81,7 +81,7 @@ impl io::Write for Hash {
 pub(crate) struct Known {
     order: VecDeque<u64>,
     set: HashSet<u64>,
-    /// Whether earlier messages were read or skipped and are not remembered.
+    /// Whether messages before the remembered messages were read or skipped.
     partial: bool,
 }
 
@@ -97,7 +97,6 @@ impl Known {
         known
     }
 
-    /// Returns whether earlier messages were read or skipped and are not remembered.
     pub fn is_partial(&self) -> bool {
         self.partial
     }

@@ -18,7 +18,7 @@ use crate::messages::watch::WatchCursor;
 #[derive(Default)]
 pub(crate) struct Batch {
     pub messages: VecDeque<Message>,
-    /// The error of a message that is too large. This message follows the other messages.
+    /// The error for a message that is too large. This message comes after `messages`.
     pub too_large: Option<Error>,
 }
 
@@ -51,8 +51,8 @@ struct Sequence {
 }
 
 impl Sequence {
-    /// Returns the sort key of the next message, which is its time and its creation time. A message whose time is
-    /// missing or out of order gets the time of the message before it.
+    /// Returns the sort key of the next message: its time, and then its creation time. A message whose time is missing
+    /// or out of order gets the time of the message before it.
     fn key(&self, message: &Message, descending: bool) -> (f64, Option<i64>) {
         let time = time(message).map(|time| if descending { -time } else { time });
         match time.filter(|time| *time >= self.time) {
@@ -92,7 +92,7 @@ impl MergedPages {
     }
 
     /// Reads pages until messages are available, and returns these messages. The batch is empty at the end of the list.
-    /// Each page takes a permit with `priority`.
+    /// Each request for a page needs a permit with the priority `priority`.
     pub async fn batch(&mut self, priority: Priority) -> Result<Batch, Error> {
         self.fill(priority).await?;
         if let [sequence] = self.sequences.as_mut_slice() {
@@ -137,7 +137,8 @@ impl MergedPages {
                 }
                 match pager.advance(admission(priority)).await {
                     Ok(()) => self.any_read = true,
-                    // The deployment may reject a repeated role. Then a separate request for each role succeeds.
+                    // The deployment may reject a request with several roles. Then a separate request for each role
+                    // succeeds.
                     Err(error)
                         if !self.any_read
                             && error.status() == Some(422)
@@ -190,7 +191,7 @@ impl MergedPages {
         }
     }
 
-    /// Returns the cursor after the messages that the caller has returned. `waiting` contains the messages that the
+    /// Returns the cursor after the last message that the caller has returned. `waiting` contains the messages that the
     /// caller has taken, but has not returned yet. Returns `None` before the first page is read, and while existing
     /// messages are skipped.
     pub fn cursor(&self, waiting: &VecDeque<Message>) -> Option<WatchCursor> {
@@ -260,8 +261,8 @@ fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
 }
 
 /// Returns whether a request waits for its permit with a time-out (`Wait`) or without a time-out (`Once`). A poll of a
-/// watch has no time-out, because a pause of the rate limiter can be longer than the time-out of a call, and must not
-/// end the watch.
+/// watch has no time-out. A pause of the rate limiter can be longer than the time-out of a call, but must not end the
+/// watch.
 fn admission(priority: Priority) -> Admission {
     match priority {
         Priority::Poll(_) => Admission::Once(priority),

@@ -253,7 +253,7 @@ impl MessagesQuery {
     /// Reads one page.
     ///
     /// # Errors
-    /// An error before anything is sent if the input is invalid, or any error of the request.
+    /// Returns an error if the input is invalid, before anything is sent. Returns any error of the request.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -274,15 +274,14 @@ impl MessagesQuery {
 
     /// Streams all selected messages. Reads them page by page, and keeps only one page in memory.
     ///
-    /// Messages may be added and deleted while the stream reads. The stream returns each message that exists during the
-    /// whole read exactly once, and in order. A late message is a message that the service adds before messages that
-    /// the stream has already read. The stream returns a late message when it finds the message, at the latest at the
-    /// end.
+    /// Messages may be added and deleted while the stream reads. If a message exists during the whole read, the stream
+    /// returns the message exactly once, and in order. A late message is a message that the service adds before
+    /// messages that the stream has already read. The stream finds and returns late messages at the latest at the end.
     ///
     /// For a message larger than [`max_body`](crate::ClientBuilder::max_body), the stream returns an error, and
     /// continues with the next message. Any other error ends the stream. If the pages contradict the total number that
-    /// the service reports, the stream ends with the error [`Incomplete`](crate::ErrorKind::Incomplete), which says how
-    /// many messages are missing, if this is known.
+    /// the service reports, the stream ends with the error [`Incomplete`](crate::ErrorKind::Incomplete). The error says
+    /// how many messages are missing, if this number is known.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -334,7 +333,7 @@ impl MessagesQuery {
     /// Reads all messages of [`stream`](Self::stream) into memory.
     ///
     /// # Errors
-    /// The first error of the stream, including the error of a message that is too large.
+    /// Returns the first error of the stream. A message that is too large also causes an error.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -384,8 +383,8 @@ impl MessagesQuery {
         self.roles.len() > 1
     }
 
-    /// Reads one page. If the deployment rejects a repeated `role`, reads each role separately and merges the
-    /// responses. The client remembers the rejection.
+    /// Reads one page. If the deployment rejects several `role` parameters, reads each role separately and merges the
+    /// responses. Later requests of the client also read each role separately.
     async fn fetch(&self, admission: Admission) -> Result<Page, Error> {
         let split = &self.client.resources.one_role_at_a_time;
         if !self.has_many_roles() || !split.load(Ordering::Relaxed) {
@@ -407,7 +406,7 @@ impl MessagesQuery {
         result.map_err(|error| error.with_session(&self.session_id))
     }
 
-    /// Reads one page in one attempt with an acquired permit, for the poll of a wait.
+    /// Reads one page in one attempt with a permit that the caller has acquired. Used for the polls of a wait.
     pub(crate) async fn read_with_permit(
         &self,
         permit: Permit,

@@ -62,8 +62,8 @@ impl Page {
         })
     }
 
-    /// Reads the page in one attempt with an acquired permit. The attempt must end by `deadline`. Returns the page and
-    /// the received data.
+    /// Reads the page in one attempt with a permit that the caller has acquired. The attempt must end by `deadline`.
+    /// Returns the page and the received data.
     pub(crate) fn fetch_with_permit(
         query: MessagesQuery,
         url: Url,
@@ -132,13 +132,13 @@ impl Page {
         (limit > 0).then_some(limit)
     }
 
-    /// Reads the page after this one; `None` when this page is the last.
+    /// Reads the next page. Returns `None` if this page is the last.
     ///
     /// Messages that are added or deleted can move other messages to another page, so this method may repeat or miss
     /// messages. [`MessagesQuery::stream`] notices such moves, and loses no message.
     ///
     /// # Errors
-    /// The errors of [`MessagesQuery::send`].
+    /// Returns the errors of [`MessagesQuery::send`].
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -170,11 +170,12 @@ impl Page {
     /// Reads the messages that were added after this page was read. Uses the same filters as the query of this page.
     /// Returns `None` when the page has no link to newer messages.
     ///
-    /// The link contains a time, and selects only messages whose `ts` is greater. So a message whose `ts` is equal,
-    /// earlier or missing is not found. [`MessagesQuery::watch`](crate::MessagesQuery::watch) loses no message.
+    /// The link contains a time, and selects only messages whose `ts` is greater than this time. So this method does
+    /// not find messages whose `ts` is equal, smaller or missing. [`MessagesQuery::watch`](crate::MessagesQuery::watch)
+    /// also finds such messages.
     ///
     /// # Errors
-    /// The errors of [`MessagesQuery::send`].
+    /// Returns the errors of [`MessagesQuery::send`].
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -204,7 +205,8 @@ impl Page {
         query.send().await.map(Some)
     }
 
-    /// Returns the status and the headers of the response; `None` if reading the page took several requests.
+    /// Returns the status and the headers of the response. Returns `None` if the page was merged from several
+    /// responses.
     pub fn response(&self) -> Option<&ResponseInfo> {
         self.response.as_ref()
     }

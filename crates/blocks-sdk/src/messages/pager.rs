@@ -1,10 +1,10 @@
 //! Reads a list of messages page by page. Returns each message once and in order, although the list changes between
 //! reads.
 //!
-//! A page shows a range of the list at the time of the read. Messages that are deleted or added before the range shift
-//! the messages in the range. The total number of messages does not always show such a shift: the total is unchanged
-//! after one deletion and one addition. So the pager chooses each range so that it overlaps the previous range
-//! ([`Window`]). A known message is a message that was read before. If the new range contains a known message,
+//! A page shows a range of the list at the time of the read. If messages before the range are deleted or added, the
+//! messages in the range move to other indexes. The total number of messages does not always show such a shift: the
+//! total is unchanged after one deletion and one addition. So each range that the pager reads overlaps the previous
+//! range ([`Window`]). A known message is a message that was read before. If the new range contains a known message,
 //! everything before that message was read as well, and no message is missing. If the new range contains no known
 //! message, the pager discards the range and steps back until a range contains a known message.
 //!
@@ -25,8 +25,8 @@ use crate::messages::{MessagesQuery, PAGE};
 
 /// The number of messages before the end of the list that are searched for late messages.
 const LOOK_BACK: u64 = 1_000;
-/// One in every `POLLS_BETWEEN_CHECKS` polls also reads a range further back in the list. The read finds a late message
-/// whose arrival did not change the total, because another message was deleted at the same time.
+/// One poll in this number of polls also reads a range further back in the list. This check finds a late message even
+/// if the total is unchanged because another message was deleted at the same time.
 const POLLS_BETWEEN_CHECKS: u32 = 10;
 /// The allowed number of reads in a row without a new message. After more such reads, the pager assumes that the
 /// service repeats pages. A longer list allows more reads.
@@ -41,11 +41,11 @@ const DECODE_ATTEMPTS: u32 = 3;
 pub(crate) struct Pager {
     query: MessagesQuery,
     known: Known,
-    /// The position of the last message in the range that was accepted last.
+    /// The position of the last message in the most recently accepted range.
     edge: Option<Edge>,
     phase: Phase,
     sizes: Sizes,
-    /// The maximum number of messages that the service returns in a page, according to the pages so far.
+    /// The largest page size that the service seems to support, according to the pages so far.
     ceiling: u64,
     /// The number of messages in the longest page so far.
     longest: u64,
@@ -60,10 +60,10 @@ pub(crate) struct Pager {
     known_are_gone: bool,
     /// Whether the next read is a poll for messages that were added after the end was reached.
     polling: bool,
-    /// Whether one in every [`POLLS_BETWEEN_CHECKS`] polls also searches for late messages further back in the list.
+    /// Whether the pager regularly checks for late messages; see [`POLLS_BETWEEN_CHECKS`].
     checks: bool,
     polls: u32,
-    /// The index at which the next regular search for late messages continues.
+    /// The index at which the next regular check for late messages continues.
     check_from: Option<u64>,
     total: Option<u64>,
     /// The number of messages that were found so far.
@@ -74,7 +74,7 @@ pub(crate) struct Pager {
     progress: u64,
     /// Messages that were read and not taken.
     backlog: VecDeque<Message>,
-    /// Errors of messages that are too large. These errors follow the messages in the backlog.
+    /// Errors for messages that are too large. These messages come after the messages in `backlog`.
     too_large: VecDeque<Error>,
 }
 
@@ -93,11 +93,11 @@ enum Phase {
         index: u64,
         distance: u64,
     },
-    /// Searches for a known message from the start of the list upwards, because stepping back found no known message.
+    /// Searches for a known message from the start of the list, because the search backwards found no known message.
     Search {
         index: u64,
     },
-    /// Reads the edge again. The page `held`, which starts right after the edge, is used if the edge has not moved.
+    /// Reads the edge again. The page `held` starts right after the edge, and is used only if the edge has not moved.
     Verify {
         held: Reading,
     },
@@ -112,11 +112,11 @@ struct Sweep {
     index: u64,
     /// The index at which the search ends; `None` if it ends after one page.
     until: Option<u64>,
-    /// The identity of the message that follows the range that was searched last.
+    /// The identity of the first message after the range that was searched last.
     next: u64,
-    /// Pages that contain no known message. If an earlier page contains a known message, the held messages are between
-    /// two known messages, so the held messages arrived late. Otherwise the held messages may be older than all
-    /// messages that were read.
+    /// Pages that contain no known message. If a page further back in the list contains a known message, the held
+    /// messages are between two known messages. Then the held messages arrived late. Otherwise the held messages may be
+    /// older than all messages that were read.
     held: Vec<Reading>,
 }
 
@@ -223,8 +223,8 @@ impl Pager {
         }
     }
 
-    /// Disables the regular checks for late messages. The pager then checks only after a page showed that messages
-    /// before the end of the list have moved.
+    /// Disables the regular checks for late messages. Then the pager checks for late messages only after a page has
+    /// shown that the edge has moved.
     pub fn without_checks(mut self) -> Self {
         self.checks = false;
         self
@@ -258,13 +258,11 @@ impl Pager {
         self.skipping
     }
 
-    /// Takes all messages that are in memory. This function exists because taking the messages one by one would move
-    /// each message several times.
+    /// Takes all messages that are in memory. This is faster than taking the messages one by one.
     pub fn take(&mut self) -> VecDeque<Message> {
         std::mem::take(&mut self.backlog)
     }
 
-    /// Takes the next message that is in memory.
     pub fn pop(&mut self) -> Option<Message> {
         self.backlog.pop_front()
     }
@@ -278,7 +276,7 @@ impl Pager {
         self.backlog.iter()
     }
 
-    /// Takes the error of a message that is too large, after all messages before it were taken.
+    /// Takes the error for a message that is too large. Returns `None` while the backlog contains messages.
     pub fn take_too_large(&mut self) -> Option<Error> {
         match self.backlog.is_empty() {
             true => self.too_large.pop_front(),
@@ -296,8 +294,8 @@ impl Pager {
         !self.backlog.is_empty() || !self.too_large.is_empty() || matches!(self.phase, Phase::End)
     }
 
-    /// Returns whether the list has messages that were not read, so that the next page is read without a pause. If the
-    /// total says that the edge is the last message, the total is trusted, because the next poll reads after the edge
+    /// Returns whether the list has unread messages. Then the next page is read without a pause. If the total says that
+    /// the edge is the last message, returns `false`. The total may be wrong, but the next poll reads after the edge
     /// anyway.
     pub fn is_behind(&self) -> bool {
         let end = self.edge.map_or(0, |edge| edge.index + 1);
@@ -314,7 +312,6 @@ impl Pager {
         }
     }
 
-    /// Reads one page.
     pub async fn advance(&mut self, admission: Admission) -> Result<(), Error> {
         let window = self.window();
         let page = self.read(window, admission).await;
@@ -458,10 +455,11 @@ impl Pager {
         }
         if count > 0 && count < requested && count == self.longest {
             match reading.total() {
-                // The service limited the page, so no page will be longer.
+                // The service reduced the page size, so no page will be longer.
                 Some(total) if total > reading.end() => self.ceiling = count,
                 Some(_) => {}
-                // The service may have limited the page. The next page of this size shows whether more messages follow.
+                // The service may have reduced the page size. The next page of this size shows whether more messages
+                // follow.
                 None => self.sizes.most = count,
             }
         }
@@ -477,14 +475,14 @@ impl Pager {
         }
     }
 
-    /// Notes whether the page shows that the edge has moved.
+    /// Sets `shifted` if the page shows that the edge has moved.
     fn note_shift(&mut self, reading: &Reading) {
         if let Some(edge) = self.edge {
             self.shifted |= !reading.has(edge);
         }
     }
 
-    /// Uses a page before which no message is missing.
+    /// Accepts a page. The caller has checked that no message is missing before the page.
     fn accept(&mut self, reading: Reading) {
         let (start, count, end) = (reading.start, reading.count(), reading.end());
         let has_ended = self.is_end(&reading);
@@ -544,14 +542,16 @@ impl Pager {
         }
         match reading.total() {
             Some(total) if total > reading.end() => false,
-            // If the number of pages contradicts the total, the pager trusts the number of pages for one more read.
+            // The total says that this page is the last. If the number of pages contradicts the total, the pager reads
+            // once more.
             Some(_) => self.idle > 0 || reading.total_pages.is_none_or(|pages| pages <= page),
             None => count < self.longest || reading.end() == 0,
         }
     }
 
-    /// Adds the new messages of a page to the backlog. If `next` is given, the page was read in a search for late
-    /// messages, and its messages are remembered before the message `next`. Returns whether the page has new messages.
+    /// Adds the new messages of a page to the backlog. `next` is given if the page was read in a search for late
+    /// messages. Then the messages of the page are remembered before the message `next`. Returns whether the page has
+    /// new messages.
     fn give_out(&mut self, reading: Reading, next: Option<u64>) -> bool {
         let identities = reading.identities;
         let is_known = |identity: &u64| self.known.contains(*identity);
@@ -634,7 +634,7 @@ impl Pager {
         Ok(())
     }
 
-    /// Uses a page of a search for late messages.
+    /// Processes a page that was read in a search for late messages.
     fn sweep(&mut self, mut sweep: Sweep, reading: Reading) {
         let (start, first) = (reading.start, reading.identities.first().copied());
         let mut identities = reading.identities.iter();
@@ -657,8 +657,8 @@ impl Pager {
         let held: u64 = sweep.held.iter().map(Reading::count).sum();
         let ends = match sweep.held.is_empty() {
             true => sweep.until.is_none_or(|until| start <= until),
-            // The range from here to the edge is longer than all known and held messages, so no known message is
-            // further back.
+            // The range from this page to the edge has more messages than there are known and held messages. So no
+            // known message is further back.
             false => start + self.known.len() as u64 + held < edge,
         };
         if ends || start == 0 {
@@ -668,8 +668,7 @@ impl Pager {
         }
     }
 
-    /// Skips existing messages. If the page reports a total, the pager needs only a few reads to reach the last
-    /// message.
+    /// Skips existing messages. If the total is known, continues at the last message of the list.
     fn skip(&mut self, reading: Reading) {
         let (count, end, total) = (reading.count(), reading.end(), self.total);
         let last = total.and_then(|total| total.checked_sub(1));

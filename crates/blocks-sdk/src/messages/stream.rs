@@ -92,7 +92,7 @@ impl std::fmt::Debug for MessageStream {
     }
 }
 
-/// A step in progress. The future owns the state, and returns it with the result.
+/// A step in progress, such as the read of a page. The future owns the state, and returns the state with the result.
 pub(crate) type Step<S, T> = Pin<Box<dyn Future<Output = (Box<S>, T)> + Send>>;
 
 /// The state of a stream, or the step in progress that owns the state. This enum is `Unpin`, so the stream is `Unpin`
@@ -120,7 +120,7 @@ impl<S, T> Source<S, T> {
         *self = Self::Ended;
     }
 
-    /// Returns the result of the step in progress, or else of a new step; `None` after the end.
+    /// Polls the step in progress, or starts a new step. Returns the result of the step, or `None` after the end.
     pub fn poll(
         &mut self,
         context: &mut Context<'_>,

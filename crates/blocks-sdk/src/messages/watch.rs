@@ -20,7 +20,7 @@ use crate::messages::merged::{Batch, MergedPages, Start};
 use crate::messages::stream::Source;
 
 const INTERVAL: Duration = Duration::from_secs(2);
-/// The number of failures in a row that end a watch if the failures may be permanent.
+/// The number of failures in a row that end a watch, if each of these failures may be permanent.
 const DOUBTFUL_FAILURES: u32 = 3;
 
 /// Returns the messages of a query, and then each new message as it arrives; see [`MessagesQuery::watch`].
@@ -100,8 +100,8 @@ impl WatchCursor {
         cursor
     }
 
-    /// Returns the known messages, and the index of the last known message in the sequence with this number. There is
-    /// one sequence for each role if the roles are read separately, and otherwise only sequence 0.
+    /// Returns the known messages, and the index of the last known message in the sequence number `sequence`. If the
+    /// roles are read separately, there is one sequence for each role. Otherwise there is only sequence 0.
     pub(crate) fn place(&self, sequence: usize) -> (Known, Option<u64>) {
         let known = Known::new(self.known.iter().copied(), self.partial);
         let index = self.indexes.get(sequence).or(self.indexes.first());
@@ -151,8 +151,8 @@ impl Watch {
     /// Returns the position after the last returned message. A watch that resumes from this cursor returns the later
     /// messages, and repeats no message.
     ///
-    /// Before the first message or event of a watch [`from_now`](Self::from_now), the cursor is at the start of the
-    /// list.
+    /// For a watch [`from_now`](Self::from_now), the cursor is at the start of the list until the watch returns a
+    /// message or an event.
     pub fn cursor(&mut self) -> WatchCursor {
         let ready = &self.ready;
         let poller = self.source.state();
@@ -167,7 +167,7 @@ impl Watch {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// Returns the next message, or the error of a failed poll while the watch continues.
+    /// Returns the next message or failed poll. The watch continues after a failed poll.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -251,7 +251,7 @@ impl std::fmt::Debug for Watch {
 }
 
 enum Step {
-    /// A poll succeeded, with the new messages, if there are any.
+    /// A poll succeeded. The batch contains the new messages, and may be empty.
     Batch(Batch),
     /// A poll failed. The number counts the failed polls in a row.
     Failed(Error, u32),

@@ -75,7 +75,7 @@ impl Agent {
     /// Selects a profile that is given as a JSON object.
     ///
     /// # Errors
-    /// An error when the profile is not an object, or is empty.
+    /// Returns an error if the profile is not an object, or is empty.
     ///
     /// ```
     /// use blocks_sdk::Agent;
@@ -108,8 +108,9 @@ impl Agent {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput). The text of the error contains the given fields,
-    /// the allowed fields or names, and the nearest known name if a name is misspelt.
+    /// Returns [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput). If not exactly one value is given, the
+    /// error lists the given and the allowed fields. If the name is unknown, the error lists the known names, and
+    /// suggests a similar name.
     pub fn from_fields(
         agent_id: Option<Uuid>,
         agent_name: Option<&str>,
@@ -145,7 +146,7 @@ impl Agent {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`from_fields`](Self::from_fields), and an error when a field has the wrong type.
+    /// Returns the errors of [`from_fields`](Self::from_fields), and an error if a field has the wrong type.
     pub fn from_json(body: &Map<String, Value>) -> Result<Self, Error> {
         let field = Self::check_one(body)?;
         let wrong = |expected: &str, value: &Value| {
@@ -176,7 +177,7 @@ impl Agent {
     }
 }
 
-/// Parses the name of a core agent, which must be known and in lower case, as in `Agent::from_fields`.
+/// Parses the name of a core agent. This release must know the name, and the name must be in lower case.
 impl FromStr for Agent {
     type Err = Error;
 

@@ -1,5 +1,5 @@
-//! Tracks the requests of a process to the store of a shared limit. There is one request at a time, and no request for
-//! some seconds after a failure.
+//! Tracks the requests that this process sends to the store of a shared rate limit. At most one request runs at a time.
+//! For some seconds after a failure, no request is sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,13 +8,14 @@ use tokio::time::Instant;
 
 use super::store::SlotPurpose;
 
-/// A request that is still running this long after its time-out counts as lost, because its runtime is idle or has
-/// ended.
+/// A request counts as lost if it still runs this long after its time-out. The reason is that the tokio runtime of the
+/// request is idle or has ended.
 const LOST: Duration = Duration::from_millis(500);
-/// The time for which a store is not used after a failure.
+/// The time after a failure during which no request is sent to the store.
 const ALONE: Duration = Duration::from_secs(10);
 
-/// The tickets of the waiters for which a request asks for a slot, and the purposes of their slots.
+/// The waiters that can use the slot that a request asks for. Each entry contains the ticket of a waiter and the
+/// purpose of its slot.
 type Waiters = Vec<(u64, SlotPurpose)>;
 
 #[derive(Debug)]
@@ -24,10 +25,10 @@ pub(super) struct StoreRequests {
     response_timeout: Duration,
     last_number: u64,
     running: Option<Running>,
-    /// For each purpose, the time of the next request to the store, if the store asked to wait.
+    /// The time of the next request to the store for each purpose. The map is empty unless the store asked to wait.
     again: BTreeMap<SlotPurpose, Instant>,
     alone_until: Option<Instant>,
-    /// Maps this process's number of a slot to the store's number of the same slot.
+    /// Maps the number of a slot in this process to the number of the same slot in the store.
     slots: BTreeMap<u64, u64>,
 }
 
@@ -65,7 +66,7 @@ impl StoreRequests {
         running.is_some_and(|running| now < running.since + self.response_timeout + LOST)
     }
 
-    /// Returns the time until which no request is needed for these purposes, or `None` if a request is needed now.
+    /// Returns the time of the next request for these purposes, or `None` if a request can be sent now.
     pub fn again(
         &self,
         purposes: impl IntoIterator<Item = SlotPurpose>,
@@ -111,13 +112,13 @@ impl StoreRequests {
     }
 
     /// Records that the request with the number `number` failed, unless another request has replaced this request.
-    /// Returns whether the store worked before and counts as failed now.
+    /// Returns whether this is the first failure since the last response of the store.
     pub fn record_failure(&mut self, number: u64, now: Instant) -> bool {
         self.end(number).is_some() && self.alone_until.replace(now + ALONE).is_none()
     }
 
     /// Records that the slot `number` of this process has the number `slot` in the store. Forgets the slots of this
-    /// process before the number `first`.
+    /// process with a number below `first`.
     pub fn record_slot(&mut self, number: u64, slot: u64, first: u64) {
         self.slots = self.slots.split_off(&first);
         self.slots.insert(number, slot);

@@ -92,7 +92,7 @@ async fn a_dropped_waiter_hands_over_the_time() {
     let limiter = limiter();
     drain(&limiter).await;
     let start = Instant::now();
-    // The first waiter is the timekeeper for both waiters, and stops waiting before it gets its permit.
+    // The timer of the first waiter serves both waiters. The first waiter stops waiting before it gets its permit.
     let impatient = timeout(SECOND, limiter.acquire(Priority::Create, None));
     let patient = acquire(&limiter, Priority::Create);
     let (first, ()) = tokio::join!(impatient, patient);
@@ -404,8 +404,8 @@ fn futures_executor(future: Acquire) {
     let _ = Box::pin(future).as_mut().poll(&mut context);
 }
 
-/// A waker that calls the limiter when the waker wakes its task or is dropped. A real waker can also call the limiter:
-/// if the waker is the last handle of a task, dropping the waker drops the task and its permit.
+/// A waker that calls the limiter when it is woken or dropped. A real waker can also call the limiter: the waker may be
+/// the last reference to a task. Then dropping the waker drops the task and the permit of the task.
 struct Reentrant(Arc<RateLimiter>);
 
 impl std::task::Wake for Reentrant {

@@ -1,26 +1,27 @@
-//! Tests every order in which a few waiters can arrive, be polled and be dropped, with an explicit scheduler. Checks
-//! that no permit is lost or granted twice, and that no wake-up is lost.
+//! Tests the limiter with every order of a few steps, such as the poll or the drop of a waiter. Checks that no permit
+//! is lost or granted twice, and that no wake-up is lost.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
 const WAITERS: usize = 3;
-/// The numbers of steps in a schedule, without and with a store.
+/// The number of steps in a schedule: first without a store, then with a store.
 const DEPTHS: [usize; 2] = [5, 4];
 
 /// One step of the scheduler.
 #[derive(Clone, Copy, Debug)]
 enum Op {
-    /// Polls a waiter, if it was not polled before or was woken since its last poll.
+    /// Polls a waiter if it was never polled, or if it was woken since its last poll.
     Poll(usize),
-    /// Drops a waiter, in any state.
+    /// Drops a waiter if it is still waiting.
     Cancel(usize),
     /// Advances the clock, so that some timers fire.
     Advance,
-    /// Reports a 429 to the limiter, after which one probe may be sent.
+    /// Reports a 429 to the limiter. After the pause, the limiter grants one permit for a probe: all other requests
+    /// wait for the response to the probe.
     Refuse,
-    /// Reports another response to the limiter, which ends a probe.
+    /// Reports a response other than a 429 to the limiter. The response ends a probe.
     Respond,
 }
 
@@ -73,7 +74,7 @@ impl Schedule {
         match op {
             Op::Poll(number) => {
                 self.poll(number);
-                // The request to a store is a task, which can run now.
+                // A request to the store runs in a separate task. This line lets the task run.
                 tokio::task::yield_now().await;
             }
             Op::Cancel(number) => {
@@ -107,8 +108,7 @@ impl Schedule {
         }
     }
 
-    /// Polls the woken waiters again and again until no waiter should be left, and checks the guarantees of the
-    /// limiter.
+    /// Polls the woken waiters until each must have its permit, and checks the guarantees of the limiter.
     async fn finish(mut self, ops: &[Op]) {
         for _ in 0..40 {
             for number in 0..WAITERS {
@@ -126,14 +126,14 @@ impl Schedule {
             .iter()
             .filter(|(w, _)| matches!(w, Waiter::Permitted));
         assert_eq!(permitted.count(), self.permits.len(), "{ops:?}");
-        // There is one permit for each window. A permit may be picked up late, but never early.
+        // There is one permit for each window. A waiter may receive its permit late, but never early.
         for (number, at) in (0..).zip(&self.permits) {
             assert!(*at >= WINDOW * number, "{:?} after {ops:?}", self.permits);
         }
         let status = self.limiter.status();
         let waiting = status.waiting_interactive + status.waiting_creates + status.waiting_polls;
         assert_eq!(waiting, 0, "{ops:?}");
-        // No used permit is counted any more, so the whole window can be used again.
+        // After this time, the limiter no longer counts the used permits, so a permit must be available.
         advance(WINDOW * 3).await;
         let next = self.limiter.acquire(Priority::Create, None);
         assert!(

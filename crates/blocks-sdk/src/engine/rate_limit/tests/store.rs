@@ -9,7 +9,7 @@ fn process(store: &Arc<impl LimitStore + 'static>) -> Arc<RateLimiter> {
     Arc::new(RateLimiter::new(RateLimit::default(), Some(store)))
 }
 
-/// A store that counts its requests, and whose behaviour a test can change.
+/// A store that counts the requests it receives. A test can make the store fail, hang or respond late.
 #[derive(Default)]
 struct Scripted {
     memory: MemoryLimitStore,
