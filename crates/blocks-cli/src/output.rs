@@ -1,5 +1,5 @@
-//! Writes results and progress to standard output, to standard error, and to the files for the outputs and the summary of
-//! a GitHub workflow step.
+//! Writes results and progress to standard output, to standard error, and to the files for the outputs and the summary
+//! of a GitHub workflow step.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};

@@ -62,8 +62,8 @@ pub struct Dialect {
     /// Whether the response for an unknown thread is 404, as documented. If false, the response is an empty page, as
     /// observed.
     pub unknown_thread_rejected: bool,
-    /// Whether `session_html_url` contains the id of the workspace, as in the responses of the live service. The documentation's
-    /// samples do not contain the id.
+    /// Whether `session_html_url` contains the id of the workspace, as in the responses of the live service. The
+    /// documentation's samples do not contain the id.
     pub workspace_in_html_url: bool,
     /// Whether the arguments of a tool call are one string in `input`, as in older deployments. If false, the
     /// arguments are fields beside `__name__`.

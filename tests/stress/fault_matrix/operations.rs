@@ -176,8 +176,8 @@ pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> 
     (setup, violations)
 }
 
-/// Checks the error against the last exchange of the request that failed. `Call::Replies` waits for two sessions, so its
-/// last exchange is the last one of the session that the error names.
+/// Checks the error against the last exchange of the request that failed. `Call::Replies` waits for two sessions, so
+/// its last exchange is the last one of the session that the error names.
 fn check_last_exchange(call: Call, error: &Error, exchanges: &[Exchange]) -> Vec<String> {
     let mut exchanges = exchanges.iter().rev();
     let last = match error.pending() {

@@ -1,8 +1,8 @@
 //! Runs the commands of the README and the guide.
 //!
 //! Code blocks with the language `sh`, `console` or `bash` are run with bash. All commands of a code block run in the
-//! same shell. Each line is a command. A backslash at the end of a line joins the next line to it. A comment before a block says what the block
-//! needs:
+//! same shell. Each line is a command. A backslash at the end of a line joins the next line to it. A comment before a
+//! block says what the block needs:
 //!
 //! - without a comment, a block runs in the repository, without a key;
 //! - `<!-- readme: mock -->`: the block runs in an empty folder, with `blocks` and a mock of the service;

@@ -178,9 +178,9 @@ pub fn p95(mut values: Vec<f64>) -> f64 {
 }
 
 /// Returns how many of the requests at these times would be rejected by servers that count differently from the mock.
-/// The first number is for a server that counts the requests of each fixed minute. It is not known at which second these
-/// minutes start, so all 60 seconds are tried, and the highest number is returned. The second number is for a server
-/// with a bucket of 100 tokens.
+/// The first number is for a server that counts the requests of each fixed minute. It is not known at which second
+/// these minutes start, so all 60 seconds are tried, and the highest number is returned. The second number is for a
+/// server with a bucket of 100 tokens.
 pub fn rejections(times: &[Duration]) -> (usize, usize) {
     let fixed = (0..60).map(|phase| {
         let mut counts = std::collections::HashMap::new();
