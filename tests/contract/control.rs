@@ -112,8 +112,8 @@ fn names(object: &Value) -> Vec<&str> {
     names
 }
 
-/// Returns the names of an enum's variants from the enum's schema. The names are the strings of
-/// `enum` and `const`, and the names of properties.
+/// Returns the names of the variants in an enum's schema. A name is a string in `enum` or `const`, or the name of a
+/// property.
 fn variants(schema: &Value) -> Vec<&str> {
     let mut found = Vec::new();
     for choice in schema["oneOf"].as_array().expect("choices") {

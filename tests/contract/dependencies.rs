@@ -8,7 +8,7 @@ use serde_json::Value;
 
 type Names = BTreeSet<String>;
 
-/// Returns the direct dependencies of each crate of this workspace, without the crates of the workspace itself.
+/// Returns the direct dependencies of each crate of this workspace. Omits the crates of the workspace itself.
 fn manifests() -> BTreeMap<String, Names> {
     let output = Command::new(env!("CARGO"))
         .args([
@@ -39,13 +39,13 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
 }
 
-/// Returns the texts between backticks, which are names of crates.
+/// Returns the names of crates in a line. The names are between backticks.
 fn quoted(line: &str) -> impl Iterator<Item = String> + '_ {
     line.split('`').skip(1).step_by(2).map(str::to_owned)
 }
 
-/// Returns the sections of `DEPENDENCIES.md`: the crates in each heading, and the dependencies in
-/// the tables and after "The same:".
+/// Returns the crates and the dependencies of each section of `DEPENDENCIES.md`. The crates are in the heading. The
+/// dependencies are in the tables and after "The same:".
 fn page() -> Vec<(Names, Names)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../DEPENDENCIES.md");
     let page = std::fs::read_to_string(path).expect("the page");

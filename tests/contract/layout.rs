@@ -1,4 +1,4 @@
-//! Tests that the dependencies between crates and modules have only the directions that `ARCHITECTURE.md` describes.
+//! Tests that crates and modules depend on each other only as `ARCHITECTURE.md` describes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -21,7 +21,8 @@ fn validator(name: &str) -> jsonschema::Validator {
     jsonschema::draft4::new(&root).expect("a schema")
 }
 
-/// Replaces each schema that has `nullable: true` of OpenAPI 3.0 with a JSON Schema that also allows `null`.
+/// Converts schemas of OpenAPI 3.0 to JSON Schema. A schema with `nullable: true` becomes a schema that also allows
+/// `null`.
 fn json_schema(value: &mut Value) {
     match value {
         Value::Object(map) => {

@@ -237,7 +237,7 @@ impl Transport for Wrapped {
     }
 }
 
-/// Returns a listener that accepts no more connections, and the connections that fill its queue.
+/// Returns a listener whose queue is full, and the connections in this queue.
 async fn full_listener() -> (tokio::net::TcpListener, Vec<TcpStream>) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! Tests of downloads, the only requests to another host. They carry no key, follow no redirect and
-//! keep their time limits.
+//! Tests downloads, which are the only requests to another host. A download sends no key, follows no redirect and obeys
+//! its time-outs.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn read(script: &Scripted) -> Result<Artifact, Error> {
     session.artifact(thread_id()).await
 }
 
-/// Returns a plan whose first download sends one byte after each pause of the length `every`.
+/// Returns a plan whose first download is slow: the mock pauses for `every` before each byte.
 async fn slow_plan(every: Duration) -> Artifact {
     let plan = Action::Plan {
         file_name: "plan.md".into(),

@@ -1,4 +1,5 @@
-//! Builds the bodies of creates and follow-ups, and rejects an invalid request before anything is sent.
+//! Builds the bodies of requests that create a session or send a follow-up. Rejects an invalid request before it is
+//! sent.
 
 pub(crate) mod agent;
 pub(crate) mod schema;
@@ -16,7 +17,7 @@ use crate::request::agent::Agent;
 
 const TITLE_MAX: usize = 200;
 
-/// The names of the fields of a create, as in the OpenAPI document.
+/// The fields of a request that creates a session, as in the OpenAPI document.
 const FIELDS: [&str; 9] = [
     "message",
     "agent_name",
@@ -29,7 +30,7 @@ const FIELDS: [&str; 9] = [
     "config_values",
 ];
 
-/// The names of the fields of a follow-up.
+/// The fields of a request that sends a follow-up.
 const FOLLOW_UP_FIELDS: [&str; 3] = ["message", "artifact_ids", "profile"];
 
 /// Describes a new session.
@@ -86,8 +87,8 @@ impl CreateSession {
         Self { body, schema: None }
     }
 
-    /// Sets whether the session is hidden from other members of the workspace. Default: the default of the workspace,
-    /// or else `false`.
+    /// Sets whether the session is hidden from other members of the workspace. By default, the setting of the workspace
+    /// applies, or `false` if the workspace has none.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -153,16 +154,16 @@ impl CreateSession {
         self
     }
 
-    /// Sets configuration values. The vendor does not document this field, which was seen in one third-party client
-    /// only.
+    /// Sets configuration values. The vendor does not document this field. Only one third-party client is known to use
+    /// it.
     pub fn config_values(mut self, values: impl Into<JsonObject>) -> Self {
         self.body.config_values = values.into();
         self
     }
 
-    /// Adds a field that this release does not support.
+    /// Adds a field that has no method in this release.
     ///
-    /// Sending the request fails if `name` is a field that has its own method, such as `title`.
+    /// If `name` is a field that has its own method, such as `title`, the request is rejected before it is sent.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -238,14 +239,15 @@ impl CreateSession {
         self
     }
 
-    /// Reads a request from external JSON, which is one object with the fields of a create request of the service.
+    /// Reads a request from JSON that a person wrote. The JSON must be one object with the fields of the service for a
+    /// new session.
     ///
-    /// An unknown field is an error, because a person wrote the input and may have misspelt a name. If a request was
-    /// serialized with serde, deserialize it with serde, which keeps unknown fields.
+    /// An unknown field is an error, because its name may be misspelt. To read a request that was serialized with
+    /// serde, use serde, which keeps unknown fields.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when a field is unknown or has the wrong type, and
-    /// the errors of [`Agent::from_json`].
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when a field is unknown or has the wrong type. Also
+    /// returns the errors of [`Agent::from_json`] and [`validate`](Self::validate).
     ///
     /// ```
     /// use blocks_sdk::CreateSession;
@@ -265,7 +267,7 @@ impl CreateSession {
             )));
         }
         let mut fields = fields.clone();
-        // Null means that the field is not given.
+        // A field with the value null counts as absent.
         fields.retain(|_, value| !value.is_null());
         let body: types::CreateSessionRequest = serde_json::from_value(Value::Object(fields))
             .map_err(|e| Error::invalid_input(format!("cannot read the request: {e}")))?;
@@ -279,7 +281,7 @@ impl CreateSession {
         Ok(self.sent())
     }
 
-    /// Returns the request as it is sent, with the schema in the message.
+    /// Returns the request body, with the schema in the message.
     fn sent(self) -> types::CreateSessionRequest {
         let mut body = self.body;
         if let Some(schema) = &self.schema {
@@ -288,19 +290,19 @@ impl CreateSession {
         body
     }
 
-    /// Makes the same checks as [`Client::create_session`](crate::Client::create_session) makes before it sends the
-    /// request.
+    /// Checks the request. [`Client::create_session`](crate::Client::create_session) makes the same checks before it
+    /// sends the request.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty, the title
-    /// is too long, an extra field has its own method, or the schema of the expected reply is not an object or a
-    /// Boolean.
+    /// is too long, [`extra`](Self::extra) was used for a field that has its own method, or the schema of the expected
+    /// reply is not an object or a Boolean.
     pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
         check_extra(&self.body.extra, &FIELDS)?;
         schema::check_schema(self.schema.as_ref())?;
         let body = &self.body;
-        // An empty profile is not sent, so the session would have no agent.
+        // The body omits an empty profile, so the request would name no agent.
         if body.agent_id.is_none() && body.agent_name.is_none() && body.profile.is_empty() {
             return Err(Error::invalid_input(
                 "the profile is empty; give a JSON object with fields, or another agent",
@@ -333,7 +335,8 @@ impl CreateSession {
 #[must_use = "a request does nothing until it is sent"]
 pub struct FollowUp {
     body: types::CreateMessageRequest,
-    /// Whether a profile was set. An empty profile would not be sent, and the default agent would work instead.
+    /// Whether the caller set a profile. An empty profile is rejected, because the body would omit it and the default
+    /// agent would work instead.
     has_profile: bool,
     /// The schema of the expected reply.
     schema: Option<Value>,
@@ -365,7 +368,7 @@ impl FollowUp {
     }
 
     /// Creates a follow-up that asks the agent to correct a reply. The message says why the reply does not contain the
-    /// expected JSON. Ask for the same JSON again with `expect` or [`expect_schema`](Self::expect_schema).
+    /// expected JSON. Call `expect` or [`expect_schema`](Self::expect_schema) to add the schema again.
     pub fn correction(mismatch: &ReplyMismatch) -> Self {
         Self::new(format!(
             "Your last reply does not contain the expected JSON: {mismatch}. Reply again, with nothing but the JSON."
@@ -441,7 +444,7 @@ impl FollowUp {
         Ok(self.sent())
     }
 
-    /// Returns the request as it is sent, with the schema in the message.
+    /// Returns the request body, with the schema in the message.
     fn sent(self) -> types::CreateMessageRequest {
         let mut body = self.body;
         if let Some(schema) = &self.schema {
@@ -450,12 +453,13 @@ impl FollowUp {
         body
     }
 
-    /// Makes the same checks as [`SessionRef::follow_up`](crate::SessionRef::follow_up) makes before it sends the
-    /// request.
+    /// Checks the request. [`SessionRef::follow_up`](crate::SessionRef::follow_up) makes the same checks before it
+    /// sends the request.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty, an extra
-    /// field has its own method, or the schema of the expected reply is not an object or a Boolean.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty,
+    /// [`extra`](Self::extra) was used for a field that has its own method, or the schema of the expected reply is not
+    /// an object or a Boolean.
     pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
         check_extra(&self.body.extra, &FOLLOW_UP_FIELDS)?;
@@ -487,14 +491,14 @@ fn check_extra(extra: &JsonObject, known: &[&str]) -> Result<(), Error> {
     }
 }
 
-/// Serializes the request as it is sent, with the schema of the expected reply in its message.
+/// Serializes the request body. The message contains the schema of the expected reply.
 impl Serialize for CreateSession {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.clone().sent().serialize(serializer)
     }
 }
 
-/// Serializes the request as it is sent, with the schema of the expected reply in its message.
+/// Serializes the request body. The message contains the schema of the expected reply.
 impl Serialize for FollowUp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.clone().sent().serialize(serializer)

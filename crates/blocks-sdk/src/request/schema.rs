@@ -34,7 +34,6 @@ pub(crate) fn check_schema(schema: Option<&Value>) -> Result<(), Error> {
     }
 }
 
-/// Returns the JSON Schema of a type.
 #[cfg(feature = "schemars")]
 pub(crate) fn schema_of<T: schemars::JsonSchema>() -> Value {
     schemars::schema_for!(T).into()

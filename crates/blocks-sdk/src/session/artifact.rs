@@ -1,7 +1,7 @@
 //! Reads the data and the content of files and plans that an agent created.
 //!
-//! The content is on a storage host, at a presigned URL. Only the requests for the content are sent to another host
-//! than the service, and these requests never contain the API key.
+//! The content is on a storage host, at a presigned URL. The requests for the content are the only requests to another
+//! host than the service. They never contain the API key.
 
 use std::fmt;
 use std::io;
@@ -36,7 +36,7 @@ use crate::engine::response::ResponseInfo;
 use crate::engine::retry_after::retry_after;
 use crate::session::reference::SessionRef;
 
-/// The name of a download in errors. A download is not an operation of the OpenAPI document.
+/// The operation name of a download in errors. The OpenAPI document has no such operation.
 const DOWNLOAD: &str = "download";
 
 /// Describes a file or a plan of a session, and downloads its content.
@@ -81,7 +81,7 @@ impl SessionRef {
     /// error of one plan does not hide the other plans.
     ///
     /// # Errors
-    /// The errors of reading the session.
+    /// Any error of the request that reads the session.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -175,12 +175,12 @@ impl Artifact {
         self.data.file_name.as_deref()
     }
 
-    /// Streams the content. An expired URL is renewed once. The time-out of an attempt applies to each piece of the
-    /// content. The whole download has no time-out.
+    /// Streams the content. If the URL has expired, the client requests a new URL once. The time-out of an attempt
+    /// limits the wait for each piece of the content. The whole download has no time-out.
     ///
     /// # Errors
-    /// An error response of the storage host, or a failed connection. The last item of the stream can also be an error.
-    /// Then the data before the error is incomplete.
+    /// An error response of the storage host, or a failed connection. If the download fails later, the last item of the
+    /// stream is an error, and the pieces before it are not the whole file.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -285,13 +285,14 @@ impl Artifact {
         Ok(all.into())
     }
 
-    /// Returns whether to restart a download that had started and then failed with `error`.
+    /// Returns whether to restart a download that failed with `error` after it had started.
     fn may_repeat(&self, error: &Error, attempts: u32) -> bool {
         let is_cut = matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout);
         is_cut && attempts < self.client.engine.retry.max_attempts
     }
 
-    /// Returns whether a rejected download may succeed within the time-out of a call.
+    /// Returns whether to request the content again after `error`. If the `Retry-After` is longer than the time-out of
+    /// a call, the content is not requested again.
     fn is_passing(&self, error: &Error) -> bool {
         let longest = self
             .client
@@ -303,16 +304,15 @@ impl Artifact {
         error.is_transient() && !is_encoded && requested <= longest
     }
 
-    /// Waits before the next attempt. The pause is the backoff, or the `Retry-After` of the storage host if the
-    /// `Retry-After` is longer.
+    /// Waits before the next attempt. The pause is the longer of the backoff and the storage host's `Retry-After`.
     async fn pause(&self, error: &Error, attempt: u32) {
         let backoff = self.client.engine.retry.backoff(attempt, fastrand::f64());
         let requested = error.retry_after().unwrap_or_default();
         sleep(backoff.max(requested.min(self.client.engine.retry.max_retry_after))).await;
     }
 
-    /// Writes the content to a new file, which only this user can read. The file gets its name only when the whole
-    /// content is on the disk. If a file already exists at `path`, this method fails and does not overwrite it. A
+    /// Writes the content to a new file, which only this user can read. Until the whole content is on the disk, the
+    /// file has a temporary name. If a file already exists at `path`, this method fails and does not overwrite it. A
     /// download that is cut off is restarted. Dropping the future removes the partial file.
     ///
     /// # Errors
@@ -374,8 +374,8 @@ impl Artifact {
             .map_err(|error| failed(error.error))
     }
 
-    /// Requests the content, with the same retries as a read, and returns the response. Renews an expired presigned URL
-    /// once.
+    /// Requests the content and returns the response. Retries the request by the same rules as a read. If the presigned
+    /// URL has expired, requests a new URL once.
     async fn open(&self, attempts: &mut u32) -> Result<Response<Body>, Error> {
         let mut renewed = None;
         loop {
@@ -532,8 +532,7 @@ async fn write_all(
     Ok(())
 }
 
-/// Reads at most the first 64 KiB of an error response of the storage host. The rest is not needed for the text of the
-/// error.
+/// Reads at most the first 64 KiB of an error response. The text of the error needs no more.
 async fn start_of_body(response: &mut Response<Body>, each: Duration) -> Bytes {
     const MOST: usize = 64 << 10;
     let mut body = Vec::new();
@@ -550,7 +549,7 @@ async fn start_of_body(response: &mut Response<Body>, each: Duration) -> Bytes {
     body.into()
 }
 
-/// Returns the error of a download that had started.
+/// Creates the error of a download that failed after it had started.
 fn failed(
     kind: ErrorKind,
     detail: String,

@@ -1,7 +1,7 @@
 //! Reads the messages of a turn while a wait polls for the reply of the turn.
 //!
 //! Each poll reads one page of the thread. The pager chooses the page so that no message is lost or repeated. The reply
-//! is the final message in the page. If it is not certain whether the page contains the reply, the next poll requests
+//! is the final message in the page. If the page does not show whether the reply has arrived, the next poll requests
 //! only the reply, as in a wait without a follower.
 
 use std::collections::VecDeque;
@@ -20,18 +20,18 @@ pub(crate) struct Follower {
     pager: Pager,
     /// The messages of the last poll that were not returned yet.
     ready: VecDeque<Message>,
-    /// The item that follows the messages in `ready`.
+    /// The result of the last poll. It is returned after the messages in `ready`.
     end: Option<Result<Progress, Error>>,
     /// Whether the next poll requests only the reply.
     reply_alone: bool,
-    /// Whether the last poll showed that there are messages that were not read.
+    /// Whether the last poll showed that the thread has more messages to read.
     is_behind: bool,
 }
 
 impl Follower {
     /// Creates the follower of a turn; `None` when the thread of the turn is unknown.
     pub fn new(turn: &Turn, with_tools: bool) -> Option<Self> {
-        // The vendor's own mock has links such as `/threads/null/messages`.
+        // The vendor's own mock sends links with the thread id `null`, such as `/threads/null/messages`.
         let thread = turn
             .thread_id()
             .filter(|thread| thread.as_str() != "null")?;
@@ -44,7 +44,7 @@ impl Follower {
             .types(types)
             .roles([MessageRole::Assistant]);
         Some(Self {
-            // A check for late messages would delay the reply, which is the last message.
+            // Regular checks of the pager for late messages would delay the reply.
             pager: Pager::new(query).without_checks(),
             ready: VecDeque::new(),
             end: None,
@@ -53,7 +53,6 @@ impl Follower {
         })
     }
 
-    /// Returns whether the thread has messages that were not read.
     pub fn is_behind(&self) -> bool {
         self.is_behind
     }
@@ -112,7 +111,8 @@ impl Follower {
         last
     }
 
-    /// Returns the first item of a poll that ended with `end`. The item `end` follows the messages of the poll.
+    /// Returns the first message of a poll, or the result `end` if the poll has no messages. Otherwise stores `end`,
+    /// which is returned after the messages.
     pub fn first_item(&mut self, end: Result<Progress, Error>) -> Result<Progress, Error> {
         match self.ready.pop_front() {
             None => end,

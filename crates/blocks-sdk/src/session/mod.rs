@@ -112,8 +112,8 @@ impl Session {
         self.data.session_html_url.as_deref()
     }
 
-    /// Returns the pull requests as of the last read of the session. The agent opens pull requests while it works, so
-    /// call [`refresh`](Self::refresh) after the reply.
+    /// Returns the pull requests in the session's data. The agent opens pull requests while it works, so call
+    /// [`refresh`](Self::refresh) after the reply.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -131,12 +131,14 @@ impl Session {
         self.data.pull_requests.as_deref().unwrap_or_default()
     }
 
-    /// Returns the ids of the plans as of the last read of the session, oldest first.
+    /// Returns the ids of the plans in the session's data, oldest first. Call [`refresh`](Self::refresh) to read new
+    /// data.
     pub fn plan_ids(&self) -> &[Id] {
         self.data.plan_artifact_ids.as_deref().unwrap_or_default()
     }
 
-    /// Reads the session again. Keeps the id of the first thread, which only the response to a create contains.
+    /// Reads the session again. Keeps the known id of the first thread, because the response to a read does not contain
+    /// this id.
     ///
     /// # Errors
     /// Any error of the request; see [`ErrorKind`](crate::ErrorKind).
@@ -167,10 +169,10 @@ impl Session {
         Ok(())
     }
 
-    /// Returns the turn of the first message, with which the session was created.
+    /// Returns the first turn of the session, which its first message started.
     ///
-    /// A follow-up starts another turn, which [`follow_up`](Self::follow_up) returns.
-    /// [`latest_turn`](Self::latest_turn) returns the newest turn, even if another process started this turn.
+    /// [`follow_up`](Self::follow_up) returns the turn of a follow-up. [`latest_turn`](Self::latest_turn) returns the
+    /// newest turn, even if another process started it.
     ///
     /// # Errors
     /// [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the thread of the first message is unknown. Only
@@ -242,7 +244,8 @@ impl Session {
 
     /// Posts a follow-up and returns the turn that the follow-up starts; see [`SessionRef::follow_up`].
     ///
-    /// Do not drop this future after its first poll.
+    /// Do not drop this future after its first poll. Otherwise a billed turn may exist whose thread your program does
+    /// not know.
     ///
     /// # Errors
     /// The errors of [`SessionRef::follow_up`].

@@ -6,13 +6,13 @@ use crate::session::turn::Reply;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailureNotice {
-    /// The subject of the notice.
+    /// The reason why the agent failed.
     pub kind: FailureNoticeKind,
     /// The first line of the reply.
     pub text: String,
 }
 
-/// Names the subject of a notice of failure.
+/// Names the reason why an agent failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureNoticeKind {
@@ -26,8 +26,8 @@ pub enum FailureNoticeKind {
 /// with the same words is probably a real reply, for example about rate limits.
 const LONGEST: usize = 500;
 
-/// The first words of known notices, in lower case. In the known replies, each notice is the start of the text, or
-/// follows the name of an agent, as in `Claude Code: Authentication failed.`
+/// The first words of known notices, in lower case. The text of a reply starts with the notice, or with an agent's name
+/// before the notice, as in `Claude Code: Authentication failed.`
 const NOTICES: [(&str, FailureNoticeKind); 5] = [
     ("authentication failed", FailureNoticeKind::Authentication),
     ("rate limit or quota exceeded", FailureNoticeKind::Limit),
@@ -36,7 +36,7 @@ const NOTICES: [(&str, FailureNoticeKind); 5] = [
     ("you've reached your usage limit", FailureNoticeKind::Limit),
 ];
 
-/// The names of agents that were seen, or can be expected, before a notice.
+/// Names of agents that may precede a notice.
 const AGENTS: [&str; 9] = [
     "claude code",
     "claude",
@@ -50,12 +50,12 @@ const AGENTS: [&str; 9] = [
 ];
 
 impl Reply {
-    /// Checks for a notice that the agent failed, such as `Claude Code: Authentication failed.`
+    /// Returns the notice that the agent failed, if the reply is one, such as `Claude Code: Authentication failed.`
     ///
-    /// A reply does not mean success: the service's messages have no status field, so the final message of a failed
-    /// turn can be such a notice. Only the text shows that a turn failed, so this check can be wrong. The check
-    /// recognizes only known notices, and only at the start of a short text. A successful reply can start with the same
-    /// words as a notice. `None` does not mean that the agent did its work.
+    /// A reply does not mean success, because the service's messages have no status field. The final message of a
+    /// failed turn can be a notice, and only its text shows the failure. This method recognizes only known notices, and
+    /// only at the start of a short text. The result can be wrong: a successful reply can start with the same words as
+    /// a notice, and `None` does not mean that the agent succeeded.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -90,7 +90,7 @@ fn failure_notice(text: &str) -> Option<FailureNotice> {
     let opening = after_agent.unwrap_or(&normal);
     let (_, kind) = NOTICES.iter().find(|(notice, _)| {
         opening.strip_prefix(notice).is_some_and(|rest| {
-            // Further letters would make the last word of the notice a different word.
+            // If a letter or digit follows, the last word of the notice is only part of a longer word.
             !rest.starts_with(char::is_alphanumeric)
         })
     })?;

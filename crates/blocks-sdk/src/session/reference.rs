@@ -71,8 +71,8 @@ impl SessionRef {
         self.client.get_session(&self.id).await
     }
 
-    /// Creates the handle of the pending reply from the ids and links of a response. Uses the link to the final message
-    /// if this link can be followed, and otherwise the ids.
+    /// Creates the [`Pending`] value from the ids and links in a response. Uses the link to the final message if this
+    /// link can be followed, and otherwise the ids.
     pub(crate) fn pending(
         &self,
         thread_id: Option<Id>,
@@ -98,9 +98,8 @@ impl SessionRef {
     /// session has no user message.
     ///
     /// The service names the thread of a turn only in the response to a create or follow-up. If your program has lost
-    /// that response, this method finds the thread again, from the creation times of the user messages. It does not
-    /// rely on the order of the messages in a page, because user messages often have no `ts`, and the order of messages
-    /// without a `ts` is not reliable.
+    /// this response, use this method. It compares the creation times of the user messages. The order of the messages
+    /// in a page is not reliable, because user messages often have no time in the field `ts`.
     ///
     /// # Errors
     /// Any error of the requests. [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the creation times do
@@ -193,7 +192,7 @@ impl SessionRef {
         Detached::spawn(async move { session.post(request, None).await })
     }
 
-    /// Posts a follow-up, with an acquired permit if there is one.
+    /// Posts a follow-up. Uses `permit` if it is given, and otherwise waits for a permit.
     pub(crate) fn post(
         &self,
         request: FollowUp,
@@ -213,7 +212,8 @@ impl SessionRef {
                 let thread = links.and_then(|links| links.thread.as_ref());
                 let final_message = links.and_then(|links| links.final_message.as_ref());
                 let pending = self.pending(message.chat_thread_id, thread, final_message);
-                // Recorded first, because the follow-up interrupts a turn even if the response names no thread.
+                // The follow-up is recorded before the check for a thread. It interrupts the previous turn even if the
+                // response names no thread.
                 let thread = pending.as_ref().and_then(Pending::thread_id);
                 let created_at = message.created_at.as_ref().map(Timestamp::utc);
                 let number = self.turns.accepted(sent_at, thread, created_at);

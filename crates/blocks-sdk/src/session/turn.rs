@@ -32,12 +32,13 @@ use crate::session::turns::{LatestTurn, TurnState};
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// The minimum time between two polls. With this minimum, one wait uses at most 30 of the 100 requests per minute.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
-/// The time-out of the last poll of a wait, if this poll starts after the time-out of the wait.
+/// The time-out of a poll that starts after the time-out of the wait.
 const LAST_POLL: Duration = Duration::from_secs(10);
-/// The maximum time for which a poll after the time-out waits for a permit. A thousand other requests in the queue take
-/// less time. A wait that ended without this poll would report a time-out without knowing the current state.
+/// The maximum time for which a poll after the time-out waits for a permit. This time is long enough if a thousand
+/// other requests are in the queue. Without this poll, the wait would report a time-out without knowing the current
+/// state.
 const LAST_PERMIT: Duration = Duration::from_secs(15 * 60);
-/// If a timer is at least this late, the machine or the process was suspended.
+/// A timer that is at least this late shows that the machine or the process was suspended.
 const STOPPED: Duration = Duration::from_secs(1);
 /// A wait ends after this number of unusable responses in a row with the same kind of error.
 const UNUSABLE_IN_A_ROW: u32 = 3;
@@ -120,7 +121,7 @@ impl Turn {
         self.response.as_deref()
     }
 
-    /// Returns a handle to the pending reply, which can be stored.
+    /// Returns the pending reply, which your program can store. [`Client::resume`] resumes the wait.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -186,7 +187,7 @@ impl Turn {
         })
     }
 
-    /// Polls for the reply, and for no other messages, with an acquired permit.
+    /// Requests only the reply, with a permit that was acquired before.
     pub(crate) fn poll_with(
         &self,
         permit: Permit,
@@ -209,7 +210,7 @@ impl Turn {
     }
 
     fn reply_in(&self, page: types::MessagePage) -> Option<Reply> {
-        // The request was for final messages only. So a message is the reply unless the message has another known type.
+        // The request asks only for final messages, so a message of an unknown type is also the reply.
         let is_reply = |message: &types::Message| {
             !matches!(
                 message.type_,
@@ -237,8 +238,8 @@ impl Turn {
         error.with_pending(self.pending().clone())
     }
 
-    /// Returns the URL of the reply from the link, or from the ids if the link cannot be used. Adds missing filters to
-    /// the URL, because some links of the service were seen without filters.
+    /// Returns the URL of the reply. Uses the link, or the ids if the link cannot be used. Adds filters to the URL if
+    /// they are missing, because some links of the service have no filters.
     fn url(&self) -> Result<Url, Error> {
         let core = &self.client.engine.core;
         let mut url = match (core.resolve(self.pending.href()), self.pending.by_ids()) {
@@ -301,7 +302,7 @@ impl PollResult {
     }
 }
 
-/// Returns whether the URL names no thread. The vendor's own mock has links such as `/threads/null/messages`.
+/// Returns whether the URL contains `null` instead of the id of a thread. The vendor's own mock has such links.
 fn names_no_thread(url: &Url) -> bool {
     url.path().contains("/threads/null/")
 }
@@ -330,11 +331,15 @@ impl Client {
 
 /// Waits for a reply. Dropping the wait does not stop the agent's work.
 ///
-/// A wait ends at its time-out; see [`timeout`](Self::timeout). It ends earlier only with the reply, or in one of these
-/// cases: a follow-up interrupted the turn; the request cannot be sent, for example because the link names another
-/// host; the service rejects the request (400, 401, 403, 404, 410 or 422, with JSON); or three responses in a row are
-/// unusable (a complete 2xx response that cannot be decoded, or any other status that is not transient). Every error
-/// contains the pending reply, with which the wait can be resumed: [`Error::pending`].
+/// A wait ends when the reply arrives, or at its time-out; see [`timeout`](Self::timeout). It ends earlier with an
+/// error in these cases:
+/// - A follow-up interrupted the turn.
+/// - The request cannot be sent, for example because the link names another host.
+/// - The service rejects the request with the status 400, 401, 403, 404, 410 or 422 and a JSON object.
+/// - Three responses in a row are unusable. A response is unusable if its status is 2xx but it cannot be decoded, or if
+///   it has another status that is not transient.
+///
+/// Every error contains the pending reply; see [`Error::pending`]. Use [`Client::resume`] to resume the wait.
 #[derive(Clone, Debug)]
 #[must_use = "a wait does nothing until it is awaited"]
 pub struct Wait {
@@ -363,7 +368,7 @@ pub enum Progress {
         elapsed: Duration,
         /// The number of polls so far.
         polls: u64,
-        /// The error of this poll, which did not end the wait.
+        /// The error of this poll, if the poll failed. The error did not end the wait.
         error: Option<Error>,
     },
     /// The agent wrote a message or called a tool; see [`Wait::follow`].
@@ -379,8 +384,8 @@ impl Wait {
     ///
     /// Each wait polls at least once, even if the time-out is zero or no permit was available in time. After the
     /// time-out, the wait polls once more if the machine was suspended, or if the last poll is out of date because
-    /// other requests took the permits. There is one exception: while a 429 pauses the rate limiter, no poll is made
-    /// after the time-out.
+    /// other requests took the permits. This last poll is omitted while the rate limiter is paused after a response
+    /// with status 429.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -405,9 +410,9 @@ impl Wait {
     /// in order, as soon as it arrives. Default: no messages.
     ///
     /// The messages usually need no extra requests, because a poll reads the newest messages of the thread, and
-    /// recognizes the reply among them. The wait reads more pages, without a pause, only if one page does not contain
-    /// all new messages. This happens after more than 20 messages between two polls, after additions or deletions
-    /// before the known messages, and in a wait that starts late. In a finished thread, the last message before the
+    /// recognizes the reply among them. If one page does not contain all new messages, the wait reads more pages
+    /// without a pause. This happens if more than 20 messages arrive between two polls, if messages are added or
+    /// deleted before the known messages, or if the wait starts late. In a finished thread, the last message before the
     /// reply usually repeats the text of the reply.
     ///
     /// No messages are available if the service did not name the thread of the turn.
@@ -483,7 +488,7 @@ impl Wait {
         WaitState {
             deadline: after(now, self.timeout),
             started: now,
-            // The rate limiter ranks a first poll by the time since the start of the turn.
+            // Before the first poll, the rate limiter uses the start of the turn to order the waits.
             last_poll: self.turn.started,
             last_end: now,
             next: self.turn.first_poll,
@@ -563,7 +568,7 @@ struct WaitState {
     follower: Option<Box<Follower>>,
 }
 
-/// The one poll that may follow the time-out.
+/// The state of the poll after the time-out. A wait makes at most one such poll.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum LatePoll {
     NotDue,
@@ -588,7 +593,7 @@ impl WaitState {
         }
     }
 
-    /// Returns the next message of the last poll. If no messages are left, polls once when a permit is available.
+    /// Returns the next item of the last poll. If no item is left, waits for a permit and polls once.
     async fn step(&mut self) -> Result<Progress, Error> {
         if let Some(next) = self.follower.as_mut().and_then(|f| f.next_item()) {
             return next;
@@ -662,8 +667,8 @@ impl WaitState {
         PollSchedule {
             started: self.wait.turn.started,
             last_poll: self.last_poll,
-            // After errors, the next poll may be due only after the time-out of the wait, but the wait must poll once
-            // at its time-out.
+            // After errors, `next` can be later than the time-out of the wait. The next poll is then due at the
+            // time-out.
             ready_at: self.next.min(self.deadline).max(earliest),
             first_before: is_first.then_some(self.deadline),
         }
@@ -674,8 +679,9 @@ impl WaitState {
         self.follower.as_ref().is_some_and(|f| f.is_behind())
     }
 
-    /// Returns whether to poll although the time-out has passed. The wait polls once more if its last poll is out of
-    /// date, or if the machine was suspended, because the reply may have arrived since the last poll.
+    /// Returns whether to poll once more after the time-out. The reply may have arrived since the last poll, for
+    /// example if the last poll is out of date or the machine was suspended. No poll is made while the rate limiter is
+    /// paused.
     fn may_poll_late(&self) -> bool {
         let was_stopped = Instant::now() >= self.deadline + STOPPED;
         let is_paused = self
@@ -687,7 +693,7 @@ impl WaitState {
             .limiter
             .paused_until()
             .is_some();
-        // The last poll is out of date, because other requests took the permits.
+        // The last poll is out of date if it ended more than two intervals before the time-out.
         let is_stale = after(self.last_end, self.wait.interval.saturating_mul(2)) < self.deadline;
         let may_have_come = self.polls == 0 || is_stale || was_stopped || self.is_behind();
         self.late_poll == LatePoll::NotDue && !is_paused && may_have_come
@@ -704,7 +710,8 @@ impl WaitState {
         let turn = &self.wait.turn;
         // The future of the call is boxed, so that a wait needs the memory for this future only during a poll.
         let result = match &mut self.follower {
-            // The last poll must find the reply at any position in the thread, so this poll requests only the reply.
+            // The poll after the time-out requests only the reply, because a page of the thread may not contain the
+            // reply.
             Some(follower) if self.late_poll != LatePoll::Made => {
                 Box::pin(follower.poll(turn, permit, end)).await
             }
@@ -753,7 +760,7 @@ impl WaitState {
         })
     }
 
-    /// Returns whether the wait ends with this error of a poll.
+    /// Returns whether the error of a poll ends the wait.
     fn ends_with(&mut self, error: &Error) -> bool {
         let kind = error.kind();
         if error.is_transient() && kind != ErrorKind::Undecodable {
@@ -783,8 +790,8 @@ impl WaitState {
     }
 }
 
-/// Returns whether the service itself rejects the request, and would reject it again. A response without JSON may be
-/// from a firewall or a gateway, and may be temporary.
+/// Returns whether the service rejected the request permanently. A response without JSON may be from a firewall or a
+/// gateway, and may be temporary.
 fn is_rejection(error: &Error) -> bool {
     let is_json = |body: &str| {
         serde_json::from_str::<serde_json::Value>(body).is_ok_and(|body| body.is_object())

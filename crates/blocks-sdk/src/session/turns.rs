@@ -2,8 +2,8 @@
 //! interrupted turn ends.
 //!
 //! The order of the responses can differ from the order in which the requests took effect. Turn B is later than turn A
-//! if the request of B was sent after the response of A was received. If the two requests overlapped, B is later if
-//! the service created B later.
+//! if the request of B was sent after the response of A was received. If the two requests overlapped, the creation
+//! times of the turns show which turn is later.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -81,7 +81,8 @@ impl LatestTurn {
         known.clock
     }
 
-    /// Records that the service accepted the follow-up that was sent at clock value `sent`. Returns the turn's number.
+    /// Records a follow-up that the service accepted. `sent` is the result of [`sending`](Self::sending). Returns the
+    /// turn's number.
     pub fn accepted(
         &self,
         sent: u64,
@@ -91,7 +92,7 @@ impl LatestTurn {
         self.add(sent, thread, created_at, true)
     }
 
-    /// Records that the outcome of the follow-up that was sent at clock value `sent` is unknown.
+    /// Records a follow-up with an unknown outcome. `sent` is the result of [`sending`](Self::sending).
     pub fn unknown_outcome(&self, sent: u64) {
         self.add(sent, None, None, false);
     }
@@ -175,7 +176,8 @@ impl LatestTurn {
     /// Waits until the number of known turns is greater than `version`, an earlier result of [`Self::version`].
     pub async fn changed(&self, version: usize) {
         loop {
-            // Registered before the version is read, so that no turn is missed between the two steps.
+            // The notification is registered before the version is read. Otherwise a turn that is added between the two
+            // steps would be missed.
             let changed = self.changed.notified();
             if self.version() > version {
                 return;
@@ -191,14 +193,14 @@ impl fmt::Debug for LatestTurn {
     }
 }
 
-/// A map from session id to the known turns of the session. Sessions without a handle in this program are removed.
+/// A map from session id to the known turns of the session. Sessions that no value in this program uses are removed.
 #[derive(Default)]
 pub(crate) struct TurnRegistry(Mutex<Sessions>);
 
 #[derive(Default)]
 struct Sessions {
     turns: HashMap<Id, Weak<LatestTurn>>,
-    /// The size of the map at which sessions without a handle are removed.
+    /// The size of the map at which unused sessions are removed.
     sweep_at: usize,
 }
 

@@ -1,13 +1,14 @@
-//! Recognizes the schema of the prompt in a reply that repeats the schema.
+//! Recognizes a JSON value in a reply that only repeats the schema in the prompt.
 
 use serde_json::{Map, Value};
 
-/// Says whether a value of the reply is the repeated schema.
+/// Says whether a JSON value in the reply repeats the schema.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Echo {
     No,
     Yes,
-    /// The value equals a schema without content, such as `true`, so the value may also be the intended reply.
+    /// The value equals the schema, but the schema is `true`, `false` or `{}`. The value may also be the intended
+    /// reply.
     Ambiguous,
 }
 
@@ -48,8 +49,8 @@ pub(super) fn compare(json: &str, schema: &Value) -> Echo {
 fn without_annotations(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            // Only a string is an annotation. If a property has the name of a keyword, its value here is a schema,
-            // which is an object or a Boolean.
+            // The value of an annotation is a string. If a property has the same name, such as `title`, the value is
+            // the schema of the property, and not a string.
             let is_kept =
                 |name: &str, value: &Value| !(ANNOTATIONS.contains(&name) && value.is_string());
             let kept = fields.iter().filter(|(name, value)| is_kept(name, value));

@@ -1,12 +1,12 @@
-//! Finds the JSON value in a reply. The result depends only on the reply's text, the schema and the accept function.
+//! Finds the JSON value in a reply. The result depends only on the reply's text, the schema and the function `accept`.
 //!
 //! The candidates are, in this order:
-//! 1. the values in a code fence, or in a text between fences, if this fence or text contains JSON and nothing else;
-//! 2. objects and arrays anywhere in the text, and other values alone on a line.
+//! 1. values in a part of the text that contains only JSON (a part is a code fence, or the text between fences);
+//! 2. values in the other parts: objects and arrays anywhere, and other values that are alone on a line.
 //!
-//! A candidate is a complete value. It is never a part of another value, even if that value is invalid. The first
-//! candidate that is accepted is the result. The schema of the prompt is never a candidate. The search takes linear
-//! time, because each byte is read at most a fixed number of times.
+//! A candidate is a complete value. A part of a value is never a candidate, even if the whole value is invalid. The
+//! first candidate that is accepted is the result. The schema of the prompt is never a candidate. The search takes
+//! linear time, because each byte is read at most a fixed number of times.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -21,7 +21,7 @@ use super::scan::{Malformed, Scanned, Scanner};
 use crate::engine::mismatch::ReplyMismatch;
 use crate::engine::repair::repair;
 
-/// The reason for which a candidate is not accepted.
+/// The reason why a candidate was not accepted.
 pub(super) struct Rejection {
     /// The position of the error in the candidate.
     pub offset: usize,
@@ -39,7 +39,7 @@ pub(super) fn find<T>(
         .map_err(|failure| ReplyMismatch::new(text, failure.offset, failure.reason))
 }
 
-/// Returns how many bytes the search reads in a text without a value. A byte counts each time that it is read.
+/// Returns how many bytes the search reads in a text without a value. A byte that is read twice counts twice.
 #[cfg(test)]
 pub(super) fn count_steps(text: &str) -> usize {
     let mut accept = |_: &str| {
@@ -51,7 +51,7 @@ pub(super) fn count_steps(text: &str) -> usize {
     finder.scanner.steps
 }
 
-/// Decodes a candidate. The returned [`Rejection`] contains the position of the error in the candidate.
+/// Decodes a candidate.
 pub(super) fn decode<T: DeserializeOwned>(json: &str) -> Result<T, Rejection> {
     serde_json::from_str(json).map_err(|error| {
         let place = format!(" at line {} column {}", error.line(), error.column());
@@ -74,7 +74,7 @@ struct Segment {
     is_fenced: bool,
 }
 
-/// The reason for which no value was found.
+/// The reason why no value was accepted.
 struct Failure {
     is_fenced: bool,
     length: usize,
@@ -90,7 +90,8 @@ struct Finder<'a, T> {
     failure: Option<Failure>,
     /// The position at which the reply first repeats the schema.
     echo: Option<usize>,
-    /// The range of a value that equals a schema without content, such as `true`. This value may also be the result.
+    /// The range of a value that equals the schema `true`, `false` or `{}`. If no other value is accepted, this value
+    /// is considered.
     ambiguous: Option<Range<usize>>,
 }
 
@@ -153,8 +154,7 @@ impl<'a, T> Finder<'a, T> {
         }))
     }
 
-    /// Returns the ranges of the values in a segment that contains nothing else. Returns `None` if the segment contains
-    /// other text.
+    /// Returns the ranges of all values in a segment. Returns `None` if the segment contains text other than values.
     fn values_alone(&mut self, range: Range<usize>) -> Option<Vec<Range<usize>>> {
         let mut values = Vec::new();
         let mut at = self.scanner.skip_space(range.start, range.end);
@@ -213,7 +213,7 @@ impl<'a, T> Finder<'a, T> {
                     self.note_malformed(&malformed, segment.is_fenced);
                 }
             }
-            // The rest of a line in which a value ended is not searched for a scalar that is alone on its line.
+            // A value ended in this line, so the rest of the line cannot be a scalar that is alone on its line.
             if at > line_end {
                 line_end = self.line_end(at, end);
             }
@@ -244,7 +244,7 @@ impl<'a, T> Finder<'a, T> {
         (self.scanner.skip_space(end, line.end) == line.end).then_some(start..end)
     }
 
-    /// Returns the value of a candidate if it is accepted. Otherwise notes the failure or the repeated schema.
+    /// Returns the value of a candidate if it is accepted. Otherwise records why it is not.
     fn consider(&mut self, range: Range<usize>, is_fenced: bool) -> Option<T> {
         let json = repaired(&self.text[range.clone()]);
         match compare(&json, self.schema) {
@@ -273,8 +273,8 @@ impl<'a, T> Finder<'a, T> {
         self.note_failure(length, is_fenced, malformed.at, malformed.reason.to_owned());
     }
 
-    /// Keeps the failure of the largest value, which is most likely the intended value. The failure of a value in a
-    /// code fence has precedence.
+    /// Keeps the failure of the value that was most likely the intended reply. A value in a code fence has precedence
+    /// over other values, and a longer value over a shorter value.
     fn note_failure(&mut self, length: usize, is_fenced: bool, offset: usize, reason: String) {
         let before = self.failure.as_ref();
         let before = before.map(|failure| (failure.is_fenced, failure.length));
@@ -306,7 +306,7 @@ fn repaired(json: &str) -> Cow<'_, str> {
 struct FenceLine {
     mark: u8,
     length: usize,
-    /// Whether the line has a language or other words, so that it can only open a fence.
+    /// Whether a language or other words follow the marks. Such a line cannot close a fence.
     has_words: bool,
     /// The offset in the line at which the content starts. JSON may follow the language in the same line.
     content: usize,

@@ -21,15 +21,15 @@ impl Reply {
     /// Finds the JSON in the reply and decodes it as `T`. The request must ask for the same type with
     /// [`CreateSession::expect`](crate::CreateSession::expect) or [`FollowUp::expect`](crate::FollowUp::expect).
     ///
-    /// The result is the first value that decodes. First, code fences and the texts between them are tried in their
-    /// order, if they contain JSON and nothing else. After that, all objects and arrays in the text are tried, and all
+    /// The result is the first value that decodes as `T`. The search first considers the code fences, and the texts
+    /// between them, that contain only JSON. In the rest of the text, the search then considers objects and arrays, and
     /// other values that are alone on a line. A part of a larger value is never the result. If the reply repeats the
     /// schema of `T`, the schema is skipped. An unpaired surrogate is replaced with U+FFFD. Other invalid JSON, such as
     /// a trailing comma, is not repaired.
     ///
     /// # Errors
-    /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch). [`Error::reply_mismatch`] returns the text of
-    /// the reply, the position and the reason.
+    /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch) when no value decodes as `T`.
+    /// [`Error::reply_mismatch`] returns the text of the reply, and the position and the reason of the error.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -59,11 +59,11 @@ impl Reply {
     /// schema with `expect_schema`. The function `accept` validates a value, and returns the reason if the value is
     /// not valid.
     ///
-    /// The rules for the search are the rules of `Reply::json`. Except for replaced surrogates, the value is returned
-    /// exactly as the agent wrote it.
+    /// The search follows the rules of `Reply::json`. The value is returned exactly as the agent wrote it, except that
+    /// unpaired surrogates are replaced.
     ///
     /// # Errors
-    /// The errors of `Reply::json`.
+    /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch) when `accept` accepts no value.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -1,14 +1,14 @@
 //! Finds the end of one JSON value in a text, or the position and the reason of the first error.
 //!
-//! The scanner checks only the grammar, and stores no part of the value. It accepts an unpaired surrogate, which is
-//! replaced before the value is decoded.
+//! The scanner checks only the grammar, and stores no part of the value. It accepts unpaired surrogates, because they
+//! are replaced before the value is decoded.
 
 /// The result of reading a value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Scanned {
     /// A complete value, which ends at this position.
     Complete(usize),
-    /// A bracket in prose, which starts no JSON. The search for the next value continues at this position.
+    /// The text is prose and not JSON. The search for the next value continues at this position.
     Prose(usize),
     /// A value that is valid JSON only up to the position of its first error.
     Malformed(Malformed),
@@ -29,7 +29,7 @@ pub(super) struct Malformed {
 struct Open {
     start: usize,
     closer: u8,
-    /// Whether the container is JSON and not prose, because a field name with its colon, or an element, was read.
+    /// Whether the container is JSON and not prose. It is JSON if an element, or a field name with its colon, was read.
     is_json: bool,
 }
 
@@ -56,7 +56,7 @@ const INCOMPLETE: &str = "the JSON ends before it is complete";
 /// Reads values in a text.
 pub(super) struct Scanner<'a> {
     text: &'a [u8],
-    /// The number of bytes that were read so far. A byte counts each time that it is read.
+    /// The number of bytes that were read so far. A byte that is read twice counts twice.
     pub steps: usize,
 }
 
@@ -100,8 +100,8 @@ impl<'a> Scanner<'a> {
         is_one_array && !stop.in_string && self.text.get(stop.at) == Some(&b')')
     }
 
-    /// Returns the end of an invalid value, so that no part of the invalid value is read as a value. The value ends
-    /// where its brackets close, or else at the end of the paragraph.
+    /// Returns the end of an invalid value. The search continues there, so that no part of the invalid value is read as
+    /// a value. The invalid value ends where its brackets close, or else at the end of the paragraph.
     fn end_of_malformed(&mut self, stop: &Stop, end: usize, mut depth: usize) -> usize {
         let (mut at, mut in_string) = (stop.at, stop.in_string);
         while at < end && depth > 0 {
@@ -129,7 +129,8 @@ impl<'a> Scanner<'a> {
         at.min(end)
     }
 
-    /// Returns whether the text after an empty line can only continue an object or array. The text starts at `at`.
+    /// Returns whether the text at `at`, after an empty line, continues an object or array. Such a text starts with a
+    /// comma, a closing bracket, or a field name and a colon.
     fn continues_object(&mut self, at: usize, end: usize) -> bool {
         match self.text[..end].get(at) {
             Some(b',' | b'}' | b']') => true,

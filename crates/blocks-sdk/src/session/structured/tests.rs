@@ -37,8 +37,8 @@ fn schema<T: JsonSchema>() -> Value {
     schema_for!(T).into()
 }
 
-/// Replaces each placeholder in a text of the corpus, such as `{{compact}}`, with the schema in the layout that the
-/// placeholder names.
+/// Replaces each placeholder in a text, such as `{{compact}}`, with the schema. The placeholder names the layout of the
+/// schema.
 fn with_schema(text: &str, schema: &Value) -> String {
     let mut bare = schema.clone();
     for name in ["$schema", "title"] {

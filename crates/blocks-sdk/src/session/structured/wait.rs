@@ -70,12 +70,14 @@ impl Turn {
 }
 
 impl<T: DeserializeOwned + JsonSchema> StructuredWait<T> {
-    /// Limits the number of corrections, which are follow-ups that ask the agent to correct its reply. Default: 0. Each
-    /// correction is a billed turn.
+    /// Sets the maximum number of corrections. Default: 0. A correction is a follow-up that asks the agent to correct
+    /// its reply. Each correction is a billed turn.
     ///
-    /// No correction is sent in these cases: an earlier correction failed or has an unknown outcome; the reply looks
-    /// like a notice of failure ([`Reply::failure_notice`]); this program has sent another follow-up to the session;
-    /// or the time-out has passed.
+    /// No correction is sent in these cases:
+    /// - An earlier correction failed or has an unknown outcome.
+    /// - The reply looks like a notice of failure; see [`Reply::failure_notice`].
+    /// - This program has sent another follow-up to the session.
+    /// - The time-out has passed.
     pub fn correct(mut self, at_most: u32) -> Self {
         self.corrections = at_most;
         self
