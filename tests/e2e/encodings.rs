@@ -1,4 +1,5 @@
-//! Tests of responses in encodings other than UTF-8, and of compressed responses, which no request accepts.
+//! Tests of responses in encodings other than UTF-8, and of compressed responses. No request of the SDK accepts
+//! compression.
 
 use blocks_sdk::{Client, Error, ErrorKind, Pending};
 use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, session_id, thread_id};
@@ -80,7 +81,7 @@ async fn latin_1_is_read_when_the_header_names_it() {
         let text = read(ScriptedResponse::ok(&created()), response(charset)).await;
         assert_eq!(text, "Déjà vu", "{charset}");
     }
-    // If the header does not name Latin-1, only the bytes that are not valid UTF-8 are replaced.
+    // If the header names UTF-8, each byte that is not valid UTF-8 is replaced.
     let text = read(ScriptedResponse::ok(&created()), response("utf-8")).await;
     assert_eq!(text, "D\u{fffd}j\u{fffd} vu");
     let named = ScriptedResponse::text(200, reply)
@@ -131,7 +132,7 @@ async fn the_key_is_removed_in_every_encoding() {
     }
 }
 
-/// For each compression, the value of the header `content-encoding` and the first bytes of a body.
+/// The value of the header `content-encoding` and the first bytes of a body, for each compression.
 const COMPRESSED: [(&str, &[u8]); 4] = [
     ("gzip", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab]),
     ("br", &[0x1b, 0x0f, 0, 0xf8, 0xa5]),

@@ -54,8 +54,8 @@ async fn the_reason_of_the_service_is_in_the_sentence() {
     }
 }
 
-/// Checks the kind of error that each response causes, and whether the error is transient. After a
-/// transient error, the same read may succeed later.
+/// Checks the kind of error that each response causes, and whether the error is transient. After a transient error, a
+/// repeated read may succeed.
 #[tokio::test(start_paused = true)]
 async fn only_errors_that_may_pass_are_transient() {
     let text = ScriptedResponse::text;

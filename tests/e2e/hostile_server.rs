@@ -1,5 +1,4 @@
-//! Tests that a client needs only bounded memory and time for a server that sends too much, too
-//! deeply nested or endless data.
+//! Tests that a client uses bounded memory and time. The servers send too much, too deeply nested or endless data.
 
 use std::time::Duration;
 
@@ -106,7 +105,7 @@ async fn headers_without_an_end_are_refused() {
         let mut request = vec![0; 4096];
         let _ = stream.read(&mut request).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
-        // The headers continue until the client closes the connection.
+        // The server sends header bytes until the client closes the connection.
         while stream.write_all(&[b'a'; 4096]).await.is_ok() {}
     });
     let builder = Client::builder(KEY).base_url(format!("http://{address}"));
@@ -116,8 +115,8 @@ async fn headers_without_an_end_are_refused() {
     assert!(error.may_have_taken_effect());
 }
 
-/// Returns a mock, and its plan of 5000 bytes. The client that downloads the plan accepts at most
-/// 4000 bytes of a response.
+/// Returns a mock with a plan of 5000 bytes, and the handle of this plan. The handle's client accepts at most 4000
+/// bytes of a response.
 async fn large_plan() -> (Mock, Artifact) {
     let plan = blocks_mock::Action::Plan {
         file_name: "plan.md".into(),

@@ -97,7 +97,8 @@ async fn a_plan_download_has_no_key_and_is_renewed_once() {
     let path = folder.path().join("plan.md");
     plan.save(&path).await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"1. Go.");
-    // These are the first download, the rejected download, and the download with the renewed URL.
+    // The first download succeeds, the second is rejected because the URL has expired, and the third uses the renewed
+    // URL.
     assert_eq!(
         (
             mock.count(Operation::Download),
@@ -119,7 +120,7 @@ async fn a_plan_download_has_no_key_and_is_renewed_once() {
     assert_eq!(again.kind(), ErrorKind::File, "nothing is overwritten");
     for fault in [Fault::ResetInBody, Fault::status(500), Fault::ResetBefore] {
         mock.inject(Operation::Download, Frequency::Always, fault);
-        // Each download fails because of the fault, and its error must not show the signature of the URL.
+        // The fault makes each download fail. The error must not show the signature of the URL.
         let fresh = session.artifact(plan.id()).await.unwrap();
         let error = fresh
             .save(folder.path().join("other.md"))
@@ -254,7 +255,7 @@ async fn the_follow_up_that_took_effect_last_is_the_latest() {
         bytes: 100,
         every: Duration::from_secs(1),
     };
-    // The follow-up A took effect first, but its response arrives last.
+    // The follow-up A takes effect before B, but the response to A arrives after the response to B.
     mock.inject(Operation::CreateMessage, Frequency::ONCE, slow);
     let second = async {
         tokio::time::sleep(Duration::from_millis(100)).await;

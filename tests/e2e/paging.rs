@@ -1,4 +1,4 @@
-//! Tests that reading neither loses nor repeats a message while messages are added and deleted between two reads.
+//! Tests that no message is lost or repeated if messages are added and deleted between two requests.
 
 use std::time::Duration;
 
@@ -126,8 +126,8 @@ fn deviations() -> Vec<Deviation> {
                 cap,
                 ..Deviation::default()
             };
-            // With this deviation, the first page claims to contain all messages, so the SDK cannot
-            // detect that any are missing.
+            // With this deviation, the total is the number of messages on the first page. The SDK therefore cannot
+            // detect that messages are missing.
             let is_undetectable = matches!(meta, Meta::TotalOfPage) && cap.is_none();
             all.extend((!is_undetectable).then_some(deviation));
         }

@@ -1,4 +1,4 @@
-//! Tests of the rate limiter in whole clients: several runtimes, a shared store, and the limiter's log events.
+//! Tests of clients and their rate limiter: several runtimes, a shared store, and the limiter's log events.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,7 +39,7 @@ fn an_idle_runtime_stops_no_client() {
     let (idle, other) = (runtime(), runtime());
     let mut waiting = Box::pin(reply(&client));
     idle.block_on(async {
-        // The call runs until it is in the limiter's queue for its next poll.
+        // After this time, the call is in the limiter's queue and waits for the permit to poll again.
         let some_time = Duration::from_secs(60);
         assert!(tokio::time::timeout(some_time, &mut waiting).await.is_err());
     });
@@ -94,7 +94,7 @@ impl Log {
         tracing::subscriber::set_default(subscriber)
     }
 
-    /// Returns the limiter's events, without the span of the call in which each event occurred.
+    /// Returns the limiter's events, without their spans.
     fn events(&self) -> Vec<String> {
         let log = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         let text = |line: &str| line.rsplit("}: ").next().unwrap_or(line).trim().to_owned();

@@ -1,5 +1,5 @@
-//! Tests of raw requests, extra parameters and the headers of a success. They give access to
-//! features of the service for which this release has no method.
+//! Tests of raw requests, extra parameters and the headers of successful responses. With them, a program can use
+//! features of the service for which the SDK has no method.
 
 use blocks_sdk::{ErrorKind, FollowUp};
 use blocks_tests::{Scripted, ScriptedResponse, created, page, session_id};

@@ -212,7 +212,7 @@ async fn a_retry_policy_sets_attempts_and_pauses() {
         ),
         (default.max_attempts(0), ScriptedResponse::Refused, 1, none),
         (RetryPolicy::none(), ScriptedResponse::Refused, 1, none),
-        // The time-out of the call is over after the first attempt.
+        // The first attempt uses the whole time-out of the call.
         (
             default.call_timeout(Duration::from_secs(60)),
             ScriptedResponse::Silence,
@@ -227,7 +227,7 @@ async fn a_retry_policy_sets_attempts_and_pauses() {
         let error = builder.build().unwrap().get_session(&id).await.unwrap_err();
         assert_eq!(script.count(), attempts, "{policy:?}");
         assert_eq!(error.attempts() as usize, attempts, "{policy:?}");
-        // The rate limiter grants a permit in less than a millisecond.
+        // Up to 20 ms are not counted, because the rate limiter may need some time to grant a permit.
         let pause = start.elapsed().saturating_sub(Duration::from_millis(20));
         assert!(pause <= longest, "{policy:?}: {pause:?}");
     }
@@ -262,7 +262,7 @@ async fn the_newest_turn_goes_by_creation() {
             vec![prompt(0, early), prompt(1, "2026-05-02T09:31:00Z")],
             Some(1),
         ),
-        // The service sorts by `ts`, which is null here, so the order does not show which prompt is newest.
+        // The service sorts by `ts`, but `ts` is null here. The order therefore does not show which prompt is newest.
         (
             vec![prompt(1, "2026-05-02T09:31:00Z"), prompt(0, early)],
             Some(1),

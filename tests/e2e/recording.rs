@@ -469,7 +469,7 @@ async fn a_recording_agrees_with_the_document() {
             .iter()
             .filter(|finding| finding.severity == Severity::Breaking);
         let titles: Vec<String> = breaking.map(Finding::title).collect();
-        // `openapi/deviations.yaml` lists this deviation: only the message of a follow-up has links.
+        // In this service, only the message of a follow-up has links. `openapi/deviations.yaml` lists this deviation.
         assert_eq!(
             titles,
             ["listThreadMessages, response field `_links`"],

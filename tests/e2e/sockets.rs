@@ -81,7 +81,7 @@ async fn a_closed_connection_leaves_the_outcome_unknown() {
     assert_eq!((mock.session_count(), mock.requests().len()), (1, 1));
 }
 
-/// Creates a session whose response has these headers.
+/// Creates a session with a server whose response has these headers.
 async fn create_with_response_headers(headers: String) -> blocks_sdk::Session {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(listener.local_addr().unwrap());

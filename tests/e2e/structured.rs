@@ -42,7 +42,7 @@ async fn turn(mock: &Mock) -> Turn {
     session.unwrap().first_turn().unwrap()
 }
 
-/// Returns the messages that were sent, in order.
+/// Returns the messages that the mock received, in order.
 fn messages(mock: &Mock) -> Vec<String> {
     let received = mock.requests();
     let prompts = received.iter().filter(|request| request.method == "POST");

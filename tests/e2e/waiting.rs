@@ -18,7 +18,7 @@ fn empty() -> ScriptedResponse {
     ScriptedResponse::ok(&page(json!([])))
 }
 
-/// Returns a script whose first response is to a create.
+/// Returns a script whose first entry is the response to a create.
 fn after_create(responses: impl IntoIterator<Item = ScriptedResponse>) -> Scripted {
     Scripted::new(std::iter::once(ScriptedResponse::ok(&created())).chain(responses))
 }
@@ -125,7 +125,7 @@ fn followed() -> ScriptedResponse {
 
 #[tokio::test(start_paused = true)]
 async fn a_follow_up_ends_the_wait_that_it_interrupts() {
-    // The old turn is polled one last time, because its reply may have arrived just before.
+    // The wait for the old turn sends one last poll, because the reply may have arrived just before the follow-up.
     for (last_poll, kind) in [
         (empty(), Some(ErrorKind::Interrupted)),
         (ScriptedResponse::ok(&replied("done")), None),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-/// Keeps the bytes that are written to the stream. Clones are the same stream.
+/// Keeps the bytes that are written to the stream. All clones share these bytes.
 #[derive(Clone, Default)]
 pub struct Captured(Arc<Mutex<Vec<u8>>>);
 

@@ -93,7 +93,7 @@ pub struct SentRequest {
     pub body: String,
 }
 
-/// Responds from a script. The last entry is repeated for ever.
+/// Responds from a script. The last entry is the response to all later requests.
 #[derive(Clone)]
 pub struct Scripted(Arc<Mutex<State>>);
 

@@ -78,7 +78,7 @@ pub enum Meta {
     RequestedLimit,
     /// The total is the number of messages on the page.
     TotalOfPage,
-    /// The total is too large by this many messages, which are on no page.
+    /// The total is too large by this number.
     Extra(usize),
 }
 
@@ -95,7 +95,7 @@ struct State {
     /// The error statuses of the next responses.
     failures: Vec<u16>,
     deviation: Deviation,
-    /// Later changes, each with the number of requests after which the change is made.
+    /// Later changes. Each change is made when the service has received this number of requests.
     later: Vec<(usize, Change)>,
 }
 
@@ -140,7 +140,7 @@ impl ShiftingSession {
         self.state().requests
     }
 
-    /// Returns a handle to the session. The rate limit of the handle's client is never reached.
+    /// Returns a handle to the session. The handle's client has a rate limit that no test reaches.
     ///
     /// # Panics
     /// If the client cannot be built.

@@ -1,6 +1,5 @@
-//! Tests of complete responses in which any optional field is absent or odd. The SDK reads the
-//! fields that a program needs in order to continue, whenever they are present, and loses nothing
-//! that was received.
+//! Tests of complete responses in which any optional field is absent or has an unexpected value. The SDK must read the
+//! fields that a program needs in order to continue. The SDK must also keep everything that was received.
 
 use blocks_sdk::{
     Agent, Client, CreateSession, FollowUp, JsonObject, Pending, RateLimit, RawJson, types,
@@ -67,8 +66,8 @@ fn odd() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Generates objects in which each field is as usual, absent or odd. Some also contain a field that
-/// no release knows.
+/// Generates objects in which each field is as usual, absent or unexpected. Some objects also contain an unknown
+/// field.
 fn mutated(fields: Vec<(&'static str, String)>) -> impl Strategy<Value = Fields> {
     let choices: Vec<_> = fields
         .into_iter()
@@ -249,7 +248,8 @@ fn raw<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     found.map(|(_, raw)| raw.as_str())
 }
 
-/// Returns whether a response contains the thread's id: in the field whose name is `id`, or in a valid link.
+/// Returns whether a response contains the thread's id. The thread's id may be in the field with the name `id`, or in
+/// one of two links.
 fn names_thread(fields: &Fields, id: &str) -> bool {
     let linked = raw(fields, "_links").and_then(|raw| raw.parse::<JsonObject>().ok());
     let href = |name: &str| {

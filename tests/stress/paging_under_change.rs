@@ -19,7 +19,7 @@ fn number(message: &Message) -> u128 {
     id.to_uuid().unwrap().as_u128()
 }
 
-/// A change between two requests. Positions are in thousandths of the list's length.
+/// A change between two requests. A `place` of 0 is the start of the list, and a `place` of 1000 is the end.
 #[derive(Clone, Debug)]
 enum Change {
     Delete { place: usize, count: usize },
@@ -133,7 +133,8 @@ impl List {
                 };
                 let number = LATE + self.next_late;
                 self.next_late += 1;
-                // Among the messages with an equal time, this message was created last.
+                // The late message is the newest message with this time, so the late message is placed after the
+                // others.
                 let index = self.times.partition_point(|(_, other)| *other <= time);
                 let message = self.message(
                     number,
@@ -227,9 +228,8 @@ impl Setup {
         Ok(())
     }
 
-    /// Checks that all messages except late messages arrived in the order of the list, including
-    /// messages that were deleted or added meanwhile. Every added message counts as late if the
-    /// newest messages come first or if each role is requested separately.
+    /// Checks that the messages arrived in the order of the list. Late messages are not checked. If the newest
+    /// messages come first, or if each role is requested separately, no added messages are checked.
     fn check_order(&self, read: &[u128]) -> Result<(), TestCaseError> {
         let initial_only = self.case.descending || self.case.one_role_at_a_time;
         let first_added = self.case.messages.len() as u128 + 1;
@@ -283,7 +283,7 @@ async fn watch(setup: &Setup) -> Vec<u128> {
         }
     }
     drain(&mut watch, Duration::from_secs(5), &mut read).await;
-    // A deletion can hide a late message until the list changes again.
+    // After a deletion, the watch may not find a late message until the list changes again.
     setup.service.change(|all| {
         let mut list = setup.list.lock().unwrap();
         // Adds one late message of each role.
@@ -332,8 +332,8 @@ proptest! {
     #[test]
     fn transcripts_keep_what_exists_throughout(mut case in case()) {
         case.descending = false;
-        // No message is from a user, because the first such message would become the prompt, which
-        // is not among the steps.
+        // There are no messages from a user. The first of them would become the prompt, and the prompt is not one of
+        // the steps.
         let setup = Setup::new(case, false);
         let transcript = run(setup.service.session().transcript()).unwrap();
         let steps = transcript.turns.iter().flat_map(|turn| &turn.steps);

@@ -1,4 +1,4 @@
-//! Builds the command `blocks`, and starts the mock server of this command, for the tasks that need them.
+//! Builds the command `blocks`, and starts `blocks mock`.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -57,8 +57,8 @@ fn main() -> ExitCode {
         }),
         Task::Pictures(pictures) => code(pictures.draw()),
         Task::Readme { pages } => code(readme::check(pages)),
-        // Cargo has exit codes of its own, such as 101 if the crate does not build. Such exit codes mean "could
-        // not check".
+        // Cargo itself exits with other codes, for example 101 if the crate does not build. These codes are replaced
+        // by 2, which means "could not check".
         Task::Drift { arguments } => match command::run("blocks-drift", &arguments) {
             Ok(code @ 0..=2) => ExitCode::from(code),
             Ok(_) => ExitCode::from(2),

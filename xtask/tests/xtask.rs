@@ -1,5 +1,5 @@
-//! Runs the program in the same way as `cargo xtask`. Because of these tests, `cargo test` builds the program, and
-//! `.ci/run` can use it.
+//! Runs the program in the same way as `cargo xtask`. `cargo test` builds the program for these tests, and `.ci/run`
+//! uses the built program.
 
 use std::process::{Command, Output};
 

@@ -1,7 +1,7 @@
 //! Fuzz targets for all code that reads input from outside.
 //!
-//! Each target takes bytes, and panics if the code breaks a guarantee. `cargo fuzz` finds new
-//! inputs. The tests replay the seeds on every run, including inputs that were found earlier.
+//! Each target takes bytes, and panics if the code breaks a guarantee. `cargo fuzz` finds new inputs. The tests run
+//! each target with its seeds. Inputs that were found earlier are among the seeds.
 
 mod local;
 mod service;
@@ -12,7 +12,7 @@ pub use service::{errors, links, responses, retry_after};
 /// A function that checks guarantees for one input.
 pub type Target = fn(&[u8]);
 
-/// The name and the function of each target. [`seeds`] returns the folder with the seeds of a target.
+/// The name and the function of each target.
 pub const TARGETS: [(&str, Target); 6] = [
     ("responses", responses),
     ("errors", errors),

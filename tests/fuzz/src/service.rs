@@ -56,7 +56,7 @@ impl Setup {
     }
 }
 
-/// Checks that an error does not show the key, and that it names the operation unless no request was sent.
+/// Checks that an error does not show the key. If a request was sent, the error must also name the operation.
 fn check(error: &Error) {
     let text = error.to_string();
     assert!(!text.contains(KEY));
@@ -98,7 +98,7 @@ async fn read(client: &Client, operation: u8) -> Result<(), Error> {
     match operation % 6 {
         0 => {
             let session = client.create_session(hello()).await?;
-            // The link to the reply is arbitrary, and is followed only on the configured base URL.
+            // The link to the reply comes from the input. The SDK must not follow the link to another host.
             if let Ok(turn) = session.first_turn() {
                 let _ = turn.poll_once().await;
             }
@@ -192,7 +192,8 @@ pub fn retry_after(data: &[u8]) {
             assert!(!error.may_have_taken_effect());
             error.retry_after()
         });
-        // The client is reused, so the pause also delays the next input.
+        // The next input uses the same client, which would still be paused. A short pause is therefore waited for.
+        // After a long pause, a new client is built.
         match left {
             Some(left) if left < Duration::from_secs(86_400) => {
                 setup

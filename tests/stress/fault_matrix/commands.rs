@@ -1,4 +1,4 @@
-//! Runs the CLI's commands with every fault, in this process and with captured streams.
+//! Runs the CLI's commands with every fault. The commands run in this process, and their output is captured.
 
 use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
@@ -146,8 +146,8 @@ impl CommandResult {
         violations
     }
 
-    /// Checks that a prompt that took effect is not lost: the session's id is printed, or the exit
-    /// code says that a session may exist.
+    /// Checks that the session is not lost if the prompt took effect. Either the session's id must be printed, or the
+    /// exit code must say that a session may exist.
     fn check_prompt(&self, setup: &Setup) -> Option<String> {
         let (_, messages) = setup.created();
         let session = *setup.mock.sessions().last()?;

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 const FOREIGN: &str = "https://evil.example";
 
-/// Returns the faults to inject into an operation: the faults that apply to every response, and the
-/// faults in the fields of the operation's response.
+/// Returns the faults to inject into an operation. Some faults apply to every response, and the other faults apply to
+/// the fields of the operation's response.
 pub fn of(operation: Operation, document: &Value) -> Vec<Fault> {
     let mut all = of_any_response();
     all.extend(of_fields(operation, document));
@@ -19,8 +19,8 @@ fn of_any_response() -> Vec<Fault> {
     let second = Duration::from_secs(1);
     let mut all = Vec::new();
     for status in [400, 401, 403, 404, 409, 418, 422, 429] {
-        // These statuses are never injected after a request took effect, because no client can
-        // detect that a rejected request took effect.
+        // A request that is rejected with one of these statuses never takes effect. If it took effect, no client could
+        // detect this.
         all.push(Fault::status(status));
     }
     for status in [302, 408, 500, 502, 503, 504, 599] {
@@ -113,7 +113,7 @@ fn of_fields(operation: Operation, document: &Value) -> Vec<Fault> {
     faults.collect()
 }
 
-/// Reads the known kinds of faults from the error for an unknown fault.
+/// Checks that the matrix uses every kind of fault. The error for an unknown kind lists all known kinds.
 #[test]
 fn every_kind_of_fault_is_used() {
     let error = serde_json::from_str::<Fault>("\"?\"")

@@ -1,9 +1,8 @@
 //! Runs every operation of the SDK and every command of the CLI with every fault that the mock can
 //! inject, on the paused clock. The same guarantees are checked for each combination.
 //!
-//! No list is written by hand if it can be derived: a run without a fault shows which operations
-//! are called, the mock lists the faults that it knows, and the OpenAPI document lists the fields
-//! that can be missing or of another type.
+//! The tests derive most of their lists. A run without a fault shows which operations are called. The mock lists the
+//! faults that it knows. The OpenAPI document lists the fields of each response.
 
 mod commands;
 mod faults;
@@ -19,7 +18,8 @@ use setup::{InjectedFault, Setup, dialects};
 /// The result of one combination: the setup after the run, and the guarantees that were broken.
 type Result = (Setup, Vec<String>);
 
-/// The results of one part of the matrix: the number of combinations that ran, and the guarantees that were broken.
+/// The results of one operation or command in one dialect: the number of combinations that ran, and the guarantees
+/// that were broken.
 #[derive(Default)]
 struct Part {
     combinations: usize,
@@ -35,8 +35,8 @@ impl Part {
     }
 }
 
-/// Runs all combinations of one operation or command in one dialect: without a fault, and with each
-/// fault in each operation that is called. Each fault is injected in two runs: into one request
+/// Runs all combinations of one operation or command in one dialect. The first run has no fault. The other runs inject
+/// each fault into each operation that the first run called. Each fault is injected in two runs: into one request
 /// only, and into every request.
 async fn part<T: Copy>(
     item: T,
@@ -65,8 +65,8 @@ async fn part<T: Copy>(
     part
 }
 
-/// Runs the matrix of `items` in both dialects, and fails if a guarantee was broken. Each core
-/// runs one part at a time, on a separate paused clock.
+/// Runs all combinations of `items` in both dialects, and fails if a guarantee was broken. Each core runs one item in
+/// one dialect at a time, on a separate paused clock.
 fn matrix<T: Copy + std::fmt::Debug + Sync>(
     what: &str,
     items: &[T],

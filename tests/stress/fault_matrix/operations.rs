@@ -63,7 +63,7 @@ impl Call {
         matches!(self, Self::Create | Self::FollowUp)
     }
 
-    /// Returns how long the call may take in addition to the time of its requests.
+    /// Returns how long the call may wait, without the time that its requests take.
     fn wait(self) -> Duration {
         match self {
             Self::Reply | Self::Replies | Self::Watch => WAIT,
@@ -160,7 +160,7 @@ pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> 
     let exchanges = setup.recorder.exchanges();
     let mut violations = setup.check(usize::from(call.is_prompt()));
     violations.extend(output.and_then(|output| output.check(&setup)));
-    // Each request of a call has its own time limit.
+    // The time limit allows `REQUEST` for each operation that was called, and for one more request.
     let requests = u32::try_from(setup.called().len()).unwrap_or(1) + 1;
     if elapsed > call.wait() + requests * REQUEST {
         violations.push(format!("it took {elapsed:?}"));
@@ -176,8 +176,8 @@ pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> 
     (setup, violations)
 }
 
-/// Checks the error against the last exchange of the request that failed. `Call::Replies` waits for two sessions, so
-/// its last exchange is the last one of the session that the error names.
+/// Checks that the error matches the last exchange. `Call::Replies` waits for two sessions, so the check uses the last
+/// exchange of the session in the error.
 fn check_last_exchange(call: Call, error: &Error, exchanges: &[Exchange]) -> Vec<String> {
     let mut exchanges = exchanges.iter().rev();
     let last = match error.pending() {

@@ -11,7 +11,7 @@ pub struct OutputDir(TempDir);
 
 impl OutputDir {
     pub fn new() -> Self {
-        // Most Linux systems have this file system in memory, where a journal need not wait for a disk.
+        // On most Linux systems, `/dev/shm` is in memory, so that a journal need not wait for a disk.
         let memory = tempfile::tempdir_in("/dev/shm");
         Self(
             memory

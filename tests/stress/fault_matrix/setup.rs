@@ -1,5 +1,5 @@
-//! The test setup of each combination: a mock whose agent has sent sample data of each kind, and
-//! the guarantees that every combination keeps.
+//! The test setup of each combination, and the guarantees that are checked after each combination. The setup is a mock
+//! whose agent has sent sample data of each kind.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::faults::MAX_BODY;
 /// Returns the two dialects with their names.
 pub fn dialects() -> [(&'static str, Dialect); 2] {
     let mut documented = Dialect::documented();
-    // The vendor's pages do not have these fields, but without them no response names a plan.
+    // The vendor's documentation does not contain these fields. Without these fields, no response names a plan.
     documented.observed_fields = true;
     [
         ("observed", Dialect::observed()),
@@ -34,7 +34,7 @@ pub struct Setup {
     pub recorder: Recorder,
     /// A session whose agent has replied.
     pub session: Session,
-    /// Another such session, if [`Setup::add_session`] was called.
+    /// Another session whose agent has replied, if [`Setup::add_session`] was called.
     pub other: Option<Session>,
     before: Effects,
     received_before: usize,
@@ -81,7 +81,7 @@ impl Setup {
         self.other = Some(replied_session(&self.client).await);
     }
 
-    /// Injects the fault. The checks consider only what happens afterwards.
+    /// Injects the fault. The checks ignore everything that happened before this call.
     pub fn inject(&mut self, fault: Option<InjectedFault>) {
         self.recorder.clear();
         self.before = Effects::of(&self.mock);
@@ -96,7 +96,7 @@ impl Setup {
         }
     }
 
-    /// Returns the operations that were called since the setup, each once.
+    /// Returns the operations that were called since the call of [`Setup::inject`], each once.
     pub fn called(&self) -> Vec<Operation> {
         let received = self.mock.requests().split_off(self.received_before);
         let called: Vec<_> = received.into_iter().filter_map(|r| r.operation).collect();
@@ -104,7 +104,7 @@ impl Setup {
         all.filter(|operation| called.contains(operation)).collect()
     }
 
-    /// Returns how many sessions and user messages were created since the setup.
+    /// Returns how many sessions and user messages were created since the call of [`Setup::inject`].
     pub fn created(&self) -> (usize, usize) {
         let now = Effects::of(&self.mock);
         (
@@ -177,7 +177,7 @@ pub fn check_error(error: &Error, last: Option<&Exchange>) -> Vec<String> {
     let Some(last) = last.filter(|_| was_sent || is_deadline) else {
         return violations;
     };
-    // An error of a download keeps only the part of the response that a reader needs.
+    // An error of a download does not keep the whole response, so the response is not compared.
     if error.operation() == Some("download") {
         return violations;
     }

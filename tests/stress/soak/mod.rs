@@ -25,7 +25,7 @@ const SESSIONS: usize = 500;
 /// Number of runs, unless the variable `SOAK_RUNS` sets another number.
 const RUNS: u64 = 20;
 
-/// How often the agent received each message. The results of the programs are compared with these counts.
+/// How often the agent received each message. The test compares these counts with the results of the programs.
 #[derive(Clone, Default)]
 struct Prompts(Arc<Mutex<HashMap<String, usize>>>);
 

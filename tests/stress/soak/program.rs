@@ -24,11 +24,11 @@ pub struct Turn {
 #[derive(Debug, PartialEq)]
 pub enum TurnResult {
     Replied(String),
-    /// The request may have taken effect, and the error said so.
+    /// The request failed with an error that says that the request may have taken effect.
     OutcomeUnknown,
 }
 
-/// Maximum number of attempts of a request that certainly had no effect. After this number, the test fails.
+/// Maximum number of attempts of one request. If all these attempts fail without an effect, the test fails.
 const ATTEMPTS: usize = 200;
 
 impl Job {
@@ -100,7 +100,8 @@ impl Job {
         panic!("seed {}: {message} gets no reply", self.seed);
     }
 
-    /// Returns the handle of the first turn, even if the response to the create did not contain the thread.
+    /// Returns the handle of the first turn. If the response to the create did not contain the thread, finds the
+    /// thread in the session's messages.
     async fn pending(&self, session: &Session) -> Pending {
         if let Ok(turn) = session.first_turn() {
             return turn.pending().clone();
@@ -137,8 +138,8 @@ impl Job {
                     continue;
                 }
             };
-            // A fault may have removed the thread ids from a page. The transcript then contains the
-            // messages of that page as notices.
+            // A fault may have removed the thread ids from a page. The messages of this page are then in `notices`
+            // instead of `turns`.
             let texts: Vec<_> = transcript
                 .turns
                 .iter()

@@ -59,7 +59,7 @@ impl Part {
 /// Checks the text of the OpenAPI document.
 ///
 /// # Errors
-/// Fails with the first fault, its line and its pointer.
+/// Fails with the first error, its line and its JSON Pointer.
 pub fn check(file: &str, text: &str) -> Result<(), String> {
     if text.starts_with('\u{feff}') {
         return Err(format!("{file}:1: the file starts with a byte order mark"));
@@ -81,7 +81,7 @@ pub fn check(file: &str, text: &str) -> Result<(), String> {
         .map_err(|(pointer, why)| format!("{file}:{}: at #{pointer}: {why}", check.line(&pointer)))
 }
 
-/// The pointer and the text of an error.
+/// The JSON Pointer and the text of an error.
 type Fault = (String, String);
 
 struct Check {
@@ -192,7 +192,8 @@ impl Check {
         self.names()
     }
 
-    /// Returns the kind of a key's value, and whether the value is a list or map of parts of that kind.
+    /// Returns the kind of the value of a key. If the `bool` is true, the value is a list or map, and each entry has
+    /// this kind.
     fn inside(part: Part, key: &str) -> (Part, bool) {
         match (part, key) {
             (Part::Root, "paths") => (Part::PathItem, true),

@@ -46,9 +46,8 @@ pub fn emit(document: &Value) -> Result<String, String> {
     rustfmt(&format!("{HEADER}{}", prettyplease::unparse(&file)))
 }
 
-/// Parses a lowered OpenAPI document. The parser's errors in paths and components have no pointer, because the
-/// parser buffers them. After an error, this function therefore parses each operation and schema alone to find
-/// the place.
+/// Parses a lowered OpenAPI document. The parser buffers paths and components, so its errors in these parts have no
+/// pointer. After an error, this function therefore parses each operation and schema alone to find the place.
 fn parse(document: &Value) -> Result<OpenAPI, String> {
     const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
     serde_path_to_error::deserialize(document).map_err(|whole| {
@@ -73,8 +72,8 @@ fn parse(document: &Value) -> Result<OpenAPI, String> {
     })
 }
 
-/// Runs progenitor. progenitor panics where it could return an error, so its panics are caught. A caught panic
-/// prints nothing, because a backtrace says nothing about the OpenAPI document.
+/// Runs progenitor. For some documents, progenitor panics instead of returning an error, so this function catches
+/// panics. A caught panic prints nothing, because a backtrace says nothing about the OpenAPI document.
 fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     let mut settings = GenerationSettings::new();
     settings
@@ -102,9 +101,9 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     }
 }
 
-/// Finds the part of the OpenAPI document that cannot be generated. Returns the first path that cannot be generated
-/// even without the other paths. If the schemas alone cannot be generated, returns the first schema whose replacement
-/// by an empty schema makes the generation succeed.
+/// Finds the part of the OpenAPI document that cannot be generated. If all schemas can be generated, the part is the
+/// first path that fails without the other paths. If the schemas fail too, the part is the first schema without which
+/// the generation succeeds. For this test, an empty schema replaces the schema.
 fn failing_part(document: &OpenAPI) -> Option<String> {
     let mut pathless = document.clone();
     pathless.paths.paths.clear();
@@ -130,8 +129,8 @@ fn failing_part(document: &OpenAPI) -> Option<String> {
     })
 }
 
-/// Splits each doc comment into one attribute per line. rustfmt would turn a doc of several lines into an
-/// indented block, which rustdoc reads as code.
+/// Splits each doc comment into one attribute per line. Otherwise, rustfmt would turn a comment of several lines into
+/// an indented block, and rustdoc would read this block as code.
 struct OneLineDocs;
 
 impl VisitMut for OneLineDocs {

@@ -17,9 +17,9 @@ pub fn lower(document: &mut Value) {
     visit(document, &mut name_unknown_fields);
 }
 
-/// Removes the error responses. With typed errors, the generated client would lose the status of an error response
-/// whose body has another shape. Without typed errors, the generated client returns every response other than 2xx in
-/// full, as an unexpected response.
+/// Removes the error responses, so that the generated client has no typed errors. With typed errors, the client would
+/// lose the status of an error response if the body cannot be decoded. Without typed errors, the client returns the
+/// whole response.
 fn drop_error_responses(document: &mut Value) {
     let Some(paths) = document["paths"].as_object_mut() else {
         return;
@@ -83,8 +83,8 @@ fn name_text_types(schema: &mut Value) {
     *schema = named;
 }
 
-/// Turns `anyOf: [reference, null object]` into `nullable` beside `allOf`, which progenitor needs. The OpenAPI
-/// document contains the `anyOf` form, because all validators interpret this form identically.
+/// Turns `anyOf: [reference, null object]` into `nullable` beside `allOf`. progenitor needs the second form. The
+/// OpenAPI document contains the first form, because all validators interpret it identically.
 fn join_nullable_references(schema: &mut Value) {
     let Some([reference, null]) = schema["anyOf"].as_array().map(Vec::as_slice) else {
         return;
@@ -151,7 +151,8 @@ fn drop_defaults(schema: &mut Value) {
     }
 }
 
-/// Removes limits of length, because typify would turn each into a newtype. `blocks-sdk` checks the lengths instead.
+/// Removes limits of length. typify would generate a newtype for each string with a limit. `blocks-sdk` checks the
+/// lengths instead.
 fn drop_length_limits(schema: &mut Value) {
     if let Some(map) = schema.as_object_mut()
         && map.get("type").is_some_and(|t| t == "string")
@@ -161,8 +162,8 @@ fn drop_length_limits(schema: &mut Value) {
     }
 }
 
-/// Turns `additionalProperties: true` beside `properties` into an empty schema. typify ignores `true`, but
-/// generates a flattened map `extra` from an empty schema, so that unknown fields are kept.
+/// Replaces `additionalProperties: true` with an empty schema in schemas that have `properties`. typify ignores
+/// `true`. For an empty schema, typify generates a flattened map `extra`, which keeps unknown fields.
 fn name_unknown_fields(schema: &mut Value) {
     if schema["properties"].is_object() && schema["additionalProperties"] == true {
         schema["additionalProperties"] = json!({});

@@ -87,8 +87,8 @@ mod tests {
         assert_eq!(generate().unwrap(), generate().unwrap());
     }
 
-    /// This test also runs with the features of the whole workspace. One of these features could change the order of
-    /// JSON maps.
+    /// If the whole workspace is tested, a feature of another crate could change the order of JSON maps. The generated
+    /// code must not change.
     #[test]
     fn the_checked_in_code_follows_from_the_document() {
         check().unwrap();

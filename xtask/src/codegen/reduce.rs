@@ -1,6 +1,6 @@
 //! Removes the builders of the data types from the generated code, because no caller needs them.
 //!
-//! The builder of an operation then takes the data type itself as the request body.
+//! Without these builders, the builder of an operation takes the data type itself as the request body.
 
 use syn::visit_mut::{self, VisitMut};
 
@@ -17,8 +17,8 @@ pub fn reduce(file: &mut syn::File) {
     PlainBodies.visit_file_mut(file);
 }
 
-/// Returns whether an item belongs to the builders. These items are the module `builder`, the module `error` of their
-/// errors, and each `impl` that contains only the function `builder`.
+/// Returns whether an item belongs to the builders of the data types. These items are the modules `builder` and
+/// `error`, and each `impl` that contains only the function `builder`.
 fn is_builder(item: &syn::Item) -> bool {
     match item {
         syn::Item::Mod(module) => module.ident == "builder" || module.ident == "error",

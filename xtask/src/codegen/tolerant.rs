@@ -2,8 +2,8 @@
 //! serde's derive.
 //!
 //! A response type is a type with a flattened map `extra`, into which typify puts unknown fields. The type is
-//! `#[non_exhaustive]`, because the service may add fields. Request types get such a map here, so that a
-//! caller can send new fields.
+//! `#[non_exhaustive]`, because the service may add fields. This module adds such a map to request types too, so that
+//! a caller can send new fields.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -76,7 +76,7 @@ fn add_extra(object: &mut syn::ItemStruct) {
     }
 }
 
-/// Returns whether the type of a response's field has a default.
+/// Returns whether a field of this type has a default value.
 fn has_default(kind: &syn::Type) -> bool {
     let is = |name: &str| {
         matches!(kind, syn::Type::Path(path)

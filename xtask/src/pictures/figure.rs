@@ -1,6 +1,6 @@
-//! Draws how the mean delay until a reply is known depends on the number of sessions with one API key. Each polling
-//! policy has a curve. One panel shows sessions that start together, and the other panel shows sessions that start one
-//! by one. Both axes are logarithmic.
+//! Draws the mean delay until a program receives a reply, for different numbers of sessions with one API key. Each
+//! polling policy has a curve. One panel shows sessions that start together, and the other panel shows sessions that
+//! start one by one. Both axes are logarithmic.
 
 use serde::Deserialize;
 
@@ -158,7 +158,7 @@ fn curve<'a>(svg: &mut Svg, left: f64, policy: &Policy, rows: impl Iterator<Item
     let mut before = 0.0;
     for row in rows {
         let (x, y) = point(row);
-        // The label is on the side of the curve that faces away from the previous point.
+        // If the curve falls to this point, the label is below the point. Otherwise, the label is above the point.
         let label = if before > row.mean_delay_s {
             20.0
         } else {

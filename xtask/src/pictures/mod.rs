@@ -1,5 +1,5 @@
-//! Draws the README's pictures. The terminal sessions are recorded from the built command. The fleet figure
-//! is drawn from the results of a benchmark.
+//! Draws the README's pictures. Some pictures show terminal sessions with the built command. The figure shows the
+//! results of the benchmark `fleet`.
 
 mod figure;
 mod record;

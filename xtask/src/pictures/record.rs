@@ -121,7 +121,7 @@ fn listen(child: &mut Child) -> Receiver<Line> {
 fn forward(stream: impl Read + Send + 'static, source: Source, sender: Sender<Line>) {
     std::thread::spawn(move || {
         for text in BufReader::new(stream).lines().map_while(Result::ok) {
-            // Sending fails after the recording has failed, because the receiver is gone.
+            // If the recording has failed, the receiver no longer exists, and sending fails.
             let _ = sender.send(Line { source, text });
         }
     });

@@ -10,7 +10,7 @@ pub enum Needs {
     Repository,
     /// The block runs in an empty folder, with the command and a mock of the service.
     Mock,
-    /// Like `Mock`, but the block is one command that runs until it is stopped.
+    /// Like `Mock`, but the block is one command. The command must print a line, and is then stopped.
     Serves,
     /// Like `Mock`, but the block is one script. The script is killed after it has sent its prompt, and is then run
     /// again.
@@ -22,7 +22,7 @@ pub enum Needs {
 /// A block of shell code.
 #[derive(Debug)]
 pub struct Block {
-    /// The line of the block's start.
+    /// The line number at which the block starts.
     pub line: usize,
     pub needs: Needs,
     pub commands: Vec<String>,
@@ -80,7 +80,7 @@ fn line(page: &str, place: usize) -> usize {
     page[..place].matches('\n').count() + 1
 }
 
-/// Returns the text of a comment that starts with `readme:`, without that word.
+/// Returns the text after `readme:` in an HTML comment, or `None` for other HTML.
 fn note(html: &str) -> Option<String> {
     let text = html.trim().strip_prefix("<!--")?.strip_suffix("-->")?;
     Some(text.trim().strip_prefix("readme:")?.trim().to_owned())

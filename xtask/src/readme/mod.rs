@@ -6,11 +6,11 @@
 //!
 //! - without a comment, a block runs in the repository, without a key;
 //! - `<!-- readme: mock -->`: the block runs in an empty folder, with `blocks` and a mock of the service;
-//! - `<!-- readme: serves -->`: as `mock`, but the block is one command that runs until it is stopped;
+//! - `<!-- readme: serves -->`: as `mock`, but the block is one command, which must print a line and is then stopped;
 //! - `<!-- readme: script -->`: as `mock`, but the block is a script that is killed once, and run again;
 //! - `<!-- readme: skip because … -->`: the block is not run, for this reason.
 //!
-//! A block of `yaml` with such a comment contains the steps of a workflow, whose scripts are run. Blocks of
+//! A `yaml` block with such a comment contains the steps of a workflow. The scripts of these steps are run. Blocks of
 //! Rust are doc tests, and are run last.
 
 mod blocks;

@@ -44,7 +44,7 @@ fn kill_and_rerun(code: &str, folder: &Path, variables: &[(String, String)]) -> 
             .stdin(Stdio::null());
         command
     };
-    // A process group lets one signal end both the script and the command that it runs.
+    // The script and the command that it runs are in one process group, so that one signal kills both.
     let mut first = command("bash", &[NAME])
         .process_group(0)
         .spawn()

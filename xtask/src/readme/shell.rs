@@ -11,7 +11,7 @@ pub type Counts = (usize, usize);
 /// The mark that the shell prints after each command. No command prints this mark by itself.
 const MARK: &str = "\u{1}ended ";
 
-/// The time within which a command that is a server must print a line.
+/// The time limit for a server to print its first line.
 const SERVES: Duration = Duration::from_secs(10);
 
 /// Runs commands in one shell, until one of them fails.
@@ -62,7 +62,7 @@ pub fn run(mut bash: Command, commands: &[String]) -> Result<Counts, String> {
     }
 }
 
-/// Runs a command, whose lines are `commands`, until it prints a line. Then stops the command.
+/// Runs one command until it prints a line, and then stops the command. `commands` contains the lines of the command.
 ///
 /// # Errors
 /// Fails if the shell cannot be run.
@@ -77,7 +77,7 @@ pub fn serve(mut bash: Command, commands: &[String]) -> Result<Counts, String> {
     if let Some(stream) = child.stdout.take() {
         std::thread::spawn(move || {
             let first = BufReader::new(stream).lines().map_while(Result::ok).next();
-            // Sending fails after the time limit, because the receiver is gone.
+            // After the time limit, the receiver no longer exists, and sending fails.
             first.map(|line| sender.send(line))
         });
     }

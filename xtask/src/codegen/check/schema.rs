@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Fault, TYPES, fault, rust_name, step, unique};
 
-/// Checks one schema. The caller checks the schemas inside this schema.
+/// Checks one schema. The caller checks the nested schemas.
 pub(super) fn check(pointer: &str, schema: &Value) -> Result<(), Fault> {
     let Some(map) = schema.as_object() else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Tests of broken OpenAPI documents, each with the place of its error.
+//! Tests that broken OpenAPI documents are rejected, and that each error names the right place.
 
 use super::*;
 
