@@ -36,8 +36,8 @@ impl Clock {
         shift.frozen.is_some()
     }
 
-    /// Moves the clock ahead by a duration. If `frozen` is `Some(true)`, the clock then stops. If it is `Some(false)`,
-    /// the clock then runs. `None` does not stop or start the clock.
+    /// Moves the clock ahead by a duration. After the move, the clock is stopped if `frozen` is `Some(true)`, and runs
+    /// if `frozen` is `Some(false)`. If `frozen` is `None`, this method does not stop or start the clock.
     pub fn change(&self, frozen: Option<bool>, by: Duration) {
         let mut shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
         let present = Instant::now();

@@ -63,8 +63,8 @@ fn is_latin_1(charset: &str) -> bool {
 }
 
 /// Decodes text in UTF-16 or UTF-32. Returns `None` for other encodings. Recognizes the encoding by the byte order
-/// mark, or by zero bytes in the first character. JSON and HTML start with an ASCII character, and UTF-16 and UTF-32
-/// encode this character with zero bytes.
+/// mark, or by bytes with the value 0 in the first character. JSON and HTML start with an ASCII character. In UTF-16
+/// and UTF-32, an ASCII character contains such bytes.
 fn wide(body: &[u8]) -> Option<String> {
     let units_of_2 = |unit: fn([u8; 2]) -> u16| {
         let (units, rest) = body.as_chunks::<2>();

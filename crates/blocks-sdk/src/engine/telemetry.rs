@@ -77,8 +77,8 @@ mod on {
         }
     }
 
-    /// Records that the service asked for a pause. The service sends the header `Retry-After`, or a 429 without this
-    /// header.
+    /// Records that the service asked for a pause, with the header `Retry-After` or with a 429. For a 429 without this
+    /// header, `asked` is `None`.
     pub(crate) fn paused(until: Instant, asked: Option<Duration>) {
         let pause = until.saturating_duration_since(Instant::now());
         tracing::event!(

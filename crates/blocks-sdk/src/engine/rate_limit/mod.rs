@@ -362,8 +362,8 @@ impl Shared {
         };
     }
 
-    /// Requests a slot from the store if a request is due. If the request must be sent later, returns the time of the
-    /// request, and the waiter that should start it. Otherwise returns `None`.
+    /// Asks the store for a slot if a request to the store is due now. If this request must be sent later, returns the
+    /// time of the request, and the waiter that should start it. Otherwise returns `None`.
     fn request_slot(&mut self, now: Instant, later: &mut Later) -> Option<Next> {
         match self.state.next_request(now) {
             NextRequest::Nothing => None,

@@ -48,8 +48,8 @@ impl Priority {
 }
 
 impl PollSchedule {
-    /// Returns the score of a poll at `now`. The score is the time since the last poll, multiplied by a weight. The
-    /// weight depends on the age of the polled work.
+    /// Returns the score that this poll has at the time `now`. The due poll with the largest score is selected. The
+    /// score is the time since the last poll, multiplied by a weight. The weight depends on the age of the polled work.
     fn score(&self, now: Instant) -> f64 {
         self.waited(now).as_secs_f64() * self.weight(now)
     }
