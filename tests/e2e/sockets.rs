@@ -1,6 +1,8 @@
 //! Tests of behaviour that only a real connection can show.
 
-use blocks_sdk::{Client, ErrorKind, RateLimit};
+use std::sync::Arc;
+
+use blocks_sdk::{Client, ErrorKind, MemoryLimitStore, RateLimit};
 use blocks_tests::{KEY, SESSION, created};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -210,6 +212,12 @@ async fn clients_of_a_key_share_one_rate_limiter() {
         .build()
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
+    let error = builder()
+        .limit_store(Arc::new(MemoryLimitStore::default()))
+        .share_rate_limiter(&own)
+        .build()
+        .unwrap_err();
+    assert!(error.to_string().contains("limit_store"), "{error}");
     let shared = builder().share_rate_limiter(&own).build().unwrap();
     assert_eq!(shared.rate_limit(), RateLimit::default());
     drop((first, second));

@@ -151,17 +151,17 @@ impl Handler<'_> {
         let body = object(body, &MESSAGE_FIELDS)?;
         let text = body["message"].as_str().unwrap_or_default();
         let follow_up = &self.inner.follow_up;
-        let _one = follow_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let _only_follow_up = follow_up.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = {
             let mut state = self.inner.state();
             let (number, _, session) = state.sessions.get_full_mut(&id).ok_or(Failure::NotFound)?;
             self.advanced(session).next_turn(number, text)
         };
         let script = self.inner.script(&turn);
-        let mut state = self.inner.state();
-        state.user_messages += 1;
+        let state = &mut *self.inner.state();
         // The state was unlocked in between, so a reset may have removed the session.
         let session = state.sessions.get_mut(&id).ok_or(Failure::NotFound)?;
+        state.user_messages += 1;
         let (thread, message) = session.start_turn(text, script, dialect, clock);
         let base = self.base(session.id);
         let mut response = session
