@@ -5,9 +5,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use progenitor_client::{ClientHooks, OperationInfo};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Request, Response};
+use reqwest::{Request, Response, ResponseBuilderExt};
 
 use crate::decode;
 pub use crate::decode::FromJson;
@@ -25,13 +26,13 @@ const FAILED: u16 = 599;
 /// A crate that uses the client implements this trait, and so controls how each request is sent. The generated code
 /// needs no change for this. To make another attempt, the caller calls the generated method again.
 pub trait Sender: Send + Sync {
-    /// Sends `request` once. If this method returns `None`, the generated method fails with
-    /// [`Error::UnexpectedResponse`]. The sender itself must store the cause of the failure, because progenitor's error
-    /// type cannot contain the cause.
+    /// Sends `request` once, and returns the response with its whole body. If this method returns `None`, the generated
+    /// method fails with [`Error::UnexpectedResponse`]. The sender itself must store the cause of the failure, because
+    /// progenitor's error type cannot contain the cause.
     fn execute(
         &self,
         request: Request,
-    ) -> Pin<Box<dyn Future<Output = Option<Response>> + Send + '_>>;
+    ) -> Pin<Box<dyn Future<Output = Option<http::Response<Bytes>>> + Send + '_>>;
 }
 
 /// Contains the API key of a [`Client`], and the [`Sender`] that sends the client's requests, if there is one.
@@ -93,12 +94,51 @@ impl ClientHooks<Hook> for Client {
         let Some(sender) = &self.inner().sender else {
             return self.client().execute(request).await;
         };
-        Ok(sender.execute(request).await.unwrap_or_else(|| {
-            let mut failed = http::Response::new(Vec::new());
-            *failed.status_mut() = http::StatusCode::from_u16(FAILED).unwrap_or_default();
-            failed.into()
-        }))
+        let url = request.url().clone();
+        let response = sender.execute(request).await.unwrap_or_else(failed);
+        let (head, body) = response.into_parts();
+        let mut response = http::Response::builder().status(head.status);
+        // Without a URL, reqwest would parse a placeholder URL for each response.
+        response = response.url(url);
+        if let Some(headers) = response.headers_mut() {
+            *headers = head.headers;
+        }
+        Ok(response.body(body).unwrap_or_default().into())
     }
+}
+
+/// Returns the response that the generated code gets if the sender returns no response.
+fn failed() -> http::Response<Bytes> {
+    let mut failed = http::Response::default();
+    *failed.status_mut() = http::StatusCode::from_u16(FAILED).unwrap_or_default();
+    failed
+}
+
+/// Sends `request` in the same way as a generated method. Returns the response if its status is a success.
+async fn execute(
+    client: &Client,
+    operation_id: &'static str,
+    request: reqwest::RequestBuilder,
+) -> Result<http::Response<Bytes>, Error<()>> {
+    let info = OperationInfo { operation_id };
+    let mut request = request.build()?;
+    client.pre(&mut request, &info).await?;
+    if let Some(sender) = &client.inner().sender {
+        let response = sender.execute(request).await.unwrap_or_else(failed);
+        return match response.status().is_success() {
+            true => Ok(response),
+            false => Err(Error::UnexpectedResponse(response.into())),
+        };
+    }
+    let mut response = client.client().execute(request).await?;
+    if !response.status().is_success() {
+        return Err(Error::UnexpectedResponse(response));
+    }
+    let mut complete = http::Response::default();
+    *complete.status_mut() = response.status();
+    *complete.headers_mut() = std::mem::take(response.headers_mut());
+    *complete.body_mut() = response.bytes().await.map_err(Error::ResponseBodyError)?;
+    Ok(complete)
 }
 
 /// Returns whether `url` is below `base`. The scheme, host and port must be equal, and the path of `url` must start
@@ -121,20 +161,10 @@ pub async fn follow<T: FromJson>(
     operation_id: &'static str,
     url: reqwest::Url,
 ) -> Result<ResponseValue<T>, Error<()>> {
-    let info = OperationInfo { operation_id };
-    let mut request = client.client().get(url).build()?;
-    client.pre(&mut request, &info).await?;
-    let result = client.exec(request, &info).await;
-    client.post(&result, &info).await?;
-    let mut response = result?;
-    if !response.status().is_success() {
-        return Err(Error::UnexpectedResponse(response));
-    }
-    let status = response.status();
-    let headers = std::mem::take(response.headers_mut());
-    let body = response.bytes().await.map_err(Error::ResponseBodyError)?;
+    let response = execute(client, operation_id, client.client().get(url)).await?;
+    let (head, body) = response.into_parts();
     match decode::from_slice(&body) {
-        Ok(inner) => Ok(ResponseValue::new(inner, status, headers)),
+        Ok(inner) => Ok(ResponseValue::new(inner, head.status, head.headers)),
         Err(error) => Err(Error::InvalidResponsePayload(body, error)),
     }
 }
@@ -149,23 +179,14 @@ pub async fn send(
     operation_id: &'static str,
     method: http::Method,
     url: reqwest::Url,
-    json: Option<bytes::Bytes>,
-) -> Result<ResponseValue<bytes::Bytes>, Error<()>> {
-    let info = OperationInfo { operation_id };
+    json: Option<Bytes>,
+) -> Result<ResponseValue<Bytes>, Error<()>> {
     let mut request = client.client().request(method, url);
     if let Some(json) = json {
         request = request.header(CONTENT_TYPE, "application/json").body(json);
     }
-    let mut request = request.build()?;
-    client.pre(&mut request, &info).await?;
-    let result = client.exec(request, &info).await;
-    client.post(&result, &info).await?;
-    let mut response = result?;
-    if !response.status().is_success() {
-        return Err(Error::UnexpectedResponse(response));
-    }
-    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-    Ok(ResponseValue::new(response.bytes().await?, status, headers))
+    let (head, body) = execute(client, operation_id, request).await?.into_parts();
+    Ok(ResponseValue::new(body, head.status, head.headers))
 }
 
 #[cfg(test)]

@@ -225,7 +225,7 @@ impl Client {
     pub(crate) fn session_data<'a>(
         &'a self,
         id: &'a Id,
-    ) -> BoxFuture<'a, Result<(blocks_api::types::Session, ResponseInfo), Error>> {
+    ) -> BoxFuture<'a, Result<(Box<blocks_api::types::Session>, ResponseInfo), Error>> {
         Box::pin(async move {
             let operation = Operation::GET_SESSION;
             let admission = Admission::Wait(operation.priority());

@@ -100,7 +100,7 @@ impl RawRequest {
         let path = core.key.scrub(url.path().to_owned());
         let sent = engine.call(operation, admission, send).await;
         let (body, info) = sent.map_err(|error| error.with_path(path))?;
-        Ok(RawResponse { info, body })
+        Ok(RawResponse { info, body: *body })
     }
 }
 

@@ -8,9 +8,8 @@ use bytes::{Bytes, BytesMut};
 use chrono::Utc;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use http::{Response, StatusCode, Version};
-use reqwest::{ResponseBuilderExt, Url};
 
-use crate::engine::body::{Body, BoxError};
+use crate::engine::body::BoxError;
 use crate::engine::key::Key;
 use crate::engine::received::charset;
 use crate::engine::repair::repair;
@@ -34,7 +33,7 @@ pub(crate) struct Received {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub too_large: bool,
-    ends_with_connection: bool,
+    version: Version,
     first: Option<Bytes>,
     rest: BytesMut,
 }
@@ -57,18 +56,28 @@ impl Received {
     }
 
     /// Converts a 2xx response into the type that the generated client decodes. Returns `None` for other statuses,
-    /// because the generated client decodes only 2xx responses.
-    fn response(&mut self, url: &Url, key: &Key) -> Option<reqwest::Response> {
+    /// because the generated client decodes only 2xx responses. The result has no headers, because the generated client
+    /// does not read headers.
+    fn response(&mut self, key: &Key) -> Option<Response<Bytes>> {
         if !self.status.is_success() {
             return None;
         }
-        let response = http::Response::builder()
-            .status(self.status)
-            // If no URL is set, reqwest parses a placeholder URL for each response.
-            .url(url.clone())
-            // A server may repeat the API key in a response. The key must not get into an id, a path or a log.
-            .body(key.scrub_bytes(repair(self.body(), charset(&self.headers))));
-        response.ok().map(reqwest::Response::from)
+        // A server may repeat the API key in a response. The key must not get into an id, a path or a log.
+        let body = key.scrub_bytes(repair(self.body(), || charset(&self.headers)));
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        Some(response)
+    }
+
+    /// Returns whether only the end of the connection marks the end of the body.
+    fn ends_with_connection(&self) -> bool {
+        let headers = &self.headers;
+        let has_length =
+            headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+        let closes = headers
+            .get(CONNECTION)
+            .is_some_and(|value| value == "close");
+        !has_length && (closes || self.version == Version::HTTP_10)
     }
 
     /// Returns the received part of the body.
@@ -128,41 +137,39 @@ impl Attempt {
     pub fn end_early(&self) {
         let mut state = self.state();
         let received = state.received.as_ref();
-        if received.is_some_and(|received| received.ends_with_connection) {
+        if received.is_some_and(Received::ends_with_connection) {
             state.no_response = Some(NoResponse::CutShort);
         }
     }
 
-    /// Waits for the response, reads the body, and keeps at most `limit` bytes of the body. Returns the response, with
-    /// the URL `url`, if the response is complete and has a 2xx status. The returned response has no headers, because
-    /// the generated client does not read headers.
+    /// Waits for the response, reads the body, and keeps at most `limit` bytes of the body. Returns the response if the
+    /// response is complete and has a 2xx status.
     pub async fn receive(
         &self,
         sending: SendFuture<'_>,
         limit: usize,
-        url: &Url,
         key: &Key,
-    ) -> Option<reqwest::Response> {
-        let mut response = match sending.await {
-            Ok(response) => response,
+    ) -> Option<Response<Bytes>> {
+        let (head, mut body) = match sending.await {
+            Ok(response) => response.into_parts(),
             Err(error) => {
                 self.fail(NoResponse::Send(error));
                 return None;
             }
         };
         self.state().received = Some(Received {
-            status: response.status(),
-            ends_with_connection: ends_with_connection(&response),
-            headers: std::mem::take(response.headers_mut()),
+            status: head.status,
+            headers: head.headers,
+            version: head.version,
             ..Received::default()
         });
         loop {
-            let chunk = response.body_mut().chunk().await;
+            let chunk = body.chunk().await;
             let mut state = self.state();
             let received = state.received.as_mut()?;
             match chunk {
                 Ok(Some(chunk)) => received.push(chunk, limit),
-                Ok(None) => return received.response(url, key),
+                Ok(None) => return received.response(key),
                 Err(error) => {
                     state.no_response = Some(NoResponse::Body(error));
                     return None;
@@ -173,15 +180,4 @@ impl Attempt {
             }
         }
     }
-}
-
-/// Returns whether only the end of the connection marks the end of the body.
-fn ends_with_connection(response: &Response<Body>) -> bool {
-    let headers = response.headers();
-    let has_length =
-        headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    let closes = headers
-        .get(CONNECTION)
-        .is_some_and(|value| value == "close");
-    !has_length && (closes || response.version() == Version::HTTP_10)
 }

@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use blocks_api::hook::Sender;
 use blocks_api::{Error as ApiError, ResponseValue};
+use bytes::Bytes;
+use http::Response;
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
-use reqwest::{Request, Response};
-use tokio::time::{Instant, sleep_until, timeout};
+use reqwest::{Request, StatusCode};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::engine::attempt::{Attempt, AttemptResult, NoResponse};
 use crate::engine::error::{CallContext, Error, ErrorKind};
@@ -87,7 +89,7 @@ impl Engine {
         operation: Operation,
         admission: Admission,
         send: impl Fn(Api) -> F,
-    ) -> impl Future<Output = Result<(T, ResponseInfo), Error>>
+    ) -> impl Future<Output = Result<(Box<T>, ResponseInfo), Error>>
     where
         F: Future<Output = Sent<T>>,
     {
@@ -102,7 +104,7 @@ impl Engine {
         let deadline = Some(after(Instant::now(), timeout));
         let acquire = self.core.limiter.acquire(priority, deadline);
         acquire.await.map_err(|no_permit| {
-            let call = self.start(operation, Admission::Wait(priority));
+            let call = self.start(operation, Admission::Wait(priority), deadline);
             call.no_permit(no_permit, CallProgress::default())
         })
     }
@@ -114,22 +116,21 @@ impl Engine {
         operation: Operation,
         admission: Admission,
         permit: Option<Permit>,
-        take: impl FnOnce(T) -> Result<U, &'static str>,
+        take: impl FnOnce(Box<T>) -> Result<U, &'static str>,
         send: impl Fn(Api) -> F,
     ) -> impl Future<Output = Result<(U, ResponseInfo), Error>>
     where
         F: Future<Output = Sent<T>>,
     {
-        let deadline = match admission {
+        let timeout = match admission {
             Admission::Wait(_) => Some(self.retry.timeout_of(operation.creates, self.timeouts)),
             Admission::Once(_) => None,
         };
-        let mut call = self.start(operation, admission);
-        call.deadline = deadline.map(|timeout| after(Instant::now(), timeout));
+        let deadline = timeout.map(|timeout| after(Instant::now(), timeout));
+        let call = Arc::new(self.start(operation, admission, deadline));
         let run = async move {
-            let key = call.core.key.clone();
-            let (taken, mut result) = Arc::new(call).run(permit, take, send).await?;
-            Ok((taken, ResponseInfo::of(&mut result, &key)))
+            let (taken, mut result) = Arc::clone(&call).run(permit, take, send).await?;
+            Ok((taken, ResponseInfo::of(&mut result, &call.core.key)))
         };
         telemetry::operation(operation, &self.core.base, run)
     }
@@ -142,24 +143,24 @@ impl Engine {
         permit: Permit,
         deadline: Instant,
         send: impl Fn(Api) -> F,
-    ) -> impl Future<Output = Result<(T, AttemptResult), Error>>
+    ) -> impl Future<Output = Result<(Box<T>, AttemptResult), Error>>
     where
         F: Future<Output = Sent<T>>,
     {
-        let mut call = self.start(operation, Admission::Once(Priority::Interactive));
-        call.deadline = Some(deadline);
-        let run = Arc::new(call).run(Some(permit), Ok, send);
+        let admission = Admission::Once(Priority::Interactive);
+        let call = Arc::new(self.start(operation, admission, Some(deadline)));
+        let run = call.run(Some(permit), Ok, send);
         telemetry::operation(operation, &self.core.base, run)
     }
 
-    fn start(&self, operation: Operation, admission: Admission) -> Call {
+    fn start(&self, operation: Operation, admission: Admission, deadline: Option<Instant>) -> Call {
         Call {
             core: Arc::clone(&self.core),
             operation,
             admission,
             retry: self.retry,
             timeouts: self.timeouts,
-            deadline: None,
+            deadline,
             attempt: Attempt::default(),
         }
     }
@@ -169,17 +170,14 @@ impl Sender for Call {
     fn execute(
         &self,
         mut request: Request,
-    ) -> Pin<Box<dyn Future<Output = Option<Response>> + Send + '_>> {
+    ) -> Pin<Box<dyn Future<Output = Option<Response<Bytes>>> + Send + '_>> {
         let core = &self.core;
         let agent = core.user_agent.clone();
         let headers = request.headers_mut();
         headers.entry(USER_AGENT).or_insert(agent);
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let sending = core.transport.send(request);
-        Box::pin(
-            self.attempt
-                .receive(sending, core.max_body, &core.base, &core.key),
-        )
+        Box::pin(self.attempt.receive(sending, core.max_body, &core.key))
     }
 }
 
@@ -187,7 +185,7 @@ impl Call {
     async fn run<T, U, F>(
         self: Arc<Self>,
         mut permit: Option<Permit>,
-        take: impl FnOnce(T) -> Result<U, &'static str>,
+        take: impl FnOnce(Box<T>) -> Result<U, &'static str>,
         send: impl Fn(Api) -> F,
     ) -> Result<(U, AttemptResult), Error>
     where
@@ -206,8 +204,8 @@ impl Call {
                     Err(no_permit) => return Err(self.no_permit(no_permit, progress)),
                 },
             };
-            let limit = match self.before_sending(&progress) {
-                Ok(limit) => limit,
+            let (now, limit) = match self.before_sending(&progress) {
+                Ok(times) => times,
                 Err(error) => {
                     permit.give_back();
                     // The error of the last attempt explains more than the error of the time-out.
@@ -218,8 +216,12 @@ impl Call {
                 }
             };
             progress.attempts += 1;
-            let why = match timeout(limit, send(Arc::clone(&api))).await {
-                Ok(Ok(response)) => return self.accept(response, progress.attempts, take),
+            // The future and the value are large. In boxes, they are not copied for each caller of this function.
+            let attempt = Box::pin(async { send(Arc::clone(&api)).await.map(boxed) });
+            let why = match timeout_at(after(now, limit), attempt).await {
+                Ok(Ok((status, value))) => {
+                    return self.accept(status, value, progress.attempts, take);
+                }
                 Ok(Err(error)) => match undecodable(error, &self.attempt) {
                     Ok(why) => why,
                     Err(error) => {
@@ -244,8 +246,8 @@ impl Call {
         }
     }
 
-    /// Returns the time-out of the next attempt.
-    fn before_sending(&self, progress: &CallProgress) -> Result<Duration, Error> {
+    /// Returns the current time and the time-out of the next attempt.
+    fn before_sending(&self, progress: &CallProgress) -> Result<(Instant, Duration), Error> {
         let now = Instant::now();
         let left = match self.deadline {
             Some(deadline) => deadline.saturating_duration_since(now),
@@ -256,7 +258,7 @@ impl Call {
             let context = self.context(progress.attempts);
             return Err(self.error(ErrorKind::Timeout, detail, context));
         }
-        Ok(self.timeouts.limit(self.operation.creates, left))
+        Ok((now, self.timeouts.limit(self.operation.creates, left)))
     }
 
     /// Reports the last attempt to the rate limiter. Returns when the request may be sent again:
@@ -303,15 +305,16 @@ impl Call {
     /// Returns the result of a call whose response was decoded.
     fn accept<T, U>(
         &self,
-        response: ResponseValue<T>,
+        status: StatusCode,
+        value: Box<T>,
         attempts: u32,
-        take: impl FnOnce(T) -> Result<U, &'static str>,
+        take: impl FnOnce(Box<T>) -> Result<U, &'static str>,
     ) -> Result<(U, AttemptResult), Error> {
-        let outcome = Outcome::Status(response.status().as_u16());
+        let outcome = Outcome::Status(status.as_u16());
         telemetry::attempt(self.operation.id, attempts, outcome);
         self.core.limiter.responded();
         let result = self.attempt.take();
-        match take(response.into_inner()) {
+        match take(value) {
             Ok(taken) => Ok((taken, result)),
             Err(missing) => Err(self.failed(CallProgress {
                 attempts,
@@ -367,6 +370,11 @@ impl Call {
             ..CallContext::default()
         }
     }
+}
+
+/// Puts the decoded value of a response into a box.
+fn boxed<T>(response: ResponseValue<T>) -> (StatusCode, Box<T>) {
+    (response.status(), Box::new(response.into_inner()))
 }
 
 /// The progress of a call.

@@ -372,7 +372,7 @@ impl Error {
     /// Returns the received part of the body, up to [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). Bytes
     /// that are not valid Unicode are replaced by U+FFFD.
     pub fn body(&self) -> Option<Cow<'_, str>> {
-        self.0.body.as_deref().map(|body| text(body, None))
+        self.0.body.as_deref().map(|body| text(body, || None))
     }
 
     /// Returns the received bytes of the body, for content that is not text, such as a compressed body.

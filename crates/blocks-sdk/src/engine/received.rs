@@ -11,7 +11,7 @@ use crate::engine::repair::{repair, text};
 
 /// Parses a body as JSON. Returns `null` if the body is not JSON.
 pub(crate) fn parse(body: &[u8]) -> Value {
-    let body = repair(Bytes::copy_from_slice(body), None);
+    let body = repair(Bytes::copy_from_slice(body), || None);
     serde_json::from_slice(&body).unwrap_or_default()
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn without_queries(text: &str) -> String {
 /// Returns the start of a body as one line, for an error whose body contains no message.
 pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     const LONGEST: usize = 200;
-    let text = text(body.unwrap_or_default(), None);
+    let text = text(body.unwrap_or_default(), || None);
     let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = words.char_indices().nth(LONGEST) {
         words.truncate(end);
@@ -155,7 +155,7 @@ fn words(value: &Value) -> Option<String> {
 /// response, the field `id` may identify the error. So the field is used only if the response is successful, or if the
 /// body contains `_links`.
 pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
-    let text = text(body, None);
+    let text = text(body, || None);
     let linked = || {
         let mut links = text.split("/sessions/").skip(1);
         links.find_map(|rest| rest.get(..36)?.parse().ok())

@@ -15,7 +15,7 @@ const REPLACEMENT: &[u8; 6] = b"\\ufffd";
 
 /// Returns the JSON text `body` in valid Unicode and without a byte order mark. Copies `body` only if a part of `body`
 /// must be repaired.
-pub(crate) fn repair(body: Bytes, charset: Option<&str>) -> Bytes {
+pub(crate) fn repair<'a>(body: Bytes, charset: impl FnOnce() -> Option<&'a str>) -> Bytes {
     let body = match text(&body, charset) {
         Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
         Cow::Owned(text) => text.into(),
@@ -34,12 +34,15 @@ pub(crate) fn repair(body: Bytes, charset: Option<&str>) -> Bytes {
 /// Decodes `body` as text, without a byte order mark. Bytes that are invalid in the encoding of `body` become U+FFFD.
 /// `charset` is the encoding that the content type names. `charset` is used only if `body` is not UTF-8, because
 /// servers often name a wrong encoding.
-pub(crate) fn text<'a>(body: &'a [u8], charset: Option<&str>) -> Cow<'a, str> {
+pub(crate) fn text<'a, 'c>(
+    body: &'a [u8],
+    charset: impl FnOnce() -> Option<&'c str>,
+) -> Cow<'a, str> {
     let text = match wide(body) {
         Some(decoded) => Cow::Owned(decoded),
         None => match from_utf8(body) {
             Ok(text) => Cow::Borrowed(text),
-            Err(_) if charset.is_some_and(is_latin_1) => {
+            Err(_) if charset().is_some_and(is_latin_1) => {
                 Cow::Owned(body.iter().map(|byte| char::from(*byte)).collect())
             }
             Err(_) => String::from_utf8_lossy(body),
@@ -134,7 +137,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn repaired(body: &[u8]) -> String {
-        String::from_utf8(repair(Bytes::copy_from_slice(body), None).to_vec()).unwrap()
+        String::from_utf8(repair(Bytes::copy_from_slice(body), || None).to_vec()).unwrap()
     }
 
     #[test]
@@ -166,7 +169,7 @@ mod tests {
     #[test]
     fn a_valid_body_is_not_copied() {
         let body = Bytes::from_static(br#"{"a": "\ud83d\ude00 \u00e9 \\"}"#);
-        assert_eq!(repair(body.clone(), None).as_ptr(), body.as_ptr());
+        assert_eq!(repair(body.clone(), || None).as_ptr(), body.as_ptr());
     }
 
     fn utf_16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -199,7 +202,7 @@ mod tests {
 
     #[test]
     fn latin_1_counts_only_for_what_is_not_utf_8() {
-        let read = |body: &[u8], charset| text(body, Some(charset)).into_owned();
+        let read = |body: &[u8], charset| text(body, || Some(charset)).into_owned();
         assert_eq!(read(b"caf\xe9", "ISO-8859-1"), "café");
         assert_eq!(read("café".as_bytes(), "iso-8859-1"), "café");
         assert_eq!(read(b"caf\xe9", "utf-8"), "caf\u{fffd}");

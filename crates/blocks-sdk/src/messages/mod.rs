@@ -397,7 +397,7 @@ impl MessagesQuery {
             .page(self.page, self.limit)
             .await?;
         split.store(true, Ordering::Relaxed);
-        Ok(Page::without_response(self.clone(), page))
+        Ok(Page::without_response(self.clone(), Box::new(page)))
     }
 
     /// Reads one page in one request.

@@ -29,13 +29,13 @@ use crate::messages::MessagesQuery;
 #[derive(Clone, Debug)]
 pub struct Page {
     query: MessagesQuery,
-    data: types::MessagePage,
+    data: Box<types::MessagePage>,
     /// The value is `None` if the page was merged from several responses, or was read by a wait for a reply.
     response: Option<ResponseInfo>,
 }
 
 impl Page {
-    pub(crate) fn without_response(query: MessagesQuery, data: types::MessagePage) -> Self {
+    pub(crate) fn without_response(query: MessagesQuery, data: Box<types::MessagePage>) -> Self {
         Self {
             query,
             data,

@@ -54,7 +54,7 @@ pub struct Artifact {
     client: Client,
     session_id: Id,
     id: Id,
-    data: types::Artifact,
+    data: Box<types::Artifact>,
     response: Arc<ResponseInfo>,
 }
 
@@ -114,7 +114,7 @@ impl Artifact {
                 }
             };
             let admission = Admission::Wait(operation.priority());
-            let usable = |data: types::Artifact| match (&data.id, &data.url) {
+            let usable = |data: Box<types::Artifact>| match (&data.id, &data.url) {
                 (None, None) => Err("the response has neither `id` nor `url`"),
                 _ => Ok(data),
             };

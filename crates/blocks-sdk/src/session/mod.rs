@@ -46,13 +46,13 @@ use crate::session::turn::{Reply, Turn};
 #[derive(Clone, Debug)]
 pub struct Session {
     reference: SessionRef,
-    data: types::Session,
+    data: Box<types::Session>,
     response: Arc<ResponseInfo>,
     started: Instant,
 }
 
 impl Session {
-    pub(crate) fn new(client: Client, data: types::Session, response: ResponseInfo) -> Self {
+    pub(crate) fn new(client: Client, data: Box<types::Session>, response: ResponseInfo) -> Self {
         let reference = SessionRef::new(client, data.id.clone());
         if let Some(thread) = &data.thread_id {
             let created_at = data.created_at.as_ref().map(Timestamp::utc);

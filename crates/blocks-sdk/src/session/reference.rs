@@ -207,7 +207,7 @@ impl SessionRef {
             };
             let admission = Admission::Wait(operation.priority());
             let sent_at = self.turns.sending();
-            let accepted = |message: types::Message| {
+            let accepted = |message: Box<types::Message>| {
                 let links = message.links.as_ref();
                 let thread = links.and_then(|links| links.thread.as_ref());
                 let final_message = links.and_then(|links| links.final_message.as_ref());

@@ -209,7 +209,7 @@ impl Turn {
         })
     }
 
-    fn reply_in(&self, page: types::MessagePage) -> Option<Reply> {
+    fn reply_in(&self, page: Box<types::MessagePage>) -> Option<Reply> {
         // The request asks only for final messages, so a message of an unknown type is also the reply.
         let is_reply = |message: &types::Message| {
             !matches!(

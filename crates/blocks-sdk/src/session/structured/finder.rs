@@ -295,7 +295,7 @@ fn repaired(json: &str) -> Cow<'_, str> {
     if memmem::find(json.as_bytes(), b"\\u").is_none() {
         return Cow::Borrowed(json);
     }
-    let repaired = repair(Bytes::copy_from_slice(json.as_bytes()), None);
+    let repaired = repair(Bytes::copy_from_slice(json.as_bytes()), || None);
     match String::from_utf8(repaired.into()) {
         Ok(repaired) => Cow::Owned(repaired),
         Err(_) => Cow::Borrowed(json),
