@@ -1,11 +1,11 @@
 //! Reads responses. A response must contain the required fields, such as the id of a session. All other fields may be
 //! missing or have an unexpected type.
 //!
-//! A session costs money, so one unusual field must not make a response unreadable. If an optional field has an
-//! unexpected type, the field of the Rust type is `None`, and `extra` contains the JSON text. `extra` also contains the
-//! JSON text of a field that is null, and of a number that the Rust type would round. So if a value is read and then
-//! written, the written JSON contains everything that was received. The generated code calls [`tolerant_object!`] for
-//! each response type.
+//! A session costs money, and its reply must not be lost because one field of a response is unusual. If an optional
+//! field has an unexpected type, the field of the Rust type is `None`, and `extra` contains the JSON text of the field.
+//! `extra` also contains the JSON text of a field that is null, and of a number that the Rust type would round. So if a
+//! response is read and then written as JSON, the written JSON contains everything that was received. The generated
+//! code calls [`tolerant_object!`] for each response type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -34,8 +34,8 @@ pub trait FromJson: Sized {
     /// Reads the value from the JSON text `raw`. Fails if `raw` lacks data that the type requires.
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error>;
 
-    /// Returns the value that a required field gets if the JSON contains `null`. If this method returns `None`, the
-    /// field cannot be read. This is the default.
+    /// Returns the value that a required field gets if the JSON contains `null`. By default this method returns `None`,
+    /// and a required field that is `null` cannot be read.
     fn when_null() -> Option<Self> {
         None
     }
@@ -228,7 +228,7 @@ impl<'de> de::Deserialize<'de> for Text<'de> {
     }
 }
 
-/// Implements reading and writing of a response type, whose last field is `extra`.
+/// Implements `FromJson`, `Deserialize` and `Serialize` for a response type. The last field of the type is `extra`.
 ///
 /// A type without required fields can be read from every JSON value. A value that is not an object is kept in `extra`.
 /// So a page of messages can be read even if one item is not an object.

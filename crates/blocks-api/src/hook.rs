@@ -23,8 +23,8 @@ const FAILED: u16 = 599;
 
 /// Sends the request of one attempt.
 ///
-/// A crate that uses the client implements this trait, and so controls how each request is sent. The generated code
-/// needs no change for this. To make another attempt, the caller calls the generated method again.
+/// A crate that uses the client can implement this trait to control how each request is sent, for example with a time
+/// limit. A sender makes only one attempt. To make another attempt, call the generated method again.
 pub trait Sender: Send + Sync {
     /// Sends `request` once, and returns the response with its whole body. If this method returns `None`, the generated
     /// method fails with [`Error::UnexpectedResponse`]. The sender itself must store the cause of the failure, because
@@ -149,8 +149,8 @@ fn is_below(base: &str, url: &str) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Requests `url`, and reads the response as one page or object. The request goes through the same hook as the request
-/// of a generated method. `operation_id` is the id of the operation to which the URL belongs.
+/// Requests `url`, and reads the response as a `T`, for example as a page of messages. The request goes through the
+/// same hook as the request of a generated method. `operation_id` is the id of the operation to which the URL belongs.
 ///
 /// This function decodes the body itself, because a generated method would copy the body before decoding.
 ///
@@ -169,8 +169,8 @@ pub async fn follow<T: FromJson>(
     }
 }
 
-/// Sends a request with any method and body. The request goes through the same hook as the request of a generated
-/// method. Returns the body if the status is a success.
+/// Sends a request with any method, and with `json` as its body if there is one. The request goes through the same hook
+/// as the request of a generated method. Returns the body if the status is a success.
 ///
 /// # Errors
 /// The errors of a generated method, and [`Error::InvalidRequest`] if `url` is outside the base URL.

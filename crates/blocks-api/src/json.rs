@@ -81,8 +81,8 @@ impl fmt::Debug for RawJson {
 
 /// Contains a JSON object. The values and their order are the same as in the received text.
 ///
-/// The field `extra` of a response is such an object. It contains everything that the typed fields cannot represent,
-/// such as unknown fields, fields with an unexpected type, numbers that would be rounded, and nulls.
+/// The field `extra` of each response type is a `JsonObject`. `extra` contains everything that the typed fields cannot
+/// represent, such as unknown fields, fields with an unexpected type, numbers that would be rounded, and nulls.
 ///
 /// ```
 /// use blocks_api::json::JsonObject;
@@ -104,7 +104,8 @@ impl JsonObject {
         Self::default()
     }
 
-    /// Returns the value of a field, or `None` if the field is missing or `serde_json` cannot represent its value.
+    /// Returns the value of a field. Returns `None` if the field is missing, or if `serde_json` cannot represent the
+    /// value, as for `1e999`.
     pub fn get(&self, name: &str) -> Option<Value> {
         self.find(name)?.to_value()
     }
@@ -141,7 +142,7 @@ impl JsonObject {
         Some(self.fields.remove(place).1)
     }
 
-    /// Iterates over the fields in their order.
+    /// Iterates over the fields in the order in which they were received or inserted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
         self.fields.iter().map(|(name, value)| (&**name, value))
     }

@@ -201,7 +201,8 @@ pub struct PullRequest {
 }
 
 impl PullRequest {
-    /// Returns the URL, or the id if the service sent only an id.
+    /// Returns the URL, or the string if the service sent only a string, such as an id. Returns `None` for any other
+    /// value without a URL.
     pub fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }
@@ -289,15 +290,16 @@ impl Id {
     /// relative path, such as `..`. Also returns `None` if the text is empty, `null` or `undefined`.
     pub fn from_service(text: &str) -> Option<Self> {
         let is_absent = ["", ".", "null", "undefined"].contains(&text);
-        // Some servers decode a path before they resolve `..`. So a text such as `a/../b` is refused even if the
-        // slashes are encoded in the URL.
+        // In a URL, the slashes of an id are encoded. But some servers decode a path before they resolve `..`, so a
+        // text such as `a/../b` is refused too.
         let leaves_its_place =
             has_two_dots(text) && text.split(['/', '\\']).any(|part| part == "..");
         (!is_absent && !leaves_its_place).then(|| Self(text.into()))
     }
 }
 
-/// Returns whether a text contains `..`. For a text without `..`, the caller can skip a slower check.
+/// Returns whether a text contains `..`. This check is fast, and the caller splits only a text that contains `..` into
+/// its parts.
 fn has_two_dots(text: &str) -> bool {
     text.as_bytes().windows(2).any(|pair| pair == b"..")
 }
@@ -308,7 +310,7 @@ impl FromJson for Id {
         let text = if exact {
             serde_json::from_str::<Text>(raw)?.0
         } else {
-            // An id can also be a number.
+            // An id can also be a JSON number instead of a string.
             serde_json::from_str::<serde_json::Number>(raw).map(|_| raw.into())?
         };
         let value = Self::from_service(&text)

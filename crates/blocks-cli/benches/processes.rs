@@ -1,7 +1,7 @@
 //! Compares 150 processes that share a key (`seq 150 | xargs -P 150 blocks run …`) with one `blocks batch` of the same
 //! prompts. Both use a mock server that allows at most 100 requests in any minute.
 //!
-//! Run it with `cargo bench -p blocks-cli --bench processes`. It takes about five minutes.
+//! Run this benchmark with `cargo bench -p blocks-cli --bench processes`. It takes about five minutes.
 
 use std::collections::HashMap;
 use std::io::Write;

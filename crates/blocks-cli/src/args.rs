@@ -189,7 +189,8 @@ pub struct PromptArgs {
     pub prompt_file: Option<PathBuf>,
 }
 
-/// The options that name the agent. Exactly one is needed, or else the variable BLOCKS_AGENT.
+/// The options that name the agent. At most one of them can be given. If none is given, the variable BLOCKS_AGENT must
+/// name the agent.
 #[derive(ClapArgs)]
 #[group(required = false, multiple = false)]
 pub struct AgentArgs {
@@ -544,7 +545,8 @@ impl Command {
     }
 }
 
-/// Splits two positional values into a session and the value after it. With `--last` there is no session.
+/// Splits two positional values into a session and the value after it, such as a prompt. With `--last`, the user gives
+/// no session, so the only positional value is the value after it.
 ///
 /// # Errors
 /// The session is invalid, or there are too many values.
@@ -600,7 +602,8 @@ impl ArtifactArgs {
     }
 }
 
-/// The options that are recognized in a command line that clap cannot parse.
+/// The options that decide how a usage error is reported. They are read without clap, because clap cannot parse the
+/// command line.
 pub struct Unparsed {
     pub json: bool,
     pub github_output: bool,

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::exit::Exit;
 use crate::host::Host;
 
-/// Maximum bytes of a reply in the job summary. GitHub drops a step's summary above 1 MiB.
+/// Maximum bytes of a reply in the job summary. GitHub drops a step's summary above 1 MiB, and this maximum is far
+/// below that limit.
 const MAX_SUMMARY: usize = 60 << 10;
 /// Maximum bytes of a reply in the step outputs. GitHub accepts at most 1 MiB of outputs per job,
 /// so this limit leaves room for other outputs and steps.

@@ -1,5 +1,5 @@
-//! The streams, variables, signals and client that a command uses. A test passes replacements, so
-//! that the command runs inside the test's process with the test's clock.
+//! The streams, variables, signals and client that a command uses. A test passes its own streams, variables, signals
+//! and client, so that the command runs inside the test's process with the test's clock.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -174,7 +174,8 @@ impl Host {
         self
     }
 
-    /// Returns the client, which counts its requests in the store at `limit`.
+    /// Returns the command's only client, and creates it in the first call. The client counts its requests in the limit
+    /// store that `limit` names.
     pub(crate) fn client(&self, limit: &LimitLocation, notes: &Notes) -> Result<Client, Exit> {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
@@ -190,8 +191,7 @@ impl Host {
         Ok(self.client.get_or_init(|| client).clone())
     }
 
-    /// Returns a client that sends its requests through `client`. If `--record` was given, it also records the
-    /// requests.
+    /// Returns `client`. If `--record` was given, the returned client also records its requests.
     fn record(&self, client: Client) -> Result<Client, Exit> {
         let Some(recording) = &self.recording else {
             return Ok(client);
@@ -271,7 +271,8 @@ impl Host {
         self.time.unwrap_or_else(SystemTime::now)
     }
 
-    /// Returns whether standard output is a CI log. A CI system looks for commands in its logs. A file is not a CI log.
+    /// Returns whether standard output is a CI log. A CI system executes certain commands that it finds in its logs. In
+    /// CI, every output except a file counts as a CI log.
     pub(crate) fn out_is_ci_log(&self) -> bool {
         self.in_ci() && !self.out_is_file
     }
@@ -313,7 +314,8 @@ impl Host {
         self.err.clone()
     }
 
-    /// Sets the text that the process prints if a signal ends it while the command is blocked.
+    /// Sets the text that the process prints if a signal ends it while the command is blocked, for example by a write
+    /// to a full pipe.
     pub(crate) fn set_last_words(&self, words: String) {
         *self
             .last_words

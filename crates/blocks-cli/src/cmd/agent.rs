@@ -8,15 +8,18 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::input;
 
-/// Parts of model names. A model is not an agent: the profile of an agent selects the model. If an unknown agent's name
-/// contains one of these parts, the error explains this.
+/// Parts of model names. A model is not an agent: the profile of an agent selects the model. If the user gives an
+/// unknown agent name that contains one of these parts, such as `gpt-5`, the error says that the name looks like a
+/// model.
 const MODELS: [&str; 14] = [
     "haiku", "sonnet", "opus", "gpt", "flash", "-pro", "grok", "llama", "qwen", "mistral",
     "deepseek", "kimi-k", "o1", "o3",
 ];
 
+/// Returns the agent that the options name, or else the agent that `BLOCKS_AGENT` names.
+///
 /// # Errors
-/// A usage error that names the options.
+/// A usage error: no agent is given, or the given agent is invalid.
 pub fn agent(args: &AgentArgs, host: &Host) -> Result<Agent, Exit> {
     if let Some(id) = args.agent_id {
         return Ok(Agent::Id(id));

@@ -1,4 +1,5 @@
-//! The pending file, which the option `--pending` names. The file stores how to find a reply that was not received yet.
+//! The pending file, which the option `--pending` names. The file stores the ids and the link with which a later
+//! command finds a reply that was not received yet.
 //!
 //! `run` and `send` write the file after they have sent the prompt. They remove the file after they have printed the
 //! reply. `blocks wait --pending` reads the file, and marks it as replied after it has printed the reply. `run` and
@@ -16,7 +17,7 @@ use crate::host::Host;
 use crate::input;
 use crate::report::TurnReport;
 
-/// Content of the file of `--pending`.
+/// Content of the pending file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Content {
     /// Id of the session.

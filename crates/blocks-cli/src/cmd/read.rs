@@ -78,7 +78,8 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Prints messages as they arrive. A failed poll does not end the command. Consecutive failures are reported only once.
+/// Prints messages as they arrive. A failed poll does not end the command. After one failed poll is reported, other
+/// failed polls are not reported until a message arrives.
 async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(), Exit> {
     const MINUTE: Duration = Duration::from_secs(60);
     let start = Instant::now();

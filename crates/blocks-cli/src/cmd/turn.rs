@@ -49,7 +49,8 @@ struct Job<'a> {
     schema: Option<ReplySchema>,
     /// Number of corrections that may still be sent.
     corrections: u32,
-    /// Whether a correction may have been sent and its reply was not received yet.
+    /// Whether the reply to a correction is still missing. The correction was sent, or the outcome of sending it is
+    /// unknown.
     is_correcting: bool,
 }
 
@@ -86,7 +87,8 @@ fn prompt(args: &PromptArgs, output: &Output) -> Result<String, Exit> {
     }
 }
 
-/// Returns the fields, or a usage error if a field name occurs twice. Otherwise, one of the two values would be lost.
+/// Returns the fields, or a usage error if a field name occurs twice. A request can contain only one value for each
+/// name.
 fn unique(fields: &[Field]) -> Result<&[Field], Exit> {
     for (place, field) in fields.iter().enumerate() {
         if fields[..place].iter().any(|other| other.name == field.name) {
@@ -158,7 +160,8 @@ impl<'a> Job<'a> {
             Ok(turn) => turn,
             Err(error) => {
                 let mut exit = Exit::from(error);
-                // The session exists and is billed, so a retry would start the work a second time.
+                // The session exists and is billed, but the response names no thread to wait for. The exit code must
+                // not suggest a retry, because a retry would start the work a second time.
                 exit.code = Code::OutcomeUnknown;
                 exit.error.kind = "no_thread".into();
                 exit.error.may_have_taken_effect = true;
@@ -235,7 +238,7 @@ impl<'a> Job<'a> {
         identify(&pending, &mut self.report);
         output.report_started(&self.report);
         self.ids_are_written = true;
-        // With `-`, the content was read from standard input, so there is no file to mark as replied.
+        // With `--pending -`, the content was read from standard input, so there is no file to mark as replied.
         let file = args.pending.filter(|path| path != Path::new("-"));
         if let (Some(path), Some(content)) = (file, content) {
             self.settle = Some(Settle::MarkReplied(path, content));
@@ -303,8 +306,8 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
-    /// Writes the reply to the file that `--output` names. Returns false if there is no such file, or if it cannot be
-    /// written. The caller then writes the reply to standard output.
+    /// Writes the reply to the file that `--output` names. Returns false if `--output` names no file, or if the file
+    /// cannot be written. The caller then writes the reply to standard output.
     fn write_reply_file(&mut self, text: &str) -> bool {
         let Some(mut file) = self.reply_file.take() else {
             return false;
@@ -355,7 +358,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Continues after the service has accepted the prompt. A later error must not report that nothing was sent.
+    /// Saves the ids after the service has accepted the prompt, and waits for the reply. From here on, a usage error
+    /// becomes a failure, because a usage error says that nothing was sent.
     async fn follow(
         &mut self,
         turn: &Turn,
@@ -502,8 +506,8 @@ impl<'a> Job<'a> {
         if newest.thread_id() == turn.thread_id() {
             return timed_out;
         }
-        // From here on, the report contains the ids of the newer prompt. The printed resume command waits for its
-        // reply.
+        // From here on, the report contains the ids of the newer prompt. So the printed resume command waits for the
+        // reply to the newer prompt.
         identify(&newest, &mut self.report);
         let message = format!(
             "{}; a newer prompt in session {} interrupted this one",

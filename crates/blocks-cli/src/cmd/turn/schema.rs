@@ -79,8 +79,8 @@ impl Job<'_> {
             }
             Err(mut exit) if exit.error.may_have_taken_effect => {
                 self.is_correcting = true;
-                // The service may have accepted the correction, but its thread id is not known. Without a thread id, a
-                // resumed wait is for the session's newest prompt.
+                // The service may have accepted the correction, but the thread id of the correction is not known.
+                // Without a thread id, the printed resume command waits for the reply to the session's newest prompt.
                 self.report.thread_id = None;
                 self.update_pending_file(None);
                 exit.error.message = format!("cannot send the correction: {}", exit.error.message);
