@@ -108,7 +108,7 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
     if !unparsed.is_turn && unparsed.json {
         return output.report_failure(&exit);
     }
-    // The text from clap also contains the usage line, so the whole text is printed.
+    // Prints the text from clap unchanged, because it contains the usage line in addition to the error.
     output.host().write_stderr(&text);
     match unparsed.is_turn {
         true => refuse_turn(exit, &output),
@@ -116,8 +116,9 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
     }
 }
 
-/// Reports that the command line of `run`, `send` or `wait` is invalid. The report is written as JSON and to GitHub's
-/// step outputs, if the command line asks for them.
+/// Reports that the command line of `run`, `send` or `wait` is invalid. Prints the report as JSON if the command line
+/// contains `--json`. Writes the report to GitHub's step outputs if the command line contains `--github-output`. The
+/// caller prints the error on standard error.
 fn refuse_turn(exit: Exit, output: &Output) -> u8 {
     let report = TurnReport {
         status: Status::Refused,
@@ -179,7 +180,8 @@ async fn dispatch(command: Command, output: &Output) -> u8 {
     }
 }
 
-/// Runs a command that sends no prompt. A signal may end such a command at any point.
+/// Runs a command that sends no prompt. If a signal arrives, the caller stops the command at any `await`. This is safe,
+/// because the command has no prompt whose outcome could become unknown.
 async fn read(command: Command, output: &Output) -> Result<(), Exit> {
     match command {
         Command::Show(args) => cmd::read::show(args, output).await,

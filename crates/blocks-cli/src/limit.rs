@@ -1,4 +1,5 @@
-//! Opens the store of the shared rate limit. All processes with the same API key count their requests in this store.
+//! Opens the store of the shared rate limit. Processes with the same API key and the same base URL count their requests
+//! together in this store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +14,8 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::notes::Notes;
 
-/// Time by which the time-out of [`Reporting`] is shorter than the client's time-out for the store. With equal
-/// time-outs, the client could stop first, and the user would get no warning.
+/// How much earlier than the client [`Reporting`] stops waiting for a response of the store. If the two time-outs were
+/// equal, the client could stop waiting first. The user would then get no warning.
 const SOONER: Duration = Duration::from_millis(5);
 const BASE_URL: &str = "https://api.blocks.team";
 
@@ -31,8 +32,8 @@ pub fn location(no_shared_limit: bool, host: &Host) -> Result<LimitLocation, Exi
     Ok(LimitLocation::of_user(|name| host.var(name)).unwrap_or(LimitLocation::Off))
 }
 
-/// Opens the store at `location` for the API key in the environment. The store's first error is
-/// reported in `notes`.
+/// Opens the store at `location` for the API key in the environment. The store writes its first error to `notes` as a
+/// warning.
 pub fn store(
     location: &LimitLocation,
     host: &Host,

@@ -19,8 +19,8 @@ use crate::notes::Notes;
 use crate::report::{Event, FailureReport, TurnReport};
 use crate::text;
 
-/// Maximum number of characters of a tool call that is printed. A call can contain a whole file, but a person only
-/// wants to see which tool was called.
+/// Maximum number of characters that are printed for one tool call. The arguments of a tool call can contain a whole
+/// file, but a person only wants to see which tool was called.
 const MAX_TOOL_CALL: usize = 200;
 
 /// Settings of [`Output`] from the command line.
@@ -41,7 +41,8 @@ pub struct Output {
     host: Host,
     options: OutputOptions,
     github: OnceLock<GithubFiles>,
-    /// The first failure to write a file other than standard output. The exit code shows this failure.
+    /// The first failure to write a file such as the job summary. The command continues after this failure, but its
+    /// exit code shows the failure.
     side_failure: Mutex<Option<Exit>>,
     is_discard_reported: AtomicBool,
 }
@@ -71,8 +72,8 @@ impl Output {
         })
     }
 
-    /// Returns the client for requests that send a prompt. These requests have a longer time-out than reads, because a
-    /// prompt may have been accepted although its request timed out.
+    /// Returns the client for requests that send a prompt. The time-out of these requests is longer than that of reads.
+    /// After a time-out, it is unknown whether the service accepted the prompt, so a time-out must be rare.
     pub fn client_for_create(&self) -> Result<Client, Exit> {
         const CREATE_TIMEOUT: Duration = Duration::from_secs(180);
         let timeout = self.options.request_timeout.unwrap_or(CREATE_TIMEOUT);
@@ -106,8 +107,8 @@ impl Output {
     }
 
     /// Prints the address of the session's page, or the session's id if the address is not known. Also writes the ids
-    /// to the step outputs. Called before the wait, so that later steps of a workflow get the ids even if the wait
-    /// fails.
+    /// of the session and of the thread to the step outputs. Called before the wait for the reply, so that later steps
+    /// of a workflow get the ids even if the wait fails.
     pub fn report_started(&self, report: &TurnReport) {
         let id = report.session_id.as_deref().unwrap_or_default();
         let place = report.session_html_url.as_deref().unwrap_or(id);
@@ -202,8 +203,8 @@ impl Output {
         }
     }
 
-    /// Warns that a file other than standard output cannot be written. The command continues, and
-    /// its exit code shows the failure.
+    /// Warns that a file such as the job summary cannot be written. The command continues, but its exit code shows the
+    /// failure.
     pub fn fail_beside(&self, exit: Exit) {
         self.note(&format!("warning: {}", exit.error.message));
         let mut first = self
@@ -237,8 +238,8 @@ impl Output {
         code
     }
 
-    /// Prints the error. Prints nothing if the command ended because no process reads its output any more. Other
-    /// programs print nothing in this case either.
+    /// Prints the error, except if the command ended because no process reads its output any more. Other programs print
+    /// nothing in this case either, for example `cat` in `cat FILE | head`.
     pub fn note_error(&self, exit: &Exit) {
         if exit.error.kind != "closed_output" {
             self.note(&format!("error: {}", exit.error.message));
@@ -277,8 +278,9 @@ impl Output {
         self.notes.clear();
     }
 
-    /// Prints the progress as an event or as a new line. Prints nothing if the progress line can be redrawn. The new
-    /// lines are for CI systems, which end a job that prints nothing for a long time.
+    /// Prints the progress as an event if standard error gets JSON Lines. Otherwise, prints the progress as a new line,
+    /// unless `show_progress` can redraw the progress line on a terminal. CI systems end a job that prints nothing for
+    /// a long time, so a CI log needs the new lines.
     pub fn show_minute(&self, what: &str, elapsed: Duration) {
         if self.options.events {
             let seconds = elapsed.as_secs();

@@ -17,13 +17,13 @@ pub struct Prompt {
     pub request: CreateSession,
     /// The JSON Schema of the reply, from the field `schema`.
     pub schema: Option<Value>,
-    /// Fingerprint of the line without its id. A different fingerprint shows that the user changed the prompt after an
-    /// earlier run.
+    /// Fingerprint of the line without its id. If the journal contains another fingerprint for the same id, the user
+    /// changed the prompt after an earlier run.
     pub fingerprint: Fingerprint,
 }
 
-/// Parses JSON Lines. Each line is the JSON body of a request that creates a session. It also has a unique `id` and may
-/// have the `schema` of the reply. Empty lines are skipped.
+/// Parses JSON Lines. Each line is the JSON body of a request that creates a session. The line also has a unique `id`,
+/// and may have the `schema` of the reply. Empty lines are skipped.
 ///
 /// # Errors
 /// Describes the first error and its line number. The whole file is checked before anything is

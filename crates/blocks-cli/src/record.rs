@@ -139,7 +139,7 @@ struct Received {
     status: http::StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
-    /// Length of the whole body. The field `body` has only its first bytes.
+    /// Length of the whole body. The field `body` contains only the first [`MAX_BODY`] bytes.
     size: usize,
     is_complete: bool,
 }

@@ -19,17 +19,19 @@ use crate::host::{Host, says_no};
 use crate::output::Output;
 use crate::report::RegisteredSession;
 
-/// Maximum number of sessions in the register. Older sessions are on the dashboard.
+/// Maximum number of sessions in the register. If the register is full, the oldest session is removed. The dashboard of
+/// the service still shows this session.
 const MAX_SESSIONS: usize = 500;
 /// Maximum number of bytes that are read. A register is always smaller. The limit is needed if the file at the
 /// register's path is a device or belongs to another program.
 const MAX_BYTES: u64 = 4 << 20;
-/// Number of attempts to take the lock. Another command holds the lock only during one write.
+/// Number of attempts to take the lock. The attempts take 2 seconds, which is enough, because another command holds the
+/// lock only while it writes the register once.
 const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// Environment variable that turns the register on or off. If the variable is not set, the register is off in CI and on
-/// elsewhere.
+/// Environment variable that turns the register on or off. If the variable is not set, the register is turned off in
+/// CI, and turned on outside of CI.
 const VARIABLE: &str = "BLOCKS_REGISTER";
 
 pub struct Register {
@@ -53,7 +55,8 @@ impl Register {
         Ok(register)
     }
 
-    /// Adds a session. The first failure is reported as a warning, because the session exists anyway.
+    /// Adds a session. A failure is not an error of the command, because the session exists anyway. Only the first
+    /// failure is reported, as a warning.
     pub async fn add_or_warn(&self, id: &str, html_url: Option<&str>, output: &Output) {
         if let Err(error) = self.add(id, html_url, output.host()).await
             && !self.is_reported.swap(true, Ordering::Relaxed)
@@ -65,11 +68,12 @@ impl Register {
         }
     }
 
-    /// Returns the register to which the command will add its sessions. The user can ask for a register with
-    /// `--register`, or with the variable `BLOCKS_REGISTER` set to a value such as `1`. If the user did not ask:
+    /// Returns the register to which the command will add its sessions, and a warning for the user. The user can ask
+    /// for a register with `--register`, or with the variable `BLOCKS_REGISTER` set to a value such as `1`. If the user
+    /// did not ask for a register, the command uses none in these cases:
     ///
-    /// - there is no register in CI, if the variable is set to `0`, or if the user has no state folder;
-    /// - if the register cannot be written, the first returned value is `None`, and the second is a warning.
+    /// - The command runs in CI, the variable is set to `0`, or the user has no state folder.
+    /// - The register cannot be written. This is the only case with a warning.
     ///
     /// # Errors
     /// A usage error: the user asked for a register that cannot be written.

@@ -205,7 +205,7 @@ pub struct ErrorReport {
     pub resume: Option<String>,
 }
 
-/// Returns each output's name for `blocks schema` and its JSON Schema.
+/// Returns the name and the JSON Schema of each kind of output. `blocks schema NAME` prints the schema with this name.
 pub fn schemas() -> [(&'static str, schemars::Schema); 9] {
     [
         ("result", schemars::schema_for!(TurnReport)),

@@ -99,8 +99,8 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
         });
     };
     if std::thread::Builder::new().spawn(thread).is_ok() {
-        // Waits until the thread can receive signals. The caller may then create files that an interrupted command must
-        // remove.
+        // Waits until the thread can receive signals. The caller creates files only after this, because an earlier
+        // signal would end the process without removing them.
         let _ = is_ready.recv();
     }
 }

@@ -53,9 +53,9 @@ pub struct Row {
     pub unmentioned: Vec<String>,
 }
 
-/// Returns one row for each operation or schema, and for each side that it was compared with. If a page was compared,
-/// the first rows are those of all operations, in the order of the OpenAPI document. Operations that no page describes
-/// have a row too.
+/// Returns one row for each pair of an operation or schema and a side that was compared with it. If any page was
+/// compared, the first rows are about the pages, with one row for each operation, in the order of the OpenAPI document.
+/// An operation that no page describes has such a row, too.
 pub fn rows(document: &Document, result: &CheckResult) -> Vec<Row> {
     let operations: Vec<String> = document.operations().into_iter().map(|o| o.id).collect();
     let mut rows: Vec<Row> = Vec::new();

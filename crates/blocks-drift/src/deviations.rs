@@ -98,7 +98,8 @@ impl Entry {
         if self.scope != "*" {
             return covered(&self.scope);
         }
-        // An operation that no page describes counts as compared, because there is no page to compare it with.
+        // An operation that no page describes also counts as compared. Otherwise, an entry with the scope `*` could not
+        // become stale while such an operation exists.
         let mut operations = document.operations().into_iter();
         operations.all(|o| {
             covered(&o.id)

@@ -32,7 +32,7 @@ impl Document {
     ///
     /// # Errors
     /// Fails if the text is not YAML or contains no `paths`, or if a path does not start with a slash. Also fails if a
-    /// reference leads to nothing or to another reference.
+    /// reference leads to nothing, or if references form a cycle.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         let document = Self(Spanned::parse(file, text)?);
         let mut dangling = Vec::new();
@@ -71,7 +71,7 @@ impl Document {
     /// Returns the pointer that a reference at `pointer` leads to, or `pointer` itself if there is no reference.
     pub fn resolve(&self, pointer: &str) -> String {
         let mut here = pointer.to_owned();
-        // A chain of references is short. The limit of 16 ends the loop if references form a cycle.
+        // A reference may lead to another reference. The limit of 16 steps ends the loop if references form a cycle.
         for _ in 0..16 {
             let target = self.0.value.pointer(&here).and_then(|v| v.get("$ref"));
             match target.and_then(Value::as_str) {

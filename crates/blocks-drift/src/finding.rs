@@ -118,7 +118,8 @@ impl Kind {
     }
 }
 
-/// The statement in a finding if the OpenAPI document or the other side does not mention the subject.
+/// The value of `document` or `other` in a [`Finding`], if the OpenAPI document or the other side does not mention the
+/// subject.
 pub const NOTHING: &str = "nothing";
 
 /// A difference between the OpenAPI document and another side. A check sets most fields; [`CheckResult::report`] sets

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// The closing brackets of the file. A new entry overwrites the closing brackets and ends with new ones.
+/// The closing brackets of the file. Each new entry overwrites the closing brackets, and new closing brackets are
+/// written after the entry.
 const END: &[u8] = b"\n]}}\n";
 
-/// A HAR file that is valid after each entry. The file has its final name from the start. A process that is killed
-/// could not rename a temporary file.
+/// A HAR file that is valid after each entry. The file has its final name from the start. A temporary file was
+/// rejected, because a process that is killed could not rename it to the final name.
 pub struct HarFile {
     path: PathBuf,
     file: File,

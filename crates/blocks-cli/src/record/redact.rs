@@ -1,5 +1,5 @@
 //! Removes API keys, tokens and presigned URLs from a recording. Without `--record-texts`, also removes every text that
-//! is not known to be harmless.
+//! is not known to be harmless. For example, a prompt is removed, but an id or a date is kept.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,8 @@ const RESPONSE_HEADERS: [HeaderName; 4] = [
     RETRY_AFTER,
     HeaderName::from_static("x-request-id"),
 ];
-/// Query parameters that are recorded if their value is a number or an id. All other parameters are replaced.
+/// Query parameters that are recorded if their value is a number or an id. The name and the value of any other query
+/// parameter are replaced with `removed`.
 const PARAMETERS: [&str; 7] = [
     "type",
     "role",
@@ -35,7 +36,8 @@ const PARAMETERS: [&str; 7] = [
     "limit",
     "direction",
 ];
-/// Parts of names. A parameter or field whose name contains one of these parts has a secret value.
+/// Parts of names. If the name of a query parameter or field contains one of these parts, the value is treated as a
+/// secret.
 const SECRET_NAMES: [&str; 12] = [
     "auth",
     "cookie",
@@ -50,7 +52,8 @@ const SECRET_NAMES: [&str; 12] = [
     "token",
     "x-",
 ];
-/// Names of authentication schemes. In a text, the word after such a name is a secret.
+/// Names of authentication schemes. The word after such a name is treated as a secret, for example `abc123` in the text
+/// `Bearer abc123`.
 const SCHEMES: [&str; 4] = ["apikey", "basic", "bearer", "token"];
 /// Prefixes of the tokens of common services.
 const TOKEN_PREFIXES: [&str; 18] = [
@@ -78,7 +81,7 @@ const TOKEN_PREFIXES: [&str; 18] = [
 /// presigned URLs of the recording.
 pub struct Redactor {
     texts: bool,
-    /// All encodings in which the API keys can occur, in lower case.
+    /// The API keys in the forms that [`encodings`] returns.
     secrets: Vec<String>,
     /// A map from each presigned URL to the number that replaces it in the recording.
     downloads: HashMap<String, usize>,
@@ -112,8 +115,8 @@ impl Redactor {
         }
     }
 
-    /// Returns the URL of a request without secrets. The URL of a download is replaced by a URL
-    /// that contains only the number of the download.
+    /// Returns the URL of a request without secrets. A request without an `Authorization` header is a download from a
+    /// presigned URL. The presigned URL is replaced by a URL that contains only the number of the download.
     pub fn target(&mut self, url: &Url, headers: &HeaderMap) -> Target {
         if !headers.contains_key(AUTHORIZATION) {
             return Target {
@@ -168,8 +171,8 @@ impl Redactor {
         Value::Array(kept)
     }
 
-    /// Returns the HAR object that describes a body, without secrets. For a response body, `url` is the URL of the
-    /// request.
+    /// Returns the HAR object that describes a body, without secrets. For a response body, `url` is the URL of its
+    /// request. For a request body, `url` is `None`.
     pub fn content(&mut self, body: &[u8], headers: &HeaderMap, url: Option<&Url>) -> Value {
         let media = headers
             .get(CONTENT_TYPE)
@@ -271,8 +274,8 @@ impl Redactor {
         }
     }
 
-    /// Replaces each path part and query parameter that may contain text, in a link to the service's API. Any other URL
-    /// is replaced completely.
+    /// Removes texts from a link to the service's API. Replaces each path part and each query parameter that may
+    /// contain text. Also removes the user name, the password and the fragment. Any other URL is replaced completely.
     fn link(&self, text: &str) -> String {
         let Ok(mut url) = Url::parse(text) else {
             return REMOVED_URL.to_owned();
@@ -295,8 +298,8 @@ impl Redactor {
         self.scrub(url.as_str())
     }
 
-    /// Returns the URL of a session's page without user name, password, query and fragment. Replaces each path part
-    /// that is not a UUID or a short id.
+    /// Returns the URL of a session's page without user name, password, query and fragment. Replaces each path part for
+    /// which [`is_id`] returns false.
     fn page(&self, text: &str) -> String {
         let Ok(mut url) = Url::parse(text) else {
             return REMOVED_URL.to_owned();
@@ -345,7 +348,8 @@ impl Redactor {
     }
 }
 
-/// Returns, in lower case, all encodings in which a key can occur in a text.
+/// Returns the forms of a key that are searched for in a text, in lower case. The forms are the key itself, the key in
+/// a JSON string, and the key in percent-encoding and in Base64.
 fn encodings(key: &str) -> Vec<String> {
     if key.is_empty() {
         return Vec::new();
@@ -472,7 +476,8 @@ fn media_type(value: &str) -> Option<&str> {
     is_valid.then_some(media)
 }
 
-/// Returns whether the text is a UUID or a short id.
+/// Returns whether the text is a UUID or a short id. A short id has at most 20 characters, which are letters, digits,
+/// `_` or `-`.
 fn is_id(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let is_short = text.len() <= 20 && text.chars().all(is_part);

@@ -99,7 +99,7 @@ async fn events_are_json_lines_on_standard_error() {
         .map(|event| event["message"]["message"].as_str().unwrap())
         .collect();
     let mut expected = steps(2);
-    // The service repeats the reply as the last ordinary message.
+    // The service sends the reply twice: as a message of the type `message`, and then as the final message.
     expected.push("Done.".to_owned());
     assert_eq!(texts, expected);
     let calls: Vec<&Value> = events

@@ -20,7 +20,8 @@ fn run(service: &Service, state: &Path, arguments: &[&str], limit: Option<&str>)
     Ended::of(command.output().unwrap())
 }
 
-/// Returns the name and the content of the folder's only file of the shared rate limit, if there is one.
+/// Returns the name and the content of the file in which the shared rate limit is stored. Returns `None` if `folder`
+/// contains no such file, and panics if it contains several.
 fn state_file(folder: &Path) -> Option<(String, serde_json::Value)> {
     let mut found = std::fs::read_dir(folder).ok()?.filter_map(|file| {
         let file = file.unwrap();

@@ -209,8 +209,9 @@ fn a_closed_output_loses_no_reply_silently() {
     };
     let warning = "warning: standard output is closed or discards everything";
     let closed = run(">&-");
-    // A closed standard output is not a failure, because it looks like a standard output that a parent process sent to
-    // `/dev/null`.
+    // Rust's standard library replaces a closed standard output with `/dev/null`. A parent process that discards the
+    // output often uses `/dev/null` in the same way. The command cannot distinguish the two cases, so a closed standard
+    // output is not a failure.
     assert_eq!(closed.code, Some(0), "{closed:?}");
     assert!(closed.err.contains(warning), "{closed:?}");
     let id = service.mock.sessions()[0];

@@ -72,7 +72,7 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
     Ok(captures)
 }
 
-/// Returns the reasons and their numbers of entries as a text for reports.
+/// Returns a text for reports that says how many entries were left out for each reason, such as `2 of another host`.
 pub fn counts(skipped: &BTreeMap<&'static str, usize>) -> String {
     let list: Vec<String> = skipped.iter().map(|(why, n)| format!("{n} {why}")).collect();
     if list.is_empty() { "none".to_owned() } else { list.join(", ") }

@@ -171,7 +171,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Returns the severity of a wrong media type or body. For an error response, the severity is only informational,
-    /// because an intermediary may have sent it as HTML. A successful response comes from the service itself.
+    /// because the response may be an HTML page from a proxy. A successful response comes from the service itself.
     fn severity(exchange: &Exchange) -> Severity {
         if exchange.status < 300 { Severity::Breaking } else { Severity::Informational }
     }
@@ -310,8 +310,9 @@ fn record(
         }
         Value::Array(items) => {
             for (item, shape) in items.iter().zip(shape.items.iter().cycle()) {
-                // If the schema allows several types, the item may be something other than an object. A missing
-                // property then is not a difference, so the properties of such an item are not recorded.
+                // If the schema of the items allows several types, an item may be, for example, a string instead of an
+                // object. It is then not a difference that the properties of the object are missing. Therefore, the
+                // properties of such items are not recorded.
                 if shape.types.len() == 1 {
                     record(document, &shape.pointer, item, seen, depth + 1);
                 }

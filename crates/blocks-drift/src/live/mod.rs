@@ -18,8 +18,8 @@ use crate::finding::CheckResult;
 use exchange::{Body, Comparison, Exchange, parse_body};
 use probe::{Auth, Probe};
 
-/// The maximum number of requests in one run, not counting two requests that check the key and the session. This is far
-/// below the limit of 100 requests per minute for one key.
+/// The maximum number of requests in one run, not counting two requests that check the key and the session. The service
+/// allows 100 requests per minute for one key, and this maximum is far below that limit.
 const MOST_REQUESTS: usize = 60;
 
 /// The service that the requests go to, and the API key for it.

@@ -57,8 +57,8 @@ impl Probe {
 
 /// The statuses for invalid input. The vendor's pages say 400, but the live service sends 422.
 const INVALID: &[u16] = &[422, 400];
-/// The statuses for invalid input in a request about a missing session. The service may search for the session
-/// before it checks the input.
+/// The statuses for invalid input in a request about a missing session. The service responds with 404 if it searches
+/// for the session before it checks the input.
 const INVALID_OR_GONE: &[u16] = &[422, 400, 404];
 
 const BAD_QUERIES: [&str; 7] =

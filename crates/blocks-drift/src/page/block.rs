@@ -57,8 +57,9 @@ pub enum Section {
 }
 
 impl Section {
-    /// Returns the section that a heading starts. Returns `None` if a word of the heading is not in a fixed list,
-    /// because such a heading is above ordinary text.
+    /// Returns the section that a heading starts. Returns `None` if the heading contains a word that is not in the
+    /// lists of this function. Such a heading, for example `How polling works`, starts a part of the page that contains
+    /// only prose.
     pub fn of_heading(text: &str) -> Option<Self> {
         const FILL: &str = " the http an of a parameter parameters param params field fields \
             string schema example examples sample samples success successful code codes status \

@@ -153,7 +153,8 @@ impl Comparison<'_> {
         let page = self.page;
         let fields: Vec<&Field> = page.of(section).collect();
         if fields.is_empty() && section == Section::Path {
-            // A path template contains the names of the path parameters, but not the types.
+            // The page mentions the path parameters only in its path template. The path template contains their names,
+            // but not their types, so the types cannot be compared.
             for (name, pointer) in &known {
                 let (name, texts) = (subject(section, name), ("a parameter", "in the path only"));
                 let line = self.path.1;
@@ -257,7 +258,8 @@ impl Comparison<'_> {
                 line,
             );
         }
-        // A sample of a request, or a sample with lines left out, does not show all fields.
+        // A sample of a request, or a sample with lines left out, does not show all fields. Such samples are not used
+        // here, because it is not a difference if a field is missing in them.
         let complete = section == Section::Response && !samples.iter().any(|s| s.shortened);
         let mut path = Vec::new();
         self.absent(
@@ -271,8 +273,8 @@ impl Comparison<'_> {
     }
 
     /// Reports the fields of the OpenAPI document that the page neither describes nor shows in a sample. The fields
-    /// inside an object are compared only if the page describes or shows at least one of these fields. If the page
-    /// describes some fields and shows another field only in a sample, that field is reported as undescribed.
+    /// inside an object are compared only if the page describes or shows at least one of these fields. A field that
+    /// only a sample shows is reported as undescribed, if the page describes other fields of the same object.
     fn absent(
         &mut self,
         section: Section,

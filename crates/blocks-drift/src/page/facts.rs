@@ -1,5 +1,5 @@
-//! The facts that a page states about the API. Two pages that state the same facts in different formats or words give
-//! the same values.
+//! The facts that a page states about the API. The format and the wording of a page do not change its facts. For
+//! example, `string (uuid)` and `uuid string` are the same type.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +67,8 @@ impl Page {
         self.fields.iter().filter(move |f| f.section == section)
     }
 
-    /// Returns whether the page describes an operation. A guide only quotes operations.
+    /// Returns whether the page describes an operation: the page has an operation, and it has fields, errors or a
+    /// sample of a response. A guide may mention an operation, but does not describe it.
     pub fn is_reference(&self) -> bool {
         let response = |s: &Sample| s.section == Section::Response;
         let states_any = !self.fields.is_empty() || !self.errors.is_empty();
@@ -76,7 +77,7 @@ impl Page {
 }
 
 impl Field {
-    /// Returns the name of the field, with dots.
+    /// Returns the names of the enclosing fields and the name of this field, joined by dots.
     pub fn name(&self) -> String {
         self.path.join(".")
     }
@@ -111,7 +112,7 @@ impl Page {
             Block::Heading { text, level, line } => {
                 self.text.push((text.clone(), *line));
                 let section = Section::of_heading(text);
-                // A heading at a deeper level does not end the current section.
+                // A heading at a deeper level ends the current section only if the heading starts another section.
                 if section.is_some() || *level <= state.level || state.section.is_none() {
                     (state.section, state.level) = (section, *level);
                     state.heading.clone_from(text);

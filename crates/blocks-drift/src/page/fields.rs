@@ -12,7 +12,7 @@ use crate::finding::{Kind, NOTHING, Severity};
 use crate::shape::{JsonType, Shape};
 use crate::spanned::step;
 
-/// Returns the name of a field in reports.
+/// Returns the phrase that reports use for a field, such as ``request field `title` ``.
 pub fn subject(section: Section, name: &str) -> String {
     let what = match section {
         Section::Request => "request field",
@@ -110,7 +110,8 @@ impl Pair<'_, '_> {
             return;
         }
         let severity = match (&document, &page) {
-            // In a response, another format is not breaking if the OpenAPI document does not require a format.
+            // If the schema has no `format` keyword, a value in a response may have any format. The difference is then
+            // not breaking, even if the schema has an `x-usual-format`.
             _ if part.usual && !self.sent => Severity::Informational,
             (Some(_), None) => self.severity(true),
             (None, Some(_)) => self.severity(false),

@@ -44,8 +44,8 @@ pub fn blocks(text: &str) -> Result<Vec<Block>> {
     static OPENED: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\((\d+):\d+").expect("a pattern"));
     let tree = ::markdown::to_mdast(&escape(text), &options).map_err(|message| {
-        // If an element is not closed, the position of the parser's error is the end of the element. The message of the
-        // error contains the start.
+        // If an element is not closed, the position of the parser's error is not the start of the element. The line of
+        // the start is only in the message of the error, for example 3 in `(3:1-3:14)`.
         let opened = OPENED.captures(&message.reason).and_then(|c| c[1].parse().ok());
         let line: usize = opened.unwrap_or(match message.place.as_deref() {
             Some(::markdown::message::Place::Position(at)) => at.start.line,
@@ -74,7 +74,7 @@ fn escape(text: &str) -> String {
         "\n".repeat(found[0].matches('\n').count())
     });
     let (mut out, mut fence) = (String::with_capacity(text.len()), false);
-    // Whether the current character is inside a tag and inside a quoted attribute, and the number of open braces.
+    // `tag` is true inside a tag, `quote` is true inside a quoted attribute, and `braces` is the number of open braces.
     let (mut tag, mut quote, mut braces) = (false, false, 0usize);
     for line in text.split_inclusive('\n') {
         let mark = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
@@ -243,7 +243,8 @@ impl Reader {
         }
     }
 
-    /// Reads the items of a list: fields such as `name` (string, required): …, or prose.
+    /// Reads the items of a list. An item such as `title (string, required): The name of the session.` is a field. Any
+    /// other item is prose.
     fn list(&mut self, node: &Node) -> Result<()> {
         static ITEM: LazyLock<Regex> = LazyLock::new(|| {
             Regex::new(

@@ -84,8 +84,9 @@ fn literal(text: &str) -> Option<String> {
     })
 }
 
-/// Parses a type with a mark before or after it, such as `nullable`. The outer `Option` is `None` if the text
-/// has no mark. The inner `Option` is `None` if the rest of the text is not a type.
+/// Parses a type that has a mark before or after it. For example, `nullable` is the mark in `nullable string`. The
+/// outer `Option` is `None` if the text has no mark. The inner `Option` is `None` if the rest of the text is not a
+/// type.
 fn with_mark(text: &str, lower: &str) -> Option<Option<Notation>> {
     for mark in ["nullable", "optional", "required", "read-only", "deprecated"] {
         let rest = lower

@@ -205,7 +205,8 @@ fn is_name(text: &str) -> bool {
     NAME.is_match(text)
 }
 
-/// Returns whether a line is a type, and not a word of a sentence.
+/// Returns whether a line is a type. Words that can also be a word of a sentence, such as `list`, do not count as
+/// types.
 fn is_type(text: &str) -> bool {
     text.split_whitespace().count() <= 6
         && text.starts_with(|c: char| c.is_ascii_lowercase() || "\"'".contains(c))

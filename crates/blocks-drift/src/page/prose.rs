@@ -195,9 +195,11 @@ pub fn order(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Parses a row whose cells are joined, such as `400VALIDATIONNone of them was given`. The last capital letter can
-/// belong to the error code or to the sentence after the code. A known code is preferred. If no code is known, the
-/// start of the sentence decides.
+/// Parses a row whose cells are joined, such as `400VALIDATIONNone of them was given`. The last capital letter (`N` in
+/// the example) can belong to the error code or to the sentence after the code. If one of the two possible codes is in
+/// `known`, this code is returned. Otherwise, the text after the letter decides: `one` is not the start of a sentence,
+/// so the letter belongs to the sentence. In `409TAKENsome_field is taken`, the sentence starts with a field name, so
+/// the letter belongs to the code.
 pub fn joined_row(text: &str, line: usize, known: &[String]) -> Option<ErrorCase> {
     pattern!(ROW, r"^(\d{3})\s*([A-Z0-9_-]*)(.*)$");
     let found = ROW.captures(text)?;
