@@ -269,7 +269,8 @@ fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// Escapes a cell of a Markdown table, so that text from a page or response cannot become markup, a tag or a mention.
+/// Escapes text for a cell of a Markdown table. Text from a page or a response then cannot end the cell, add an HTML
+/// tag or mention a user.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;").replace('@', "@\u{200b}").replace('\n', " ")
 }

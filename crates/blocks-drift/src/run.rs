@@ -157,8 +157,8 @@ impl Check {
     }
 }
 
-/// Compares all pages of an index with the OpenAPI document. Reports the operations and the facts about the whole API
-/// that no page covers.
+/// Compares all pages of an index with the OpenAPI document. Reports each operation that no page covers, and each fact
+/// about the whole API (such as the rate limit) that no page covers.
 pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckResult) {
     for page in pages {
         result.attempt(page::check_indexed(document, page));

@@ -31,7 +31,7 @@ impl JsonType {
 /// The allowed values of an enum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
-    /// The pointer of the list of values.
+    /// The JSON pointer to the list of values.
     pub pointer: String,
     /// The values.
     pub list: Vec<String>,
@@ -55,7 +55,8 @@ pub struct Shape {
     pub types: BTreeSet<JsonType>,
     /// The format of a string: the required format (`format`), or else the usual format (`x-usual-format`).
     pub format: Option<String>,
-    /// Whether values of another format are allowed, because the schema has no `format` keyword.
+    /// Whether the schema has no `format` keyword. The field `format` is then only the usual format, and values of
+    /// other formats are also allowed.
     pub usual: bool,
     /// Whether the schema is marked as deprecated.
     pub deprecated: bool,
@@ -93,7 +94,8 @@ impl Shape {
             pointer: resolved.clone(),
             object: resolved.clone(),
             types: text("type").and_then(|t| t.parse().ok()).into_iter().collect(),
-            // These formats are left out, because they do not change how a number is written in JSON.
+            // The formats of numbers, such as `int32`, are left out, because they do not change how a number is written
+            // in JSON.
             format: text("format")
                 .filter(|f| !matches!(f.as_str(), "int32" | "int64" | "float" | "double"))
                 .or_else(|| text("x-usual-format")),
@@ -214,8 +216,9 @@ pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
     Some(fields)
 }
 
-/// Returns the pointers of the branches of an `anyOf` or a `oneOf`. Returns none for a `oneOf` that states a rule about
-/// fields (see [`rule_fields`]). A branch that allows only null (`nullable` with `maxProperties: 0`) is left out.
+/// Returns the pointers of the branches of an `anyOf` or a `oneOf`. Returns no pointers for a `oneOf` that states a
+/// rule about fields (see [`rule_fields`]). A branch that allows only null (`nullable` with `maxProperties: 0`) is left
+/// out.
 pub fn alternatives(document: &Document, resolved: &str) -> Vec<String> {
     let Some(schema) = document.0.value.pointer(resolved) else {
         return Vec::new();

@@ -13,7 +13,7 @@ pub struct Position {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The width of the key or list item in characters, or 1 if it has several lines.
+    /// The width of the key or list item in characters. A key or list item of several lines has the width 1.
     pub width: usize,
 }
 
@@ -65,8 +65,8 @@ impl Spanned {
         }
     }
 
-    /// Returns whether a pointer leads to a value. If the pointer's parent is a list of strings, the last step of the
-    /// pointer may also be one of these strings.
+    /// Returns whether a pointer leads to a value. The last step of the pointer can also be a string in a list, instead
+    /// of the string's index. For example, `/enum/open` leads to the string `open` in the list `enum`.
     pub fn has(&self, pointer: &str) -> bool {
         self.positions.contains_key(pointer)
     }

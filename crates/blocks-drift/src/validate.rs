@@ -16,7 +16,7 @@ use crate::spanned::step;
 pub struct Difference {
     /// The place in the JSON value, as a JSON pointer.
     pub instance: String,
-    /// The finding. The finding's subject is the same place, but written with dots, such as `items.0.id`.
+    /// The finding. Its subject is the place in the JSON value, written with dots, such as `items.0.id`.
     pub finding: Finding,
 }
 
@@ -91,8 +91,8 @@ impl Walk<'_> {
             }
         } else if let [branch] = branches.as_slice() {
             self.value(branch, value, instance);
-            // A finding about the only branch of an `anyOf` or `oneOf` gets the pointer of the property that contains
-            // the branch. Readers search for the property.
+            // If an `anyOf` or `oneOf` has only one branch, a finding about the branch gets the pointer of the property
+            // that contains the branch. A reader of the report then finds the property in the OpenAPI document.
             for difference in
                 self.found[before..].iter_mut().filter(|v| v.finding.pointer == *branch)
             {
@@ -222,7 +222,7 @@ impl Walk<'_> {
     }
 }
 
-/// A violation of a schema that `jsonschema` found in one value.
+/// A reason why a JSON value is not valid under its schema.
 enum Fault {
     Type,
     Format(String),

@@ -23,8 +23,8 @@ const TICK: Duration = Duration::from_secs(2);
 /// How long a worker keeps trying to reach the journal.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_millis(500);
-/// Largest number of creates of one worker that wait for a permit or are being sent, if the journal is shared. Other
-/// workers can start the remaining prompts.
+/// Largest number of creates that one worker runs at the same time, if the journal is shared. Such a create waits for a
+/// permit or is being sent. The limit leaves the remaining prompts to other workers.
 const CREATES: usize = 20;
 
 /// The future that a method of [`BatchWork`] returns.
@@ -47,15 +47,15 @@ pub struct BatchPrompt {
 
 /// Creates the session of each prompt of a batch, and waits for the reply. Programs implement this trait.
 pub trait BatchWork: Send + Sync {
-    /// Report on the outcome of a prompt, which the batch returns to the caller.
+    /// Report on the outcome of a prompt. The batch returns the report to the caller.
     type Report: Send;
 
     /// Creates the session of a prompt.
     ///
     /// First get a permit for the create, for example with
     /// [`Client::acquire_create`](blocks_sdk::Client::acquire_create). Then await `before_send`, which claims the
-    /// prompt. In this order, a prompt that waits for a permit is not claimed. Another worker can start the prompt, and
-    /// a crash does not make its outcome unknown.
+    /// prompt. In this order, a prompt that waits for a permit is not claimed. Another worker can start the prompt
+    /// during the wait. If this worker crashes during the wait, the prompt certainly had no effect.
     fn create<'a>(
         &'a self,
         index: usize,
@@ -90,7 +90,8 @@ pub struct NotCreated<R> {
 /// Reports how a wait for a reply ended.
 #[derive(Debug)]
 pub struct Replied<R> {
-    /// Result to record in the journal. `None` after a time-out, so that a later run waits for the reply again.
+    /// Result to record in the journal. `None` if the wait ended with a time-out. A later run then waits for the reply
+    /// again.
     pub result: Option<Value>,
     /// Report for the caller.
     pub report: R,
@@ -170,8 +171,8 @@ pub struct BatchOptions {
     pub max_running: usize,
     /// Whether to send a prompt again if its outcome is unknown.
     pub retry_unknown: bool,
-    /// Whether to send a prompt again if its recorded result is a failure. A create that certainly had no effect leaves
-    /// no result, so its prompt is sent again in any case.
+    /// Whether to send a prompt again if its recorded result is a failure. If a create certainly had no effect, the
+    /// journal contains no result for its prompt. Such a prompt is always sent again.
     pub retry_failed: bool,
 }
 
@@ -200,8 +201,8 @@ pub struct ChangedPrompt {
 pub enum BatchError {
     /// The journal cannot be read.
     Journal(JournalError),
-    /// The request of a prompt was changed, but the id was not. The batch would return the reply to the earlier
-    /// request.
+    /// The request of a prompt was changed, but the prompt's id was not. If the batch started, it would return the
+    /// reply to the earlier request.
     Changed(ChangedPrompt),
 }
 
@@ -296,8 +297,9 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         Ok(batch)
     }
 
-    /// Returns the next item, or `None` after the last item. After [`stop`](Self::stop), the last item is the item of
-    /// the last running prompt. The future may be dropped before it is ready.
+    /// Returns the next item, or `None` after the last item. After [`stop`](Self::stop), the batch returns the items of
+    /// the prompts that are still running, and then `None`. The future may be dropped before it is ready, and no item
+    /// is then lost.
     pub async fn next(&mut self) -> Option<BatchItem<W::Report>> {
         loop {
             if let Some(item) = self.ready.pop_front() {
@@ -313,8 +315,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                 self.handle(index, outcome);
                 continue;
             }
-            // The tick is checked before the prompts. Otherwise, prompts that end without a pause would prevent the
-            // tick, and the claims would not be renewed.
+            // The tick is checked before the prompts. Otherwise, if prompts ended one after another without a pause,
+            // the tick would never run, and this worker's claims would not be renewed.
             if Instant::now() >= self.next_tick {
                 self.tick().await;
                 continue;
@@ -347,8 +349,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.open.len()
     }
 
-    /// Returns the indexes of the prompts that this worker has not started and whose outcome is not known. The indexes
-    /// are in ascending order.
+    /// Returns the indexes of the prompts that wait to be started, and of the prompts that other workers have claimed.
+    /// The indexes are in ascending order.
     pub fn not_started(&self) -> Vec<usize> {
         let rest: BTreeSet<usize> = self.queue.iter().chain(&self.elsewhere).copied().collect();
         rest.into_iter().collect()
@@ -491,8 +493,9 @@ impl<W: BatchWork> Context<W> {
         }
     }
 
-    /// Returns whether this run sends the prompt again after `result`. Only a failure that an earlier run has recorded
-    /// is retried. A result that a worker records during this run is a different value, and causes no further create.
+    /// Returns whether this run sends the prompt again after `result`. This is true only if `result` is the failure
+    /// that the journal contained when this run started. A failure that is recorded during this run is a different
+    /// value, and the prompt is not sent again.
     fn is_retried(&self, index: usize, result: &Value) -> bool {
         self.failed.get(&index) == Some(result)
     }
@@ -519,7 +522,7 @@ impl<W: BatchWork> Context<W> {
                     return self.wait(index, created, recorded.err()).await;
                 }
                 Err(_) if claim.is_refused.load(Ordering::Relaxed) => return Outcome::Elsewhere,
-                // The create was not sent, because the claim failed.
+                // The create was not sent, because the claim failed. The loop then claims the prompt again.
                 Err(_) if is_shared && claim.has_failed() && start.elapsed() < PATIENCE => {
                     sleep(RETRY).await;
                     continue;

@@ -24,8 +24,9 @@ pub struct MockBody {
 struct Events {
     mock: Mock,
     sent: Option<[usize; 4]>,
-    /// Number of checks since the last event. After every 50 checks without an event, the mock sends an SSE comment.
-    /// The mock notices that the reader has closed the connection only when sending fails.
+    /// Number of checks since the last event. After every 50 checks without an event, the mock sends an SSE comment. If
+    /// the reader has closed the connection, sending fails, and the mock stops its checks. Without the comments, the
+    /// mock would not notice the closed connection.
     idle: u32,
 }
 

@@ -44,8 +44,8 @@ impl Clock {
         let shown = shift.frozen.unwrap_or(present + shift.ahead) + by;
         let freeze = frozen.unwrap_or(shift.frozen.is_some());
         shift.frozen = freeze.then_some(shown);
-        // A stopped clock can be behind tokio's clock. The difference is then zero, so that the clock shows tokio's
-        // time when it runs again.
+        // A stopped clock can show an earlier time than tokio's clock. `ahead` is then zero, so that the mock's clock
+        // shows tokio's time when it runs again.
         shift.ahead = shown.saturating_duration_since(present);
     }
 
@@ -104,7 +104,7 @@ impl Clock {
             return Arc::clone(known);
         }
         let new: Arc<str> = name.into();
-        // The list is searched from its start, so at most 16 names are kept.
+        // At most 16 names are kept, because each call searches the whole list.
         if names.len() < 16 {
             names.push(Arc::clone(&new));
         }

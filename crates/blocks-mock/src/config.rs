@@ -14,7 +14,8 @@ use crate::object;
 use crate::rules::AgentRule;
 use crate::script::Script;
 
-/// Contains the settings of a mock, as a script file has them. Durations are strings such as `"1m 30s"`.
+/// Contains the settings of a mock. A script file contains the same fields as JSON. In the file, durations are strings
+/// such as `"1m 30s"`.
 ///
 /// ```
 /// use blocks_mock::MockConfig;
@@ -50,7 +51,8 @@ pub struct MockConfig {
     pub faults: Vec<FaultRule>,
     /// Rate limit. Default: none.
     pub rate_limit: Option<RateLimit>,
-    /// Seed that makes ids, probabilities and dates equal in every run.
+    /// Seed of the mock's random numbers. With a seed, every run has the same ids, the same random choices of faults
+    /// and the same start date.
     pub seed: Option<u64>,
     /// Port to listen on. Default: 0, a free port.
     pub port: u16,

@@ -1,5 +1,5 @@
 //! Implements the control plane and the web pages of the mock. The control plane is an HTTP API at `/_mock/`. Tests use
-//! the API to read and change the mock. `openapi/mock.yaml` describes it.
+//! the API to read and change the mock. `openapi/mock.yaml` describes the API.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -121,9 +121,9 @@ impl Mock {
         })
     }
 
-    /// Rejects requests that a browser sends for another web site. The `Origin` header shows the site. The `Host`
-    /// header is also checked, because a site can make its own host name resolve to a loopback address. The site could
-    /// then read the responses.
+    /// Rejects requests that a browser sends for another web site. The `Origin` header names the site. The `Host`
+    /// header is also checked, because a site can make its own host name resolve to a loopback address. For the
+    /// browser, the mock would then belong to the site, and the site could read the responses.
     fn check_caller(&self, parts: &Parts) -> Result<(), Refusal> {
         let text = |name| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let host = text(HOST).or(parts.uri.authority().map(|a| a.as_str()));
@@ -301,7 +301,8 @@ impl Mock {
         }
     }
 
-    /// Returns the newest requests that match, oldest first. `filter.limit` limits their number.
+    /// Returns the newest requests that match `filter`, at most `filter.limit`. The oldest of these requests is the
+    /// first in the list.
     fn matching_requests(&self, filter: &Filter) -> Vec<Value> {
         let state = self.inner.state();
         let newest_first = state.requests.iter().rev();
@@ -317,7 +318,8 @@ impl Mock {
     fn request_json(&self, number: usize, request: &RecordedRequest) -> Value {
         let own = format!("ApiKey {}", self.key());
         let headers = request.headers.iter().map(|(name, value)| {
-            // Other keys are hidden, because a real key may have been sent by mistake.
+            // Only the mock's key is shown. Other keys are hidden, because a client may have sent a real key by
+            // mistake.
             let hidden = name == "authorization" && *value != own;
             json!([name, if hidden { "[hidden]" } else { value }])
         });

@@ -38,11 +38,13 @@ pub struct Dialect {
     pub newest_first: bool,
     /// Whether pull requests are objects with `url` and `status`, as observed. If false, pull requests are strings.
     pub pull_request_objects: bool,
-    /// The origin of links. `None` selects the origin of the request's URL.
+    /// The origin of the links in responses, such as `https://api.prod.blocks.team`. `None` selects the origin of the
+    /// request's URL.
     pub link_origin: Option<String>,
     /// Whether the links of a page omit the filters of the request.
     pub links_drop_filters: bool,
-    /// Whether a finished thread has a message of type `message` with the same text just before its final message.
+    /// Whether a finished thread contains the text of its final message twice. The first message with the text has the
+    /// type `message`, and the next is the final message.
     pub duplicated_final: bool,
     /// Whether a session starts with a system notice, which is in no thread.
     pub system_notices: bool,
@@ -65,13 +67,13 @@ pub struct Dialect {
     /// Whether `session_html_url` contains the id of the workspace, as in the responses of the live service. The
     /// documentation's samples do not contain the id.
     pub workspace_in_html_url: bool,
-    /// Whether the arguments of a tool call are one string in `input`, as in older deployments. If false, the
-    /// arguments are fields beside `__name__`.
+    /// Whether the arguments of a tool call are one string in the field `input`, as in older deployments. If false,
+    /// each argument is a separate field. For example, a call of `Bash` then has the fields `__name__` and `command`.
     pub tool_input_text: bool,
     /// Whether every session is private. The admins of a workspace can enforce this.
     pub forced_private: bool,
-    /// Whether the link to the final message contains `/threads/null/` when a session is read, as from the vendor's
-    /// mock. If false, the link is null.
+    /// Whether a session that is read has a link to the final message with `/threads/null/` in its path, as in the
+    /// vendor's mock. If false, the link is null.
     pub null_thread_link: bool,
     /// Whether the final message of a follow-up contains the id of the first thread, as in the vendor's mock.
     pub final_names_first_thread: bool,

@@ -17,7 +17,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
 pub fn parse(text: &str) -> Result<Duration, String> {
     const CENTURY: Duration = Duration::from_secs(100 * 366 * 86_400);
     match humantime::parse_duration(text) {
-        // humantime accepts no number without a unit except `0`, which is rejected here.
+        // humantime accepts `0` without a unit. This function rejects `0`, like every other number without a unit.
         Ok(_) if !text.contains(|c: char| c.is_alphabetic()) => Err(format!(
             "invalid duration `{text}`: expected a unit, such as 0s"
         )),

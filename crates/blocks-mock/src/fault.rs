@@ -75,7 +75,8 @@ pub enum RetryAfter {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Fault {
-    /// A response with this status and body, instead of the operation or after the operation has taken effect.
+    /// A response with this status and body. `after_effect` selects whether the operation takes effect before the
+    /// response.
     Status {
         /// Status, 200 to 599.
         #[serde(deserialize_with = "final_status")]
@@ -87,7 +88,7 @@ pub enum Fault {
         /// A `Retry-After` header.
         #[serde(default)]
         retry_after: Option<RetryAfter>,
-        /// Whether the operation takes effect.
+        /// Whether the operation takes effect before the response.
         #[serde(default)]
         after_effect: bool,
     },
@@ -97,11 +98,12 @@ pub enum Fault {
         #[schemars(with = "String")]
         Duration,
     ),
-    /// A refused connection. On a port, the connection already exists, and is closed without a response.
+    /// A refused connection. If the mock listens on a port, the client is already connected. The mock then closes the
+    /// connection without a response.
     Refuse,
-    /// A closed connection, before the operation takes effect.
+    /// A closed connection without a response. The operation does not take effect.
     ResetBefore,
-    /// A closed connection, after the operation has taken effect.
+    /// A closed connection without a response, after the operation has taken effect.
     ResetAfter,
     /// A closed connection in the middle of the body.
     ResetInBody,
@@ -132,7 +134,7 @@ pub enum Fault {
     },
     /// The response with links to this origin.
     ForeignLinks(String),
-    /// The response with null instead of the thread's id and of the links to the thread and to its final message.
+    /// The response with null as the thread's id, as the link to the thread and as the link to the final message.
     NullLinks,
     /// The response without these fields. For a page, the fields are also removed from its items.
     MissingFields(Vec<String>),
@@ -244,7 +246,7 @@ impl Fault {
 pub enum Frequency {
     /// The fault is used for every request to which it applies.
     Always,
-    /// The fault is used for this many of the requests to which it applies.
+    /// The fault is used for the first requests to which it applies. The value is the number of these requests.
     Times(u64),
     /// The fault is used with this probability, from 0 to 1, for each request to which it applies. The mock's seed
     /// determines the random numbers.

@@ -49,8 +49,9 @@ impl Comparison<'_> {
 
     /// Compares the error statuses and error codes of the page and the OpenAPI document. A status or code that only the
     /// page has is additive. A status or code that only the OpenAPI document has is breaking, because programs
-    /// distinguish errors by status and code. Only the table of errors can show that an error is missing, because a
-    /// sentence names only some errors.
+    /// distinguish errors by status and code. An error of the OpenAPI document is missing on the page if the page's
+    /// table of errors does not list it. The sentences of the page are not sufficient, because they name only some
+    /// errors.
     pub(super) fn error_rows(&mut self) {
         let (page, known) = (self.page, self.document.errors(self.operation));
         let cases = page.errors.iter().chain(&page.mentions).filter(|c| c.status >= 400);
@@ -181,7 +182,8 @@ impl Comparison<'_> {
     fn sample(&mut self, sample: &Sample, value: &Value, schema: &str, side: &str) {
         self.facts += 1;
         for difference in validate::check(self.document, schema, value) {
-            // If the page left lines out of the sample, a missing field or a broken rule is not a difference.
+            // If the page left lines out of the sample, only wrong types, wrong nulls and unknown fields are reported.
+            // For example, a missing field is not reported, because it may be in a line that was left out.
             let shown =
                 matches!(difference.finding.kind, Kind::Type | Kind::FieldAdded | Kind::Nullable);
             if !sample.shortened || shown {
@@ -264,8 +266,9 @@ impl Comparison<'_> {
     }
 }
 
-/// Returns the JSON pointer of each link in a JSON value, with the reason if the link is wrong. The host of a link is
-/// not compared, because the service's links can name another host.
+/// Returns the JSON pointer of each link in a JSON value, and the reason if the link is wrong. A link is wrong if it is
+/// not an absolute URL, or if its path belongs to no `GET` operation. The host of a link is not compared, because the
+/// service's links can name another host.
 pub fn links(document: &Document, value: &Value) -> Vec<(String, Option<&'static str>)> {
     let mut found = Vec::new();
     let mut open = vec![(String::new(), value)];

@@ -12,18 +12,18 @@ use crate::spanned::Spanned;
 /// A JSON sample.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// The section, which is `Request` or `Response`.
+    /// Whether the sample is a request (`Section::Request`) or a response (`Section::Response`).
     pub section: Section,
-    /// The status of the response, if the label of the sample states it. Without a label, the status is 400 in the
-    /// section of errors.
+    /// The HTTP status of the response, if the label of the sample's code block states the status. In the page's
+    /// section of errors, the status is 400 if the label states none.
     pub status: Option<u16>,
-    /// The parsed sample. If the sample is not valid JSON, the reason and the line of the error.
+    /// The parsed sample, or the reason and the line of the error if the sample is not valid JSON.
     pub value: Result<Value, (String, usize)>,
     /// Whether the page leaves out lines of the sample.
     pub shortened: bool,
     /// The parsed sample with the line of each value.
     pub spanned: Option<Spanned>,
-    /// The line of the first character.
+    /// The line of the page on which the sample starts.
     pub line: usize,
 }
 
@@ -37,7 +37,7 @@ impl Sample {
 /// Finds the JSON sample in a block of code.
 ///
 /// # Errors
-/// Fails if a request body starts in the code and does not end.
+/// Fails if a request body starts in the code but has no end, for example because the last `}` is missing.
 pub fn find(
     label: &str,
     text: &str,
@@ -100,7 +100,8 @@ fn closing(text: &str) -> Option<usize> {
 }
 
 fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: bool) -> Sample {
-    // Comments, and lines such as `...` for omitted lines, are removed. The line breaks of removed lines stay.
+    // Comments, and lines such as `...` for omitted lines, are removed. The line break of a removed line stays if the
+    // line is indented. The values below then keep their line numbers.
     static REST: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r#"(?m)^\s*(?:\.\.\.|…)\s*,?\s*$|(?:^|\s)//.*$|,?\s*"(?:\.\.\.|…)"\s*:\s*"[^"]*""#,
@@ -115,7 +116,8 @@ fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: 
         text = TAIL.replace_all(&text, "$1").into_owned();
     }
     if code {
-        // A literal in a programming language is parsed as YAML, because YAML allows keys without quotes.
+        // A request body in program code, such as `{message: "Hi"}` in JavaScript, is parsed as YAML, because YAML
+        // allows keys without quotes.
         text = text
             .replace("True", "true")
             .replace("False", "false")

@@ -15,7 +15,8 @@ pub struct PageText {
     pub text: String,
 }
 
-/// The largest number of pages in an index. An index with more pages is not the index of the API's documentation.
+/// The largest number of pages in an index. An index with more pages is rejected, because it cannot be the index of the
+/// API's documentation.
 const MOST_PAGES: usize = 300;
 
 /// Reads a page from a URL, a file, or standard input (`-`).

@@ -145,15 +145,15 @@ async fn the_daily_workflow_keeps_one_issue() {
     assert!(log.contains("issue edit 7"), "{log}");
     assert!(!log.contains("issue create"), "{log}");
 
-    // No server listens at this address. A page that cannot be read is not drift, so the title of the issue is
-    // different.
+    // No server listens at this address. A page that cannot be read is not drift, so the issue has a different title
+    // than an issue about drift.
     let (success, log, _) = workflow("http://127.0.0.1:1/llms.txt", &mock.url(), "").await;
     assert!(!success);
     assert!(log.contains("--title Drift could not be checked"), "{log}");
 }
 
-/// Reports escape the text of pages and responses. The text can therefore not change a workflow command of GitHub, and
-/// not add markup or mention a user.
+/// Reports escape the text of pages and responses. So the text cannot change a workflow command of GitHub, add an HTML
+/// tag or mention a user.
 #[test]
 fn reports_are_safe_and_name_both_places() {
     use blocks_drift::report::Format;

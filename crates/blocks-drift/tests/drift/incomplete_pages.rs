@@ -1,5 +1,6 @@
-//! Tests with pages that are cut off, removed or replaced, or that cannot be parsed. Other tests use pages whose
-//! operations are hidden, and pages with other content, such as guides.
+//! Tests with pages that are cut off, removed or replaced, or that cannot be parsed. Some pages write their operations
+//! in a form that the check does not recognize, such as `Send a GET to`. Other pages describe no operation, such as
+//! guides.
 
 use super::*;
 
@@ -123,7 +124,7 @@ fn tables_of_fields_are_read() {
     }
 }
 
-/// A guide or a changelog that quotes a request is left out, and a note says why.
+/// A guide or a changelog that quotes a request is not compared with the OpenAPI document. A note says why.
 #[test]
 fn guides_are_left_out_with_a_note() {
     for text in [

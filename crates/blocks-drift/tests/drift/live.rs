@@ -79,7 +79,7 @@ async fn wrong_statuses_and_bodies_are_found() {
     }
 }
 
-/// Returns the method and path of an operation, and a response of it that is in sync.
+/// Returns the method and path of an operation, and a response that is valid under the OpenAPI document.
 fn example(operation: &str) -> (String, String, Value) {
     let found = DOCUMENT.operations().into_iter().find(|o| o.id == operation).unwrap();
     let id = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
@@ -125,7 +125,8 @@ fn found(
     comparison.finish().findings.into_iter().map(|f| (f.kind, f.severity, f.pointer)).collect()
 }
 
-/// Changes the type of every field of every example, and, in separate runs, removes the field.
+/// Replaces one field of an example with `true`, or removes the field. The test repeats this for every field of every
+/// example.
 #[test]
 fn faults_of_bodies_are_found() {
     let mut count = 0;
@@ -223,8 +224,8 @@ fn single_faults_are_found_with_their_severity() {
     }
 }
 
-/// HAR entries that cannot be compared, or that are unusual but correct, cause no finding. A file that is neither a HAR
-/// file nor a captured response is counted.
+/// HAR entries that cannot be compared, or that are unusual but correct, cause no finding. A note of the result counts
+/// the files that are neither HAR files nor captured responses.
 #[test]
 fn harmless_har_entries_raise_nothing() {
     let (.., session) = example("createSession");

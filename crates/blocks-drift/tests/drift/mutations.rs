@@ -134,8 +134,9 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
         };
         let end = (line + 1..lines.len()).find(ends).unwrap();
         let text = [&lines[..line], &lines[end..]].concat().join("\n") + "\n";
-        // Whether the page still shows the field without its description. The sample shows a response field, and the
-        // path shows a path parameter if it is the only one.
+        // Whether the page still shows the field after its description was removed. A field of a response is still in
+        // the page's sample. A path parameter is still in the path, but the check reads parameters from the path only
+        // if the page describes no path parameter.
         let shown = !field.sent || (field.path && others.iter().filter(|f| f.path).count() == 1);
         let (kind, severity) = match shown {
             true => (FieldUndescribed, Severity::Informational),
@@ -145,8 +146,8 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
         add("no description", text, &[kind], severity, place.to_owned());
         if field.kind.contains("uuid") {
             let text = at(original, type_line, |l| l.replace("uuid", "ulid"));
-            // If the format of a response field is only usual, the service may send other formats. Another format on
-            // the page is then not a breaking difference.
+            // The keyword `x-usual-format` states the usual format of a response field, and the service may also send
+            // other formats. Another format on the page is then not a breaking difference.
             let usual = DOCUMENT.0.text.contains("x-usual-format") && !field.sent;
             let severity = if usual { Severity::Informational } else { Severity::Breaking };
             add("another format", text, &[Format], severity, name.clone());

@@ -122,7 +122,7 @@ impl FileJournal {
             return Err(JournalError::new("a file is needed"));
         }
         if path.metadata().is_ok_and(|file| !file.is_file()) {
-            // Reading a device may never end.
+            // A read of a device, such as `/dev/zero`, may never end.
             return Err(JournalError::new("not a regular file"));
         }
         let mut options = OpenOptions::new();
@@ -295,8 +295,8 @@ impl History {
                 Err(_) => unreadable = Some((number, text.to_owned())),
             }
         }
-        // A last line without a line break that starts with `{` was not written completely. This line does not count as
-        // damaged.
+        // If the last line has no line break and starts with `{`, the line was not written completely. Such a line does
+        // not count as damaged.
         if let Some(damaged) = unreadable
             && !(history.is_cut && damaged.1.starts_with('{'))
         {
@@ -305,8 +305,8 @@ impl History {
         Ok(history)
     }
 
-    /// Returns the latest step of a prompt. If the prompt has no step, but a damaged line may belong to it, the prompt
-    /// counts as started with an unknown outcome.
+    /// Returns the latest step of a prompt. If no step is recorded for the prompt, but a damaged line may belong to the
+    /// prompt, the prompt has an unknown outcome.
     fn entry(&self, id: &str) -> Option<Known> {
         let known = self.entries.get(id).cloned();
         known.or_else(|| self.is_incomplete.then(Known::default))
@@ -347,8 +347,9 @@ impl History {
         self.entries.entry(id).or_default().step = step;
     }
 
-    /// Records a damaged line. If the line contains ids, each of these prompts counts as started, unless an earlier
-    /// line records a step. If the line contains no id, every prompt without another line counts as started.
+    /// Records a damaged line. If the line contains the ids of prompts, the outcome of each of these prompts is
+    /// unknown, unless an earlier line records a step of the prompt. If the line contains no id, it may belong to any
+    /// prompt. The outcome of every prompt without a recorded step is then unknown.
     fn set_damaged(&mut self, (number, text): &(usize, String)) {
         self.damaged.push(*number);
         let ids = ids_in(text);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Contains the current time, and an identifier of the last start of the machine (empty if the system has none). Times
-/// with different identifiers cannot be compared.
+/// Contains the current time, and an identifier of the last start of the machine. The identifier is empty if the system
+/// does not provide one. Times with different identifiers cannot be compared.
 pub(super) struct Clock {
     pub start: String,
     pub now: Duration,

@@ -21,10 +21,11 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Counts requests in a file, for all processes of a user on one machine.
 ///
-/// Each change locks a second file, and then replaces the whole first file. If a process is killed at any point, the
-/// file has either the old contents or the new contents. The operating system releases the lock of the killed process.
-/// The folder and the files are private to the user. On Unix, times are measured from the start of the machine, so a
-/// change of the date has no effect.
+/// The file `NAME.json` contains the counted requests. NAME is the name of the limit. Each change locks the file
+/// `NAME.lock`, and then replaces `NAME.json`. If a process is killed at any point, `NAME.json` has either the old
+/// contents or the new contents. The operating system releases the lock of the killed process. The folder and the files
+/// are private to the user. On Unix, times are measured from the start of the machine, so a change of the date has no
+/// effect.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -74,8 +75,9 @@ impl FileLimitStore {
         let files = Arc::clone(&self.0);
         Box::pin(async move {
             let name = files.lock.clone();
-            // `started` is read before the time-out starts. A thread that gets the lock after the time-out can then
-            // detect that the caller has received an error.
+            // `started` is earlier than the start of the time-out. If a thread gets the lock after the time-out, more
+            // than `LOCK_TIMEOUT` has passed since `started`. So the thread can detect that the caller has received an
+            // error.
             let started = Instant::now();
             let (send, changed) = tokio::sync::oneshot::channel();
             let run = move || drop(send.send(files.change(started, change)));
@@ -158,7 +160,7 @@ impl Files {
     }
 
     /// Reads the file. A file that cannot be parsed counts as empty. Only a crash of the operating system can damage
-    /// the file. Slots that were recorded before the last start of the machine are ignored.
+    /// the file. On Linux, slots that were recorded before the last start of the machine are ignored.
     fn read(&self, clock: &Clock) -> io::Result<SharedLimit> {
         let text = match std::fs::read(&self.state) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(SharedLimit::default()),

@@ -143,7 +143,7 @@ impl FromStr for LimitLocation {
             Some(("redis" | "rediss", rest)) if rest.starts_with("//") => {
                 Ok(Self::Redis(text.to_owned()))
             }
-            // The error does not contain the text, because a URL can contain a password.
+            // The error does not contain `text`, because `text` can be a URL with a password.
             _ => Err("expected off, file:FOLDER, redis://HOST or rediss://HOST".into()),
         }
     }

@@ -61,6 +61,7 @@ async fn folder_and_files_are_private() {
 
 #[test]
 fn the_name_of_a_limit_is_a_hash() {
+    // This command prints the expected name:
     // printf 'blocks-fleet limit 1\0https://api.blocks.team\0my-key' | sha256sum | head -c 32
     assert_eq!(name().to_string(), "e8898b67f8dbf70f7de34581d019ef7c");
 }

@@ -62,7 +62,7 @@ async fn a_kill_at_any_point_leaves_the_file_usable() {
                 slots -= 1;
             }
         }
-        // Waits a random time, so that the kill happens during the next change of the file. A change takes about
+        // Waits a random time, so that the kill happens at a random point of a change of the file. A change takes about
         // 100 µs.
         for _ in 0..fastrand::u32(..200_000) {
             std::hint::spin_loop();

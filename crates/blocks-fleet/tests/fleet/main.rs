@@ -26,7 +26,8 @@ fn name() -> LimitName {
     LimitName::new("my-key", "https://api.blocks.team")
 }
 
-/// Returns a request for a slot for a create. The process uses at most `capacity` slots.
+/// Returns the request of a process for a slot, in which the process sends a create. The process allows at most
+/// `capacity` slots in a window.
 fn create(process: u64, capacity: usize) -> SlotRequest {
     SlotRequest::new(process, capacity).demand(SlotPurpose::Create, Duration::ZERO, 1.0)
 }

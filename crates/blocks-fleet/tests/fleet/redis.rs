@@ -100,7 +100,7 @@ async fn a_server_that_was_killed_is_used_again() {
     );
     server.restart();
     assert!(take(&store, &create(1, 1)).await.is_some());
-    // The store also works after a restart of the server during which the store sent no request.
+    // The store also works if the server restarts between two requests of the store.
     server.kill();
     server.restart();
     assert!(take(&store, &create(1, 1)).await.is_some());

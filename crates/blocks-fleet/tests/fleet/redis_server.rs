@@ -102,8 +102,9 @@ impl RedisServer {
     }
 }
 
-/// Returns a free port below the range that the system uses for outgoing connections. In that range, a client could get
-/// the same port for its own side, and connect to itself.
+/// Returns a free port below the range that the system uses for outgoing connections. If the port were in that range,
+/// the system could also give the port to a client for its own end of the connection. The client would then connect to
+/// itself.
 fn free_port() -> u16 {
     loop {
         let port = fastrand::u16(20_000..30_000);

@@ -44,7 +44,7 @@ async fn works_until_it_is_killed() {
     };
     let work = Arc::new(Work(client));
     let mut batch = loop {
-        // The server may be restarting.
+        // The Redis server may be restarting. If the journal cannot be read, the loop tries again.
         let journal = Arc::new(RedisJournal::new(&journal).unwrap().lease(LEASE));
         let prompts = ids().iter().map(|id| prompt(id)).collect();
         if let Ok(batch) = Batch::new(prompts, journal, Arc::clone(&work), options).await {
@@ -96,8 +96,8 @@ async fn killed_workers_duplicate_and_lose_nothing() {
     let mut workers: Vec<Child> = (0..WORKERS).map(worker).collect();
     let mut running = true;
     for kill in 1..=KILLS {
-        // Kills a worker at a random moment. The kills are spread over the first 70 % of the sessions only, because
-        // prompts with an unknown outcome may never have a session.
+        // Kills a worker at a random moment. The kills happen while the first 70 % of the sessions are created. The
+        // remaining sessions may never exist, because the create of a prompt with an unknown outcome is not sent again.
         while mock.mock().session_count() < kill * PROMPTS * 7 / 10 / KILLS && running {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(1..20))).await;
             running = workers.iter_mut().any(|w| w.try_wait().unwrap().is_none());
