@@ -1,4 +1,5 @@
-//! Handles the six operations of the service. Requests and responses have JSON bodies.
+//! Handles the six operations of the service, such as `CreateSession`, and the downloads of artifacts. The body of a
+//! response is JSON, except for a download.
 
 use std::sync::PoisonError;
 
@@ -12,10 +13,11 @@ use crate::route::Ids;
 use crate::settings::Settings;
 use crate::store::{Artifact, Names, Session};
 
-/// The core agents that the documentation names.
+/// The values of `agent_name` that the documentation lists.
 const AGENTS: [&str; 6] = ["claude", "codex", "gemini", "opencode", "cursor", "kimi"];
 
-/// Id of the only workspace. The web page URL of each session can contain this id.
+/// Id of the mock's only workspace. With the switch `workspace_in_html_url` of the dialect, the field
+/// `session_html_url` of each session contains this id.
 const WORKSPACE: Uuid = Uuid::from_u128(0x7d1c_4f0a_52b3_4c6e_9a0d_3f5e_8b27_61c4);
 
 /// Describes why a request is rejected. The dialect decides the form of the response.
@@ -37,7 +39,7 @@ type HandlerResult = Result<(u16, Value), Failure>;
 pub struct Handler<'a> {
     pub inner: &'a Inner,
     pub settings: &'a Settings,
-    /// The origin of the request's URL.
+    /// The origin of the request's URL. Links in the response have this origin, unless the dialect sets `link_origin`.
     pub called: &'a str,
 }
 
@@ -159,7 +161,7 @@ impl Handler<'_> {
         };
         let script = self.inner.script(&turn);
         let state = &mut *self.inner.state();
-        // The state was unlocked in between, so a reset may have removed the session.
+        // The state was unlocked while `script` was called, so a reset may have removed the session.
         let session = state.sessions.get_mut(&id).ok_or(Failure::NotFound)?;
         state.user_messages += 1;
         let (thread, message) = session.start_turn(text, script, dialect, clock);
@@ -341,7 +343,8 @@ impl Handler<'_> {
     }
 }
 
-/// Returns the signature of a presigned URL. The signature is a hash of the arguments, and is not secure.
+/// Returns the signature of a presigned URL. The signature is a hash of the arguments without a secret, so any program
+/// can calculate it.
 fn signature(id: Uuid, expires: &str, generation: u64) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();

@@ -1,5 +1,5 @@
-//! Mocks the Blocks Sessions API, including its undocumented behaviour. A test can also select faults. Tests take
-//! milliseconds and need no network.
+//! Mocks the Blocks Sessions API, including its undocumented behaviour. A test can also select faults, for example a
+//! response with 503. Tests take milliseconds and need no network.
 //!
 //! The mock does not use the types of the SDK, so that a wrong type in the SDK makes a test fail.
 //!

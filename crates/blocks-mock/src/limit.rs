@@ -26,7 +26,7 @@ use crate::fault::RetryAfter;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimit {
-    /// How many requests a window admits. Default: 100.
+    /// How many requests of a key the mock accepts in each `window`. Default: 100.
     pub requests: usize,
     /// Length of the sliding window. Default: one minute.
     #[serde(with = "crate::duration")]

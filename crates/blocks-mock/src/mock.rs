@@ -44,7 +44,7 @@ pub(crate) struct Inner {
     agent: AgentFn,
     /// Recorded responses, which the mock sends instead of running agents.
     pub capture: Option<Capture>,
-    /// The base URL of downloads and pages.
+    /// The base URL of artifact downloads and of the sessions' web pages.
     pub origin: Mutex<String>,
     pub state: Mutex<State>,
     /// Lock that is held while a follow-up is handled, so that two turns of a session never get the same number.
@@ -53,7 +53,8 @@ pub(crate) struct Inner {
     initial: Initial,
     pub control: AtomicBool,
     url_generation: AtomicU64,
-    /// Notified after each response and after a reset.
+    /// Wakes each control plane request that waits for a request of a client. Notified after each response and after a
+    /// reset.
     pub changed: Notify,
     pub observer: Option<Observer>,
 }
@@ -83,7 +84,8 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the current settings. A request calls this method once, and uses the same settings until its response.
+    /// Returns the current settings. The mock calls this method once for each request to the service, so a change of
+    /// the settings does not affect a request that has started.
     pub fn settings(&self) -> Arc<Settings> {
         let settings = self.settings.read();
         Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
@@ -189,7 +191,7 @@ impl Mock {
         self.inner.state().faults.rules.clear();
     }
 
-    /// Removes sessions, requests and counts, and restores the initial settings, faults and rules.
+    /// Removes all sessions and requests, sets all counts to zero, and restores the initial settings, faults and rules.
     ///
     /// The time of the clock does not change.
     pub fn reset(&self) {
@@ -251,7 +253,7 @@ impl Mock {
         threads.into_iter().flatten().map(|t| t.id).collect()
     }
 
-    /// Returns the time on the mock's clock, in epoch seconds like `ts`.
+    /// Returns the time on the mock's clock, in epoch seconds, like the field `ts` of a message.
     pub fn now(&self) -> f64 {
         self.inner.clock.now()
     }
@@ -276,7 +278,7 @@ impl Mock {
         state.sessions.values_mut().any(|s| s.delete(message))
     }
 
-    /// Ends the latest turn of a session with this reply. Returns whether the session exists.
+    /// Ends the latest turn of a session with the reply `text`. Returns whether the session exists.
     ///
     /// ```
     #[doc = include_str!("doctest.txt")]
@@ -380,8 +382,8 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the dialect, which is the behaviour where the documentation and the live service disagree. Default:
-    /// [`Dialect::observed`].
+    /// Sets the dialect. The dialect selects the behaviour of the mock where the documentation and the live service
+    /// disagree. Default: [`Dialect::observed`].
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.config.dialect = dialect.into();
         self
@@ -418,7 +420,8 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the origin of the links in responses. Default: the origin that the dialect sets.
+    /// Sets the origin of the links in responses. Default: the `link_origin` of the dialect, or the origin of the
+    /// request's URL if `link_origin` is `None`.
     pub fn link_origin(mut self, origin: impl Into<String>) -> Self {
         let mut dialect = Dialect::from(self.config.dialect);
         dialect.link_origin = Some(origin.into());
@@ -448,7 +451,8 @@ impl MockBuilder {
         self
     }
 
-    /// Makes ids, probabilities and dates equal in every run. The clock then starts on 2026-05-02.
+    /// Makes the ids and the random choices of faults the same in every run. With a paused clock, the times are also
+    /// the same. With a seed, the mock's clock starts on 2026-05-02.
     pub fn seed(mut self, seed: u64) -> Self {
         self.config.seed = Some(seed);
         self
@@ -484,7 +488,8 @@ impl MockBuilder {
         self
     }
 
-    /// Enables or disables the control plane and the web pages. Default: enabled on a loopback address only.
+    /// Enables or disables the web pages and the control plane. The control plane is an HTTP API at `/_mock/`, with
+    /// which tests read and change the mock. Default: enabled on a loopback address only.
     pub fn control(mut self, control: bool) -> Self {
         self.control = Some(control);
         self
@@ -496,7 +501,8 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the base URL of downloads and pages in responses. Default: the address that the server listens on.
+    /// Sets the base URL of artifact downloads and web pages in responses. Default: the address that the server listens
+    /// on.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into().trim_end_matches('/').to_owned());
         self

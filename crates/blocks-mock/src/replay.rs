@@ -28,8 +28,8 @@ const HEADERS: [HeaderName; 4] = [
 /// `blocks --record` writes, or from a folder that `cargo xtask drift live --save` writes.
 ///
 /// A request gets the next response that was recorded for its method, path and query. After the last recorded response,
-/// a read gets the last response again, and a create or follow-up gets a 404. If the body of a request is equal to a
-/// recorded request body, the response to that recorded request is sent first.
+/// a read gets the last response again, and a create or follow-up gets a 404. Responses are not always sent in the
+/// recorded order: if an unused response was recorded for a request with the same body, the mock sends that response.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -132,7 +132,8 @@ impl Capture {
                 let is_download = !target(url).0.starts_with("/rest/");
                 let entry = match har_entry(value) {
                     Ok(entry) => entry,
-                    // Requests to other hosts are skipped. A browser or a proxy may have recorded them.
+                    // An entry that cannot be read is skipped if its path does not start with `/rest/`. For example, a
+                    // browser also records requests to other hosts.
                     Err(_) if is_download => continue,
                     Err(error) => return Err(format!("entry {number}: {error}")),
                 };
@@ -157,8 +158,8 @@ impl Capture {
             Outcome::Response { status, .. } => entry.query.is_none() && status.as_u16() >= 400,
             _ => false,
         };
-        // `downloads` contains positions in `entries`, and sorting changes these positions. Sorting is needed only for
-        // saved responses, and they contain no downloads.
+        // `downloads` contains positions in `entries`, and sorting changes these positions. So entries are not sorted
+        // if there are downloads. Only saved responses need sorting, and they contain no downloads.
         if self.downloads.is_empty() {
             self.entries.sort_by_key(is_failure);
         }

@@ -35,8 +35,8 @@ pub struct RecordedRequest {
     pub headers: Vec<(String, String)>,
     /// Request body; bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// Status of the response. It is `None` until the mock responds, or if the mock closed the connection without a
-    /// response.
+    /// Status of the response. The status is `None` before the mock responds. The status stays `None` if the mock
+    /// closes the connection without a response.
     pub status: Option<u16>,
 }
 

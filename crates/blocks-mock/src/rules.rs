@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::script::{Action, Script, TurnInfo};
 
-/// Selects a script for the turns that match. The first rule that matches is used.
+/// Selects a script for the turns that match the conditions in `when`. If several rules match a turn, the first rule is
+/// used.
 ///
 /// Texts of the script can contain `{{message}}`, `{{title}}`, `{{turn}}` and `{{session}}`.
 ///

@@ -73,7 +73,8 @@ fn find_schema(prompt: &str) -> Option<Value> {
     found.filter(|schema: &Value| schema.is_object() || schema.is_boolean())
 }
 
-/// Returns a small value that the schema allows. Ignores some keywords, such as `pattern`, `not` and `if`.
+/// Returns a small value that the schema allows. Some keywords, such as `pattern`, `not` and `if`, are ignored, so the
+/// value may violate them.
 fn instance(schema: &Value) -> Value {
     Generator { root: schema }.value(schema, 0)
 }

@@ -27,7 +27,8 @@ pub enum ReplyTiming {
         #[schemars(with = "String")]
         Duration,
     ),
-    /// The final message is sent with this poll of the thread, counted from 1. Earlier polls find no reply.
+    /// The final message is sent in the response to the poll with this number. Polls of the thread are counted from 1,
+    /// and earlier polls find no reply.
     AfterPolls(u64),
     /// The final message is never sent.
     Never,
@@ -44,7 +45,8 @@ pub enum Action {
     ToolCall {
         /// Name of the tool.
         name: String,
-        /// Arguments: an object or any other value. The dialect may put the keys of an object beside the tool's name.
+        /// Arguments: an object or any other value. In the message, the fields of an object are beside the field of the
+        /// tool's name, unless the dialect sets `tool_input_text`.
         #[serde(default)]
         input: Value,
     },
@@ -83,7 +85,7 @@ pub enum FailureNotice {
     Authentication,
     /// The provider's rate limit or quota is exceeded.
     RateLimit,
-    /// The usage limit of the subscription is reached. The text contains the time at which the limit resets.
+    /// The usage limit of the agent's subscription is reached. The text contains the time at which the limit is reset.
     UsageLimit,
 }
 

@@ -17,7 +17,7 @@ use crate::mock::{Mock, MockBuilder};
 /// Serves a mock on a port until this value is dropped. All methods of [`Mock`] can be called on the server.
 ///
 /// The server needs a runtime whose clock is not paused, because a paused clock advances while sockets still wait for
-/// data. With a paused clock, use [`Mock::service`].
+/// data. Time-outs would then pass before the data arrives. With a paused clock, use [`Mock::service`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -113,8 +113,8 @@ fn accept(listener: TcpListener, mock: Mock) -> Pin<Box<dyn Future<Output = ()> 
             let service = mock.service();
             connections.spawn(async move {
                 let responder = service_fn(|request| service.serve(request));
-                // The service returns an error for a fault, a replayed connection failure or an unreadable request.
-                // hyper then closes the connection.
+                // The service returns an error if a fault or a replayed failure closes the connection, or if the
+                // request cannot be read. hyper then closes the connection.
                 let _ = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .serve_connection(TokioIo::new(stream), responder)

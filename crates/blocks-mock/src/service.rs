@@ -23,7 +23,7 @@ use crate::request_log::{RecordedRequest, RequestLog};
 use crate::route::{Ids, Route, route};
 use crate::settings::Settings;
 
-/// Serves a [`Mock`] as a tower service. The service accepts URLs with any host, so a client does not need another base
+/// Serves a [`Mock`] as a tower service. The service accepts URLs with any host, so a client can keep its default base
 /// URL.
 #[derive(Clone)]
 pub struct MockService(pub(crate) Mock);
@@ -363,7 +363,8 @@ pub(crate) fn json_response(status: u16, value: &Value) -> Response<MockBody> {
     response(status, "application/json", value.to_string())
 }
 
-/// Adds a method that takes `&self`, because hyper does not pass `&mut self`.
+/// Adds a method that takes `&self`. A function for hyper's `service_fn` cannot call `Service::call` directly, because
+/// `call` takes `&mut self`.
 impl MockService {
     pub(crate) async fn serve<B>(&self, request: Request<B>) -> io::Result<Response<MockBody>>
     where

@@ -26,8 +26,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Returns the settings with the values of `patch`. An object in `dialect` replaces only the switches that it
-    /// contains. A setting that is null in `patch` gets its default.
+    /// Returns the settings with the values of `patch`. If the field `dialect` of `patch` is an object, only the
+    /// switches in this object change. A setting that is null in `patch` gets its default.
     ///
     /// # Errors
     /// Returns the first field that is unknown or has an invalid value.

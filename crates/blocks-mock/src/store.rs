@@ -1,4 +1,5 @@
-//! Keeps sessions, threads and messages. The due steps of a script are executed when a request reads the session.
+//! Keeps sessions, threads and messages. A step of a script is executed when its time has passed and a request reads
+//! the session.
 
 use std::collections::HashMap;
 use std::sync::Arc;

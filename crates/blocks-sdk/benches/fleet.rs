@@ -43,8 +43,8 @@ fn main() {
     }
 }
 
-/// Runs a policy with `n` sessions at a time. Repeats the run with other seeds until there are enough sessions for a
-/// stable mean.
+/// Runs a policy with `n` sessions. Repeats the run with other seeds until all runs together have at least `SESSIONS`
+/// sessions.
 fn fleet(policy: &str, n: usize, jobs: fn(usize, u64) -> Vec<Job>) -> Run {
     let mut whole = Run {
         outcomes: Vec::new(),

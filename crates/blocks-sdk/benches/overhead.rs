@@ -160,7 +160,7 @@ fn times(url: &str, what: &str) -> (f64, f64, f64) {
 }
 
 /// Returns the number of instructions of a call. Two runs with different numbers of calls are compared, so that the
-/// instructions of the start are not counted.
+/// instructions of the program's start are not counted.
 fn instructions(url: &str, how: &str, what: &str) -> Option<f64> {
     let counts = COUNTED.map(|n| {
         let output = Command::new("valgrind")

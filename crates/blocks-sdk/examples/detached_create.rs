@@ -1,4 +1,5 @@
-//! Creates a session in a separate task, which continues after a time-out: `cargo run --example detached_create`.
+//! Creates a session in a separate task. The task continues if the program stops waiting for the task:
+//! `cargo run --example detached_create`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Responds with a download, as a web server's handler does: `cargo run --example serve_a_download`.
+//! Responds with the content of an artifact, as a handler of a web server does: `cargo run --example serve_a_download`.
 
 use blocks_sdk::http::Response;
 use blocks_sdk::{Agent, Artifact, Body, CreateSession, Error};

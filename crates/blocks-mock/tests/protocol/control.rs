@@ -1,4 +1,4 @@
-//! Tests the control plane over a socket.
+//! Tests the control plane, which is the HTTP API at `/_mock/`, over a socket.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Tests each switch, fault and script from a client's view. Tests that depend on time run in process; other tests
-//! use a socket.
+//! Tests each switch of a dialect, each fault and each script from a client's view. Tests that depend on time run in
+//! process; other tests use a socket.
 
 mod agents;
 mod control;

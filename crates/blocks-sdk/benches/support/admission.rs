@@ -15,7 +15,9 @@ const SPACING: Duration = Duration::from_millis(625);
 const BURST: u32 = 3;
 
 pub enum Admission {
-    /// Calls take any free slot of the window. Polls are spread over the remaining slots.
+    /// Contains the time of each request in the window, and whether the request is a poll. Creates are sent without
+    /// delay while the window has free slots, but leave a fifth of the slots to polls if there are polls. Polls are
+    /// sent at intervals, in the part of the window that creates do not use.
     Window(VecDeque<(Instant, bool)>),
     /// All requests are spread evenly, with bursts of up to three requests.
     Spaced(Instant),
@@ -51,7 +53,7 @@ impl Admission {
                 false => now,
             };
         }
-        // One slot stays free for the next call.
+        // Polls leave one slot free for the next create.
         if polls >= SHARE && used.len() + 1 >= CAPACITY {
             return used[0].0 + WINDOW;
         }

@@ -24,12 +24,14 @@ struct Session {
     next: Instant,
 }
 
-/// Runs `policy` until every session has completed, failed, or passed `deadline`.
+/// Runs `policy` until every session has completed or failed. A session that is older than `deadline` has failed,
+/// except with the policy `fixed`, which ignores `deadline`.
 pub async fn run(mock: &Mock, jobs: &[Job], policy: &str, deadline: Duration) -> Run {
     run_open(mock, jobs, policy, deadline, jobs.len()).await
 }
 
-/// Runs `policy` in the same way as [`run`], with at most `at_a_time` open sessions.
+/// Runs `policy` in the same way as [`run`], with at most `at_a_time` open sessions. The policy `fixed` ignores
+/// `at_a_time`.
 pub async fn run_open(
     mock: &Mock,
     jobs: &[Job],

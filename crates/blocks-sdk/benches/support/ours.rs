@@ -61,7 +61,7 @@ where
     }
 }
 
-/// Runs the jobs with several clients. Client `i` gets `sizes[i]` of the jobs. Returns the results of all clients
+/// Runs the jobs with several clients. Client `i` gets as many jobs as `sizes[i]`. Returns the results of all clients
 /// together, and the outcomes of the last client alone.
 pub async fn run_clients(
     clients: &[Client],

@@ -79,8 +79,8 @@ impl ClientBuilder {
     /// variable.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the variable of the key is missing or empty,
-    /// or when a variable is not UTF-8.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the variable of the API key is missing or
+    /// empty, or when a variable is not UTF-8.
     ///
     /// ```no_run
     /// use blocks_sdk::{ClientBuilder, RetryPolicy};
@@ -232,9 +232,9 @@ impl ClientBuilder {
     /// for a key.
     ///
     /// All clients in this process with the same base URL and key share one rate limiter, because the service counts
-    /// their requests together. If this rate limiter exists already, a client without this setting uses the limit of
-    /// the rate limiter, and a client with a different limit cannot be built. A client with a custom transport or
-    /// service has its own limiter; see [`share_rate_limiter`](Self::share_rate_limiter).
+    /// their requests together. The first of these clients sets the limit. Each further client uses the same limit, and
+    /// cannot be built with a different limit. A client with a custom transport or service has its own limiter; see
+    /// [`share_rate_limiter`](Self::share_rate_limiter).
     ///
     /// ```
     /// use blocks_sdk::{Client, RateLimit};
@@ -336,7 +336,8 @@ impl ClientBuilder {
     /// Configures the HTTP client that calls the service, for example its proxies, certificates and name resolution.
     ///
     /// The client disables redirects and the retries of reqwest after it has called `configure`, because a repeated
-    /// create is billed again. The builder is a type of reqwest 0.13. A custom transport ignores this setting.
+    /// create is billed again. The parameter of `configure` is the `ClientBuilder` of reqwest 0.13. A custom transport
+    /// ignores this setting.
     ///
     /// ```no_run
     /// let certificate = reqwest::Certificate::from_pem(&std::fs::read("company-ca.pem")?)?;
@@ -393,8 +394,8 @@ impl ClientBuilder {
     /// Sends requests to a tower service in this process, such as the mock or an axum router. No socket is used, so
     /// tests can run on tokio's paused clock.
     ///
-    /// A request counts as never sent if the tower service is not ready. A request also counts as never sent if the
-    /// cause of the error is a [`std::io::Error`] of the kind
+    /// A request counts as never sent if `poll_ready` of the tower service returns an error. A request also counts as
+    /// never sent if `call` returns an error, and this error or one of its causes is a [`std::io::Error`] of the kind
     /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused). In both cases, the client sends a create again.
     /// After any other error, the outcome of a create is unknown.
     ///
@@ -421,9 +422,10 @@ impl ClientBuilder {
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) in these cases:
     ///
     /// - The key or the user agent is not a valid header value.
-    /// - [`base_url`](Self::base_url) does not permit the base URL.
+    /// - The base URL breaks a rule of [`base_url`](Self::base_url). For example, the base URL has a path.
     /// - An environment variable contains a proxy that cannot be used.
-    /// - The settings of the rate limiter contradict each other, or the settings of another client.
+    /// - The [`rate_limit`](Self::rate_limit) differs from the limit of a client that shares the rate limiter.
+    /// - [`share_rate_limiter`](Self::share_rate_limiter) and [`limit_store`](Self::limit_store) are used together.
     /// - TLS cannot be set up.
     ///
     /// ```
@@ -522,8 +524,8 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// Implements [`ClientBuilder::from_env_named`]. Reads the variables with the function `variable`, so that tests need
-/// not set environment variables.
+/// Implements [`ClientBuilder::from_env_named`]. Reads each environment variable with the function `variable`, which a
+/// test can replace. So tests need not set environment variables.
 fn from_variables(
     key_variable: &str,
     variable: impl Fn(&str) -> Result<String, VarError>,
@@ -531,7 +533,7 @@ fn from_variables(
     let read = |name: &str| match variable(name) {
         Ok(value) => Ok(Some(value)),
         Err(VarError::NotPresent) => Ok(None),
-        // An invalid base URL is not ignored, because the client would then send the key to the default host.
+        // This is an error, because a client that ignored an invalid base URL would send the key to the default host.
         Err(VarError::NotUnicode(_)) => {
             Err(Error::configuration(format!("{name} is not valid UTF-8")))
         }
