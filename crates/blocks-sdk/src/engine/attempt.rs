@@ -22,7 +22,8 @@ use crate::engine::transport::{SendError, SendFuture};
 pub(crate) enum NoResponse {
     Send(SendError),
     Body(BoxError),
-    /// The JSON ends too early. The connection may have been cut, because no header gives the length of the body.
+    /// The JSON ends too early, and no header gives the length of the body. The connection may have been cut: without a
+    /// length, the client cannot distinguish a cut connection from the end of the body.
     CutShort,
     /// The attempt took longer than this time-out.
     Timeout(Duration),
@@ -64,7 +65,7 @@ impl Received {
         }
         let response = http::Response::builder()
             .status(self.status)
-            // If no URL is set, reqwest parses a placeholder URL for each response.
+            // Setting the URL saves time. Without a URL, reqwest would parse a placeholder URL for each response.
             .url(url.clone())
             // A server may repeat the API key in a response. The key must not get into an id, a path or a log.
             .body(key.scrub_bytes(repair(self.body(), charset(&self.headers))));
@@ -124,7 +125,8 @@ impl Attempt {
     }
 
     /// Handles a response whose JSON ends too early. If only the end of the connection marks the end of the body, the
-    /// rest of the body may be missing. In this case, this function records [`NoResponse::CutShort`].
+    /// connection may have been cut, and the rest of the body may be missing. Then this function records
+    /// [`NoResponse::CutShort`].
     pub fn end_early(&self) {
         let mut state = self.state();
         let received = state.received.as_ref();
