@@ -1,4 +1,4 @@
-//! Creates sessions directly, in a separate task, or with a permit that was acquired before.
+//! Creates sessions. A create runs directly, runs in a separate task, or uses a permit that was acquired earlier.
 
 use std::fmt;
 use std::future::Future;
@@ -19,8 +19,9 @@ use crate::request::{CreateSession, FollowUp};
 use crate::session::Session;
 use crate::session::turn::Turn;
 
-/// The time for which a permit is valid. The rate limiter counts a request when it gives the permit, but the service
-/// counts the request when the request arrives. If these times differ much, the counts differ.
+/// The time for which a permit is valid. The rate limiter counts a request when it grants the permit, but the service
+/// counts the request when the request arrives. If a program used a permit much later, the rate limiter would stop
+/// counting the request before the service does, and the client could exceed the limit.
 const PERMIT_LIFETIME: Duration = Duration::from_secs(2);
 
 impl Client {
@@ -31,11 +32,13 @@ impl Client {
     /// set [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout) or use
     /// [`create_session_detached`](Self::create_session_detached).
     ///
-    /// The client sends the create again only when the create certainly had no effect.
+    /// The client sends the create again only when the create certainly had no effect, for example after a 429 or if
+    /// the client could not connect.
     ///
     /// # Errors
-    /// Fails before anything is sent if the input is invalid. Otherwise returns any error of the request. When
-    /// [`Error::may_have_taken_effect`] is true, check whether the session exists before you call this method again.
+    /// Returns an error before anything is sent if the input is invalid. Otherwise returns an error if the request
+    /// fails. When [`Error::may_have_taken_effect`] is true, check whether the session exists before you call this
+    /// method again.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -54,8 +57,8 @@ impl Client {
 
     /// Creates a session in a separate task. Dropping the returned value does not stop the create.
     ///
-    /// Only the result contains the id of the session. If the returned value is dropped before the create has ended,
-    /// the id is lost.
+    /// The program gets the id of the session only when it awaits the returned value. If the returned value is dropped
+    /// before the create has ended, the id is lost.
     ///
     /// # Panics
     /// Panics outside of a tokio runtime.
@@ -84,13 +87,13 @@ impl Client {
     /// Acquires the rate limiter's permit for one create or follow-up, before the request is sent.
     ///
     /// A create may wait for its permit for a long time. With this method, a program can wait for the permit first,
-    /// then record that the create is starting, and then send the request. After a crash, only the creates with such a
-    /// record have an unknown outcome. If the future or the permit is dropped, the rate limiter can give the permit to
-    /// another request.
+    /// then record that the create is starting, and then send the request. After a crash, the outcome of a create is
+    /// unknown only if there is a record of its start and no record of its result. If the future or the permit is
+    /// dropped, the rate limiter can give the permit to another request.
     ///
     /// # Errors
     /// [`ErrorKind::RateLimited`](crate::ErrorKind::RateLimited) when no permit is available within the time-out of a
-    /// call.
+    /// create; see [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout).
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -1,8 +1,8 @@
 //! Keeps one rate limiter for each pair of API key and base URL. The clients in this process with the same pair share
 //! the limiter.
 //!
-//! The service counts all requests of a key together. A limiter exists as long as a client uses it. This module keeps
-//! only a hash of the key, not the key itself.
+//! The service counts all requests of a key together, so the clients with the same key must share a limiter. A limiter
+//! exists as long as a client uses the limiter. This module keeps only a hash of the key, not the key itself.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -16,7 +16,8 @@ static LIMITERS: LazyLock<Mutex<Limiters>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
 struct Limiters {
-    /// Two hashers of 64 bits each. With only one hasher, two keys could get the same hash by chance.
+    /// Two hashers of 64 bits each. With only one hasher, two keys could get the same hash by chance. Then their
+    /// clients would share one limiter.
     hashers: [RandomState; 2],
     entries: HashMap<[u64; 2], Entry>,
 }

@@ -54,7 +54,8 @@ pub struct Client {
 #[derive(Default)]
 pub(crate) struct Resources {
     pub turns: TurnRegistry,
-    /// Whether the service has rejected a request with more than one `role` parameter.
+    /// Whether to read the messages of each role in separate requests. This is true after the service rejected a
+    /// request for messages with several `role` parameters.
     pub one_role_at_a_time: AtomicBool,
 }
 

@@ -70,8 +70,8 @@ impl RawRequest {
     /// Sends the request.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, when the path is not
-    /// below `/rest/v1/` or the body cannot be serialized. Otherwise any error of the request.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, when the path is not below
+    /// `/rest/v1/` or the body cannot be serialized. An error of another kind when the request fails.
     pub async fn send(self) -> Result<RawResponse, Error> {
         let core = &self.client.engine.core;
         if !self.path.starts_with("/rest/v1/") {

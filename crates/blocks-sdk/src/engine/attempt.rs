@@ -21,7 +21,8 @@ use crate::engine::transport::{SendError, SendFuture};
 pub(crate) enum NoResponse {
     Send(SendError),
     Body(BoxError),
-    /// The JSON ends too early. The connection may have been cut, because no header gives the length of the body.
+    /// The JSON ends too early, and no header gives the length of the body. The connection may have been cut: without a
+    /// length, the client cannot distinguish a cut connection from the end of the body.
     CutShort,
     /// The attempt took longer than this time-out.
     Timeout(Duration),
@@ -133,7 +134,8 @@ impl Attempt {
     }
 
     /// Handles a response whose JSON ends too early. If only the end of the connection marks the end of the body, the
-    /// rest of the body may be missing. In this case, this function records [`NoResponse::CutShort`].
+    /// connection may have been cut, and the rest of the body may be missing. Then this function records
+    /// [`NoResponse::CutShort`].
     pub fn end_early(&self) {
         let mut state = self.state();
         let received = state.received.as_ref();

@@ -15,7 +15,8 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Contains the body of a request or of a response of a [`Transport`](crate::Transport).
 ///
-/// `Body` implements [`http_body::Body`]. The whole body of each request to the service is in memory.
+/// `Body` implements [`http_body::Body`]. The whole body of each request to the service is in memory, so
+/// [`as_bytes`](Self::as_bytes) returns the content of the body.
 ///
 /// ```
 /// use blocks_sdk::Body;
@@ -27,7 +28,8 @@ pub struct Body(Kind);
 
 enum Kind {
     Whole(Option<Bytes>),
-    /// The body of a response from reqwest. Almost every response has a body of this kind, so the body is not boxed.
+    /// The body of a response from reqwest. Almost every response has a body of this kind, so this kind avoids the
+    /// boxes of the kind `Stream`.
     Http(reqwest::Body),
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
 }
@@ -107,8 +109,8 @@ impl HttpBody for Body {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Http(body) => {
                 let frame = Pin::new(body).poll_frame(context);
-                // Errors omit the URL, because the URL may be presigned. The name of the operation identifies the
-                // request.
+                // Errors omit the URL, because the query of a presigned URL grants access. The name of the operation
+                // identifies the request.
                 let boxed = |error: reqwest::Error| error.without_url().into();
                 frame.map(|frame| frame.map(|frame| frame.map_err(boxed)))
             }

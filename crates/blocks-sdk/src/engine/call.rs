@@ -76,8 +76,9 @@ pub(crate) struct Call {
 
 /// The generated client of one call.
 pub(crate) type Api = Arc<blocks_api::Client>;
-/// The future of an operation. The future is boxed, so that it is compiled in this crate, and not in each crate that
-/// calls the operation. The box also keeps the future of a wait small.
+/// The future of an operation. The future is boxed, so that this crate compiles the future. Otherwise, each crate that
+/// calls the operation would compile the future. A future that awaits an operation, such as the future of a wait, stays
+/// small, because it contains only the box.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The return type of the methods of the generated client.
 pub(crate) type Sent<T> = Result<ResponseValue<T>, ApiError<()>>;

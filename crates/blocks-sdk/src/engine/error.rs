@@ -50,15 +50,15 @@ pub enum ErrorKind {
     /// The client cannot be set up, because of the key, the base URL, a proxy variable or TLS.
     Configuration,
     /// Messages of a list may be missing. For example, the pages contain fewer messages than the total that the service
-    /// reported. Or the last messages that the client read were deleted, so that the client cannot find the next
-    /// message.
+    /// reported. Another example: the last messages that the client read were deleted before the client read the next
+    /// page, so that the client cannot find the message at which to continue.
     Incomplete,
     /// The time-out of a wait passed before there was a reply: see [`Error::pending`].
     Deadline,
     /// A follow-up interrupted the turn for which the client waited.
     Interrupted,
-    /// The client cannot identify the turn to wait for. The session exists, but no response named the thread of the
-    /// turn.
+    /// The client cannot identify the turn to wait for. The session exists, but no response contained the id of the
+    /// turn's thread, which the client needs to request the reply.
     UnknownTurn,
     /// The last attempt got a 429, or the rate limiter granted no permit within the call's time-out. See
     /// [`Error::retry_after`]. A create has no effect if it fails with this kind of error.
@@ -87,7 +87,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     operation: Option<&'static str>,
-    /// The path of a [raw request](crate::RawRequest). The field `operation` does not contain this path.
+    /// The path of a [raw request](crate::RawRequest), because `operation` names only the method of a raw request.
     path: Option<String>,
     host: Option<String>,
     detail: String,
@@ -114,7 +114,7 @@ pub(crate) struct CallContext {
     pub request_id: Option<String>,
     pub retry_after: Option<Duration>,
     pub body: Option<Bytes>,
-    /// The content encoding of a compressed body, if the request did not ask for compression.
+    /// The content encoding of the body, if the body is compressed although the client never asks for compression.
     pub compression: Option<String>,
     pub outcome_unknown: bool,
     pub host: Option<String>,
@@ -180,7 +180,8 @@ impl Error {
     ) -> Self {
         let body = context.body.map(|body| key.scrub_bytes(body));
         let parsed = body.as_deref().map(parse).unwrap_or_default();
-        // The JSON body may contain the key with escapes, so the key is also removed from the parsed texts.
+        // In the JSON body, the key may be written with escapes, such as `\u0041` for `A`. `scrub_bytes` does not find
+        // such a key, so the key is also removed from the parsed texts.
         let scrub = |text: String| key.scrub(text);
         let message = received::message(&parsed, context.status).map(scrub);
         let code = received::code(&parsed).map(scrub);
@@ -193,7 +194,8 @@ impl Error {
             _ if context.compression.is_some() => String::new(),
             ErrorKind::Status => excerpt(body.as_deref()),
             // A body that is not JSON may be a log-in page or an error page of a proxy, so the error contains an
-            // excerpt. Other bodies need no excerpt, because the decoding error contains the position.
+            // excerpt. A JSON body needs no excerpt, because the error of the JSON decoder contains the position of the
+            // mistake.
             ErrorKind::Undecodable if parsed.is_null() => excerpt(body.as_deref()),
             _ => String::new(),
         };
@@ -388,7 +390,8 @@ impl Error {
 
     /// Returns whether a create or follow-up may have taken effect although it failed.
     ///
-    /// Check the dashboard before you send the request again, because each session is billed.
+    /// Check in the Blocks dashboard whether the session or follow-up exists before you send the request again, because
+    /// each session is billed.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -404,7 +407,8 @@ impl Error {
         self.0.outcome_unknown
     }
 
-    /// Returns the id of the session, if the id was known or is in the received data.
+    /// Returns the id of the session, if the client knows the id. The client may know the id before the call, or may
+    /// find the id in the received data.
     pub fn session_id(&self) -> Option<&Id> {
         self.0.session_id.as_ref()
     }
@@ -423,8 +427,9 @@ impl Error {
         self.0.pending.as_ref()
     }
 
-    /// Returns the last reply without the expected JSON, and the reason for the mismatch. If the client asked for a
-    /// corrected reply and that request failed, this method also returns the mismatch.
+    /// Returns the last reply that did not contain the expected JSON, and the reason for the mismatch. If the client
+    /// asked for a corrected reply, the follow-up or the wait for the corrected reply may fail. The error of this
+    /// failure contains the mismatch of the last reply, too.
     pub fn reply_mismatch(&self) -> Option<&ReplyMismatch> {
         self.0.mismatch.as_deref()
     }

@@ -100,7 +100,8 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
     }
 }
 
-/// Describes the content type of a response, unless the content type is JSON without a `charset`.
+/// Describes the content type of a response. Returns an empty string if the response has no content type, or if the
+/// content type is JSON without a `charset`.
 fn content_of(headers: &HeaderMap) -> String {
     let is_json = |kind: &&str| kind.contains("json") && !kind.contains("charset");
     match header(headers, CONTENT_TYPE).filter(|kind| !is_json(kind)) {
@@ -198,7 +199,8 @@ fn advice(cause: &str, has_proxy: bool) -> &'static str {
     }
 }
 
-/// Returns the reason why a response cannot be decoded, or `None` if there is no complete response.
+/// Returns the reason why a response cannot be decoded. Returns `None` if there is no complete response with a 2xx
+/// status.
 ///
 /// # Errors
 /// Returns an error if the request could not be built and was not sent.

@@ -22,8 +22,9 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// headers than that.
 const MAX_HEADERS: usize = 1000;
 /// The time after which the client closes an idle connection. Many servers close an idle connection after 5 s. If a
-/// server closes the connection while the client sends a create, the outcome of the create is unknown. Two polls of a
-/// wait are at least 2 s apart, so they can still share a connection.
+/// server closes the connection while the client sends a create, the outcome of the create is unknown. So the client
+/// closes an idle connection before the server does. With the minimum interval of 2 s, the polls of a wait still share
+/// a connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A function with which the caller changes the settings of an HTTP client.
@@ -110,7 +111,7 @@ fn transport(
     if let Some(proxy) = &proxy {
         builder = builder.proxy(proxy.of_reqwest().map_err(no_http)?);
     }
-    // The caller's settings may replace the proxy. Then errors would name the wrong proxy.
+    // The caller's settings may replace the proxy. Errors would then name the wrong proxy, so they name no proxy.
     let proxy = proxy.filter(|_| configure.is_none());
     if let Some(configure) = configure {
         builder = configure(builder);
@@ -123,7 +124,8 @@ fn transport(
     })
 }
 
-/// Applies the settings that every client must have. Must be called after all other configuration.
+/// Applies the settings that every client must have. Must be called after the caller's settings are applied, because
+/// the last value of a setting is used.
 pub(crate) fn safe(
     builder: reqwest::ClientBuilder,
     connect_timeout: Duration,
@@ -136,8 +138,8 @@ pub(crate) fn safe(
         .retry(reqwest::retry::never().max_retries_per_request(0))
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        // Most HTTP clients accept many headers and malformed headers. If this client rejected the response to a
-        // create, the id of a paid session would be lost.
+        // Like most HTTP clients, this client accepts many headers and malformed headers. If the client rejected the
+        // response to a create because of such headers, the id of a paid session would be lost.
         .http1_max_headers(MAX_HEADERS)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
@@ -235,8 +237,8 @@ fn proxy_url(name: &str, value: &OsStr) -> Result<Url, Error> {
     )))
 }
 
-/// Returns the client that builds requests for a custom transport. This client sends nothing. The whole process shares
-/// one client, because setting up TLS takes longer than most tests.
+/// Returns the client that builds requests for a custom transport. This client sends nothing. Creating a client sets up
+/// TLS, which takes longer than most tests, so the whole process shares one client.
 pub(crate) fn request_builder() -> Result<reqwest::Client, Error> {
     static BUILDER: OnceLock<reqwest::Client> = OnceLock::new();
     if let Some(builder) = BUILDER.get() {

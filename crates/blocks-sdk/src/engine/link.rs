@@ -9,7 +9,7 @@ use crate::engine::Core;
 use crate::engine::call::{Api, Operation};
 use crate::engine::error::Error;
 
-/// Sends a GET request to `url`. The request counts as a request of `operation`.
+/// Sends a GET request to `url`. The generated client handles the request like any request of `operation`.
 pub(crate) async fn follow<T: hook::FromJson>(
     api: Api,
     operation: Operation,
@@ -37,8 +37,8 @@ fn resolve(base: &Url, href: &str) -> Result<Url, String> {
     if !matches!(link.scheme(), "http" | "https") {
         return Err("its scheme is not http or https".into());
     }
-    // The URL parser has already resolved each `..` between plain slashes. An id may contain an encoded slash, so the
-    // decoded path is checked for `..` too.
+    // The URL parser has already resolved each `..` between plain slashes, but not between encoded slashes (`%2F`). An
+    // id may contain an encoded slash, which a server may decode. So the decoded path is checked for `..`, too.
     let decoded = percent_decode_str(link.path()).decode_utf8_lossy();
     let mut parts = decoded.split(['/', '\\']);
     if parts.any(|part| part == "..") || !link.path().starts_with("/rest/v1/") {

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use blocks_api::open::Id;
 
-/// Identifies a pending reply. Store it as JSON, and resume with [`Client::resume`](crate::Client::resume), in this
-/// process or another.
+/// Identifies a pending reply. Store this value as JSON, and resume with [`Client::resume`](crate::Client::resume), in
+/// this process or another.
 ///
-/// It contains no secret, in particular not the key.
+/// This value contains no secret, in particular not the API key.
 ///
 /// ```
 /// use blocks_sdk::Pending;
@@ -27,7 +27,7 @@ pub struct Pending {
     session_id: Id,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     thread_id: Option<Id>,
-    /// The link to the reply. It is checked when it is followed.
+    /// The link to the reply. The client checks the link when the client follows the link.
     final_message: String,
 }
 

@@ -60,8 +60,8 @@ impl AdaptiveRate {
         rise > 0.0
     }
 
-    /// Records a 429 that asks for a pause of `asked`. Returns the duration of the pause. `random` is between 0 and 1.
-    /// `paused` is true if requests are already paused.
+    /// Records a 429. `asked` is the pause in the `Retry-After` of the 429, if there is one. Returns the duration of
+    /// the pause. `random` is between 0 and 1. `paused` is true if requests are already paused.
     pub fn refused(
         &mut self,
         now: Instant,

@@ -10,19 +10,20 @@
 //! - `adaptive` lowers the rate after a 429, and raises the rate after other responses. A 429 also pauses every
 //!   request.
 //! - `shared` and `store` count the slots in a store outside of this process, for all processes that use the key.
-//! - `store_requests` tracks the requests of this process to the store. The process decides which waiter is next, and
-//!   the store decides when that waiter gets a slot.
+//! - `store_requests` tracks the requests of this process to the store. Each request lists the next waiters in the
+//!   order of precedence. The store grants a slot to the first of these waiters that can have a slot now.
 //!
 //! The modules in this list make decisions and never wait. Only the module `rate_limit` itself waits. There is no timer
 //! task, because a timer task would end together with its runtime. Instead, each waiter has its own timer. One waiter
 //! is the *timekeeper*: its timer fires when the next permit can be granted. The timers of the other waiters fire
 //! later. If the timekeeper does not run any more, the next waiter whose timer fires becomes the timekeeper.
 //!
-//! A waiter sends each request to a store in a separate task of its runtime. So the request completes even if the
-//! waiter is dropped. If the request does not complete in time, another waiter starts a new request.
+//! Each request to a store runs in a separate task of the current runtime. So the request completes even if the waiter
+//! that started the request is dropped. If the request does not complete in time, another waiter starts a new request.
 //!
 //! The code that runs under the lock only makes decisions. This code must not call, clone or drop a waker, spawn a
-//! task, or record an event. Each of these actions may run code that calls this module again.
+//! task, or record an event. Each of these actions may run other code that calls this module again. This call would
+//! then wait for the lock permanently.
 
 mod adaptive;
 mod limit;
@@ -105,7 +106,8 @@ pub struct RateLimitStatus {
     pub waiting_polls: usize,
     /// The remaining time of the pause that the service asked for; `None` if there is no pause.
     pub paused_for: Option<Duration>,
-    /// The number of requests that all clients with this rate limiter sent in the last minute.
+    /// The number of requests of all clients with this rate limiter in the last minute. A request counts from the time
+    /// at which its permit was granted.
     pub used_in_last_minute: usize,
     /// The fraction of the limit that the client may use, from 0 to 1. The fraction is less than 1 after a 429.
     pub share: f64,
@@ -435,7 +437,8 @@ impl Shared {
     }
 }
 
-/// Permits one request. The permit must be kept until the request has ended.
+/// Permits one request. The permit must be kept until the request has ended. If the request is the probe (see `state`),
+/// dropping its permit without a response makes the next request the probe.
 #[derive(Debug)]
 pub(crate) struct Permit {
     limiter: Arc<RateLimiter>,
@@ -531,8 +534,8 @@ impl Acquire {
                 self.deadline.filter(|_| self.ends_with_pause),
             );
         }
-        // If another waiter is the timekeeper, the timer of that waiter is early enough for all older waiters in the
-        // queue. A new waiter may need an earlier timer.
+        // If another waiter is the timekeeper, this waiter needs no timer for the next permit. The exception is a new
+        // waiter that could get a permit before the timer of the timekeeper fires.
         let is_over = self.deadline.is_some_and(|deadline| deadline <= now);
         let priority = self.priority;
         let is_kept_for_it = match shared.state.uses_store(now) {
@@ -557,7 +560,8 @@ impl Acquire {
         let at = match shared.timekeeper {
             Some(keeper) if keeper.ticket == ticket => keeper.at,
             _ => match &self.timer {
-                // A spurious poll of this future must not delay the next check of the timekeeper.
+                // This timer wakes the waiter to check whether the timekeeper still runs. A poll of this future before
+                // that time must not postpone the check.
                 Some(timer) if timer.at > now => timer.at.min(shared.late(now)),
                 _ => shared.late(now),
             },
@@ -618,7 +622,8 @@ impl Future for Acquire {
                 telemetry::waiting_for_permit(this.priority);
             }
             require_runtime();
-            // Each poll creates a new timer, because this future may have moved to another runtime.
+            // A tokio timer works only with the runtime in which it was created. This future may have moved to another
+            // runtime since the last poll, so each poll creates a new timer.
             let mut sleep = Box::pin(sleep_until(at));
             let is_over = sleep.as_mut().poll(context).is_ready();
             this.timer = Some(Timer { at, _sleep: sleep });

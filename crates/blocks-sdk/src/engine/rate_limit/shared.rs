@@ -1,13 +1,15 @@
 //! Decides how several processes share the limit of an API key. Every store uses the decisions of this module.
 //!
-//! Creates have precedence over polls, also if different processes make them. This rule needs only the log of used
-//! slots: calls leave a fifth of the window to polls, and polls leave one slot to the next call. The order of requests
-//! of the same kind depends on all processes. The poll with the largest product of waiting time and weight gets the
-//! next slot. The create that has waited longest gets the next slot. So the value in the store also contains the
-//! demands of the waiting processes.
+//! A create has precedence over a poll, even if the two requests are from different processes. The log of used slots is
+//! enough for this rule: calls leave a fifth of the window to polls, and polls leave one slot to the next call.
 //!
-//! A process gets a slot only in response to its own request. A process gets no slot if the demand of another process
-//! comes first. The process must then request again later, so that the other process has time to take the slot.
+//! Requests of the same kind are ordered across all processes. Of the polls, the poll with the largest product of
+//! waiting time and weight gets the next slot. Of the creates, the create that has waited longest gets the next slot.
+//! To compare the requests of several processes, `SharedLimit` contains the demands of the waiting processes.
+//!
+//! A process gets a slot only in response to its own request. A process gets no slot if demands of other processes come
+//! first and need the free slots. The process must then request again later, so that the other processes have time to
+//! take the slots.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,8 +20,8 @@ use tokio::time::Instant;
 use super::slots::{Slots, Use};
 use super::store::{LimitFuture, LimitStore, SlotDemand, SlotPurpose, SlotRequest, SlotResponse};
 
-/// The delay after which a process counts as ended, if it does not send its next request. The demands of an ended
-/// process are ignored.
+/// A process counts as ended if its next request is late by more than this time. The demands of an ended process are
+/// ignored.
 const GRACE: Duration = Duration::from_secs(1);
 /// The time after which a process requests again if the demand of another process comes first. The other demands may
 /// have changed by then. If no slot is free by then, the process requests again when a slot becomes free.
@@ -29,8 +31,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Contains the used slots and the demands of one API key. A [`LimitStore`] keeps this value.
 ///
-/// All times are durations since a fixed point in time of the store's clock. If the clock is set back, recorded times
-/// that are now in the future count as the current time.
+/// All times are durations since a fixed point in time of the store's clock. If the clock is set back, a slot or pause
+/// that started in the future counts as started now.
 ///
 /// ```
 /// use std::time::Duration;
@@ -131,7 +133,7 @@ impl SharedLimit {
         SlotResponse::wait(Duration::from_millis(again - now), self.pause.is_some())
     }
 
-    /// Grants no slot for the duration `pause`, but for at most an hour.
+    /// Stops granting slots for the duration `pause`, at most for an hour.
     pub fn pause(&mut self, now: Duration, pause: Duration) {
         let now = millis(now);
         self.correct(now);
@@ -191,7 +193,7 @@ impl SharedLimit {
             || others.map(|demand| demand.purpose).any(is_poll)
     }
 
-    /// Returns how many other processes have a demand that precedes `demand`.
+    /// Returns how many other processes have a demand that precedes `demand` and has the same [`Use`].
     fn ahead(&self, now: u64, demand: &SlotDemand) -> usize {
         let own = waiting_demand(now, demand);
         let is_ahead = |other: &WaitingDemand| {

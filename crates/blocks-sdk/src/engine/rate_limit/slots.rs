@@ -25,8 +25,8 @@ pub(super) const WINDOW: Duration = Duration::from_millis(60_500);
 const POLL_SHARE: usize = 5;
 /// The maximum number of polls that follow each other without an interval.
 const POLL_BURST: usize = 3;
-/// The maximum number of recent polls that determine the time of the next poll. With the service's limit, a window
-/// contains fewer polls than this maximum.
+/// The maximum number of recent polls that determine the time of the next poll. This maximum keeps a check fast if the
+/// limit is high. At the service's limit, a window contains fewer polls than this maximum.
 const RECENT_POLLS: usize = 128;
 
 /// The use of a slot.
@@ -62,7 +62,8 @@ impl From<SlotPurpose> for Use {
 #[derive(Clone, Debug)]
 pub(super) struct Slots<T = Instant> {
     capacity: usize,
-    /// Whether calls are spread evenly over the window, as polls are, because other programs use the same key.
+    /// Whether calls are spread evenly over the window, as polls are. This is true after a 429, because other programs
+    /// may use the same key.
     spreads_calls: bool,
     used: VecDeque<Slot<T>>,
     /// The number of polls in `used`.
@@ -127,7 +128,8 @@ impl<T: Time> Slots<T> {
         let calls = self.used.len() - self.polls + before;
         let share = self.capacity / POLL_SHARE;
         let again = match what {
-            // Calls also leave slots to polls if a poll is in the window, because its wait will soon poll again.
+            // If a poll is in the window, a wait exists that will soon poll again. So calls leave slots to polls even
+            // if no poll waits now.
             Use::Call
                 if (polls_wait || self.polls > 0)
                     && calls + self.polls.max(share) >= self.capacity =>
@@ -190,8 +192,8 @@ impl<T: Time> Slots<T> {
         self.next_number += 1;
         let is_poll = what != Use::Call;
         self.polls += usize::from(is_poll);
-        // The times in the log must not decrease. tokio's clock never goes back, but a thread may read the clock before
-        // another thread and call `push` after it.
+        // The times in the log must not decrease. tokio's clock never goes back, but if two threads read the clock, the
+        // thread with the earlier time may call `push` last.
         let taken_at = self.used.back().map_or(now, |last| last.taken_at.max(now));
         self.used.push_back(Slot {
             number,
@@ -287,8 +289,8 @@ mod tests {
         assert_eq!(taken, one.into_iter().chain(other).collect::<Vec<_>>());
     }
 
-    /// Returns the expected times of polls. The first `POLL_BURST - 1` polls are at `start`. They are followed by
-    /// `count` polls at even intervals, the first of them also at `start`.
+    /// Returns the expected times of polls. The first `POLL_BURST` polls are at `start`. The next `count - 1` polls
+    /// follow at even intervals.
     fn spread_from(
         start: Duration,
         interval: Duration,

@@ -56,9 +56,11 @@ pub(super) struct State {
     granted: BTreeMap<u64, u64>,
     next_ticket: u64,
     probe: Probe,
-    /// The number of permits for interactive calls since the last permit for a create, while a create waits.
+    /// The number of permits that interactive calls got while a create waited. The number is zero after a create got a
+    /// permit, or if no create waits.
     creates_passed_over: u32,
-    /// The number of permits for calls since the last permit for a poll, while a poll waits.
+    /// The number of permits that calls got while a due poll waited. The number is zero after a poll got a permit, or
+    /// if no poll is due.
     polls_passed_over: u32,
     /// The requests to the store, if there is a store.
     pub store_requests: Option<StoreRequests>,
@@ -183,7 +185,7 @@ impl State {
         Some((store_requests.start(now, demands), request))
     }
 
-    /// Returns the ticket and the purpose of each waiter that could use a slot now, in the order of precedence.
+    /// Returns the ticket and the purpose of each candidate that could use a slot now, in the order of precedence.
     fn demands(&self, all: &Candidates) -> impl Iterator<Item = (u64, SlotPurpose)> + use<> {
         let purpose = |(ticket, what): (u64, Use)| {
             let purpose = match what {
@@ -196,7 +198,8 @@ impl State {
         };
         let mut demands: Vec<(u64, SlotPurpose)> = Vec::new();
         for demand in self.in_order(all).into_iter().flatten().map(purpose) {
-            // `in_order` returns an overdue waiter twice: at the start, and at its usual position.
+            // `in_order` returns a waiter twice if requests with a higher priority got too many permits before this
+            // waiter: at the start, and at its usual position.
             if !demands.contains(&demand) {
                 demands.push(demand);
             }
@@ -349,8 +352,8 @@ impl State {
         self.store_requests.as_mut()?.give_back(slot)
     }
 
-    /// Records that the request with this slot has ended. If this request is still the probe, the probe had no result,
-    /// and the next request is the probe.
+    /// Records that the request with this slot has ended. If this request is the probe and got no response, the next
+    /// request becomes the probe.
     pub fn end_probe(&mut self, slot: u64) {
         if self.probe == Probe::Sent(slot) {
             self.probe = Probe::Due;
@@ -397,8 +400,8 @@ impl State {
         self.pause(now, pause, longest)
     }
 
-    /// Grants no permit for the duration `pause`, but for at most `longest`. After a shortened pause, one request tests
-    /// whether the service still asks for a pause. Returns the end of the pause.
+    /// Stops granting permits for the duration `pause`, at most for `longest`. After a shortened pause, one request
+    /// tests whether the service still asks for a pause. Returns the end of the pause.
     pub fn pause(&mut self, now: Instant, pause: Duration, longest: Duration) -> Instant {
         if pause > longest {
             self.probe = Probe::Due;
@@ -416,8 +419,8 @@ impl State {
     fn apply_rate(&mut self) {
         let share = self.rate.share();
         let capacity = (self.limit.capacity() as f64 * share) as usize;
-        // If the share is below 1, other programs may use the rest of the limit. So calls are then spread evenly, like
-        // polls.
+        // A share below 1 is the effect of a 429: other programs probably use the rest of the limit. Calls are then
+        // spread evenly, like polls, so that calls do not use all free slots in one burst.
         self.slots.set_capacity(capacity, share < 1.0);
     }
 }
@@ -432,7 +435,7 @@ pub(super) enum StoreResult {
     Wait {
         is_paused: bool,
     },
-    /// The response is ignored, because a newer request has replaced its request.
+    /// The response belongs to a request that a newer request has replaced, so the response is ignored.
     Ignored,
 }
 

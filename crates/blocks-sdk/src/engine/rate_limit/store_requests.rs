@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::store::SlotPurpose;
 
-/// A request counts as lost if it still runs this long after its time-out. The reason is that the tokio runtime of the
-/// request is idle or has ended.
+/// A request counts as lost if it still runs this long after its time-out. For example, the time-out does not fire
+/// while the tokio runtime of the request is idle, or after this runtime has ended.
 const LOST: Duration = Duration::from_millis(500);
 /// The time after a failure during which no request is sent to the store.
 const ALONE: Duration = Duration::from_secs(10);

@@ -92,7 +92,8 @@ async fn a_dropped_waiter_hands_over_the_time() {
     let limiter = limiter();
     drain(&limiter).await;
     let start = Instant::now();
-    // The timer of the first waiter serves both waiters. The first waiter stops waiting before it gets its permit.
+    // The first waiter is the timekeeper, and stops waiting before its permit is granted. Then the second waiter must
+    // become the timekeeper.
     let impatient = timeout(SECOND, limiter.acquire(Priority::Create, None));
     let patient = acquire(&limiter, Priority::Create);
     let (first, ()) = tokio::join!(impatient, patient);
@@ -405,7 +406,8 @@ fn futures_executor(future: Acquire) {
 }
 
 /// A waker that calls the limiter when it is woken or dropped. A real waker can also call the limiter: the waker may be
-/// the last reference to a task. Then dropping the waker drops the task and the permit of the task.
+/// the last reference to a task. Then dropping the waker drops the task, and a waiter or permit of the task calls the
+/// limiter when it is dropped.
 struct Reentrant(Arc<RateLimiter>);
 
 impl std::task::Wake for Reentrant {

@@ -18,8 +18,8 @@ enum Op {
     Cancel(usize),
     /// Advances the clock, so that some timers fire.
     Advance,
-    /// Reports a 429 to the limiter. After the pause, the limiter grants one permit for a probe: all other requests
-    /// wait for the response to the probe.
+    /// Reports a 429 with a long `Retry-After` to the limiter, which shortens the pause. After the pause, the limiter
+    /// grants one permit for a probe: all other requests wait for the response to the probe.
     Refuse,
     /// Reports a response other than a 429 to the limiter. The response ends a probe.
     Respond,
@@ -108,7 +108,8 @@ impl Schedule {
         }
     }
 
-    /// Polls the woken waiters until each must have its permit, and checks the guarantees of the limiter.
+    /// Polls the woken waiters until each waiter must have its permit. Then checks that no permit was granted too
+    /// early, and that no permit was lost.
     async fn finish(mut self, ops: &[Op]) {
         for _ in 0..40 {
             for number in 0..WAITERS {
@@ -167,7 +168,8 @@ async fn run_all(depth: usize, store: impl Fn() -> Option<Arc<dyn LimitStore>>) 
             ops.push(all[number % all.len()]);
             number /= all.len();
         }
-        // A schedule that starts with `Cancel` or `Respond` is equivalent to a shorter schedule without that step.
+        // `Respond` has no effect as the first step. `Cancel` as the first step drops a waiter that was never polled,
+        // and has the same effect as a `Cancel` of this waiter in a later step.
         if matches!(ops[0], Op::Cancel(_) | Op::Respond) {
             continue;
         }

@@ -110,7 +110,7 @@ async fn one_session_beside_49_polls_as_often_as_each() {
     let (many, one) = (process(&store), process(&store));
     let (many, one) = tokio::join!(polls(&many, 49), polls(&one, 1));
     let all: usize = many.iter().map(Vec::len).sum();
-    // Polls use 98 of the 99 slots of each window, as they do within one process.
+    // Polls use 98 of the 99 slots of each window, like the polls of a single process.
     let windows = SECOND.as_secs_f64() * 300.0 / WINDOW.as_secs_f64();
     let most = 98.0 * windows;
     assert!((all + one[0].len()) as f64 > most * 0.97, "{all}");
@@ -137,7 +137,8 @@ async fn a_create_comes_before_polls_of_others() {
         start.elapsed()
     };
     let (_, elapsed) = tokio::join!(polls, create);
-    // The first create uses the slot that polls leave free. Each other create gets its slot before the next poll.
+    // The first create uses the slot that polls leave free. After that, a slot becomes free about every `WINDOW / 98`,
+    // and the next create gets this slot before any poll.
     assert!(elapsed < WINDOW * 10 / 98, "{elapsed:?}");
 }
 
