@@ -1,8 +1,9 @@
 //! Repairs text that is not valid Unicode, so that no reply is lost because of one character.
 //!
 //! A program that cuts a text inside an emoji sends half of a surrogate pair, such as `\ud83d`. JSON allows such a
-//! half, but Unicode does not. Each half, and each byte sequence that is not UTF-8, becomes U+FFFD. Text in UTF-16 or
-//! UTF-32 is converted to UTF-8. Text in ISO 8859-1 is converted if the content type names that encoding.
+//! half, but Unicode does not. Each half without its other half, and each byte sequence that is not UTF-8, becomes
+//! U+FFFD. Text in UTF-16 or UTF-32 is converted to UTF-8. Text in ISO 8859-1 is converted if the content type names
+//! that encoding.
 
 use std::borrow::Cow;
 use std::str::from_utf8;
@@ -66,8 +67,8 @@ fn is_latin_1(charset: &str) -> bool {
 }
 
 /// Decodes text in UTF-16 or UTF-32. Returns `None` for other encodings. Recognizes the encoding by the byte order
-/// mark, or by bytes with the value 0 in the first character. JSON and HTML start with an ASCII character. In UTF-16
-/// and UTF-32, an ASCII character contains such bytes.
+/// mark, or by bytes with the value 0 in the first character. JSON and HTML start with an ASCII character. An ASCII
+/// character in UTF-16 or UTF-32 contains at least one byte with the value 0.
 fn wide(body: &[u8]) -> Option<String> {
     let units_of_2 = |unit: fn([u8; 2]) -> u16| {
         let (units, rest) = body.as_chunks::<2>();
@@ -92,8 +93,8 @@ fn wide(body: &[u8]) -> Option<String> {
     }
 }
 
-/// Returns U+FFFD if `rest` is not empty. `rest` contains the bytes after the last complete code unit of a text that
-/// was cut off.
+/// Returns U+FFFD if a text was cut off in the middle of a code unit. `rest` contains the bytes after the last complete
+/// code unit.
 fn cut(rest: &[u8]) -> Option<char> {
     (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER)
 }

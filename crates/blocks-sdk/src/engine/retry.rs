@@ -22,7 +22,7 @@ use std::time::Duration;
 /// (exponential backoff with full jitter). The first bound is 0.5 s. The bound doubles with each attempt, up to 30 s. A
 /// 429 does not count as an attempt, because the service did not process the request. After a 429, the request keeps
 /// its place in the queue of the rate limiter. The request is sent again after the pause that the service asked for,
-/// unless the call's time-out passes before.
+/// unless the call's time-out passes first.
 ///
 /// ```
 /// use blocks_sdk::RetryPolicy;
@@ -43,17 +43,18 @@ pub struct RetryPolicy {
     pub initial_backoff: Duration,
     /// The upper bound of every pause between attempts, unless the service asks for a longer pause.
     pub max_backoff: Duration,
-    /// The maximum pause after a `Retry-After`. A longer pause is shortened to this maximum.
+    /// The maximum pause that a header `Retry-After` can ask for. A longer pause is shortened to this maximum.
     pub max_retry_after: Duration,
-    /// The time-out of a whole call; `None` for the default of the operation.
+    /// The time-out of a whole call. `None` selects the default: 2 minutes for a read, and 1 hour for a create or
+    /// follow-up.
     pub call_timeout: Option<Duration>,
 }
 
 /// The default time-out of a call that reads. This time-out is short, because a caller needs the result soon.
 const READ_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 /// The default time-out of a call that creates. This time-out is long, because a create may wait long for its permit.
-/// If a thousand creates start at the same time while polls use a fifth of the permits, the last create waits 12
-/// minutes.
+/// For example, the rate limiter grants 100 permits per minute, and polls use 20 of them. If a thousand creates start
+/// at the same time, the last create waits 12 minutes.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 impl RetryPolicy {
@@ -93,11 +94,11 @@ impl RetryPolicy {
         self
     }
 
-    /// Limits the pause that a `Retry-After` can ask for. A longer pause is shortened to this limit. Default: 10
+    /// Limits the pause that a header `Retry-After` can ask for. A longer pause is shortened to this limit. Default: 10
     /// minutes.
     ///
-    /// A pause applies to every request of the client and its clones. After a shortened pause, only one request is
-    /// sent, and all other requests wait for the response to that request.
+    /// The pause applies to every request of the client and its clones. After a shortened pause, the client sends only
+    /// one request. All other requests wait for the response to this request.
     pub fn max_retry_after(mut self, pause: Duration) -> Self {
         self.max_retry_after = pause;
         self
@@ -106,9 +107,9 @@ impl RetryPolicy {
     /// Sets the time-out of a whole call: the wait for a permit, all attempts, and the pauses between them. Default: 2
     /// minutes for a read, and 1 hour for a create or follow-up, which may wait behind many other requests.
     ///
-    /// An attempt of a create may take longer than the time-out of connecting, even if less time is left. Otherwise the
-    /// attempt could time out while it connects. Then the outcome of the create would count as unknown although nothing
-    /// was sent. `Duration::MAX` means no limit.
+    /// A create can exceed this time-out by about the time-out of connecting, because each of its attempts has enough
+    /// time to connect. Otherwise the call's time-out could pass while an attempt connects. Then the outcome of the
+    /// create would count as unknown although nothing was sent. `Duration::MAX` means no limit.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -129,7 +130,8 @@ impl RetryPolicy {
     }
 
     pub(crate) fn timeout_of(&self, creates: bool, attempts: AttemptTimeouts) -> Duration {
-        // The default is at least as long as the time-out of one attempt.
+        // A custom time-out of an attempt may be longer than the default of the call. Then the call may take as long as
+        // one attempt.
         let default = if creates {
             CREATE_TIMEOUT.max(attempts.create)
         } else {
@@ -156,23 +158,25 @@ pub(crate) struct AttemptTimeouts {
     pub connect: Option<Duration>,
 }
 
-/// The default time-out of one attempt of a read. A longer time-out would be useless, because gateways give up after 60
-/// s.
+/// The default time-out of one attempt of a read. A longer time-out would be useless, because common gateways between
+/// the client and the service end a request after 60 s.
 pub(crate) const READ_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
-/// The default time-out of one attempt of a create. This time-out is longer than the time-outs of gateways, because the
-/// outcome of a create is unknown after a time-out.
+/// The default time-out of one attempt of a create. This time-out is longer than that of a read, and longer than the
+/// time-outs of common gateways. If it passes, the outcome of the create is unknown, so the client waits long for a
+/// response.
 pub(crate) const CREATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
 /// The minimum difference between the time-out of an attempt of a create and the time-out of connecting. With this
-/// difference, the time-out of connecting always passes first.
+/// difference, the time-out of connecting always passes first, and then the create was certainly not sent.
 const AFTER_CONNECT: Duration = Duration::from_millis(250);
 
 impl AttemptTimeouts {
-    /// Returns the time-out of an attempt. `left` is the time until the deadline of the call.
+    /// Returns the time-out of an attempt. `left` is the time until the deadline of the call. An attempt of a create
+    /// always has enough time to connect, even if `left` is shorter.
     pub fn limit(&self, creates: bool, left: Duration) -> Duration {
         if !creates {
             return self.read.min(left);
         }
-        // If the attempt timed out while it connects, the create would count as possibly sent.
+        // If the time-out of the attempt passed before the connection exists, the create would count as possibly sent.
         let connect = self
             .connect
             .map(|connect| connect.saturating_add(AFTER_CONNECT));
@@ -180,7 +184,8 @@ impl AttemptTimeouts {
     }
 }
 
-/// The longest pause between two polls after errors, unless the interval between polls is longer.
+/// The longest pause between two polls after failed polls. If the normal interval between polls is longer, the pause is
+/// this interval.
 const POLL_CAP: Duration = Duration::from_secs(15);
 
 /// Returns the pause between two polls. The pause is longer after several `failures` in a row. The pause is randomized,
@@ -209,7 +214,8 @@ impl Default for RetryPolicy {
 pub(crate) enum Outcome {
     /// No byte of the request reached a server.
     NotSent,
-    /// The connection closed, or the time-out passed. The request may have been sent.
+    /// The connection closed, or the time-out passed, before a complete response arrived. The request may have been
+    /// sent.
     Broken,
     /// A response with this status arrived. A successful response is complete. An error response may be incomplete.
     Status(u16),
@@ -222,7 +228,7 @@ pub(crate) enum Verdict {
     Done,
     /// Send the request again after a backoff.
     Retry,
-    /// Send the request again after the pause of the rate limiter.
+    /// Send the request again after the pause that the rate limiter enforces after a 429.
     RetryAfterPause,
     /// Do not send the request again. The request certainly had no effect.
     Failed,

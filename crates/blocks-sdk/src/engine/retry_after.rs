@@ -5,10 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// Returns the pause that the service asks for, in whole seconds, rounded up. A date is compared with the `Date` header
-/// of the response, because the clocks of the service and of this machine may differ. Without a `Date` header, the date
-/// is compared with `now`. A date in the past gives a pause of zero. Returns `None` if the header is missing or has a
-/// value that cannot be read.
+/// Returns the pause that the service asks for, in whole seconds, rounded up. The header can contain a date instead of
+/// a duration. Then the pause lasts from the time in the response's `Date` header to this date, because the clock of
+/// this machine may differ from the service's clock. Without a `Date` header, the pause starts at `now`. For a date in
+/// the past, the pause is zero. Returns `None` if the header is missing or has a value that cannot be read.
 pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
@@ -49,7 +49,7 @@ fn seconds(text: &str) -> Option<Duration> {
     if is_negative {
         return Some(Duration::ZERO);
     }
-    // A number that is too large for a `u64` counts as the longest possible pause.
+    // A number that is too large for a `u64` becomes the maximum, `u64::MAX` seconds.
     if unit == 1.0 && !number.contains('.') {
         return Some(Duration::from_secs(number.parse().unwrap_or(u64::MAX)));
     }
@@ -58,8 +58,9 @@ fn seconds(text: &str) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(value).unwrap_or(Duration::from_secs(u64::MAX)))
 }
 
-/// Reads a number as a date in seconds or milliseconds since 1970, because some services send such dates. A pause with
-/// such a number would be longer than 30 years. Returns `None` for other numbers, because they are pauses.
+/// Reads a number as a date in seconds or milliseconds since 1970. Some services send such dates. Only numbers from
+/// 1,000,000,000 count as dates: as pauses, they would be longer than 30 years. Returns `None` for a number that is a
+/// pause.
 fn epoch(seconds: Duration) -> Option<DateTime<Utc>> {
     match i64::try_from(seconds.as_secs()).ok()? {
         number @ 1_000_000_000..100_000_000_000 => DateTime::from_timestamp(number, 0),

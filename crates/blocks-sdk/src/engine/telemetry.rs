@@ -1,9 +1,10 @@
 //! Records spans and events if the feature `tracing` is enabled. There is a span for each call. There is an event for
-//! each attempt, each poll, each wait for a permit, each pause, and each change of the rate. There is also an event
-//! when the store of a shared limit fails, and when the store works again.
+//! each attempt, each poll, each wait for a permit, each pause that the service asks for, and each change of the
+//! request rate. Several processes can share the request limit through a store. There is also an event when this store
+//! fails, and when it works again.
 //!
-//! Names follow OpenTelemetry's conventions for HTTP. The key, a message's text and presigned URLs are never
-//! recorded.
+//! Fields such as `http.request.method` have the names of OpenTelemetry's conventions for HTTP. The API key, texts of
+//! messages and presigned URLs are never recorded.
 
 #[cfg(feature = "tracing")]
 mod on {
@@ -89,12 +90,13 @@ mod on {
         );
     }
 
-    /// Records that the client uses at most the fraction `share` of the limit from now on.
+    /// Records that the client now uses at most the fraction `share` of the service's request limit, for example 0.5.
     pub(crate) fn rate_changed(share: f64) {
         tracing::event!(Level::DEBUG, share, "the rate changed");
     }
 
-    /// Records that the store of the limit failed, or works again.
+    /// Records that the store through which processes share the request limit failed. Without an error, records that
+    /// the store works again.
     pub(crate) fn limit_store(error: Option<&LimitStoreError>) {
         match error {
             Some(error) => tracing::event!(

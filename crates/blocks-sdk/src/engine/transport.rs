@@ -50,18 +50,19 @@ pub type SendFuture<'a> =
 /// # Ok::<(), blocks_sdk::Error>(())
 /// ```
 pub trait Transport: Send + Sync + 'static {
-    /// Sends `request`. Every request except a download contains the API key.
+    /// Sends `request`. The request contains the API key, unless it downloads the content of an artifact.
     ///
     /// # Errors
     /// Returns an error if no response arrived. The error says whether the request may have been received. The client
     /// uses the error to decide whether a create is sent again.
     fn send(&self, request: Request<Body>) -> SendFuture<'_>;
 
-    /// Returns the time-out of connecting. A transport that wraps another transport should return the value of the
-    /// wrapped transport.
+    /// Returns the time-out of connecting, if this transport has one. A transport that wraps another transport should
+    /// return the time-out of the wrapped transport.
     ///
-    /// If a create times out while it connects, the outcome of the create is unknown. So each attempt of a create gets
-    /// at least this much time.
+    /// The client gives each attempt of a create more time than this time-out. Otherwise the time-out of the attempt
+    /// could pass while the transport still connects, and the outcome of the create would count as unknown although
+    /// nothing was sent.
     fn connect_timeout(&self) -> Option<Duration> {
         None
     }
@@ -230,7 +231,8 @@ impl Transport for HttpTransport {
 
 #[derive(Clone)]
 pub(crate) enum ClientTransport {
-    /// Sends the requests of the generated client without a conversion. A conversion would parse the URL again.
+    /// Sends each request as the `reqwest::Request` that the generated client built. A conversion to an `http::Request`
+    /// and back would parse the URL again.
     Http(HttpTransport),
     Other(Arc<dyn Transport>),
 }
@@ -257,7 +259,8 @@ impl From<ClientTransport> for Arc<dyn Transport> {
 }
 
 fn send_error(error: reqwest::Error, proxy: Option<String>) -> SendError {
-    // hyper reports "canceled" when a server closed a pooled connection before anything was written on it.
+    // hyper reports "canceled" when a server closed a pooled connection before any byte of the request was written. So
+    // the request was certainly not sent.
     let canceled = sources(&error)
         .filter_map(|e| e.downcast_ref::<hyper::Error>())
         .any(hyper::Error::is_canceled);

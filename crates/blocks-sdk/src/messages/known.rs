@@ -5,8 +5,9 @@ use std::io;
 
 use blocks_api::types::Message;
 
-/// The number of messages that are remembered. The pager searches for late messages among the last 1,000 messages, so
-/// the number is larger than 1,000.
+/// The number of messages that are remembered. The pager searches the last 1,000 messages of the list for messages that
+/// the service added there later. It finds them by comparison with the remembered messages, so this number is larger
+/// than 1,000.
 const REMEMBERED: usize = 2_000;
 
 /// Returns the hash of a message's id, or of the whole message if the message has no id. The hash identifies the
@@ -16,7 +17,7 @@ pub(crate) fn identity(message: &Message) -> u64 {
     let mut hash = Hash::default();
     match &message.id {
         Some(id) => hash.add(id.as_str().as_bytes()),
-        // Writing to a hash cannot fail.
+        // The result is dropped, because writing to a hash cannot fail.
         None => drop(serde_json::to_writer(&mut hash, message)),
     }
     hash.finish()
@@ -27,7 +28,8 @@ pub(crate) fn identity(message: &Message) -> u64 {
 pub(crate) fn identity_in_cut_page(body: &str) -> u64 {
     let items = body.find("\"items\"").map_or(body, |at| &body[at..]);
     let field = items.match_indices("\"id\"").find_map(|(at, name)| {
-        // A backslash before the quote shows that the match is inside a string.
+        // The text of a message can contain `\"id\"`. A backslash before the quote shows that this match is inside a
+        // string and is not the name of a field.
         let value = items[at + name.len()..].trim_start().strip_prefix(':')?;
         let is_name = !items[..at].ends_with('\\');
         value

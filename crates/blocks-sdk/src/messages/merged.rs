@@ -137,8 +137,8 @@ impl MergedPages {
                 }
                 match pager.advance(admission(priority)).await {
                     Ok(()) => self.any_read = true,
-                    // The deployment may reject a request with several roles. Then a separate request for each role
-                    // succeeds.
+                    // A deployment that accepts only one role in a request rejects several roles with a 422. Then the
+                    // roles are read separately.
                     Err(error)
                         if !self.any_read
                             && error.status() == Some(422)
@@ -260,9 +260,9 @@ fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
     sequences
 }
 
-/// Returns whether a request waits for its permit with a time-out (`Wait`) or without a time-out (`Once`). A poll of a
-/// watch has no time-out. A pause of the rate limiter can be longer than the time-out of a call, but must not end the
-/// watch.
+/// Returns how a request waits for its permit. A poll of a watch waits without a time-out (`Once`), and any other
+/// request waits within the time-out of its call (`Wait`). If a poll had a time-out, a long pause of the rate limiter
+/// could end the watch.
 fn admission(priority: Priority) -> Admission {
     match priority {
         Priority::Poll(_) => Admission::Once(priority),

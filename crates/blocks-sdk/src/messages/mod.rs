@@ -224,8 +224,8 @@ impl MessagesQuery {
         self
     }
 
-    /// Adds a query parameter that this release does not support. To send a list, add one parameter with the same name
-    /// for each item.
+    /// Adds a query parameter that this release does not support. To send a list, call this method once for each item,
+    /// always with the same `name`.
     ///
     /// Reading the messages fails if `name` is a parameter that has its own method, such as `limit`.
     ///
@@ -276,12 +276,14 @@ impl MessagesQuery {
     ///
     /// Messages may be added and deleted while the stream reads. If a message exists during the whole read, the stream
     /// returns the message exactly once, and in order. A late message is a message that the service adds before
-    /// messages that the stream has already read. The stream finds and returns late messages at the latest at the end.
+    /// messages that the stream has already read. The stream finds and returns late messages at the latest when it
+    /// reaches the end of the list.
     ///
     /// For a message larger than [`max_body`](crate::ClientBuilder::max_body), the stream returns an error, and
-    /// continues with the next message. Any other error ends the stream. If the pages contradict the total number that
-    /// the service reports, the stream ends with the error [`Incomplete`](crate::ErrorKind::Incomplete). The error says
-    /// how many messages are missing, if this number is known.
+    /// continues with the next message. Any other error ends the stream. If the pages contain fewer messages than the
+    /// total number that the service reports, or only repeat messages, the stream ends with the error
+    /// [`Incomplete`](crate::ErrorKind::Incomplete). The error says how many messages are missing, if this number is
+    /// known.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -307,8 +309,9 @@ impl MessagesQuery {
     /// s, or as often as the rate limit allows. The order is always oldest first.
     ///
     /// [`Watch::from_now`] omits existing messages, and [`Watch::resume`] continues after a restart. Transient errors
-    /// do not end the watch; [`Watch::next_event`] reports transient errors. Some errors may be transient or permanent,
-    /// such as a 409, or a 403 that is not from the service. The watch ends after three such errors in a row.
+    /// do not end the watch; [`Watch::next_event`] reports transient errors. For some errors, the watch cannot know
+    /// whether they are transient, for example for a 409, or for a 403 from a proxy. The watch ends after three such
+    /// errors in a row. A permanent error ends the watch immediately.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -30,7 +30,8 @@ use crate::messages::MessagesQuery;
 pub struct Page {
     query: MessagesQuery,
     data: Box<types::MessagePage>,
-    /// The value is `None` if the page was merged from several responses, or was read by a wait for a reply.
+    /// The status and the headers of the response. `None` if the page was merged from several responses, or was read by
+    /// a wait for a reply.
     response: Option<ResponseInfo>,
 }
 
@@ -157,7 +158,8 @@ impl Page {
         let number = self.query.page_number();
         let is_last = match self.total_pages() {
             Some(pages) => number >= pages,
-            // A page that is not full is the last page.
+            // If the service does not report the number of pages, a page with fewer messages than requested is the last
+            // page.
             None => (self.messages().len() as u64) < self.query.page_limit(),
         };
         if is_last {
@@ -188,8 +190,9 @@ impl Page {
     /// # Ok(()) });
     /// ```
     pub async fn newer(&self) -> Result<Option<Self>, Error> {
-        // Only the time `gts` of the link is used. The link lacks the filters of the query, and its host can differ
-        // from the base URL.
+        // This method does not follow the link, because the link lacks the filters of the query, and its host can
+        // differ from the base URL. It takes only the time in the link's parameter `gts`, and adds this time to the
+        // query.
         let link = self
             .data
             .links

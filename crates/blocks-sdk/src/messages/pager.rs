@@ -9,7 +9,7 @@
 //! message, the pager discards the range and steps back until a range contains a known message.
 //!
 //! A page with only one message, for example a message that is too large to be read, cannot overlap the previous range.
-//! In this case, the pager reads the message before the page again. If the message before the page has not moved, no
+//! In this case, the pager reads the message before the page again. If this message is still at the same index, no
 //! message is missing.
 
 use std::collections::VecDeque;
@@ -23,15 +23,17 @@ use crate::messages::page::Page;
 use crate::messages::window::{Sizes, Window};
 use crate::messages::{MessagesQuery, PAGE};
 
-/// The number of messages before the end of the list that are searched for late messages.
+/// The number of messages at the end of the list that are searched for late messages. A late message is a message that
+/// the service adds before messages that the pager has already read.
 const LOOK_BACK: u64 = 1_000;
-/// One poll in this number of polls also reads a range further back in the list. This check finds a late message even
-/// if the total is unchanged because another message was deleted at the same time.
+/// Each time the pager has polled this number of times, it also reads a range further back in the list. This regular
+/// check finds a late message even if the total is unchanged, because another message was deleted at the same time.
 const POLLS_BETWEEN_CHECKS: u32 = 10;
-/// The allowed number of reads in a row without a new message. After more such reads, the pager assumes that the
-/// service repeats pages. A longer list allows more reads.
+/// The allowed number of reads in a row without a new message. For a long list, `check_progress` allows more reads.
+/// After too many reads, the pager assumes that the service repeats pages.
 const IDLE_READS: u64 = 16;
-/// The number of full pages in a row after which the pager doubles a reduced page size.
+/// The number of full pages in a row after which the pager doubles its page size. The pager reduces the page size after
+/// a page that was too large.
 const FULL_PAGES: u32 = 4;
 /// The maximum number of reads of a page whose response cannot be decoded, for example because the response was cut
 /// off.
@@ -50,13 +52,13 @@ pub(crate) struct Pager {
     /// The number of messages in the longest page so far.
     longest: u64,
     full_pages: u32,
-    /// The number of a page that was empty although more messages follow in the list.
+    /// The number of a page that was empty although the list has more messages after it. This page number is avoided.
     unusable: Option<u64>,
     /// Whether a message before the edge was added or deleted since the last check for late messages.
     shifted: bool,
     /// Whether the pager skips messages until it reaches the end of the list for the first time.
     skipping: bool,
-    /// Whether the whole list contains no known message.
+    /// Whether a search of the whole list found no known message.
     known_are_gone: bool,
     /// Whether the next read is a poll for messages that were added after the end was reached.
     polling: bool,
@@ -114,9 +116,9 @@ struct Sweep {
     until: Option<u64>,
     /// The identity of the first message after the range that was searched last.
     next: u64,
-    /// Pages that contain no known message. If a page further back in the list contains a known message, the held
-    /// messages are between two known messages. Then the held messages arrived late. Otherwise the held messages may be
-    /// older than all messages that were read.
+    /// Pages that contain no known message. If the search finds a known message further back in the list, the messages
+    /// of these pages are between known messages. Then they are late messages and are returned. Otherwise they are not
+    /// returned, because they may have been skipped, or read and forgotten.
     held: Vec<Reading>,
 }
 
@@ -178,13 +180,14 @@ impl Reading {
         self.total.filter(|total| *total >= self.end())
     }
 
-    /// Returns whether the page has the maximum number of messages, so that more may follow.
+    /// Returns whether the page has as many messages as were requested, or as the service allows in a page. Then more
+    /// messages may follow.
     fn is_full(&self) -> bool {
         let most = self.limit.unwrap_or(u64::MAX).min(self.window.limit);
         (most..=self.window.limit).contains(&self.count())
     }
 
-    /// Returns whether the page has the message of `edge` at the same index.
+    /// Returns whether the page contains the message of `edge` at the index of `edge`.
     fn has(&self, edge: Edge) -> bool {
         let place = edge.index.checked_sub(self.start);
         let identity = place.and_then(|place| self.identities.get(usize::try_from(place).ok()?));
@@ -294,9 +297,9 @@ impl Pager {
         !self.backlog.is_empty() || !self.too_large.is_empty() || matches!(self.phase, Phase::End)
     }
 
-    /// Returns whether the list has unread messages. Then the next page is read without a pause. If the total says that
-    /// the edge is the last message, returns `false`. The total may be wrong, but the next poll reads after the edge
-    /// anyway.
+    /// Returns whether the list may have unread messages. Then the next page is read without a pause. Returns `false`
+    /// if the edge is the last message according to the total. If the total is wrong, no message is lost, because the
+    /// next poll reads after the edge anyway.
     pub fn is_behind(&self) -> bool {
         let end = self.edge.map_or(0, |edge| edge.index + 1);
         let has_all = matches!(self.phase, Phase::Forward) && self.total == Some(end);
@@ -412,7 +415,8 @@ impl Pager {
             self.sweep(sweep, reading);
             return Ok(());
         }
-        // No message can be missing before a page at the start of the list.
+        // No message precedes the start of the list, so none can be missing there. But if the pager has known messages,
+        // and the page contains none of them, the pager first searches for them in the rest of the list.
         let no_known = self.known.len() == 0 || self.known_are_gone || reading.count() == 0;
         let at_start = reading.start == 0 && no_known;
         let mut identities = reading.identities.iter();
@@ -455,11 +459,12 @@ impl Pager {
         }
         if count > 0 && count < requested && count == self.longest {
             match reading.total() {
-                // The service reduced the page size, so no page will be longer.
+                // The page is shorter than requested although more messages follow. So the service limits the page size
+                // to this length.
                 Some(total) if total > reading.end() => self.ceiling = count,
                 Some(_) => {}
-                // The service may have reduced the page size. The next page of this size shows whether more messages
-                // follow.
+                // Without a total, a short page is the last page, or a page whose size the service limits. The next
+                // request asks for this size, and its page shows whether more messages follow.
                 None => self.sizes.most = count,
             }
         }
@@ -482,7 +487,8 @@ impl Pager {
         }
     }
 
-    /// Accepts a page. The caller has checked that no message is missing before the page.
+    /// Adds the new messages of a page to the backlog, and moves the edge to the end of the page. The caller has
+    /// checked that no message is missing before the page.
     fn accept(&mut self, reading: Reading) {
         let (start, count, end) = (reading.start, reading.count(), reading.end());
         let has_ended = self.is_end(&reading);
@@ -542,21 +548,21 @@ impl Pager {
         }
         match reading.total() {
             Some(total) if total > reading.end() => false,
-            // The total says that this page is the last. If the number of pages contradicts the total, the pager reads
-            // once more.
+            // According to the total, this page is the last. If the service reports further pages, the pager reads once
+            // more to be certain.
             Some(_) => self.idle > 0 || reading.total_pages.is_none_or(|pages| pages <= page),
             None => count < self.longest || reading.end() == 0,
         }
     }
 
-    /// Adds the new messages of a page to the backlog. `next` is given if the page was read in a search for late
-    /// messages. Then the messages of the page are remembered before the message `next`. Returns whether the page has
-    /// new messages.
+    /// Adds the new messages of a page to the backlog, and returns whether there are any. In a search for late
+    /// messages, `next` identifies a message after the page. Then new messages after the last known message of the page
+    /// get their place before `next` in the order of the known messages.
     fn give_out(&mut self, reading: Reading, next: Option<u64>) -> bool {
         let identities = reading.identities;
         let is_known = |identity: &u64| self.known.contains(*identity);
-        // Messages before the first known message are left out, because they may have been read and forgotten. In a
-        // list with the newest message first, such messages arrived after the read started.
+        // In two cases, the messages before the first known message are left out. If `known` is partial, they may have
+        // been read and forgotten. If the newest message is first, they arrived after the read started.
         let leaves_out = self.known.is_partial() || self.query.is_descending();
         let first = match leaves_out && !self.skipping {
             true => identities.iter().position(is_known).unwrap_or(0),
@@ -657,8 +663,8 @@ impl Pager {
         let held: u64 = sweep.held.iter().map(Reading::count).sum();
         let ends = match sweep.held.is_empty() {
             true => sweep.until.is_none_or(|until| start <= until),
-            // The range from this page to the edge has more messages than there are known and held messages. So no
-            // known message is further back.
+            // The search ends when the range from this page to the edge has more messages than there are known and held
+            // messages. Then all known messages are in this range, and none is further back.
             false => start + self.known.len() as u64 + held < edge,
         };
         if ends || start == 0 {
@@ -668,7 +674,8 @@ impl Pager {
         }
     }
 
-    /// Skips existing messages. If the total is known, continues at the last message of the list.
+    /// Skips the messages of a page. If the total shows that the end of the list is further away than the next page,
+    /// the pager continues at the last message of the list.
     fn skip(&mut self, reading: Reading) {
         let (count, end, total) = (reading.count(), reading.end(), self.total);
         let last = total.and_then(|total| total.checked_sub(1));

@@ -62,7 +62,8 @@ pub struct Watch {
 pub enum WatchEvent {
     /// A message.
     Message(Box<Message>),
-    /// A poll failed. The watch continues, and loses no message.
+    /// A poll failed. The watch continues and loses no message: the next successful poll returns the messages that this
+    /// poll could not read.
     PollFailed {
         /// The error of the poll.
         error: Error,
@@ -73,7 +74,7 @@ pub enum WatchEvent {
 
 /// Stores the position of a [`Watch`], from which [`Watch::resume`] continues. Can be serialized as JSON.
 ///
-/// The cursor contains a number for each of the last messages, and no secret.
+/// The cursor contains a hash of each of the last messages, and no secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct WatchCursor {
@@ -100,8 +101,8 @@ impl WatchCursor {
         cursor
     }
 
-    /// Returns the known messages, and the index of the last known message in the sequence number `sequence`. If the
-    /// roles are read separately, there is one sequence for each role. Otherwise there is only sequence 0.
+    /// Returns the known messages, and the index of the last known message of one sequence. If the roles are read
+    /// separately, each role has its own sequence, and `sequence` is its number. Otherwise there is only sequence 0.
     pub(crate) fn place(&self, sequence: usize) -> (Known, Option<u64>) {
         let known = Known::new(self.known.iter().copied(), self.partial);
         let index = self.indexes.get(sequence).or(self.indexes.first());
@@ -151,8 +152,9 @@ impl Watch {
     /// Returns the position after the last returned message. A watch that resumes from this cursor returns the later
     /// messages, and repeats no message.
     ///
-    /// For a watch [`from_now`](Self::from_now), the cursor is at the start of the list until the watch returns a
-    /// message or an event.
+    /// [`from_now`](Self::from_now) returns a watch whose cursor may be at the start of the list until the watch
+    /// returns its first message or event. A watch that resumes from such a cursor also returns the messages that
+    /// already existed.
     pub fn cursor(&mut self) -> WatchCursor {
         let ready = &self.ready;
         let poller = self.source.state();
@@ -300,7 +302,7 @@ impl Poller {
                 self.doubtful = 0;
                 if !batch.is_empty() {
                     self.news = now;
-                    // More pages may follow, and these are read without a pause.
+                    // More pages may follow. They are read without a pause.
                     self.next = now;
                     return Ok(Step::Batch(batch));
                 }
@@ -337,7 +339,8 @@ fn may_pass(error: &Error) -> Option<bool> {
         (ErrorKind::Undecodable | ErrorKind::Incomplete, _) => Some(false),
         _ if error.is_transient() => Some(true),
         (_, Some(409 | 421 | 423 | 425)) => Some(false),
-        // The service always responds with JSON, so a response without JSON is from a proxy or gateway.
+        // The service always responds with JSON, so a response without JSON is from a proxy or gateway. Its error may
+        // be temporary, for example a 404 while the gateway restarts.
         (_, Some(401 | 403 | 404)) if !is_json() => Some(false),
         _ => None,
     }

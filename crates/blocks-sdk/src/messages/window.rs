@@ -1,7 +1,8 @@
 //! Chooses a page number and a page size, so that the page contains a given index of a list of messages.
 //!
 //! Page `p` with page size `n` contains the indexes from `(p - 1) * n` up to, but not including, `p * n`. The pager can
-//! choose the page size, so a range can start close to almost any index. So each range can overlap the previous range.
+//! choose the page size, so a range can start close to almost any index. For this reason, the pager can make each range
+//! overlap the previous range.
 
 /// A range of a list, given by a page number and a page size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Sizes {
         (least..=self.most.max(1)).map(move |limit| Window::containing(index, limit))
     }
 
-    /// Returns the window that contains `index` and has the greatest end. Avoids the page number `unusable`.
+    /// Returns the window that contains `index` and ends last. Avoids the page number `unusable`.
     pub fn forward(self, index: u64, unusable: Option<u64>) -> Window {
         let usable = self
             .windows(index)
@@ -53,7 +54,7 @@ impl Sizes {
         best.unwrap_or_else(|| Window::containing(index, self.most.max(1)))
     }
 
-    /// Returns the window that contains `index` and has the smallest start.
+    /// Returns the window that contains `index` and starts first.
     pub fn backward(self, index: u64) -> Window {
         let best = self.windows(index).min_by_key(|window| window.start());
         best.unwrap_or_else(|| Window::containing(index, 1))

@@ -97,7 +97,7 @@ impl Agent {
     }
 
     /// Selects the agent from external input, such as command-line flags. Exactly one of the three values must be
-    /// given, and this release must know the name.
+    /// `Some`. If `agent_name` is given, this release must know the name.
     ///
     /// ```
     /// use blocks_sdk::Agent;
@@ -108,9 +108,9 @@ impl Agent {
     /// ```
     ///
     /// # Errors
-    /// Returns [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput). If not exactly one value is given, the
-    /// error lists the given and the allowed fields. If the name is unknown, the error lists the known names, and
-    /// suggests a similar name.
+    /// Returns [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput). If no value or several values are given,
+    /// the error lists the given fields and the allowed fields. If the name is unknown, the error lists the known
+    /// names, and suggests a similar name.
     pub fn from_fields(
         agent_id: Option<Uuid>,
         agent_name: Option<&str>,
@@ -134,8 +134,8 @@ impl Agent {
         }
     }
 
-    /// Reads the agent from a JSON object, such as a line of a file. A null field counts as missing, and fields that do
-    /// not select an agent are ignored.
+    /// Reads the agent from a JSON object, such as a line of a file. A field with the value null counts as missing.
+    /// Fields that do not select an agent, such as `message`, are ignored.
     ///
     /// ```
     /// use blocks_sdk::Agent;
@@ -225,8 +225,8 @@ fn known(name: &str) -> Result<AgentName, Error> {
     if agent.is_known() {
         return Ok(agent);
     }
-    // Only 64 characters are compared, because the cost of the comparison grows with the length. No known name is
-    // longer.
+    // Only the first 64 characters are compared, because the comparison of a long name would take long. No known name
+    // is longer than 64 characters.
     let start: String = name.chars().take(64).collect();
     let nearest = AgentName::KNOWN
         .iter()

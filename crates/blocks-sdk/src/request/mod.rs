@@ -154,8 +154,8 @@ impl CreateSession {
         self
     }
 
-    /// Sets configuration values. The vendor does not document this field. Only one third-party client is known to use
-    /// it.
+    /// Sets the field `config_values` of the request. The vendor does not document which values this field accepts.
+    /// Only one third-party client is known to use the field.
     pub fn config_values(mut self, values: impl Into<JsonObject>) -> Self {
         self.body.config_values = values.into();
         self
@@ -242,8 +242,8 @@ impl CreateSession {
     /// Reads a request from JSON that a person wrote. The JSON must be one object with the fields of the service for a
     /// new session.
     ///
-    /// An unknown field is an error, because its name may be misspelt. To read a request that was serialized with
-    /// serde, use serde, which keeps unknown fields.
+    /// An unknown field is an error, because its name may be misspelt. If your program serialized the request with
+    /// serde, deserialize it with serde, for example with `serde_json::from_str`. This keeps unknown fields.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when a field is unknown or has the wrong type. Also
@@ -302,7 +302,7 @@ impl CreateSession {
         check_extra(&self.body.extra, &FIELDS)?;
         schema::check_schema(self.schema.as_ref())?;
         let body = &self.body;
-        // The body omits an empty profile, so the request would name no agent.
+        // If the profile is empty, the body omits it. Then the request would not name any agent.
         if body.agent_id.is_none() && body.agent_name.is_none() && body.profile.is_empty() {
             return Err(Error::invalid_input(
                 "the profile is empty; give a JSON object with fields, or another agent",
@@ -335,8 +335,8 @@ impl CreateSession {
 #[must_use = "a request does nothing until it is sent"]
 pub struct FollowUp {
     body: types::CreateMessageRequest,
-    /// Whether the caller set a profile. An empty profile is rejected, because the body would omit it and the default
-    /// agent would work instead.
+    /// Whether the caller set a profile. The request is rejected if this profile is empty: the body would omit the
+    /// profile, and the default agent would do the work.
     has_profile: bool,
     /// The schema of the expected reply.
     schema: Option<Value>,

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::engine::error::Error;
 
-/// The first line of the section that asks for JSON. Programs recognize the section by this line.
+/// The first line of the section that asks for JSON. The line must not change, because a program may search for it, for
+/// example a test that reads the prompt.
 const FIRST_LINE: &str = "Reply with JSON that conforms to this JSON Schema:";
 const INSTRUCTIONS: &str = "Write one JSON value in one code block. Do not repeat the schema.";
 

@@ -77,8 +77,8 @@ impl SessionRef {
         Artifact::read(self.client().clone(), self.id().clone(), id.into()).await
     }
 
-    /// Reads the session, and then each plan of the session, oldest first. Each plan has its own result, so that an
-    /// error of one plan does not hide the other plans.
+    /// Reads the session, and then each plan of the session, oldest first. Each plan has its own result, so that the
+    /// other plans are returned even if one plan cannot be read.
     ///
     /// # Errors
     /// Any error of the request that reads the session.
@@ -179,8 +179,8 @@ impl Artifact {
     /// limits the wait for each piece of the content. The whole download has no time-out.
     ///
     /// # Errors
-    /// An error response of the storage host, or a failed connection. If the download fails later, the last item of the
-    /// stream is an error, and the pieces before it are not the whole file.
+    /// An error response of the storage host, or a failed connection. If the download fails after this method returned,
+    /// the last item of the stream is an error. Then the pieces before this error are not the whole file.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -291,8 +291,8 @@ impl Artifact {
         is_cut && attempts < self.client.engine.retry.max_attempts
     }
 
-    /// Returns whether to request the content again after `error`. If the `Retry-After` is longer than the time-out of
-    /// a call, the content is not requested again.
+    /// Returns whether to request the content again after `error`. If the error's `Retry-After` is longer than the
+    /// time-out of a read, the content is not requested again.
     fn is_passing(&self, error: &Error) -> bool {
         let longest = self
             .client
@@ -304,7 +304,8 @@ impl Artifact {
         error.is_transient() && !is_encoded && requested <= longest
     }
 
-    /// Waits before the next attempt. The pause is the longer of the backoff and the storage host's `Retry-After`.
+    /// Waits before the next attempt. The pause is the backoff, or the `Retry-After` of the storage host if that is
+    /// longer. A `Retry-After` is shortened to `max_retry_after` of the retry policy.
     async fn pause(&self, error: &Error, attempt: u32) {
         let backoff = self.client.engine.retry.backoff(attempt, fastrand::f64());
         let requested = error.retry_after().unwrap_or_default();
@@ -337,7 +338,8 @@ impl Artifact {
             let detail = format!("cannot write {}: {source}", path.display());
             Error::file(detail, source)
         };
-        // Checked before the download to fail early. `persist_noclobber` checks again after the download.
+        // The path is checked before the download, so that nothing is downloaded if a file already exists there.
+        // `persist_noclobber` checks again, because another program may create the file during the download.
         if path.symlink_metadata().is_ok() {
             return Err(failed(io::ErrorKind::AlreadyExists.into()));
         }
@@ -364,7 +366,8 @@ impl Artifact {
             file.set_len(0).await.map_err(failed)?;
             file.rewind().await.map_err(failed)?;
         }
-        // tokio reports a failed write at the next write or flush, but not at `sync_all`.
+        // tokio writes in the background, and reports a failed write at the next write or flush, but not at `sync_all`.
+        // So the file is flushed first.
         file.flush().await.map_err(failed)?;
         file.sync_all().await.map_err(failed)?;
         // The file is closed first, because some systems cannot rename an open file.
@@ -498,7 +501,7 @@ impl Download {
         StreamExt::next(&mut self.pieces).await
     }
 
-    /// Returns the length of the whole file, if the storage host announced it.
+    /// Returns the length of the whole file, if the response of the storage host contains a header with this length.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
@@ -532,7 +535,7 @@ async fn write_all(
     Ok(())
 }
 
-/// Reads at most the first 64 KiB of an error response. The text of the error needs no more.
+/// Reads at most the first 64 KiB of an error response. This is enough for the text of the error.
 async fn start_of_body(response: &mut Response<Body>, each: Duration) -> Bytes {
     const MOST: usize = 64 << 10;
     let mut body = Vec::new();
@@ -544,7 +547,7 @@ async fn start_of_body(response: &mut Response<Body>, each: Duration) -> Bytes {
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
     };
-    // Keep the part that arrived before the time-out.
+    // If the time-out passes, the part that arrived before it is kept.
     let _ = timeout(each, read).await;
     body.into()
 }

@@ -31,7 +31,8 @@ pub(crate) struct Follower {
 impl Follower {
     /// Creates the follower of a turn; `None` when the thread of the turn is unknown.
     pub fn new(turn: &Turn, with_tools: bool) -> Option<Self> {
-        // The vendor's own mock sends links with the thread id `null`, such as `/threads/null/messages`.
+        // The vendor's own mock sends links such as `/threads/null/messages`. Here `null` is not an id, so the thread
+        // is unknown.
         let thread = turn
             .thread_id()
             .filter(|thread| thread.as_str() != "null")?;
@@ -44,7 +45,7 @@ impl Follower {
             .types(types)
             .roles([MessageRole::Assistant]);
         Some(Self {
-            // Regular checks of the pager for late messages would delay the reply.
+            // The pager's regular checks for late messages are disabled, because their requests would delay the reply.
             pager: Pager::new(query).without_checks(),
             ready: VecDeque::new(),
             end: None,
@@ -85,7 +86,7 @@ impl Follower {
         self.is_behind = self.pager.is_behind();
         Ok(match received {
             Some(received) => PollResult::new(reply, received),
-            // The page was too large, so the next polls read smaller pages.
+            // The page was too large to be read. The next poll reads a smaller page, or only the reply.
             None => PollResult {
                 reply,
                 received: None,
@@ -111,8 +112,8 @@ impl Follower {
         last
     }
 
-    /// Returns the first message of a poll, or the result `end` if the poll has no messages. Otherwise stores `end`,
-    /// which is returned after the messages.
+    /// Returns the first item of a poll that ended with the result `end`. If the poll found messages, this item is the
+    /// first message, and `end` is stored and returned after all messages. Otherwise this item is `end`.
     pub fn first_item(&mut self, end: Result<Progress, Error>) -> Result<Progress, Error> {
         match self.ready.pop_front() {
             None => end,

@@ -169,7 +169,7 @@ impl Session {
         Ok(())
     }
 
-    /// Returns the first turn of the session, which its first message started.
+    /// Returns the first turn of the session. This is the turn that the session's first message started.
     ///
     /// [`follow_up`](Self::follow_up) returns the turn of a follow-up. [`latest_turn`](Self::latest_turn) returns the
     /// newest turn, even if another process started it.
@@ -244,8 +244,8 @@ impl Session {
 
     /// Posts a follow-up and returns the turn that the follow-up starts; see [`SessionRef::follow_up`].
     ///
-    /// Do not drop this future after its first poll. Otherwise a billed turn may exist whose thread your program does
-    /// not know.
+    /// Do not drop this future after its first poll. If the request was already sent, a billed turn may exist whose
+    /// thread your program does not know.
     ///
     /// # Errors
     /// The errors of [`SessionRef::follow_up`].

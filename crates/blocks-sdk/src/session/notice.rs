@@ -26,8 +26,8 @@ pub enum FailureNoticeKind {
 /// with the same words is probably a real reply, for example about rate limits.
 const LONGEST: usize = 500;
 
-/// The first words of known notices, in lower case. The text of a reply starts with the notice, or with an agent's name
-/// before the notice, as in `Claude Code: Authentication failed.`
+/// The first words of known notices, in lower case. The text of a reply starts with the notice, or with an agent's
+/// name, a colon and the notice, as in `Claude Code: Authentication failed.`
 const NOTICES: [(&str, FailureNoticeKind); 5] = [
     ("authentication failed", FailureNoticeKind::Authentication),
     ("rate limit or quota exceeded", FailureNoticeKind::Limit),
@@ -50,12 +50,12 @@ const AGENTS: [&str; 9] = [
 ];
 
 impl Reply {
-    /// Returns the notice that the agent failed, if the reply is one, such as `Claude Code: Authentication failed.`
+    /// Returns the notice if the reply is a notice of failure, such as `Claude Code: Authentication failed.`
     ///
-    /// A reply does not mean success, because the service's messages have no status field. The final message of a
-    /// failed turn can be a notice, and only its text shows the failure. This method recognizes only known notices, and
-    /// only at the start of a short text. The result can be wrong: a successful reply can start with the same words as
-    /// a notice, and `None` does not mean that the agent succeeded.
+    /// A reply does not mean that the agent succeeded. If the agent fails, the final message can be a notice of the
+    /// failure. The service's messages have no status field, so only the text of the notice shows the failure. This
+    /// method recognizes only known notices, and only at the start of a short text. The result can be wrong: a
+    /// successful reply can start with the same words as a notice, and `None` does not mean that the agent succeeded.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -90,7 +90,7 @@ fn failure_notice(text: &str) -> Option<FailureNotice> {
     let opening = after_agent.unwrap_or(&normal);
     let (_, kind) = NOTICES.iter().find(|(notice, _)| {
         opening.strip_prefix(notice).is_some_and(|rest| {
-            // If a letter or digit follows, the last word of the notice is only part of a longer word.
+            // If a letter or digit follows, as in `authentication failedness`, the text does not contain the notice.
             !rest.starts_with(char::is_alphanumeric)
         })
     })?;

@@ -72,7 +72,7 @@ impl SessionRef {
     }
 
     /// Creates the [`Pending`] value from the ids and links in a response. Uses the link to the final message if this
-    /// link can be followed, and otherwise the ids.
+    /// link can be followed. Otherwise uses the ids of the session and the thread.
     pub(crate) fn pending(
         &self,
         thread_id: Option<Id>,
@@ -88,7 +88,8 @@ impl SessionRef {
         }
     }
 
-    /// Returns whether a link to a final message can be followed. Some deployments send a link whose thread is `null`.
+    /// Returns whether a link to a final message can be followed. Some deployments send a link such as
+    /// `/threads/null/messages`, which cannot be followed.
     fn is_usable(&self, href: &str) -> bool {
         let names_no_thread = href.contains("/threads/") && thread_in(href).is_none();
         !names_no_thread && self.client.engine.core.resolve(href).is_ok()
@@ -98,8 +99,8 @@ impl SessionRef {
     /// session has no user message.
     ///
     /// The service names the thread of a turn only in the response to a create or follow-up. If your program has lost
-    /// this response, use this method. It compares the creation times of the user messages. The order of the messages
-    /// in a page is not reliable, because user messages often have no time in the field `ts`.
+    /// this response, use this method. It compares the creation times of the user messages, and ignores their order in
+    /// a page. The order is not reliable, because the field `ts` of user messages is often null.
     ///
     /// # Errors
     /// Any error of the requests. [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the creation times do
@@ -156,7 +157,7 @@ impl SessionRef {
     }
 
     /// Posts a follow-up and returns the turn that the follow-up starts. A follow-up interrupts the turn in progress.
-    /// In this program, waits for the interrupted turn end with
+    /// If your program waits for the reply of the interrupted turn, this wait ends with
     /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
     ///
     /// Do not drop this future after its first poll. A `select!` or a time-out around the future can drop it. If the
@@ -212,8 +213,8 @@ impl SessionRef {
                 let thread = links.and_then(|links| links.thread.as_ref());
                 let final_message = links.and_then(|links| links.final_message.as_ref());
                 let pending = self.pending(message.chat_thread_id, thread, final_message);
-                // The follow-up is recorded before the check for a thread. It interrupts the previous turn even if the
-                // response names no thread.
+                // `turns` records the follow-up before the check for a thread, because the follow-up interrupts the
+                // previous turn even if the response does not name a thread.
                 let thread = pending.as_ref().and_then(Pending::thread_id);
                 let created_at = message.created_at.as_ref().map(Timestamp::utc);
                 let number = self.turns.accepted(sent_at, thread, created_at);

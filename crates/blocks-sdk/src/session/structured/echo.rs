@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 pub(super) enum Echo {
     No,
     Yes,
-    /// The value equals the schema, but the schema is `true`, `false` or `{}`. The value may also be the intended
-    /// reply.
+    /// The value equals the schema, but the schema is `true`, `false` or `{}`. Such a value may repeat the schema, or
+    /// may be the intended reply.
     Ambiguous,
 }
 
@@ -49,8 +49,8 @@ pub(super) fn compare(json: &str, schema: &Value) -> Echo {
 fn without_annotations(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            // The value of an annotation is a string. If a property has the same name, such as `title`, the value is
-            // the schema of the property, and not a string.
+            // An annotation such as `title` has a string as its value. But a schema can also have a property with the
+            // name `title`. The value of this property is a schema and not a string, and must be kept.
             let is_kept =
                 |name: &str, value: &Value| !(ANNOTATIONS.contains(&name) && value.is_string());
             let kept = fields.iter().filter(|(name, value)| is_kept(name, value));

@@ -4,9 +4,9 @@
 //! 1. values in a part of the text that contains only JSON (a part is a code fence, or the text between fences);
 //! 2. values in the other parts: objects and arrays anywhere, and other values that are alone on a line.
 //!
-//! A candidate is a complete value. A part of a value is never a candidate, even if the whole value is invalid. The
-//! first candidate that is accepted is the result. The schema of the prompt is never a candidate. The search takes
-//! linear time, because each byte is read at most a fixed number of times.
+//! A candidate is a complete value. A part of a value, such as an object in an array, is never a candidate, even if the
+//! whole value is invalid. The first candidate that is accepted is the result. The schema of the prompt is never a
+//! candidate. The search takes linear time, because each byte is read at most a fixed number of times.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -90,8 +90,8 @@ struct Finder<'a, T> {
     failure: Option<Failure>,
     /// The position at which the reply first repeats the schema.
     echo: Option<usize>,
-    /// The range of a value that equals the schema `true`, `false` or `{}`. If no other value is accepted, this value
-    /// is considered.
+    /// The range of a value that equals the schema `true`, `false` or `{}`. This value is a candidate only if no other
+    /// value is accepted.
     ambiguous: Option<Range<usize>>,
 }
 
@@ -213,7 +213,8 @@ impl<'a, T> Finder<'a, T> {
                     self.note_malformed(&malformed, segment.is_fenced);
                 }
             }
-            // A value ended in this line, so the rest of the line cannot be a scalar that is alone on its line.
+            // The value ended in a later line. The rest of that line is not a scalar that is alone on its line, so only
+            // `line_end` changes.
             if at > line_end {
                 line_end = self.line_end(at, end);
             }
@@ -244,7 +245,8 @@ impl<'a, T> Finder<'a, T> {
         (self.scanner.skip_space(end, line.end) == line.end).then_some(start..end)
     }
 
-    /// Returns the value of a candidate if it is accepted. Otherwise records why it is not.
+    /// Returns the decoded value if the candidate in `range` is accepted. Otherwise records the reason of the
+    /// rejection.
     fn consider(&mut self, range: Range<usize>, is_fenced: bool) -> Option<T> {
         let json = repaired(&self.text[range.clone()]);
         match compare(&json, self.schema) {
@@ -306,14 +308,16 @@ fn repaired(json: &str) -> Cow<'_, str> {
 struct FenceLine {
     mark: u8,
     length: usize,
-    /// Whether a language or other words follow the marks. Such a line cannot close a fence.
+    /// Whether a language or other words follow the marks. A line with words opens a fence, and never closes one.
     has_words: bool,
-    /// The offset in the line at which the content starts. JSON may follow the language in the same line.
+    /// The offset in the line at which the content starts. The content can start in this line, because JSON may follow
+    /// the language, as in `~~~json {}`.
     content: usize,
 }
 
-/// Splits a text at the lines that open or close a code fence. No JSON value contains such a line, because a JSON
-/// string has no line breaks. So every value is found even if fences are nested, unclosed or of the wrong length.
+/// Splits a text at the lines that open or close a code fence. Such a line is never inside a JSON value: its marks are
+/// not valid JSON outside of a string, and a JSON string has no line breaks. So no value is split, even if fences are
+/// nested, unclosed or of the wrong length.
 fn segments(text: &str) -> Vec<Segment> {
     let mut segments = Vec::new();
     let mut open: Vec<(u8, usize)> = Vec::new();

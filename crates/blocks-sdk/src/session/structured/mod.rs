@@ -21,15 +21,16 @@ impl Reply {
     /// Finds the JSON in the reply and decodes it as `T`. The request must ask for the same type with
     /// [`CreateSession::expect`](crate::CreateSession::expect) or [`FollowUp::expect`](crate::FollowUp::expect).
     ///
-    /// The result is the first value that decodes as `T`. The search first considers the code fences, and the texts
-    /// between them, that contain only JSON. In the rest of the text, the search then considers objects and arrays, and
-    /// other values that are alone on a line. A part of a larger value is never the result. If the reply repeats the
-    /// schema of `T`, the schema is skipped. An unpaired surrogate is replaced with U+FFFD. Other invalid JSON, such as
-    /// a trailing comma, is not repaired.
+    /// The result is the first value that decodes as `T`. The text of the reply is split into the code fences and the
+    /// parts between them. The search first considers the parts that contain only JSON. In the other parts, the search
+    /// then considers objects and arrays anywhere, and other values if they are alone on a line. A part of a larger
+    /// value is never the result. If the reply repeats the schema of `T`, the schema is skipped. An unpaired surrogate
+    /// is replaced with U+FFFD. Other invalid JSON, such as a trailing comma, is not repaired.
     ///
     /// # Errors
     /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch) when no value decodes as `T`.
-    /// [`Error::reply_mismatch`] returns the text of the reply, and the position and the reason of the error.
+    /// [`Error::reply_mismatch`] returns the text of the reply, the position in the text at which the decoding failed,
+    /// and the reason.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -56,8 +57,8 @@ impl Reply {
     }
 
     /// Finds the JSON in the reply for a schema that is known only at run time. The request must ask for the same
-    /// schema with `expect_schema`. The function `accept` validates a value, and returns the reason if the value is
-    /// not valid.
+    /// schema with `expect_schema`. The function `accept` validates a value. If the value is not valid, `accept`
+    /// returns the reason as an error.
     ///
     /// The search follows the rules of `Reply::json`. The value is returned exactly as the agent wrote it, except that
     /// unpaired surrogates are replaced.

@@ -1,7 +1,7 @@
 //! Finds the end of one JSON value in a text, or the position and the reason of the first error.
 //!
-//! The scanner checks only the grammar, and stores no part of the value. It accepts unpaired surrogates, because they
-//! are replaced before the value is decoded.
+//! The scanner checks only the grammar, and does not decode the value. It accepts escapes of unpaired surrogates,
+//! because they are replaced before the value is decoded.
 
 /// The result of reading a value.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,8 +89,8 @@ impl<'a> Scanner<'a> {
                 resume: self.end_of_malformed(stop, end, open.len() - place),
             });
         }
-        // The search continues after the innermost bracket, because a search from an outer bracket would fail at the
-        // same position again.
+        // The search continues after the innermost open bracket. Only open brackets are before it, and a search from
+        // any of them would fail at the same position again.
         Scanned::Prose(open.last().map_or(start, |innermost| innermost.start) + 1)
     }
 
@@ -113,7 +113,8 @@ impl<'a> Scanner<'a> {
                     if is_paragraph && !self.continues_object(next, end) {
                         return at;
                     }
-                    // A JSON string has no line breaks, so a missing quote must not affect the next line.
+                    // A JSON string has no line breaks. If a string is still open at the end of a line, its closing
+                    // quote is missing, so the next line is not read as part of the string.
                     in_string = false;
                     at = next;
                     continue;
@@ -153,7 +154,8 @@ impl<'a> Scanner<'a> {
         let mut at = start;
         loop {
             at = self.start_of_value(at, end, open)?;
-            // A value was read. Closes containers until another value follows.
+            // A value was read. This loop closes the containers that end after this value, until a comma shows that
+            // another value follows.
             loop {
                 let Some(container) = open.last_mut() else {
                     return Ok(at);
@@ -321,7 +323,7 @@ impl<'a> Scanner<'a> {
         Ok(at)
     }
 
-    /// Reads digits and returns the end of the last digit. No digit is an error.
+    /// Reads digits and returns the position after the last digit. Returns an error if there is no digit.
     fn digits(&mut self, start: usize, end: usize) -> Result<usize, Stop> {
         let mut at = start;
         while at < end && self.text[at].is_ascii_digit() {

@@ -37,8 +37,8 @@ fn schema<T: JsonSchema>() -> Value {
     schema_for!(T).into()
 }
 
-/// Replaces each placeholder in a text, such as `{{compact}}`, with the schema. The placeholder names the layout of the
-/// schema.
+/// Replaces each placeholder in a text, such as `{{compact}}`, with the schema. The name of the placeholder selects the
+/// form of the schema, for example pretty, compact or truncated.
 fn with_schema(text: &str, schema: &Value) -> String {
     let mut bare = schema.clone();
     for name in ["$schema", "title"] {
