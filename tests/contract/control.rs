@@ -1,4 +1,4 @@
-//! Tests that `openapi/mock.yaml` and the mock's control plane agree.
+//! Tests that the mock's HTTP API for tests, at `/_mock/`, agrees with its description in `openapi/mock.yaml`.
 
 use blocks_mock::{Mock, Script};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn validator(document: &Value, pointer: &str, status: u16) -> jsonschema::Valida
     jsonschema::draft4::new(&root).expect("a schema")
 }
 
-/// Returns the request body for an operation, or null if the operation takes none.
+/// Returns the request body for an operation, or null if the operation takes no body.
 fn body(operation: &str) -> Value {
     match operation {
         "addFault" => json!({"operation": "getSession", "when": {"times": 1}, "fault": "refuse"}),

@@ -44,8 +44,8 @@ fn quoted(line: &str) -> impl Iterator<Item = String> + '_ {
     line.split('`').skip(1).step_by(2).map(str::to_owned)
 }
 
-/// Returns the crates and the dependencies of each section of `DEPENDENCIES.md`. The crates are in the heading. The
-/// dependencies are in the tables and after "The same:".
+/// Returns the crates and the dependencies of each section of `DEPENDENCIES.md`. The heading of a section names the
+/// crates. The table names dependencies, and so does the list after the words "The same:".
 fn page() -> Vec<(Names, Names)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../DEPENDENCIES.md");
     let page = std::fs::read_to_string(path).expect("the page");

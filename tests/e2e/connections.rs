@@ -237,7 +237,8 @@ impl Transport for Wrapped {
     }
 }
 
-/// Returns a listener whose queue is full, and the connections in this queue.
+/// Returns a listener that completes no further connection, because its queue of connections is full. Also returns the
+/// connections that fill the queue.
 async fn full_listener() -> (tokio::net::TcpListener, Vec<TcpStream>) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

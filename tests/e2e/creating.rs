@@ -147,7 +147,7 @@ async fn rate_limited_attempts_are_not_counted() {
         let (result, requests, took) = create(responses).await;
         assert_created(&result);
         assert_eq!(requests, 13);
-        // The pauses start at 2 s and double, and each pause is shortened by at most a half.
+        // The pauses between the attempts start at 2 s and double, and each pause is shortened by at most a half.
         assert!(took.as_secs() >= 143, "{took:?}");
     }
 }
@@ -172,7 +172,7 @@ async fn a_503_is_retried_after_its_retry_after() {
 async fn a_call_time_out_bounds_queue_and_attempts() {
     let second = Duration::from_secs(1);
     let policy = RetryPolicy::default().call_timeout(second * 7);
-    // The time-out limits an attempt.
+    // The call's time-out ends an attempt that receives no response.
     let script = Scripted::new([ScriptedResponse::Silence]);
     let start = Instant::now();
     let client = script.client().with_retry(policy);
@@ -181,7 +181,7 @@ async fn a_call_time_out_bounds_queue_and_attempts() {
         (error.kind(), start.elapsed()),
         (ErrorKind::Timeout, second * 7)
     );
-    // The time-out also limits the time in the rate limiter's queue.
+    // The call's time-out also limits the time in the rate limiter's queue.
     let script = Scripted::new([ScriptedResponse::ok(&created())]);
     let limit = RateLimit::per_minute(1).unwrap();
     let client = script
@@ -198,7 +198,8 @@ async fn a_call_time_out_bounds_queue_and_attempts() {
         (ErrorKind::RateLimited, second * 7)
     );
     assert_eq!((error.attempts(), script.count()), (0, 1));
-    // With a time-out of zero, nothing is sent. The maximum time-out does not overflow.
+    // If the call's time-out is zero, no request is sent. If the time-out is `Duration::MAX`, its deadline does not
+    // overflow.
     let client = script
         .client()
         .with_retry(policy.call_timeout(Duration::ZERO));
@@ -232,7 +233,8 @@ async fn the_longest_durations_do_not_overflow() {
     let wait = session.first_turn().unwrap().reply();
     let reply = wait.timeout(max).interval(max).await.unwrap();
     assert_eq!((reply.text(), script.count()), ("done", 3));
-    // The call waits for the whole of each pause, even if the pause has the maximum length.
+    // A pause can have the maximum length, for example after a very large `retry-after`. The call is then still waiting
+    // after a year.
     let endless = ScriptedResponse::text(503, "").header("retry-after", "99999999999999999999");
     let backoff = RetryPolicy::default().initial_backoff(max).max_backoff(max);
     for (response, policy) in [
@@ -300,7 +302,7 @@ async fn an_error_contains_its_last_attempt_only() {
         ScriptedResponse::Refused,
     ]);
     let error = script.client().create_session(hello()).await.unwrap_err();
-    // The 429 is retried, and does not count as one of the five attempts.
+    // The five attempts are the refused connections. The 429 is retried in addition to them.
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connection, 6));
     assert_eq!((error.status(), error.body()), (None, None));
 }
@@ -676,7 +678,8 @@ fn a_stopped_runtime_leaves_the_outcome_unknown() {
     let script = Scripted::new([ScriptedResponse::Silence]);
     let client = script.client();
     let ending = runtime();
-    // The create is in a tuple, so that `block_on` returns it without waiting for the session.
+    // The block returns the create without waiting for the session. The create is in a tuple, because clippy rejects an
+    // `async` block that returns a future.
     let (create,) = ending.block_on(async {
         let create = client.create_session_detached(hello());
         while script.count() == 0 {

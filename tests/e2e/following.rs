@@ -45,7 +45,7 @@ fn numbered(count: usize) -> Vec<String> {
     numbers.chain(["Done.".to_owned()]).collect()
 }
 
-/// Returns the observed dialect, but without a copy of the reply as an ordinary message.
+/// Returns the dialect [`Dialect::observed`], except that the mock does not repeat the reply as an ordinary message.
 fn dialect() -> Dialect {
     let mut dialect = Dialect::observed();
     dialect.duplicated_final = false;

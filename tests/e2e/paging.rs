@@ -126,8 +126,8 @@ fn deviations() -> Vec<Deviation> {
                 cap,
                 ..Deviation::default()
             };
-            // With this deviation, the total is the number of messages on the first page. The SDK therefore cannot
-            // detect that messages are missing.
+            // If a page has as many messages as the SDK requested, and reports this number as the total, the SDK cannot
+            // detect that more messages exist.
             let is_undetectable = matches!(meta, Meta::TotalOfPage) && cap.is_none();
             all.extend((!is_undetectable).then_some(deviation));
         }

@@ -212,7 +212,7 @@ async fn a_retry_policy_sets_attempts_and_pauses() {
         ),
         (default.max_attempts(0), ScriptedResponse::Refused, 1, none),
         (RetryPolicy::none(), ScriptedResponse::Refused, 1, none),
-        // The first attempt uses the whole time-out of the call.
+        // The first attempt receives no response until the call's time-out has passed, so there is no second attempt.
         (
             default.call_timeout(Duration::from_secs(60)),
             ScriptedResponse::Silence,

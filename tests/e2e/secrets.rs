@@ -21,7 +21,7 @@ async fn the_key_appears_nowhere() {
     // The subscriber is set for all threads, so that the log of the other tests is searched too.
     tracing::subscriber::set_global_default(subscriber).unwrap();
 
-    // The worst case is a server that returns what it received.
+    // In the worst case, the response of the server contains the key that the server received.
     let echo = format!(r#"{{"error": "ApiKey {KEY} is wrong", "id": "{KEY}"}}"#);
     let mut seen = String::new();
     let mut note = |text: String| seen.push_str(&text);
@@ -55,7 +55,7 @@ async fn the_key_appears_nowhere() {
         if let Err(error) = session.follow_up(FollowUp::new("more")).await {
             note(format!("{error} {error:?}"));
         }
-        // A panic's message can show a client only through the client's `Debug` output.
+        // A panic's message can contain the `Debug` output of a client. This output must not show the key.
         let panicking = client.clone();
         let panic = tokio::spawn(async move { panic!("{panicking:?}") }).await;
         let panic = panic.unwrap_err().into_panic();

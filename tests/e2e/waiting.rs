@@ -114,7 +114,7 @@ async fn permanent_errors_end_a_wait_immediately() {
     }
 }
 
-/// Returns the response to a follow-up whose reply is in another thread.
+/// Returns the response to a follow-up, which starts a second thread with another reply.
 fn followed() -> ScriptedResponse {
     let thread = "9d1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b33";
     let href = format!("/rest/v1/sessions/{SESSION}/threads/{thread}/messages?type=final_message");
@@ -125,7 +125,8 @@ fn followed() -> ScriptedResponse {
 
 #[tokio::test(start_paused = true)]
 async fn a_follow_up_ends_the_wait_that_it_interrupts() {
-    // The wait for the old turn sends one last poll, because the reply may have arrived just before the follow-up.
+    // The wait for the first turn sends one last poll after the follow-up, because the reply may have arrived just
+    // before the follow-up.
     for (last_poll, kind) in [
         (empty(), Some(ErrorKind::Interrupted)),
         (ScriptedResponse::ok(&replied("done")), None),

@@ -23,7 +23,7 @@ pub const KEY: &str = "key-0d4f5b9b8a11-never-shown";
 
 /// A fixed session id.
 pub const SESSION: &str = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
-/// A fixed thread id of the session.
+/// A fixed id of a thread in the session [`SESSION`].
 pub const THREAD: &str = "8c1d2f6e-7b7e-4f0e-9a51-6f2f3c1f2b22";
 
 /// Returns [`SESSION`] as an id.
@@ -75,7 +75,7 @@ pub fn sample_agent() -> Script {
         name: "bash".into(),
         input: json!({"command": "ls"}),
     };
-    // The SDK must not use this file name as a path.
+    // The SDK must not use this file name as a path, because the file would be outside the chosen folder.
     let plan = Action::Plan {
         file_name: "../plan.md".into(),
         text: "1. Go.".into(),

@@ -74,9 +74,9 @@ pub enum Meta {
     Missing,
     /// `meta` contains only the total number of messages.
     Total,
-    /// The number of pages is computed from the limit that was requested.
+    /// The number of pages is computed from the `limit` of the request, even if the pages contain fewer messages.
     RequestedLimit,
-    /// The total is the number of messages on the page.
+    /// The total is the number of messages on this page, not in the whole session.
     TotalOfPage,
     /// The total is too large by this number.
     Extra(usize),

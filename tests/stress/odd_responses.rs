@@ -248,8 +248,8 @@ fn raw<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     found.map(|(_, raw)| raw.as_str())
 }
 
-/// Returns whether a response contains the thread's id. The thread's id may be in the field with the name `id`, or in
-/// one of two links.
+/// Returns whether a response contains the thread's id. The thread's id may be in one of two links, or in the field
+/// whose name is in the parameter `id`.
 fn names_thread(fields: &Fields, id: &str) -> bool {
     let linked = raw(fields, "_links").and_then(|raw| raw.parse::<JsonObject>().ok());
     let href = |name: &str| {

@@ -1,5 +1,5 @@
-//! Tests reading while messages are deleted and added between any two requests. The messages that
-//! exist from start to end arrive in order, each once.
+//! Tests reading while messages are deleted and added between any two requests. Each message that exists during the
+//! whole reading arrives exactly once, and in order.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,7 @@ enum Change {
 enum Ts {
     Own,
     Null,
-    /// The same time as the time of the previous message.
+    /// The message has the same time as the previous message.
     Equal,
 }
 
@@ -133,8 +133,7 @@ impl List {
                 };
                 let number = LATE + self.next_late;
                 self.next_late += 1;
-                // The late message is the newest message with this time, so the late message is placed after the
-                // others.
+                // The late message was created after the other messages with the same time, so it is placed after them.
                 let index = self.times.partition_point(|(_, other)| *other <= time);
                 let message = self.message(
                     number,
@@ -203,7 +202,7 @@ impl Setup {
         }
     }
 
-    /// Returns the messages that existed from start to end, in order.
+    /// Returns the messages that existed during the whole test, in order.
     fn throughout(&self) -> Vec<u128> {
         let list = self.list.lock().unwrap();
         let kept = self.initial.iter().filter(|n| !list.deleted.contains(n));
@@ -332,8 +331,8 @@ proptest! {
     #[test]
     fn transcripts_keep_what_exists_throughout(mut case in case()) {
         case.descending = false;
-        // There are no messages from a user. The first of them would become the prompt, and the prompt is not one of
-        // the steps.
+        // No message is from a user. A first message from a user would become the prompt of the turn, and this test
+        // reads only the steps.
         let setup = Setup::new(case, false);
         let transcript = run(setup.service.session().transcript()).unwrap();
         let steps = transcript.turns.iter().flat_map(|turn| &turn.steps);

@@ -17,7 +17,7 @@ struct Cli {
 enum Task {
     /// Write crates/blocks-api/src/generated.rs from openapi/blocks.yaml.
     Codegen {
-        /// Write nothing; print a diff and exit 1 when the two differ.
+        /// Write nothing; print a diff and exit 1 if generated.rs is out of date.
         #[arg(long)]
         check: bool,
     },

@@ -1,5 +1,5 @@
-//! Runs the program in the same way as `cargo xtask`. `cargo test` builds the program for these tests, and `.ci/run`
-//! uses the built program.
+//! Tests the program `xtask`, which `cargo xtask` builds and runs. `cargo test` builds this program before these tests.
+//! `.ci/run` later uses the same built program.
 
 use std::process::{Command, Output};
 

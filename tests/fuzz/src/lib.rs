@@ -1,4 +1,4 @@
-//! Fuzz targets for all code that reads input from outside.
+//! Fuzz targets for the code that reads responses of the service, pages of the documentation, or files with prompts.
 //!
 //! Each target takes bytes, and panics if the code breaks a guarantee. `cargo fuzz` finds new inputs. The tests run
 //! each target with its seeds. Inputs that were found earlier are among the seeds.

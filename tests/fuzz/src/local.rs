@@ -1,11 +1,12 @@
-//! Targets that read files: a page of the vendor's documentation, and a batch.
+//! Targets that read files: a page of the vendor's documentation, and the prompts of a batch.
 
 use std::sync::LazyLock;
 
 use blocks_drift::document::Document;
 use blocks_drift::page::{self, PageText};
 
-/// Checks a documentation page. The result is a list of facts or an error, never a panic.
+/// Checks a documentation page. The check may return an error, but must not panic. A check without an error must
+/// contain a covered part of the page, or a finding.
 pub fn page(data: &[u8]) {
     static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi/blocks.yaml");
@@ -25,7 +26,8 @@ pub fn page(data: &[u8]) {
     }
 }
 
-/// Parses a batch file. The result is prompts with unique ids, or an error that names the line.
+/// Parses a batch file. The parser must return prompts with unique ids, or an error that starts with the number of the
+/// invalid line.
 pub fn batch(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     match blocks_cli::prompts::parse(&text) {

@@ -192,8 +192,9 @@ pub fn retry_after(data: &[u8]) {
             assert!(!error.may_have_taken_effect());
             error.retry_after()
         });
-        // The next input uses the same client, which would still be paused. A short pause is therefore waited for.
-        // After a long pause, a new client is built.
+        // The rate limiter of this client is still paused, and the next input would use the same client. If the pause
+        // is shorter than a day, the next input therefore starts after the pause. Otherwise, a new client replaces this
+        // client.
         match left {
             Some(left) if left < Duration::from_secs(86_400) => {
                 setup

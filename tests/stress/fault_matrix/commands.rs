@@ -1,4 +1,5 @@
-//! Runs the CLI's commands with every fault. The commands run in this process, and their output is captured.
+//! Runs the CLI's commands with every fault that the mock can inject. The commands run in this process, and their
+//! output is captured.
 
 use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;

@@ -19,8 +19,8 @@ fn of_any_response() -> Vec<Fault> {
     let second = Duration::from_secs(1);
     let mut all = Vec::new();
     for status in [400, 401, 403, 404, 409, 418, 422, 429] {
-        // A request that is rejected with one of these statuses never takes effect. If it took effect, no client could
-        // detect this.
+        // With these statuses, the mock rejects the request before it takes effect. There is no fault that rejects the
+        // request after it took effect, because no client could detect this effect.
         all.push(Fault::status(status));
     }
     for status in [302, 408, 500, 502, 503, 504, 599] {
@@ -113,7 +113,8 @@ fn of_fields(operation: Operation, document: &Value) -> Vec<Fault> {
     faults.collect()
 }
 
-/// Checks that the matrix uses every kind of fault. The error for an unknown kind lists all known kinds.
+/// Checks that the matrix uses every kind of fault. The kinds are read from the error for an unknown kind, which lists
+/// all known kinds.
 #[test]
 fn every_kind_of_fault_is_used() {
     let error = serde_json::from_str::<Fault>("\"?\"")

@@ -1,8 +1,9 @@
 //! Runs every operation of the SDK and every command of the CLI with every fault that the mock can
 //! inject, on the paused clock. The same guarantees are checked for each combination.
 //!
-//! The tests derive most of their lists. A run without a fault shows which operations are called. The mock lists the
-//! faults that it knows. The OpenAPI document lists the fields of each response.
+//! The operations and fields are not listed by hand. A run without a fault shows which operations are called. The
+//! OpenAPI document lists the fields of each response. A test checks that the list of faults contains every kind of
+//! fault that the mock knows.
 
 mod commands;
 mod faults;

@@ -1,4 +1,4 @@
-//! Runs the SDK's operations with every fault.
+//! Runs the SDK's operations with every fault that the mock can inject.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -176,8 +176,9 @@ pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> 
     (setup, violations)
 }
 
-/// Checks that the error matches the last exchange. `Call::Replies` waits for two sessions, so the check uses the last
-/// exchange of the session in the error.
+/// Checks that the error contains the response of the last exchange. `Call::Replies` waits for two sessions, so the
+/// last exchange may be of the other session. The check therefore uses the last exchange of the session that the error
+/// names.
 fn check_last_exchange(call: Call, error: &Error, exchanges: &[Exchange]) -> Vec<String> {
     let mut exchanges = exchanges.iter().rev();
     let last = match error.pending() {

@@ -12,7 +12,8 @@ use super::faults::MAX_BODY;
 /// Returns the two dialects with their names.
 pub fn dialects() -> [(&'static str, Dialect); 2] {
     let mut documented = Dialect::documented();
-    // The vendor's documentation does not contain these fields. Without these fields, no response names a plan.
+    // The vendor's documentation does not contain the fields `session_group_id` and `plan_artifact_ids`. Without these
+    // fields, no response contains the id of a plan.
     documented.observed_fields = true;
     [
         ("observed", Dialect::observed()),

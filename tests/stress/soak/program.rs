@@ -100,8 +100,8 @@ impl Job {
         panic!("seed {}: {message} gets no reply", self.seed);
     }
 
-    /// Returns the handle of the first turn. If the response to the create did not contain the thread, finds the
-    /// thread in the session's messages.
+    /// Returns the pending reply of the first turn. If the response to the create did not contain the thread's id,
+    /// finds the id in the session's messages.
     async fn pending(&self, session: &Session) -> Pending {
         if let Ok(turn) = session.first_turn() {
             return turn.pending().clone();

@@ -136,8 +136,8 @@ impl Check {
         }
     }
 
-    /// Converts YAML to JSON, and records the line of each part. Merge keys are rejected, because the
-    /// generator's parser treats them as fields.
+    /// Converts YAML to JSON, and records the line of each part. Merge keys (`<<`) are rejected, because the
+    /// generator's parser treats a merge key as a field.
     fn convert(&mut self, node: &MarkedYaml<'_>, pointer: &str) -> Result<Value, Fault> {
         self.lines
             .entry(pointer.to_owned())
@@ -192,8 +192,8 @@ impl Check {
         self.names()
     }
 
-    /// Returns the kind of the value of a key. If the `bool` is true, the value is a list or map, and each entry has
-    /// this kind.
+    /// Returns the kind of the mapping under `key` in a mapping of the kind `part`. If the `bool` is true, the key
+    /// contains a list or map of mappings, and each of these mappings has this kind.
     fn inside(part: Part, key: &str) -> (Part, bool) {
         match (part, key) {
             (Part::Root, "paths") => (Part::PathItem, true),
@@ -437,7 +437,8 @@ impl Check {
         }
     }
 
-    /// Checks that names are unique over the whole OpenAPI document.
+    /// Checks that paths, operation ids and the names of components are unique in the OpenAPI document. Also checks
+    /// that the security schemes exist.
     fn names(&self) -> Result<(), Fault> {
         let paths = self.value["paths"].as_object().into_iter().flatten();
         let mut ids = Vec::new();

@@ -16,7 +16,8 @@ use super::{reduce, tolerant};
 const HEADER: &str =
     "// Generated from openapi/blocks.yaml by `cargo xtask codegen`. Do not edit.\n\n";
 
-/// The types that `blocks_api::open` defines by hand, because they accept more than the OpenAPI document names.
+/// The types that `blocks_api::open` defines by hand. Most of them accept more values than the OpenAPI document lists,
+/// for example an id that is not a UUID, or an unknown type of message.
 const OPEN: [&str; 9] = [
     "Id",
     "Timestamp",
@@ -101,9 +102,10 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
     }
 }
 
-/// Finds the part of the OpenAPI document that cannot be generated. If all schemas can be generated, the part is the
-/// first path that fails without the other paths. If the schemas fail too, the part is the first schema without which
-/// the generation succeeds. For this test, an empty schema replaces the schema.
+/// Finds the part of the OpenAPI document for which progenitor cannot generate code. First generates the schemas
+/// without any path. If this succeeds, tries each path without the other paths, and returns the first path that fails.
+/// If the schemas fail, replaces each schema in turn with an empty schema, and returns the first schema whose
+/// replacement makes the generation succeed.
 fn failing_part(document: &OpenAPI) -> Option<String> {
     let mut pathless = document.clone();
     pathless.paths.paths.clear();

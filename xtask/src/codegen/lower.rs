@@ -141,8 +141,8 @@ fn close_open_enums(schema: &mut Value) {
     }
 }
 
-/// Removes defaults. With a default, the generated code would always send the value, although the server knows the
-/// default.
+/// Removes defaults. With a default, the generated code would always send the default value. This is not necessary,
+/// because the server uses its default if a request does not contain the value.
 fn drop_defaults(schema: &mut Value) {
     if let Some(map) = schema.as_object_mut()
         && map.contains_key("type")

@@ -87,8 +87,8 @@ mod tests {
         assert_eq!(generate().unwrap(), generate().unwrap());
     }
 
-    /// If the whole workspace is tested, a feature of another crate could change the order of JSON maps. The generated
-    /// code must not change.
+    /// The generated code must also be the same in a test of the whole workspace. In that test, a feature that another
+    /// crate enables could change the order of JSON maps.
     #[test]
     fn the_checked_in_code_follows_from_the_document() {
         check().unwrap();

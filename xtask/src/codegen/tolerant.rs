@@ -115,8 +115,8 @@ fn remove_serde_derives(attributes: &mut [syn::Attribute]) {
     }
 }
 
-/// Puts serde's attributes behind the feature `schemars`. Without serde's derive, only schemars reads serde's
-/// attributes.
+/// Puts serde's attributes behind the feature `schemars`. The type no longer derives serde's traits, so only the derive
+/// of schemars reads serde's attributes.
 fn for_schemas_only(attributes: &mut [syn::Attribute]) {
     for attribute in attributes.iter_mut().filter(|a| a.path().is_ident("serde")) {
         let meta = &attribute.meta;
@@ -142,7 +142,7 @@ fn renamed(attributes: &[syn::Attribute]) -> Option<String> {
 }
 
 /// Replaces each map of `serde_json::Value` with `JsonObject`, which keeps a free-form object exactly as it was
-/// received or given. A map of `serde_json::Value` cannot do so.
+/// received or given. A `serde_json::Value` rounds or rejects some large numbers.
 struct ExactMaps;
 
 impl VisitMut for ExactMaps {

@@ -17,8 +17,8 @@ pub struct Row {
     mean_delay_s: f64,
 }
 
-/// A polling policy, and the style of its curve. If curves overlap, the curve of the later policy covers the curve of
-/// the earlier policy.
+/// A polling policy, and the style of its curve. Where two curves overlap, the visible curve is that of the policy
+/// which is later in [`POLICIES`].
 struct Policy {
     name: &'static str,
     label: &'static str,
@@ -158,7 +158,8 @@ fn curve<'a>(svg: &mut Svg, left: f64, policy: &Policy, rows: impl Iterator<Item
     let mut before = 0.0;
     for row in rows {
         let (x, y) = point(row);
-        // If the curve falls to this point, the label is below the point. Otherwise, the label is above the point.
+        // The label is below the point if the delay is less than at the previous point. Otherwise, the label is above
+        // the point.
         let label = if before > row.mean_delay_s {
             20.0
         } else {

@@ -31,7 +31,7 @@ pub struct Line {
 /// which stream is read first.
 const TOGETHER: Duration = Duration::from_millis(100);
 
-/// Runs a session in its own temporary folder.
+/// Runs a terminal session in its own temporary folder, and returns the recorded lines.
 ///
 /// # Errors
 /// Fails if a command of the session cannot be run; the error names the program.

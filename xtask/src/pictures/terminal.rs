@@ -10,7 +10,7 @@ const ROW: f64 = 19.0;
 const MARGIN: f64 = 18.0;
 const HEAD: f64 = 40.0;
 
-/// Draws the lines of a session.
+/// Draws the lines of a terminal session.
 pub fn draw(title: &str, lines: &[Line]) -> String {
     let rows: Vec<(Source, bool, String)> = lines.iter().flat_map(rows).collect();
     let width = (COLUMNS as f64 * COLUMN + 2.0 * MARGIN).ceil();

@@ -10,8 +10,8 @@
 //! - `<!-- readme: script -->`: as `mock`, but the block is a script that is killed once, and run again;
 //! - `<!-- readme: skip because … -->`: the block is not run, for this reason.
 //!
-//! A `yaml` block with such a comment contains the steps of a workflow. The scripts of these steps are run. Blocks of
-//! Rust are doc tests, and are run last.
+//! A `yaml` block after one of these comments contains the steps of a workflow. The scripts of these steps are run.
+//! Blocks of Rust are doc tests, and are run last.
 
 mod blocks;
 mod script;

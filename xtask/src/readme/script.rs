@@ -1,7 +1,8 @@
 //! Runs a script that can be killed and run again.
 //!
-//! The script is killed by SIGKILL as soon as its pending file shows that it has sent its prompt. Then the script is
-//! run again. The second run must succeed, and only one session may exist.
+//! The script runs `blocks` with the option `--pending`, which writes a file after the prompt was sent. SIGKILL kills
+//! the script as soon as this file exists. Then the script is run again. The second run must succeed, and only one
+//! session may exist.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;

@@ -10,7 +10,7 @@ use crate::engine::error::Error;
 use crate::messages::MessagesQuery;
 use crate::session::reference::SessionRef;
 
-/// Contains the conversation of a session. Every message of the service is in it exactly once.
+/// Contains the conversation of a session. Each message that was read is in the transcript exactly once.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -28,7 +28,7 @@ use crate::session::reference::SessionRef;
 pub struct Transcript {
     /// The turns, in the order in which they started.
     pub turns: Vec<TranscriptTurn>,
-    /// Notices of the system, which belong to no thread.
+    /// The messages without the id of a thread, for example notices that the service added to the session.
     pub notices: Vec<Message>,
 }
 
@@ -49,13 +49,13 @@ pub struct Transcript {
 pub struct TranscriptTurn {
     /// The id of the thread.
     pub thread_id: Id,
-    /// The user's message that started the turn. Each thread has one such message.
+    /// The user's message that started the turn; `None` if this message was not read, for example because of a filter.
     pub prompt: Option<Message>,
-    /// The agent's messages before the reply, with tool calls.
+    /// All other messages of the turn: usually the agent's messages before the reply, and the tool calls.
     pub steps: Vec<Message>,
     /// The reply; `None` while the agent works, or when the turn was interrupted.
     pub reply: Option<Message>,
-    /// The last message before the reply, if it repeats the reply exactly, as the service does in a finished thread.
+    /// The last ordinary message, if it has the same text as the reply. Most finished threads contain such a copy.
     pub repeated_reply: Option<Message>,
 }
 
@@ -142,7 +142,8 @@ impl SessionRef {
 }
 
 impl MessagesQuery {
-    /// Reads the messages and groups them into turns, in memory. The order is always oldest first.
+    /// Reads the messages and groups them into turns, in memory. The oldest turn is always first, even if
+    /// [`newest_first`](Self::newest_first) was set.
     ///
     /// # Errors
     /// The errors of [`collect`](Self::collect).

@@ -30,13 +30,13 @@ use crate::session::reference::SessionRef;
 use crate::session::turns::{LatestTurn, TurnState};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
-/// The minimum time between two polls. With this minimum, one wait uses at most 30 of the 100 requests per minute.
+/// The minimum time between two polls. With this minimum, one wait uses at most 30 of the 100 requests per minute that
+/// one API key may send.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
 /// The time-out of a poll that starts after the time-out of the wait.
 const LAST_POLL: Duration = Duration::from_secs(10);
 /// The maximum time for which a poll after the time-out waits for a permit. This time is long enough if a thousand
-/// other requests are in the queue. Without this poll, the wait would report a time-out without knowing the current
-/// state.
+/// other requests are in the queue. The poll finds a reply that arrived since the previous poll.
 const LAST_PERMIT: Duration = Duration::from_secs(15 * 60);
 /// A timer that is at least this late shows that the machine or the process was suspended.
 const STOPPED: Duration = Duration::from_secs(1);
@@ -210,7 +210,7 @@ impl Turn {
     }
 
     fn reply_in(&self, page: Box<types::MessagePage>) -> Option<Reply> {
-        // The request asks only for final messages, so a message of an unknown type is also the reply.
+        // The URL selects only final messages. A message of an unknown type is therefore also the reply.
         let is_reply = |message: &types::Message| {
             !matches!(
                 message.type_,
@@ -238,8 +238,9 @@ impl Turn {
         error.with_pending(self.pending().clone())
     }
 
-    /// Returns the URL of the reply. Uses the link, or the ids if the link cannot be used. Adds filters to the URL if
-    /// they are missing, because some links of the service have no filters.
+    /// Returns the URL that a poll requests. This URL is the link in the pending reply. If the link cannot be used, the
+    /// URL is built from the ids of the session and the thread. Some links of the service have no filters for the type
+    /// and the thread, so missing filters are added.
     fn url(&self) -> Result<Url, Error> {
         let core = &self.client.engine.core;
         let mut url = match (core.resolve(self.pending.href()), self.pending.by_ids()) {
@@ -336,8 +337,9 @@ impl Client {
 /// - A follow-up interrupted the turn.
 /// - The request cannot be sent, for example because the link names another host.
 /// - The service rejects the request with the status 400, 401, 403, 404, 410 or 422 and a JSON object.
-/// - Three responses in a row are unusable. A response is unusable if its status is 2xx but it cannot be decoded, or if
-///   it has another status that is not transient.
+/// - Three responses in a row are unusable with the same kind of error. Either the status is 2xx, but the body cannot
+///   be decoded. Or the status is another one, except 408, 429 and 5xx. For example, a proxy redirects with the status
+///   302.
 ///
 /// Every error contains the pending reply; see [`Error::pending`]. Use [`Client::resume`] to resume the wait.
 #[derive(Clone, Debug)]
@@ -382,10 +384,15 @@ impl Wait {
     /// wait fails with the kind [`Deadline`](crate::ErrorKind::Deadline). The error contains the result of the last
     /// poll, and the wait can be resumed.
     ///
-    /// Each wait polls at least once, even if the time-out is zero or no permit was available in time. After the
-    /// time-out, the wait polls once more if the machine was suspended, or if the last poll is out of date because
-    /// other requests took the permits. This last poll is omitted while the rate limiter is paused after a response
-    /// with status 429.
+    /// After the time-out, the wait polls once more in these cases:
+    /// - The wait has not polled yet, for example because no permit was available.
+    /// - The last poll ended more than two intervals before the time-out, for example because other requests took the
+    ///   permits.
+    /// - The time-out was noticed late, because the machine was suspended.
+    /// - A wait with [`follow`](Self::follow) has not read all messages yet.
+    ///
+    /// The wait does not send this last poll while the rate limiter is paused after a response with the status 429.
+    /// Except during this pause, each wait polls at least once, even if its time-out is zero.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -409,11 +416,11 @@ impl Wait {
     /// Adds the agent's messages to [`progress`](Self::progress) as [`Progress::Message`]. Each message is added once,
     /// in order, as soon as it arrives. Default: no messages.
     ///
-    /// The messages usually need no extra requests, because a poll reads the newest messages of the thread, and
-    /// recognizes the reply among them. If one page does not contain all new messages, the wait reads more pages
-    /// without a pause. This happens if more than 20 messages arrive between two polls, if messages are added or
-    /// deleted before the known messages, or if the wait starts late. In a finished thread, the last message before the
-    /// reply usually repeats the text of the reply.
+    /// The messages usually need no extra requests, because each poll reads a page with the newest messages of the
+    /// thread, and finds the reply on this page. If one page does not contain all new messages, the wait reads more
+    /// pages without a pause. For example, more than 20 messages arrive between two polls, or the thread already has
+    /// more than 20 messages when the wait starts. Or a message is added or deleted among the messages that the wait
+    /// has already read. In a finished thread, the last message before the reply usually repeats the text of the reply.
     ///
     /// No messages are available if the service did not name the thread of the turn.
     ///
@@ -593,7 +600,8 @@ impl WaitState {
         }
     }
 
-    /// Returns the next item of the last poll. If no item is left, waits for a permit and polls once.
+    /// Returns the next message or result that the last poll found. If no such item is left, waits for a permit and
+    /// polls once.
     async fn step(&mut self) -> Result<Progress, Error> {
         if let Some(next) = self.follower.as_mut().and_then(|f| f.next_item()) {
             return next;
@@ -667,8 +675,8 @@ impl WaitState {
         PollSchedule {
             started: self.wait.turn.started,
             last_poll: self.last_poll,
-            // After errors, `next` can be later than the time-out of the wait. The next poll is then due at the
-            // time-out.
+            // After an error, the pause until the next poll can end after the time-out of the wait. In this case, the
+            // next poll is due at the time-out.
             ready_at: self.next.min(self.deadline).max(earliest),
             first_before: is_first.then_some(self.deadline),
         }
@@ -679,9 +687,9 @@ impl WaitState {
         self.follower.as_ref().is_some_and(|f| f.is_behind())
     }
 
-    /// Returns whether to poll once more after the time-out. The reply may have arrived since the last poll, for
-    /// example if the last poll is out of date or the machine was suspended. No poll is made while the rate limiter is
-    /// paused.
+    /// Returns whether to poll once more after the time-out. The wait polls once more if the reply may have arrived
+    /// since the last poll, for example while the machine was suspended. The wait does not poll while the rate limiter
+    /// is paused.
     fn may_poll_late(&self) -> bool {
         let was_stopped = Instant::now() >= self.deadline + STOPPED;
         let is_paused = self
@@ -710,8 +718,8 @@ impl WaitState {
         let turn = &self.wait.turn;
         // The future of the call is boxed, so that a wait needs the memory for this future only during a poll.
         let result = match &mut self.follower {
-            // The poll after the time-out requests only the reply, because a page of the thread may not contain the
-            // reply.
+            // The poll after the time-out requests only the reply. A page of all messages may not contain the reply,
+            // and no further poll would read the next page.
             Some(follower) if self.late_poll != LatePoll::Made => {
                 Box::pin(follower.poll(turn, permit, end)).await
             }
@@ -768,7 +776,8 @@ impl WaitState {
             return false;
         }
         if kind == ErrorKind::Incomplete {
-            // The pages of messages contradict each other. The next poll requests only the reply.
+            // The pages do not fit together, for example because the last messages that this wait read were deleted.
+            // The next poll therefore requests only the reply.
             return false;
         }
         if error.attempts() == 0 || is_rejection(error) {

@@ -31,7 +31,8 @@ struct KnownTurn {
     thread: Option<Id>,
     /// The clock value when the turn's request was sent; zero if this client did not send the request.
     sent: u64,
-    /// The clock value when this client received the turn's response, or learned its thread in another way.
+    /// The clock value when this client received the turn's response. If this client did not send the request, this is
+    /// the clock value when the client added the turn, for example because a message of its thread was read.
     known: u64,
     created_at: Option<DateTime<Utc>>,
     /// Whether the turn certainly exists. A follow-up with an unknown outcome may have started no turn.
@@ -193,7 +194,8 @@ impl fmt::Debug for LatestTurn {
     }
 }
 
-/// A map from session id to the known turns of the session. Sessions that no value in this program uses are removed.
+/// A map from session id to the known turns of the session. A session is removed some time after the last handle of the
+/// session was dropped, for example its last `Turn`.
 #[derive(Default)]
 pub(crate) struct TurnRegistry(Mutex<Sessions>);
 

@@ -1,4 +1,5 @@
-//! Waits for a reply that contains JSON, and asks the agent to correct a reply without the expected JSON.
+//! Waits for a reply that contains JSON, and asks the agent for a correction if the reply does not contain the expected
+//! JSON.
 
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -14,11 +15,11 @@ use crate::engine::rate_limit::after;
 use crate::request::FollowUp;
 use crate::session::turn::{MIN_INTERVAL, Reply, TIMEOUT, Turn};
 
-/// Contains a reply and its decoded value.
+/// Contains a reply, and the value that was decoded from its JSON.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StructuredReply<T> {
-    /// The value in the reply.
+    /// The value that was decoded from the JSON in the reply.
     pub value: T,
     /// The reply that contains the value.
     pub reply: Reply,
