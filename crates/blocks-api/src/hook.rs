@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use progenitor_client::{ClientHooks, OperationInfo};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Request, Response, ResponseBuilderExt};
+use reqwest::{Request, Response, ResponseBuilderExt, Url};
 
 use crate::decode;
 pub use crate::decode::FromJson;
@@ -144,9 +144,12 @@ async fn execute(
 /// Returns whether `url` is below `base`. The scheme, host and port must be equal, and the path of `url` must start
 /// with the path of `base`, followed by `/`. `url` must be the normalized text that the URL parser returns.
 fn is_below(base: &str, url: &str) -> bool {
-    let base = base.trim_end_matches('/');
-    url.strip_prefix(base)
-        .is_some_and(|rest| rest.starts_with('/'))
+    let starts_with = |base: &str| {
+        let rest = url.strip_prefix(base.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    // Most base URLs are in normalized form already, and a comparison of texts is quicker than parsing the base URL.
+    starts_with(base) || Url::parse(base).is_ok_and(|base| starts_with(base.as_str()))
 }
 
 /// Requests `url`, and reads the response as a `T`, for example as a page of messages. The request goes through the
@@ -198,7 +201,11 @@ mod tests {
         for (base, url, home) in [
             ("https://a.b", "https://a.b/rest", true),
             ("https://a.b/", "https://a.b/rest", true),
-            ("http://[::1]:80", "http://[::1]:80/rest", true),
+            ("http://[::1]:80", "http://[::1]/rest", true),
+            ("https://A.b:443/", "https://a.b/rest", true),
+            ("https://a.b:8443", "https://a.b:8443/rest", true),
+            ("https://a.b:8443", "https://a.b/rest", false),
+            ("not a URL", "https://a.b/rest", false),
             ("https://a.b", "https://a.b.evil/rest", false),
             ("https://a.b", "https://a.b:8443/rest", false),
             ("https://a.b", "https://a.b@evil/rest", false),

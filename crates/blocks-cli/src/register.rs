@@ -22,9 +22,9 @@ use crate::report::RegisteredSession;
 /// Maximum number of sessions in the register. If the register is full, the oldest session is removed. The dashboard of
 /// the service still shows this session.
 const MAX_SESSIONS: usize = 500;
-/// Maximum number of bytes that are read. A register is always smaller. The limit is needed if the file at the
-/// register's path is a device or belongs to another program.
-const MAX_BYTES: u64 = 4 << 20;
+/// Maximum number of bytes of the register. The oldest sessions are removed if the register would be larger. The limit
+/// also applies to reads, because the file at the register's path may be a device or belong to another program.
+const MAX_BYTES: usize = 4 << 20;
 /// Number of attempts to take the lock. The attempts take 2 seconds, which is enough, because another command holds the
 /// lock only while it writes the register once.
 const LOCK_ATTEMPTS: u32 = 100;
@@ -95,7 +95,7 @@ impl Register {
                 false => Ok((None, None)),
             };
         };
-        match register.open_lock() {
+        match register.open_lock().and_then(|_| register.read()) {
             Ok(_) => Ok((Some(register), None)),
             Err(error) => {
                 let path = register.path.display();
@@ -176,7 +176,7 @@ impl Register {
             Err(error) => return Err(error),
         };
         let mut bytes = Vec::new();
-        file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+        file.take(MAX_BYTES as u64).read_to_end(&mut bytes)?;
         let lines = bytes.split(|byte| *byte == b'\n');
         Ok(lines
             .filter_map(|line| serde_json::from_slice(line).ok())
@@ -184,12 +184,18 @@ impl Register {
     }
 
     fn write(&self, sessions: &[RegisteredSession]) -> Result<()> {
-        let mut text = String::new();
-        for session in sessions {
-            text += &serde_json::to_string(session)?;
-            text.push('\n');
+        let mut lines = Vec::new();
+        let mut size = 0;
+        for session in sessions.iter().rev() {
+            let line = serde_json::to_string(session)? + "\n";
+            size += line.len();
+            if size > MAX_BYTES {
+                break;
+            }
+            lines.push(line);
         }
-        NewFile::create(&self.path)?.write(text.as_bytes())
+        lines.reverse();
+        NewFile::create(&self.path)?.write(lines.concat().as_bytes())
     }
 
     /// Opens the lock file. The register itself cannot be the lock file, because each write replaces the register with

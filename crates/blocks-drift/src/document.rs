@@ -44,7 +44,7 @@ impl Document {
         });
         if let Some((pointer, target)) = dangling.first() {
             let line = document.0.position(pointer).line;
-            bail!("{file}:{line}: the reference {target} leads to nothing");
+            bail!("{file}:{line}: the reference {target} leads to nothing, or in a circle");
         }
         let paths = document.0.value["paths"].as_object();
         if paths.is_none() {

@@ -92,6 +92,9 @@ pub struct NotCreated<R> {
 pub struct Replied<R> {
     /// Result to record in the journal. `None` if the wait ended with a time-out. A later run then waits for the reply
     /// again.
+    ///
+    /// The result must contain the session's id. With [`BatchOptions::retry_failed`], workers compare results to find
+    /// out whether a failed prompt was already sent again, and two sessions can fail in the same way.
     pub result: Option<Value>,
     /// Report for the caller.
     pub report: R,

@@ -253,7 +253,9 @@ impl Mock {
             ["finish"] if post => {
                 let Finish { text } = read(body)?;
                 let latest = session.threads.len().saturating_sub(1);
-                session.finish(latest, text, clock.now(), dialect, clock);
+                if !session.finish(latest, text, clock.now(), dialect, clock) {
+                    return Err(Refusal(409, "the latest turn has ended".into()));
+                }
             }
             ["continue"] if post => {
                 let script: Script = read(body)?;

@@ -278,7 +278,8 @@ impl Mock {
         state.sessions.values_mut().any(|s| s.delete(message))
     }
 
-    /// Ends the latest turn of a session with the reply `text`. Returns whether the session exists.
+    /// Ends the latest turn of a session with the reply `text`. Returns `false`, without a change, if the session does
+    /// not exist, or if its latest turn has ended.
     ///
     /// ```
     #[doc = include_str!("doctest.txt")]
@@ -286,6 +287,7 @@ impl Mock {
     /// # let (_, session) = create(&mock).await?;
     /// assert!(mock.finish(session.id(), "Done early."));
     /// assert_eq!(session.first_reply().await?.text(), "Done early.");
+    /// assert!(!mock.finish(session.id(), "Too late."));
     /// # Ok(())
     /// # }
     /// ```
@@ -298,8 +300,7 @@ impl Mock {
         };
         session.advance(dialect, clock);
         let latest = session.threads.len().saturating_sub(1);
-        session.finish(latest, text.into(), clock.now(), dialect, clock);
-        true
+        session.finish(latest, text.into(), clock.now(), dialect, clock)
     }
 
     /// Adds a pull request to a session. Returns whether the session exists.

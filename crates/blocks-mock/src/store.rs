@@ -395,7 +395,7 @@ impl Session {
         self.threads.last().is_some_and(|turn| !turn.over)
     }
 
-    /// Ends the turn of a thread with a final message.
+    /// Ends the turn of a thread with a final message. Returns `false`, without a change, if the turn has ended.
     pub fn finish(
         &mut self,
         thread: usize,
@@ -403,9 +403,9 @@ impl Session {
         ts: f64,
         dialect: &Dialect,
         clock: &Clock,
-    ) {
-        let Some(turn) = self.threads.get_mut(thread) else {
-            return;
+    ) -> bool {
+        let Some(turn) = self.threads.get_mut(thread).filter(|turn| !turn.over) else {
+            return false;
         };
         turn.over = true;
         let (id, task) = (turn.id, turn.task);
@@ -414,6 +414,7 @@ impl Session {
             self.place(Some(id), task, MESSAGE, text.clone(), times, clock);
         }
         self.place(Some(id), task, FINAL, text, times, clock);
+        true
     }
 
     fn put_in_order(&mut self) {

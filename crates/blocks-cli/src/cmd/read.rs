@@ -78,13 +78,12 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Prints messages as they arrive. A failed poll does not end the command. After one failed poll is reported, other
-/// failed polls are not reported until a message arrives.
+/// Prints messages as they arrive. A failed poll does not end the command. If several polls in a row fail, only the first
+/// of them is reported.
 async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(), Exit> {
     const MINUTE: Duration = Duration::from_secs(60);
     let start = Instant::now();
     let mut minutes = interval_at(start + MINUTE, MINUTE);
-    let mut is_failing = false;
     loop {
         let event = tokio::select! {
             biased;
@@ -99,15 +98,13 @@ async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(
         };
         match event? {
             WatchEvent::Message(message) => {
-                is_failing = false;
                 minutes.reset();
                 line(&message, output)?;
                 if until_done && message.type_ == Some(MessageType::FinalMessage) {
                     return Ok(());
                 }
             }
-            WatchEvent::PollFailed { error, .. } if !is_failing => {
-                is_failing = true;
+            WatchEvent::PollFailed { error, failures: 1 } => {
                 let error = with_causes(&error);
                 output.note(&format!("a poll failed, still following: {error}"));
             }

@@ -211,6 +211,27 @@ async fn the_register_keeps_the_newest_sessions() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_register_that_is_full_drops_the_oldest() {
+    let folder = Folder::new("register-full");
+    let mock = replying();
+    test(&mock, "run --agent claude hello", &folder).run().await;
+    let file = folder.path().join("state/blocks/sessions.jsonl");
+    let line = std::fs::read_to_string(&file).unwrap();
+    let mut first: Value = serde_json::from_str(&line).unwrap();
+    first["session_id"] = "00000000-0000-4000-8000-000000000000".into();
+    // With the second session, the register has exactly 4 MiB.
+    let url = first["session_html_url"].as_str().unwrap();
+    let length = (4 << 20) - 2 * line.len() + url.len();
+    first["session_html_url"] = "a".repeat(length).into();
+    std::fs::write(&file, format!("{first}\n{line}")).unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), 4 << 20);
+    assert_eq!(listed(&mock, &folder).await.len(), 2);
+    test(&mock, "run --agent claude hello", &folder).run().await;
+    let [second, third] = [0, 1].map(|n| mock.sessions()[n].to_string());
+    assert_eq!(listed(&mock, &folder).await, [third, second]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_register_that_cannot_be_written_costs_nothing() {
     let mock = replying();
     let folder = Folder::new("register-broken");
@@ -226,6 +247,11 @@ async fn a_register_that_cannot_be_written_costs_nothing() {
     let asked = test(&mock, line, &folder).run().await;
     assert_eq!((asked.code, mock.request_count()), (2, before), "{asked:?}");
     assert_eq!(asked.json()["status"], "refused");
+    // A folder is at the path of the register, so only the register itself cannot be written.
+    let folder = Folder::new("register-folder");
+    std::fs::create_dir_all(folder.path().join("state/blocks/sessions.jsonl")).unwrap();
+    let asked = test(&mock, line, &folder).run().await;
+    assert_eq!((asked.code, mock.request_count()), (2, before), "{asked:?}");
 }
 
 #[tokio::test(start_paused = true)]

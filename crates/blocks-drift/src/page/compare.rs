@@ -234,9 +234,13 @@ impl Comparison<'_> {
             .filter(|s| s.section == section && s.status.is_none_or(|s| s < 400))
             .collect();
         let values: Vec<&Value> = samples.iter().filter_map(|s| s.value.as_ref().ok()).collect();
-        if fields.is_empty() && values.is_empty() {
+        // A sample of a request, or a sample with lines left out, does not show all fields. It is not a difference if a
+        // field is missing in such a sample.
+        let complete = section == Section::Response && !samples.iter().any(|s| s.shortened);
+        if fields.is_empty() && (values.is_empty() || !complete) {
             self.errors.push(format!(
-                "{} has a {section} body, and the page has neither its fields nor a sample; its form may have changed",
+                "{} has a {section} body, and the page has neither its fields nor a complete sample; \
+                 its form may have changed",
                 self.operation.id
             ));
             return;
@@ -258,9 +262,6 @@ impl Comparison<'_> {
                 line,
             );
         }
-        // A sample of a request, or a sample with lines left out, does not show all fields. Such samples are not used
-        // here, because it is not a difference if a field is missing in them.
-        let complete = section == Section::Response && !samples.iter().any(|s| s.shortened);
         let mut path = Vec::new();
         self.absent(
             section,

@@ -137,6 +137,7 @@ async fn a_test_can_act_for_the_agent() {
     assert!(!texts(&mock, &path).await.contains(&"oops".to_owned()));
     sleep(5 * SECOND).await;
     assert!(mock.finish(id, "Done."));
+    assert!(!mock.finish(id, "Done again."));
     assert!(mock.open_pull_request(id, "https://example.com/1"));
     let last = texts(&mock, &format!("/{id}/messages")).await;
     assert_eq!(last.last().map(String::as_str), Some("Done."));
