@@ -726,17 +726,3 @@ async fn an_empty_profile_of_a_follow_up_is_refused() {
     let error = session.follow_up(request).await.unwrap_err();
     assert_eq!((error.kind(), script.count()), (ErrorKind::InvalidInput, 0));
 }
-
-#[tokio::test(start_paused = true)]
-async fn an_encoded_response_is_an_error_that_names_it() {
-    let response =
-        ScriptedResponse::bytes(201, vec![0x1f, 0x8b, 8, 0]).header("content-encoding", "gzip");
-    let script = Scripted::new([response]);
-    let error = script.client().create_session(hello()).await.unwrap_err();
-    assert!(error.may_have_taken_effect(), "{error}");
-    assert!(
-        error.to_string().contains("content encoding gzip"),
-        "{error}"
-    );
-    assert_eq!(script.count(), 1);
-}

@@ -65,14 +65,6 @@ async fn a_rejected_link_is_reported_without_the_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redirect_is_not_followed() {
-    let redirect = ScriptedResponse::text(307, "").header("location", "https://evil.example/");
-    let script = Scripted::new([redirect]);
-    let error = script.client().get_session(session_id()).await.unwrap_err();
-    assert_eq!((error.status(), script.count()), (Some(307), 1));
-}
-
-#[tokio::test(start_paused = true)]
 async fn filters_that_links_lose_are_restored() {
     let mut response = page(json!([]));
     let path = format!("https://api.prod.blocks.team/rest/v1/sessions/{SESSION}/messages");

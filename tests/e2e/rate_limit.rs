@@ -1,8 +1,7 @@
 //! Tests of clients and their rate limiter: several runtimes, a shared store, and the limiter's log events.
 
-use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use blocks_mock::{Fault, Frequency, Mock, RetryAfter};
@@ -10,18 +9,14 @@ use blocks_sdk::{
     Agent, Client, CreateSession, LimitFuture, LimitStore, LimitStoreError, LimitStoreStatus,
     MemoryLimitStore, RateLimit, SlotRequest, SlotResponse,
 };
+use blocks_tests::Captured;
 use tokio::runtime::{Builder, Runtime};
+
+use crate::client;
 
 fn runtime() -> Runtime {
     let mut builder = Builder::new_current_thread();
     builder.enable_all().start_paused(true).build().unwrap()
-}
-
-fn client(mock: &Mock) -> Client {
-    Client::builder(mock.key())
-        .service(mock.service())
-        .build()
-        .unwrap()
 }
 
 async fn reply(client: &Client) -> String {
@@ -66,41 +61,25 @@ fn a_dropped_runtime_stops_no_client() {
     assert_eq!(client.rate_limit_status().waiting_polls, 0);
 }
 
-/// Keeps the text of the log, from the call of `record` until the returned guard is dropped.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Writes the log to `log` until the returned guard is dropped.
+fn record(log: &Captured) -> tracing::subscriber::DefaultGuard {
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::set_default(subscriber)
 }
 
-impl Log {
-    fn record(&self) -> tracing::subscriber::DefaultGuard {
-        let log = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::DEBUG)
-            .with_ansi(false)
-            .without_time()
-            .with_target(false)
-            .with_writer(move || log.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    /// Returns the limiter's events, without their spans.
-    fn events(&self) -> Vec<String> {
-        let log = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let text = |line: &str| line.rsplit("}: ").next().unwrap_or(line).trim().to_owned();
-        let lines = log.lines().map(text);
-        lines.filter(|line| !line.starts_with("attempt")).collect()
-    }
+/// Returns the limiter's events, without their spans.
+fn events(log: &Captured) -> Vec<String> {
+    let log = log.text();
+    let text = |line: &str| line.rsplit("}: ").next().unwrap_or(line).trim().to_owned();
+    let lines = log.lines().map(text);
+    lines.filter(|line| !line.starts_with("attempt")).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,8 +88,8 @@ async fn waiting_pauses_and_rates_are_events() {
     let limit = RateLimit::per_minute(1).unwrap();
     let builder = Client::builder(mock.key()).service(mock.service());
     let client = builder.rate_limit(limit).build().unwrap();
-    let log = Log::default();
-    let _recorded = log.record();
+    let log = Captured::default();
+    let _recorded = record(&log);
     let fault = Fault::Status {
         status: 429,
         body: String::new(),
@@ -120,7 +99,7 @@ async fn waiting_pauses_and_rates_are_events() {
     mock.inject(None, Frequency::ONCE, fault);
     let _ = client.get_session(uuid::Uuid::nil()).await;
     assert_eq!(
-        log.events(),
+        events(&log),
         [
             "the service asks to wait: every request pauses pause_s=5.0 retry_after_s=5.0",
             "the rate changed share=0.8",
@@ -157,8 +136,8 @@ async fn a_failed_store_is_an_event_once() {
     let store = Arc::new(Failing::default());
     let builder = Client::builder(mock.key()).service(mock.service());
     let client = builder.limit_store(store.clone()).build().unwrap();
-    let log = Log::default();
-    let _recorded = log.record();
+    let log = Captured::default();
+    let _recorded = record(&log);
     let read = async || {
         let _ = client.get_session(uuid::Uuid::nil()).await;
         tokio::time::sleep(Duration::from_secs(11)).await;
@@ -170,7 +149,7 @@ async fn a_failed_store_is_an_event_once() {
     }
     store.1.store(false, Ordering::Relaxed);
     assert_eq!(read().await, LimitStoreStatus::Shared);
-    let events = log.events();
+    let events = events(&log);
     let about_the_store: Vec<_> = events.iter().filter(|e| e.contains("store")).collect();
     assert_eq!(
         about_the_store,

@@ -51,17 +51,6 @@ async fn a_closed_idle_connection_does_not_fail_a_create() {
 }
 
 #[tokio::test]
-async fn a_closed_port_certainly_received_nothing() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let client = client(address).with_retry(blocks_sdk::RetryPolicy::none());
-    let error = client.create_session(hello()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Connection);
-    assert!(!error.may_have_taken_effect(), "{error}");
-}
-
-#[tokio::test]
 async fn a_closed_connection_leaves_the_outcome_unknown() {
     let mock = blocks_mock::Mock::builder()
         .fault(

@@ -16,7 +16,7 @@ pub use captured::Captured;
 pub use recorder::{Exchange, Recorder};
 pub use scripted::{Scripted, ScriptedResponse, SentRequest};
 pub use shifting_session::{Deviation, Meta, Placed, ShiftingSession};
-pub use vendor::{Vendor, VendorRequest, VendorServer};
+pub use vendor::Vendor;
 
 /// The key of every client in these tests. The text occurs nowhere else, so any output with this text is a leak.
 pub const KEY: &str = "key-0d4f5b9b8a11-never-shown";

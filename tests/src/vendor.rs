@@ -21,9 +21,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tower_service::Service;
 use uuid::Uuid;
 
@@ -31,29 +29,24 @@ use shapes::{ErrorResponse, TIME, Turn, items, links, page, session};
 
 /// A service whose responses have the shapes of the vendor's mock. Clones are the same service.
 ///
-/// It is a tower service for `Client::builder(Vendor::KEY).service(vendor.clone())`, and
-/// [`listen`](Self::listen) serves it on a loopback port.
+/// It is a tower service for `Client::builder(Vendor::KEY).service(vendor.clone())`.
 #[derive(Clone)]
 pub struct Vendor(Arc<Mutex<State>>);
 
 /// A request as it was received.
-#[derive(Clone, Debug)]
-pub struct VendorRequest {
-    /// The method.
-    pub method: Method,
+struct VendorRequest {
+    method: Method,
     /// Path and query.
-    pub target: String,
+    target: String,
     /// Every `Authorization` header.
-    pub authorization: Vec<String>,
-    /// The body.
-    pub body: String,
+    authorization: Vec<String>,
+    body: String,
 }
 
 struct State {
     reply: String,
-    polls: usize,
     sessions: HashMap<Uuid, Vec<Turn>>,
-    requests: Vec<VendorRequest>,
+    post_count: usize,
 }
 
 impl Vendor {
@@ -64,9 +57,8 @@ impl Vendor {
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(State {
             reply: "Done.".into(),
-            polls: 1,
             sessions: HashMap::new(),
-            requests: Vec::new(),
+            post_count: 0,
         })))
     }
 
@@ -75,51 +67,21 @@ impl Vendor {
         self.state().reply = text.into();
     }
 
-    /// Sets which poll gets the reply in the turns that start later: 1 is the first poll for the final message.
-    pub fn set_polls(&self, polls: usize) {
-        self.state().polls = polls;
-    }
-
-    /// Returns every request so far.
-    pub fn requests(&self) -> Vec<VendorRequest> {
-        self.state().requests.clone()
-    }
-
     /// Returns the number of POST requests that were received, including rejected requests.
     pub fn post_count(&self) -> usize {
-        let state = self.state();
-        let posts = state.requests.iter().filter(|r| r.method == Method::POST);
-        posts.count()
-    }
-
-    /// Serves on a free loopback port until the returned [`VendorServer`] is dropped.
-    ///
-    /// # Errors
-    /// No port can be bound.
-    pub async fn listen(&self) -> io::Result<VendorServer> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let vendor = self.clone();
-        let task = tokio::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let vendor = vendor.clone();
-                let service = hyper::service::service_fn(move |r| vendor.clone().call(r));
-                let connection = hyper::server::conn::http1::Builder::new();
-                connections.spawn(connection.serve_connection(TokioIo::new(stream), service));
-            }
-        });
-        Ok(VendorServer { url, task })
+        self.state().post_count
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn respond(&self, request: VendorRequest) -> Response<Full<Bytes>> {
+    fn respond(&self, request: &VendorRequest) -> Response<Full<Bytes>> {
         let mut state = self.state();
-        state.requests.push(request.clone());
-        let (status, body) = state.handle(&request).unwrap_or_else(|(status, text)| {
+        if request.method == Method::POST {
+            state.post_count += 1;
+        }
+        let (status, body) = state.handle(request).unwrap_or_else(|(status, text)| {
             let body = json!({"error": text});
             (status, body)
         });
@@ -171,7 +133,7 @@ impl State {
             ["messages"] if post => {
                 turns.push(turn?);
                 let number = turns.len();
-                let mut message = items(turns, number - 1, true).swap_remove(0);
+                let mut message = items(turns, number - 1).swap_remove(0);
                 message["chat_id"] = json!(id);
                 message["task_id"] = json!(format!("task-{number}"));
                 message["created_at"] = json!(TIME);
@@ -193,7 +155,6 @@ impl State {
         Ok(Turn {
             prompt: prompt.ok_or((422, "message is required"))?.to_owned(),
             reply: self.reply.clone(),
-            polls_left: self.polls.saturating_sub(1),
         })
     }
 
@@ -237,31 +198,12 @@ where
             let headers = parts.headers.get_all("authorization").iter();
             let target = parts.uri.path_and_query();
             let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-            Ok(vendor.respond(VendorRequest {
+            Ok(vendor.respond(&VendorRequest {
                 method: parts.method.clone(),
                 target: target.map(ToString::to_string).unwrap_or_default(),
                 authorization: headers.map(|value| text(value.as_bytes())).collect(),
                 body: text(&body),
             }))
         })
-    }
-}
-
-/// A [`Vendor`] that is served on a loopback port.
-pub struct VendorServer {
-    url: String,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl VendorServer {
-    /// Returns the base URL.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-}
-
-impl Drop for VendorServer {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }

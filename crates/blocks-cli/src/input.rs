@@ -29,7 +29,8 @@ pub fn read_text(option: &str, path: &Path, host: &Host) -> Result<String, Exit>
     }
     let text = String::from_utf8(bytes)
         .map_err(|e| wrong(format!("it is not valid UTF-8: {}", e.utf8_error())))?;
-    Ok(without_mark(&text).to_owned())
+    // Some editors write a byte order mark at the start of a file.
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
@@ -38,9 +39,4 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
         .take(MAX_TEXT + 1)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Returns the text without the byte order mark that some editors write at its start.
-pub fn without_mark(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
 }

@@ -421,15 +421,6 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the origin of the links in responses. Default: the `link_origin` of the dialect, or the origin of the
-    /// request's URL if `link_origin` is `None`.
-    pub fn link_origin(mut self, origin: impl Into<String>) -> Self {
-        let mut dialect = Dialect::from(self.config.dialect);
-        dialect.link_origin = Some(origin.into());
-        self.config.dialect = dialect.into();
-        self
-    }
-
     /// Adds a fault of one operation, or of all operations (`None`). The first fault that applies to a request is
     /// used.
     pub fn fault(

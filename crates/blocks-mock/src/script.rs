@@ -147,7 +147,7 @@ impl Script {
     /// # use blocks_mock::{Mock, Script};
     /// let mock = Mock::builder().agent(Script::no_reply()).build();
     /// # let (_, session) = create(&mock).await?;
-    /// let error = session.first_reply().await.unwrap_err(); // after 30 minutes of the paused clock
+    /// let error = session.first_reply().await.unwrap_err(); // after one hour of the paused clock
     /// assert_eq!(error.kind(), blocks_sdk::ErrorKind::Deadline);
     /// # Ok(())
     /// # }

@@ -12,8 +12,6 @@ pub type ErrorResponse = (u16, &'static str);
 pub struct Turn {
     pub prompt: String,
     pub reply: String,
-    /// The number of further polls that do not get the final message yet.
-    pub polls_left: usize,
 }
 
 pub fn session(id: Uuid, turns: &[Turn], thread: Option<&str>) -> Value {
@@ -38,8 +36,8 @@ pub fn links(id: Uuid, thread: &str) -> Value {
     })
 }
 
-/// Returns the items of one turn, oldest first. If the agent is still `working`, the final message is absent.
-pub fn items(turns: &[Turn], index: usize, working: bool) -> Vec<Value> {
+/// Returns the items of one turn, oldest first.
+pub fn items(turns: &[Turn], index: usize) -> Vec<Value> {
     let number = index + 1;
     let item = |id: &str, role: &str, kind: &str, text: String| {
         json!({
@@ -53,22 +51,20 @@ pub fn items(turns: &[Turn], index: usize, working: bool) -> Vec<Value> {
         item("p", "user", "message", turns[index].prompt.clone()),
         item("c", "assistant", "tool_call", newer.to_string()),
         item("d", "assistant", "tool_call", older.to_string()),
-    ];
-    if !working {
-        items.push(item(
+        item(
             "m",
             "assistant",
             "final_message",
             turns[index].reply.clone(),
-        ));
-        items[3]["chat_thread_id"] = json!("t1");
-    }
+        ),
+    ];
+    items[3]["chat_thread_id"] = json!("t1");
     items
 }
 
 pub fn page(
     id: Uuid,
-    turns: &mut [Turn],
+    turns: &[Turn],
     thread: Option<&str>,
     query: &str,
 ) -> Result<Value, ErrorResponse> {
@@ -108,11 +104,7 @@ pub fn page(
         {
             continue;
         }
-        let working = turns[index].polls_left > 0;
-        if types.iter().any(|kind| kind == "final_message") {
-            turns[index].polls_left = turns[index].polls_left.saturating_sub(1);
-        }
-        found.extend(items(turns, index, working));
+        found.extend(items(turns, index));
     }
     let listed = |values: &[String], value: &Value| values.iter().any(|v| value == v);
     found.retain(|item| {

@@ -1,6 +1,5 @@
 //! Tests that the responses of the server have the shapes that the documentation of `vendor.rs` describes.
 
-use blocks_sdk::{Agent, Client, CreateSession};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tower_service::Service;
@@ -101,7 +100,6 @@ async fn follow_ups_count_on_and_end_in_the_first_thread() {
     let vendor = Vendor::new();
     let (session, _) = created(&vendor).await;
     vendor.set_reply("Second.");
-    vendor.set_polls(2);
     let messages = format!("{session}/messages");
     let (status, made) = call(&vendor, "POST", &messages, json!({"message": "more"})).await;
     assert_eq!(
@@ -109,7 +107,6 @@ async fn follow_ups_count_on_and_end_in_the_first_thread() {
         (200, &json!("task-2"), &json!("t2"))
     );
     let path = format!("{session}/threads/t2/messages?type=final_message");
-    assert_eq!(call_page(&vendor, &path).await.1["items"], json!([]));
     let (_, page) = call_page(&vendor, &path).await;
     let last = &page["items"][0];
     assert_eq!(
@@ -117,7 +114,6 @@ async fn follow_ups_count_on_and_end_in_the_first_thread() {
         (&json!("m1"), &json!("t1"), &json!("Second."))
     );
     assert_eq!(vendor.post_count(), 2);
-    assert_eq!(vendor.requests()[1].body, r#"{"message":"more"}"#);
 }
 
 #[tokio::test]
@@ -161,38 +157,4 @@ async fn error_responses_have_a_text() {
     let (status, page) = call_page(&vendor, &unknown).await;
     assert_eq!(status, 200);
     assert_eq!(page["items"], json!([]));
-}
-
-#[tokio::test]
-async fn a_port_serves_the_same_service() {
-    let vendor = Vendor::new();
-    let server = vendor.listen().await.unwrap();
-    let request = reqwest::Client::new().post(format!("{}/rest/v1/sessions", server.url()));
-    let request = request.header("authorization", format!("ApiKey {}", Vendor::KEY));
-    let response = request
-        .json(&json!({"message": "hi", "agent_name": "claude"}))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(response.status(), 200);
-    assert_eq!(vendor.post_count(), 1);
-    drop(server);
-}
-
-#[tokio::test]
-async fn a_client_can_use_it_in_process() {
-    let vendor = Vendor::new();
-    let client = Client::builder(Vendor::KEY)
-        .service(vendor.clone())
-        .build()
-        .unwrap();
-    // Other tests check how the client reads these shapes.
-    let _ = client
-        .create_session(CreateSession::new(Agent::claude(), "Go."))
-        .await;
-    assert_eq!(vendor.post_count(), 1);
-    assert_eq!(
-        vendor.requests()[0].authorization,
-        [format!("ApiKey {}", Vendor::KEY)]
-    );
 }

@@ -158,13 +158,6 @@ impl Run {
     pub fn create_waits(&self) -> Vec<f64> {
         self.parts().into_iter().map(|(wait, _)| wait).collect()
     }
-
-    /// Returns the maximum number of requests in any 60 s.
-    pub fn densest_minute(&self) -> usize {
-        let times: Vec<_> = self.requests.iter().map(|(at, _)| *at).collect();
-        let within = |i: usize| times[i..].partition_point(|t| *t < times[i] + MINUTE);
-        (0..times.len()).map(within).max().unwrap_or(0)
-    }
 }
 
 pub fn mean(values: &[f64]) -> f64 {

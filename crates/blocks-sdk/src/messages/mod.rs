@@ -364,14 +364,6 @@ impl MessagesQuery {
         &self.session_id
     }
 
-    pub(crate) fn page_number(&self) -> u64 {
-        self.page
-    }
-
-    pub(crate) fn page_limit(&self) -> u64 {
-        self.limit
-    }
-
     pub(crate) fn is_descending(&self) -> bool {
         self.direction == Direction::Desc
     }

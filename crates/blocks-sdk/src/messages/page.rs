@@ -155,12 +155,12 @@ impl Page {
     /// # Ok(()) });
     /// ```
     pub async fn next(&self) -> Result<Option<Self>, Error> {
-        let number = self.query.page_number();
+        let number = self.query.page;
         let is_last = match self.total_pages() {
             Some(pages) => number >= pages,
             // If the service does not report the number of pages, a page with fewer messages than requested is the last
             // page.
-            None => (self.messages().len() as u64) < self.query.page_limit(),
+            None => (self.messages().len() as u64) < self.query.limit,
         };
         if is_last {
             return Ok(None);

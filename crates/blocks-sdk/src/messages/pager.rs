@@ -331,10 +331,10 @@ impl Pager {
     pub fn receive(&mut self, window: Window, page: Result<Page, Error>) -> Result<(), Error> {
         let reading = match page {
             Ok(page) => Reading::new(window, page),
-            Err(error) if is_too_large(&error) && window.limit == 1 => {
+            Err(error) if error.is_too_large() && window.limit == 1 => {
                 Reading::too_large(window, error)
             }
-            Err(error) if is_too_large(&error) && !self.sizes.fixed => {
+            Err(error) if error.is_too_large() && !self.sizes.fixed => {
                 self.sizes.most = window.limit / 2;
                 self.full_pages = 0;
                 return Ok(());
@@ -360,7 +360,6 @@ impl Pager {
                 // A poll is not repeated here, because it has a permit for only one request. The watch polls again.
                 Err(error)
                     if error.kind() == ErrorKind::Undecodable
-                        && !is_too_large(&error)
                         && matches!(admission, Admission::Wait(_))
                         && attempts < DECODE_ATTEMPTS =>
                 {
@@ -749,8 +748,4 @@ impl Pager {
             self.known.len(),
         ))
     }
-}
-
-fn is_too_large(error: &Error) -> bool {
-    error.kind() == ErrorKind::TooLarge
 }

@@ -61,33 +61,6 @@ async fn a_thousand_creates_use_every_window() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_come_before_creates_before_polls() {
-    // The limit is one per minute, so that no two requests get their permits at the same time.
-    let limiter = Arc::new(RateLimiter::new(RateLimit::per_minute(1).unwrap(), None));
-    drain(&limiter).await;
-    let order = Arc::new(Mutex::new(Vec::new()));
-    let mut calls = tokio::task::JoinSet::new();
-    for (name, priority) in [
-        ("poll", poll_now()),
-        ("create", Priority::Create),
-        ("second create", Priority::Create),
-        ("call", Priority::Interactive),
-    ] {
-        let (limiter, order) = (Arc::clone(&limiter), Arc::clone(&order));
-        calls.spawn(async move {
-            acquire(&limiter, priority).await;
-            order.lock().unwrap().push(name);
-        });
-        tokio::task::yield_now().await;
-    }
-    calls.join_all().await;
-    assert_eq!(
-        *order.lock().unwrap(),
-        ["call", "create", "second create", "poll"]
-    );
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_dropped_waiter_hands_over_the_time() {
     let limiter = limiter();
     drain(&limiter).await;
@@ -389,7 +362,8 @@ fn no_runtime_is_a_panic_that_says_so() {
     let limiter = limiter();
     runtime().block_on(drain(&limiter));
     let result = ends(move || {
-        futures_executor(limiter.acquire(Priority::Create, None));
+        let call = limiter.acquire(Priority::Create, None);
+        let _ = futures_util::FutureExt::now_or_never(call);
     });
     let panic = result.unwrap_err();
     let message = panic.downcast_ref::<&str>().expect("a message");
@@ -397,12 +371,6 @@ fn no_runtime_is_a_panic_that_says_so() {
         message.starts_with("blocks-sdk needs a tokio runtime"),
         "{message}"
     );
-}
-
-/// Polls the future once, without a runtime.
-fn futures_executor(future: Acquire) {
-    let mut context = Context::from_waker(Waker::noop());
-    let _ = Box::pin(future).as_mut().poll(&mut context);
 }
 
 /// A waker that calls the limiter when it is woken or dropped. A real waker can also call the limiter: the waker may be

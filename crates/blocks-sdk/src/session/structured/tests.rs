@@ -17,7 +17,7 @@ struct Verdict {
     count: Option<u32>,
 }
 
-/// A type that accepts every object, even its own schema.
+/// A type without required fields. So even its own schema is a value of the type.
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Optional {
     name: Option<String>,
