@@ -107,47 +107,38 @@ fn killed_batches_duplicate_and_lose_nothing() {
     assert_eq!(service.mock.requests().len(), before);
 }
 
-#[test]
-fn failures_have_different_statuses() {
-    let service = Service::new(
-        Mock::builder()
-            .agent(Script::reply("Done.").reply_after(Duration::ZERO))
-            .fault(
-                Operation::CreateSession,
-                Frequency::ONCE,
-                Fault::status_after_effect(503),
-            )
-            .fault(
-                Operation::CreateSession,
-                Frequency::ONCE,
-                Fault::status(422),
-            ),
-    );
+#[tokio::test(start_paused = true)]
+async fn failures_have_different_statuses() {
+    let mock = Mock::new();
+    for fault in [Fault::status_after_effect(503), Fault::status(422)] {
+        mock.inject(Operation::CreateSession, Frequency::ONCE, fault);
+    }
     let folder = Folder::new("failures");
-    let (file, journal) = (folder.file("prompts.jsonl"), folder.file("journal.jsonl"));
-    std::fs::write(&file, prompts(3)).unwrap();
-    let one_by_one = ["batch", &file, "--journal", &journal, "--max-running", "1"];
-    let ended = service.run(&one_by_one);
-    assert_eq!(ended.code, Some(4), "{ended:?}");
-    let statuses: Vec<Value> = lines(&ended.out)
-        .into_iter()
-        .map(|mut line| line["status"].take())
-        .collect();
-    assert_eq!(statuses, ["unknown", "failed", "completed"]);
-    // A rerun retries the rejected prompt. It retries the prompt with the unknown outcome only with
+    let line = format!("batch - --journal {}", folder.file("journal"));
+    // A rerun sends the rejected prompt again. It sends the prompt with the unknown outcome again only with
     // --retry-unknown.
-    let again = service.run(&["batch", &file, "--journal", &journal]);
-    assert_eq!(
-        (again.code, service.mock.session_count()),
-        (Some(4), 3),
-        "{again:?}"
-    );
-    let retried = service.run(&["batch", &file, "--journal", &journal, "--retry-unknown"]);
-    assert_eq!(
-        (retried.code, service.mock.session_count()),
-        (Some(0), 4),
-        "{retried:?}"
-    );
+    for (option, code, sessions) in [
+        (" --max-running 1", 4, 2),
+        ("", 4, 3),
+        (" --retry-unknown", 0, 4),
+    ] {
+        let line = format!("{line}{option}");
+        let ended = Test::new(&mock, &line).input(prompts(3)).run().await;
+        assert_eq!(
+            (ended.code, mock.session_count()),
+            (code, sessions),
+            "{ended:?}"
+        );
+        if option == " --max-running 1" {
+            // The prompts ran one after the other, so the order of the results is certain.
+            let lines = ended.lines();
+            let statuses = lines.iter().map(|line| line["status"].as_str().unwrap());
+            assert_eq!(
+                statuses.collect::<Vec<_>>(),
+                ["unknown", "failed", "completed"]
+            );
+        }
+    }
 }
 
 fn exit_codes(lines: &[Value]) -> Vec<u64> {

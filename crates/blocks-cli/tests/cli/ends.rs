@@ -1,11 +1,13 @@
-//! Tests of every way in which `run`, `send` and `wait` end: the exit code, the JSON, the ids and
-//! the resume command.
+//! Tests of faults and signals while `run`, `send` and `wait` send a prompt, wait for its reply and read the session:
+//! the exit code, the JSON, the ids and the resume command.
+//!
+//! The module `every_end` tests the ends that all commands share.
 
 use std::time::Duration;
 
 use blocks_cli::{Interruption, Signals};
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Folder;
 use crate::in_process::{Ended, Test};
@@ -35,79 +37,20 @@ pub async fn session(mock: &Mock) -> String {
     mock.sessions()[0].to_string()
 }
 
-struct End {
-    fault: Option<(Operation, Fault)>,
-    stuck: bool,
-    signal: Option<Interruption>,
-    expected: (u8, &'static str, &'static str),
+/// Returns whether the step outputs contain this name with this value, which is one line.
+pub fn has_output(outputs: &str, name: &str, value: &str) -> bool {
+    let start = format!("{name}<<");
+    let mut lines = outputs.lines();
+    lines.any(|line| line.starts_with(&start)) && lines.next() == Some(value)
 }
 
-impl End {
-    fn new(expected: (u8, &'static str, &'static str)) -> Self {
-        Self {
-            fault: None,
-            stuck: false,
-            signal: None,
-            expected,
-        }
-    }
-
-    fn fault(mut self, operation: Operation, fault: Fault) -> Self {
-        self.fault = Some((operation, fault));
-        self
-    }
-}
-
-/// Returns each way in which a wait can end, with the expected result. The list is the same for
-/// `run`, `send` and `wait`.
-fn ends() -> Vec<End> {
-    use Operation::ListThreadMessages as Poll;
-    let stuck = |signal, expected| End {
-        stuck: true,
-        signal,
-        ..End::new(expected)
-    };
-    vec![
-        End::new((0, "completed", "")),
-        stuck(None, (3, "timed_out", "timed_out")),
-        stuck(
-            Some(Interruption::Interrupt),
-            (130, "interrupted", "interrupted"),
-        ),
-        stuck(
-            Some(Interruption::Terminate),
-            (143, "interrupted", "interrupted"),
-        ),
-        stuck(
-            Some(Interruption::HangUp),
-            (129, "interrupted", "interrupted"),
-        ),
-        End::new((3, "timed_out", "timed_out")).fault(Poll, Fault::status(500)),
-        End::new((3, "timed_out", "timed_out")).fault(Poll, Fault::ResetBefore),
-        End::new((1, "failed", "status")).fault(Poll, Fault::status(404)),
-        End::new((0, "completed", "")).fault(Operation::GetSession, Fault::status(500)),
-        End::new((0, "completed", "")).fault(
-            Operation::GetSession,
-            Fault::Delay(Duration::from_secs(200)),
-        ),
-    ]
-}
-
-async fn run(line: &str, mock: &Mock, end: &End, folder: &Folder) -> Ended {
-    if let Some((operation, fault)) = &end.fault {
-        mock.inject(*operation, Frequency::Always, fault.clone());
-    }
+/// Runs a command, and sends the signal after 20 seconds.
+async fn run_and_interrupt(line: &str, mock: &Mock, signal: Interruption) -> Ended {
     let signals = Signals::default();
-    let outputs = folder.file("outputs");
-    let _ = std::fs::remove_file(&outputs);
-    let test = Test::new(mock, line)
-        .signals(&signals)
-        .variable("GITHUB_OUTPUT", outputs);
+    let test = Test::new(mock, line).signals(&signals);
     let sender = async {
         tokio::time::sleep(Duration::from_secs(20)).await;
-        if let Some(signal) = end.signal {
-            signals.send(signal);
-        }
+        signals.send(signal);
         std::future::pending::<()>().await
     };
     tokio::select! {
@@ -116,16 +59,25 @@ async fn run(line: &str, mock: &Mock, end: &End, folder: &Folder) -> Ended {
     }
 }
 
+/// Returns each fault during a wait, with the expected exit code, status and kind of error. The list is the same for
+/// `run`, `send` and `wait`.
+fn faults() -> [(Operation, Fault, (u8, &'static str, &'static str)); 5] {
+    use Operation::{GetSession, ListThreadMessages as Poll};
+    let slow = Fault::Delay(Duration::from_secs(200));
+    [
+        (Poll, Fault::status(500), (3, "timed_out", "timed_out")),
+        (Poll, Fault::ResetBefore, (3, "timed_out", "timed_out")),
+        (Poll, Fault::status(404), (1, "failed", "status")),
+        (GetSession, Fault::status(500), (0, "completed", "")),
+        (GetSession, slow, (0, "completed", "")),
+    ]
+}
+
 #[tokio::test(start_paused = true)]
-async fn every_end_is_one_json_object_with_the_ids() {
-    let folder = Folder::new("ends");
-    for end in ends() {
+async fn faults_of_a_wait_are_reported_with_the_ids() {
+    for (operation, fault, (code, status, kind)) in faults() {
         for command in ["run", "send", "wait"] {
-            let script = match end.stuck {
-                true => Script::no_reply(),
-                false => Script::reply("Done.").reply_after(Duration::from_secs(4)),
-            };
-            let mock = Mock::builder().agent(script).build();
+            let mock = replying();
             let options = "--json --github-output --timeout 2m";
             let line = match command {
                 "run" => format!("run --agent claude {options} hello"),
@@ -136,28 +88,30 @@ async fn every_end_is_one_json_object_with_the_ids() {
                     format!("wait {session} --thread {thread} {options}")
                 }
             };
-            let ended = run(&line, &mock, &end, &folder).await;
-            let (code, status, kind) = end.expected;
+            mock.inject(operation, Frequency::Always, fault.clone());
+            let folder = Folder::new("faults");
+            let outputs = folder.file("outputs");
+            let test = Test::new(&mock, &line).variable("GITHUB_OUTPUT", &outputs);
+            let ended = test.run().await;
             assert_eq!(ended.code, code, "{line}: {ended:?}");
             let report = ended.json();
             valid("result", &report);
             assert_eq!(report["status"], status, "{line}: {ended:?}");
             assert_eq!(report["exit_code"], code);
-            let session = mock.sessions()[0];
-            let thread = *mock.threads(session).last().unwrap();
-            assert_eq!(report["session_id"], session.to_string());
-            assert_eq!(report["thread_id"], thread.to_string());
-            let outputs = std::fs::read_to_string(folder.file("outputs")).unwrap();
-            let has = |name: &str, value: &str| {
-                let mut lines = outputs.lines();
-                lines.any(|line| line.starts_with(&format!("{name}<<")))
-                    && outputs.contains(&format!("\n{value}\n"))
-            };
-            assert!(has("status", status), "{outputs}");
-            assert!(has("exit_code", &code.to_string()), "{outputs}");
-            assert!(has("session_id", &session.to_string()), "{outputs}");
-            assert!(has("thread_id", &thread.to_string()), "{outputs}");
-            let resume = format!("blocks wait {session} --thread {thread}");
+            let session = mock.sessions()[0].to_string();
+            let thread = mock.threads(&session).last().unwrap().to_string();
+            assert_eq!(report["session_id"], session);
+            assert_eq!(report["thread_id"], thread);
+            let outputs = std::fs::read_to_string(outputs).unwrap();
+            let exit_code = code.to_string();
+            for (name, value) in [
+                ("status", status),
+                ("exit_code", exit_code.as_str()),
+                ("session_id", session.as_str()),
+                ("thread_id", thread.as_str()),
+            ] {
+                assert!(has_output(&outputs, name, value), "{name}: {outputs}");
+            }
             if code == 0 {
                 assert_eq!(
                     (&report["error"], &report["final_message"]),
@@ -165,13 +119,10 @@ async fn every_end_is_one_json_object_with_the_ids() {
                 );
             } else {
                 assert_eq!(report["error"]["kind"], kind, "{ended:?}");
+                let resume = format!("blocks wait {session} --thread {thread}");
                 assert_eq!(report["error"]["resume"], resume);
-                assert!(
-                    ended
-                        .err
-                        .contains(&format!("to keep waiting, run: {resume}\n")),
-                    "{ended:?}"
-                );
+                let note = format!("to keep waiting, run: {resume}\n");
+                assert!(ended.err.contains(&note), "{ended:?}");
             }
         }
     }
@@ -179,19 +130,7 @@ async fn every_end_is_one_json_object_with_the_ids() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_create_has_its_status_and_code() {
-    for (fault, code, status, http) in [
-        (Fault::status(400), 1, "failed", json!(400)),
-        (Fault::status(401), 1, "failed", json!(401)),
-        (
-            Fault::rate_limited(Some(blocks_mock::RetryAfter::Seconds(9_000))),
-            1,
-            "failed",
-            json!(429),
-        ),
-        (Fault::status(500), 4, "unknown", json!(500)),
-        (Fault::ResetAfter, 4, "unknown", Value::Null),
-        (Fault::Html, 4, "unknown", json!(200)),
-    ] {
+    for (http, code, status) in [(400, 1, "failed"), (401, 1, "failed"), (500, 4, "unknown")] {
         for command in ["run", "send", "batch"] {
             let mock = replying();
             let (line, operation) = match command {
@@ -205,21 +144,21 @@ async fn a_failed_create_has_its_status_and_code() {
                 ),
                 _ => ("batch -".to_owned(), Operation::CreateSession),
             };
-            mock.inject(operation, Frequency::Always, fault.clone());
+            mock.inject(operation, Frequency::Always, Fault::status(http));
             let (before, prompts) = (mock.count(operation), mock.user_message_count());
             let prompt = r#"{"id":"a","agent_name":"claude","message":"x"}"#;
             let ended = Test::new(&mock, &line).input(prompt).run().await;
-            assert_eq!(ended.code, code, "{line} {fault:?}: {ended:?}");
+            assert_eq!(ended.code, code, "{line} {http}: {ended:?}");
             let report = ended.json();
             valid("result", &report);
             let found = (&report["status"], &report["error"]["http_status"]);
-            assert_eq!(found, (&status.into(), &http), "{line}: {ended:?}");
+            assert_eq!(found, (&status.into(), &http.into()), "{line}: {ended:?}");
             assert_eq!(report["exit_code"], code);
             assert_eq!(report["error"]["may_have_taken_effect"], code == 4);
             if code == 4 {
-                assert_eq!(mock.count(operation) - before, 1, "{line} {fault:?}");
+                assert_eq!(mock.count(operation) - before, 1, "{line} {http}");
             } else {
-                assert_eq!(mock.user_message_count(), prompts, "{line} {fault:?}");
+                assert_eq!(mock.user_message_count(), prompts, "{line} {http}");
             }
         }
     }
@@ -271,12 +210,8 @@ async fn a_signal_during_a_create_says_that_it_may_exist() {
     );
     let folder = Folder::new("signal-create");
     let pending = folder.file("pending");
-    let end = End {
-        signal: Some(Interruption::Terminate),
-        ..End::new((143, "", ""))
-    };
     let line = format!("run --agent claude --json --pending {pending} hello");
-    let ended = run(&line, &mock, &end, &folder).await;
+    let ended = run_and_interrupt(&line, &mock, Interruption::Terminate).await;
     assert_eq!(ended.code, 143, "{ended:?}");
     let report = ended.json();
     assert_eq!(
@@ -344,12 +279,8 @@ async fn a_signal_after_the_reply_keeps_the_reply() {
         Frequency::Always,
         Fault::Delay(Duration::from_secs(200)),
     );
-    let folder = Folder::new("signal-after");
-    let end = End {
-        signal: Some(Interruption::Interrupt),
-        ..End::new((130, "", ""))
-    };
-    let ended = run("run --agent claude --json hello", &mock, &end, &folder).await;
+    let line = "run --agent claude --json hello";
+    let ended = run_and_interrupt(line, &mock, Interruption::Interrupt).await;
     assert_eq!(ended.code, 130, "{ended:?}");
     let report = ended.json();
     assert_eq!(
@@ -367,13 +298,8 @@ async fn an_interrupted_read_does_not_speak_of_a_create() {
         Frequency::Always,
         Fault::Delay(Duration::from_secs(500)),
     );
-    let folder = Folder::new("interrupted-read");
-    let end = End {
-        signal: Some(Interruption::Interrupt),
-        ..End::new((130, "", ""))
-    };
     let line = "show 5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
-    let ended = run(line, &mock, &end, &folder).await;
+    let ended = run_and_interrupt(line, &mock, Interruption::Interrupt).await;
     assert_eq!(
         (ended.code, ended.err.as_str()),
         (130, "error: interrupted\n")

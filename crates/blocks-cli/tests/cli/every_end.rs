@@ -11,8 +11,8 @@ use blocks_mock::{Action, Fault, Frequency, Mock, RetryAfter, Script};
 use serde_json::Value;
 
 use crate::Folder;
-use crate::ends::valid;
-use crate::in_process::{Ended, Stream, Test};
+use crate::ends::{has_output, valid};
+use crate::in_process::{Ended, Stream, Test, creates};
 
 /// The way in which a command ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -129,6 +129,16 @@ impl End {
             Self::Broken => Some(Fault::ResetAfter),
             Self::Html => Some(Fault::Html),
             _ => None,
+        }
+    }
+
+    /// Returns the HTTP status that a create has in its error, or `Null` if there was no response.
+    fn http_status(self) -> Value {
+        match self {
+            Self::Rejected => 403.into(),
+            Self::RateLimited => 429.into(),
+            Self::Html => 200.into(),
+            _ => Value::Null,
         }
     }
 
@@ -272,18 +282,33 @@ impl<'a> Case<'a> {
         if schema != "list" && schema != "download" {
             assert_eq!(lines[0]["error"].is_null(), code == 0, "{context}");
         }
+        // The other commands repeat their requests after a fault, so only a rejection has a certain HTTP status.
+        let is_certain = self.end == End::Rejected || self.row.1 == CREATES;
+        if code != 0 && is_certain && self.end.fault().is_some() {
+            let error = &lines[0]["error"];
+            assert_eq!(error["http_status"], self.end.http_status(), "{context}");
+            assert_eq!(error["may_have_taken_effect"], code == 4, "{context}");
+        }
+        if self.line.contains("--github-output") {
+            let outputs = std::fs::read_to_string(self.folder.file("outputs")).unwrap();
+            let exit_code = code.to_string();
+            for (name, value) in [("status", status), ("exit_code", exit_code.as_str())] {
+                assert!(has_output(&outputs, name, value), "{context} {outputs}");
+            }
+        }
     }
 
-    fn check_ids(&self, ended: &Ended) {
+    /// Checks the ids of a prompt that was sent, its reply or error, and the command that resumes the wait.
+    fn check_turn(&self, ended: &Ended) {
         let context = format!("{} {:?}: {ended:?}", self.line, self.end);
         let Some((session, thread)) = self.received_ids().filter(|_| self.row.2 == "result") else {
             return;
         };
         let outputs = std::fs::read_to_string(self.folder.file("outputs")).unwrap_or_default();
         let is_batch = self.row.0.starts_with("batch");
-        for id in [&session, &thread] {
+        for (name, id) in [("session_id", &session), ("thread_id", &thread)] {
             assert!(
-                is_batch || outputs.contains(&format!("\n{id}\n")),
+                is_batch || has_output(&outputs, name, id),
                 "{context} {outputs}"
             );
         }
@@ -297,6 +322,16 @@ impl<'a> Case<'a> {
         if report["exit_code"] != 0 {
             let resume = format!("blocks wait {session} --thread {thread}");
             assert_eq!(report["error"]["resume"], resume, "{context}");
+            let note = format!("to keep waiting, run: {resume}\n");
+            assert!(is_batch || ended.err.contains(&note), "{context}");
+        }
+        match self.end {
+            End::Success => assert_eq!(report["final_message"], "Done.", "{context}"),
+            End::TimeOut => assert_eq!(report["error"]["kind"], "timed_out", "{context}"),
+            End::Interrupt | End::Terminate | End::HangUp => {
+                assert_eq!(report["error"]["kind"], "interrupted", "{context}");
+            }
+            _ => {}
         }
     }
 }
@@ -307,14 +342,19 @@ async fn every_command_is_machine_readable_at_every_end() {
         for (end, code) in ENDS.into_iter().zip(row.1) {
             let case = Case::new(row, end).await;
             let before = case.mock.user_message_count();
+            let creates_before = creates(&case.mock);
             let ended = case.run().await;
             assert_eq!(ended.code, code, "{} {end:?}: {ended:?}", case.line);
             case.check_json(&ended, code);
-            case.check_ids(&ended);
+            case.check_turn(&ended);
             let has_effect = !matches!(end, End::Rejected | End::RateLimited);
             let prompts = usize::from(row.1 == CREATES && has_effect);
             let found = case.mock.user_message_count() - before;
             assert_eq!(found, prompts, "{} {end:?}", case.line);
+            if code == 4 {
+                let sent = creates(&case.mock) - creates_before;
+                assert_eq!(sent, 1, "{} {end:?}", case.line);
+            }
             if code == 1 {
                 assert!(ended.err.contains("error: "), "{} {end:?}", case.line);
             }

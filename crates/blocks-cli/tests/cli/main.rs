@@ -18,7 +18,7 @@ mod structured;
 mod turns;
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use blocks_mock::{MockBuilder, MockServer};
 use tempfile::TempDir;
@@ -79,6 +79,20 @@ fn blocks(arguments: &[&str]) -> Command {
     // Turns off the register, the local list of sessions that `blocks list` prints.
     command.env("BLOCKS_REGISTER", "0");
     command
+}
+
+/// Starts a process whose standard output and standard error are pipes.
+fn spawn(mut command: Command) -> Child {
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Sends a signal, such as `-TERM`, to a process.
+fn kill(signal: &str, child: &Child) {
+    let status = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(status.unwrap().success());
 }
 
 #[derive(Debug)]

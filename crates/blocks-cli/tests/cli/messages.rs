@@ -97,20 +97,6 @@ async fn no_wait_prints_the_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_commands_report_failures_as_json() {
-    let mock = replying();
-    mock.inject(None, Frequency::Always, Fault::status(403));
-    let id = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
-    for line in ["show", "messages", "transcript"] {
-        let ended = Test::new(&mock, &format!("{line} {id} --json")).run().await;
-        assert_eq!(ended.code, 1, "{ended:?}");
-        let report = ended.json();
-        valid("failure", &report);
-        assert_eq!(report["error"]["http_status"], 403);
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn check_says_whether_the_key_is_accepted() {
     let mock = replying();
     let good = Test::new(&mock, "check --json").run().await;

@@ -4,27 +4,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
+use blocks_mock::{Action, Mock, Script};
 
-use crate::{Ended, Folder, Service, all_together, blocks};
+use crate::{Ended, Folder, Service, all_together, blocks, kill, spawn};
 
 fn stuck() -> Service {
     Service::new(Mock::builder().agent(Script::no_reply()))
-}
-
-fn spawn(mut command: Command) -> Child {
-    command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn kill(signal: &str, child: &Child) {
-    let status = Command::new("kill")
-        .args([signal, &child.id().to_string()])
-        .status();
-    assert!(status.unwrap().success());
 }
 
 /// Waits for the first line of standard error, which names the session. Returns the line and the
@@ -55,26 +40,6 @@ fn each_signal_ends_a_wait_with_its_code() {
         let report: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
         assert_eq!(report["status"], "interrupted");
     }
-}
-
-#[cfg(unix)]
-#[test]
-fn a_signal_in_a_create_leaves_no_file() {
-    let fault = Fault::Delay(Duration::from_secs(600));
-    let service =
-        Service::new(Mock::builder().fault(Operation::CreateSession, Frequency::Always, fault));
-    let folder = Folder::new("signal-file");
-    let pending = folder.file("pending");
-    let arguments = ["run", "--agent", "claude", "--pending", &pending, "Go."];
-    let child = spawn(service.command(&arguments));
-    while service.mock.requests().is_empty() {
-        std::thread::yield_now();
-    }
-    kill("-TERM", &child);
-    let ended = Ended::of(child.wait_with_output().unwrap());
-    assert_eq!(ended.code, Some(143), "{ended:?}");
-    assert!(ended.err.contains("Check the dashboard"), "{ended:?}");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[cfg(target_os = "linux")]

@@ -2,12 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
 use serde_json::Value;
 
-use crate::{Ended, Folder, Service, blocks};
+use crate::{Ended, Folder, Service, blocks, kill, spawn};
 
 /// Returns the response statuses in a HAR file.
 fn statuses(file: &str) -> Vec<u64> {
@@ -18,18 +17,6 @@ fn statuses(file: &str) -> Vec<u64> {
     entries
         .map(|entry| entry["response"]["status"].as_u64().unwrap())
         .collect()
-}
-
-fn spawn(mut command: Command) -> Child {
-    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().unwrap()
-}
-
-fn kill(signal: &str, child: &Child) {
-    let status = Command::new("kill")
-        .args([signal, &child.id().to_string()])
-        .status();
-    assert!(status.unwrap().success());
 }
 
 #[test]
@@ -110,21 +97,25 @@ fn each_signal_leaves_a_valid_recording() {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_during_a_create_is_recorded() {
+fn a_signal_during_a_create_leaves_only_a_recording() {
     let silence = Fault::Delay(std::time::Duration::from_secs(600));
     let service =
         Service::new(Mock::builder().fault(Operation::CreateSession, Frequency::Always, silence));
     let folder = Folder::new("record-create");
-    let file = folder.file("run.har");
-    let arguments = ["run", "--agent", "claude", "--record", &file, "Go."];
-    let child = spawn(service.command(&arguments));
+    let (file, pending) = (folder.file("run.har"), folder.file("pending"));
+    let mut command = service.command(&["run", "--agent", "claude", "--record", &file]);
+    command.args(["--pending", &pending, "Go."]);
+    let child = spawn(command);
     while service.mock.request_count() == 0 {
         std::thread::yield_now();
     }
     kill("-TERM", &child);
     let ended = Ended::of(child.wait_with_output().unwrap());
     assert_eq!(ended.code, Some(143), "{ended:?}");
+    assert!(ended.err.contains("Check the dashboard"), "{ended:?}");
     assert_eq!(statuses(&file), [0]);
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files, 1, "no pending file is left");
 }
 
 #[cfg(target_os = "linux")]
@@ -137,7 +128,7 @@ fn a_full_disk_ends_the_recording_and_not_the_run() {
     let command = service.command(&arguments);
     // A limit on the file size simulates a full disk. SIGXFSZ is ignored, so that a write fails instead of ending the
     // process.
-    let mut limited = Command::new("sh");
+    let mut limited = std::process::Command::new("sh");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 6; exec \"$@\"", "sh"]);
     limited.arg(command.get_program()).args(command.get_args());
     limited.envs(command.get_envs().filter_map(|(k, v)| Some((k, v?))));
