@@ -215,11 +215,11 @@ impl Register {
         options.open(self.path.with_extension("lock"))
     }
 
-    async fn lock(&self) -> Result<File> {
+    async fn lock(&self) -> Result<Lock> {
         let file = self.open_lock()?;
         for _ in 0..LOCK_ATTEMPTS {
             if FileExt::try_lock_exclusive(&file)? {
-                return Ok(file);
+                return Ok(Lock(file));
             }
             tokio::time::sleep(LOCK_PAUSE).await;
         }
@@ -227,6 +227,17 @@ impl Register {
             ErrorKind::WouldBlock,
             "another process holds its lock",
         ))
+    }
+}
+
+/// The locked lock file.
+struct Lock(File);
+
+impl Drop for Lock {
+    /// Releases the lock immediately. Closing the file is not sufficient if another thread is starting a process, because
+    /// the new process has a copy of the open file until it runs its program.
+    fn drop(&mut self) {
+        let _ = FileExt::unlock(&self.0);
     }
 }
 

@@ -7,6 +7,7 @@ mod batch;
 pub mod guide {}
 mod journal;
 mod limit;
+mod locked;
 #[cfg(feature = "redis")]
 mod server;
 

@@ -2,19 +2,19 @@
 //! step is taken.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::future::ready;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fs4::fs_std::FileExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
     Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, Retry, State, Step,
 };
+use crate::locked::LockedFile;
 
 /// Describes one line of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ pub struct FileJournal {
 
 #[derive(Debug)]
 struct Writer {
-    file: File,
+    file: LockedFile,
     /// Whether the last line is incomplete.
     is_cut: bool,
 }
@@ -131,22 +131,20 @@ impl FileJournal {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(JournalError::new)?;
-        if !FileExt::try_lock_exclusive(&file).map_err(JournalError::new)? {
-            return Err(JournalError::new("another run uses it"));
-        }
-        let mut writer = Writer {
-            file,
-            is_cut: false,
-        };
+        let file = LockedFile::try_lock(file).map_err(JournalError::new)?;
+        let file = file.ok_or_else(|| JournalError::new("another run uses it"))?;
         // The file is read after it is locked, so that it contains every line of an earlier run.
-        let history = History::read(BufReader::new(&writer.file)).map_err(JournalError::new)?;
+        let history = History::read(BufReader::new(&*file)).map_err(JournalError::new)?;
         if history.entries.is_empty() && !history.damaged.is_empty() {
             let line = history.damaged[0];
             return Err(JournalError::new(format!(
                 "line {line} is not a journal entry"
             )));
         }
-        writer.is_cut = history.is_cut;
+        let writer = Writer {
+            file,
+            is_cut: history.is_cut,
+        };
         Ok(Self {
             writer: Mutex::new(writer),
             history: Mutex::new(history),
@@ -224,14 +222,6 @@ impl Journal for FileJournal {
     }
 }
 
-impl Drop for Writer {
-    /// Releases the lock immediately. Closing the file is not sufficient if another thread is starting a process. Until
-    /// the new process runs its program, it has a copy of the open file, and this copy keeps the lock.
-    fn drop(&mut self) {
-        let _ = FileExt::unlock(&self.file);
-    }
-}
-
 impl Writer {
     /// Appends an event, and returns the position of its line.
     fn append(&mut self, event: &Event) -> std::io::Result<Line> {
@@ -244,7 +234,7 @@ impl Writer {
         let text = format!("{}\n", serde_json::to_string(event)?);
         lines += &text;
         self.is_cut = true;
-        self.file.write_all(lines.as_bytes())?;
+        (&*self.file).write_all(lines.as_bytes())?;
         self.file.sync_data()?;
         self.is_cut = false;
         let length = text.len();
@@ -253,7 +243,7 @@ impl Writer {
 
     fn result(&self, line: Line) -> std::io::Result<Value> {
         let mut bytes = vec![0; line.length];
-        let mut file = &self.file;
+        let mut file = &*self.file;
         file.seek(SeekFrom::Start(line.start))?;
         file.read_exact(&mut bytes)?;
         match serde_json::from_str(text_of(&bytes, line.start).trim())? {
@@ -446,17 +436,6 @@ mod tests {
         assert_eq!(states, expected);
         let kept = format!("{:?}", journal.history());
         assert!(!kept.contains("long"), "{kept}");
-    }
-
-    #[test]
-    fn a_dropped_journal_is_free_immediately() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal");
-        let journal = FileJournal::open(&path).unwrap();
-        // This copy simulates the copy of the open file in a process that another thread is starting.
-        let _copy = journal.writer.lock().unwrap().file.try_clone().unwrap();
-        drop(journal);
-        FileJournal::open(&path).unwrap();
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Counts the requests of an API key in a file, for all processes of a user on one machine.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use blocks_sdk::{
     LimitFuture, LimitStore, LimitStoreError, SharedLimit, SlotRequest, SlotResponse,
 };
-use fs4::fs_std::FileExt;
 use serde_json::{Value, json};
 
 use super::LimitName;
 use super::clock::Clock;
+use crate::locked::LockedFile;
 
 /// How long a process waits for the lock. Many other processes may get the lock first, each for a fraction of a
 /// millisecond.
@@ -126,7 +126,6 @@ impl Files {
         let failed = |path: &Path, error: io::Error| {
             LimitStoreError::new(format!("cannot use {}: {error}", path.display()))
         };
-        // The lock is released when the file is closed, including after an error.
         let _lock = self
             .lock(started)
             .map_err(|error| failed(&self.lock, error))?;
@@ -140,7 +139,7 @@ impl Files {
         Ok(result)
     }
 
-    fn lock(&self, started: Instant) -> io::Result<File> {
+    fn lock(&self, started: Instant) -> io::Result<LockedFile> {
         let lock = match private_file().open(&self.lock) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let mut folder = DirBuilder::new();
@@ -151,7 +150,7 @@ impl Files {
             }
             opened => opened?,
         };
-        FileExt::lock_exclusive(&lock)?;
+        let lock = LockedFile::wait(lock)?;
         if started.elapsed() >= LOCK_TIMEOUT {
             // The caller has already received a time-out error, so this thread must not take a slot.
             return Err(ErrorKind::TimedOut.into());
