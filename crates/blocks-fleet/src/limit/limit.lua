@@ -7,11 +7,13 @@ local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
 
--- `used` contains slots: {slot, time, is_poll}. `waiting` contains the processes that got no slot:
--- {process, asked_at, ends_at, capacity, spreads, demands}. `demands` contains {purpose, since, weight} for each
--- demand.
+-- `used` contains the numbers of the slots, `times` contains their times, and `polls` contains whether a poll took the
+-- slot. These are three lists, because Redis packs and unpacks a list of numbers much faster than a list of tables.
+-- `waiting` contains the processes that got no slot: {process, asked_at, ends_at, capacity, spreads, demands}. `demands`
+-- contains {purpose, since, weight} for each demand.
 local packed = redis.call('GET', KEYS[1])
-local limit = packed and cmsgpack.unpack(packed) or { used = {}, next_slot = 0, waiting = {} }
+local limit = packed and cmsgpack.unpack(packed) or { used = {}, times = {}, polls = {}, next_slot = 0, waiting = {} }
+local used, times, polls = limit.used, limit.times, limit.polls
 
 local function save()
   redis.call('SET', KEYS[1], cmsgpack.pack(limit), 'PX', LONGEST_PAUSE)
@@ -25,19 +27,22 @@ end
 
 -- Removes expired slots and an expired pause. Corrects times that are in the future because the clock was set back.
 local function correct()
-  for _, slot in ipairs(limit.used) do
-    slot[2] = math.min(slot[2], now)
+  local kept = 0
+  for place = 1, #used do
+    local at = math.min(times[place], now)
+    if at + WINDOW > now then
+      kept = kept + 1
+      used[kept], times[kept], polls[kept] = used[place], at, polls[place]
+    end
+  end
+  for place = #used, kept + 1, -1 do
+    used[place], times[place], polls[place] = nil, nil, nil
   end
   local pause = limit.pause
   if pause and pause.from > now then
     limit.pause = { from = now, ['until'] = now + pause['until'] - pause.from }
   end
   if limit.pause and limit.pause['until'] <= now then limit.pause = nil end
-  local used = {}
-  for _, slot in ipairs(limit.used) do
-    if slot[2] + WINDOW > now then used[#used + 1] = slot end
-  end
-  limit.used = used
 end
 
 local function pause(duration)
@@ -49,9 +54,9 @@ local function pause(duration)
 end
 
 local function give_back(number)
-  for place, slot in ipairs(limit.used) do
-    if slot[1] == number then
-      table.remove(limit.used, place)
+  for place, slot in ipairs(used) do
+    if slot == number then
+      for _, list in ipairs({ used, times, polls }) do table.remove(list, place) end
       return
     end
   end
@@ -60,32 +65,31 @@ end
 -- Returns the time at which the slot with the index `place`, counted from 0, leaves the window. If there is no such
 -- slot, returns the time at which the last slot leaves the window.
 local function leaves(place)
-  local slot = limit.used[place + 1] or limit.used[#limit.used]
-  return slot and slot[2] + WINDOW
+  local at = times[place + 1] or times[#times]
+  return at and at + WINDOW
 end
 
 local function spacing(slots, ahead)
   return WINDOW * (1 + ahead) / math.max(slots, 1)
 end
 
-local function next_poll(capacity, polls, left, ahead)
+local function next_poll(capacity, used_by_polls, left, ahead)
   local share = math.floor(capacity / POLL_SHARE)
   local spare = share > 0 and 1 or 0
-  if polls >= share and #limit.used + spare >= capacity then return limit.used[1][2] + WINDOW end
+  if used_by_polls >= share and #used + spare >= capacity then return times[1] + WINDOW end
   local slots = math.max(left - spare, share)
   local late, recent = POLL_BURST - 1, 0
   local again, call
-  for place = #limit.used, 1, -1 do
-    local slot = limit.used[place]
-    if not slot[3] then
-      call = slot
+  for place = #used, 1, -1 do
+    if not polls[place] then
+      call = times[place]
     elseif recent < RECENT_POLLS then
-      if recent + ahead >= late then again = math.max(again or 0, slot[2] + spacing(slots, recent + ahead - late)) end
+      if recent + ahead >= late then again = math.max(again or 0, times[place] + spacing(slots, recent + ahead - late)) end
       recent = recent + 1
     end
   end
   if ahead > late then again = math.max(again or 0, now + spacing(slots, ahead - POLL_BURST)) end
-  return again and call and math.min(again, call[2] + WINDOW) or again
+  return again and call and math.min(again, call + WINDOW) or again
 end
 
 -- Returns the time at which to request a slot for this use again, if `ahead` other processes get a slot first. Returns
@@ -93,22 +97,22 @@ end
 local function check(use, capacity, spreads, polls_wait, ahead)
   if limit.pause then return limit.pause['until'] end
   local before = use == CALL and ahead or 0
-  local used = #limit.used + before
-  if used >= capacity then return leaves(used - capacity) end
-  local polls = 0
-  for _, slot in ipairs(limit.used) do
-    if slot[3] then polls = polls + 1 end
+  local count = #used + before
+  if count >= capacity then return leaves(count - capacity) end
+  local used_by_polls = 0
+  for _, is_poll in ipairs(polls) do
+    if is_poll then used_by_polls = used_by_polls + 1 end
   end
-  local calls = #limit.used - polls + before
+  local calls = count - used_by_polls
   local share = math.floor(capacity / POLL_SHARE)
   local again
-  if use == CALL and (polls_wait or polls > 0) and calls + math.max(polls, share) >= capacity then
+  if use == CALL and (polls_wait or used_by_polls > 0) and calls + math.max(used_by_polls, share) >= capacity then
     again = leaves(before)
   elseif use == CALL and spreads then
-    local last = limit.used[#limit.used]
-    again = last and last[2] + spacing(capacity, before)
+    local last = times[#times]
+    again = last and last + spacing(capacity, before)
   elseif use == POLL then
-    again = next_poll(capacity, polls, capacity - calls, ahead)
+    again = next_poll(capacity, used_by_polls, capacity - calls, ahead)
   end
   if again and again > now then return again end
 end
@@ -160,7 +164,8 @@ local function take()
     if not at then
       local slot = math.max(limit.next_slot, micros)
       limit.next_slot = slot + 1
-      limit.used[#limit.used + 1] = { slot, now, use ~= CALL }
+      local place = #used + 1
+      used[place], times[place], polls[place] = slot, now, use ~= CALL
       return { 1, number - 1, slot }
     end
     at = math.ceil(at)
