@@ -11,6 +11,7 @@
 // ```
 
 use std::error::Error;
+use std::pin::Pin;
 use std::time::Duration;
 
 use blocks_mock::{Action, Mock, Script};
@@ -56,5 +57,8 @@ fn run(mock: Mock, example: impl AsyncFnOnce(Client, Mock) -> Result<(), Box<dyn
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build().unwrap();
     let client = Client::builder(mock.key()).service(mock.service()).build().unwrap();
-    runtime.block_on(example(client, mock)).unwrap();
+    // The future is boxed, so that `block_on` is compiled once, and not for each example.
+    let example: Pin<Box<dyn Future<Output = _>>> = Box::pin(example(client, mock));
+    let result: Result<(), Box<dyn Error>> = runtime.block_on(example);
+    result.unwrap();
 }
