@@ -164,8 +164,9 @@ crates() {
     for crate in $(published); do
       echo "$crate = { path = \"$crate-$(version)\" }"
     done
-    # With the same profiles, cargo reuses the builds of the dependencies.
-    awk '/^\[/ { on = /^\[profile\./ } on' Cargo.toml
+    # With the same profiles, cargo reuses the builds of the dependencies. The crates themselves are not optimised,
+    # because this build is used for a minute.
+    awk '/^\[/ { on = /^\[profile\./ } on && !/^blocks-/' Cargo.toml
   } > "$folder/crates/Cargo.toml"
   cp Cargo.lock "$folder/crates/"
   cd "$folder/crates"

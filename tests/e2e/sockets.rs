@@ -13,7 +13,7 @@ use crate::hello;
 
 fn client(address: std::net::SocketAddr) -> Client {
     let builder = Client::builder(KEY).base_url(format!("http://{address}"));
-    // These tests run in real time, so no request may have to wait for a permit.
+    // These tests run in real time. With such a high limit, no request waits for a permit.
     let limit = RateLimit::per_minute(1_000_000).unwrap();
     builder.rate_limit(limit).build().unwrap()
 }

@@ -392,13 +392,13 @@ pub struct BatchArgs {
     /// Progress file, or redis://HOST/NAME for several workers; a rerun resumes
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
-    /// JSON Schema of the replies; a line can have another in its field `schema`
+    /// JSON Schema for the replies; the field `schema` of a line replaces it
     #[arg(long, value_name = "FILE")]
     pub schema: Option<PathBuf>,
     /// Retry prompts with unknown outcome (may be billed twice)
     #[arg(long, requires = "journal")]
     pub retry_unknown: bool,
-    /// Retry prompts whose recorded reply has exit code 5 or 6 (billed again); a rerun always
+    /// Retry prompts that ended with exit code 5 or 6 (billed again); a rerun always
     /// retries creates that failed without effect
     #[arg(long, requires = "journal")]
     pub retry_failed: bool,

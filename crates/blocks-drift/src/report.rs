@@ -63,7 +63,7 @@ impl Report<'_> {
         self.result.findings.iter().filter(|f| f.known.is_some()).collect()
     }
 
-    /// Returns the file and the position where a report shows a finding.
+    /// Returns the file and the position that a report names for a finding.
     pub fn position(&self, finding: &Finding) -> (String, Position) {
         if finding.kind == Kind::StaleDeviation {
             let line = finding.line.unwrap_or(1);

@@ -118,7 +118,8 @@ pub enum BatchItem<R> {
         /// Recorded result.
         result: Value,
     },
-    /// No worker knows the outcome of a create that an earlier run or another worker has sent. The session may exist.
+    /// An earlier run or another worker has sent a create, and the journal does not contain the outcome. The session may
+    /// exist.
     Unknown {
         /// Index of the prompt in the batch.
         index: usize,
@@ -159,7 +160,7 @@ struct Context<W> {
 
 enum Outcome<R> {
     Item(BatchItem<R>),
-    /// The prompt has ended, but the journal could not record the outcome.
+    /// The turn of the prompt has ended, but its outcome could not be recorded in the journal.
     NotRecorded(BatchItem<R>, JournalError),
     /// Another worker has claimed the prompt.
     Elsewhere,
@@ -525,7 +526,8 @@ impl<W: BatchWork> Context<W> {
                     return self.wait(index, created, recorded.err()).await;
                 }
                 Err(_) if claim.is_refused.load(Ordering::Relaxed) => return Outcome::Elsewhere,
-                // The create was not sent, because the claim failed. The loop then claims the prompt again.
+                // The create was not sent, because the journal could not record the claim. The loop then claims the
+                // prompt again.
                 Err(_) if is_shared && claim.has_failed() && start.elapsed() < PATIENCE => {
                     sleep(RETRY).await;
                     continue;

@@ -132,7 +132,7 @@ impl Capture {
                 let is_download = !target(url).0.starts_with("/rest/");
                 let entry = match har_entry(value) {
                     Ok(entry) => entry,
-                    // An entry that cannot be read is skipped if its path does not start with `/rest/`. For example, a
+                    // If an entry cannot be read and its path is not below `/rest/`, the entry is skipped, because a
                     // browser also records requests to other hosts.
                     Err(_) if is_download => continue,
                     Err(error) => return Err(format!("entry {number}: {error}")),
@@ -158,8 +158,8 @@ impl Capture {
             Outcome::Response { status, .. } => entry.query.is_none() && status.as_u16() >= 400,
             _ => false,
         };
-        // `downloads` contains positions in `entries`, and sorting changes these positions. So entries are not sorted
-        // if there are downloads. Only saved responses need sorting, and they contain no downloads.
+        // Sorting is needed only for a folder of saved responses, which contains no downloads. A HAR file can contain
+        // downloads, and sorting would change the positions of entries that `downloads` contains.
         if self.downloads.is_empty() {
             self.entries.sort_by_key(is_failure);
         }

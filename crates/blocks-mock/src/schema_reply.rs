@@ -103,8 +103,8 @@ impl Generator<'_> {
         }
     }
 
-    /// Replaces the keywords `$ref`, `allOf`, `anyOf` and `oneOf` of a schema with the schemas that they refer to.
-    /// Merges all schemas of `allOf`, but only the first schema of `anyOf` and of `oneOf`.
+    /// Merges other schemas into a schema: the schema that `$ref` names, all schemas of `allOf`, and the first schema of
+    /// `anyOf` and of `oneOf`. Removes these keywords.
     fn resolve(&self, schema: &Value, depth: usize) -> Value {
         let mut merged = schema.as_object().cloned().unwrap_or_default();
         let mut parts: Vec<Value> = Vec::new();

@@ -28,7 +28,7 @@ pub struct Content {
     /// Link to the reply. Without a link, the file refers to the session's newest prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_message: Option<String>,
-    /// Whether the reply was already printed, so that no reply is pending.
+    /// Whether the reply was already printed. Then there is nothing left to wait for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replied: bool,
 }

@@ -70,7 +70,7 @@ async fn a_kill_at_any_point_leaves_the_file_usable() {
         child.kill().unwrap();
         child.wait().unwrap();
         let own = take(&store, &create(1, CAPACITY)).await;
-        // The slot numbers still increase after the kill.
+        // After the kill, the store still gives out higher slot numbers than before the kill.
         assert!(own > last, "{own:?} after {last:?}, kill {kill}");
         last = own;
     }

@@ -232,8 +232,8 @@ impl ClientBuilder {
     /// for a key.
     ///
     /// All clients in this process with the same base URL and key share one rate limiter, because the service counts
-    /// their requests together. The first of these clients sets the limit. Each further client uses the same limit, and
-    /// cannot be built with a different limit. A client with a custom transport or service has its own limiter; see
+    /// their requests together. The client that is built first sets the limit. Each further client uses the same limit,
+    /// and cannot be built with a different limit. A client with a custom transport or service has its own limiter; see
     /// [`share_rate_limiter`](Self::share_rate_limiter).
     ///
     /// ```

@@ -262,7 +262,7 @@ impl Call {
         Ok((now, self.timeouts.limit(self.operation.creates, left)))
     }
 
-    /// Reports the last attempt to the rate limiter. Returns when the request may be sent again:
+    /// Reports the outcome of the last attempt to the rate limiter. Returns when the request may be sent again:
     ///
     /// - `None`: never.
     /// - `Some(None)`: as soon as a permit is available.

@@ -401,7 +401,7 @@ impl MessagesQuery {
         result.map_err(|error| error.with_session(&self.session_id))
     }
 
-    /// Reads one page in one attempt with a permit that the caller has acquired. Used for the polls of a wait.
+    /// Reads one page in one attempt with a permit that the caller has acquired. A wait uses this method to poll.
     pub(crate) async fn read_with_permit(
         &self,
         permit: Permit,

@@ -560,8 +560,9 @@ impl Pager {
     fn give_out(&mut self, reading: Reading, next: Option<u64>) -> bool {
         let identities = reading.identities;
         let is_known = |identity: &u64| self.known.contains(*identity);
-        // In two cases, the messages before the first known message are left out. If `known` is partial, they may have
-        // been read and forgotten. If the newest message is first, they arrived after the read started.
+        // The messages before the first known message are left out in two cases. If `known` is partial, these messages
+        // may have been read earlier and forgotten. If the newest message comes first, these messages arrived after the
+        // read started.
         let leaves_out = self.known.is_partial() || self.query.is_descending();
         let first = match leaves_out && !self.skipping {
             true => identities.iter().position(is_known).unwrap_or(0),

@@ -600,8 +600,8 @@ impl WaitState {
         }
     }
 
-    /// Returns the next message or result that the last poll found. If no such item is left, waits for a permit and
-    /// polls once.
+    /// Returns the next message, or the end of the wait, that the previous poll found. If the previous poll found nothing
+    /// more, waits for a permit and polls once.
     async fn step(&mut self) -> Result<Progress, Error> {
         if let Some(next) = self.follower.as_mut().and_then(|f| f.next_item()) {
             return next;

@@ -69,7 +69,7 @@ impl PollSchedule {
     }
 
     /// Returns whether the first poll of a wait is urgent, because the wait ends in at most `WINDOW`. If all slots are
-    /// used, the poll may wait that long for the next free slot.
+    /// used, the next slot may become free only after `WINDOW`, and the wait would end without a poll.
     pub fn is_urgent(&self, now: Instant) -> bool {
         self.first_before
             .is_some_and(|before| before.saturating_duration_since(now) <= WINDOW)
@@ -252,8 +252,8 @@ mod tests {
             poll(3500, 3599, 3601, start),
         ]);
         assert_eq!(young.candidates(now).poll, Some(1));
-        // The second session is an hour old, so its weight is low. Its score is less than 6, although its last poll was
-        // 20 s ago. The score of the first session is 10.
+        // The score of a poll decreases with the age of its session. The second session is an hour old, so its score is
+        // less than 6, although its last poll was 20 s ago. The score of the first session is 10.
         let old = queue(&[poll(3500, 3590, 3592, start), poll(0, 3580, 3582, start)]);
         assert_eq!(old.candidates(now).poll, Some(0));
     }

@@ -1,5 +1,5 @@
-//! Tracks the requests that this process sends to the store of a shared rate limit. At most one request runs at a time.
-//! For some seconds after a failure, no request is sent.
+//! Tracks the requests that this process sends to the store of a shared rate limit. At most one of these requests runs
+//! at a time. For some seconds after one of them failed, no other is sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
