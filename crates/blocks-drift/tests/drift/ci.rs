@@ -72,7 +72,7 @@ async fn workflow(index: &str, service: &str, open: &str) -> (bool, String, Stri
         let Some(script) = step["run"].as_str() else {
             continue;
         };
-        let mut command = tokio::process::Command::new("bash");
+        let mut command = std::process::Command::new("bash");
         command.args(["-e", "-c", script]).current_dir(folder).env("PATH", &path);
         for (key, value) in [
             ("INDEX", index),
@@ -94,7 +94,8 @@ async fn workflow(index: &str, service: &str, open: &str) -> (bool, String, Stri
         for (key, code) in ["PAGES", "LIVE"].iter().zip(&codes) {
             command.env(key, code);
         }
-        success = command.status().await.unwrap().success();
+        let status = tokio::task::spawn_blocking(move || command.status()).await;
+        success = status.unwrap().unwrap().success();
         let outputs = std::fs::read_to_string(folder.join("outputs")).unwrap();
         codes =
             outputs.lines().filter_map(|l| l.strip_prefix("code=").map(str::to_owned)).collect();
