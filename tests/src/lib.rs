@@ -69,7 +69,8 @@ pub fn created() -> Value {
     })
 }
 
-/// Returns the script of an agent that immediately sends sample data of each kind, and then the reply "Done.".
+/// Returns the script of an agent that immediately sends the reply "Done.". Before the reply, the agent sends a
+/// message, a tool call, a notice, a pull request and a plan.
 pub fn sample_agent() -> Script {
     let tool_call = Action::ToolCall {
         name: "bash".into(),

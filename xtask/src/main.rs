@@ -28,7 +28,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<std::ffi::OsString>,
     },
-    /// Write the README's pictures, docs/*.svg: sessions of the built command, and the fleet figure.
+    /// Draw docs/*.svg: runs of `blocks` in a terminal, and a chart of reply delays.
     Pictures(pictures::Pictures),
     /// Run every command and program of README.md and the guide; exit 1 when one does not work.
     Readme {

@@ -100,7 +100,7 @@ macro_rules! open_enum {
 }
 
 open_enum! {
-    /// Names a core agent.
+    /// Names a core agent: an agent that is built into Blocks, such as `claude`.
     AgentName {
         /// Claude.
         Claude = "claude",

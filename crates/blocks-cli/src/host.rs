@@ -167,7 +167,8 @@ impl Host {
         self
     }
 
-    /// Sets the source of the command's signals.
+    /// Sets the [`Signals`] value from which the command receives its signals. A test sends a signal to the command
+    /// with [`Signals::send`].
     #[must_use]
     pub fn signals(mut self, signals: Signals) -> Self {
         self.signals = signals;

@@ -108,7 +108,7 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
     if !unparsed.is_turn && unparsed.json {
         return output.report_failure(&exit);
     }
-    // Prints the text from clap unchanged, because it contains the usage line in addition to the error.
+    // The text from clap is already complete: it contains the error and the usage line. So it is printed unchanged.
     output.host().write_stderr(&text);
     match unparsed.is_turn {
         true => refuse_turn(exit, &output),

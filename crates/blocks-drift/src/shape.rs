@@ -46,10 +46,11 @@ pub const LIMITS: [&str; 6] =
 /// The values that a schema allows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shape {
-    /// The JSON pointer to the schema. If the schema is given by a `$ref`, the JSON pointer that the `$ref` leads to.
+    /// The JSON pointer to the schema. If the schema is given by a `$ref`, this is the JSON pointer to the schema that
+    /// the `$ref` names.
     pub pointer: String,
-    /// The pointer of the schema that lists the properties. This can be the schema itself, a part of its `allOf`, or a
-    /// branch of its `anyOf` or `oneOf`.
+    /// The JSON pointer to the schema that lists the properties. This can be the schema itself, a part of its `allOf`,
+    /// or a branch of its `anyOf` or `oneOf`.
     pub object: String,
     /// The allowed types. An empty set means any type.
     pub types: BTreeSet<JsonType>,
@@ -60,7 +61,7 @@ pub struct Shape {
     pub usual: bool,
     /// Whether the schema is marked as deprecated.
     pub deprecated: bool,
-    /// The pointer of the schema for properties that are not listed.
+    /// The JSON pointer to the schema for properties that are not listed.
     pub additional: Option<String>,
     /// Whether null is allowed.
     pub nullable: bool,
@@ -72,14 +73,14 @@ pub struct Shape {
     pub limits: BTreeMap<String, f64>,
     /// The shape of the items of an array.
     pub items: Option<Box<Shape>>,
-    /// The names of an object's properties, each with the pointer of its schema.
+    /// A map from the name of each property of an object to the JSON pointer to the property's schema.
     pub properties: BTreeMap<String, String>,
     /// The names of the properties that are always present.
     pub required: BTreeSet<String>,
 }
 
 impl Shape {
-    /// Returns the shape of the schema at a pointer.
+    /// Returns the shape of the schema at a JSON pointer.
     pub fn of(document: &Document, pointer: &str) -> Self {
         Self::at(document, pointer, 0)
     }
@@ -216,9 +217,9 @@ pub fn rule_fields(schema: &Value) -> Option<Vec<String>> {
     Some(fields)
 }
 
-/// Returns the pointers of the branches of an `anyOf` or a `oneOf`. Returns no pointers for a `oneOf` that states a
-/// rule about fields (see [`rule_fields`]). A branch that allows only null (`nullable` with `maxProperties: 0`) is left
-/// out.
+/// Returns the JSON pointers to the branches of an `anyOf` or a `oneOf`. Returns no pointers for a `oneOf` that states
+/// a rule about fields (see [`rule_fields`]). A branch that allows only null (`nullable` with `maxProperties: 0`) is
+/// left out.
 pub fn alternatives(document: &Document, resolved: &str) -> Vec<String> {
     let Some(schema) = document.0.value.pointer(resolved) else {
         return Vec::new();

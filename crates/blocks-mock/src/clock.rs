@@ -104,7 +104,7 @@ impl Clock {
             return Arc::clone(known);
         }
         let new: Arc<str> = name.into();
-        // At most 16 names are kept, because each call searches the whole list.
+        // At most 16 names of roles and types are kept, because each call of `shared` searches all kept names.
         if names.len() < 16 {
             names.push(Arc::clone(&new));
         }

@@ -53,7 +53,9 @@ impl Operation {
 pub enum RetryAfter {
     /// Delta-seconds.
     Seconds(u64),
-    /// An HTTP date that is this many seconds in the future. The response then has a `Date` header.
+    /// An HTTP date that is this many seconds after the current time of the mock. The response then also has a `Date`
+    /// header with this current time. So a client can compute the pause from the two headers, even if the client's
+    /// clock is wrong.
     Date(u64),
 }
 

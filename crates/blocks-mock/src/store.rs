@@ -206,7 +206,7 @@ impl Session {
         }
     }
 
-    /// Describes the turn that a prompt will start. `number` is the number of the session.
+    /// Describes the turn that a prompt will start. `number` is the session's number, from 0 in the order of creation.
     pub fn next_turn(&self, number: usize, prompt: &str) -> TurnInfo {
         TurnInfo {
             session: number,

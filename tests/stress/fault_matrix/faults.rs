@@ -19,8 +19,9 @@ fn of_any_response() -> Vec<Fault> {
     let second = Duration::from_secs(1);
     let mut all = Vec::new();
     for status in [400, 401, 403, 404, 409, 418, 422, 429] {
-        // With these statuses, the mock rejects the request before it takes effect. There is no fault that rejects the
-        // request after it took effect, because no client could detect this effect.
+        // A response with one of these statuses says that the request had no effect. So no fault sends such a response
+        // after the request took effect: no client could detect this effect. With the statuses of the next loop, the
+        // request may have taken effect.
         all.push(Fault::status(status));
     }
     for status in [302, 408, 500, 502, 503, 504, 599] {

@@ -1,5 +1,6 @@
-//! The test setup of each combination, and the guarantees that are checked after each combination. The setup is a mock
-//! whose agent has sent sample data of each kind.
+//! The test setup of each combination, and the guarantees that are checked after each combination. A combination is a
+//! call or command, a fault and a dialect. The setup is a mock with a session whose agent has sent a message, a tool
+//! call, a notice, a pull request, a plan and the reply.
 
 use std::time::Duration;
 

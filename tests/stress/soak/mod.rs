@@ -25,7 +25,9 @@ const SESSIONS: usize = 500;
 /// Number of runs, unless the variable `SOAK_RUNS` sets another number.
 const RUNS: u64 = 20;
 
-/// How often the agent received each message. The test compares these counts with the results of the programs.
+/// How often the agent received each message. Each [`Job`] is a simulated program that sends two messages. The test
+/// compares these counts with the [`TurnResult`] of each message: a message with a reply was received exactly once, and
+/// a message with an unknown outcome was received at most once.
 #[derive(Clone, Default)]
 struct Prompts(Arc<Mutex<HashMap<String, usize>>>);
 

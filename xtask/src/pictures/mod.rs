@@ -1,5 +1,5 @@
-//! Draws the README's pictures. Some pictures show terminal sessions with the built command. The figure shows the
-//! results of the benchmark `fleet`.
+//! Draws the README's pictures. Some pictures show runs of the command `blocks` in a terminal. The program is built
+//! from this repository. Another picture is the figure, a chart that shows the results of the benchmark `fleet`.
 
 mod figure;
 mod record;

@@ -243,8 +243,8 @@ impl Reader {
         }
     }
 
-    /// Reads the items of a list. An item such as `title (string, required): The name of the session.` is a field. Any
-    /// other item is prose.
+    /// Reads the items of a list. An item that starts with a name and a type in parentheses is the description of a
+    /// field. Example: `title (string, required): A short title`. Any other item is read as ordinary text.
     fn list(&mut self, node: &Node) -> Result<()> {
         static ITEM: LazyLock<Regex> = LazyLock::new(|| {
             Regex::new(

@@ -21,7 +21,7 @@ pub struct Sample {
     pub value: Result<Value, (String, usize)>,
     /// Whether the page leaves out lines of the sample.
     pub shortened: bool,
-    /// The parsed sample with the line of each value.
+    /// The sample, parsed as YAML, with the position of each value. `None` if the sample is not valid YAML.
     pub spanned: Option<Spanned>,
     /// The line of the page on which the sample starts.
     pub line: usize,

@@ -153,8 +153,8 @@ async fn the_daily_workflow_keeps_one_issue() {
     assert!(log.contains("--title Drift could not be checked"), "{log}");
 }
 
-/// Reports escape the text of pages and responses. So the text cannot change a workflow command of GitHub, add an HTML
-/// tag or mention a user.
+/// Reports escape the text of pages and responses. Otherwise, the text could change a workflow command (a line such as
+/// `::error file=…`, from which GitHub creates an annotation), add an HTML tag, or mention a user of GitHub.
 #[test]
 fn reports_are_safe_and_name_both_places() {
     use blocks_drift::report::Format;

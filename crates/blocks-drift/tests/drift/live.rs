@@ -1,4 +1,6 @@
-//! Tests of live checks against the mock server, with and without faults, and of captured responses.
+//! Tests of `drift live`, which sends requests and compares the responses with the OpenAPI document. The mock server,
+//! with and without faults, replaces the service. Other tests check captured responses, which are read from a HAR file,
+//! or from a folder that `drift live --save FOLDER` wrote.
 
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::live::exchange::{Comparison, Exchange, parse_body};
@@ -224,8 +226,8 @@ fn single_faults_are_found_with_their_severity() {
     }
 }
 
-/// HAR entries that cannot be compared, or that are unusual but correct, cause no finding. A note of the result counts
-/// the files that are neither HAR files nor captured responses.
+/// HAR entries that cannot be compared, or that are unusual but correct, cause no finding. A note of the result says
+/// how many files are neither HAR files nor files that `--save` wrote.
 #[test]
 fn harmless_har_entries_raise_nothing() {
     let (.., session) = example("createSession");

@@ -53,7 +53,7 @@ struct Files {
 }
 
 impl FileLimitStore {
-    /// Creates the store of one limit in `folder`. The folder is created when the store is first used.
+    /// Creates the store of one shared limit in `folder`. The folder is created when the store is first used.
     pub fn new(folder: impl Into<PathBuf>, name: &LimitName) -> Self {
         let folder = folder.into();
         let file = |end: &str| folder.join(format!("{name}.{end}"));
@@ -105,8 +105,8 @@ impl LimitStore for FileLimitStore {
         self.change(move |limit, _| limit.give_back(slot))
     }
 
-    /// Returns the time-out of this store. The time-out is longer than for a server, because other processes may hold
-    /// the lock.
+    /// Returns the time-out of this store. The time-out is longer than the time-out of a store on a server, because
+    /// other processes may hold the lock of the file.
     fn response_timeout(&self) -> Duration {
         LOCK_TIMEOUT + Duration::from_millis(350)
     }
@@ -152,7 +152,8 @@ impl Files {
         };
         let lock = LockedFile::wait(lock)?;
         if started.elapsed() >= LOCK_TIMEOUT {
-            // The caller has already received a time-out error, so this thread must not take a slot.
+            // The caller has already received a time-out error, so this thread must not take a slot (one request of the
+            // limit).
             return Err(ErrorKind::TimedOut.into());
         }
         Ok(lock)

@@ -7,10 +7,10 @@ local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
 
--- `used` contains the numbers of the slots, `times` contains their times, and `polls` contains whether a poll took the
--- slot. These are three lists, because Redis packs and unpacks a list of numbers much faster than a list of tables.
--- `waiting` contains the processes that got no slot: {process, asked_at, ends_at, capacity, spreads, demands}. `demands`
--- contains {purpose, since, weight} for each demand.
+-- A slot is one request of the limit. `used` contains the numbers of the used slots, `times` contains their times, and
+-- `polls` contains whether a poll took the slot. These are three lists, because Redis packs and unpacks a list of
+-- numbers much faster than a list of tables. `waiting` contains the processes that got no slot: {process, asked_at,
+-- ends_at, capacity, spreads, demands}. `demands` contains {purpose, since, weight} for each demand.
 local packed = redis.call('GET', KEYS[1])
 local limit = packed and cmsgpack.unpack(packed) or { used = {}, times = {}, polls = {}, next_slot = 0, waiting = {} }
 local used, times, polls = limit.used, limit.times, limit.polls

@@ -113,7 +113,7 @@ impl LimitLocation {
         Some(Self::Folder(state?.join("blocks").join("limits")))
     }
 
-    /// Creates the store at this location for one limit. Returns `None` for [`Off`](Self::Off).
+    /// Creates the store at this location for one shared limit. Returns `None` for [`Off`](Self::Off).
     ///
     /// # Errors
     /// The URL of a server cannot be used, or this build lacks the feature `redis`. This method does not check

@@ -41,8 +41,8 @@ struct Inner {
 }
 
 impl RedisLimitStore {
-    /// Creates the store of one limit on the server at `url`, without connecting. The URL starts with `redis://` or
-    /// `rediss://`, and can contain a user, a password, a port and the number of a database.
+    /// Creates the store of one shared limit on the server at `url`, without connecting. The URL starts with `redis://`
+    /// or `rediss://`, and can contain a user, a password, a port and the number of a database.
     ///
     /// # Errors
     /// The URL cannot be used.
@@ -93,7 +93,8 @@ impl LimitStore for RedisLimitStore {
 }
 
 /// Returns the arguments of the script. The first three arguments are the process, the capacity, and whether calls are
-/// spread over the window. Each demand (a possible use of the slot) adds its purpose, its waiting time and its weight.
+/// spread over the window. Each demand (a possible use of the slot, which is one request of the limit) adds its
+/// purpose, its waiting time and its weight.
 fn arguments(request: &SlotRequest) -> Vec<String> {
     let spreads = u8::from(request.spreads_calls);
     let mut arguments = vec![

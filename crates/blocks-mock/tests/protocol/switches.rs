@@ -191,7 +191,8 @@ async fn several_agents_are_refused_or_not() {
 
 const UNKNOWN: &str = "a196cec6-49cb-4c48-8e4c-2707fb5d6709";
 
-/// Sends a follow-up to a session. Returns the response, and the items of the new thread.
+/// Sends a follow-up to a session. Returns the response, and the messages of the new turn. The service keeps the
+/// messages of each turn in a separate thread.
 async fn follow_up(socket: &Socket, session: &str) -> (Value, Vec<Value>) {
     let path = format!("/{session}/messages");
     let request = socket.request(reqwest::Method::POST, &path);

@@ -132,7 +132,8 @@ fn score(policy: &str, session: &Session, now: Instant) -> f64 {
     }
     // `greedy` knows the distribution of the working times. Its score is the product of two factors. The first factor
     // is the probability that the reply arrived since the last poll. The second factor is the expected age of the
-    // reply: half of the time since the last poll.
+    // reply. This is half of the time since the last poll, because the reply can have arrived at any point of this
+    // time.
     let alive = |t: f64| 1.0 - lognormal_cdf(t);
     let before = alive((age - since).max(0.0)).max(1e-12);
     (1.0 - alive(age) / before) * since / 2.0

@@ -28,9 +28,10 @@ impl Client {
     /// Creates a session, posts its first message and dispatches the message to the agent.
     ///
     /// Do not drop this future before it has completed. A `select!` or a time-out around the future can drop it. If the
-    /// request was already sent, a billed session may exist, and your program does not know its id. To limit the time,
-    /// set [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout) or use
-    /// [`create_session_detached`](Self::create_session_detached).
+    /// request was already sent, a billed session may exist, and your program does not know its id. To limit the
+    /// duration of the whole create, set [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout). To wait only
+    /// for a part of this duration, use [`create_session_detached`](Self::create_session_detached): it runs the create
+    /// in a separate task, so your program can stop waiting while the create continues.
     ///
     /// The client sends the create again only when the create certainly had no effect, for example after a 429 or if
     /// the client could not connect.
@@ -57,8 +58,8 @@ impl Client {
 
     /// Creates a session in a separate task. Dropping the returned value does not stop the create.
     ///
-    /// The program gets the id of the session only when it awaits the returned value. If the returned value is dropped
-    /// before the create has ended, the id is lost.
+    /// Keep the returned value, and await it to get the session. If the value is dropped, the create continues and the
+    /// session is billed, but the program does not get the id of the session.
     ///
     /// # Panics
     /// Panics outside of a tokio runtime.

@@ -203,7 +203,9 @@ impl Client {
         self.engine.core.limiter.status()
     }
 
-    /// Reads a session. In the response, the links to the session's thread are always null.
+    /// Reads a session. The service keeps the messages of each turn in a separate thread. It names a thread only in the
+    /// response to a create or follow-up, so the id of the first thread and the links to this thread are always null
+    /// here. [`Session::latest_turn`] finds the newest turn.
     ///
     /// # Errors
     /// An error with status 404 when the session does not exist in this workspace.

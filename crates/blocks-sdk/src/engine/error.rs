@@ -58,7 +58,7 @@ pub enum ErrorKind {
     /// A follow-up interrupted the turn for which the client waited.
     Interrupted,
     /// The client cannot identify the turn to wait for. The session exists, but no response contained the id of the
-    /// turn's thread, which the client needs to request the reply.
+    /// thread that holds the messages of the turn. The client needs this id to request the reply.
     UnknownTurn,
     /// The last attempt got a 429, or the rate limiter granted no permit within the call's time-out. See
     /// [`Error::retry_after`]. A create has no effect if it fails with this kind of error.

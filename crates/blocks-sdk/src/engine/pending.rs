@@ -32,7 +32,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Creates a handle from the ids of a session and a thread.
+    /// Creates a handle from the ids of a session and of the thread that holds the messages of the turn.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -67,7 +67,7 @@ impl Pending {
         &self.session_id
     }
 
-    /// Returns the id of the turn's thread, if the service named the thread.
+    /// Returns the id of the thread that holds the messages of the turn, if the service named the thread.
     pub fn thread_id(&self) -> Option<&Id> {
         self.thread_id.as_ref()
     }

@@ -12,7 +12,7 @@ const REMEMBERED: usize = 2_000;
 
 /// Returns the hash of a message's id, or of the whole message if the message has no id. The hash identifies the
 /// message. Every release must compute the same hash for a message, because stored cursors contain the hashes. The hash
-/// fits into a JSON number.
+/// has at most 53 bits, because a JSON number cannot represent more bits exactly.
 pub(crate) fn identity(message: &Message) -> u64 {
     let mut hash = Hash::default();
     match &message.id {
@@ -60,8 +60,7 @@ impl Hash {
         }
     }
 
-    /// Returns a hash of 53 bits, because a JSON number represents at most 53 bits exactly. FNV-1a mixes the highest
-    /// bits best, so the highest bits are used.
+    /// Returns the hash, shortened to 53 bits. FNV-1a mixes the highest bits best, so the highest bits are used.
     fn finish(self) -> u64 {
         (self.0 ^ (self.0 << 29)) >> 11
     }

@@ -136,8 +136,9 @@ impl MessagesQuery {
         .roles([MessageRole::User, MessageRole::Assistant])
     }
 
-    /// Selects the messages of this thread. For an unknown thread, the service returns no messages. In a query of
-    /// [`thread_messages`](crate::SessionRef::thread_messages), the service ignores this filter.
+    /// Selects the messages of this thread, which holds the messages of one turn. For an unknown thread, the service
+    /// returns no messages. In a query of [`thread_messages`](crate::SessionRef::thread_messages), the service ignores
+    /// this filter.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -74,7 +74,7 @@ pub(crate) struct Pager {
     idle: u64,
     /// The index of the edge when the last new message was found.
     progress: u64,
-    /// Messages that were read and not taken.
+    /// Messages that were read from the service, but not yet returned to the caller.
     backlog: VecDeque<Message>,
     /// Errors for messages that are too large. These messages come after the messages in `backlog`.
     too_large: VecDeque<Error>,
@@ -238,7 +238,7 @@ impl Pager {
         self.skipping = true;
     }
 
-    /// Continues after the messages in `known`. The last known message was at about `index`.
+    /// Continues after the messages in `known`. The last of these messages was at about `index` in the list.
     pub fn resume_after(&mut self, known: Known, index: Option<u64>) {
         let identity = known.iter().last();
         self.edge = index
@@ -252,7 +252,8 @@ impl Pager {
         self.polling = true;
     }
 
-    /// Returns the known messages, and the index of the last known message.
+    /// Returns the known messages, and the index of the last known message in the list. A known message is a message
+    /// that was read before.
     pub fn place(&self) -> (&Known, Option<u64>) {
         (&self.known, self.edge.map(|edge| edge.index))
     }
@@ -274,7 +275,7 @@ impl Pager {
         self.backlog.front()
     }
 
-    /// Returns the messages that were read and not taken.
+    /// Returns the messages that were read from the service, but not yet returned to the caller.
     pub fn backlog(&self) -> impl Iterator<Item = &Message> {
         self.backlog.iter()
     }

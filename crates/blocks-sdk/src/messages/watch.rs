@@ -101,8 +101,9 @@ impl WatchCursor {
         cursor
     }
 
-    /// Returns the known messages, and the index of the last known message of one sequence. If the roles are read
-    /// separately, each role has its own sequence, and `sequence` is its number. Otherwise there is only sequence 0.
+    /// Returns the known messages, and the index of the last message that was read from one list. The known messages
+    /// are the messages whose hashes are in the cursor. If the messages of each role are read separately, each role has
+    /// its own list, and `sequence` is the number of this list. Otherwise there is only list 0.
     pub(crate) fn place(&self, sequence: usize) -> (Known, Option<u64>) {
         let known = Known::new(self.known.iter().copied(), self.partial);
         let index = self.indexes.get(sequence).or(self.indexes.first());
@@ -286,7 +287,7 @@ impl Poller {
         }
     }
 
-    /// Reads new messages when the next poll is due.
+    /// Waits until the next poll is due and a permit is granted, and then reads the new messages.
     async fn step(&mut self) -> Result<Step, Error> {
         let priority = Priority::Poll(PollSchedule {
             started: self.news,

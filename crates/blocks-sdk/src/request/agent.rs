@@ -20,11 +20,12 @@ use crate::engine::error::Error;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Agent {
-    /// A core agent of the service, such as Claude.
+    /// A core agent: an agent that is built into Blocks and has a name, such as `claude`.
     Name(AgentName),
-    /// A custom agent of the workspace.
+    /// A custom agent of the workspace, selected by its id.
     Id(Uuid),
-    /// A reference to a profile, or an inline profile. The vendor does not document the content of a profile.
+    /// A JSON object that refers to a profile, or contains the profile itself (an inline profile). The service applies
+    /// the profile to the session. The vendor does not document what a profile contains.
     Profile(Map<String, Value>),
 }
 
@@ -59,7 +60,8 @@ impl Agent {
         Self::Name(AgentName::Kimi)
     }
 
-    /// Selects a core agent by name, even if this release does not know the name. The name is sent unchanged.
+    /// Selects a core agent (an agent that is built into Blocks) by its name, even if this release does not know the
+    /// name. The name is sent unchanged.
     ///
     /// ```
     /// use blocks_sdk::{Agent, AgentName};
@@ -72,7 +74,7 @@ impl Agent {
         Self::Name(name.into().into())
     }
 
-    /// Selects a profile that is given as a JSON object.
+    /// Selects a profile by a JSON object; see [`Agent::Profile`].
     ///
     /// # Errors
     /// Returns an error if the profile is not an object, or is empty.
@@ -177,7 +179,8 @@ impl Agent {
     }
 }
 
-/// Parses the name of a core agent. This release must know the name, and the name must be in lower case.
+/// Parses the name of a core agent: an agent that is built into Blocks, such as `claude`. This release must know the
+/// name, and the name must be in lower case.
 impl FromStr for Agent {
     type Err = Error;
 

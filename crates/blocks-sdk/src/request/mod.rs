@@ -422,7 +422,7 @@ impl FollowUp {
         &self.body.message
     }
 
-    /// Selects another profile for this turn.
+    /// Selects another profile for this turn; see [`Agent::Profile`](crate::Agent::Profile).
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

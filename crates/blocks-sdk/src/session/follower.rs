@@ -1,8 +1,8 @@
 //! Reads the messages of a turn while a wait polls for the reply of the turn.
 //!
-//! Each poll reads one page of the thread. The pager chooses the page so that no message is lost or repeated. The reply
-//! is the final message in the page. If the page does not show whether the reply has arrived, the next poll requests
-//! only the reply, as in a wait without a follower.
+//! Each poll reads one page of the thread, which holds the messages of the turn. The pager chooses the page so that no
+//! message is lost or repeated. The reply is the final message in the page. If the page does not show whether the reply
+//! has arrived, the next poll requests only the reply, as in a wait without a follower.
 
 use std::collections::VecDeque;
 
@@ -29,7 +29,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Creates the follower of a turn; `None` when the thread of the turn is unknown.
+    /// Creates the follower of a turn; `None` if the id of the turn's thread is unknown.
     pub fn new(turn: &Turn, with_tools: bool) -> Option<Self> {
         // The vendor's own mock sends links such as `/threads/null/messages`. Here `null` is not an id, so the thread
         // is unknown.

@@ -137,8 +137,8 @@ impl Session {
         self.data.plan_artifact_ids.as_deref().unwrap_or_default()
     }
 
-    /// Reads the session again. Keeps the known id of the first thread, because the response to a read does not contain
-    /// this id.
+    /// Reads the session again. Keeps the known id of the first thread (the thread that holds the messages of the first
+    /// turn), because the response to a read does not contain this id.
     ///
     /// # Errors
     /// Any error of the request; see [`ErrorKind`](crate::ErrorKind).
@@ -175,8 +175,9 @@ impl Session {
     /// newest turn, even if another process started it.
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the thread of the first message is unknown. Only
-    /// the response to a create names that thread. The text of the error says what to do.
+    /// [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the thread that holds the messages of the first
+    /// turn is unknown. Only the response to a create contains the id of this thread, so this method fails, for
+    /// example, on a session that [`Client::get_session`] returned. The text of the error says what to do.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -237,15 +238,15 @@ impl Session {
         self.reference.latest_turn().await
     }
 
-    /// Returns the turn of a thread; see [`SessionRef::turn_in_thread`].
+    /// Returns the turn whose messages are in this thread; see [`SessionRef::turn_in_thread`].
     pub fn turn_in_thread(&self, thread_id: impl Into<Id>) -> Turn {
         self.reference.turn_in_thread(thread_id)
     }
 
     /// Posts a follow-up and returns the turn that the follow-up starts; see [`SessionRef::follow_up`].
     ///
-    /// Do not drop this future after its first poll. If the request was already sent, a billed turn may exist whose
-    /// thread your program does not know.
+    /// Do not drop this future after its first poll. If the request was already sent, a billed turn may exist, and your
+    /// program does not know the id of the thread that holds the messages of this turn.
     ///
     /// # Errors
     /// The errors of [`SessionRef::follow_up`].
@@ -261,12 +262,12 @@ impl Session {
         self.reference.follow_up_detached(request)
     }
 
-    /// Queries the messages of all threads; see [`SessionRef::messages`].
+    /// Queries the messages of all threads, each of which holds the messages of one turn; see [`SessionRef::messages`].
     pub fn messages(&self) -> MessagesQuery {
         self.reference.messages()
     }
 
-    /// Queries the messages of one thread; see [`SessionRef::thread_messages`].
+    /// Queries the messages of one thread, which holds the messages of one turn; see [`SessionRef::thread_messages`].
     pub fn thread_messages(&self, thread_id: impl Into<Id>) -> MessagesQuery {
         self.reference.thread_messages(thread_id)
     }

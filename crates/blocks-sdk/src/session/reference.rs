@@ -72,7 +72,8 @@ impl SessionRef {
     }
 
     /// Creates the [`Pending`] value from the ids and links in a response. Uses the link to the final message if this
-    /// link can be followed. Otherwise uses the ids of the session and the thread.
+    /// link can be followed. Otherwise uses the ids of the session and of the thread that holds the messages of the
+    /// turn.
     pub(crate) fn pending(
         &self,
         thread_id: Option<Id>,
@@ -98,9 +99,10 @@ impl SessionRef {
     /// Finds the newest turn of the session, which is the turn of the newest user message. Returns `None` if the
     /// session has no user message.
     ///
-    /// The service names the thread of a turn only in the response to a create or follow-up. If your program has lost
-    /// this response, use this method. It compares the creation times of the user messages, and ignores their order in
-    /// a page. The order is not reliable, because the field `ts` of user messages is often null.
+    /// The service keeps the messages of each turn in a separate thread. It names the thread of a turn only in the
+    /// response to a create or follow-up. If your program has lost this response, use this method. It compares the
+    /// creation times of the user messages, and ignores their order in a page. The order is not reliable, because the
+    /// field `ts` of user messages is often null.
     ///
     /// # Errors
     /// Any error of the requests. [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the creation times do
@@ -145,7 +147,7 @@ impl SessionRef {
         Error::unknown_turn(detail).with_session(&self.id)
     }
 
-    /// Returns the turn of the thread with this id. Sends no request.
+    /// Returns the turn whose messages are in the thread with this id. Sends no request.
     ///
     /// ```
     /// # fn run(session: blocks_sdk::SessionRef, thread: uuid::Uuid) {
@@ -161,7 +163,8 @@ impl SessionRef {
     /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
     ///
     /// Do not drop this future after its first poll. A `select!` or a time-out around the future can drop it. If the
-    /// request was already sent, a billed turn may exist whose thread your program does not know.
+    /// request was already sent, a billed turn may exist, and your program does not know the id of the thread that
+    /// holds the messages of this turn.
     ///
     /// The client sends the follow-up again only when the follow-up certainly had no effect.
     ///
@@ -239,7 +242,8 @@ impl SessionRef {
         })
     }
 
-    /// Queries the messages of all threads: as a page, as a stream, or as they arrive.
+    /// Queries the messages of all threads: as a page, as a stream, or as they arrive. Each thread holds the messages
+    /// of one turn.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -254,7 +258,7 @@ impl SessionRef {
         MessagesQuery::new(self.client.clone(), self.id.clone(), None)
     }
 
-    /// Queries the messages of one thread.
+    /// Queries the messages of one thread, which holds the messages of one turn.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -140,7 +140,7 @@ impl Turn {
         self.pending.session_id()
     }
 
-    /// Returns the id of the thread, if the service named the thread.
+    /// Returns the id of the thread that holds the messages of the turn, if the service named the thread.
     pub fn thread_id(&self) -> Option<&Id> {
         self.pending.thread_id()
     }
@@ -417,10 +417,11 @@ impl Wait {
     /// in order, as soon as it arrives. Default: no messages.
     ///
     /// The messages usually need no extra requests, because each poll reads a page with the newest messages of the
-    /// thread, and finds the reply on this page. If one page does not contain all new messages, the wait reads more
-    /// pages without a pause. For example, more than 20 messages arrive between two polls, or the thread already has
-    /// more than 20 messages when the wait starts. Or a message is added or deleted among the messages that the wait
-    /// has already read. In a finished thread, the last message before the reply usually repeats the text of the reply.
+    /// thread (the messages of the turn), and finds the reply on this page. If one page does not contain all new
+    /// messages, the wait reads more pages without a pause. For example, more than 20 messages arrive between two
+    /// polls, or the thread already has more than 20 messages when the wait starts. Or a message is added or deleted
+    /// among the messages that the wait has already read. In a finished thread, the last message before the reply
+    /// usually repeats the text of the reply.
     ///
     /// No messages are available if the service did not name the thread of the turn.
     ///
@@ -495,7 +496,8 @@ impl Wait {
         WaitState {
             deadline: after(now, self.timeout),
             started: now,
-            // Before the first poll, the rate limiter uses the start of the turn to order the waits.
+            // The wait that has not polled for the longest time usually polls first. A wait without a poll counts as
+            // polled at the start of its turn.
             last_poll: self.turn.started,
             last_end: now,
             next: self.turn.first_poll,

@@ -20,8 +20,9 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Stores the reply in the report. With a schema, also stores the JSON in the reply. The first returned value is
-    /// the result of the command. The second is the mismatch, if the reply does not conform to the schema.
+    /// Stores the reply in the report. If `--schema` was given, also searches the reply for a JSON value that conforms
+    /// to the schema, and stores this value in the report. The first returned value is the result of the command. The
+    /// second is the mismatch, if the reply does not conform to the schema.
     pub(super) fn keep_checked(
         &mut self,
         reply: &Reply,

@@ -9,7 +9,8 @@
 //!   but each priority gets some permits.
 //! - `adaptive` lowers the rate after a 429, and raises the rate after other responses. A 429 also pauses every
 //!   request.
-//! - `shared` and `store` count the slots in a store outside of this process, for all processes that use the key.
+//! - `shared` and `store` count the slots in the *store* of a shared limit, for all processes that use the key. For
+//!   example, the store is a file or a Redis server.
 //! - `store_requests` tracks the requests of this process to the store. Each request lists the next waiters in the
 //!   order of precedence. The store grants a slot to the first of these waiters that can have a slot now.
 //!
@@ -18,8 +19,9 @@
 //! is the *timekeeper*: its timer fires when the next permit can be granted. The timers of the other waiters fire
 //! later. If the timekeeper does not run any more, the next waiter whose timer fires becomes the timekeeper.
 //!
-//! Each request to a store runs in a separate task of the current runtime. So the request completes even if the waiter
-//! that started the request is dropped. If the request does not complete in time, another waiter starts a new request.
+//! Each request to the store of a shared limit runs in a separate task of the current runtime. So the request completes
+//! even if the waiter that started the request is dropped. If the request does not complete in time, another waiter
+//! starts a new request.
 //!
 //! The code that runs under the lock only makes decisions. This code must not call, clone or drop a waker, spawn a
 //! task, or record an event. Each of these actions may run other code that calls this module again. This call would
@@ -119,12 +121,12 @@ pub struct RateLimitStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitStoreStatus {
-    /// The client has no store, and counts only its own requests.
+    /// The client has no store of a shared limit, and counts only its own requests.
     None,
-    /// The client uses the store.
+    /// The client counts its requests in the store of a shared limit.
     Shared,
-    /// The last request to the store failed. The client counts only its own requests, and uses the store again 10 s
-    /// after the failure.
+    /// The last request to the store of the shared limit failed. The client counts only its own requests, and uses the
+    /// store again 10 s after the failure.
     Failed,
 }
 
@@ -398,8 +400,9 @@ impl Shared {
         self.settle(now, None, later);
     }
 
-    /// Returns whether the waiter `ticket` need not start a request to the store. Returns true if a request is running,
-    /// or if another waiter is the timekeeper and starts the next request early enough.
+    /// Returns whether the waiter `ticket` can wait without starting a request to the store of the shared limit. This
+    /// is true if a request to the store is running, or if another waiter is the timekeeper and will start the next
+    /// request early enough.
     fn is_cared_for(&self, ticket: u64, priority: Priority, is_new: bool, now: Instant) -> bool {
         let store_requests = self.state.store_requests.as_ref();
         store_requests.is_some_and(|requests| requests.is_running(now))

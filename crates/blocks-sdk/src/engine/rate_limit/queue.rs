@@ -38,7 +38,8 @@ pub(crate) struct PollSchedule {
 }
 
 impl Priority {
-    /// Returns the earliest time at which a new waiter can use a permit. A call can use a permit immediately.
+    /// Returns the earliest time at which a request with this priority may be sent. A poll may be sent when it is due.
+    /// A call (a request that is not a poll) may always be sent now.
     pub fn ready_at(self, now: Instant) -> Instant {
         match self {
             Self::Poll(poll) => poll.ready_at,
@@ -68,8 +69,9 @@ impl PollSchedule {
         early.sqrt() / late.powf(0.7)
     }
 
-    /// Returns whether the first poll of a wait is urgent, because the wait ends in at most `WINDOW`. If all slots are
-    /// used, the next slot may become free only after `WINDOW`, and the wait would end without a poll.
+    /// Returns whether the first poll of a wait is urgent, because the wait ends in at most `WINDOW`. If all slots (the
+    /// requests that the limit allows in a minute) are used, the next slot may become free only after `WINDOW`, and the
+    /// wait would end without a poll.
     pub fn is_urgent(&self, now: Instant) -> bool {
         self.first_before
             .is_some_and(|before| before.saturating_duration_since(now) <= WINDOW)

@@ -1,4 +1,6 @@
-//! Decides how several processes share the limit of an API key. Every store uses the decisions of this module.
+//! Decides how several processes share the limit of an API key. A *slot* is one of the requests that the limit allows
+//! in a minute. The used slots are counted in the *store* of the shared limit, for example in a file. Every store uses
+//! the decisions of this module.
 //!
 //! A create has precedence over a poll, even if the two requests are from different processes. The log of used slots is
 //! enough for this rule: calls leave a fifth of the window to polls, and polls leave one slot to the next call.
@@ -29,7 +31,8 @@ const RECHECK: Duration = Duration::from_secs(2);
 /// The longest pause. Without this maximum, one wrong pause could stop all processes permanently.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Contains the used slots and the demands of one API key. A [`LimitStore`] keeps this value.
+/// Contains the used slots (sent requests that still count for the limit) and the demands (requests that wait for a
+/// slot) of one API key. A [`LimitStore`] keeps this value.
 ///
 /// All times are durations since a fixed point in time of the store's clock. If the clock is set back, a slot or pause
 /// that started in the future counts as started now.

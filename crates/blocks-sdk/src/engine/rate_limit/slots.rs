@@ -1,9 +1,10 @@
-//! Decides when a request may be sent. The decision depends on a log of the slots that were used in the last minute,
-//! and on the pause that the service asked for.
+//! Decides when a request may be sent. A *slot* is one of the requests that the rate limit allows in a minute. The
+//! decision depends on a log of the slots that were used in the last minute, and on the pause that the service asked
+//! for.
 //!
 //! This module tracks the slots of the API key, but not the waiters. The caller requests one slot at a time, and gets
 //! the slot or the time at which to request again. The times are from tokio's clock if only this process counts the
-//! slots, and from the store's clock if several processes share the limit.
+//! slots, and from the clock of the store of the shared limit if several processes share the limit.
 
 use std::collections::VecDeque;
 use std::ops::Add;
@@ -18,7 +19,9 @@ pub(super) trait Time: Copy + Ord + Add<Duration, Output = Self> {}
 impl<T: Copy + Ord + Add<Duration, Output = T>> Time for T {}
 
 /// The time for which a used slot counts. After this time, the slot leaves the window. The service counts a request for
-/// a minute after the request arrived. The additional half second allows for requests with different transfer times.
+/// a minute after the request arrived. The window is half a second longer, because requests need different times to
+/// reach the service. For example, the second of two requests is sent 60 s after the first, but arrives only 59.8 s
+/// after it.
 pub(super) const WINDOW: Duration = Duration::from_millis(60_500);
 
 /// The capacity divided by this number is the number of slots that calls leave to polls.
@@ -29,7 +32,7 @@ const POLL_BURST: usize = 3;
 /// limit is high. At the service's limit, a window contains fewer polls than this maximum.
 const RECENT_POLLS: usize = 128;
 
-/// The use of a slot.
+/// The kind of request that uses a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     /// A request that is not a poll. A call takes a free slot immediately, unless the slot is kept for polls, or calls
@@ -112,8 +115,9 @@ impl<T: Time> Slots<T> {
         Ok(self.push(now, what))
     }
 
-    /// Checks whether [`take`](Self::take) would grant a slot. `ahead` is the number of requests with the same use that
-    /// get their slots first. If no slot is available, returns the time at which to try again.
+    /// Checks whether [`take`](Self::take) would grant a slot. `what` is the kind of request that needs the slot.
+    /// `ahead` is the number of other processes with a request of the same kind that gets its slot first. If no slot is
+    /// available, returns the time at which to try again.
     pub fn check(&mut self, now: T, what: Use, polls_wait: bool, ahead: usize) -> Result<(), T> {
         self.forget(now);
         if let Some(pause) = self.paused_until.filter(|pause| *pause > now) {

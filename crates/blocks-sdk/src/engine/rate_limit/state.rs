@@ -1,5 +1,8 @@
 //! Decides which waiter gets a permit at a given time. If no waiter gets a permit, decides when to check again. This
 //! module has no clock and does not wait.
+//!
+//! A *slot* is one of the requests that the limit allows in a minute. If several processes share the limit, they take
+//! their slots from the *store* of the shared limit.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -62,11 +65,11 @@ pub(super) struct State {
     /// The number of permits that calls got while a due poll waited. The number is zero after a poll got a permit, or
     /// if no poll is due.
     polls_passed_over: u32,
-    /// The requests to the store, if there is a store.
+    /// The requests to the store of the shared limit; `None` if this process does not share its limit.
     pub store_requests: Option<StoreRequests>,
 }
 
-/// The decision whether to send a request to the store.
+/// The decision whether to send a request to the store of the shared limit.
 #[derive(Debug, PartialEq)]
 pub(super) enum NextRequest {
     /// No request is needed until another event happens.
@@ -155,7 +158,9 @@ impl State {
         }
     }
 
-    /// Returns whether the store could grant a slot to a new waiter before `time`.
+    /// Returns whether the store of the shared limit could grant a slot to a new waiter before `time`. Returns false if
+    /// the store has asked this process to wait until `time` or later, or if the new waiter is a poll that is due at
+    /// `time` or later.
     pub fn could_get_slot(&self, priority: Priority, time: Instant, now: Instant) -> bool {
         let purpose = match priority {
             Priority::Interactive => SlotPurpose::Interactive,

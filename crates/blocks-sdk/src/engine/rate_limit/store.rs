@@ -1,4 +1,5 @@
-//! The store for a limit that several processes share.
+//! Defines the store of a shared limit, which counts the requests of all processes that use an API key. A *slot* is one
+//! of the requests that the limit allows in a minute.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,11 +12,12 @@ use serde::{Deserialize, Serialize};
 /// Is the type of the futures that the methods of [`LimitStore`] return.
 pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreError>> + Send + 'a>>;
 
-/// Counts the used slots of one key for all processes that use the key.
+/// Counts the used slots of one key for all processes that use the key. A slot is one of the requests that the rate
+/// limit allows in a minute.
 ///
-/// A client without a store counts its own requests in memory. A client with a store requests each slot from the store.
-/// If the store fails, or does not respond within its [time-out](Self::response_timeout), the client does not use the
-/// store for 10 s, and counts only its own requests. See
+/// A client without a `LimitStore` counts only its own requests, in memory. A client with a store requests each slot
+/// from the store. If the store fails, or does not respond within its [time-out](Self::response_timeout), the client
+/// does not use the store for 10 s, and counts only its own requests. See
 /// [`ClientBuilder::limit_store`](crate::ClientBuilder::limit_store).
 ///
 /// [`SharedLimit`](super::SharedLimit) makes the decisions. A store only needs to keep a `SharedLimit`, and to ensure
@@ -38,7 +40,7 @@ pub trait LimitStore: Send + Sync {
     }
 }
 
-/// Requests a slot from a [`LimitStore`].
+/// Requests a slot (one of the requests that the limit allows in a minute) from a [`LimitStore`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SlotRequest {

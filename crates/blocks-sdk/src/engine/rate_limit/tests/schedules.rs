@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 const WAITERS: usize = 3;
-/// The number of steps in a schedule: first without a store, then with a store.
+/// The number of steps in a schedule: first without the store of a shared limit, then with it.
 const DEPTHS: [usize; 2] = [5, 4];
 
 /// One step of the scheduler.

@@ -1,4 +1,4 @@
-//! Tests several limiters with one store. Each limiter represents a process.
+//! Tests several limiters with one store of a shared limit. Each limiter represents a process.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
