@@ -234,8 +234,8 @@ impl Register {
 struct Lock(File);
 
 impl Drop for Lock {
-    /// Releases the lock immediately. Closing the file is not sufficient if another thread is starting a process, because
-    /// the new process has a copy of the open file until it runs its program.
+    /// Releases the lock immediately. Closing the file is not sufficient if another thread is starting a process. Until
+    /// the new process runs its program, it has a copy of the open file, and this copy keeps the lock.
     fn drop(&mut self) {
         let _ = FileExt::unlock(&self.0);
     }

@@ -31,8 +31,8 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Texts that start a command to a CI system, even in the middle of a line: `##[` in the logs of GitHub Actions and Azure
-/// Pipelines, `##vso[` in those of Azure Pipelines, and `##teamcity[` in those of TeamCity.
+/// Texts that start a command to a CI system, even in the middle of a line: `##[` in the logs of GitHub Actions and
+/// Azure Pipelines, `##vso[` in those of Azure Pipelines, and `##teamcity[` in those of TeamCity.
 const MARKS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
 
 /// Changes a text so that a CI system finds no commands in it. Inserts a zero-width space into each of the `MARKS`.
