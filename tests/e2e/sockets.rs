@@ -143,6 +143,19 @@ async fn a_service_need_not_be_sync() {
     assert_eq!(session.id().to_string(), SESSION);
 }
 
+#[test]
+fn http_settings_and_a_service_are_an_error() {
+    let builder = || Client::builder(KEY).service(UnsyncService(std::marker::PhantomData, None));
+    for builder in [
+        builder().configure_http(|http| http),
+        builder().configure_download_http(|http| http),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), blocks_sdk::ErrorKind::Configuration);
+        assert!(error.to_string().contains("configure_http"), "{error}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_a_refused_connection_is_never_sent() {
     use std::io::ErrorKind::{ConnectionRefused, ConnectionReset};

@@ -11,7 +11,7 @@ use reqwest::header::HeaderValue;
 use tower_service::Service;
 use zeroize::Zeroizing;
 
-use crate::client::limiters::{self, Limiter};
+use crate::client::limiters::LimiterChoice;
 use crate::client::{Client, Resources};
 use crate::engine::body::Body;
 use crate::engine::error::Error;
@@ -19,7 +19,7 @@ use crate::engine::http::{
     BASE_URL, CONNECT_TIMEOUT, Configure, base, http, http_for_downloads, request_builder, shown,
 };
 use crate::engine::key::Key;
-use crate::engine::rate_limit::{LimitStore, RateLimit, RateLimiter};
+use crate::engine::rate_limit::{LimitStore, RateLimit};
 use crate::engine::retry::{
     AttemptTimeouts, CREATE_ATTEMPT_TIMEOUT, READ_ATTEMPT_TIMEOUT, RetryPolicy,
 };
@@ -60,16 +60,6 @@ pub struct ClientBuilder {
     transport: Option<Arc<dyn Transport>>,
     configure_http: Option<Configure>,
     configure_download_http: Option<Configure>,
-}
-
-/// Selects the rate limiter of a client.
-enum LimiterChoice {
-    /// The limiter that all clients with the same key and base URL share.
-    Shared,
-    /// A new limiter that no other client uses.
-    Own,
-    /// The limiter of another client.
-    Of(Limiter),
 }
 
 impl ClientBuilder {
@@ -336,8 +326,8 @@ impl ClientBuilder {
     /// Configures the HTTP client that calls the service, for example its proxies, certificates and name resolution.
     ///
     /// The client disables redirects and the retries of reqwest after it has called `configure`, because a repeated
-    /// create is billed again. The parameter of `configure` is the `ClientBuilder` of reqwest 0.13. A custom transport
-    /// ignores this setting.
+    /// create is billed again. The parameter of `configure` is the `ClientBuilder` of reqwest 0.13. With a custom
+    /// transport, [`build`](Self::build) returns an error; see `HttpTransport::configured`.
     ///
     /// ```no_run
     /// let certificate = reqwest::Certificate::from_pem(&std::fs::read("company-ca.pem")?)?;
@@ -359,7 +349,8 @@ impl ClientBuilder {
     /// Configures the HTTP client that downloads artifacts from their storage host.
     ///
     /// This HTTP client is separate from the client that [`configure_http`](Self::configure_http) configures. So
-    /// headers for the service, or for a proxy in front of the service, are never sent to a storage host.
+    /// headers for the service, or for a proxy in front of the service, are never sent to a storage host. With a custom
+    /// transport, [`build`](Self::build) returns an error.
     #[cfg(feature = "reqwest")]
     pub fn configure_download_http(
         mut self,
@@ -426,6 +417,7 @@ impl ClientBuilder {
     /// - An environment variable contains a proxy that cannot be used.
     /// - The [`rate_limit`](Self::rate_limit) differs from the limit of a client that shares the rate limiter.
     /// - [`share_rate_limiter`](Self::share_rate_limiter) and [`limit_store`](Self::limit_store) are used together.
+    /// - A custom transport is used together with settings of the HTTP client (feature `reqwest`).
     /// - TLS cannot be set up.
     ///
     /// ```
@@ -448,6 +440,13 @@ impl ClientBuilder {
         };
         let has_own_transport = self.transport.is_some();
         let (http, transport, downloads) = match self.transport {
+            Some(_) if self.configure_http.is_some() || self.configure_download_http.is_some() => {
+                return Err(Error::configuration(
+                    "a custom transport or service cannot be used together with configure_http or \
+                     configure_download_http; configure the HTTP client of the transport, for example with \
+                     HttpTransport::configured",
+                ));
+            }
             Some(transport) => {
                 timeouts.connect = transport.connect_timeout();
                 let downloads = Arc::clone(&transport);
@@ -468,29 +467,13 @@ impl ClientBuilder {
                 (http.client.clone(), ClientTransport::Http(http), downloads)
             }
         };
-        let (limiter, rate_limit) = match (self.limiter, self.limit_store) {
-            (LimiterChoice::Of(_), Some(_)) => {
-                return Err(Error::configuration(
-                    "share_rate_limiter and limit_store cannot be used together; set the store of the other client",
-                ));
-            }
-            (LimiterChoice::Of((_, limit)), None)
-                if self.rate_limit.is_some_and(|given| given != limit) =>
-            {
-                return Err(Error::configuration(
-                    "the rate limit differs from that of the client in share_rate_limiter; set the limit of that client",
-                ));
-            }
-            (LimiterChoice::Of(limiter), None) => limiter,
-            (_, Some(store)) => {
-                let limit = self.rate_limit.unwrap_or_default();
-                (Arc::new(RateLimiter::new(limit, Some(store))), limit)
-            }
-            (LimiterChoice::Shared, None) if !has_own_transport => {
-                limiters::shared(&key, base.as_str(), self.rate_limit)?
-            }
-            (LimiterChoice::Shared | LimiterChoice::Own, None) => limiters::own(self.rate_limit),
+        // A custom transport may send the requests anywhere, for example to a mock.
+        let choice = match self.limiter {
+            LimiterChoice::Shared if has_own_transport => LimiterChoice::Own,
+            choice => choice,
         };
+        let (limiter, rate_limit) =
+            choice.limiter(self.limit_store, self.rate_limit, &key, base.as_str())?;
         let core = Core {
             base,
             hook: Hook::new(key.authorization()?),

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use crate::engine::error::Error;
 use crate::engine::key::Key;
-use crate::engine::rate_limit::{RateLimit, RateLimiter};
+use crate::engine::rate_limit::{LimitStore, RateLimit, RateLimiter};
 
 static LIMITERS: LazyLock<Mutex<Limiters>> = LazyLock::new(Mutex::default);
 
@@ -30,18 +30,60 @@ struct Entry {
 /// A limiter and its limit.
 pub(crate) type Limiter = (Arc<RateLimiter>, RateLimit);
 
+/// Selects the rate limiter of a client.
+pub(crate) enum LimiterChoice {
+    /// The limiter that all clients with the same key and base URL share.
+    Shared,
+    /// A new limiter that no other client uses.
+    Own,
+    /// The limiter of another client.
+    Of(Limiter),
+}
+
+impl LimiterChoice {
+    /// Returns the limiter of a client with this store, limit, key and base URL.
+    ///
+    /// # Errors
+    /// An error when the limiter of another client has a different limit, or cannot use `store`.
+    pub fn limiter(
+        self,
+        store: Option<Arc<dyn LimitStore>>,
+        limit: Option<RateLimit>,
+        key: &Key,
+        base: &str,
+    ) -> Result<Limiter, Error> {
+        match (self, store) {
+            (Self::Of(_), Some(_)) => Err(Error::configuration(
+                "share_rate_limiter and limit_store cannot be used together; set the store of the other client",
+            )),
+            (Self::Of((_, other)), None) if limit.is_some_and(|limit| limit != other) => {
+                Err(Error::configuration(
+                    "the rate limit differs from that of the client in share_rate_limiter; set the limit of that client",
+                ))
+            }
+            (Self::Of(limiter), None) => Ok(limiter),
+            (_, Some(store)) => {
+                let limit = limit.unwrap_or_default();
+                Ok((Arc::new(RateLimiter::new(limit, Some(store))), limit))
+            }
+            (Self::Shared, None) => shared(key, base, limit),
+            (Self::Own, None) => Ok(own(limit)),
+        }
+    }
+}
+
 /// Returns the limiter of a key at a base URL. Creates the limiter if no client uses one yet. `limit` is `None` when
 /// any limit is acceptable.
 ///
 /// # Errors
 /// An error when the existing limiter has a limit that differs from `limit`.
-pub(crate) fn shared(key: &Key, base: &str, limit: Option<RateLimit>) -> Result<Limiter, Error> {
+fn shared(key: &Key, base: &str, limit: Option<RateLimit>) -> Result<Limiter, Error> {
     let mut limiters = LIMITERS.lock().unwrap_or_else(PoisonError::into_inner);
     limiters.shared(key, base, limit)
 }
 
 /// Creates a limiter that no other client uses.
-pub(crate) fn own(limit: Option<RateLimit>) -> Limiter {
+fn own(limit: Option<RateLimit>) -> Limiter {
     let limit = limit.unwrap_or_default();
     (Arc::new(RateLimiter::new(limit, None)), limit)
 }
