@@ -97,13 +97,11 @@ impl ClientHooks<Hook> for Client {
         let url = request.url().clone();
         let response = sender.execute(request).await.unwrap_or_else(failed);
         let (head, body) = response.into_parts();
-        let mut response = http::Response::builder().status(head.status);
         // Setting the URL saves time. Without a URL, reqwest would parse a placeholder URL for each response.
-        response = response.url(url);
-        if let Some(headers) = response.headers_mut() {
-            *headers = head.headers;
-        }
-        Ok(response.body(body).unwrap_or_default().into())
+        let response = http::Response::builder().status(head.status).url(url);
+        let mut response = response.body(body).unwrap_or_else(|_| failed());
+        *response.headers_mut() = head.headers;
+        Ok(response.into())
     }
 }
 
