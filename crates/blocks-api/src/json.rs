@@ -162,7 +162,7 @@ impl JsonObject {
         self.not_an_object.as_ref()
     }
 
-    /// Creates an object without fields. The object keeps `raw`, the JSON text of a value that is not an object.
+    /// Creates a value without fields for a JSON value that is not an object. `raw` is the JSON text of that value.
     pub(crate) fn of_other(raw: &str) -> Self {
         Self {
             fields: Vec::new(),

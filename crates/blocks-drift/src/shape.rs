@@ -49,8 +49,8 @@ pub struct Shape {
     /// The JSON pointer to the schema. If the schema is given by a `$ref`, this is the JSON pointer to the schema that
     /// the `$ref` names.
     pub pointer: String,
-    /// The JSON pointer to the schema that lists the properties. This can be the schema itself, a part of its `allOf`,
-    /// or a branch of its `anyOf` or `oneOf`.
+    /// The JSON pointer to the schema that lists the properties of this shape. It is `pointer`, or the pointer to a
+    /// part of the `allOf`, `anyOf` or `oneOf` of the schema at `pointer`.
     pub object: String,
     /// The allowed types. An empty set means any type.
     pub types: BTreeSet<JsonType>,

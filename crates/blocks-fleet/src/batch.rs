@@ -52,8 +52,8 @@ pub trait BatchWork: Send + Sync {
 
     /// Creates the session of a prompt.
     ///
-    /// First get a permit for the create, for example with
-    /// [`Client::acquire_create`](blocks_sdk::Client::acquire_create). Then await `before_send`, which claims the
+    /// An implementation first gets a permit for the create, for example with
+    /// [`Client::acquire_create`](blocks_sdk::Client::acquire_create). Then it awaits `before_send`, which claims the
     /// prompt. In this order, a prompt that waits for a permit is not claimed. Another worker can start the prompt
     /// during the wait. If this worker crashes during the wait, the prompt certainly had no effect.
     fn create<'a>(
@@ -118,8 +118,8 @@ pub enum BatchItem<R> {
         /// Recorded result.
         result: Value,
     },
-    /// An earlier run or another worker has sent a create, and the journal does not contain the outcome. The session may
-    /// exist.
+    /// An earlier run or another worker has sent a create, and the journal does not contain the outcome. The session
+    /// may exist.
     Unknown {
         /// Index of the prompt in the batch.
         index: usize,

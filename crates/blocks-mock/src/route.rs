@@ -17,7 +17,7 @@ pub enum Route<'a> {
 #[derive(Debug, Default, PartialEq)]
 pub struct Ids<'a> {
     pub session: &'a str,
-    /// Id of a thread or an artifact.
+    /// Id of the thread, or of the artifact (a file of the session, such as a plan).
     pub part: &'a str,
 }
 

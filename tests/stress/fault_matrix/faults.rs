@@ -114,8 +114,8 @@ fn of_fields(operation: Operation, document: &Value) -> Vec<Fault> {
     faults.collect()
 }
 
-/// Checks that the matrix uses every kind of fault. The kinds are read from the error for an unknown kind, which lists
-/// all known kinds.
+/// Checks that the list of faults contains every kind of fault of the mock. The kinds are read from the mock's error
+/// for an unknown kind, which lists all known kinds.
 #[test]
 fn every_kind_of_fault_is_used() {
     let error = serde_json::from_str::<Fault>("\"?\"")

@@ -21,7 +21,8 @@ pub struct Sample {
     pub value: Result<Value, (String, usize)>,
     /// Whether the page leaves out lines of the sample.
     pub shortened: bool,
-    /// The sample, parsed as YAML, with the position of each value. `None` if the sample is not valid YAML.
+    /// The sample with the position of each value. The sample is parsed as YAML, because the parser for YAML reports
+    /// positions. `None` if the sample is not valid YAML.
     pub spanned: Option<Spanned>,
     /// The line of the page on which the sample starts.
     pub line: usize,

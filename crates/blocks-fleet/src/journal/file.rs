@@ -83,7 +83,7 @@ struct History {
     is_cut: bool,
 }
 
-/// Contains the latest step of a prompt, and the fingerprint of its request.
+/// Contains the latest step of a prompt, and the fingerprint (the hashes) of the create request of the prompt.
 #[derive(Clone, Debug, Default)]
 struct Known {
     step: KnownStep,

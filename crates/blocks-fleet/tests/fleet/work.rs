@@ -1,4 +1,4 @@
-//! Implements [`BatchWork`] for the workers in the tests.
+//! Implements [`BatchWork`], the creates and waits of a batch, for the processes that run a batch in the tests.
 
 use blocks_fleet::{
     BatchPrompt, BatchWork, BeforeSend, Created, Fingerprint, NotCreated, Replied, WorkFuture,

@@ -1,5 +1,5 @@
-//! Tests each switch of a dialect, each fault and each script from a client's view. Tests that depend on time run in
-//! process; other tests use a socket.
+//! Tests the mock from a client's view: each switch of a `Dialect`, each `Fault` and each kind of `Script`. Tests
+//! that depend on time run in process; other tests use a socket.
 
 mod agents;
 mod control;

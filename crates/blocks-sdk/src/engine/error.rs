@@ -434,7 +434,7 @@ impl Error {
         self.0.mismatch.as_deref()
     }
 
-    /// Returns whether the status is 404, because the resource does not exist or belongs to another workspace.
+    /// Returns whether the status is 404: the resource does not exist, or belongs to another workspace.
     pub fn is_not_found(&self) -> bool {
         self.0.status == Some(404)
     }

@@ -168,7 +168,8 @@ pub(crate) struct EnvironmentProxy {
 }
 
 impl EnvironmentProxy {
-    /// Reads the proxy from the first variable that is set.
+    /// Reads the proxy from the first of these variables that is set: `HTTPS_PROXY`, `https_proxy`, `ALL_PROXY`,
+    /// `all_proxy`.
     ///
     /// # Errors
     /// Returns an error if the value of a variable cannot be used as a proxy. reqwest would ignore such a value. The

@@ -1,4 +1,5 @@
-//! Reads the messages of one query as one sequence, even if the deployment accepts only one role in a request.
+//! Reads the messages of one query as one sequence, even if the service accepts only one role in a request, as older
+//! versions of the service do.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;

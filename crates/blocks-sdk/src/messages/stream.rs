@@ -120,7 +120,8 @@ impl<S, T> Source<S, T> {
         *self = Self::Ended;
     }
 
-    /// Polls the step in progress, or starts a new step. Returns the result of the step, or `None` after the end.
+    /// Polls the future of the step in progress, or starts a new step. Returns the result of the step, or `None` after
+    /// the last step.
     pub fn poll(
         &mut self,
         context: &mut Context<'_>,

@@ -239,8 +239,8 @@ impl CreateSession {
         self
     }
 
-    /// Reads a request from JSON that a person wrote. The JSON must be one object with the fields of the service for a
-    /// new session.
+    /// Reads a request from JSON, for example from a file that a person wrote. The JSON must be one object with the
+    /// fields of the service for a new session.
     ///
     /// An unknown field is an error, because its name may be misspelt. If your program serialized the request with
     /// serde, deserialize it with serde, for example with `serde_json::from_str`. This keeps unknown fields.

@@ -1,4 +1,4 @@
-//! Calls the operations of a session, and keeps the data of the session.
+//! Calls the operations of a session, such as a follow-up, and contains the data that the service sent for the session.
 
 pub(crate) mod artifact;
 pub(crate) mod follower;

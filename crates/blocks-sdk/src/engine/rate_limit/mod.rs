@@ -66,7 +66,7 @@ pub(crate) struct RateLimiter {
 
 struct Shared {
     state: State,
-    /// A map from the ticket of each waiter to its waker. A waker is removed when its waiter is woken.
+    /// A map from the ticket (the number) of each waiter to its waker. A waker is removed when its waiter is woken.
     wakers: BTreeMap<u64, Waker>,
     /// The ticket of the timekeeper, and the time at which the timekeeper wakes up to grant the next permit.
     timekeeper: Option<Next>,

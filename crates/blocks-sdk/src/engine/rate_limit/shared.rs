@@ -168,8 +168,8 @@ impl SharedLimit {
     }
 
     /// Returns the log of used slots. The capacity of the log is the lowest capacity that the requesting process or a
-    /// waiting process reported. A 429 lowers the capacity of a process. If the other processes continued to use more
-    /// slots than this capacity, the process would wait permanently.
+    /// waiting process reported. After a 429, a process reports a lower capacity. If the other processes continued
+    /// to use more slots than this capacity, the process would wait permanently.
     fn slots(&mut self, now: u64, request: &SlotRequest) -> Slots<Duration> {
         self.correct(now);
         let others = self.waiting.iter().map(|other| other.capacity).min();

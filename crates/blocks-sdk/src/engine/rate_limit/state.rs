@@ -43,7 +43,8 @@ enum Probe {
     None,
     /// The next request that gets a permit is the probe.
     Due,
-    /// The request with this slot is the probe. All other requests wait for the result of the probe.
+    /// The request with this slot is the probe, the first request after a pause that was cut short. All other requests
+    /// wait for the result of the probe.
     Sent(u64),
 }
 

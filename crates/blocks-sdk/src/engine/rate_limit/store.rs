@@ -47,7 +47,8 @@ pub struct SlotRequest {
     /// A random number that identifies the process. The demands of this request replace the demands of the last request
     /// from the same process.
     pub process: u64,
-    /// The maximum number of slots that the process allows in a window. A window is about a minute.
+    /// The maximum number of slots that all processes together may use in a window, in the view of this process. A
+    /// window is about a minute.
     pub capacity: usize,
     /// Whether requests other than polls are spread evenly, because a 429 showed that the limit is lower than expected.
     pub spreads_calls: bool,

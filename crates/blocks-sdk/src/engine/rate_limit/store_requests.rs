@@ -67,7 +67,8 @@ impl StoreRequests {
         running.is_some_and(|running| now < running.since + self.response_timeout + LOST)
     }
 
-    /// Returns the time of the next request for these purposes, or `None` if a request can be sent now.
+    /// Returns the earliest time at which a slot for one of these purposes may be requested, or `None` if it may be
+    /// requested now.
     pub fn again(
         &self,
         purposes: impl IntoIterator<Item = SlotPurpose>,

@@ -310,8 +310,8 @@ struct FenceLine {
     length: usize,
     /// Whether a language or other words follow the marks. A line with words opens a fence, and never closes one.
     has_words: bool,
-    /// The offset in the line at which the content starts. The content can start in this line, because JSON may follow
-    /// the language, as in `~~~json {}`.
+    /// The offset at which the content starts in the line that opens the fence. JSON may follow the language in the
+    /// same line, as in `~~~json {}`.
     content: usize,
 }
 
