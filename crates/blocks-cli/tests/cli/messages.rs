@@ -197,6 +197,28 @@ async fn follow_says_once_that_polls_fail() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn follow_reports_each_outage() {
+    let script = Script::reply("Done.").reply_after(Duration::from_secs(2000));
+    let mock = Mock::builder().agent(script).build();
+    let session = session(&mock).await;
+    let outages = async {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_secs(600)).await;
+            mock.inject(
+                Operation::ListSessionMessages,
+                Frequency::Times(40),
+                Fault::status(503),
+            );
+        }
+    };
+    let line = format!("messages {session} --follow --until-done");
+    let (ended, ()) = tokio::join!(Test::new(&mock, &line).run(), outages);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let reports = ended.err.matches("a poll failed, still following: ");
+    assert_eq!(reports.count(), 2, "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_silent_follow_says_each_minute_that_it_continues() {
     let mock = Mock::builder()
         .agent(Script::reply("Done.").reply_after(Duration::from_secs(200)))

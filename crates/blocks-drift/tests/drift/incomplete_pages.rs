@@ -2,6 +2,8 @@
 //! in a form that the check does not recognize, such as `Send a GET to`. Other pages describe no operation, such as
 //! guides.
 
+use blocks_drift::finding::Severity;
+
 use super::*;
 
 #[test]
@@ -122,6 +124,21 @@ fn tables_of_fields_are_read() {
     ] {
         assert!(check(&page.replace(from, to)).is_err(), "{to}");
     }
+}
+
+/// A sample of a request does not show all fields, so no field counts as removed.
+#[test]
+fn a_request_with_only_a_sample_is_an_error() {
+    let text = "# Create\n\n`POST /rest/v1/sessions`\n\n## Body\n\n```json\n{\"message\": \"Hi\", \"agent_name\": \"claude\"}\n```\n\n## Response\n\n| Field | Type | Description |\n| --- | --- | --- |\n| `id` | string | The id. |\n";
+    let page = PageText { name: "page".into(), text: text.into() };
+    let result = blocks_drift::page::check(&DOCUMENT, &page).unwrap();
+    let error = "createSession has a request body, and the page has neither its fields nor a complete sample";
+    assert!(result.errors.iter().any(|e| e.contains(error)), "{:?}", result.errors);
+    let breaking = |f: &&Finding| {
+        f.severity == Severity::Breaking && f.pointer.contains("CreateSessionRequest")
+    };
+    let breaking: Vec<&Finding> = result.findings.iter().filter(breaking).collect();
+    assert!(breaking.is_empty(), "{breaking:?}");
 }
 
 /// A guide or a changelog that quotes a request is not compared with the OpenAPI document. A note says why.
