@@ -165,7 +165,7 @@ crates() {
       echo "$crate = { path = \"$crate-$(version)\" }"
     done
     # With the same profiles, cargo reuses the builds of the dependencies. The crates themselves are not optimised,
-    # because this build is used for a minute.
+    # because only an example and the tests of the action run this build.
     awk '/^\[/ { on = /^\[profile\./ } on && !/^blocks-/' Cargo.toml
   } > "$folder/crates/Cargo.toml"
   cp Cargo.lock "$folder/crates/"
