@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 const WAITERS: usize = 3;
-/// The number of steps in a schedule: first without the store of a shared limit, then with it.
-const DEPTHS: [usize; 2] = [5, 4];
 
 /// One step of the scheduler.
 #[derive(Clone, Copy, Debug)]
@@ -144,41 +142,69 @@ impl Schedule {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_order_loses_a_permit_or_a_wake_up() {
-    let ran = run_all(DEPTHS[0], || None).await;
-    assert!(ran > 30_000, "{ran}");
+#[test]
+fn no_order_loses_a_permit_or_a_wake_up() {
+    assert_eq!(run_all(5, || None), 5 * 9_usize.pow(4));
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_order_with_a_store_loses_a_permit() {
-    let ran = run_all(DEPTHS[1], || Some(Arc::new(MemoryLimitStore::default()))).await;
-    assert!(ran > 3_000, "{ran}");
+#[test]
+fn no_order_with_a_store_loses_a_permit() {
+    let store = || Some(Arc::new(MemoryLimitStore::default()) as Arc<dyn LimitStore>);
+    assert_eq!(run_all(4, store), 5 * 9_usize.pow(3));
 }
 
-async fn run_all(depth: usize, store: impl Fn() -> Option<Arc<dyn LimitStore>>) -> usize {
+/// Runs every schedule of `depth` steps, and returns the number of schedules. The schedules with the same first step
+/// run in one thread, so that the test uses all processor cores.
+fn run_all(depth: usize, store: impl Fn() -> Option<Arc<dyn LimitStore>> + Sync) -> usize {
     let all: Vec<Op> = (0..WAITERS)
         .flat_map(|number| [Op::Poll(number), Op::Cancel(number)])
         .chain([Op::Advance, Op::Refuse, Op::Respond])
         .collect();
-    let mut ran = 0_usize;
-    for mut number in 0..all.len().pow(depth as u32) {
-        let mut ops = Vec::with_capacity(depth);
-        for _ in 0..depth {
+    // `Respond` has no effect as the first step. `Cancel` as the first step drops a waiter that was never polled, and
+    // has the same effect as a `Cancel` of this waiter in a later step.
+    let firsts = all
+        .iter()
+        .filter(|op| !matches!(op, Op::Cancel(_) | Op::Respond));
+    let (all, store) = (&all, &store);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = firsts
+            .map(|first| {
+                scope.spawn(move || paused().block_on(run_from(*first, all, depth, store)))
+            })
+            .collect();
+        let ran = threads.into_iter().map(|thread| thread.join());
+        ran.map(|ran| ran.expect("every schedule succeeds")).sum()
+    })
+}
+
+/// Runs every schedule of `depth` steps whose first step is `first`.
+async fn run_from(
+    first: Op,
+    all: &[Op],
+    depth: usize,
+    store: impl Fn() -> Option<Arc<dyn LimitStore>>,
+) -> usize {
+    let schedules = all.len().pow(depth as u32 - 1);
+    for mut number in 0..schedules {
+        let mut ops = vec![first];
+        while ops.len() < depth {
             ops.push(all[number % all.len()]);
             number /= all.len();
-        }
-        // `Respond` has no effect as the first step. `Cancel` as the first step drops a waiter that was never polled,
-        // and has the same effect as a `Cancel` of this waiter in a later step.
-        if matches!(ops[0], Op::Cancel(_) | Op::Respond) {
-            continue;
         }
         let mut schedule = Schedule::new(store());
         for op in &ops {
             schedule.apply(*op).await;
         }
         schedule.finish(&ops).await;
-        ran += 1;
     }
-    ran
+    schedules
+}
+
+/// Returns a runtime whose clock is paused.
+fn paused() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
 }
