@@ -18,8 +18,8 @@ use crate::json::{JsonObject, RawJson};
 /// Contains a value that was read from JSON text.
 pub struct Decoded<T> {
     pub value: T,
-    /// Whether the value, written as JSON, represents the received text without a loss. If not, the caller must also
-    /// keep the received text.
+    /// Whether `value`, written as JSON, contains everything that the received text contained. If not, for example
+    /// because a number was rounded, the caller must also keep the received text.
     pub exact: bool,
 }
 
@@ -31,11 +31,12 @@ impl<T> Decoded<T> {
 
 /// Reads a value of the type from JSON text. Only this crate implements this trait.
 pub trait FromJson: Sized {
-    /// Reads the value from the JSON text `raw`. Fails if `raw` lacks data that the type requires.
+    /// Reads the value from the JSON text `raw`. Fails if `raw` is not a value of this type, for example because a
+    /// required field is missing.
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error>;
 
-    /// Returns the value that a required field gets if the JSON contains `null`. By default this method returns `None`,
-    /// and a required field that is `null` cannot be read.
+    /// Returns the value of a required field whose JSON is `null`, for example an empty list for a `Vec`. By default,
+    /// this method returns `None`, and a required field that is `null` is an error.
     fn when_null() -> Option<Self> {
         None
     }
@@ -107,8 +108,8 @@ pub(crate) fn not_an_object(
         .map_err(|_| error)
 }
 
-/// Reads a known field. Data that the field's type cannot represent is kept in `extra`. If an object contains a field
-/// several times, the last value counts.
+/// Reads the JSON text `raw` of the field `name` into `field`. If the field's type cannot represent all of `raw`, also
+/// keeps `raw` in `extra`. If an object contains a field several times, the last value counts.
 pub(crate) fn read_field<T: FromJson>(
     field: &mut Option<T>,
     extra: &mut JsonObject,

@@ -1,4 +1,5 @@
-//! Processes every request: adds the API key, rejects URLs outside the base URL, and calls the sender.
+//! Processes every request: adds the API key, and rejects a URL outside the base URL. If the client has a [`Sender`],
+//! the sender sends the request.
 
 use std::fmt;
 use std::future::Future;
@@ -151,7 +152,8 @@ fn is_below(base: &str, url: &str) -> bool {
 }
 
 /// Requests `url`, and reads the response as a `T`, for example as a page of messages. The request goes through the
-/// same hook as the request of a generated method. `operation_id` is the id of the operation to which the URL belongs.
+/// same hook as the request of a generated method. `operation_id` is the name that the OpenAPI document gives to the
+/// operation to which the URL belongs.
 ///
 /// This function decodes the body itself, because a generated method would copy the body before decoding.
 ///

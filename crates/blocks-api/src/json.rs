@@ -1,7 +1,8 @@
 //! Keeps JSON exactly as it was received.
 //!
 //! `serde_json::Value` rounds numbers that need more than 64 bits, and rejects some of these numbers. So this crate
-//! keeps the JSON text of all data that it does not interpret, and no number is changed or rejected.
+//! keeps the JSON text of all data of a response that it does not interpret, such as unknown fields. No number in this
+//! data is changed or rejected.
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,7 +34,7 @@ impl RawJson {
         self.0.get()
     }
 
-    /// Returns the value, or `None` if `serde_json` cannot represent the value, as for `1e999`.
+    /// Returns the value, or `None` if `serde_json` cannot represent the value, for example the number `1e999`.
     pub fn to_value(&self) -> Option<Value> {
         serde_json::from_str(self.as_str()).ok()
     }
@@ -105,7 +106,7 @@ impl JsonObject {
     }
 
     /// Returns the value of a field. Returns `None` if the field is missing, or if `serde_json` cannot represent the
-    /// value, as for `1e999`.
+    /// value, for example the number `1e999`.
     pub fn get(&self, name: &str) -> Option<Value> {
         self.find(name)?.to_value()
     }
@@ -162,7 +163,8 @@ impl JsonObject {
         self.not_an_object.as_ref()
     }
 
-    /// Creates a value without fields for a JSON value that is not an object. `raw` is the JSON text of that value.
+    /// Creates a `JsonObject` that has no fields and keeps a JSON value that is not an object. `raw` is the JSON text
+    /// of that value.
     pub(crate) fn of_other(raw: &str) -> Self {
         Self {
             fields: Vec::new(),
@@ -239,7 +241,8 @@ impl fmt::Debug for JsonObject {
     }
 }
 
-/// Reads the fields that serde passes to a field with `#[serde(flatten)]`.
+/// Reads a field with `#[serde(flatten)]`, which gets the unknown fields of its struct. For such a field, serde does
+/// not provide the JSON text, so the values are read as `Value`.
 pub(crate) fn flattened<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<JsonObject, D::Error> {

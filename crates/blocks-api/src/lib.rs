@@ -1,5 +1,5 @@
-//! Contains the low-level client of the Blocks Sessions API: code generated from `openapi/blocks.yaml`, and a hook
-//! that processes every request.
+//! Contains the low-level client of the Blocks Sessions API: code generated from `openapi/blocks.yaml`, and a hook that
+//! adds the API key to every request.
 //!
 //! Most programs use the crate `blocks-sdk`, which is built on this crate and has a more convenient API.
 //!

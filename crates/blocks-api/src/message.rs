@@ -1,4 +1,4 @@
-//! Reads the content of messages.
+//! Reads the text and the tool call of a message.
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -21,13 +21,13 @@ impl Message {
         self.message.as_deref().unwrap_or_default()
     }
 
-    /// Returns whether this is the final message of a turn.
+    /// Returns whether this is the final message of a turn, which is the agent's reply.
     pub fn is_reply(&self) -> bool {
         self.type_ == Some(MessageType::FinalMessage)
     }
 
-    /// Returns the tool call of the message. Returns `None` for other messages, and if the text is not a tool call in
-    /// JSON.
+    /// Returns the tool call of the message. Returns `None` if the message has another type, or if its text is not a
+    /// tool call in JSON.
     pub fn tool_call(&self) -> Option<ToolCall> {
         ToolCall::of(self)
     }
@@ -59,8 +59,8 @@ pub struct ToolCall {
 }
 
 impl ToolCall {
-    /// Reads the tool call of a message. Returns `None` for other messages, and if the text is not a tool call in
-    /// JSON.
+    /// Reads the tool call of a message. Returns `None` if the message has another type, or if its text is not a tool
+    /// call in JSON.
     ///
     /// ```
     /// use blocks_api::{message::ToolCall, types::Message};
@@ -77,8 +77,8 @@ impl ToolCall {
         serde_json::from_str(text).ok()
     }
 
-    /// Returns the arguments. If `input` is the only field, and contains an object or a string with an object as JSON,
-    /// this method returns that object. Otherwise, this method returns all fields.
+    /// Returns the arguments. If `input` is the only field, and its value is an object or a string that contains an
+    /// object as JSON, returns that object. Otherwise, returns all fields.
     pub fn arguments(&self) -> JsonObject {
         let only_input = (self.fields.len() == 1).then(|| self.fields.raw("input"));
         let input = only_input.flatten().map(|raw| {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::decode::{Decoded, FromJson, Text};
 use crate::json::{JsonObject, RawJson};
 
-/// Contains an unknown enum value as it was received.
+/// Contains the text of an enum value that this release does not know.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct UnknownValue(Box<str>);
 
@@ -259,7 +259,7 @@ impl<'de> Deserialize<'de> for PullRequest {
 /// and is sent to the service unchanged.
 ///
 /// The `FromStr` implementation is for ids that a user enters. It accepts only UUIDs, because the service rejects any
-/// other id in a path.
+/// other id in the path of a URL.
 ///
 /// ```
 /// use blocks_api::open::Id;
@@ -291,7 +291,8 @@ impl Id {
     pub fn from_service(text: &str) -> Option<Self> {
         let is_absent = ["", ".", "null", "undefined"].contains(&text);
         // In a URL, the slashes of an id are encoded. But some servers decode a path before they resolve `..`, so a
-        // text such as `a/../b` is refused too. Only a text that contains `..` is split, because that is slower.
+        // text such as `a/../b` is refused too. The search for `..` is quicker than the split, so only a text that
+        // contains `..` is split.
         let leaves_its_place =
             text.contains("..") && text.split(['/', '\\']).any(|part| part == "..");
         (!is_absent && !leaves_its_place).then(|| Self(text.into()))

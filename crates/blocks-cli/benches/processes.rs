@@ -109,7 +109,8 @@ fn evaluate(server: &MockServer, failed: usize) -> Run {
     let refused_later = refused
         .clone()
         .filter(|r| r.at > start + Duration::from_secs(1));
-    // The creates that succeeded, in the same order as the sessions of the mock.
+    // The requests that created a session. The mock lists its sessions in the same order, so each session can be paired
+    // with its create.
     let creates = received.iter().filter(|r| {
         r.operation == Some(Operation::CreateSession) && r.status.is_some_and(|s| s < 300)
     });

@@ -1,4 +1,4 @@
-//! The command line.
+//! The commands of `blocks` and their options, as types that clap parses.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -462,7 +462,8 @@ pub struct MockArgs {
 }
 
 impl Args {
-    /// Returns the usage error if a global option has no effect for this command.
+    /// Returns the text of the usage error if a global option has no effect for this command. For example, `--record`
+    /// has no effect for `list`, which sends no requests.
     pub fn unsupported_option(&self) -> Option<String> {
         let command = &self.command;
         if self.record_texts && self.record.is_none() {
@@ -522,7 +523,7 @@ impl Command {
         self.calls_service() && !matches!(self, Self::Batch(_) | Self::Check)
     }
 
-    /// Returns the usage error if `--json` or `--github-output` cannot be used with this command.
+    /// Returns the text of the usage error if `--json` or `--github-output` cannot be used with this command.
     pub fn unsupported_option(&self, json: bool, github_output: bool) -> Option<&'static str> {
         if github_output && !self.is_turn() {
             return Some("--github-output works with run, send and wait");
@@ -546,7 +547,7 @@ impl Command {
 }
 
 /// Splits two positional values into a session and the value after it, such as a prompt. With `--last`, the user gives
-/// no session, so the only positional value is the value after it.
+/// no session, so the first value is the prompt or the artifact, and a second value is an error.
 ///
 /// # Errors
 /// The session is invalid, or there are too many values.
@@ -602,8 +603,8 @@ impl ArtifactArgs {
     }
 }
 
-/// The options that decide how a usage error is reported. They are read without clap, because clap cannot parse the
-/// command line.
+/// The options that decide how an invalid command line is reported, for example as JSON. They are searched for without
+/// clap, because clap returns no options if the command line is invalid.
 pub struct Unparsed {
     pub json: bool,
     pub github_output: bool,

@@ -1,4 +1,4 @@
-//! Exit codes and errors with which the command ends.
+//! The exit codes and errors with which a command of `blocks` ends.
 
 use std::error::Error as _;
 
@@ -91,8 +91,8 @@ impl Exit {
         Self::new(code, kind, message)
     }
 
-    /// Turns a usage error into a failure. Called after the service has accepted a prompt, since a usage error says
-    /// that nothing was sent.
+    /// Changes the exit code of a usage error from 2 to 1. Called after the service has accepted a prompt, because exit
+    /// code 2 says that nothing was sent.
     pub fn after_create(mut self) -> Self {
         if self.code == Code::Usage {
             self.code = Code::Failed;

@@ -12,8 +12,8 @@ use crate::host::Host;
 /// Maximum bytes of a reply in the job summary. GitHub drops a step's summary above 1 MiB, and this maximum is far
 /// below that limit.
 const MAX_SUMMARY: usize = 60 << 10;
-/// Maximum bytes of a reply in the step outputs. GitHub accepts at most 1 MiB of outputs per job,
-/// so this limit leaves room for other outputs and steps.
+/// Maximum bytes of a reply in the step outputs. GitHub accepts at most 1 MiB of outputs per job, so this limit leaves
+/// room for other outputs and for other steps of the job.
 const MAX_OUTPUT: usize = 512 << 10;
 /// Maximum bytes of the step output `structured_output`, which contains the JSON in the reply.
 pub const MAX_JSON: usize = 256 << 10;
@@ -94,7 +94,8 @@ fn append(mut file: &File, text: &str) -> std::io::Result<()> {
     file.write_all(format!("{start}{text}").as_bytes())
 }
 
-/// Formats each pair as a multi-line output, with a random delimiter that the value does not contain.
+/// Formats each pair of a name and a value as a step output. GitHub reads the value until the delimiter occurs, so the
+/// delimiter is random and does not occur in the value.
 fn entries(pairs: &[(&str, String)]) -> String {
     let entry = |(name, value): &(&str, String)| {
         let mut delimiter = Uuid::new_v4().to_string();

@@ -58,7 +58,8 @@ pub struct Host {
     #[cfg_attr(not(unix), allow(dead_code))]
     watched_output: Option<File>,
     out_is_file: bool,
-    /// Whether standard output was closed or discards everything. The two cases cannot be distinguished.
+    /// Whether standard output was closed before the process started, or is `/dev/null`, opened for reading and
+    /// writing. The two cases cannot be distinguished.
     pub(crate) out_discards: bool,
     pub(crate) out_is_terminal: bool,
     pub(crate) err_is_terminal: bool,
@@ -107,7 +108,8 @@ impl Host {
         }
     }
 
-    /// Creates a host with a custom client and streams, and with no terminal, input, variables or signals.
+    /// Creates a host for a test, with this client and these streams. The host has no terminal, input, variables or
+    /// signals until the methods below set them.
     pub fn new(
         client: Client,
         out: impl Write + Send + 'static,
@@ -175,8 +177,8 @@ impl Host {
         self
     }
 
-    /// Returns the command's only client, and creates it in the first call. The client counts its requests in the limit
-    /// store that `limit` names.
+    /// Returns the command's only client, and creates it in the first call. The client counts its requests in the store
+    /// that `limit` names, for example in a file that all processes with the same key use.
     pub(crate) fn client(&self, limit: &LimitLocation, notes: &Notes) -> Result<Client, Exit> {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
@@ -221,7 +223,7 @@ impl Host {
         self
     }
 
-    /// Finishes the recording, and warns if it is incomplete.
+    /// Finishes the file of `--record`, and prints a warning if some requests could not be written to it.
     pub(crate) fn finish_recording(&self) {
         let recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
         let error = recorder.as_ref().and_then(Recorder::finish);
@@ -278,7 +280,8 @@ impl Host {
         self.in_ci() && !self.out_is_file
     }
 
-    /// Returns whether a line on standard error can be redrawn in place.
+    /// Returns whether a progress line on standard error can be overwritten, which needs a terminal and is not done in
+    /// CI.
     pub(crate) fn can_redraw(&self) -> bool {
         let dumb = self.var("TERM").is_some_and(|term| term == "dumb");
         self.err_is_terminal && !dumb && !self.in_ci()
@@ -385,10 +388,10 @@ impl Host {
     }
 }
 
-/// Returns whether standard output may have been closed, as with `>&-` in a shell. If standard output is closed, Rust's
-/// standard library opens `/dev/null` for reading and writing instead. Every write then succeeds. A parent process that
-/// discards the output often opens `/dev/null` in the same way. The two cases cannot be distinguished, so a closed
-/// output is not an error.
+/// Returns whether standard output may have been closed before the process started, as with `>&-` in a shell. If
+/// standard output is closed, Rust's standard library opens `/dev/null` for reading and writing instead. Every write
+/// then succeeds. A parent process that discards the output often opens `/dev/null` in the same way. The two cases
+/// cannot be distinguished, so a closed output is not an error.
 #[cfg(target_os = "linux")]
 fn out_discards() -> bool {
     const ACCESS_MODE: u32 = 0o3;

@@ -1,4 +1,4 @@
-//! The commands `schema` and `man`, which describe the program `blocks` itself.
+//! The commands `schema` and `man`, which print the JSON Schemas of the output and the man pages of `blocks`.
 
 use crate::args::{ManArgs, man_pages};
 use crate::exit::Exit;
@@ -26,7 +26,7 @@ pub fn schema(name: Option<&str>, output: &Output) -> Result<(), Exit> {
     }
 }
 
-/// Provides an object-safe trait that writes a value as indented JSON.
+/// Provides a trait that writes a value as indented JSON. Unlike `serde::Serialize`, this trait can be used as `dyn`.
 mod erased {
     pub trait Json {
         fn pretty(&self) -> String;

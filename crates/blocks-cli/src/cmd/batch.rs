@@ -37,7 +37,7 @@ struct Tally {
     running: usize,
     unknown: usize,
     interrupted: usize,
-    /// Completed prompts whose reply looks like a notice of failure.
+    /// Completed prompts that `--fail-on-notice` counts as failed, because the reply looks like a notice of failure.
     notices: usize,
     /// Completed prompts whose reply does not conform to its schema.
     mismatches: usize,
@@ -151,8 +151,8 @@ fn open_journal(journal: Option<&Path>, output: &Output) -> Result<Arc<dyn Journ
 }
 
 impl<'a> Report<'a> {
-    /// Prints the result of each prompt until the batch ends. Returns the signal or event that interrupted the batch,
-    /// if any.
+    /// Prints the result of each prompt until the batch ends. Returns what interrupted the batch, a signal or a closed
+    /// standard output, or `None` if nothing did.
     async fn run(
         &mut self,
         mut batch: Batch<'a, PromptWork<'a>>,
@@ -215,7 +215,8 @@ impl<'a> Report<'a> {
     }
 
     /// Returns the text of the progress line in a terminal. A prompt counts as waiting until it has a session. Such a
-    /// prompt waits for a permit, for `--max-running` or for another worker.
+    /// prompt waits for a permit of the rate limiter, for the end of another prompt because of `--max-running`, or for
+    /// another worker (a process with the same journal) that handles the prompt.
     fn progress(&self) -> String {
         let has_session = |report: &&TurnReport| report.session_id.is_some();
         let running = self.work.running().values().filter(has_session).count();
@@ -252,8 +253,8 @@ impl<'a> Report<'a> {
         self.print(finished(report, Err(exit)))
     }
 
-    /// Prints one line for each prompt that has no result yet. If standard output is closed, prints the resume
-    /// commands to standard error instead.
+    /// Prints one line for each prompt that has no result yet. If standard output is closed, prints only the commands
+    /// that resume the waits, to standard error.
     fn report_rest(
         &mut self,
         running: BTreeMap<usize, TurnReport>,

@@ -49,15 +49,15 @@ fn new_file(output: Option<PathBuf>) -> Result<Option<PathBuf>, Exit> {
     if path.symlink_metadata().is_ok() {
         return Err(wrong("the file exists"));
     }
-    // Creates and removes a temporary file, to check that the folder can be written. If it cannot, the command fails
-    // before it sends a request.
+    // Creates and removes a temporary file. If the folder cannot be written, the command then fails before it sends a
+    // request.
     NewFile::create(&path).map_err(|error| wrong(&error.to_string()))?;
     Ok(Some(path))
 }
 
-/// Saves the artifact to a new file, or writes it to standard output. The file gets its name only when it is complete.
-/// A terminal gets text that is safe to show; a file or a program gets the bytes unchanged. The file name that the
-/// agent chose is never used.
+/// Saves the artifact to a new file, or writes it to standard output. A new file gets its name only when it is
+/// complete. If standard output is a terminal, control characters are removed from the text. A file or another program
+/// gets the bytes unchanged. The file name that the agent chose is never used.
 async fn download(
     artifact: &Artifact,
     (session_id, artifact_id): (String, String),

@@ -11,8 +11,8 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     if args.schema {
         return output.print(&format!("{:#}", MockConfig::schema()));
     }
-    // The command starts to receive signals before it prints the `export` lines. A program that reads these lines may
-    // send a signal immediately.
+    // The command starts to receive signals before it prints the `export` lines, because a program that has read these
+    // lines may send a signal immediately.
     output.host().listen();
     let mut config = match &args.script {
         Some(path) => {
@@ -58,7 +58,7 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     ] {
         output.print(&format!("export {name}={}", shell_word(&value)))?;
     }
-    // Serves until a signal arrives. The signal is not an error.
+    // The server runs until a signal such as Ctrl-C arrives. The command then ends without an error.
     let _ = output.host().interruption().await;
     Ok(())
 }

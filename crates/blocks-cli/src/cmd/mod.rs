@@ -1,4 +1,4 @@
-//! One module for each kind of command.
+//! The commands of `blocks`. Related commands, such as `run` and `send`, share one module.
 
 pub mod about;
 mod agent;

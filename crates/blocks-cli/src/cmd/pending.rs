@@ -22,7 +22,7 @@ use crate::report::TurnReport;
 pub struct Content {
     /// Id of the session.
     pub session_id: String,
-    /// Id of the thread, if the service named one.
+    /// Id of the prompt's thread, which contains the messages of the turn. `None` if the service named no thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_id: Option<String>,
     /// Link to the reply. Without a link, the file refers to the session's newest prompt.
@@ -104,7 +104,7 @@ impl PendingFile {
     }
 }
 
-/// Replaces the pending file with a file that refers to a later prompt.
+/// Replaces the pending file with a file that refers to a later prompt, such as a correction of the reply.
 pub fn replace(path: &Path, content: &Content) -> Result<(), Exit> {
     let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
     let written = bytes.and_then(|bytes| NewFile::create(path)?.write(&bytes));

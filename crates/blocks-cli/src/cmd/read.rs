@@ -1,4 +1,4 @@
-//! The commands `show`, `messages` and `transcript`.
+//! The commands `show`, `messages` and `transcript`, which print what the service has stored about a session.
 
 use std::pin::pin;
 use std::time::Duration;

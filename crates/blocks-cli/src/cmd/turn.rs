@@ -27,7 +27,7 @@ use crate::structured::ReplySchema;
 use crate::values::Field;
 
 /// State of a command that sends a prompt or waits for its reply. Each of these commands ends with a call of `finish`,
-/// which reports this state.
+/// which prints the report and returns the exit code.
 struct Job<'a> {
     output: &'a Output,
     report: TurnReport,
@@ -47,7 +47,8 @@ struct Job<'a> {
     register: Option<Register>,
     /// The JSON Schema that `--schema` names, to which the reply must conform.
     schema: Option<ReplySchema>,
-    /// Number of corrections that may still be sent.
+    /// Number of corrections that may still be sent. A correction is a follow-up that asks the agent to correct its
+    /// JSON.
     corrections: u32,
     /// Whether the reply to a correction is still missing. The correction was sent, or the outcome of sending it is
     /// unknown.
@@ -87,8 +88,8 @@ fn prompt(args: &PromptArgs, output: &Output) -> Result<String, Exit> {
     }
 }
 
-/// Returns the fields, or a usage error if a field name occurs twice. A request can contain only one value for each
-/// name.
+/// Returns the fields of the option `--field`, or a usage error if a field name occurs twice. A request can contain
+/// only one value for each name.
 fn unique(fields: &[Field]) -> Result<&[Field], Exit> {
     for (place, field) in fields.iter().enumerate() {
         if fields[..place].iter().any(|other| other.name == field.name) {
@@ -160,8 +161,8 @@ impl<'a> Job<'a> {
             Ok(turn) => turn,
             Err(error) => {
                 let mut exit = Exit::from(error);
-                // The session exists and is billed, but the response names no thread to wait for. The exit code must
-                // not suggest a retry, because a retry would start the work a second time.
+                // The session exists and is billed, but the response does not name the thread in which the reply will
+                // appear. The exit code must not suggest a retry, because a retry would start the work a second time.
                 exit.code = Code::OutcomeUnknown;
                 exit.error.kind = "no_thread".into();
                 exit.error.may_have_taken_effect = true;
@@ -243,7 +244,8 @@ impl<'a> Job<'a> {
         if let (Some(path), Some(content)) = (file, content) {
             self.settle = Some(Settle::MarkReplied(path, content));
         }
-        // If `left` is zero, `await_reply` polls once.
+        // `left` is the part of the time limit that remains after the search for the prompt. If it is zero,
+        // `await_reply` polls once.
         let left = limit.saturating_sub(start.elapsed());
         self.await_reply(&client.resume(pending), left, &args.reply, args.follow)
             .await?;
@@ -412,7 +414,7 @@ impl<'a> Job<'a> {
             }
         };
         self.deliver()?;
-        // Only the JSON and the step outputs contain pull requests.
+        // Pull requests are printed only with `--json` or as step outputs, so otherwise they are not read.
         if !output.is_json() && !output.is_github() {
             return opinion;
         }
@@ -579,7 +581,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Removes the pending file after `run` and `send`. After `wait`, marks the pending file as replied.
+    /// Removes the pending file of `run` or `send`, or marks the pending file of `wait` as replied. Called after the
+    /// reply was printed.
     fn settle_pending_file(&self) {
         let (path, settled) = match &self.settle {
             Some(Settle::Remove(path)) => (path, std::fs::remove_file(path)),

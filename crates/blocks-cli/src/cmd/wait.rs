@@ -1,4 +1,4 @@
-//! Waits for the reply to one prompt, and reads the session afterwards.
+//! Waits for the reply to one prompt, and then reads the session's pull requests.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const MAX_SESSION_READ: Duration = Duration::from_secs(5);
 /// Waits for a reply, and shows the progress on standard error.
 pub struct Watcher<'a> {
     pub output: &'a Output,
-    /// Prefix of each line, for example the id of a prompt.
+    /// Text before each printed line, for example the id of a prompt in a batch.
     pub name: &'a str,
     /// Whether the elapsed time is shown. `batch` instead shows the elapsed time of the whole batch.
     pub shows_time: bool,
@@ -187,7 +187,7 @@ pub async fn read_pull_requests(
     }
 }
 
-/// Copies the link and the pull requests of a session into the report.
+/// Copies the address of the session's page and the session's pull requests into the report.
 pub fn describe(session: &Session, report: &mut TurnReport) {
     if let Some(url) = session.html_url() {
         report.session_html_url = Some(url.to_owned());

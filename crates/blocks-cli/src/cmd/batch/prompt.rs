@@ -29,9 +29,10 @@ pub struct PromptWork<'a> {
     pub given_ids: Vec<Value>,
     /// The schema that the reply to each prompt must conform to, if there is one.
     pub schemas: Vec<Option<Arc<ReplySchema>>>,
-    /// A map from the index of each running prompt to its report. The reports are printed if the batch ends early.
+    /// The report of each running prompt. The key is the position of the prompt in the prompts file, from 0. The
+    /// reports are printed if the batch ends early.
     pub running: Mutex<BTreeMap<usize, TurnReport>>,
-    /// The register that sessions are added to, for `blocks list`.
+    /// The local list of sessions for `blocks list`, to which each new session is added.
     pub register: Option<Register>,
 }
 

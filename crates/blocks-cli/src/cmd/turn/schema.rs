@@ -22,7 +22,7 @@ impl Job<'_> {
 
     /// Stores the reply in the report. If `--schema` was given, also searches the reply for a JSON value that conforms
     /// to the schema, and stores this value in the report. The first returned value is the result of the command. The
-    /// second is the mismatch, if the reply does not conform to the schema.
+    /// second says why the reply does not conform to the schema, if it does not.
     pub(super) fn keep_checked(
         &mut self,
         reply: &Reply,
