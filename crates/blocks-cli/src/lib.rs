@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Standard output gets only the result, such as the reply. Progress and warnings go to standard error. `blocks --help`
-//! lists the exit codes, and [`report`] documents the fields of `--json`. [`main`] is the whole program. [`run`] runs
-//! one command line inside another program, such as a test.
+//! lists the exit codes, and [`report`] documents the JSON that `--json` prints. [`main`] runs the command line of this
+//! process. [`run`] runs a given command line inside another program, such as a test.
 
 mod args;
 mod cmd;
@@ -108,7 +108,8 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
     if !unparsed.is_turn && unparsed.json {
         return output.report_failure(&exit);
     }
-    // The text from clap is already complete: it contains the error and the usage line. So it is printed unchanged.
+    // The text from clap, the command-line parser, already starts with `error: ` and contains the usage line. So it is
+    // printed unchanged, without another `error: `.
     output.host().write_stderr(&text);
     match unparsed.is_turn {
         true => refuse_turn(exit, &output),
@@ -180,8 +181,8 @@ async fn dispatch(command: Command, output: &Output) -> u8 {
     }
 }
 
-/// Runs a command that sends no prompt. If a signal arrives, the caller stops the command at any `await`. This is safe,
-/// because the command has no prompt whose outcome could become unknown.
+/// Runs a command that sends no prompt. If a signal arrives, the caller drops this future at the `await` that it has
+/// reached. This is safe, because the command sent no prompt whose outcome could become unknown.
 async fn read(command: Command, output: &Output) -> Result<(), Exit> {
     match command {
         Command::Show(args) => cmd::read::show(args, output).await,

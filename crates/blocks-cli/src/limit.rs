@@ -1,5 +1,5 @@
-//! Opens the store of the shared rate limit. Processes with the same API key and the same base URL count their requests
-//! together in this store.
+//! Opens the store of the shared rate limit: a folder or a Redis server. Processes with the same API key and the same
+//! base URL count their requests together in this store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,12 +14,13 @@ use crate::exit::Exit;
 use crate::host::Host;
 use crate::notes::Notes;
 
-/// How much earlier than the client [`Reporting`] stops waiting for a response of the store. If the two time-outs were
-/// equal, the client could stop waiting first. The user would then get no warning.
+/// How much shorter the time-out of [`Reporting`] is than the client's time-out for a response of the store. If both
+/// were equal, the client could stop waiting first, and [`Reporting`] could not warn the user.
 const SOONER: Duration = Duration::from_millis(5);
 const BASE_URL: &str = "https://api.blocks.team";
 
-/// Returns the location of the rate limit's store. The option `--no-shared-limit` and the environment determine it.
+/// Returns the location of the rate limit's store. There is none with `--no-shared-limit`. Otherwise `BLOCKS_LIMIT_URL`
+/// names it; the default is a folder in the user's state folder.
 pub fn location(no_shared_limit: bool, host: &Host) -> Result<LimitLocation, Exit> {
     if no_shared_limit {
         return Ok(LimitLocation::Off);
@@ -55,7 +56,7 @@ pub fn store(
     }))
 }
 
-/// A store that reports its first error to the user.
+/// A wrapper around the store that the command uses. It reports the store's first error to the user as a warning.
 struct Reporting {
     store: Arc<dyn LimitStore>,
     notes: Notes,

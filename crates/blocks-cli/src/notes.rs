@@ -26,7 +26,7 @@ impl ErrorStream {
     }
 }
 
-/// Writes the notes, events and progress line of a command to standard error.
+/// Writes a command's notes (such as warnings), its events and its progress line to standard error.
 #[derive(Clone)]
 pub struct Notes {
     stream: ErrorStream,

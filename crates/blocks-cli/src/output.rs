@@ -29,7 +29,7 @@ pub struct OutputOptions {
     pub json: bool,
     pub github: bool,
     pub raw: bool,
-    /// Whether standard error gets JSON Lines.
+    /// Whether standard error gets JSON Lines, as with `--json` and `--follow`.
     pub events: bool,
     /// Whether `--no-shared-limit` was given.
     pub no_shared_limit: bool,
@@ -41,8 +41,8 @@ pub struct Output {
     host: Host,
     options: OutputOptions,
     github: OnceLock<GithubFiles>,
-    /// The first failure to write a file such as the job summary. The command continues after this failure, but its
-    /// exit code shows the failure.
+    /// The first failure to write a file such as that of the step outputs. The command continues after this failure,
+    /// but its exit code shows the failure.
     side_failure: Mutex<Option<Exit>>,
     is_discard_reported: AtomicBool,
 }
@@ -63,7 +63,7 @@ impl Output {
         &self.host
     }
 
-    /// Returns the client that the environment configures.
+    /// Returns the client, which is configured by environment variables such as `BLOCKS_API_KEY`.
     pub fn client(&self) -> Result<Client, Exit> {
         let client = self.host.client(&self.limit_location()?, &self.notes)?;
         Ok(match self.options.request_timeout {
@@ -94,7 +94,8 @@ impl Output {
         self.options.github
     }
 
-    /// Opens the files of `--github-output`, before anything is sent.
+    /// Opens the files of the step outputs and the job summary, if `--github-output` was given. Called before anything
+    /// is sent.
     pub fn open_github(&self) -> Result<(), Exit> {
         if self.options.github && self.github.get().is_none() {
             let (files, warning) = GithubFiles::open(&self.host)?;
@@ -107,8 +108,8 @@ impl Output {
     }
 
     /// Prints the address of the session's page, or the session's id if the address is not known. Also writes the ids
-    /// of the session and of the thread to the step outputs. Called before the wait for the reply, so that later steps
-    /// of a workflow get the ids even if the wait fails.
+    /// of the session and of the prompt's thread of messages to the step outputs. Called before the wait for the reply,
+    /// so that later steps of a workflow get the ids even if the wait fails.
     pub fn report_started(&self, report: &TurnReport) {
         let id = report.session_id.as_deref().unwrap_or_default();
         let place = report.session_html_url.as_deref().unwrap_or(id);
@@ -203,8 +204,8 @@ impl Output {
         }
     }
 
-    /// Warns that a file such as the job summary cannot be written. The command continues, but its exit code shows the
-    /// failure.
+    /// Warns that a file such as that of the step outputs cannot be written. The command continues, but its exit code
+    /// shows the failure.
     pub fn fail_beside(&self, exit: Exit) {
         self.note(&format!("warning: {}", exit.error.message));
         let mut first = self
@@ -246,8 +247,9 @@ impl Output {
         }
     }
 
-    /// Prints a text from an agent. A terminal or a CI log gets a text that is safe to show. A file, or a pipe outside
-    /// of CI, gets the text unchanged. With `--raw`, the text is always unchanged.
+    /// Prints a text from an agent. A terminal gets the text without control characters, and a CI log also without
+    /// commands to the CI system. A file, or a pipe outside of CI, gets the text unchanged. With `--raw`, the text is
+    /// always unchanged.
     pub fn text(&self, text: &str) -> Result<(), Exit> {
         let mut safe = text.to_owned();
         if !self.options.raw && (self.host.out_is_terminal || self.host.out_is_ci_log()) {
@@ -278,9 +280,9 @@ impl Output {
         self.notes.clear();
     }
 
-    /// Prints the progress as an event if standard error gets JSON Lines. Otherwise, prints the progress as a new line,
-    /// unless `show_progress` can redraw the progress line on a terminal. CI systems end a job that prints nothing for
-    /// a long time, so a CI log needs the new lines.
+    /// Reports the progress. Called once a minute. If standard error gets JSON Lines, prints an event. Otherwise,
+    /// prints a new line, but nothing if `show_progress` redraws the progress line on a terminal. A CI log needs the
+    /// new lines, because CI systems end a job that prints nothing for a long time.
     pub fn show_minute(&self, what: &str, elapsed: Duration) {
         if self.options.events {
             let seconds = elapsed.as_secs();

@@ -15,15 +15,15 @@ pub struct Prompt {
     pub given_id: Value,
     /// The request that creates the session of this prompt.
     pub request: CreateSession,
-    /// The JSON Schema of the reply, from the field `schema`.
+    /// The JSON Schema that the reply must conform to, from the field `schema`.
     pub schema: Option<Value>,
-    /// Fingerprint of the line without its id. If the journal contains another fingerprint for the same id, the user
-    /// changed the prompt after an earlier run.
+    /// A hash of the line without its id. The journal, which records earlier runs, also contains a hash for each id. If
+    /// it differs from this hash, the user changed the prompt after the earlier run.
     pub fingerprint: Fingerprint,
 }
 
-/// Parses JSON Lines. Each line is the JSON body of a request that creates a session. The line also has a unique `id`,
-/// and may have the `schema` of the reply. Empty lines are skipped.
+/// Parses JSON Lines. Each line is the JSON body of a request that creates a session, with two more fields: a unique
+/// `id`, and optionally `schema`, the JSON Schema of the reply. Empty lines are skipped.
 ///
 /// # Errors
 /// Describes the first error and its line number. The whole file is checked before anything is

@@ -1,4 +1,5 @@
-//! Implements the option `--record`, which writes requests and responses without secrets to a HAR file.
+//! Implements the option `--record`, which writes requests and responses without secrets to a HAR file. HAR (HTTP
+//! Archive) is the JSON format in which browsers export their network log.
 
 mod file;
 mod redact;
@@ -69,7 +70,7 @@ impl Recorder {
         }
     }
 
-    /// Removes the file if it has no entries. Returns the first write error.
+    /// Removes the file if no request was recorded. Returns a description of the first write error, if there was one.
     pub fn finish(&self) -> Option<String> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.file.remove_if_empty();
@@ -92,7 +93,7 @@ impl Recorder {
     }
 }
 
-/// A transport that records the requests of a client.
+/// A transport that records the requests of a client and their responses.
 pub(crate) struct RecordingTransport {
     inner: Arc<dyn Transport>,
     recorder: Recorder,

@@ -2,7 +2,7 @@
 //!
 //! The register is a file in the user's state folder that only the user can read. It contains the ids and links of the
 //! newest sessions, but no prompts or replies. Each command locks the register while it writes, so that no sessions are
-//! lost when several commands run.
+//! lost when several commands write at the same time.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -19,11 +19,12 @@ use crate::host::{Host, says_no};
 use crate::output::Output;
 use crate::report::RegisteredSession;
 
-/// Maximum number of sessions in the register. If the register is full, the oldest session is removed. The dashboard of
-/// the service still shows this session.
+/// Maximum number of sessions in the register. If the register is full, the oldest session is removed. The service's
+/// web dashboard still shows this session.
 const MAX_SESSIONS: usize = 500;
-/// Maximum number of bytes of the register. The oldest sessions are removed if the register would be larger. The limit
-/// also applies to reads, because the file at the register's path may be a device or belong to another program.
+/// Maximum number of bytes of the register. The oldest sessions are removed if the register would be larger. A read
+/// also stops at this limit, because the path may lead to an endless device such as `/dev/zero`, or to a large file of
+/// another program.
 const MAX_BYTES: usize = 4 << 20;
 /// Number of attempts to take the lock. The attempts take 2 seconds, which is enough, because another command holds the
 /// lock only while it writes the register once.
@@ -234,8 +235,9 @@ impl Register {
 struct Lock(File);
 
 impl Drop for Lock {
-    /// Releases the lock immediately. Closing the file is not sufficient if another thread is starting a process. Until
-    /// the new process runs its program, it has a copy of the open file, and this copy keeps the lock.
+    /// Releases the lock immediately. Closing the file would not release it if another thread is starting a process.
+    /// The new process has a copy of the open file until it runs its program (between `fork` and `exec`), and this copy
+    /// keeps the lock.
     fn drop(&mut self) {
         let _ = FileExt::unlock(&self.0);
     }

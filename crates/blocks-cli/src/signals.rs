@@ -100,7 +100,7 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
     };
     if std::thread::Builder::new().spawn(thread).is_ok() {
         // Waits until the thread can receive signals. The caller creates files only after this, because an earlier
-        // signal would end the process without removing them.
+        // signal would end the process, and the files would remain.
         let _ = is_ready.recv();
     }
 }

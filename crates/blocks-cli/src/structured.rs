@@ -53,8 +53,8 @@ impl ReplySchema {
         &self.schema
     }
 
-    /// Searches the reply for JSON in the same way as `Reply::json`. Finds the first value that conforms to the schema,
-    /// and stores this value in the report as one line of JSON.
+    /// Searches the reply for JSON, in the order that `Reply::json` of the SDK documents. Finds the first value that
+    /// conforms to the schema, and stores this value in the report as one line of JSON.
     ///
     /// # Errors
     /// No value in the reply conforms to the schema. The error says which part of a value does not conform to the

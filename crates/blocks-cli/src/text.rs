@@ -18,8 +18,8 @@ pub fn shorten(text: &str, length: usize) -> String {
     }
 }
 
-/// Removes control characters, so that no escape sequence reaches a terminal. Line breaks and tabs
-/// stay.
+/// Removes control characters, so that no escape sequence reaches a terminal. Line breaks and tabs stay. Also removes
+/// characters that change the writing direction.
 pub fn plain(text: &str) -> String {
     text.chars()
         .filter(|c| matches!(c, '\n' | '\t') || !(c.is_control() || is_invisible(*c)))

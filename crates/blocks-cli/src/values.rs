@@ -57,7 +57,8 @@ impl FromStr for SessionRef {
     }
 }
 
-/// A request field that this version of the command does not know, such as `budget=5`.
+/// A value of the option `--field`, such as `budget=5`. It is for a request field that this version of the command does
+/// not know.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     pub name: String,

@@ -1,4 +1,5 @@
-//! Lists what was compared: the operations and schemas, the sources, and the facts that a source does not mention.
+//! Lists what each operation and schema of the OpenAPI document was compared with: pages, requests or types. Also lists
+//! the facts that these do not mention. A fact is, for example, the type of a field.
 
 use serde::Serialize;
 
@@ -14,7 +15,7 @@ const WHOLE: [(Kind, &str, &str); 3] = [
 
 /// Adds a finding for each operation that no page describes. Also adds a finding for each fact about the whole API that
 /// no page states. Call this function only after a run over all pages. If `result` contains an error, the function adds
-/// nothing.
+/// nothing, because a page that could not be read may state the fact.
 pub fn judge(document: &Document, result: &mut CheckResult) {
     if !result.errors.is_empty() {
         return;
@@ -45,7 +46,7 @@ pub struct Row {
     pub scope: String,
     /// The side that the operation or schema was compared with.
     pub side: Side,
-    /// How many facts were compared, over all sources.
+    /// How many facts were compared, in all `sources` together.
     pub facts: usize,
     /// The pages, requests or types that were compared.
     pub sources: Vec<String>,
@@ -53,9 +54,9 @@ pub struct Row {
     pub unmentioned: Vec<String>,
 }
 
-/// Returns one row for each pair of an operation or schema and a side that was compared with it. If any page was
-/// compared, the first rows are about the pages, with one row for each operation, in the order of the OpenAPI document.
-/// An operation that no page describes has such a row, too.
+/// Returns the rows: one for each operation or schema and each side that it was compared with, such as the pages. If
+/// any page was compared, the rows about the pages are first: one for each operation, in the order of the OpenAPI
+/// document, even if no page describes the operation.
 pub fn rows(document: &Document, result: &CheckResult) -> Vec<Row> {
     let operations: Vec<String> = document.operations().into_iter().map(|o| o.id).collect();
     let mut rows: Vec<Row> = Vec::new();

@@ -89,7 +89,8 @@ impl Entry {
             && self.document == finding.document
     }
 
-    /// Returns whether the checks compared every operation that the entry is about.
+    /// Returns whether the checks compared the entry's operation or schema with `side`. If the scope is `*`, the checks
+    /// must have compared every operation.
     fn was_covered(&self, document: &Document, side: Side, result: &CheckResult) -> bool {
         let covered = |scope: &str| {
             let scope = if scope == "document" { "" } else { scope };
@@ -98,8 +99,8 @@ impl Entry {
         if self.scope != "*" {
             return covered(&self.scope);
         }
-        // An operation that no page describes also counts as compared. Otherwise, an entry with the scope `*` could not
-        // become stale while such an operation exists.
+        // An operation that no page describes also counts as compared. Otherwise, an entry with the scope `*` could
+        // never be reported as stale while such an operation exists.
         let mut operations = document.operations().into_iter();
         operations.all(|o| {
             covered(&o.id)

@@ -1,4 +1,6 @@
-//! Types for differences between the OpenAPI document and other descriptions of the API, and for results of checks.
+//! Types for differences between the OpenAPI document and other descriptions of the API, and for results of checks. A
+//! *side* is one of these other descriptions, such as the vendor's pages. A *source* is a part of a side, such as one
+//! page. A *fact* is one statement, such as the type of a field.
 
 use std::collections::BTreeSet;
 
@@ -35,11 +37,11 @@ pub enum Side {
     Service,
     /// The requests, enums and limits of the SDK.
     Sdk,
-    /// The list of known deviations itself.
+    /// The list of known deviations itself, if one of its entries is stale.
     Deviations,
 }
 
-/// The kind of a difference. The name of a kind is the stable id of all findings of this kind.
+/// The kind of a difference. The name of a kind, such as `field-added`, is its stable id in reports.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Display, IntoStaticStr,
 )]
@@ -198,7 +200,7 @@ pub struct CheckResult {
     pub errors: Vec<String>,
     /// The operations and schemas that were compared.
     pub covered: Vec<Covered>,
-    /// The facts about the whole API that at least one page states.
+    /// The facts about the whole API, such as the base URL, that at least one page states.
     pub stated: BTreeSet<Kind>,
 }
 

@@ -1,5 +1,5 @@
-//! Compares `openapi/blocks.yaml` with the other descriptions of the API. The other descriptions are the
-//! vendor's pages, the service's responses, the mock, and the requests of the SDK.
+//! Compares the OpenAPI document of this repository, `openapi/blocks.yaml`, with the other descriptions of the API. The
+//! other descriptions are the vendor's pages, the service's responses, the mock, and the requests of the SDK.
 //!
 //! The entry point is [`run::Drift`]. A check returns a [`CheckResult`](finding::CheckResult), which contains the
 //! differences, the errors, and the number of compared facts for each operation. If a response, or a page about an

@@ -1,4 +1,4 @@
-//! A HAR 1.2 file that is valid after each entry.
+//! Writes a HAR 1.2 file: JSON with an entry for each request and its response. The file is valid after each entry.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Result, Seek, SeekFrom, Write};

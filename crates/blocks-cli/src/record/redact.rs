@@ -1,5 +1,6 @@
-//! Removes API keys, tokens and presigned URLs from a recording. Without `--record-texts`, also removes every text that
-//! is not known to be harmless. For example, a prompt is removed, but an id or a date is kept.
+//! Removes API keys, tokens and presigned URLs (links that give access without a key) from a recording. Without
+//! `--record-texts`, also removes every text that is not known to be harmless. For example, a prompt is removed, but an
+//! id or a date is kept.
 
 use std::collections::HashMap;
 
@@ -15,7 +16,8 @@ use serde_json::{Map, Value, json};
 const REMOVED: &str = "[removed]";
 /// Replacement for a URL. No host has this name, because the top-level domain `.invalid` is reserved.
 const REMOVED_URL: &str = "https://removed.invalid/";
-/// Prefix of the URL that replaces a presigned URL. The number of the download is appended.
+/// Prefix of the URL that replaces a presigned URL. A number is appended: 1 for the first presigned URL of the
+/// recording, 2 for the second, and so on.
 const STORAGE: &str = "https://storage.invalid/";
 
 const REQUEST_HEADERS: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, USER_AGENT];
@@ -81,7 +83,7 @@ const TOKEN_PREFIXES: [&str; 18] = [
 /// presigned URLs of the recording.
 pub struct Redactor {
     texts: bool,
-    /// The API keys in the forms that [`encodings`] returns.
+    /// The API keys, each in all the forms in which a text may contain it. [`encodings`] returns these forms.
     secrets: Vec<String>,
     /// A map from each presigned URL to the number that replaces it in the recording.
     downloads: HashMap<String, usize>,
@@ -116,7 +118,7 @@ impl Redactor {
     }
 
     /// Returns the URL of a request without secrets. A request without an `Authorization` header is a download from a
-    /// presigned URL. The presigned URL is replaced by a URL that contains only the number of the download.
+    /// presigned URL. The presigned URL is replaced by `STORAGE` and a number.
     pub fn target(&mut self, url: &Url, headers: &HeaderMap) -> Target {
         if !headers.contains_key(AUTHORIZATION) {
             return Target {
@@ -428,7 +430,7 @@ fn is_secret_name(name: &str) -> bool {
 }
 
 /// Removes from a text the words that look like tokens. Also removes each word after a scheme such as `Bearer`, and
-/// each value after a secret name, as in `token=…` or `token: …`.
+/// each value after a secret name, as in `token=…` or `token: …`, if the word or value has at least 6 characters.
 fn without_tokens(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.+/=~".contains(c);
     let mut redacted = String::with_capacity(text.len());

@@ -177,7 +177,8 @@ async fn retry_failed_sends_bad_replies_again() {
     for (option, code, expected, sent) in [
         ("", 6, [0, 6, 0, 6], 4),
         ("", 6, [0, 6, 0, 6], 4),
-        // Prompts with exit code 0 are reported first and are not sent again.
+        // The prompts that ended with exit code 0 in an earlier run are not sent again. Their results are reported
+        // first.
         (" --retry-failed", 0, [0, 0, 0, 0], 6),
         (" --retry-failed", 0, [0, 0, 0, 0], 6),
         ("", 0, [0, 0, 0, 0], 6),

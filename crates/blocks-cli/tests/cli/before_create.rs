@@ -1,4 +1,5 @@
-//! Tests of the checks that a command makes before it sends a prompt, and of prompts that are sent unchanged.
+//! Tests that a command checks its options and files before it sends a prompt. Also tests that prompts are sent
+//! unchanged.
 
 use std::time::Duration;
 
@@ -148,7 +149,7 @@ async fn files_are_checked_before_any_request() {
     }
     let before = mock.request_count();
     for line in &lines {
-        // Only `--github-output` reads the variable.
+        // Only `--github-output` reads `GITHUB_OUTPUT`, so the other command lines run once, without this variable.
         let values: &[Option<&str>] = match line.contains("--github-output") {
             true => &[None, Some("/"), Some("/nowhere/outputs")],
             false => &[None],

@@ -1,7 +1,7 @@
 //! Tests of faults and signals while `run`, `send` and `wait` send a prompt, wait for its reply and read the session:
 //! the exit code, the JSON, the ids and the resume command.
 //!
-//! The module `every_end` tests the ends that all commands share.
+//! The module `every_end` tests the ways of ending that all commands share, such as a full disk.
 
 use std::time::Duration;
 

@@ -132,7 +132,7 @@ impl End {
         }
     }
 
-    /// Returns the HTTP status that a create has in its error, or `Null` if there was no response.
+    /// Returns the HTTP status in the error of a create, or `Null` if there was no response.
     fn http_status(self) -> Value {
         match self {
             Self::Rejected => 403.into(),
@@ -282,7 +282,8 @@ impl<'a> Case<'a> {
         if schema != "list" && schema != "download" {
             assert_eq!(lines[0]["error"].is_null(), code == 0, "{context}");
         }
-        // The other commands repeat their requests after a fault, so only a rejection has a certain HTTP status.
+        // A command that sends no prompt may repeat its request after a fault, but not after a rejection. So the HTTP
+        // status in its error is checked only for a rejection.
         let is_certain = self.end == End::Rejected || self.row.1 == CREATES;
         if code != 0 && is_certain && self.end.fault().is_some() {
             let error = &lines[0]["error"];

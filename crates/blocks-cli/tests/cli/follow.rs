@@ -99,7 +99,8 @@ async fn events_are_json_lines_on_standard_error() {
         .map(|event| event["message"]["message"].as_str().unwrap())
         .collect();
     let mut expected = steps(2);
-    // The service sends the reply twice: as a message of the type `message`, and then as the final message.
+    // The service sends the reply twice: as a message of the type `message`, and then as the final message. Only the
+    // first of the two has an event.
     expected.push("Done.".to_owned());
     assert_eq!(texts, expected);
     let calls: Vec<&Value> = events

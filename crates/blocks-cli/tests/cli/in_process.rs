@@ -1,4 +1,5 @@
-//! Runs commands and the mock inside the test process, on tokio's paused clock.
+//! Runs commands and the mock inside the test process. The clock of tokio is paused: when every task waits, tokio moves
+//! the clock to the next timer, so no test takes real time for a wait.
 
 use std::io::{Error, Write};
 use std::sync::{Arc, Mutex};
@@ -38,7 +39,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Creates a stream on which every write fails with this OS error.
+    /// Creates a stream on which every write fails with this OS error number.
     pub fn failing(errno: i32) -> Self {
         Self {
             failure: Some(errno),

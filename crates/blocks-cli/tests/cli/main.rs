@@ -1,4 +1,4 @@
-//! Tests of the command `blocks` against a mock.
+//! Tests of the command `blocks` against a mock of the service.
 
 mod batch;
 mod batches;
@@ -112,7 +112,8 @@ impl Ended {
     }
 }
 
-/// Checks each case in its own thread. The cases run at the same time, because each case waits for a process.
+/// Checks each case in its own thread. The cases run at the same time, which is faster, because each case mostly waits
+/// for a process.
 fn all_together<T: Sync>(cases: &[T], check: impl Fn(&T) + Sync) {
     std::thread::scope(|scope| {
         for case in cases {

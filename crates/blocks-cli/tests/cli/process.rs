@@ -1,4 +1,4 @@
-//! Tests that need a process: signals, closed pipes, full outputs, and the output in a CI system.
+//! Tests that start `blocks` as a separate process: signals, closed pipes, full disks, and the output in a CI system.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -64,7 +64,7 @@ fn an_ignored_signal_stays_ignored() {
 }
 
 /// The reply is larger than the buffer of a pipe (64 KiB). The test does not read the reply, so the command blocks
-/// while it writes.
+/// while it writes. A signal must end the command nevertheless.
 #[cfg(unix)]
 #[test]
 fn a_signal_works_while_a_write_blocks() {
@@ -298,7 +298,8 @@ fn each_command_has_a_man_page() {
     assert!(run.contains("prompt\\-file"), "{run}");
 }
 
-/// A limit on the file size simulates a disk that is full after the first session was created.
+/// A limit on the file size simulates a disk that is full after the first session was created. Its reply is printed,
+/// and no other session is created.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_journal_that_cannot_be_written_loses_no_reply() {
@@ -366,7 +367,7 @@ fn what_the_mock_prints_can_be_pasted() {
     assert_eq!(pasted.out, key);
 }
 
-/// A limit on the file size simulates a full disk.
+/// A limit on the file size simulates a full disk. No incomplete file may remain.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_plan_that_does_not_fit_leaves_no_file() {

@@ -126,8 +126,8 @@ fn a_full_disk_ends_the_recording_and_not_the_run() {
     let file = folder.file("run.har");
     let arguments = ["run", "--agent", "claude", "--record", &file, "Go."];
     let command = service.command(&arguments);
-    // A limit on the file size simulates a full disk. SIGXFSZ is ignored, so that a write fails instead of ending the
-    // process.
+    // A limit on the file size simulates a full disk. The shell ignores SIGXFSZ, the signal for a file that is too
+    // large, so that a write fails instead of ending the process.
     let mut limited = std::process::Command::new("sh");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 6; exec \"$@\"", "sh"]);
     limited.arg(command.get_program()).args(command.get_args());

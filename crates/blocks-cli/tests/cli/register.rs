@@ -219,7 +219,7 @@ async fn a_register_that_is_full_drops_the_oldest() {
     let line = std::fs::read_to_string(&file).unwrap();
     let mut first: Value = serde_json::from_str(&line).unwrap();
     first["session_id"] = "00000000-0000-4000-8000-000000000000".into();
-    // With the second session, the register has exactly 4 MiB.
+    // The URL of the first session is made so long that the register with both sessions has exactly 4 MiB, its maximum.
     let url = first["session_html_url"].as_str().unwrap();
     let length = (4 << 20) - 2 * line.len() + url.len();
     first["session_html_url"] = "a".repeat(length).into();
@@ -247,7 +247,7 @@ async fn a_register_that_cannot_be_written_costs_nothing() {
     let asked = test(&mock, line, &folder).run().await;
     assert_eq!((asked.code, mock.request_count()), (2, before), "{asked:?}");
     assert_eq!(asked.json()["status"], "refused");
-    // A folder is at the path of the register, so only the register itself cannot be written.
+    // Here only the register cannot be written, and not its lock file: a folder is at the path of the register.
     let folder = Folder::new("register-folder");
     std::fs::create_dir_all(folder.path().join("state/blocks/sessions.jsonl")).unwrap();
     let asked = test(&mock, line, &folder).run().await;

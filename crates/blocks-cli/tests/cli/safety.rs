@@ -1,4 +1,4 @@
-//! Tests that an agent or the environment cannot harm the user.
+//! Tests that an agent or the environment cannot harm the user, for example with control characters or a proxy.
 
 use std::fs::File;
 use std::time::Duration;
@@ -83,7 +83,7 @@ fn a_pending_file_is_created_first() {
 #[test]
 fn a_proxy_gets_no_plain_text() {
     let (service, id) = hostile_plan();
-    // Nothing listens at the proxy's address, so every request through the proxy would fail.
+    // Nothing listens at the proxy's address, so the command succeeds only if it sends its requests without the proxy.
     let mut command = service.command(&["show", &id]);
     command.env("HTTP_PROXY", "http://127.0.0.1:1");
     command.env("http_proxy", "http://127.0.0.1:1");

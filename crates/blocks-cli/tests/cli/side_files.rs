@@ -1,5 +1,5 @@
 //! Tests of the files that a command writes in addition to standard output: the step outputs and the job summary of
-//! GitHub Actions, and the file of `--pending`.
+//! GitHub Actions, and the file of `--pending`, from which `blocks wait` resumes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Tests of `--schema` and `--correct`, for replies in JSON.
+//! Tests of `--schema`, which checks the JSON in a reply, and of `--correct`, which asks the agent to correct the JSON.
 
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script, TurnInfo};
 use serde_json::{Value, json};

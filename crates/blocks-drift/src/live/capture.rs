@@ -1,4 +1,5 @@
-//! Reads captured responses from JSON files of `drift live --save`, and from HAR files of browsers and proxies.
+//! Reads captured responses from JSON files of `drift live --save`, and from HAR files (HTTP archives) of browsers and
+//! proxies.
 //!
 //! A captured response is a JSON object with `method`, `path`, `status` and `body`. `drift live --save` writes one file
 //! for each response. A `.jsonl` file contains one captured response per line. Entries of a HAR file that cannot be
@@ -233,7 +234,8 @@ fn path_of(url: &str) -> (String, Vec<String>) {
     (path.split('#').next().unwrap_or_default().to_owned(), names.collect())
 }
 
-/// Writes a response to a file in the folder. The presigned URL of an artifact is replaced with a fixed URL.
+/// Writes a response to a file in the folder. The presigned URL of an artifact is replaced with a fixed URL, because it
+/// gives access without a key.
 ///
 /// # Errors
 /// Fails if the file cannot be written.

@@ -1,4 +1,4 @@
-//! Compares requests and their responses with the OpenAPI document.
+//! Compares exchanges (requests and their responses) with the OpenAPI document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +57,8 @@ pub fn parse_body(text: &[u8]) -> Body {
     }
 }
 
-/// The fields that a program needs to wait for a reply or to read the reply.
+/// The fields that a program needs to wait for a reply or to read the reply. If no response has one of these fields,
+/// the difference is breaking.
 const NEEDED: [&str; 8] =
     ["_links", "thread_id", "thread", "final_message", "items", "href", "message", "id"];
 

@@ -127,11 +127,12 @@ impl<'a> Run<'a> {
             bail!("BLOCKS_API_BASE_URL must be https, unless it is loopback");
         }
         let mut http = reqwest::Client::builder()
-            // A redirect could send the key to another host.
+            // Redirects are not followed, because a redirect could send the key to another host.
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(30));
         if base.scheme() != "https" {
-            // A proxy from the environment could read the key, because the request is not encrypted.
+            // The proxy that the environment names is not used. It could read the key, because the request is not
+            // encrypted.
             http = http.no_proxy();
         }
         let http = http.build()?;
@@ -194,7 +195,7 @@ impl<'a> Run<'a> {
                 continue;
             };
             let text = |value: &Value| value.as_str().map(str::to_owned);
-            // Some items, such as a system notice, belong to no thread.
+            // Searches for an item with a thread, because some items, such as a system notice, belong to no thread.
             let mut items = body["items"].as_array().into_iter().flatten();
             thread = thread.or_else(|| items.find_map(|item| text(&item["chat_thread_id"])));
             artifact = artifact.or_else(|| text(&body["plan_artifact_ids"][0]));
@@ -208,7 +209,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Sends a probe, compares the response with the OpenAPI document, and returns the JSON body of a 2xx response.
+    /// Sends the request of a probe, and compares the response with the OpenAPI document. Returns the JSON body of a
+    /// 2xx response.
     async fn send(&mut self, probe: &Probe) -> Option<Value> {
         if self.stopped || self.sent == MOST_REQUESTS {
             return None;

@@ -23,8 +23,8 @@ pub enum Block {
 /// A field of a page, with its type and default as unparsed strings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RawField {
-    /// The section, if the field itself states the section. Otherwise the heading above the field determines the
-    /// section.
+    /// The section, if the field itself states it, as `<ParamField query="page">` does. Otherwise the heading above the
+    /// field determines the section.
     pub section: Option<Section>,
     /// The names of the enclosing fields and the name of this field, joined by dots.
     pub name: String,
@@ -97,8 +97,8 @@ impl Section {
     }
 }
 
-/// Parses a text that consists only of a method and a path. The name of a file may come before the method, and
-/// the path may be a whole URL.
+/// Parses a text that consists only of a method and a path. The name of a file may come before the method, as in
+/// `openapi.json POST /rest/v1/sessions`. The path may be a whole URL.
 pub fn operation(text: &str) -> Option<(String, String)> {
     let mut words = text.split_whitespace().map(|w| w.trim_matches(['`', '"', '\'', '*']));
     let mut method = words.next()?;

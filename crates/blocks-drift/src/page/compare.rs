@@ -90,8 +90,8 @@ pub(super) fn locate(
     Ok((pointer, required))
 }
 
-/// Returns all values that the samples have at a path. If a value on the path is a list, all items of the list are
-/// searched.
+/// Returns all values that the samples have at a path of field names. If a value on the path is a list, all items of
+/// the list are searched.
 pub(super) fn shown<'v>(samples: &[&'v Value], path: &[String]) -> Vec<&'v Value> {
     let mut here: Vec<&Value> = samples.to_vec();
     for name in path {

@@ -32,9 +32,10 @@ pub struct Page {
     pub order: Option<(&'static str, usize)>,
     /// The fields that are always null according to a sentence of the page, each with the line of the sentence.
     pub nulls: Vec<(String, usize)>,
-    /// The text of the page with line numbers. The check searches this text for facts about the whole API.
+    /// The text of the page with line numbers. The check searches this text for facts about the whole API, such as the
+    /// base URL.
     pub text: Vec<(String, usize)>,
-    /// How many numbers in descriptions were not understood.
+    /// How many numbers in descriptions the parser did not understand as limits.
     pub unread_numbers: usize,
 }
 
@@ -89,7 +90,8 @@ struct State {
     section: Option<Section>,
     level: u8,
     heading: String,
-    /// Whether a section has started. Operations after the start of the first section are only quoted, not described.
+    /// Whether a section has started. An operation after the start of the first section is only an example. It is not
+    /// an operation that the page describes.
     started: bool,
 }
 

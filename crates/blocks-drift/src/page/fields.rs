@@ -110,8 +110,8 @@ impl Pair<'_, '_> {
             return;
         }
         let severity = match (&document, &page) {
-            // If the schema has no `format` keyword, a value in a response may have any format. The difference is then
-            // not breaking, even if the schema has an `x-usual-format`.
+            // Without a `format` keyword, the schema allows any format in a response. The keyword `x-usual-format`
+            // names only the format that most values have. So the difference is not breaking.
             _ if part.usual && !self.sent => Severity::Informational,
             (Some(_), None) => self.severity(true),
             (None, Some(_)) => self.severity(false),
@@ -133,8 +133,9 @@ impl Pair<'_, '_> {
         }
     }
 
-    /// Compares whether the page and the OpenAPI document require the field. Request fields, query parameters and
-    /// headers without a mark on the page count as optional. Other fields without a mark are not compared.
+    /// Compares whether the page and the OpenAPI document require the field. A request field, query parameter or header
+    /// counts as optional if the page marks it neither as required nor as optional. Other fields without such a mark
+    /// are not compared.
     fn required(&mut self, document: bool) {
         let page = match (self.field.required, self.field.section) {
             (Some(required), _) => required,

@@ -1,4 +1,5 @@
-//! Parses the Markdown form of a page, with components such as `<ParamField body="a" type="string">`.
+//! Parses the Markdown form of a page. The format is MDX: Markdown with components, such as
+//! `<ParamField body="a" type="string">`.
 
 use std::sync::LazyLock;
 
@@ -109,7 +110,7 @@ struct Reader {
     blocks: Vec<Block>,
     /// The indexes in `blocks` of the fields whose elements are not closed yet. The outermost field is first.
     fields: Vec<usize>,
-    /// The section, if a component around the current node determines it.
+    /// The section, if a component around the current node, such as `<ResponseExample>`, determines it.
     section: Option<Section>,
 }
 

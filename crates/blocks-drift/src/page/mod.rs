@@ -73,8 +73,8 @@ pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     Ok(result)
 }
 
-/// Compares a page of an index, such as `llms.txt`, with the OpenAPI document. If the page contains nothing to compare,
-/// adds a note that says why the page was left out.
+/// Compares a page with the OpenAPI document. The page is one of those that an index (a list of links such as
+/// `llms.txt`) names. If the page contains nothing to compare, adds a note that says why the page was left out.
 ///
 /// # Errors
 /// Fails if the page is HTML. Also fails if the page names an operation of the OpenAPI document, but cannot be parsed.

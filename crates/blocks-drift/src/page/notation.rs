@@ -234,8 +234,8 @@ fn base(name: &str) -> Option<Notation> {
     }
 }
 
-/// Applies the qualifier of a type, such as `uuid` in `string (uuid)`. Only strings have a format, so the qualifier of
-/// another type, such as `number (epoch seconds)`, is ignored.
+/// Applies the qualifier of a type, such as `uuid` in `string (uuid)`, or `required` in `number (required)`. Only
+/// strings have a format, so a format of another type is ignored, such as `epoch seconds` in `number (epoch seconds)`.
 fn qualify(notation: &mut Notation, qualifier: &str) {
     let word = qualifier.trim().to_lowercase();
     if matches!(word.as_str(), "optional" | "required") {

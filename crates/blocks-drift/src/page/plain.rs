@@ -86,7 +86,7 @@ impl Reader<'_> {
         before && empty(self.lines.get(at + 1)) && short
     }
 
-    /// Reads the code of a request, up to the next heading.
+    /// Reads the sample code that sends a request, up to the next heading.
     fn request_code(&mut self) {
         let first = self.at;
         while self.at < self.lines.len() && !self.is_heading(self.at) {
@@ -197,7 +197,8 @@ fn unescape(text: &str) -> String {
         .unwrap_or_else(|_| text.trim_matches(['"', '\'', '`']).to_owned())
 }
 
-/// Returns whether a line is the name of a field: one word in the style of the service's JSON fields.
+/// Returns whether a line is the name of a field: one word in the style of the service's JSON fields, such as
+/// `session_id`.
 fn is_name(text: &str) -> bool {
     static NAME: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^[a-z_][A-Za-z0-9_.\[\]]*[A-Za-z0-9_\]]$|^[a-z]$").expect("a pattern")

@@ -35,7 +35,7 @@ pub struct ErrorCase {
     pub line: usize,
 }
 
-/// Splits a list in a sentence into its items.
+/// Splits a list in a sentence, such as `a, b or c`, into its items.
 fn items(list: &str) -> Vec<String> {
     pattern!(SEPARATOR, r"\s*(?:[,|/;•\n]|\bor\b|\band\b)\s*");
     let trim = |item: &str| item.trim_matches(['`', '"', '\'', '.', ' ']).to_owned();
@@ -48,7 +48,7 @@ fn list_pattern(before: &str) -> Regex {
         .expect("a pattern")
 }
 
-/// Finds the rule about fields in a sentence.
+/// Finds the rule about fields in a sentence, such as `exactly one of a, b`.
 pub fn rule(text: &str, line: usize) -> Option<Rule> {
     static RULE: LazyLock<Regex> = LazyLock::new(|| {
         list_pattern(
@@ -66,7 +66,7 @@ pub fn rule(text: &str, line: usize) -> Option<Rule> {
     Some(Rule { how_many, fields, line })
 }
 
-/// Finds the list of all allowed values in a sentence.
+/// Finds the list of all allowed values in a sentence, such as `one of a, b`.
 pub fn values(text: &str) -> Option<Vec<String>> {
     static LIST: LazyLock<Regex> = LazyLock::new(|| {
         list_pattern(
@@ -92,7 +92,7 @@ pub fn values(text: &str) -> Option<Vec<String>> {
     (!other.contains(&word.as_str())).then(|| vec![word])
 }
 
-/// Finds the default in a sentence.
+/// Finds the default in a sentence, such as `Defaults to 50`.
 pub fn default(text: &str) -> Option<String> {
     pattern!(
         DEFAULT,
@@ -102,8 +102,8 @@ pub fn default(text: &str) -> Option<String> {
     Some(value).filter(|v| !["the", "a", "all", "to", "and"].contains(&v.as_str()))
 }
 
-/// Finds the limits in a sentence. Returns the number of each limit by its JSON Schema keyword, such as `maxLength`.
-/// Also returns how many numbers in the sentence were not understood.
+/// Finds the limits in a sentence, such as `at most 200 characters`. Returns the number of each limit by its JSON
+/// Schema keyword, such as `maxLength`. Also returns how many numbers in the sentence were not understood.
 pub fn limits(text: &str, is_text: bool, is_list: bool) -> (BTreeMap<String, f64>, usize) {
     const NUMBER: &str = r"(\d+(?:,\d{3})*(?:\.\d+)?)";
     static RANGE: LazyLock<Regex> = LazyLock::new(|| {
