@@ -1,5 +1,5 @@
-//! Handles the six operations of the service, such as `CreateSession`, and the downloads of artifacts. The body of a
-//! response is JSON, except for a download.
+//! Handles the six operations of the service, such as `CreateSession`, and the downloads of artifacts (files of a
+//! session, such as a plan). The body of a response is JSON, except for a download.
 
 use std::sync::PoisonError;
 
@@ -16,11 +16,11 @@ use crate::store::{Artifact, Names, Session};
 /// The values of `agent_name` that the documentation lists.
 const AGENTS: [&str; 6] = ["claude", "codex", "gemini", "opencode", "cursor", "kimi"];
 
-/// Id of the mock's only workspace. With the switch `workspace_in_html_url` of the dialect, the field
-/// `session_html_url` of each session contains this id.
+/// Id of the mock's only workspace. If the field `workspace_in_html_url` of the `Dialect` is true, the URL of each
+/// session's web page (`session_html_url`) contains this id.
 const WORKSPACE: Uuid = Uuid::from_u128(0x7d1c_4f0a_52b3_4c6e_9a0d_3f5e_8b27_61c4);
 
-/// Describes why a request is rejected. The dialect decides the form of the response.
+/// Describes why a request is rejected. The `Dialect` selects, for example, whether an invalid request gets 400 or 422.
 #[derive(Debug)]
 pub enum Failure {
     Invalid(String),
@@ -29,7 +29,7 @@ pub enum Failure {
     Forbidden,
     RateLimited,
     WrongMethod(&'static str),
-    /// An error of the storage host, from which artifacts are downloaded.
+    /// An error of the storage host, from which artifacts are downloaded: the status and the text.
     Storage(u16, &'static str),
 }
 
@@ -39,7 +39,8 @@ type HandlerResult = Result<(u16, Value), Failure>;
 pub struct Handler<'a> {
     pub inner: &'a Inner,
     pub settings: &'a Settings,
-    /// The origin of the request's URL. Links in the response have this origin, unless the dialect sets `link_origin`.
+    /// The origin (scheme, host and port) of the request's URL. Links in the response have this origin, unless the
+    /// dialect sets `link_origin`.
     pub called: &'a str,
 }
 
@@ -161,7 +162,7 @@ impl Handler<'_> {
         };
         let script = self.inner.script(&turn);
         let state = &mut *self.inner.state();
-        // The state was unlocked while `script` was called, so a reset may have removed the session.
+        // The state was not locked while `script` was called, so a reset of the mock may have removed the session.
         let session = state.sessions.get_mut(&id).ok_or(Failure::NotFound)?;
         state.user_messages += 1;
         let (thread, message) = session.start_turn(text, script, dialect, clock);
@@ -308,7 +309,8 @@ impl Handler<'_> {
         })
     }
 
-    /// Handles a request to the storage host. The request needs a valid signature, and must not contain the API key.
+    /// Handles the download of an artifact from the storage host. The request needs a valid signature, and must not
+    /// contain the API key.
     pub fn download(&self, artifact: &str, query: &str, with_key: bool) -> Result<String, Failure> {
         if with_key {
             return Err(Failure::Storage(400, "Only one auth mechanism allowed"));
@@ -343,8 +345,8 @@ impl Handler<'_> {
     }
 }
 
-/// Returns the signature of a presigned URL. The signature is a hash of the arguments without a secret, so any program
-/// can calculate it.
+/// Returns the signature of a presigned URL. The signature is a hash of the arguments without a secret, which is enough
+/// because the mock has only test data.
 fn signature(id: Uuid, expires: &str, generation: u64) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
@@ -393,7 +395,8 @@ fn is_uuids(value: &Value) -> bool {
     value.as_array().is_some_and(|ids| ids.iter().all(is_uuid))
 }
 
-/// Reads a request body as an object, and checks the types of the known fields.
+/// Parses a request body as a JSON object. Checks that it has a `message`, and that each field in `fields` has the
+/// right type.
 fn object(body: &[u8], fields: &[(&str, Check, &str)]) -> Result<Map<String, Value>, Failure> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|e| Failure::Invalid(format!("the body is not valid JSON: {e}")))?;

@@ -1,4 +1,4 @@
-//! Applies the faults that change values in a JSON response.
+//! Applies the faults that change a JSON response, for example a fault that removes fields or sets links to null.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,8 @@ pub fn alter(response: &mut Value, fault: &Fault) {
     }
 }
 
-/// Calls `change` for the response, and for each item if the response is a page.
+/// Calls `change` with the object of the response. If the response is a page, also calls `change` with each object in
+/// its list `items`.
 fn each_object(response: &mut Value, change: &mut dyn FnMut(&mut serde_json::Map<String, Value>)) {
     if let Some(items) = response.get_mut("items").and_then(Value::as_array_mut) {
         for item in items {

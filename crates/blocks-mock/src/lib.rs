@@ -1,7 +1,8 @@
-//! Mocks the Blocks Sessions API, including its undocumented behaviour. A test can also select faults, for example a
-//! response with 503. Tests take milliseconds and need no network.
+//! Mocks the Blocks Sessions API, including its undocumented behaviour. A test can also make requests fail, for example
+//! with the status 503. Tests take milliseconds and need no network.
 //!
-//! The mock does not use the types of the SDK, so that a wrong type in the SDK makes a test fail.
+//! The mock does not use the types of the SDK. So if a type of the SDK is wrong, for example because a field has a
+//! wrong name, a test with the mock fails.
 //!
 //! - A mock runs **in process** ([`Mock::service`], a tower service) or **on a port** ([`MockBuilder::start`]). A
 //!   program can run any number of mocks at the same time, because a mock has no global state.

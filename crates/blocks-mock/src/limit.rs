@@ -46,7 +46,7 @@ impl Default for RateLimit {
     }
 }
 
-/// Contains the times of the requests in the window for each API key. Rejected requests are not included.
+/// Contains, for each API key, the times of the accepted requests in the window.
 #[derive(Debug, Default)]
 pub(crate) struct Windows(HashMap<String, VecDeque<Instant>>);
 

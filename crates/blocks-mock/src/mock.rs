@@ -24,7 +24,8 @@ use crate::service::MockService;
 use crate::settings::Settings;
 use crate::store::{NewMessage, Session};
 
-/// The origin of presigned URLs when the mock has no port. The host name does not resolve.
+/// The origin of the URLs of artifact downloads when the mock has no port. Host names that end in `.invalid` never
+/// resolve, so a download never reaches a real host.
 const STORAGE: &str = "https://storage.blocks-mock.invalid";
 
 type Observer = Arc<dyn Fn(&RecordedRequest) + Send + Sync>;
@@ -47,19 +48,20 @@ pub(crate) struct Inner {
     /// The base URL of artifact downloads and of the sessions' web pages.
     pub origin: Mutex<String>,
     pub state: Mutex<State>,
-    /// Lock that is held while a follow-up is handled, so that two turns of a session never get the same number.
+    /// Lock for the handling of a follow-up. Without it, two follow-ups at the same time could get the same turn
+    /// number.
     pub follow_up: Mutex<()>,
     rules: Mutex<Vec<AgentRule>>,
     initial: Initial,
     pub control: AtomicBool,
     url_generation: AtomicU64,
-    /// Wakes each control plane request that waits for a request of a client. Notified after each response and after a
-    /// reset.
+    /// Notified after each response and after a reset. Wakes the handler of `/_mock/requests/wait`, which responds when
+    /// clients have sent as many requests as the test expects.
     pub changed: Notify,
     pub observer: Option<Observer>,
 }
 
-/// Contains the state that a reset restores.
+/// Contains the settings, faults and rules that [`Mock::reset`] restores.
 struct Initial {
     settings: Arc<Settings>,
     faults: Vec<FaultRule>,
@@ -78,8 +80,8 @@ pub(crate) struct State {
 }
 
 impl Inner {
-    /// Returns the state. The state stays readable after a panic in another thread, so that a failed test can be
-    /// examined.
+    /// Locks the state. Ignores that another thread panicked while it had the lock, so that a failed test can still
+    /// read the state.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,8 +112,8 @@ impl Inner {
         origin.clone()
     }
 
-    /// Returns the script of a turn. The caller must not hold the lock of the state. This method may call the function
-    /// that was set with `agent_fn`, and that function may call methods of the mock that lock the state.
+    /// Returns the script of a turn. The caller must not hold the lock of the state: this method may call the function
+    /// that was set with `agent_fn`, and a deadlock follows if that function calls a method of the mock.
     pub fn script(&self, turn: &TurnInfo) -> Script {
         let selected = rules::select(&self.rules(), turn);
         selected.unwrap_or_else(|| (self.agent)(turn))
@@ -170,7 +172,7 @@ impl Mock {
         &self.inner.key
     }
 
-    /// Adds a fault after the existing faults.
+    /// Adds a fault. If several faults apply to a request, the mock uses the fault that was added first.
     ///
     /// ```
     /// # use blocks_mock::{Fault, Frequency, Mock, Operation};
@@ -193,7 +195,7 @@ impl Mock {
 
     /// Removes all sessions and requests, sets all counts to zero, and restores the initial settings, faults and rules.
     ///
-    /// The time of the clock does not change.
+    /// The mock's clock continues, and is not set back to its first time.
     pub fn reset(&self) {
         let initial = &self.inner.initial;
         let restored: Result<_, std::convert::Infallible> = self
@@ -208,13 +210,13 @@ impl Mock {
         self.inner.changed.notify_waiters();
     }
 
-    /// Expires all presigned URLs that were sent so far.
+    /// Expires all presigned URLs (the URLs of artifact downloads) that the mock has sent so far.
     pub fn expire_urls(&self) {
         self.inner.url_generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the newest requests, oldest first. [`request_log_size`](MockBuilder::request_log_size) limits their
-    /// number.
+    /// Returns the requests in the log, in the order of arrival. The log keeps only the newest requests;
+    /// [`request_log_size`](MockBuilder::request_log_size) sets how many.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         let state = self.inner.state();
         let requests = state.requests.iter();
@@ -246,7 +248,7 @@ impl Mock {
         self.inner.state().user_messages
     }
 
-    /// Returns the threads of a session, oldest first.
+    /// Returns the ids of a session's threads, oldest first. Each turn of the session is a thread.
     pub fn threads(&self, session: impl Display) -> Vec<Uuid> {
         let state = self.inner.state();
         let threads = state.sessions.get(&parse(session)).map(|s| &s.threads);
@@ -258,8 +260,8 @@ impl Mock {
         self.inner.clock.now()
     }
 
-    /// Adds a message to a thread. Without a thread, the message is a system notice. Returns the message's id, or
-    /// `None` if the session does not exist.
+    /// Adds a message to a thread. If `thread` is `None`, the message is a system notice, which belongs to no turn.
+    /// Returns the message's id, or `None` if the session does not exist.
     pub fn add_message(
         &self,
         session: impl Display,
@@ -310,7 +312,7 @@ impl Mock {
         session.map(|s| s.pull_requests.push(url.into())).is_some()
     }
 
-    /// Adds a request to the log. Returns its number.
+    /// Adds a request to the log. Returns the number of the request, which [`Self::record_status`] needs.
     pub(crate) fn record(&self, request: RecordedRequest, settings: &Settings) -> usize {
         let mut state = self.inner.state();
         state.requests.add(request, settings.request_log_size)
@@ -402,13 +404,13 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the script of each turn that no rule matches.
+    /// Sets the script of each turn that no [`AgentRule`] matches.
     pub fn agent(mut self, script: Script) -> Self {
         self.config.agent = script;
         self
     }
 
-    /// Sets the function that chooses the script of each turn that no rule matches.
+    /// Sets the function that chooses the script of each turn that no [`AgentRule`] matches.
     ///
     /// ```
     /// use blocks_mock::{Mock, Script, TurnInfo};
@@ -421,8 +423,8 @@ impl MockBuilder {
         self
     }
 
-    /// Adds a fault of one operation, or of all operations (`None`). The first fault that applies to a request is
-    /// used.
+    /// Adds a fault of one operation, or of all operations (`None`). If several faults apply to a request, the mock
+    /// uses the fault that was added first.
     pub fn fault(
         mut self,
         operation: impl Into<Option<Operation>>,
@@ -443,8 +445,8 @@ impl MockBuilder {
         self
     }
 
-    /// Makes the ids and the random choices of faults the same in every run. With a paused clock, the times are also
-    /// the same. With a seed, the mock's clock starts on 2026-05-02.
+    /// Makes the ids the same in every run, and also which requests a fault with a probability affects. With a seed,
+    /// the mock's clock starts on 2026-05-02. If tokio's clock is paused, all times are also the same.
     pub fn seed(mut self, seed: u64) -> Self {
         self.config.seed = Some(seed);
         self
@@ -468,7 +470,7 @@ impl MockBuilder {
         self
     }
 
-    /// Sets how long presigned URLs are valid. Default: 6 days.
+    /// Sets how long presigned URLs (the URLs of artifact downloads) are valid. Default: 6 days.
     pub fn presigned_url_ttl(mut self, duration: Duration) -> Self {
         self.config.presigned_url_ttl = duration;
         self
@@ -500,13 +502,15 @@ impl MockBuilder {
         self
     }
 
-    /// Adds a rule that chooses the script of a turn, after the existing rules.
+    /// Adds a rule that chooses the script of a turn. If several rules match a turn, the mock uses the rule that was
+    /// added first.
     pub fn agent_rule(mut self, rule: AgentRule) -> Self {
         self.config.agents.push(rule);
         self
     }
 
-    /// Calls `observer` with each request after its response, for example to log the request.
+    /// Calls `observer` with each request immediately before the response is sent, for example to log the request and
+    /// the status.
     pub fn on_request(
         mut self,
         observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,
@@ -521,7 +525,7 @@ impl MockBuilder {
         self
     }
 
-    /// Builds the mock, without a port.
+    /// Builds a mock that has no port, for use in this process.
     pub fn build(self) -> Mock {
         let settings = Arc::new(Settings::from(&self.config));
         let script = self.config.agent;

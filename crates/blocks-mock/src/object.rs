@@ -25,7 +25,7 @@ pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> 
 }
 
 /// Returns an error if `value` contains a list where an object is expected. `read` is the Rust value that was parsed
-/// from `value`. An object is expected where the JSON form of `read` contains an object.
+/// from `value`. Where `read` contains an object when it is converted back to JSON, `value` must contain an object too.
 pub fn check_objects(read: &impl Serialize, value: &Value) -> Result<(), String> {
     let written = serde_json::to_value(read).map_err(|error| error.to_string())?;
     match find_list(value, &written, String::new()) {

@@ -19,7 +19,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads a query string. The parameter `thread_id` is ignored if the path names a thread.
+    /// Reads a query string. If the path names a thread (`of_thread`), the parameter `thread_id` is ignored.
     pub fn read(query: &str, of_thread: bool, names: &Names<'_>) -> Result<Self, String> {
         let dialect = names.dialect;
         let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
@@ -91,7 +91,7 @@ fn encode(value: &str) -> String {
     form_urlencoded::byte_serialize(value.as_bytes()).collect()
 }
 
-/// Reads a UUID in the form with 36 characters. Other forms of a UUID are rejected.
+/// Reads a UUID in the form with 36 characters. Other forms of a UUID, for example without hyphens, are rejected.
 pub fn uuid(text: &str) -> Option<Uuid> {
     (text.len() == 36).then(|| text.parse().ok()).flatten()
 }
@@ -116,7 +116,8 @@ fn number(name: &str, text: Option<String>, max: u64, default: u64) -> Result<u6
         return Ok(default);
     };
     let whole = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    // A number that is too large for a `u64` counts as the largest `u64`.
+    // A number that is too large for a `u64` counts as the largest `u64`. So a page number of 30 digits is valid, and
+    // selects an empty page.
     match whole.then(|| text.parse().unwrap_or(u64::MAX)) {
         Some(n) if (1..=max).contains(&n) => Ok(n),
         _ => Err(format!("{name} is out of range")),

@@ -1,4 +1,4 @@
-//! Sends recorded responses again, in the order in which they were recorded.
+//! Replays recorded responses: a request gets a response that was recorded for the same method, path and query.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -15,8 +15,8 @@ use crate::body::MockBody;
 use crate::mock::Mock;
 use crate::service::json_response;
 
-/// Headers of a recorded response that the mock sends. The other headers are not sent, because they apply only to the
-/// recorded connection.
+/// Headers of a recorded response that the mock sends. The other headers are not sent, because many of them, such as
+/// `Transfer-Encoding`, apply only to the recorded connection.
 const HEADERS: [HeaderName; 4] = [
     CONTENT_TYPE,
     DATE,
@@ -24,12 +24,12 @@ const HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// Contains recorded responses, which a mock can send again. A capture is read from a HAR file, such as
-/// `blocks --record` writes, or from a folder that `cargo xtask drift live --save` writes.
+/// Contains recorded responses, which a mock can send again. A capture is read from a HAR file (HTTP Archive, a JSON
+/// format), such as `blocks --record` writes, or from a folder that `cargo xtask drift live --save` writes.
 ///
 /// A request gets the next response that was recorded for its method, path and query. After the last recorded response,
-/// a read gets the last response again, and a create or follow-up gets a 404. Responses are not always sent in the
-/// recorded order: if an unused response was recorded for a request with the same body, the mock sends that response.
+/// a read gets the last response again, and a create or follow-up gets a 404. A response that was recorded for a
+/// request with the same body, and was not sent yet, is sent before the other responses.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -81,7 +81,7 @@ pub(crate) struct Progress {
 }
 
 impl Capture {
-    /// Reads a HAR file, or all captures in a folder and its subfolders.
+    /// Reads a HAR file, or all `.har` and `.json` files in a folder and its subfolders.
     ///
     /// # Errors
     /// A file cannot be read or is not a capture, or no file contains a response of the service.
@@ -98,7 +98,8 @@ impl Capture {
                 let inside: io::Result<Vec<PathBuf>> = inside.collect();
                 let mut inside = inside.map_err(|error| failed(&error))?;
                 inside.retain(|path| path.is_dir() || is_capture(path));
-                // The paths are sorted in descending order, because `pop` takes the last path first.
+                // `pop` takes the last path first. So the paths are sorted in descending order, and read in ascending
+                // order.
                 inside.sort_by(|a, b| b.cmp(a));
                 paths.extend(inside);
             } else {
@@ -112,7 +113,7 @@ impl Capture {
             .map_err(|error| format!("cannot replay {}: {error}", path.display()))
     }
 
-    /// Reads the text of a HAR file or of one saved response.
+    /// Reads the text of a HAR file, or of one file that `cargo xtask drift live --save` wrote.
     ///
     /// # Errors
     /// The text is not a capture, or contains no response of the service.
@@ -152,8 +153,8 @@ impl Capture {
         if !self.entries.iter().any(|e| e.path.starts_with("/rest/")) {
             return Err("no response of the service in it".into());
         }
-        // A saved response does not contain the query of its request, so one request can match several saved responses.
-        // Successful responses are sent first, because the service sends them more often than errors.
+        // A file of `drift live --save` does not contain the query of its request, so one request can match several
+        // saved responses. Errors are sorted to the end, because the service sends successful responses more often.
         let is_failure = |entry: &Entry| match &entry.outcome {
             Outcome::Response { status, .. } => entry.query.is_none() && status.as_u16() >= 400,
             _ => false,

@@ -1,4 +1,4 @@
-//! Contains rules that choose the script of a turn, and fills in the templates in the script's texts.
+//! Contains rules that choose the script of a turn. Replaces templates, such as `{{message}}`, in the script's texts.
 
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,7 @@ pub(crate) fn select(rules: &[AgentRule], turn: &TurnInfo) -> Option<Script> {
     Some(script)
 }
 
-/// Replaces templates in one pass, so that a template in the user's message is not replaced.
+/// Replaces templates in one pass, so that a `{{title}}` that the user wrote in the message is not replaced.
 fn fill(template: &str, turn: &TurnInfo) -> String {
     let mut filled = String::new();
     let mut rest = template;

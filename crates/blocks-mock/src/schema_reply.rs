@@ -29,8 +29,8 @@ pub struct SchemaReply {
 }
 
 impl SchemaReply {
-    /// Returns the reply to the last prompt in `prompts`. `turn` is the number of the turn. Returns `None` if no prompt
-    /// contains a schema.
+    /// Returns the reply to the last prompt in `prompts`. `turn` is the number of the turn, from 0; if `turn` is less
+    /// than `invalid_replies`, the reply is invalid. Returns `None` if no prompt contains a schema.
     pub(crate) fn text<'a>(
         self,
         turn: usize,
@@ -174,7 +174,7 @@ fn merge(schema: &mut Map<String, Value>, part: Map<String, Value>) {
     }
 }
 
-/// Decodes the percent encoding of a JSON pointer in a URL fragment.
+/// Decodes the percent encoding of the JSON pointer in a `$ref`, for example `/$defs/a%20b`.
 fn decoded(fragment: &str) -> String {
     let query = format!("p={}", fragment.replace('+', "%2B"));
     let pair = form_urlencoded::parse(query.as_bytes()).next();
@@ -183,7 +183,7 @@ fn decoded(fragment: &str) -> String {
 }
 
 /// Returns the first type in the schema's `type`. Without `type`, returns the type that the schema's other keywords
-/// imply.
+/// imply, for example `array` for `items`.
 fn kind(schema: &Value) -> &str {
     let named = schema["type"].as_str().or(schema["type"][0].as_str());
     let has = |names: &[&str]| names.iter().any(|name| schema.get(name).is_some());
@@ -251,8 +251,8 @@ fn string(schema: &Value) -> String {
     text
 }
 
-/// Appends `number` to a string, or adds `number` to a number, so that all items of an array differ. Other values are
-/// unchanged.
+/// Makes an item of an array differ from the other items: appends its position `number` to a string, or adds it to a
+/// number. Other values are unchanged.
 fn distinct(value: Value, number: usize) -> Value {
     match value {
         Value::String(text) => json!(format!("{text}{number}")),

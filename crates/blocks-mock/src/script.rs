@@ -180,14 +180,15 @@ impl Script {
         self
     }
 
-    /// Sets the number of the first poll that returns the reply. Polls of the turn's thread are counted from 1.
+    /// Sets the number of the first poll that returns the reply. For example, with 3 the first two polls of the turn's
+    /// thread find no reply.
     #[must_use]
     pub fn reply_after_polls(mut self, polls: u64) -> Self {
         self.when = ReplyTiming::AfterPolls(polls);
         self
     }
 
-    /// Adds an action at this time after the start of the turn.
+    /// Adds an action that the agent does after the time `at`, counted from the start of the turn.
     #[must_use]
     pub fn step(mut self, at: Duration, action: Action) -> Self {
         self.steps.push(Step { at, action });
@@ -206,7 +207,8 @@ impl Default for Script {
     }
 }
 
-/// Describes a turn at its start, for [`MockBuilder::agent_fn`](crate::MockBuilder::agent_fn).
+/// Describes a turn that is about to start, so that the function of
+/// [`MockBuilder::agent_fn`](crate::MockBuilder::agent_fn) can choose its script.
 #[derive(Clone, Debug)]
 pub struct TurnInfo {
     /// Number of the session, from 0 in the order of creation.
@@ -217,6 +219,6 @@ pub struct TurnInfo {
     pub message: String,
     /// Title of the session.
     pub title: String,
-    /// The `agent_name` of the create.
+    /// The field `agent_name` of the request that created the session.
     pub agent_name: Option<String>,
 }

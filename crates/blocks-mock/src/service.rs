@@ -55,7 +55,7 @@ impl Mock {
     /// Responds to one request.
     ///
     /// # Errors
-    /// Returns an error if a fault or a recorded failure refuses or closes the connection.
+    /// Returns an error if a fault, or a failed connection in a replayed capture, refuses or closes the connection.
     async fn respond(&self, parts: &Parts, body: Bytes) -> io::Result<Response<MockBody>> {
         if let Some(response) = self.control(parts, &body).await {
             return Ok(response);

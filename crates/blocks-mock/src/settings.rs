@@ -10,7 +10,8 @@ use crate::dialect::Dialect;
 use crate::limit::RateLimit;
 use crate::object;
 
-/// Contains the settings that the control plane can change. A change does not affect requests that have started.
+/// Contains the settings that a test can change over HTTP, at `/_mock/`. A change does not affect requests that have
+/// started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {

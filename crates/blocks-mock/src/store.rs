@@ -1,5 +1,5 @@
-//! Keeps sessions, threads and messages. A step of a script is executed when its time has passed and a request reads
-//! the session.
+//! Keeps sessions, threads and messages. No timer executes the steps of a script. Instead, a request that reads the
+//! session first executes all steps whose time has passed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ const NOTICE: (&str, &str) = MESSAGE;
 
 pub struct Message {
     pub id: Uuid,
-    /// Number of the message in its session, in the order of creation. Short ids contain this number.
+    /// Number of the message in its session, in the order of creation. Short ids, such as `m3`, contain this number.
     number: u32,
     pub thread: Option<Uuid>,
     task: Uuid,
@@ -102,7 +102,8 @@ impl Message {
     }
 }
 
-/// Formats and parses the ids of a session's messages, threads and tasks. The dialect selects UUIDs or short ids.
+/// Formats and parses the ids of a session's messages, threads and tasks. The dialect selects UUIDs or short ids, such
+/// as `t1`.
 pub struct Names<'a> {
     pub session: &'a Session,
     pub dialect: &'a Dialect,
@@ -159,7 +160,7 @@ pub struct Thread {
     pub id: Uuid,
     task: Uuid,
     started: Instant,
-    /// Remaining steps, in reverse order.
+    /// Remaining steps with their times. The next step is at the end of the list, so that `pop` returns it.
     to_come: Vec<(Instant, Action)>,
     when: ReplyTiming,
     text: String,
@@ -265,7 +266,8 @@ impl Session {
         (id, message)
     }
 
-    /// Adds a message with its `ts` and the time of its creation. Returns the message's id.
+    /// Adds a message with the field `ts`, which can be null, and with the time of creation `created`. Returns the
+    /// message's id.
     fn place(
         &mut self,
         thread: Option<Uuid>,
@@ -375,8 +377,8 @@ impl Session {
         self.put_in_order();
     }
 
-    /// Replaces the reply and the remaining steps of the latest turn. The times of the script count from now. Returns
-    /// `false`, without a change, if the turn has ended.
+    /// Replaces the reply and the remaining steps of the latest turn with those of `script`. The times of the script
+    /// count from now. Returns `false`, without a change, if the turn has ended.
     pub fn continue_turn(&mut self, script: Script, clock: &Clock) -> bool {
         let started = clock.instant();
         let Some(turn) = self.threads.last_mut().filter(|turn| !turn.over) else {
@@ -444,7 +446,7 @@ impl Session {
         places.iter().map(|place| &self.messages[*place])
     }
 
-    /// Counts a poll of a thread that has no reply yet.
+    /// Counts a poll of a thread for [`ReplyTiming::AfterPolls`]. Polls after the end of the turn are not counted.
     pub fn count_poll(&mut self, thread: Uuid) {
         if let Some(turn) = self.threads.iter_mut().find(|t| t.id == thread && !t.over) {
             turn.polls += 1;

@@ -1,8 +1,9 @@
-//! Runs many sessions on one key. For each policy, measures the time between each reply and its arrival at the client.
+//! Runs many sessions on one key. A policy decides which session is polled next, and when. For each policy, measures
+//! the time between each reply and its arrival at the client.
 //!
 //! `cargo bench -p blocks-sdk --bench fleet`
 //!
-//! With `-- --json`, each line of the output is one row in JSON.
+//! With `-- --json`, each line of the output is one row of the table in JSON.
 
 mod support;
 

@@ -3,7 +3,7 @@
 //!
 //! `cargo bench -p blocks-sdk --bench overhead`
 //!
-//! Instructions are counted only if `valgrind` is installed.
+//! The instructions of the processor are counted only if `valgrind` is installed.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,7 +13,8 @@ use blocks_sdk::{Agent, Client, CreateSession, RateLimit, Turn, types};
 use uuid::Uuid;
 
 const CALLS: [&str; 3] = ["create", "read", "wait"];
-/// Number of rounds. Rounds are short, so that other load on the machine affects both compared calls equally.
+/// Number of rounds. A round is short (50 calls with each client), so that other load on the machine affects both
+/// clients equally.
 const ROUNDS: usize = 301;
 const PER_ROUND: usize = 50;
 const COUNTED: [usize; 2] = [50, 150];

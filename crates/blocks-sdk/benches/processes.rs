@@ -1,5 +1,6 @@
-//! Simulates several processes that use the same key and share the rate limit through a store. Measures the waiting
-//! time that the client adds to each session, and compares this time with the time in a single process.
+//! Simulates several processes that use the same key and share the rate limit through a `LimitStore`, which counts the
+//! requests of all processes. Measures the waiting time that the client adds to each session, and compares this time
+//! with the time in a single process.
 //!
 //! `cargo bench -p blocks-sdk --bench processes`
 
@@ -11,7 +12,8 @@ use std::time::Duration;
 use blocks_sdk::{Client, LimitStore, MemoryLimitStore};
 use support::{Job, Outcome, Run, burst, mean, p95, run_clients, service, simulate, spread};
 
-/// The cases of the benchmark. Each case has a name, and divides 50 sessions between processes.
+/// The cases of the benchmark. Each case has a name, and lists the number of sessions of each process. For example, the
+/// case `10 x 5` has 10 processes with 5 sessions each.
 const SPLITS: [(&str, &[usize]); 4] = [
     ("1 x 50", &[50]),
     ("10 x 5", &[5; 10]),
@@ -51,7 +53,8 @@ fn main() {
     }
 }
 
-/// Simulates the processes. Returns the results of all processes together, and the results of the last process alone.
+/// Simulates a process with `sizes[i]` sessions for each `i`. Returns the results of all processes together, and the
+/// results of the last process alone.
 fn processes(sizes: &[usize], jobs: fn(usize, u64) -> Vec<Job>, is_shared: bool) -> (Run, Run) {
     let empty = || Run {
         outcomes: Vec::new(),

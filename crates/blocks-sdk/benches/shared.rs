@@ -15,7 +15,7 @@ use support::{Job, MINUTE, run_ours_over, service, simulate};
 use tokio::time::Instant;
 use tower_service::Service;
 
-/// Enough unfinished sessions to use the whole rate limit for an hour.
+/// The number of sessions. All are unfinished for an hour, and their polls are enough to use the whole rate limit.
 const SESSIONS: usize = 60;
 /// The minutes in which the other process sends requests.
 const OTHER: std::ops::Range<u32> = 20..40;

@@ -1,5 +1,5 @@
-//! Reads a long transcript as a stream. Measures the throughput, and the throughput of `serde_json` with the same
-//! bytes. Also measures the peak memory for transcripts of two lengths.
+//! Reads a long transcript as a stream. Compares the throughput of the client with the throughput of `serde_json`,
+//! which decodes the same bytes. Also measures the peak memory for transcripts of two lengths.
 //!
 //! `cargo bench -p blocks-sdk --bench transcript`
 //!
@@ -27,7 +27,7 @@ const ROUNDS: usize = 7;
 #[derive(Clone)]
 struct Pages {
     length: usize,
-    /// The parts of a message before and after the number in its id.
+    /// The JSON text of a message: the part before the number in its id, and the part after it.
     message: Arc<(String, String)>,
 }
 

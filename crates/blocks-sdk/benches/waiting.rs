@@ -17,7 +17,7 @@ use uuid::Uuid;
 const SESSIONS: u128 = 10_000;
 const SIMULATED: Duration = Duration::from_secs(1800);
 
-/// A service that never has a reply.
+/// A service whose response to each poll contains no reply.
 #[derive(Clone)]
 struct Silent;
 

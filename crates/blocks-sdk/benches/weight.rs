@@ -86,7 +86,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Writes a program that does not belong to this workspace. Returns the folder of the program.
+/// Writes a program that does not belong to this workspace, so that cargo builds only the program's dependencies.
+/// Returns the folder of the program.
 fn program(here: &Path, name: &str, dependencies: &str, source: &str) -> std::io::Result<PathBuf> {
     let folder = here.join("../../target/weight").join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -109,7 +110,7 @@ fn weigh(folder: &Path, name: &str) -> Result<(usize, f64, u64), Box<dyn std::er
             .env("CARGO_TARGET_DIR", folder.join("target"))
             .output()
     };
-    // Downloads are not part of the measured time.
+    // The crates are downloaded before the time is measured.
     cargo(&["fetch"])?;
     let start = Instant::now();
     let built = cargo(&["build", "--release", "--quiet"])?;

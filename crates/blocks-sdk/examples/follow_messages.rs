@@ -15,7 +15,7 @@ async fn main() -> support::Result {
         let message = message?;
         let role = message.role.as_ref().map_or("?", |role| role.as_str());
         println!("{role}: {}", message.message.as_deref().unwrap_or_default());
-        // A watch does not end after the reply.
+        // The watch continues after the reply, because a follow-up can add messages. So the loop must end.
         if message.type_ == Some(MessageType::FinalMessage) {
             break;
         }

@@ -1,4 +1,4 @@
-//! Tests scripted agents with a paused clock.
+//! Tests agents of the mock: a script lists their actions and the times. The clock is paused, so no test waits.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Tests each fault from the view of a client that uses a socket.
+//! Tests what a client that is connected over a socket receives for each `Fault`.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::Socket;
 
-/// Sends one create to a mock with `fault`. Returns the result and the mock.
+/// Sends one create to a mock that applies `fault` to its first create. Returns the result and the mock.
 async fn create_with(fault: Fault) -> (Result<Response, reqwest::Error>, Socket) {
     let builder = Mock::builder().fault(Operation::CreateSession, Frequency::ONCE, fault);
     let socket = Socket::new(builder).await;

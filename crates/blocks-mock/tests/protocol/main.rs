@@ -1,5 +1,5 @@
-//! Tests the mock from a client's view: each switch of a `Dialect`, each `Fault` and each kind of `Script`. Tests
-//! that depend on time run in process; other tests use a socket.
+//! Tests the mock from a client's view: each switch of a `Dialect`, each `Fault` and each kind of `Script`. Tests that
+//! depend on time run in process, on a paused clock; other tests use a socket.
 
 mod agents;
 mod control;
@@ -55,7 +55,8 @@ impl Socket {
     }
 }
 
-/// Sends a request to a mock in process. Returns the status and the body of the response.
+/// Sends a request to a mock in process. `path` follows `/rest/v1/sessions`. Returns the status and the body of the
+/// response.
 async fn call(mock: &Mock, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
     let request = http::Request::builder()
         .method(method)
@@ -69,7 +70,7 @@ async fn call(mock: &Mock, method: &str, path: &str, body: Option<Value>) -> (u1
     (status, serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
-/// Creates a session in process. Returns the session's path, and the path of the messages of its first thread.
+/// Creates a session in process. Returns the paths of the session and of the messages of its first turn, for [`call`].
 async fn created(mock: &Mock) -> (String, String) {
     let body = json!({"message": "hi", "agent_name": "claude"});
     let (status, made) = call(mock, "POST", "", Some(body)).await;

@@ -16,10 +16,11 @@ const BURST: u32 = 3;
 
 pub enum Admission {
     /// Contains the time of each request in the window, and whether the request is a poll. Creates are sent without
-    /// delay while the window has free slots, but leave a fifth of the slots to polls if there are polls. Polls are
-    /// sent at intervals, in the part of the window that creates do not use.
+    /// delay until the window contains `CAPACITY` requests, but leave a fifth of `CAPACITY` to polls if there are
+    /// polls. Polls are sent at intervals, and use the part of `CAPACITY` that creates do not use.
     Window(VecDeque<(Instant, bool)>),
-    /// All requests are spread evenly, with bursts of up to three requests.
+    /// Requests are sent at even intervals, with bursts of up to three requests. Contains the time at which the next
+    /// request would be sent without a burst.
     Spaced(Instant),
 }
 
@@ -53,7 +54,7 @@ impl Admission {
                 false => now,
             };
         }
-        // Polls leave one slot free for the next create.
+        // Polls that have used their share leave room for one request, so that the next create need not wait.
         if polls >= SHARE && used.len() + 1 >= CAPACITY {
             return used[0].0 + WINDOW;
         }

@@ -1,5 +1,6 @@
 //! Simulates many sessions with the same key over several hours. The whole client runs against the mock in the same
-//! process, on tokio's paused clock. Other policies are simulated against the same mock.
+//! process, on tokio's paused clock. Other policies, which choose the next session to poll in another way, are
+//! simulated against the same mock.
 
 #![allow(dead_code, unused_imports)] // Each benchmark uses only a part of this module.
 
@@ -50,7 +51,7 @@ pub struct Run {
 pub fn works(n: usize, seed: u64) -> Vec<Duration> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut normal = || {
-        // This is the Box-Muller transform.
+        // This is the Box-Muller transform: it makes a normally distributed number of two evenly distributed numbers.
         let (a, b) = (random.f64().max(1e-12), random.f64());
         (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
     };
@@ -173,7 +174,7 @@ pub fn p95(mut values: Vec<f64>) -> f64 {
 /// Returns how many of the requests at these times would be rejected by servers that count differently from the mock.
 /// The first number is for a server that counts the requests of each fixed minute. It is not known at which second
 /// these minutes start, so all 60 seconds are tried, and the highest number is returned. The second number is for a
-/// server with a bucket of 100 tokens.
+/// server with a bucket of 100 tokens: each request takes a token, and 100 tokens are added per minute.
 pub fn rejections(times: &[Duration]) -> (usize, usize) {
     let fixed = (0..60).map(|phase| {
         let mut counts = std::collections::HashMap::new();

@@ -123,7 +123,7 @@ fn score(policy: &str, session: &Session, now: Instant) -> f64 {
     let age = (now - session.created).as_secs_f64();
     match policy {
         "greedy" => {}
-        // Earlier versions of this crate used this rule.
+        // Earlier versions of this crate calculated the score in this way.
         "spaced" => {
             let late = (age / 600.0).max(1.0);
             return since * (age / 60.0).min(1.0).sqrt() / late.powf(0.7);

@@ -1,4 +1,4 @@
-//! Runs the jobs with this crate.
+//! Runs the policy `ours`: creates the planned sessions (jobs) with this crate's client, and waits for the replies.
 
 use std::sync::Arc;
 use std::time::Duration;

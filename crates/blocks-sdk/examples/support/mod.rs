@@ -8,7 +8,8 @@ use blocks_sdk::Client;
 
 pub type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-/// Returns a client, and the mock server if the client calls one. Dropping the mock server closes its port.
+/// Returns a client, and the mock server if the client calls one. Dropping the mock server closes its port, so an
+/// example keeps the mock server until its end.
 #[allow(dead_code)] // Some examples need only the types.
 pub async fn connect() -> Result<(Client, Option<MockServer>)> {
     if std::env::var_os("BLOCKS_API_KEY").is_some() {

@@ -190,8 +190,8 @@ impl ClientBuilder {
     }
 
     /// Sets the time-out of each attempt of a create or follow-up. Default: 180 s, which is long because the outcome is
-    /// unknown after a time-out. The time-out for making a connection is never longer than this time-out. So a request
-    /// counts as never sent if no connection is made in time.
+    /// unknown after a time-out. The time-out for making a connection is never longer than this time-out. If no
+    /// connection is made in time, the client knows that the request was never sent.
     ///
     /// ```
     /// use std::time::Duration;
@@ -264,12 +264,13 @@ impl ClientBuilder {
         self
     }
 
-    /// Counts the requests of all processes that use the same store. Default: no store, so the client does not count
-    /// the requests of other processes.
+    /// Shares the rate limit with all processes that use the same store, which counts their requests together. Default:
+    /// no store, so the client does not count the requests of other processes.
     ///
-    /// Use one store for one key only. The crate `blocks-fleet` has stores in a file, for the processes of one
-    /// machine, and in Redis or Valkey, for several machines. While the store cannot be used, the client counts only
-    /// its own requests, and [`RateLimitStatus::store`](crate::RateLimitStatus::store) reports the failure.
+    /// Use one store for one key only, because the service limits the requests of each key separately. The crate
+    /// `blocks-fleet` has stores in a file, for the processes of one machine, and in Redis or Valkey, for several
+    /// machines. While the store cannot be used, the client counts only its own requests, and
+    /// [`RateLimitStatus::store`](crate::RateLimitStatus::store) reports the failure.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -415,7 +416,8 @@ impl ClientBuilder {
     /// - The key or the user agent is not a valid header value.
     /// - The base URL breaks a rule of [`base_url`](Self::base_url). For example, the base URL has a path.
     /// - An environment variable contains a proxy that cannot be used.
-    /// - The [`rate_limit`](Self::rate_limit) differs from the limit of a client that shares the rate limiter.
+    /// - The [`rate_limit`](Self::rate_limit) differs from the limit of another client with which this client shares
+    ///   the rate limiter.
     /// - [`share_rate_limiter`](Self::share_rate_limiter) and [`limit_store`](Self::limit_store) are used together.
     /// - A custom transport is used together with settings of the HTTP client (feature `reqwest`).
     /// - TLS cannot be set up.
@@ -457,8 +459,9 @@ impl ClientBuilder {
                 )
             }
             None => {
-                // The connect time-out must not exceed the time-outs of attempts, so that an attempt that cannot
-                // connect counts as never sent.
+                // The connect time-out must not exceed the time-outs of attempts. Otherwise, an attempt of a create
+                // that cannot connect would last longer than the caller's time-out, because `AttemptTimeouts::limit`
+                // always leaves time to connect.
                 let connect = self.connect_timeout.min(timeouts.read).min(timeouts.create);
                 timeouts.connect = Some(connect);
                 let is_plain = base.scheme() != "https";
@@ -467,7 +470,8 @@ impl ClientBuilder {
                 (http.client.clone(), ClientTransport::Http(http), downloads)
             }
         };
-        // A custom transport may send the requests anywhere, for example to a mock.
+        // A custom transport may send the requests anywhere, for example to a mock, whose requests do not count towards
+        // the service's limit. So the client gets its own limiter by default.
         let choice = match self.limiter {
             LimiterChoice::Shared if has_own_transport => LimiterChoice::Own,
             choice => choice,
@@ -516,7 +520,8 @@ fn from_variables(
     let read = |name: &str| match variable(name) {
         Ok(value) => Ok(Some(value)),
         Err(VarError::NotPresent) => Ok(None),
-        // This is an error, because a client that ignored an invalid base URL would send the key to the default host.
+        // An invalid variable is an error and is not ignored: without its base URL, the client would send the key to
+        // the default host.
         Err(VarError::NotUnicode(_)) => {
             Err(Error::configuration(format!("{name} is not valid UTF-8")))
         }
