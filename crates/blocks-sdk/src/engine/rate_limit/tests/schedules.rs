@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 const WAITERS: usize = 3;
-/// The number of steps in a schedule: first without the store of a shared limit, then with it.
+/// The number of steps in a schedule (a sequence of steps). The first number is for a limiter without a store of a
+/// shared limit, and the second is for a limiter with such a store.
 const DEPTHS: [usize; 2] = [5, 4];
 
-/// One step of the scheduler.
+/// One step of a schedule.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     /// Polls a waiter if it was never polled, or if it was woken since its last poll.
@@ -108,8 +109,8 @@ impl Schedule {
         }
     }
 
-    /// Polls the woken waiters until each waiter must have its permit. Then checks that no permit was granted too
-    /// early, and that no permit was lost.
+    /// Polls the woken waiters for so long that each waiter must get its permit. Then checks that no permit was granted
+    /// too early, and that no permit was lost.
     async fn finish(mut self, ops: &[Op]) {
         for _ in 0..40 {
             for number in 0..WAITERS {
@@ -127,14 +128,14 @@ impl Schedule {
             .iter()
             .filter(|(w, _)| matches!(w, Waiter::Permitted));
         assert_eq!(permitted.count(), self.permits.len(), "{ops:?}");
-        // There is one permit for each window. A waiter may receive its permit late, but never early.
+        // The limit is one permit in each window. A waiter may receive its permit late, but never early.
         for (number, at) in (0..).zip(&self.permits) {
             assert!(*at >= WINDOW * number, "{:?} after {ops:?}", self.permits);
         }
         let status = self.limiter.status();
         let waiting = status.waiting_interactive + status.waiting_creates + status.waiting_polls;
         assert_eq!(waiting, 0, "{ops:?}");
-        // After this time, the limiter no longer counts the used permits, so a permit must be available.
+        // After three windows, the limiter no longer counts the used permits, so a permit must be available.
         advance(WINDOW * 3).await;
         let next = self.limiter.acquire(Priority::Create, None);
         assert!(
@@ -168,8 +169,8 @@ async fn run_all(depth: usize, store: impl Fn() -> Option<Arc<dyn LimitStore>>) 
             ops.push(all[number % all.len()]);
             number /= all.len();
         }
-        // `Respond` has no effect as the first step. `Cancel` as the first step drops a waiter that was never polled,
-        // and has the same effect as a `Cancel` of this waiter in a later step.
+        // Two kinds of schedules are skipped. `Respond` as the first step has no effect. `Cancel` as the first step
+        // drops a waiter that was never polled, and has the same effect as a `Cancel` of this waiter in a later step.
         if matches!(ops[0], Op::Cancel(_) | Op::Respond) {
             continue;
         }
