@@ -1,4 +1,5 @@
-//! Creates sessions. A create runs directly, runs in a separate task, or uses a permit that was acquired earlier.
+//! Creates sessions. `create_session` runs in the future of the caller, and `create_session_detached` in a separate
+//! task. A `CreatePermit` uses a permit that the program acquired earlier.
 
 use std::fmt;
 use std::future::Future;
@@ -19,9 +20,10 @@ use crate::request::{CreateSession, FollowUp};
 use crate::session::Session;
 use crate::session::turn::Turn;
 
-/// The time for which a permit is valid. The rate limiter counts a request when it grants the permit, but the service
-/// counts the request when the request arrives. If a program used a permit much later, the rate limiter would stop
-/// counting the request before the service does, and the client could exceed the limit.
+/// The maximum time from the acquisition of a permit to its use. The rate limiter counts a request for a minute from
+/// the time of its permit, but the service counts the request for a minute from its arrival. If a program used a permit
+/// much later, the rate limiter would stop counting the request before the service does, and the client could exceed
+/// the limit.
 const PERMIT_LIFETIME: Duration = Duration::from_secs(2);
 
 impl Client {
@@ -29,9 +31,9 @@ impl Client {
     ///
     /// Do not drop this future before it has completed. A `select!` or a time-out around the future can drop it. If the
     /// request was already sent, a billed session may exist, and your program does not know its id. To limit the
-    /// duration of the whole create, set [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout). To wait only
-    /// for a part of this duration, use [`create_session_detached`](Self::create_session_detached): it runs the create
-    /// in a separate task, so your program can stop waiting while the create continues.
+    /// duration of the whole create, set [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout). To stop
+    /// waiting earlier, use [`create_session_detached`](Self::create_session_detached): it runs the create in a
+    /// separate task, which continues when your program stops waiting.
     ///
     /// The client sends the create again only when the create certainly had no effect, for example after a 429 or if
     /// the client could not connect.
@@ -88,9 +90,9 @@ impl Client {
     /// Acquires the rate limiter's permit for one create or follow-up, before the request is sent.
     ///
     /// A create may wait for its permit for a long time. With this method, a program can wait for the permit first,
-    /// then record that the create is starting, and then send the request. After a crash, the outcome of a create is
-    /// unknown only if there is a record of its start and no record of its result. If the future or the permit is
-    /// dropped, the rate limiter can give the permit to another request.
+    /// then record that the create is starting, and then send the request. After a crash, only a create with a record
+    /// of its start and without a record of its result has an unknown outcome. If the future or the permit is dropped,
+    /// the rate limiter can give the permit to another request.
     ///
     /// # Errors
     /// [`ErrorKind::RateLimited`](crate::ErrorKind::RateLimited) when no permit is available within the time-out of a
@@ -177,7 +179,8 @@ impl CreatePermit {
         session.post(request, permit).await
     }
 
-    /// Returns the permit if it is still valid. Otherwise gives the permit back to the rate limiter.
+    /// Returns the permit if its lifetime has not ended. Otherwise gives the permit back to the rate limiter, and
+    /// returns `None`.
     fn take(&mut self) -> Option<Permit> {
         if self.acquired.elapsed() > PERMIT_LIFETIME {
             self.give_back();
@@ -204,7 +207,8 @@ impl fmt::Debug for CreatePermit {
     }
 }
 
-/// Runs a create or follow-up in a separate task. Dropping this value does not stop the request.
+/// Runs a create or follow-up in a separate task. Await this value to get the result. Dropping this value does not stop
+/// the request.
 pub struct Detached<T>(JoinHandle<Result<T, Error>>);
 
 impl<T: Send + 'static> Detached<T> {
@@ -229,7 +233,7 @@ impl<T> Future for Detached<T> {
             Ok(result) => Poll::Ready(result),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // The task was cancelled because its runtime ended. No code of this crate aborts the task.
+                // The task was cancelled. No code of this crate aborts the task, so its runtime was shut down.
                 Err(_) => Poll::Ready(Err(Error::abandoned())),
             },
         }

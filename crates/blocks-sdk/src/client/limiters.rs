@@ -16,8 +16,8 @@ static LIMITERS: LazyLock<Mutex<Limiters>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
 struct Limiters {
-    /// Two hashers of 64 bits each. With only one hasher, two keys could get the same hash by chance. Then their
-    /// clients would share one limiter.
+    /// Two hashers, which together return 128 bits. A hash of 64 bits could by chance be the same for two keys, and the
+    /// clients of both keys would then share one limiter.
     hashers: [RandomState; 2],
     entries: HashMap<[u64; 2], Entry>,
 }
@@ -41,10 +41,12 @@ pub(crate) enum LimiterChoice {
 }
 
 impl LimiterChoice {
-    /// Returns the limiter of a client with this store, limit, key and base URL.
+    /// Returns the limiter of a client with this limit, key and base URL. A client with a `store`, which counts the
+    /// requests of several processes, gets a new limiter.
     ///
     /// # Errors
-    /// An error when the limiter of another client has a different limit, or cannot use `store`.
+    /// An error when an existing limiter has a limit other than `limit`, or when the caller selects both a `store` and
+    /// the limiter of another client.
     pub fn limiter(
         self,
         store: Option<Arc<dyn LimitStore>>,
@@ -72,8 +74,8 @@ impl LimiterChoice {
     }
 }
 
-/// Returns the limiter of a key at a base URL. Creates the limiter if no client uses one yet. `limit` is `None` when
-/// any limit is acceptable.
+/// Returns the limiter of a key at a base URL. Creates the limiter if no client uses one yet. If `limit` is `None`, an
+/// existing limiter may have any limit, and a new limiter has the default limit.
 ///
 /// # Errors
 /// An error when the existing limiter has a limit that differs from `limit`.

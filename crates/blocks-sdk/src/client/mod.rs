@@ -29,8 +29,9 @@ use crate::session::turns::TurnRegistry;
 /// Calls the service for one workspace. Clones are cheap and share one rate limiter.
 ///
 /// A program may use one client in several tokio runtimes, even after one of the runtimes has ended. Each connection
-/// belongs to the runtime that made the connection, and makes no progress while this runtime is idle. If one runtime
-/// may be idle while another runtime sends requests, give each runtime its own client.
+/// belongs to the runtime that made the connection, and makes no progress while this runtime is idle. For example, a
+/// current-thread runtime is idle while no `block_on` runs. If one runtime may be idle while another runtime sends
+/// requests, give each runtime its own client.
 ///
 /// # Panics
 /// The futures of a client panic outside of a tokio runtime with time and I/O enabled, and in a runtime that has been
@@ -54,8 +55,8 @@ pub struct Client {
 #[derive(Default)]
 pub(crate) struct Resources {
     pub turns: TurnRegistry,
-    /// Whether to read the messages of each role in separate requests. This is true after the service rejected a
-    /// request for messages with several `role` parameters.
+    /// Whether to read the messages of each role (such as `assistant`) in separate requests. This is true after the
+    /// service rejected a request with several `role` parameters.
     pub one_role_at_a_time: AtomicBool,
 }
 
@@ -115,9 +116,10 @@ impl Client {
         client
     }
 
-    /// Returns a client with other transports. `wrap` is called twice: with the current transport for requests to the
-    /// service, and with the current transport for downloads. The returned client uses the two results. A returned
-    /// transport can, for example, record or log requests. Both clients share one rate limiter.
+    /// Returns a client that sends its requests with other transports. `wrap` is called twice: with the current
+    /// transport for requests to the service, and with the current transport for downloads. Its two results are the
+    /// transports of the returned client, and can, for example, record or log requests. Both clients share one rate
+    /// limiter.
     ///
     /// ```
     /// use blocks_sdk::{Body, Client, SendFuture, Transport};
@@ -203,9 +205,9 @@ impl Client {
         self.engine.core.limiter.status()
     }
 
-    /// Reads a session. The service keeps the messages of each turn in a separate thread. It names a thread only in the
-    /// response to a create or follow-up, so the id of the first thread and the links to this thread are always null
-    /// here. [`Session::latest_turn`] finds the newest turn.
+    /// Reads a session. The service keeps the messages of each turn in a separate thread. Only the response to a create
+    /// or follow-up contains the id of the turn's thread. So in the returned session, the id of the first turn's thread
+    /// and the links to this thread are always null. [`Session::latest_turn`] finds the newest turn.
     ///
     /// # Errors
     /// An error with status 404 when the session does not exist in this workspace.

@@ -1,4 +1,4 @@
-//! Sends requests for which this release has no method.
+//! Sends requests to endpoints of the service for which this crate has no function.
 
 use std::fmt;
 
@@ -96,7 +96,7 @@ impl RawRequest {
         };
         let admission = Admission::Wait(operation.priority());
         let engine = &self.client.engine;
-        // The query is omitted, because its values may be secret.
+        // Errors contain this path. The query is omitted, because its values may be secret.
         let path = core.key.scrub(url.path().to_owned());
         let sent = engine.call(operation, admission, send).await;
         let (body, info) = sent.map_err(|error| error.with_path(path))?;
@@ -104,7 +104,8 @@ impl RawRequest {
     }
 }
 
-/// Returns the operation for a request with this method. Errors and spans contain the id of the operation.
+/// Returns the operation of a raw request with this HTTP method. Errors and tracing spans contain the id of the
+/// operation. Methods other than `GET` and `HEAD` count as creates, which are not repeated after an unknown outcome.
 fn operation(method: &Method) -> Operation {
     match method.as_str() {
         "GET" => Operation::reading("GET request"),

@@ -63,7 +63,8 @@ impl Received {
         if !self.status.is_success() {
             return None;
         }
-        // A server may repeat the API key in a response. The key must not get into an id, a path or a log.
+        // A server may repeat the API key in a response, for example in an id. The client writes ids into paths and
+        // logs, so the key is replaced here.
         let body = key.scrub_bytes(repair(self.body(), || charset(&self.headers)));
         let mut response = Response::new(body);
         *response.status_mut() = self.status;

@@ -28,8 +28,8 @@ pub struct Body(Kind);
 
 enum Kind {
     Whole(Option<Bytes>),
-    /// The body of a response from reqwest. Almost every response has a body of this kind, so this kind avoids the
-    /// boxes of the kind `Stream`.
+    /// The body of a response from reqwest. Almost every response has a body of this kind. The kind `Stream` would need
+    /// two additional allocations for each body.
     Http(reqwest::Body),
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
 }
@@ -40,7 +40,7 @@ impl Body {
         Self(Kind::Whole(None))
     }
 
-    /// Wraps a body that is received or produced in pieces.
+    /// Wraps another implementation of [`http_body::Body`], for example a body that is received in pieces.
     pub fn new<B>(body: B) -> Self
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
@@ -86,7 +86,7 @@ impl Body {
             match frame {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(error),
-                // Trailers are skipped, because no caller uses trailers.
+                // Trailers (headers after the content) are skipped, because no caller uses them.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
@@ -109,8 +109,8 @@ impl HttpBody for Body {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Http(body) => {
                 let frame = Pin::new(body).poll_frame(context);
-                // Errors omit the URL, because the query of a presigned URL grants access. The name of the operation
-                // identifies the request.
+                // The error omits the URL, because the query of a download URL may grant access to the file. The error
+                // of the call contains the name of the operation instead.
                 let boxed = |error: reqwest::Error| error.without_url().into();
                 frame.map(|frame| frame.map(|frame| frame.map_err(boxed)))
             }
@@ -137,7 +137,7 @@ impl HttpBody for Body {
     }
 }
 
-/// Wraps a body and boxes the errors of the body.
+/// Wraps a body, and converts its errors into `BoxError`.
 struct BoxedErrors<B>(Pin<Box<B>>);
 
 impl<B> HttpBody for BoxedErrors<B>

@@ -74,11 +74,11 @@ pub(crate) struct Call {
     attempt: Attempt,
 }
 
-/// The generated client of one call.
+/// The generated client that sends the requests of one call.
 pub(crate) type Api = Arc<blocks_api::Client>;
-/// The future of an operation. The future is boxed, so that this crate compiles the future. Otherwise, each crate that
-/// calls the operation would compile the future. A future that awaits an operation, such as the future of a wait, stays
-/// small, because it contains only the box.
+/// The future of an operation. It is boxed for two reasons. First, this crate compiles the future, instead of each
+/// crate that calls the operation. Second, a future that awaits an operation, such as the future of a wait, stays
+/// small.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The return type of the methods of the generated client.
 pub(crate) type Sent<T> = Result<ResponseValue<T>, ApiError<()>>;
@@ -136,8 +136,8 @@ impl Engine {
         telemetry::operation(operation, &self.core.base, run)
     }
 
-    /// Makes one call with a permit that was acquired before. The call must end by `deadline`. Also returns the
-    /// received data, so that a wait without a reply can add the data to its error.
+    /// Makes one call, for example a poll, with a permit that was acquired before. The call fails if it has not ended
+    /// by `deadline`. Also returns the received data, so that a wait without a reply can add the data to its error.
     pub(crate) fn call_with_permit<T, F>(
         &self,
         operation: Operation,
@@ -209,7 +209,8 @@ impl Call {
                 Ok(times) => times,
                 Err(error) => {
                     permit.give_back();
-                    // The error of the last attempt explains more than the error of the time-out.
+                    // The time-out of the call has passed. The error of the last attempt explains more than an error of
+                    // this time-out.
                     return Err(match progress.last {
                         Some(_) => self.failed(progress),
                         None => error,
@@ -217,7 +218,8 @@ impl Call {
                 }
             };
             progress.attempts += 1;
-            // The future and the value are large. In boxes, they are not copied for each caller of this function.
+            // The future and the decoded value are large. They are boxed, so that the futures of the callers stay
+            // small.
             let attempt = Box::pin(async { send(Arc::clone(&api)).await.map(boxed) });
             let why = match timeout_at(after(now, limit), attempt).await {
                 Ok(Ok((status, value))) => {
@@ -247,7 +249,8 @@ impl Call {
         }
     }
 
-    /// Returns the current time and the time-out of the next attempt.
+    /// Returns the current time and the time-out of the next attempt. Returns an error if the time-out of the call has
+    /// passed.
     fn before_sending(&self, progress: &CallProgress) -> Result<(Instant, Duration), Error> {
         let now = Instant::now();
         let left = match self.deadline {
@@ -385,6 +388,7 @@ struct CallProgress {
     attempts: u32,
     /// Number of failed attempts, except those with a 429 response, which the retry policy does not count.
     failures: u32,
-    /// The result of the last attempt. The string is the reason why a complete response cannot be used.
+    /// The result of the last attempt. The string is the reason why a complete response cannot be used, such as invalid
+    /// JSON.
     last: Option<(AttemptResult, Option<String>)>,
 }

@@ -44,8 +44,8 @@ pub enum ErrorKind {
     /// A response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). A repeated
     /// request would have the same result.
     TooLarge,
-    /// The client did not follow a link or the URL of an artifact. The URL is invalid, or the scheme or path of the URL
-    /// is not allowed.
+    /// The client did not follow a link, or did not download an artifact. An artifact is a file or plan that an agent
+    /// created. The URL is invalid, or its scheme or path is not allowed.
     UntrustedLink,
     /// The client cannot be set up, because of the key, the base URL, a proxy variable or TLS.
     Configuration,
@@ -340,8 +340,9 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the name of the failed operation. The name is the id of the operation in the OpenAPI document. Downloads
-    /// and [raw requests](crate::RawRequest) have other names.
+    /// Returns the name of the failed operation. The name is the id of the operation in the OpenAPI document, such as
+    /// `getSession`. Downloads and [raw requests](crate::RawRequest) have other names, such as `GET request` and
+    /// `download`.
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
@@ -366,7 +367,8 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// Returns the pause that the service asks for with `Retry-After`, usually with a 429.
+    /// Returns the pause that the service asks for with `Retry-After`, usually with a 429. If the client sent nothing
+    /// because of an earlier pause, returns the rest of this pause.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
@@ -407,8 +409,8 @@ impl Error {
         self.0.outcome_unknown
     }
 
-    /// Returns the id of the session, if the client knows the id. The client may know the id before the call, or may
-    /// find the id in the received data.
+    /// Returns the id of the session, if the client knows the id. The client knows the id before the call, or finds the
+    /// id in the received part of a response.
     pub fn session_id(&self) -> Option<&Id> {
         self.0.session_id.as_ref()
     }
@@ -427,9 +429,9 @@ impl Error {
         self.0.pending.as_ref()
     }
 
-    /// Returns the last reply that did not contain the expected JSON, and the reason for the mismatch. If the client
-    /// asked for a corrected reply, the follow-up or the wait for the corrected reply may fail. The error of this
-    /// failure contains the mismatch of the last reply, too.
+    /// Returns the last reply that did not contain the expected JSON, and the reason for the mismatch. The client may
+    /// send a follow-up that asks for a corrected reply. If this follow-up or the wait for its reply fails, the error
+    /// contains the mismatch of the last reply, too.
     pub fn reply_mismatch(&self) -> Option<&ReplyMismatch> {
         self.0.mismatch.as_deref()
     }

@@ -11,7 +11,8 @@ use crate::engine::received::{compression, header};
 use crate::engine::transport::{SendError, sources};
 
 impl Call {
-    /// Returns the error of the last attempt. `why` is the reason why a complete response cannot be used.
+    /// Returns the error of the last attempt. `why` is the reason why a complete response cannot be used, such as
+    /// invalid JSON.
     pub(crate) fn failure(
         &self,
         result: AttemptResult,
@@ -100,8 +101,8 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
     }
 }
 
-/// Describes the content type of a response. Returns an empty string if the response has no content type, or if the
-/// content type is JSON without a `charset`.
+/// Describes the content type of a response if it is unexpected. Returns an empty string if the response has no content
+/// type, or if the content type is JSON without a `charset`, as expected.
 fn content_of(headers: &HeaderMap) -> String {
     let is_json = |kind: &&str| kind.contains("json") && !kind.contains("charset");
     match header(headers, CONTENT_TYPE).filter(|kind| !is_json(kind)) {
@@ -110,7 +111,7 @@ fn content_of(headers: &HeaderMap) -> String {
     }
 }
 
-/// Returns the innermost cause of a failure. The outer errors describe the failure only in general words.
+/// Returns the innermost cause of a failure. The outer errors are too general, for example `error sending request`.
 pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
@@ -149,7 +150,7 @@ fn plain(cause: &str) -> &str {
 }
 
 /// Returns advice for a failed connection. `KNOWN` contains parts of the error texts of rustls, OpenSSL, hyper and the
-/// operating system.
+/// operating system, with the advice for each.
 fn advice(cause: &str, has_proxy: bool) -> &'static str {
     const PROXY: &str = "; check the proxy, or name the host in NO_PROXY to connect without it";
     const KNOWN: [(&[&str], &str); 7] = [

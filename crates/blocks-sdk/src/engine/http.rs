@@ -1,4 +1,4 @@
-//! Builds the HTTP clients, with the settings that a caller cannot change, and checks the base URL.
+//! Builds the HTTP clients, with settings that a user of this crate cannot change, and checks the base URL.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -23,8 +23,7 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEADERS: usize = 1000;
 /// The time after which the client closes an idle connection. Many servers close an idle connection after 5 s. If a
 /// server closes the connection while the client sends a create, the outcome of the create is unknown. So the client
-/// closes an idle connection before the server does. With the minimum interval of 2 s, the polls of a wait still share
-/// a connection.
+/// closes an idle connection before the server does. Polls at the minimum interval of 2 s still share a connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A function with which the caller changes the settings of an HTTP client.
@@ -54,7 +53,8 @@ fn without_certificates(builder: reqwest::ClientBuilder) -> reqwest::ClientBuild
     builder
 }
 
-/// Builds a separate client for downloads, so that no header for the service reaches a storage host.
+/// Builds a separate client for downloads. The storage host of a file must not get a header that is intended for the
+/// service.
 pub(crate) fn http_for_downloads(
     connect_timeout: Duration,
     configure: Option<Configure>,
@@ -71,8 +71,8 @@ pub(crate) fn http_for_downloads(
     }))
 }
 
-/// A transport that sets up its HTTP client on the first request. The set-up takes as long as a request, and most
-/// programs download nothing.
+/// A transport that sets up its HTTP client on the first request. Most programs download nothing, so they need no
+/// set-up, which takes as long as a request.
 struct LazyHttp {
     connect_timeout: Duration,
     proxy: Option<EnvironmentProxy>,
@@ -111,7 +111,8 @@ fn transport(
     if let Some(proxy) = &proxy {
         builder = builder.proxy(proxy.of_reqwest().map_err(no_http)?);
     }
-    // The caller's settings may replace the proxy. Errors would then name the wrong proxy, so they name no proxy.
+    // If the caller changes settings, errors name no proxy: the settings may replace the proxy, and the errors would
+    // then name the wrong one.
     let proxy = proxy.filter(|_| configure.is_none());
     if let Some(configure) = configure {
         builder = configure(builder);
@@ -125,7 +126,7 @@ fn transport(
 }
 
 /// Applies the settings that every client must have. Must be called after the caller's settings are applied, because
-/// the last value of a setting is used.
+/// reqwest uses the last value of each setting.
 pub(crate) fn safe(
     builder: reqwest::ClientBuilder,
     connect_timeout: Duration,
@@ -156,14 +157,15 @@ fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The proxy for https from the environment variables. Requests over plain http use no proxy. By default, plain http is
-/// allowed only for requests to this machine.
+/// The proxy for https from the environment variables. Requests over plain http use no proxy, because they are allowed
+/// only to this machine by default.
 #[derive(Clone)]
 pub(crate) struct EnvironmentProxy {
     url: Url,
     /// The hosts to which requests are sent without the proxy, in the format of `NO_PROXY`.
     except: String,
-    /// Decides which requests use the proxy, by the same rules as reqwest. reqwest does not report its own decision.
+    /// Decides which requests use the proxy, by the same rules as reqwest. Errors name the proxy that a request used,
+    /// but reqwest does not report its own decision.
     matcher: Arc<Matcher>,
 }
 
@@ -177,7 +179,8 @@ impl EnvironmentProxy {
     fn read(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Option<Self>, Error> {
         let except = variable("NO_PROXY").or_else(|| variable("no_proxy"));
         let except = except.unwrap_or_default().to_string_lossy().into_owned();
-        // reqwest applies `*` to host names, but not to IP addresses, so `*` is handled here.
+        // In `NO_PROXY`, `*` means all hosts. reqwest applies `*` to host names, but not to IP addresses, so `*` is
+        // handled here.
         if except.split(',').any(|host| host.trim() == "*") {
             return Ok(None);
         }
@@ -212,7 +215,7 @@ impl EnvironmentProxy {
     }
 }
 
-/// Hides the URL, which may contain a password.
+/// Prints the host of the proxy, but not the user and the password in its URL.
 impl fmt::Debug for EnvironmentProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.matcher.fmt(f)
@@ -238,8 +241,8 @@ fn proxy_url(name: &str, value: &OsStr) -> Result<Url, Error> {
     )))
 }
 
-/// Returns the client that builds requests for a custom transport. This client sends nothing. Creating a client sets up
-/// TLS, which takes longer than most tests, so the whole process shares one client.
+/// Returns the client that builds requests for a custom transport. This client sends nothing. The creation of a client
+/// takes long, because it sets up TLS. So the whole process, for example a program with many tests, shares one client.
 pub(crate) fn request_builder() -> Result<reqwest::Client, Error> {
     static BUILDER: OnceLock<reqwest::Client> = OnceLock::new();
     if let Some(builder) = BUILDER.get() {
@@ -381,7 +384,8 @@ mod tests {
         assert!(EnvironmentProxy::read(&|_| None).unwrap().is_none());
     }
 
-    /// Reads a proxy from `ALL_PROXY`, with `hosts` as the value of the environment variable `variable`.
+    /// Reads a proxy from `ALL_PROXY`. The environment variable `variable` (`NO_PROXY` or `no_proxy`) has the value
+    /// `hosts`.
     fn through(variable: &str, hosts: &str) -> Option<EnvironmentProxy> {
         EnvironmentProxy::read(&|name| match name {
             "ALL_PROXY" => Some("http://user:s3cret@proxy.example:3128".into()),

@@ -9,7 +9,7 @@ use crate::engine::Core;
 use crate::engine::call::{Api, Operation};
 use crate::engine::error::Error;
 
-/// Sends a GET request to `url`. The generated client handles the request like any request of `operation`.
+/// Sends a GET request to `url` with the generated client, as a request of `operation`.
 pub(crate) async fn follow<T: hook::FromJson>(
     api: Api,
     operation: Operation,

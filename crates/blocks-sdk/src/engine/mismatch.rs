@@ -65,7 +65,7 @@ impl ReplyMismatch {
         self.column
     }
 
-    /// Returns the reason for the mismatch at the position.
+    /// Returns the reason for the mismatch, for example `a comma must not follow the last element`.
     pub fn reason(&self) -> &str {
         &self.reason
     }

@@ -7,17 +7,17 @@ use tokio::time::Instant;
 
 /// After a 429, the share is multiplied by this factor.
 const FALL: f64 = 0.8;
-/// The minimum time between two decreases of the share. If the client exceeds the limit, several requests can get a
-/// 429. Only the first 429 lowers the share.
+/// The minimum time between two decreases of the share. If the client exceeds the limit once, several requests can get
+/// a 429 within this time. Only the first of these 429s lowers the share.
 const FALL_APART: Duration = Duration::from_secs(12);
 /// The minimum share, so that a program can always send some requests.
 const FLOOR: f64 = 0.05;
-/// The increase of the share per minute, directly after a 429. Each minute without a 429 makes the increase faster. So
-/// the share rises slowly while other programs use the key. After these programs stop, the share soon reaches the whole
-/// limit.
+/// The increase of the share per minute, directly after a 429. Each further minute without a 429 adds the same value to
+/// the increase. So the share rises slowly while other programs cause 429s. After these programs stop, the share soon
+/// reaches the whole limit.
 const RISE: f64 = 0.06;
 /// The pause after a 429 without `Retry-After`. The pause doubles with each 429 in a row. A random factor from 0.5 to 1
-/// is applied to the pause.
+/// is applied to the pause, so that several clients do not all resume at the same time.
 const BACKOFF: Duration = Duration::from_secs(2);
 const MAX_BACKOFF: Duration = Duration::from_secs(32);
 
@@ -61,7 +61,8 @@ impl AdaptiveRate {
     }
 
     /// Records a 429. `asked` is the pause in the `Retry-After` of the 429, if there is one. Returns the duration of
-    /// the pause. `random` is between 0 and 1. `paused` is true if requests are already paused.
+    /// the pause. `random` is between 0 and 1. `paused` is true if requests are already paused. Then this 429 does not
+    /// lengthen the next pause, because its request got a permit before the current pause.
     pub fn refused(
         &mut self,
         now: Instant,

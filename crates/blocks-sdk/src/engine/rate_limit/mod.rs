@@ -3,7 +3,7 @@
 //! a poll, and a *waiter* is a request that waits for its permit. Each permit uses a *slot*, which is one of the
 //! requests that the limit allows in a minute.
 //!
-//! - `slots` limits the number of slots in any minute. Calls may use all free slots immediately. Polls are spread
+//! - `slots` limits the number of used slots in any minute. Calls may use all free slots immediately. Polls are spread
 //!   evenly over the slots that calls do not use.
 //! - `queue` and `state` decide which waiter is next. Interactive calls get permits first, then creates, then polls,
 //!   but each priority gets some permits.
@@ -15,17 +15,18 @@
 //!   order of precedence. The store grants a slot to the first of these waiters that can have a slot now.
 //!
 //! The modules in this list make decisions and never wait. Only the module `rate_limit` itself waits. There is no timer
-//! task, because a timer task would end together with its runtime. Instead, each waiter has its own timer. One waiter
-//! is the *timekeeper*: its timer fires when the next permit can be granted. The timers of the other waiters fire
-//! later. If the timekeeper does not run any more, the next waiter whose timer fires becomes the timekeeper.
+//! task, because a timer task would end together with its tokio runtime, although other runtimes may use the same
+//! limiter. Instead, each waiter has its own timer. One waiter is the *timekeeper*: its timer fires when the next
+//! permit can be granted. The timers of the other waiters fire later. If the timekeeper does not run any more, for
+//! example because its runtime is idle, the next waiter whose timer fires becomes the timekeeper.
 //!
 //! Each request to the store of a shared limit runs in a separate task of the current runtime. So the request completes
 //! even if the waiter that started the request is dropped. If the request does not complete in time, another waiter
 //! starts a new request.
 //!
-//! The code that runs under the lock only makes decisions. This code must not call, clone or drop a waker, spawn a
-//! task, or record an event. Each of these actions may run other code that calls this module again. This call would
-//! then wait for the lock permanently.
+//! The code that runs while `Shared` is locked only makes decisions. This code must not call, clone or drop a waker,
+//! spawn a task, or record a tracing event. Each of these actions may run other code that calls this module again. This
+//! call would then wait for the lock permanently.
 
 mod adaptive;
 mod limit;
@@ -121,12 +122,12 @@ pub struct RateLimitStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitStoreStatus {
-    /// The client has no store of a shared limit, and counts only its own requests.
+    /// The client has no [`LimitStore`], and counts only its own requests.
     None,
-    /// The client counts its requests in the store of a shared limit.
+    /// The client counts its requests in a [`LimitStore`], together with other processes.
     Shared,
-    /// The last request to the store of the shared limit failed. The client counts only its own requests, and uses the
-    /// store again 10 s after the failure.
+    /// The last request to the [`LimitStore`] failed. The client counts only its own requests, and uses the store again
+    /// 10 s after the failure.
     Failed,
 }
 
@@ -154,7 +155,8 @@ impl RateLimiter {
         }
     }
 
-    /// Runs `change` under the lock. Wakes waiters and starts requests to the store after the lock is released.
+    /// Runs `change` while `Shared` is locked. Wakes waiters and starts requests to the store after the lock is
+    /// released.
     fn change<T>(&self, change: impl FnOnce(&mut Shared, Instant, &mut Later) -> T) -> T {
         let now = Instant::now();
         let mut later = Later {
@@ -329,7 +331,8 @@ pub(crate) fn require_runtime() {
 
 impl Shared {
     /// Grants every permit that can be granted now, or requests a slot from the store. Also ensures that one of the
-    /// waiters is the timekeeper for the next permit. If a waiter is being polled, `own` is its ticket.
+    /// waiters is the timekeeper, which wakes up when the next permit can be granted. If a waiter calls this function
+    /// while it is polled, `own` is its ticket.
     fn settle(&mut self, now: Instant, own: Option<u64>, later: &mut Later) {
         let mut granted = Vec::new();
         let next = match self.state.uses_store(now) {
@@ -440,8 +443,8 @@ impl Shared {
     }
 }
 
-/// Permits one request. The permit must be kept until the request has ended. If the request is the probe (see `state`),
-/// dropping its permit without a response makes the next request the probe.
+/// Permits one request. The permit must be kept until the request has ended. The first request after a shortened pause
+/// is the *probe*. If the permit of the probe is dropped without a response, the next request becomes the probe.
 #[derive(Debug)]
 pub(crate) struct Permit {
     limiter: Arc<RateLimiter>,

@@ -7,16 +7,18 @@ use tokio::time::Instant;
 
 use super::slots::WINDOW;
 
-/// The age of a session from which the weight of its polls decreases. An old session may never finish, and must not
-/// take the permits of other sessions.
+/// The age of the polled work, such as a turn, from which the weight of its polls decreases. Old work may never finish,
+/// and must not take the permits of other sessions.
 const OLD: Duration = Duration::from_secs(600);
-/// The age of a session up to which the weight of its polls increases. Agents seldom reply in their first seconds.
+/// The age of the polled work up to which the weight of its polls increases. Agents seldom reply in their first
+/// seconds.
 const YOUNG: Duration = Duration::from_secs(60);
 
 /// The purpose of a permit. The variants are in the order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Priority {
-    /// A call for which a person waits.
+    /// A request that is neither a create nor a poll, for example a read of a session. A person may wait for its
+    /// response.
     Interactive,
     /// A call that creates a session or a follow-up.
     Create,
@@ -24,10 +26,10 @@ pub(crate) enum Priority {
     Poll(PollSchedule),
 }
 
-/// The times from which the limiter computes the due time and the score of a poll.
+/// The times that decide when a poll is due, and which of the due polls is first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PollSchedule {
-    /// The time at which the polled work started.
+    /// The time at which the polled work started. This is the start of a turn, or for a watch, the last new message.
     pub started: Instant,
     /// The time of the last poll, or of the start of the work if there was no poll yet.
     pub last_poll: Instant,
@@ -60,8 +62,8 @@ impl PollSchedule {
         now - self.last_poll
     }
 
-    /// Returns the weight of each second since the last poll in the score. The exponents gave the best results in the
-    /// simulations in `benches/`.
+    /// Returns the factor by which `score` multiplies the time since the last poll. The exponents gave the best results
+    /// in the simulations in `benches/`.
     pub fn weight(&self, now: Instant) -> f64 {
         let age = (now - self.started).as_secs_f64();
         let late = (age / OLD.as_secs_f64()).max(1.0);
@@ -94,7 +96,7 @@ struct WaitingCall {
     deadline: Option<Instant>,
 }
 
-/// The tickets of the next waiter of each kind.
+/// The tickets of the waiters that may get the next permit: the first waiter of each kind.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Candidates {
     pub interactive: Option<u64>,
@@ -126,7 +128,8 @@ impl Queue {
         }
     }
 
-    /// Returns how long a waiter has waited, and the weight of each second of that time.
+    /// Returns how long a waiter has waited, and the weight of each second of that time. For a poll, this is the time
+    /// since the last poll.
     pub fn waited(&self, ticket: u64, now: Instant) -> (Duration, f64) {
         if let Some(poll) = self.polls.get(&ticket) {
             return (poll.waited(now), poll.weight(now));

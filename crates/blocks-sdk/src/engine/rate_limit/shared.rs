@@ -2,8 +2,9 @@
 //! in a minute. The used slots are counted in the *store* of the shared limit, for example in a file. Every store uses
 //! the decisions of this module.
 //!
-//! A create has precedence over a poll, even if the two requests are from different processes. The log of used slots is
-//! enough for this rule: calls leave a fifth of the window to polls, and polls leave one slot to the next call.
+//! A create has precedence over a poll, even if the two requests are from different processes. This rule needs only the
+//! log of used slots, and no list of waiting requests: polls leave one slot free, which the next call takes, and calls
+//! leave a fifth of the window to polls.
 //!
 //! Requests of the same kind are ordered across all processes. Of the polls, the poll with the largest product of
 //! waiting time and weight gets the next slot. Of the creates, the create that has waited longest gets the next slot.
@@ -35,7 +36,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// slot) of one API key. A [`LimitStore`] keeps this value.
 ///
 /// All times are durations since a fixed point in time of the store's clock. If the clock is set back, a slot or pause
-/// that started in the future counts as started now.
+/// whose start is then in the future counts as started now.
 ///
 /// ```
 /// use std::time::Duration;
@@ -105,8 +106,8 @@ impl SharedLimit {
             let time = Duration::from_millis(now);
             let Err(at) = slots.check(time, what, polls_wait, ahead) else {
                 // The slot number is at least the current time in microseconds. So new numbers are larger than old
-                // numbers, even if the store loses its value. Otherwise a process that gives back an old slot could
-                // remove a new slot.
+                // numbers, even if the store loses `next_slot`. Otherwise a process that gives back an old slot could
+                // remove a new slot with the same number.
                 let slot = self.next_slot.max(micros);
                 self.next_slot = slot + 1;
                 self.used.push(UsedSlot(slot, now, what != Use::Call));
@@ -167,9 +168,10 @@ impl SharedLimit {
         self.pause = self.pause.filter(|pause| pause.until > now);
     }
 
-    /// Returns the log of used slots. The capacity of the log is the lowest capacity that the requesting process or a
-    /// waiting process reported. After a 429, a process reports a lower capacity. If the other processes continued
-    /// to use more slots than this capacity, the process would wait permanently.
+    /// Returns the log of used slots. The capacity of the log (the maximum number of slots in a window) is the lowest
+    /// capacity that the requesting process or a waiting process reported. After a 429, a process reports a lower
+    /// capacity. If the other processes continued to use more slots than this capacity, the process would wait
+    /// permanently.
     fn slots(&mut self, now: u64, request: &SlotRequest) -> Slots<Duration> {
         self.correct(now);
         let others = self.waiting.iter().map(|other| other.capacity).min();
@@ -196,7 +198,7 @@ impl SharedLimit {
             || others.map(|demand| demand.purpose).any(is_poll)
     }
 
-    /// Returns how many other processes have a demand that precedes `demand` and has the same [`Use`].
+    /// Returns how many other processes have a demand of the same kind (the same [`Use`]) that precedes `demand`.
     fn ahead(&self, now: u64, demand: &SlotDemand) -> usize {
         let own = waiting_demand(now, demand);
         let is_ahead = |other: &WaitingDemand| {

@@ -61,7 +61,7 @@ impl From<SlotPurpose> for Use {
     }
 }
 
-/// The slots of one API key.
+/// The used slots of one API key, and the settings that decide when the next slot is available.
 #[derive(Clone, Debug)]
 pub(super) struct Slots<T = Instant> {
     capacity: usize,
@@ -190,7 +190,7 @@ impl<T: Time> Slots<T> {
         Some(slot.taken_at + WINDOW)
     }
 
-    /// Records a used slot without a check. Returns the number of the slot.
+    /// Records a used slot, without a check that the slot was free. Returns the number of the slot.
     pub fn push(&mut self, now: T, what: Use) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
@@ -224,7 +224,7 @@ impl<T: Time> Slots<T> {
         }
     }
 
-    /// Grants no slot until `until`. A current pause that ends later is unchanged.
+    /// Grants no slot until `until`. Has no effect if the current pause ends later.
     pub fn pause(&mut self, until: T) {
         self.paused_until = self.paused_until.max(Some(until));
     }
@@ -384,8 +384,8 @@ mod tests {
             last = *time;
             tokens >= -1e-6
         });
-        // No third model is needed for servers that count in fixed windows, because each fixed window is also a sliding
-        // window.
+        // A server that counts the requests of each full minute of its clock needs no third model, because the first
+        // model checks every minute.
         sliding && bucket
     }
 

@@ -22,12 +22,12 @@ const PASSED_OVER: u32 = 4;
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// Returns the point in time `duration` after `now`. A duration of more than 30 years counts as 30 years, because the
-/// clock could overflow.
+/// sum of `now` and a very long duration could overflow.
 pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
     now + duration.min(FOREVER)
 }
 
-/// The next time at which a permit can be granted, unless another event happens before.
+/// The next time at which a permit can be granted, unless another event happens before, such as a new request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Next {
     /// The ticket of the waiter that is expected to get the next permit.
@@ -55,8 +55,8 @@ pub(super) struct State {
     pub slots: Slots,
     pub rate: AdaptiveRate,
     pub queue: Queue,
-    /// A map from the ticket of a waiter to the slot of its permit. Contains the permits that were granted and not yet
-    /// picked up.
+    /// A map from the ticket of a waiter to the slot of its permit. Contains the permits that were granted, but that
+    /// the future of the waiter has not yet picked up.
     granted: BTreeMap<u64, u64>,
     next_ticket: u64,
     probe: Probe,
@@ -73,7 +73,7 @@ pub(super) struct State {
 /// The decision whether to send a request to the store of the shared limit.
 #[derive(Debug, PartialEq)]
 pub(super) enum NextRequest {
-    /// No request is needed until another event happens.
+    /// No request is needed until another event happens, such as a response of the store.
     Nothing,
     /// Send a request now. The value is the ticket of the waiter that is expected to get a slot.
     Now(u64),
@@ -121,7 +121,7 @@ impl State {
     }
 
     /// Grants every permit that can be granted at `now`, and adds the tickets to `granted`. Returns when the next
-    /// permit can be granted, or `None` if no waiter is left or all waiters wait for a probe.
+    /// permit can be granted, or `None` if no waiter is left or all waiters wait for the response to a probe.
     pub fn advance(&mut self, now: Instant, granted: &mut Vec<u64>) -> Option<Next> {
         loop {
             match self.next(now) {
@@ -176,7 +176,8 @@ impl State {
         priority.ready_at(now).max(again.unwrap_or(now)) < time
     }
 
-    /// Starts a request to the store. Returns the number of the request, and the request.
+    /// Creates a request to the store, and records that the request runs. Returns the number of the request, and the
+    /// request, which the caller must send.
     pub fn start_request(&mut self, now: Instant) -> Option<(u64, SlotRequest)> {
         let all = self.queue.candidates(now);
         let demands: Vec<_> = self.demands(&all).collect();
@@ -320,8 +321,8 @@ impl State {
         };
     }
 
-    /// Returns whether a new waiter could get a permit before `time`. This function does not check the other waiters,
-    /// because there may be thousands of waiters.
+    /// Returns whether a slot for a new waiter could become free before `time`. This function ignores the other
+    /// waiters, because a check of thousands of waiters would take too long.
     pub fn is_of_use_before(&mut self, time: Instant, priority: Priority, now: Instant) -> bool {
         let ready_at = priority.ready_at(now);
         let what = match priority {
@@ -580,8 +581,8 @@ mod tests {
     }
 
     proptest! {
-        /// Checks that in every sequence of events each waiter gets exactly one permit, and no window has too many
-        /// permits.
+        /// Checks random sequences of events. Each waiter that is not cancelled must get exactly one permit, and no
+        /// window may have more permits than the limit.
         #[test]
         fn every_waiter_gets_one_permit(
             limit in 1..40_u32,

@@ -24,14 +24,14 @@ pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreEr
 /// that only one process at a time changes the `SharedLimit`. All times in requests and responses are durations, so the
 /// clocks of the processes may differ.
 pub trait LimitStore: Send + Sync {
-    /// Takes a slot for the first demand of `request` that can have a slot now. If no demand can have a slot, returns
-    /// the time to wait before the next request.
+    /// Takes a slot for the first entry of [`SlotRequest::demands`] that can have a slot now. If no entry can have a
+    /// slot, returns the time to wait before the next request.
     fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse>;
 
-    /// Grants no slot for the duration `pause`. A current pause that ends later is unchanged.
+    /// Grants no slot for the duration `pause`. Has no effect if the current pause ends later.
     fn pause(&self, pause: Duration) -> LimitFuture<'_, ()>;
 
-    /// Gives back a slot in which nothing was sent, so that another request can use the slot.
+    /// Gives back the slot with the number `slot`, because no request was sent in it. Another request can use the slot.
     fn give_back(&self, slot: u64) -> LimitFuture<'_, ()>;
 
     /// Returns how long a response may take before the store counts as failed. Default: 350 ms.
@@ -47,16 +47,17 @@ pub struct SlotRequest {
     /// A random number that identifies the process. The demands of this request replace the demands of the last request
     /// from the same process.
     pub process: u64,
-    /// The maximum number of slots that all processes together may use in a window, in the view of this process. A
-    /// window is about a minute.
+    /// The maximum number of slots that all processes together may use in a window (about a minute). A process reports
+    /// a lower number after a 429.
     pub capacity: usize,
-    /// Whether requests other than polls are spread evenly, because a 429 showed that the limit is lower than expected.
+    /// Whether requests other than polls are spread evenly over a window. This is true after a 429, which showed that
+    /// the limit is lower than expected.
     pub spreads_calls: bool,
-    /// The possible uses of the slot, in the order of precedence.
+    /// The waiting requests of the process that can use the slot, in the order of precedence.
     pub demands: Vec<SlotDemand>,
 }
 
-/// Describes one possible use of a slot.
+/// Describes a waiting request that can use a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SlotDemand {
@@ -74,7 +75,8 @@ pub struct SlotDemand {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SlotPurpose {
-    /// A call for which a person waits.
+    /// A request that is neither a create nor a poll, for example a read of a session. A person may wait for its
+    /// response.
     Interactive,
     /// A create or follow-up.
     Create,
@@ -92,9 +94,9 @@ pub enum SlotResponse {
     /// A slot was taken.
     #[non_exhaustive]
     Taken {
-        /// The index of the demand in the request, from 0.
+        /// The index in [`SlotRequest::demands`] of the demand that gets the slot.
         demand: usize,
-        /// The number of the slot, with which the slot can be given back.
+        /// The number of the slot; see [`LimitStore::give_back`].
         slot: u64,
     },
     /// There is no slot now.

@@ -120,7 +120,7 @@ impl StoreRequests {
     }
 
     /// Records that the slot `number` of this process has the number `slot` in the store. Forgets the slots of this
-    /// process with a number below `first`.
+    /// process with a number below `first`, because they no longer count for the limit.
     pub fn record_slot(&mut self, number: u64, slot: u64, first: u64) {
         self.slots = self.slots.split_off(&first);
         self.slots.insert(number, slot);

@@ -65,8 +65,8 @@ async fn a_dropped_waiter_hands_over_the_time() {
     let limiter = limiter();
     drain(&limiter).await;
     let start = Instant::now();
-    // The first waiter is the timekeeper, and stops waiting before its permit is granted. Then the second waiter must
-    // become the timekeeper.
+    // The first waiter is the timekeeper: its timer fires when the next permit can be granted. It stops waiting before
+    // that time, so the second waiter must become the timekeeper.
     let impatient = timeout(SECOND, limiter.acquire(Priority::Create, None));
     let patient = acquire(&limiter, Priority::Create);
     let (first, ()) = tokio::join!(impatient, patient);
@@ -143,7 +143,7 @@ async fn a_call_ends_when_a_pause_exceeds_its_deadline() {
         (Some(NoPermit { paused_until }), paused_until)
     );
     assert_eq!(start.elapsed(), SECOND);
-    // A new call fails immediately, too.
+    // A new call fails immediately, too, because the pause ends after its deadline.
     let call = limiter.acquire(Priority::Create, Some(deadline)).await;
     assert_eq!(call.err(), Some(NoPermit { paused_until }));
     assert_eq!(start.elapsed(), SECOND);
@@ -240,7 +240,7 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// Creates a limiter with a very high limit, so that no test waits for a minute.
+/// Creates a limiter with a very high limit. Its tests use the real clock, and must not wait for a minute.
 fn short_limiter() -> Arc<RateLimiter> {
     Arc::new(RateLimiter::new(
         RateLimit::per_minute(600_000).unwrap(),

@@ -7,7 +7,7 @@ use super::*;
 
 const WAITERS: usize = 3;
 
-/// One step of the scheduler.
+/// One step of a schedule.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     /// Polls a waiter if it was never polled, or if it was woken since its last poll.
@@ -106,8 +106,8 @@ impl Schedule {
         }
     }
 
-    /// Polls the woken waiters until each waiter must have its permit. Then checks that no permit was granted too
-    /// early, and that no permit was lost.
+    /// Polls the woken waiters for so long that each waiter must get its permit. Then checks that no permit was granted
+    /// too early, and that no permit was lost.
     async fn finish(mut self, ops: &[Op]) {
         for _ in 0..40 {
             for number in 0..WAITERS {
@@ -125,14 +125,14 @@ impl Schedule {
             .iter()
             .filter(|(w, _)| matches!(w, Waiter::Permitted));
         assert_eq!(permitted.count(), self.permits.len(), "{ops:?}");
-        // There is one permit for each window. A waiter may receive its permit late, but never early.
+        // The limit is one permit in each window. A waiter may receive its permit late, but never early.
         for (number, at) in (0..).zip(&self.permits) {
             assert!(*at >= WINDOW * number, "{:?} after {ops:?}", self.permits);
         }
         let status = self.limiter.status();
         let waiting = status.waiting_interactive + status.waiting_creates + status.waiting_polls;
         assert_eq!(waiting, 0, "{ops:?}");
-        // After this time, the limiter no longer counts the used permits, so a permit must be available.
+        // After three windows, the limiter no longer counts the used permits, so a permit must be available.
         advance(WINDOW * 3).await;
         let next = self.limiter.acquire(Priority::Create, None);
         assert!(

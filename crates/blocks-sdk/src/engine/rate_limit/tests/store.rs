@@ -78,7 +78,8 @@ async fn processes_share_every_window() {
     assert_eq!(windows, [99, 99, 99, 3]);
 }
 
-/// Polls each session as often as the limiter allows, for five minutes. Returns the times of the polls of each session.
+/// Polls each session for five minutes, as often as the limiter allows, but at most every 2 s. Returns the times of the
+/// polls of each session.
 async fn polls(limiter: &Arc<RateLimiter>, sessions: usize) -> Vec<Vec<Duration>> {
     let start = Instant::now();
     let mut waits = tokio::task::JoinSet::new();
@@ -110,7 +111,7 @@ async fn one_session_beside_49_polls_as_often_as_each() {
     let (many, one) = (process(&store), process(&store));
     let (many, one) = tokio::join!(polls(&many, 49), polls(&one, 1));
     let all: usize = many.iter().map(Vec::len).sum();
-    // Polls use 98 of the 99 slots of each window, like the polls of a single process.
+    // One of the 99 slots of each window stays free for a call, so the polls of both processes together use 98 slots.
     let windows = SECOND.as_secs_f64() * 300.0 / WINDOW.as_secs_f64();
     let most = 98.0 * windows;
     assert!((all + one[0].len()) as f64 > most * 0.97, "{all}");
