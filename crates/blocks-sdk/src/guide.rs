@@ -17,7 +17,7 @@ pub mod getting_started {}
 #[doc = include_str!("../guide/waiting.md")]
 pub mod waiting {}
 
-// The programs in this page need the feature `schemars`, so they are tested only with this feature.
+// The programs on this page need the feature `schemars`, so they are tested only with this feature.
 #[cfg(any(feature = "schemars", not(doctest)))]
 #[doc = include_str!("../guide/structured-replies.md")]
 pub mod structured_replies {}

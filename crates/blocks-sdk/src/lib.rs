@@ -92,8 +92,8 @@ pub use session::turn::{Progress, ProgressStream, Replies, Reply, Turn, Wait, re
 
 /// Contains the data types of the service.
 ///
-/// Later releases may add fields, so the types are `#[non_exhaustive]`. In a test, create a value with
-/// `serde_json::from_value`.
+/// Later releases may add fields. So the types are `#[non_exhaustive]`, and a program cannot create a value by naming
+/// all fields. In a test, create a value with `serde_json::from_value`.
 pub mod types {
     pub use blocks_api::types::{
         Artifact, Link, Message, MessageLinks, MessagePage, PageLinks, PageMeta, Session,

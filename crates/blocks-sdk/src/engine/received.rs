@@ -1,5 +1,5 @@
-//! Prepares received data for error messages. An error message is short, is on one line, and contains no secrets. Also
-//! finds ids and messages in received data.
+//! Prepares text of a response for error messages. The prepared text is short, is on one line, and contains no secrets.
+//! Also finds the id of the session and the message of an error in a response.
 
 use blocks_api::open::Id;
 use bytes::Bytes;
@@ -65,7 +65,8 @@ pub(crate) fn sentence(text: &str) -> String {
     short
 }
 
-/// Replaces the query of each URL in a text with `<redacted>`, because the query of a presigned URL grants access.
+/// Replaces the query of each URL in a text with `<redacted>`. The query of a presigned URL contains a signature that
+/// grants access.
 pub(crate) fn without_queries(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -87,7 +88,8 @@ pub(crate) fn without_queries(text: &str) -> String {
     shown
 }
 
-/// Returns the start of a body as one line, for an error whose body contains no message.
+/// Returns at most the first 200 characters of a body as one line. An error shows this text if the body contains no
+/// error message.
 pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     const LONGEST: usize = 200;
     let text = text(body.unwrap_or_default(), || None);
@@ -99,8 +101,8 @@ pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     words
 }
 
-/// Returns the error message in a body, from the fields that services and gateways use. A text that only repeats the
-/// status, such as `Not Found`, is returned only if the body contains no other text.
+/// Returns the error message in a body, from fields such as `error` and `detail`, which services and gateways use. A
+/// text that only repeats the status, such as `Not Found`, is returned only if these fields contain no other text.
 pub(crate) fn message(body: &Value, status: Option<u16>) -> Option<String> {
     const NAMES: [&str; 7] = [
         "error",
@@ -127,15 +129,15 @@ pub(crate) fn message(body: &Value, status: Option<u16>) -> Option<String> {
     Some(first)
 }
 
-/// Returns the error code in a body.
+/// Returns the error code in a body, from the field `code` or `error.code`.
 pub(crate) fn code(body: &Value) -> Option<String> {
     let nested = &body["error"]["code"];
     let code = [&body["code"], nested].into_iter().find_map(Value::as_str);
     code.map(str::to_owned)
 }
 
-/// Converts a JSON value to text. Leaves a string unchanged, joins the items of a list, and uses the message of an
-/// object.
+/// Converts a JSON value to text. Leaves a string unchanged, joins the items of a list, and takes the text of an object
+/// from its field `message` or a similar field.
 fn words(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -151,9 +153,9 @@ fn words(value: &Value) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// Returns the id of the session in a body, from the field `id` or from a link. The body may be cut off. In an error
-/// response, the field `id` may identify the error. So the field is used only if the response is successful, or if the
-/// body contains `_links`.
+/// Returns the id of the session in a body, from the field `id` or from a link. Finds the id also in a body that was
+/// cut off. In an error response, the field `id` may identify the error and not a session. So the field is used only if
+/// the response is successful, or if the body contains `_links`.
 pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
     let text = text(body, || None);
     let linked = || {

@@ -93,14 +93,14 @@ fn wide(body: &[u8]) -> Option<String> {
     }
 }
 
-/// Returns U+FFFD if a text was cut off in the middle of a code unit. `rest` contains the bytes after the last complete
-/// code unit.
+/// Returns U+FFFD if a text was cut off in the middle of a code unit, which has 2 bytes in UTF-16 and 4 bytes in
+/// UTF-32. `rest` contains the bytes after the last complete code unit.
 fn cut(rest: &[u8]) -> Option<char> {
     (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER)
 }
 
-/// Returns the positions of the escapes that are unpaired surrogates. In JSON, a backslash occurs only inside strings,
-/// so this function need not track where strings start and end.
+/// Returns the positions of escapes such as `\ud83d` that are one half of a surrogate pair without the other half. In
+/// JSON, a backslash occurs only inside strings, so this function need not track where strings start and end.
 fn lone_surrogates(body: &[u8]) -> Vec<usize> {
     let mut halves = Vec::new();
     let mut next = 0;

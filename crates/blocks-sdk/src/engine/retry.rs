@@ -11,8 +11,8 @@
 //! | a redirect | no retry | no retry, outcome unknown |
 //! | any other status | no retry | no retry, no effect |
 //!
-//! This module only decides. The module `call` sends the request again, and the module `rate_limit` enforces the
-//! pauses.
+//! This module only decides. The module `call` sends the request again. The module `rate_limit` grants no permit during
+//! the pause after a 429.
 
 use std::time::Duration;
 
@@ -37,9 +37,10 @@ use std::time::Duration;
 #[must_use]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// The maximum number of attempts, not counting attempts with a 429 response.
+    /// The maximum number of attempts of a call, not counting attempts with a 429 response. If the number is 1, a
+    /// request is not sent again, even after a 429.
     pub max_attempts: u32,
-    /// The upper bound of the first pause between attempts.
+    /// The upper bound of the random pause after the first failed attempt. The bound doubles with each attempt.
     pub initial_backoff: Duration,
     /// The upper bound of every pause between attempts, unless the service asks for a longer pause.
     pub max_backoff: Duration,
@@ -53,8 +54,8 @@ pub struct RetryPolicy {
 /// The default time-out of a call that reads. This time-out is short, because a caller needs the result soon.
 const READ_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 /// The default time-out of a call that creates. This time-out is long, because a create may wait long for its permit.
-/// For example, the rate limiter grants 100 permits per minute, and polls use 20 of them. If a thousand creates start
-/// at the same time, the last create waits 12 minutes.
+/// For example, the rate limiter grants 100 permits per minute, and polls use 20 of them. So 80 creates can start per
+/// minute, and the last of a thousand creates waits 12 minutes.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 impl RetryPolicy {
@@ -69,7 +70,8 @@ impl RetryPolicy {
         Self::default().max_attempts(1)
     }
 
-    /// Limits the number of attempts, not counting attempts with a 429 response. Default: 5. Zero counts as one.
+    /// Limits the number of attempts of a call, not counting attempts with a 429 response. Default: 5. If the limit is
+    /// 1, a request is not sent again, even after a 429. Zero counts as one.
     ///
     /// ```
     /// use blocks_sdk::RetryPolicy;
@@ -82,7 +84,8 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the upper bound of the first pause between attempts. The bound doubles with each attempt. Default: 0.5 s.
+    /// Sets the upper bound of the random pause after the first failed attempt. The bound doubles with each attempt.
+    /// Default: 0.5 s.
     pub fn initial_backoff(mut self, backoff: Duration) -> Self {
         self.initial_backoff = backoff;
         self
@@ -98,7 +101,8 @@ impl RetryPolicy {
     /// minutes.
     ///
     /// The pause applies to every request of the client and its clones. After a shortened pause, the client sends only
-    /// one request. All other requests wait for the response to this request.
+    /// one request, because the service may still respond with 429. All other requests wait for the response to this
+    /// request.
     pub fn max_retry_after(mut self, pause: Duration) -> Self {
         self.max_retry_after = pause;
         self
@@ -107,9 +111,10 @@ impl RetryPolicy {
     /// Sets the time-out of a whole call: the wait for a permit, all attempts, and the pauses between them. Default: 2
     /// minutes for a read, and 1 hour for a create or follow-up, which may wait behind many other requests.
     ///
-    /// A create can exceed this time-out by about the time-out of connecting, because each of its attempts has enough
-    /// time to connect. Otherwise the call's time-out could pass while an attempt connects. Then the outcome of the
-    /// create would count as unknown although nothing was sent. `Duration::MAX` means no limit.
+    /// A create can take longer than this time-out, by about the time-out of connecting. The reason is that the client
+    /// always gives an attempt of a create enough time to connect. Otherwise the call's time-out could pass while the
+    /// attempt still connects. Then the outcome of the create would count as unknown although nothing was sent.
+    /// `Duration::MAX` means no limit.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -140,7 +145,8 @@ impl RetryPolicy {
         self.call_timeout.unwrap_or(default)
     }
 
-    /// Returns the pause before the next attempt, after `failures` failed attempts. `random` is between 0 and 1.
+    /// Returns the pause before the next attempt, after `failures` failed attempts. The pause is its upper bound,
+    /// multiplied by `random`, a number from 0 to 1.
     pub(crate) fn backoff(&self, failures: u32, random: f64) -> Duration {
         let backoff = 2_u32.saturating_pow(failures.saturating_sub(1));
         let bound = self.initial_backoff.saturating_mul(backoff);
@@ -165,8 +171,8 @@ pub(crate) const READ_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// time-outs of common gateways. If it passes, the outcome of the create is unknown, so the client waits long for a
 /// response.
 pub(crate) const CREATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
-/// The minimum difference between the time-out of an attempt of a create and the time-out of connecting. With this
-/// difference, the time-out of connecting always passes first, and then the create was certainly not sent.
+/// The minimum time that an attempt of a create has after the time-out of connecting. So if the attempt cannot connect,
+/// the time-out of connecting passes first, and the create was certainly not sent.
 const AFTER_CONNECT: Duration = Duration::from_millis(250);
 
 impl AttemptTimeouts {
@@ -188,8 +194,9 @@ impl AttemptTimeouts {
 /// this interval.
 const POLL_CAP: Duration = Duration::from_secs(15);
 
-/// Returns the pause between two polls. The pause is longer after several `failures` in a row. The pause is randomized,
-/// so that polls that failed at the same time are not repeated at the same time. `random` is between 0 and 1.
+/// Returns the pause between two polls. The pause is longer after several `failures` in a row. The pause also depends
+/// on the random number `random`, from 0 to 1, so that polls of several waits that failed at the same time are not
+/// repeated at the same time.
 pub(crate) fn poll_pause(interval: Duration, failures: u32, random: f64) -> Duration {
     let doublings = failures.saturating_sub(1);
     let backoff = interval.saturating_mul(2_u32.saturating_pow(doublings));
@@ -226,7 +233,7 @@ pub(crate) enum Outcome {
 pub(crate) enum Verdict {
     /// Decode the successful response.
     Done,
-    /// Send the request again after a backoff.
+    /// Send the request again after a random pause; see [`RetryPolicy`].
     Retry,
     /// Send the request again after the pause that the rate limiter enforces after a 429.
     RetryAfterPause,

@@ -5,10 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// Returns the pause that the service asks for, in whole seconds, rounded up. The header can contain a date instead of
-/// a duration. Then the pause lasts from the time in the response's `Date` header to this date, because the clock of
-/// this machine may differ from the service's clock. Without a `Date` header, the pause starts at `now`. For a date in
-/// the past, the pause is zero. Returns `None` if the header is missing or has a value that cannot be read.
+/// Returns the pause that the service asks for, in whole seconds, rounded up. The header `Retry-After` can contain a
+/// time, such as 12:00:30, instead of a duration. Another header of the response, `Date`, contains the service's
+/// current time, such as 12:00:00. Then the pause is the difference, 30 s. The clock of this machine may differ from
+/// the service's clock, so its time `now` is used only without a `Date` header. For a time in the past, the pause is
+/// zero. Returns `None` if `Retry-After` is missing or cannot be read.
 pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
@@ -26,7 +27,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
     }
 }
 
-/// Reads a duration that is a number with an optional sign, fraction and unit. The default unit is seconds.
+/// Reads a duration such as `30`, `1.5 min` or `500ms`. The default unit is seconds. A negative duration becomes zero.
 fn seconds(text: &str) -> Option<Duration> {
     let (is_negative, text) = match text.strip_prefix(['-', '+']) {
         Some(rest) => (text.starts_with('-'), rest),

@@ -1,7 +1,7 @@
-//! Records spans and events if the feature `tracing` is enabled. There is a span for each call. There is an event for
-//! each attempt, each poll, each wait for a permit, each pause that the service asks for, and each change of the
-//! request rate. Several processes can share the request limit through a store. There is also an event when this store
-//! fails, and when it works again.
+//! Records spans and events of the crate `tracing` if the feature `tracing` is enabled. There is a span for each call.
+//! There is an event for each attempt, each poll, each wait for a permit, each pause that the service asks for, and
+//! each change of the request rate. Several processes can share the request limit through a store, such as a Redis
+//! server. There is also an event when this store fails, and when it works again.
 //!
 //! Fields such as `http.request.method` have the names of OpenTelemetry's conventions for HTTP. The API key, texts of
 //! messages and presigned URLs are never recorded.

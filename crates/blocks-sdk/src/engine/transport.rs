@@ -1,4 +1,4 @@
-//! Sends requests over a socket, or to a service in the same process.
+//! Sends requests over the network, or to a service in the same process, such as the mock server.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -132,7 +132,8 @@ impl SendError {
         self.never_sent
     }
 
-    /// Returns the host and port of the proxy for the request, if an environment variable named a proxy.
+    /// Returns the host and port of the proxy for the request, for the error message. Returns `None` if no environment
+    /// variable named a proxy.
     pub(crate) fn proxy(&self) -> Option<&str> {
         self.proxy.as_deref()
     }
@@ -173,7 +174,8 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// Creates a transport with the default settings. Proxies in environment variables are not used.
+    /// Creates a transport with the default settings. Ignores environment variables that name a proxy, such as
+    /// `HTTPS_PROXY`.
     ///
     /// # Errors
     /// Returns [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if TLS cannot be set up.
@@ -183,7 +185,8 @@ impl HttpTransport {
 
     /// Creates a transport with an HTTP client that `configure` sets up, for example with a proxy or a certificate.
     ///
-    /// Redirects and retries are switched off after `configure`. Proxies in environment variables are not used.
+    /// After `configure`, this method switches off redirects and retries, so `configure` cannot enable them.
+    /// Environment variables that name a proxy, such as `HTTPS_PROXY`, are ignored.
     ///
     /// # Errors
     /// Returns [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the client cannot be set up.
@@ -231,8 +234,8 @@ impl Transport for HttpTransport {
 
 #[derive(Clone)]
 pub(crate) enum ClientTransport {
-    /// Sends each request as the `reqwest::Request` that the generated client built. A conversion to an `http::Request`
-    /// and back would parse the URL again.
+    /// Sends the `reqwest::Request` that the generated client built. The trait [`Transport`] is not used, because the
+    /// conversion to its `http::Request` and back would parse the URL again.
     Http(HttpTransport),
     Other(Arc<dyn Transport>),
 }
@@ -259,8 +262,8 @@ impl From<ClientTransport> for Arc<dyn Transport> {
 }
 
 fn send_error(error: reqwest::Error, proxy: Option<String>) -> SendError {
-    // hyper reports "canceled" when a server closed a pooled connection before any byte of the request was written. So
-    // the request was certainly not sent.
+    // The client keeps connections open for later requests. If the server closed such a connection before any byte of
+    // the request was written, hyper reports "canceled". So the request was certainly not sent.
     let canceled = sources(&error)
         .filter_map(|e| e.downcast_ref::<hyper::Error>())
         .any(hyper::Error::is_canceled);
@@ -313,7 +316,7 @@ impl HttpBody for SyncBody {
     }
 }
 
-/// Uses a tower service as a transport. An error of the service counts as "never sent" if the service was not ready, or
+/// Uses a tower service as a transport. An error of the service counts as "never sent" if its `poll_ready` failed, or
 /// if one of the causes is an [`io::ErrorKind::ConnectionRefused`].
 ///
 /// The mutex allows services that are not `Sync`. The mutex is locked only to clone the service.
@@ -336,7 +339,7 @@ where
 {
     fn send(&self, request: Request<Body>) -> SendFuture<'_> {
         // Each request uses its own clone of the service, because tower requires `poll_ready` and `call` on the same
-        // instance.
+        // instance, without another request in between.
         let service = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut service = service.clone();
         Box::pin(async move {

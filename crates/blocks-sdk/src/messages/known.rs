@@ -12,7 +12,8 @@ const REMEMBERED: usize = 2_000;
 
 /// Returns the hash of a message's id, or of the whole message if the message has no id. The hash identifies the
 /// message. Every release must compute the same hash for a message, because stored cursors contain the hashes. The hash
-/// has at most 53 bits, because a JSON number cannot represent more bits exactly.
+/// has at most 53 bits, because many programs read a JSON number as a 64-bit float, which stores integers of at most 53
+/// bits exactly.
 pub(crate) fn identity(message: &Message) -> u64 {
     let mut hash = Hash::default();
     match &message.id {
@@ -23,8 +24,9 @@ pub(crate) fn identity(message: &Message) -> u64 {
     hash.finish()
 }
 
-/// Computes the identity of a message that was too large to be read. The message is the only message of its page.
-/// `body` is the part of the page that was received.
+/// Computes the hash that identifies a message that was too large to be read. The message is the only message of its
+/// page. `body` is the part of the page that was received. If this part contains the id of the message, the hash is
+/// computed from the id, and otherwise from this part.
 pub(crate) fn identity_in_cut_page(body: &str) -> u64 {
     let items = body.find("\"items\"").map_or(body, |at| &body[at..]);
     let field = items.match_indices("\"id\"").find_map(|(at, name)| {
@@ -60,7 +62,8 @@ impl Hash {
         }
     }
 
-    /// Returns the hash, shortened to 53 bits. FNV-1a mixes the highest bits best, so the highest bits are used.
+    /// Returns the hash, shortened to 53 bits. In FNV-1a, the high bits depend on more of the input than the low bits,
+    /// so the high bits are used.
     fn finish(self) -> u64 {
         (self.0 ^ (self.0 << 29)) >> 11
     }
@@ -77,12 +80,12 @@ impl io::Write for Hash {
     }
 }
 
-/// The identities of the messages that were read last, in the service's order.
+/// The identities (see [`identity`]) of the messages that were read last, in the service's order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     order: VecDeque<u64>,
     set: HashSet<u64>,
-    /// Whether messages before the remembered messages were read or skipped.
+    /// Whether there are earlier messages that are not remembered, because they were forgotten or skipped.
     partial: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Reads the messages of one query as one sequence, even if the service accepts only one role in a request, as older
-//! versions of the service do.
+//! Reads the messages of one query as one sequence. Older versions of the service accept only one role in a request.
+//! Then this module reads the messages of each role separately, and merges them by time.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ use crate::messages::watch::WatchCursor;
 #[derive(Default)]
 pub(crate) struct Batch {
     pub messages: VecDeque<Message>,
-    /// The error for a message that is too large. This message comes after `messages`.
+    /// The error for a message that is larger than `max_body`. This message comes after `messages`.
     pub too_large: Option<Error>,
 }
 
@@ -37,7 +37,8 @@ pub(crate) enum Start {
     After(WatchCursor),
 }
 
-/// Reads the pages of a query. Reads one sequence for each role if the roles must be requested separately.
+/// Reads the pages of a query. There is one sequence of messages for each role if the roles must be requested
+/// separately, and otherwise only one sequence.
 pub(crate) struct MergedPages {
     query: MessagesQuery,
     start: Start,
@@ -47,7 +48,7 @@ pub(crate) struct MergedPages {
 
 struct Sequence {
     pager: Pager,
-    /// The time in the sort key of the last returned message. This time never decreases.
+    /// The time by which the last returned message was sorted; see [`key`](Self::key). This time never decreases.
     time: f64,
 }
 
@@ -185,16 +186,16 @@ impl MergedPages {
         sequence.pager.pop()
     }
 
-    /// Continues each sequence after its end was reached, because messages may have been added.
+    /// Prepares a poll for new messages in each sequence whose end was reached.
     pub fn resume(&mut self) {
         for sequence in &mut self.sequences {
             sequence.pager.resume();
         }
     }
 
-    /// Returns the cursor after the last message that the caller has returned. `waiting` contains the messages that the
-    /// caller has taken, but has not returned yet. Returns `None` before the first page is read, and while existing
-    /// messages are skipped.
+    /// Returns the cursor after the last message that the watch has returned to the program. `waiting` contains the
+    /// messages that the watch has taken from here, but has not returned yet. Returns `None` before the first page is
+    /// read, and while [`Watch::from_now`](crate::Watch::from_now) skips existing messages.
     pub fn cursor(&self, waiting: &VecDeque<Message>) -> Option<WatchCursor> {
         let pagers = || self.sequences.iter().map(|sequence| &sequence.pager);
         if pagers().any(Pager::is_skipping) || !self.any_read {

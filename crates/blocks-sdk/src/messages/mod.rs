@@ -29,7 +29,8 @@ use crate::messages::watch::Watch;
 /// The page size of a stream, which is the largest page size that the service supports.
 pub(crate) const PAGE: u64 = 100;
 
-/// The query parameters that the OpenAPI document names.
+/// The query parameters that the OpenAPI document names. They have their own methods, so [`MessagesQuery::extra`]
+/// cannot set them.
 const PARAMETERS: [&str; 7] = [
     "type",
     "role",
@@ -194,7 +195,8 @@ impl MessagesQuery {
         self
     }
 
-    /// Selects the page with this number, counted from 1. Only [`send`](Self::send) uses the number.
+    /// Selects the page with this number, counted from 1. Only [`send`](Self::send) uses the number. A stream or watch
+    /// reads all pages.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -209,7 +211,8 @@ impl MessagesQuery {
         self
     }
 
-    /// Sets the number of messages in a page, from 1 to 100. Default: 50. Only [`send`](Self::send) uses this number.
+    /// Sets the number of messages in a page, from 1 to 100. Default: 50. Only [`send`](Self::send) uses this number. A
+    /// stream or watch chooses its page sizes itself.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -277,14 +280,15 @@ impl MessagesQuery {
     ///
     /// Messages may be added and deleted while the stream reads. If a message exists during the whole read, the stream
     /// returns the message exactly once, and in order. A late message is a message that the service adds before
-    /// messages that the stream has already read. The stream finds and returns late messages at the latest when it
-    /// reaches the end of the list.
+    /// messages that the stream has already read. A late message moves the messages after it to other positions. If the
+    /// stream notices such a move, it searches the last 1,000 messages for late messages when it reaches the end of the
+    /// list, and returns them at the end. With [`newest_first`](Self::newest_first), it does not search.
     ///
     /// For a message larger than [`max_body`](crate::ClientBuilder::max_body), the stream returns an error, and
     /// continues with the next message. Any other error ends the stream. If the pages contain fewer messages than the
-    /// total number that the service reports, or only repeat messages, the stream ends with the error
-    /// [`Incomplete`](crate::ErrorKind::Incomplete). The error says how many messages are missing, if this number is
-    /// known.
+    /// total number that the service reports, or only repeat messages that were already read, the stream ends with the
+    /// error [`Incomplete`](crate::ErrorKind::Incomplete). The error says how many messages are missing, if this number
+    /// is known.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

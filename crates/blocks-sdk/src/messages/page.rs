@@ -172,9 +172,9 @@ impl Page {
     /// Reads the messages that were added after this page was read. Uses the same filters as the query of this page.
     /// Returns `None` when the page has no link to newer messages.
     ///
-    /// The link contains a time, and selects only messages whose `ts` is greater than this time. So this method does
-    /// not find messages whose `ts` is equal, smaller or missing. [`MessagesQuery::watch`](crate::MessagesQuery::watch)
-    /// also finds such messages.
+    /// The service puts a time into this link. The link selects only messages whose `ts` is greater than this time. So
+    /// this method does not find messages whose `ts` is equal, smaller or missing.
+    /// [`MessagesQuery::watch`](crate::MessagesQuery::watch) also finds such messages.
     ///
     /// # Errors
     /// Returns the errors of [`MessagesQuery::send`].

@@ -4,9 +4,9 @@
 //! A page shows a range of the list at the time of the read. If messages before the range are deleted or added, the
 //! messages in the range move to other indexes. The total number of messages does not always show such a shift: the
 //! total is unchanged after one deletion and one addition. So each range that the pager reads overlaps the previous
-//! range ([`Window`]). A known message is a message that was read before. If the new range contains a known message,
-//! everything before that message was read as well, and no message is missing. If the new range contains no known
-//! message, the pager discards the range and steps back until a range contains a known message.
+//! range. [`Window`] describes a range. A known message is a message that was read before. If the new range contains a
+//! known message, everything before that message was read as well, and no message is missing. If the new range contains
+//! no known message, the pager discards the range and steps back until a range contains a known message.
 //!
 //! A page with only one message, for example a message that is too large to be read, cannot overlap the previous range.
 //! In this case, the pager reads the message before the page again. If this message is still at the same index, no
@@ -30,7 +30,7 @@ const LOOK_BACK: u64 = 1_000;
 /// check finds a late message even if the total is unchanged, because another message was deleted at the same time.
 const POLLS_BETWEEN_CHECKS: u32 = 10;
 /// The allowed number of reads in a row without a new message. For a long list, `check_progress` allows more reads.
-/// After too many reads, the pager assumes that the service repeats pages.
+/// After more reads, the pager assumes that the service repeats pages, and ends the read, usually with an error.
 const IDLE_READS: u64 = 16;
 /// The number of full pages in a row after which the pager doubles its page size. The pager reduces the page size after
 /// a page that was too large.
@@ -43,7 +43,7 @@ const DECODE_ATTEMPTS: u32 = 3;
 pub(crate) struct Pager {
     query: MessagesQuery,
     known: Known,
-    /// The position of the last message in the most recently accepted range.
+    /// The last message in the most recent range that was accepted and not discarded, and its index in the list.
     edge: Option<Edge>,
     phase: Phase,
     sizes: Sizes,
@@ -58,7 +58,8 @@ pub(crate) struct Pager {
     shifted: bool,
     /// Whether the pager skips messages until it reaches the end of the list for the first time.
     skipping: bool,
-    /// Whether a search of the whole list found no known message.
+    /// Whether a search of the whole list found no known message. Then the pager reads from the start of the list
+    /// again.
     known_are_gone: bool,
     /// Whether the next read is a poll for messages that were added after the end was reached.
     polling: bool,
@@ -76,7 +77,7 @@ pub(crate) struct Pager {
     progress: u64,
     /// Messages that were read from the service, but not yet returned to the caller.
     backlog: VecDeque<Message>,
-    /// Errors for messages that are too large. These messages come after the messages in `backlog`.
+    /// Errors for messages that are larger than `max_body`. These messages come after the messages in `backlog`.
     too_large: VecDeque<Error>,
 }
 
@@ -114,7 +115,7 @@ struct Sweep {
     index: u64,
     /// The index at which the search ends; `None` if it ends after one page.
     until: Option<u64>,
-    /// The identity of the first message after the range that was searched last.
+    /// The hash that identifies the first message after the range that was searched last.
     next: u64,
     /// Pages that contain no known message. If the search finds a known message further back in the list, the messages
     /// of these pages are between known messages. Then they are late messages and are returned. Otherwise they are not
@@ -135,7 +136,7 @@ struct Reading {
 
 enum Content {
     Messages(Vec<Message>),
-    /// The only message of the page was too large.
+    /// The only message of the page was larger than `max_body`.
     TooLarge(Error),
 }
 
@@ -175,7 +176,7 @@ impl Reading {
         self.start + self.count()
     }
 
-    /// Returns the total, unless the page itself shows that the total is wrong.
+    /// Returns the total, or `None` if the total is wrong because this page contains messages after it.
     fn total(&self) -> Option<u64> {
         self.total.filter(|total| *total >= self.end())
     }
@@ -307,7 +308,7 @@ impl Pager {
         !self.is_filled() && !has_all
     }
 
-    /// Continues after the end was reached, because messages may have been added.
+    /// Prepares a poll for new messages, if the end of the list was reached.
     pub fn resume(&mut self) {
         if matches!(self.phase, Phase::End) {
             self.phase = Phase::Forward;
@@ -380,7 +381,8 @@ impl Pager {
             (Phase::Verify { .. }, Some(edge)) => sizes.smallest(edge.index),
             (_, None) => sizes.forward(0, None),
             (_, Some(edge)) => {
-                // A poll also reads messages before the edge, because most late messages are close to the end.
+                // A poll also reads some messages before the edge again, because most late messages are close to the
+                // end.
                 let before = if self.polling { sizes.most / 2 } else { 0 };
                 let indexes = [edge.index.saturating_sub(before), edge.index];
                 let mut windows = indexes.map(|index| sizes.forward(index, self.unusable));
@@ -495,7 +497,7 @@ impl Pager {
         let first = reading.identities.first().copied();
         let last = reading.identities.last().copied();
         if end == 0 && reading.total == Some(0) {
-            // The list is empty, so all later messages are new.
+            // The list is empty, so all messages that are added later are new.
             self.known = Known::default();
         }
         if self.give_out(reading, None) {
@@ -557,7 +559,7 @@ impl Pager {
 
     /// Adds the new messages of a page to the backlog, and returns whether there are any. In a search for late
     /// messages, `next` identifies a message after the page. Then new messages after the last known message of the page
-    /// get their place before `next` in the order of the known messages.
+    /// are inserted into `known` before `next`.
     fn give_out(&mut self, reading: Reading, next: Option<u64>) -> bool {
         let identities = reading.identities;
         let is_known = |identity: &u64| self.known.contains(*identity);
@@ -664,8 +666,9 @@ impl Pager {
         let held: u64 = sweep.held.iter().map(Reading::count).sum();
         let ends = match sweep.held.is_empty() {
             true => sweep.until.is_none_or(|until| start <= until),
-            // The search ends when the range from this page to the edge has more messages than there are known and held
-            // messages. Then all known messages are in this range, and none is further back.
+            // The range from this page to the edge consists of held messages and of known messages, of which the last
+            // is the edge. If the range is longer than all held and known messages together, no known message is
+            // further back, so the search ends.
             false => start + self.known.len() as u64 + held < edge,
         };
         if ends || start == 0 {
@@ -702,7 +705,7 @@ impl Pager {
         self.idle = 0;
     }
 
-    /// Counts reads without a new message, and fails if the reads make no progress.
+    /// Counts reads without a new message, and ends the read after too many of them in a row; see [`IDLE_READS`].
     fn check_progress(&mut self, found: bool) -> Result<(), Error> {
         if found {
             self.idle = 0;

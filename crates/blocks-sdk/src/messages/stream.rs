@@ -92,7 +92,8 @@ impl std::fmt::Debug for MessageStream {
     }
 }
 
-/// A step in progress, such as the read of a page. The future owns the state, and returns the state with the result.
+/// A step in progress, such as the read of a page. The future owns the state `S` of the stream, and returns the state
+/// with the result `T`.
 pub(crate) type Step<S, T> = Pin<Box<dyn Future<Output = (Box<S>, T)> + Send>>;
 
 /// The state of a stream, or the step in progress that owns the state. This enum is `Unpin`, so the stream is `Unpin`
@@ -121,7 +122,7 @@ impl<S, T> Source<S, T> {
     }
 
     /// Polls the future of the step in progress, or starts a new step. Returns the result of the step, or `None` after
-    /// the last step.
+    /// [`end`](Self::end) was called.
     pub fn poll(
         &mut self,
         context: &mut Context<'_>,

@@ -20,7 +20,7 @@ use crate::messages::merged::{Batch, MergedPages, Start};
 use crate::messages::stream::Source;
 
 const INTERVAL: Duration = Duration::from_secs(2);
-/// The number of failures in a row that end a watch, if each of these failures may be permanent.
+/// The number of failed polls in a row that end a watch, if each error may be permanent. An example is a 409.
 const DOUBTFUL_FAILURES: u32 = 3;
 
 /// Returns the messages of a query, and then each new message as it arrives; see [`MessagesQuery::watch`].
@@ -52,7 +52,7 @@ pub struct Watch {
     ready: VecDeque<Message>,
     too_large: Option<Error>,
     source: Source<Poller, Result<Step, Error>>,
-    /// The cursor when the step in progress started.
+    /// The cursor at the start of the poll in progress, which is returned while the poll is in progress.
     cursor: WatchCursor,
 }
 

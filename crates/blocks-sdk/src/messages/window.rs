@@ -11,7 +11,7 @@ pub(crate) struct Window {
     pub limit: u64,
 }
 
-/// The page sizes that the pager can choose.
+/// The page sizes that the pager can choose: from 1 to `most`, or only `most` if `fixed` is true.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     /// The largest page size.
@@ -45,7 +45,7 @@ impl Sizes {
         (least..=self.most.max(1)).map(move |limit| Window::containing(index, limit))
     }
 
-    /// Returns the window that contains `index` and ends last. Avoids the page number `unusable`.
+    /// Returns, of all windows that contain `index`, the one that ends last. Avoids the page number `unusable`.
     pub fn forward(self, index: u64, unusable: Option<u64>) -> Window {
         let usable = self
             .windows(index)
@@ -54,7 +54,7 @@ impl Sizes {
         best.unwrap_or_else(|| Window::containing(index, self.most.max(1)))
     }
 
-    /// Returns the window that contains `index` and starts first.
+    /// Returns, of all windows that contain `index`, the one that starts first.
     pub fn backward(self, index: u64) -> Window {
         let best = self.windows(index).min_by_key(|window| window.start());
         best.unwrap_or_else(|| Window::containing(index, 1))

@@ -1,4 +1,5 @@
-//! Selects exactly one of `agent_id`, `agent_name` and `profile`.
+//! Selects the agent of a new session. A request names the agent in exactly one of the fields `agent_id`, `agent_name`
+//! and `profile`.
 
 use std::str::FromStr;
 

@@ -1,7 +1,7 @@
 //! Reads the data and the content of files and plans that an agent created.
 //!
-//! The content is on a storage host, at a presigned URL. The requests for the content are the only requests to another
-//! host than the service. They never contain the API key.
+//! The content is on a storage host, at a presigned URL: a URL whose query grants access. All other requests of the
+//! client go to the service. A request to the storage host never contains the API key.
 
 use std::fmt;
 use std::io;
@@ -159,7 +159,8 @@ impl Artifact {
         &self.id
     }
 
-    /// Returns the file name that the agent chose. Check the name before you use the name as a path.
+    /// Returns the file name that the agent chose. Check the name before you use the name as a path, because it may
+    /// contain `..`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -175,8 +176,9 @@ impl Artifact {
         self.data.file_name.as_deref()
     }
 
-    /// Streams the content. If the URL has expired, the client requests a new URL once. The time-out of an attempt
-    /// limits the wait for each piece of the content. The whole download has no time-out.
+    /// Streams the content. If the URL has expired, the client requests a new URL once. If no piece of the content
+    /// arrives within the time-out of an attempt ([`attempt_timeout`](crate::ClientBuilder::attempt_timeout)), the
+    /// download fails. The whole download has no time-out.
     ///
     /// # Errors
     /// An error response of the storage host, or a failed connection. If the download fails after this method returned,
@@ -291,8 +293,9 @@ impl Artifact {
         is_cut && attempts < self.client.engine.retry.max_attempts
     }
 
-    /// Returns whether to request the content again after `error`. If the error's `Retry-After` is longer than the
-    /// time-out of a read, the content is not requested again.
+    /// Returns whether to request the content again after `error`. The content is not requested again if the storage
+    /// host asks with `Retry-After` for a pause that is longer than the time-out of a call that reads, by default 2
+    /// minutes.
     fn is_passing(&self, error: &Error) -> bool {
         let longest = self
             .client
@@ -377,8 +380,8 @@ impl Artifact {
             .map_err(|error| failed(error.error))
     }
 
-    /// Requests the content and returns the response. Retries the request by the same rules as a read. If the presigned
-    /// URL has expired, requests a new URL once.
+    /// Requests the content and returns the response. Repeats the request after a temporary error, such as a 503, up to
+    /// the retry policy's number of attempts. If the presigned URL has expired, requests a new URL once.
     async fn open(&self, attempts: &mut u32) -> Result<Response<Body>, Error> {
         let mut renewed = None;
         loop {

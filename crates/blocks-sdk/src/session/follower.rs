@@ -1,8 +1,9 @@
 //! Reads the messages of a turn while a wait polls for the reply of the turn.
 //!
 //! Each poll reads one page of the thread, which holds the messages of the turn. The pager chooses the page so that no
-//! message is lost or repeated. The reply is the final message in the page. If the page does not show whether the reply
-//! has arrived, the next poll requests only the reply, as in a wait without a follower.
+//! message is lost or repeated. The reply is the final message in the page. Sometimes the page does not show whether
+//! the reply has arrived, for example if it contains a message of an unknown type. Then the next poll requests only the
+//! reply, as every poll does in a wait that does not read messages.
 
 use std::collections::VecDeque;
 

@@ -85,7 +85,7 @@ impl Session {
         self.reference.id()
     }
 
-    /// Returns a reference to the session, without the data.
+    /// Returns the [`SessionRef`] of the session, which contains the id of the session and not its data.
     pub fn reference(&self) -> &SessionRef {
         &self.reference
     }
@@ -245,8 +245,8 @@ impl Session {
 
     /// Posts a follow-up and returns the turn that the follow-up starts; see [`SessionRef::follow_up`].
     ///
-    /// Do not drop this future after its first poll. If the request was already sent, a billed turn may exist, and your
-    /// program does not know the id of the thread that holds the messages of this turn.
+    /// Do not drop this future before it has completed. If the request was already sent, a billed turn may exist, and
+    /// your program does not know the id of the thread that holds the messages of this turn.
     ///
     /// # Errors
     /// The errors of [`SessionRef::follow_up`].

@@ -71,9 +71,9 @@ impl SessionRef {
         self.client.get_session(&self.id).await
     }
 
-    /// Creates the [`Pending`] value from the ids and links in a response. Uses the link to the final message if this
-    /// link can be followed. Otherwise uses the ids of the session and of the thread that holds the messages of the
-    /// turn.
+    /// Creates the [`Pending`] value, with which a program waits for the reply, from the ids and links in a response.
+    /// Uses the link to the final message if this link can be followed. Otherwise uses the ids of the session and of
+    /// the thread that holds the messages of the turn. Returns `None` if the response names no thread either.
     pub(crate) fn pending(
         &self,
         thread_id: Option<Id>,
@@ -162,7 +162,7 @@ impl SessionRef {
     /// If your program waits for the reply of the interrupted turn, this wait ends with
     /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
     ///
-    /// Do not drop this future after its first poll. A `select!` or a time-out around the future can drop it. If the
+    /// Do not drop this future before it has completed. A `select!` or a time-out around the future can drop it. If the
     /// request was already sent, a billed turn may exist, and your program does not know the id of the thread that
     /// holds the messages of this turn.
     ///
@@ -196,7 +196,7 @@ impl SessionRef {
         Detached::spawn(async move { session.post(request, None).await })
     }
 
-    /// Posts a follow-up. Uses `permit` if it is given, and otherwise waits for a permit.
+    /// Posts a follow-up. The first attempt uses `permit` if it is given, and otherwise waits for a permit.
     pub(crate) fn post(
         &self,
         request: FollowUp,
@@ -216,8 +216,8 @@ impl SessionRef {
                 let thread = links.and_then(|links| links.thread.as_ref());
                 let final_message = links.and_then(|links| links.final_message.as_ref());
                 let pending = self.pending(message.chat_thread_id, thread, final_message);
-                // `turns` records the follow-up before the check for a thread, because the follow-up interrupts the
-                // previous turn even if the response does not name a thread.
+                // The follow-up interrupts the previous turn even if the response names no thread. So `turns` records
+                // the follow-up before the response without a thread becomes an error.
                 let thread = pending.as_ref().and_then(Pending::thread_id);
                 let created_at = message.created_at.as_ref().map(Timestamp::utc);
                 let number = self.turns.accepted(sent_at, thread, created_at);

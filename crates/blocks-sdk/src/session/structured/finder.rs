@@ -39,7 +39,8 @@ pub(super) fn find<T>(
         .map_err(|failure| ReplyMismatch::new(text, failure.offset, failure.reason))
 }
 
-/// Returns how many bytes the search reads in a text without a value. A byte that is read twice counts twice.
+/// Returns how many bytes the search reads in a text without a value. A byte that is read twice counts twice. A test
+/// checks with this number that the search takes linear time.
 #[cfg(test)]
 pub(super) fn count_steps(text: &str) -> usize {
     let mut accept = |_: &str| {
@@ -58,7 +59,7 @@ pub(super) fn decode<T: DeserializeOwned>(json: &str) -> Result<T, Rejection> {
         let reason = error.to_string();
         let lines = json.split_inclusive('\n').map(str::len);
         let line: usize = lines.take(error.line().saturating_sub(1)).sum();
-        // serde_json reports the column of the last byte that it read, counted from 1.
+        // serde_json reports the column of the last byte that it read, counted from 1. The offset is counted from 0.
         let offset = line + error.column().saturating_sub(1);
         Rejection {
             offset: offset.min(json.len()),
@@ -213,8 +214,8 @@ impl<'a, T> Finder<'a, T> {
                     self.note_malformed(&malformed, segment.is_fenced);
                 }
             }
-            // The value ended in a later line. The rest of that line is not a scalar that is alone on its line, so only
-            // `line_end` changes.
+            // The value ended in a later line. The rest of that line is not searched for a scalar that is alone on its
+            // line, because the end of the value is in the same line.
             if at > line_end {
                 line_end = self.line_end(at, end);
             }
@@ -229,7 +230,8 @@ impl<'a, T> Finder<'a, T> {
         line_end
     }
 
-    /// Returns whether the text in `range` is a check box as in `- [ ]`, and not an empty array.
+    /// Returns whether the text in `range` is the check box of a Markdown list item, as in `- [ ]`. Such a text is not
+    /// an empty array.
     fn is_task_box(&self, range: Range<usize>) -> bool {
         let before = &self.text.as_bytes()[..range.start];
         self.text[range] == *"[ ]" && matches!(before, [.., b'-' | b'*' | b'+', b' '])
@@ -308,7 +310,8 @@ fn repaired(json: &str) -> Cow<'_, str> {
 struct FenceLine {
     mark: u8,
     length: usize,
-    /// Whether a language or other words follow the marks. A line with words opens a fence, and never closes one.
+    /// Whether a language or other words follow the marks (backticks or tildes). A line with words opens a fence, and
+    /// never closes one.
     has_words: bool,
     /// The offset at which the content starts in the line that opens the fence. JSON may follow the language in the
     /// same line, as in `~~~json {}`.

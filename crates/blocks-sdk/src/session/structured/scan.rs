@@ -8,7 +8,7 @@
 pub(super) enum Scanned {
     /// A complete value, which ends at this position.
     Complete(usize),
-    /// The text is prose and not JSON. The search for the next value continues at this position.
+    /// The text is prose and not JSON, such as `[see below]`. The search for the next value continues at this position.
     Prose(usize),
     /// A value that is valid JSON only up to the position of its first error.
     Malformed(Malformed),
@@ -89,8 +89,8 @@ impl<'a> Scanner<'a> {
                 resume: self.end_of_malformed(stop, end, open.len() - place),
             });
         }
-        // The search continues after the innermost open bracket. Only open brackets are before it, and a search from
-        // any of them would fail at the same position again.
+        // The search continues after the innermost open bracket. Only open brackets are before it, as in `[[[see`, and
+        // a search from any of them would fail at the same position again.
         Scanned::Prose(open.last().map_or(start, |innermost| innermost.start) + 1)
     }
 
@@ -140,7 +140,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Returns the position of the first byte that is not white space.
+    /// Returns the position of the first byte, from `at`, that is not white space, or `end` if there is none.
     pub fn skip_space(&mut self, mut at: usize, end: usize) -> usize {
         while at < end && matches!(self.text[at], b' ' | b'\t' | b'\n' | b'\r') {
             self.steps += 1;
@@ -190,7 +190,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Opens containers until a scalar or an empty container is read. Returns the end of that scalar or container.
+    /// Opens containers until a scalar or an empty container is read. For example, in `[{"a": 5`, opens two containers
+    /// and reads `5`. Returns the end of that scalar or container.
     fn start_of_value(
         &mut self,
         mut at: usize,
