@@ -204,7 +204,7 @@ async fn each_fault_of_a_proxy_is_explained() {
     }
     let error = create(&behind(closed_port())).await;
     check(&error, &[at, "refused", "NO_PROXY"]);
-    // This proxy opens the tunnel, and the host behind the proxy closes the connection.
+    // This proxy accepts the CONNECT, and then closes the connection as if the host behind the proxy had closed it.
     let (proxy, _received) = plain_server("HTTP/1.1 200 OK\r\n\r\n");
     let error = create(&behind(proxy)).await;
     check(&error, &["could not connect to service.example: ", "eof"]);
@@ -236,8 +236,8 @@ impl Transport for Wrapped {
     }
 }
 
-/// Returns a listener that completes no further connection, because its queue of connections is full. Also returns the
-/// connections that fill the queue.
+/// Returns a listener to which no client can connect, because its queue of connections is full. Also returns the
+/// connections that fill the queue; the caller must keep them open.
 async fn full_listener() -> (tokio::net::TcpListener, Vec<TcpStream>) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -296,7 +296,8 @@ fn is_child() -> bool {
     std::env::var_os("BLOCKS_TEST_CHILD").is_some()
 }
 
-/// The next test runs this test as a child process.
+/// The next test runs this test in a child process, whose environment variables name a proxy. Outside the child
+/// process, this test does nothing.
 #[tokio::test]
 async fn child_creates_behind_a_proxy() {
     if is_child() {
@@ -317,7 +318,7 @@ fn a_proxy_of_the_environment_is_named() {
         assert!(text.contains(&at), "{text}");
         assert!(!text.contains("s3cret"), "{text}");
         let request = received.recv().unwrap().to_lowercase();
-        // This is "user:s3cret" in base64 and in lower case.
+        // This is the base64 of "user:s3cret", in lower case like the whole `request`.
         let authorization = "proxy-authorization: basic dxnlcjpzm2nyzxq=";
         assert!(request.contains(authorization), "{request}");
     }
@@ -334,8 +335,8 @@ fn a_proxy_of_the_environment_is_named() {
     );
 }
 
-/// The next test runs this test as a child process. Requests over plain http use no proxy, but a
-/// download over https uses the proxy.
+/// The next test runs this test in a child process, whose environment variables name proxies. Outside the child
+/// process, this test does nothing. Requests over plain http use no proxy, but a download over https uses the proxy.
 #[tokio::test]
 async fn child_downloads_behind_a_proxy() {
     if !is_child() {
@@ -403,7 +404,8 @@ fn proxies_that_are_not_supported_are_refused() {
     }
 }
 
-/// The previous test runs this test as a child process.
+/// The previous test runs this test in a child process, whose `ALL_PROXY` is invalid. Outside the child process, this
+/// test does nothing.
 #[test]
 fn child_builds_a_client() {
     if is_child() {

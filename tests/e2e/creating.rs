@@ -147,7 +147,8 @@ async fn rate_limited_attempts_are_not_counted() {
         let (result, requests, took) = create(responses).await;
         assert_created(&result);
         assert_eq!(requests, 13);
-        // The pauses between the attempts start at 2 s and double, and each pause is shortened by at most a half.
+        // The 12 pauses start at 2 s, double up to 32 s, and are each shortened at random by at most a half. So they
+        // take at least 1 + 2 + 4 + 8 + 8 * 16 = 143 s.
         assert!(took.as_secs() >= 143, "{took:?}");
     }
 }
@@ -233,8 +234,8 @@ async fn the_longest_durations_do_not_overflow() {
     let wait = session.first_turn().unwrap().reply();
     let reply = wait.timeout(max).interval(max).await.unwrap();
     assert_eq!((reply.text(), script.count()), ("done", 3));
-    // A pause can have the maximum length, for example after a very large `retry-after`. The call is then still waiting
-    // after a year.
+    // If the maximum pause is `Duration::MAX`, a very large `retry-after` or backoff must not overflow. The call is
+    // still waiting after a year.
     let endless = ScriptedResponse::text(503, "").header("retry-after", "99999999999999999999");
     let backoff = RetryPolicy::default().initial_backoff(max).max_backoff(max);
     for (response, policy) in [
@@ -302,7 +303,8 @@ async fn an_error_contains_its_last_attempt_only() {
         ScriptedResponse::Refused,
     ]);
     let error = script.client().create_session(hello()).await.unwrap_err();
-    // The five attempts are the refused connections. The 429 is retried in addition to them.
+    // By default, a request is sent up to five times, and a 429 does not count. So there are six attempts: the 429 and
+    // five refused connections.
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connection, 6));
     assert_eq!((error.status(), error.body()), (None, None));
 }
@@ -678,8 +680,8 @@ fn a_stopped_runtime_leaves_the_outcome_unknown() {
     let script = Scripted::new([ScriptedResponse::Silence]);
     let client = script.client();
     let ending = runtime();
-    // The block returns the create without waiting for the session. The create is in a tuple, because clippy rejects an
-    // `async` block that returns a future.
+    // The block ends as soon as the request was sent, and returns the future `create`. This future is in a tuple,
+    // because clippy rejects an `async` block that returns a future.
     let (create,) = ending.block_on(async {
         let create = client.create_session_detached(hello());
         while script.count() == 0 {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{client, hello};
 
-/// Returns the response that describes an artifact whose bytes are at `url`. The artifact's id does not matter.
+/// Returns the response that describes an artifact whose bytes are at `url`. The artifact has an arbitrary id.
 fn artifact(url: &str) -> ScriptedResponse {
     ScriptedResponse::ok(&json!({"id": THREAD, "file_name": "plan.md", "url": url}))
 }
@@ -363,7 +363,8 @@ async fn headers_for_the_service_do_not_reach_the_storage() {
     }
 }
 
-/// The next test runs this test as a child process, on a disk of 16 KiB.
+/// Saves a plan of 64 KiB on a disk of 16 KiB. The next test mounts this disk, and runs this test in a child process.
+/// Outside the child process, this test does nothing.
 #[tokio::test]
 async fn child_saves_to_a_full_disk() {
     let Some(folder) = std::env::var_os("BLOCKS_TEST_FULL_DISK") else {

@@ -81,7 +81,7 @@ async fn latin_1_is_read_when_the_header_names_it() {
         let text = read(ScriptedResponse::ok(&created()), response(charset)).await;
         assert_eq!(text, "Déjà vu", "{charset}");
     }
-    // If the header names UTF-8, each byte that is not valid UTF-8 is replaced.
+    // If the header names UTF-8, each byte that is not valid UTF-8 becomes U+FFFD.
     let text = read(ScriptedResponse::ok(&created()), response("utf-8")).await;
     assert_eq!(text, "D\u{fffd}j\u{fffd} vu");
     let named = ScriptedResponse::text(200, reply)
@@ -185,7 +185,7 @@ async fn a_compressed_response_is_named_and_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_compression_without_a_header_is_named() {
     for (encoding, body) in COMPRESSED {
-        // A Brotli stream has no fixed first bytes, so the SDK cannot recognize it.
+        // A Brotli stream has no fixed first bytes, so the SDK cannot recognize it without the header.
         if encoding != "br" {
             let error = create(ScriptedResponse::bytes(201, body)).await;
             check(&error, (encoding, body));

@@ -45,7 +45,8 @@ fn numbered(count: usize) -> Vec<String> {
     numbers.chain(["Done.".to_owned()]).collect()
 }
 
-/// Returns the dialect [`Dialect::observed`], except that the mock does not repeat the reply as an ordinary message.
+/// Returns the settings with which the mock behaves like the live service ([`Dialect::observed`]), except that it does
+/// not repeat the reply as an ordinary message.
 fn dialect() -> Dialect {
     let mut dialect = Dialect::observed();
     dialect.duplicated_final = false;
@@ -86,7 +87,7 @@ async fn tool_calls_arrive_when_requested() {
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_and_failing_polls_lose_no_message() {
-    // 350 messages arrive within one second, and the first eight polls fail.
+    // 350 messages arrive within one second, and the first eight polls fail. The wait must return each message once.
     let burst = (0..350).map(|n| 10 * SECOND + n * SECOND / 350);
     let script = writing(burst, 100 * SECOND);
     let mock = Mock::builder().dialect(dialect()).agent(script).build();
@@ -136,7 +137,7 @@ async fn a_late_wait_reads_the_turn_from_its_start() {
     assert_eq!(texts(turn.reply().follow()).await, numbered(250));
     assert_eq!(mock.request_count() - before, 3, "each page once");
     assert!(start.elapsed() < 2 * SECOND, "as fast as the limit allows");
-    // A wait with a time-out of zero also finds the reply.
+    // A wait with a time-out of zero still polls once, and finds the reply.
     let reply = turn.reply().follow().timeout(Duration::ZERO).await;
     assert_eq!(reply.unwrap().text(), "Done.");
 }

@@ -41,7 +41,8 @@ async fn links_are_followed_on_the_base_url_or_replaced() {
         let result = session.first_reply().await;
         let seen = script.seen();
         assert_eq!(result.unwrap().text(), "done", "{href}");
-        // A link that cannot be used is replaced by a path that is built from the ids.
+        // If the link cannot be used, the SDK requests a path that it builds from the ids. Only this path contains
+        // `role`.
         let role = if is_used { "" } else { "&role=assistant" };
         let expected = format!("https://api.blocks.team{path}{role}");
         assert_eq!(seen[1].url.as_str(), expected, "{href}");

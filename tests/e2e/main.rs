@@ -1,4 +1,5 @@
-//! Tests of the SDK and the CLI through their public interfaces, mostly on tokio's paused clock.
+//! Tests of the SDK and the CLI through their public interfaces. Most tests use tokio's paused clock, so that waiting
+//! takes no real time.
 
 mod connections;
 mod creating;

@@ -1,4 +1,5 @@
-//! Tests of the SDK with the mock, on the paused clock: agents that work, faults and exhausted rate limits.
+//! Tests of the SDK with the mock, on tokio's paused clock. The mock's agent works for some time, the mock injects
+//! faults, or a rate limit is exhausted.
 
 use std::future::IntoFuture;
 use std::time::Duration;
@@ -97,8 +98,8 @@ async fn a_plan_download_has_no_key_and_is_renewed_once() {
     let path = folder.path().join("plan.md");
     plan.save(&path).await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"1. Go.");
-    // The first download succeeds, the second is rejected because the URL has expired, and the third uses the renewed
-    // URL.
+    // The first download succeeds. The second is rejected, because the URL has expired. The SDK then requests the
+    // artifact again, and the third download uses its new URL.
     assert_eq!(
         (
             mock.count(Operation::Download),

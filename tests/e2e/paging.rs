@@ -330,8 +330,8 @@ async fn a_watch_finds_a_message_late_by_a_thousand() {
     let late = |n: u128| Placed::new(n, Some(501.5), "assistant");
     service.change(|messages| messages.insert(501, late(9000)));
     assert_eq!(drain(&mut watch).await, [9000]);
-    // One message is added and one is removed, so all later messages keep their positions. Only the
-    // watch's check of older pages can find the new message.
+    // One message is added and one is removed, so the total and the positions of all later messages stay the same. Only
+    // the watch's regular check of older pages can find the new message.
     service.change(|messages| {
         messages.insert(1000, late(9001));
         messages.remove(502);
@@ -349,7 +349,8 @@ async fn a_watch_from_now_leaves_out_history() {
         });
         let mut watch = service.session().messages().all().watch().from_now();
         assert_eq!(drain(&mut watch).await, []);
-        // The watch requests the first and the last page, and then polls.
+        // The watch requests only the first and the last page of the history, and then polls every 2 s for 50 s. If
+        // each role needs its own request, there are twice as many requests.
         assert!(service.requests() < 2 * (28 + 2), "{}", service.requests());
         service.change(|all| {
             all.push(Placed::new(9001, None, "assistant"));

@@ -1,4 +1,5 @@
-//! Tests of clients and their rate limiter: several runtimes, a shared store, and the limiter's log events.
+//! Tests of clients and their rate limiter: several tokio runtimes, a rate limit in a shared store, and the limiter's
+//! log events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +35,8 @@ fn an_idle_runtime_stops_no_client() {
     let (idle, other) = (runtime(), runtime());
     let mut waiting = Box::pin(reply(&client));
     idle.block_on(async {
-        // After this time, the call is in the limiter's queue and waits for the permit to poll again.
+        // After this time, the call waits in the limiter's queue for the permit of its next poll. Then this runtime
+        // runs nothing more, but the other runtime must still get its permits.
         let some_time = Duration::from_secs(60);
         assert!(tokio::time::timeout(some_time, &mut waiting).await.is_err());
     });
@@ -74,7 +76,7 @@ fn record(log: &Captured) -> tracing::subscriber::DefaultGuard {
     tracing::subscriber::set_default(subscriber)
 }
 
-/// Returns the limiter's events, without their spans.
+/// Returns the limiter's log events: all lines except those of attempts, each without the spans before its text.
 fn events(log: &Captured) -> Vec<String> {
     let log = log.text();
     let text = |line: &str| line.rsplit("}: ").next().unwrap_or(line).trim().to_owned();
@@ -109,7 +111,7 @@ async fn waiting_pauses_and_rates_are_events() {
     );
 }
 
-/// A rate-limit store that fails while the `AtomicBool` is true.
+/// A store of a shared rate limit, in which `take` fails while the `AtomicBool` is true.
 #[derive(Default)]
 struct Failing(MemoryLimitStore, AtomicBool);
 

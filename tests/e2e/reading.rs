@@ -262,12 +262,14 @@ async fn the_newest_turn_goes_by_creation() {
             vec![prompt(0, early), prompt(1, "2026-05-02T09:31:00Z")],
             Some(1),
         ),
-        // The service sorts by `ts`, but `ts` is null here. The order therefore does not show which prompt is newest.
+        // The service sorts by `ts`, but `ts` is null here. So the order does not show which prompt is newest, and the
+        // SDK must compare the creation times.
         (
             vec![prompt(1, "2026-05-02T09:31:00Z"), prompt(0, early)],
             Some(1),
         ),
-        // The first time has an offset, and the second time has no time zone.
+        // The first creation time is 09:29 in UTC. The second has no time zone and is read as UTC, so it is one minute
+        // later.
         (
             vec![
                 prompt(0, "2026-05-02T11:29:00+02:00"),

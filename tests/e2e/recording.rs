@@ -174,7 +174,8 @@ async fn a_replay_says_what_was_not_recorded() {
     blocks(client(&busy()), &record, "").await;
     let mock = replay(&file);
     let run = ["run", "--agent", "claude", "--no-wait", "Go."];
-    // This command uses both recorded responses to a create: the 429 and the success.
+    // This command uses both recorded responses to a create: the 429 and the success. So none is left for the next
+    // command.
     assert_eq!(blocks(client(&mock), &run, "").await.0, 0);
     let (code, _, err) = blocks(client(&mock), &run, "").await;
     assert_eq!(code, 1);
@@ -469,7 +470,8 @@ async fn a_recording_agrees_with_the_document() {
             .iter()
             .filter(|finding| finding.severity == Severity::Breaking);
         let titles: Vec<String> = breaking.map(Finding::title).collect();
-        // In this service, only the message of a follow-up has links. `openapi/deviations.yaml` lists this deviation.
+        // The mock sends `_links` only in the message of a follow-up. `openapi/deviations.yaml` lists this deviation
+        // from the document.
         assert_eq!(
             titles,
             ["listThreadMessages, response field `_links`"],

@@ -18,7 +18,8 @@ async fn the_key_appears_nowhere() {
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
         .with_writer(move || writer.clone())
         .finish();
-    // The subscriber is set for all threads, so that the log of the other tests is searched too.
+    // This subscriber records the log of all threads, so that the log of the tests that run at the same time is
+    // searched too.
     tracing::subscriber::set_global_default(subscriber).unwrap();
 
     // In the worst case, the response of the server contains the key that the server received.

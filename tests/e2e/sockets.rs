@@ -13,14 +13,13 @@ use crate::hello;
 
 fn client(address: std::net::SocketAddr) -> Client {
     let builder = Client::builder(KEY).base_url(format!("http://{address}"));
-    // These tests run in real time. With such a high limit, no request waits for a permit.
+    // These tests run in real time. The rate limit is so high that no request waits for a permit.
     let limit = RateLimit::per_minute(1_000_000).unwrap();
     builder.rate_limit(limit).build().unwrap()
 }
 
-/// Runs a server that responds to one request on each connection without `connection: close`, and
-/// then closes the connection. The client therefore has an idle connection that the server has
-/// closed.
+/// Runs a server that responds to one request on each connection, and then closes the connection. The response has no
+/// header `connection: close`, so the client keeps the closed connection for its next request.
 async fn closing(listener: TcpListener, closed: mpsc::UnboundedSender<()>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let mut request = vec![0; 4096];

@@ -63,8 +63,9 @@ async fn each_reading_command_prints_what_is_there() {
     assert_eq!(vendor.post_count(), 1);
 }
 
-/// Runs the command that `run --no-wait` prints for resuming the wait. The thread's id is not a UUID, but the option
-/// `--thread` accepts only a UUID. The printed command must therefore not contain this option.
+/// Runs the command that `run --no-wait` prints for resuming the wait. In this server's responses, the thread's id is
+/// not a UUID, but the option `--thread` accepts only a UUID. The printed command must therefore not contain this
+/// option.
 #[tokio::test(start_paused = true)]
 async fn the_printed_command_to_resume_works() {
     let vendor = Vendor::new();

@@ -267,7 +267,7 @@ async fn a_wait_with_no_time_polls_once() {
         assert_eq!(result.is_ok(), found);
         assert_eq!((script.count(), start.elapsed()), (2, Duration::ZERO));
     }
-    // If the service never responds, a wait with a time-out of zero ends after 10 s.
+    // If the service never responds, the only poll of this wait ends after 10 s.
     let (script, wait) = wait_for([ScriptedResponse::Silence]).await;
     let start = Instant::now();
     let error = wait.timeout(Duration::ZERO).await.unwrap_err();

@@ -11,7 +11,7 @@ impl Captured {
     /// Returns the text that was written so far.
     ///
     /// # Panics
-    /// When a writer has panicked.
+    /// If a thread panicked while it wrote to the stream.
     pub fn text(&self) -> String {
         let bytes = self.0.lock().expect("no writer panics");
         String::from_utf8_lossy(&bytes).into_owned()

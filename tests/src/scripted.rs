@@ -1,4 +1,5 @@
-//! A transport that responds from a script, with one entry for each request.
+//! A transport for a client. It sends nothing over the network, but responds from a script with one entry for each
+//! request.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};

@@ -52,19 +52,20 @@ impl Placed {
 pub struct Deviation {
     /// Whether the service responds with 422 if the query contains `role` twice, as older deployments do.
     pub one_role_at_a_time: bool,
-    /// The maximum number of messages on a page, whatever `limit` is.
+    /// The maximum number of messages on a page, even if the request's `limit` is larger.
     pub cap: Option<usize>,
     /// The content of the field `meta` of each page.
     pub meta: Meta,
-    /// Whether the service ignores `page`, and responds to every request with the first page.
+    /// Whether the service ignores the request's parameter `page`, and always responds with the first page.
     pub ignores_page: bool,
-    /// The number of messages on every page, whatever `limit` is.
+    /// The number of messages on every page, even if the request's `limit` is smaller or larger.
     pub ignores_limit: Option<usize>,
-    /// The page number for which the service returns a page without messages.
+    /// The number of a page that the service sends without messages, although the list has messages there.
     pub empty_page: Option<usize>,
 }
 
-/// The content of the field `meta` of a page.
+/// The content of a page's field `meta`, which normally contains the total, the page number, the limit and the number
+/// of pages.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Meta {
     /// `meta` contains the correct numbers.
@@ -95,7 +96,7 @@ struct State {
     /// The error statuses of the next responses.
     failures: Vec<u16>,
     deviation: Deviation,
-    /// Later changes. Each change is made when the service has received this number of requests.
+    /// The planned changes. Each change is made after this number of requests, before the next request.
     later: Vec<(usize, Change)>,
 }
 

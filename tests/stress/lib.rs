@@ -1,5 +1,5 @@
-//! Tests with many thousands of cases. They are unit tests of an empty library, so that one test
-//! program runs all of them, on every core.
+//! Tests with many thousands of cases. This library contains nothing else. All tests are unit tests of the library, so
+//! that they are in one test program, which uses every core.
 #![cfg(test)]
 
 mod fault_matrix;

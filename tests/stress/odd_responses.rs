@@ -1,5 +1,6 @@
 //! Tests of complete responses in which any optional field is absent or has an unexpected value. The SDK must read the
-//! fields that a program needs in order to continue. The SDK must also keep everything that was received.
+//! fields that a program needs in order to continue, for example the session's id. The SDK must also keep everything
+//! that was received.
 
 use blocks_sdk::{
     Agent, Client, CreateSession, FollowUp, JsonObject, Pending, RateLimit, RawJson, types,
@@ -24,7 +25,7 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// Generates a value that is not expected in a field.
+/// Generates the JSON text of an unexpected value, for example null, a very large number or 300 nested lists.
 fn odd() -> impl Strategy<Value = String> {
     let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
     prop_oneof![

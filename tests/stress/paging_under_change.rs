@@ -19,7 +19,8 @@ fn number(message: &Message) -> u128 {
     id.to_uuid().unwrap().as_u128()
 }
 
-/// A change between two requests. A `place` of 0 is the start of the list, and a `place` of 1000 is the end.
+/// A change of the list of messages between two requests. `place` is a position in the list: 0 is the start, 500 is the
+/// middle, and 1000 is the end.
 #[derive(Clone, Debug)]
 enum Change {
     Delete { place: usize, count: usize },
@@ -148,7 +149,7 @@ impl List {
     }
 }
 
-/// Formats a fixed time plus `seconds` as the service does.
+/// Formats the time that is `seconds` after the start of 1970, in the format of the service.
 fn format_time(seconds: f64) -> String {
     let seconds = seconds as u64;
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -227,8 +228,8 @@ impl Setup {
         Ok(())
     }
 
-    /// Checks that the messages arrived in the order of the list. Late messages are not checked. If the newest
-    /// messages come first, or if each role is requested separately, no added messages are checked.
+    /// Checks that the messages arrived in the order of the list. Late messages are not checked. No added messages are
+    /// checked if the newest messages come first, or if each role is requested separately.
     fn check_order(&self, read: &[u128]) -> Result<(), TestCaseError> {
         let initial_only = self.case.descending || self.case.one_role_at_a_time;
         let first_added = self.case.messages.len() as u128 + 1;
@@ -282,7 +283,8 @@ async fn watch(setup: &Setup) -> Vec<u128> {
         }
     }
     drain(&mut watch, Duration::from_secs(5), &mut read).await;
-    // After a deletion, the watch may not find a late message until the list changes again.
+    // After a deletion, the watch may not find a late message until the list changes again. So this test changes the
+    // list once more.
     setup.service.change(|all| {
         let mut list = setup.list.lock().unwrap();
         // Adds one late message of each role.

@@ -21,7 +21,7 @@ pub fn build() -> Result<PathBuf, String> {
     if !status.success() {
         return Err("blocks-cli does not build".into());
     }
-    // Cargo builds this program and `blocks` into the same folder.
+    // Cargo puts this program (xtask) and `blocks` into the same folder.
     let this = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
     Ok(this.with_file_name(format!("blocks{}", std::env::consts::EXE_SUFFIX)))
 }

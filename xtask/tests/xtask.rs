@@ -1,5 +1,5 @@
-//! Tests the program `xtask`, which `cargo xtask` builds and runs. `cargo test` builds this program before these tests.
-//! `.ci/run` later uses the same built program.
+//! Tests the program `xtask`, which `cargo xtask` builds and runs. `cargo test` builds this program for these tests, so
+//! that `.ci/run` can use it later without another build.
 
 use std::process::{Command, Output};
 

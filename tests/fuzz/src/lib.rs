@@ -1,7 +1,8 @@
 //! Fuzz targets for the code that reads responses of the service, pages of the documentation, or files with prompts.
 //!
-//! Each target takes bytes, and panics if the code breaks a guarantee. `cargo fuzz` finds new inputs. The tests run
-//! each target with its seeds. Inputs that were found earlier are among the seeds.
+//! Each target takes bytes, and panics if the code breaks a guarantee. `cargo fuzz` searches for inputs that cause a
+//! panic. The tests in this file run each target with its seeds (inputs that are stored in a folder), and with changed
+//! variants of the seeds. Inputs that `cargo fuzz` found earlier are among the seeds.
 
 mod local;
 mod service;
@@ -22,7 +23,8 @@ pub const TARGETS: [(&str, Target); 6] = [
     ("batch", batch),
 ];
 
-/// Returns the folder with the seeds of a target. The seeds of `page` are the pages that the drift tests read.
+/// Returns the folder with the seeds of a target. The target `page` reads the vendor's documentation, so its seeds are
+/// the pages in the tests of `blocks-drift`.
 pub fn seeds(name: &str) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
     match name {

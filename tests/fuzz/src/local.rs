@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use blocks_drift::document::Document;
 use blocks_drift::page::{self, PageText};
 
-/// Checks a documentation page. The check may return an error, but must not panic. A check without an error must
-/// contain a covered part of the page, or a finding.
+/// Checks a documentation page. The check may return an error, but must not panic. If the check returns no error, it
+/// must have compared a part of the page, or must report a difference.
 pub fn page(data: &[u8]) {
     static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi/blocks.yaml");

@@ -109,7 +109,8 @@ async fn read(client: &Client, operation: u8) -> Result<(), Error> {
         3 => {
             let wait = session.turn_in_thread(thread).reply();
             let ended = wait.timeout(Duration::from_secs(5)).await;
-            // A wait continues after a response that cannot be decoded.
+            // One response that cannot be decoded does not end a wait, so the wait ends with a reply or at its
+            // time-out.
             let error = ended.err().map(|error| error.kind());
             assert!(
                 matches!(error, None | Some(ErrorKind::Deadline)),
@@ -192,9 +193,9 @@ pub fn retry_after(data: &[u8]) {
             assert!(!error.may_have_taken_effect());
             error.retry_after()
         });
-        // The rate limiter of this client is still paused, and the next input would use the same client. If the pause
-        // is shorter than a day, the next input therefore starts after the pause. Otherwise, a new client replaces this
-        // client.
+        // After an error, the rate limiter of this client is still paused, and the next input would use the same
+        // client. A pause of less than a day ends on the paused clock, before the next input. After a longer pause, a
+        // new client replaces this client.
         match left {
             Some(left) if left < Duration::from_secs(86_400) => {
                 setup

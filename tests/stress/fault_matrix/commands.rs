@@ -13,8 +13,8 @@ use tokio::time::{Instant, timeout};
 use super::output_dir::OutputDir;
 use super::setup::{InjectedFault, Setup};
 
-/// A command line after `blocks`. `SESSION`, `THREAD`, `PLAN` and `FOLDER` are replaced by the
-/// values of the setup.
+/// A command line without the word `blocks`. `SESSION`, `THREAD` and `PLAN` are replaced by the ids in the setup, and
+/// `FOLDER` by a temporary folder.
 #[derive(Clone, Copy)]
 pub struct CommandLine(&'static str);
 
@@ -52,10 +52,12 @@ const USAGE: u8 = 2;
 const STILL_RUNNING: u8 = 3;
 const OUTCOME_UNKNOWN: u8 = 4;
 
-/// The maximum duration of a command: a wait of 3 minutes, and five requests with all their attempts.
+/// The maximum duration of a command: a wait of 3 minutes, and five requests of 185 s, the time for all attempts of a
+/// request.
 const LONGEST: Duration = Duration::from_secs(180 + 5 * 185);
 
-/// Runs one combination of a command, a dialect and a fault.
+/// Runs a command with a fault. The dialect selects whether the mock behaves like the live service or like the
+/// documentation.
 pub async fn run(
     CommandLine(line): CommandLine,
     dialect: Dialect,
@@ -157,7 +159,7 @@ impl CommandResult {
         (messages > 0 && !known).then(|| format!("a lost session: {self:?}"))
     }
 
-    /// Checks that each prompt has exactly one result.
+    /// Checks that the command printed exactly one result for each prompt of the batch.
     fn check_batch(&self) -> Option<String> {
         let results: Vec<Value> = self
             .stdout

@@ -19,9 +19,8 @@ fn of_any_response() -> Vec<Fault> {
     let second = Duration::from_secs(1);
     let mut all = Vec::new();
     for status in [400, 401, 403, 404, 409, 418, 422, 429] {
-        // A response with one of these statuses says that the request had no effect. So no fault sends such a response
-        // after the request took effect: no client could detect this effect. With the statuses of the next loop, the
-        // request may have taken effect.
+        // These statuses say that the request had no effect. So no fault sends them after an effect, because no client
+        // could detect this effect. After a status of the next loop, the request may have taken effect.
         all.push(Fault::status(status));
     }
     for status in [302, 408, 500, 502, 503, 504, 599] {
@@ -86,7 +85,7 @@ fn of_any_response() -> Vec<Fault> {
     all
 }
 
-/// Maximum size of a response body that the clients of the matrix read.
+/// Maximum size of a response body that the clients of these tests accept. One fault sends a larger body.
 pub const MAX_BODY: usize = 1 << 20;
 
 /// Returns the faults in which each field of the operation's response is missing, null or of another type.

@@ -1,5 +1,6 @@
-//! Runs every operation of the SDK and every command of the CLI with every fault that the mock can
-//! inject, on the paused clock. The same guarantees are checked for each combination.
+//! Runs every operation of the SDK and every command of the CLI with every fault that the mock can inject, on tokio's
+//! paused clock. A combination is an operation or command, a fault and a dialect. The dialect selects whether the mock
+//! behaves like the live service or like the documentation. The same guarantees are checked for each combination.
 //!
 //! The operations and fields are not listed by hand. A run without a fault shows which operations are called. The
 //! OpenAPI document lists the fields of each response. A test checks that the list of faults contains every kind of

@@ -74,7 +74,8 @@ impl Call {
 
 /// The time-out of every wait.
 const WAIT: Duration = Duration::from_secs(600);
-/// Maximum duration of a request: 2 minutes for all attempts and pauses, and one more minute for the last attempt.
+/// Maximum duration of a request: 2 minutes for all attempts and pauses, one more minute for the last attempt, and 5 s
+/// of tolerance.
 const REQUEST: Duration = Duration::from_secs(185);
 
 async fn send(call: Call, setup: &Setup, output: Option<&OutputDir>) -> Result<(), Error> {
@@ -146,7 +147,8 @@ async fn watch(messages: MessagesQuery) -> Result<(), Error> {
     timeout(WAIT / 10, seen).await.unwrap_or(Ok(()))
 }
 
-/// Runs one combination of a call, a dialect and a fault.
+/// Runs a call with a fault. The dialect selects whether the mock behaves like the live service or like the
+/// documentation.
 pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> super::Result {
     let mut setup = Setup::new(dialect).await;
     if call == Call::Replies {
@@ -176,9 +178,9 @@ pub async fn run(call: Call, dialect: Dialect, fault: Option<InjectedFault>) -> 
     (setup, violations)
 }
 
-/// Checks that the error contains the response of the last exchange. `Call::Replies` waits for two sessions, so the
-/// last exchange may be of the other session. The check therefore uses the last exchange of the session that the error
-/// names.
+/// Checks that the error contains the response of the last exchange (a request and its response). `Call::Replies` waits
+/// for two sessions, so the last exchange may be of the session that did not fail. The check therefore uses the last
+/// exchange of the session that the error names.
 fn check_last_exchange(call: Call, error: &Error, exchanges: &[Exchange]) -> Vec<String> {
     let mut exchanges = exchanges.iter().rev();
     let last = match error.pending() {

@@ -6,12 +6,13 @@ use tempfile::TempDir;
 
 use super::setup::Setup;
 
-/// A temporary folder for a plan.
+/// A temporary folder for a plan, and for the files of `blocks batch`.
 pub struct OutputDir(TempDir);
 
 impl OutputDir {
     pub fn new() -> Self {
-        // On most Linux systems, `/dev/shm` is in memory, so that a journal need not wait for a disk.
+        // `blocks batch` writes a journal to this folder. On most Linux systems, `/dev/shm` is in memory, so these
+        // writes do not wait for a disk.
         let memory = tempfile::tempdir_in("/dev/shm");
         Self(
             memory

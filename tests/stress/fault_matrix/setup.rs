@@ -1,6 +1,7 @@
 //! The test setup of each combination, and the guarantees that are checked after each combination. A combination is a
-//! call or command, a fault and a dialect. The setup is a mock with a session whose agent has sent a message, a tool
-//! call, a notice, a pull request, a plan and the reply.
+//! call or command, a fault and a dialect (whether the mock behaves like the live service or like the documentation).
+//! The setup is a mock with a session whose agent has sent a message, a tool call, a notice, a pull request, a plan and
+//! the reply.
 
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use blocks_tests::{Exchange, KEY, Recorder, sample_agent};
 
 use super::faults::MAX_BODY;
 
-/// Returns the two dialects with their names.
+/// Returns the two dialects with their names: the behaviour of the live service, and that of the documentation.
 pub fn dialects() -> [(&'static str, Dialect); 2] {
     let mut documented = Dialect::documented();
-    // The vendor's documentation does not contain the fields `session_group_id` and `plan_artifact_ids`. Without these
-    // fields, no response contains the id of a plan.
+    // The fields `session_group_id` and `plan_artifact_ids` are not in the vendor's documentation. They are added,
+    // because otherwise no response would contain the id of a plan.
     documented.observed_fields = true;
     [
         ("observed", Dialect::observed()),

@@ -1,4 +1,4 @@
-//! Runs thousands of sessions on the paused clock, while a fifth of all requests fails.
+//! Runs thousands of sessions on tokio's paused clock, while the mock injects faults into a fifth of all requests.
 //!
 //! All random choices come from a seed: `SOAK_SEED=7 cargo test -p blocks-stress soak`
 //! repeats the run of that seed exactly. `SOAK_RUNS=100` runs the first 100 seeds.

@@ -28,7 +28,7 @@ pub enum TurnResult {
     OutcomeUnknown,
 }
 
-/// Maximum number of attempts of one request. If all these attempts fail without an effect, the test fails.
+/// Maximum number of attempts of one request or wait. After this number of failures without an effect, the test fails.
 const ATTEMPTS: usize = 200;
 
 impl Job {
@@ -100,8 +100,8 @@ impl Job {
         panic!("seed {}: {message} gets no reply", self.seed);
     }
 
-    /// Returns the pending reply of the first turn. If the response to the create did not contain the thread's id,
-    /// finds the id in the session's messages.
+    /// Returns the pending reply of the first turn, with which the program waits for the reply. If the response to the
+    /// create did not contain the thread's id, finds the id in the session's messages.
     async fn pending(&self, session: &Session) -> Pending {
         if let Ok(turn) = session.first_turn() {
             return turn.pending().clone();

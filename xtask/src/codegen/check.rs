@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::Value;
 
-/// The kind of a mapping in the OpenAPI document.
+/// The kind of an object in the OpenAPI document, for example an operation or a schema. Each kind allows other keys.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Root,
@@ -97,7 +97,8 @@ fn step(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-/// Returns the letters and digits of a name, in lower case. Two names with the same result would collide in Rust.
+/// Returns the letters and digits of a name, in lower case. Two names with the same result, for example `user_id` and
+/// `userId`, would get the same name in Rust.
 fn rust_name(name: &str) -> String {
     let clean = name.chars().filter(|c| c.is_alphanumeric());
     clean.flat_map(char::to_lowercase).collect()
@@ -192,8 +193,9 @@ impl Check {
         self.names()
     }
 
-    /// Returns the kind of the mapping under `key` in a mapping of the kind `part`. If the `bool` is true, the key
-    /// contains a list or map of mappings, and each of these mappings has this kind.
+    /// Returns the kind of the object under `key` in an object of the kind `part`. If the `bool` is true, there is a
+    /// list or map under `key`, and each of its values is an object of this kind. For example, `paths` contains a map
+    /// of path items.
     fn inside(part: Part, key: &str) -> (Part, bool) {
         match (part, key) {
             (Part::Root, "paths") => (Part::PathItem, true),

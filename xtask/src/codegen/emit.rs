@@ -32,7 +32,7 @@ const OPEN: [&str; 9] = [
 
 const SCHEMA_DERIVE: &str = "::schemars::JsonSchema";
 
-/// Returns the formatted source for a lowered OpenAPI document.
+/// Returns the formatted Rust source for an OpenAPI document that the module `lower` has changed.
 pub fn emit(document: &Value) -> Result<String, String> {
     let parsed = parse(document)?;
     let tokens = generate(&parsed).map_err(|message| match failing_part(&parsed) {
@@ -47,8 +47,9 @@ pub fn emit(document: &Value) -> Result<String, String> {
     rustfmt(&format!("{HEADER}{}", prettyplease::unparse(&file)))
 }
 
-/// Parses a lowered OpenAPI document. The parser buffers paths and components, so its errors in these parts have no
-/// pointer. After an error, this function therefore parses each operation and schema alone to find the place.
+/// Parses an OpenAPI document that the module `lower` has changed. The parser's errors in paths and components do not
+/// contain the place of the error. After an error, this function therefore parses each operation and schema alone to
+/// find the place.
 fn parse(document: &Value) -> Result<OpenAPI, String> {
     const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
     serde_path_to_error::deserialize(document).map_err(|whole| {

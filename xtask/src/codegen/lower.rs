@@ -1,5 +1,5 @@
-//! Lowers the OpenAPI document: changes it to what progenitor accepts, and makes response types tolerant. The file
-//! itself is not changed, because it states the service's contract.
+//! Lowers the OpenAPI document: changes it to what the generator progenitor accepts, and makes most fields of responses
+//! optional. The steps change only the parsed document, not the file, because the file states the service's contract.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ fn drop_error_responses(document: &mut Value) {
     }
 }
 
-/// Adds schemas for ids and times, whose types `blocks_api::open` defines.
+/// Adds the schemas `Id` and `Timestamp`. The generated code uses the types of these names in `blocks_api::open`.
 fn add_text_types(document: &mut Value) {
     if let Some(schemas) = document
         .pointer_mut("/components/schemas")
@@ -97,7 +97,8 @@ fn join_nullable_references(schema: &mut Value) {
     }
 }
 
-/// Makes every property of a response optional, unless `x-needed` lists the property.
+/// Makes every property of a response optional, unless the schema's `x-needed` lists the property. A client cannot
+/// continue without the listed properties, for example a session's `id`.
 fn make_responses_tolerant(schema: &mut Value) {
     if schema["additionalProperties"] != true {
         return;

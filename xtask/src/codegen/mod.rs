@@ -95,7 +95,8 @@ mod tests {
         check().unwrap();
     }
 
-    /// Tests the changes that CONTRIBUTING.md describes: new fields, a parameter, a value, an operation.
+    /// Tests that code is generated for the changes that CONTRIBUTING.md describes: new fields, a new parameter, a new
+    /// value of an enum, and a new operation.
     #[test]
     fn valid_changes_are_generated() {
         let field = "        title: { type: string, nullable: true,";

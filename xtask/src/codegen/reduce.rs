@@ -1,6 +1,7 @@
 //! Removes the builders of the data types from the generated code, because no caller needs them.
 //!
-//! Without these builders, the builder of an operation takes the data type itself as the request body.
+//! The operations keep their builders. Their method `body`, which sets the request body, then takes the data type
+//! itself instead of the builder of the data type.
 
 use syn::visit_mut::{self, VisitMut};
 
@@ -57,7 +58,8 @@ impl VisitMut for PlainBodies {
         visit_mut::visit_path_mut(self, path);
     }
 
-    /// Replaces the default of a builder's `body` with an error, because a request body has no default.
+    /// Makes the field `body` of an operation's builder an error until the caller sets it, because a request body has
+    /// no default.
     fn visit_field_value_mut(&mut self, field: &mut syn::FieldValue) {
         let is_body = matches!(&field.member, syn::Member::Named(name) if name == "body");
         if is_body && field.colon_token.is_some() {

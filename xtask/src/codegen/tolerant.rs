@@ -1,5 +1,5 @@
 //! Makes the generated response types tolerant: `blocks_api::decode` parses and serialises these types, instead of
-//! serde's derive.
+//! serde's derive. For example, an optional field with an unexpected type is not an error.
 //!
 //! A response type is a type with a flattened map `extra`, into which typify puts unknown fields. The type is
 //! `#[non_exhaustive]`, because the service may add fields. This module adds such a map to request types too, so that

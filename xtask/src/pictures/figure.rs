@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::svg::{BORDER, BRIGHT, DIM, PLAIN, SANS, Svg, Text};
 
-/// A row of `cargo bench -p blocks-sdk --bench fleet -- --json`.
+/// One line of JSON that `cargo bench -p blocks-sdk --bench fleet -- --json` prints.
 #[derive(Debug, Deserialize)]
 pub struct Row {
     policy: String,
@@ -69,9 +69,9 @@ const LEFT: [f64; 2] = [62.0, 472.0];
 const TOP: f64 = 84.0;
 const SESSIONS: [f64; 6] = [1.0, 8.0, 20.0, 50.0, 200.0, 1000.0];
 const SECONDS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
-/// The end of both axes: 1000 sessions, and 1000 seconds.
+/// The largest value on both axes: 1000 sessions, and 1000 seconds.
 const MOST: f64 = 1000.0;
-/// The start of the axis of delays, in seconds.
+/// The smallest value on the axis of delays, in seconds.
 const LEAST: f64 = 0.5;
 
 /// Parses the rows of the benchmark's output. Lines that are not JSON objects are ignored.
@@ -158,8 +158,8 @@ fn curve<'a>(svg: &mut Svg, left: f64, policy: &Policy, rows: impl Iterator<Item
     let mut before = 0.0;
     for row in rows {
         let (x, y) = point(row);
-        // The label is below the point if the delay is less than at the previous point. Otherwise, the label is above
-        // the point.
+        // The label is on the left of the point. It is below the curve if the curve falls to this point, and above the
+        // curve otherwise, so that the label and the curve do not overlap.
         let label = if before > row.mean_delay_s {
             20.0
         } else {

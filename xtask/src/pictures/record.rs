@@ -27,8 +27,8 @@ pub struct Line {
     pub text: String,
 }
 
-/// Lines that follow each other within this time are sorted by stream. Without the sorting, the picture would depend on
-/// which stream is read first.
+/// Lines that follow each other within this time are sorted, with standard error before standard output. Without the
+/// sorting, the picture would depend on which stream is read first.
 const TOGETHER: Duration = Duration::from_millis(100);
 
 /// Runs a terminal session in its own temporary folder, and returns the recorded lines.

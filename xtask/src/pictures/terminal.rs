@@ -50,7 +50,7 @@ pub fn draw(title: &str, lines: &[Line]) -> String {
     svg.finish()
 }
 
-/// Splits a line into rows. The `bool` of a row is true for the first row of the line.
+/// Splits a line into rows of the picture's width. The `bool` of a row is true for the first row of the line.
 fn rows(line: &Line) -> Vec<(Source, bool, String)> {
     let columns = match line.source {
         Source::Typed => COLUMNS - 2,

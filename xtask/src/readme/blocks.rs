@@ -10,7 +10,8 @@ pub enum Needs {
     Repository,
     /// The block runs in an empty folder, with the command and a mock of the service.
     Mock,
-    /// Like `Mock`, but the block is one command. The command must print a line, and is then stopped.
+    /// Like `Mock`, but the block is one command, for example a server. The command must print a line, and is then
+    /// stopped.
     Serves,
     /// Like `Mock`, but the block is one script. The script is killed after it has sent its prompt, and is then run
     /// again.
@@ -80,7 +81,7 @@ fn line(page: &str, place: usize) -> usize {
     page[..place].matches('\n').count() + 1
 }
 
-/// Returns the text after `readme:` in an HTML comment, or `None` for other HTML.
+/// Returns the text after `readme:` in an HTML comment, for example `mock`; `None` for other HTML.
 fn note(html: &str) -> Option<String> {
     let text = html.trim().strip_prefix("<!--")?.strip_suffix("-->")?;
     Some(text.trim().strip_prefix("readme:")?.trim().to_owned())
@@ -119,7 +120,8 @@ fn commands(code: &str) -> Vec<String> {
     commands
 }
 
-/// Returns the commands of a workflow's steps. Each step runs in its own shell, which ends at the first failure.
+/// Returns the commands of a GitHub Actions workflow's steps, which are in the fields `run`. Each step runs in its own
+/// shell, which ends at the first failure.
 fn steps(yaml: &str) -> Result<Vec<String>, String> {
     #[derive(Deserialize)]
     struct Step {

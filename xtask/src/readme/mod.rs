@@ -10,8 +10,8 @@
 //! - `<!-- readme: script -->`: as `mock`, but the block is a script that is killed once, and run again;
 //! - `<!-- readme: skip because … -->`: the block is not run, for this reason.
 //!
-//! A `yaml` block after one of these comments contains the steps of a workflow. The scripts of these steps are run.
-//! Blocks of Rust are doc tests, and are run last.
+//! A `yaml` block after one of these comments contains the steps of a GitHub Actions workflow. The script in the field
+//! `run` of each step is run. Blocks of Rust are doc tests, and are run last.
 
 mod blocks;
 mod script;
@@ -141,7 +141,8 @@ impl Folders {
             .env("XDG_STATE_HOME", self.installed.path().join("state"))
             .env_remove("BLOCKS_API_KEY")
             .env_remove("BLOCKS_API_BASE_URL");
-        // The mock and the folder are kept until the commands have ended.
+        // If the mock and the folder were dropped, the mock would stop and the folder would be deleted. So both are
+        // kept until the commands have ended.
         let mut service = None;
         if *needs == Needs::Repository {
             bash.current_dir(root());

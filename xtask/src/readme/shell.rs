@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 /// The number of commands that succeeded, and the number that failed.
 pub type Counts = (usize, usize);
 
-/// The mark that the shell prints after each command. No command prints this mark by itself.
+/// The mark that the shell prints after each command, before the exit code of the command. The mark starts with a
+/// control character, so that no command prints the mark by itself.
 const MARK: &str = "\u{1}ended ";
 
 /// The time limit for a server to print its first line.
@@ -77,7 +78,7 @@ pub fn serve(mut bash: Command, commands: &[String]) -> Result<Counts, String> {
     if let Some(stream) = child.stdout.take() {
         std::thread::spawn(move || {
             let first = BufReader::new(stream).lines().map_while(Result::ok).next();
-            // After the time limit, the receiver no longer exists, and sending fails.
+            // After the time limit, the receiver no longer exists. Then sending fails, and the error is ignored.
             first.map(|line| sender.send(line))
         });
     }

@@ -60,7 +60,7 @@ pub struct TranscriptTurn {
 }
 
 impl Transcript {
-    /// Groups messages into turns. The oldest message must be first.
+    /// Groups messages into turns. The messages must be in the order of their creation, the oldest first.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -33,14 +33,15 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// The minimum time between two polls. With this minimum, one wait uses at most 30 of the 100 requests per minute that
 /// one API key may send.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
-/// The time-out of a poll that starts after the time-out of the wait.
+/// The time-out of the late poll: the one poll that a wait may send after its own time-out; see [`Wait::timeout`].
 const LAST_POLL: Duration = Duration::from_secs(10);
-/// The maximum time for which a poll after the time-out waits for a permit. This time is long enough if a thousand
-/// other requests are in the queue. The poll finds a reply that arrived since the previous poll.
+/// The maximum time for which the late poll waits for its permit. A thousand other requests may be in the queue before
+/// the late poll. At 100 permits per minute, these requests get their permits within 10 minutes.
 const LAST_PERMIT: Duration = Duration::from_secs(15 * 60);
-/// A timer that is at least this late shows that the machine or the process was suspended.
+/// If a wait notices its time-out at least this late, the machine or the process was suspended.
 const STOPPED: Duration = Duration::from_secs(1);
-/// A wait ends after this number of unusable responses in a row with the same kind of error.
+/// A wait fails after this number of unusable responses in a row with the same kind of error. The documentation of
+/// [`Wait`] defines which responses are unusable.
 const UNUSABLE_IN_A_ROW: u32 = 3;
 
 /// Waits for the reply of one turn. A turn is one prompt and the agent's reply.
@@ -121,7 +122,8 @@ impl Turn {
         self.response.as_deref()
     }
 
-    /// Returns the pending reply, which your program can store. [`Client::resume`] resumes the wait.
+    /// Returns the pending reply, which contains the ids and the link that a wait needs. Your program can store this
+    /// value, and resume the wait later with [`Client::resume`].
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -140,7 +142,8 @@ impl Turn {
         self.pending.session_id()
     }
 
-    /// Returns the id of the thread that holds the messages of the turn, if the service named the thread.
+    /// Returns the id of the turn's thread, which contains the messages of the turn; `None` if the service did not send
+    /// this id.
     pub fn thread_id(&self) -> Option<&Id> {
         self.pending.thread_id()
     }
@@ -187,7 +190,7 @@ impl Turn {
         })
     }
 
-    /// Requests only the reply, with a permit that was acquired before.
+    /// Polls for the reply without the other messages of the turn. The caller has already acquired the permit.
     pub(crate) fn poll_with(
         &self,
         permit: Permit,
@@ -210,7 +213,8 @@ impl Turn {
     }
 
     fn reply_in(&self, page: Box<types::MessagePage>) -> Option<Reply> {
-        // The URL selects only final messages. A message of an unknown type is therefore also the reply.
+        // The URL requests only final messages, so a message of an unknown type is accepted as the reply. The other
+        // known types are skipped, in case the service ignores this filter.
         let is_reply = |message: &types::Message| {
             !matches!(
                 message.type_,
@@ -221,7 +225,7 @@ impl Turn {
         message.map(|message| self.reply_of(message))
     }
 
-    /// Returns whether this program has started a later turn of the session.
+    /// Returns whether this client knows a later turn of the session.
     #[cfg(feature = "schemars")]
     pub(super) fn is_interrupted(&self) -> bool {
         self.turns.state(self.number) == TurnState::Interrupted
@@ -238,9 +242,9 @@ impl Turn {
         error.with_pending(self.pending().clone())
     }
 
-    /// Returns the URL that a poll requests. This URL is the link in the pending reply. If the link cannot be used, the
-    /// URL is built from the ids of the session and the thread. Some links of the service have no filters for the type
-    /// and the thread, so missing filters are added.
+    /// Returns the URL that a poll requests. This URL is the link in the pending reply. If the link cannot be used, for
+    /// example because its path does not start with `/rest/v1/`, the URL is built from the ids of the session and the
+    /// thread. Some links of the service have no filters for the type and the thread, so missing filters are added.
     fn url(&self) -> Result<Url, Error> {
         let core = &self.client.engine.core;
         let mut url = match (core.resolve(self.pending.href()), self.pending.by_ids()) {
@@ -262,7 +266,7 @@ impl Turn {
         Ok(url)
     }
 
-    /// Requests the creation times of the session's turns from the service.
+    /// Requests the creation times of the session's turns from the service. These times show which turn is the latest.
     fn read_order(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async move {
             let operation = Operation::LIST_SESSION_MESSAGES;
@@ -309,8 +313,8 @@ fn names_no_thread(url: &Url) -> bool {
 }
 
 impl Client {
-    /// Returns the turn of a pending reply, so that the wait can be resumed. The pending reply may be from another
-    /// process. Sends no request.
+    /// Returns the turn of a pending reply, so that the wait can be resumed. For example, another process has stored
+    /// the pending reply. Sends no request.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -335,11 +339,12 @@ impl Client {
 /// A wait ends when the reply arrives, or at its time-out; see [`timeout`](Self::timeout). It ends earlier with an
 /// error in these cases:
 /// - A follow-up interrupted the turn.
-/// - The request cannot be sent, for example because the link names another host.
+/// - The request cannot be sent, for example because the link's path is not below `/rest/v1/` and the id of the thread
+///   is unknown.
 /// - The service rejects the request with the status 400, 401, 403, 404, 410 or 422 and a JSON object.
-/// - Three responses in a row are unusable with the same kind of error. Either the status is 2xx, but the body cannot
-///   be decoded. Or the status is another one, except 408, 429 and 5xx. For example, a proxy redirects with the status
-///   302.
+/// - Three responses in a row are unusable with the same kind of error. A response is unusable if its status is 2xx but
+///   its body cannot be decoded, or if its status is any other except 408, 429 and 5xx. For example, a proxy redirects
+///   with the status 302.
 ///
 /// Every error contains the pending reply; see [`Error::pending`]. Use [`Client::resume`] to resume the wait.
 #[derive(Clone, Debug)]
@@ -417,13 +422,13 @@ impl Wait {
     /// in order, as soon as it arrives. Default: no messages.
     ///
     /// The messages usually need no extra requests, because each poll reads a page with the newest messages of the
-    /// thread (the messages of the turn), and finds the reply on this page. If one page does not contain all new
-    /// messages, the wait reads more pages without a pause. For example, more than 20 messages arrive between two
-    /// polls, or the thread already has more than 20 messages when the wait starts. Or a message is added or deleted
-    /// among the messages that the wait has already read. In a finished thread, the last message before the reply
-    /// usually repeats the text of the reply.
+    /// thread (the messages of the turn), and finds the reply on this page. The wait reads more pages without a pause
+    /// if one page does not contain all new messages. This happens if many messages arrive between two polls, or if the
+    /// thread already has more than 100 messages when the wait starts. It can also happen if a message is added or
+    /// deleted among the messages that the wait has already read. In a finished thread, the last message before the
+    /// reply usually repeats the text of the reply.
     ///
-    /// No messages are available if the service did not name the thread of the turn.
+    /// No messages are added if the service did not send the id of the turn's thread.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -463,7 +468,8 @@ impl Wait {
         self
     }
 
-    /// Returns the wait as a stream with an item for each poll. The last item is the reply or the error.
+    /// Returns a stream that reports each poll of the wait, and each message if [`follow`](Self::follow) was called.
+    /// The last item is the reply or the error.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -496,8 +502,8 @@ impl Wait {
         WaitState {
             deadline: after(now, self.timeout),
             started: now,
-            // The wait that has not polled for the longest time usually polls first. A wait without a poll counts as
-            // polled at the start of its turn.
+            // If several waits need a permit, the limiter usually grants it to the wait whose last poll is the oldest.
+            // For a wait that has not polled yet, the start of the turn counts as its last poll.
             last_poll: self.turn.started,
             last_end: now,
             next: self.turn.first_poll,
@@ -563,21 +569,22 @@ struct WaitState {
     last_poll: Instant,
     /// When the last poll ended.
     last_end: Instant,
-    /// When the next poll is due.
+    /// When the wait wants to send its next poll. The poll is sent later if no permit is available at this time.
     next: Instant,
     polls: u64,
     failures: u32,
-    /// The number of unusable responses in a row, and their kind.
+    /// The kind of error of the most recent unusable responses, and the number of these responses in a row.
     unusable: Option<(ErrorKind, u32)>,
     last: LastPoll,
-    /// The number of known turns when the wait last requested their order from the service.
+    /// The number of turns that this client knew when the wait last requested the order of the turns from the service.
+    /// The order is requested again only after this number has increased.
     order_read_at: usize,
     late_poll: LatePoll,
-    /// Boxed to save memory, because most waits have no follower.
+    /// Reads the agent's messages for [`Wait::follow`]. Boxed to save memory, because most waits have no follower.
     follower: Option<Box<Follower>>,
 }
 
-/// The state of the poll after the time-out. A wait makes at most one such poll.
+/// The state of the late poll: the one poll that a wait may send after its time-out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum LatePoll {
     NotDue,
@@ -602,8 +609,8 @@ impl WaitState {
         }
     }
 
-    /// Returns the next message, or the end of the wait, that the previous poll found. If the previous poll found nothing
-    /// more, waits for a permit and polls once.
+    /// Returns the next item of the previous poll, because one poll can find several messages and the reply. If no item
+    /// is left, waits for a permit and polls once.
     async fn step(&mut self) -> Result<Progress, Error> {
         if let Some(next) = self.follower.as_mut().and_then(|f| f.next_item()) {
             return next;
@@ -678,7 +685,7 @@ impl WaitState {
             started: self.wait.turn.started,
             last_poll: self.last_poll,
             // After an error, the pause until the next poll can end after the time-out of the wait. In this case, the
-            // next poll is due at the time-out.
+            // poll is due at the time-out instead, so that the wait can poll once more before it ends.
             ready_at: self.next.min(self.deadline).max(earliest),
             first_before: is_first.then_some(self.deadline),
         }
@@ -778,8 +785,8 @@ impl WaitState {
             return false;
         }
         if kind == ErrorKind::Incomplete {
-            // The pages do not fit together, for example because the last messages that this wait read were deleted.
-            // The next poll therefore requests only the reply.
+            // The pages do not show which messages are new, for example because the messages that this wait read last
+            // were deleted. The wait continues, and its next poll requests only the reply.
             return false;
         }
         if error.attempts() == 0 || is_rejection(error) {

@@ -83,7 +83,7 @@ impl LatestTurn {
     }
 
     /// Records a follow-up that the service accepted. `sent` is the result of [`sending`](Self::sending). Returns the
-    /// turn's number.
+    /// turn's number, which is its index in the list of known turns.
     pub fn accepted(
         &self,
         sent: u64,
@@ -128,8 +128,8 @@ impl LatestTurn {
         number
     }
 
-    /// Returns the number of the turn in `thread`. Adds the turn if this client does not know the turn yet, for example
-    /// because another process started the turn.
+    /// Returns the number of the turn whose messages are in `thread`. Adds the turn if this client does not know the
+    /// turn yet, for example because another process started the turn.
     pub fn number(&self, thread: Option<&Id>, created_at: Option<DateTime<Utc>>) -> usize {
         if let Some(thread) = thread {
             let mut known = self.known();
@@ -159,7 +159,7 @@ impl LatestTurn {
         self.known().turns.len()
     }
 
-    /// Returns the state of the turn with this number.
+    /// Returns the state of the turn with this number (its index in the list of known turns).
     pub fn state(&self, number: usize) -> TurnState {
         let known = self.known();
         let own = &known.turns[number];
@@ -194,15 +194,15 @@ impl fmt::Debug for LatestTurn {
     }
 }
 
-/// A map from session id to the known turns of the session. A session is removed some time after the last handle of the
-/// session was dropped, for example its last `Turn`.
+/// A map from session id to the known turns of the session. A session is removed some time after the program has
+/// dropped all handles of the session, such as `Turn` values.
 #[derive(Default)]
 pub(crate) struct TurnRegistry(Mutex<Sessions>);
 
 #[derive(Default)]
 struct Sessions {
     turns: HashMap<Id, Weak<LatestTurn>>,
-    /// The size of the map at which unused sessions are removed.
+    /// When the map has this many sessions, the sessions without a handle are removed.
     sweep_at: usize,
 }
 

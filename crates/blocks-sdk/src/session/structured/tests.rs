@@ -1,4 +1,4 @@
-//! Tests the search for JSON with a corpus of replies and with generated replies.
+//! Tests the search for the JSON value in an agent's reply. The replies are from `corpus.txt`, or are generated.
 
 use std::collections::BTreeMap;
 
@@ -37,8 +37,8 @@ fn schema<T: JsonSchema>() -> Value {
     schema_for!(T).into()
 }
 
-/// Replaces each placeholder in a text, such as `{{compact}}`, with the schema. The name of the placeholder selects the
-/// form of the schema, for example pretty, compact or truncated.
+/// Replaces the placeholders in a text with the schema. For example, `{{compact}}` becomes the schema on one line, and
+/// `{{truncated}}` becomes the schema without its last two lines.
 fn with_schema(text: &str, schema: &Value) -> String {
     let mut bare = schema.clone();
     for name in ["$schema", "title"] {
@@ -133,7 +133,8 @@ fn any_prose() -> impl Strategy<Value = String> {
     prop::collection::vec(words, 0..4).prop_map(|lines| lines.join("\n"))
 }
 
-/// Generates a value, and a reply that contains the value and prose, in one of the layouts that agents use.
+/// Generates a value, and a reply that contains the value and prose. The layout of the reply is one that agents use,
+/// for example a fenced block of JSON.
 fn any_reply() -> impl Strategy<Value = (Value, String)> {
     let parts = (
         any_json(),

@@ -23,7 +23,7 @@ pub struct StructuredReply<T> {
     pub value: T,
     /// The reply that contains the value.
     pub reply: Reply,
-    /// The number of corrections that were sent.
+    /// The number of follow-ups that asked the agent to correct its reply.
     pub corrections: u32,
 }
 
@@ -75,7 +75,7 @@ impl<T: DeserializeOwned + JsonSchema> StructuredWait<T> {
     /// its reply. Each correction is a billed turn.
     ///
     /// No correction is sent in these cases:
-    /// - An earlier correction failed or has an unknown outcome.
+    /// - The request of an earlier correction failed, or its outcome is unknown.
     /// - The reply looks like a notice of failure; see [`Reply::failure_notice`].
     /// - This program has sent another follow-up to the session.
     /// - The time-out has passed.
