@@ -1,4 +1,5 @@
-//! Renders a report as text for a reader, as JSON, as GitHub workflow commands, or as Markdown.
+//! Renders the report on the differences that the checks have found. The report is a text for a reader, JSON, Markdown,
+//! or GitHub workflow commands (printed lines from which GitHub creates comments beside the files).
 
 use std::fmt::Write as _;
 
@@ -27,7 +28,7 @@ pub enum Format {
 pub struct Report<'a> {
     /// The OpenAPI document.
     pub document: &'a Document,
-    /// The result of the checks, with known deviations marked.
+    /// The result of the checks. The findings that are known deviations (intended differences) are marked.
     pub result: &'a CheckResult,
 }
 
@@ -35,7 +36,7 @@ pub struct Report<'a> {
 const WIDTH: usize = 100;
 
 impl Report<'_> {
-    /// Renders the report in a format. The text ends with a newline.
+    /// Renders the report in the given format. The text ends with a newline.
     pub fn render(&self, format: Format) -> String {
         match format {
             Format::Text => self.text(),
@@ -45,7 +46,7 @@ impl Report<'_> {
         }
     }
 
-    /// Returns the exit code: 0 in sync, 1 drift, 2 could not check.
+    /// Returns the exit code: 0 without drift, 1 with drift, 2 if something could not be checked.
     pub fn exit_code(&self) -> u8 {
         if self.result.errors.is_empty() { u8::from(!self.drift().is_empty()) } else { 2 }
     }
@@ -63,7 +64,8 @@ impl Report<'_> {
         self.result.findings.iter().filter(|f| f.known.is_some()).collect()
     }
 
-    /// Returns the file and the position that a report names for a finding.
+    /// Returns the file and the position that the report shows for a finding. They are in the OpenAPI document, or in
+    /// the list of known deviations if the finding is about an entry that no longer applies.
     pub fn position(&self, finding: &Finding) -> (String, Position) {
         if finding.kind == Kind::StaleDeviation {
             let line = finding.line.unwrap_or(1);
@@ -73,7 +75,7 @@ impl Report<'_> {
         (spanned.file.clone(), spanned.position(&finding.pointer))
     }
 
-    /// Returns the verdict with the numbers of differences and known deviations.
+    /// Returns the verdict with the numbers of differences and known deviations, such as `in sync, 2 known deviations`.
     pub fn verdict(&self) -> String {
         let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let (drift, known) = (self.drift().len(), plural(self.known().len(), "known deviation"));
@@ -105,7 +107,8 @@ impl Report<'_> {
         out
     }
 
-    /// Renders a finding with the line of the OpenAPI document that the finding is about.
+    /// Renders a finding with the line of the OpenAPI document that the finding is about. A finding about an entry of
+    /// the list of known deviations has only the line number of the entry.
     fn snippet(&self, finding: &Finding) -> String {
         let level = match finding.severity {
             Severity::Breaking => Level::ERROR,
@@ -251,7 +254,7 @@ fn section(out: &mut String, title: &str, items: &[String]) {
     out.push_str("\n</details>\n");
 }
 
-/// Converts a position in lines and characters to a range of bytes.
+/// Converts a position in lines and characters to the range of bytes in `text`.
 fn span(text: &str, position: Position) -> std::ops::Range<usize> {
     let start: usize = text.split_inclusive('\n').take(position.line - 1).map(str::len).sum();
     let here = text[start..].lines().next().unwrap_or_default();
@@ -260,7 +263,8 @@ fn span(text: &str, position: Position) -> std::ops::Range<usize> {
     from..(start + byte(position.column - 1 + position.width)).max(from)
 }
 
-/// Escapes the message of a workflow command, because a line break would end the command.
+/// Escapes a message for a workflow command, which is one printed line. A line break in the message would end the
+/// command.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }

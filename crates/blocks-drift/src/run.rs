@@ -12,7 +12,8 @@ use crate::page::{self, PageText, source};
 use crate::report::{Format, Report};
 use crate::{coverage, live, sdk};
 
-/// The names of the files in `tests/pages`. These pages state the facts of the vendor's pages in our own words.
+/// The names, without ending, of the files in `tests/pages`. These files state the facts of the vendor's documentation
+/// pages in our own words.
 pub const PAGES: [&str; 5] = ["create", "get", "messages", "follow-up", "quick-start"];
 
 /// Compare the document with pages, live responses, the mock and the SDK: exit 0 in sync, 1 drift, 2 could not check.
@@ -67,7 +68,8 @@ enum Check {
     All,
 }
 
-/// Parses a session id. Only a UUID is accepted, because the id becomes a part of a request's path.
+/// Parses a session id. Only a UUID is accepted, because the id becomes a part of a request's path. Another text, such
+/// as `../x`, could change the path.
 fn session_id(text: &str) -> Result<String, String> {
     uuid::Uuid::try_parse(text).map(|id| id.to_string()).map_err(|e| e.to_string())
 }
@@ -79,7 +81,8 @@ fn output(text: &str) -> Result<(Format, PathBuf), String> {
 }
 
 impl Drift {
-    /// Runs the checks and returns the exit code: 0 in sync, 1 drift, 2 could not check.
+    /// Runs the checks, prints the report, and returns the exit code. It is 0 without drift, 1 with drift, and 2 if
+    /// something could not be checked.
     pub async fn run(&self) -> u8 {
         match self.report().await {
             Ok(code) => code,
@@ -157,8 +160,8 @@ impl Check {
     }
 }
 
-/// Compares all pages of an index with the OpenAPI document. Reports each operation that no page covers, and each fact
-/// about the whole API (such as the rate limit) that no page covers.
+/// Compares all documentation pages with the OpenAPI document. Reports each operation that no page describes, and each
+/// fact about the whole API (such as the rate limit) that no page states.
 pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckResult) {
     for page in pages {
         result.attempt(page::check_indexed(document, page));
@@ -166,8 +169,8 @@ pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckRe
     coverage::judge(document, result);
 }
 
-/// Compares the mock server's responses with the OpenAPI document. The check also creates a session, because sessions
-/// of the mock server cost nothing.
+/// Compares the mock server's responses with the OpenAPI document. The check always creates a session, because a
+/// session of the mock server costs nothing.
 async fn mock(document: &Document, save: Option<PathBuf>) -> Result<CheckResult> {
     let mock = live::mock::server().start().await.context("the mock server")?;
     let target = live::Target { base: mock.url(), key: Some(mock.key().to_owned()) };

@@ -1,7 +1,7 @@
 //! Compares the SDK with the OpenAPI document. A recorder captures the requests of the SDK's builders instead of
-//! sending them. Each request must be valid under the OpenAPI document, and each field and parameter of the OpenAPI
-//! document must be sent by at least one builder. The check also compares the SDK's enum values, the limits that the
-//! SDK checks, and the SDK's base URL and authentication header.
+//! sending them. Each request must be valid under the OpenAPI document, and each field and parameter of a request in
+//! the OpenAPI document must be sent by at least one builder. The check also compares the values of the SDK's enums,
+//! the limits that the SDK checks (such as the length of a title), the base URL, and the authentication header.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +32,7 @@ struct Sent {
     body: Option<Value>,
 }
 
-/// A transport that records requests and sends none.
+/// A transport for the SDK that records the requests and sends nothing.
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<Sent>>>);
 
@@ -87,8 +87,8 @@ fn client(recorder: &Recorder) -> Result<Client> {
     builder.build().context("blocks_sdk")
 }
 
-/// Fails if the SDK rejected the input before it sent the request. Other errors come from the
-/// recorder, which ends each request with an error.
+/// Fails if the SDK rejected the input before it sent the request. Every other error is expected, because the recorder
+/// ends each request with an error.
 fn allowed(error: Option<blocks_sdk::Error>) -> Result<()> {
     match error {
         Some(error) if error.kind() == ErrorKind::InvalidInput => {
@@ -99,7 +99,8 @@ fn allowed(error: Option<blocks_sdk::Error>) -> Result<()> {
     }
 }
 
-/// Checks that the SDK accepts a value at each limit of the OpenAPI document, and rejects the next value beyond it.
+/// Checks each limit of the OpenAPI document. For example, if a title has at most 200 characters, the SDK must accept
+/// 200 characters and reject 201.
 async fn limits(document: &Document, result: &mut CheckResult) -> Result<()> {
     let is_accepted = |error: Option<blocks_sdk::Error>| {
         error.is_none_or(|e| e.kind() != ErrorKind::InvalidInput)
@@ -160,8 +161,8 @@ async fn limits(document: &Document, result: &mut CheckResult) -> Result<()> {
 }
 
 /// Compares the values of the SDK's enums with the OpenAPI document. A value that only the OpenAPI document has is an
-/// informational finding, because the SDK represents unknown values as text. A value that only the SDK has is a
-/// breaking finding, because the service does not know the value.
+/// informational finding, because the SDK can still represent it: as text, like every unknown value. A value that only
+/// the SDK has is a breaking finding, because the service does not know the value.
 fn enums(document: &Document, result: &mut CheckResult) {
     let known = [
         ("AgentName", AgentName::KNOWN),
@@ -271,8 +272,8 @@ fn bodies(document: &Document, operation: &Operation, sent: &[&Sent]) -> Vec<Fin
     let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
     for body in sent.iter().filter_map(|s| s.body.as_ref()) {
         seen.extend(body.as_object().into_iter().flat_map(Map::keys));
-        // Every difference is breaking, because the service may reject a request that the OpenAPI document does not
-        // allow.
+        // Every difference is breaking, even an unknown field, because the service may reject a request that the
+        // OpenAPI document does not allow.
         found.extend(validate::check(document, &schema, body).into_iter().map(|v| Finding {
             severity: Severity::Breaking,
             subject: format!("sent field `{}`", v.finding.subject),

@@ -1,5 +1,5 @@
-//! The shape of a schema: the values that the schema allows, after references, `allOf`, `anyOf` and `oneOf` are
-//! resolved.
+//! The shape of a schema of the OpenAPI document: the types, properties and limits that the schema allows. In the
+//! shape, references, `allOf`, `anyOf` and `oneOf` are already resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,11 +35,11 @@ pub struct Values {
     pub pointer: String,
     /// The values.
     pub list: Vec<String>,
-    /// Whether other values are allowed too.
+    /// Whether the schema also allows values that are not in the list.
     pub open: bool,
 }
 
-/// The keywords whose values are compared as numbers.
+/// The keywords of a schema that limit a value. Their values are numbers.
 pub const LIMITS: [&str; 6] =
     ["minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"];
 
@@ -49,19 +49,20 @@ pub struct Shape {
     /// The JSON pointer to the schema. If the schema is given by a `$ref`, this is the JSON pointer to the schema that
     /// the `$ref` names.
     pub pointer: String,
-    /// The JSON pointer to the schema that lists the properties of this shape. It is `pointer`, or the pointer to a
-    /// part of the `allOf`, `anyOf` or `oneOf` of the schema at `pointer`.
+    /// The JSON pointer to the schema that lists the properties of this shape. If the schema at `pointer` lists none
+    /// itself, this is a schema in its `allOf`, `anyOf` or `oneOf`.
     pub object: String,
     /// The allowed types. An empty set means any type.
     pub types: BTreeSet<JsonType>,
-    /// The format of a string: the required format (`format`), or else the usual format (`x-usual-format`).
+    /// The format of a string, such as `uuid`: the value of `format`, or else of this repository's keyword
+    /// `x-usual-format`.
     pub format: Option<String>,
-    /// Whether the schema has no `format` keyword. The field `format` is then only the usual format, and values of
-    /// other formats are also allowed.
+    /// Whether the schema has no keyword `format`. The field `format` then contains only the usual format, and values
+    /// of other formats are also allowed.
     pub usual: bool,
     /// Whether the schema is marked as deprecated.
     pub deprecated: bool,
-    /// The JSON pointer to the schema for properties that are not listed.
+    /// The JSON pointer to the schema (`additionalProperties`) for properties that are not listed.
     pub additional: Option<String>,
     /// Whether null is allowed.
     pub nullable: bool,
@@ -95,8 +96,8 @@ impl Shape {
             pointer: resolved.clone(),
             object: resolved.clone(),
             types: text("type").and_then(|t| t.parse().ok()).into_iter().collect(),
-            // The formats of numbers, such as `int32`, are left out, because they do not change how a number is written
-            // in JSON.
+            // The formats of numbers, such as `int32`, are left out, because a number is written in the same way in
+            // each of them.
             format: text("format")
                 .filter(|f| !matches!(f.as_str(), "int32" | "int64" | "float" | "double"))
                 .or_else(|| text("x-usual-format")),
@@ -143,8 +144,8 @@ impl Shape {
         if !branches.is_empty() {
             let shapes = branches.iter().map(|place| Self::at(document, place, depth + 1));
             shape.join(Self::union(shapes.collect()));
-            // `alternatives` leaves out a branch that allows only null. If `branches` has fewer branches than the
-            // schema, null is allowed.
+            // `alternatives` leaves out a branch that allows only null. So null is allowed if the `anyOf` has more
+            // branches than `branches`.
             shape.nullable |= count(schema, "anyOf") > branches.len();
         }
         shape
@@ -197,7 +198,7 @@ impl Shape {
         whole
     }
 
-    /// Returns the names of the allowed types as one phrase, without formats.
+    /// Returns the names of the allowed types as one phrase, such as `string | number`.
     pub fn type_text(&self) -> String {
         type_text(&self.types, self.items.as_deref().map(Shape::type_text))
     }

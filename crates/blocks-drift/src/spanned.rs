@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 
-/// The position of a value in the text. The position of a value in a map is the position of the value's key.
+/// The position of a value in the text. For a value in a map, this is the position of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The line, from 1.
@@ -65,14 +65,14 @@ impl Spanned {
         }
     }
 
-    /// Returns whether a pointer leads to a value. The last step of the pointer can also be a string in a list, instead
-    /// of the string's index. For example, `/enum/open` leads to the string `open` in the list `enum`.
+    /// Returns whether there is a value at a JSON pointer. The last step of the pointer can also be a string in a list,
+    /// instead of the string's index. For example, `/enum/open` leads to the string `open` in the list `enum`.
     pub fn has(&self, pointer: &str) -> bool {
         self.positions.contains_key(pointer)
     }
 }
 
-/// Escapes a name for use as one step of a JSON pointer.
+/// Escapes `~` and `/` in a name, for use as one step of a JSON pointer.
 pub fn step(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

@@ -1,7 +1,7 @@
 //! Compares a JSON value with a schema of the OpenAPI document, and reports the place of each difference.
 //!
-//! This module follows references, `allOf`, `anyOf` and `oneOf` itself, so that the line of each difference is known.
-//! The crate `jsonschema` checks the other keywords.
+//! This module itself follows references, `allOf`, `anyOf` and `oneOf`, and so knows the schema (and the line) that
+//! each difference is about. The crate `jsonschema` checks the other keywords, such as `maxLength`.
 
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ pub struct Difference {
     pub finding: Finding,
 }
 
-/// Returns all differences between a value and the schema at a pointer. A field or an enum value that is not in the
-/// OpenAPI document is an additive difference.
+/// Returns all differences between a value and the schema at the JSON pointer `schema`. A field or an enum value that
+/// is not in the OpenAPI document is an additive difference.
 pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Difference> {
     let mut walk = Walk { document, found: Vec::new() };
     walk.value(schema, value, "");
@@ -91,8 +91,9 @@ impl Walk<'_> {
             }
         } else if let [branch] = branches.as_slice() {
             self.value(branch, value, instance);
-            // If an `anyOf` or `oneOf` has only one branch, a finding about the branch gets the pointer of the property
-            // that contains the branch. A reader of the report then finds the property in the OpenAPI document.
+            // If there is only one branch, a finding about the branch gets the pointer of the property that contains
+            // it. The report then shows the line of the property, which a reader understands better than the line of
+            // the branch.
             for difference in
                 self.found[before..].iter_mut().filter(|v| v.finding.pointer == *branch)
             {
@@ -149,7 +150,7 @@ impl Walk<'_> {
     }
 
     /// Compares a value with each branch of an `anyOf` or `oneOf`. Reports a wrong type if the value has a breaking
-    /// difference from every branch. Otherwise reports the differences from the branch that fits best.
+    /// difference from every branch. Otherwise reports the differences from the branch with the fewest differences.
     fn closest_branch(
         &mut self,
         branches: &[String],
@@ -174,8 +175,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Checks a value against the keywords of a schema, and of the parts of its `allOf`. Nested schemas are not
-    /// checked.
+    /// Checks a value against the keywords of a schema, and of the parts of its `allOf`. The schemas of fields and
+    /// items are not checked.
     fn keywords(&mut self, at: &str, shape: &Shape, pointer: &str, value: &Value, instance: &str) {
         let resolved = self.document.resolve(at);
         let Some(node) = self.document.0.value.pointer(&resolved).cloned() else {
@@ -231,8 +232,8 @@ enum Fault {
     Other(String),
 }
 
-/// Checks a value against the keywords of one schema, and returns the violations. Nested schemas are not checked.
-/// `nullable` is not checked, because the caller has already handled null.
+/// Checks a value against the keywords of one schema, and returns the violations. The schemas of fields and items are
+/// not checked. `nullable` is not checked, because the caller has already handled null.
 fn faults(node: &Value, value: &Value) -> Vec<Fault> {
     const DEEPER: [&str; 10] = [
         "properties",
@@ -273,7 +274,8 @@ fn faults(node: &Value, value: &Value) -> Vec<Fault> {
             kind => Fault::Other(format!("{} failed", keyword(kind))),
         })
         .collect();
-    // JSON Schema counts 1.0 and 2^63 as integers, but a program cannot read them as an i64.
+    // `jsonschema` accepts 1.0 and 2^63 as integers. They are a wrong type here, because a program cannot read them as
+    // an `i64`.
     if node["type"] == "integer" && value.is_number() && !value.is_i64() {
         found.push(Fault::Type);
     }

@@ -1,4 +1,5 @@
-//! Runs many prompts, limits how many run at the same time, and records each step in a journal.
+//! Runs many prompts, limits how many run at the same time, and records each step in a journal. Several processes, the
+//! workers, can run the same batch with a shared journal.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
@@ -18,13 +19,14 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::journal::{Created, Entry, Fingerprint, Journal, JournalError, Retry, State, Step};
 
-/// Interval at which a worker renews its claims and reads the entries of other workers' prompts.
+/// Interval at which a worker renews its claims, and reads the entries of the prompts that others have claimed.
 const TICK: Duration = Duration::from_secs(2);
-/// How long a worker keeps trying to reach the journal.
+/// How long a worker repeats an operation of the journal that fails temporarily. Then the batch starts no more prompts.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_millis(500);
-/// Largest number of creates that one worker runs at the same time, if the journal is shared. Such a create waits for a
-/// permit or is being sent. The limit leaves the remaining prompts to other workers.
+/// Largest number of creates that one worker runs at the same time, if the journal is shared. These creates wait for a
+/// permit or are being sent. Without this limit, one worker could start all prompts, and leave none to the other
+/// workers.
 const CREATES: usize = 20;
 
 /// The future that a method of [`BatchWork`] returns.
@@ -54,8 +56,8 @@ pub trait BatchWork: Send + Sync {
     ///
     /// An implementation first gets a permit for the create, for example with
     /// [`Client::acquire_create`](blocks_sdk::Client::acquire_create). Then it awaits `before_send`, which claims the
-    /// prompt. In this order, a prompt that waits for a permit is not claimed. Another worker can start the prompt
-    /// during the wait. If this worker crashes during the wait, the prompt certainly had no effect.
+    /// prompt. In this order, a prompt that waits for a permit is not claimed yet. So another worker can start the
+    /// prompt during the wait. If this worker crashes during the wait, the prompt certainly had no effect.
     fn create<'a>(
         &'a self,
         index: usize,
@@ -93,8 +95,9 @@ pub struct Replied<R> {
     /// Result to record in the journal. `None` if the wait ended with a time-out. A later run then waits for the reply
     /// again.
     ///
-    /// The result must contain the session's id. With [`BatchOptions::retry_failed`], workers compare results to find
-    /// out whether a failed prompt was already sent again, and two sessions can fail in the same way.
+    /// The result must contain the session's id. With [`BatchOptions::retry_failed`], a worker sends a failed prompt
+    /// again if the journal still contains the failure of the earlier run. A second session can fail in the same way.
+    /// Without the id, the two results would be equal, and the prompt would be sent a third time.
     pub result: Option<Value>,
     /// Report for the caller.
     pub report: R,
@@ -111,7 +114,7 @@ pub enum BatchItem<R> {
         /// Report from [`BatchWork`].
         report: R,
     },
-    /// An earlier run or another worker has recorded the result.
+    /// An earlier run or another worker has recorded the prompt's result in the journal.
     Known {
         /// Index of the prompt in the batch.
         index: usize,
@@ -152,19 +155,19 @@ struct Context<W> {
     journal: Arc<dyn Journal>,
     work: Arc<W>,
     retry_unknown: bool,
-    /// The prompts that are sent again, because an earlier run has recorded a failure. The key is the index of the
-    /// prompt, and the value is the recorded failure.
+    /// The prompts that this run sends again, because an earlier run has recorded a failure. The key is the index of
+    /// the prompt in the batch, and the value is the recorded failure.
     failed: BTreeMap<usize, Value>,
     creates: Semaphore,
 }
 
 enum Outcome<R> {
     Item(BatchItem<R>),
-    /// The turn of the prompt has ended, but its outcome could not be recorded in the journal.
+    /// The prompt has been run, but a step of it could not be recorded in the journal.
     NotRecorded(BatchItem<R>, JournalError),
     /// Another worker has claimed the prompt.
     Elsewhere,
-    /// The prompt was not run, because the journal cannot be used.
+    /// The prompt was not run, because the journal could not be used.
     Failed(JournalError),
 }
 
@@ -190,7 +193,7 @@ impl Default for BatchOptions {
     }
 }
 
-/// Reports a prompt whose request differs from the request that the journal contains under the same id.
+/// Reports a prompt whose request differs from the request that the journal contains under the prompt's id.
 #[derive(Debug)]
 pub struct ChangedPrompt {
     /// Id of the prompt.
@@ -205,8 +208,8 @@ pub struct ChangedPrompt {
 pub enum BatchError {
     /// The journal cannot be read.
     Journal(JournalError),
-    /// The request of a prompt was changed, but the prompt's id was not. If the batch started, it would return the
-    /// reply to the earlier request.
+    /// The request of a prompt was changed since an earlier run, but the prompt's id was not. If the batch started, it
+    /// would return the reply to the earlier request.
     Changed(ChangedPrompt),
 }
 
@@ -230,7 +233,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
     /// Creates a batch and reads its journal. No prompt starts before [`next`](Self::next) is awaited.
     ///
     /// # Errors
-    /// The journal cannot be read, or contains a different request for the id of a prompt.
+    /// The journal cannot be read, or contains a different request under the id of a prompt.
     pub async fn new(
         prompts: Vec<BatchPrompt>,
         journal: Arc<dyn Journal>,
@@ -276,8 +279,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
             }),
         };
         let mut created = VecDeque::new();
-        // Adds an item for each prompt with a result or an unknown outcome, in the order of the batch. A prompt that
-        // this run sends again is queued and gets no item yet.
+        // Adds an item for each prompt whose journal entry already contains a result or an unknown outcome, in the
+        // order of the batch. A prompt that this run sends again is queued, and gets no item yet.
         for (index, entry) in entries.iter().enumerate() {
             if let Some(State::Ended(_) | State::Unknown { .. }) = state(entry)
                 && !batch.context.failed.contains_key(&index)
@@ -291,7 +294,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                     batch.queue.push_back(index);
                 }
                 Some(State::Ended(_) | State::Unknown { .. }) => {}
-                // Prompts whose session exists run first, because their agents may have replied already.
+                // Prompts whose session already exists are first in the queue, because their agents may have replied
+                // already.
                 Some(State::Created { .. }) => created.push_back(index),
                 _ => batch.queue.push_back(index),
             }
@@ -302,8 +306,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
     }
 
     /// Returns the next item, or `None` after the last item. After [`stop`](Self::stop), the batch returns the items of
-    /// the prompts that are still running, and then `None`. The future may be dropped before it is ready, and no item
-    /// is then lost.
+    /// the prompts that are still running, and then `None`. If the future is dropped before it is ready, no item is
+    /// lost: the next call returns it.
     pub async fn next(&mut self) -> Option<BatchItem<W::Report>> {
         loop {
             if let Some(item) = self.ready.pop_front() {
@@ -319,8 +323,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                 self.handle(index, outcome);
                 continue;
             }
-            // The tick is checked before the prompts. Otherwise, if prompts ended one after another without a pause,
-            // the tick would never run, and this worker's claims would not be renewed.
+            // A tick that is due is run before the batch waits for a prompt. Otherwise, if prompts ended one after
+            // another without a pause, no tick would run, and this worker's claims would not be renewed.
             if Instant::now() >= self.next_tick {
                 self.tick().await;
                 continue;
@@ -353,8 +357,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.open.len()
     }
 
-    /// Returns the indexes of the prompts that wait to be started, and of the prompts that other workers have claimed.
-    /// The indexes are in ascending order.
+    /// Returns the indexes of the prompts that wait to be started, and of those that other workers have claimed. An
+    /// index is the place of a prompt in the batch. The indexes are in ascending order.
     pub fn not_started(&self) -> Vec<usize> {
         let rest: BTreeSet<usize> = self.queue.iter().chain(&self.elsewhere).copied().collect();
         rest.into_iter().collect()
@@ -419,8 +423,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.next_tick = Instant::now() + TICK;
     }
 
-    /// Handles the journal's entry of a prompt. Reports the outcome as an item, queues the prompt, or leaves the prompt
-    /// to another worker.
+    /// Handles a prompt by its entry in the journal. Adds an item with the outcome, queues the prompt, or leaves the
+    /// prompt to another worker.
     fn sort(&mut self, index: usize, entry: Option<Entry>) {
         self.elsewhere.remove(&index);
         match entry.map(|entry| entry.state) {
@@ -499,7 +503,7 @@ impl<W: BatchWork> Context<W> {
 
     /// Returns whether this run sends the prompt again after `result`. This is true only if `result` is the failure
     /// that the journal contained when this run started. A failure that is recorded during this run is a different
-    /// value, and the prompt is not sent again.
+    /// value (it contains another session's id), and the prompt is not sent again.
     fn is_retried(&self, index: usize, result: &Value) -> bool {
         self.failed.get(&index) == Some(result)
     }
@@ -526,8 +530,8 @@ impl<W: BatchWork> Context<W> {
                     return self.wait(index, created, recorded.err()).await;
                 }
                 Err(_) if claim.is_refused.load(Ordering::Relaxed) => return Outcome::Elsewhere,
-                // The create was not sent, because the journal could not record the claim. The loop then claims the
-                // prompt again.
+                // The create was not sent, because the journal could not record the claim. After a pause, the loop
+                // tries the create again, which repeats the claim.
                 Err(_) if is_shared && claim.has_failed() && start.elapsed() < PATIENCE => {
                     sleep(RETRY).await;
                     continue;
@@ -636,7 +640,7 @@ impl<W: BatchWork> Context<W> {
     }
 }
 
-/// Contains the outcome of claiming a prompt.
+/// Contains the outcome of claiming a prompt: refused because another worker has the prompt, or failed with an error.
 #[derive(Default)]
 struct Claim {
     is_refused: AtomicBool,

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
-// The module contains only a page of documentation, so it is compiled only for the documentation and its tests.
+// The module `guide` is only a page of documentation, so it is compiled only for the documentation and its tests.
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../guide/many-processes.md")]
 pub mod guide {}

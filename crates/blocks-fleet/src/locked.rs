@@ -11,7 +11,7 @@ use fs4::fs_std::FileExt;
 pub(crate) struct LockedFile(File);
 
 impl LockedFile {
-    /// Waits until the lock is free.
+    /// Waits until no other process has locked the file, and locks it.
     pub fn wait(file: File) -> Result<Self> {
         FileExt::lock_exclusive(&file)?;
         Ok(Self(file))
@@ -33,8 +33,8 @@ impl Deref for LockedFile {
 }
 
 impl Drop for LockedFile {
-    /// Releases the lock immediately. Closing the file is not sufficient if another thread is starting a process. Until
-    /// the new process runs its program, it has a copy of the open file, and this copy keeps the lock.
+    /// Releases the lock immediately. Closing the file is not sufficient if another thread is starting a process.
+    /// Between `fork` and `exec`, the new process has a copy of the open file, and this copy keeps the lock.
     fn drop(&mut self) {
         let _ = FileExt::unlock(&self.0);
     }

@@ -1,4 +1,5 @@
-//! Connects to Redis or Valkey when a connection is needed, and connects again after the connection has failed.
+//! Runs scripts on a Redis or Valkey server. Connects to the server when a script is first run, and connects again
+//! after the connection has failed.
 
 use std::time::Duration;
 
@@ -40,8 +41,8 @@ impl Server {
         })
     }
 
-    /// Runs a script on the server. If the server does not have the script, the script is loaded first. If an existing
-    /// connection turns out to be closed, the script runs again on a new connection.
+    /// Runs a script on the server. If the server does not have the script in its cache, the script is loaded first. If
+    /// the connection of an earlier call turns out to be closed, the script is run again on a new connection.
     pub async fn run<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
@@ -78,17 +79,17 @@ impl Server {
     }
 }
 
-/// Returns whether the connection must not be used again. After a time-out, the connection may belong to a tokio
-/// runtime that has ended.
+/// Returns whether the connection must not be used again after this error. This includes time-outs, because the
+/// connection may belong to a tokio runtime that has ended, and then never receives a response.
 fn is_broken(error: &RedisError) -> bool {
     error.is_connection_dropped() || error.is_timeout() || error.is_io_error()
 }
 
-/// Selects a cryptography provider for TLS, unless the program has selected one. Without a selection, rustls cannot
-/// choose if the program contains several providers.
+/// Selects the cryptography library that rustls uses for TLS, unless the program has selected one. If a program
+/// contains several such libraries, rustls does not choose one itself.
 fn use_some_tls() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // An error means that another thread has just selected a provider.
+        // An error means that another thread has just selected a library.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }
 }

@@ -1,4 +1,5 @@
-//! Implements a response body that can pause between bytes, and can close the connection before the last byte.
+//! Implements the body of the mock's responses. For faults, the body can pause between bytes, and can close the
+//! connection before the last byte.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,13 +21,14 @@ pub struct MockBody {
     events: Option<Events>,
 }
 
-/// Creates the server-sent events for the mock's web page. After each event, the page reads its data again.
+/// Creates the server-sent events (SSE) for the mock's web page. After each event, the page reads its data again.
 struct Events {
     mock: Mock,
     sent: Option<[usize; 4]>,
-    /// Number of checks since the last event. After every 50 checks without an event, the mock sends an SSE comment. If
-    /// the reader has closed the connection, sending fails, and the mock stops its checks. Without the comments, the
-    /// mock would not notice the closed connection.
+    /// Number of checks since the last event. Every 200 ms, the mock checks whether the data has changed. After every
+    /// 50 checks without a change, it sends an SSE comment, which a reader ignores. If the reader has closed the
+    /// connection, this fails, and the checks end. Without the comments, the mock would not notice the closed
+    /// connection.
     idle: u32,
 }
 
@@ -95,7 +97,8 @@ impl MockBody {
     /// Creates a body that sends these bytes and then closes the connection.
     pub(crate) fn broken(bytes: Bytes) -> Self {
         let mut body = Self::whole(bytes);
-        // Without this pause, hyper drops the bytes when the body returns the error.
+        // Without this pause, hyper (the HTTP library) drops the bytes when the body returns the error, and the client
+        // receives none of them.
         body.pieces
             .push_back(Piece::Pause(Duration::from_millis(1)));
         body.pieces.push_back(Piece::Reset);
@@ -162,7 +165,7 @@ impl Body for MockBody {
         let length = self.pieces.iter().map(|piece| match piece {
             Piece::Bytes(bytes) => Some(bytes.len() as u64),
             Piece::Pause(_) => Some(0),
-            // A body that ends with a closed connection has no known length.
+            // The length of a body that ends with a closed connection is not stated.
             Piece::Reset => None,
         });
         length

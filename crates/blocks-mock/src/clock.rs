@@ -1,4 +1,5 @@
-//! Provides times and ids. With a seed and a paused clock, times and ids are equal in every run.
+//! Provides times and ids. If the mock has a seed, and tokio's clock is paused, times and ids are the same in every
+//! run.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 pub struct Clock {
     start: Instant,
-    /// Epoch seconds at the start of the clock.
+    /// The time at which the clock was started, in seconds since 1970.
     epoch: f64,
     random: Mutex<fastrand::Rng>,
     /// Names of message roles and message types. Messages with the same name share one string, to save memory.
@@ -17,7 +18,7 @@ pub struct Clock {
     shift: Mutex<Shift>,
 }
 
-/// Describes how the mock's clock differs from tokio's clock.
+/// Describes how the mock's clock differs from tokio's clock. It can be ahead, or stopped at a time.
 #[derive(Default)]
 struct Shift {
     ahead: Duration,
@@ -37,15 +38,15 @@ impl Clock {
     }
 
     /// Moves the clock ahead by a duration. After the move, the clock is stopped if `frozen` is `Some(true)`, and runs
-    /// if `frozen` is `Some(false)`. If `frozen` is `None`, this method does not stop or start the clock.
+    /// if `frozen` is `Some(false)`. If `frozen` is `None`, the clock stays stopped or continues to run, as before.
     pub fn change(&self, frozen: Option<bool>, by: Duration) {
         let mut shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
         let present = Instant::now();
         let shown = shift.frozen.unwrap_or(present + shift.ahead) + by;
         let freeze = frozen.unwrap_or(shift.frozen.is_some());
         shift.frozen = freeze.then_some(shown);
-        // A stopped clock can show an earlier time than tokio's clock. `ahead` is then zero, so that the mock's clock
-        // shows tokio's time when it runs again.
+        // A clock that was stopped for a while can show an earlier time than tokio's clock. `ahead` is then zero, so
+        // that the mock's clock jumps to tokio's time when it runs again.
         shift.ahead = shown.saturating_duration_since(present);
     }
 
@@ -62,7 +63,7 @@ impl Clock {
         }
     }
 
-    /// Returns the epoch seconds at an instant, rounded to the microsecond.
+    /// Converts an instant to seconds since 1970, rounded to the microsecond.
     pub fn at(&self, instant: Instant) -> f64 {
         let since = instant.duration_since(self.start).as_secs_f64();
         ((self.epoch + since) * 1e6).round() / 1e6

@@ -1,4 +1,4 @@
-//! Reads the script file, which contains the settings of a mock as JSON.
+//! Reads a script file: a JSON file with the settings of a mock, such as scripts, faults and limits.
 
 use std::fmt;
 use std::time::Duration;
@@ -167,7 +167,7 @@ impl std::str::FromStr for DialectName {
     }
 }
 
-/// Implements the trait by hand. With `#[serde(untagged)]`, the error would not name the invalid switch.
+/// Implements the trait by hand, because the error of `#[serde(untagged)]` would not name the invalid switch.
 impl<'de> Deserialize<'de> for DialectConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;

@@ -24,7 +24,8 @@ use crate::service::{json_response, response};
 use crate::store::Session;
 
 const PAGE: &str = include_str!("page.html");
-/// Content security policy of the pages. Allows only inline scripts, inline styles and requests to the page's origin.
+/// Content security policy of the web pages. A page may use only inline scripts and inline styles, and may send
+/// requests only to its own origin.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -121,9 +122,9 @@ impl Mock {
         })
     }
 
-    /// Rejects requests that a browser sends for another web site. The `Origin` header names the site. The `Host`
-    /// header is also checked, because a site can make its own host name resolve to a loopback address. For the
-    /// browser, the mock would then belong to the site, and the site could read the responses.
+    /// Rejects requests that a browser sends for another web site, which the `Origin` header names. The `Host` header
+    /// is also checked, because a site can make its own host name resolve to a loopback address (DNS rebinding). The
+    /// browser would then treat the mock as a part of the site, and the site could read the responses.
     fn check_caller(&self, parts: &Parts) -> Result<(), Refusal> {
         let text = |name| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let host = text(HOST).or(parts.uri.authority().map(|a| a.as_str()));
@@ -320,8 +321,8 @@ impl Mock {
     fn request_json(&self, number: usize, request: &RecordedRequest) -> Value {
         let own = format!("ApiKey {}", self.key());
         let headers = request.headers.iter().map(|(name, value)| {
-            // Only the mock's key is shown. Other keys are hidden, because a client may have sent a real key by
-            // mistake.
+            // In the list of requests, only the mock's key is shown. Other keys are hidden, because a client may have
+            // sent a real key by mistake.
             let hidden = name == "authorization" && *value != own;
             json!([name, if hidden { "[hidden]" } else { value }])
         });
@@ -355,8 +356,9 @@ impl Mock {
         advanced.collect()
     }
 
-    /// Returns four numbers that show whether the data of the web page has changed. The first three are the numbers of
-    /// requests, responses and faults. The last number is the sum of all sessions, messages, pull requests and plans.
+    /// Returns four numbers. If one of them changes, the data of the web page has changed. The first three are the
+    /// numbers of requests, responses and faults. The last number is the sum of all sessions, messages, pull requests
+    /// and plans.
     pub(crate) fn version(&self) -> [usize; 4] {
         let settings = self.inner.settings();
         let mut state = self.inner.state();

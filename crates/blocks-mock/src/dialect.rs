@@ -1,5 +1,5 @@
-//! Contains the switches of a dialect. Each switch selects a behaviour that differs between the live service, the
-//! documentation and the vendor's mock.
+//! Contains the switches of a dialect. Each switch selects a behaviour of the mock in which the live service, the
+//! vendor's documentation and the vendor's mock differ.
 
 use std::ops::RangeInclusive;
 

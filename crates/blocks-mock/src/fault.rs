@@ -1,4 +1,4 @@
-//! Describes faults: what fails, at which operation, and how often.
+//! Describes faults, with which a test makes the mock fail: what fails, at which operation, and how often.
 
 use std::time::Duration;
 
@@ -174,7 +174,8 @@ fn probability<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64,
     }
 }
 
-/// Reads a status from 200 to 599. A status below 200 is rejected, because it is not a final response.
+/// Reads a status from 200 to 599. A status below 200 is rejected, because a client would then wait for a further
+/// response.
 fn final_status<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     let status = u16::deserialize(deserializer)?;
     match status {

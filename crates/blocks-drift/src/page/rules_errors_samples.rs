@@ -1,4 +1,6 @@
-//! Compares a page's rule about several fields, errors, samples, sort order and links with the OpenAPI document.
+//! Compares some statements of a documentation page with the OpenAPI document. They are the rule about several fields
+//! of a request (such as "exactly one of a, b, c"), the errors, the JSON samples and their links, the sort order of
+//! lists, and the fields that are always null.
 
 use serde_json::Value;
 
@@ -14,7 +16,8 @@ use crate::spanned::step;
 use crate::validate;
 
 impl Comparison<'_> {
-    /// Compares the rule about the fields of the request, such as "exactly one of a, b, c".
+    /// Compares the page's rule about the fields of the request with the rule of the schema. Such a rule is "exactly
+    /// one of a, b, c".
     pub(super) fn rule(&mut self, schema: Option<&str>) {
         let Some(schema) = schema else { return };
         let resolved = self.document.resolve(schema);
@@ -49,8 +52,8 @@ impl Comparison<'_> {
 
     /// Compares the error statuses and error codes of the page and the OpenAPI document. A status or code that only the
     /// page has is additive. A status or code that only the OpenAPI document has is breaking, because programs
-    /// distinguish errors by status and code. An error of the OpenAPI document is missing on the page if the page's
-    /// table of errors does not list it. The sentences of the page are not sufficient, because they name only some
+    /// distinguish errors by status and code. The page must list each error of the OpenAPI document in its table of
+    /// errors. A sentence of the page that mentions the error is not sufficient, because sentences mention only some
     /// errors.
     pub(super) fn error_rows(&mut self) {
         let (page, known) = (self.page, self.document.errors(self.operation));
@@ -137,7 +140,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Validates each sample against its schema, and checks that the links in each sample lead to operations.
+    /// Validates each sample of the page against its schema. Checks that each link in a sample is the URL of an
+    /// operation.
     pub(super) fn samples(&mut self) {
         for sample in &self.page.samples {
             let request = sample.section == Section::Request;
@@ -183,7 +187,7 @@ impl Comparison<'_> {
         self.facts += 1;
         for difference in validate::check(self.document, schema, value) {
             // If the page left lines out of the sample, only wrong types, wrong nulls and unknown fields are reported.
-            // For example, a missing field is not reported, because it may be in a line that was left out.
+            // Other differences may be due to the omitted lines: for example, a missing field may be in such a line.
             let shown =
                 matches!(difference.finding.kind, Kind::Type | Kind::FieldAdded | Kind::Nullable);
             if !sample.shortened || shown {
@@ -204,8 +208,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Reports the sort order that the page states, if the operation has a parameter `direction` in the OpenAPI
-    /// document. Every stated order is a difference, because the OpenAPI document does not state a default order.
+    /// Reports the default sort order that the page states (such as "newest first"), if the operation has a parameter
+    /// `direction`. Every stated order is a difference, because the OpenAPI document states no default order.
     pub(super) fn order(&mut self) {
         let direction = self
             .document
@@ -225,8 +229,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Checks the fields that are always null according to a sentence of the page. The OpenAPI document must allow null
-    /// for the field, and the field must be null in each sample.
+    /// Checks each field that a sentence of the page calls always null. The OpenAPI document must allow null for the
+    /// field, and the field must be null in each sample of a response.
     pub(super) fn nulls(&mut self, schema: Option<&str>) {
         let Some(schema) = schema else { return };
         let values: Vec<&Value> = self
@@ -266,9 +270,9 @@ impl Comparison<'_> {
     }
 }
 
-/// Returns the JSON pointer of each link in a JSON value, and the reason if the link is wrong. A link is wrong if it is
-/// not an absolute URL, or if its path belongs to no `GET` operation. The host of a link is not compared, because the
-/// service's links can name another host.
+/// Returns the JSON pointer of each link in a JSON value, and the reason if the link is wrong. A link is a field
+/// `href`. It is wrong if it is not an absolute URL, or if its path belongs to no `GET` operation. The host of a link
+/// is not compared, because the service may send links with another host than the base URL.
 pub fn links(document: &Document, value: &Value) -> Vec<(String, Option<&'static str>)> {
     let mut found = Vec::new();
     let mut open = vec![(String::new(), value)];

@@ -1,4 +1,5 @@
-//! Finds the JSON samples of a page: blocks of JSON, and JSON request bodies in code of other languages.
+//! Finds the JSON samples of a page. These are blocks of JSON, and the request bodies in blocks of other languages,
+//! such as a `curl` command.
 
 use std::sync::LazyLock;
 
@@ -14,15 +15,15 @@ use crate::spanned::Spanned;
 pub struct Sample {
     /// Whether the sample is a request (`Section::Request`) or a response (`Section::Response`).
     pub section: Section,
-    /// The HTTP status of the response, if the label of the sample's code block states the status. In the page's
-    /// section of errors, the status is 400 if the label states none.
+    /// The HTTP status of the response, if the label of the code block (such as `json 404`) contains it. Without a
+    /// status in the label, a sample in the page's section of errors has the status 400.
     pub status: Option<u16>,
     /// The parsed sample, or the reason and the line of the error if the sample is not valid JSON.
     pub value: Result<Value, (String, usize)>,
-    /// Whether the page leaves out lines of the sample.
+    /// Whether the sample contains `...` or a comment. The page may then have left out lines of the sample.
     pub shortened: bool,
-    /// The sample with the position of each value. The sample is parsed as YAML, because the parser for YAML reports
-    /// positions. `None` if the sample is not valid YAML.
+    /// The sample with the position of each value. It was parsed as YAML (which includes JSON), because only the YAML
+    /// parser reports positions. `None` if the sample is not valid YAML.
     pub spanned: Option<Spanned>,
     /// The line of the page on which the sample starts.
     pub line: usize,
@@ -35,7 +36,7 @@ impl Sample {
     }
 }
 
-/// Finds the JSON sample in a block of code.
+/// Returns the JSON sample in a block of code, or `None` if the block contains no sample.
 ///
 /// # Errors
 /// Fails if a request body starts in the code but has no end, for example because the last `}` is missing.
@@ -80,7 +81,7 @@ pub fn find(
     Ok(Some(sample(Section::Request, None, &body, line, !shell)))
 }
 
-/// Returns the index just after the bracket that closes the first bracket of `text`.
+/// Returns the byte index in `text` just after the bracket that closes the first bracket.
 fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut quote) = (0usize, None);
     for (at, c) in text.char_indices() {
@@ -101,8 +102,9 @@ fn closing(text: &str) -> Option<usize> {
 }
 
 fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: bool) -> Sample {
-    // Comments, and lines such as `...` for omitted lines, are removed. The line break of a removed line stays if the
-    // line is indented. The values below then keep their line numbers.
+    // Comments, lines such as `...`, and fields such as `"...": "..."` are removed, because they are not valid JSON or
+    // not part of the value. If a removed comment or `...` is indented, its line break stays, so that the values below
+    // keep their line numbers.
     static REST: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r#"(?m)^\s*(?:\.\.\.|…)\s*,?\s*$|(?:^|\s)//.*$|,?\s*"(?:\.\.\.|…)"\s*:\s*"[^"]*""#,

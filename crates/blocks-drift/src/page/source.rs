@@ -1,4 +1,5 @@
-//! Reads pages from a file, standard input, a URL, or an index of URLs.
+//! Reads documentation pages from files, standard input, URLs, or an index. An index, such as `llms.txt`, contains
+//! links to all pages.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -15,8 +16,8 @@ pub struct PageText {
     pub text: String,
 }
 
-/// The largest number of pages in an index. An index with more pages is rejected, because it cannot be the index of the
-/// API's documentation.
+/// The largest number of pages in an index. An index with more pages is rejected, because it is probably not the index
+/// of the API's documentation.
 const MOST_PAGES: usize = 300;
 
 /// Reads a page from a URL, a file, or standard input (`-`).
@@ -55,7 +56,8 @@ pub async fn read_index(url: &str) -> Result<Vec<PageText>> {
     Ok(pages)
 }
 
-/// Returns the links of an index to pages on its own host. Links to `.txt` files, such as other indexes, are left out.
+/// Returns the links from an index to pages on the index's host. Links to `.txt` files, such as other indexes, are left
+/// out.
 fn links(index: &str, resolved: &reqwest::Url) -> Vec<reqwest::Url> {
     static LINK: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
         regex::Regex::new(
@@ -75,7 +77,8 @@ fn links(index: &str, resolved: &reqwest::Url) -> Vec<reqwest::Url> {
     found
 }
 
-/// Fetches a page. If the response is HTML, the Markdown form is fetched: the same URL with `.md`.
+/// Fetches a page. If the response is HTML, the page is fetched again in Markdown, from the same URL with `.md` at the
+/// end.
 async fn fetch_page(url: &str) -> Result<PageText> {
     let http = client()?;
     let (mut text, html) = fetch(&http, url).await?;
@@ -88,7 +91,7 @@ async fn fetch_page(url: &str) -> Result<PageText> {
     Ok(PageText { name, text })
 }
 
-/// Creates the HTTP client. The client sends no key, because pages are public.
+/// Creates the HTTP client. The client sends no API key, because the documentation pages are public.
 fn client() -> Result<reqwest::Client> {
     reqwest::Client::builder().timeout(Duration::from_secs(30)).build().context("the HTTP client")
 }

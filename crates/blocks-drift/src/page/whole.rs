@@ -22,7 +22,7 @@ static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Compares the base URL, the authentication header and the rate limit on a page with the OpenAPI document. Returns the
-/// number of compared statements. A repeated statement counts each time.
+/// number of compared statements. If a page repeats a statement, each repetition counts.
 pub fn compare(document: &Document, page: &Page, result: &mut CheckResult) -> usize {
     let value = &document.0.value;
     let server = value["servers"][0]["url"].as_str().unwrap_or_default().trim_end_matches('/');

@@ -1,5 +1,7 @@
-//! Tests of the daily workflow. The tests run the scripts of the workflow's steps. A local HTTP server serves the
-//! documentation pages, and the mock replaces the service. A fake `gh` records its arguments.
+//! Tests of the GitHub workflow `drift.yml`. Every day, the workflow checks the vendor's pages and the live service,
+//! and reports differences in one issue. The tests run the shell scripts of the workflow's steps. A local HTTP server
+//! serves the documentation pages, and the mock replaces the service. A fake `gh` (GitHub's command) records its
+//! arguments.
 
 use std::process::Command;
 
@@ -30,8 +32,9 @@ async fn serve(files: Vec<(String, String)>) -> String {
     format!("http://{address}")
 }
 
-/// Creates a folder with a fake `cargo` and a fake `gh`. `cargo xtask` starts the program `blocks-drift`. `gh` writes
-/// its arguments to the file `$LOG`, and `gh issue list` prints the file `$OPEN`.
+/// Creates a folder with a fake `cargo` and a fake `gh`. The fake `cargo xtask` starts the program `blocks-drift`. The
+/// fake `gh` writes its arguments to the file `$LOG`. For `gh issue list`, it also prints the file `$OPEN`, which
+/// contains the number of the open issue.
 fn tools() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("bin")).unwrap();
@@ -49,8 +52,9 @@ fn tools() -> tempfile::TempDir {
     folder
 }
 
-/// Runs the scripts of the job `vendor`. `open` is the output of `gh issue list`. Returns whether the last script
-/// succeeded, the recorded arguments of `gh`, and the text of `report.md`.
+/// Runs the scripts of the job `vendor` in `drift.yml`. `open` is the output of `gh issue list`: the number of the open
+/// issue, or an empty text. Returns whether the last script succeeded, the recorded arguments of `gh`, and the text of
+/// `report.md`.
 async fn workflow(index: &str, service: &str, open: &str) -> (bool, String, String) {
     let temporary = tools();
     let folder = temporary.path();
@@ -146,8 +150,8 @@ async fn the_daily_workflow_keeps_one_issue() {
     assert!(log.contains("issue edit 7"), "{log}");
     assert!(!log.contains("issue create"), "{log}");
 
-    // No server listens at this address. A page that cannot be read is not drift, so the issue has a different title
-    // than an issue about drift.
+    // No server listens at this address, so no page can be read. This is not drift, so the issue must have another
+    // title than an issue about drift.
     let (success, log, _) = workflow("http://127.0.0.1:1/llms.txt", &mock.url(), "").await;
     assert!(!success);
     assert!(log.contains("--title Drift could not be checked"), "{log}");

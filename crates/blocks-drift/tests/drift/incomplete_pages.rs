@@ -1,6 +1,6 @@
-//! Tests with pages that are cut off, removed or replaced, or that cannot be parsed. Some pages write their operations
-//! in a form that the check does not recognize, such as `Send a GET to`. Other pages describe no operation, such as
-//! guides.
+//! Tests with pages that are cut off, removed or replaced, or that cannot be parsed. The check must never report "in
+//! sync" for such a page. Some of these pages describe their operations in a form that the check does not recognize
+//! (`Send a GET to`). Only pages about no operation, such as guides, may be skipped.
 
 use blocks_drift::finding::Severity;
 
@@ -66,7 +66,8 @@ fn lost_pages_are_never_in_sync() {
     }
 }
 
-/// A field, a row, a heading or a component that cannot be parsed causes an error with a line.
+/// Makes one field, row, heading or component (such as `<ParamField>`) of a page unreadable. The check must return an
+/// error that names a line near it.
 #[test]
 fn what_is_not_understood_is_an_error_with_its_line() {
     let number = |text: &str, part: &str| {
@@ -101,7 +102,8 @@ fn what_is_not_understood_is_an_error_with_its_line() {
     }
 }
 
-/// A table of fields is compared in the same way as fields in components.
+/// A page can list its fields in a Markdown table instead of components such as `<ParamField>`. The table must be
+/// compared in the same way.
 #[test]
 fn tables_of_fields_are_read() {
     let page = "# List\n\n`GET /rest/v1/sessions/{session_id}/messages`\n\n## Query parameters\n\n| Parameter | Type | Required | Default | Description |\n| --- | --- | --- | --- | --- |\n| page | number | ✗ | 1 | Minimum 1. |\n| team | string | ✓ | | New. |\n| view | string | | | New. |\n\n## Response\n\n| Field | Type | Description |\n| --- | --- | --- |\n| `items` | object[] | The messages. |\n";
@@ -126,7 +128,8 @@ fn tables_of_fields_are_read() {
     }
 }
 
-/// A sample of a request does not show all fields, so no field counts as removed.
+/// The page has only a sample of the request, which may not show all fields. So no field must count as removed, and the
+/// check must report an error.
 #[test]
 fn a_request_with_only_a_sample_is_an_error() {
     let text = "# Create\n\n`POST /rest/v1/sessions`\n\n## Body\n\n```json\n{\"message\": \"Hi\", \"agent_name\": \"claude\"}\n```\n\n## Response\n\n| Field | Type | Description |\n| --- | --- | --- |\n| `id` | string | The id. |\n";

@@ -1,6 +1,7 @@
 //! Tests of `drift live`, which sends requests and compares the responses with the OpenAPI document. The mock server,
-//! with and without faults, replaces the service. Other tests check captured responses, which are read from a HAR file,
-//! or from a folder that `drift live --save FOLDER` wrote.
+//! with and without faults, replaces the service. Other tests check captured responses, which are read from a HAR file
+//! (a JSON file in which browsers and proxies record requests and responses), or from a folder that
+//! `drift live --save FOLDER` wrote.
 
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::live::exchange::{Comparison, Exchange, parse_body};
@@ -45,8 +46,8 @@ async fn nothing_is_created_unless_it_is_asked_for() {
     assert!(error.to_string().contains("must be https"), "{error}");
 }
 
-/// A service that is down, a rejected key and a missing session mean "could not check". Such failures are not
-/// differences from the OpenAPI document.
+/// The service is down, the key is rejected, or the session is missing. The result must contain an error ("could not
+/// check"), and no difference from the OpenAPI document.
 #[tokio::test]
 async fn failures_of_the_setup_could_not_be_checked() {
     for fault in [Fault::status(503), Fault::rate_limited(None), Fault::ResetBefore] {
@@ -127,8 +128,8 @@ fn found(
     comparison.finish().findings.into_iter().map(|f| (f.kind, f.severity, f.pointer)).collect()
 }
 
-/// Replaces one field of an example with `true`, or removes the field. The test repeats this for every field of every
-/// example.
+/// Replaces one field of a valid response with `true`, or removes the field. Each change must cause a finding. The test
+/// repeats this for every field of every operation's example.
 #[test]
 fn faults_of_bodies_are_found() {
     let mut count = 0;
@@ -226,8 +227,8 @@ fn single_faults_are_found_with_their_severity() {
     }
 }
 
-/// HAR entries that cannot be compared, or that are unusual but correct, cause no finding. A note of the result says
-/// how many files are neither HAR files nor files that `--save` wrote.
+/// The HAR file contains entries that cannot be compared (such as a redirect), or that are unusual but correct. None
+/// must cause a finding. For a folder, a note must say how many files are neither HAR files nor written by `--save`.
 #[test]
 fn harmless_har_entries_raise_nothing() {
     let (.., session) = example("createSession");
@@ -307,7 +308,8 @@ fn harmless_har_entries_raise_nothing() {
     assert!(result.notes[0].contains("1 not a capture"), "{:?}", result.notes);
 }
 
-/// A captured request is compared with the OpenAPI document, in addition to its response.
+/// The HAR file contains a request with an unknown parameter and an unknown field. Both must be found, although the
+/// response is valid.
 #[test]
 fn a_captured_request_is_compared_too() {
     let text = example("createSession").2.to_string();

@@ -1,6 +1,7 @@
+//! Tests of the drift checker, which compares documentation pages, responses and the SDK with the OpenAPI document.
 //! Most tests change the pages, the OpenAPI document or the responses. A change of meaning must cause a finding with
-//! the right pointer and severity. Other changes must cause no finding. If a page describes an operation but cannot be
-//! read, the report must never say that the page is in sync.
+//! the right pointer (the place in the OpenAPI document) and severity. Other changes must cause no finding. If a page
+//! describes an operation but cannot be read, the report must never say that the page is in sync.
 
 mod ci;
 mod incomplete_pages;
@@ -29,7 +30,7 @@ pub(crate) fn document(text: &str) -> Document {
     Document::parse("openapi/blocks.yaml", text).unwrap()
 }
 
-/// Returns the pages in one form, `txt` or `md`.
+/// Returns the pages in `tests/pages` in one form: as plain text (`txt`) or as Markdown (`md`).
 pub(crate) fn pages(form: &str) -> Vec<PageText> {
     let page = |page: &&str| {
         let name = format!("{page}.{form}");
@@ -39,7 +40,7 @@ pub(crate) fn pages(form: &str) -> Vec<PageText> {
     PAGES.iter().map(page).collect()
 }
 
-/// Compares all pages with a document, as `drift docs --index` does, and applies the known deviations.
+/// Compares all pages with an OpenAPI document, as `drift docs --index` does, and marks the known deviations.
 pub(crate) fn check_pages(document: &Document, pages: &[PageText]) -> CheckResult {
     let mut result = CheckResult::default();
     check_index(document, pages, &mut result);
@@ -93,7 +94,8 @@ fn pages_of_both_forms_are_in_sync() {
     }
 }
 
-/// The OpenAPI document may use `x-usual-format` in responses, and may write a nullable reference as an `anyOf`.
+/// Rewrites the OpenAPI document without a change of its meaning. For example, a nullable reference becomes an `anyOf`,
+/// and `format` becomes `x-usual-format` in responses. No finding must result.
 #[test]
 fn other_notations_of_the_document_are_in_sync() {
     let text = &DOCUMENT.0.text;

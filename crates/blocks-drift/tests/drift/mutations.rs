@@ -1,5 +1,5 @@
-//! A change of a page's meaning must cause a finding. The tests derive such changes from all pages, in plain text and
-//! in Markdown.
+//! Tests that each change of a page's meaning causes a finding. The tests change every field, known texts and the
+//! samples of all pages, in plain text and in Markdown.
 
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::run::PAGES;
@@ -16,7 +16,7 @@ struct Mutation {
     text: String,
     kinds: Vec<Kind>,
     severity: Severity,
-    /// A string that the finding's pointer, statement or subject must contain.
+    /// A string that must be in the finding's pointer, in its subject, or in the page's statement.
     place: String,
 }
 
@@ -134,9 +134,9 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
         };
         let end = (line + 1..lines.len()).find(ends).unwrap();
         let text = [&lines[..line], &lines[end..]].concat().join("\n") + "\n";
-        // Whether the page still shows the field after its description was removed. A field of a response is still in
-        // the page's sample. A path parameter is still in the path, but the check reads parameters from the path only
-        // if the page describes no path parameter.
+        // The description of the field was removed. `shown` is true if the check still finds the field elsewhere on the
+        // page. A field of a response is still in the sample. A path parameter is still in the path, but the check
+        // reads the path only if no path parameter is described, so the removed one must be the only one.
         let shown = !field.sent || (field.path && others.iter().filter(|f| f.path).count() == 1);
         let (kind, severity) = match shown {
             true => (FieldUndescribed, Severity::Informational),
@@ -147,7 +147,7 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
         if field.kind.contains("uuid") {
             let text = at(original, type_line, |l| l.replace("uuid", "ulid"));
             // The keyword `x-usual-format` states the usual format of a response field, and the service may also send
-            // other formats. Another format on the page is then not a breaking difference.
+            // other formats. So another format on the page is then only an informational finding.
             let usual = DOCUMENT.0.text.contains("x-usual-format") && !field.sent;
             let severity = if usual { Severity::Informational } else { Severity::Breaking };
             add("another format", text, &[Format], severity, name.clone());
@@ -155,8 +155,8 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
     }
 }
 
-/// Replacements of text, and the finding that each must cause. Each replacement is made on the pages that contain the
-/// text, one page at a time.
+/// Replacements of text, and the finding that each must cause: its kind, its severity, and a part of its place. Each
+/// replacement is made on every page that contains the text, one page at a time.
 const WORDS: &[(&str, &str, Kind, Severity, &str)] = &[
     ("Minimum 1, maximum 100", "Minimum 1, maximum 500", Limit, Severity::Additive, "Limit"),
     ("Minimum 1, maximum 100", "Minimum 5, maximum 100", Limit, Severity::Breaking, "Limit"),
@@ -249,7 +249,7 @@ fn of_words(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutatio
     }
 }
 
-/// Adds mutations that give a field of a response sample another name or another type.
+/// Adds mutations of each field in a response sample: another name, and another type.
 fn of_samples(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutation>) {
     let member = Regex::new(r#"^ {2,6}"([a-z_]+)": (.*[^{\[,]),?$"#).unwrap();
     let start = text.lines().position(|l| l.contains("Response")).unwrap_or(0);

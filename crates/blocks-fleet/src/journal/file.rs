@@ -1,5 +1,5 @@
-//! Keeps the journal of a batch in a file. Each step is a line of JSON, which is written to the disk before the next
-//! step is taken.
+//! Keeps the journal of a batch in a file. Each step of a prompt is a line of JSON, which is written to the disk before
+//! the next step is taken.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
@@ -16,11 +16,11 @@ use super::{
 };
 use crate::locked::LockedFile;
 
-/// Describes one line of the file.
+/// Describes one line of the file: a step of a prompt, or the mark of an incomplete line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event {
-    /// The create is sent next. `request` is the fingerprint of the request.
+    /// The create of the prompt is sent next. `request` is the fingerprint of the create's request.
     Starting {
         id: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,7 +28,7 @@ enum Event {
     },
     /// The create certainly had no effect.
     NotStarted { id: String },
-    /// The create may have had an effect. `session_id` is present if it was received.
+    /// The create may have had an effect. `session_id` is present if the response contained it.
     Unknown {
         id: String,
         session_id: Option<String>,
@@ -41,7 +41,8 @@ enum Event {
     },
     /// The prompt has ended with this result.
     Ended { id: String, result: Value },
-    /// The previous line is incomplete. Readers ignore the incomplete line.
+    /// The previous line is incomplete, for example because the run was killed while it wrote the line. Readers ignore
+    /// the incomplete line.
     Cut,
 }
 
@@ -68,7 +69,7 @@ pub struct FileJournal {
 #[derive(Debug)]
 struct Writer {
     file: LockedFile,
-    /// Whether the last line is incomplete.
+    /// Whether the last line of the file is incomplete.
     is_cut: bool,
 }
 
@@ -76,9 +77,9 @@ struct Writer {
 #[derive(Debug, Default)]
 struct History {
     entries: HashMap<String, Known>,
-    /// Numbers of the lines that could not be read.
+    /// Numbers of the damaged lines: the lines that could not be read.
     damaged: Vec<usize>,
-    /// Whether a damaged line contains no id, so that it may belong to any prompt.
+    /// Whether a damaged line contains no prompt id. Such a line may belong to any prompt.
     is_incomplete: bool,
     is_cut: bool,
 }
@@ -127,13 +128,13 @@ impl FileJournal {
         }
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
-        // The file contains replies, so only the user may read it.
+        // The file contains the agents' replies, so a new file may be read only by the user.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(JournalError::new)?;
         let file = LockedFile::try_lock(file).map_err(JournalError::new)?;
         let file = file.ok_or_else(|| JournalError::new("another run uses it"))?;
-        // The file is read after it is locked, so that it contains every line of an earlier run.
+        // The file is read after it is locked. Before, an earlier run could still append lines.
         let history = History::read(BufReader::new(&*file)).map_err(JournalError::new)?;
         if history.entries.is_empty() && !history.damaged.is_empty() {
             let line = history.damaged[0];
@@ -227,7 +228,7 @@ impl Writer {
     fn append(&mut self, event: &Event) -> std::io::Result<Line> {
         let mut lines = String::new();
         if self.is_cut {
-            // Ends the incomplete line, and marks it so that readers ignore it.
+            // Ends the incomplete line with a line break, and appends the mark that makes readers ignore it.
             lines = format!("\n{}\n", serde_json::to_string(&Event::Cut)?);
         }
         let start = self.file.metadata()?.len() + lines.len() as u64;
@@ -285,8 +286,8 @@ impl History {
                 Err(_) => unreadable = Some((number, text.to_owned())),
             }
         }
-        // If the last line has no line break and starts with `{`, the line was not written completely. Such a line does
-        // not count as damaged.
+        // If the last line has no line break and starts with `{`, the line was not written completely. This happens if
+        // a run is killed, and does not count as damage.
         if let Some(damaged) = unreadable
             && !(history.is_cut && damaged.1.starts_with('{'))
         {
@@ -295,8 +296,8 @@ impl History {
         Ok(history)
     }
 
-    /// Returns the latest step of a prompt. If no step is recorded for the prompt, but a damaged line may belong to the
-    /// prompt, the prompt has an unknown outcome.
+    /// Returns the latest step of a prompt. If the file contains no step of the prompt, but a damaged line may belong
+    /// to the prompt, the prompt has an unknown outcome.
     fn entry(&self, id: &str) -> Option<Known> {
         let known = self.entries.get(id).cloned();
         known.or_else(|| self.is_incomplete.then(Known::default))
@@ -338,8 +339,8 @@ impl History {
     }
 
     /// Records a damaged line. If the line contains the ids of prompts, the outcome of each of these prompts is
-    /// unknown, unless an earlier line records a step of the prompt. If the line contains no id, it may belong to any
-    /// prompt. The outcome of every prompt without a recorded step is then unknown.
+    /// unknown, unless an earlier line contains a step of the prompt. If the line contains no id, it may belong to any
+    /// prompt. So the outcome of every prompt without a step in the file is then unknown.
     fn set_damaged(&mut self, (number, text): &(usize, String)) {
         self.damaged.push(*number);
         let ids = ids_in(text);
@@ -424,7 +425,7 @@ mod tests {
             journal.record(id, &Step::Ended(result(n))).await.unwrap();
         }
         drop(journal);
-        // A byte order mark at the start changes the position of every line.
+        // Adds a byte order mark, which changes the position of every line. The results must still be found.
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("\u{feff}{text}{}", &STARTING[..9])).unwrap();
         let journal = FileJournal::open(&path).unwrap();

@@ -1,4 +1,4 @@
-//! Compares requests by hashes of their fields.
+//! Compares requests by hashes of their fields, so that a journal does not need to contain the requests.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ fn hash(value: &Value) -> String {
         .collect()
 }
 
-/// Writes a value with the fields of each object sorted by name, because a JSON parser may keep any order.
+/// Writes a value with the fields of each object sorted by name. So the order of the fields does not change the hash.
 fn write_sorted(value: &Value, text: &mut String) {
     match value {
         Value::Object(fields) => {

@@ -1,4 +1,5 @@
-//! Records the steps of each prompt of a batch, for the next run and for other workers.
+//! Defines the journal of a batch. A journal records the steps of each prompt (for example, that the session was
+//! created), for the next run and for other workers.
 
 mod file;
 mod fingerprint;
@@ -30,12 +31,12 @@ pub trait Journal: Send + Sync {
     /// Returns whether several workers may use the journal at the same time.
     fn is_shared(&self) -> bool;
 
-    /// Returns one value for each of these prompts, in the same order. The value is the entry, or `None` if the prompt
-    /// has no entry.
+    /// Returns the entry of each of these prompts, in the order of `ids`. For a prompt without an entry, the value is
+    /// `None`.
     fn read<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, Vec<Option<Entry>>>;
 
-    /// Claims a prompt, just before its create is sent. Returns whether this worker may send the create. A prompt
-    /// that has an entry may be sent only if `retry` allows it.
+    /// Claims a prompt for this worker, just before the create is sent. Returns whether this worker may send the
+    /// create. If the prompt already has an entry, its create may be sent only if `retry` allows it.
     fn claim<'a>(
         &'a self,
         id: &'a str,
@@ -55,13 +56,13 @@ pub trait Journal: Send + Sync {
     fn renew<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, ()>;
 }
 
-/// Decides whether a prompt that has an entry may be sent again.
+/// Decides whether a prompt may be sent again although the journal already has an entry for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Retry {
     /// Whether a prompt with an unknown outcome may be sent again.
     pub unknown: bool,
-    /// The prompt may be sent again if the journal still contains this result. If the journal contains a different
-    /// result, another worker has already sent the prompt again.
+    /// A prompt with a recorded result may be sent again if the result is still this value. If the journal contains a
+    /// different result, another worker has already sent the prompt again.
     pub result: Option<Value>,
 }
 
@@ -79,7 +80,7 @@ pub struct Entry {
 pub enum State {
     /// Another worker is sending the create.
     Starting,
-    /// The create may have had an effect, and no worker knows the outcome of the create.
+    /// The create may have had an effect, but its outcome is not known, for example because a worker was killed.
     Unknown {
         /// Id of the session, if it was received.
         session_id: Option<String>,
@@ -110,7 +111,8 @@ pub struct Created {
     /// URL of the session's web page.
     #[serde(default)]
     pub session_html_url: Option<String>,
-    /// Handle to resume waiting for the reply, if the service named a thread.
+    /// Handle with which another process can wait for the reply. `None` if the service did not report the id of the
+    /// session's thread.
     #[serde(default)]
     pub pending: Option<Pending>,
 }
@@ -124,7 +126,7 @@ pub enum Step {
     Unknown(Option<String>),
     /// The session exists.
     Created(Created),
-    /// The prompt has ended with this result. Only the first result after a claim is kept.
+    /// The prompt has ended with this result. If several results are recorded after one claim, only the first is kept.
     Ended(Value),
 }
 
@@ -144,7 +146,7 @@ impl JournalError {
         }
     }
 
-    /// Marks the error as temporary, so that the operation is tried again.
+    /// Marks the error as temporary. The batch then repeats the operation of the journal.
     #[must_use]
     pub fn temporary(mut self) -> Self {
         self.is_temporary = true;

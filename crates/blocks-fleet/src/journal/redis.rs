@@ -16,13 +16,13 @@ const SCRIPT: &str = include_str!("journal.lua");
 const LEASE: Duration = Duration::from_secs(60);
 const LONGEST_NAME: usize = 100;
 
-/// Keeps a journal in Redis or Valkey, in a hash with an entry for each prompt. The server deletes the hash 30 days
-/// after its last change.
+/// Keeps a journal in Redis or Valkey, in one hash (a map) with an entry for each prompt. The server deletes the hash
+/// 30 days after its last change.
 ///
-/// A claim ends 60 s after its last renewal. If the journal then contains a session, another worker waits for the
-/// reply. If the journal contains only the claim, the outcome of the create is unknown. The server must keep every
-/// write that it has confirmed (`appendonly yes`). If the server loses a claim, another worker may send the prompt
-/// again.
+/// A claim ends 60 s after its last renewal. If the journal then contains the prompt's session, another worker waits
+/// for the reply. If the journal contains only the claim, the outcome of the create is unknown. The server must keep
+/// every write that it has confirmed (its option `appendonly yes`). If the server loses a claim, another worker may
+/// send the prompt again.
 ///
 /// ```
 /// use blocks_fleet::RedisJournal;
@@ -39,13 +39,13 @@ pub struct RedisJournal {
     lease: Duration,
 }
 
-/// A journal entry in the script's response. The parts are the state, whether another worker has the claim, the
-/// fingerprint of the request, and the data of the state.
+/// A journal entry in the response of the script `journal.lua`. The parts are the name of the state, whether another
+/// worker has the claim, the fingerprint of the request, and the data of the state (such as the result).
 type Row = Option<(String, bool, String, String)>;
 
 impl RedisJournal {
-    /// Creates the journal at `url`, without connecting. The URL is the server's URL, followed by the journal's name
-    /// as the last part of the path.
+    /// Creates the journal at `url`, without connecting. The URL is the server's URL, followed by a slash and the
+    /// journal's name.
     ///
     /// # Errors
     /// The URL cannot be used, or contains no name.
@@ -161,7 +161,7 @@ impl Journal for RedisJournal {
                 Some(result) => self.ended(id, result).await?,
                 None => None,
             };
-            // For the script, an empty string means that there is no result.
+            // The script takes an empty string for "no result".
             let result = result.unwrap_or_default();
             self.run("claim", &[id, &request, unknown, &result]).await
         })

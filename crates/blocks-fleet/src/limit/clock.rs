@@ -31,8 +31,8 @@ impl Clock {
         }
     }
 
-    /// Returns the system time since 1970. After a change of the system time, the count of requests may be wrong for up
-    /// to one minute.
+    /// Returns the system time since 1970. After a change of the system time, requests may be counted for too long or
+    /// too short a time, for up to one minute.
     #[cfg(not(unix))]
     pub fn read() -> Self {
         let now = std::time::SystemTime::now();

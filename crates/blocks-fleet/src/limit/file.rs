@@ -21,11 +21,11 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Counts requests in a file, for all processes of a user on one machine.
 ///
-/// The file `NAME.json` contains the counted requests. NAME is the name of the limit. Each change locks the file
+/// The file `NAME.json` contains the counted requests. NAME is the [`LimitName`]. Each change locks the file
 /// `NAME.lock`, and then replaces `NAME.json`. If a process is killed at any point, `NAME.json` has either the old
-/// contents or the new contents. The operating system releases the lock of the killed process. The folder and the files
-/// are private to the user. On Unix, times are measured from the start of the machine, so a change of the date has no
-/// effect.
+/// contents or the new contents. The operating system releases the lock of the killed process. A folder and files that
+/// the store creates are private to the user. On Unix, times are measured from the start of the machine, so a change of
+/// the date has no effect.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -53,7 +53,8 @@ struct Files {
 }
 
 impl FileLimitStore {
-    /// Creates the store of one shared limit in `folder`. The folder is created when the store is first used.
+    /// Creates the store in which the processes count their requests for one limit. The files are in `folder`, which is
+    /// created when the store is first used.
     pub fn new(folder: impl Into<PathBuf>, name: &LimitName) -> Self {
         let folder = folder.into();
         let file = |end: &str| folder.join(format!("{name}.{end}"));
@@ -65,9 +66,9 @@ impl FileLimitStore {
         }))
     }
 
-    /// Changes the file in a separate thread, which waits for the lock. The operating system gives the lock to waiting
-    /// threads in turn. Repeated attempts to lock would not keep this order. `spawn_blocking` is not used, because the
-    /// tokio runtime could not shut down while the task waits for the lock.
+    /// Changes the file in a separate thread, which waits for the lock. The operating system then gives the lock to the
+    /// waiting threads in turn. Repeated attempts to get the lock without a wait would not keep this order.
+    /// `spawn_blocking` is not used, because the tokio runtime could not shut down while the task waits for the lock.
     fn change<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut SharedLimit, Duration) -> T + Send + 'static,
@@ -75,9 +76,9 @@ impl FileLimitStore {
         let files = Arc::clone(&self.0);
         Box::pin(async move {
             let name = files.lock.clone();
-            // `started` is earlier than the start of the time-out. If a thread gets the lock after the time-out, more
-            // than `LOCK_TIMEOUT` has passed since `started`. So the thread can detect that the caller has received an
-            // error.
+            // `started` is earlier than the start of the time-out below. So if the thread gets the lock only after the
+            // time-out, more than `LOCK_TIMEOUT` has passed since `started`. The thread then knows that the caller has
+            // received an error, and changes nothing.
             let started = Instant::now();
             let (send, changed) = tokio::sync::oneshot::channel();
             let run = move || drop(send.send(files.change(started, change)));
@@ -105,8 +106,8 @@ impl LimitStore for FileLimitStore {
         self.change(move |limit, _| limit.give_back(slot))
     }
 
-    /// Returns the time-out of this store. The time-out is longer than the time-out of a store on a server, because
-    /// other processes may hold the lock of the file.
+    /// Returns how long a client waits for a response of this store. This is longer than for a store on a server,
+    /// because other processes may hold the lock of the file.
     fn response_timeout(&self) -> Duration {
         LOCK_TIMEOUT + Duration::from_millis(350)
     }
@@ -159,8 +160,9 @@ impl Files {
         Ok(lock)
     }
 
-    /// Reads the file. A file that cannot be parsed counts as empty. Only a crash of the operating system can damage
-    /// the file. On Linux, slots that were recorded before the last start of the machine are ignored.
+    /// Reads the file. A file that cannot be parsed counts as empty. A killed process cannot damage the file, but a
+    /// crash of the operating system can. On Linux, slots (counted requests) from before the last start of the machine
+    /// are ignored.
     fn read(&self, clock: &Clock) -> io::Result<SharedLimit> {
         let text = match std::fs::read(&self.state) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(SharedLimit::default()),
@@ -178,8 +180,8 @@ impl Files {
         let mut file = private_file().truncate(true).open(&self.new_state)?;
         file.write_all(text.as_bytes())?;
         drop(file);
-        // The file is not synchronised with the disk. A crash of the machine can lose recorded slots, but these slots
-        // no longer count when the machine has restarted.
+        // The file is not synchronised with the disk (`fsync`). A crash of the machine can lose recorded slots, but
+        // after the restart these slots would not count anyway.
         std::fs::rename(&self.new_state, &self.state)
     }
 }

@@ -18,10 +18,10 @@ pub use self::file::FileLimitStore;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisLimitStore;
 
-/// Names the limit of an API key at one base URL, without revealing the key.
+/// Names the limit of requests for an API key at one base URL, without revealing the key.
 ///
-/// The name is half of a SHA-256 hash. A fast hash is sufficient: unlike a password, an API key is a long random
-/// string, so trying all keys is impossible.
+/// The name is the first half of a SHA-256 hash. A slow hash, as for passwords, is not needed: an API key is a long
+/// random string, so trying all keys is impossible.
 ///
 /// ```
 /// use blocks_fleet::LimitName;
@@ -58,7 +58,7 @@ impl fmt::Display for LimitName {
     }
 }
 
-/// Selects the store in which the processes that use an API key count their requests together.
+/// Selects where the processes that use an API key count their requests: in files, on a server, or separately.
 ///
 /// ```
 /// use blocks_fleet::LimitLocation;
@@ -83,11 +83,11 @@ pub enum LimitLocation {
 }
 
 impl LimitLocation {
-    /// Returns the folder that all processes of the user share. The folder is `blocks/limits` in `XDG_STATE_HOME`, or
-    /// in `~/.local/state` if that variable is not set. On Windows, the folder is in `LOCALAPPDATA`. Returns `None`
-    /// if no variable contains an absolute path.
+    /// Returns the folder in which all processes of the user count their requests. The folder is `blocks/limits` in
+    /// `XDG_STATE_HOME`, or in `~/.local/state` if that variable is not set. On Windows, the folder is in
+    /// `LOCALAPPDATA`. Returns `None` if no variable contains an absolute path.
     ///
-    /// `variable` returns the value of an environment variable.
+    /// The function `variable` returns the value of the environment variable with the given name.
     ///
     /// ```
     /// use blocks_fleet::LimitLocation;
@@ -113,7 +113,7 @@ impl LimitLocation {
         Some(Self::Folder(state?.join("blocks").join("limits")))
     }
 
-    /// Creates the store at this location for one shared limit. Returns `None` for [`Off`](Self::Off).
+    /// Creates the store at this location for the limit with this name. Returns `None` for [`Off`](Self::Off).
     ///
     /// # Errors
     /// The URL of a server cannot be used, or this build lacks the feature `redis`. This method does not check

@@ -18,9 +18,10 @@ const SCRIPT: &str = include_str!("limit.lua");
 
 /// Counts requests in Redis or Valkey, for processes on many machines.
 ///
-/// Each operation runs one script on the server, which uses the server's clock. The script uses one key of the
-/// database, `blocks:{NAME}:limit`, which expires an hour after its last use. Connecting may take up to 350 ms, and
-/// each response may also take up to 350 ms. A URL that starts with `rediss://` selects TLS.
+/// Each operation runs one script on the server, which uses the server's clock. The script keeps the counted requests
+/// in one key of the database, `blocks:{NAME}:limit`. NAME is the [`LimitName`], and the key expires an hour after its
+/// last use. Connecting may take up to 350 ms, and each response may also take up to 350 ms. A URL that starts with
+/// `rediss://` selects TLS.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -41,8 +42,8 @@ struct Inner {
 }
 
 impl RedisLimitStore {
-    /// Creates the store of one shared limit on the server at `url`, without connecting. The URL starts with `redis://`
-    /// or `rediss://`, and can contain a user, a password, a port and the number of a database.
+    /// Creates the store for the limit `name` on the server at `url`, without connecting. The URL starts with
+    /// `redis://` or `rediss://`, and can contain a user, a password, a port and the number of a database.
     ///
     /// # Errors
     /// The URL cannot be used.
@@ -50,7 +51,7 @@ impl RedisLimitStore {
         Ok(Self(Arc::new(Inner {
             server: Server::new(url).map_err(LimitStoreError::new)?,
             script: Script::new(SCRIPT),
-            // A Redis cluster keeps all keys with the same text in braces on one node.
+            // In a Redis cluster, the text in braces selects the node that keeps the key.
             key: format!("blocks:{{{name}}}:limit"),
         })))
     }
@@ -92,9 +93,9 @@ impl LimitStore for RedisLimitStore {
     }
 }
 
-/// Returns the arguments of the script. The first three arguments are the process, the capacity, and whether calls are
-/// spread over the window. Each demand (a possible use of the slot, which is one request of the limit) adds its
-/// purpose, its waiting time and its weight.
+/// Returns the arguments of the script. The first three arguments are the number of the process, the capacity (the
+/// largest number of requests in a minute), and whether requests other than polls are spread over the minute. Each
+/// demand (a request that the process could send now) adds its purpose, its waiting time and its weight.
 fn arguments(request: &SlotRequest) -> Vec<String> {
     let spreads = u8::from(request.spreads_calls);
     let mut arguments = vec![
@@ -107,7 +108,8 @@ fn arguments(request: &SlotRequest) -> Vec<String> {
             SlotPurpose::Interactive => 0,
             SlotPurpose::Create => 1,
             SlotPurpose::UrgentPoll => 3,
-            // This is the number of `Poll`. It is also used for purposes that a later version of the SDK may add.
+            // This is the script's number for `SlotPurpose::Poll`. It is also used for purposes that a later version of
+            // the SDK may add.
             _ => 2,
         };
         arguments.extend([

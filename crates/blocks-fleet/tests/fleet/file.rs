@@ -1,4 +1,4 @@
-//! Tests the limit store in a file.
+//! Tests `FileLimitStore`, with which several processes count their requests in a file.
 
 use std::path::Path;
 
@@ -130,8 +130,8 @@ async fn every_slot_in_the_file_ends_after_a_window() {
     let used = state["limit"]["used"].as_array().unwrap();
     assert_eq!(used.len(), 20);
     let last = used[19][1].as_u64().unwrap();
-    // The waiting processes send no further requests. A process no longer counts as waiting if its next request is more
-    // than a second late.
+    // The other 30 processes got no slot, and never request one again. A process that is more than a second late with
+    // its next request no longer counts as waiting. So all 20 slots must be free now for process 1.
     let later = std::time::Duration::from_millis(last + 60_500 + 1_001);
     let mut taken = 0;
     while matches!(

@@ -1,4 +1,4 @@
-//! Tests the journal in Redis.
+//! Tests `RedisJournal`: the claims, the results and the errors of several workers that share a journal in Redis.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::redis_server::RedisServer;
 use crate::work::prompt;
 
-/// A lease that ends after a millisecond, and a lease that does not end during a test.
+/// Leases: how long a claim lasts without a renewal. The short one ends after a millisecond, and the long one does not
+/// end during a test.
 const SHORT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -34,7 +35,7 @@ async fn claim(journal: &RedisJournal, unknown: bool) -> bool {
         .unwrap()
 }
 
-/// Waits until a lease of a millisecond has ended.
+/// Waits until a claim with the lease `SHORT` has ended.
 async fn pass() {
     tokio::time::sleep(Duration::from_millis(5)).await;
 }
@@ -56,7 +57,8 @@ async fn one_worker_claims_a_prompt() {
     assert!(claim(&first, false).await);
     assert!(!claim(&second, true).await);
     assert_eq!(state(&second, "a").await, Some(State::Starting));
-    // A worker sees no entry for its own claim, so it can repeat a claim whose response was lost.
+    // The first worker sees no entry for its own claim. So if the response to the claim was lost, the worker can claim
+    // the prompt again.
     assert_eq!(state(&first, "a").await, None);
     assert!(claim(&first, false).await);
     first.record("a", &Step::NotStarted).await.unwrap();

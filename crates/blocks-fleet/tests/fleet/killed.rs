@@ -14,8 +14,8 @@ const KILLS: usize = 200;
 const FOLDER: &str = "BLOCKS_FLEET_TEST_FOLDER";
 const CAPACITY: usize = 1_000_000;
 
-/// Takes slots and prints their numbers, until another test kills this process. In an ordinary test run, the
-/// environment variable for the folder is not set, and this test does nothing.
+/// Takes slots (permitted requests) and prints their numbers, until the test below kills this process. In an ordinary
+/// test run, the environment variable for the folder is not set, and this test does nothing.
 #[tokio::test]
 async fn takes_slots_until_it_is_killed() {
     let Ok(folder) = std::env::var(FOLDER) else {
@@ -74,7 +74,7 @@ async fn a_kill_at_any_point_leaves_the_file_usable() {
         assert!(own > last, "{own:?} after {last:?}, kill {kill}");
         last = own;
     }
-    // The slots of the killed processes expire after one window, like all slots.
+    // The slots of the killed processes still count, but like all slots only for one window (60.5 s).
     let response = store.take(&create(1, 1)).await.unwrap();
     let SlotResponse::Wait { again, .. } = response else {
         panic!("{response:?}");

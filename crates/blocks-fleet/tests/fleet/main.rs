@@ -26,8 +26,8 @@ fn name() -> LimitName {
     LimitName::new("my-key", "https://api.blocks.team")
 }
 
-/// Returns the request of a process for a slot, in which the process sends a create. The process allows at most
-/// `capacity` slots in a window.
+/// Returns a process's request for a slot, in which the process will send a create. A slot is the permission for one
+/// request to the service. The process allows at most `capacity` slots in a window of about a minute.
 fn create(process: u64, capacity: usize) -> SlotRequest {
     SlotRequest::new(process, capacity).demand(SlotPurpose::Create, Duration::ZERO, 1.0)
 }

@@ -1,4 +1,5 @@
-//! Tests a worker that renews its claim too late, so that another worker has recorded the result.
+//! Tests a worker that has renewed its claim too late, so that another worker has already recorded a result. The batch
+//! must return the recorded result.
 
 use std::sync::{Arc, Mutex};
 

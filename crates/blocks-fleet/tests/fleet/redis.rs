@@ -1,4 +1,4 @@
-//! Tests the limit store in a real Redis server.
+//! Tests `RedisLimitStore` with a real Redis server.
 
 use blocks_fleet::RedisLimitStore;
 use blocks_sdk::{LimitStore, SlotResponse};
@@ -79,7 +79,8 @@ async fn a_flushed_server_starts_again() {
     let first = take(&store, &create(1, 1)).await.unwrap();
     server.run(&["FLUSHALL"]);
     let second = take(&store, &create(1, 1)).await.unwrap();
-    // Gives back the slot from before the flush. This must not free the slot that was taken after the flush.
+    // Gives back the slot that was taken before `FLUSHALL` deleted all data. This must not free the slot that was taken
+    // later.
     store.give_back(first).await.unwrap();
     assert!(take(&store, &create(1, 1)).await.is_none());
     assert!(second > first);
@@ -100,7 +101,8 @@ async fn a_server_that_was_killed_is_used_again() {
     );
     server.restart();
     assert!(take(&store, &create(1, 1)).await.is_some());
-    // The store also works if the server restarts between two requests of the store.
+    // The server now restarts between two requests of the store, so the old connection is closed. The store must
+    // connect again.
     server.kill();
     server.restart();
     assert!(take(&store, &create(1, 1)).await.is_some());

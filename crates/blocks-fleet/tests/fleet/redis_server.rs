@@ -17,7 +17,7 @@ impl RedisServer {
     /// Starts a server with these options. Returns `None` if `redis-server` is not installed. In CI, this function
     /// panics instead, so that the tests fail.
     pub fn start(options: &[&str]) -> Option<Self> {
-        // Another process may take the port before the server does.
+        // Another process may take the free port before the server does. Then another port is tried.
         for _ in 0..20 {
             let folder = tempfile::tempdir().unwrap();
             let port = free_port();
@@ -71,7 +71,7 @@ impl RedisServer {
         false
     }
 
-    /// Returns a connection for the test itself.
+    /// Returns a separate connection, with which the test itself can send commands.
     pub fn connection(&self) -> Connection {
         let client = redis::Client::open(self.url()).unwrap();
         client.get_connection().unwrap()

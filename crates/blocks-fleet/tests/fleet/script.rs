@@ -1,4 +1,5 @@
-//! Compares the decisions of the Redis script with those of the Rust code, at times that the test chooses.
+//! Compares the decisions of the Redis script `limit.lua` with those of the Rust type `SharedLimit`. The test chooses
+//! the times.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use crate::redis_server::RedisServer;
 
 const SCRIPT: &str = include_str!("../../src/limit/limit.lua");
 
-/// Runs the script on a real server. The script's last argument replaces the server's clock. Each call blocks, so
-/// that tokio's paused clock does not advance during the call.
+/// Runs the script on a real server, but with a changed clock: the script's last argument is the time. Each call blocks
+/// the thread, because tokio's paused clock would advance if the call were awaited.
 pub struct Scripted {
     connection: Mutex<redis::Connection>,
     script: redis::Script,
@@ -95,7 +96,8 @@ impl LimitStore for Scripted {
 }
 
 fn request(random: &mut fastrand::Rng, capacity: usize) -> SlotRequest {
-    // Some processes have received a 429. They use fewer slots and spread their calls.
+    // One request in ten simulates a process that has received a 429. Such a process uses fewer slots, and spreads its
+    // requests.
     let is_careful = random.u8(..10) == 0;
     let capacity = if is_careful {
         capacity * 4 / 5

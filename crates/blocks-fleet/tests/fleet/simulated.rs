@@ -13,8 +13,8 @@ use crate::script::Scripted;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Runs processes of two machines. The clients use tokio's clock, and the server's clock is an hour ahead. The test
-/// fails if a client sends its own time to the server.
+/// Runs six clients, as if on two machines. No request may get a 429. The clients use tokio's clock, and the server's
+/// clock is an hour ahead, so that the test fails if a client sends its own time to the server.
 #[tokio::test(start_paused = true)]
 async fn two_machines_meet_no_429_in_an_hour() {
     let Some(server) = RedisServer::start(&[]) else {
@@ -57,8 +57,7 @@ async fn two_machines_meet_no_429_in_an_hour() {
         .iter()
         .filter(|request| request.status == Some(429));
     assert_eq!(refused.count(), 0);
-    // The processes also used most of the limit, because processes that wait for replies poll as often as the limit
-    // allows.
+    // The clients must also use most of the limit: while they wait for replies, they poll as often as the limit allows.
     assert!(requests.len() > 80 * 60, "{} requests", requests.len());
     assert!(replies > 100, "{replies} replies");
 }

@@ -1,4 +1,5 @@
-//! Implements [`BatchWork`], the creates and waits of a batch, for the processes that run a batch in the tests.
+//! Implements [`BatchWork`], which creates the sessions of a batch and waits for the replies, for the tests of this
+//! folder.
 
 use blocks_fleet::{
     BatchPrompt, BatchWork, BeforeSend, Created, Fingerprint, NotCreated, Replied, WorkFuture,

@@ -1,4 +1,5 @@
-//! Runs a batch in several worker processes, and kills some of them.
+//! Runs a batch in several worker processes, kills some of them, and starts new ones. No session must be created twice,
+//! and no result must be lost.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -96,8 +97,9 @@ async fn killed_workers_duplicate_and_lose_nothing() {
     let mut workers: Vec<Child> = (0..WORKERS).map(worker).collect();
     let mut running = true;
     for kill in 1..=KILLS {
-        // Kills a worker at a random moment. The kills happen while the first 70 % of the sessions are created. The
-        // remaining sessions may never exist, because the create of a prompt with an unknown outcome is not sent again.
+        // Waits until a further part of the sessions exists, and then kills a worker. All kills happen while the first
+        // 70 % of the sessions are created. The test cannot wait for more sessions, because a kill can make the outcome
+        // of a create unknown, and such a create is not sent again.
         while mock.mock().session_count() < kill * PROMPTS * 7 / 10 / KILLS && running {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(1..20))).await;
             running = workers.iter_mut().any(|w| w.try_wait().unwrap().is_none());
@@ -153,8 +155,8 @@ async fn check(server: &RedisServer, mock: &blocks_mock::MockServer, folder: &Pa
             }
             other => panic!("{id}: {other:?}"),
         }
-        // A result is printed at most once. A result is not printed if the worker is killed after it has recorded the
-        // result and before it prints the result.
+        // At most one worker prints that it has finished the prompt. No worker prints it if the worker that recorded
+        // the result was killed before it could print.
         assert!(
             finished[index] <= 1,
             "{id} was finished {} times",
