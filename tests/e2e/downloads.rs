@@ -252,6 +252,12 @@ async fn downloads_are_retried_like_every_read() {
             "{fault:?}"
         );
         assert_eq!(script.count(), 3, "{fault:?}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = path.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "only this user can read the file");
+        }
     }
 }
 

@@ -620,8 +620,23 @@ impl Unparsed {
             .take_while(|word| *word != "--")
             .collect();
         let has = |option: &str| options.iter().any(|word| *word == option);
+        // The value of a global option, such as `5s` in `--request-timeout 5s run`, is not the command.
+        let blocks = Args::command();
+        let takes_value = |option: &str| {
+            let name = option.strip_prefix("--").unwrap_or_default();
+            let mut arguments = blocks.get_arguments();
+            arguments.any(|a| a.get_long() == Some(name) && a.get_action().takes_values())
+        };
         let mut words = options.iter().filter_map(|word| word.to_str());
-        let command = words.find(|word| !word.starts_with('-'));
+        let mut command = None;
+        while let Some(word) = words.next() {
+            if takes_value(word) {
+                words.next();
+            } else if !word.starts_with('-') {
+                command = Some(word);
+                break;
+            }
+        }
         Self {
             json: has("--json"),
             github_output: has("--github-output"),

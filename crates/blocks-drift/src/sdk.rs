@@ -92,7 +92,7 @@ fn client(recorder: &Recorder) -> Result<Client> {
 fn allowed(error: Option<blocks_sdk::Error>) -> Result<()> {
     match error {
         Some(error) if error.kind() == ErrorKind::InvalidInput => {
-            bail!("blocks_sdk rejects what the document allows: {error}")
+            bail!("blocks_sdk rejects a request that it must accept: {error}")
         }
         Some(_) => Ok(()),
         None => bail!("blocks_sdk: a request that was never sent got a response"),

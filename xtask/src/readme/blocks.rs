@@ -96,7 +96,7 @@ fn needs(comment: Option<&str>) -> Result<Needs, String> {
         Some(other) => match other.strip_prefix("skip because ") {
             Some(reason) if !reason.is_empty() => Ok(Needs::Skip(reason.to_owned())),
             _ => Err(format!(
-                "unknown comment `readme: {other}`; expected mock, serves or `skip because …`"
+                "unknown comment `readme: {other}`; expected mock, serves, script or `skip because …`"
             )),
         },
     }

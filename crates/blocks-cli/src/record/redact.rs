@@ -1,5 +1,5 @@
-//! Removes API keys, tokens and presigned URLs (links that give access without a key) from a recording. Without
-//! `--record-texts`, also removes every text that is not known to be harmless. For example, a prompt is removed, but an
+//! Removes API keys, presigned URLs (links that give access without a key), and tokens of at least 6 characters from a
+//! recording. Without `--record-texts`, also removes every text that is not known to be harmless. For example, a prompt is removed, but an
 //! id or a date is kept.
 
 use std::collections::HashMap;

@@ -254,14 +254,14 @@ async fn a_usage_error_is_json_too() {
         "run --json hello",
         "run --json --agent claude --record-texts hello",
         "wait --json",
+        "--request-timeout 5s run --json hello",
+        "--record=x --verbose run --json hello",
         "show --json x",
         "nonsense --json",
     ] {
         let report = Test::new(&mock, line).run().await.json();
-        let schema = match ["run", "wait"].contains(&line.split(' ').next().unwrap()) {
-            true => "result",
-            false => "failure",
-        };
+        let is_turn = line.split(' ').any(|word| ["run", "wait"].contains(&word));
+        let schema = if is_turn { "result" } else { "failure" };
         valid(schema, &report);
         assert_eq!(report["status"], "refused", "{line}");
         assert_eq!(report["exit_code"], 2, "{line}");

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use anyhow::{Result, anyhow};
-use regex::Regex;
+use regex::{Captures, Regex};
 use serde_json::Value;
 
 use super::block::Section;
@@ -103,8 +103,7 @@ fn closing(text: &str) -> Option<usize> {
 
 fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: bool) -> Sample {
     // Comments, lines such as `...`, and fields such as `"...": "..."` are removed, because they are not valid JSON or
-    // not part of the value. If a removed comment or `...` is indented, its line break stays, so that the values below
-    // keep their line numbers.
+    // not part of the value. Their line breaks stay, so that the values below keep their line numbers.
     static REST: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r#"(?m)^\s*(?:\.\.\.|…)\s*,?\s*$|(?:^|\s)//.*$|,?\s*"(?:\.\.\.|…)"\s*:\s*"[^"]*""#,
@@ -115,7 +114,8 @@ fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: 
     let mut text = text.to_owned();
     let shortened = REST.is_match(&text);
     if shortened {
-        text = REST.replace_all(&text, "").into_owned();
+        let line_breaks = |removed: &Captures<'_>| "\n".repeat(removed[0].matches('\n').count());
+        text = REST.replace_all(&text, line_breaks).into_owned();
         text = TAIL.replace_all(&text, "$1").into_owned();
     }
     if code {

@@ -144,6 +144,27 @@ fn a_request_with_only_a_sample_is_an_error() {
     assert!(breaking.is_empty(), "{breaking:?}");
 }
 
+/// Comments and `...` are removed from a sample before it is parsed. A finding must still name the right line of the page.
+#[test]
+fn a_finding_in_a_shortened_sample_has_its_line() {
+    let head = "# Get\n\n`GET /rest/v1/sessions/{session_id}`\n\n## Response\n\n| Field | Type | Description |\n| --- | --- | --- |\n| `id` | string | The id. |\n\n```json\n{\n";
+    for removed in [
+        "// The session.\n",
+        "  // The session.\n",
+        "...\n",
+        "  \"id\": \"a196cec6-49cb-4c48-8e4c-2707fb5d6709\",\n\n\n...,\n",
+        "  \"title\": \"Go.\",\n  \"...\": \"...\",\n",
+    ] {
+        let text = format!("{head}{removed}  \"session_html_url\": 7\n}}\n```\n");
+        let wrong = text.lines().position(|line| line.contains(": 7")).unwrap() + 1;
+        let page = PageText { name: "page".into(), text };
+        let result = blocks_drift::page::check(&DOCUMENT, &page).unwrap();
+        let is_wrong = |f: &&Finding| f.subject == "response sample `session_html_url`";
+        let lines: Vec<_> = result.findings.iter().filter(is_wrong).map(|f| f.line).collect();
+        assert_eq!(lines, [Some(wrong)], "{removed}: {:?} {:?}", result.findings, result.errors);
+    }
+}
+
 /// A guide or a changelog that quotes a request is not compared with the OpenAPI document. A note says why.
 #[test]
 fn guides_are_left_out_with_a_note() {

@@ -13,6 +13,7 @@ mod redis_server;
 mod script;
 #[cfg(feature = "redis")]
 mod simulated;
+mod unavailable;
 mod work;
 #[cfg(feature = "redis")]
 mod workers;

@@ -63,7 +63,9 @@ impl RedisServer {
                     Err(error) if error.to_string().contains("LOADING") => {}
                     // An error response, such as for a missing password, also shows that the server runs.
                     Err(_) => return true,
-                    Ok(info) => return info.contains(&format!("process_id:{}", self.process.id())),
+                    Ok(info) => {
+                        return info.contains(&format!("process_id:{}\r\n", self.process.id()));
+                    }
                 }
             }
             std::thread::yield_now();

@@ -191,7 +191,9 @@ impl ClientBuilder {
 
     /// Sets the time-out of each attempt of a create or follow-up. Default: 180 s, which is long because the outcome is
     /// unknown after a time-out. The time-out for making a connection is never longer than this time-out. If no
-    /// connection is made in time, the client knows that the request was never sent.
+    /// connection is made in time, the client knows that the request was never sent. An attempt can end
+    /// up to 250 ms after this time-out, so that the time-out for making a connection passes first. A custom transport
+    /// must limit the time for making a connection itself.
     ///
     /// ```
     /// use std::time::Duration;

@@ -398,6 +398,7 @@ mod tests {
     #[test]
     fn a_proxy_is_named_where_it_is_used() {
         let proxy = through("NO_PROXY", "b.example,10.0.0.0/8").unwrap();
+        assert!(!format!("{proxy:?}").contains("s3cret"), "{proxy:?}");
         let used = |url: &str| proxy.of(&Url::parse(url).unwrap());
         let name = Some("proxy.example:3128".to_owned());
         assert_eq!(used("https://a.example/x"), name);

@@ -148,3 +148,22 @@ impl Known {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_a_message_never_changes() {
+        for (message, hash) in [
+            (
+                r#"{"id": "a196cec6-49cb-4c48-8e4c-2707fb5d6709", "message": "Hello."}"#,
+                1_996_033_740_973_462,
+            ),
+            (r#"{"message": "Hello."}"#, 7_693_454_106_332_451),
+        ] {
+            let message: Message = serde_json::from_str(message).unwrap();
+            assert_eq!(identity(&message), hash, "{message:?}");
+        }
+    }
+}

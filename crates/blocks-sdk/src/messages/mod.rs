@@ -276,7 +276,8 @@ impl MessagesQuery {
         self.fetch(Admission::Wait(Priority::Interactive)).await
     }
 
-    /// Streams all selected messages. Reads them page by page, and keeps only one page in memory.
+    /// Streams all selected messages, which are read page by page. The stream does not keep the messages that it has
+    /// returned, so a session that does not fit into memory can be read.
     ///
     /// Messages may be added and deleted while the stream reads. If a message exists during the whole read, the stream
     /// returns the message exactly once, and in order. A late message is a message that the service adds before

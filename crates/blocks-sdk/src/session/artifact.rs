@@ -315,7 +315,7 @@ impl Artifact {
         sleep(backoff.max(requested.min(self.client.engine.retry.max_retry_after))).await;
     }
 
-    /// Writes the content to a new file, which only this user can read. Until the whole content is on the disk, the
+    /// Writes the content to a new file. On Unix, only this user can read the file. Until the whole content is on the disk, the
     /// file has a temporary name. If a file already exists at `path`, this method fails and does not overwrite it. A
     /// download that is cut off is restarted. Dropping the future removes the partial file.
     ///

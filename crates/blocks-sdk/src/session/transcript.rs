@@ -132,7 +132,7 @@ impl SessionRef {
     /// Reads the whole conversation with its tool calls into memory.
     ///
     /// Use [`MessagesQuery::transcript`] for a part of the conversation. If a session does not fit into memory, use
-    /// [`MessagesQuery::stream`], which keeps only one page in memory.
+    /// [`MessagesQuery::stream`], which does not keep the messages that it has returned.
     ///
     /// # Errors
     /// Any error of a request; see [`ErrorKind`](crate::ErrorKind).

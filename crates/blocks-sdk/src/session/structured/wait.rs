@@ -77,7 +77,7 @@ impl<T: DeserializeOwned + JsonSchema> StructuredWait<T> {
     /// No correction is sent in these cases:
     /// - The request of an earlier correction failed, or its outcome is unknown.
     /// - The reply looks like a notice of failure; see [`Reply::failure_notice`].
-    /// - This program has sent another follow-up to the session.
+    /// - The client knows a later turn of the session, for example because this program has sent another follow-up.
     /// - The time-out has passed.
     pub fn correct(mut self, at_most: u32) -> Self {
         self.corrections = at_most;
