@@ -254,8 +254,8 @@ async fn a_usage_error_is_json_too() {
         "run --json hello",
         "run --json --agent claude --record-texts hello",
         "wait --json",
-        "--request-timeout 5s run --json hello",
-        "--record=x --verbose run --json hello",
+        "--request-timeout 5s run --json --bad hello",
+        "--record=x --verbose run --json --bad hello",
         "show --json x",
         "nonsense --json",
     ] {
