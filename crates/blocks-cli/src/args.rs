@@ -54,7 +54,7 @@ pub struct Args {
     /// Time limit of one request [default: 3m for prompts, else 1m]
     #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, help_heading = GLOBAL)]
     pub request_timeout: Option<Timeout>,
-    /// Do not count the requests of other processes that use the same key
+    /// Do not share the request limit with other processes of the same key
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_shared_limit: bool,
     /// Show requests, without secrets
@@ -125,7 +125,7 @@ pub struct WaitOptions {
     /// Do not wait for the reply; print the session's id
     #[arg(long, conflicts_with_all = ["output", "follow", "correct"])]
     pub no_wait: bool,
-    /// Save a handle to FILE for `blocks wait --pending`; removed after the reply
+    /// Save the ids of the turn to FILE for `blocks wait --pending`, until the reply
     #[arg(long, value_name = "FILE")]
     pub pending: Option<PathBuf>,
     /// Send a field that this version does not know; may be repeated
@@ -203,7 +203,7 @@ pub struct AgentArgs {
     /// Custom agent of the workspace
     #[arg(long, value_name = "UUID", help_heading = "Agent (exactly one)")]
     pub agent_id: Option<Uuid>,
-    /// Profile, as a JSON object
+    /// Profile of the agent, as a JSON object
     #[arg(long, value_name = "JSON", help_heading = "Agent (exactly one)")]
     pub profile: Option<String>,
     /// Profile from FILE; `-` is standard input
@@ -226,7 +226,7 @@ pub struct RunArgs {
     /// Existing artifact to attach; may be repeated
     #[arg(long, value_name = "UUID")]
     pub artifact: Vec<Uuid>,
-    /// Existing group to put the session in
+    /// Existing session group to put the session in
     #[arg(long, value_name = "UUID")]
     pub session_group: Option<Uuid>,
     #[command(flatten)]
@@ -299,7 +299,7 @@ pub struct ForgetArgs {
     /// The session that this user started last
     #[arg(long)]
     pub last: bool,
-    /// All sessions of the base URL in use
+    /// All sessions that were created at the current base URL
     #[arg(long, conflicts_with_all = ["sessions", "last"])]
     pub all: bool,
 }
@@ -398,8 +398,8 @@ pub struct BatchArgs {
     /// Retry prompts with unknown outcome (may be billed twice)
     #[arg(long, requires = "journal")]
     pub retry_unknown: bool,
-    /// Retry prompts that ended with exit code 5 or 6 (billed again); a rerun always
-    /// retries creates that failed without effect
+    /// Retry prompts that ended with exit code 5 or 6 (billed again); every rerun
+    /// retries creates that certainly had no effect
     #[arg(long, requires = "journal")]
     pub retry_failed: bool,
     /// Maximum number of sessions that run at the same time [default: no limit]
@@ -432,7 +432,7 @@ pub struct MockArgs {
     /// API key that the mock accepts [default: test-key]
     #[arg(long)]
     pub key: Option<String>,
-    /// Behaviour to mimic: observed, documented or vendor_mock
+    /// Service to imitate: observed, documented, or the vendor's mock (vendor_mock)
     #[arg(long)]
     pub dialect: Option<blocks_mock::DialectName>,
     /// Duration of the agent's work on each turn [default: 1s]
@@ -447,13 +447,13 @@ pub struct MockArgs {
     /// Base URL under which clients reach the mock
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// Serve the control plane and the mock's page on non-loopback addresses, too
+    /// Serve the mock's control API and page on non-loopback addresses, too
     #[arg(long)]
     pub control: bool,
     /// Do not log requests to standard error
     #[arg(long)]
     pub quiet: bool,
-    /// Respond as in a capture: a HAR file, or a folder of saved responses
+    /// Replay recorded responses: a HAR file, or a folder of saved responses
     #[arg(long, value_name = "PATH", conflicts_with_all = ["script", "dialect", "reply_after"])]
     pub replay: Option<PathBuf>,
     /// Print the JSON Schema of the script file

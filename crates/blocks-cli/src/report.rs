@@ -55,9 +55,9 @@ pub struct TurnReport {
     pub status: Status,
     /// The exit code. `batch` reports the exit code that `run` would have for this prompt.
     pub exit_code: u8,
-    /// The session, once it is known.
+    /// The id of the session, once it is known.
     pub session_id: Option<String>,
-    /// The thread of the prompt and its reply, once it is known.
+    /// The id of the thread that contains the prompt and its reply, once it is known.
     pub thread_id: Option<String>,
     /// The address of the session's page for a person.
     pub session_html_url: Option<String>,
@@ -66,8 +66,8 @@ pub struct TurnReport {
     /// With `--schema`, the JSON value in the reply that conforms to the schema.
     #[serde(default)]
     pub structured_output: Option<RawJson>,
-    /// The kind of failure notice that the reply looks like: `authentication`, `limit` or `other`.
-    /// Only the text is judged, because the service reports no failures.
+    /// `authentication`, `limit` or `other`, if the text of the reply looks like the report of a failure. Otherwise
+    /// null. Only the text is judged, because the service sends such a report as an ordinary reply.
     #[serde(default)]
     pub failure_notice: Option<String>,
     /// Pull requests of the session, as the service sent them. Read after the reply.
@@ -82,9 +82,9 @@ pub struct TurnReport {
 pub enum Event {
     /// The wait starts, because the prompt was accepted or its session was found.
     Started {
-        /// The session.
+        /// The id of the session.
         session_id: Option<String>,
-        /// The thread of the prompt.
+        /// The id of the thread that contains the prompt and its reply.
         thread_id: Option<String>,
         /// The address of the session's page for a person.
         session_html_url: Option<String>,

@@ -18,9 +18,9 @@ pub enum Format {
     Text,
     /// For a program.
     Json,
-    /// GitHub's workflow commands, which GitHub shows beside the lines of the files.
+    /// Annotations that GitHub Actions shows beside the lines of the files.
     Github,
-    /// For the summary of a job or for an issue.
+    /// Markdown for the job summary of GitHub Actions, or for an issue.
     Markdown,
 }
 

@@ -41,12 +41,12 @@ pub struct Dialect {
     /// The origin of the links in responses, such as `https://api.prod.blocks.team`. `None` selects the origin of the
     /// request's URL.
     pub link_origin: Option<String>,
-    /// Whether the links of a page omit the filters of the request.
+    /// Whether the links of a page omit the query parameters that filter messages, such as `type` and `role`.
     pub links_drop_filters: bool,
     /// Whether a finished thread contains the text of its final message twice. The first message with the text has the
     /// type `message`, and the next is the final message.
     pub duplicated_final: bool,
-    /// Whether a session starts with a system notice, which is in no thread.
+    /// Whether a session starts with a notice of the service, which is in no thread.
     pub system_notices: bool,
     /// Whether a request with a repeated parameter `role` is rejected, as by older deployments.
     pub repeated_role_rejected: bool,

@@ -100,8 +100,8 @@ pub enum Fault {
         #[schemars(with = "String")]
         Duration,
     ),
-    /// A refused connection. If the mock listens on a port, the client is already connected. The mock then closes the
-    /// connection without a response.
+    /// A refused connection: an error in a client of the same process. If the mock listens on a port, the client is
+    /// already connected. The mock then closes the connection without a response.
     Refuse,
     /// A closed connection without a response. The operation does not take effect.
     ResetBefore,
@@ -109,7 +109,7 @@ pub enum Fault {
     ResetAfter,
     /// A closed connection in the middle of the body.
     ResetInBody,
-    /// Half of the body, as if this half were complete.
+    /// Half of the body. The response ends without an error after this half.
     Truncate,
     /// A body that is not valid JSON.
     InvalidJson,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::fault::RetryAfter;
 
-/// Limits the requests of a key. Above the limit the mock responds with 429.
+/// Limits the number of requests with the API key. Above the limit the mock responds with 429.
 ///
 /// ```
 #[doc = include_str!("doctest.txt")]

@@ -35,7 +35,7 @@ pub struct TurnFilter {
     pub message_contains: Option<String>,
     /// Number of the turn in its session, from 0.
     pub turn: Option<usize>,
-    /// The `agent_name` of the create.
+    /// The `agent_name` in the request that created the session.
     pub agent_name: Option<String>,
     /// Text that the session's title contains.
     pub title_contains: Option<String>,

@@ -27,8 +27,8 @@ pub enum ReplyTiming {
         #[schemars(with = "String")]
         Duration,
     ),
-    /// The final message is sent in the response to the poll with this number. Polls of the thread are counted from 1,
-    /// and earlier polls find no reply.
+    /// The final message is sent in the response to the poll with this number. Polls of the turn's thread are counted
+    /// from 1, and earlier polls find no reply.
     AfterPolls(u64),
     /// The final message is never sent.
     Never,
@@ -45,8 +45,8 @@ pub enum Action {
     ToolCall {
         /// Name of the tool.
         name: String,
-        /// Arguments: an object or any other value. In the message, the fields of an object are beside the field of the
-        /// tool's name, unless the dialect sets `tool_input_text`.
+        /// Arguments: an object or any other value. The message contains the fields of an object and the tool's name in
+        /// one object, such as `{"command": "ls", "__name__": "bash"}`, unless the dialect sets `tool_input_text`.
         #[serde(default)]
         input: Value,
     },
@@ -59,7 +59,7 @@ pub enum Action {
         /// Content of the file.
         text: String,
     },
-    /// Adds a system notice, which is in no thread.
+    /// Adds a notice of the service to the session. The notice is in no thread.
     Notice(String),
 }
 

@@ -15,8 +15,7 @@ use crate::{command, root};
 /// The arguments of `cargo xtask pictures`.
 #[derive(clap::Args, Debug)]
 pub struct Pictures {
-    /// Draw the figure from the rows that `cargo bench -p blocks-sdk --bench fleet -- --json`
-    /// wrote to this file, instead of running it, which takes minutes.
+    /// Draw from FILE, the output of `--bench fleet -- --json`, which runs for minutes
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
 }

@@ -27,7 +27,7 @@ pub struct Pending {
     session_id: Id,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     thread_id: Option<Id>,
-    /// The link to the reply. The client checks the link when the client follows the link.
+    /// The link to the reply. Before the client follows the link, it checks that the path is below `/rest/v1/`.
     final_message: String,
 }
 

@@ -10,7 +10,8 @@ use crate::engine::error::Error;
 use crate::messages::MessagesQuery;
 use crate::session::reference::SessionRef;
 
-/// Contains the conversation of a session. Each message that was read is in the transcript exactly once.
+/// Contains the conversation of a session. Each message that was read is in one of the turns or in the
+/// notices, exactly once.
 ///
 /// ```
 /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -53,9 +54,10 @@ pub struct TranscriptTurn {
     pub prompt: Option<Message>,
     /// All other messages of the turn: usually the agent's messages before the reply, and the tool calls.
     pub steps: Vec<Message>,
-    /// The reply; `None` while the agent works, or when the turn was interrupted.
+    /// The reply; `None` if the agent still works, if the turn was interrupted, or if the reply was not read.
     pub reply: Option<Message>,
-    /// The last ordinary message, if it has the same text as the reply. Most finished threads contain such a copy.
+    /// The last message with the type `message`, if it has the same text as the reply. Most finished threads
+    /// contain such a copy.
     pub repeated_reply: Option<Message>,
 }
 
