@@ -12,7 +12,7 @@ use crate::client;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct Triage {
-    /// Whether the reported issue is a bug.
+    /// Whether the `issue` is a bug.
     is_bug: bool,
     #[serde(default)]
     labels: Vec<String>,
