@@ -100,6 +100,7 @@ mod tests {
             assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }
         assert_eq!(plain("two\nlines\tand é"), "two\nlines\tand é");
+        let marks = ["##[", "##vso[", "##teamcity["];
         for text in [
             "::set-output name=x::y",
             "  ::error::x",
@@ -119,10 +120,10 @@ mod tests {
             let safe = no_commands(text);
             let mut lines = safe.split(['\n', '\r']).map(str::trim_start);
             assert!(lines.all(|line| !line.starts_with("::")), "{safe:?}");
-            assert!(MARKS.iter().all(|mark| !safe.contains(mark)), "{safe:?}");
+            assert!(marks.iter().all(|mark| !safe.contains(mark)), "{safe:?}");
             let json = serde_json::to_string(text).unwrap();
             let safe = safe_json(&json);
-            assert!(MARKS.iter().all(|mark| !safe.contains(mark)), "{safe:?}");
+            assert!(marks.iter().all(|mark| !safe.contains(mark)), "{safe:?}");
             assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
         }
         assert_eq!(
