@@ -56,7 +56,7 @@ pub fn store(
     }))
 }
 
-/// A wrapper around the store that the command uses. It reports the store's first error to the user as a warning.
+/// Wraps the store of the shared limit, and reports the store's first error to the user as a warning.
 struct Reporting {
     store: Arc<dyn LimitStore>,
     notes: Notes,

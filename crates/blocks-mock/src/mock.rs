@@ -445,8 +445,9 @@ impl MockBuilder {
         self
     }
 
-    /// Makes the ids the same in every run, and also which requests a fault with a probability affects. With a seed,
-    /// the mock's clock starts on 2026-05-02. If tokio's clock is paused, all times are also the same.
+    /// Makes the mock repeatable: in every run with this seed, the ids are the same, and a fault with a probability
+    /// affects the same requests. With a seed, the mock's clock starts on 2026-05-02. If tokio's clock is paused, all
+    /// times are also the same.
     pub fn seed(mut self, seed: u64) -> Self {
         self.config.seed = Some(seed);
         self

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 /// require infinite nesting.
 const DEEPEST: usize = 32;
 
-/// Replies with JSON that conforms to the schema in the prompt. The first replies of a session can be invalid.
+/// Replies with JSON that conforms to the schema in the prompt. A setting makes the first replies of a session
+/// break the schema.
 ///
 /// The schema is the last fenced block of the language `json` in the prompt. If the prompt contains no schema, the
 /// newest earlier prompt of the session that contains a schema is used. Without any schema, the reply is the script's
@@ -103,8 +104,8 @@ impl Generator<'_> {
         }
     }
 
-    /// Merges other schemas into a schema: the schema that `$ref` names, all schemas of `allOf`, and the first schema of
-    /// `anyOf` and of `oneOf`. Removes these keywords.
+    /// Merges other schemas into a schema: the schema that `$ref` names, all schemas of `allOf`, and the first schema
+    /// of `anyOf` and of `oneOf`. Removes these keywords.
     fn resolve(&self, schema: &Value, depth: usize) -> Value {
         let mut merged = schema.as_object().cloned().unwrap_or_default();
         let mut parts: Vec<Value> = Vec::new();

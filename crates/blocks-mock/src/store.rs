@@ -102,8 +102,8 @@ impl Message {
     }
 }
 
-/// Formats and parses the ids of a session's messages, threads and tasks. The dialect selects UUIDs or short ids, such
-/// as `t1`.
+/// Formats and parses the ids of a session's messages and threads, and of the tasks that a message names in `task_id`.
+/// The dialect selects UUIDs or short ids, such as `t1`.
 pub struct Names<'a> {
     pub session: &'a Session,
     pub dialect: &'a Dialect,

@@ -129,7 +129,7 @@ fn make_nullable(property: &mut Value) {
 }
 
 /// Turns `anyOf: [enum, string]` into the enum alone. The code that typify generates for this `anyOf` cannot decode any
-/// value. A hand-written type, which accepts any value, replaces the enum.
+/// value. In the generated code, a hand-written type that accepts any string is used instead of the enum.
 fn close_open_enums(schema: &mut Value) {
     let Some([known, open]) = schema["anyOf"].as_array().map(Vec::as_slice) else {
         return;

@@ -1,6 +1,6 @@
 //! Removes API keys, presigned URLs (links that give access without a key), and tokens of at least 6 characters from a
-//! recording. Without `--record-texts`, also removes every text that is not known to be harmless. For example, a prompt is removed, but an
-//! id or a date is kept.
+//! recording. Without `--record-texts`, also removes every text that is not known to be harmless. For example, a prompt
+//! is removed, but an id or a date is kept.
 
 use std::collections::HashMap;
 
@@ -350,8 +350,8 @@ impl Redactor {
     }
 }
 
-/// Returns the forms of a key that are searched for in a text, in lower case. The forms are the key itself, the key in
-/// a JSON string, and the key in percent-encoding and in Base64.
+/// Returns the forms of a key that are searched for in a text: the key itself, the key in a JSON string, and the key in
+/// percent-encoding and in Base64. The forms are in lower case, because the search ignores case.
 fn encodings(key: &str) -> Vec<String> {
     if key.is_empty() {
         return Vec::new();

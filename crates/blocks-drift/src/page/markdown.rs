@@ -308,7 +308,7 @@ impl Reader {
             "Tab" | "Accordion" => self.section = title.or(before),
             _ => {}
         }
-        // An element inside a paragraph, such as an HTML tag, is read like a paragraph.
+        // If the component is inside a paragraph, its text is read as a paragraph of its own.
         let inline = matches!(node, Node::MdxJsxTextElement(_));
         if inline {
             self.paragraph(node)?

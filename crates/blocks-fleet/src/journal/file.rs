@@ -134,7 +134,7 @@ impl FileJournal {
         let file = options.open(path).map_err(JournalError::new)?;
         let file = LockedFile::try_lock(file).map_err(JournalError::new)?;
         let file = file.ok_or_else(|| JournalError::new("another run uses it"))?;
-        // The file is read after it is locked. Before, an earlier run could still append lines.
+        // The file is read after it is locked. Until then, an earlier run may still append lines.
         let history = History::read(BufReader::new(&*file)).map_err(JournalError::new)?;
         if history.entries.is_empty() && !history.damaged.is_empty() {
             let line = history.damaged[0];

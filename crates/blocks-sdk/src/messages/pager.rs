@@ -113,7 +113,7 @@ enum Phase {
 struct Sweep {
     /// The index at which the search continues backwards.
     index: u64,
-    /// The index at which the search ends; `None` if it ends after one page.
+    /// The index at which the search for late messages ends. `None` if the search reads only one page.
     until: Option<u64>,
     /// The hash that identifies the first message after the range that was searched last.
     next: u64,

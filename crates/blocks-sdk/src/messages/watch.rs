@@ -101,9 +101,10 @@ impl WatchCursor {
         cursor
     }
 
-    /// Returns the known messages, and the index of the last message that was read from one list. The known messages
-    /// are the messages whose hashes are in the cursor. If the messages of each role are read separately, each role has
-    /// its own list, and `sequence` is the number of this list. Otherwise there is only list 0.
+    /// Returns the known messages, and the index of the last message that was read from one list. The cursor contains
+    /// hashes of the messages that were read last, which are the known messages. If the messages of each role are read
+    /// separately, each role has its own list, and `sequence` is the number of this list. Otherwise there is only list
+    /// 0.
     pub(crate) fn place(&self, sequence: usize) -> (Known, Option<u64>) {
         let known = Known::new(self.known.iter().copied(), self.partial);
         let index = self.indexes.get(sequence).or(self.indexes.first());

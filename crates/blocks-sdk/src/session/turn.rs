@@ -424,9 +424,9 @@ impl Wait {
     /// The messages usually need no extra requests, because each poll reads a page with the newest messages of the
     /// thread (the messages of the turn), and finds the reply on this page. The wait reads more pages without a pause
     /// if one page does not contain all new messages. This happens if many messages arrive between two polls, or if the
-    /// thread already has more than 100 messages when the wait starts. It can also happen if a message is added or
-    /// deleted among the messages that the wait has already read. In a finished thread, the last message before the
-    /// reply usually repeats the text of the reply.
+    /// thread already has more than 100 messages when the wait starts. A message that is added or deleted among the
+    /// messages that the wait has already read can also cause such reads. In a finished thread, the last message before
+    /// the reply usually repeats the text of the reply.
     ///
     /// No messages are added if the service did not send the id of the turn's thread.
     ///

@@ -18,15 +18,15 @@
 //! task, because a timer task would end together with its tokio runtime, although other runtimes may use the same
 //! limiter. Instead, each waiter has its own timer. One waiter is the *timekeeper*: its timer fires when the next
 //! permit can be granted. The timers of the other waiters fire later. If the timekeeper does not run any more, for
-//! example because its runtime is idle, the next waiter whose timer fires becomes the timekeeper.
+//! example because no thread drives its runtime, the next waiter whose timer fires becomes the timekeeper.
 //!
 //! Each request to the store of a shared limit runs in a separate task of the current runtime. So the request completes
 //! even if the waiter that started the request is dropped. If the request does not complete in time, another waiter
 //! starts a new request.
 //!
-//! The code that runs while `Shared` is locked only makes decisions. This code must not call, clone or drop a waker,
-//! spawn a task, or record a tracing event. Each of these actions may run other code that calls this module again. This
-//! call would then wait for the lock permanently.
+//! The mutex of [`RateLimiter`] protects the limiter's state. The code that holds this lock only makes decisions. It
+//! must not call, clone or drop a waker, spawn a task, or record a tracing event. Each of these actions may run other
+//! code that calls this module again. This call would then wait for the lock permanently.
 
 mod adaptive;
 mod limit;

@@ -128,8 +128,8 @@ impl Queue {
         }
     }
 
-    /// Returns how long a waiter has waited, and the weight of each second of that time. For a poll, this is the time
-    /// since the last poll.
+    /// Returns how long a waiter has waited, and a weight. The store of a shared limit needs both: it grants the next
+    /// slot for a poll to the poll with the largest product. A poll has waited since the last poll of the same wait.
     pub fn waited(&self, ticket: u64, now: Instant) -> (Duration, f64) {
         if let Some(poll) = self.polls.get(&ticket) {
             return (poll.waited(now), poll.weight(now));
