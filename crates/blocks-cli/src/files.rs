@@ -1,34 +1,36 @@
 //! Files that only the user can read, and that get their final name only when they are complete.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsString;
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 /// A new file that has a temporary name until it is complete. A command creates its output files before the first
-/// request. If a path cannot be written, the command then fails before it sends anything.
+/// request. If a path cannot be written, the command then fails before it sends anything. Dropping the value removes
+/// the incomplete file.
 pub struct NewFile {
     path: PathBuf,
-    temporary: PathBuf,
-    file: File,
+    file: NamedTempFile,
 }
 
 impl NewFile {
     /// Creates the file under a temporary name beside `path`. Only the user can read it.
     pub fn create(path: &Path) -> Result<Self> {
-        if path.is_dir() {
+        let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
             return Err(Error::from(ErrorKind::IsADirectory));
-        }
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{}.tmp", uuid::Uuid::new_v4().simple()));
-        let temporary = PathBuf::from(name);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&temporary)?;
+        };
+        let mut prefix = OsString::from(name);
+        prefix.push(".");
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let file = tempfile::Builder::new()
+            .prefix(&prefix)
+            .suffix(".tmp")
+            .tempfile_in(folder.unwrap_or(Path::new(".")))?;
         Ok(Self {
             path: path.to_owned(),
-            temporary,
             file,
         })
     }
@@ -37,17 +39,24 @@ impl NewFile {
         &self.path
     }
 
-    /// Writes the whole file, and renames it to its final name. An existing file of this name is replaced.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes)?;
-        self.file.sync_data()?;
-        std::fs::rename(&self.temporary, &self.path)
+    /// Writes the whole file, and renames it to its final name. Fails if another program has created a file of this
+    /// name.
+    pub fn write(self, bytes: &[u8]) -> Result<()> {
+        let path = self.path.clone();
+        let written = self.write_temporary(bytes)?.persist_noclobber(path);
+        written.map(drop).map_err(|error| error.error)
     }
-}
 
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        // Removes an incomplete temporary file. After a successful write, the temporary name does not exist any more.
-        let _ = std::fs::remove_file(&self.temporary);
+    /// Writes the whole file, and renames it to its final name. An existing file of this name is replaced.
+    pub fn replace(self, bytes: &[u8]) -> Result<()> {
+        let path = self.path.clone();
+        let written = self.write_temporary(bytes)?.persist(path);
+        written.map(drop).map_err(|error| error.error)
+    }
+
+    fn write_temporary(mut self, bytes: &[u8]) -> Result<NamedTempFile> {
+        self.file.write_all(bytes)?;
+        self.file.as_file().sync_data()?;
+        Ok(self.file)
     }
 }

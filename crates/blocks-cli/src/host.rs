@@ -18,6 +18,7 @@ use crate::notes::{ErrorStream, Notes};
 use crate::record::Recorder;
 use crate::signals::{self, LastWords};
 pub use crate::signals::{Interruption, Signals};
+use crate::text;
 
 /// Environment variables that CI systems set. A value such as `CI=false` counts as not set.
 const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
@@ -319,12 +320,12 @@ impl Host {
     }
 
     /// Sets the text that the process prints if a signal ends it while the command is blocked, for example by a write
-    /// to a full pipe.
-    pub(crate) fn set_last_words(&self, words: String) {
+    /// to a full pipe. The text may contain an id from the service, so control characters are removed.
+    pub(crate) fn set_last_words(&self, words: &str) {
         *self
             .last_words
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = words;
+            .unwrap_or_else(PoisonError::into_inner) = text::no_commands(&text::plain(words));
     }
 
     /// Starts to deliver signals to the command. Before this call, a signal ends the process.

@@ -33,7 +33,8 @@ pub fn read_text(option: &str, path: &Path, host: &Host) -> Result<String, Exit>
     Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file, and stops one byte after the size limit.
+pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?
         .take(MAX_TEXT + 1)

@@ -196,7 +196,7 @@ impl Register {
             lines.push(line);
         }
         lines.reverse();
-        NewFile::create(&self.path)?.write(lines.concat().as_bytes())
+        NewFile::create(&self.path)?.replace(lines.concat().as_bytes())
     }
 
     /// Opens the lock file. The register itself cannot be the lock file, because each write replaces the register with

@@ -1,7 +1,7 @@
 //! Replays recorded responses: a request gets a response that was recorded for the same method, path and query.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -80,6 +80,21 @@ pub(crate) struct Progress {
     used: HashSet<usize>,
 }
 
+/// Maximum size of a file in bytes. Without this limit, an endless device such as `/dev/zero` would fill the memory.
+const MAX_FILE: u64 = 256 << 20;
+
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > MAX_FILE {
+        true => Err(io::Error::other(format!(
+            "it is larger than {MAX_FILE} bytes"
+        ))),
+        false => Ok(bytes),
+    }
+}
+
 impl Capture {
     /// Reads a HAR file, or all `.har` and `.json` files in a folder and its subfolders.
     ///
@@ -103,7 +118,7 @@ impl Capture {
                 inside.sort_by(|a, b| b.cmp(a));
                 paths.extend(inside);
             } else {
-                let bytes = std::fs::read(&path).map_err(|error| failed(&error))?;
+                let bytes = read_file(&path).map_err(|error| failed(&error))?;
                 let text = String::from_utf8_lossy(&bytes);
                 capture.add(&text).map_err(|error| failed(&error))?;
             }

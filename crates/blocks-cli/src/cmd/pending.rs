@@ -60,7 +60,11 @@ impl Content {
 
 /// A new pending file, which has a temporary name until it is written. The command creates the file before it sends
 /// anything. If the path cannot be written, the command then ends with a usage error.
-pub struct PendingFile(NewFile);
+pub struct PendingFile {
+    file: NewFile,
+    /// Whether the path has a file that is marked as replied.
+    replaces: bool,
+}
 
 impl PendingFile {
     /// Creates the file under a temporary name beside `path`.
@@ -75,9 +79,10 @@ impl PendingFile {
         if path == Path::new("-") {
             return Err(wrong("a file is needed"));
         }
-        if path.symlink_metadata().is_ok() {
-            let existing = std::fs::read_to_string(path).ok();
-            let existing = existing.and_then(|text| serde_json::from_str::<Content>(&text).ok());
+        let replaces = path.symlink_metadata().is_ok();
+        if replaces {
+            let existing = input::read_file(path).ok();
+            let existing = existing.and_then(|text| serde_json::from_slice(&text).ok());
             match existing {
                 Some(Content { replied: true, .. }) => {}
                 Some(_) => {
@@ -89,36 +94,40 @@ impl PendingFile {
             }
         }
         NewFile::create(path)
-            .map(Self)
+            .map(|file| Self { file, replaces })
             .map_err(|e| wrong(&e.to_string()))
     }
 
-    /// Writes the content, and renames the file to its final name.
-    pub fn write(mut self, content: &Content) -> Result<(), Exit> {
+    /// Writes the content, and renames the file to its final name. Fails if another program has created a file of this
+    /// name in the meantime.
+    pub fn write(self, content: &Content) -> Result<(), Exit> {
+        let path = self.file.path().to_owned();
         let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
-        let written = bytes.and_then(|bytes| self.0.write(&bytes));
-        written.map_err(|error| {
-            let path = self.0.path().display();
-            Exit::failed(format!("cannot write --pending {path}: {error}"))
-        })
+        let written = bytes.and_then(|bytes| match self.replaces {
+            true => self.file.replace(&bytes),
+            false => self.file.write(&bytes),
+        });
+        written.map_err(|error| cannot_write(&path, &error))
     }
 }
 
 /// Replaces the pending file with a file that refers to a later prompt, such as a correction of the reply.
 pub fn replace(path: &Path, content: &Content) -> Result<(), Exit> {
     let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
-    let written = bytes.and_then(|bytes| NewFile::create(path)?.write(&bytes));
-    written.map_err(|error| {
-        let path = path.display();
-        Exit::failed(format!("cannot write --pending {path}: {error}"))
-    })
+    let written = bytes.and_then(|bytes| NewFile::create(path)?.replace(&bytes));
+    written.map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Exit {
+    let path = path.display();
+    Exit::failed(format!("cannot write --pending {path}: {error}"))
 }
 
 /// Marks the file as replied, after the reply was printed.
 pub fn mark_replied(path: &Path, content: &Content) -> std::io::Result<()> {
     let mut content = content.clone();
     content.replied = true;
-    NewFile::create(path)?.write(&serde_json::to_vec(&content)?)
+    NewFile::create(path)?.replace(&serde_json::to_vec(&content)?)
 }
 
 /// Reads a pending file that an earlier command wrote.

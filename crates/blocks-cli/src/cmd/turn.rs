@@ -311,12 +311,13 @@ impl<'a> Job<'a> {
     /// Writes the reply to the file that `--output` names. Returns false if `--output` names no file, or if the file
     /// cannot be written. The caller then writes the reply to standard output.
     fn write_reply_file(&mut self, text: &str) -> bool {
-        let Some(mut file) = self.reply_file.take() else {
+        let Some(file) = self.reply_file.take() else {
             return false;
         };
+        let path = file.path().to_owned();
         let written = file.write(format!("{text}\n").as_bytes());
         if let Err(error) = &written {
-            let path = file.path().display();
+            let path = path.display();
             self.output.fail_beside(Exit::failed(format!(
                 "cannot write --output {path}: {error}"
             )));
@@ -443,7 +444,7 @@ impl<'a> Job<'a> {
         let output = self.output;
         let resume = resume_command(&self.report).unwrap_or_default();
         let words = format!("error: interrupted; to keep waiting, run: {resume}\n");
-        output.host().set_last_words(words);
+        output.host().set_last_words(&words);
         let watcher = Watcher {
             output,
             name: "",
@@ -456,7 +457,7 @@ impl<'a> Job<'a> {
         output.clear_progress();
         match waited? {
             Ok(reply) => {
-                output.host().set_last_words(String::new());
+                output.host().set_last_words("");
                 Ok(reply)
             }
             Err(exit) if exit.code == Code::StillRunning && !limit.is_zero() => {
@@ -575,7 +576,7 @@ impl<'a> Job<'a> {
             (Some(text), _) if !self.is_printed => self.output.text(text),
             (None, Status::Started) => {
                 let id = self.report.session_id.as_deref().unwrap_or_default();
-                self.output.print(id)
+                self.output.text(id)
             }
             _ => Ok(()),
         }

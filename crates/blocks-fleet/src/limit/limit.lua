@@ -26,6 +26,7 @@ local function use_of(purpose)
 end
 
 -- Removes expired slots and an expired pause. Corrects times that are in the future because the clock was set back.
+-- Another program may have changed the data, so a pause ends within an hour, whatever its stored end is.
 local function correct()
   local kept = 0
   for place = 1, #used do
@@ -40,8 +41,9 @@ local function correct()
   end
   local pause = limit.pause
   if pause and pause.from > now then
-    limit.pause = { from = now, ['until'] = now + pause['until'] - pause.from }
+    limit.pause = { from = now, ['until'] = now + math.max(pause['until'] - pause.from, 0) }
   end
+  if limit.pause then limit.pause['until'] = math.min(limit.pause['until'], now + LONGEST_PAUSE) end
   if limit.pause and limit.pause['until'] <= now then limit.pause = nil end
 end
 
@@ -146,7 +148,11 @@ local function take()
   local own, own_spreads = capacity, spreads
   local waiting = {}
   for _, other in ipairs(limit.waiting) do
-    if other[1] ~= process and other[2] <= now and other[3] >= now then
+    -- A process waits at most until the end of the longest pause. An entry with a later end was not written by this
+    -- script.
+    local longest = LONGEST_PAUSE + GRACE
+    if other[1] ~= process and other[2] <= now and other[2] >= now - longest
+      and other[3] >= now and other[3] <= now + longest then
       waiting[#waiting + 1] = other
       capacity = math.min(capacity, other[4])
       spreads = spreads or other[5]

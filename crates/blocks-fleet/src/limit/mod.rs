@@ -159,12 +159,15 @@ impl fmt::Display for LimitLocation {
     }
 }
 
-/// Returns a URL without user, password and query, for messages.
+/// Returns a URL without user, password and query, for messages. A password may contain `?` or `#`, so everything up to
+/// the last `@` is omitted, even if this `@` is in the query.
 pub(crate) fn without_credentials(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => url.to_owned(),
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    match scheme {
+        "" => rest.to_owned(),
+        _ => format!("{scheme}://{rest}"),
     }
 }
 

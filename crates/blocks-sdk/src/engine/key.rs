@@ -63,16 +63,64 @@ impl Key {
         }
     }
 
-    /// Replaces the key in `bytes`, whether the key is encoded in UTF-8, UTF-16 or UTF-32.
+    /// Replaces the key in `bytes`, whether the key is encoded in UTF-8, UTF-16 or UTF-32. In UTF-8, characters of the
+    /// key may be written as escapes of JSON. For example, many servers write `+` as `\u002b` and `/` as `\/`.
     pub fn scrub_bytes(&self, bytes: Bytes) -> Bytes {
         let bytes = match self.is_in(&bytes) {
             true => self.scrub_units(bytes, 1),
             false => bytes,
         };
+        let bytes = match memchr(b'\\', &bytes) {
+            Some(first) => self.scrub_escaped(bytes, first),
+            None => bytes,
+        };
         if memchr(0, &bytes).is_none() {
             return bytes;
         }
         self.scrub_units(self.scrub_units(bytes, 2), 4)
+    }
+
+    /// Replaces the key in JSON text if some of the key's characters are written as escapes. `first` is the position of
+    /// the first backslash.
+    fn scrub_escaped(&self, bytes: Bytes, first: usize) -> Bytes {
+        let mut clean = Vec::new();
+        let mut copied = 0;
+        let mut at = first.saturating_sub(self.0.len());
+        while at < bytes.len() {
+            match self.escaped_length(&bytes[at..]) {
+                Some(length) => {
+                    clean.extend_from_slice(&bytes[copied..at]);
+                    clean.extend_from_slice(REDACTED.as_bytes());
+                    at += length;
+                    copied = at;
+                }
+                None => at += 1,
+            }
+        }
+        if copied == 0 {
+            return bytes;
+        }
+        clean.extend_from_slice(&bytes[copied..]);
+        clean.into()
+    }
+
+    /// Returns the length of the key at the start of `text`, if `text` starts with the key. Each character of the key
+    /// may be written as an escape.
+    fn escaped_length(&self, text: &[u8]) -> Option<usize> {
+        let mut rest = text;
+        for byte in self.0.bytes() {
+            let is_unit = |digits: &[u8]| {
+                let digits = std::str::from_utf8(digits).ok();
+                digits.and_then(|digits| u16::from_str_radix(digits, 16).ok()) == Some(byte.into())
+            };
+            rest = match rest {
+                [b'\\', b'u', digits @ ..] if digits.get(..4).is_some_and(is_unit) => &digits[4..],
+                [b'\\', escaped, rest @ ..] if *escaped == byte && b"\"\\/".contains(&byte) => rest,
+                [first, rest @ ..] if *first == byte => rest,
+                _ => return None,
+            };
+        }
+        Some(text.len() - rest.len())
     }
 
     /// Replaces the key in `bytes` if each character of the key has `width` bytes, in either byte order.
@@ -153,6 +201,29 @@ mod tests {
             ),
         ] {
             assert_eq!(key.scrub_bytes(Bytes::from_static(echo)), clean);
+        }
+    }
+
+    #[test]
+    fn a_key_with_escapes_of_json_is_taken_out() {
+        let key = key("a+b/c\"d\\=").unwrap();
+        for echo in [
+            r#"{"x": "a+b/c\"d\\="}"#,
+            r#"{"x": "a\u002Bb\/c\"d\\\u003d"}"#,
+            r#"{"x": "\u0061\u002b\u0062\u002f\u0063\u0022\u0064\u005c\u003d"}"#,
+        ] {
+            let clean = key.scrub_bytes(echo.into());
+            assert_eq!(clean, r#"{"x": "<redacted>"}"#, "{echo}");
+            let twice = key.scrub_bytes(format!("{echo}\n{echo}").into());
+            assert_eq!(twice, "{\"x\": \"<redacted>\"}\n{\"x\": \"<redacted>\"}");
+        }
+        for other in [
+            r#""a\u002cb\/c\"d\\=""#,
+            r#""a\u00"#,
+            r#""\"#,
+            r#""a+b\tc""#,
+        ] {
+            assert_eq!(key.scrub_bytes(other.into()), other);
         }
     }
 }

@@ -94,8 +94,13 @@ impl SharedLimit {
     pub fn take(&mut self, now: Duration, request: &SlotRequest) -> SlotResponse {
         let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX / 4);
         let now = millis(now);
+        // A process waits at most until the end of the longest pause. An entry with a later end was not written by this
+        // type.
+        let longest = millis(LONGEST_PAUSE + GRACE);
         self.waiting.retain(|other| {
-            other.process != request.process && other.asked_at <= now && other.ends_at >= now
+            other.process != request.process
+                && (now.saturating_sub(longest)..=now).contains(&other.asked_at)
+                && (now..=now + longest).contains(&other.ends_at)
         });
         let mut slots = self.slots(now, request);
         let polls_wait = self.polls_wait(request);
@@ -109,7 +114,7 @@ impl SharedLimit {
                 // numbers, even if the store loses `next_slot`. Otherwise a process that gives back an old slot could
                 // remove a new slot with the same number.
                 let slot = self.next_slot.max(micros);
-                self.next_slot = slot + 1;
+                self.next_slot = slot.saturating_add(1);
                 self.used.push(UsedSlot(slot, now, what != Use::Call));
                 return SlotResponse::taken(number, slot);
             };
@@ -152,7 +157,8 @@ impl SharedLimit {
         self.used.retain(|used| used.0 != slot);
     }
 
-    /// Removes an expired pause, and corrects times that are later than `now` because the clock was set back.
+    /// Removes an expired pause, and corrects times that are later than `now` because the clock was set back. Another
+    /// program may have changed the data, so a pause ends within an hour, whatever its stored end is.
     fn correct(&mut self, now: u64) {
         for slot in &mut self.used {
             slot.1 = slot.1.min(now);
@@ -160,12 +166,20 @@ impl SharedLimit {
         if let Some(pause) = &mut self.pause
             && pause.from > now
         {
+            let length = pause.until.saturating_sub(pause.from);
             *pause = Pause {
                 from: now,
-                until: now + (pause.until - pause.from),
+                until: now.saturating_add(length),
             };
         }
-        self.pause = self.pause.filter(|pause| pause.until > now);
+        let latest = now + millis(LONGEST_PAUSE);
+        self.pause = self
+            .pause
+            .filter(|pause| pause.until > now)
+            .map(|pause| Pause {
+                until: pause.until.min(latest),
+                ..pause
+            });
     }
 
     /// Returns the log of used slots. The capacity of the log (the maximum number of slots in a window) is the lowest
