@@ -554,6 +554,9 @@ async fn time_out_and_retries_can_be_set_for_a_call() {
 fn a_base_url_that_would_expose_the_key_is_refused() {
     for url in [
         "http://api.blocks.team",
+        "http://10.0.0.1:8080",
+        "http://[fd00::1]",
+        "http://127.0.0.1.example",
         "ftp://127.0.0.1",
         "https://u:p@api.blocks.team",
         "https://api.blocks.team/rest/v1",

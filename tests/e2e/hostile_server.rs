@@ -63,6 +63,53 @@ async fn a_slow_response_ends_at_the_attempt_time_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_limits_of_an_attempt_can_be_set() {
+    let slow = Endless {
+        piece: b"[",
+        pause: Duration::from_secs(7),
+    };
+    let default = || {
+        let builder = Client::builder(KEY).transport(slow);
+        builder.retry(RetryPolicy::none())
+    };
+    let second = Duration::from_secs(1);
+    let short = default().attempt_timeout(20 * second);
+    for (builder, read, create) in [
+        (default(), 60, 180),
+        (short, 20, 20),
+        (default().create_timeout(30 * second), 60, 30),
+    ] {
+        let client = builder.build().unwrap();
+        let start = Instant::now();
+        let error = client.get_session(session_id()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(start.elapsed(), read * second);
+        let start = Instant::now();
+        let error = client.create_session(hello()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(start.elapsed(), create * second);
+    }
+    let client = default().max_body(5).build().unwrap();
+    let error = client.get_session(session_id()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert_eq!(error.body().unwrap(), "[[[[[");
+}
+
+#[tokio::test(start_paused = true)]
+async fn deep_json_is_kept_as_text() {
+    for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+        let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        let mut body = created();
+        body["extra"] = json!("DEEP");
+        let body = body.to_string().replace("\"DEEP\"", &deep);
+        let script = Scripted::new([ScriptedResponse::text(200, body)]);
+        let session = script.client().create_session(hello()).await.unwrap();
+        let kept = session.data().extra.raw("extra");
+        assert!(kept == Some(&deep), "{} bytes", kept.map_or(0, str::len));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn json_that_is_too_deep_is_an_error() {
     let mut deep = created();
     deep["extra"] = json!("DEEP");
@@ -92,6 +139,9 @@ async fn pages_that_repeat_endlessly_are_an_error() {
     assert_eq!(first.message.as_deref(), Some("again"));
     let error = messages.next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Incomplete);
+    let missing =
+        "the pages only repeat messages that were read (1 so far), so an unknown number is missing";
+    assert!(error.to_string().starts_with(missing), "{error}");
     assert!(messages.next().await.is_none());
     assert!(script.count() < 30, "{}", script.count());
 }

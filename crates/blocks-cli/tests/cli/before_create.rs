@@ -294,6 +294,20 @@ async fn an_endless_input_is_refused() {
             "{line}: {ended:?}"
         );
     }
+    for line in [
+        "run --agent claude --pending /dev/zero hello",
+        "send 5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11 --pending /dev/zero hello",
+    ] {
+        let ended = Test::new(&mock, line).run().await;
+        assert_eq!(ended.code, 2, "{line}: {ended:?}");
+        assert!(ended.err.contains("the file exists"), "{line}: {ended:?}");
+    }
+    let ended = Test::new(&mock, "mock --replay /dev/zero").run().await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(
+        ended.err.contains("larger than 268435456 bytes"),
+        "{ended:?}"
+    );
     let line = "batch - --journal /dev/zero";
     let prompt = r#"{"id":"a","agent_name":"claude","message":"x"}"#;
     let ended = Test::new(&mock, line).input(prompt).run().await;

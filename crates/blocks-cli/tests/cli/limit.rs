@@ -101,11 +101,16 @@ fn a_location_that_is_not_one_sends_nothing() {
 #[test]
 fn check_shows_no_password_of_a_server() {
     let (service, state) = (service(), Folder::new("password"));
-    // No server listens on this port.
-    let limit = "redis://ci:s3cret@127.0.0.1:1";
-    let ended = run(&service, state.path(), &["check"], Some(limit));
-    assert!(ended.out.contains("redis://127.0.0.1:1"), "{ended:?}");
-    assert!(!format!("{ended:?}").contains("s3cret"), "{ended:?}");
+    // No server listens on this port. The later passwords contain characters that must be encoded in a URL.
+    for password in [
+        "s3cret", "s3cret#x", "s3c?ret", "s3cret@x", "s3cret/x", "#s3cret",
+    ] {
+        let limit = format!("redis://ci:{password}@127.0.0.1:1");
+        let ended = run(&service, state.path(), &["check"], Some(&limit));
+        assert!(ended.out.contains("redis://127.0.0.1:1"), "{ended:?}");
+        let all = format!("{ended:?}");
+        assert!(!all.contains("s3c") && !all.contains("ret"), "{all}");
+    }
 }
 
 #[test]

@@ -186,6 +186,27 @@ fn a_closed_output_loses_no_reply_silently() {
     assert!(!discarded.err.contains(warning), "{discarded:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn github_has_the_ids_while_the_command_waits() {
+    let (service, folder) = (stuck(), Folder::new("ids-first"));
+    let (outputs, summary) = (folder.file("outputs"), folder.file("summary"));
+    let mut command = service.command(&["run", "--github-output", "--agent", "claude", "Go."]);
+    command.env("GITHUB_OUTPUT", &outputs);
+    command.env("GITHUB_STEP_SUMMARY", &summary);
+    let mut child = spawn(command);
+    let written = || std::fs::read_to_string(&outputs).unwrap_or_default();
+    // The agent never replies, so the command still waits when the file contains the id.
+    while !written().contains("session_html_url<<") {
+        assert!(child.try_wait().unwrap().is_none(), "{}", written());
+        std::thread::yield_now();
+    }
+    assert!(written().contains(&service.mock.sessions()[0].to_string()));
+    kill("-TERM", &child);
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, Some(143), "{ended:?}");
+}
+
 #[test]
 fn a_variable_that_says_no_means_no_ci() {
     let text = "::set-output name=x::y";

@@ -81,6 +81,84 @@ fn a_pending_file_is_created_first() {
 }
 
 #[test]
+fn an_endless_standard_input_is_refused() {
+    let (service, id) = hostile_plan();
+    let sent = service.mock.request_count();
+    for line in [
+        "run --agent claude --prompt-file -",
+        &format!("send {id} --prompt-file -"),
+        "run --profile-file - Go.",
+        "batch -",
+        "wait --pending -",
+    ] {
+        let mut command = service.command(&line.split(' ').collect::<Vec<_>>());
+        command.stdin(File::open("/dev/zero").unwrap());
+        let ended = Ended::of(command.output().unwrap());
+        assert_eq!(ended.code, Some(2), "{line}: {ended:?}");
+        let cause = "standard input: it is larger than 67108864 bytes";
+        assert!(ended.err.contains(cause), "{line}: {ended:?}");
+    }
+    assert_eq!(service.mock.request_count(), sent);
+}
+
+/// Every text of the service contains an escape sequence, and each command writes to a terminal.
+#[test]
+fn no_command_sends_an_escape_sequence_to_a_terminal() {
+    let hostile = "\u{1b}[2J\u{9b}31mhostile";
+    let agent = Script::reply(hostile)
+        .reply_after(Duration::ZERO)
+        .step(Duration::ZERO, Action::Message(hostile.into()))
+        .step(Duration::ZERO, Action::Notice(hostile.into()))
+        .step(Duration::ZERO, Action::PullRequest(hostile.into()));
+    let id = Fault::ReplaceField("id".into(), serde_json::json!(hostile));
+    let rejected = Fault::Status {
+        status: 400,
+        body: serde_json::json!({"error": hostile}).to_string(),
+        retry_after: None,
+        after_effect: false,
+    };
+    let service = Service::new(Mock::builder().agent(agent).fault(
+        Operation::GetArtifact,
+        Frequency::Always,
+        rejected,
+    ));
+    service.run(&["run", "--agent", "claude", hostile]);
+    let session = service.mock.sessions()[0].to_string();
+    service
+        .mock
+        .inject(Operation::CreateSession, Frequency::Always, id);
+    let lines = [
+        "run --agent claude Go.",
+        "run --agent claude --no-wait Go.",
+        "run --agent claude --no-wait --json Go.",
+        "run --agent claude --follow Go.",
+        "run --agent claude --follow --json Go.",
+        "show SESSION",
+        "show SESSION --json",
+        "messages SESSION",
+        "messages SESSION --json",
+        "transcript SESSION",
+        "transcript SESSION --format json",
+        "artifact SESSION 0f4f7b0c-2b4e-4a53-8a64-2d1c9e7d3c33",
+    ];
+    crate::all_together(&lines, |line| {
+        let arguments = line.split(' ').map(|word| match word {
+            "SESSION" => session.as_str(),
+            word => word,
+        });
+        let command = service.command(&arguments.collect::<Vec<_>>());
+        let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
+        let shown = terminal.exp_eof().unwrap();
+        assert!(shown.contains("hostile"), "{line}: {shown:?}");
+        let harmless = shown.replace("\u{1b}[K", "");
+        assert!(
+            !harmless.contains(['\u{1b}', '\u{9b}']),
+            "{line}: {shown:?}"
+        );
+    });
+}
+
+#[test]
 fn a_proxy_gets_no_plain_text() {
     let (service, id) = hostile_plan();
     // Nothing listens at the proxy's address, so the command succeeds only if it sends its requests without the proxy.

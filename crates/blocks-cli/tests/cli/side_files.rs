@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Mock, Script};
+use blocks_mock::{Mock, Operation, Script};
 
 use crate::Folder;
 use crate::in_process::Test;
@@ -160,6 +160,42 @@ async fn a_pending_file_lives_until_its_reply_is_printed() {
 }
 
 #[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_file_that_appears_during_the_wait_is_kept() {
+    let folder = Folder::new("appears");
+    let file = folder.file("file");
+    for (option, code, out) in [
+        (format!("--output {file}"), 1, "Done.\n"),
+        (format!("--pending {file} --no-wait"), 1, ""),
+    ] {
+        let path = file.clone();
+        let mock = Mock::builder()
+            .agent(Script::reply("Done.").reply_after(Duration::ZERO))
+            .on_request(move |request| {
+                if request.operation == Some(Operation::CreateSession) {
+                    std::fs::write(&path, "mine").unwrap();
+                }
+            })
+            .build();
+        let line = format!("run --agent claude {option} hello");
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine", "{line}");
+        assert_eq!(ended.code, code, "{ended:?}");
+        assert!(ended.out.starts_with(out), "{ended:?}");
+        let id = mock.sessions()[0].to_string();
+        assert!(
+            ended
+                .err
+                .contains(&format!("cannot write {}", &option[..8]))
+        );
+        let all = format!("{}{}", ended.out, ended.err);
+        assert!(all.contains(&id), "the id of the session is shown: {all}");
+        std::fs::remove_file(&file).unwrap();
+    }
+    let names = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(names, 0, "no temporary file remains");
+}
+
 #[tokio::test(start_paused = true)]
 async fn files_with_texts_are_private() {
     use std::os::unix::fs::PermissionsExt;

@@ -166,3 +166,56 @@ fn the_script_decides_as_the_rust_code_does() {
     }
     assert!(waits > 3_000, "{waits}");
 }
+
+/// Another program may change the stored data. Then a request waits for an hour at most.
+#[test]
+fn changed_data_delays_a_request_for_an_hour_at_most() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let script = Scripted::new(&server);
+    let (now, far) = (1_700_000_000_000_u64, 9_000_000_000_000_000_u64);
+    let request = SlotRequest::new(1, 100).demand(SlotPurpose::Create, Duration::ZERO, 1.0);
+    let hour = 3_600_000;
+    for (pause, waiting) in [
+        (Some((now - 1, far)), None),
+        (Some((far - 1, far)), None),
+        (Some((now - 1, now - 2)), None),
+        (None, Some((now, far))),
+        (None, Some((1, now + hour))),
+        (Some((0, far)), Some((now, far))),
+    ] {
+        let pause_json =
+            pause.map(|(from, until)| serde_json::json!({"from": from, "until": until}));
+        let waiting_json = waiting.map(|(asked_at, ends_at)| {
+            serde_json::json!({
+                "process": 9, "asked_at": asked_at, "ends_at": ends_at, "capacity": 1,
+                "spreads_calls": false, "demands": [],
+            })
+        });
+        let limit = serde_json::json!({
+            "used": [[1, now, false]], "pause": pause_json, "next_slot": 2,
+            "waiting": waiting_json.into_iter().collect::<Vec<_>>(),
+        });
+        let mut limit: SharedLimit = serde_json::from_value(limit).unwrap();
+        let pause_lua = pause.map_or("nil".to_owned(), |(from, until)| {
+            format!("{{from = {from}, ['until'] = {until}}}")
+        });
+        let waiting_lua = waiting.map_or(String::new(), |(asked_at, ends_at)| {
+            format!("{{'9', {asked_at}, {ends_at}, 1, false, {{}}}}")
+        });
+        let packed = format!(
+            "redis.call('SET', 'limit', cmsgpack.pack({{used = {{1}}, times = {{{now}}}, polls = {{false}}, \
+             pause = {pause_lua}, next_slot = 2, waiting = {{{waiting_lua}}}}}))"
+        );
+        server.run(&["EVAL", &packed, "1", "limit"]);
+        // The first request finds the changed data. The second is made an hour later.
+        let case = format!("{pause:?} {waiting:?}");
+        for at in [now, now + hour] {
+            let expected = limit.take(Duration::from_millis(at), &request);
+            assert_eq!(script.take_at(at, &request), expected, "{case}");
+            let is_taken = matches!(expected, SlotResponse::Taken { .. });
+            assert!(is_taken || at == now, "{case}: {expected:?}");
+        }
+    }
+}

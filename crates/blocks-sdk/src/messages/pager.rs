@@ -738,8 +738,8 @@ impl Pager {
                     given + missing,
                 ),
                 None => format!(
-                    "the pages repeat the {given} messages that were read, so an unknown number is \
-                 missing; read again, and report it to the service if it repeats"
+                    "the pages only repeat messages that were read ({given} so far), so an unknown \
+                 number is missing; read again, and report it to the service if it repeats"
                 ),
             },
         ))
