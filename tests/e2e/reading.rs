@@ -66,6 +66,7 @@ async fn unknown_fields_and_pull_request_shapes_are_kept() {
     session["pull_requests"] =
         json!(["https://x/1", {"url": "https://x/2", "status": "open", "n": 1}, 7, null]);
     session["brand_new"] = json!({"a": [1]});
+    session["is_private"] = json!("perhaps");
     session["_links"]["self"]["extra"] = json!(true);
     let script = Scripted::new([ScriptedResponse::ok(&session)]);
     let read = script.client().get_session(session_id()).await.unwrap();

@@ -65,6 +65,25 @@ async fn fifty_transient_errors_do_not_end_a_wait() {
     assert_eq!(script.count(), 52);
 }
 
+/// Other errors end a wait if several of the same kind follow each other. These errors never end a wait.
+#[tokio::test(start_paused = true)]
+async fn the_same_error_fifty_times_does_not_end_a_wait() {
+    for error in [
+        ScriptedResponse::text(503, ""),
+        ScriptedResponse::text(429, ""),
+        ScriptedResponse::Broken,
+        ScriptedResponse::Refused,
+    ] {
+        let responses = std::iter::repeat_n(error, 50);
+        let script = after_create(responses.chain([ScriptedResponse::ok(&replied("done"))]));
+        let session = script.client().create_session(hello()).await.unwrap();
+        let wait = session.first_turn().unwrap().reply();
+        let reply = wait.timeout(Duration::MAX).await.unwrap();
+        assert_eq!(reply.text(), "done");
+        assert_eq!(script.count(), 52);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_client_resumes_after_a_deadline() {
     let script = after_create([empty()]);

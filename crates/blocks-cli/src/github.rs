@@ -157,10 +157,13 @@ mod tests {
     #[test]
     fn a_text_cannot_end_its_entry() {
         let text = "a\nEOF\nstatus<<EOF\nforged\nEOF";
-        let entries = entries(&[("final_message", text.to_owned())]);
+        let pairs = [("final_message", text.to_owned())];
+        let (entries, again) = (entries(&pairs), entries(&pairs));
+        assert_ne!(entries, again, "each output has its own delimiter");
         let (head, rest) = entries.split_once('\n').unwrap();
         let delimiter = head.strip_prefix("final_message<<").unwrap();
         assert_eq!(rest, format!("{text}\n{delimiter}\n"));
+        assert!(Uuid::parse_str(delimiter).is_ok(), "random: {delimiter}");
     }
 
     #[test]

@@ -31,6 +31,7 @@ async fn a_prompt_is_never_interpreted() {
         "-x",
         "$HOME",
         "@-",
+        "  Go.\t\n\n",
     ] {
         let mock = mock();
         let ended = Test::new(&mock, "run --agent claude --")

@@ -155,6 +155,7 @@ async fn a_failed_create_has_its_status_and_code() {
             assert_eq!(found, (&status.into(), &http.into()), "{line}: {ended:?}");
             assert_eq!(report["exit_code"], code);
             assert_eq!(report["error"]["may_have_taken_effect"], code == 4);
+            assert_eq!(report["error"]["retryable"], false, "{line} {http}");
             if code == 4 {
                 assert_eq!(mock.count(operation) - before, 1, "{line} {http}");
             } else {

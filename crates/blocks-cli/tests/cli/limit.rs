@@ -111,6 +111,10 @@ fn check_shows_no_password_of_a_server() {
         let all = format!("{ended:?}");
         assert!(!all.contains("s3c") && !all.contains("ret"), "{all}");
     }
+    let wrong = "rediz://ci:s3cret@127.0.0.1:1";
+    let ended = run(&service, state.path(), &["check"], Some(wrong));
+    assert!(ended.err.contains("BLOCKS_LIMIT_URL"), "{ended:?}");
+    assert!(!format!("{ended:?}").contains("s3cret"), "{ended:?}");
 }
 
 #[test]

@@ -78,6 +78,15 @@ fn a_pending_file_is_created_first() {
     assert!(there.err.contains("nothing was sent"), "{there:?}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     assert_eq!(service.mock.count(Operation::CreateSession), 1);
+
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(service.run(&arguments).code, Some(0));
+    let unread = std::fs::read_to_string(&file).unwrap();
+    let again = service.run(&arguments);
+    assert_eq!(again.code, Some(2), "{again:?}");
+    assert!(again.err.contains("a reply is pending there"), "{again:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), unread);
+    assert_eq!(service.mock.count(Operation::CreateSession), 2);
 }
 
 #[test]
@@ -127,12 +136,16 @@ fn no_command_sends_an_escape_sequence_to_a_terminal() {
     service
         .mock
         .inject(Operation::CreateSession, Frequency::Always, id);
+    // The hostile id gets into the list of sessions.
+    service.run(&["run", "--agent", "claude", "--no-wait", "--register", "Go."]);
     let lines = [
         "run --agent claude Go.",
         "run --agent claude --no-wait Go.",
         "run --agent claude --no-wait --json Go.",
         "run --agent claude --follow Go.",
         "run --agent claude --follow --json Go.",
+        "list",
+        "list --json",
         "show SESSION",
         "show SESSION --json",
         "messages SESSION",
@@ -150,12 +163,17 @@ fn no_command_sends_an_escape_sequence_to_a_terminal() {
         let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
         let shown = terminal.exp_eof().unwrap();
         assert!(shown.contains("hostile"), "{line}: {shown:?}");
+        // The only escape sequence of the command itself removes its progress line.
         let harmless = shown.replace("\u{1b}[K", "");
         assert!(
             !harmless.contains(['\u{1b}', '\u{9b}']),
             "{line}: {shown:?}"
         );
     });
+    let command = service.command(&["messages", &session, "--raw"]);
+    let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
+    let shown = terminal.exp_eof().unwrap();
+    assert!(shown.contains("\u{1b}[2J"), "with --raw: {shown:?}");
 }
 
 #[test]

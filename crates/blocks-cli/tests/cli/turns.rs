@@ -6,6 +6,7 @@ use std::time::Duration;
 use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
 use serde_json::Value;
 
+use crate::in_process::Test;
 use crate::{Ended, Folder, Service, blocks};
 
 fn script() -> Script {
@@ -121,6 +122,19 @@ fn reading_again_prints_the_same() {
     );
     let json = service.run(&["transcript", &id, "--format", "json"]);
     assert!(serde_json::from_str::<Value>(&json.out).unwrap()["turns"].is_array());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_polls_until_the_reply() {
+    let agent = Script::reply("Done.").reply_after(Duration::from_secs(60));
+    let mock = Mock::builder().agent(agent).build();
+    let started = Test::new(&mock, "run --agent claude --no-wait Go.")
+        .run()
+        .await;
+    let line = format!("wait {}", started.out.trim_end());
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, "Done.\n"));
+    assert_eq!(mock.user_message_count(), 1, "nothing was sent");
 }
 
 #[test]

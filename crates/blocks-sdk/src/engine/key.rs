@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
@@ -70,31 +70,40 @@ impl Key {
             true => self.scrub_units(bytes, 1),
             false => bytes,
         };
-        let bytes = match memchr(b'\\', &bytes) {
-            Some(first) => self.scrub_escaped(bytes, first),
-            None => bytes,
-        };
+        let bytes = self.scrub_escaped(bytes);
         if memchr(0, &bytes).is_none() {
             return bytes;
         }
         self.scrub_units(self.scrub_units(bytes, 2), 4)
     }
 
-    /// Replaces the key in JSON text if some of the key's characters are written as escapes. `first` is the position of
-    /// the first backslash.
-    fn scrub_escaped(&self, bytes: Bytes, first: usize) -> Bytes {
+    /// Replaces the key in JSON text if some of the key's characters are written as escapes.
+    fn scrub_escaped(&self, bytes: Bytes) -> Bytes {
+        let key = self.0.as_bytes();
         let mut clean = Vec::new();
-        let mut copied = 0;
-        let mut at = first.saturating_sub(self.0.len());
-        while at < bytes.len() {
-            match self.escaped_length(&bytes[at..]) {
-                Some(length) => {
-                    clean.extend_from_slice(&bytes[copied..at]);
-                    clean.extend_from_slice(REDACTED.as_bytes());
-                    at += length;
-                    copied = at;
-                }
-                None => at += 1,
+        let (mut copied, mut next) = (0, 0);
+        for at in memchr_iter(b'\\', &bytes) {
+            // `at` may be the second backslash of `\\`.
+            if at < next {
+                continue;
+            }
+            let Some((escaped, length)) = escape(&bytes[at..]) else {
+                next = at + 2;
+                continue;
+            };
+            next = at + length;
+            // The escape may be any character of the key. The characters before this character are not escaped.
+            let places = key.iter().enumerate().filter(|(_, byte)| **byte == escaped);
+            let mut starts = places.filter_map(|(place, _)| {
+                let start = at.checked_sub(place).filter(|start| *start >= copied)?;
+                let before = bytes[start..at] == key[..place];
+                let length = before.then(|| self.escaped_length(&bytes[start..]))??;
+                Some((start, start + length))
+            });
+            if let Some((start, end)) = starts.next() {
+                clean.extend_from_slice(&bytes[copied..start]);
+                clean.extend_from_slice(REDACTED.as_bytes());
+                (copied, next) = (end, end);
             }
         }
         if copied == 0 {
@@ -107,20 +116,16 @@ impl Key {
     /// Returns the length of the key at the start of `text`, if `text` starts with the key. Each character of the key
     /// may be written as an escape.
     fn escaped_length(&self, text: &[u8]) -> Option<usize> {
-        let mut rest = text;
+        let mut length = 0;
         for byte in self.0.bytes() {
-            let is_unit = |digits: &[u8]| {
-                let digits = std::str::from_utf8(digits).ok();
-                digits.and_then(|digits| u16::from_str_radix(digits, 16).ok()) == Some(byte.into())
-            };
-            rest = match rest {
-                [b'\\', b'u', digits @ ..] if digits.get(..4).is_some_and(is_unit) => &digits[4..],
-                [b'\\', escaped, rest @ ..] if *escaped == byte && b"\"\\/".contains(&byte) => rest,
-                [first, rest @ ..] if *first == byte => rest,
+            let rest = &text[length..];
+            length += match escape(rest) {
+                Some((escaped, length)) if escaped == byte => length,
+                None if rest.first() == Some(&byte) => 1,
                 _ => return None,
             };
         }
-        Some(text.len() - rest.len())
+        Some(length)
     }
 
     /// Replaces the key in `bytes` if each character of the key has `width` bytes, in either byte order.
@@ -147,6 +152,20 @@ impl Key {
     }
 }
 
+/// Returns the ASCII character that the escape at the start of a JSON text represents, and the length of the escape.
+/// Returns `None` for other characters, and for characters that a key cannot contain.
+fn escape(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'\\', byte @ (b'"' | b'\\' | b'/'), ..] => Some((*byte, 2)),
+        [b'\\', b'u', b'0', b'0', digits @ ..] => {
+            let digits = std::str::from_utf8(digits.get(..2)?).ok()?;
+            let byte = u8::from_str_radix(digits, 16).ok()?;
+            byte.is_ascii_graphic().then_some((byte, 6))
+        }
+        _ => None,
+    }
+}
+
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(REDACTED)
@@ -156,6 +175,7 @@ impl fmt::Debug for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn key(text: &str) -> Result<Key, Error> {
         Key::new(Zeroizing::new(text.to_owned()))
@@ -224,6 +244,33 @@ mod tests {
             r#""a+b\tc""#,
         ] {
             assert_eq!(key.scrub_bytes(other.into()), other);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_escape_hides_a_key(
+            // Keys of the service contain no backslash.
+            text in "[!-\\[\\]-~]{6,9}",
+            forms in prop::collection::vec(0..3_u8, 9),
+            before in "[a-c\\\\\"/]{0,4}",
+            after in "[a-c\\\\]{0,3}",
+        ) {
+            let clean = format!("{before}{REDACTED}{after}");
+            prop_assume!(!clean.contains(&text));
+            let unit = |(c, form): (char, &u8)| match form {
+                0 => format!("\\u{:04x}", u32::from(c)),
+                1 => format!("\\u{:04X}", u32::from(c)),
+                _ if "\"\\/".contains(c) => format!("\\{c}"),
+                _ => c.to_string(),
+            };
+            let escaped: String = text.chars().zip(&forms).map(unit).collect();
+            let json = |text: &str| serde_json::to_string(text).unwrap();
+            let (before, after) = (json(&before), json(&after));
+            let echo = format!("{}{escaped}{}", &before[..before.len() - 1], &after[1..]);
+            let scrubbed = key(&text).unwrap().scrub_bytes(echo.into());
+            let read: String = serde_json::from_slice(&scrubbed).unwrap();
+            prop_assert_eq!(read, clean);
         }
     }
 }
