@@ -191,7 +191,8 @@ fn a_closed_output_loses_no_reply_silently() {
 fn github_has_the_ids_while_the_command_waits() {
     let (service, folder) = (stuck(), Folder::new("ids-first"));
     let (outputs, summary) = (folder.file("outputs"), folder.file("summary"));
-    let mut command = service.command(&["run", "--github-output", "--agent", "claude", "Go."]);
+    let line = "run --github-output --agent claude --timeout 30s Go.";
+    let mut command = service.command(&line.split(' ').collect::<Vec<_>>());
     command.env("GITHUB_OUTPUT", &outputs);
     command.env("GITHUB_STEP_SUMMARY", &summary);
     let mut child = spawn(command);
