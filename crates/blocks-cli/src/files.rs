@@ -43,8 +43,14 @@ impl NewFile {
     /// name.
     pub fn write(self, bytes: &[u8]) -> Result<()> {
         let path = self.path.clone();
-        let written = self.write_temporary(bytes)?.persist_noclobber(path);
-        written.map(drop).map_err(|error| error.error)
+        match self.write_temporary(bytes)?.persist_noclobber(&path) {
+            Ok(_) => Ok(()),
+            // A file system without hard links may support only a rename that can replace a file.
+            Err(error) if path.symlink_metadata().is_err() => {
+                error.file.persist(path).map(drop).map_err(|e| e.error)
+            }
+            Err(error) => Err(error.error),
+        }
     }
 
     /// Writes the whole file, and renames it to its final name. An existing file of this name is replaced.

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
+use blocks_mock::{Action, Mock, Script};
 
 use crate::{Ended, Folder, Service, all_together, blocks, kill, spawn};
 
@@ -233,60 +233,6 @@ fn a_variable_that_says_no_means_no_ci() {
             "::set-output name=x::y\n"
         };
         assert_eq!(ended.out, expected, "{name}={value} {options:?}");
-    });
-}
-
-#[test]
-fn no_output_in_ci_contains_a_ci_command() {
-    let hostile = "::add-mask::x\n##[group]x ##vso[task.complete]x\n##teamcity[buildStop]";
-    let agent = Script::reply(hostile)
-        .reply_after(Duration::ZERO)
-        .step(Duration::ZERO, Action::Message(hostile.into()))
-        .step(Duration::ZERO, Action::Notice(hostile.into()));
-    let body = serde_json::json!({"error": hostile});
-    let rejected = Fault::Status {
-        status: 400,
-        body: body.to_string(),
-        retry_after: None,
-        after_effect: false,
-    };
-    let service = Service::new(Mock::builder().agent(agent).fault(
-        Operation::GetArtifact,
-        Frequency::Always,
-        rejected,
-    ));
-    service.run(&["run", "--agent", "claude", hostile]);
-    let session = service.mock.sessions()[0].to_string();
-    let lines = [
-        "run --agent claude Go.",
-        "run --agent claude --follow Go.",
-        "run --agent claude --follow --json Go.",
-        "run --agent claude --verbose Go.",
-        "wait SESSION",
-        "show SESSION",
-        "messages SESSION",
-        "messages SESSION --json",
-        "transcript SESSION",
-        "transcript SESSION --format json",
-        "artifact SESSION 0f4f7b0c-2b4e-4a53-8a64-2d1c9e7d3c33",
-    ];
-    all_together(&lines, |line| {
-        let arguments = line.split(' ').map(|word| match word {
-            "SESSION" => session.as_str(),
-            word => word,
-        });
-        let mut command = service.command(&arguments.collect::<Vec<_>>());
-        let ended = Ended::of(command.env("CI", "true").output().unwrap());
-        let all = format!("{}{}", ended.out, ended.err);
-        assert!(
-            all.contains("add-mask") || line.starts_with("show"),
-            "{line}: {all}"
-        );
-        let starts = all.lines().any(|line| line.trim_start().starts_with("::"));
-        assert!(!starts, "{line}: {all}");
-        for mark in ["##[", "##vso[", "##teamcity["] {
-            assert!(!all.contains(mark), "{line}: {all}");
-        }
     });
 }
 

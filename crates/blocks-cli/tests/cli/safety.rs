@@ -1,11 +1,12 @@
 //! Tests that an agent or the environment cannot harm the user, for example with control characters or a proxy.
 
 use std::fs::File;
+use std::process::Command;
 use std::time::Duration;
 
 use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
 
-use crate::{Ended, Folder, Service};
+use crate::{Ended, Folder, Service, all_together};
 
 const HOSTILE: &str = "::set-output name=x::y\n\u{1b}[2J\u{9b}31m1. Go.\n";
 
@@ -110,19 +111,35 @@ fn an_endless_standard_input_is_refused() {
     assert_eq!(service.mock.request_count(), sent);
 }
 
-/// Every text of the service contains an escape sequence, and each command writes to a terminal.
-#[test]
-fn no_command_sends_an_escape_sequence_to_a_terminal() {
-    let hostile = "\u{1b}[2J\u{9b}31mhostile";
-    let agent = Script::reply(hostile)
+/// Commands that print texts of the service. `SESSION` is replaced by the id of a session.
+const PRINTING: [&str; 14] = [
+    "run --agent claude Go.",
+    "run --agent claude --no-wait --json Go.",
+    "run --agent claude --follow Go.",
+    "run --agent claude --follow --json Go.",
+    "run --agent claude --verbose Go.",
+    "wait SESSION",
+    "list",
+    "list --json",
+    "show SESSION --json",
+    "messages SESSION",
+    "messages SESSION --json",
+    "transcript SESSION",
+    "transcript SESSION --format json",
+    "artifact SESSION 0f4f7b0c-2b4e-4a53-8a64-2d1c9e7d3c33",
+];
+
+/// Returns a service that sends `text` in messages, titles, errors and ids, and the id of a session. The list of
+/// sessions contains a session whose id is `text`.
+fn hostile_service(text: &str) -> (Service, String) {
+    let agent = Script::reply(text)
         .reply_after(Duration::ZERO)
-        .step(Duration::ZERO, Action::Message(hostile.into()))
-        .step(Duration::ZERO, Action::Notice(hostile.into()))
-        .step(Duration::ZERO, Action::PullRequest(hostile.into()));
-    let id = Fault::ReplaceField("id".into(), serde_json::json!(hostile));
+        .step(Duration::ZERO, Action::Message(text.into()))
+        .step(Duration::ZERO, Action::Notice(text.into()))
+        .step(Duration::ZERO, Action::PullRequest(text.into()));
     let rejected = Fault::Status {
         status: 400,
-        body: serde_json::json!({"error": hostile}).to_string(),
+        body: serde_json::json!({"error": text}).to_string(),
         retry_after: None,
         after_effect: false,
     };
@@ -131,37 +148,32 @@ fn no_command_sends_an_escape_sequence_to_a_terminal() {
         Frequency::Always,
         rejected,
     ));
-    service.run(&["run", "--agent", "claude", hostile]);
+    service.run(&["run", "--agent", "claude", text]);
     let session = service.mock.sessions()[0].to_string();
+    let id = Fault::ReplaceField("id".into(), text.into());
     service
         .mock
         .inject(Operation::CreateSession, Frequency::Always, id);
-    // The hostile id gets into the list of sessions.
-    service.run(&["run", "--agent", "claude", "--no-wait", "--register", "Go."]);
-    let lines = [
-        "run --agent claude Go.",
-        "run --agent claude --no-wait Go.",
-        "run --agent claude --no-wait --json Go.",
-        "run --agent claude --follow Go.",
-        "run --agent claude --follow --json Go.",
-        "list",
-        "list --json",
-        "show SESSION",
-        "show SESSION --json",
-        "messages SESSION",
-        "messages SESSION --json",
-        "transcript SESSION",
-        "transcript SESSION --format json",
-        "artifact SESSION 0f4f7b0c-2b4e-4a53-8a64-2d1c9e7d3c33",
-    ];
-    crate::all_together(&lines, |line| {
-        let arguments = line.split(' ').map(|word| match word {
-            "SESSION" => session.as_str(),
-            word => word,
-        });
-        let command = service.command(&arguments.collect::<Vec<_>>());
+    let registered = ["run", "--agent", "claude", "--no-wait", "--register", "Go."];
+    service.run(&registered);
+    (service, session)
+}
+
+fn with_session(service: &Service, line: &str, session: &str) -> Command {
+    let line = line.replace("SESSION", session);
+    service.command(&line.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn no_command_sends_an_escape_sequence_to_a_terminal() {
+    let (service, session) = hostile_service("\u{1b}[2J\u{9b}31mhostile");
+    let on_terminal = |line: &str| {
+        let command = with_session(&service, line, &session);
         let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
-        let shown = terminal.exp_eof().unwrap();
+        terminal.exp_eof().unwrap()
+    };
+    all_together(&PRINTING, |line| {
+        let shown = on_terminal(line);
         assert!(shown.contains("hostile"), "{line}: {shown:?}");
         // The only escape sequence of the command itself removes its progress line.
         let harmless = shown.replace("\u{1b}[K", "");
@@ -170,10 +182,42 @@ fn no_command_sends_an_escape_sequence_to_a_terminal() {
             "{line}: {shown:?}"
         );
     });
-    let command = service.command(&["messages", &session, "--raw"]);
-    let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
-    let shown = terminal.exp_eof().unwrap();
+    let shown = on_terminal("messages SESSION --raw");
     assert!(shown.contains("\u{1b}[2J"), "with --raw: {shown:?}");
+}
+
+#[test]
+fn no_output_in_ci_contains_a_ci_command() {
+    let text = "::add-mask::x\n##[group]x ##vso[task.complete]x\n##teamcity[buildStop]";
+    let (service, session) = hostile_service(text);
+    all_together(&PRINTING, |line| {
+        let mut command = with_session(&service, line, &session);
+        let ended = Ended::of(command.env("CI", "true").output().unwrap());
+        let all = format!("{}{}", ended.out, ended.err);
+        assert!(all.contains("add-mask"), "{line}: {all}");
+        let starts = all.lines().any(|line| line.trim_start().starts_with("::"));
+        assert!(!starts, "{line}: {all}");
+        for mark in ["##[", "##vso[", "##teamcity["] {
+            assert!(!all.contains(mark), "{line}: {all}");
+        }
+    });
+}
+
+#[test]
+fn no_wait_prints_a_harmless_id() {
+    for (text, variable) in [("\u{1b}[2Jid", None), ("::add-mask::id", Some("CI"))] {
+        let (service, _) = hostile_service(text);
+        let mut command = service.command(&["run", "--agent", "claude", "--no-wait", "Go."]);
+        let shown = match variable {
+            Some(name) => Ended::of(command.env(name, "true").output().unwrap()).out,
+            None => {
+                let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
+                terminal.exp_eof().unwrap()
+            }
+        };
+        let harmless = !shown.starts_with("::") && !shown.contains("\u{1b}[2J");
+        assert!(harmless && shown.contains("id"), "{shown:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Counts the requests of an API key in a file, for all processes of a user on one machine.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +14,10 @@ use serde_json::{Value, json};
 use super::LimitName;
 use super::clock::Clock;
 use crate::locked::LockedFile;
+
+/// Maximum bytes of the file that are read. A larger file, such as an endless device, cannot be parsed and counts as
+/// empty.
+const MAX_STATE: u64 = 16 << 20;
 
 /// How long a process waits for the lock. Many other processes may get the lock first, each for a fraction of a
 /// millisecond.
@@ -164,10 +168,12 @@ impl Files {
     /// crash of the operating system can. On Linux, slots (counted requests) from before the last start of the machine
     /// are ignored.
     fn read(&self, clock: &Clock) -> io::Result<SharedLimit> {
-        let text = match std::fs::read(&self.state) {
+        let file = match File::open(&self.state) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(SharedLimit::default()),
-            read => read?,
+            file => file?,
         };
+        let mut text = Vec::new();
+        file.take(MAX_STATE).read_to_end(&mut text)?;
         let mut value: Value = serde_json::from_slice(&text).unwrap_or_default();
         if value["clock"] != clock.start.as_str() {
             return Ok(SharedLimit::default());

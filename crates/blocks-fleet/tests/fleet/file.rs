@@ -77,6 +77,13 @@ async fn a_file_that_cannot_be_parsed_counts_as_empty() {
         assert!(take(&store, &create(1, 1)).await.is_some(), "{text}");
         assert!(take(&store, &create(2, 1)).await.is_none(), "{text}");
     }
+    #[cfg(unix)]
+    {
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        assert!(take(&store, &create(1, 1)).await.is_some(), "endless");
+        assert!(take(&store, &create(2, 1)).await.is_none(), "endless");
+    }
 }
 
 #[tokio::test]
