@@ -245,7 +245,17 @@ impl Planted {
             {"url": format!("https://x:{}@example.com/pull/2", self.secret()), "status": "open"}]);
         let error = json!({"error": format!("{} token={} apiKey {} {KEY}", self.text(), self.secret(), self.secret()),
             "trace": format!("GET {presigned}")});
-        let html = format!("<p>Set-Cookie: session={}; {KEY}</p>", self.secret());
+        // A page can contain JSON in which some characters are written as escapes.
+        let escaped = KEY.replace('-', r"\u002d");
+        self.secrets.push(escaped.replace('\\', r"\\"));
+        let link = format!(
+            r"https:\/\/files.example\/p\u003fx=1\u0026X-Amz-Signature={}",
+            self.secret()
+        );
+        let html = format!(
+            "<p>Set-Cookie: session={}; {KEY}, {escaped}, {link}</p>",
+            self.secret()
+        );
         let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLW9mLXRoZS1qd3Q";
         self.secrets.push(jwt.into());
         let github = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";

@@ -55,7 +55,7 @@ impl Mock {
     /// Starts the mock with the settings of a JSON file.
     ///
     /// # Errors
-    /// Fails if the mock does not start, or does not print its address.
+    /// Fails if the mock does not start, or does not print its address and its key.
     pub fn start(blocks: &Path, script: &Path) -> Result<Self, String> {
         let mut command = Command::new(blocks);
         command.arg("mock").arg("--script").arg(script);

@@ -4,6 +4,7 @@
 //! keeps the JSON text of all data of a response that it does not interpret, such as unknown fields. No number in this
 //! data is changed or rejected.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -45,6 +46,49 @@ impl RawJson {
         let raw = RawValue::from_string(text.trim().to_owned());
         Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
+
+    /// Removes the escapes of printable ASCII characters from JSON text, except the escapes of `"` and `\`. Those
+    /// become `\"` and `\\`. The result has the same meaning.
+    ///
+    /// Many servers write `/` as `\/`, and some write `?` as `\u003f`. So use this function before you search for
+    /// something in JSON text.
+    ///
+    /// ```
+    /// use blocks_api::json::RawJson;
+    ///
+    /// let text = br#"{"url": "https:\/\/files.example\u003Fsignature", "quote": "\u0022"}"#;
+    /// let plain = br#"{"url": "https://files.example?signature", "quote": "\""}"#;
+    /// assert_eq!(*RawJson::without_escapes(text), *plain);
+    /// ```
+    pub fn without_escapes(json: &[u8]) -> Cow<'_, [u8]> {
+        let mut plain = Vec::new();
+        let mut rest = json;
+        while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+            let (before, escape) = rest.split_at(at);
+            plain.extend_from_slice(before);
+            // An escape that is copied has at least two characters. The second may be a backslash, too.
+            let length = match escaped(escape) {
+                Some((byte, length)) => {
+                    if matches!(byte, b'"' | b'\\') {
+                        plain.push(b'\\');
+                    }
+                    plain.push(byte);
+                    length
+                }
+                None => {
+                    let length = escape.len().min(2);
+                    plain.extend_from_slice(&escape[..length]);
+                    length
+                }
+            };
+            rest = &escape[length..];
+        }
+        if rest.len() == json.len() {
+            return Cow::Borrowed(json);
+        }
+        plain.extend_from_slice(rest);
+        Cow::Owned(plain)
+    }
 }
 
 impl From<Value> for RawJson {
@@ -65,18 +109,33 @@ impl PartialEq for RawJson {
     }
 }
 
-/// Prints the text, but only up to the query of the first URL, because the query of a presigned URL gives access to a
-/// file.
+/// Prints the text. If the text contains a URL, prints the text only up to the first `?` after the start of the first
+/// URL, because the query of a presigned URL gives access to a file.
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.as_str();
+        let plain = Self::without_escapes(self.as_str().as_bytes());
+        let text = String::from_utf8_lossy(&plain);
         let query = text
             .find("://")
             .and_then(|address| Some(address + text[address..].find('?')?));
         match query {
             Some(query) => write!(f, "{}?<redacted>", &text[..query]),
-            None => f.write_str(text),
+            None => f.write_str(&text),
         }
+    }
+}
+
+/// Returns the printable ASCII character that the escape at the start of a JSON text represents, and the length of the
+/// escape. Returns `None` for other characters, and for the escapes `\"` and `\\`.
+fn escaped(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [_, b'/', ..] => Some((b'/', 2)),
+        [_, b'u', b'0', b'0', high, low, ..] => {
+            let digit = |byte: &u8| char::from(*byte).to_digit(16);
+            let byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
+            (b' '..=b'~').contains(&byte).then_some((byte, 6))
+        }
+        _ => None,
     }
 }
 
@@ -300,10 +359,47 @@ mod tests {
 
     #[test]
     fn debug_shows_no_query_of_an_address() {
-        let object: JsonObject = r#"{"url":{"href":"https://s.example/a?sig=s3cret"}}"#
-            .parse()
-            .unwrap();
-        assert!(!format!("{object:?}").contains("s3cret"));
+        for (text, shown) in [
+            (
+                r#"{"url":{"href":"https://s.example/a?sig=s3cret"}}"#,
+                r#"{"url": {"href":"https://s.example/a?<redacted>}"#,
+            ),
+            (
+                r#"{"url":"https:\/\/s.example\/a\u003Fx=1\u0026sig=s3cret"}"#,
+                r#"{"url": "https://s.example/a?<redacted>}"#,
+            ),
+            (
+                r#"{"url":"\u0068ttps\u003a\u002f/s.example?sig=s3cret"}"#,
+                r#"{"url": "https://s.example?<redacted>}"#,
+            ),
+        ] {
+            let object: JsonObject = text.parse().unwrap();
+            assert_eq!(format!("{object:?}"), shown);
+        }
+    }
+
+    #[test]
+    fn text_without_escapes_means_the_same() {
+        for (text, plain) in [
+            (r#""a\/b\\/c""#, r#""a/b\\/c""#),
+            (r#""\u0041\u002b\u002B\u0020\u007e""#, r#""A++ ~""#),
+            (r#""\u0022\u005c\u005C\"\\""#, r#""\"\\\\\"\\""#),
+            (
+                r#""\n\u000a\u007f\u00e9\u2028\ud83d\ude00""#,
+                r#""\n\u000a\u007f\u00e9\u2028\ud83d\ude00""#,
+            ),
+            ("\"\u{e9}\"", "\"\u{e9}\""),
+        ] {
+            let found = RawJson::without_escapes(text.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&found), plain, "{text}");
+            let value = |text: &str| serde_json::from_str::<String>(text).unwrap();
+            assert_eq!(value(text), value(plain));
+        }
+        // Not JSON: an escape that is cut off, or that is none.
+        for text in ["\\", "a\\", "\\u00", "\\u004", "\\u+041", "\\u00 1", "\\é"] {
+            let found = RawJson::without_escapes(text.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&found), text);
+        }
     }
 
     #[test]

@@ -462,8 +462,8 @@ pub struct MockArgs {
 }
 
 impl Args {
-    /// Returns the text of the usage error if a global option has no effect for this command. For example, `--record`
-    /// has no effect for `list`, which sends no requests.
+    /// Returns the text of the usage error if a global option cannot be used with this command. For example, `list`
+    /// sends no requests, so `--record` would have no effect.
     pub fn unsupported_option(&self) -> Option<String> {
         let command = &self.command;
         if self.record_texts && self.record.is_none() {

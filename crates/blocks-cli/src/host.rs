@@ -281,8 +281,8 @@ impl Host {
         self.in_ci() && !self.out_is_file
     }
 
-    /// Returns whether a progress line on standard error can be overwritten, which needs a terminal and is not done in
-    /// CI.
+    /// Returns whether a progress line on standard error can be overwritten. This needs a terminal whose `TERM` is not
+    /// `dumb`, and is not done in CI.
     pub(crate) fn can_redraw(&self) -> bool {
         let dumb = self.var("TERM").is_some_and(|term| term == "dumb");
         self.err_is_terminal && !dumb && !self.in_ci()

@@ -31,7 +31,7 @@ impl JsonType {
 /// The allowed values of an enum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
-    /// The JSON pointer to the list of values.
+    /// The JSON pointer to the list of allowed values, which is an `enum` of the OpenAPI document.
     pub pointer: String,
     /// The values.
     pub list: Vec<String>,

@@ -176,7 +176,7 @@ enum Outcome<R> {
 pub struct BatchOptions {
     /// How many prompts run at the same time. Default: no limit.
     pub max_running: usize,
-    /// Whether to send a prompt again if its outcome is unknown.
+    /// Whether to send a prompt again if the journal says that its outcome is unknown.
     pub retry_unknown: bool,
     /// Whether to send a prompt again if its recorded result is a failure. If a create certainly had no effect, the
     /// journal contains no result for its prompt. Such a prompt is always sent again.

@@ -25,8 +25,8 @@ pub struct MockBody {
 struct Events {
     mock: Mock,
     sent: Option<[usize; 4]>,
-    /// Number of checks since the last event. Every 200 ms, the mock checks whether the data has changed. After every
-    /// 50 checks without a change, it sends an SSE comment, which a reader ignores. If the reader has closed the
+    /// Number of checks in a row without a change. Every 200 ms, the mock checks whether the data has changed. After
+    /// every 50 checks without a change, it sends an SSE comment, which a reader ignores. If the reader has closed the
     /// connection, this fails, and the checks end. Without the comments, the mock would not notice the closed
     /// connection.
     idle: u32,

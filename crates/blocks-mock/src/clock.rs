@@ -45,8 +45,8 @@ impl Clock {
         let shown = shift.frozen.unwrap_or(present + shift.ahead) + by;
         let freeze = frozen.unwrap_or(shift.frozen.is_some());
         shift.frozen = freeze.then_some(shown);
-        // A clock that was stopped for a while can show an earlier time than tokio's clock. `ahead` is then zero, so
-        // that the mock's clock jumps to tokio's time when it runs again.
+        // The mock's clock may have been stopped for so long that it is behind tokio's clock. `ahead` is then zero.
+        // When the mock's clock is started again, it jumps forward to tokio's time.
         shift.ahead = shown.saturating_duration_since(present);
     }
 

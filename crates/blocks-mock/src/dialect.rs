@@ -1,5 +1,6 @@
-//! Contains the switches of a dialect. Each switch selects a behaviour of the mock in which the live service, the
-//! vendor's documentation and the vendor's mock differ.
+//! Contains the switches of a dialect. Each switch selects one behaviour of the mock. Most switches are for behaviour
+//! in which the live service, the vendor's documentation and the vendor's mock differ. The others are for an older
+//! service, for a setting of a workspace, or for behaviour that no source describes.
 
 use std::ops::RangeInclusive;
 

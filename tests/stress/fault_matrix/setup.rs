@@ -152,7 +152,7 @@ async fn replied_session(client: &Client) -> Session {
 }
 
 /// Checks the guarantees of every error of the SDK: the error names the operation, does not show
-/// the key, and contains everything that was received in the last exchange.
+/// the key, and contains the status, the body and the ids of the last exchange.
 pub fn check_error(error: &Error, last: Option<&Exchange>) -> Vec<String> {
     let mut violations = Vec::new();
     if format!("{error} {error:?}").contains(KEY) {

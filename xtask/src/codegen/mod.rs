@@ -38,8 +38,8 @@ fn lower_yaml(yaml: &str) -> Result<Value, String> {
 /// Writes the generated source, and restores the old source if the new one does not compile.
 ///
 /// # Errors
-/// Fails if the OpenAPI document is wrong, or if the code does not compile. After an error, the file has its
-/// old contents.
+/// Fails if the OpenAPI document is wrong, or if the code does not compile. If the code does not compile, the file gets
+/// its old contents back.
 pub fn write() -> Result<(), String> {
     let (old, new) = (read(GENERATED)?, generate()?);
     let put = |text: &str| {

@@ -172,7 +172,7 @@ impl Folders {
         variables.push(("XDG_STATE_HOME".into(), state));
         variables.push(("BLOCKS_REGISTER".into(), "1".into()));
         variables.push(("PATH".into(), self.path()?.to_string_lossy().into_owned()));
-        script::run(code, folder.path(), &variables)
+        Ok(script::run(code, folder.path(), &variables))
     }
 
     fn mock(&self, settings: &str) -> Result<Mock, String> {

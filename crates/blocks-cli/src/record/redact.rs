@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use blocks_sdk::RawJson;
 use http::HeaderMap;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER, USER_AGENT,
@@ -337,8 +338,19 @@ impl Redactor {
         self.secrets.iter().any(|secret| lower.contains(secret))
     }
 
-    /// Removes from a text the API keys, the secrets in URLs, and everything that looks like a token.
+    /// Removes from a text the API keys, the secrets in URLs, and everything that looks like a token. The text may
+    /// contain JSON, in which escapes, such as `\/` for `/`, can hide a secret.
     fn scrub(&self, text: &str) -> String {
+        let plain = RawJson::without_escapes(text.as_bytes());
+        let plain = String::from_utf8_lossy(&plain);
+        let scrubbed = self.scrub_plain(&plain);
+        match scrubbed == plain {
+            true => text.to_owned(),
+            false => scrubbed,
+        }
+    }
+
+    fn scrub_plain(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {
             // The conversion to ASCII lower case keeps the position of each byte, so `at` is also an offset in `text`.

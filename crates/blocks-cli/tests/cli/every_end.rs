@@ -1,8 +1,8 @@
 //! Tests of every command with every way in which a command can end. They check the exit code, the JSON and the ids.
 //! The JSON is validated against its schema.
 //!
-//! The module `ends` tests what happens while a command waits for the reply. The module `process`
-//! tests what needs a separate process.
+//! The module `ends` tests failed creates, failed polls, and signals during a create and after the reply. The module
+//! `process` tests what needs a separate process.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::Folder;
 use crate::ends::{has_output, valid};
-use crate::in_process::{Ended, Stream, Test, creates};
+use crate::in_process::{Ended, REQUEST_ID, Stream, Test, creates};
 
 /// The way in which a command ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -287,7 +287,10 @@ impl<'a> Case<'a> {
         let is_certain = self.end == End::Rejected || self.row.1 == CREATES;
         if code != 0 && is_certain && self.end.fault().is_some() {
             let error = &lines[0]["error"];
-            assert_eq!(error["http_status"], self.end.http_status(), "{context}");
+            let http_status = self.end.http_status();
+            let request_id = http_status.is_u64().then_some(REQUEST_ID);
+            assert_eq!(error["http_status"], http_status, "{context}");
+            assert_eq!(error["request_id"].as_str(), request_id, "{context}");
             assert_eq!(error["may_have_taken_effect"], code == 4, "{context}");
         }
         if self.line.contains("--github-output") {

@@ -7,8 +7,12 @@ use std::time::SystemTime;
 
 use blocks_cli::{Host, Signals};
 use blocks_mock::{Mock, Operation};
-use blocks_sdk::Client;
+use blocks_sdk::{Body, Client};
+use http::HeaderValue;
 use serde_json::Value;
+
+/// The id of the request in each response that a command receives.
+pub const REQUEST_ID: &str = "req-1";
 
 /// One command line with its streams, variables and signals.
 pub struct Test<'a> {
@@ -124,8 +128,16 @@ impl<'a> Test<'a> {
     }
 
     pub async fn run(self) -> Ended {
+        let service = tower::ServiceExt::<http::Request<Body>>::map_response(
+            self.mock.service(),
+            |mut response| {
+                let id = HeaderValue::from_static(REQUEST_ID);
+                response.headers_mut().insert("x-request-id", id);
+                response
+            },
+        );
         let client = Client::builder(self.mock.key())
-            .service(self.mock.service())
+            .service(service)
             .build()
             .unwrap();
         let mut host = Host::new(client, self.out.clone(), self.err.clone())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
 
 use crate::ends::{replying, session, valid};
-use crate::in_process::{Stream, Test};
+use crate::in_process::{REQUEST_ID, Stream, Test};
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_says_when_polls_fail_and_what_failed_last() {
@@ -26,6 +26,7 @@ async fn a_wait_says_when_polls_fail_and_what_failed_last() {
         "{message}"
     );
     assert_eq!(report["error"]["http_status"], 503);
+    assert_eq!(report["error"]["request_id"], REQUEST_ID);
     assert_eq!(
         ended.err.matches("a poll failed, still waiting: ").count(),
         1,

@@ -174,9 +174,9 @@ fn a_closed_output_loses_no_reply_silently() {
     };
     let warning = "warning: standard output is closed or discards everything";
     let closed = run(">&-");
-    // Rust's standard library replaces a closed standard output with `/dev/null`. A parent process that discards the
-    // output often uses `/dev/null` in the same way. The command cannot distinguish the two cases, so a closed standard
-    // output is not a failure.
+    // Rust's standard library replaces a closed standard output with `/dev/null`, opened for reading and writing. Some
+    // parent processes discard the output in this way, too. The command cannot distinguish the two cases, so a closed
+    // standard output is a warning and not a failure. A shell opens `/dev/null` only for writing: no warning is needed.
     assert_eq!(closed.code, Some(0), "{closed:?}");
     assert!(closed.err.contains(warning), "{closed:?}");
     let id = service.mock.sessions()[0];

@@ -35,7 +35,7 @@ pub struct Target {
 pub struct LiveOptions {
     /// The id of a session to read.
     pub session: Option<String>,
-    /// Whether to create a session and to send a follow-up, both of which are billed.
+    /// Whether to create a session and to send a follow-up. The service bills both, but a mock server bills nothing.
     pub create: bool,
     /// The folder in which to save the responses.
     pub save: Option<PathBuf>,

@@ -1,5 +1,5 @@
-//! Simulates an hour of two machines that share one Redis server. The server runs the real script. The mock service
-//! admits 100 requests in any minute.
+//! Simulates an hour of six clients, as if on two machines, that share one Redis server. The server runs the real
+//! script. The mock service admits 100 requests in any minute.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 //!
 //! For each attempt, a call runs a method of the generated client, which builds the request. `Call` implements
 //! [`Sender`], the trait through which the generated client sends its requests. So a `Call` receives the built request,
-//! sends the request, and reads the whole response. An error can therefore contain all received data.
+//! sends the request, and reads the whole response. An error can therefore contain the received body and ids.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -111,7 +111,7 @@ impl Engine {
     }
 
     /// Makes a call, and returns the part of the response that `take` selects. If this part is missing, the error
-    /// contains all received data. The first attempt uses `permit`, if there is one.
+    /// contains the received body and ids. The first attempt uses `permit`, if there is one.
     pub(crate) fn call_for<T, U, F>(
         &self,
         operation: Operation,
@@ -137,7 +137,8 @@ impl Engine {
     }
 
     /// Makes one call, for example a poll, with a permit that was acquired before. The call fails if it has not ended
-    /// by `deadline`. Also returns the received data, so that a wait without a reply can add the data to its error.
+    /// by `deadline`. Also returns the response, so that a wait without a reply can add its status and body to the
+    /// error.
     pub(crate) fn call_with_permit<T, F>(
         &self,
         operation: Operation,

@@ -1,5 +1,6 @@
 //! The error type of this crate. An error says what failed, in which operation, and whether the operation may have
-//! taken effect. The error also contains all received data.
+//! taken effect. The error also contains the status, the request id, the body and the session's id, as far as they were
+//! received.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -171,7 +172,8 @@ impl Error {
         Self::new(ErrorKind::UnknownTurn, detail.into())
     }
 
-    /// Creates the error of a call. The error contains all received data, without the API key.
+    /// Creates the error of a call. The error contains the status, the request id and the body, as far as they were
+    /// received. The API key is removed from them.
     pub(crate) fn of_call(
         kind: ErrorKind,
         detail: String,

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use blocks_api::json::RawJson;
 use bytes::Bytes;
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memmem};
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
@@ -79,53 +80,13 @@ impl Key {
 
     /// Replaces the key in JSON text if some of the key's characters are written as escapes.
     fn scrub_escaped(&self, bytes: Bytes) -> Bytes {
-        let key = self.0.as_bytes();
-        let mut clean = Vec::new();
-        let (mut copied, mut next) = (0, 0);
-        for at in memchr_iter(b'\\', &bytes) {
-            // `at` may be the second backslash of `\\`.
-            if at < next {
-                continue;
-            }
-            let Some((escaped, length)) = escape(&bytes[at..]) else {
-                next = at + 2;
-                continue;
-            };
-            next = at + length;
-            // The escape may be any character of the key. The characters before this character are not escaped.
-            let places = key.iter().enumerate().filter(|(_, byte)| **byte == escaped);
-            let mut starts = places.filter_map(|(place, _)| {
-                let start = at.checked_sub(place).filter(|start| *start >= copied)?;
-                let before = bytes[start..at] == key[..place];
-                let length = before.then(|| self.escaped_length(&bytes[start..]))??;
-                Some((start, start + length))
-            });
-            if let Some((start, end)) = starts.next() {
-                clean.extend_from_slice(&bytes[copied..start]);
-                clean.extend_from_slice(REDACTED.as_bytes());
-                (copied, next) = (end, end);
-            }
+        let plain = RawJson::without_escapes(&bytes);
+        // These are the escapes that [`RawJson::without_escapes`] leaves.
+        let quoted = Zeroizing::new(self.0.replace('\\', r"\\").replace('"', "\\\""));
+        match memmem::find(&plain, quoted.as_bytes()) {
+            Some(_) => replace(&plain, quoted.as_bytes(), REDACTED.as_bytes()).into(),
+            None => bytes,
         }
-        if copied == 0 {
-            return bytes;
-        }
-        clean.extend_from_slice(&bytes[copied..]);
-        clean.into()
-    }
-
-    /// Returns the length of the key at the start of `text`, if `text` starts with the key. Each character of the key
-    /// may be written as an escape.
-    fn escaped_length(&self, text: &[u8]) -> Option<usize> {
-        let mut length = 0;
-        for byte in self.0.bytes() {
-            let rest = &text[length..];
-            length += match escape(rest) {
-                Some((escaped, length)) if escaped == byte => length,
-                None if rest.first() == Some(&byte) => 1,
-                _ => return None,
-            };
-        }
-        Some(length)
     }
 
     /// Replaces the key in `bytes` if each character of the key has `width` bytes, in either byte order.
@@ -137,33 +98,23 @@ impl Key {
             spaced
         };
         let (key, redacted) = (spaced(&self.0), spaced(REDACTED));
-        let mut clean = Vec::new();
-        let mut rest = &bytes[..];
-        while let Some(at) = memmem::find(rest, &key) {
-            clean.extend_from_slice(&rest[..at]);
-            clean.extend_from_slice(&redacted);
-            rest = &rest[at + key.len()..];
+        match memmem::find(&bytes, &key) {
+            Some(_) => replace(&bytes, &key, &redacted).into(),
+            None => bytes,
         }
-        if clean.is_empty() {
-            return bytes;
-        }
-        clean.extend_from_slice(rest);
-        clean.into()
     }
 }
 
-/// Returns the ASCII character that the escape at the start of a JSON text represents, and the length of the escape.
-/// Returns `None` for other characters, and for characters that a key cannot contain.
-fn escape(text: &[u8]) -> Option<(u8, usize)> {
-    match text {
-        [b'\\', byte @ (b'"' | b'\\' | b'/'), ..] => Some((*byte, 2)),
-        [b'\\', b'u', b'0', b'0', digits @ ..] => {
-            let digits = std::str::from_utf8(digits.get(..2)?).ok()?;
-            let byte = u8::from_str_radix(digits, 16).ok()?;
-            byte.is_ascii_graphic().then_some((byte, 6))
-        }
-        _ => None,
+fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut replaced = Vec::new();
+    let mut rest = bytes;
+    while let Some(at) = memmem::find(rest, from) {
+        replaced.extend_from_slice(&rest[..at]);
+        replaced.extend_from_slice(to);
+        rest = &rest[at + from.len()..];
     }
+    replaced.extend_from_slice(rest);
+    replaced
 }
 
 impl fmt::Debug for Key {

@@ -1,6 +1,7 @@
 //! Prepares text of a response for error messages. The prepared text is short, is on one line, and contains no secrets.
 //! Also finds the id of the session and the message of an error in a response.
 
+use blocks_api::json::RawJson;
 use blocks_api::open::Id;
 use bytes::Bytes;
 use reqwest::StatusCode;
@@ -66,10 +67,12 @@ pub(crate) fn sentence(text: &str) -> String {
 }
 
 /// Replaces the query of each URL in a text with `<redacted>`. The query of a presigned URL contains a signature that
-/// grants access.
+/// grants access. The text may be JSON, in which a URL can have escapes, such as `\/` for `/`.
 pub(crate) fn without_queries(text: &str) -> String {
+    let plain = RawJson::without_escapes(text.as_bytes());
+    let text = String::from_utf8_lossy(&plain);
     let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = &*text;
     while let Some(start) = rest.find("://") {
         let (before, address) = rest.split_at(start + 3);
         shown.push_str(before);
@@ -88,8 +91,8 @@ pub(crate) fn without_queries(text: &str) -> String {
     shown
 }
 
-/// Returns at most the first 200 characters of a body as one line. An error shows this text if the body contains no
-/// error message.
+/// Returns the text of a body as one line. If this line is longer than 200 characters, returns its first 200 characters
+/// and `…`. An error shows this text if the body contains no error message.
 pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     const LONGEST: usize = 200;
     let text = text(body.unwrap_or_default(), || None);
@@ -251,6 +254,10 @@ mod tests {
             (
                 r#"{"url": "https://s.example/a?sig=1&x=2", "n": "a?b"}"#,
                 r#"{"url": "https://s.example/a?<redacted>", "n": "a?b"}"#,
+            ),
+            (
+                r#"{"url": "https:\/\/s.example\/a\u003fx=2\u0026sig=1", "n": "a\/b"}"#,
+                r#"{"url": "https://s.example/a?<redacted>", "n": "a/b"}"#,
             ),
             ("see http://x/?a://y?b", "see http://x/?<redacted>"),
             (

@@ -194,9 +194,9 @@ impl AttemptTimeouts {
 /// this interval.
 const POLL_CAP: Duration = Duration::from_secs(15);
 
-/// Returns the pause between two polls. The pause is longer after several `failures` in a row. The pause also depends
-/// on the random number `random`, from 0 to 1, so that polls of several waits that failed at the same time are not
-/// repeated at the same time.
+/// Returns the pause between two polls. After several `failures` in a row, the pause is longer than `interval`, and it
+/// depends on the random number `random`, from 0 to 1. So waits whose polls failed at the same time do not poll again
+/// at the same time.
 pub(crate) fn poll_pause(interval: Duration, failures: u32, random: f64) -> Duration {
     let doublings = failures.saturating_sub(1);
     let backoff = interval.saturating_mul(2_u32.saturating_pow(doublings));

@@ -64,7 +64,7 @@ impl Page {
     }
 
     /// Reads the page in one attempt with a permit that the caller has acquired. The attempt must end by `deadline`.
-    /// Returns the page and the received data.
+    /// Returns the page, and the response from which it was read.
     pub(crate) fn fetch_with_permit(
         query: MessagesQuery,
         url: Url,

@@ -20,7 +20,8 @@ use crate::messages::merged::{Batch, MergedPages, Start};
 use crate::messages::stream::Source;
 
 const INTERVAL: Duration = Duration::from_secs(2);
-/// The number of failed polls in a row that end a watch, if each error may be permanent. An example is a 409.
+/// A watch ends after this number of failed polls in a row if every failure is an error that may or may not be
+/// permanent, such as a 409.
 const DOUBTFUL_FAILURES: u32 = 3;
 
 /// Returns the messages of a query, and then each new message as it arrives; see [`MessagesQuery::watch`].

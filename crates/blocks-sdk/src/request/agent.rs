@@ -113,7 +113,7 @@ impl Agent {
     /// # Errors
     /// Returns [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput). If no value or several values are given,
     /// the error lists the given fields and the allowed fields. If the name is unknown, the error lists the known
-    /// names, and suggests a similar name.
+    /// names, and suggests the most similar name if one is similar enough.
     pub fn from_fields(
         agent_id: Option<Uuid>,
         agent_name: Option<&str>,

@@ -99,10 +99,10 @@ impl SessionRef {
     /// Finds the newest turn of the session, which is the turn of the newest user message. Returns `None` if the
     /// session has no user message.
     ///
-    /// The service keeps the messages of each turn in a separate thread. It names the thread of a turn only in the
-    /// response to a create or follow-up. If your program has lost this response, use this method. It compares the
-    /// creation times of the user messages, and ignores their order in a page. The order is not reliable, because the
-    /// field `ts` of user messages is often null.
+    /// The service keeps the messages of each turn in a separate thread. The response to a create or follow-up names
+    /// the thread of the turn, but the session itself does not. If your program has lost this response, use this
+    /// method. It compares the creation times of the user messages, and ignores their order in a page. The order is not
+    /// reliable, because the field `ts` of user messages is often null.
     ///
     /// # Errors
     /// Any error of the requests. [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the creation times do

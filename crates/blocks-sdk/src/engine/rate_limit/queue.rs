@@ -80,8 +80,8 @@ impl PollSchedule {
     }
 }
 
-/// The waiters of each priority. Each field is a map from a ticket to its waiter. Tickets are numbered in the order of
-/// arrival.
+/// The waiters of each priority. Each waiter has a number, its ticket. Tickets are numbered in the order of arrival.
+/// The keys of the maps are tickets.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     interactive: BTreeMap<u64, WaitingCall>,
@@ -105,8 +105,8 @@ pub(super) struct Candidates {
     pub poll: Option<u64>,
     /// The ticket of the urgent poll with the earliest deadline.
     pub urgent_poll: Option<u64>,
-    /// The ticket of the poll that becomes due next, and the time at which this poll becomes due; `None` while another
-    /// poll is already due.
+    /// If no poll is due now: the poll that becomes due next, as its ticket (its number in the queue) and the time at
+    /// which it becomes due. `None` if a poll is due now.
     pub later_poll: Option<(u64, Instant)>,
 }
 

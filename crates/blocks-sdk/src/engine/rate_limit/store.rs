@@ -25,7 +25,7 @@ pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreEr
 /// clocks of the processes may differ.
 pub trait LimitStore: Send + Sync {
     /// Takes a slot for the first entry of [`SlotRequest::demands`] that can have a slot now. If no entry can have a
-    /// slot, returns the time to wait before the next request.
+    /// slot, returns how long the process must wait before it calls `take` again.
     fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse>;
 
     /// Grants no slot for the duration `pause`. Has no effect if the current pause ends later.
@@ -44,8 +44,8 @@ pub trait LimitStore: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SlotRequest {
-    /// A random number that identifies the process. The demands of this request replace the demands of the last request
-    /// from the same process.
+    /// A random number that identifies the process. If a request gets no slot, the store keeps its
+    /// [`demands`](Self::demands) until the next request of the same process.
     pub process: u64,
     /// The maximum number of slots that all processes together may use in a window (about a minute). A process reports
     /// a lower number after a 429.

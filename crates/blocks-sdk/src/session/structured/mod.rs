@@ -18,8 +18,9 @@ use finder::{Rejection, decode, find};
 pub use wait::{StructuredReply, StructuredWait};
 
 impl Reply {
-    /// Finds the JSON in the reply and decodes it as `T`. The request must ask for the same type with
-    /// [`CreateSession::expect`](crate::CreateSession::expect) or [`FollowUp::expect`](crate::FollowUp::expect).
+    /// Finds the JSON in the reply and decodes it as `T`. Ask for the same type in the request, with
+    /// [`CreateSession::expect`](crate::CreateSession::expect) or [`FollowUp::expect`](crate::FollowUp::expect). This
+    /// method does not check that the request did. But without it, the agent does not know which fields are expected.
     ///
     /// The result is the first value that decodes as `T`. The text of the reply is split into the code fences and the
     /// parts between them. The search first considers the parts that contain only JSON. In the other parts, the search
@@ -56,8 +57,8 @@ impl Reply {
         find(self.text(), &schema, &mut decode).map_err(|mismatch| self.mismatch(mismatch))
     }
 
-    /// Finds the JSON in the reply for a schema that is known only at run time. The request must ask for the same
-    /// schema with `expect_schema`. The function `accept` validates a value. If the value is not valid, `accept`
+    /// Finds the JSON in the reply for a schema that is known only at run time. Ask for the same schema in the
+    /// request, with `expect_schema`. The function `accept` validates a value. If the value is not valid, `accept`
     /// returns the reason as an error.
     ///
     /// The search follows the rules of `Reply::json`. The value is returned exactly as the agent wrote it, except that
