@@ -1,5 +1,5 @@
-//! Runs many prompts, limits how many run at the same time, and records each step in a journal. Several processes, the
-//! workers, can run the same batch with a shared journal.
+//! Runs many prompts. A batch can limit how many run at the same time, and can record each step in a journal. Several
+//! processes, the workers, can run the same batch with a shared journal.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
@@ -21,7 +21,9 @@ use crate::journal::{Created, Entry, Fingerprint, Journal, JournalError, Retry, 
 
 /// Interval at which a worker renews its claims, and reads the entries of the prompts that others have claimed.
 const TICK: Duration = Duration::from_secs(2);
-/// How long a worker repeats an operation of the journal that fails temporarily. Then the batch starts no more prompts.
+/// How long a worker repeats an operation of the journal that fails temporarily. A failed claim of a shared journal is
+/// repeated after every error. If the operation still fails, the batch starts no more prompts after the operation's
+/// prompt has ended.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_millis(500);
 /// Largest number of creates that one worker runs at the same time, if the journal is shared. These creates wait for a
@@ -38,7 +40,7 @@ pub type BeforeSend = WorkFuture<'static, io::Result<()>>;
 /// Contains a prompt of a batch.
 #[derive(Clone, Debug)]
 pub struct BatchPrompt {
-    /// Id of the prompt, unique in the batch and in the journal.
+    /// Id of the prompt. It must be unique in the batch and in the journal, but the batch does not check this.
     pub id: String,
     /// Request that creates the session.
     pub request: CreateSession,
@@ -65,7 +67,7 @@ pub trait BatchWork: Send + Sync {
         before_send: BeforeSend,
     ) -> WorkFuture<'a, Result<Created, NotCreated<Self::Report>>>;
 
-    /// Waits for the reply of a session that this worker or another worker has created.
+    /// Waits for the reply of a session that this worker, another worker or an earlier run has created.
     fn reply<'a>(
         &'a self,
         index: usize,
@@ -74,7 +76,7 @@ pub trait BatchWork: Send + Sync {
     ) -> WorkFuture<'a, Replied<Self::Report>>;
 
     /// Returns whether a recorded result is a failure. With [`BatchOptions::retry_failed`], the batch sends a prompt
-    /// again if its result is a failure.
+    /// again if the journal contains a failure of the prompt when the batch is created.
     fn is_failed(&self, result: &Value) -> bool;
 }
 
@@ -92,8 +94,8 @@ pub struct NotCreated<R> {
 /// Reports how a wait for a reply ended.
 #[derive(Debug)]
 pub struct Replied<R> {
-    /// Result to record in the journal. `None` if the wait ended with a time-out. A later run then waits for the reply
-    /// again.
+    /// Result to record in the journal. `None` if there is no result, for example after a time-out. A later run, or
+    /// another worker after the claim has ended, then waits for the reply again.
     ///
     /// The result must contain the session's id. With [`BatchOptions::retry_failed`], a worker sends a failed prompt
     /// again if the journal still contains the failure of the earlier run. A second session can fail in the same way.
@@ -107,22 +109,23 @@ pub struct Replied<R> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BatchItem<R> {
-    /// This worker has run the prompt.
+    /// This worker has run the prompt. If the create failed, the report may say that nothing was sent.
     Finished {
         /// Index of the prompt in the batch.
         index: usize,
         /// Report from [`BatchWork`].
         report: R,
     },
-    /// An earlier run or another worker has recorded the prompt's result in the journal.
+    /// The journal already contained a result. Usually an earlier run or another worker has recorded the result. If the
+    /// response to this worker's record was lost, this worker has recorded the result itself.
     Known {
         /// Index of the prompt in the batch.
         index: usize,
-        /// Recorded result.
+        /// Recorded result. If another worker has just claimed the prompt again, this is the result of this worker.
         result: Value,
     },
-    /// An earlier run or another worker has sent a create, and the journal does not contain the outcome. The session
-    /// may exist.
+    /// An earlier run or another worker may have sent a create, and the journal does not contain the outcome. The
+    /// session may exist.
     Unknown {
         /// Index of the prompt in the batch.
         index: usize,
@@ -133,9 +136,10 @@ pub enum BatchItem<R> {
 
 /// Runs a batch of prompts. Call [`next`](Self::next) until it returns `None`.
 ///
-/// The batch returns one item for each prompt. If several workers share a journal, each worker's batch returns an
-/// item for every prompt. The item is [`BatchItem::Finished`] if this worker has run the prompt. The batch runs
-/// prompts and renews claims only while [`next`](Self::next) is awaited.
+/// The batch returns one item for each prompt, unless the batch is stopped or the journal fails. If several workers
+/// share a journal, each worker's batch returns an item for every prompt. The item is [`BatchItem::Finished`] if this
+/// worker has run the prompt, unless the journal already contained a result when this worker recorded its own. The
+/// batch runs prompts and renews claims only while [`next`](Self::next) is awaited.
 pub struct Batch<'w, W: BatchWork> {
     context: Arc<Context<W>>,
     max_running: usize,
@@ -155,17 +159,18 @@ struct Context<W> {
     journal: Arc<dyn Journal>,
     work: Arc<W>,
     retry_unknown: bool,
-    /// The prompts that this run sends again, because an earlier run has recorded a failure. The key is the index of
-    /// the prompt in the batch, and the value is the recorded failure.
+    /// The prompts that this batch sends again, because the journal contained a failure when the batch was created. The
+    /// key is the index of the prompt in the batch, and the value is the recorded failure.
     failed: BTreeMap<usize, Value>,
     creates: Semaphore,
 }
 
 enum Outcome<R> {
     Item(BatchItem<R>),
-    /// The prompt has been run, but a step of it could not be recorded in the journal.
+    /// A step of the prompt could not be recorded in the journal. The prompt has been run, or its create was not sent
+    /// because the claim could not be recorded.
     NotRecorded(BatchItem<R>, JournalError),
-    /// Another worker has claimed the prompt.
+    /// Another worker has claimed the prompt, and may have recorded its outcome already.
     Elsewhere,
     /// The prompt was not run, because the journal could not be used.
     Failed(JournalError),
@@ -174,12 +179,13 @@ enum Outcome<R> {
 /// Sets how a batch runs.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchOptions {
-    /// How many prompts run at the same time. Default: no limit.
+    /// Largest number of prompts that run at the same time. Zero counts as one. Default: no limit.
     pub max_running: usize,
     /// Whether to send a prompt again if the journal says that its outcome is unknown.
     pub retry_unknown: bool,
-    /// Whether to send a prompt again if its recorded result is a failure. If a create certainly had no effect, the
-    /// journal contains no result for its prompt. Such a prompt is always sent again.
+    /// Whether to send a prompt again if the journal contains a failure of the prompt when the batch is created. If a
+    /// create certainly had no effect, the journal contains no result for its prompt. Another worker or a later run
+    /// sends such a prompt again, whatever this option is.
     pub retry_failed: bool,
 }
 
@@ -193,7 +199,7 @@ impl Default for BatchOptions {
     }
 }
 
-/// Reports a prompt whose request differs from the request that the journal contains under the prompt's id.
+/// Reports a prompt whose request has a different fingerprint than the journal contains under the prompt's id.
 #[derive(Debug)]
 pub struct ChangedPrompt {
     /// Id of the prompt.
@@ -305,9 +311,9 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         Ok(batch)
     }
 
-    /// Returns the next item, or `None` after the last item. After [`stop`](Self::stop), the batch returns the items of
-    /// the prompts that are still running, and then `None`. If the future is dropped before it is ready, no item is
-    /// lost: the next call returns it.
+    /// Returns the next item, or `None` after the last item. After [`stop`](Self::stop), the batch returns the items
+    /// that are ready and the items of the prompts that are still running, and then `None`. If the future is dropped
+    /// before it is ready, no item is lost: the next call returns it.
     pub async fn next(&mut self) -> Option<BatchItem<W::Report>> {
         loop {
             if let Some(item) = self.ready.pop_front() {
@@ -347,12 +353,13 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         }
     }
 
-    /// Stops the batch from starting more prompts. Running prompts continue.
+    /// Stops the batch from starting more prompts. Running prompts continue. A prompt that waits for a permit for its
+    /// create already counts as running, so its create may still be sent.
     pub fn stop(&mut self) {
         self.is_stopped = true;
     }
 
-    /// Returns the number of running prompts.
+    /// Returns the number of running prompts, including those that wait for a permit for their create.
     pub fn running(&self) -> usize {
         self.open.len()
     }
@@ -364,7 +371,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         rest.into_iter().collect()
     }
 
-    /// Returns the journal's error, if the journal has failed. The batch starts no more prompts after such a failure.
+    /// Returns the journal's error, if the journal has failed. The batch records such a failure when the prompt of the
+    /// failed operation has ended, and then starts no more prompts.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
@@ -402,8 +410,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.failure.get_or_insert_with(|| error.to_string());
     }
 
-    /// Renews this worker's claims, and reads the entries of other workers' prompts. If the journal does not respond,
-    /// the next tick tries again.
+    /// Renews this worker's claims, and reads the entries of other workers' prompts. After an error of the journal, the
+    /// next tick tries again.
     async fn tick(&mut self) {
         let journal = &self.context.journal;
         let id = |index: &usize| self.context.prompts[*index].id.clone();
@@ -501,9 +509,9 @@ impl<W: BatchWork> Context<W> {
         }
     }
 
-    /// Returns whether this run sends the prompt again after `result`. This is true only if `result` is the failure
-    /// that the journal contained when this run started. A failure that is recorded during this run is a different
-    /// value (it contains another session's id), and the prompt is not sent again.
+    /// Returns whether this batch sends the prompt again after `result`. This is true only if `result` is the failure
+    /// that the journal contained when this batch was created. A failure that is recorded later is a different value
+    /// (it contains another session's id), and this batch does not send the prompt again.
     fn is_retried(&self, index: usize, result: &Value) -> bool {
         self.failed.get(&index) == Some(result)
     }
@@ -591,8 +599,8 @@ impl<W: BatchWork> Context<W> {
             let step = Step::Ended(result.clone());
             match self.record(&prompt.id, &step).await {
                 Ok(true) => {}
-                // This worker did not renew its claim in time. Another worker has taken over the prompt and recorded a
-                // result.
+                // Usually this worker did not renew its claim in time, and another worker has taken over the prompt and
+                // recorded a result. Or the response to an earlier attempt of this worker was lost.
                 Ok(false) => match self.recorded(&prompt.id).await {
                     Ok(recorded) => {
                         let result = recorded.unwrap_or(result);
@@ -623,7 +631,7 @@ impl<W: BatchWork> Context<W> {
         self.patiently(|| self.journal.record(id, step)).await
     }
 
-    /// Repeats `attempt` while the journal cannot be reached, for up to `PATIENCE`.
+    /// Repeats `attempt` while it fails temporarily, for up to `PATIENCE`.
     async fn patiently<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, JournalError>
     where
         F: Future<Output = Result<T, JournalError>>,
@@ -640,7 +648,8 @@ impl<W: BatchWork> Context<W> {
     }
 }
 
-/// Contains the outcome of claiming a prompt: refused because another worker has the prompt, or failed with an error.
+/// Contains why a claim was not made: the journal refused the claim, or failed with an error. Both fields are empty if
+/// the claim was made, or was not attempted yet.
 #[derive(Default)]
 struct Claim {
     is_refused: AtomicBool,

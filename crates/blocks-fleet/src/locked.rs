@@ -1,4 +1,4 @@
-//! Locks a file, so that only one process uses it.
+//! Locks a file, so that only one process, or only one part of a process, uses it.
 
 use std::fs::File;
 use std::io::Result;
@@ -6,18 +6,18 @@ use std::ops::Deref;
 
 use fs4::fs_std::FileExt;
 
-/// An open file that this process has locked.
+/// An open file that is locked. No other `LockedFile` of this process or another process can lock the same file.
 #[derive(Debug)]
 pub(crate) struct LockedFile(File);
 
 impl LockedFile {
-    /// Waits until no other process has locked the file, and locks it.
+    /// Waits until no other process or open file of this process has the lock, and locks the file.
     pub fn wait(file: File) -> Result<Self> {
         FileExt::lock_exclusive(&file)?;
         Ok(Self(file))
     }
 
-    /// Returns `None` if another process has locked the file.
+    /// Returns `None` if another process, or another open file of this process, has the lock.
     pub fn try_lock(file: File) -> Result<Option<Self>> {
         let is_locked = FileExt::try_lock_exclusive(&file)?;
         Ok(is_locked.then_some(Self(file)))

@@ -1,5 +1,5 @@
-//! Keeps the journal of a batch in a file. Each step of a prompt is a line of JSON, which is written to the disk before
-//! the next step is taken.
+//! Keeps the journal of a batch in a file. Each step of a prompt is a line of JSON. A method that records a step
+//! succeeds only after the line was written to the disk.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
@@ -28,7 +28,7 @@ enum Event {
     },
     /// The create certainly had no effect.
     NotStarted { id: String },
-    /// The create may have had an effect. `session_id` is present if the response contained it.
+    /// The create may have had an effect. `session_id` is null if no id was received.
     Unknown {
         id: String,
         session_id: Option<String>,
@@ -41,8 +41,8 @@ enum Event {
     },
     /// The prompt has ended with this result.
     Ended { id: String, result: Value },
-    /// The previous line is incomplete, for example because the run was killed while it wrote the line. Readers ignore
-    /// the incomplete line.
+    /// The previous line may be incomplete, for example because the run was killed while it wrote the line. Readers
+    /// ignore the previous line if it cannot be read.
     Cut,
 }
 
@@ -69,7 +69,7 @@ pub struct FileJournal {
 #[derive(Debug)]
 struct Writer {
     file: LockedFile,
-    /// Whether the last line of the file is incomplete.
+    /// Whether the last line of the file may be incomplete.
     is_cut: bool,
 }
 
@@ -77,7 +77,7 @@ struct Writer {
 #[derive(Debug, Default)]
 struct History {
     entries: HashMap<String, Known>,
-    /// Numbers of the damaged lines: the lines that could not be read.
+    /// Numbers of the damaged lines: the lines that could not be read, except those that were cut off.
     damaged: Vec<usize>,
     /// Whether a damaged line contains no prompt id. Such a line may belong to any prompt.
     is_incomplete: bool,
@@ -128,7 +128,7 @@ impl FileJournal {
         }
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
-        // The file contains the agents' replies, so a new file may be read only by the user.
+        // The file contains the agents' replies, so on Unix a new file may be read only by the user.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(JournalError::new)?;
@@ -152,7 +152,8 @@ impl FileJournal {
         })
     }
 
-    /// Returns the numbers of the lines that could not be read.
+    /// Returns the numbers of the lines that could not be read. A line that was cut off, because a run was killed, does
+    /// not count.
     pub fn damaged_lines(&self) -> Vec<usize> {
         self.history().damaged.clone()
     }
@@ -228,7 +229,7 @@ impl Writer {
     fn append(&mut self, event: &Event) -> std::io::Result<Line> {
         let mut lines = String::new();
         if self.is_cut {
-            // Ends the incomplete line with a line break, and appends the mark that makes readers ignore it.
+            // Ends the last line with a line break, and appends the mark that makes readers ignore an incomplete line.
             lines = format!("\n{}\n", serde_json::to_string(&Event::Cut)?);
         }
         let start = self.file.metadata()?.len() + lines.len() as u64;
@@ -296,8 +297,8 @@ impl History {
         Ok(history)
     }
 
-    /// Returns the latest step of a prompt. If the file contains no step of the prompt, but a damaged line may belong
-    /// to the prompt, the prompt has an unknown outcome.
+    /// Returns the latest step of a prompt. If the prompt has no entry, but a damaged line without an id may belong to
+    /// the prompt, the prompt has an unknown outcome.
     fn entry(&self, id: &str) -> Option<Known> {
         let known = self.entries.get(id).cloned();
         known.or_else(|| self.is_incomplete.then(Known::default))
@@ -338,9 +339,9 @@ impl History {
         self.entries.entry(id).or_default().step = step;
     }
 
-    /// Records a damaged line. If the line contains the ids of prompts, the outcome of each of these prompts is
-    /// unknown, unless an earlier line contains a step of the prompt. If the line contains no id, it may belong to any
-    /// prompt. So the outcome of every prompt without a step in the file is then unknown.
+    /// Records a damaged line. If the line contains the ids of prompts, the outcome of each of these prompts without an
+    /// entry is unknown, until a later line contains a step of the prompt. If the line contains no id, it may belong to
+    /// any prompt. So the outcome of every prompt without an entry is then unknown.
     fn set_damaged(&mut self, (number, text): &(usize, String)) {
         self.damaged.push(*number);
         let ids = ids_in(text);
@@ -359,7 +360,8 @@ fn text_of(line: &[u8], start: u64) -> String {
     marked.unwrap_or(&text).to_owned()
 }
 
-/// Returns the prompt ids that a damaged line contains in full.
+/// Returns the strings that follow `"id":` in a damaged line. They are the ids of prompts, but can also be ids within a
+/// result.
 fn ids_in(text: &str) -> HashSet<String> {
     let after = text.split("\"id\":").skip(1);
     let first = |rest: &str| {

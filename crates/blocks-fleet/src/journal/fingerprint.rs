@@ -23,8 +23,8 @@ use sha2::{Digest, Sha256};
 pub struct Fingerprint(BTreeMap<String, String>);
 
 impl Fingerprint {
-    /// Creates the fingerprint of a request in JSON. The order of the fields does not matter, and a null field counts
-    /// as absent.
+    /// Creates the fingerprint of a request in JSON. The order of the fields does not matter. A null field of the
+    /// request counts as absent, but a null field within a value does not.
     pub fn new(request: &Value) -> Self {
         let fields = request.as_object().into_iter().flatten();
         let given = fields.filter(|(_, value)| !value.is_null());

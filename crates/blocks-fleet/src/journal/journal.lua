@@ -16,8 +16,9 @@ local function save(id, entry)
   redis.call('PEXPIRE', KEYS[1], KEPT)
 end
 
--- If a claim ends more than one lease from now, the server's clock was set back after the claim was made. Such a claim
--- counts as ended, because otherwise the claim could last much longer than a lease.
+-- If a claim ends more than one lease from now, the server's clock was set back after the claim was made, or the other
+-- worker uses a longer lease. Such a claim counts as ended, because otherwise the claim could last much longer than a
+-- lease.
 local function is_claimed(entry)
   return entry.ends_at > now and entry.ends_at <= now + lease
 end

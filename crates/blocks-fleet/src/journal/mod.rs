@@ -23,7 +23,8 @@ pub use self::redis::RedisJournal;
 /// The future that a method of [`Journal`] returns.
 pub type JournalFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, JournalError>> + Send + 'a>>;
 
-/// Records the steps of each prompt of a batch. Each step is recorded before the next step is taken.
+/// Records the steps of each prompt of a batch. The batch records each step before it takes the next step. If the step
+/// [`Step::Created`] cannot be recorded, the batch still waits for the reply.
 ///
 /// Several workers may share a journal. A claim then reserves a prompt for one worker, for as long as that worker
 /// renews the claim.
@@ -36,7 +37,8 @@ pub trait Journal: Send + Sync {
     fn read<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, Vec<Option<Entry>>>;
 
     /// Claims a prompt for this worker, just before the create is sent. Returns whether this worker may send the
-    /// create. If the prompt already has an entry, its create may be sent only if `retry` allows it.
+    /// create. If a shared journal already has an entry for the prompt, the create may be sent only if `retry` allows
+    /// it, or if the entry is this worker's own claim. A journal that is not shared need not check this.
     fn claim<'a>(
         &'a self,
         id: &'a str,
@@ -48,8 +50,8 @@ pub trait Journal: Send + Sync {
     /// has the claim.
     fn take_over<'a>(&'a self, id: &'a str) -> JournalFuture<'a, bool>;
 
-    /// Records a step that this worker has taken. Returns `false` if the prompt has a result already. The journal
-    /// then keeps that result.
+    /// Records a step that this worker has taken. A shared journal returns `false` if the prompt has a result already,
+    /// and keeps that result.
     fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, bool>;
 
     /// Renews this worker's claims of these prompts.
@@ -66,19 +68,19 @@ pub struct Retry {
     pub result: Option<Value>,
 }
 
-/// Contains the state and the request that a journal has recorded for a prompt.
+/// Contains the state, and the fingerprint of the request, that a journal has recorded for a prompt.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entry {
     /// State of the prompt.
     pub state: State,
-    /// Fingerprint of the request that was sent.
+    /// Fingerprint of the create request, if the journal contains it.
     pub request: Option<Fingerprint>,
 }
 
 /// Contains the recorded state of a prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// Another worker is sending the create.
+    /// Another worker has claimed the prompt, and is sending the create or sends it next.
     Starting,
     /// The create may have had an effect, but its outcome is not known, for example because a worker was killed.
     Unknown {
@@ -89,7 +91,7 @@ pub enum State {
     Created {
         /// The session.
         created: Created,
-        /// Whether another worker waits for the reply.
+        /// Whether another worker has a claim of the prompt. Usually that worker waits for the reply.
         is_claimed: bool,
     },
     /// The prompt has this recorded result.
@@ -126,7 +128,8 @@ pub enum Step {
     Unknown(Option<String>),
     /// The session exists.
     Created(Created),
-    /// The prompt has ended with this result. If several results are recorded after one claim, only the first is kept.
+    /// The prompt has ended with this result. If several results are recorded after one claim, a shared journal keeps
+    /// only the first.
     Ended(Value),
 }
 
@@ -146,14 +149,14 @@ impl JournalError {
         }
     }
 
-    /// Marks the error as temporary. The batch then repeats the operation of the journal.
+    /// Marks the error as temporary. A running batch then repeats the operation of the journal for up to 5 minutes.
     #[must_use]
     pub fn temporary(mut self) -> Self {
         self.is_temporary = true;
         self
     }
 
-    /// Returns whether the same operation may succeed later.
+    /// Returns whether the error was marked as temporary: the same operation may succeed later.
     pub fn is_temporary(&self) -> bool {
         self.is_temporary
     }

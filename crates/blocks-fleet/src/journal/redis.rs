@@ -21,8 +21,8 @@ const LONGEST_NAME: usize = 100;
 ///
 /// A claim ends 60 s after its last renewal. If the journal then contains the prompt's session, another worker waits
 /// for the reply. If the journal contains only the claim, the outcome of the create is unknown. The server must keep
-/// every write that it has confirmed (its option `appendonly yes`). If the server loses a claim, another worker may
-/// send the prompt again.
+/// every write that it has confirmed (its options `appendonly yes` and `appendfsync always`). If the server loses a
+/// claim, another worker may send the prompt again.
 ///
 /// ```
 /// use blocks_fleet::RedisJournal;
@@ -48,7 +48,8 @@ impl RedisJournal {
     /// journal's name.
     ///
     /// # Errors
-    /// The URL cannot be used, or contains no name.
+    /// The URL cannot be used, or contains no valid name. A valid name has 1 to 100 ASCII letters, digits, `.`, `_` and
+    /// `-`.
     pub fn new(url: &str) -> Result<Self, JournalError> {
         let parts = url
             .rsplit_once('/')
@@ -59,7 +60,7 @@ impl RedisJournal {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) {
             return Err(JournalError::new(
-                "invalid name of a journal: expected letters, digits, `.`, `_` and `-`",
+                "invalid name of a journal: expected 1 to 100 ASCII letters, digits, `.`, `_` and `-`",
             ));
         }
         Ok(Self {

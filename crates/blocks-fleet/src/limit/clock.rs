@@ -15,7 +15,7 @@ impl Clock {
     pub fn read() -> Self {
         use rustix::time::{ClockId, clock_gettime};
 
-        // On Linux, only `Boottime` continues while the machine is suspended.
+        // On Linux, `Monotonic` stops while the machine is suspended, and `Boottime` continues.
         #[cfg(target_os = "linux")]
         let id = ClockId::Boottime;
         #[cfg(not(target_os = "linux"))]

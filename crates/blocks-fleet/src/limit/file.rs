@@ -19,17 +19,17 @@ use crate::locked::LockedFile;
 /// empty.
 const MAX_STATE: u64 = 16 << 20;
 
-/// How long a process waits for the lock. Many other processes may get the lock first, each for a fraction of a
-/// millisecond.
+/// How long a caller waits for the lock and the change of the file. Many other processes may get the lock first, each
+/// for a fraction of a millisecond.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Counts requests in a file, for all processes of a user on one machine.
 ///
 /// The file `NAME.json` contains the counted requests. NAME is the [`LimitName`]. Each change locks the file
 /// `NAME.lock`, and then replaces `NAME.json`. If a process is killed at any point, `NAME.json` has either the old
-/// contents or the new contents. The operating system releases the lock of the killed process. A folder and files that
-/// the store creates are private to the user. On Unix, times are measured from the start of the machine, so a change of
-/// the date has no effect.
+/// contents or the new contents. The operating system releases the lock of the killed process. On Unix, a folder and
+/// files that the store creates are private to the user, and times are measured from the start of the machine. So a
+/// change of the date has no effect.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -119,7 +119,7 @@ impl LimitStore for FileLimitStore {
 
 fn locked(path: &Path) -> String {
     let path = path.display();
-    format!("cannot use {path}: other processes have held its lock for {LOCK_TIMEOUT:?}")
+    format!("cannot use {path}: waited {LOCK_TIMEOUT:?} for its lock or for the disk")
 }
 
 impl Files {
@@ -186,14 +186,14 @@ impl Files {
         let mut file = private_file().truncate(true).open(&self.new_state)?;
         file.write_all(text.as_bytes())?;
         drop(file);
-        // The file is not synchronised with the disk (`fsync`). A crash of the machine can lose recorded slots, but
-        // after the restart these slots would not count anyway.
+        // The file is not synchronised with the disk (`fsync`). A crash of the machine can lose recorded slots. On
+        // Linux, these slots would not count after the restart anyway.
         std::fs::rename(&self.new_state, &self.state)
     }
 }
 
-/// Returns options to open a file that is private to the user. Otherwise, other users could see when the API key is
-/// used.
+/// Returns options to open or create a file. On Unix, a new file is private to the user. Otherwise, other users could
+/// see when the API key is used.
 fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true);

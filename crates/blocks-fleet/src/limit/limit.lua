@@ -123,7 +123,7 @@ local function gain(demand)
   return math.max(now - demand[2], 0) * demand[3]
 end
 
--- Returns how many other processes have a demand that has precedence over this demand.
+-- Returns how many other processes have a demand of the same use that has precedence over this demand.
 local function ahead_of(demand)
   local ahead = 0
   for _, other in ipairs(limit.waiting) do
@@ -149,7 +149,7 @@ local function take()
   local waiting = {}
   for _, other in ipairs(limit.waiting) do
     -- A process waits at most until the end of the longest pause. An entry with a later end was not written by this
-    -- script.
+    -- script, or the clock was set back since.
     local longest = LONGEST_PAUSE + GRACE
     if other[1] ~= process and other[2] <= now and other[2] >= now - longest
       and other[3] >= now and other[3] <= now + longest then

@@ -74,7 +74,7 @@ impl fmt::Display for LimitName {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitLocation {
-    /// No shared store: each client counts only its own requests.
+    /// No shared store: each process counts only its own requests.
     Off,
     /// Files in this folder.
     Folder(PathBuf),
@@ -84,8 +84,8 @@ pub enum LimitLocation {
 
 impl LimitLocation {
     /// Returns the folder in which all processes of the user count their requests. The folder is `blocks/limits` in
-    /// `XDG_STATE_HOME`, or in `~/.local/state` if that variable is not set. On Windows, the folder is in
-    /// `LOCALAPPDATA`. Returns `None` if no variable contains an absolute path.
+    /// `XDG_STATE_HOME`, or in `~/.local/state` if that variable contains no absolute path. On Windows, the folder is
+    /// in `LOCALAPPDATA`. Returns `None` if no variable contains an absolute path.
     ///
     /// The function `variable` returns the value of the environment variable with the given name.
     ///
@@ -116,8 +116,8 @@ impl LimitLocation {
     /// Creates the store at this location for the limit with this name. Returns `None` for [`Off`](Self::Off).
     ///
     /// # Errors
-    /// The URL of a server cannot be used, or this build lacks the feature `redis`. This method does not check
-    /// whether the store can be reached.
+    /// The location is a server, and its URL cannot be used or this build lacks the feature `redis`. This method does
+    /// not check whether the store can be reached.
     pub fn open(&self, name: &LimitName) -> Result<Option<Arc<dyn LimitStore>>, LimitStoreError> {
         Ok(match self {
             Self::Off => None,
@@ -159,8 +159,8 @@ impl fmt::Display for LimitLocation {
     }
 }
 
-/// Returns a URL without user, password and query, for messages. A password may contain `?` or `#`, so everything up to
-/// the last `@` is omitted, even if this `@` is in the query.
+/// Returns a URL without user, password, query and fragment, for messages. A password may contain `?` or `#`, so
+/// everything from the scheme to the last `@` is omitted, even if this `@` is in the query.
 pub(crate) fn without_credentials(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);

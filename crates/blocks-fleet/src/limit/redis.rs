@@ -20,8 +20,8 @@ const SCRIPT: &str = include_str!("limit.lua");
 ///
 /// Each operation runs one script on the server, which uses the server's clock. The script keeps the counted requests
 /// in one key of the database, `blocks:{NAME}:limit`. NAME is the [`LimitName`], and the key expires an hour after its
-/// last use. Connecting may take up to 350 ms, and each response may also take up to 350 ms. A URL that starts with
-/// `rediss://` selects TLS.
+/// last use. Connecting may take up to 350 ms, and each response may also take up to 350 ms. But a client waits at most
+/// 350 ms in all for an operation. A URL that starts with `rediss://` selects TLS.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -93,9 +93,9 @@ impl LimitStore for RedisLimitStore {
     }
 }
 
-/// Returns the arguments of the script. The first three arguments are the number of the process, the capacity (the
-/// largest number of requests in a minute), and whether requests other than polls are spread over the minute. Each
-/// demand (a request that the process could send now) adds its purpose, its waiting time and its weight.
+/// Returns the arguments of the script's operation `take`. The first three arguments are the number of the process, the
+/// capacity (the largest number of requests in a minute), and whether requests other than polls are spread over the
+/// minute. Each demand (a request that the process could send now) adds its purpose, its waiting time and its weight.
 fn arguments(request: &SlotRequest) -> Vec<String> {
     let spreads = u8::from(request.spreads_calls);
     let mut arguments = vec![

@@ -114,7 +114,7 @@ async fn a_session_of_a_worker_that_died_is_taken_over() {
 }
 
 #[tokio::test]
-async fn a_renewed_claim_does_not_end() {
+async fn a_claim_that_has_not_ended_is_not_taken_over() {
     let Some(server) = RedisServer::start(&[]) else {
         return;
     };

@@ -14,8 +14,8 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server with these options. Returns `None` if `redis-server` is not installed. In CI, this function
-    /// panics instead, so that the tests fail.
+    /// Starts a server with these options. Returns `None` if `redis-server` cannot be executed, for example because it
+    /// is not installed. In CI, this function panics instead, so that the tests fail.
     pub fn start(options: &[&str]) -> Option<Self> {
         // Another process may take the free port before the server does. Then another port is tried.
         for _ in 0..20 {

@@ -1,5 +1,5 @@
-//! Simulates an hour of six clients, as if on two machines, that share one Redis server. The server runs the real
-//! script. The mock service admits 100 requests in any minute.
+//! Simulates an hour of six clients that share one Redis server. The server runs the real script, but with a simulated
+//! clock. The mock service admits 100 requests in any minute.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::script::Scripted;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Runs six clients, as if on two machines. No request may get a 429. The clients use tokio's clock, and the server's
-/// clock is an hour ahead, so that the test fails if a client sends its own time to the server.
+/// Runs six clients. No request may get a 429. The clients use tokio's clock, and the server's clock is an hour ahead
+/// of the clients' clock.
 #[tokio::test(start_paused = true)]
-async fn two_machines_meet_no_429_in_an_hour() {
+async fn six_clients_meet_no_429_in_an_hour() {
     let Some(server) = RedisServer::start(&[]) else {
         return;
     };

@@ -1,5 +1,5 @@
-//! Runs a batch in several worker processes, kills some of them, and starts new ones. No session must be created twice,
-//! and no result must be lost.
+//! Runs a batch in several worker processes, kills some of them, and starts new ones. No prompt must get two sessions.
+//! Each prompt must have a result or an unknown outcome.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -86,7 +86,7 @@ fn start(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn killed_workers_duplicate_and_lose_nothing() {
+async fn killed_workers_create_no_session_twice() {
     let Some(mut server) = RedisServer::start(&["--appendonly", "yes"]) else {
         return;
     };
@@ -163,7 +163,7 @@ async fn check(server: &RedisServer, mock: &blocks_mock::MockServer, folder: &Pa
             finished[index]
         );
     }
-    // Each kill makes the outcome unknown for the creates that the worker was sending. A worker sends at most 20
+    // Each kill can make the outcome unknown for the creates that the worker was sending. A worker sends at most 20
     // creates at the same time.
     assert!(unknown <= KILLS * 20, "{unknown}");
     eprintln!("{unknown} of {PROMPTS} prompts have an unknown outcome");
