@@ -1,5 +1,5 @@
-//! Counts the requests that a client sends, and the 429 responses, in each minute of an hour. From minute 20 to minute
-//! 40, another process with the same key sends requests at half of the rate limit.
+//! Counts the requests that a client sends, and the 429 responses, in each of 62 minutes. From minute 20 to minute 40,
+//! another process with the same key sends requests at half of the rate limit.
 //!
 //! `cargo bench -p blocks-sdk --bench shared`
 

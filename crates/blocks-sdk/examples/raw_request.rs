@@ -1,4 +1,4 @@
-//! Calls a path for which this release has no method: `cargo run --example raw_request`.
+//! Calls paths of the service without the methods of this release: `cargo run --example raw_request`.
 
 use blocks_sdk::http::Method;
 use blocks_sdk::{Agent, CreateSession, Value};

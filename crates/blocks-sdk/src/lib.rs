@@ -19,9 +19,9 @@
 //! - **Creates and follow-ups are never duplicated.** The client sends such a request again only when the request
 //!   certainly had no effect. When the outcome is unknown, [`Error::may_have_taken_effect`] returns `true`.
 //! - **All clones share one rate limiter.** A client and its clones share the service's 100 requests per minute. A 429
-//!   delays the requests of all clones, but no wait fails because of a 429.
-//! - **Waits survive errors and restarts.** A wait continues after transient errors until its time-out. Another
-//!   process can resume a wait from a stored [`Pending`].
+//!   delays the requests of all clones, but no wait ends before its time-out because of a 429.
+//! - **Waits survive errors and restarts.** A wait continues after failed connections and after the statuses 408, 429
+//!   and 5xx until its time-out. Another process can resume a wait from a stored [`Pending`].
 //! - **Reading neither loses nor repeats messages**, even while messages are added and deleted.
 //! - **The API key is sent to the configured base URL only**, even when a link in a response names another host. No
 //!   error, log or `Debug` output contains the key.

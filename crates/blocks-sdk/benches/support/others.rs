@@ -226,7 +226,7 @@ async fn try_create(mock: &Mock, job: usize) -> Option<Session> {
     })
 }
 
-/// Polls a session. Returns whether there is a reply, or `None` after a 429.
+/// Polls a session. Returns whether there is a reply, or `None` after an error response, such as a 429.
 pub async fn poll(mock: &Mock, link: &str) -> Option<bool> {
     let page = send(mock, "GET", link, String::new()).await?;
     Some(

@@ -148,7 +148,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the time-out for making a connection. Default: 10 s. A custom transport ignores this setting.
+    /// Sets the time-out for making a connection. Default: 10 s. If a time-out of an attempt is shorter,
+    /// [`build`](Self::build) uses that time-out instead. A custom transport ignores this setting.
     ///
     /// ```
     /// use std::time::Duration;
@@ -163,7 +164,8 @@ impl ClientBuilder {
     }
 
     /// Sets the time-out of each attempt. An attempt is one request of a call, and includes reading the whole response.
-    /// Default: 60 s, and 180 s for a create or follow-up.
+    /// Default: 60 s, and 180 s for a create or follow-up. For a create or follow-up,
+    /// [`create_timeout`](Self::create_timeout) replaces this time-out.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -189,11 +191,15 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the time-out of each attempt of a create or follow-up. Default: 180 s, which is long because the outcome is
-    /// unknown after a time-out. The time-out for making a connection is never longer than this time-out. If no
-    /// connection is made in time, the client knows that the request was never sent. An attempt can end
-    /// up to 250 ms after this time-out, so that the time-out for making a connection passes first. A custom transport
-    /// must limit the time for making a connection itself.
+    /// Sets the time-out of each attempt of a create or follow-up. Default: the
+    /// [`attempt_timeout`](Self::attempt_timeout), or 180 s if that is not set. The default is long because the outcome
+    /// is unknown after a time-out. The time-out for making a connection is never longer than this time-out. If no
+    /// connection is made in time, the client knows that the request was never sent. An attempt can end up to 250 ms
+    /// after this time-out, so that the time-out for making a connection passes first.
+    ///
+    /// A custom transport must limit the time for making a connection itself. If the
+    /// [time-out of its connections](crate::Transport::connect_timeout) is longer than this time-out, an attempt can
+    /// end up to 250 ms after the time-out of its connections.
     ///
     /// ```
     /// use std::time::Duration;
@@ -220,13 +226,13 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the number of requests per minute that the rate limiter permits. Default: 100, which is the service's limit
-    /// for a key.
+    /// Sets the limit of the rate limiter, in requests per minute. Default: 100, which is the service's limit for a
+    /// key. The rate limiter leaves a margin of 1 %, rounded down. So it permits 99 requests per minute by default.
     ///
-    /// All clients in this process with the same base URL and key share one rate limiter, because the service counts
-    /// their requests together. The client that is built first sets the limit. Each further client uses the same limit,
-    /// and cannot be built with a different limit. A client with a custom transport or service has its own limiter; see
-    /// [`share_rate_limiter`](Self::share_rate_limiter).
+    /// By default, all clients in this process with the same base URL and key share one rate limiter, because the
+    /// service counts their requests together. The client that is built first sets the limit. Each further client uses
+    /// the same limit, and cannot be built with a different limit. A client with a custom transport, a service or a
+    /// [`limit_store`](Self::limit_store) has its own limiter; see [`share_rate_limiter`](Self::share_rate_limiter).
     ///
     /// ```
     /// use blocks_sdk::{Client, RateLimit};
@@ -239,7 +245,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Gives this client a rate limiter that no other client uses, except the clones of this client.
+    /// Gives this client a rate limiter that no other client uses, except the clones of this client, and clients that
+    /// are built with [`share_rate_limiter`](Self::share_rate_limiter) and this client.
     pub fn own_rate_limiter(mut self) -> Self {
         self.limiter = LimiterChoice::Own;
         self
@@ -415,14 +422,16 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) in these cases:
     ///
-    /// - The key or the user agent is not a valid header value.
+    /// - The key is empty, or contains a character that is not a visible ASCII character. White space around the key is
+    ///   ignored.
+    /// - The user agent is not a valid header value.
     /// - The base URL breaks a rule of [`base_url`](Self::base_url). For example, the base URL has a path.
     /// - An environment variable contains a proxy that cannot be used.
     /// - The [`rate_limit`](Self::rate_limit) differs from the limit of another client with which this client shares
     ///   the rate limiter.
     /// - [`share_rate_limiter`](Self::share_rate_limiter) and [`limit_store`](Self::limit_store) are used together.
     /// - A custom transport is used together with settings of the HTTP client (feature `reqwest`).
-    /// - TLS cannot be set up.
+    /// - The HTTP client cannot be set up, for example its TLS.
     ///
     /// ```
     /// use blocks_sdk::{Client, ErrorKind};

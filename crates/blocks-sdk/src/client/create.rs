@@ -96,7 +96,8 @@ impl Client {
     ///
     /// # Errors
     /// [`ErrorKind::RateLimited`](crate::ErrorKind::RateLimited) when no permit is available within the time-out of a
-    /// create; see [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout).
+    /// create, or immediately when a pause ends after this time-out; see
+    /// [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout).
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

@@ -1,5 +1,5 @@
-//! Keeps one rate limiter for each pair of API key and base URL. The clients in this process with the same pair share
-//! the limiter.
+//! Keeps one rate limiter for each pair of API key and base URL. By default, the clients in this process with the same
+//! pair share the limiter.
 //!
 //! The service counts all requests of a key together, so the clients with the same key must share a limiter. A limiter
 //! exists as long as a client uses the limiter. This module keeps only a hash of the key, not the key itself.
@@ -32,7 +32,7 @@ pub(crate) type Limiter = (Arc<RateLimiter>, RateLimit);
 
 /// Selects the rate limiter of a client.
 pub(crate) enum LimiterChoice {
-    /// The limiter that all clients with the same key and base URL share.
+    /// The limiter that the clients with the same key and base URL share by default.
     Shared,
     /// A new limiter that no other client uses.
     Own,

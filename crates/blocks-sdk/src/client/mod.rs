@@ -56,7 +56,7 @@ pub struct Client {
 pub(crate) struct Resources {
     pub turns: TurnRegistry,
     /// Whether to read the messages of each role (such as `assistant`) in separate requests. This is true after the
-    /// service rejected a request with several `role` parameters.
+    /// service rejected a request with several `role` parameters, and accepted separate requests.
     pub one_role_at_a_time: AtomicBool,
 }
 
@@ -205,9 +205,10 @@ impl Client {
         self.engine.core.limiter.status()
     }
 
-    /// Reads a session. The service keeps the messages of each turn in a separate thread. Only the response to a create
-    /// or follow-up contains the id of the turn's thread. So in the returned session, the id of the first turn's thread
-    /// and the links to this thread are always null. [`Session::latest_turn`] finds the newest turn.
+    /// Reads a session. The service keeps the messages of each turn in a separate thread. The response to a create or
+    /// follow-up and the messages contain the id of the turn's thread, but a session that is read does not. So in the
+    /// returned session, the id of the first turn's thread and the links to this thread are always null.
+    /// [`Session::latest_turn`] finds the newest turn.
     ///
     /// # Errors
     /// An error with status 404 when the session does not exist in this workspace.

@@ -143,7 +143,8 @@ impl RawResponse {
         &self.info
     }
 
-    /// Returns the body. In the body, invalid Unicode is replaced with U+FFFD.
+    /// Returns the body in UTF-8. In the body, invalid Unicode is replaced with U+FFFD, and the API key with
+    /// `<redacted>`.
     pub fn body(&self) -> &Bytes {
         &self.body
     }

@@ -16,8 +16,9 @@ const FLOOR: f64 = 0.05;
 /// the increase. So the share rises slowly while other programs cause 429s. After these programs stop, the share soon
 /// reaches the whole limit.
 const RISE: f64 = 0.06;
-/// The pause after a 429 without `Retry-After`. The pause doubles with each 429 in a row. A random factor from 0.5 to 1
-/// is applied to the pause, so that several clients do not all resume at the same time.
+/// The pause after a 429 without `Retry-After`, or with a `Retry-After` of zero. The pause doubles with each 429 in a
+/// row, up to `MAX_BACKOFF`. A random factor from 0.5 to 1 is applied to the pause, so that several clients do not all
+/// resume at the same time.
 const BACKOFF: Duration = Duration::from_secs(2);
 const MAX_BACKOFF: Duration = Duration::from_secs(32);
 

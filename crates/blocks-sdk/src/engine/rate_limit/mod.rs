@@ -1,12 +1,13 @@
 //! Limits the requests of one API key. Usually, all clients of a process with the same key and base URL share one
-//! limiter. Each request first acquires a permit from the limiter. In these modules, a *call* is a request that is not
-//! a poll, and a *waiter* is a request that waits for its permit. Each permit uses a *slot*, which is one of the
-//! requests that the limit allows in a minute.
+//! limiter. Each request to the service first acquires a permit from the limiter. A download from a storage host needs
+//! no permit. In these modules, a *call* is a request that does not have the priority of a poll, and a *waiter* is a
+//! request that waits for its permit. Each permit uses a *slot*, which is one of the requests that the limit allows in
+//! a minute.
 //!
-//! - `slots` limits the number of used slots in any minute. Calls may use all free slots immediately. Polls are spread
-//!   evenly over the slots that calls do not use.
-//! - `queue` and `state` decide which waiter is next. Interactive calls get permits first, then creates, then polls,
-//!   but each priority gets some permits.
+//! - `slots` limits the number of used slots in any minute. Calls use free slots immediately, but leave some slots to
+//!   polls. After a 429, calls are also spread evenly. Polls are spread evenly over the slots that calls do not use.
+//! - `queue` and `state` decide which waiter is next. Interactive calls get permits first, then urgent polls, then
+//!   creates, then other polls. But creates and other polls get some permits even if calls before them wait.
 //! - `adaptive` lowers the rate after a 429, and raises the rate after other responses. A 429 also pauses every
 //!   request.
 //! - `shared` and `store` count the slots in the *store* of a shared limit, for all processes that use the key. For
@@ -21,8 +22,8 @@
 //! example because no thread drives its runtime, the next waiter whose timer fires becomes the timekeeper.
 //!
 //! Each request to the store of a shared limit runs in a separate task of the current runtime. So the request completes
-//! even if the waiter that started the request is dropped. If the request does not complete in time, another waiter
-//! starts a new request.
+//! even if the waiter that started the request is dropped. If the store does not respond in time, the limiter counts
+//! its own slots for 10 s. If the runtime of the task does not run any more, a waiter starts a new request.
 //!
 //! The mutex of [`RateLimiter`] protects the limiter's state. The code that holds this lock only makes decisions. It
 //! must not call, clone or drop a waker, spawn a task, or record a tracing event. Each of these actions may run other
@@ -103,16 +104,18 @@ struct Later {
 pub struct RateLimitStatus {
     /// The number of interactive calls that wait for a permit, such as reads of a session or of messages.
     pub waiting_interactive: usize,
-    /// The number of creates and follow-ups that wait for a permit.
+    /// The number of creates and follow-ups that wait for a permit. A [raw request](crate::RawRequest) with a method
+    /// other than `GET` and `HEAD` counts as a create.
     pub waiting_creates: usize,
     /// The number of waits and watches that are between two polls, or whose next poll waits for a permit.
     pub waiting_polls: usize,
-    /// The remaining time of the pause that the service asked for; `None` if there is no pause.
+    /// The remaining time of the pause after a 429, or after a 503 with `Retry-After`; `None` if there is no pause.
     pub paused_for: Option<Duration>,
     /// The number of requests of all clients with this rate limiter in the last minute. A request counts from the time
     /// at which its permit was granted.
     pub used_in_last_minute: usize,
-    /// The fraction of the limit that the client may use, from 0 to 1. The fraction is less than 1 after a 429.
+    /// The fraction of the limit that the client may use, from 0.05 to 1. A 429 lowers the fraction, and later
+    /// responses raise it to 1 again.
     pub share: f64,
     /// Whether the limit is shared with other processes.
     pub store: LimitStoreStatus,
@@ -122,19 +125,19 @@ pub struct RateLimitStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitStoreStatus {
-    /// The client has no [`LimitStore`], and counts only its own requests.
+    /// The client has no [`LimitStore`], and counts only the requests of the clients with the same rate limiter.
     None,
     /// The client counts its requests in a [`LimitStore`], together with other processes.
     Shared,
-    /// The last request to the [`LimitStore`] failed. The client counts only its own requests, and uses the store again
-    /// 10 s after the failure.
+    /// The last request for a slot from the [`LimitStore`] failed. For 10 s after the failure, the client counts only
+    /// its own requests. The next request after that uses the store again.
     Failed,
 }
 
-/// The error if no permit is available within the time-out of a call.
+/// The error if no permit is available before the deadline of [`Acquire`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct NoPermit {
-    /// The end of the pause, if the service asked for a pause that ends after the time-out of the call.
+    /// The end of the pause, if the request is a call that failed because the pause ends after its deadline.
     pub paused_until: Option<Instant>,
 }
 
@@ -294,7 +297,7 @@ impl RateLimiter {
         telemetry::paused(until, Some(asked));
     }
 
-    /// Returns the end of the pause that the service asked for, if there is one.
+    /// Returns the end of the current pause, if there is one.
     pub fn paused_until(&self) -> Option<Instant> {
         self.change(|shared, now, _| shared.state.slots.paused_until(now))
     }
@@ -369,8 +372,9 @@ impl Shared {
         };
     }
 
-    /// Asks the store for a slot if a request to the store is due now. If this request must be sent later, returns the
-    /// time of the request, and the waiter that should start it. Otherwise returns `None`.
+    /// Asks the store for a slot if a request to the store is due now. If this request must be sent later, or if there
+    /// is no runtime now, returns the time of the request, and the waiter that should start it. Otherwise returns
+    /// `None`.
     fn request_slot(&mut self, now: Instant, later: &mut Later) -> Option<Next> {
         match self.state.next_request(now) {
             NextRequest::Nothing => None,

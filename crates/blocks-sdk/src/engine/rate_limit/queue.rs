@@ -14,13 +14,14 @@ const OLD: Duration = Duration::from_secs(600);
 /// seconds.
 const YOUNG: Duration = Duration::from_secs(60);
 
-/// The purpose of a permit. The variants are in the order of precedence.
+/// The purpose of a permit. The variants are in the order of precedence. But an urgent poll precedes a create; see
+/// [`PollSchedule::is_urgent`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Priority {
-    /// A request that is neither a create nor a poll, for example a read of a session. A person may wait for its
-    /// response.
+    /// A request that is neither a create nor a regular poll, for example a read of a session. A person may wait for
+    /// its response. Some single polls also have this priority, for example the last poll of a wait after its time-out.
     Interactive,
-    /// A call that creates a session or a follow-up.
+    /// A call that creates a session or a follow-up, or a raw request with a method other than `GET` and `HEAD`.
     Create,
     /// A poll for a result that may not exist yet.
     Poll(PollSchedule),
@@ -29,7 +30,8 @@ pub(crate) enum Priority {
 /// The times that decide when a poll is due, and which of the due polls is first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PollSchedule {
-    /// The time at which the polled work started. This is the start of a turn, or for a watch, the last new message.
+    /// The time at which the polled work started. For a wait, this is the time at which this client started or resumed
+    /// the turn. For a watch, this is the time of the last new message, or the start of the watch.
     pub started: Instant,
     /// The time of the last poll, or of the start of the work if there was no poll yet.
     pub last_poll: Instant,
@@ -73,7 +75,7 @@ impl PollSchedule {
 
     /// Returns whether the first poll of a wait is urgent, because the wait ends in at most `WINDOW`. If all slots (the
     /// requests that the limit allows in a minute) are used, the next slot may become free only after `WINDOW`, and the
-    /// wait would end without a poll.
+    /// wait would reach its time-out before its first poll.
     pub fn is_urgent(&self, now: Instant) -> bool {
         self.first_before
             .is_some_and(|before| before.saturating_duration_since(now) <= WINDOW)
@@ -92,7 +94,7 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct WaitingCall {
     arrived: Instant,
-    /// The time at which the call stops waiting.
+    /// The deadline of the call, if a pause that ends after the deadline makes the call fail immediately.
     deadline: Option<Instant>,
 }
 
@@ -111,8 +113,8 @@ pub(super) struct Candidates {
 }
 
 impl Queue {
-    /// Adds a waiter. `deadline` is the deadline of a call. A poll ignores `deadline`, because the wait that makes the
-    /// poll has its own deadline.
+    /// Adds a waiter. `deadline` is the deadline of a call, if a pause that ends after the deadline makes the call fail
+    /// immediately. A poll ignores `deadline`, because the wait that makes the poll continues during a pause.
     pub fn insert(
         &mut self,
         ticket: u64,
@@ -257,8 +259,8 @@ mod tests {
             poll(3500, 3599, 3601, start),
         ]);
         assert_eq!(young.candidates(now).poll, Some(1));
-        // The score of a poll decreases with the age of its session. The second session is an hour old, so its score is
-        // less than 6, although its last poll was 20 s ago. The score of the first session is 10.
+        // The score of a poll decreases if its session is older than 10 minutes. The second session is an hour old, so
+        // its score is less than 6, although its last poll was 20 s ago. The score of the first session is 10.
         let old = queue(&[poll(3500, 3590, 3592, start), poll(0, 3580, 3582, start)]);
         assert_eq!(old.candidates(now).poll, Some(0));
     }

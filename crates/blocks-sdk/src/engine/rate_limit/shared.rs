@@ -1,10 +1,10 @@
 //! Decides how several processes share the limit of an API key. A *slot* is one of the requests that the limit allows
-//! in a minute. The used slots are counted in the *store* of the shared limit, for example in a file. Every store uses
-//! the decisions of this module.
+//! in a minute. The used slots are counted in the *store* of the shared limit, for example in a file. The stores in
+//! this workspace make the decisions of this module.
 //!
 //! A create has precedence over a poll, even if the two requests are from different processes. This rule needs only the
-//! log of used slots, and no list of waiting requests: polls leave one slot free, which the next call takes, and calls
-//! leave a fifth of the window to polls.
+//! log of used slots, and no list of waiting requests: polls that have used their share leave one slot free, which the
+//! next call takes, and calls leave a fifth of the window to polls.
 //!
 //! Requests of the same kind are ordered across all processes. Of the polls, the poll with the largest product of
 //! waiting time and weight gets the next slot. Of the creates, the create that has waited longest gets the next slot.

@@ -110,7 +110,8 @@ impl State {
         self.next_ticket
     }
 
-    /// Grants a permit if no other request waits and a slot is free, and returns the slot.
+    /// Grants a permit if the request is due, no other request waits, no probe is running and a slot is free. Returns
+    /// the slot.
     pub fn grant_directly(&mut self, now: Instant, priority: Priority) -> Option<u64> {
         if !self.queue.is_empty() || priority.ready_at(now) > now || self.is_probing() {
             return None;
@@ -160,8 +161,8 @@ impl State {
     }
 
     /// Returns whether the store of the shared limit could grant a slot to a new waiter before `time`. Returns false if
-    /// the store has asked this process to wait until `time` or later, or if the new waiter is a poll that is due at
-    /// `time` or later.
+    /// the store has asked requests for slots of this purpose to wait until `time` or later, or if the new waiter is a
+    /// poll that is due at `time` or later.
     pub fn could_get_slot(&self, priority: Priority, time: Instant, now: Instant) -> bool {
         let purpose = match priority {
             Priority::Interactive => SlotPurpose::Interactive,
@@ -215,7 +216,8 @@ impl State {
     }
 
     /// Handles the store's response to request `number`. If the store granted a slot, a waiter gets a permit for the
-    /// slot. If no waiter needs the slot, the result contains the slot to give back to the store.
+    /// slot. If no waiter needs the slot, or if another request has replaced request `number`, the result contains the
+    /// slot to give back to the store.
     pub fn store_responded(
         &mut self,
         number: u64,
@@ -542,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_was_cut_short_is_probed_once() {
+    fn a_shortened_pause_is_probed_until_a_response() {
         let (mut state, start) = state(100);
         let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
         let until = state.refused(start, Some(hour), minute, 0.5);

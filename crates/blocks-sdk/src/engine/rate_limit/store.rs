@@ -12,20 +12,21 @@ use serde::{Deserialize, Serialize};
 /// Is the type of the futures that the methods of [`LimitStore`] return.
 pub type LimitFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LimitStoreError>> + Send + 'a>>;
 
-/// Counts the used slots of one key for all processes that use the key. A slot is one of the requests that the rate
-/// limit allows in a minute.
+/// Counts the used slots of one key for all processes that use the same store. A slot is one of the requests that the
+/// rate limit allows in a minute.
 ///
-/// A client without a `LimitStore` counts only its own requests, in memory. A client with a store requests each slot
-/// from the store. If the store fails, or does not respond within its [time-out](Self::response_timeout), the client
-/// does not use the store for 10 s, and counts only its own requests. See
-/// [`ClientBuilder::limit_store`](crate::ClientBuilder::limit_store).
+/// A client without a `LimitStore` counts only the requests of the clients with the same rate limiter, in memory. A
+/// client with a store requests each slot from the store. If the store fails, or does not respond within its
+/// [time-out](Self::response_timeout), the client requests no slot from the store for 10 s, and counts only its own
+/// requests. See [`ClientBuilder::limit_store`](crate::ClientBuilder::limit_store).
 ///
 /// [`SharedLimit`](super::SharedLimit) makes the decisions. A store only needs to keep a `SharedLimit`, and to ensure
 /// that only one process at a time changes the `SharedLimit`. All times in requests and responses are durations, so the
 /// clocks of the processes may differ.
 pub trait LimitStore: Send + Sync {
     /// Takes a slot for the first entry of [`SlotRequest::demands`] that can have a slot now. If no entry can have a
-    /// slot, returns how long the process must wait before it calls `take` again.
+    /// slot, returns how long the process must wait before it calls `take` again for the same purposes. The process
+    /// calls `take` earlier if a request with another [`SlotPurpose`] starts to wait.
     fn take<'a>(&'a self, request: &'a SlotRequest) -> LimitFuture<'a, SlotResponse>;
 
     /// Grants no slot for the duration `pause`. Has no effect if the current pause ends later.
@@ -44,8 +45,10 @@ pub trait LimitStore: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SlotRequest {
-    /// A random number that identifies the process. If a request gets no slot, the store keeps its
-    /// [`demands`](Self::demands) until the next request of the same process.
+    /// A random number that identifies the process. Each rate limiter with a store has its own number, so several
+    /// clients in one process count as several processes. If a request gets no slot, the store keeps its
+    /// [`demands`](Self::demands) until the next request of the same process, or until this request is more than 1 s
+    /// late.
     pub process: u64,
     /// The maximum number of slots that all processes together may use in a window (about a minute). A process reports
     /// a lower number after a 429.
@@ -53,7 +56,8 @@ pub struct SlotRequest {
     /// Whether requests other than polls are spread evenly over a window. This is true after a 429, which showed that
     /// the limit is lower than expected.
     pub spreads_calls: bool,
-    /// The waiting requests of the process that can use the slot, in the order of precedence.
+    /// The requests of the process that can use the slot, in the order of precedence. Only the first waiting request
+    /// of each purpose is listed.
     pub demands: Vec<SlotDemand>,
 }
 
@@ -75,10 +79,10 @@ pub struct SlotDemand {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SlotPurpose {
-    /// A request that is neither a create nor a poll, for example a read of a session. A person may wait for its
-    /// response.
+    /// A request that is neither a create nor a regular poll, for example a read of a session. A person may wait for
+    /// its response. Some single polls also have this purpose, for example the last poll of a wait after its time-out.
     Interactive,
-    /// A create or follow-up.
+    /// A create or follow-up, or a [raw request](crate::RawRequest) with a method other than `GET` and `HEAD`.
     Create,
     /// A poll.
     Poll,

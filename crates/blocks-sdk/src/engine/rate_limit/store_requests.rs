@@ -1,6 +1,6 @@
 //! Tracks the requests for slots that this process sends to the store of a shared rate limit. A *slot* is one of the
-//! requests to the service that the limit allows in a minute. At most one request for a slot runs at a time. After a
-//! request for a slot has failed, this process sends no further one for 10 seconds.
+//! requests to the service that the limit allows in a minute. At most one request for a slot runs at a time, not
+//! counting lost requests. After a request for a slot has failed, this process sends no further one for 10 seconds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::store::SlotPurpose;
 /// A request to the store counts as lost if it still runs this long after its time-out. For example, the time-out does
 /// not fire while the tokio runtime of the request is idle, or after this runtime has ended.
 const LOST: Duration = Duration::from_millis(500);
-/// The time after a failure during which no request is sent to the store.
+/// The time after a failed request for a slot during which no further slot is requested from the store.
 const ALONE: Duration = Duration::from_secs(10);
 
 /// The waiters that can use the slot that a request asks for. Each entry contains the ticket of a waiter and the

@@ -153,15 +153,15 @@ fn no_order_with_a_store_loses_a_permit() {
     assert_eq!(run_all(4, store), 5 * 9_usize.pow(3));
 }
 
-/// Runs every schedule of `depth` steps, and returns the number of schedules. The schedules with the same first step
-/// run in one thread, so that the test uses all processor cores.
+/// Runs the schedules of `depth` steps, and returns the number of schedules. The schedules with the same first step run
+/// in one thread, so that the test uses several processor cores.
 fn run_all(depth: usize, store: impl Fn() -> Option<Arc<dyn LimitStore>> + Sync) -> usize {
     let all: Vec<Op> = (0..WAITERS)
         .flat_map(|number| [Op::Poll(number), Op::Cancel(number)])
         .chain([Op::Advance, Op::Refuse, Op::Respond])
         .collect();
     // `Respond` has no effect as the first step. `Cancel` as the first step drops a waiter that was never polled, and
-    // has the same effect as a `Cancel` of this waiter in a later step.
+    // has the same effect as a `Cancel` of this waiter in a later step before its first poll.
     let firsts = all
         .iter()
         .filter(|op| !matches!(op, Op::Cancel(_) | Op::Respond));

@@ -9,7 +9,8 @@ fn process(store: &Arc<impl LimitStore + 'static>) -> Arc<RateLimiter> {
     Arc::new(RateLimiter::new(RateLimit::default(), Some(store)))
 }
 
-/// A store that counts the requests it receives. A test can make the store fail, hang or respond late.
+/// A store that counts the requests for a slot, and the slots that are given back. A test can make the requests for a
+/// slot fail, hang or end late.
 #[derive(Default)]
 struct Scripted {
     memory: MemoryLimitStore,
@@ -194,7 +195,7 @@ async fn a_store_that_hangs_costs_350_ms() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_used_alone_counts_when_alone() {
+async fn what_was_used_with_the_store_counts_when_alone() {
     let store = Arc::new(Scripted::default());
     let limiter = process(&store);
     for _ in 0..60 {
