@@ -11,9 +11,9 @@ use blocks_api::types::Message;
 const REMEMBERED: usize = 2_000;
 
 /// Returns the hash of a message's id, or of the whole message if the message has no id. The hash identifies the
-/// message. Every release must compute the same hash for a message, because stored cursors contain the hashes. The hash
-/// has at most 53 bits, because many programs read a JSON number as a 64-bit float, which stores integers of at most 53
-/// bits exactly.
+/// message. Two messages without ids and with the same content have the same hash, and count as one message. Every
+/// release must compute the same hash for a message, because stored cursors contain the hashes. The hash has at most 53
+/// bits, because many programs read a JSON number as a 64-bit float, which stores integers of at most 53 bits exactly.
 pub(crate) fn identity(message: &Message) -> u64 {
     let mut hash = Hash::default();
     match &message.id {
@@ -25,8 +25,9 @@ pub(crate) fn identity(message: &Message) -> u64 {
 }
 
 /// Computes the hash that identifies a message that was too large to be read. The message is the only message of its
-/// page. `body` is the part of the page that was received. If this part contains the id of the message, the hash is
-/// computed from the id, and otherwise from this part.
+/// page. `body` is the part of the page that was received. If this part contains the id of the message as a string, the
+/// hash is computed from the id. Otherwise the hash is computed from this part, without the text before the field
+/// `items`.
 pub(crate) fn identity_in_cut_page(body: &str) -> u64 {
     let items = body.find("\"items\"").map_or(body, |at| &body[at..]);
     let field = items.match_indices("\"id\"").find_map(|(at, name)| {
@@ -63,7 +64,7 @@ impl Hash {
     }
 
     /// Returns the hash, shortened to 53 bits. In FNV-1a, the high bits depend on more of the input than the low bits,
-    /// so the high bits are used.
+    /// so the lowest 11 bits are removed. Before that, the low bits are combined with the high bits.
     fn finish(self) -> u64 {
         (self.0 ^ (self.0 << 29)) >> 11
     }

@@ -194,8 +194,9 @@ impl MergedPages {
     }
 
     /// Returns the cursor after the last message that the watch has returned to the program. `waiting` contains the
-    /// messages that the watch has taken from here, but has not returned yet. Returns `None` before the first page is
-    /// read, and while [`Watch::from_now`](crate::Watch::from_now) skips existing messages.
+    /// messages that the watch has taken from here, but has not returned yet. Returns `None` while
+    /// [`Watch::from_now`](crate::Watch::from_now) skips existing messages. If the roles are not read separately, also
+    /// returns `None` before the first page is read.
     pub fn cursor(&self, waiting: &VecDeque<Message>) -> Option<WatchCursor> {
         let pagers = || self.sequences.iter().map(|sequence| &sequence.pager);
         if pagers().any(Pager::is_skipping) || !self.any_read {
@@ -263,8 +264,8 @@ fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
 }
 
 /// Returns how a request waits for its permit. A poll of a watch waits without a time-out (`Once`), and any other
-/// request waits within the time-out of its call (`Wait`). If a poll had a time-out, a long pause of the rate limiter
-/// could end the watch.
+/// request waits within the time-out of its call (`Wait`). If a poll had a time-out, polls would fail during a long
+/// pause of the rate limiter.
 fn admission(priority: Priority) -> Admission {
     match priority {
         Priority::Poll(_) => Admission::Once(priority),

@@ -26,7 +26,7 @@ use crate::messages::page::Page;
 use crate::messages::stream::MessageStream;
 use crate::messages::watch::Watch;
 
-/// The page size of a stream, which is the largest page size that the service supports.
+/// The largest page size of a stream or watch. The service supports no larger page size.
 pub(crate) const PAGE: u64 = 100;
 
 /// The query parameters that the OpenAPI document names. They have their own methods, so [`MessagesQuery::extra`]
@@ -85,7 +85,8 @@ impl MessagesQuery {
         }
     }
 
-    /// Selects messages of these types only. By default the service returns the types `message` and `final_message`.
+    /// Selects messages of these types only. By default, or if `types` is empty, the service returns the types
+    /// `message` and `final_message`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -102,7 +103,8 @@ impl MessagesQuery {
         self
     }
 
-    /// Selects messages of these roles only. By default the service returns the assistant's messages.
+    /// Selects messages of these roles only. By default, or if `roles` is empty, the service returns the assistant's
+    /// messages.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -118,7 +120,7 @@ impl MessagesQuery {
         self
     }
 
-    /// Selects messages of all types, from the user and from the assistant.
+    /// Selects messages of all types that this release knows, from the user and from the assistant.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -175,7 +177,7 @@ impl MessagesQuery {
         self
     }
 
-    /// Sets whether the newest message is first. Default: the oldest message is first. The client always sends the
+    /// Sets whether the newest message is first. Default: the oldest message is first. A query always sends the
     /// direction, because the vendor's sources disagree on the default of the service.
     ///
     /// ```
@@ -211,8 +213,8 @@ impl MessagesQuery {
         self
     }
 
-    /// Sets the number of messages in a page, from 1 to 100. Default: 50. Only [`send`](Self::send) uses this number. A
-    /// stream or watch chooses its page sizes itself.
+    /// Sets the maximum number of messages in a page, from 1 to 100. Default: 50. Only [`send`](Self::send) uses this
+    /// number. A stream or watch chooses its page sizes itself.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -286,10 +288,13 @@ impl MessagesQuery {
     /// list, and returns them at the end. With [`newest_first`](Self::newest_first), it does not search.
     ///
     /// For a message larger than [`max_body`](crate::ClientBuilder::max_body), the stream returns an error, and
-    /// continues with the next message. Any other error ends the stream. If the pages contain fewer messages than the
-    /// total number that the service reports, or only repeat messages that were already read, the stream ends with the
-    /// error [`Incomplete`](crate::ErrorKind::Incomplete). The error says how many messages are missing, if this number
-    /// is known.
+    /// continues with the next message. Any other error ends the stream. If the service ignores the requested page
+    /// size, a page larger than `max_body` also ends the stream.
+    ///
+    /// If the pages contain fewer messages than the total number that the service reports, the stream ends with the
+    /// error [`Incomplete`](crate::ErrorKind::Incomplete). The stream ends with the same error if the pages only repeat
+    /// messages that were already read, unless the total shows that all messages were read. The error says how many
+    /// messages are missing, if this number is known.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -312,12 +317,14 @@ impl MessagesQuery {
     /// The watch returns each message exactly once, even if its `ts` is null, is out of order, or equals the `ts` of
     /// another message. A late message is a message that the service adds before messages that the watch has already
     /// read. The watch finds a late message if its position is among the last 1,000 messages. The watch polls every 2
-    /// s, or as often as the rate limit allows. The order is always oldest first.
+    /// s, or less often if the rate limit requires this or if polls fail. Except for late messages, the order is always
+    /// oldest first.
     ///
     /// [`Watch::from_now`] omits existing messages, and [`Watch::resume`] continues after a restart. Transient errors
     /// do not end the watch; [`Watch::next_event`] reports transient errors. For some errors, the watch cannot know
-    /// whether they are transient, for example for a 409, or for a 403 from a proxy. The watch ends after three such
-    /// errors in a row. A permanent error ends the watch immediately.
+    /// whether they are transient, for example for a 409, or for a 403 whose body is not JSON. The watch ends after
+    /// three such errors in a row. For a message larger than [`max_body`](crate::ClientBuilder::max_body), the watch
+    /// returns an error, and continues. Any other permanent error ends the watch immediately.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -407,7 +414,8 @@ impl MessagesQuery {
         result.map_err(|error| error.with_session(&self.session_id))
     }
 
-    /// Reads one page in one attempt with a permit that the caller has acquired. A wait uses this method to poll.
+    /// Reads one page in one attempt with a permit that the caller has acquired. A wait that also reads the agent's
+    /// messages uses this method to poll.
     pub(crate) async fn read_with_permit(
         &self,
         permit: Permit,

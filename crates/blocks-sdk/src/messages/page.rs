@@ -136,7 +136,7 @@ impl Page {
     /// Reads the next page. Returns `None` if this page is the last.
     ///
     /// Messages that are added or deleted can move other messages to another page, so this method may repeat or miss
-    /// messages. [`MessagesQuery::stream`] notices such moves, and loses no message.
+    /// messages. [`MessagesQuery::stream`] notices such moves, and loses no message that exists during the whole read.
     ///
     /// # Errors
     /// Returns the errors of [`MessagesQuery::send`].
@@ -169,8 +169,9 @@ impl Page {
         query.send().await.map(Some)
     }
 
-    /// Reads the messages that were added after this page was read. Uses the same filters as the query of this page.
-    /// Returns `None` when the page has no link to newer messages.
+    /// Reads the first page of the messages that were added after this page was read. Uses the same filters, order and
+    /// page size as the query of this page. Returns `None` when the page has no link to newer messages, or when this
+    /// link contains no time.
     ///
     /// The service puts a time into this link. The link selects only messages whose `ts` is greater than this time. So
     /// this method does not find messages whose `ts` is equal, smaller or missing.

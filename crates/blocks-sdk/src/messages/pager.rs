@@ -4,12 +4,14 @@
 //! A page shows a range of the list at the time of the read. If messages before the range are deleted or added, the
 //! messages in the range move to other indexes. The total number of messages does not always show such a shift: the
 //! total is unchanged after one deletion and one addition. So each range that the pager reads overlaps the previous
-//! range. [`Window`] describes a range. A known message is a message that was read before. If the new range contains a
-//! known message, everything before that message was read as well, and no message is missing. If the new range contains
-//! no known message, the pager discards the range and steps back until a range contains a known message.
+//! range, if possible. [`Window`] describes a range. A known message is a message that was read before. If the new
+//! range contains a known message, everything before that message was read as well, and no message is missing. If the
+//! new range contains no known message, the pager discards the range and steps back until a range contains a known
+//! message. If no earlier range contains a known message, the pager searches forward from the start of the list.
 //!
 //! A page with only one message, for example a message that is too large to be read, cannot overlap the previous range.
-//! In this case, the pager reads the message before the page again. If this message is still at the same index, no
+//! If the service ignores the requested page size, no page can overlap the previous range. In these cases, the pager
+//! reads the message before the page again. If this message is still at the same index, and the total is unchanged, no
 //! message is missing.
 
 use std::collections::VecDeque;
@@ -35,8 +37,7 @@ const IDLE_READS: u64 = 16;
 /// The number of full pages in a row after which the pager doubles its page size. The pager reduces the page size after
 /// a page that was too large.
 const FULL_PAGES: u32 = 4;
-/// The maximum number of reads of a page whose response cannot be decoded, for example because the response was cut
-/// off.
+/// The maximum number of reads of a page whose response cannot be decoded, for example because the JSON is incomplete.
 const DECODE_ATTEMPTS: u32 = 3;
 
 /// Reads the messages of one query to the end of the list. Later the pager can continue with messages that were added.
@@ -54,7 +55,7 @@ pub(crate) struct Pager {
     full_pages: u32,
     /// The number of a page that was empty although the list has more messages after it. This page number is avoided.
     unusable: Option<u64>,
-    /// Whether a message before the edge was added or deleted since the last check for late messages.
+    /// Whether a message before the edge may have been added or deleted since the last check for late messages.
     shifted: bool,
     /// Whether the pager skips messages until it reaches the end of the list for the first time.
     skipping: bool,
@@ -69,7 +70,7 @@ pub(crate) struct Pager {
     /// The index at which the next regular check for late messages continues.
     check_from: Option<u64>,
     total: Option<u64>,
-    /// The number of messages that were found so far.
+    /// The number of messages that were found so far, including messages that were skipped, or read before a resume.
     given: u64,
     /// The number of reads in a row without a new message.
     idle: u64,
@@ -100,7 +101,8 @@ enum Phase {
     Search {
         index: u64,
     },
-    /// Reads the edge again. The page `held` starts right after the edge, and is used only if the edge has not moved.
+    /// Reads the edge again. The page `held` starts right after the edge, and is used only if the edge has not moved
+    /// and the total is unchanged.
     Verify {
         held: Reading,
     },
@@ -113,12 +115,15 @@ enum Phase {
 struct Sweep {
     /// The index at which the search continues backwards.
     index: u64,
-    /// The index at which the search for late messages ends. `None` if the search reads only one page.
+    /// The index at which the search for late messages ends. `None` if the search ends after the first page with a
+    /// known message.
     until: Option<u64>,
-    /// The hash that identifies the first message after the range that was searched last.
+    /// The hash that identifies the first message of the last page that was not held. Late messages that are found
+    /// later are before this message.
     next: u64,
     /// Pages that contain no known message. If the search finds a known message further back in the list, the messages
-    /// of these pages are between known messages. Then they are late messages and are returned. Otherwise they are not
+    /// of these pages are between known messages. Then they are late messages and are returned. They are also returned
+    /// if the search reaches the start of the list, and no message was skipped or forgotten. Otherwise they are not
     /// returned, because they may have been skipped, or read and forgotten.
     held: Vec<Reading>,
 }
@@ -176,7 +181,7 @@ impl Reading {
         self.start + self.count()
     }
 
-    /// Returns the total, or `None` if the total is wrong because this page contains messages after it.
+    /// Returns the total, or `None` if the page ends after the total.
     fn total(&self) -> Option<u64> {
         self.total.filter(|total| *total >= self.end())
     }
@@ -234,7 +239,7 @@ impl Pager {
         self
     }
 
-    /// Makes the pager skip the messages that exist at the first read.
+    /// Makes the pager skip the messages that exist when it first reaches the end of the list.
     pub fn skip_to_end(&mut self) {
         self.skipping = true;
     }
@@ -482,7 +487,7 @@ impl Pager {
         }
     }
 
-    /// Sets `shifted` if the page shows that the edge has moved.
+    /// Sets `shifted`, unless the page shows that the edge is still at its index.
     fn note_shift(&mut self, reading: &Reading) {
         if let Some(edge) = self.edge {
             self.shifted |= !reading.has(edge);

@@ -121,8 +121,8 @@ impl<S, T> Source<S, T> {
         *self = Self::Ended;
     }
 
-    /// Polls the future of the step in progress, which returns one item of the stream. If no step is in progress,
-    /// starts one and polls it. Returns the result of the step, or `None` after [`end`](Self::end) was called.
+    /// Polls the future of the step in progress. If no step is in progress, starts one and polls it. Returns the result
+    /// of the step, or `None` after [`end`](Self::end) was called.
     pub fn poll(
         &mut self,
         context: &mut Context<'_>,

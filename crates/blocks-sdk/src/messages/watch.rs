@@ -53,7 +53,8 @@ pub struct Watch {
     ready: VecDeque<Message>,
     too_large: Option<Error>,
     source: Source<Poller, Result<Step, Error>>,
-    /// The cursor at the start of the poll in progress, which is returned while the poll is in progress.
+    /// The last known cursor. It is returned while a poll is in progress, after the watch has ended, and while the
+    /// pages have no cursor yet.
     cursor: WatchCursor,
 }
 
@@ -132,7 +133,9 @@ impl Watch {
         }
     }
 
-    /// Returns a watch that omits the messages that exist when the first page is read.
+    /// Returns a watch that omits the messages that exist when the watch first reaches the end of the list.
+    ///
+    /// If the list is long, the watch reads only its end, and does not find late messages before this part.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -172,7 +175,7 @@ impl Watch {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// Returns the next message or failed poll. The watch continues after a failed poll.
+    /// Returns the next message, or a failed poll after which the watch continues.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -264,9 +267,10 @@ enum Step {
 
 struct Poller {
     pages: MergedPages,
-    /// The time at which the last message arrived. The priority of a watch decreases while no messages arrive.
+    /// The time at which the last message arrived. If no message arrives for 10 minutes, the priority of the watch
+    /// decreases.
     news: Instant,
-    /// When the last poll ended.
+    /// When the last poll ended that failed or found no message.
     polled: Instant,
     /// When the next poll is due.
     next: Instant,

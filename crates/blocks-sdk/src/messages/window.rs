@@ -45,7 +45,8 @@ impl Sizes {
         (least..=self.most.max(1)).map(move |limit| Window::containing(index, limit))
     }
 
-    /// Returns, of all windows that contain `index`, the one that ends last. Avoids the page number `unusable`.
+    /// Returns, of all windows that contain `index`, the one that ends last. Avoids the page number `unusable`, if
+    /// another window contains `index`.
     pub fn forward(self, index: u64, unusable: Option<u64>) -> Window {
         let usable = self
             .windows(index)

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::engine::error::Error;
 
-/// Selects the agent of a new session. Each value of this type names exactly one agent.
+/// Selects the agent of a new session. Each value of this type names one agent, except an empty profile, which names
+/// none. A request with an empty profile is rejected before it is sent.
 ///
 /// ```
 /// use blocks_sdk::{Agent, AgentName};
@@ -149,7 +150,8 @@ impl Agent {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`from_fields`](Self::from_fields), and an error if a field has the wrong type.
+    /// Returns the errors of [`from_fields`](Self::from_fields) and [`profile`](Self::profile), and an error if a field
+    /// has the wrong type.
     pub fn from_json(body: &Map<String, Value>) -> Result<Self, Error> {
         let field = Self::check_one(body)?;
         let wrong = |expected: &str, value: &Value| {

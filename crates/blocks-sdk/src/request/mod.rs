@@ -87,8 +87,9 @@ impl CreateSession {
         Self { body, schema: None }
     }
 
-    /// Sets whether the session is hidden from other members of the workspace. By default, the setting of the workspace
-    /// applies, or `false` if the workspace has none.
+    /// Sets whether the session is hidden from other members of the workspace. By default, the request does not contain
+    /// this field, for which the service documents the default `false`. The admins of a workspace can force private
+    /// sessions. Then the session is hidden even if `private` is `false`.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -120,7 +121,7 @@ impl CreateSession {
         self
     }
 
-    /// Attaches existing artifacts to the first message.
+    /// Attaches existing artifacts to the first message. Replaces the artifacts of an earlier call.
     ///
     /// ```
     /// # use blocks_sdk::{Agent, CreateSession};
@@ -161,9 +162,9 @@ impl CreateSession {
         self
     }
 
-    /// Adds a field that has no method in this release.
+    /// Adds a field that this release does not support.
     ///
-    /// If `name` is a field that has its own method, such as `title`, the request is rejected before it is sent.
+    /// If `name` is a field that this release supports, such as `title`, the request is rejected before it is sent.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -197,7 +198,8 @@ impl CreateSession {
         }
     }
 
-    /// Returns the first message.
+    /// Returns the first message, without the schema that [`expect_schema`](Self::expect_schema) adds to the message
+    /// that is sent.
     pub fn message(&self) -> &str {
         &self.body.message
     }
@@ -243,11 +245,13 @@ impl CreateSession {
     /// fields of the service for a new session.
     ///
     /// An unknown field is an error, because its name may be misspelt. If your program serialized the request with
-    /// serde, deserialize it with serde, for example with `serde_json::from_str`. This keeps unknown fields.
+    /// serde, deserialize it with serde, for example with `serde_json::from_str`. This keeps unknown fields, except
+    /// fields with the value null.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when a field is unknown or has the wrong type. Also
-    /// returns the errors of [`Agent::from_json`] and [`validate`](Self::validate).
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the JSON is not an object, `message` is
+    /// missing, or a field is unknown or has the wrong type. Also returns the errors of [`Agent::from_json`] and
+    /// [`validate`](Self::validate).
     ///
     /// ```
     /// use blocks_sdk::CreateSession;
@@ -267,7 +271,7 @@ impl CreateSession {
             )));
         }
         let mut fields = fields.clone();
-        // A field with the value null counts as absent.
+        // A known field with the value null counts as absent.
         fields.retain(|_, value| !value.is_null());
         let body: types::CreateSessionRequest = serde_json::from_value(Value::Object(fields))
             .map_err(|e| Error::invalid_input(format!("cannot read the request: {e}")))?;
@@ -294,9 +298,9 @@ impl CreateSession {
     /// sends the request.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty, the title
-    /// is too long, [`extra`](Self::extra) was used for a field that has its own method, or the schema of the expected
-    /// reply is not an object or a Boolean.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message is empty or only white space, the
+    /// profile is empty, the title is too long, [`extra`](Self::extra) was used for a field that this release supports,
+    /// or the schema of the expected reply is not an object or a Boolean.
     pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
         check_extra(&self.body.extra, &FIELDS)?;
@@ -336,7 +340,7 @@ impl CreateSession {
 pub struct FollowUp {
     body: types::CreateMessageRequest,
     /// Whether the caller set a profile. The request is rejected if this profile is empty: the body would omit the
-    /// profile, and the default agent would do the work.
+    /// profile, and the agent would work without it.
     has_profile: bool,
     /// The schema of the expected reply.
     schema: Option<Value>,
@@ -388,7 +392,7 @@ impl FollowUp {
         self
     }
 
-    /// Attaches existing artifacts.
+    /// Attaches existing artifacts. Replaces the artifacts of an earlier call.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -417,7 +421,8 @@ impl FollowUp {
         }
     }
 
-    /// Returns the message.
+    /// Returns the message, without the schema that [`expect_schema`](Self::expect_schema) adds to the message that is
+    /// sent.
     pub fn message(&self) -> &str {
         &self.body.message
     }
@@ -457,9 +462,9 @@ impl FollowUp {
     /// sends the request.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message or the profile is empty,
-    /// [`extra`](Self::extra) was used for a field that has its own method, or the schema of the expected reply is not
-    /// an object or a Boolean.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the message is empty or only white space, the
+    /// profile is empty, [`extra`](Self::extra) was used for a field that this release supports, or the schema of the
+    /// expected reply is not an object or a Boolean.
     pub fn validate(&self) -> Result<(), Error> {
         check_message(&self.body.message)?;
         check_extra(&self.body.extra, &FOLLOW_UP_FIELDS)?;
@@ -476,7 +481,7 @@ impl FollowUp {
 fn check_message(message: &str) -> Result<(), Error> {
     if message.trim().is_empty() {
         return Err(Error::invalid_input(
-            "the message is empty; give at least one character",
+            "the message is empty; give at least one character that is not white space",
         ));
     }
     Ok(())
@@ -485,7 +490,7 @@ fn check_message(message: &str) -> Result<(), Error> {
 fn check_extra(extra: &JsonObject, known: &[&str]) -> Result<(), Error> {
     match known.iter().find(|name| extra.contains_key(name)) {
         Some(name) => Err(Error::invalid_input(format!(
-            "the extra field `{name}` has its own method; use that"
+            "the field `{name}` cannot be an extra field, because this release sets it in another way"
         ))),
         None => Ok(()),
     }
@@ -505,7 +510,8 @@ impl Serialize for FollowUp {
     }
 }
 
-/// Deserializes a request that was serialized with serde. Keeps fields and agents that this release does not know.
+/// Deserializes a request that was serialized with serde. Keeps agents that this release does not know, and unknown
+/// fields whose value is not null.
 impl<'de> Deserialize<'de> for CreateSession {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut fields = Map::<String, Value>::deserialize(deserializer)?;
@@ -591,7 +597,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extra_field_with_a_method_is_refused() {
+    fn an_extra_field_that_is_supported_is_refused() {
         for name in FIELDS {
             let request = CreateSession::new(Agent::claude(), "Go.").extra(name, "x");
             let error = request.validate().unwrap_err().to_string();

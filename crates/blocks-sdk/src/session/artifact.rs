@@ -63,7 +63,7 @@ impl SessionRef {
     /// of plans are in [`Session::plan_ids`](crate::Session::plan_ids).
     ///
     /// # Errors
-    /// An error with status 404 when the artifact is not attached to this session.
+    /// Any error of the request, for example with the status 404 when the artifact is not attached to this session.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -181,8 +181,9 @@ impl Artifact {
     /// download fails. The whole download has no time-out.
     ///
     /// # Errors
-    /// An error response of the storage host, or a failed connection. If the download fails after this method returned,
-    /// the last item of the stream is an error. Then the pieces before this error are not the whole file.
+    /// An error response of the storage host, a compressed response, a failed connection, a URL that is missing or not
+    /// allowed, or an error of the request for a new URL. If the download fails after this method returned, the last
+    /// item of the stream is an error. Then the pieces before this error are not the whole file.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -315,9 +316,10 @@ impl Artifact {
         sleep(backoff.max(requested.min(self.client.engine.retry.max_retry_after))).await;
     }
 
-    /// Writes the content to a new file. On Unix, only this user can read the file. Until the whole content is on the disk, the
-    /// file has a temporary name. If a file already exists at `path`, this method fails and does not overwrite it. A
-    /// download that is cut off is restarted. Dropping the future removes the partial file.
+    /// Writes the content to a new file. On Unix, only this user can read the file. Until the whole content is on the
+    /// disk, the file has a temporary name. If a file already exists at `path`, this method fails and does not
+    /// overwrite it. A download that is cut off is restarted, up to the retry policy's number of attempts. Dropping the
+    /// future removes the partial file.
     ///
     /// # Errors
     /// The errors of [`stream`](Self::stream), and [`ErrorKind::File`] when the file cannot be written, for example
@@ -406,7 +408,7 @@ impl Artifact {
         }
     }
 
-    /// Returns the host of the content's URL.
+    /// Returns the host of the content's URL; `None` if the URL has no host or cannot be read.
     fn host(&self) -> Option<String> {
         let url = Url::parse(self.data.url.as_ref()?.as_str()).ok()?;
         url.host_str().map(str::to_owned)

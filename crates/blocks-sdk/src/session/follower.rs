@@ -25,7 +25,7 @@ pub(crate) struct Follower {
     end: Option<Result<Progress, Error>>,
     /// Whether the next poll requests only the reply.
     reply_alone: bool,
-    /// Whether the last poll showed that the thread has more messages to read.
+    /// Whether the thread may have more messages to read, according to the last poll.
     is_behind: bool,
 }
 

@@ -138,7 +138,8 @@ impl Session {
     }
 
     /// Reads the session again. Keeps the known id of the first thread (the thread that holds the messages of the first
-    /// turn), because the response to a read does not contain this id.
+    /// turn), because the response to a read does not contain this id. Also keeps the known links to this thread if the
+    /// response does not contain them.
     ///
     /// # Errors
     /// Any error of the request; see [`ErrorKind`](crate::ErrorKind).
@@ -176,8 +177,9 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the thread that holds the messages of the first
-    /// turn is unknown. Only the response to a create contains the id of this thread, so this method fails, for
-    /// example, on a session that [`Client::get_session`] returned. The text of the error says what to do.
+    /// turn is unknown. The response to a create contains the id of this thread, but the response to a read of the
+    /// session does not. So this method fails, for example, on a session that [`Client::get_session`] returned. The
+    /// text of the error says what to do.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -198,8 +200,8 @@ impl Session {
         );
         let pending = pending.ok_or_else(|| {
             let detail = format!(
-                "session {} exists, but its thread is unknown: only the response to a create names it. Resume from its \
-                 `Pending` value, use `Session::latest_turn`, or send a follow-up",
+                "session {} exists, but its thread is unknown: a read of the session does not return it. Resume from \
+                 its `Pending` value, use `Session::latest_turn`, or send a follow-up",
                 self.id()
             );
             Error::unknown_turn(detail).with_session(self.id())
@@ -211,7 +213,7 @@ impl Session {
         Ok(Turn::started(client, pending, turns, number, self.started))
     }
 
-    /// Waits for the reply to the first message, for up to an hour.
+    /// Waits for the reply to the first message, with a time-out of one hour.
     ///
     /// To change the time-out or other options of the wait, use [`first_turn`](Self::first_turn). For the reply to a
     /// follow-up, use the turn that [`follow_up`](Self::follow_up) returns.
@@ -262,7 +264,8 @@ impl Session {
         self.reference.follow_up_detached(request)
     }
 
-    /// Queries the messages of all threads, each of which holds the messages of one turn; see [`SessionRef::messages`].
+    /// Queries the messages of all threads, each of which holds the messages of one turn, and the messages without a
+    /// thread; see [`SessionRef::messages`].
     pub fn messages(&self) -> MessagesQuery {
         self.reference.messages()
     }

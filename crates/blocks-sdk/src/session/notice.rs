@@ -8,7 +8,7 @@ use crate::session::turn::Reply;
 pub struct FailureNotice {
     /// The reason why the agent failed.
     pub kind: FailureNoticeKind,
-    /// The first line of the reply.
+    /// The first line of the reply that is not blank.
     pub text: String,
 }
 

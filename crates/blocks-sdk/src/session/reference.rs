@@ -96,17 +96,18 @@ impl SessionRef {
         !names_no_thread && self.client.engine.core.resolve(href).is_ok()
     }
 
-    /// Finds the newest turn of the session, which is the turn of the newest user message. Returns `None` if the
-    /// session has no user message.
+    /// Finds the newest turn of the session, which is the turn of the newest user message. Returns `None` if no user
+    /// message of the session contains the id of a thread.
     ///
     /// The service keeps the messages of each turn in a separate thread. The response to a create or follow-up names
     /// the thread of the turn, but the session itself does not. If your program has lost this response, use this
     /// method. It compares the creation times of the user messages, and ignores their order in a page. The order is not
-    /// reliable, because the field `ts` of user messages is often null.
+    /// reliable, because the field `ts` of user messages is often null. If a message has no creation time, its `ts` is
+    /// used.
     ///
     /// # Errors
-    /// Any error of the requests. [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when the creation times do
-    /// not show which turn is the newest.
+    /// Any error of the requests. [`ErrorKind::UnknownTurn`](crate::ErrorKind::UnknownTurn) when these times do not
+    /// show which turn is the newest.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -159,8 +160,9 @@ impl SessionRef {
     }
 
     /// Posts a follow-up and returns the turn that the follow-up starts. A follow-up interrupts the turn in progress.
-    /// If your program waits for the reply of the interrupted turn, this wait ends with
-    /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
+    /// If this client or a clone waits for the reply of the interrupted turn, this wait polls once more. If the
+    /// response contains no reply, the wait ends with [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted). Waits
+    /// of other clients and processes usually do not notice the follow-up.
     ///
     /// Do not drop this future before it has completed. A `select!` or a time-out around the future can drop it. If the
     /// request was already sent, a billed turn may exist, and your program does not know the id of the thread that
@@ -242,8 +244,8 @@ impl SessionRef {
         })
     }
 
-    /// Queries the messages of all threads: as a page, as a stream, or as they arrive. Each thread holds the messages
-    /// of one turn.
+    /// Queries the messages of the session: as a page, as a stream, or as they arrive. Each thread holds the messages
+    /// of one turn. The result also contains messages without a thread, such as notices of the service.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }

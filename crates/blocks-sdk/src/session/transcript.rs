@@ -131,7 +131,8 @@ impl TranscriptTurn {
 }
 
 impl SessionRef {
-    /// Reads the whole conversation with its tool calls into memory.
+    /// Reads the whole conversation with its tool calls into memory. Omits messages of types and roles that this
+    /// release does not know.
     ///
     /// Use [`MessagesQuery::transcript`] for a part of the conversation. If a session does not fit into memory, use
     /// [`MessagesQuery::stream`], which does not keep the messages that it has returned.

@@ -30,15 +30,16 @@ use crate::session::reference::SessionRef;
 use crate::session::turns::{LatestTurn, TurnState};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
-/// The minimum time between two polls. With this minimum, one wait uses at most 30 of the 100 requests per minute that
-/// one API key may send.
+/// The minimum time between two polls, except while a wait with [`Wait::follow`] has unread messages. With this
+/// minimum, a wait without unread messages polls about 30 times per minute. One API key may send 100 requests per
+/// minute.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(2);
 /// The time-out of the late poll: the one poll that a wait may send after its own time-out; see [`Wait::timeout`].
 const LAST_POLL: Duration = Duration::from_secs(10);
 /// The maximum time for which the late poll waits for its permit. A thousand other requests may be in the queue before
 /// the late poll. At 100 permits per minute, these requests get their permits within 10 minutes.
 const LAST_PERMIT: Duration = Duration::from_secs(15 * 60);
-/// If a wait notices its time-out at least this late, the machine or the process was suspended.
+/// If a wait notices its time-out at least this late, the machine or the process was probably suspended.
 const STOPPED: Duration = Duration::from_secs(1);
 /// A wait fails after this number of unusable responses in a row with the same kind of error. The documentation of
 /// [`Wait`] defines which responses are unusable.
@@ -67,8 +68,8 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Creates the handle of a turn that has just started. The first poll is due after [`MIN_INTERVAL`], because the
-    /// turn has no reply yet.
+    /// Creates the handle of a turn that this client started at the time `started`. The first poll is due
+    /// [`MIN_INTERVAL`] after this time, because the turn has no reply before.
     pub(crate) fn started(
         client: Client,
         pending: Pending,
@@ -168,7 +169,8 @@ impl Turn {
         }
     }
 
-    /// Polls once; returns `None` while the agent is working.
+    /// Polls once; returns `None` if there is no reply, for example because the agent is working. If the request fails,
+    /// it is sent again, as the retry policy allows.
     ///
     /// # Errors
     /// Any error of the request; see [`ErrorKind`].
@@ -266,7 +268,8 @@ impl Turn {
         Ok(url)
     }
 
-    /// Requests the creation times of the session's turns from the service. These times show which turn is the latest.
+    /// Requests the creation times of at most 100 turns of the session from the service. These times show which turn is
+    /// the latest.
     fn read_order(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async move {
             let operation = Operation::LIST_SESSION_MESSAGES;
@@ -336,15 +339,16 @@ impl Client {
 
 /// Waits for a reply. Dropping the wait does not stop the agent's work.
 ///
-/// A wait ends when the reply arrives, or at its time-out; see [`timeout`](Self::timeout). It ends earlier with an
+/// A wait ends when a poll finds the reply, or at its time-out; see [`timeout`](Self::timeout). It ends earlier with an
 /// error in these cases:
-/// - A follow-up interrupted the turn.
+/// - A follow-up interrupted the turn, and the client knows this follow-up, for example because the client or a clone
+///   has sent it.
 /// - The request cannot be sent, for example because the link's path is not below `/rest/v1/` and the id of the thread
 ///   is unknown.
 /// - The service rejects the request with the status 400, 401, 403, 404, 410 or 422 and a JSON object.
 /// - Three responses in a row are unusable with the same kind of error. A response is unusable if its status is 2xx but
-///   its body cannot be decoded, or if its status is any other except 408, 429 and 5xx. For example, a proxy redirects
-///   with the status 302.
+///   its body is too large or cannot be decoded, or if its status is any other except 408, 429 and 5xx. For example, a
+///   proxy redirects with the status 302.
 ///
 /// Every error contains the pending reply; see [`Error::pending`]. Use [`Client::resume`] to resume the wait.
 #[derive(Clone, Debug)]
@@ -368,7 +372,7 @@ enum Follow {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Progress {
-    /// A poll found no reply yet.
+    /// A poll found no reply yet, or failed.
     #[non_exhaustive]
     Waiting {
         /// The time since the wait started.
@@ -393,11 +397,13 @@ impl Wait {
     /// - The wait has not polled yet, for example because no permit was available.
     /// - The last poll ended more than two intervals before the time-out, for example because other requests took the
     ///   permits.
-    /// - The time-out was noticed late, because the machine was suspended.
+    /// - The time-out was noticed late, for example because the machine was suspended.
     /// - A wait with [`follow`](Self::follow) has not read all messages yet.
     ///
-    /// The wait does not send this last poll while the rate limiter is paused after a response with the status 429.
-    /// Except during this pause, each wait polls at least once, even if its time-out is zero.
+    /// This last poll may wait up to 15 minutes for its permit, and then takes up to 10 s. The wait does not send the
+    /// last poll if the rate limiter is paused at the time-out, for example after a response with the status 429.
+    /// Except in this case, and if no permit is available for 15 minutes, each wait polls at least once, even if its
+    /// time-out is zero.
     ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
@@ -411,15 +417,20 @@ impl Wait {
         self
     }
 
-    /// Sets the time between two polls. Default: 2 s, which is also the minimum. The rate limiter may delay polls
-    /// further.
+    /// Sets the time between two polls. Default: 2 s, which is also the minimum. The rate limiter and failed polls may
+    /// delay polls further. A wait with [`follow`](Self::follow) reads several pages without a pause if it has unread
+    /// messages.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(MIN_INTERVAL);
         self
     }
 
     /// Adds the agent's messages to [`progress`](Self::progress) as [`Progress::Message`]. Each message is added once,
-    /// in order, as soon as it arrives. Default: no messages.
+    /// in order, when a poll reads it. Default: no messages.
+    ///
+    /// A message is missing if it is larger than [`max_body`](crate::ClientBuilder::max_body). The last messages are
+    /// missing if the poll that found the reply requested only the reply. A poll does this after the time-out, and
+    /// after a poll whose response did not show whether the reply has arrived.
     ///
     /// The messages usually need no extra requests, because each poll reads a page with the newest messages of the
     /// thread (the messages of the turn), and finds the reply on this page. The wait reads more pages without a pause

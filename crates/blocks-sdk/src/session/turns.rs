@@ -29,10 +29,12 @@ struct KnownTurns {
 
 struct KnownTurn {
     thread: Option<Id>,
-    /// The clock value when the turn's request was sent; zero if this client did not send the request.
+    /// The clock value when this client sent the follow-up that started the turn; zero if this client sent no such
+    /// follow-up, for example because a create started the turn.
     sent: u64,
-    /// The clock value when this client received the turn's response. If this client did not send the request, this is
-    /// the clock value when the client added the turn, for example because a message of its thread was read.
+    /// The clock value when this client received the response to this follow-up, or the follow-up failed. If `sent` is
+    /// zero, this is the clock value when the client added the turn, for example because a message of its thread was
+    /// read.
     known: u64,
     created_at: Option<DateTime<Utc>>,
     /// Whether the turn certainly exists. A follow-up with an unknown outcome may have started no turn.
@@ -129,7 +131,7 @@ impl LatestTurn {
     }
 
     /// Returns the number of the turn whose messages are in `thread`. Adds the turn if this client does not know the
-    /// turn yet, for example because another process started the turn.
+    /// turn yet, for example because another process started the turn. Without a thread, always adds a turn.
     pub fn number(&self, thread: Option<&Id>, created_at: Option<DateTime<Utc>>) -> usize {
         if let Some(thread) = thread {
             let mut known = self.known();
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_follow_ups_without_times_are_unknown() {
+    fn overlapping_follow_ups_of_one_time_are_unknown() {
         let turns = LatestTurn::default();
         let (a, b) = (turns.sending(), turns.sending());
         let second = turns.accepted(b, Some(&id("b")), at(1));

@@ -12,7 +12,8 @@ pub(super) enum Echo {
     Ambiguous,
 }
 
-/// Keywords that do not affect which values are valid. Agents sometimes omit these keywords when they repeat a schema.
+/// Keywords that usually do not affect which values are valid. Agents sometimes omit these keywords when they repeat a
+/// schema.
 const ANNOTATIONS: [&str; 5] = ["$schema", "$id", "$comment", "title", "description"];
 
 pub(super) fn compare(json: &str, schema: &Value) -> Echo {

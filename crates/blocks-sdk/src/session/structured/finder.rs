@@ -2,11 +2,15 @@
 //!
 //! The candidates are, in this order:
 //! 1. values in a part of the text that contains only JSON (a part is a code fence, or the text between fences);
-//! 2. values in the other parts: objects and arrays anywhere, and other values that are alone on a line.
+//! 2. values in the other parts: objects and arrays anywhere, and other values that are alone on a line;
+//! 3. the first value that equals the schema, if the schema is `true`, `false` or `{}`.
 //!
 //! A candidate is a complete value. A part of a value, such as an object in an array, is never a candidate, even if the
-//! whole value is invalid. The first candidate that is accepted is the result. The schema of the prompt is never a
-//! candidate. The search takes linear time, because each byte is read at most a fixed number of times.
+//! whole value is invalid. But some invalid texts count as prose, such as `{name: {}}`, in which the name has no double
+//! quotes, and `[{})`. A value in prose is a candidate. An invalid value ends at the latest at an empty line, unless
+//! the next line continues the value. The first candidate that is accepted is the result. Any other value that repeats
+//! the schema of the prompt is never a candidate. The search for candidates takes linear time, because each byte is
+//! read at most a fixed number of times.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -39,8 +43,8 @@ pub(super) fn find<T>(
         .map_err(|failure| ReplyMismatch::new(text, failure.offset, failure.reason))
 }
 
-/// Returns how many bytes the search reads in a text without a value. A byte that is read twice counts twice. A test
-/// checks with this number that the search takes linear time.
+/// Returns how many bytes the search reads in a text if no value is accepted. A byte that is read twice counts twice. A
+/// test checks with this number that the search takes linear time.
 #[cfg(test)]
 pub(super) fn count_steps(text: &str) -> usize {
     let mut accept = |_: &str| {
@@ -230,8 +234,8 @@ impl<'a, T> Finder<'a, T> {
         line_end
     }
 
-    /// Returns whether the text in `range` is the check box of a Markdown list item, as in `- [ ]`. Such a text is not
-    /// an empty array.
+    /// Returns whether the text in `range` is the check box of a Markdown list item with the mark `-`, `*` or `+`, as
+    /// in `- [ ]`. Such a text is not an empty array.
     fn is_task_box(&self, range: Range<usize>) -> bool {
         let before = &self.text.as_bytes()[..range.start];
         self.text[range] == *"[ ]" && matches!(before, [.., b'-' | b'*' | b'+', b' '])

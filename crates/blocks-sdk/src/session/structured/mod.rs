@@ -25,8 +25,8 @@ impl Reply {
     /// The result is the first value that decodes as `T`. The text of the reply is split into the code fences and the
     /// parts between them. The search first considers the parts that contain only JSON. In the other parts, the search
     /// then considers objects and arrays anywhere, and other values if they are alone on a line. A part of a larger
-    /// value is never the result. If the reply repeats the schema of `T`, the schema is skipped. An unpaired surrogate
-    /// is replaced with U+FFFD. Other invalid JSON, such as a trailing comma, is not repaired.
+    /// JSON value is never the result. If the reply repeats the schema of `T`, the schema is skipped. An unpaired
+    /// surrogate is replaced with U+FFFD. Other invalid JSON, such as a trailing comma, is not repaired.
     ///
     /// # Errors
     /// [`ErrorKind::ReplyMismatch`](crate::ErrorKind::ReplyMismatch) when no value decodes as `T`.

@@ -94,14 +94,17 @@ impl<'a> Scanner<'a> {
         Scanned::Prose(open.last().map_or(start, |innermost| innermost.start) + 1)
     }
 
-    /// Returns whether the text is a half-open interval such as `[0, 1)`, which is prose and not JSON.
+    /// Returns whether the text counts as a half-open interval such as `[0, 1)`, which is prose and not JSON. It is an
+    /// array with at least one element and no open container in it, in which `)` is in place of a comma, an element or
+    /// `]`.
     fn is_interval(&self, open: &[Open], stop: &Stop) -> bool {
         let is_one_array = matches!(open, [array] if array.closer == b']');
         is_one_array && !stop.in_string && self.text.get(stop.at) == Some(&b')')
     }
 
     /// Returns the end of an invalid value. The search continues there, so that no part of the invalid value is read as
-    /// a value. The invalid value ends where its brackets close, or else at the end of the paragraph.
+    /// a value. The invalid value ends where its brackets close, or else at the end of a paragraph after which the text
+    /// does not continue the value.
     fn end_of_malformed(&mut self, stop: &Stop, end: usize, mut depth: usize) -> usize {
         let (mut at, mut in_string) = (stop.at, stop.in_string);
         while at < end && depth > 0 {
