@@ -3,9 +3,12 @@
 //!
 //! A session costs money, and its reply must not be lost because one field of a response is unusual. If an optional
 //! field has an unexpected type, the field of the Rust type is `None`, and `extra` contains the JSON text of the field.
-//! `extra` also contains the JSON text of a field that is null, and of a number that the Rust type would round. So if a
-//! response is read and then written as JSON, the written JSON contains everything that was received. The generated
-//! code calls [`tolerant_object!`] for each response type.
+//! `extra` also contains the JSON text of a field that is null, and of a number that the Rust type would round. The
+//! exception is a field whose type has no required fields, such as `_links`. Such a field can be read from every JSON
+//! value, and its own `extra` keeps a value that is not an object. So if a response is read and then written as JSON,
+//! the written JSON contains everything that was received, with one exception: if an object contains several fields
+//! with the same name, only the last of these fields is kept. The generated code calls [`tolerant_object!`] for each
+//! response type.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -45,7 +45,7 @@ pub struct Hook {
 
 impl Hook {
     /// Creates a hook that adds the header `Authorization` with this value to every request. The hook has no sender, so
-    /// the HTTP client sends each request once.
+    /// each request is passed to the HTTP client once.
     ///
     /// ```
     /// use blocks_api::{Client, hook::Hook};

@@ -109,8 +109,8 @@ impl PartialEq for RawJson {
     }
 }
 
-/// Prints the text. If the text contains a URL, prints the text only up to the first `?` after the start of the first
-/// URL, because the query of a presigned URL gives access to a file.
+/// Prints the text [without escapes](RawJson::without_escapes). If a `?` follows the first `://` in the text, prints
+/// the text only up to this `?`, because the query of a presigned URL gives access to a file.
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = Self::without_escapes(self.as_str().as_bytes());
@@ -139,7 +139,8 @@ fn escaped(text: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// Contains a JSON object. The values and their order are the same as in the received text.
+/// Contains a JSON object. The values and their order are the same as in the received text. If the text contains
+/// several fields with the same name, the last value is kept, at the position of the first.
 ///
 /// The field `extra` of each response type is a `JsonObject`. `extra` contains everything that the typed fields cannot
 /// represent, such as unknown fields, fields with an unexpected type, numbers that would be rounded, and nulls.

@@ -1,5 +1,5 @@
-//! Contains types that also accept values that are not in the OpenAPI document. Enums keep unknown values, ids need not
-//! be UUIDs, and times accept the common formats of ISO 8601.
+//! Contains types that also accept values that are not in the OpenAPI document. All enums except [`Direction`] keep
+//! unknown values, ids need not be UUIDs, and times accept the common formats of ISO 8601.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -207,7 +207,7 @@ impl PullRequest {
         self.url.as_deref()
     }
 
-    /// Returns the status, if the service sent a status.
+    /// Returns the status, if the service sent an object with a `status` that is a string.
     pub fn status(&self) -> Option<&str> {
         self.status.as_deref()
     }
@@ -286,8 +286,9 @@ impl Id {
         self.0.parse().ok()
     }
 
-    /// Reads an id that the service sent, for example in a link. Returns `None` if a server could read the text as a
-    /// relative path, such as `..`. Also returns `None` if the text is empty, `null` or `undefined`.
+    /// Reads an id that the service sent, for example in a link. Returns `None` if the text is `.`, or if a part of the
+    /// text between slashes or backslashes is `..`, because a server could read such a text as a relative path. Also
+    /// returns `None` if the text is empty, `null` or `undefined`.
     pub fn from_service(text: &str) -> Option<Self> {
         let is_absent = ["", ".", "null", "undefined"].contains(&text);
         // In a URL, the slashes of an id are encoded. But some servers decode a path before they resolve `..`, so a
@@ -495,7 +496,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Reports that a text is not a time in ISO 8601.
+/// Reports that a text is not a time in a common format of ISO 8601.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidTimestamp(String);
 

@@ -71,7 +71,9 @@ impl Received {
         Some(response)
     }
 
-    /// Returns whether only the end of the connection marks the end of the body.
+    /// Returns whether version and headers show that only the end of the connection marks the end of the body. For
+    /// HTTP/1.1, this function requires the header `Connection: close`, although a response without this header can
+    /// also end with the connection.
     fn ends_with_connection(&self) -> bool {
         let headers = &self.headers;
         let has_length =

@@ -63,7 +63,8 @@ impl Body {
         Self::new(StreamBody::new(frames))
     }
 
-    /// Returns the content, if the whole content is in memory.
+    /// Returns the content, if the whole content is in memory. After the content was read through [`http_body::Body`],
+    /// returns an empty slice.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Kind::Whole(bytes) => Some(bytes.as_deref().unwrap_or_default()),

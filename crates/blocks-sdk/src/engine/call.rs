@@ -1,9 +1,10 @@
 //! Makes one call with all its attempts. A call acquires permits from the rate limiter, makes attempts, and handles
 //! their results.
 //!
-//! For each attempt, a call runs a method of the generated client, which builds the request. `Call` implements
-//! [`Sender`], the trait through which the generated client sends its requests. So a `Call` receives the built request,
-//! sends the request, and reads the whole response. An error can therefore contain the received body and ids.
+//! For each attempt, a call runs a method of the generated client or a function of `blocks_api::hook`, which builds the
+//! request. `Call` implements [`Sender`], the trait through which these methods and functions send their requests. So a
+//! `Call` receives the built request, sends the request, and reads the response up to the limit of its size. An error
+//! can therefore contain the received body and ids.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,11 +28,12 @@ use crate::engine::retry::{AttemptTimeouts, Outcome, RetryPolicy, Verdict, verdi
 use crate::engine::telemetry;
 use crate::engine::{Core, Engine};
 
-/// An operation of the OpenAPI document, or a request to a path that has no operation.
+/// An operation of the OpenAPI document, or a raw request to any path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
     pub id: &'static str,
-    /// Whether the operation starts billed work. The request of such an operation must not take effect twice.
+    /// Whether the operation starts billed work, or is a raw request that is neither a `GET` nor a `HEAD`. Such a
+    /// request must not take effect twice.
     pub creates: bool,
 }
 
@@ -59,7 +61,8 @@ impl Operation {
 pub(crate) enum Admission {
     /// The call waits for a permit before each attempt, within the time-out of the call.
     Wait(Priority),
-    /// The call waits for one permit without a time-out, and sends the request once.
+    /// The call sends the request once. The call uses a permit that was acquired before, or waits for a permit without
+    /// a time-out.
     Once(Priority),
 }
 
@@ -80,7 +83,7 @@ pub(crate) type Api = Arc<blocks_api::Client>;
 /// crate that calls the operation. Second, a future that awaits an operation, such as the future of a wait, stays
 /// small.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// The return type of the methods of the generated client.
+/// The return type of the methods of the generated client, and of the functions of `blocks_api::hook`.
 pub(crate) type Sent<T> = Result<ResponseValue<T>, ApiError<()>>;
 
 impl Engine {
@@ -97,7 +100,7 @@ impl Engine {
         self.call_for(operation, admission, None, Ok, send)
     }
 
-    /// Waits for a permit that a later call of `operation` will use.
+    /// Waits for a permit that a later call will use. `operation` sets the priority and the time-out of the wait.
     pub(crate) async fn acquire(&self, operation: Operation) -> Result<Permit, Error> {
         require_runtime();
         let priority = operation.priority();
@@ -266,7 +269,8 @@ impl Call {
         Ok((now, self.timeouts.limit(self.operation.creates, left)))
     }
 
-    /// Reports the outcome of the last attempt to the rate limiter. Returns when the request may be sent again:
+    /// Reports the response of the last attempt, if there was one, to the rate limiter. Returns when the request may be
+    /// sent again:
     ///
     /// - `None`: never.
     /// - `Some(None)`: as soon as a permit is available.
@@ -339,7 +343,7 @@ impl Call {
             .map(|until| until.saturating_duration_since(Instant::now()));
         let detail = match left {
             Some(left) => format!("rate limited, nothing was sent; retry after {left:.0?}"),
-            None => "rate limited, nothing was sent: too many requests are waiting".to_owned(),
+            None => "rate limited, nothing was sent: no permit within the time-out".to_owned(),
         };
         let context = CallContext {
             retry_after: left,

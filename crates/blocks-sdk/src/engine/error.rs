@@ -36,11 +36,12 @@ pub enum ErrorKind {
     /// The response had an error status or was a redirect: see [`Error::status`]. If the service responds with 429, the
     /// kind is `RateLimited`.
     Status,
-    /// The connection failed before a complete response arrived.
+    /// The connection failed before a complete response arrived, or the runtime was shut down before.
     Connection,
-    /// An attempt took longer than its time-out, or the time-out of the call passed before the first attempt.
+    /// An attempt took longer than its time-out, or the call got its first permit after the time-out of the call.
     Timeout,
-    /// A successful response cannot be decoded; [`Error::body`] returns the received body.
+    /// A successful response cannot be decoded, or a necessary part of the response is missing. [`Error::body`] returns
+    /// the received body, except after a download.
     Undecodable,
     /// A response or file is larger than [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). A repeated
     /// request would have the same result.
@@ -48,7 +49,7 @@ pub enum ErrorKind {
     /// The client did not follow a link, or did not download an artifact. An artifact is a file or plan that an agent
     /// created. The URL is invalid, or its scheme or path is not allowed.
     UntrustedLink,
-    /// The client cannot be set up, because of the key, the base URL, a proxy variable or TLS.
+    /// The client cannot be set up, for example because of the key, the base URL, a proxy variable or TLS.
     Configuration,
     /// Messages of a list may be missing. For example, the pages contain fewer messages than the total that the service
     /// reported. Another example: the last messages that the client read were deleted before the client read the next
@@ -58,8 +59,9 @@ pub enum ErrorKind {
     Deadline,
     /// A follow-up interrupted the turn for which the client waited.
     Interrupted,
-    /// The client cannot identify the turn to wait for. The session exists, but no response contained the id of the
-    /// thread that holds the messages of the turn. The client needs this id to request the reply.
+    /// The client cannot identify the turn to wait for. For example, the session exists, but no response contained the
+    /// id of the thread that holds the messages of the turn. The client needs this id to request the reply. Another
+    /// example: the times of the messages do not show which turn is the newest.
     UnknownTurn,
     /// The last attempt got a 429, or the rate limiter granted no permit within the call's time-out. See
     /// [`Error::retry_after`]. A create has no effect if it fails with this kind of error.
@@ -70,9 +72,9 @@ pub enum ErrorKind {
     ReplyMismatch,
 }
 
-/// Describes any failure of this crate.
+/// Describes a failure of this crate.
 ///
-/// [`Display`](fmt::Display) writes one sentence for a person. Programs should use the methods instead.
+/// [`Display`](fmt::Display) writes one line for a person. Programs should use the methods instead.
 ///
 /// ```
 /// use blocks_sdk::{Agent, ErrorKind};
@@ -182,8 +184,8 @@ impl Error {
     ) -> Self {
         let body = context.body.map(|body| key.scrub_bytes(body));
         let parsed = body.as_deref().map(parse).unwrap_or_default();
-        // In the JSON body, the key may be written with escapes, such as `\u0041` for `A`. `scrub_bytes` does not find
-        // such a key, so the key is also removed from the parsed texts.
+        // In a JSON body in UTF-16 or UTF-32, the key may be written with escapes, such as `\u0041` for `A`.
+        // `scrub_bytes` does not find such a key, so the key is also removed from the parsed texts.
         let scrub = |text: String| key.scrub(text);
         let message = received::message(&parsed, context.status).map(scrub);
         let code = received::code(&parsed).map(scrub);
@@ -235,7 +237,8 @@ impl Error {
         error
     }
 
-    /// Creates the error of a wait that reached its time-out. The error contains the data that the last poll received.
+    /// Creates the error of a wait that reached its time-out. The error contains the status and the body that the last
+    /// poll received. If the last poll failed, the error also contains the other data of the failure.
     pub(crate) fn deadline(pending: Pending, after: Duration, last: LastPoll, key: &Key) -> Self {
         let cause = match &last {
             LastPoll::Failed(error) => format!(" (last error: {error})"),
@@ -349,7 +352,8 @@ impl Error {
         self.0.operation
     }
 
-    /// Returns the HTTP status, if there was a response.
+    /// Returns the HTTP status, if there was a response. If the time-out of a wait passed, this is the status of the
+    /// last poll. Returns `None` if a download failed after a successful response.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
@@ -375,13 +379,15 @@ impl Error {
         self.0.retry_after
     }
 
-    /// Returns the received part of the body, up to [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). Bytes
-    /// that are not valid Unicode are replaced by U+FFFD.
+    /// Returns the received part of the body, up to [`ClientBuilder::max_body`](crate::ClientBuilder::max_body). For an
+    /// error response to a download, the limit is 64 KiB. Bytes that are not valid Unicode are replaced by U+FFFD, and
+    /// the API key by `<redacted>`.
     pub fn body(&self) -> Option<Cow<'_, str>> {
         self.0.body.as_deref().map(|body| text(body, || None))
     }
 
-    /// Returns the received bytes of the body, for content that is not text, such as a compressed body.
+    /// Returns the received bytes of the body, for content that is not text, such as a compressed body. Only the API
+    /// key is replaced.
     pub fn body_bytes(&self) -> Option<&[u8]> {
         self.0.body.as_deref()
     }
@@ -392,7 +398,8 @@ impl Error {
         self.0.attempts
     }
 
-    /// Returns whether a create or follow-up may have taken effect although it failed.
+    /// Returns whether a failed create or follow-up may have taken effect. A [raw request](crate::RawRequest) with a
+    /// method other than `GET` and `HEAD` counts as a create.
     ///
     /// Check in the Blocks dashboard whether the session or follow-up exists before you send the request again, because
     /// each session is billed.
@@ -448,7 +455,8 @@ impl Error {
         matches!(self.0.status, Some(400 | 422))
     }
 
-    /// Returns whether the status is 401 or 403, because the key is missing, wrong, or for another environment.
+    /// Returns whether the status is 401 or 403. In a response of the service, this usually means that the key is
+    /// missing, wrong, or for another environment. A storage host sends 403 if a presigned URL has expired.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self.0.status, Some(401 | 403))
     }
@@ -463,23 +471,24 @@ impl Error {
         self.0.kind == ErrorKind::InvalidInput
     }
 
-    /// Returns whether the client cannot be set up, because of the key, the base URL, a proxy variable or TLS.
+    /// Returns whether the client cannot be set up. The cause is, for example, the key, the base URL, a proxy variable
+    /// or TLS.
     pub fn is_configuration(&self) -> bool {
         self.0.kind == ErrorKind::Configuration
     }
 
-    /// Returns whether the connection failed before a complete response arrived.
+    /// Returns whether the connection failed, or the runtime was shut down, before a complete response arrived.
     pub fn is_connection(&self) -> bool {
         self.0.kind == ErrorKind::Connection
     }
 
-    /// Returns whether an attempt took longer than its time-out, or the call's time-out passed before the first
-    /// attempt.
+    /// Returns whether an attempt took longer than its time-out. Also returns true if the call got its first permit
+    /// after the time-out of the call. If the call got no permit, use [`Error::is_rate_limited`].
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
     }
 
-    /// Returns whether a successful response cannot be decoded.
+    /// Returns whether a successful response cannot be decoded, or a necessary part of the response is missing.
     pub fn is_undecodable(&self) -> bool {
         self.0.kind == ErrorKind::Undecodable
     }
@@ -639,7 +648,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_has_its_own_predicate() {
+    fn each_predicate_is_true_for_one_kind() {
         let predicates = [
             (
                 ErrorKind::InvalidInput,

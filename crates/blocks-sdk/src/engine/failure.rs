@@ -90,8 +90,8 @@ impl Call {
     }
 }
 
-/// Describes an error status, and the target host of a redirect. Omits the rest of the target URL, because its query
-/// may contain credentials.
+/// Describes an error status, and the target host of a redirect if the header `Location` contains a whole URL. Omits
+/// the rest of the target URL, because its query may contain credentials.
 pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap) -> String {
     let location = header(headers, LOCATION);
     let host = location.and_then(|url| Some(Url::parse(url).ok()?.host_str()?.to_owned()));
@@ -120,7 +120,8 @@ pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     cause.to_string()
 }
 
-/// Describes why the client could not connect to `host`, and what the user can do.
+/// Describes why no byte of a request was sent to `host`, and what the user can do. Usually, the client could not
+/// connect.
 pub(crate) fn no_connection(error: &SendError, host: &str) -> String {
     let cause = innermost(error);
     let is_tunnel = sources(error).any(|cause| cause.to_string().starts_with("tunnel error"));
@@ -149,8 +150,8 @@ fn plain(cause: &str) -> &str {
     }
 }
 
-/// Returns advice for a failed connection. `KNOWN` contains parts of the error texts of rustls, OpenSSL, hyper and the
-/// operating system, with the advice for each.
+/// Returns advice for a failed connection. `KNOWN` contains parts of the error texts of rustls, OpenSSL, hyper, the
+/// standard library and the operating system, with the advice for each.
 fn advice(cause: &str, has_proxy: bool) -> &'static str {
     const PROXY: &str = "; check the proxy, or name the host in NO_PROXY to connect without it";
     const KNOWN: [(&[&str], &str); 7] = [
@@ -163,7 +164,7 @@ fn advice(cause: &str, has_proxy: bool) -> &'static str {
                 "local issuer",
                 "causedasendentity",
             ],
-            "; the environment variable SSL_CERT_FILE adds a certificate authority",
+            "; on Linux, the variable SSL_CERT_FILE can name a file with certificate authorities",
         ),
         (
             &["expired", "not valid yet", "notvalidyet", "not yet valid"],

@@ -30,8 +30,8 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 pub(crate) type Configure =
     Box<dyn FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send>;
 
-/// Builds the client that calls the service. No proxy is used over plain http (`is_plain`), because the proxy would see
-/// the key.
+/// Builds the client that calls the service. Over plain http (`is_plain`), the proxy from the environment variables is
+/// not used, because the proxy would see the key.
 pub(crate) fn http(
     connect_timeout: Duration,
     is_plain: bool,
@@ -132,10 +132,11 @@ pub(crate) fn safe(
     connect_timeout: Duration,
 ) -> reqwest::ClientBuilder {
     builder
-        // A redirect could send the key to any host that a response names.
+        // A redirect could send a create and its prompt again, to any host that a response names.
         .redirect(Policy::none())
         // reqwest repeats some requests by default, but only the module `retry` may decide whether a request is
-        // repeated. Without retries, reqwest also makes no copy of each request.
+        // repeated. Without retries, reqwest also makes no copy of each request. hyper still sends a request on another
+        // connection if an idle connection closed before any byte of the request was written.
         .retry(reqwest::retry::never().max_retries_per_request(0))
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
@@ -273,7 +274,7 @@ pub(crate) fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
     }
     if base.path() != "/" || base.query().is_some() || base.fragment().is_some() {
         return Err(refuse(
-            "it must have no path, since every path is below /rest/v1",
+            "it must have no path, query or fragment, since every path is below /rest/v1",
         ));
     }
     if !is_safe(&base, allow_http) {

@@ -1,4 +1,5 @@
-//! Keeps the API key out of all output, and wipes the key from memory after its last use.
+//! Removes the API key from responses and errors. Wipes this crate's copies of the key from memory when the last copy
+//! is dropped.
 
 use std::fmt;
 use std::sync::Arc;

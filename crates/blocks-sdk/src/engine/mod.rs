@@ -1,7 +1,7 @@
 //! Makes calls to the service: waits for permits, sends and repeats requests, and builds errors.
 //!
 //! This layer uses the generated client. The modules for clients, sessions and messages use this layer, and this layer
-//! does not use those modules. The entry point is [`Engine::call`].
+//! does not use those modules. The entry points are the methods of [`Engine`], such as [`Engine::call`].
 
 pub(crate) mod attempt;
 pub(crate) mod body;
@@ -56,7 +56,7 @@ pub(crate) struct Core {
     pub rate_limit: RateLimit,
     pub user_agent: HeaderValue,
     pub max_body: usize,
-    /// Whether files may be downloaded over plain http.
+    /// Whether files may be downloaded over plain http from any host. A loopback address is always allowed.
     pub allow_http: bool,
 }
 

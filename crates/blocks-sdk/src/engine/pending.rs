@@ -67,7 +67,8 @@ impl Pending {
         &self.session_id
     }
 
-    /// Returns the id of the thread that holds the messages of the turn, if the service named the thread.
+    /// Returns the id of the thread that holds the messages of the turn. Returns `None` if this value was created or
+    /// read without this id. The id is not read from the link of a stored value.
     pub fn thread_id(&self) -> Option<&Id> {
         self.thread_id.as_ref()
     }

@@ -1,5 +1,5 @@
-//! Prepares text of a response for error messages. The prepared text is short, is on one line, and contains no secrets.
-//! Also finds the id of the session and the message of an error in a response.
+//! Prepares text of a response for error messages. The functions shorten a text, put a text on one line, or remove the
+//! queries of URLs. Also finds the id of the session and the message of an error in a response.
 
 use blocks_api::json::RawJson;
 use blocks_api::open::Id;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::engine::repair::{repair, text};
 
-/// Parses a body as JSON. Returns `null` if the body is not JSON.
+/// Parses a body as JSON. Returns `null` if the body is not JSON, or if `serde_json` cannot represent the JSON.
 pub(crate) fn parse(body: &[u8]) -> Value {
     let body = repair(Bytes::copy_from_slice(body), || None);
     serde_json::from_slice(&body).unwrap_or_default()
@@ -34,8 +34,8 @@ pub(crate) fn charset(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// Returns the compression of a body, such as `gzip`, or `None` if the body is not compressed. Checks the headers, and
-/// then the first bytes of the body. The client never asks for compression, so a compressed body is unexpected.
+/// Returns the compression of a body, such as `gzip`, or `None` if no compression is recognized. Checks the headers,
+/// and then the first bytes of the body. The client never asks for compression, so a compressed body is unexpected.
 pub(crate) fn compression(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let named = header(headers, CONTENT_ENCODING).map(str::trim);
     if let Some(encoding) = named.filter(|encoding| !is_plain(encoding)) {
@@ -67,7 +67,8 @@ pub(crate) fn sentence(text: &str) -> String {
 }
 
 /// Replaces the query of each URL in a text with `<redacted>`. The query of a presigned URL contains a signature that
-/// grants access. The text may be JSON, in which a URL can have escapes, such as `\/` for `/`.
+/// grants access. The text may be JSON, in which a URL can have escapes, such as `\/` for `/`. So this function also
+/// removes these escapes from the whole text.
 pub(crate) fn without_queries(text: &str) -> String {
     let plain = RawJson::without_escapes(text.as_bytes());
     let text = String::from_utf8_lossy(&plain);
@@ -92,7 +93,7 @@ pub(crate) fn without_queries(text: &str) -> String {
 }
 
 /// Returns the text of a body as one line. If this line is longer than 200 characters, returns its first 200 characters
-/// and `…`. An error shows this text if the body contains no error message.
+/// and `…`. An error may show this text if the body contains no error message.
 pub(crate) fn excerpt(body: Option<&[u8]>) -> String {
     const LONGEST: usize = 200;
     let text = text(body.unwrap_or_default(), || None);
@@ -132,7 +133,7 @@ pub(crate) fn message(body: &Value, status: Option<u16>) -> Option<String> {
     Some(first)
 }
 
-/// Returns the error code in a body, from the field `code` or `error.code`.
+/// Returns the error code in a body, if the field `code` or `error.code` is a string.
 pub(crate) fn code(body: &Value) -> Option<String> {
     let nested = &body["error"]["code"];
     let code = [&body["code"], nested].into_iter().find_map(Value::as_str);
@@ -157,8 +158,8 @@ fn words(value: &Value) -> Option<String> {
 }
 
 /// Returns the id of the session in a body, from the field `id` or from a link. Finds the id also in a body that was
-/// cut off. In an error response, the field `id` may identify the error and not a session. So the field is used only if
-/// the response is successful, or if the body contains `_links`.
+/// cut off or is not JSON, if the id is a UUID. In an error response, the field `id` may identify the error and not a
+/// session. So the field is used only if the response is successful, or if the body contains `_links`.
 pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
     let text = text(body, || None);
     let linked = || {

@@ -3,7 +3,7 @@
 //! A program that cuts a text inside an emoji sends half of a surrogate pair, such as `\ud83d`. JSON allows such a
 //! half, but Unicode does not. Each half without its other half, and each byte sequence that is not UTF-8, becomes
 //! U+FFFD. Text in UTF-16 or UTF-32 is converted to UTF-8. Text in ISO 8859-1 is converted if the content type names
-//! that encoding.
+//! that encoding and the text is not valid UTF-8.
 
 use std::borrow::Cow;
 use std::str::from_utf8;

@@ -5,10 +5,10 @@
 //! | --- | --- | --- |
 //! | never sent (connection refused, no route, TLS failed) | retry | retry |
 //! | 429 | retry after the pause | retry after the pause |
-//! | 408, 5xx | retry | no retry, outcome unknown |
-//! | cut off or timed out after it was sent | retry | no retry, outcome unknown |
-//! | complete 2xx | done | done |
-//! | a redirect | no retry | no retry, outcome unknown |
+//! | 408, or 500 and above | retry | no retry, outcome unknown |
+//! | cut off or timed out, and may have been sent | retry | no retry, outcome unknown |
+//! | 2xx | done | done |
+//! | 1xx, or a redirect | no retry | no retry, outcome unknown |
 //! | any other status | no retry | no retry, no effect |
 //!
 //! This module only decides. The module `call` sends the request again. The module `rate_limit` grants no permit during
@@ -22,7 +22,8 @@ use std::time::Duration;
 /// (exponential backoff with full jitter). The first bound is 0.5 s. The bound doubles with each attempt, up to 30 s. A
 /// 429 does not count as an attempt, because the service did not process the request. After a 429, the request keeps
 /// its place in the queue of the rate limiter. The request is sent again after the pause that the service asked for,
-/// unless the call's time-out passes first.
+/// unless the call's time-out passes first. If a 429 asks for no pause, the client pauses for up to 32 s. If the
+/// service asks for a longer pause with another error status, the pause between two attempts is this longer pause.
 ///
 /// ```
 /// use blocks_sdk::RetryPolicy;
@@ -42,20 +43,21 @@ pub struct RetryPolicy {
     pub max_attempts: u32,
     /// The upper bound of the random pause after the first failed attempt. The bound doubles with each attempt.
     pub initial_backoff: Duration,
-    /// The upper bound of every pause between attempts, unless the service asks for a longer pause.
+    /// The upper bound of every random pause between attempts. The pause after a 429, and a pause that the service asks
+    /// for, can be longer.
     pub max_backoff: Duration,
     /// The maximum pause that a header `Retry-After` can ask for. A longer pause is shortened to this maximum.
     pub max_retry_after: Duration,
     /// The time-out of a whole call. `None` selects the default: 2 minutes for a read, and 1 hour for a create or
-    /// follow-up.
+    /// follow-up. If the time-out of an attempt is longer than this default, `None` selects the time-out of an attempt.
     pub call_timeout: Option<Duration>,
 }
 
 /// The default time-out of a call that reads. This time-out is short, because a caller needs the result soon.
 const READ_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 /// The default time-out of a call that creates. This time-out is long, because a create may wait long for its permit.
-/// For example, the rate limiter grants 100 permits per minute, and polls use 20 of them. So 80 creates can start per
-/// minute, and the last of a thousand creates waits 12 minutes.
+/// For example, the rate limiter grants 99 permits per minute, and polls use a fifth of them. So 79 creates can start
+/// per minute, and the last of a thousand creates waits 12 minutes.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 impl RetryPolicy {
@@ -91,7 +93,8 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the upper bound of every pause between attempts, unless the service asks for a longer pause. Default: 30 s.
+    /// Sets the upper bound of every random pause between attempts. The pause after a 429, and a pause that the service
+    /// asks for, can be longer. Default: 30 s.
     pub fn max_backoff(mut self, backoff: Duration) -> Self {
         self.max_backoff = backoff;
         self
@@ -100,19 +103,21 @@ impl RetryPolicy {
     /// Limits the pause that a header `Retry-After` can ask for. A longer pause is shortened to this limit. Default: 10
     /// minutes.
     ///
-    /// The pause applies to every request of the client and its clones. After a shortened pause, the client sends only
-    /// one request, because the service may still respond with 429. All other requests wait for the response to this
-    /// request.
+    /// A pause after a 429 or a 503 applies to every request of all clients that share the rate limiter. After a
+    /// shortened pause of this kind, these clients send only one request, because the service may still respond with
+    /// 429. All other requests wait for the response to this request. A pause after another status applies only to the
+    /// call or the wait that got this status.
     pub fn max_retry_after(mut self, pause: Duration) -> Self {
         self.max_retry_after = pause;
         self
     }
 
     /// Sets the time-out of a whole call: the wait for a permit, all attempts, and the pauses between them. Default: 2
-    /// minutes for a read, and 1 hour for a create or follow-up, which may wait behind many other requests.
+    /// minutes for a read, and 1 hour for a create or follow-up, which may wait behind many other requests. If the
+    /// time-out of an attempt is longer, the default is the time-out of an attempt.
     ///
     /// A create can take longer than this time-out, by about the time-out of connecting. The reason is that the client
-    /// always gives an attempt of a create enough time to connect. Otherwise the call's time-out could pass while the
+    /// gives every attempt of a create enough time to connect. Otherwise the call's time-out could pass while the
     /// attempt still connects. Then the outcome of the create would count as unknown although nothing was sent.
     /// `Duration::MAX` means no limit.
     ///
@@ -176,8 +181,8 @@ pub(crate) const CREATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
 const AFTER_CONNECT: Duration = Duration::from_millis(250);
 
 impl AttemptTimeouts {
-    /// Returns the time-out of an attempt. `left` is the time until the deadline of the call. An attempt of a create
-    /// always has enough time to connect, even if `left` is shorter.
+    /// Returns the time-out of an attempt. `left` is the time until the deadline of the call. If the transport has a
+    /// time-out of connecting, an attempt of a create has enough time to connect, even if `left` is shorter.
     pub fn limit(&self, creates: bool, left: Duration) -> Duration {
         if !creates {
             return self.read.min(left);
@@ -190,13 +195,13 @@ impl AttemptTimeouts {
     }
 }
 
-/// The longest pause between two polls after failed polls. If the normal interval between polls is longer, the pause is
-/// this interval.
+/// The longest pause between two polls after failed polls, unless the service asks for a longer pause. If the normal
+/// interval between polls is longer, the pause is this interval.
 const POLL_CAP: Duration = Duration::from_secs(15);
 
-/// Returns the pause between two polls. After several `failures` in a row, the pause is longer than `interval`, and it
-/// depends on the random number `random`, from 0 to 1. So waits whose polls failed at the same time do not poll again
-/// at the same time.
+/// Returns the pause between two polls. After two or more `failures` in a row, the pause can be longer than `interval`,
+/// and depends on the random number `random`, from 0 to 1. So after the second failure, waits whose polls failed at the
+/// same time seldom poll again at the same time. An interval of 15 s or more stays the same.
 pub(crate) fn poll_pause(interval: Duration, failures: u32, random: f64) -> Duration {
     let doublings = failures.saturating_sub(1);
     let backoff = interval.saturating_mul(2_u32.saturating_pow(doublings));
@@ -224,16 +229,17 @@ pub(crate) enum Outcome {
     /// The connection closed, or the time-out passed, before a complete response arrived. The request may have been
     /// sent.
     Broken,
-    /// A response with this status arrived. A successful response is complete. An error response may be incomplete.
+    /// A response with this status arrived. A successful response is complete, or larger than the limit of its size. An
+    /// error response may be incomplete.
     Status(u16),
 }
 
 /// The action after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Decode the successful response.
+    /// Do not send the request again. The response is successful.
     Done,
-    /// Send the request again after a random pause; see [`RetryPolicy`].
+    /// Send the request again after a random pause, or after the pause that the service asks for; see [`RetryPolicy`].
     Retry,
     /// Send the request again after the pause that the rate limiter enforces after a 429.
     RetryAfterPause,

@@ -6,10 +6,11 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// Returns the pause that the service asks for, in whole seconds, rounded up. The header `Retry-After` can contain a
-/// time, such as 12:00:30, instead of a duration. Another header of the response, `Date`, contains the service's
-/// current time, such as 12:00:00. Then the pause is the difference, 30 s. The clock of this machine may differ from
-/// the service's clock, so its time `now` is used only without a `Date` header. For a time in the past, the pause is
-/// zero. Returns `None` if `Retry-After` is missing or cannot be read.
+/// date with a time, such as today at 12:00:30, instead of a duration. Another header of the response, `Date`, contains
+/// the service's current time, such as today at 12:00:00. Then the pause is the difference, 30 s. The clock of this
+/// machine may differ from the service's clock, so its time `now` is used only if the `Date` header is missing or
+/// cannot be read. For a time in the past, the pause is zero. Returns `None` if `Retry-After` is missing or cannot be
+/// read.
 pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
@@ -77,8 +78,9 @@ fn whole_seconds(wait: Duration) -> Duration {
     )
 }
 
-/// Reads a date in ISO 8601, or in a format of RFC 9110 with any time zone. RFC 9110 defines one current format, and
-/// two obsolete formats that a recipient must accept. A date without a time zone is in UTC.
+/// Reads a date with a time in a common format of ISO 8601, or in a format of RFC 9110. RFC 9110 defines one current
+/// format, and two obsolete formats that a recipient must accept. Except in the obsolete format of the C function
+/// `asctime`, the time zone can also be a number, such as `+0100`. A date without a time zone is in UTC.
 fn date(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     let with_gmt = text.strip_suffix("UTC").map(|text| format!("{text}GMT"));
@@ -200,7 +202,7 @@ mod tests {
         }
 
         #[test]
-        fn any_number_of_seconds_is_kept(seconds in 0..1_000_000_000_u64) {
+        fn any_number_below_a_billion_is_kept(seconds in 0..1_000_000_000_u64) {
             prop_assert_eq!(read(seconds.to_string().as_bytes()), Some(Duration::from_secs(seconds)));
         }
 

@@ -1,7 +1,8 @@
 //! Records spans and events of the crate `tracing` if the feature `tracing` is enabled. There is a span for each call.
-//! There is an event for each attempt, each poll, each wait for a permit, each pause that the service asks for, and
-//! each change of the request rate. Several processes can share the request limit through a store, such as a Redis
-//! server. There is also an event when this store fails, and when it works again.
+//! There is an event for each attempt of a call, each poll of a wait, each wait for a permit, each pause of all
+//! requests, each 429, and each change of the request rate. Several processes can share the request limit through a
+//! store, such as a Redis server. There is also an event when this store fails, and when it works again. Downloads of
+//! files are not recorded.
 //!
 //! Fields such as `http.request.method` have the names of OpenTelemetry's conventions for HTTP. The API key, texts of
 //! messages and presigned URLs are never recorded.
@@ -90,7 +91,7 @@ mod on {
         );
     }
 
-    /// Records that the client now uses at most the fraction `share` of the service's request limit, for example 0.5.
+    /// Records that the client now uses at most the fraction `share` of its request limit, for example 0.5.
     pub(crate) fn rate_changed(share: f64) {
         tracing::event!(Level::DEBUG, share, "the rate changed");
     }

@@ -132,8 +132,8 @@ impl SendError {
         self.never_sent
     }
 
-    /// Returns the host and port of the proxy for the request, for the error message. Returns `None` if no environment
-    /// variable named a proxy.
+    /// Returns the host and port of the proxy for the request, for the error message. Returns `None` if the request
+    /// used no proxy from an environment variable, or if settings of the caller may have replaced this proxy.
     pub(crate) fn proxy(&self) -> Option<&str> {
         self.proxy.as_deref()
     }
@@ -185,8 +185,10 @@ impl HttpTransport {
 
     /// Creates a transport with an HTTP client that `configure` sets up, for example with a proxy or a certificate.
     ///
-    /// After `configure`, this method switches off redirects and retries, so `configure` cannot enable them.
-    /// Environment variables that name a proxy, such as `HTTPS_PROXY`, are ignored.
+    /// After `configure`, this method switches off redirects and retries, so `configure` cannot enable them. This
+    /// method also sets the time-out of connecting to 10 s, the time after which an idle connection is closed to 4 s,
+    /// and the rules for headers of responses. Environment variables that name a proxy, such as `HTTPS_PROXY`, are
+    /// ignored.
     ///
     /// # Errors
     /// Returns [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the client cannot be set up.
