@@ -89,6 +89,18 @@ struct History {
 struct Known {
     step: KnownStep,
     request: Option<Fingerprint>,
+    /// The entry before the claim, while the prompt is claimed and no step after the claim is recorded. If the create
+    /// had no effect, this entry is valid again.
+    before: Before,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Before {
+    /// The prompt is not claimed, or a later step is recorded.
+    #[default]
+    Unclaimed,
+    NoEntry,
+    Entry(Box<Known>),
 }
 
 #[derive(Clone, Debug)]
@@ -307,12 +319,32 @@ impl History {
     fn add(&mut self, event: Event, line: Line) {
         let (id, step) = match event {
             Event::Starting { id, request } => {
+                let before = match self.entries.remove(&id) {
+                    // A second claim without a step between them. The run of the first claim was killed, so its create
+                    // may have had an effect.
+                    Some(known) => Before::Entry(Box::new(Known {
+                        before: Before::Unclaimed,
+                        ..known
+                    })),
+                    None => Before::NoEntry,
+                };
                 let step = KnownStep::default();
-                self.entries.insert(id, Known { step, request });
+                let known = Known {
+                    step,
+                    request,
+                    before,
+                };
+                self.entries.insert(id, known);
                 return;
             }
             Event::NotStarted { id } => {
-                self.entries.remove(&id);
+                if let Some(known) = self.entries.get_mut(&id) {
+                    match std::mem::take(&mut known.before) {
+                        Before::Unclaimed => {}
+                        Before::NoEntry => drop(self.entries.remove(&id)),
+                        Before::Entry(before) => *known = *before,
+                    }
+                }
                 return;
             }
             Event::Cut => return,
@@ -336,7 +368,9 @@ impl History {
             }
             Event::Ended { id, .. } => (id, KnownStep::Ended(line)),
         };
-        self.entries.entry(id).or_default().step = step;
+        let known = self.entries.entry(id).or_default();
+        known.step = step;
+        known.before = Before::Unclaimed;
     }
 
     /// Records a damaged line. If the line contains the ids of prompts, the outcome of each of these prompts without an
