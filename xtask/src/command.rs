@@ -1,4 +1,4 @@
-//! Builds the command `blocks`, and starts `blocks mock`.
+//! Builds the command `blocks`, starts `blocks mock`, and runs the programs of other packages.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 /// path and builds nothing.
 ///
 /// # Errors
-/// Fails if the command does not build.
+/// Fails if cargo cannot be started, or if the command does not build.
 pub fn build() -> Result<PathBuf, String> {
     if let Some(built) = std::env::var_os("BLOCKS") {
         return Ok(built.into());

@@ -30,7 +30,7 @@ enum Task {
     },
     /// Draw docs/*.svg: runs of `blocks` in a terminal, and a chart of reply delays.
     Pictures(pictures::Pictures),
-    /// Run every command and program of README.md and the guide; exit 1 when one does not work.
+    /// Run the commands and programs of README.md and the guide; exit 1 when one does not work.
     Readme {
         /// Only these pages, without the doc tests.
         pages: Vec<String>,

@@ -1,5 +1,6 @@
-//! Lists what each operation and schema of the OpenAPI document was compared with: pages, requests or types. Also lists
-//! the facts that these do not mention. A fact is, for example, the type of a field.
+//! Lists what each operation and schema of the OpenAPI document was compared with: pages, requests or the SDK. Also
+//! lists the fields, values, statuses and codes that a page does not mention, and the values of enums that the SDK
+//! lacks.
 
 use serde::Serialize;
 
@@ -48,15 +49,16 @@ pub struct Row {
     pub side: Side,
     /// How many facts were compared, in all `sources` together.
     pub facts: usize,
-    /// The pages, requests or types that were compared.
+    /// The pages or requests that were compared, or `blocks_sdk`.
     pub sources: Vec<String>,
-    /// The facts of the OpenAPI document that a source of this side does not mention, each as a JSON pointer.
+    /// The parts of the OpenAPI document that a page does not mention, or the values of an enum that the SDK lacks,
+    /// each as a JSON pointer. Empty for the service.
     pub unmentioned: Vec<String>,
 }
 
 /// Returns the rows: one for each operation or schema and each side that it was compared with, such as the pages. If
-/// any page was compared, the rows about the pages are first: one for each operation, in the order of the OpenAPI
-/// document, even if no page describes the operation.
+/// any page was compared, the rows about the pages are first: one for each operation, sorted by path, even if no page
+/// describes the operation.
 pub fn rows(document: &Document, result: &CheckResult) -> Vec<Row> {
     let operations: Vec<String> = document.operations().into_iter().map(|o| o.id).collect();
     let mut rows: Vec<Row> = Vec::new();

@@ -89,8 +89,8 @@ impl Entry {
             && self.document == finding.document
     }
 
-    /// Returns whether the checks compared the entry's operation or schema with `side`. If the scope is `*`, the checks
-    /// must have compared every operation.
+    /// Returns whether the checks compared the entry's operation or schema, or the OpenAPI document as a whole, with
+    /// `side`. If the scope is `*`, the checks must have compared every operation.
     fn was_covered(&self, document: &Document, side: Side, result: &CheckResult) -> bool {
         let covered = |scope: &str| {
             let scope = if scope == "document" { "" } else { scope };
@@ -147,8 +147,8 @@ impl Deviations {
     }
 
     /// Marks each finding that matches an entry as known. Also adds a finding for each stale place of an entry. A place
-    /// is stale if the checks compared the operations of the entry, but no finding matches the place. An entry about
-    /// the service is never stale, because one run sees only some of the service's responses.
+    /// is stale if the checks compared the scope of the entry, but no finding matches the place. An entry about the
+    /// service is never stale, because one run sees only some of the service's responses.
     pub fn apply(&self, document: &Document, result: &mut CheckResult) {
         let mut stale = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {

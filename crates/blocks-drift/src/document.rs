@@ -58,7 +58,7 @@ impl Document {
         Ok(document)
     }
 
-    /// Returns the line of the value at a pointer.
+    /// Returns the line of the value at a pointer, or of the nearest parent that exists.
     pub fn line(&self, pointer: &str) -> usize {
         self.0.position(pointer).line
     }
@@ -82,7 +82,8 @@ impl Document {
         here
     }
 
-    /// Returns all operations of the OpenAPI document that have an `operationId`.
+    /// Returns the operations of the OpenAPI document that have an `operationId` and the method GET, POST, PUT, PATCH
+    /// or DELETE.
     pub fn operations(&self) -> Vec<Operation> {
         let paths = self.0.value["paths"].as_object();
         paths
@@ -131,7 +132,8 @@ impl Document {
         self.schema_in(&format!("{}/requestBody", operation.pointer))
     }
 
-    /// Returns two JSON pointers: to the response for a status, and to the schema of this response.
+    /// Returns two JSON pointers: to the response for a status, and to the schema of this response. The response may be
+    /// that of a range, such as `2XX`.
     pub fn response(&self, operation: &Operation, status: u16) -> Option<(String, Option<String>)> {
         let responses = format!("{}/responses", operation.pointer);
         let exact = format!("{responses}/{status}");
@@ -141,7 +143,8 @@ impl Document {
         Some((pointer, schema))
     }
 
-    /// Returns the error statuses of an operation, each with its error codes and the pointer to its response.
+    /// Returns the error statuses of an operation, each with its error codes and the pointer to its response. A range
+    /// of statuses, such as `4XX`, is left out.
     pub fn errors(&self, operation: &Operation) -> Vec<(u16, Vec<String>, String)> {
         let responses = format!("{}/responses", operation.pointer);
         let Some(map) = self.get(&responses).and_then(Value::as_object) else {

@@ -33,7 +33,7 @@ pub enum Side {
     /// A documentation page.
     #[default]
     Page,
-    /// A response of the service.
+    /// The responses of the service or of the mock, or captured requests and responses.
     Service,
     /// The requests, enums and limits of the SDK.
     Sdk,
@@ -145,9 +145,11 @@ pub struct Finding {
     pub line: Option<usize>,
     /// The side that is compared with the OpenAPI document.
     pub side: Side,
-    /// The operation or schema where the difference was found; empty for the whole OpenAPI document.
+    /// The operation or schema where the difference was found; empty for the whole OpenAPI document. For an operation
+    /// that the OpenAPI document lacks, this is the method and the path.
     pub scope: String,
-    /// The source of the other side's statement: a file, URL, request or type.
+    /// The source of the other side's statement: a file, a URL, a request, `standard input`, `blocks_sdk`, `all pages`
+    /// or `all responses`.
     pub origin: String,
     /// The evidence for a known deviation; `None` for drift.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -183,9 +185,10 @@ pub struct Covered {
     pub side: Side,
     /// The operation or schema; empty for the OpenAPI document as a whole.
     pub scope: String,
-    /// The page, request or type that was compared.
+    /// The page or request that was compared, or `blocks_sdk`.
     pub origin: String,
-    /// How many facts were compared.
+    /// How many facts were compared. A response counts as one or two facts: the status, and the body. Each request and
+    /// each enum value of the SDK counts as one fact.
     pub facts: usize,
 }
 
@@ -198,14 +201,14 @@ pub struct CheckResult {
     pub notes: Vec<String>,
     /// The parts that could not be checked, each with the reason.
     pub errors: Vec<String>,
-    /// The operations and schemas that were compared.
+    /// The operations, the schemas and the facts about the whole API that were compared.
     pub covered: Vec<Covered>,
     /// The facts about the whole API, such as the base URL, that at least one page states.
     pub stated: BTreeSet<Kind>,
 }
 
 impl CheckResult {
-    /// Adds the result of another check.
+    /// Adds the result of another check, and leaves out findings that were already added.
     pub fn add(&mut self, other: Self) {
         for finding in other.findings {
             if !self.findings.iter().any(|f| f.side == finding.side && f.says_the_same(&finding)) {

@@ -1,9 +1,12 @@
 //! Compares the OpenAPI document of this repository, `openapi/blocks.yaml`, with the other descriptions of the API. The
-//! other descriptions are the vendor's pages, the service's responses, the mock, and the requests of the SDK.
+//! other descriptions are the vendor's pages, the service's responses, the mock, and the requests, enums and limits of
+//! the SDK.
 //!
 //! The entry point is [`run::Drift`]. A check returns a [`CheckResult`](finding::CheckResult), which contains the
-//! differences, the errors, and the number of compared facts for each operation. If a response, or a page about an
-//! operation, cannot be read, the result contains an error or a finding. The report then does not say "in sync".
+//! differences, the errors, and the number of compared facts for each operation. If a response of a live check cannot
+//! be read, the result contains an error or a finding. The same is true for a page that names an operation of the
+//! OpenAPI document in its first 12 lines. The report then does not say "in sync". A captured body that is missing or
+//! cut off is not compared.
 
 pub mod coverage;
 pub mod deviations;

@@ -32,7 +32,8 @@ pub struct Report<'a> {
     pub result: &'a CheckResult,
 }
 
-/// The width of a text report, in characters. A report of this width fits in half of a screen.
+/// The width, in characters, to which a text report shortens the lines of the OpenAPI document. This width fits in half
+/// of a screen. Other lines of the report can be longer.
 const WIDTH: usize = 100;
 
 impl Report<'_> {
@@ -137,7 +138,7 @@ impl Report<'_> {
             title.element(snippet).element(says).element(advice)
         };
         let text = Renderer::plain().term_width(WIDTH).render(&[group]);
-        // Empty lines are removed, so that a report of several findings fits on one screen.
+        // Empty lines are removed, so that more findings fit on one screen.
         text.lines().filter(|line| line.trim() != "|").flat_map(|line| [line, "\n"]).collect()
     }
 

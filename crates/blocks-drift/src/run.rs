@@ -39,7 +39,7 @@ enum Check {
     Docs {
         /// A file, a URL, or - for standard input; default: the pages of this repository.
         pages: Vec<String>,
-        /// Read all pages of the Markdown index at this URL.
+        /// Instead of the default, read the pages on its host that this index links to.
         #[arg(long, value_name = "URL")]
         index: Option<String>,
     },
@@ -58,7 +58,7 @@ enum Check {
         /// Send nothing, and read a HAR file or a folder of responses that --save wrote.
         #[arg(long, value_name = "PATH", conflicts_with_all = ["session", "create", "save"])]
         captures: Option<PathBuf>,
-        /// Write the responses to a folder.
+        /// Write the compared responses to a folder.
         #[arg(long, value_name = "FOLDER")]
         save: Option<PathBuf>,
     },
@@ -82,7 +82,7 @@ fn output(text: &str) -> Result<(Format, PathBuf), String> {
 
 impl Drift {
     /// Runs the checks, prints the report, and returns the exit code. It is 0 without drift, 1 with drift, and 2 if
-    /// something could not be checked.
+    /// something could not be checked, even if there is drift too.
     pub async fn run(&self) -> u8 {
         match self.report().await {
             Ok(code) => code,
@@ -160,8 +160,8 @@ impl Check {
     }
 }
 
-/// Compares all documentation pages with the OpenAPI document. Reports each operation that no page describes, and each
-/// fact about the whole API (such as the rate limit) that no page states.
+/// Compares all documentation pages with the OpenAPI document. If there are no errors, also reports each operation that
+/// no page describes, and each fact about the whole API (such as the rate limit) that no page states.
 pub fn check_index(document: &Document, pages: &[PageText], result: &mut CheckResult) {
     for page in pages {
         result.attempt(page::check_indexed(document, page));

@@ -1,7 +1,8 @@
 //! Compares the SDK with the OpenAPI document. A recorder captures the requests of the SDK's builders instead of
-//! sending them. Each request must be valid under the OpenAPI document, and each field and parameter of a request in
-//! the OpenAPI document must be sent by at least one builder. The check also compares the values of the SDK's enums,
-//! the limits that the SDK checks (such as the length of a title), the base URL, and the authentication header.
+//! sending them. Each request must be valid under the OpenAPI document. For the operations of these requests, at least
+//! one builder must send each top-level field and each query parameter of the OpenAPI document. The check also compares
+//! the values of the SDK's enums, some limits (such as the length of a title), the base URL, and the authentication
+//! header.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,7 +58,7 @@ impl Transport for Recorder {
 /// Compares the SDK's requests, enums and limits with the OpenAPI document.
 ///
 /// # Errors
-/// Fails if a builder rejects input that the OpenAPI document allows.
+/// Fails if the SDK rejects one of the requests that this function builds, or if no client can be created.
 pub async fn check(document: &Document) -> Result<CheckResult> {
     let mut result = CheckResult::default();
     enums(document, &mut result);
@@ -88,7 +89,7 @@ fn client(recorder: &Recorder) -> Result<Client> {
 }
 
 /// Fails if the SDK rejected the input before it sent the request. Every other error is expected, because the recorder
-/// ends each request with an error.
+/// ends each request with an error. So a request without an error also fails.
 fn allowed(error: Option<blocks_sdk::Error>) -> Result<()> {
     match error {
         Some(error) if error.kind() == ErrorKind::InvalidInput => {
@@ -99,8 +100,9 @@ fn allowed(error: Option<blocks_sdk::Error>) -> Result<()> {
     }
 }
 
-/// Checks each limit of the OpenAPI document. For example, if a title has at most 200 characters, the SDK must accept
-/// 200 characters and reject 201.
+/// Checks these limits of the OpenAPI document: the minimum and the maximum of `limit`, the minimum of `page`, and the
+/// maximum length of a title. For example, if a title has at most 200 characters, the SDK must accept 200 characters
+/// and reject 201.
 async fn limits(document: &Document, result: &mut CheckResult) -> Result<()> {
     let is_accepted = |error: Option<blocks_sdk::Error>| {
         error.is_none_or(|e| e.kind() != ErrorKind::InvalidInput)

@@ -39,7 +39,7 @@ pub struct Values {
     pub open: bool,
 }
 
-/// The keywords of a schema that limit a value. Their values are numbers.
+/// The keywords that [`Shape::limits`] contains. They limit a value, and their values are numbers.
 pub const LIMITS: [&str; 6] =
     ["minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"];
 
@@ -58,7 +58,8 @@ pub struct Shape {
     /// `x-usual-format`.
     pub format: Option<String>,
     /// Whether the schema has no keyword `format`. The field `format` then contains only the usual format, and values
-    /// of other formats are also allowed.
+    /// of other formats are also allowed. False for a schema that states no format and has several `anyOf` or `oneOf`
+    /// branches.
     pub usual: bool,
     /// Whether the schema is marked as deprecated.
     pub deprecated: bool,
@@ -76,7 +77,7 @@ pub struct Shape {
     pub items: Option<Box<Shape>>,
     /// A map from the name of each property of an object to the JSON pointer to the property's schema.
     pub properties: BTreeMap<String, String>,
-    /// The names of the properties that are always present.
+    /// The names of the properties that must be present.
     pub required: BTreeSet<String>,
 }
 

@@ -1,4 +1,5 @@
-//! A YAML parser that keeps the line of each value. The parser also reads JSON, which is a subset of YAML.
+//! A YAML parser that keeps the line of each value. The parser also reads most JSON. It rejects, for example, JSON with
+//! the escape of a surrogate pair, such as `\ud83d\ude00`.
 
 use std::collections::HashMap;
 
@@ -33,7 +34,8 @@ impl Spanned {
     /// Parses a YAML text.
     ///
     /// # Errors
-    /// Fails if the text is not exactly one valid YAML document. The error contains the file and the line.
+    /// Fails if the text is not exactly one valid YAML document. The error contains the file. For invalid syntax, the
+    /// error also contains the line.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         let nodes = MarkedYaml::load_from_str(text).map_err(|e| {
             let at = e.marker();

@@ -1,7 +1,8 @@
 //! Compares a JSON value with a schema of the OpenAPI document, and reports the place of each difference.
 //!
-//! This module itself follows references, `allOf`, `anyOf` and `oneOf`, and so knows the schema (and the line) that
-//! each difference is about. The crate `jsonschema` checks the other keywords, such as `maxLength`.
+//! This module itself follows references, `allOf`, `anyOf`, `oneOf`, and the schemas of fields and items. So it knows
+//! the schema (and the line) that each difference is about. It also checks `nullable`. The crate `jsonschema` checks
+//! other keywords, such as `maxLength`.
 
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
@@ -20,15 +21,17 @@ pub struct Difference {
     pub finding: Finding,
 }
 
-/// Returns all differences between a value and the schema at the JSON pointer `schema`. A field or an enum value that
-/// is not in the OpenAPI document is an additive difference.
+/// Returns the differences between a value and the schema at the JSON pointer `schema`. A field or an enum value that
+/// is not in the OpenAPI document is an additive difference. Of a value with a wrong type, only the wrong type is
+/// reported. A string that looks like a placeholder may have any value, length and format (see [`is_placeholder`]).
 pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Difference> {
     let mut walk = Walk { document, found: Vec::new() };
     walk.value(schema, value, "");
     walk.found
 }
 
-/// Returns whether a string in a sample is only a placeholder, such as `8c1d…` or `<id>`.
+/// Returns whether a string contains a sign of a placeholder, such as `8c1d…` or `<id>`. The string may contain other
+/// text too.
 pub fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
     let bracketed =
@@ -150,7 +153,8 @@ impl Walk<'_> {
     }
 
     /// Compares a value with each branch of an `anyOf` or `oneOf`. Reports a wrong type if the value has a breaking
-    /// difference from every branch. Otherwise reports the differences from the branch with the fewest differences.
+    /// difference from every branch. Otherwise reports the differences from one of the branches without a breaking
+    /// difference: the branch with the fewest differences.
     fn closest_branch(
         &mut self,
         branches: &[String],

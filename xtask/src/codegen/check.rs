@@ -1,6 +1,6 @@
-//! Rejects an OpenAPI document if the generator would ignore a part of it, or would write code that does not
-//! compile. The check runs before the module `lower` changes the document. Each error has a line number and a JSON
-//! Pointer.
+//! Rejects an OpenAPI document with a key that the generator would ignore, or with a fault for which it would write
+//! code that does not compile. The check does not find all such faults. It runs before the module `lower` changes the
+//! document. Each error has a line number. An error in the content of the YAML document also has a JSON Pointer.
 
 mod schema;
 #[cfg(test)]
@@ -59,7 +59,7 @@ impl Part {
 /// Checks the text of the OpenAPI document.
 ///
 /// # Errors
-/// Fails with the first error, its line and its JSON Pointer.
+/// Fails with the first error and its line. An error in the content of the YAML document also has a JSON Pointer.
 pub fn check(file: &str, text: &str) -> Result<(), String> {
     if text.starts_with('\u{feff}') {
         return Err(format!("{file}:1: the file starts with a byte order mark"));
@@ -98,7 +98,7 @@ fn step(pointer: &str, name: &str) -> String {
 }
 
 /// Returns the letters and digits of a name, in lower case. Two names with the same result, for example `user_id` and
-/// `userId`, would get the same name in Rust.
+/// `userId`, could get the same name in Rust.
 fn rust_name(name: &str) -> String {
     let clean = name.chars().filter(|c| c.is_alphanumeric());
     clean.flat_map(char::to_lowercase).collect()
@@ -118,7 +118,8 @@ fn unique<'a>(
             );
         }
         if let Some(other) = seen.insert(rust_name(name), name) {
-            let why = format!("the {what}s `{other}` and `{name}` have the same name in Rust");
+            let why =
+                format!("the {what}s `{other}` and `{name}` could have the same name in Rust");
             return fault(&step(pointer, name), why);
         }
     }
@@ -439,8 +440,8 @@ impl Check {
         }
     }
 
-    /// Checks that paths, operation ids and the names of components are unique in the OpenAPI document. Also checks
-    /// that the security schemes exist.
+    /// Checks that paths, operation ids and the names of components of one kind are unique in the OpenAPI document.
+    /// Also checks that the security schemes in the top-level `security` exist.
     fn names(&self) -> Result<(), Fault> {
         let paths = self.value["paths"].as_object().into_iter().flatten();
         let mut ids = Vec::new();

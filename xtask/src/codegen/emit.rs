@@ -1,4 +1,5 @@
-//! Runs progenitor, which generates the client. An error names the part of the OpenAPI document that caused it.
+//! Runs progenitor, which generates the client. An error of progenitor names the part of the OpenAPI document that
+//! caused it, if there is one such part.
 
 use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe};

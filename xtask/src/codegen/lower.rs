@@ -17,9 +17,9 @@ pub fn lower(document: &mut Value) {
     visit(document, &mut name_unknown_fields);
 }
 
-/// Removes the error responses, so that the generated client has no typed errors. With typed errors, the client would
-/// lose the status of an error response if the body cannot be decoded. Without typed errors, the client returns the
-/// whole response.
+/// Removes all responses except the successful ones, so that the generated client has no typed errors. With typed
+/// errors, the client would lose the status of an error response if the body cannot be decoded. Without typed errors,
+/// the client returns the whole response.
 fn drop_error_responses(document: &mut Value) {
     let Some(paths) = document["paths"].as_object_mut() else {
         return;
@@ -128,8 +128,9 @@ fn make_nullable(property: &mut Value) {
     }
 }
 
-/// Turns `anyOf: [enum, string]` into the enum alone. The code that typify generates for this `anyOf` cannot decode any
-/// value. In the generated code, a hand-written type that accepts any string is used instead of the enum.
+/// Turns `anyOf: [enum, string]` into the enum alone, and also allows null. The code that typify generates for this
+/// `anyOf` cannot decode any value. In the generated code, a hand-written type that accepts any string is used instead
+/// of the enum.
 fn close_open_enums(schema: &mut Value) {
     let Some([known, open]) = schema["anyOf"].as_array().map(Vec::as_slice) else {
         return;
@@ -142,8 +143,8 @@ fn close_open_enums(schema: &mut Value) {
     }
 }
 
-/// Removes defaults. With a default, the generated code would always send the default value. This is not necessary,
-/// because the server uses its default if a request does not contain the value.
+/// Removes the defaults of schemas that have a `type`. With a default, the generated code would always send the default
+/// value. This is not necessary, because the server uses its default if a request does not contain the value.
 fn drop_defaults(schema: &mut Value) {
     if let Some(map) = schema.as_object_mut()
         && map.contains_key("type")

@@ -17,7 +17,8 @@ const GENERATED: &str = "crates/blocks-api/src/generated.rs";
 /// Returns the source that is generated from the OpenAPI document.
 ///
 /// # Errors
-/// Fails if the OpenAPI document is wrong; the error says what is wrong, and where.
+/// Fails if the OpenAPI document is wrong; the error says what is wrong, and usually where. Also fails if rustfmt
+/// cannot be run.
 pub fn generate() -> Result<String, String> {
     render(&read(DOCUMENT)?)
 }
@@ -95,8 +96,8 @@ mod tests {
         check().unwrap();
     }
 
-    /// Tests that code is generated for the changes that CONTRIBUTING.md describes: new fields, a new parameter, a new
-    /// value of an enum, and a new operation.
+    /// Tests that code is generated for these changes of the OpenAPI document: new fields, a new parameter, a new value
+    /// of an enum, and a new operation. The enums are written by hand, so the new value is not in the generated code.
     #[test]
     fn valid_changes_are_generated() {
         let field = "        title: { type: string, nullable: true,";

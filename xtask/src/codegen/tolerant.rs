@@ -1,9 +1,9 @@
 //! Makes the generated response types tolerant: `blocks_api::decode` parses and serialises these types, instead of
 //! serde's derive. For example, an optional field with an unexpected type is not an error.
 //!
-//! A response type is a type with a flattened map `extra`, into which typify puts unknown fields. The type is
-//! `#[non_exhaustive]`, because the service may add fields. This module adds such a map to request types too, so that
-//! a caller can send new fields.
+//! A response type is a type for which typify generates a flattened map `extra` of unknown fields. The type is
+//! `#[non_exhaustive]`, because the service may add fields. This module adds such a map to request types too, so that a
+//! caller can send new fields.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -76,7 +76,7 @@ fn add_extra(object: &mut syn::ItemStruct) {
     }
 }
 
-/// Returns whether a field of this type has a default value.
+/// Returns whether a field of this type has a default value: `None`, an empty list or an empty map.
 fn has_default(kind: &syn::Type) -> bool {
     let is = |name: &str| {
         matches!(kind, syn::Type::Path(path)

@@ -1,6 +1,6 @@
-//! Draws the mean delay until a program receives a reply, for different numbers of sessions with one API key. Each
-//! polling policy has a curve. One panel shows sessions that start together, and the other panel shows sessions that
-//! start one by one. Both axes are logarithmic.
+//! Draws the mean delay until a program receives a reply, for different numbers of sessions with one API key. Each of
+//! four polling policies has a curve. One panel shows sessions that start together, and the other panel shows sessions
+//! that start one by one. Both axes are logarithmic.
 
 use serde::Deserialize;
 
@@ -74,7 +74,7 @@ const MOST: f64 = 1000.0;
 /// The smallest value on the axis of delays, in seconds.
 const LEAST: f64 = 0.5;
 
-/// Parses the rows of the benchmark's output. Lines that are not JSON objects are ignored.
+/// Parses the rows of the benchmark's output. Lines that do not start with `{` are ignored.
 ///
 /// # Errors
 /// Fails if a row cannot be parsed, or if there is no row.
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn axes_are_logarithmic_and_rows_are_read() {
+    fn axes_fill_the_panel_and_rows_are_read() {
         assert_eq!(across(10.0, 1.0), 10.0);
         assert!((across(0.0, 1000.0) - PANEL.0).abs() < 1e-9);
         assert_eq!(up(MOST), TOP);

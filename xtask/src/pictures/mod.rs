@@ -1,5 +1,6 @@
-//! Draws the README's pictures. Some pictures show runs of the command `blocks` in a terminal. The program is built
-//! from this repository. Another picture is the figure, a chart that shows the results of the benchmark `fleet`.
+//! Draws the README's pictures, except the picture of the mock's page. Some pictures show runs of the command `blocks`
+//! in a terminal. The program is built from this repository, unless the environment variable `BLOCKS` names a program.
+//! Another picture is the figure, a chart that shows the results of the benchmark `fleet`.
 
 mod figure;
 mod record;

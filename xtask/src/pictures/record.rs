@@ -34,7 +34,8 @@ const TOGETHER: Duration = Duration::from_millis(100);
 /// Runs a terminal session in its own temporary folder, and returns the recorded lines.
 ///
 /// # Errors
-/// Fails if a command of the session cannot be run; the error names the program.
+/// Fails if the temporary folder cannot be written, if the mock does not start, or if bash or `kill` cannot be run. The
+/// error names the folder or the program. A command that exits with an error is recorded like any other command.
 pub fn record(session: &TerminalSession, blocks: &Path) -> Result<Vec<Line>, String> {
     let failed = |e: std::io::Error| format!("temporary folder: {e}");
     let temporary = tempfile::tempdir().map_err(failed)?;

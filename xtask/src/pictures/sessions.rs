@@ -73,7 +73,7 @@ fn batch() -> TerminalSession {
     }
 }
 
-/// The file of prompts that the sessions use.
+/// The file of prompts that is in the folder of each session.
 pub const PROMPTS: &str = r#"{"id": "docs",  "agent_name": "claude", "message": "Document the parser."}
 {"id": "tests", "agent_name": "codex",  "message": "Add a test for the parser."}
 {"id": "lint",  "agent_name": "claude", "message": "Fix what the linter reports."}

@@ -27,7 +27,7 @@ pub struct Block {
     pub line: usize,
     pub needs: Needs,
     pub commands: Vec<String>,
-    /// The whole block, as it is on the page.
+    /// The content of the block, as it is on the page.
     pub code: String,
 }
 
@@ -102,7 +102,8 @@ fn needs(comment: Option<&str>) -> Result<Needs, String> {
     }
 }
 
-/// Splits a block into commands: one for each line. A backslash joins a line to the next line.
+/// Splits a block into commands: one for each line. A backslash joins a line to the next line. Empty lines, and lines
+/// that start with `#`, are left out.
 fn commands(code: &str) -> Vec<String> {
     let mut commands = Vec::new();
     let mut whole = String::new();

@@ -1,8 +1,8 @@
 //! Runs the commands of the README and the guide.
 //!
 //! Code blocks with the language `sh`, `console` or `bash` are run with bash. All commands of a code block run in the
-//! same shell. Each line is a command. A backslash at the end of a line joins the next line to it. A comment before a
-//! block says what the block needs:
+//! same shell, until one fails. Each line is a command, except empty lines and comments. A backslash at the end of a
+//! line joins the next line to it. A comment before a block says what the block needs:
 //!
 //! - without a comment, a block runs in the repository, without a key;
 //! - `<!-- readme: mock -->`: the block runs in an empty folder, with `blocks` and a mock of the service;
@@ -11,7 +11,7 @@
 //! - `<!-- readme: skip because … -->`: the block is not run, for this reason.
 //!
 //! A `yaml` block after one of these comments contains the steps of a GitHub Actions workflow. The script in the field
-//! `run` of each step is run. Blocks of Rust are doc tests, and are run last.
+//! `run` of each step is run. Blocks of Rust are doc tests. They are run last, and only if no page is chosen.
 
 mod blocks;
 mod script;
@@ -39,7 +39,7 @@ const SCRIPT: &str = r#"{"agent": {"text": "Done.", "when": {"after": "1s"}, "st
 /// of all pages and the doc tests.
 ///
 /// # Errors
-/// Fails if a command failed, or could not be run.
+/// Fails if a command failed, or could not be run. Also fails if a page cannot be read or has an unknown comment.
 pub fn check(chosen: Vec<String>) -> Result<(), String> {
     let has_doc_tests = chosen.is_empty();
     let pages = match has_doc_tests {
@@ -119,10 +119,11 @@ fn run(page: &str, block: &Block, folders: &Folders, tally: &mut Tally) -> Resul
     Ok(())
 }
 
-/// The folders that the commands use.
+/// The program and the folder that the commands use.
 struct Folders {
     blocks: PathBuf,
-    /// The folder into which `cargo install` installs.
+    /// The folder into which `cargo install` installs, and in which `blocks` stores its state. A script has its own
+    /// folder for the state.
     installed: TempDir,
 }
 

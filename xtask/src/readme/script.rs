@@ -1,8 +1,8 @@
 //! Runs a script that can be killed and run again.
 //!
 //! The script runs `blocks` with the option `--pending`, which writes a file after the prompt was sent. SIGKILL kills
-//! the script as soon as this file exists. Then the script is run again. The second run must succeed, and only one
-//! session may exist.
+//! the script as soon as this file exists. Then the script is run again. The second run must succeed and print the
+//! reply, and `blocks list` must list only one session.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;

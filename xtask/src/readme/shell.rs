@@ -18,7 +18,7 @@ const SERVES: Duration = Duration::from_secs(10);
 /// Runs commands in one shell, until one of them fails.
 ///
 /// # Errors
-/// Fails if the shell cannot be run.
+/// Fails if the shell cannot be run, or if the output is not UTF-8.
 pub fn run(mut bash: Command, commands: &[String]) -> Result<Counts, String> {
     let mut script = "set -o pipefail\nexec 2>&1 < /dev/null\n".to_owned();
     for command in commands {
@@ -63,7 +63,8 @@ pub fn run(mut bash: Command, commands: &[String]) -> Result<Counts, String> {
     }
 }
 
-/// Runs one command until it prints a line, and then stops the command. `commands` contains the lines of the command.
+/// Runs one command until it prints a line, and then stops the command. If the command prints no line within the time
+/// limit, it is stopped and counts as failed. `commands` contains the lines of the command.
 ///
 /// # Errors
 /// Fails if the shell cannot be run.

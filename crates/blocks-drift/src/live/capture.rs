@@ -2,8 +2,8 @@
 //! proxies.
 //!
 //! A captured response is a JSON object with `method`, `path`, `status` and `body`. `drift live --save` writes one file
-//! for each response. A `.jsonl` file contains one captured response per line. Entries of a HAR file that cannot be
-//! compared are left out and counted. Examples are responses of other hosts, redirects and 5xx responses.
+//! for each compared response. A `.jsonl` file contains one captured response per line. Entries of a HAR file that
+//! cannot be compared are left out and counted. Examples are responses of other hosts, redirects and 5xx responses.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,10 +33,11 @@ impl Captures {
 }
 
 /// Reads one file, or the files in a folder and its subfolders. Each file is a HAR file, or contains captured
-/// responses. From a HAR file, only requests to `hosts` are read.
+/// responses. In a folder, only files with the ending `.json`, `.jsonl` or `.har` are read. Such a file that contains
+/// no capture is left out and counted. From a HAR file, only requests to `hosts` are read.
 ///
 /// # Errors
-/// Fails if `path` cannot be read, or if no file contains a response of the API.
+/// Fails if `path` or a subfolder cannot be read, or if no file contains a response of the API.
 pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
     let mut captures = Captures::default();
     let mut files = vec![path.to_owned()];
@@ -199,7 +200,7 @@ fn entry(
     })
 }
 
-/// Returns the recorded body. A body that is missing, cut off or empty counts as not recorded.
+/// Returns the recorded body. A body that is missing, cut off, empty or invalid base64 counts as not recorded.
 fn content_of(content: &Value, folder: &Path) -> Body {
     let attached = content["_file"].as_str().filter(|f| !f.contains(['/', '\\']));
     let bytes = match (content["text"].as_str(), attached) {
@@ -234,8 +235,8 @@ fn path_of(url: &str) -> (String, Vec<String>) {
     (path.split('#').next().unwrap_or_default().to_owned(), names.collect())
 }
 
-/// Writes a response to a file in the folder. The presigned URL of an artifact is replaced with a fixed URL, because it
-/// gives access without a key.
+/// Writes a response to a file in the folder. The presigned URL of an artifact (the field `url`) is replaced with a
+/// fixed URL, because it gives access without a key. Other fields are not changed.
 ///
 /// # Errors
 /// Fails if the file cannot be written.

@@ -57,8 +57,8 @@ pub fn parse_body(text: &[u8]) -> Body {
     }
 }
 
-/// The fields that a program needs to wait for a reply or to read the reply. If no response has one of these fields,
-/// the difference is breaking.
+/// The fields that a program needs to wait for a reply or to read the reply. If no response of an operation has one of
+/// these fields, the difference is breaking.
 const NEEDED: [&str; 8] =
     ["_links", "thread_id", "thread", "final_message", "items", "href", "message", "id"];
 
@@ -67,9 +67,9 @@ pub struct Comparison<'a> {
     document: &'a Document,
     /// The findings so far.
     pub result: CheckResult,
-    /// Two sets of properties for each operation, as JSON pointers. The first set contains the properties in the
-    /// schemas of the operation's successful responses. The second set contains the properties of the first set that a
-    /// compared response had.
+    /// Two sets of properties for each operation, as JSON pointers. The first set contains the properties that the
+    /// schemas list for the objects in the operation's successful responses. The second set contains the properties of
+    /// the first set that a compared response had.
     seen: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
 }
 
@@ -109,7 +109,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Returns the result of the comparison. For each operation, the result also has a finding for each property that
-    /// is in the response schemas, but was in no compared response.
+    /// the schemas list for an object in a successful response, but that was in no compared response.
     pub fn finish(mut self) -> CheckResult {
         for (operation, (possible, shown)) in std::mem::take(&mut self.seen) {
             let absent = possible.difference(&shown).map(|pointer| {
@@ -172,7 +172,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Returns the severity of a wrong media type or body. For an error response, the severity is only informational,
-    /// because the response may be an HTML page from a proxy. A successful response comes from the service itself.
+    /// because the response may be an HTML page from a proxy. A successful response is assumed to be from the service.
     fn severity(exchange: &Exchange) -> Severity {
         if exchange.status < 300 { Severity::Breaking } else { Severity::Informational }
     }
@@ -289,8 +289,8 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Adds JSON pointers of properties to the two sets in `seen`. The first set gets each property in the schema, and the
-/// second set gets each of these properties that `value` has.
+/// Adds JSON pointers of properties to the two sets in `seen`. The first set gets each property that the schema lists
+/// for `value` and for the objects in `value`. The second set gets each of these properties that is in `value`.
 fn record(
     document: &Document,
     schema: &str,

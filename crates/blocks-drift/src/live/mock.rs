@@ -6,7 +6,7 @@ use blocks_mock::{Action, Dialect, Mock, MockBuilder, Script};
 use serde_json::json;
 
 /// Returns a mock whose responses have the form that the live service was observed to use. The mock's agent immediately
-/// creates one item of each kind that a response can contain.
+/// writes a message, calls a tool, writes a plan, opens a pull request, adds a notice and replies.
 pub fn server() -> MockBuilder {
     let plan = Action::Plan { file_name: "plan.md".to_owned(), text: "# Plan\n".to_owned() };
     let call = Action::ToolCall { name: "search".to_owned(), input: json!({"text": "drift"}) };

@@ -1,4 +1,4 @@
-//! Compares the service's responses, live or captured, with the OpenAPI document.
+//! Compares the service's responses, live or captured, with the OpenAPI document. Captured requests are compared too.
 
 mod capture;
 pub mod exchange;
@@ -54,7 +54,8 @@ impl Target {
     }
 }
 
-/// Sends requests to the service and compares every response with the OpenAPI document.
+/// Sends requests to the service and compares the responses with the OpenAPI document. A response with status 429 or
+/// 5xx is an error instead. The responses to the two requests that check the key and the session are not compared.
 ///
 /// # Errors
 /// Fails if the base URL is invalid, or is neither `https` nor a loopback address. Also fails if `options` ask to read
@@ -72,8 +73,8 @@ pub async fn check(
     Ok(run.finish())
 }
 
-/// Compares captured responses with the OpenAPI document. A response in a HAR file is compared only if it is from a
-/// server in the OpenAPI document, or from the host in `base`.
+/// Compares captured requests and responses with the OpenAPI document. An entry of a HAR file is compared only if its
+/// request was sent to a server in the OpenAPI document, or to the host in `base`.
 ///
 /// # Errors
 /// Fails if the captured responses cannot be read.
@@ -210,7 +211,7 @@ impl<'a> Run<'a> {
     }
 
     /// Sends the request of a probe, and compares the response with the OpenAPI document. Returns the JSON body of a
-    /// 2xx response.
+    /// 2xx response. A response with status 429 or 5xx is not compared, but becomes an error.
     async fn send(&mut self, probe: &Probe) -> Option<Value> {
         if self.stopped || self.sent == MOST_REQUESTS {
             return None;

@@ -14,7 +14,7 @@ pub enum Auth {
     None,
     /// The request has a wrong key.
     Wrong,
-    /// The request has the right key.
+    /// The request has the key of the target.
     Key,
 }
 
@@ -111,7 +111,8 @@ pub fn rejected() -> Vec<Probe> {
     probes
 }
 
-/// Returns probes about an existing session: reads, a request for a missing artifact, and requests with a bad query.
+/// Returns probes about an existing session: reads, requests for a missing thread and a missing artifact, and requests
+/// with a bad query.
 pub fn reads(session: &str) -> Vec<Probe> {
     let messages = format!("/sessions/{session}/messages");
     let mut probes = vec![

@@ -6,7 +6,7 @@
 pub enum Block {
     /// A heading. In plain text, headings have no levels, so `level` is 2.
     Heading { text: String, level: u8, line: usize },
-    /// A line that contains only a method and a path.
+    /// A method and a path, without other words (see [`operation`]).
     Operation { method: String, path: String, line: usize },
     /// A field with its description.
     Field(RawField),
@@ -58,8 +58,8 @@ pub enum Section {
 
 impl Section {
     /// Returns the section that a heading starts. Returns `None` if the heading contains a word that is not in the
-    /// lists of this function. Such a heading, for example `How polling works`, starts a part of the page that contains
-    /// only prose.
+    /// lists of this function, contains none of the keywords, or has more than four words. Such a heading, for example
+    /// `How polling works`, starts a part of the page that contains only prose.
     pub fn of_heading(text: &str) -> Option<Self> {
         const FILL: &str = " the http an of a parameter parameters param params field fields \
             string schema example examples sample samples success successful code codes status \
@@ -98,7 +98,7 @@ impl Section {
 }
 
 /// Parses a text that consists only of a method and a path. The name of a file may come before the method, as in
-/// `openapi.json POST /rest/v1/sessions`. The path may be a whole URL.
+/// `openapi.json POST /rest/v1/sessions`. The version of HTTP may come after the path. The path may be a whole URL.
 pub fn operation(text: &str) -> Option<(String, String)> {
     let mut words = text.split_whitespace().map(|w| w.trim_matches(['`', '"', '\'', '*']));
     let mut method = words.next()?;
@@ -119,7 +119,7 @@ pub fn operation(text: &str) -> Option<(String, String)> {
     path.starts_with('/').then(|| (method, path.to_owned()))
 }
 
-/// Replaces non-breaking spaces with spaces, and removes invisible characters and byte order marks.
+/// Replaces non-breaking spaces with spaces, and removes characters without width and byte order marks.
 pub fn clean(text: &str) -> String {
     text.chars()
         .filter(|c| !matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'))

@@ -1,5 +1,5 @@
-//! Compares the facts of a page with one operation of the OpenAPI document. Finds facts that only the page states, and
-//! facts that only the OpenAPI document states.
+//! Compares the facts of a page with one operation of the OpenAPI document. Finds facts that only the page states,
+//! facts that only the OpenAPI document states, and facts that differ.
 
 use std::collections::BTreeSet;
 
@@ -71,8 +71,8 @@ fn object(document: &Document, pointer: &str) -> Shape {
     }
 }
 
-/// Returns the pointer of a field, and whether the field is required. If the OpenAPI document lacks the field, the
-/// error is the pointer that the field would have.
+/// Returns the pointer of a field, and whether the field is required. If the OpenAPI document lacks the field or a
+/// field around it, the error is the pointer that the first missing field would have.
 pub(super) fn locate(
     document: &Document,
     schema: &str,

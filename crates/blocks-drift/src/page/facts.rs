@@ -30,12 +30,13 @@ pub struct Page {
     pub samples: Vec<Sample>,
     /// The sort order of the list that the page describes, and the line that states the order.
     pub order: Option<(&'static str, usize)>,
-    /// The fields that are always null according to a sentence of the page, each with the line of the sentence.
+    /// The fields that are always null according to a sentence of the page, each with the line of the paragraph. Only
+    /// names with an underscore are found.
     pub nulls: Vec<(String, usize)>,
     /// The text of the page with line numbers. The check searches this text for facts about the whole API, such as the
     /// base URL.
     pub text: Vec<(String, usize)>,
-    /// How many numbers in descriptions the parser did not understand as limits.
+    /// How many numbers in descriptions of fields the parser did not understand.
     pub unread_numbers: usize,
 }
 
@@ -90,8 +91,8 @@ struct State {
     section: Option<Section>,
     level: u8,
     heading: String,
-    /// Whether a section has started. An operation after the start of the first section is only an example. It is not
-    /// an operation that the page describes.
+    /// Whether a field, or a section other than sample code and headers, has started. An operation after this start is
+    /// only an example. It is not an operation that the page describes.
     started: bool,
 }
 

@@ -253,7 +253,7 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Returns whether the page allows every value that the OpenAPI document allows.
+/// Returns whether the page allows every type that the OpenAPI document allows, also for the items of lists.
 fn document_within(document: &Shape, page: &Notation) -> bool {
     types_within(&document.types, &page.types)
         && match (&document.items, &page.items) {
@@ -262,8 +262,8 @@ fn document_within(document: &Shape, page: &Notation) -> bool {
         }
 }
 
-/// Returns whether the OpenAPI document allows every value that the page allows. The page's type `number`
-/// may mean an integer, because pages do not distinguish the two.
+/// Returns whether the OpenAPI document allows every type that the page allows, also for the items of lists. The page's
+/// type `number` may mean an integer, because pages do not distinguish the two.
 fn page_within(page: &Notation, document: &Shape) -> bool {
     let mut types = page.types.clone();
     if types.remove(&JsonType::Number) {

@@ -61,8 +61,8 @@ pub fn blocks(text: &str) -> Result<Vec<Block>> {
 }
 
 /// Prepares a page for the MDX parser. Comments are removed, but their line breaks are kept. `<` is escaped unless it
-/// starts a component or a common HTML tag. Void tags such as `<br>` are closed. The MDX parser would reject an
-/// unescaped `<` or an unclosed tag.
+/// is in code, or starts a component or a common HTML tag. Void tags such as `<br>` are closed. The MDX parser would
+/// reject an unescaped `<` or an unclosed tag.
 fn escape(text: &str) -> String {
     static COMMENT: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?s)<!--.*?-->|\{/\*.*?\*/\}").expect("a pattern"));
@@ -194,7 +194,7 @@ impl Reader {
     }
 
     /// Adds prose to the description of the innermost open field, or to the page if no field is open. A line that
-    /// contains only a method and a path becomes a separate block.
+    /// contains only a method and a path becomes a separate block if no field is open.
     fn prose(&mut self, text: &str, line: usize) {
         if let Some(Block::Field(field)) = self.fields.last().and_then(|f| self.blocks.get_mut(*f))
         {
@@ -245,7 +245,8 @@ impl Reader {
     }
 
     /// Reads the items of a list. An item that starts with a name and a type in parentheses is the description of a
-    /// field. Example: `title (string, required): A short title`. Any other item is read as ordinary text.
+    /// field. Example: `title (string, required): A short title`. Any other item is read as ordinary text. In a
+    /// component of a field, the whole list is a part of the field's description.
     fn list(&mut self, node: &Node) -> Result<()> {
         static ITEM: LazyLock<Regex> = LazyLock::new(|| {
             Regex::new(

@@ -25,8 +25,9 @@ pub use source::PageText;
 /// guide.
 ///
 /// # Errors
-/// Fails if the page cannot be parsed; the error contains the line. Also fails if the page has nothing to compare, or
-/// has fields but no operation. Also fails if the page has an operation, but no fields, errors or response samples.
+/// Fails if the page is HTML. Fails if the page cannot be parsed; the error then contains the line. Also fails if the
+/// page has nothing to compare, or has fields (except headers) but no operation. Also fails if the page has an
+/// operation, but no fields, errors or response samples.
 pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     let page = read(document, text)?;
     let mut result = CheckResult::default();
@@ -44,7 +45,7 @@ pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
     }
     if !page.operations.is_empty() && !page.is_reference() {
         bail!(
-            "{}: the page names an operation, and no field and no sample could be read; its form may have changed",
+            "{}: the page names an operation, and no field, error or response sample could be read; its form may have changed",
             page.name
         );
     }
@@ -74,10 +75,12 @@ pub fn check(document: &Document, text: &PageText) -> Result<CheckResult> {
 }
 
 /// Compares a page with the OpenAPI document. The page is one of those that an index (a list of links such as
-/// `llms.txt`) names. If the page contains nothing to compare, adds a note that says why the page was left out.
+/// `llms.txt`) names. If the page contains nothing to compare, or cannot be parsed, adds a note that says why the page
+/// was left out.
 ///
 /// # Errors
-/// Fails if the page is HTML. Also fails if the page names an operation of the OpenAPI document, but cannot be parsed.
+/// Fails if the page is HTML. Also fails if the page names an operation of the OpenAPI document in its first 12 lines,
+/// but cannot be parsed.
 pub fn check_indexed(document: &Document, text: &PageText) -> Result<CheckResult> {
     let mut result = CheckResult::default();
     let skipped = |why: &str| CheckResult {

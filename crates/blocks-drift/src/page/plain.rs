@@ -75,7 +75,8 @@ impl Reader<'_> {
         !matches!(self.section, None | Some(Section::Errors | Section::Example))
     }
 
-    /// Returns whether a line is a heading: a short line with an empty line before and after it.
+    /// Returns whether a line is a heading: a line of at most six words with an empty line before and after it. A line
+    /// that ends with one of `. , ; { } )`, or starts with a digit, a quote or an opening bracket, is not a heading.
     fn is_heading(&self, at: usize) -> bool {
         let empty = |line: Option<&&str>| line.is_none_or(|l| l.trim().is_empty());
         let text = self.lines[at].trim();
@@ -97,7 +98,8 @@ impl Reader<'_> {
         self.blocks.push(Block::Code { section, label: String::new(), text, line: first + 1 });
     }
 
-    /// Reads a JSON sample, up to the line that starts with the sample's closing bracket.
+    /// Reads a JSON sample, up to the first line that starts with a closing bracket. If the first line ends with a
+    /// closing bracket, the sample is this line.
     fn sample(&mut self) -> Result<()> {
         let first = self.at;
         let closes = |i: &usize| {
@@ -206,8 +208,8 @@ fn is_name(text: &str) -> bool {
     NAME.is_match(text)
 }
 
-/// Returns whether a line is a type. Words that can also be a word of a sentence, such as `list`, do not count as
-/// types.
+/// Returns whether a line is a type. Some words that can also be a word of a sentence, such as `list`, do not count as
+/// types. A type that starts with a capital letter, or has more than six words, does not count either.
 fn is_type(text: &str) -> bool {
     text.split_whitespace().count() <= 6
         && text.starts_with(|c: char| c.is_ascii_lowercase() || "\"'".contains(c))

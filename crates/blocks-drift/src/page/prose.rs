@@ -1,4 +1,5 @@
-//! Finds facts about the API in sentences of a page: allowed values, defaults, limits, rules about fields, and errors.
+//! Finds facts about the API in sentences of a page: allowed values, defaults, limits, rules about fields, errors, and
+//! the order of lists.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -66,7 +67,8 @@ pub fn rule(text: &str, line: usize) -> Option<Rule> {
     Some(Rule { how_many, fields, line })
 }
 
-/// Finds the list of all allowed values in a sentence, such as `one of a, b`.
+/// Finds the list of all allowed values in a sentence, such as `one of a, b`, or the only allowed value, such as
+/// `always user`.
 pub fn values(text: &str) -> Option<Vec<String>> {
     static LIST: LazyLock<Regex> = LazyLock::new(|| {
         list_pattern(
@@ -103,7 +105,8 @@ pub fn default(text: &str) -> Option<String> {
 }
 
 /// Finds the limits in a sentence, such as `at most 200 characters`. Returns the number of each limit by its JSON
-/// Schema keyword, such as `maxLength`. Also returns how many numbers in the sentence were not understood.
+/// Schema keyword, such as `maxLength`. Also returns how many numbers in the sentence were not understood. Numbers in
+/// names and errors, such as `ISO 8601` and `400 VALIDATION`, are not counted.
 pub fn limits(text: &str, is_text: bool, is_list: bool) -> (BTreeMap<String, f64>, usize) {
     const NUMBER: &str = r"(\d+(?:,\d{3})*(?:\.\d+)?)";
     static RANGE: LazyLock<Regex> = LazyLock::new(|| {

@@ -140,7 +140,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Validates each sample of the page against its schema. Checks that each link in a sample is the URL of an
+    /// Validates each sample of the page against its schema. Checks that each link in a sample is the URL of a `GET`
     /// operation.
     pub(super) fn samples(&mut self) {
         for sample in &self.page.samples {
@@ -271,8 +271,8 @@ impl Comparison<'_> {
 }
 
 /// Returns the JSON pointer of each link in a JSON value, and the reason if the link is wrong. A link is a field
-/// `href`. It is wrong if it is not an absolute URL, or if its path belongs to no `GET` operation. The host of a link
-/// is not compared, because the service may send links with another host than the base URL.
+/// `href`. It is wrong if it is not an absolute URL, or if its path belongs to no `GET` operation. This function does
+/// not compare the host of a link, because the service may send links with another host than the base URL.
 pub fn links(document: &Document, value: &Value) -> Vec<(String, Option<&'static str>)> {
     let mut found = Vec::new();
     let mut open = vec![(String::new(), value)];

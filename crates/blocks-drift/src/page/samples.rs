@@ -18,12 +18,14 @@ pub struct Sample {
     /// The HTTP status of the response, if the label of the code block (such as `json 404`) contains it. Without a
     /// status in the label, a sample in the page's section of errors has the status 400.
     pub status: Option<u16>,
-    /// The parsed sample, or the reason and the line of the error if the sample is not valid JSON.
+    /// The parsed sample, or the reason and the line of the error if the sample is not valid JSON. For a sample in
+    /// program code, or with a duplicate key, the line is the first line of the sample.
     pub value: Result<Value, (String, usize)>,
-    /// Whether the sample contains `...` or a comment. The page may then have left out lines of the sample.
+    /// Whether the sample contains a line `...`, a field `"..."` or a comment. The page may then have left out lines of
+    /// the sample.
     pub shortened: bool,
-    /// The sample with the position of each value. It was parsed as YAML (which includes JSON), because only the YAML
-    /// parser reports positions. `None` if the sample is not valid YAML.
+    /// The sample with the position of each value. It was parsed as YAML (which includes most JSON), because only the
+    /// YAML parser reports positions. `None` if the sample is not valid YAML.
     pub spanned: Option<Spanned>,
     /// The line of the page on which the sample starts.
     pub line: usize,

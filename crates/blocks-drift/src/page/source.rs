@@ -1,5 +1,5 @@
 //! Reads documentation pages from files, standard input, URLs, or an index. An index, such as `llms.txt`, contains
-//! links to all pages.
+//! links to pages.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -37,10 +37,11 @@ pub async fn read(source: &str) -> Result<PageText> {
     Ok(PageText { name: source.to_owned(), text })
 }
 
-/// Reads the pages that a Markdown index, such as `llms.txt`, links to. Pages on other hosts are left out.
+/// Reads the pages that a Markdown index, such as `llms.txt`, links to. Pages on other hosts and `.txt` files are left
+/// out.
 ///
 /// # Errors
-/// Fails if the index or one of its pages cannot be read.
+/// Fails if the index or one of its pages cannot be read. Also fails if the index links to no page or to too many.
 pub async fn read_index(url: &str) -> Result<Vec<PageText>> {
     let http = client()?;
     let resolved = reqwest::Url::parse(url).with_context(|| url.to_owned())?;
@@ -77,8 +78,8 @@ fn links(index: &str, resolved: &reqwest::Url) -> Vec<reqwest::Url> {
     found
 }
 
-/// Fetches a page. If the response is HTML, the page is fetched again in Markdown, from the same URL with `.md` at the
-/// end.
+/// Fetches a page. If the response is HTML and the URL does not end with `.md`, the page is fetched again in Markdown,
+/// from the same URL without its query and with `.md` at the end.
 async fn fetch_page(url: &str) -> Result<PageText> {
     let http = client()?;
     let (mut text, html) = fetch(&http, url).await?;

@@ -1,7 +1,7 @@
 //! Tests of the GitHub workflow `drift.yml`. Every day, the workflow checks the vendor's pages and the live service,
-//! and reports differences in one issue. The tests run the shell scripts of the workflow's steps. A local HTTP server
+//! and reports differences in one issue. A test runs the shell scripts of the job that does this. A local HTTP server
 //! serves the documentation pages, and the mock replaces the service. A fake `gh` (GitHub's command) records its
-//! arguments.
+//! arguments. Another test checks the texts of reports.
 
 use std::process::Command;
 
@@ -157,7 +157,7 @@ async fn the_daily_workflow_keeps_one_issue() {
     assert!(log.contains("--title Drift could not be checked"), "{log}");
 }
 
-/// Reports escape the text of pages and responses. Otherwise, the text could change a workflow command (a line such as
+/// Reports escape the text of pages. Otherwise, the text could change a workflow command (a line such as
 /// `::error file=…`, from which GitHub creates an annotation), add an HTML tag, or mention a user of GitHub.
 #[test]
 fn reports_are_safe_and_name_both_places() {

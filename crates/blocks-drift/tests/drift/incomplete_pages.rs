@@ -165,7 +165,8 @@ fn a_finding_in_a_shortened_sample_has_its_line() {
     }
 }
 
-/// A guide or a changelog that quotes a request is not compared with the OpenAPI document. A note says why.
+/// A guide or a changelog that quotes a request, or a guide that cannot be parsed, is not compared with the OpenAPI
+/// document. A note says why.
 #[test]
 fn guides_are_left_out_with_a_note() {
     for text in [

@@ -1,7 +1,7 @@
 //! Tests of the drift checker, which compares documentation pages, responses and the SDK with the OpenAPI document.
-//! Most tests change the pages, the OpenAPI document or the responses. A change of meaning must cause a finding with
-//! the right pointer (the place in the OpenAPI document) and severity. Other changes must cause no finding. If a page
-//! describes an operation but cannot be read, the report must never say that the page is in sync.
+//! Most tests change the pages, the OpenAPI document or the responses. A change of meaning must cause a finding of the
+//! right kind. Many tests also check its severity and its place. Other changes must cause no drift. If a page describes
+//! an operation but cannot be read, the report must never say that the page is in sync.
 
 mod ci;
 mod incomplete_pages;
@@ -94,8 +94,8 @@ fn pages_of_both_forms_are_in_sync() {
     }
 }
 
-/// Rewrites the OpenAPI document without a change of its meaning. For example, a nullable reference becomes an `anyOf`,
-/// and `format` becomes `x-usual-format` in responses. No finding must result.
+/// Writes the rule about the fields of a create request in another notation. No drift must result. The test would also
+/// rewrite nullable references and the formats in responses, but the OpenAPI document already uses the other notation.
 #[test]
 fn other_notations_of_the_document_are_in_sync() {
     let text = &DOCUMENT.0.text;

@@ -1,5 +1,5 @@
-//! Tests that each change of a page's meaning causes a finding. The tests change every field, known texts and the
-//! samples of all pages, in plain text and in Markdown.
+//! Tests that changes of a page's meaning cause a finding. The tests change every field, known texts and the samples of
+//! all pages, in plain text and in Markdown. Another test changes the OpenAPI document.
 
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::run::PAGES;
@@ -156,7 +156,8 @@ fn of_fields(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutati
 }
 
 /// Replacements of text, and the finding that each must cause: its kind, its severity, and a part of its place. Each
-/// replacement is made on every page that contains the text, one page at a time.
+/// replacement is made on every page that contains the text, one page at a time. A replacement that removes an
+/// operation is not made on the quick start. A replacement with the place `nothing-is-replaced` is not made at all.
 const WORDS: &[(&str, &str, Kind, Severity, &str)] = &[
     ("Minimum 1, maximum 100", "Minimum 1, maximum 500", Limit, Severity::Additive, "Limit"),
     ("Minimum 1, maximum 100", "Minimum 5, maximum 100", Limit, Severity::Breaking, "Limit"),
@@ -249,7 +250,8 @@ fn of_words(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutatio
     }
 }
 
-/// Adds mutations of each field in a response sample: another name, and another type.
+/// Adds mutations of each field whose value is on one line of a response sample: another name, and another type. A list
+/// or an object gets only another name.
 fn of_samples(form: &'static str, page: usize, text: &str, found: &mut Vec<Mutation>) {
     let member = Regex::new(r#"^ {2,6}"([a-z_]+)": (.*[^{\[,]),?$"#).unwrap();
     let start = text.lines().position(|l| l.contains("Response")).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Tests that a page causes no finding if its text changes but its meaning does not.
+//! Tests that a page causes no drift and no error if its text changes but its meaning does not.
 
 use super::*;
 
