@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the steps of a release. The workflow release.yml runs the steps one by one. `dry-run` runs all steps without
-# publishing.
+# Runs steps of a release that need no other machine. The workflow release.yml runs these steps one by one, and others.
+# `dry-run` runs all of these steps. No step publishes anything.
 #
 #   check [TAG]                    checks that everything that a release needs exists
 #   published                      prints the names of the crates that are published

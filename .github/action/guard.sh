@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Refuses to use the API key for people without write access to the repository. Anybody can cause some kinds of events,
-# such as a comment, a reaction to an issue, or a pull request from a fork.
+# such as a comment, an issue, or a pull request from a fork.
 set -euo pipefail
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"

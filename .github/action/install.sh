@@ -7,8 +7,8 @@ source "$(dirname "$0")/common.sh"
 action=$(cd "$(dirname "$0")/../.." && pwd)
 # The version comes from the manifest, because the ref of the action may also be a branch or a commit.
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$action/Cargo.toml")
-# If another composite action uses this action, ACTION_REPOSITORY names the other action's repository. The path of the
-# action's folder always contains the correct repository.
+# If another composite action uses this action, ACTION_REPOSITORY names the other action's repository. The path of a
+# downloaded action's folder contains the correct repository. The path of a local action, such as `./`, does not.
 repository=$ACTION_REPOSITORY
 if [[ ${GITHUB_ACTION_PATH//\\//} =~ /_actions/([^/]+/[^/]+)/ ]]; then
   repository=${BASH_REMATCH[1]}

@@ -97,7 +97,7 @@ case $(trim "$SCHEMA") in
   *) option --schema "$SCHEMA" ;;
 esac
 
-# The prompt goes through standard input, so that it can have any length and no other process can read it.
+# The input `prompt` goes through standard input, because other users of the machine can read a command line.
 input=/dev/null
 case ${arguments[0]} in
   batch) arguments+=(-- "$(trim "$PROMPTS")") ;;

@@ -68,8 +68,8 @@ class Access:
                 access.requests.append((self.path, self.headers["Authorization"]))
                 match = re.fullmatch(r"/repos/octo/app/collaborators/([^/]+)/permission", self.path)
                 permission = access.permissions.get(urllib.parse.unquote(match[1])) if match else None
-                # The user's name looks like the field `permission`, so a search in the text would
-                # find the wrong value.
+                # The user's name looks like the field `permission`, so a search that ignores the
+                # escapes of JSON would find the wrong value.
                 body = {"user": {"name": '"permission":"admin"', "permissions": {"admin": True}}, "permission": permission}
                 self.send_response(200 if permission else 404)
                 self.end_headers()
@@ -174,7 +174,7 @@ def add_null_device(root):
 
 
 def busybox_root(root):
-    """Creates the files of the image `busybox:musl`, from Debian's static busybox."""
+    """Creates a root folder like that of the image `busybox:musl`, from Debian's static busybox."""
     for name in ("bin", "tmp", "root", "etc"):
         (root / name).mkdir(parents=True)
     (root / "tmp").chmod(0o1777)

@@ -1,5 +1,6 @@
 """Executes jobs and the steps of composite actions as a GitHub runner does: environment files, masks, commands in the
-log, conditions, outputs and failing steps. The runner rejects anything unknown, so that no test passes by accident."""
+log, conditions, outputs and failing steps. The runner rejects unknown keys of jobs and steps, unknown actions, and
+unknown parts of expressions, so that no test passes by accident."""
 
 import os
 import re
@@ -47,7 +48,7 @@ def parse_environment_file(content):
 
 
 class Log:
-    """The log as the runner shows it: secrets are masked, and workflow commands are left out."""
+    """The log as the runner shows it: secrets are masked, `add-mask` is left out, other commands are texts."""
 
     def __init__(self):
         self.lines, self.masks, self.commands = [], [], []

@@ -380,7 +380,7 @@ def test_following_shows_the_messages(step, mock):
     assert job.log.text.index("Looking.") < job.log.text.index("Done.")
 
 
-def test_a_prompt_of_any_length_comes_from_a_file(step, mock, tmp_path):
+def test_a_long_prompt_comes_from_a_file(step, mock, tmp_path):
     text = "-" + "x" * 300_000
     (tmp_path / "job/workspace").mkdir(parents=True)
     (tmp_path / "job/workspace/prompt.md").write_text(text)

@@ -105,7 +105,7 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def test_the_image_has_the_command_and_nothing_else(stages):
+def test_the_image_has_command_and_certificates_only(stages):
     files = {str(path.relative_to(stages[None].root)) for path in stages[None].root.rglob("*") if path.is_file()}
     assert files == {"usr/local/bin/blocks", "etc/ssl/certs/ca-certificates.crt"}
 
@@ -134,7 +134,7 @@ def test_the_mock_starts_as_an_unprivileged_user(stages):
         process.wait()
 
 
-def test_a_container_runs_any_command(stages):
+def test_a_container_runs_a_given_command(stages):
     result = subprocess.run(stages[None].start("--version"), text=True, capture_output=True)
     assert result.stdout == f"blocks {VERSION}\n", result.stderr
 

@@ -16,7 +16,7 @@ INPUTS = {"blocks_api_key", "prompt", "agent", "agent_id", "session_id", "title"
 OUTPUTS = {"session_id", "thread_id", "final_message", "session_html_url", "pull_requests", "status"}
 
 
-def test_the_vendors_workflow_changes_one_line_only(tmp_path, mock, context):
+def test_the_vendors_workflow_changes_only_uses(tmp_path, mock, context):
     text = (ROOT / "tests/action/vendor-workflow.yml").read_text()
     steps = [step for job in yaml.safe_load(text)["jobs"].values() for step in job["steps"]]
     assert {name for step in steps for name in step.get("with", {})} == INPUTS

@@ -1,4 +1,5 @@
-//! Tests that the OpenAPI document, the SDK and the mock agree.
+//! Tests that the OpenAPI document, the SDK and the mock agree, and that the repository follows the rules of its
+//! documents.
 
 mod control;
 mod dependencies;
@@ -120,7 +121,7 @@ impl Validator {
 }
 
 #[tokio::test]
-async fn responses_of_each_dialect_match_the_document() {
+async fn responses_of_three_dialects_match_the_document() {
     use blocks_mock::Dialect;
     let mut bare = Dialect::documented();
     bare.bare_items = true;

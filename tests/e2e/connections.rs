@@ -211,7 +211,7 @@ async fn each_fault_of_a_proxy_is_explained() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_proxy_is_sent_no_request() {
+async fn a_create_behind_a_silent_proxy_is_never_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let error = create(&behind(listener.local_addr().unwrap())).await;
     check(
@@ -274,7 +274,7 @@ async fn a_time_out_while_connecting_is_never_sent() {
 }
 
 /// Runs the test with this name in this file as a child process, with these environment variables.
-/// Returns the output of the child process.
+/// Returns the standard output of the child process.
 fn run_with(test: &str, variables: &[(&str, String)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {

@@ -500,7 +500,7 @@ async fn bad_input_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_field_of_a_create_is_sent_by_its_name() {
+async fn fields_of_a_create_are_sent_by_their_names() {
     let script = Scripted::new([ScriptedResponse::ok(&created())]);
     let id = SESSION.parse::<uuid::Uuid>().unwrap();
     let profile = Agent::profile(json!({"name": "reviewer"})).unwrap();

@@ -175,7 +175,7 @@ async fn a_page_that_is_too_large_is_read_in_parts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_out_of_a_followed_wait_can_be_resumed() {
+async fn a_time_out_of_a_followed_wait_names_its_turn() {
     let script = writing([3 * SECOND], 3600 * SECOND);
     let mock = Mock::builder().dialect(dialect()).agent(script).build();
     let turn = started(&mock).await;

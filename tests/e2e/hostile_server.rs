@@ -110,7 +110,7 @@ async fn deep_json_is_kept_as_text() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn json_that_is_too_deep_is_an_error() {
+async fn deep_json_that_is_not_closed_is_an_error() {
     let mut deep = created();
     deep["extra"] = json!("DEEP");
     let deep = deep.to_string();

@@ -10,7 +10,8 @@ use futures_util::StreamExt;
 
 use crate::{client, hello};
 
-/// Returns the script of an agent that sends sample data of each kind within a minute.
+/// Returns the script of an agent that sends a message, a tool call, a plan, a pull request and the reply within a
+/// minute.
 fn busy() -> Script {
     let second = Duration::from_secs(1);
     let plan = Action::Plan {

@@ -6,7 +6,7 @@ use blocks_tests::{Scripted, ScriptedResponse, created, page, session_id};
 use serde_json::json;
 
 #[tokio::test(start_paused = true)]
-async fn a_raw_get_is_retried_and_others_are_not() {
+async fn a_raw_request_is_retried_only_if_that_is_safe() {
     use blocks_sdk::http::Method;
     for (method, status, sent) in [
         (Method::GET, 503, 2),

@@ -1,4 +1,5 @@
-//! Tests that reads are retried after transient errors, and that responses of any shape are decoded.
+//! Tests that reads are retried after transient errors, and that responses with unknown, missing or unusual fields are
+//! decoded.
 
 use std::time::Duration;
 

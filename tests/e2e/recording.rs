@@ -185,7 +185,8 @@ async fn a_replay_says_what_was_not_recorded() {
     assert_eq!(blocks(client(&mock), &run, "").await.0, 0);
 }
 
-/// The secrets and private texts that a test puts into the headers, URLs, field names and field values of responses.
+/// The secrets and private texts that a test puts into a prompt, and into the headers, URLs, field names and field
+/// values of responses.
 struct Planted {
     secrets: Vec<String>,
     texts: Vec<String>,

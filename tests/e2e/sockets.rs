@@ -1,4 +1,4 @@
-//! Tests of behaviour that only a real connection can show.
+//! Tests of behaviour that only a real connection can show, and of tower services that replace the connection.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::hello;
 
 fn client(address: std::net::SocketAddr) -> Client {
     let builder = Client::builder(KEY).base_url(format!("http://{address}"));
-    // These tests run in real time. The rate limit is so high that no request waits for a permit.
+    // The tests with this client run in real time. The rate limit is so high that no request waits for a permit.
     let limit = RateLimit::per_minute(1_000_000).unwrap();
     builder.rate_limit(limit).build().unwrap()
 }

@@ -18,7 +18,8 @@ pub use scripted::{Scripted, ScriptedResponse, SentRequest};
 pub use shifting_session::{Deviation, Meta, Placed, ShiftingSession};
 pub use vendor::Vendor;
 
-/// The key of every client in these tests. The text occurs nowhere else, so any output with this text is a leak.
+/// The key of every client in these tests. Apart from seeds of the fuzz targets, the text occurs nowhere else, so any
+/// output with this text is a leak.
 pub const KEY: &str = "key-0d4f5b9b8a11-never-shown";
 
 /// A fixed session id.

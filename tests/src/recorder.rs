@@ -21,7 +21,7 @@ pub struct Exchange {
     pub path: String,
     /// Whether the request carried `Authorization`.
     pub with_key: bool,
-    /// The status; `None` if the connection closed before the response started.
+    /// The status; `None` if no response was received.
     pub status: Option<u16>,
     /// The bytes of the body that were read.
     pub body: Vec<u8>,

@@ -58,7 +58,7 @@ pub struct Deviation {
     pub meta: Meta,
     /// Whether the service ignores the request's parameter `page`, and always responds with the first page.
     pub ignores_page: bool,
-    /// The number of messages on every page, even if the request's `limit` is smaller or larger.
+    /// The number of messages on every page except the last, even if the request's `limit` is smaller or larger.
     pub ignores_limit: Option<usize>,
     /// The number of a page that the service sends without messages, although the list has messages there.
     pub empty_page: Option<usize>,

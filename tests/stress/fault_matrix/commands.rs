@@ -1,5 +1,5 @@
-//! Runs the CLI's commands with every fault that the mock can inject. The commands run in this process, and their
-//! output is captured.
+//! Runs nine commands of the CLI with every kind of fault that the mock can inject. The commands run in this process,
+//! and their output is captured.
 
 use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Lists every fault that the mock can inject.
+//! Lists faults of every kind that the mock can inject.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
-//! Runs every operation of the SDK and every command of the CLI with every fault that the mock can inject, on tokio's
-//! paused clock. A combination is an operation or command, a fault and a dialect. The dialect selects whether the mock
-//! behaves like the live service or like the documentation. The same guarantees are checked for each combination.
+//! Runs calls of the SDK, which together use every operation of the API, and nine commands of the CLI with every kind
+//! of fault that the mock can inject, on tokio's paused clock. A combination is a call or command, a fault and a
+//! dialect. The dialect selects whether the mock behaves like the live service or like the documentation. The same
+//! guarantees are checked for each combination.
 //!
 //! The operations and fields are not listed by hand. A run without a fault shows which operations are called. The
 //! OpenAPI document lists the fields of each response. A test checks that the list of faults contains every kind of
@@ -93,11 +94,11 @@ fn matrix<T: Copy + std::fmt::Debug + Sync>(
 }
 
 #[test]
-fn every_operation_with_every_fault() {
+fn every_operation_with_every_kind_of_fault() {
     matrix("operation", &operations::ALL, operations::run);
 }
 
 #[test]
-fn every_command_with_every_fault() {
+fn nine_commands_with_every_kind_of_fault() {
     matrix("command", &commands::ALL, commands::run);
 }

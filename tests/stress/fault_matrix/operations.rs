@@ -1,4 +1,4 @@
-//! Runs the SDK's operations with every fault that the mock can inject.
+//! Runs calls of the SDK with every kind of fault that the mock can inject.
 
 use std::pin::pin;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::setup::Setup;
 
-/// A temporary folder for a plan, and for the files of `blocks batch`.
+/// A temporary folder for a plan, a pending file, and the files of `blocks batch`.
 pub struct OutputDir(TempDir);
 
 impl OutputDir {

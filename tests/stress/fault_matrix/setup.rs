@@ -151,8 +151,8 @@ async fn replied_session(client: &Client) -> Session {
     session
 }
 
-/// Checks the guarantees of every error of the SDK: the error names the operation, does not show
-/// the key, and contains the status, the body and the ids of the last exchange.
+/// Checks the guarantees of every error of the SDK: the error names the operation, does not show the key, and contains
+/// the status and the body of the last exchange. The error of a wait's time-out must contain the pending handle.
 pub fn check_error(error: &Error, last: Option<&Exchange>) -> Vec<String> {
     let mut violations = Vec::new();
     if format!("{error} {error:?}").contains(KEY) {

@@ -122,7 +122,7 @@ impl Job {
         panic!("seed {}: {:?} has no thread", self.seed, self.messages);
     }
 
-    /// Checks that every prompt and every reply is in the transcript exactly once.
+    /// Checks that the prompt and the reply of each turn with a known outcome are in the transcript exactly once.
     async fn check_transcript(&self, session: &Session, turns: &[Turn]) {
         for _ in 0..ATTEMPTS {
             let transcript = match session
