@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use blocks_sdk::CreateSession;
@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::journal::{Created, Entry, Fingerprint, Journal, JournalError, Retry, State, Step};
@@ -26,6 +26,9 @@ const TICK: Duration = Duration::from_secs(2);
 /// prompt has ended.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_millis(500);
+/// How often a worker at least tries to claim a prompt before it gives up because of `PATIENCE`. Between two attempts, a
+/// prompt can wait for a permit for longer than `PATIENCE`.
+const CLAIM_ATTEMPTS: u32 = 10;
 /// Largest number of creates that one worker runs at the same time, if the journal is shared. These creates wait for a
 /// permit or are being sent. Without this limit, one worker could start all prompts, and leave none to the other
 /// workers.
@@ -150,6 +153,8 @@ pub struct Batch<'w, W: BatchWork> {
     elsewhere: BTreeSet<usize>,
     ready: VecDeque<BatchItem<W::Report>>,
     next_tick: Instant,
+    /// When the reads and renewals of the tick began to fail, if the last one failed.
+    failing_since: Option<Instant>,
     is_stopped: bool,
     failure: Option<String>,
 }
@@ -163,6 +168,10 @@ struct Context<W> {
     /// key is the index of the prompt in the batch, and the value is the recorded failure.
     failed: BTreeMap<usize, Value>,
     creates: Semaphore,
+    /// The prompts whose claim was requested, so that a session may exist.
+    started: Arc<Mutex<BTreeSet<usize>>>,
+    /// Becomes true when the batch is stopped.
+    stop: watch::Sender<bool>,
 }
 
 enum Outcome<R> {
@@ -172,6 +181,8 @@ enum Outcome<R> {
     NotRecorded(BatchItem<R>, JournalError),
     /// Another worker has claimed the prompt, and may have recorded its outcome already.
     Elsewhere,
+    /// The batch was stopped before the prompt was claimed, so nothing was sent.
+    NotStarted,
     /// The prompt was not run, because the journal could not be used.
     Failed(JournalError),
 }
@@ -217,6 +228,8 @@ pub enum BatchError {
     /// The request of a prompt was changed since an earlier run, but the prompt's id was not. If the batch started, it
     /// would return the reply to the earlier request.
     Changed(ChangedPrompt),
+    /// Two prompts of the batch have this id.
+    RepeatedId(String),
 }
 
 impl std::fmt::Display for BatchError {
@@ -229,6 +242,12 @@ impl std::fmt::Display for BatchError {
                  a new id, or undo the change",
                 fields.join(", ")
             ),
+            Self::RepeatedId(id) => {
+                write!(
+                    f,
+                    "prompt {id}: another prompt of the batch has the same id"
+                )
+            }
         }
     }
 }
@@ -247,7 +266,11 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         options: BatchOptions,
     ) -> Result<Self, BatchError> {
         let ids: Vec<String> = prompts.iter().map(|prompt| prompt.id.clone()).collect();
-        let entries = journal.read(&ids).await.map_err(BatchError::Journal)?;
+        let mut known = BTreeSet::new();
+        if let Some(id) = ids.iter().find(|id| !known.insert(*id)) {
+            return Err(BatchError::RepeatedId(id.clone()));
+        }
+        let entries = read(&*journal, &ids).await.map_err(BatchError::Journal)?;
         for (prompt, entry) in prompts.iter().zip(&entries) {
             check_unchanged(prompt, entry.as_ref())?;
         }
@@ -273,6 +296,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
             elsewhere: BTreeSet::new(),
             ready: VecDeque::new(),
             next_tick: Instant::now() + TICK,
+            failing_since: None,
             is_stopped: false,
             failure: None,
             context: Arc::new(Context {
@@ -282,6 +306,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                 retry_unknown: options.retry_unknown,
                 failed,
                 creates: Semaphore::new(CREATES),
+                started: Arc::default(),
+                stop: watch::Sender::new(false),
             }),
         };
         let mut created = VecDeque::new();
@@ -353,10 +379,11 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         }
     }
 
-    /// Stops the batch from starting more prompts. Running prompts continue. A prompt that waits for a permit for its
-    /// create already counts as running, so its create may still be sent.
+    /// Stops the batch from starting more prompts. Running prompts continue, except those that still wait for a permit
+    /// for their create: these are not sent, and [`not_started`](Self::not_started) returns their indexes.
     pub fn stop(&mut self) {
         self.is_stopped = true;
+        self.context.stop.send_replace(true);
     }
 
     /// Returns the number of running prompts, including those that wait for a permit for their create.
@@ -364,11 +391,17 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.open.len()
     }
 
-    /// Returns the indexes of the prompts that wait to be started, and of those that other workers have claimed. An
-    /// index is the place of a prompt in the batch. The indexes are in ascending order.
+    /// Returns the indexes of the prompts that wait to be started or for a permit, and of those that other workers have
+    /// claimed. This worker has sent no create for them. An index is the place of a prompt in the batch. The indexes are
+    /// in ascending order.
     pub fn not_started(&self) -> Vec<usize> {
-        let rest: BTreeSet<usize> = self.queue.iter().chain(&self.elsewhere).copied().collect();
-        rest.into_iter().collect()
+        let started = self.context.started();
+        let waiting = self.running.difference(&started);
+        let rest = self.queue.iter().chain(&self.elsewhere).chain(waiting);
+        rest.copied()
+            .collect::<BTreeSet<usize>>()
+            .into_iter()
+            .collect()
     }
 
     /// Returns the journal's error, if the journal has failed. The batch records such a failure when the prompt of the
@@ -394,6 +427,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         match outcome {
             Outcome::Item(item) => self.ready.push_back(item),
             Outcome::Elsewhere => drop(self.elsewhere.insert(index)),
+            Outcome::NotStarted => self.queue.push_front(index),
             Outcome::NotRecorded(item, error) => {
                 self.fail(&error);
                 self.ready.push_back(item);
@@ -406,29 +440,43 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
     }
 
     fn fail(&mut self, error: &JournalError) {
-        self.is_stopped = true;
+        self.stop();
         self.failure.get_or_insert_with(|| error.to_string());
     }
 
-    /// Renews this worker's claims, and reads the entries of other workers' prompts. After an error of the journal, the
-    /// next tick tries again.
+    /// Renews this worker's claims, and reads the entries of other workers' prompts. If the journal does not respond,
+    /// the next tick tries again, for up to `PATIENCE`.
     async fn tick(&mut self) {
-        let journal = &self.context.journal;
+        match self.renew_and_read().await {
+            Ok(entries) => {
+                self.failing_since = None;
+                for (index, entry) in entries {
+                    self.sort(index, entry);
+                }
+            }
+            Err(error) => {
+                let since = *self.failing_since.get_or_insert_with(Instant::now);
+                if !error.is_temporary() || since.elapsed() >= PATIENCE {
+                    self.fail(&error);
+                }
+            }
+        }
+        self.next_tick = Instant::now() + TICK;
+    }
+
+    async fn renew_and_read(&self) -> Result<Vec<(usize, Option<Entry>)>, JournalError> {
+        let journal = &*self.context.journal;
         let id = |index: &usize| self.context.prompts[*index].id.clone();
         let own: Vec<String> = self.running.iter().map(id).collect();
         if !own.is_empty() {
-            let _ = journal.renew(&own).await;
+            journal.renew(&own).await?;
         }
-        let elsewhere: Vec<usize> = self.elsewhere.iter().copied().collect();
-        let ids: Vec<String> = elsewhere.iter().map(id).collect();
-        let entries = match ids.is_empty() {
-            true => Ok(Vec::new()),
-            false => journal.read(&ids).await,
-        };
-        for (index, entry) in elsewhere.into_iter().zip(entries.unwrap_or_default()) {
-            self.sort(index, entry);
+        let ids: Vec<String> = self.elsewhere.iter().map(id).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
         }
-        self.next_tick = Instant::now() + TICK;
+        let entries = read(journal, &ids).await?;
+        Ok(self.elsewhere.iter().copied().zip(entries).collect())
     }
 
     /// Handles a prompt by its entry in the journal. Adds an item with the outcome, queues the prompt, or leaves the
@@ -456,6 +504,19 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
     }
 }
 
+/// Reads the entries of prompts. Fails if the journal does not return one entry for each prompt.
+async fn read(journal: &dyn Journal, ids: &[String]) -> Result<Vec<Option<Entry>>, JournalError> {
+    let entries = journal.read(ids).await?;
+    match entries.len() == ids.len() {
+        true => Ok(entries),
+        false => Err(JournalError::new(format!(
+            "the journal returned {} entries for {} prompts",
+            entries.len(),
+            ids.len()
+        ))),
+    }
+}
+
 fn state(entry: &Option<Entry>) -> Option<&State> {
     entry.as_ref().map(|entry| &entry.state)
 }
@@ -478,8 +539,9 @@ impl<W: BatchWork> Context<W> {
     /// Runs one prompt, starting from its state in the journal. Returns when the prompt has an outcome, when another
     /// worker has claimed it, or when the journal cannot be used.
     async fn run(&self, index: usize) -> Outcome<W::Report> {
+        self.started().remove(&index);
         let ids = [self.prompts[index].id.clone()];
-        let entry = match self.patiently(|| self.journal.read(&ids)).await {
+        let entry = match self.patiently(|| read(&*self.journal, &ids)).await {
             Ok(mut entries) => entries.pop().flatten(),
             Err(error) => return Outcome::Failed(error),
         };
@@ -498,6 +560,7 @@ impl<W: BatchWork> Context<W> {
                 },
             ) => Outcome::Elsewhere,
             Some(State::Created { created, .. }) => {
+                self.started().insert(index);
                 let taken = self.patiently(|| self.journal.take_over(&ids[0])).await;
                 match taken {
                     Ok(true) => self.wait(index, created, None).await,
@@ -516,20 +579,28 @@ impl<W: BatchWork> Context<W> {
         self.failed.get(&index) == Some(result)
     }
 
+    fn started(&self) -> MutexGuard<'_, BTreeSet<usize>> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn create(&self, index: usize) -> Outcome<W::Report> {
         let prompt = &self.prompts[index];
         let is_shared = self.journal.is_shared();
-        let start = Instant::now();
+        let mut failures = 0;
+        let mut failing_since = None;
         loop {
             let place = match is_shared {
                 true => self.creates.acquire().await.ok(),
                 false => None,
             };
             let claim = Arc::new(Claim::default());
-            let created = self
-                .work
-                .create(index, prompt, self.before_send(index, prompt, &claim));
-            let created = created.await;
+            let before_send = self.before_send(index, prompt, &claim);
+            let create = self.work.create(index, prompt, before_send);
+            let created = match select(pin!(self.stopped()), create).await {
+                Either::Right((created, _)) => created,
+                Either::Left(((), create)) if self.started().contains(&index) => create.await,
+                Either::Left(_) => return Outcome::NotStarted,
+            };
             drop(place);
             let failed = match created {
                 Ok(created) => {
@@ -538,26 +609,42 @@ impl<W: BatchWork> Context<W> {
                     return self.wait(index, created, recorded.err()).await;
                 }
                 Err(_) if claim.is_refused.load(Ordering::Relaxed) => return Outcome::Elsewhere,
-                // The create was not sent, because the journal could not record the claim. After a pause, the loop
-                // tries the create again, which repeats the claim.
-                Err(_) if is_shared && claim.has_failed() && start.elapsed() < PATIENCE => {
+                Err(failed) => failed,
+            };
+            let claim_failed = claim.take();
+            if is_shared && claim_failed.is_some() {
+                // The create was not sent, because the journal could not record the claim. After a pause, the loop tries
+                // the create again, which repeats the claim.
+                failures += 1;
+                let since = *failing_since.get_or_insert_with(Instant::now);
+                if failures < CLAIM_ATTEMPTS || since.elapsed() < PATIENCE {
+                    self.started().remove(&index);
                     sleep(RETRY).await;
                     continue;
                 }
-                Err(failed) => failed,
-            };
+            }
             let step = match failed.may_have_taken_effect {
                 true => Step::Unknown(failed.session_id),
                 false => Step::NotStarted,
             };
             let report = failed.report;
             let item = BatchItem::Finished { index, report };
-            let claim_failed = claim.has_failed().then(|| claim.take()).flatten();
-            return match claim_failed.map_or(self.record(&prompt.id, &step).await, Err) {
-                Ok(_) => Outcome::Item(item),
+            let recorded = match claim_failed {
+                Some(error) => Err(error),
+                None => self.record(&prompt.id, &step).await.map(drop),
+            };
+            return match recorded {
+                Ok(()) => Outcome::Item(item),
                 Err(error) => Outcome::NotRecorded(item, error),
             };
         }
+    }
+
+    /// Waits until the batch is stopped.
+    async fn stopped(&self) {
+        let mut stop = self.stop.subscribe();
+        // An error would mean that the sender is gone, but the sender is in `self`.
+        let _ = stop.wait_for(|stopped| *stopped).await;
     }
 
     /// Returns a future that claims the prompt when it is awaited.
@@ -569,7 +656,12 @@ impl<W: BatchWork> Context<W> {
             result: self.failed.get(&index).cloned(),
         };
         let claim = Arc::clone(claim);
+        let started = Arc::clone(&self.started);
         Box::pin(async move {
+            started
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(index);
             match journal.claim(&id, &request, &retry).await {
                 Ok(true) => Ok(()),
                 Ok(false) => {
@@ -660,11 +752,6 @@ impl Claim {
     fn set(&self, error: JournalError) {
         let mut place = self.error.lock().unwrap_or_else(|e| e.into_inner());
         *place = Some(error);
-    }
-
-    fn has_failed(&self) -> bool {
-        let error = self.error.lock().unwrap_or_else(|e| e.into_inner());
-        error.is_some()
     }
 
     fn take(&self) -> Option<JournalError> {

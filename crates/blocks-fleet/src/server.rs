@@ -4,13 +4,16 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, RedisError, ScriptInvocation};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, FromRedisValue, RedisError, ScriptInvocation,
+};
 use tokio::sync::Mutex;
 
 use crate::limit::without_credentials;
 
-/// Longest time for connecting, and for each response.
-const TIMEOUT: Duration = Duration::from_millis(350);
+/// Longest time for connecting, and for each response. The caller stops waiting after 345 ms. This time is shorter, so
+/// that a connection that no longer responds is noticed here and closed.
+const TIMEOUT: Duration = Duration::from_millis(300);
 
 pub(crate) struct Server {
     client: Client,
@@ -30,12 +33,16 @@ impl Server {
         if url.contains('#') {
             return Err("cannot use the server's URL: expected no `#`".to_owned());
         }
-        if url.starts_with("rediss:") {
+        let wrong = |error: RedisError| format!("cannot use the server's URL: {error}");
+        let client = Client::open(url).map_err(wrong)?;
+        if matches!(
+            client.get_connection_info().addr(),
+            ConnectionAddr::TcpTls { .. }
+        ) {
             use_some_tls();
         }
-        let wrong = |error: RedisError| format!("cannot use the server's URL: {error}");
         Ok(Self {
-            client: Client::open(url).map_err(wrong)?,
+            client,
             url: without_credentials(url),
             connection: Mutex::default(),
         })

@@ -183,7 +183,7 @@ impl FileJournal {
 
     fn entry(&self, id: &str) -> Result<Option<Entry>, JournalError> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Known { step, request }) = self.history().entry(id) else {
+        let Some(Known { step, request, .. }) = self.history().entry(id) else {
             return Ok(None);
         };
         let state = match step {
@@ -475,9 +475,36 @@ mod tests {
         assert!(!kept.contains("long"), "{kept}");
     }
 
-    #[test]
-    fn a_create_without_effect_removes_its_start() {
-        let text = format!("{STARTING}\n{}\n", r#"{"event":"not_started","id":"a"}"#);
-        assert!(history(&text).entries.is_empty());
+    #[tokio::test]
+    async fn a_create_without_effect_changes_no_entry() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let ids = ["a".to_owned()];
+        let steps = [
+            None,
+            Some(Step::Ended(Value::from(1))),
+            Some(Step::Unknown(None)),
+        ];
+        for before in steps {
+            let _ = std::fs::remove_file(&path);
+            let journal = FileJournal::open(&path).unwrap();
+            if let Some(step) = &before {
+                journal.record("a", step).await.unwrap();
+            }
+            let entry = journal.read(&ids).await.unwrap();
+            let request = Fingerprint::default();
+            // Without a claim, the step changes nothing either.
+            for is_claimed in [false, true, true] {
+                if is_claimed {
+                    let retry = Retry::default();
+                    assert!(journal.claim("a", &request, &retry).await.unwrap());
+                }
+                journal.record("a", &Step::NotStarted).await.unwrap();
+                assert_eq!(journal.read(&ids).await.unwrap(), entry, "{before:?}");
+            }
+            drop(journal);
+            let read = FileJournal::open(&path).unwrap();
+            assert_eq!(read.read(&ids).await.unwrap(), entry, "{before:?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 -- A journal is one Redis hash with an entry for each prompt. An entry contains state, worker, ends_at (the end of the
--- claim), request and data.
+-- claim), request and data. While a create is being sent, the entry also contains `before`, the packed entry before the
+-- claim, if there was one.
 local KEPT = 30 * 24 * 3600 * 1000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -33,13 +34,14 @@ if operation == 'read' then
     local entry = load(ARGV[n])
     if not entry then
       rows[#rows + 1] = false
-    elseif entry.state == 'starting' and entry.worker == worker and is_claimed(entry) then
-      -- This worker made the claim, but did not receive the response, and so sent no create. The prompt counts as
-      -- free.
-      rows[#rows + 1] = false
     else
-      local claimed = is_claimed(entry) and entry.worker ~= worker
-      rows[#rows + 1] = { entry.state, claimed and 1 or 0, entry.request, entry.data }
+      local claimed = 0
+      if is_claimed(entry) and entry.worker ~= worker then
+        claimed = 1
+      elseif is_claimed(entry) and entry.state == 'starting' then
+        claimed = 2
+      end
+      rows[#rows + 1] = { entry.state, claimed, entry.request, entry.data }
     end
   end
   return rows
@@ -62,7 +64,9 @@ if operation == 'claim' then
   local is_unknown = entry and (entry.state == 'unknown' or entry.state == 'starting' and not is_claimed(entry))
   local is_retried = entry and entry.state == 'ended' and ARGV[7] ~= '' and entry.data == ARGV[7]
   if entry and not is_own and not is_retried and not (is_unknown and ARGV[6] == '1') then return 0 end
-  local claimed = { state = 'starting', request = ARGV[5], data = '' }
+  local before = entry and cmsgpack.pack(entry)
+  if is_own then before = entry.before end
+  local claimed = { state = 'starting', request = ARGV[5], data = '', before = before }
   claim_until(claimed)
   save(id, claimed)
   return 1
@@ -80,10 +84,17 @@ end
 local state = ARGV[5]
 if entry and entry.state == 'ended' then return 0 end
 if state == 'not_started' then
-  if entry and entry.state == 'starting' and entry.worker == worker then redis.call('HDEL', KEYS[1], id) end
+  -- The create had no effect, so the entry before the claim is valid again.
+  if entry and entry.state == 'starting' and entry.worker == worker then
+    if entry.before then
+      redis.call('HSET', KEYS[1], id, entry.before)
+    else
+      redis.call('HDEL', KEYS[1], id)
+    end
+  end
 elseif not (state == 'unknown' and entry and entry.state == 'created') then
   entry = entry or { request = '' }
-  entry.state, entry.data = state, ARGV[6]
+  entry.state, entry.data, entry.before = state, ARGV[6], nil
   claim_until(entry)
   save(id, entry)
 end

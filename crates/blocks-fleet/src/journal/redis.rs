@@ -1,6 +1,8 @@
 //! Keeps a journal in Redis or Valkey, for workers on many machines.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{FromRedisValue, Script};
@@ -15,6 +17,8 @@ const SCRIPT: &str = include_str!("journal.lua");
 /// How long a claim lasts without a renewal. After this time, the other workers assume that the worker has ended.
 const LEASE: Duration = Duration::from_secs(60);
 const LONGEST_NAME: usize = 100;
+/// Number of entries that are read at a time, so that a response with long results arrives within its time-out.
+const PER_READ: usize = 50;
 
 /// Keeps a journal in Redis or Valkey, in one hash (a map) with an entry for each prompt. The server deletes the hash
 /// 30 days after its last change.
@@ -37,11 +41,14 @@ pub struct RedisJournal {
     key: String,
     worker: String,
     lease: Duration,
+    /// The prompts that this worker has claimed and for which it has recorded no step. Their creates may have been sent.
+    claimed: Mutex<HashSet<String>>,
 }
 
-/// A journal entry in the response of the script `journal.lua`. The parts are the name of the state, whether another
-/// worker has the claim, the fingerprint of the request, and the data of the state (such as the result).
-type Row = Option<(String, bool, String, String)>;
+/// A journal entry in the response of the script `journal.lua`. The parts are the name of the state, who has the claim
+/// (0: nobody or this worker, 1: another worker, 2: this worker, which is sending the create), the fingerprint of the
+/// request, and the data of the state (such as the result).
+type Row = (String, u8, String, String);
 
 impl RedisJournal {
     /// Creates the journal at `url`, without connecting. The URL is the server's URL, followed by a slash and the
@@ -69,6 +76,7 @@ impl RedisJournal {
             key: format!("blocks:{{journal:{name}}}"),
             worker: format!("{:032x}", fastrand::u128(..)),
             lease: LEASE,
+            claimed: Mutex::default(),
         })
     }
 
@@ -97,10 +105,14 @@ impl RedisJournal {
 }
 
 impl RedisJournal {
+    fn claimed(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns the stored text of `result`, or `None` if the journal no longer contains this result. The stored text is
     /// needed because the script compares texts, and one JSON value can be written in several ways.
     async fn ended(&self, id: &str, result: &Value) -> Result<Option<String>, JournalError> {
-        let rows: Vec<Row> = self.run("read", &[id]).await?;
+        let rows: Vec<Option<Row>> = self.run("read", &[id]).await?;
         let row = rows.into_iter().next().flatten();
         let text = row.and_then(|(state, _, _, data)| (state == "ended").then_some(data));
         Ok(text.filter(|text| {
@@ -109,8 +121,8 @@ impl RedisJournal {
     }
 }
 
-fn entry(row: (String, bool, String, String)) -> Result<Entry, JournalError> {
-    let (state, is_claimed, request, data) = row;
+fn entry((state, claimed_by, request, data): Row) -> Result<Entry, JournalError> {
+    let is_claimed = claimed_by != 0;
     let damaged = |error: serde_json::Error| {
         JournalError::new(format!(
             "the journal contains an entry that cannot be read: {error}"
@@ -141,11 +153,19 @@ impl Journal for RedisJournal {
 
     fn read<'a>(&'a self, ids: &'a [String]) -> JournalFuture<'a, Vec<Option<Entry>>> {
         Box::pin(async move {
-            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            let rows: Vec<Row> = self.run("read", &ids).await?;
-            rows.into_iter()
-                .map(|row| row.map(entry).transpose())
-                .collect()
+            let mut entries = Vec::new();
+            for ids in ids.chunks(PER_READ) {
+                let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+                let rows: Vec<Option<Row>> = self.run("read", &names).await?;
+                for (id, row) in ids.iter().zip(rows) {
+                    // This worker's script made the claim, but its response did not arrive, so no create was sent. The
+                    // prompt counts as free.
+                    let is_free = |row: &Row| row.1 == 2 && !self.claimed().contains(id);
+                    let row = row.filter(|row| !is_free(row));
+                    entries.push(row.map(entry).transpose()?);
+                }
+            }
+            Ok(entries)
         })
     }
 
@@ -156,6 +176,9 @@ impl Journal for RedisJournal {
         retry: &'a Retry,
     ) -> JournalFuture<'a, bool> {
         Box::pin(async move {
+            if self.claimed().contains(id) {
+                return Ok(false);
+            }
             let request = serde_json::to_string(request).map_err(JournalError::new)?;
             let unknown = if retry.unknown { "1" } else { "0" };
             let result = match &retry.result {
@@ -164,7 +187,11 @@ impl Journal for RedisJournal {
             };
             // The script takes an empty string for "no result".
             let result = result.unwrap_or_default();
-            self.run("claim", &[id, &request, unknown, &result]).await
+            let is_claimed = self.run("claim", &[id, &request, unknown, &result]).await?;
+            if is_claimed {
+                self.claimed().insert(id.to_owned());
+            }
+            Ok(is_claimed)
         })
     }
 
@@ -183,7 +210,9 @@ impl Journal for RedisJournal {
                 ),
                 Step::Ended(result) => ("ended", result.to_string()),
             };
-            self.run("record", &[id, state, &data]).await
+            let is_kept = self.run("record", &[id, state, &data]).await?;
+            self.claimed().remove(id);
+            Ok(is_kept)
         })
     }
 

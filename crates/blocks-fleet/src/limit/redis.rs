@@ -15,12 +15,14 @@ use crate::server::Server;
 /// Lua script that runs on the server and makes the same decisions as [`blocks_sdk::SharedLimit`]. All times in the
 /// script are from the server's clock.
 const SCRIPT: &str = include_str!("limit.lua");
+/// The longest time that the script asks a process to wait.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Counts requests in Redis or Valkey, for processes on many machines.
 ///
 /// Each operation runs one script on the server, which uses the server's clock. The script keeps the counted requests
 /// in one key of the database, `blocks:{NAME}:limit`. NAME is the [`LimitName`], and the key expires an hour after its
-/// last use. Connecting may take up to 350 ms, and each response may also take up to 350 ms. But a client waits at most
+/// last use. Connecting may take up to 300 ms, and each response may also take up to 300 ms. But a client waits at most
 /// 350 ms in all for an operation. A URL that starts with `rediss://` selects TLS.
 ///
 /// ```
@@ -78,7 +80,8 @@ impl LimitStore for RedisLimitStore {
                 self.run("take", &arguments(request)).await?;
             Ok(match is_taken {
                 true => SlotResponse::taken(first as usize, second),
-                false => SlotResponse::wait(Duration::from_millis(first), second == 1),
+                // A false server could ask for a pause without an end.
+                false => SlotResponse::wait(Duration::from_millis(first).min(LONGEST), second == 1),
             })
         })
     }

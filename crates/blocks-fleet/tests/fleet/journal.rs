@@ -57,12 +57,69 @@ async fn one_worker_claims_a_prompt() {
     assert!(claim(&first, false).await);
     assert!(!claim(&second, true).await);
     assert_eq!(state(&second, "a").await, Some(State::Starting));
-    // The first worker sees no entry for its own claim. So if the response to the claim was lost, the worker can claim
-    // the prompt again.
-    assert_eq!(state(&first, "a").await, None);
-    assert!(claim(&first, false).await);
+    // The create of the first worker may have been sent, for example by a batch that was dropped. So a second batch of
+    // the same process may not send the prompt either.
+    assert_eq!(state(&first, "a").await, Some(State::Starting));
+    assert!(!claim(&first, true).await);
     first.record("a", &Step::NotStarted).await.unwrap();
     assert!(claim(&second, false).await);
+}
+
+#[tokio::test]
+async fn a_claim_without_a_response_is_made_again() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let [first, second] = [(); 2].map(|()| worker(&server, LONG));
+    assert_eq!(state(&first, "a").await, None);
+    // The claim is sent, but its future is dropped before the response arrives.
+    let lost = tokio::time::timeout(Duration::ZERO, claim(&first, false)).await;
+    assert!(lost.is_err());
+    while state(&second, "a").await.is_none() {}
+    assert_eq!(state(&second, "a").await, Some(State::Starting));
+    assert_eq!(state(&first, "a").await, None);
+    assert!(claim(&first, false).await);
+}
+
+#[tokio::test]
+async fn a_create_without_effect_changes_no_entry() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let journal = worker(&server, LONG);
+    let request = prompt("a").fingerprint;
+    for step in [Step::Unknown(Some("s".into())), Step::Ended(json!(1))] {
+        journal.record("a", &step).await.unwrap();
+        let before = state(&journal, "a").await;
+        for _ in 0..2 {
+            let retry = Retry {
+                unknown: true,
+                result: Some(json!(1)),
+            };
+            assert!(journal.claim("a", &request, &retry).await.unwrap());
+            journal.record("a", &Step::NotStarted).await.unwrap();
+            assert_eq!(state(&journal, "a").await, before, "{step:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_entries_are_read_in_order() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let journal = worker(&server, LONG);
+    let ids: Vec<String> = (0..120).map(|n| n.to_string()).collect();
+    for (n, id) in ids.iter().enumerate().filter(|(n, _)| n % 3 > 0) {
+        journal.record(id, &Step::Ended(json!(n))).await.unwrap();
+    }
+    let entries = journal.read(&ids).await.unwrap();
+    let states: Vec<_> = entries
+        .into_iter()
+        .map(|entry| entry.map(|entry| entry.state))
+        .collect();
+    let state = |n: usize| (n % 3 > 0).then(|| State::Ended(json!(n)));
+    assert_eq!(states, (0..120).map(state).collect::<Vec<_>>());
 }
 
 #[tokio::test]

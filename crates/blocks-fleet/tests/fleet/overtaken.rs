@@ -55,6 +55,20 @@ impl Journal for Overtaken {
     }
 }
 
+#[tokio::test]
+async fn too_few_entries_are_an_error() {
+    let journal = Arc::new(Overtaken::default());
+    let client = Client::builder("key").service(Mock::new().service());
+    let work = Arc::new(Work(client.build().unwrap()));
+    let prompts = vec![prompt("a"), prompt("b")];
+    let batch = Batch::new(prompts, journal, work, BatchOptions::default()).await;
+    let Err(error) = batch else {
+        panic!("no error");
+    };
+    let expected = "cannot read the journal: the journal returned 1 entries for 2 prompts";
+    assert_eq!(error.to_string(), expected);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_recorded_result_is_reported() {
     let mock = Mock::new();

@@ -3,6 +3,7 @@
 use blocks_fleet::RedisLimitStore;
 use blocks_sdk::{LimitStore, SlotResponse};
 use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::redis_server::RedisServer;
 use crate::{create, name, take};
@@ -39,6 +40,42 @@ async fn machines_count_together() {
     };
     assert!(is_paused);
     assert!(again <= Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn a_connection_that_became_silent_is_replaced() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let port = server.port();
+    // Forwards each connection to the server, until `silent` has the number of the connection.
+    let (silent, watch) = tokio::sync::watch::channel(0);
+    tokio::spawn(async move {
+        for number in 1.. {
+            let (mut from, _) = listener.accept().await.unwrap();
+            let mut watch = watch.clone();
+            tokio::spawn(async move {
+                let mut to = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut from, &mut to) => {}
+                    _ = async { watch.wait_for(|silent| *silent >= number).await.is_ok() } => {
+                        // The connection stays open, but nothing is forwarded.
+                        std::future::pending::<()>().await;
+                    }
+                }
+            });
+        }
+    });
+    let store = store(&url);
+    take(&store, &create(1, 9)).await.unwrap();
+    silent.send(1).unwrap();
+    let request = create(1, 9);
+    let limit = store.response_timeout() - Duration::from_millis(5);
+    let lost = tokio::time::timeout(limit, store.take(&request)).await;
+    assert!(!matches!(lost, Ok(Ok(_))), "{lost:?}");
+    take(&store, &request).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use blocks_fleet::{
     Batch, BatchItem, BatchOptions, Created, Entry, Fingerprint, Journal, JournalError,
-    JournalFuture, Retry, State, Step,
+    JournalFuture, NoJournal, Retry, State, Step,
 };
 use blocks_mock::Mock;
-use blocks_sdk::Client;
+use blocks_sdk::{Client, RateLimit};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -172,4 +172,89 @@ async fn a_batch_waits_five_minutes_for_its_journal() {
     assert_eq!(start.elapsed(), Duration::from_secs(300));
     assert_eq!(stopped.failure(), Some("cannot be reached"));
     assert_eq!((stopped.not_started(), mock.session_count()), (vec![0], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_without_prompts_of_its_own_waits_as_long() {
+    let mock = Mock::new();
+    let journal = MemoryJournal::new(Duration::ZERO);
+    journal.set("a", State::Starting);
+    let mut batch = batch(&mock, Arc::clone(&journal), &["a"]).await;
+    let first_tick = timeout(Duration::from_secs(10), batch.next()).await;
+    assert!(first_tick.is_err());
+    journal.fail_for(Duration::MAX / 4);
+    let start = Instant::now();
+    assert!(batch.next().await.is_none());
+    assert_eq!(start.elapsed().as_secs() / 10, 30, "{:?}", start.elapsed());
+    assert_eq!(batch.failure(), Some("cannot be reached"));
+    assert_eq!(batch.not_started(), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_is_repeated_after_a_long_wait_for_a_permit() {
+    let mock = Mock::new();
+    let journal = MemoryJournal::new(Duration::ZERO);
+    // 20 creates for each permit in a minute: the last prompts wait for their permits for over five minutes.
+    let limit = RateLimit::per_minute(3).unwrap();
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let work = Arc::new(Work(builder.rate_limit(limit).build().unwrap()));
+    let ids: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+    let prompts = ids.iter().map(|id| prompt(id)).collect();
+    let shared: Arc<dyn Journal> = journal.clone();
+    let batch = Batch::new(prompts, shared, work, BatchOptions::default()).await;
+    let mut batch = batch.unwrap();
+    let failing = async {
+        sleep(Duration::from_secs(330)).await;
+        journal.fail_for(Duration::from_secs(70));
+        std::future::pending::<()>().await;
+    };
+    let run = async {
+        let mut finished = 0;
+        while let Some(item) = batch.next().await {
+            assert!(matches!(item, BatchItem::Finished { .. }), "{item:?}");
+            finished += 1;
+        }
+        finished
+    };
+    tokio::select! {
+        finished = run => assert_eq!(finished, 20),
+        () = failing => unreachable!(),
+    }
+    assert_eq!((batch.failure(), mock.session_count()), (None, 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_sends_no_prompt_that_waits_for_a_permit() {
+    let mock = Mock::new();
+    let limit = RateLimit::per_minute(4).unwrap();
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let work = Arc::new(Work(builder.rate_limit(limit).build().unwrap()));
+    let prompts = (0..50).map(|n| prompt(&n.to_string())).collect();
+    let journal: Arc<dyn Journal> = Arc::new(NoJournal);
+    let batch = Batch::new(prompts, journal, work, BatchOptions::default()).await;
+    let mut batch = batch.unwrap();
+    let mut ended = usize::from(batch.next().await.is_some());
+    assert_eq!(batch.running(), 49);
+    let sent = mock.session_count();
+    assert_eq!(batch.not_started(), (sent..50).collect::<Vec<_>>());
+    batch.stop();
+    while batch.next().await.is_some() {
+        ended += 1;
+    }
+    assert_eq!((ended, mock.session_count()), (sent, sent));
+    assert_eq!(batch.not_started(), (sent..50).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn two_prompts_with_one_id_are_an_error() {
+    let mock = Mock::new();
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let work = Arc::new(Work(builder.build().unwrap()));
+    let prompts = ["a", "b", "a"].map(prompt).into();
+    let batch = Batch::new(prompts, Arc::new(NoJournal), work, BatchOptions::default()).await;
+    let Err(error) = batch else {
+        panic!("no error");
+    };
+    let expected = "prompt a: another prompt of the batch has the same id";
+    assert_eq!(error.to_string(), expected);
 }

@@ -46,7 +46,6 @@ impl BatchWork for PromptWork<'_> {
         before_send: BeforeSend,
     ) -> WorkFuture<'a, Result<Created, NotCreated<TurnReport>>> {
         Box::pin(async move {
-            self.running().insert(index, self.report(index));
             let failed = |error: Error| NotCreated {
                 may_have_taken_effect: error.may_have_taken_effect(),
                 session_id: error.session_id().map(ToString::to_string),
@@ -54,6 +53,7 @@ impl BatchWork for PromptWork<'_> {
             };
             let permit = self.client_for_create.acquire_create().await;
             let permit = permit.map_err(failed)?;
+            self.running().insert(index, self.report(index));
             if let Err(error) = before_send.await {
                 let exit = Exit::failed(format!(
                     "nothing was sent, since the journal cannot be written: {error}"
@@ -159,7 +159,8 @@ impl PromptWork<'_> {
     }
 
     fn end(&self, index: usize, result: Result<(), Exit>) -> TurnReport {
-        let mut report = self.running().remove(&index).unwrap_or_default();
+        let running = self.running().remove(&index);
+        let mut report = running.unwrap_or_else(|| self.report(index));
         if let Err(exit) = &result
             && report.session_id.is_none()
         {
