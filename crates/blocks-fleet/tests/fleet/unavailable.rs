@@ -22,6 +22,8 @@ struct MemoryJournal {
     delay: Duration,
     /// Until this time, each operation fails with a temporary error.
     fails_until: Mutex<Instant>,
+    /// How many claims of the prompt `lost` fail with a temporary error.
+    failing_claims: Mutex<u32>,
 }
 
 impl MemoryJournal {
@@ -30,6 +32,7 @@ impl MemoryJournal {
             entries: Mutex::default(),
             delay,
             fails_until: Mutex::new(Instant::now()),
+            failing_claims: Mutex::new(0),
         })
     }
 
@@ -77,6 +80,11 @@ impl Journal for MemoryJournal {
         _: &'a Fingerprint,
         _: &'a Retry,
     ) -> JournalFuture<'a, bool> {
+        let mut failing = self.failing_claims.lock().unwrap();
+        if id == "lost" && *failing > 0 {
+            *failing -= 1;
+            return Box::pin(async { Err(JournalError::new("lost").temporary()) });
+        }
         self.operation(move |entries| entries.insert(id.to_owned(), State::Starting).is_none())
     }
 
@@ -194,33 +202,25 @@ async fn a_batch_without_prompts_of_its_own_waits_as_long() {
 async fn a_claim_is_repeated_after_a_long_wait_for_a_permit() {
     let mock = Mock::new();
     let journal = MemoryJournal::new(Duration::ZERO);
-    // 20 creates for each permit in a minute: the last prompts wait for their permits for over five minutes.
+    *journal.failing_claims.lock().unwrap() = 3;
+    // 20 creates wait for permits at the same time. So the prompt whose claim fails waits over five minutes for the next
+    // permit.
     let limit = RateLimit::per_minute(3).unwrap();
     let builder = Client::builder(mock.key()).service(mock.service());
     let work = Arc::new(Work(builder.rate_limit(limit).build().unwrap()));
-    let ids: Vec<String> = (0..20).map(|n| n.to_string()).collect();
-    let prompts = ids.iter().map(|id| prompt(id)).collect();
+    let others = (0..100).map(|n| prompt(&n.to_string()));
+    let prompts = others.chain([prompt("lost")]).collect();
     let shared: Arc<dyn Journal> = journal.clone();
     let batch = Batch::new(prompts, shared, work, BatchOptions::default()).await;
     let mut batch = batch.unwrap();
-    let failing = async {
-        sleep(Duration::from_secs(330)).await;
-        journal.fail_for(Duration::from_secs(70));
-        std::future::pending::<()>().await;
-    };
-    let run = async {
-        let mut finished = 0;
-        while let Some(item) = batch.next().await {
-            assert!(matches!(item, BatchItem::Finished { .. }), "{item:?}");
-            finished += 1;
-        }
-        finished
-    };
-    tokio::select! {
-        finished = run => assert_eq!(finished, 20),
-        () = failing => unreachable!(),
+    let mut finished = 0;
+    while let Some(item) = batch.next().await {
+        assert!(matches!(item, BatchItem::Finished { .. }), "{item:?}");
+        finished += 1;
     }
-    assert_eq!((batch.failure(), mock.session_count()), (None, 20));
+    assert_eq!(*journal.failing_claims.lock().unwrap(), 0);
+    assert_eq!((finished, batch.failure()), (101, None));
+    assert_eq!(mock.session_count(), 101);
 }
 
 #[tokio::test(start_paused = true)]
