@@ -1,5 +1,6 @@
 //! Implements the control plane and the web pages of the mock. The control plane is an HTTP API at `/_mock/`. Tests use
-//! the API to read and change the mock. `openapi/mock.yaml` describes the API.
+//! the API to read and change the mock. `openapi/mock.yaml` describes the API, except `/_mock/events`, which only the
+//! web pages use.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -75,7 +76,8 @@ struct ClockChange {
 }
 
 impl Mock {
-    /// Responds to a request for the control plane or a page. Returns `None` for any other request.
+    /// Responds to a request for the control plane or a page. Returns `None` for any other request, and if the control
+    /// plane is disabled.
     pub(crate) async fn control(&self, parts: &Parts, body: &Bytes) -> Option<Response<MockBody>> {
         let path = parts.uri.path();
         let control = path.strip_prefix("/_mock/");
@@ -122,9 +124,9 @@ impl Mock {
         })
     }
 
-    /// Rejects requests that a browser sends for another web site, which the `Origin` header names. The `Host` header
-    /// is also checked, because a site can make its own host name resolve to a loopback address (DNS rebinding). The
-    /// browser would then treat the mock as a part of the site, and the site could read the responses.
+    /// Rejects requests whose `Origin` header names another web site, because a browser sends them for that site. The
+    /// `Host` header is also checked, because a site can make its own host name resolve to a loopback address (DNS
+    /// rebinding). The browser would then treat the mock as a part of the site, and the site could read the responses.
     fn check_caller(&self, parts: &Parts) -> Result<(), Refusal> {
         let text = |name| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let host = text(HOST).or(parts.uri.authority().map(|a| a.as_str()));
@@ -296,7 +298,7 @@ impl Mock {
             Err(_) => {
                 let items = self.matching_requests(&filter).len();
                 let text = format!(
-                    "{items} of {} requests came within the time-out",
+                    "{items} of {} requests matched before the time-out",
                     filter.count
                 );
                 Err(Refusal(409, text))
@@ -321,8 +323,8 @@ impl Mock {
     fn request_json(&self, number: usize, request: &RecordedRequest) -> Value {
         let own = format!("ApiKey {}", self.key());
         let headers = request.headers.iter().map(|(name, value)| {
-            // In the list of requests, only the mock's key is shown. Other keys are hidden, because a client may have
-            // sent a real key by mistake.
+            // An `Authorization` header is shown only if it contains the mock's key. Other values of this header are
+            // hidden, because a client may have sent a real key by mistake.
             let hidden = name == "authorization" && *value != own;
             json!([name, if hidden { "[hidden]" } else { value }])
         });

@@ -45,7 +45,7 @@ pub(crate) struct Inner {
     agent: AgentFn,
     /// Recorded responses, which the mock sends instead of running agents.
     pub capture: Option<Capture>,
-    /// The base URL of artifact downloads and of the sessions' web pages.
+    /// The base URL of artifact downloads and, if the mock serves web pages, of the sessions' web pages.
     pub origin: Mutex<String>,
     pub state: Mutex<State>,
     /// Lock for the handling of a follow-up. Without it, two follow-ups at the same time could get the same turn
@@ -195,7 +195,7 @@ impl Mock {
 
     /// Removes all sessions and requests, sets all counts to zero, and restores the initial settings, faults and rules.
     ///
-    /// The mock's clock continues, and is not set back to its first time.
+    /// The mock's clock is not changed: it is not set back to its first time, and remains stopped if it is stopped.
     pub fn reset(&self) {
         let initial = &self.inner.initial;
         let restored: Result<_, std::convert::Infallible> = self
@@ -216,14 +216,16 @@ impl Mock {
     }
 
     /// Returns the requests in the log, in the order of arrival. The log keeps only the newest requests;
-    /// [`request_log_size`](MockBuilder::request_log_size) sets how many.
+    /// [`request_log_size`](MockBuilder::request_log_size) sets how many. Requests of the control plane and the web
+    /// pages are not logged.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         let state = self.inner.state();
         let requests = state.requests.iter();
         requests.map(|(_, request)| request.clone()).collect()
     }
 
-    /// Returns the number of all requests, including those that the log no longer contains.
+    /// Returns the number of all requests since the start or the last reset, including those that the log no longer
+    /// contains. Requests of the control plane and the web pages are not counted.
     pub fn request_count(&self) -> usize {
         self.inner.state().requests.total()
     }
@@ -385,20 +387,20 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the dialect. The dialect selects the behaviour of the mock where the documentation and the live service
-    /// disagree. Default: [`Dialect::observed`].
+    /// Sets the dialect. The dialect selects the behaviour of the mock, for example where the documentation and the
+    /// live service disagree. Default: [`Dialect::observed`].
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.config.dialect = dialect.into();
         self
     }
 
-    /// Sets the text of the agent's reply. Default: `Done.`.
+    /// Sets the text of the agent's reply in each turn that no [`AgentRule`] matches. Default: `Done.`.
     pub fn reply(mut self, text: impl Into<String>) -> Self {
         self.config.agent.text = text.into();
         self
     }
 
-    /// Sets the duration of the agent's work on each turn. Default: one second.
+    /// Sets the duration of the agent's work on each turn that no [`AgentRule`] matches. Default: one second.
     pub fn reply_after(mut self, duration: Duration) -> Self {
         self.config.agent = self.config.agent.reply_after(duration);
         self
@@ -410,7 +412,8 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the function that chooses the script of each turn that no [`AgentRule`] matches.
+    /// Sets the function that chooses the script of each turn that no [`AgentRule`] matches. With a function, the
+    /// settings of [`agent`](Self::agent), [`reply`](Self::reply) and [`reply_after`](Self::reply_after) are not used.
     ///
     /// ```
     /// use blocks_mock::{Mock, Script, TurnInfo};
@@ -445,9 +448,9 @@ impl MockBuilder {
         self
     }
 
-    /// Makes the mock repeatable: in every run with this seed, the ids are the same, and a fault with a probability
-    /// affects the same requests. With a seed, the mock's clock starts on 2026-05-02. If tokio's clock is paused, all
-    /// times are also the same.
+    /// Makes the mock repeatable. With a seed, the mock's clock starts on 2026-05-02. If tokio's clock is paused, and
+    /// every run sends the same requests in the same order, then all runs with this seed have the same ids and times,
+    /// and a fault with a probability affects the same requests. On a running clock, these can differ.
     pub fn seed(mut self, seed: u64) -> Self {
         self.config.seed = Some(seed);
         self
@@ -465,7 +468,7 @@ impl MockBuilder {
         self
     }
 
-    /// Delays each response. Default: no delay.
+    /// Delays each response of the service. Default: no delay.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.config.delay = delay;
         self
@@ -477,7 +480,8 @@ impl MockBuilder {
         self
     }
 
-    /// Makes the mock send the recorded responses of a capture instead of running agents.
+    /// Makes the mock send the recorded responses of a capture instead of running agents. The mock then accepts every
+    /// API key, and applies no rate limit.
     pub fn replay(mut self, capture: Capture) -> Self {
         self.capture = Some(capture);
         self
@@ -497,7 +501,7 @@ impl MockBuilder {
     }
 
     /// Sets the base URL of artifact downloads and web pages in responses. Default: the address that the server listens
-    /// on.
+    /// on. Only [`start`](Self::start) uses this URL; [`build`](Self::build) does not.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into().trim_end_matches('/').to_owned());
         self
@@ -510,8 +514,9 @@ impl MockBuilder {
         self
     }
 
-    /// Calls `observer` with each request immediately before the response is sent, for example to log the request and
-    /// the status.
+    /// Calls `observer` with each request, for example to log the request and the status. The call takes place
+    /// immediately before the response is sent or the connection is closed. The observer is not called for requests of
+    /// the control plane and the web pages. With [`RequestLog::Counts`], the observer gets no path, headers and body.
     pub fn on_request(
         mut self,
         observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,

@@ -28,15 +28,15 @@ pub struct RecordedRequest {
     pub operation: Option<Operation>,
     /// HTTP method.
     pub method: String,
-    /// Path and query.
+    /// Path and query; empty with [`RequestLog::Counts`], like the headers and the body.
     pub target: String,
     /// Headers, with their names in lower case. Headers with the same name are next to each other, in the order of
     /// arrival.
     pub headers: Vec<(String, String)>,
     /// Request body; bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// Status of the response. The status is `None` before the mock responds. The status stays `None` if the mock
-    /// closes the connection without a response.
+    /// Status of the response. The status is `None` before the mock responds. The status stays `None` if the mock or
+    /// the client closes the connection before a response.
     pub status: Option<u16>,
 }
 

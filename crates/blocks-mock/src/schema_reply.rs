@@ -1,4 +1,4 @@
-//! Creates replies in JSON that conform to the JSON Schema in a prompt.
+//! Creates replies in JSON that conform to the JSON Schema in a prompt. Some keywords of the schema are ignored.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -8,11 +8,11 @@ use serde_json::{Map, Value, json};
 const DEEPEST: usize = 32;
 
 /// Replies with JSON that conforms to the schema in the prompt. A setting makes the first replies of a session
-/// break the schema.
+/// break the schema. Some keywords, such as `pattern`, `not` and `if`, are ignored, so the reply may violate them.
 ///
-/// The schema is the last fenced block of the language `json` in the prompt. If the prompt contains no schema, the
-/// newest earlier prompt of the session that contains a schema is used. Without any schema, the reply is the script's
-/// text.
+/// The schema is the last fenced block in the prompt that has the language `json` and contains valid JSON. If the
+/// prompt contains no schema, the newest earlier prompt of the session that contains a schema is used. Without any
+/// schema, the reply is the script's text.
 ///
 /// ```
 /// let script: blocks_mock::Script =
@@ -184,7 +184,7 @@ fn decoded(fragment: &str) -> String {
 }
 
 /// Returns the first type in the schema's `type`. Without `type`, returns the type that the schema's other keywords
-/// imply, for example `array` for `items`.
+/// imply, for example `array` for `items`. If they imply none, returns `string`.
 fn kind(schema: &Value) -> &str {
     let named = schema["type"].as_str().or(schema["type"][0].as_str());
     let has = |names: &[&str]| names.iter().any(|name| schema.get(name).is_some());
@@ -198,7 +198,7 @@ fn kind(schema: &Value) -> &str {
 }
 
 /// Returns a number within the limits of the schema: zero, if the schema allows zero. `step` is 1 for integers and 0
-/// for other numbers.
+/// for other numbers. With `multipleOf`, the number can be outside the limits.
 fn number(schema: &Value, step: f64) -> f64 {
     let limit = |name: &str| schema[name].as_f64();
     let below = limit("exclusiveMaximum").map(|max| max - step);
@@ -252,8 +252,8 @@ fn string(schema: &Value) -> String {
     text
 }
 
-/// Makes an item of an array differ from the other items: appends its position `number` to a string, or adds it to a
-/// number. Other values are unchanged.
+/// Makes an item of an array differ from the other items: appends its position `number` to a string, or adds it to the
+/// whole part of a number. Other values are unchanged.
 fn distinct(value: Value, number: usize) -> Value {
     match value {
         Value::String(text) => json!(format!("{text}{number}")),

@@ -16,8 +16,8 @@ use crate::mock::{Mock, MockBuilder};
 
 /// Serves a mock on a port until this value is dropped. All methods of [`Mock`] can be called on the server.
 ///
-/// The server needs a runtime whose clock is not paused. While sockets wait for data, tokio advances a paused clock to the
-/// next timer, so time-outs would pass before the data arrives. With a paused clock, use [`Mock::service`].
+/// The server needs a runtime whose clock is not paused. While sockets wait for data, tokio advances a paused clock to
+/// the next timer, so time-outs would pass before the data arrives. With a paused clock, use [`Mock::service`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

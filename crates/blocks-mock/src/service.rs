@@ -258,7 +258,7 @@ impl Mock {
         }
     }
 
-    /// Applies a fault to a response. `original` is `None` if the fault replaces the whole response.
+    /// Applies a fault to a response. `original` is `None` if the fault prevents the operation.
     fn with_fault(
         &self,
         original: Option<Response<MockBody>>,

@@ -1,5 +1,5 @@
-//! Keeps sessions, threads and messages. No timer executes the steps of a script. Instead, a request that reads the
-//! session first executes all steps whose time has passed.
+//! Keeps sessions, threads and messages. No timer executes the steps of a script. Instead, a request for the session
+//! first executes all steps whose time has passed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -102,8 +102,8 @@ impl Message {
     }
 }
 
-/// Formats and parses the ids of a session's messages and threads, and of the tasks that a message names in `task_id`.
-/// The dialect selects UUIDs or short ids, such as `t1`.
+/// Formats the ids of a session's messages and threads, and of the tasks that a message names in `task_id`. Parses the
+/// ids of threads. The dialect selects UUIDs or short ids, such as `t1`.
 pub struct Names<'a> {
     pub session: &'a Session,
     pub dialect: &'a Dialect,
@@ -181,7 +181,7 @@ pub struct Session {
     pub threads: Vec<Thread>,
     /// Messages, sorted by time if `in_order` is true.
     pub messages: Vec<Message>,
-    /// The positions of each thread's messages in `messages`.
+    /// The positions of each thread's messages in `messages`. They are correct only if `in_order` is true.
     by_thread: HashMap<Uuid, Vec<usize>>,
     in_order: bool,
     /// The number of messages that were added so far, including deleted messages.

@@ -195,7 +195,7 @@ async fn download(mock: &Mock, url: &str, with_key: bool) -> (u16, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_seed_makes_everything_the_same() {
+async fn a_seed_makes_ids_and_times_the_same() {
     let run = || async {
         let mock = Mock::builder().seed(7).build();
         let (session, messages) = created(&mock).await;

@@ -1,4 +1,5 @@
-//! Tests the control plane, which is the HTTP API at `/_mock/`, over a socket.
+//! Tests the control plane, which is the HTTP API at `/_mock/`, over a socket. Also tests the delay, the observer of
+//! requests, and replies that conform to a schema.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -165,7 +166,7 @@ async fn requests_are_filtered_and_waited_for() {
         .await;
     assert_eq!(
         (status, &value["error"]),
-        (409, &json!("3 of 9 requests came within the time-out"))
+        (409, &json!("3 of 9 requests matched before the time-out"))
     );
     for wrong in ["requests?colour=red", "requests/wait?timeout=0"] {
         assert_eq!(control.send("GET", wrong, Value::Null).await.0, 422);
@@ -346,7 +347,7 @@ async fn beyond_loopback_control_needs_consent() {
 }
 
 #[tokio::test]
-async fn the_public_url_names_page_and_downloads() {
+async fn the_public_url_names_the_page() {
     let control = Control::new(no_reply().public_url("http://blocks.test:1/")).await;
     let made = control.0.create().await;
     let url = made["session_html_url"].as_str().unwrap();
@@ -369,7 +370,7 @@ async fn the_public_url_names_page_and_downloads() {
 }
 
 #[tokio::test]
-async fn events_report_each_change() {
+async fn events_report_a_change() {
     let control = Control::new(Mock::builder().reply_after(Duration::from_secs(3600))).await;
     let url = format!("{}/_mock/events", control.0.mock.url());
     let mut events = control.0.http.get(url).send().await.unwrap();

@@ -105,7 +105,7 @@ async fn content_type_size_and_place_can_be_wrong() {
 }
 
 #[tokio::test]
-async fn responses_can_be_late_and_slow() {
+async fn late_and_slow_responses_arrive_whole() {
     for fault in [
         Fault::Delay(Duration::from_millis(1)),
         Fault::SlowBody {

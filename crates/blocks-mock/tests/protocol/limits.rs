@@ -7,7 +7,7 @@ use blocks_mock::{Mock, Operation, RateLimit, RequestLog, RetryAfter};
 use crate::{Socket, call, created};
 
 #[tokio::test(start_paused = true)]
-async fn the_limiter_counts_in_a_window_that_slides() {
+async fn the_limiter_accepts_100_requests_in_a_minute() {
     let limit = RateLimit {
         retry_after: Some(RetryAfter::Seconds(3)),
         ..RateLimit::default()
@@ -37,7 +37,7 @@ async fn a_429_has_the_configured_retry_after() {
 }
 
 #[tokio::test]
-async fn the_log_shows_what_took_effect() {
+async fn the_log_shows_requests_and_statuses() {
     let socket = Socket::new(Mock::builder()).await;
     let session = socket.create().await;
     let path = format!("/{}", session["id"].as_str().unwrap());

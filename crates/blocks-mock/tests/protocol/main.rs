@@ -1,5 +1,5 @@
-//! Tests the mock from a client's view: each switch of a `Dialect`, each `Fault` and each kind of `Script`. Tests that
-//! depend on time run in process, on a paused clock; other tests use a socket.
+//! Tests the mock from a client's view: each switch of a `Dialect`, each `Fault`, each kind of `Script`, the limits and
+//! the control plane. Most tests that depend on time run in process, on a paused clock; most other tests use a socket.
 
 mod agents;
 mod control;
