@@ -163,7 +163,7 @@ impl Mock {
         match *segments {
             ["requests"] if get => {
                 let filter = Filter::read(query)?;
-                let items = self.matching_requests(&filter);
+                let items = self.matching_requests(&filter, filter.limit);
                 Ok(json!({"items": items, "dropped": self.inner.state().requests.dropped}))
             }
             ["reset"] if post => {
@@ -286,8 +286,10 @@ impl Mock {
         let reached = async {
             loop {
                 let changed = self.inner.changed.notified();
-                let items = self.matching_requests(&filter);
+                // `limit` limits the list in the response, but not the number of requests to wait for.
+                let mut items = self.matching_requests(&filter, usize::MAX);
                 if items.len() >= filter.count {
+                    items.drain(..items.len().saturating_sub(filter.limit));
                     return items;
                 }
                 changed.await;
@@ -296,7 +298,7 @@ impl Mock {
         match tokio::time::timeout(filter.timeout, reached).await {
             Ok(items) => Ok(json!({"items": items})),
             Err(_) => {
-                let items = self.matching_requests(&filter).len();
+                let items = self.matching_requests(&filter, usize::MAX).len();
                 let text = format!(
                     "{items} of {} requests matched before the time-out",
                     filter.count
@@ -306,14 +308,14 @@ impl Mock {
         }
     }
 
-    /// Returns the newest requests that match `filter`, at most `filter.limit`. The oldest of these requests is the
-    /// first in the list.
-    fn matching_requests(&self, filter: &Filter) -> Vec<Value> {
+    /// Returns the newest requests that match `filter`, at most `limit`. The oldest of these requests is the first in
+    /// the list.
+    fn matching_requests(&self, filter: &Filter, limit: usize) -> Vec<Value> {
         let state = self.inner.state();
         let newest_first = state.requests.iter().rev();
         let matching = newest_first.filter(|(_, request)| filter.matches(request));
         let mut items: Vec<Value> = matching
-            .take(filter.limit)
+            .take(limit)
             .map(|(number, request)| self.request_json(number, request))
             .collect();
         items.reverse();

@@ -189,13 +189,11 @@ fn final_status<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16
 
 impl Fault {
     /// Creates a fault that responds with this status. The operation does not take effect.
+    ///
+    /// # Panics
+    /// The status is not from 200 to 599.
     pub fn status(status: u16) -> Self {
-        Self::Status {
-            status,
-            body: r#"{"error": "a fault of the mock"}"#.into(),
-            retry_after: None,
-            after_effect: false,
-        }
+        Self::with_status(status, false)
     }
 
     /// Creates a fault that responds with this status after the operation has taken effect.
@@ -214,12 +212,23 @@ impl Fault {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// The status is not from 200 to 599.
     pub fn status_after_effect(status: u16) -> Self {
+        Self::with_status(status, true)
+    }
+
+    fn with_status(status: u16, after_effect: bool) -> Self {
+        assert!(
+            (200..=599).contains(&status),
+            "invalid status {status}: expected 200 to 599"
+        );
         Self::Status {
             status,
             body: r#"{"error": "a fault of the mock"}"#.into(),
             retry_after: None,
-            after_effect: true,
+            after_effect,
         }
     }
 

@@ -118,8 +118,13 @@ impl Handler<'_> {
             .get("agent_name")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        let number = self.inner.state().sessions.len();
-        let script = self.inner.script(&session.next_turn(number, message));
+        // The number is taken before `script` is called, because another create can start during this call.
+        {
+            let mut state = self.inner.state();
+            session.number = state.next_session;
+            state.next_session += 1;
+        }
+        let script = self.inner.script(&session.next_turn(message));
         let (thread, _) = session.start_turn(message, script, dialect, clock);
         let response = self.session(&session, Some(thread));
         let mut state = self.inner.state();
@@ -157,8 +162,8 @@ impl Handler<'_> {
         let _only_follow_up = follow_up.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = {
             let mut state = self.inner.state();
-            let (number, _, session) = state.sessions.get_full_mut(&id).ok_or(Failure::NotFound)?;
-            self.advanced(session).next_turn(number, text)
+            let session = state.sessions.get_mut(&id).ok_or(Failure::NotFound)?;
+            self.advanced(session).next_turn(text)
         };
         let script = self.inner.script(&turn);
         let state = &mut *self.inner.state();

@@ -16,7 +16,7 @@ use crate::dialect::Dialect;
 use crate::fault::{Fault, FaultRule, Faults, Frequency, Operation};
 use crate::limit::{RateLimit, Windows};
 use crate::replay::Capture;
-use crate::request_log::{RecordedRequest, RequestLog, Requests};
+use crate::request_log::{Logged, RecordedRequest, RequestLog, Requests};
 use crate::rules::{self, AgentRule};
 use crate::script::{Script, TurnInfo};
 use crate::server::MockServer;
@@ -55,8 +55,8 @@ pub(crate) struct Inner {
     initial: Initial,
     pub control: AtomicBool,
     url_generation: AtomicU64,
-    /// Notified after each response and after a reset. Wakes the handler of `/_mock/requests/wait`, which responds when
-    /// clients have sent as many requests as the test expects.
+    /// Notified after each response, after each request that gets no response, and after a reset. Wakes the handler of
+    /// `/_mock/requests/wait`, which responds when clients have sent as many requests as the test expects.
     pub changed: Notify,
     pub observer: Option<Observer>,
 }
@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub windows: Windows,
     pub requests: Requests,
     pub user_messages: usize,
+    /// Number of the next session. A create takes its number before it adds its session to `sessions`.
+    pub next_session: usize,
     /// The recorded responses that a replay has already sent.
     pub replayed: crate::replay::Progress,
 }
@@ -203,10 +205,13 @@ impl Mock {
             .change_settings(|_| Ok(initial.settings.as_ref().clone()));
         drop(restored);
         *self.inner.rules() = initial.rules.clone();
-        *self.inner.state() = State {
+        let mut state = self.inner.state();
+        *state = State {
             faults: Faults::new(initial.faults.clone()),
+            requests: state.requests.after_reset(),
             ..State::default()
         };
+        drop(state);
         self.inner.changed.notify_waiters();
     }
 
@@ -314,14 +319,17 @@ impl Mock {
         session.map(|s| s.pull_requests.push(url.into())).is_some()
     }
 
-    /// Adds a request to the log. Returns the number of the request, which [`Self::record_status`] needs.
-    pub(crate) fn record(&self, request: RecordedRequest, settings: &Settings) -> usize {
+    /// Adds a request to the log. Returns the place of the request, which [`Self::record_status`] needs.
+    pub(crate) fn record(&self, request: RecordedRequest, settings: &Settings) -> Logged {
         let mut state = self.inner.state();
         state.requests.add(request, settings.request_log_size)
     }
 
-    pub(crate) fn record_status(&self, number: usize, status: u16) {
-        self.inner.state().requests.set_status(number, status);
+    /// Records the end of a request. `status` is the status of its response, or `None` if it gets no response.
+    pub(crate) fn record_status(&self, request: Logged, status: Option<u16>) {
+        if let Some(status) = status {
+            self.inner.state().requests.set_status(request, status);
+        }
         self.inner.changed.notify_waiters();
     }
 
@@ -501,7 +509,8 @@ impl MockBuilder {
     }
 
     /// Sets the base URL of artifact downloads and web pages in responses. Default: the address that the server listens
-    /// on. Only [`start`](Self::start) uses this URL; [`build`](Self::build) does not.
+    /// on, or a loopback address if the server listens on all addresses. Only [`start`](Self::start) uses this URL;
+    /// [`build`](Self::build) does not.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into().trim_end_matches('/').to_owned());
         self

@@ -171,6 +171,8 @@ pub struct Thread {
 
 pub struct Session {
     pub id: Uuid,
+    /// Number of the session, from 0 in the order of creation.
+    pub number: usize,
     pub title: String,
     pub agent_name: Option<String>,
     pub is_private: bool,
@@ -192,6 +194,7 @@ impl Session {
     pub fn new(id: Uuid, title: String, is_private: bool, group: Value, clock: &Clock) -> Self {
         Self {
             id,
+            number: 0,
             title,
             agent_name: None,
             is_private,
@@ -207,10 +210,10 @@ impl Session {
         }
     }
 
-    /// Describes the turn that a prompt will start. `number` is the session's number, from 0 in the order of creation.
-    pub fn next_turn(&self, number: usize, prompt: &str) -> TurnInfo {
+    /// Describes the turn that a prompt will start.
+    pub fn next_turn(&self, prompt: &str) -> TurnInfo {
         TurnInfo {
-            session: number,
+            session: self.number,
             turn: self.threads.len(),
             message: prompt.to_owned(),
             title: self.title.clone(),
@@ -381,6 +384,10 @@ impl Session {
     /// count from now. Returns `false`, without a change, if the turn has ended.
     pub fn continue_turn(&mut self, script: Script, clock: &Clock) -> bool {
         let started = clock.instant();
+        let reply = script.schema_reply.and_then(|reply| {
+            let latest = self.threads.len().saturating_sub(1);
+            reply.text(latest, self.prompts())
+        });
         let Some(turn) = self.threads.last_mut().filter(|turn| !turn.over) else {
             return false;
         };
@@ -388,7 +395,7 @@ impl Session {
         turn.polls = 0;
         turn.to_come = schedule(script.steps, started);
         turn.when = script.when;
-        turn.text = script.text;
+        turn.text = reply.unwrap_or(script.text);
         true
     }
 

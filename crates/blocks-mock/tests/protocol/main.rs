@@ -58,9 +58,15 @@ impl Socket {
 /// Sends a request to a mock in process. `path` follows `/rest/v1/sessions`. Returns the status and the body of the
 /// response.
 async fn call(mock: &Mock, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    let url = format!("https://api.blocks.team/rest/v1/sessions{path}");
+    send(mock, method, &url, body).await
+}
+
+/// Sends a request to a mock in process, like [`call`], but to any URL.
+async fn send(mock: &Mock, method: &str, url: &str, body: Option<Value>) -> (u16, Value) {
     let request = http::Request::builder()
         .method(method)
-        .uri(format!("https://api.blocks.team/rest/v1/sessions{path}"))
+        .uri(url)
         .header("authorization", format!("ApiKey {}", mock.key()))
         .body(body.map(|b| b.to_string()).unwrap_or_default())
         .unwrap();
