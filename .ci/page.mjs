@@ -114,6 +114,16 @@ try {
   const read = await fetch(`${url}/rest/v1/sessions/${session.id}`, { headers: { authorization: `ApiKey ${key}` } });
   await send("Page.navigate", { url: (await read.json()).session_html_url });
   await until(`document.querySelectorAll('.message').length === ${hostile.length + 2}`, 5000);
+  // The headings of lists that are cut off contain the number of all entries.
+  await post("/_mock/reset", {});
+  const headers = { authorization: `ApiKey ${key}` };
+  const body = JSON.stringify({ message: "Go.", agent_name: "claude" });
+  for (let number = 0; number < 201; number++) {
+    assert.equal((await fetch(`${url}/rest/v1/sessions`, { method: "POST", headers, body })).status, 200);
+  }
+  await send("Page.navigate", { url: url + "/" });
+  const headings = "[...document.querySelectorAll('h2')].map((heading) => heading.textContent).join()";
+  await until(`/^Sessions 200 of 201,Active faults 0,Requests 200 of \\d+$/.test(${headings})`, 5000);
   // The README shows this screenshot as `docs/mock.png`.
   await post("/_mock/reset", {});
   for (const prompt of ["Add a test for the parser.", "Document the parser.", "Fix issue 7."]) {

@@ -8,7 +8,9 @@ use blocks_drift::document::Document;
 use blocks_drift::finding::{Finding, Severity};
 use blocks_mock::{Action, Capture, Fault, Frequency, Mock, Operation, Script};
 use blocks_tests::{KEY, SESSION, Scripted, ScriptedResponse, created, replied};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tower_service::Service;
 
 use crate::{blocks, client};
 
@@ -183,6 +185,36 @@ async fn a_replay_says_what_was_not_recorded() {
     assert!(err.contains(expected), "{err}");
     mock.reset();
     assert_eq!(blocks(client(&mock), &run, "").await.0, 0);
+}
+
+/// Creates a capture with one response.
+fn capture() -> Capture {
+    let har = json!({"log": {"entries": [{
+        "request": {"method": "GET", "url": "https://api.blocks.team/rest/v1/sessions/1"},
+        "response": {"status": 404},
+    }]}});
+    Capture::parse(&har.to_string()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unrecorded_download_has_no_query_in_its_404() {
+    let mock = Mock::builder().replay(capture()).build();
+    for (target, shown) in [
+        ("/storage/9?signature=s3cr3t", "/storage/9"),
+        ("/rest/v1/sessions?page=2", "/rest/v1/sessions?page=2"),
+    ] {
+        let request = http::Request::get(target).body(String::new()).unwrap();
+        let response = mock.service().call(request).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let expected = format!("the capture has no response to GET {shown}");
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body, json!({"error": expected}));
+    }
+}
+
+#[test]
+fn debug_output_of_a_capture_has_no_urls() {
+    assert_eq!(format!("{:?}", capture()), "Capture { entries: 1 }");
 }
 
 /// The secrets and private texts that a test puts into a prompt, and into the headers, URLs, field names and field

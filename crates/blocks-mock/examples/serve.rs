@@ -1,4 +1,4 @@
-//! Serves a mock until the program is interrupted: `cargo run -p blocks-mock --example serve -- PORT [CONFIG.json]`.
+//! Serves a mock until the program is interrupted: `cargo run -p blocks-mock --example serve -- [PORT [CONFIG.json]]`.
 
 use blocks_mock::{MockBuilder, MockConfig};
 

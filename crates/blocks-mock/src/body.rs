@@ -1,5 +1,5 @@
-//! Implements the body of the mock's responses. For faults, the body can pause between bytes, and can close the
-//! connection before the last byte.
+//! Implements the body of the mock's responses. For faults and for incomplete recorded responses, the body can pause
+//! between bytes, and can close the connection before the last byte.
 
 use std::collections::VecDeque;
 use std::io;
@@ -26,9 +26,9 @@ struct Events {
     mock: Mock,
     sent: Option<[usize; 4]>,
     /// Number of checks in a row without a change. Every 200 ms, the mock checks whether the data has changed. After
-    /// every 50 checks without a change, it sends an SSE comment, which a reader ignores. If the reader has closed the
-    /// connection, this fails, and the checks end. Without the comments, the mock would not notice the closed
-    /// connection.
+    /// every 50 checks without a change, it sends an SSE comment, which a reader ignores. If the connection was lost,
+    /// this fails, and the checks end. Without the comments, the mock would notice only a connection that the reader
+    /// closed.
     idle: u32,
 }
 
@@ -105,7 +105,7 @@ impl MockBody {
         body
     }
 
-    /// Creates a body that sends pieces of at most `size` bytes, each after a pause.
+    /// Creates a body that sends pieces of at most `size` bytes, each after a pause. A `size` of 0 counts as 1.
     pub(crate) fn slow(bytes: &Bytes, size: usize, every: Duration) -> Self {
         let pieces = bytes.chunks(size.max(1)).flat_map(|chunk| {
             let piece = Piece::Bytes(bytes.slice_ref(chunk));
@@ -165,7 +165,8 @@ impl Body for MockBody {
         let length = self.pieces.iter().map(|piece| match piece {
             Piece::Bytes(bytes) => Some(bytes.len() as u64),
             Piece::Pause(_) => Some(0),
-            // The length of a body that ends with a closed connection is not stated.
+            // For a body that ends with a closed connection, this method returns no length. A `Content-Length` header
+            // can state the length of the whole body.
             Piece::Reset => None,
         });
         length

@@ -1,5 +1,5 @@
 //! Provides times and ids. If the mock has a seed, and tokio's clock is paused, times and ids are the same in every
-//! run.
+//! run that sends the same requests in the same order.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 pub struct Clock {
     start: Instant,
-    /// The time at which the clock was started, in seconds since 1970.
+    /// The time that the clock showed at its start, in seconds since 1970.
     epoch: f64,
     random: Mutex<fastrand::Rng>,
-    /// Names of message roles and message types. Messages with the same name share one string, to save memory.
+    /// At most 16 names of message roles and message types. Messages with the same kept name share one string, to save
+    /// memory.
     names: Mutex<Vec<Arc<str>>>,
     shift: Mutex<Shift>,
 }

@@ -51,12 +51,12 @@ pub struct MockConfig {
     pub faults: Vec<FaultRule>,
     /// Rate limit. Default: none.
     pub rate_limit: Option<RateLimit>,
-    /// Seed of the mock's random numbers. With a seed, every run has the same ids, the same random choices of faults
-    /// and the same start date.
+    /// Seed of the mock's random numbers. With a seed, every run has the same start date. If the requests of every run
+    /// have the same order and the same times, every run also has the same ids and the same random choices of faults.
     pub seed: Option<u64>,
     /// Port to listen on. Default: 0, a free port.
     pub port: u16,
-    /// Delay before each response. Default: none.
+    /// Delay before each response of the service. Default: none.
     #[serde(with = "crate::duration")]
     #[schemars(with = "String")]
     pub delay: Duration,
@@ -90,7 +90,8 @@ impl MockConfig {
     /// Reads a script file.
     ///
     /// # Errors
-    /// The file is not valid. The text of the error contains the line, the field, or both.
+    /// The file is not valid. The text of the error contains the line, the field, or both, unless the whole file is a
+    /// list.
     ///
     /// ```
     /// let error = blocks_mock::MockConfig::parse("{\n  \"faults\": [{\"when\": 7}]\n}").unwrap_err();

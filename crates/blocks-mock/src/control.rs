@@ -1,5 +1,6 @@
 //! Implements the control plane and the web pages of the mock. The control plane is an HTTP API at `/_mock/`. Tests use
-//! the API to read and change the mock. `openapi/mock.yaml` describes the API.
+//! the API to read and change the mock. `openapi/mock.yaml` describes the API, except `/_mock/events`, which only the
+//! web pages use.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -75,7 +76,8 @@ struct ClockChange {
 }
 
 impl Mock {
-    /// Responds to a request for the control plane or a page. Returns `None` for any other request.
+    /// Responds to a request for the control plane or a page. Returns `None` for any other request, and if the control
+    /// plane is disabled.
     pub(crate) async fn control(&self, parts: &Parts, body: &Bytes) -> Option<Response<MockBody>> {
         let path = parts.uri.path();
         let control = path.strip_prefix("/_mock/");
@@ -122,9 +124,9 @@ impl Mock {
         })
     }
 
-    /// Rejects requests that a browser sends for another web site, which the `Origin` header names. The `Host` header
-    /// is also checked, because a site can make its own host name resolve to a loopback address (DNS rebinding). The
-    /// browser would then treat the mock as a part of the site, and the site could read the responses.
+    /// Rejects requests whose `Origin` header names another web site, because a browser sends them for that site. The
+    /// `Host` header is also checked, because a site can make its own host name resolve to a loopback address (DNS
+    /// rebinding). The browser would then treat the mock as a part of the site, and the site could read the responses.
     fn check_caller(&self, parts: &Parts) -> Result<(), Refusal> {
         let text = |name| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let host = text(HOST).or(parts.uri.authority().map(|a| a.as_str()));
@@ -161,7 +163,7 @@ impl Mock {
         match *segments {
             ["requests"] if get => {
                 let filter = Filter::read(query)?;
-                let items = self.matching_requests(&filter);
+                let items = self.matching_requests(&filter, filter.limit);
                 Ok(json!({"items": items, "dropped": self.inner.state().requests.dropped}))
             }
             ["reset"] if post => {
@@ -284,8 +286,10 @@ impl Mock {
         let reached = async {
             loop {
                 let changed = self.inner.changed.notified();
-                let items = self.matching_requests(&filter);
+                // `limit` limits the list in the response, but not the number of requests to wait for.
+                let mut items = self.matching_requests(&filter, usize::MAX);
                 if items.len() >= filter.count {
+                    items.drain(..items.len().saturating_sub(filter.limit));
                     return items;
                 }
                 changed.await;
@@ -294,9 +298,9 @@ impl Mock {
         match tokio::time::timeout(filter.timeout, reached).await {
             Ok(items) => Ok(json!({"items": items})),
             Err(_) => {
-                let items = self.matching_requests(&filter).len();
+                let items = self.matching_requests(&filter, usize::MAX).len();
                 let text = format!(
-                    "{items} of {} requests came within the time-out",
+                    "{items} of {} requests matched before the time-out",
                     filter.count
                 );
                 Err(Refusal(409, text))
@@ -304,14 +308,14 @@ impl Mock {
         }
     }
 
-    /// Returns the newest requests that match `filter`, at most `filter.limit`. The oldest of these requests is the
-    /// first in the list.
-    fn matching_requests(&self, filter: &Filter) -> Vec<Value> {
+    /// Returns the newest requests that match `filter`, at most `limit`. The oldest of these requests is the first in
+    /// the list.
+    fn matching_requests(&self, filter: &Filter, limit: usize) -> Vec<Value> {
         let state = self.inner.state();
         let newest_first = state.requests.iter().rev();
         let matching = newest_first.filter(|(_, request)| filter.matches(request));
         let mut items: Vec<Value> = matching
-            .take(filter.limit)
+            .take(limit)
             .map(|(number, request)| self.request_json(number, request))
             .collect();
         items.reverse();
@@ -321,8 +325,8 @@ impl Mock {
     fn request_json(&self, number: usize, request: &RecordedRequest) -> Value {
         let own = format!("ApiKey {}", self.key());
         let headers = request.headers.iter().map(|(name, value)| {
-            // In the list of requests, only the mock's key is shown. Other keys are hidden, because a client may have
-            // sent a real key by mistake.
+            // An `Authorization` header is shown only if it contains the mock's key. Other values of this header are
+            // hidden, because a client may have sent a real key by mistake.
             let hidden = name == "authorization" && *value != own;
             json!([name, if hidden { "[hidden]" } else { value }])
         });

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Selects the behaviour to mimic where the sources of the contract disagree.
+/// Selects the behaviour of the mock, for example where the sources of the contract disagree.
 ///
 /// A dialect is a set of switches. Each of three presets mimics one source: [`Dialect::observed`] the live service,
 /// [`Dialect::documented`] the vendor's pages, and [`Dialect::vendor_mock`] the mock of the vendor's public client.
@@ -39,10 +39,11 @@ pub struct Dialect {
     pub newest_first: bool,
     /// Whether pull requests are objects with `url` and `status`, as observed. If false, pull requests are strings.
     pub pull_request_objects: bool,
-    /// The origin of the links in responses, such as `https://api.prod.blocks.team`. `None` selects the origin of the
+    /// The origin of the links in `_links`, such as `https://api.prod.blocks.team`. `None` selects the origin of the
     /// request's URL.
     pub link_origin: Option<String>,
-    /// Whether the links of a page omit the query parameters that filter messages, such as `type` and `role`.
+    /// Whether the links of a page omit the query parameters of the request, such as `type`, `role` and `limit`. The
+    /// request's `page` and `gts` are always omitted.
     pub links_drop_filters: bool,
     /// Whether a finished thread contains the text of its final message twice. The first message with the text has the
     /// type `message`, and the next is the final message.
@@ -53,7 +54,7 @@ pub struct Dialect {
     pub repeated_role_rejected: bool,
     /// Whether `ts` is null in the user's messages, as in the documentation's samples.
     pub user_ts_null: bool,
-    /// Whether the items of a page omit `chat_id`, `task_id` and times, as in the vendor's mock.
+    /// Whether messages omit `chat_id`, `task_id`, `created_at` and `updated_at`, as in the vendor's mock.
     pub bare_items: bool,
     /// Whether sessions have `session_group_id` and `plan_artifact_ids`, which were observed but are not documented.
     pub observed_fields: bool,
@@ -62,16 +63,17 @@ pub struct Dialect {
     #[serde(deserialize_with = "error_status")]
     #[schemars(range(min = 400, max = 499))]
     pub wrong_key_status: u16,
-    /// Whether the response for an unknown thread is 404, as documented. If false, the response is an empty page, as
-    /// observed.
+    /// Whether the response for an unknown thread in the path is 404, as documented. If false, the response is an empty
+    /// page, as observed.
     pub unknown_thread_rejected: bool,
     /// Whether `session_html_url` contains the id of the workspace, as in the responses of the live service. The
     /// documentation's samples do not contain the id.
     pub workspace_in_html_url: bool,
     /// Whether the arguments of a tool call are one string in the field `input`, as in older deployments. If false,
-    /// each argument is a separate field. For example, a call of `Bash` then has the fields `__name__` and `command`.
+    /// each argument in an object is a separate field. For example, a call of `Bash` then has the fields `__name__` and
+    /// `command`.
     pub tool_input_text: bool,
-    /// Whether every session is private. The admins of a workspace can enforce this.
+    /// Whether every new session is private. The admins of a workspace can enforce this.
     pub forced_private: bool,
     /// Whether a session that is read has a link to the final message with `/threads/null/` in its path, as in the
     /// vendor's mock. If false, the link is null.
@@ -165,8 +167,8 @@ impl Dialect {
     }
 
     /// Returns the dialect of the mock in the vendor's public client. That mock uses short ids such as `m0` and `t1`,
-    /// items without `chat_id`, `task_id` and times, status 401 for a wrong key, and links that contain
-    /// `/threads/null/`.
+    /// messages without `chat_id`, `task_id`, `created_at` and `updated_at`, and status 401 for a wrong key. If a
+    /// session is read, its link to the final message contains `/threads/null/`.
     pub fn vendor_mock() -> Self {
         Self {
             pull_request_objects: false,

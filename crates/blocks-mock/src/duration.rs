@@ -13,7 +13,8 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
     parse(&text).map_err(serde::de::Error::custom)
 }
 
-/// Reads a duration of less than a century. A longer duration could overflow when it is added to a time.
+/// Reads a duration of less than 36,600 days, which is about a century. A much longer duration could overflow when it
+/// is added to a time.
 pub fn parse(text: &str) -> Result<Duration, String> {
     const CENTURY: Duration = Duration::from_secs(100 * 366 * 86_400);
     match humantime::parse_duration(text) {

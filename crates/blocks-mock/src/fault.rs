@@ -117,7 +117,8 @@ pub enum Fault {
     Html,
     /// The response with another content type.
     ContentType(#[serde(deserialize_with = "header_value")] String),
-    /// White space after the body, until the body has this many bytes. At most 256 MiB.
+    /// White space after the body, until the body has this many bytes. A script file and the control plane accept at
+    /// most 256 MiB.
     PadBody(
         #[serde(deserialize_with = "body_size")]
         #[schemars(range(max = 268_435_456))]
@@ -127,7 +128,7 @@ pub enum Fault {
     Redirect(#[serde(deserialize_with = "header_value")] String),
     /// The body in pieces, each after a pause.
     SlowBody {
-        /// Size of a piece in bytes.
+        /// Largest size of a piece in bytes; 0 counts as 1.
         bytes: usize,
         /// Pause before each piece.
         #[serde(with = "crate::duration")]
@@ -188,13 +189,11 @@ fn final_status<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16
 
 impl Fault {
     /// Creates a fault that responds with this status. The operation does not take effect.
+    ///
+    /// # Panics
+    /// The status is not from 200 to 599.
     pub fn status(status: u16) -> Self {
-        Self::Status {
-            status,
-            body: r#"{"error": "a fault of the mock"}"#.into(),
-            retry_after: None,
-            after_effect: false,
-        }
+        Self::with_status(status, false)
     }
 
     /// Creates a fault that responds with this status after the operation has taken effect.
@@ -213,12 +212,23 @@ impl Fault {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// The status is not from 200 to 599.
     pub fn status_after_effect(status: u16) -> Self {
+        Self::with_status(status, true)
+    }
+
+    fn with_status(status: u16, after_effect: bool) -> Self {
+        assert!(
+            (200..=599).contains(&status),
+            "invalid status {status}: expected 200 to 599"
+        );
         Self::Status {
             status,
             body: r#"{"error": "a fault of the mock"}"#.into(),
             retry_after: None,
-            after_effect: true,
+            after_effect,
         }
     }
 
@@ -287,7 +297,8 @@ pub struct FaultRule {
     pub fault: Fault,
 }
 
-/// Contains the active faults. The first fault that applies to a request is used.
+/// Contains the faults, including those that were used as often as [`Frequency::Times`] allows. The first fault that
+/// applies to a request is used.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     /// The rules with their ids.

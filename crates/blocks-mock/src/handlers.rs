@@ -39,7 +39,7 @@ type HandlerResult = Result<(u16, Value), Failure>;
 pub struct Handler<'a> {
     pub inner: &'a Inner,
     pub settings: &'a Settings,
-    /// The origin (scheme, host and port) of the request's URL. Links in the response have this origin, unless the
+    /// The origin (scheme, host and port) of the request's URL. The links in `_links` have this origin, unless the
     /// dialect sets `link_origin`.
     pub called: &'a str,
 }
@@ -118,8 +118,13 @@ impl Handler<'_> {
             .get("agent_name")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        let number = self.inner.state().sessions.len();
-        let script = self.inner.script(&session.next_turn(number, message));
+        // The number is taken before `script` is called, because another create can start during this call.
+        {
+            let mut state = self.inner.state();
+            session.number = state.next_session;
+            state.next_session += 1;
+        }
+        let script = self.inner.script(&session.next_turn(message));
         let (thread, _) = session.start_turn(message, script, dialect, clock);
         let response = self.session(&session, Some(thread));
         let mut state = self.inner.state();
@@ -157,8 +162,8 @@ impl Handler<'_> {
         let _only_follow_up = follow_up.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = {
             let mut state = self.inner.state();
-            let (number, _, session) = state.sessions.get_full_mut(&id).ok_or(Failure::NotFound)?;
-            self.advanced(session).next_turn(number, text)
+            let session = state.sessions.get_mut(&id).ok_or(Failure::NotFound)?;
+            self.advanced(session).next_turn(text)
         };
         let script = self.inner.script(&turn);
         let state = &mut *self.inner.state();
@@ -310,7 +315,7 @@ impl Handler<'_> {
     }
 
     /// Handles the download of an artifact from the storage host. The request needs a valid signature, and must not
-    /// contain the API key.
+    /// contain an `Authorization` header. `with_key` says whether it contains one.
     pub fn download(&self, artifact: &str, query: &str, with_key: bool) -> Result<String, Failure> {
         if with_key {
             return Err(Failure::Storage(400, "Only one auth mechanism allowed"));
@@ -395,8 +400,8 @@ fn is_uuids(value: &Value) -> bool {
     value.as_array().is_some_and(|ids| ids.iter().all(is_uuid))
 }
 
-/// Parses a request body as a JSON object. Checks that it has a `message`, and that each field in `fields` has the
-/// right type.
+/// Parses a request body as a JSON object. Checks that it has a `message`, and that the value of each field in `fields`
+/// is valid if the field is present.
 fn object(body: &[u8], fields: &[(&str, Check, &str)]) -> Result<Map<String, Value>, Failure> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|e| Failure::Invalid(format!("the body is not valid JSON: {e}")))?;

@@ -16,9 +16,10 @@ pub fn alter(response: &mut Value, fault: &Fault) {
                     *id = Value::Null;
                 }
             }
-            if let Some(links) = object.get_mut("_links") {
+            // In a recorded body, `_links` can be any value.
+            if let Some(Value::Object(links)) = object.get_mut("_links") {
                 for name in ["thread", "final_message"] {
-                    links[name] = Value::Null;
+                    links.insert(name.into(), Value::Null);
                 }
             }
         }),

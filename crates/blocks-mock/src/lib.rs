@@ -1,13 +1,15 @@
-//! Mocks the Blocks Sessions API, including its undocumented behaviour. A test can also make requests fail, for example
-//! with the status 503. Tests take milliseconds and need no network.
+//! Mocks the Blocks Sessions API, including behaviour that is not documented. A test can also make requests fail, for
+//! example with the status 503. With tokio's paused clock, tests take milliseconds. Tests need no network.
 //!
-//! The mock does not use the types of the SDK. So if a type of the SDK is wrong, for example because a field has a
-//! wrong name, a test with the mock fails.
+//! The mock does not use the types of the SDK. So a test with the mock can find an error in a type of the SDK, for
+//! example a field with a wrong name.
 //!
 //! - A mock runs **in process** ([`Mock::service`], a tower service) or **on a port** ([`MockBuilder::start`]). A
 //!   program can run any number of mocks at the same time, because a mock has no global state.
-//! - **All times are from tokio's clock**, so that a test with a paused clock does not wait.
-//! - **Dialects** ([`Dialect`]) select the behaviour where the documentation and the live service disagree.
+//! - **All durations are measured with tokio's clock**, so that a test with a paused clock does not wait. The
+//!   start date is the date of the system, unless the mock has a seed.
+//! - **Dialects** ([`Dialect`]) select the behaviour of the mock, for example where the documentation and the live
+//!   service disagree.
 //! - **Scripts** ([`Script`], [`AgentRule`]) describe the turns of the agent, and **faults** ([`Fault`]) make
 //!   requests fail.
 //! - The mock can apply a **rate limit** ([`RateLimit`]), and keeps a **request log** ([`Mock::requests`]).

@@ -16,7 +16,7 @@ use crate::dialect::Dialect;
 use crate::fault::{Fault, FaultRule, Faults, Frequency, Operation};
 use crate::limit::{RateLimit, Windows};
 use crate::replay::Capture;
-use crate::request_log::{RecordedRequest, RequestLog, Requests};
+use crate::request_log::{Logged, RecordedRequest, RequestLog, Requests};
 use crate::rules::{self, AgentRule};
 use crate::script::{Script, TurnInfo};
 use crate::server::MockServer;
@@ -45,7 +45,7 @@ pub(crate) struct Inner {
     agent: AgentFn,
     /// Recorded responses, which the mock sends instead of running agents.
     pub capture: Option<Capture>,
-    /// The base URL of artifact downloads and of the sessions' web pages.
+    /// The base URL of artifact downloads and, if the mock serves web pages, of the sessions' web pages.
     pub origin: Mutex<String>,
     pub state: Mutex<State>,
     /// Lock for the handling of a follow-up. Without it, two follow-ups at the same time could get the same turn
@@ -55,8 +55,8 @@ pub(crate) struct Inner {
     initial: Initial,
     pub control: AtomicBool,
     url_generation: AtomicU64,
-    /// Notified after each response and after a reset. Wakes the handler of `/_mock/requests/wait`, which responds when
-    /// clients have sent as many requests as the test expects.
+    /// Notified after each response, after each request that gets no response, and after a reset. Wakes the handler of
+    /// `/_mock/requests/wait`, which responds when clients have sent as many requests as the test expects.
     pub changed: Notify,
     pub observer: Option<Observer>,
 }
@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub windows: Windows,
     pub requests: Requests,
     pub user_messages: usize,
+    /// Number of the next session. A create takes its number before it adds its session to `sessions`.
+    pub next_session: usize,
     /// The recorded responses that a replay has already sent.
     pub replayed: crate::replay::Progress,
 }
@@ -195,7 +197,7 @@ impl Mock {
 
     /// Removes all sessions and requests, sets all counts to zero, and restores the initial settings, faults and rules.
     ///
-    /// The mock's clock continues, and is not set back to its first time.
+    /// The mock's clock is not changed: it is not set back to its first time, and remains stopped if it is stopped.
     pub fn reset(&self) {
         let initial = &self.inner.initial;
         let restored: Result<_, std::convert::Infallible> = self
@@ -203,10 +205,13 @@ impl Mock {
             .change_settings(|_| Ok(initial.settings.as_ref().clone()));
         drop(restored);
         *self.inner.rules() = initial.rules.clone();
-        *self.inner.state() = State {
+        let mut state = self.inner.state();
+        *state = State {
             faults: Faults::new(initial.faults.clone()),
+            requests: state.requests.after_reset(),
             ..State::default()
         };
+        drop(state);
         self.inner.changed.notify_waiters();
     }
 
@@ -216,14 +221,16 @@ impl Mock {
     }
 
     /// Returns the requests in the log, in the order of arrival. The log keeps only the newest requests;
-    /// [`request_log_size`](MockBuilder::request_log_size) sets how many.
+    /// [`request_log_size`](MockBuilder::request_log_size) sets how many. Requests of the control plane and the web
+    /// pages are not logged.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         let state = self.inner.state();
         let requests = state.requests.iter();
         requests.map(|(_, request)| request.clone()).collect()
     }
 
-    /// Returns the number of all requests, including those that the log no longer contains.
+    /// Returns the number of all requests since the start or the last reset, including those that the log no longer
+    /// contains. Requests of the control plane and the web pages are not counted.
     pub fn request_count(&self) -> usize {
         self.inner.state().requests.total()
     }
@@ -312,14 +319,17 @@ impl Mock {
         session.map(|s| s.pull_requests.push(url.into())).is_some()
     }
 
-    /// Adds a request to the log. Returns the number of the request, which [`Self::record_status`] needs.
-    pub(crate) fn record(&self, request: RecordedRequest, settings: &Settings) -> usize {
+    /// Adds a request to the log. Returns the place of the request, which [`Self::record_status`] needs.
+    pub(crate) fn record(&self, request: RecordedRequest, settings: &Settings) -> Logged {
         let mut state = self.inner.state();
         state.requests.add(request, settings.request_log_size)
     }
 
-    pub(crate) fn record_status(&self, number: usize, status: u16) {
-        self.inner.state().requests.set_status(number, status);
+    /// Records the end of a request. `status` is the status of its response, or `None` if it gets no response.
+    pub(crate) fn record_status(&self, request: Logged, status: Option<u16>) {
+        if let Some(status) = status {
+            self.inner.state().requests.set_status(request, status);
+        }
         self.inner.changed.notify_waiters();
     }
 
@@ -385,20 +395,20 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the dialect. The dialect selects the behaviour of the mock where the documentation and the live service
-    /// disagree. Default: [`Dialect::observed`].
+    /// Sets the dialect. The dialect selects the behaviour of the mock, for example where the documentation and the
+    /// live service disagree. Default: [`Dialect::observed`].
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.config.dialect = dialect.into();
         self
     }
 
-    /// Sets the text of the agent's reply. Default: `Done.`.
+    /// Sets the text of the agent's reply in each turn that no [`AgentRule`] matches. Default: `Done.`.
     pub fn reply(mut self, text: impl Into<String>) -> Self {
         self.config.agent.text = text.into();
         self
     }
 
-    /// Sets the duration of the agent's work on each turn. Default: one second.
+    /// Sets the duration of the agent's work on each turn that no [`AgentRule`] matches. Default: one second.
     pub fn reply_after(mut self, duration: Duration) -> Self {
         self.config.agent = self.config.agent.reply_after(duration);
         self
@@ -410,7 +420,8 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the function that chooses the script of each turn that no [`AgentRule`] matches.
+    /// Sets the function that chooses the script of each turn that no [`AgentRule`] matches. With a function, the
+    /// settings of [`agent`](Self::agent), [`reply`](Self::reply) and [`reply_after`](Self::reply_after) are not used.
     ///
     /// ```
     /// use blocks_mock::{Mock, Script, TurnInfo};
@@ -445,9 +456,9 @@ impl MockBuilder {
         self
     }
 
-    /// Makes the mock repeatable: in every run with this seed, the ids are the same, and a fault with a probability
-    /// affects the same requests. With a seed, the mock's clock starts on 2026-05-02. If tokio's clock is paused, all
-    /// times are also the same.
+    /// Makes the mock repeatable. With a seed, the mock's clock starts on 2026-05-02. If tokio's clock is paused, and
+    /// every run sends the same requests in the same order, then all runs with this seed have the same ids and times,
+    /// and a fault with a probability affects the same requests. On a running clock, these can differ.
     pub fn seed(mut self, seed: u64) -> Self {
         self.config.seed = Some(seed);
         self
@@ -465,7 +476,7 @@ impl MockBuilder {
         self
     }
 
-    /// Delays each response. Default: no delay.
+    /// Delays each response of the service. Default: no delay.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.config.delay = delay;
         self
@@ -477,7 +488,8 @@ impl MockBuilder {
         self
     }
 
-    /// Makes the mock send the recorded responses of a capture instead of running agents.
+    /// Makes the mock send the recorded responses of a capture instead of running agents. The mock then accepts every
+    /// API key, and applies no rate limit.
     pub fn replay(mut self, capture: Capture) -> Self {
         self.capture = Some(capture);
         self
@@ -497,7 +509,8 @@ impl MockBuilder {
     }
 
     /// Sets the base URL of artifact downloads and web pages in responses. Default: the address that the server listens
-    /// on.
+    /// on, or a loopback address if the server listens on all addresses. Only [`start`](Self::start) uses this URL;
+    /// [`build`](Self::build) does not.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into().trim_end_matches('/').to_owned());
         self
@@ -510,8 +523,9 @@ impl MockBuilder {
         self
     }
 
-    /// Calls `observer` with each request immediately before the response is sent, for example to log the request and
-    /// the status.
+    /// Calls `observer` with each request, for example to log the request and the status. The call takes place
+    /// immediately before the response is sent or the connection is closed. The observer is not called for requests of
+    /// the control plane and the web pages. With [`RequestLog::Counts`], the observer gets no path, headers and body.
     pub fn on_request(
         mut self,
         observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,

@@ -16,7 +16,8 @@ pub fn from_value<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, S
     Ok(read)
 }
 
-/// Formats an error as the path of the invalid field and the reason.
+/// Formats an error as the path of the invalid field and the reason. If the whole value is invalid, the text is only
+/// the reason.
 pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> String {
     match error.path().to_string().as_str() {
         "." => error.inner().to_string(),
@@ -25,7 +26,7 @@ pub fn describe<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> 
 }
 
 /// Returns an error if `value` contains a list where an object is expected. `read` is the Rust value that was parsed
-/// from `value`. Where `read` contains an object when it is converted back to JSON, `value` must contain an object too.
+/// from `value`. Where `read` contains an object when it is converted back to JSON, `value` must not contain a list.
 pub fn check_objects(read: &impl Serialize, value: &Value) -> Result<(), String> {
     let written = serde_json::to_value(read).map_err(|error| error.to_string())?;
     match find_list(value, &written, String::new()) {

@@ -120,6 +120,6 @@ fn number(name: &str, text: Option<String>, max: u64, default: u64) -> Result<u6
     // selects an empty page.
     match whole.then(|| text.parse().unwrap_or(u64::MAX)) {
         Some(n) if (1..=max).contains(&n) => Ok(n),
-        _ => Err(format!("{name} is out of range")),
+        _ => Err(format!("{name} is not a whole number in its range")),
     }
 }

@@ -1,4 +1,5 @@
-//! Replays recorded responses: a request gets a response that was recorded for the same method, path and query.
+//! Replays recorded responses: a request gets a response that was recorded for the same method, path and query. If the
+//! query was not recorded, only the method and the path are compared.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
@@ -29,7 +30,8 @@ const HEADERS: [HeaderName; 4] = [
 ///
 /// A request gets the next response that was recorded for its method, path and query. After the last recorded response,
 /// a read gets the last response again, and a create or follow-up gets a 404. A response that was recorded for a
-/// request with the same body, and was not sent yet, is sent before the other responses.
+/// request with the same body, and was not sent yet, is sent before the other responses. Files of `drift live --save`
+/// do not contain the query, so their responses are sent for every query without a recorded response.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -45,14 +47,24 @@ const HEADERS: [HeaderName; 4] = [
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Capture {
     entries: Vec<Entry>,
-    /// The position in `entries` of each recorded download, by URL. Recorded artifacts contain these URLs.
+    /// The position in `entries` of each request of a HAR file whose path is not below `/rest/`, by URL. Among these
+    /// requests are the downloads. Recorded artifacts contain the URLs of the downloads.
     downloads: HashMap<String, usize>,
 }
 
-#[derive(Clone, Debug)]
+/// Implements the trait by hand, because the URLs of downloads can contain signatures.
+impl std::fmt::Debug for Capture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Capture")
+            .field("entries", &self.entries.len())
+            .finish()
+    }
+}
+
+#[derive(Clone)]
 struct Entry {
     method: String,
     path: String,
@@ -62,7 +74,7 @@ struct Entry {
     outcome: Outcome,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Outcome {
     NotConnected,
     NoResponse,
@@ -96,10 +108,10 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 impl Capture {
-    /// Reads a HAR file, or all `.har` and `.json` files in a folder and its subfolders.
+    /// Reads a HAR file, a file of `drift live --save`, or all `.har` and `.json` files in a folder and its subfolders.
     ///
     /// # Errors
-    /// A file cannot be read or is not a capture, or no file contains a response of the service.
+    /// A file cannot be read or is not a capture, or no file contains a request to the service.
     pub fn read(path: &Path) -> Result<Self, String> {
         let mut capture = Self::default();
         let mut paths = vec![path.to_owned()];
@@ -131,7 +143,7 @@ impl Capture {
     /// Reads the text of a HAR file, or of one file that `cargo xtask drift live --save` wrote.
     ///
     /// # Errors
-    /// The text is not a capture, or contains no response of the service.
+    /// The text is not a capture, or contains no request to the service.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut capture = Self::default();
         capture.add(text)?;
@@ -228,7 +240,7 @@ struct Sent<'a> {
 }
 
 impl Mock {
-    /// Returns the recorded response to a request.
+    /// Returns the recorded response to a request, or a 404 if the capture has none.
     ///
     /// # Errors
     /// The capture contains a failed connection instead of a response.
@@ -258,10 +270,11 @@ impl Mock {
             }
         };
         let Some(entry) = entry.and_then(|number| capture.entries.get(number)) else {
-            let target = parts
-                .uri
-                .path_and_query()
-                .map_or("/", |target| target.as_str());
+            // The query of any other URL can contain a signature.
+            let target = match parts.uri.path_and_query() {
+                Some(target) if request.path.starts_with("/rest/v1/") => target.as_str(),
+                _ => request.path,
+            };
             let text = format!("the capture has no response to {} {target}", request.method);
             return Ok(json_response(404, &json!({"error": text})));
         };

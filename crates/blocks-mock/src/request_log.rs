@@ -1,6 +1,7 @@
 //! Keeps the newest requests and the status of their responses, and counts all requests.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 
 use tokio::time::Instant;
 
@@ -19,7 +20,7 @@ use crate::fault::Operation;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct RecordedRequest {
     /// Time of arrival, on the mock's clock.
@@ -28,15 +29,15 @@ pub struct RecordedRequest {
     pub operation: Option<Operation>,
     /// HTTP method.
     pub method: String,
-    /// Path and query.
+    /// Path and query; empty with [`RequestLog::Counts`], like the headers and the body.
     pub target: String,
     /// Headers, with their names in lower case. Headers with the same name are next to each other, in the order of
     /// arrival.
     pub headers: Vec<(String, String)>,
     /// Request body; bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// Status of the response. The status is `None` before the mock responds. The status stays `None` if the mock
-    /// closes the connection without a response.
+    /// Status of the response. The status is `None` before the mock responds. The status stays `None` if the mock or
+    /// the client closes the connection before a response.
     pub status: Option<u16>,
 }
 
@@ -45,6 +46,25 @@ impl RecordedRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(n, _)| n == name);
         found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Implements the trait by hand, because a client may have sent a real key by mistake.
+impl fmt::Debug for RecordedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers = self.headers.iter().map(|(name, value)| {
+            let is_key = name == "authorization";
+            (name, if is_key { "<redacted>" } else { value })
+        });
+        f.debug_struct("RecordedRequest")
+            .field("at", &self.at)
+            .field("operation", &self.operation)
+            .field("method", &self.method)
+            .field("target", &self.target)
+            .field("headers", &headers.collect::<Vec<_>>())
+            .field("body", &self.body)
+            .field("status", &self.status)
+            .finish()
     }
 }
 
@@ -58,6 +78,13 @@ pub enum RequestLog {
     Counts,
 }
 
+/// Identifies a request in the log. Requests before and after a reset can have the same number.
+#[derive(Clone, Copy)]
+pub(crate) struct Logged {
+    resets: usize,
+    number: usize,
+}
+
 /// Contains the newest requests, and the number of requests of each operation. All requests are numbered from 0 in the
 /// order of arrival.
 #[derive(Debug, Default)]
@@ -67,17 +94,29 @@ pub(crate) struct Requests {
     pub dropped: usize,
     pub responses: usize,
     counts: HashMap<Option<Operation>, usize>,
+    /// Number of resets before these requests.
+    resets: usize,
 }
 
 impl Requests {
-    /// Adds a request, and drops the oldest requests if more than `size` are kept. Returns the number of the new
-    /// request.
-    pub fn add(&mut self, request: RecordedRequest, size: usize) -> usize {
+    /// Creates the empty log after a reset of the mock.
+    pub fn after_reset(&self) -> Self {
+        Self {
+            resets: self.resets + 1,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a request, and drops the oldest requests if more than `size` are kept.
+    pub fn add(&mut self, request: RecordedRequest, size: usize) -> Logged {
         *self.counts.entry(request.operation).or_default() += 1;
         self.kept.push_back(request);
-        let number = self.total() - 1;
+        let added = Logged {
+            resets: self.resets,
+            number: self.total() - 1,
+        };
         self.shrink(size);
-        number
+        added
     }
 
     /// Drops the oldest requests if more than `size` are kept.
@@ -87,10 +126,13 @@ impl Requests {
         self.dropped += surplus;
     }
 
-    /// Records the status of a request's response, unless the request was dropped meanwhile.
-    pub fn set_status(&mut self, number: usize, status: u16) {
+    /// Records the status of a request's response, unless the request was dropped or the mock was reset meanwhile.
+    pub fn set_status(&mut self, request: Logged, status: u16) {
+        if request.resets != self.resets {
+            return;
+        }
         self.responses += 1;
-        let place = number.checked_sub(self.dropped);
+        let place = request.number.checked_sub(self.dropped);
         if let Some(request) = place.and_then(|place| self.kept.get_mut(place)) {
             request.status = Some(status);
         }

@@ -1,4 +1,4 @@
-//! Contains rules that choose the script of a turn. Replaces templates, such as `{{message}}`, in the script's texts.
+//! Contains rules that choose the script of a turn. Replaces templates, such as `{{message}}`, in texts of the script.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,8 @@ use crate::script::{Action, Script, TurnInfo};
 /// Selects a script for the turns that match the conditions in `when`. If several rules match a turn, the first rule is
 /// used.
 ///
-/// Texts of the script can contain `{{message}}`, `{{title}}`, `{{turn}}` and `{{session}}`.
+/// Texts of the script can contain `{{message}}`, `{{title}}`, `{{turn}}` and `{{session}}`. In file names and tool
+/// calls, these are not replaced.
 ///
 /// ```
 /// let rule: blocks_mock::AgentRule = serde_json::from_str(

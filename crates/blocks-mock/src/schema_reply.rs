@@ -1,4 +1,4 @@
-//! Creates replies in JSON that conform to the JSON Schema in a prompt.
+//! Creates replies in JSON that conform to the JSON Schema in a prompt. Some keywords of the schema are ignored.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -7,12 +7,16 @@ use serde_json::{Map, Value, json};
 /// require infinite nesting.
 const DEEPEST: usize = 32;
 
+/// Largest number of values and schemas that are visited for one reply. Values after these are null, because a schema
+/// that refers to itself twice would require 2^32 values.
+const MOST_VISITS: usize = 200_000;
+
 /// Replies with JSON that conforms to the schema in the prompt. A setting makes the first replies of a session
-/// break the schema.
+/// break the schema. Some keywords, such as `pattern`, `not` and `if`, are ignored, so the reply may violate them.
 ///
-/// The schema is the last fenced block of the language `json` in the prompt. If the prompt contains no schema, the
-/// newest earlier prompt of the session that contains a schema is used. Without any schema, the reply is the script's
-/// text.
+/// The schema is the last fenced block in the prompt that has the language `json` and contains valid JSON. If the
+/// prompt contains no schema, the newest earlier prompt of the session that contains a schema is used. Without any
+/// schema, the reply is the script's text.
 ///
 /// ```
 /// let script: blocks_mock::Script =
@@ -77,16 +81,29 @@ fn find_schema(prompt: &str) -> Option<Value> {
 /// Returns a small value that the schema allows. Some keywords, such as `pattern`, `not` and `if`, are ignored, so the
 /// value may violate them.
 fn instance(schema: &Value) -> Value {
-    Generator { root: schema }.value(schema, 0)
+    let mut generator = Generator {
+        root: schema,
+        left: MOST_VISITS,
+    };
+    generator.value(schema, 0)
 }
 
 struct Generator<'a> {
     root: &'a Value,
+    /// The number of visits that are left.
+    left: usize,
 }
 
 impl Generator<'_> {
-    fn value(&self, schema: &Value, depth: usize) -> Value {
-        if depth > DEEPEST {
+    /// Counts a visit. Returns whether it is within the limits.
+    fn visit(&mut self, depth: usize) -> bool {
+        let is_within = depth <= DEEPEST && self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        is_within
+    }
+
+    fn value(&mut self, schema: &Value, depth: usize) -> Value {
+        if !self.visit(depth) {
             return Value::Null;
         }
         let schema = &self.resolve(schema, depth);
@@ -100,13 +117,18 @@ impl Generator<'_> {
             "number" => json!(number(schema, 0.0)),
             "boolean" => json!(true),
             "null" => Value::Null,
-            _ => json!(string(schema)),
+            _ => {
+                let text = string(schema);
+                // A long string counts as many visits, because an array can contain many long strings.
+                self.left = self.left.saturating_sub(text.len() / 50);
+                json!(text)
+            }
         }
     }
 
     /// Merges other schemas into a schema: the schema that `$ref` names, all schemas of `allOf`, and the first schema
     /// of `anyOf` and of `oneOf`. Removes these keywords.
-    fn resolve(&self, schema: &Value, depth: usize) -> Value {
+    fn resolve(&mut self, schema: &Value, depth: usize) -> Value {
         let mut merged = schema.as_object().cloned().unwrap_or_default();
         let mut parts: Vec<Value> = Vec::new();
         if let Some(Value::String(reference)) = merged.remove("$ref") {
@@ -121,7 +143,7 @@ impl Generator<'_> {
                 parts.extend(choices.into_iter().next());
             }
         }
-        if depth > DEEPEST {
+        if !self.visit(depth) {
             return Value::Object(merged);
         }
         for part in parts {
@@ -132,7 +154,7 @@ impl Generator<'_> {
         Value::Object(merged)
     }
 
-    fn object(&self, schema: &Value, depth: usize) -> Value {
+    fn object(&mut self, schema: &Value, depth: usize) -> Value {
         let mut object = Map::new();
         for name in schema["required"].as_array().into_iter().flatten() {
             let name = name.as_str().unwrap_or_default();
@@ -143,13 +165,13 @@ impl Generator<'_> {
         Value::Object(object)
     }
 
-    fn array(&self, schema: &Value, depth: usize) -> Value {
+    fn array(&mut self, schema: &Value, depth: usize) -> Value {
         let mut values = Vec::new();
         for item in schema["prefixItems"].as_array().into_iter().flatten() {
             values.push(self.value(item, depth + 1));
         }
         let least = schema["minItems"].as_u64().unwrap_or(0).min(10_000) as usize;
-        while values.len() < least {
+        while values.len() < least && self.left > 0 {
             let mut value = self.value(&schema["items"], depth + 1);
             if schema["uniqueItems"] == true {
                 value = distinct(value, values.len());
@@ -184,7 +206,7 @@ fn decoded(fragment: &str) -> String {
 }
 
 /// Returns the first type in the schema's `type`. Without `type`, returns the type that the schema's other keywords
-/// imply, for example `array` for `items`.
+/// imply, for example `array` for `items`. If they imply none, returns `string`.
 fn kind(schema: &Value) -> &str {
     let named = schema["type"].as_str().or(schema["type"][0].as_str());
     let has = |names: &[&str]| names.iter().any(|name| schema.get(name).is_some());
@@ -198,7 +220,7 @@ fn kind(schema: &Value) -> &str {
 }
 
 /// Returns a number within the limits of the schema: zero, if the schema allows zero. `step` is 1 for integers and 0
-/// for other numbers.
+/// for other numbers. With `multipleOf`, the number can be outside the limits.
 fn number(schema: &Value, step: f64) -> f64 {
     let limit = |name: &str| schema[name].as_f64();
     let below = limit("exclusiveMaximum").map(|max| max - step);
@@ -252,8 +274,8 @@ fn string(schema: &Value) -> String {
     text
 }
 
-/// Makes an item of an array differ from the other items: appends its position `number` to a string, or adds it to a
-/// number. Other values are unchanged.
+/// Makes an item of an array differ from the other items: appends its position `number` to a string, or adds it to the
+/// whole part of a number. Other values are unchanged.
 fn distinct(value: Value, number: usize) -> Value {
     match value {
         Value::String(text) => json!(format!("{text}{number}")),
@@ -352,5 +374,20 @@ mod tests {
         assert!(reply(SchemaReply::default(), 0, &[&prompt(&schema)]).is_some());
         let tree = json!({"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#"}}});
         assert!(reply(SchemaReply::default(), 0, &[&prompt(&tree)]).is_some());
+    }
+
+    #[test]
+    fn replies_to_endless_schemas_have_a_limit() {
+        let either = json!({"anyOf": [{"$ref": "#"}, {"type": "null"}]});
+        let texts = json!({"type": "array", "minItems": 10_000, "items": {"type": "string", "minLength": 1_000_000}});
+        for schema in [
+            json!({"type": "object", "required": ["l", "r"], "properties": {"l": either, "r": either}}),
+            json!({"allOf": [{"$ref": "#"}, {"$ref": "#"}]}),
+            json!({"type": "array", "minItems": 10_000, "items": {"$ref": "#"}}),
+            json!({"type": "array", "minItems": 10_000, "items": texts}),
+        ] {
+            let text = reply(SchemaReply::default(), 0, &[&prompt(&schema)]).unwrap();
+            assert!(text.len() < 20_000_000, "{schema}: {} bytes", text.len());
+        }
     }
 }

@@ -67,7 +67,7 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// Time after the start of the turn.
+    /// Time after the start of the turn. If the turn ends before this time, the action does not take place.
     #[serde(with = "crate::duration", default)]
     #[schemars(with = "String")]
     pub at: Duration,
@@ -127,7 +127,7 @@ pub struct Script {
     pub when: ReplyTiming,
     /// Actions before the final message.
     pub steps: Vec<Step>,
-    /// Replies with JSON if the prompt contains a JSON Schema.
+    /// Replies with JSON if the prompt, or an earlier prompt of the session, contains a JSON Schema.
     pub schema_reply: Option<SchemaReply>,
 }
 
@@ -165,7 +165,7 @@ impl Script {
     }
 
     /// Creates a script that replies with JSON that conforms to the JSON Schema in the prompt. In the first
-    /// `invalid_replies` turns of a session, the reply is invalid; see [`SchemaReply`].
+    /// `invalid_replies` turns of a session, the reply is invalid. [`SchemaReply`] says which keywords are ignored.
     pub fn schema_reply(invalid_replies: usize) -> Self {
         Self {
             schema_reply: Some(SchemaReply { invalid_replies }),
@@ -188,7 +188,8 @@ impl Script {
         self
     }
 
-    /// Adds an action that the agent does after the time `at`, counted from the start of the turn.
+    /// Adds an action that the agent does after the time `at`, counted from the start of the turn. If the turn ends
+    /// before this time, the agent does not do the action.
     #[must_use]
     pub fn step(mut self, at: Duration, action: Action) -> Self {
         self.steps.push(Step { at, action });

@@ -68,15 +68,13 @@ impl Mock {
         let settings = self.inner.settings();
         let request = self.recorded(parts, operation, &body);
         let observed = self.inner.observer.as_ref().map(|_| request.clone());
-        let number = self.record(request, &settings);
+        let logged = self.record(request, &settings);
         let result = self.outcome(&route, parts, &body, settings).await;
         let status = result
             .as_ref()
             .ok()
             .map(|response| response.status().as_u16());
-        if let Some(status) = status {
-            self.record_status(number, status);
-        }
+        self.record_status(logged, status);
         if let (Some(observer), Some(mut request)) = (&self.inner.observer, observed) {
             request.status = status;
             observer(&request);
@@ -258,7 +256,7 @@ impl Mock {
         }
     }
 
-    /// Applies a fault to a response. `original` is `None` if the fault replaces the whole response.
+    /// Applies a fault to a response. `original` is `None` if the fault prevents the operation.
     fn with_fault(
         &self,
         original: Option<Response<MockBody>>,
@@ -353,7 +351,9 @@ pub(crate) fn response(
     body: impl Into<Bytes>,
 ) -> Response<MockBody> {
     let mut response = Response::new(MockBody::whole(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    // Code in Rust can set an invalid status. The default, 200, would hide this mistake.
+    let status = StatusCode::from_u16(status);
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let kind = HeaderValue::from_static(kind);
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response

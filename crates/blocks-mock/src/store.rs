@@ -1,5 +1,5 @@
-//! Keeps sessions, threads and messages. No timer executes the steps of a script. Instead, a request that reads the
-//! session first executes all steps whose time has passed.
+//! Keeps sessions, threads and messages. No timer executes the steps of a script. Instead, a request for the session
+//! first executes all steps whose time has passed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -102,8 +102,8 @@ impl Message {
     }
 }
 
-/// Formats and parses the ids of a session's messages and threads, and of the tasks that a message names in `task_id`.
-/// The dialect selects UUIDs or short ids, such as `t1`.
+/// Formats the ids of a session's messages and threads, and of the tasks that a message names in `task_id`. Parses the
+/// ids of threads. The dialect selects UUIDs or short ids, such as `t1`.
 pub struct Names<'a> {
     pub session: &'a Session,
     pub dialect: &'a Dialect,
@@ -171,6 +171,8 @@ pub struct Thread {
 
 pub struct Session {
     pub id: Uuid,
+    /// Number of the session, from 0 in the order of creation.
+    pub number: usize,
     pub title: String,
     pub agent_name: Option<String>,
     pub is_private: bool,
@@ -181,7 +183,7 @@ pub struct Session {
     pub threads: Vec<Thread>,
     /// Messages, sorted by time if `in_order` is true.
     pub messages: Vec<Message>,
-    /// The positions of each thread's messages in `messages`.
+    /// The positions of each thread's messages in `messages`. They are correct only if `in_order` is true.
     by_thread: HashMap<Uuid, Vec<usize>>,
     in_order: bool,
     /// The number of messages that were added so far, including deleted messages.
@@ -192,6 +194,7 @@ impl Session {
     pub fn new(id: Uuid, title: String, is_private: bool, group: Value, clock: &Clock) -> Self {
         Self {
             id,
+            number: 0,
             title,
             agent_name: None,
             is_private,
@@ -207,10 +210,10 @@ impl Session {
         }
     }
 
-    /// Describes the turn that a prompt will start. `number` is the session's number, from 0 in the order of creation.
-    pub fn next_turn(&self, number: usize, prompt: &str) -> TurnInfo {
+    /// Describes the turn that a prompt will start.
+    pub fn next_turn(&self, prompt: &str) -> TurnInfo {
         TurnInfo {
-            session: number,
+            session: self.number,
             turn: self.threads.len(),
             message: prompt.to_owned(),
             title: self.title.clone(),
@@ -381,6 +384,10 @@ impl Session {
     /// count from now. Returns `false`, without a change, if the turn has ended.
     pub fn continue_turn(&mut self, script: Script, clock: &Clock) -> bool {
         let started = clock.instant();
+        let reply = script.schema_reply.and_then(|reply| {
+            let latest = self.threads.len().saturating_sub(1);
+            reply.text(latest, self.prompts())
+        });
         let Some(turn) = self.threads.last_mut().filter(|turn| !turn.over) else {
             return false;
         };
@@ -388,7 +395,7 @@ impl Session {
         turn.polls = 0;
         turn.to_come = schedule(script.steps, started);
         turn.when = script.when;
-        turn.text = script.text;
+        turn.text = reply.unwrap_or(script.text);
         true
     }
 

@@ -52,7 +52,7 @@ test("a turn is finished by the test", async () => {
   assert.deepEqual(items.map((request) => request.status), [200, 200]);
 });
 
-test("nothing is left of other tests", async () => {
+test("no requests and faults are left of other tests", async () => {
   assert.deepEqual((await call("GET", "/_mock/requests")).body.items, []);
   assert.deepEqual((await call("GET", "/_mock/faults")).body.items, []);
 });

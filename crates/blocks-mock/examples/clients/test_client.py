@@ -1,4 +1,4 @@
-"""Tests a small Python program against `blocks mock`, with pytest and the standard library."""
+"""Shows Python tests that send requests to `blocks mock` and use its control plane, with pytest."""
 
 import json
 import os
@@ -67,6 +67,6 @@ def test_a_turn_is_finished_by_the_test(server):
     assert [request["status"] for request in requests["items"]] == [200, 200]
 
 
-def test_nothing_is_left_of_other_tests(server):
+def test_no_requests_and_faults_are_left(server):
     assert call("GET", server[0] + "/_mock/requests")[1]["items"] == []
     assert call("GET", server[0] + "/_mock/faults")[1]["items"] == []

@@ -1,6 +1,7 @@
 //! Tests agents of the mock: a script lists their actions and the times. The clock is paused, so no test waits.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use blocks_mock::{Action, Mock, NewMessage, Operation, Script, TurnInfo};
@@ -195,7 +196,7 @@ async fn download(mock: &Mock, url: &str, with_key: bool) -> (u16, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_seed_makes_everything_the_same() {
+async fn a_seed_makes_ids_and_times_the_same() {
     let run = || async {
         let mock = Mock::builder().seed(7).build();
         let (session, messages) = created(&mock).await;
@@ -226,4 +227,33 @@ async fn the_function_of_an_agent_may_use_the_mock() {
     let thread = made["chat_thread_id"].as_str().unwrap();
     let link = format!("{session}/threads/{thread}/messages");
     assert_eq!(texts(&mock, &link).await[0], "3 requests, 1 sessions");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_that_start_together_have_own_numbers() {
+    let place = Arc::new(OnceLock::<Mock>::new());
+    let numbers = Arc::new(Mutex::new(Vec::new()));
+    let (known, seen) = (Arc::clone(&place), Arc::clone(&numbers));
+    let agent = move |turn: &TurnInfo| {
+        let calls = {
+            let mut seen = seen.lock().unwrap();
+            seen.push(turn.session);
+            seen.len()
+        };
+        if calls == 1
+            && let Some(mock) = known.get()
+        {
+            // The second create starts and ends during the first create.
+            let second = std::pin::pin!(created(mock));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(second.poll(&mut context).is_ready());
+        }
+        Script::default()
+    };
+    let mock = Mock::builder().agent_fn(agent).build();
+    let _ = place.set(mock.clone());
+    let (session, _) = created(&mock).await;
+    let body = Some(json!({"message": "again"}));
+    call(&mock, "POST", &format!("{session}/messages"), body).await;
+    assert_eq!(*numbers.lock().unwrap(), [0, 1, 0]);
 }

@@ -1,12 +1,14 @@
-//! Tests the control plane, which is the HTTP API at `/_mock/`, over a socket.
+//! Tests the control plane, which is the HTTP API at `/_mock/`, over a socket. Also tests the delay, the observer of
+//! requests, and replies that conform to a schema.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use blocks_mock::{AgentRule, Mock, MockBuilder, Script};
+use blocks_mock::{Action, AgentRule, Fault, Frequency, Mock, MockBuilder, Script};
 use serde_json::{Value, json};
+use tower_service::Service;
 
-use crate::Socket;
+use crate::{Socket, call, send};
 
 struct Control(Socket);
 
@@ -165,11 +167,40 @@ async fn requests_are_filtered_and_waited_for() {
         .await;
     assert_eq!(
         (status, &value["error"]),
-        (409, &json!("3 of 9 requests came within the time-out"))
+        (409, &json!("3 of 9 requests matched before the time-out"))
     );
     for wrong in ["requests?colour=red", "requests/wait?timeout=0"] {
         assert_eq!(control.send("GET", wrong, Value::Null).await.0, 422);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_without_a_response_are_waited_for() {
+    for fault in [Fault::Refuse, Fault::ResetBefore, Fault::ResetAfter] {
+        let mock = Mock::builder().control(true).build();
+        mock.inject(None, Frequency::Always, fault.clone());
+        let url = "http://localhost/_mock/requests/wait?count=1";
+        let request = http::Request::get("http://localhost/rest/v1/sessions/x");
+        let request = request.body(String::new()).unwrap();
+        let mut service = mock.service();
+        let ((status, _), result) =
+            tokio::join!(send(&mock, "GET", url, None), service.call(request));
+        assert!(result.is_err(), "{fault:?}");
+        assert_eq!(status, 200, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_does_not_limit_the_awaited_count() {
+    let mock = Mock::builder().control(true).build();
+    for _ in 0..3 {
+        call(&mock, "GET", "/x", None).await;
+    }
+    let url = "http://localhost/_mock/requests/wait?count=3&limit=1";
+    let (status, value) = send(&mock, "GET", url, None).await;
+    assert_eq!(status, 200, "{value}");
+    let items = value["items"].as_array().unwrap();
+    assert_eq!((items.len(), &items[0]["number"]), (1, &json!(2)));
 }
 
 #[tokio::test]
@@ -346,7 +377,24 @@ async fn beyond_loopback_control_needs_consent() {
 }
 
 #[tokio::test]
-async fn the_public_url_names_page_and_downloads() {
+async fn urls_name_no_unspecified_address() {
+    let plan = Action::Plan {
+        file_name: "plan.md".into(),
+        text: "1.".into(),
+    };
+    let script = Script::reply("Done.").step(Duration::ZERO, plan);
+    let everywhere = Ipv4Addr::UNSPECIFIED.into();
+    let socket = Socket::new(Mock::builder().agent(script).listen(everywhere)).await;
+    let session = format!("/{}", socket.create().await["id"].as_str().unwrap());
+    let (_, read) = socket.get(&session).await;
+    let plan = read["plan_artifact_ids"][0].as_str().unwrap();
+    let (_, artifact) = socket.get(&format!("{session}/artifacts/{plan}")).await;
+    let url = artifact["url"].as_str().unwrap();
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+}
+
+#[tokio::test]
+async fn the_public_url_names_the_page() {
     let control = Control::new(no_reply().public_url("http://blocks.test:1/")).await;
     let made = control.0.create().await;
     let url = made["session_html_url"].as_str().unwrap();
@@ -369,7 +417,7 @@ async fn the_public_url_names_page_and_downloads() {
 }
 
 #[tokio::test]
-async fn events_report_each_change() {
+async fn events_report_a_change() {
     let control = Control::new(Mock::builder().reply_after(Duration::from_secs(3600))).await;
     let url = format!("{}/_mock/events", control.0.mock.url());
     let mut events = control.0.http.get(url).send().await.unwrap();
@@ -524,4 +572,22 @@ async fn a_schema_in_the_prompt_decides_the_reply() {
         texts,
         ["```json\n{}\n```", "```json\n{\n  \"n\": 4\n}\n```"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schema_decides_the_reply_of_a_continued_turn() {
+    for (invalid, expected) in [(0, "```json\n4\n```"), (1, "This reply contains no JSON.")] {
+        let mock = no_reply().control(true).build();
+        let message = "Count.\n\n```json\n{\"const\": 4}\n```";
+        let create = json!({"message": message, "agent_name": "claude"});
+        let (_, session) = call(&mock, "POST", "", Some(create)).await;
+        let id = session["id"].as_str().unwrap();
+        let url = format!("http://localhost/_mock/sessions/{id}");
+        let script = json!({"schema_reply": {"invalid_replies": invalid}, "when": {"after": "0s"}});
+        let (status, value) = send(&mock, "POST", &format!("{url}/continue"), Some(script)).await;
+        assert_eq!(status, 200, "{value}");
+        let (_, session) = send(&mock, "GET", &url, None).await;
+        let last = session["messages"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["message"], expected);
+    }
 }

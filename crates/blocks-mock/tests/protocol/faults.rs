@@ -1,12 +1,12 @@
-//! Tests what a client that is connected over a socket receives for each `Fault`.
+//! Tests what a client receives for each `Fault`. In most tests, the client is connected over a socket.
 
 use std::time::Duration;
 
-use blocks_mock::{Fault, Frequency, Mock, Operation, RetryAfter};
+use blocks_mock::{Capture, Fault, Frequency, Mock, Operation, RetryAfter};
 use reqwest::Response;
 use serde_json::json;
 
-use crate::Socket;
+use crate::{Socket, call};
 
 /// Sends one create to a mock that applies `fault` to its first create. Returns the result and the mock.
 async fn create_with(fault: Fault) -> (Result<Response, reqwest::Error>, Socket) {
@@ -105,7 +105,7 @@ async fn content_type_size_and_place_can_be_wrong() {
 }
 
 #[tokio::test]
-async fn responses_can_be_late_and_slow() {
+async fn late_and_slow_responses_arrive_whole() {
     for fault in [
         Fault::Delay(Duration::from_millis(1)),
         Fault::SlowBody {
@@ -132,6 +132,46 @@ async fn links_can_be_foreign_or_null() {
     let session: serde_json::Value = result.unwrap().json().await.unwrap();
     assert_eq!(session["_links"]["final_message"], json!(null));
     assert_eq!(session["thread_id"], json!(null));
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_that_are_not_an_object_are_kept() {
+    for links in [json!([]), json!("x"), json!(null)] {
+        let saved = json!({"method": "GET", "path": "/rest/v1/sessions/x", "status": 200, "body": {"_links": links}});
+        let capture = Capture::parse(&saved.to_string()).unwrap();
+        let mock = Mock::builder()
+            .replay(capture)
+            .fault(None, Frequency::Always, Fault::NullLinks)
+            .build();
+        let (_, session) = call(&mock, "GET", "/x", None).await;
+        assert_eq!(session, json!({"_links": links}));
+    }
+}
+
+#[test]
+fn faults_with_an_invalid_status_are_refused() {
+    for status in [0, 42, 199, 600] {
+        for create in [Fault::status, Fault::status_after_effect] {
+            let panic = std::panic::catch_unwind(|| create(status)).unwrap_err();
+            let text = panic.downcast_ref::<String>().unwrap();
+            let expected = format!("invalid status {status}: expected 200 to 599");
+            assert_eq!(*text, expected);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalid_status_does_not_become_200() {
+    let fault = Fault::Status {
+        status: 42,
+        body: String::new(),
+        retry_after: None,
+        after_effect: false,
+    };
+    let mock = Mock::builder()
+        .fault(None, Frequency::Always, fault)
+        .build();
+    assert_eq!(call(&mock, "GET", "/x", None).await.0, 500);
 }
 
 #[tokio::test]

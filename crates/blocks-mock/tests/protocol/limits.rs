@@ -7,7 +7,7 @@ use blocks_mock::{Mock, Operation, RateLimit, RequestLog, RetryAfter};
 use crate::{Socket, call, created};
 
 #[tokio::test(start_paused = true)]
-async fn the_limiter_counts_in_a_window_that_slides() {
+async fn the_limiter_accepts_100_requests_in_a_minute() {
     let limit = RateLimit {
         retry_after: Some(RetryAfter::Seconds(3)),
         ..RateLimit::default()
@@ -37,7 +37,7 @@ async fn a_429_has_the_configured_retry_after() {
 }
 
 #[tokio::test]
-async fn the_log_shows_what_took_effect() {
+async fn the_log_shows_requests_and_statuses() {
     let socket = Socket::new(Mock::builder()).await;
     let session = socket.create().await;
     let path = format!("/{}", session["id"].as_str().unwrap());
@@ -84,4 +84,35 @@ async fn the_log_keeps_the_newest_requests() {
     assert_eq!(operations, kept.map(Some));
     assert_eq!(mock.request_count(), 3);
     assert_eq!(mock.count(Operation::CreateSession), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_ignores_responses_to_older_requests() {
+    let second = Duration::from_secs(1);
+    let mock = Mock::builder().delay(10 * second).build();
+    let older = call(&mock, "GET", "/x", None);
+    let newer = async {
+        tokio::time::sleep(5 * second).await;
+        mock.reset();
+        call(&mock, "GET", "/x", None).await
+    };
+    let status = async {
+        tokio::time::sleep(12 * second).await;
+        mock.requests()[0].status
+    };
+    let (_, _, status) = tokio::join!(older, newer, status);
+    assert_eq!(status, None, "only the older request has its response");
+    assert_eq!(mock.requests()[0].status, Some(422));
+}
+
+#[tokio::test(start_paused = true)]
+async fn debug_output_of_a_request_has_no_key() {
+    let mock = Mock::builder().build();
+    created(&mock).await;
+    let output = format!("{:?}", mock.requests()[0]);
+    assert!(
+        output.contains(r#"("authorization", "<redacted>")"#),
+        "{output}"
+    );
+    assert!(!output.contains(mock.key()), "{output}");
 }

@@ -1,5 +1,5 @@
-//! Tests the mock from a client's view: each switch of a `Dialect`, each `Fault` and each kind of `Script`. Tests that
-//! depend on time run in process, on a paused clock; other tests use a socket.
+//! Tests the mock from a client's view: each switch of a `Dialect`, each `Fault`, each kind of `Script`, the limits and
+//! the control plane. Most tests that depend on time run in process, on a paused clock; most other tests use a socket.
 
 mod agents;
 mod control;
@@ -58,9 +58,15 @@ impl Socket {
 /// Sends a request to a mock in process. `path` follows `/rest/v1/sessions`. Returns the status and the body of the
 /// response.
 async fn call(mock: &Mock, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    let url = format!("https://api.blocks.team/rest/v1/sessions{path}");
+    send(mock, method, &url, body).await
+}
+
+/// Sends a request to a mock in process, like [`call`], but to any URL.
+async fn send(mock: &Mock, method: &str, url: &str, body: Option<Value>) -> (u16, Value) {
     let request = http::Request::builder()
         .method(method)
-        .uri(format!("https://api.blocks.team/rest/v1/sessions{path}"))
+        .uri(url)
         .header("authorization", format!("ApiKey {}", mock.key()))
         .body(body.map(|b| b.to_string()).unwrap_or_default())
         .unwrap();

@@ -1,5 +1,5 @@
-//! Tests each switch of a dialect. A switch selects one behaviour where the live service, the documentation and the
-//! vendor's mock disagree.
+//! Tests each switch of a dialect. A switch selects one behaviour of the mock. Most switches are for behaviour in which
+//! the live service, the documentation and the vendor's mock differ. Also tests the notices of failure.
 
 use blocks_mock::{Action, Dialect, FailureNotice, Mock, Script};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn speaking(change: impl FnOnce(&mut Dialect)) -> Socket {
     Socket::new(Mock::builder().dialect(dialect).agent(script)).await
 }
 
-/// Creates a session. Returns the session, and the page of all its messages.
+/// Creates a session. Returns the session, and the page of its messages, without tool calls.
 async fn session_and_messages(socket: &Socket) -> (Value, Value) {
     let made = socket.create().await;
     let id = made["id"].as_str().unwrap();
@@ -316,7 +316,7 @@ async fn privacy_can_be_forced() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_read_links_nowhere() {
+async fn a_session_that_is_read_links_to_no_thread() {
     for named in [false, true] {
         let socket = speaking(|dialect| dialect.null_thread_link = named).await;
         let made = socket.create().await;
