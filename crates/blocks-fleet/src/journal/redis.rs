@@ -46,7 +46,7 @@ pub struct RedisJournal {
 }
 
 /// A journal entry in the response of the script `journal.lua`. The parts are the name of the state, who has the claim
-/// (0: nobody or this worker, 1: another worker, 2: this worker, which is sending the create), the fingerprint of the
+/// (0: no other worker, 1: another worker, 2: this worker, which is sending the create), the fingerprint of the
 /// request, and the data of the state (such as the result).
 type Row = (String, u8, String, String);
 
