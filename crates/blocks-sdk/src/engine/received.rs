@@ -68,9 +68,10 @@ pub(crate) fn sentence(text: &str) -> String {
 
 /// Replaces the query of each URL in a text with `<redacted>`. The query of a presigned URL contains a signature that
 /// grants access. The text may be JSON, in which a URL can have escapes, such as `\/` for `/`. So this function also
-/// removes these escapes from the whole text.
+/// removes these escapes from the whole text, including the escapes of JSON text inside a JSON string.
 pub(crate) fn without_queries(text: &str) -> String {
     let plain = RawJson::without_escapes(text.as_bytes());
+    let plain = RawJson::without_nested_escapes(&plain);
     let text = String::from_utf8_lossy(&plain);
     let mut shown = String::with_capacity(text.len());
     let mut rest = &*text;
@@ -259,6 +260,10 @@ mod tests {
             (
                 r#"{"url": "https:\/\/s.example\/a\u003fx=2\u0026sig=1", "n": "a\/b"}"#,
                 r#"{"url": "https://s.example/a?<redacted>", "n": "a/b"}"#,
+            ),
+            (
+                r#"{"input": "{\"url\":\"https:\\/\\/s.example\\/a\\u003fsig=1\"}"}"#,
+                r#"{"input": "{\"url\":\"https://s.example/a?<redacted>\"}"}"#,
             ),
             ("see http://x/?a://y?b", "see http://x/?<redacted>"),
             (
