@@ -111,7 +111,7 @@ impl RawJson {
         while let Some(at) = rest.windows(2).position(|pair| pair == br"\\") {
             let (before, escape) = rest.split_at(at);
             plain.extend_from_slice(before);
-            let slashes = { escape.iter() }.take_while(|byte| **byte == b'\\').count();
+            let slashes = escape.iter().take_while(|byte| **byte == b'\\').count();
             match escaped(&escape[slashes - 1..]) {
                 Some((byte, length)) if !matches!(byte, b'"' | b'\\') => {
                     plain.push(byte);
@@ -150,8 +150,8 @@ impl PartialEq for RawJson {
 }
 
 /// Prints the text without [escapes](RawJson::without_escapes) and without
-/// [nested escapes](RawJson::without_nested_escapes). If a `?` follows the first `://` in the text, prints the text only
-/// up to this `?`, because the query of a presigned URL gives access to a file.
+/// [nested escapes](RawJson::without_nested_escapes). If a `?` follows the first `://` in the text, prints the text
+/// only up to this `?`, because the query of a presigned URL gives access to a file.
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&without_query(self.as_str()))
