@@ -76,6 +76,8 @@ async fn a_raw_request_stays_below_the_service() {
         "//evil.example/rest/v1/x",
         "/rest/v1/../../x",
         "/rest/v1/%2e%2e/x",
+        "/rest/v1/%2e%2e/x?token=s3cret",
+        "/rest/v1/%2e%2e/x#s3cret",
         "",
     ] {
         let script = Scripted::new([]);
@@ -86,6 +88,8 @@ async fn a_raw_request_stays_below_the_service() {
             (ErrorKind::InvalidInput, 0),
             "{path}"
         );
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("s3cret"), "{text}");
     }
 }
 

@@ -16,6 +16,17 @@ use tokio::time::Instant;
 use crate::hello;
 
 #[tokio::test(start_paused = true)]
+async fn a_cut_response_is_read_again_in_any_spelling() {
+    for value in ["close", "Close", "upgrade, CLOSE"] {
+        let body = created().to_string();
+        let cut = ScriptedResponse::text(200, &body[..body.len() / 2]).header("connection", value);
+        let script = Scripted::new([cut, ScriptedResponse::text(200, body)]);
+        let result = script.client().get_session(session_id()).await;
+        assert_eq!((result.is_ok(), script.count()), (true, 2), "{value}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_read_is_retried_after_a_transient_error() {
     for response in [
         ScriptedResponse::text(429, ""),

@@ -62,6 +62,15 @@ async fn the_key_appears_nowhere() {
         let panic = panic.unwrap_err().into_panic();
         note(panic.downcast_ref::<String>().cloned().unwrap_or_default());
     }
+    let client = Scripted::new([ScriptedResponse::text(400, "")]).client();
+    for method in ["PUT", "PURGE"] {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        client
+            .request(method, "/rest/v1/x")
+            .send()
+            .await
+            .unwrap_err();
+    }
     for wrong in [format!("{KEY}\n{KEY}"), format!("{KEY} x")] {
         note(format!("{:?}", Client::builder(wrong).build().unwrap_err()));
     }
@@ -73,6 +82,10 @@ async fn the_key_appears_nowhere() {
     let logged = log.text();
     assert!(logged.contains("createSession"), "{logged}");
     assert!(logged.contains("attempt"), "{logged}");
+    for method in ["POST", "PUT", "_OTHER"] {
+        let field = format!("http.request.method={method:?}");
+        assert!(logged.contains(&field), "{field}: {logged}");
+    }
     assert!(logged.contains("http.response.status_code=500"), "{logged}");
     assert!(
         !logged.contains("hello"),

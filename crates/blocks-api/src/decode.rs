@@ -112,26 +112,29 @@ pub(crate) fn not_an_object(
 }
 
 /// Reads the JSON text `raw` of the field `name` into `field`. If the field's type cannot represent all of `raw`, also
-/// keeps `raw` in `extra`. If an object contains a field several times, the last value counts.
+/// adds `raw` to `others`. If an object contains a field several times, the last value counts: see [`known`].
 pub(crate) fn read_field<T: FromJson>(
-    field: &mut Option<T>,
-    extra: &mut JsonObject,
+    field: &mut Option<Decoded<T>>,
+    others: &mut Vec<(String, RawJson)>,
     name: &str,
     raw: &str,
 ) {
-    if field.take().is_some() || !extra.is_empty() {
+    *field = T::from_json(raw).ok();
+    if !field.as_ref().is_some_and(|decoded| decoded.exact) {
+        others.push((name.to_owned(), RawJson::of_valid(raw)));
+    }
+}
+
+/// Returns the value of a known field. If the value is exact, removes an earlier value of this field from `extra`.
+///
+/// This function is called once for each known field, after the whole object was read. If [`read_field`] removed the
+/// earlier values, an object with many duplicate fields would take hours to read.
+pub(crate) fn known<T>(field: Option<Decoded<T>>, extra: &mut JsonObject, name: &str) -> Option<T> {
+    let decoded = field?;
+    if decoded.exact {
         extra.remove(name);
     }
-    match T::from_json(raw) {
-        Ok(decoded) => {
-            *field = Some(decoded.value);
-            if decoded.exact {
-                return;
-            }
-        }
-        Err(_) => *field = None,
-    }
-    extra.insert(name, RawJson::of_valid(raw));
+    Some(decoded.value)
 }
 
 /// Returns the value of a required field, or an error if the field is missing or cannot be read.
@@ -245,22 +248,24 @@ macro_rules! tolerant_object {
             fn from_json(
                 raw: &str,
             ) -> ::std::result::Result<crate::decode::Decoded<Self>, ::serde_json::Error> {
-                let mut extra = crate::json::JsonObject::new();
+                let mut others = ::std::vec::Vec::new();
                 $(let mut $needed = None;)*
                 $(let mut $optional = None;)*
                 let read = crate::decode::for_each_field(raw, |name, raw| match name {
-                    $($needed_name => crate::decode::read_field(&mut $needed, &mut extra, name, raw),)*
-                    $($optional_name => crate::decode::read_field(&mut $optional, &mut extra, name, raw),)*
-                    _ => extra.insert(name, crate::json::RawJson::of_valid(raw)),
+                    $($needed_name => crate::decode::read_field(&mut $needed, &mut others, name, raw),)*
+                    $($optional_name => crate::decode::read_field(&mut $optional, &mut others, name, raw),)*
+                    _ => others.push((name.to_owned(), crate::json::RawJson::of_valid(raw))),
                 });
                 let needs_nothing = [$($needed_name,)* ""].len() == 1;
-                match read {
+                let mut extra = match read {
                     Err(error) if needs_nothing => {
                         $($optional = None;)*
-                        extra = crate::decode::not_an_object(raw, error)?;
+                        crate::decode::not_an_object(raw, error)?
                     }
-                    read => read?,
-                }
+                    read => read.map(|()| others.into_iter().collect::<crate::json::JsonObject>())?,
+                };
+                $(let $needed = crate::decode::known($needed, &mut extra, $needed_name);)*
+                $(let $optional = crate::decode::known($optional, &mut extra, $optional_name);)*
                 $(let $needed = crate::decode::needed($needed, &extra, $needed_name)?;)*
                 Ok(crate::decode::Decoded::exact(Self { $($needed,)* $($optional,)* extra }))
             }

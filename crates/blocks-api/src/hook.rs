@@ -144,8 +144,10 @@ async fn execute(
 /// with the path of `base`, followed by `/`. `url` must be the normalized text that the URL parser returns.
 fn is_below(base: &str, url: &str) -> bool {
     let starts_with = |base: &str| {
-        let rest = url.strip_prefix(base.trim_end_matches('/'));
-        rest.is_some_and(|rest| rest.starts_with('/'))
+        let base = base.trim_end_matches('/');
+        let rest = url.strip_prefix(base);
+        // Nothing is below a base without a host, such as `https://`: the URL parser would take the host from the path.
+        base.contains("://") && rest.is_some_and(|rest| rest.starts_with('/'))
     };
     // Most base URLs are in normalized form already, and a comparison of texts is quicker than parsing the base URL.
     starts_with(base) || Url::parse(base).is_ok_and(|base| starts_with(base.as_str()))
@@ -206,6 +208,9 @@ mod tests {
             ("https://a.b:8443", "https://a.b:8443/rest", true),
             ("https://a.b:8443", "https://a.b/rest", false),
             ("not a URL", "https://a.b/rest", false),
+            ("https://", "https://rest/v1/x", false),
+            ("https:", "https://rest/v1/x", false),
+            ("https:///", "https://rest/v1/x", false),
             ("https://a.b", "https://a.b.evil/rest", false),
             ("https://a.b", "https://a.b:8443/rest", false),
             ("https://a.b", "https://a.b@evil/rest", false),

@@ -5,6 +5,7 @@
 //! data is changed or rejected.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -89,6 +90,45 @@ impl RawJson {
         plain.extend_from_slice(rest);
         Cow::Owned(plain)
     }
+
+    /// Also removes the escapes that start with several backslashes, except those of `"` and `\`. A JSON string that
+    /// contains JSON text can contain such escapes.
+    ///
+    /// Use this function after [`without_escapes`](Self::without_escapes), before you search for something in nested
+    /// JSON text. The result is valid JSON, but can have another meaning: a string that is not JSON loses backslashes,
+    /// too.
+    ///
+    /// ```
+    /// use blocks_api::json::RawJson;
+    ///
+    /// let text = br#"{"input": "{\"url\": \"https:\\/\\/files.example\\u003fsignature\"}"}"#;
+    /// let plain = br#"{"input": "{\"url\": \"https://files.example?signature\"}"}"#;
+    /// assert_eq!(*RawJson::without_nested_escapes(text), *plain);
+    /// ```
+    pub fn without_nested_escapes(json: &[u8]) -> Cow<'_, [u8]> {
+        let mut plain = Vec::new();
+        let mut rest = json;
+        while let Some(at) = rest.windows(2).position(|pair| pair == br"\\") {
+            let (before, escape) = rest.split_at(at);
+            plain.extend_from_slice(before);
+            let slashes = escape.iter().take_while(|byte| **byte == b'\\').count();
+            match escaped(&escape[slashes - 1..]) {
+                Some((byte, length)) if !matches!(byte, b'"' | b'\\') => {
+                    plain.push(byte);
+                    rest = &escape[slashes - 1 + length..];
+                }
+                _ => {
+                    plain.extend_from_slice(&escape[..slashes]);
+                    rest = &escape[slashes..];
+                }
+            }
+        }
+        if rest.len() == json.len() {
+            return Cow::Borrowed(json);
+        }
+        plain.extend_from_slice(rest);
+        Cow::Owned(plain)
+    }
 }
 
 impl From<Value> for RawJson {
@@ -109,19 +149,26 @@ impl PartialEq for RawJson {
     }
 }
 
-/// Prints the text [without escapes](RawJson::without_escapes). If a `?` follows the first `://` in the text, prints
-/// the text only up to this `?`, because the query of a presigned URL gives access to a file.
+/// Prints the text without [escapes](RawJson::without_escapes) and without
+/// [nested escapes](RawJson::without_nested_escapes). If a `?` follows the first `://` in the text, prints the text
+/// only up to this `?`, because the query of a presigned URL gives access to a file.
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = Self::without_escapes(self.as_str().as_bytes());
-        let text = String::from_utf8_lossy(&plain);
-        let query = text
-            .find("://")
-            .and_then(|address| Some(address + text[address..].find('?')?));
-        match query {
-            Some(query) => write!(f, "{}?<redacted>", &text[..query]),
-            None => f.write_str(&text),
-        }
+        f.write_str(&without_query(self.as_str()))
+    }
+}
+
+/// Returns the text that `Debug` shows for a JSON text.
+fn without_query(json: &str) -> String {
+    let plain = RawJson::without_escapes(json.as_bytes());
+    let plain = RawJson::without_nested_escapes(&plain);
+    let text = String::from_utf8_lossy(&plain);
+    let query = text
+        .find("://")
+        .and_then(|address| Some(address + text[address..].find('?')?));
+    match query {
+        Some(query) => format!("{}?<redacted>", &text[..query]),
+        None => text.into_owned(),
     }
 }
 
@@ -138,6 +185,9 @@ fn escaped(text: &[u8]) -> Option<(u8, usize)> {
         _ => None,
     }
 }
+
+/// The number of fields up to which a linear search for a field is quicker than a map.
+const FEW_FIELDS: usize = 32;
 
 /// Contains a JSON object. The values and their order are the same as in the received text. If the text contains
 /// several fields with the same name, the last value is kept, at the position of the first.
@@ -237,11 +287,11 @@ impl FromStr for JsonObject {
     type Err = serde_json::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut object = Self::new();
+        let mut fields = Vec::new();
         for_each_field(text, |name, raw| {
-            object.insert(name, RawJson::of_valid(raw));
+            fields.push((name.to_owned(), RawJson::of_valid(raw)));
         })?;
-        Ok(object)
+        Ok(fields.into_iter().collect())
     }
 }
 
@@ -274,8 +324,27 @@ impl From<Map<String, Value>> for JsonObject {
 impl<N: Into<String>, V: Into<RawJson>> FromIterator<(N, V)> for JsonObject {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(fields: I) -> Self {
         let mut object = Self::new();
+        // The places of the fields. A linear search for each field of a very large object would take hours.
+        let mut places: HashMap<String, usize> = HashMap::new();
         for (name, value) in fields {
-            object.insert(name, value);
+            let name = name.into();
+            if object.len() < FEW_FIELDS {
+                object.insert(name, value);
+                continue;
+            }
+            if places.is_empty() {
+                let known = object.iter().enumerate();
+                places = known
+                    .map(|(place, (name, _))| (name.to_owned(), place))
+                    .collect();
+            }
+            match places.get(&name) {
+                Some(place) => object.fields[*place].1 = value.into(),
+                None => {
+                    places.insert(name.clone(), object.len());
+                    object.fields.push((name.into_boxed_str(), value.into()));
+                }
+            }
         }
         object
     }
@@ -292,11 +361,13 @@ impl PartialEq for JsonObject {
     }
 }
 
+/// Prints the names without the queries of URLs, too: a field can have the name of a presigned URL.
 impl fmt::Debug for JsonObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |(name, value)| (without_query(name), value);
         match &self.not_an_object {
             Some(value) => value.fmt(f),
-            None => f.debug_map().entries(self.iter()).finish(),
+            None => f.debug_map().entries(self.iter().map(shown)).finish(),
         }
     }
 }
@@ -342,6 +413,35 @@ mod tests {
     }
 
     #[test]
+    fn an_object_with_many_fields_is_read_quickly() {
+        // With a linear search for each field, this test would take minutes.
+        let fields: Vec<_> = (0..200_000).map(|n| format!(r#""f{n}":{n}"#)).collect();
+        let text = format!(r#"{{{},"f7":-7,"f199999":-9}}"#, fields.join(","));
+        let object: JsonObject = text.parse().unwrap();
+        let message: crate::types::Message = serde_json::from_str(&text).unwrap();
+        for object in [object, message.extra] {
+            assert_eq!(object.len(), 200_000);
+            assert_eq!(object.iter().nth(7).map(|(name, _)| name), Some("f7"));
+            let raw = |name| object.raw(name);
+            assert_eq!([raw("f7"), raw("f199999")], [Some("-7"), Some("-9")]);
+        }
+    }
+
+    #[test]
+    fn the_last_of_duplicate_known_fields_counts() {
+        for (text, read, kept) in [
+            (r#"{"message":7,"a":1,"message":"x"}"#, Some("x"), None),
+            (r#"{"message":"x","a":1,"message":7}"#, None, Some("7")),
+            (r#"{"message":7,"a":1,"message":8}"#, None, Some("8")),
+        ] {
+            let message: crate::types::Message = serde_json::from_str(text).unwrap();
+            assert_eq!(message.message.as_deref(), read, "{text}");
+            assert_eq!(message.extra.raw("message"), kept, "{text}");
+            assert_eq!(message.extra.raw("a"), Some("1"), "{text}");
+        }
+    }
+
+    #[test]
     fn values_are_kept_digit_for_digit() {
         let text = r#"{"n":1e999,"big":12345678901234567890123,"f":1.0,"deep":[[{"x":"\u00e9"}]]}"#;
         let object: JsonObject = text.parse().unwrap();
@@ -373,6 +473,14 @@ mod tests {
                 r#"{"url":"\u0068ttps\u003a\u002f/s.example?sig=s3cret"}"#,
                 r#"{"url": "https://s.example?<redacted>}"#,
             ),
+            (
+                r#"{"input":"{\"url\":\"https:\\/\\/s.example\\/a?sig=s3cret\"}"}"#,
+                r#"{"input": "{\"url\":\"https://s.example/a?<redacted>}"#,
+            ),
+            (
+                r#"{"https://s.example/a?sig=s3cret":1}"#,
+                r#"{"https://s.example/a?<redacted>": 1}"#,
+            ),
         ] {
             let object: JsonObject = text.parse().unwrap();
             assert_eq!(format!("{object:?}"), shown);
@@ -400,6 +508,22 @@ mod tests {
         for text in ["\\", "a\\", "\\u00", "\\u004", "\\u+041", "\\u00 1", "\\é"] {
             let found = RawJson::without_escapes(text.as_bytes());
             assert_eq!(String::from_utf8_lossy(&found), text);
+        }
+    }
+
+    #[test]
+    fn nested_escapes_are_removed() {
+        for (text, plain) in [
+            (r#""a\\u002bb\\\\u002b\\/""#, r#""a+b+/""#),
+            (
+                r#""\\u0022\\u005c\\n\\u00e9\\""#,
+                r#""\\u0022\\u005c\\n\\u00e9\\""#,
+            ),
+            (r#""a\u002b\/""#, r#""a\u002b\/""#),
+            (r"\\\\", r"\\\\"),
+        ] {
+            let found = RawJson::without_nested_escapes(text.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&found), plain, "{text}");
         }
     }
 

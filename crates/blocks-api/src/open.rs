@@ -287,15 +287,16 @@ impl Id {
     }
 
     /// Reads an id that the service sent, for example in a link. Returns `None` if the text is `.`, or if a part of the
-    /// text between slashes or backslashes is `..`, because a server could read such a text as a relative path. Also
-    /// returns `None` if the text is empty, `null` or `undefined`.
+    /// text between slashes is `..`, because a server could read such a text as a relative path. Returns `None` if the
+    /// text contains a backslash, because URL parsers read a backslash in a path as a slash. Also returns `None` if the
+    /// text is empty, `null` or `undefined`.
     pub fn from_service(text: &str) -> Option<Self> {
         let is_absent = ["", ".", "null", "undefined"].contains(&text);
-        // In a URL, the slashes of an id are encoded. But some servers decode a path before they resolve `..`, so a
-        // text such as `a/../b` is refused too. The search for `..` is quicker than the split, so only a text that
-        // contains `..` is split.
-        let leaves_its_place =
-            text.contains("..") && text.split(['/', '\\']).any(|part| part == "..");
+        // The generated methods encode the slashes of an id, but not its backslashes. And some servers decode a path
+        // before they resolve `..`, so a text such as `a/../b` is refused too. The search for `..` is quicker than the
+        // split, so only a text that contains `..` is split.
+        let leaves_its_place = text.contains('\\')
+            || (text.contains("..") && text.split('/').any(|part| part == ".."));
         (!is_absent && !leaves_its_place).then(|| Self(text.into()))
     }
 }
@@ -655,7 +656,16 @@ mod tests {
             let read = Id::from_json(json).ok().map(|decoded| decoded.value);
             assert_eq!(read.as_ref().map(Id::as_str), id, "{json}");
         }
-        for json in ["\"\"", "\"..\"", "\"null\"", "null", "true", "[1]"] {
+        for json in [
+            "\"\"",
+            "\"..\"",
+            "\"a/../b\"",
+            r#""a\\b""#,
+            "\"null\"",
+            "null",
+            "true",
+            "[1]",
+        ] {
             assert!(Id::from_json(json).is_err(), "{json}");
         }
     }

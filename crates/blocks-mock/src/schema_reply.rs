@@ -269,7 +269,9 @@ fn string(schema: &Value) -> String {
     }
     let length = |name: &str| schema[name].as_u64().map(|length| length as usize);
     let least = length("minLength").unwrap_or(0).min(1_000_000);
-    let mut text = format!("{:x<least$}", "text");
+    // `format!` cannot fill more than 65,535 characters.
+    let mut text = "text".to_owned();
+    text.push_str(&"x".repeat(least.saturating_sub(text.len())));
     text.truncate(length("maxLength").unwrap_or(usize::MAX).min(text.len()));
     text
 }

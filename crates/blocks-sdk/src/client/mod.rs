@@ -150,6 +150,11 @@ impl Client {
     /// Returns a client with another time-out of each attempt, including the attempts of creates and follow-ups. Both
     /// clients share one rate limiter.
     ///
+    /// The [time-out for making a connection](ClientBuilder::connect_timeout) stays the same, because both clients
+    /// share one transport. If `timeout` is shorter, an attempt of a create or follow-up can end up to 250 ms after the
+    /// time-out for making a connection. Otherwise the outcome of the create would count as unknown although nothing
+    /// was sent. To shorten both time-outs, use [`ClientBuilder::attempt_timeout`].
+    ///
     /// ```
     /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
     /// # doctest::with_session(async |session, client, mock| {

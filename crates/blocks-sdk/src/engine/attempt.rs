@@ -79,8 +79,11 @@ impl Received {
         let has_length =
             headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
         let closes = headers
-            .get(CONNECTION)
-            .is_some_and(|value| value == "close");
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|option| option.trim().eq_ignore_ascii_case("close"));
         !has_length && (closes || self.version == Version::HTTP_10)
     }
 

@@ -184,8 +184,8 @@ impl Error {
     ) -> Self {
         let body = context.body.map(|body| key.scrub_bytes(body));
         let parsed = body.as_deref().map(parse).unwrap_or_default();
-        // In a JSON body in UTF-16 or UTF-32, the key may be written with escapes, such as `\u0041` for `A`.
-        // `scrub_bytes` does not find such a key, so the key is also removed from the parsed texts.
+        // The JSON parser removes escapes, so the key is also removed from the parsed texts. Then no text contains the
+        // key, even if it had escapes that `scrub_bytes` does not know.
         let scrub = |text: String| key.scrub(text);
         let message = received::message(&parsed, context.status).map(scrub);
         let code = received::code(&parsed).map(scrub);
@@ -214,7 +214,10 @@ impl Error {
                  no proxy or gateway in between may compress responses"
             ));
         }
-        let mut error = Self::new(kind, without_queries(&key.scrub(detail)));
+        // `without_queries` removes escapes, so the key is removed once more. It is also removed first, because a key
+        // with a `?` could be cut in two.
+        let detail = key.scrub(without_queries(&key.scrub(detail)));
+        let mut error = Self::new(kind, detail);
         let inner = &mut error.0;
         inner.operation = Some(context.operation);
         inner.host = context.host;
@@ -387,7 +390,7 @@ impl Error {
     }
 
     /// Returns the received bytes of the body, for content that is not text, such as a compressed body. Only the API
-    /// key is replaced.
+    /// key is replaced. If the key had escapes of JSON, such as `\u0041` for `A`, these bytes are UTF-8.
     pub fn body_bytes(&self) -> Option<&[u8]> {
         self.0.body.as_deref()
     }
@@ -673,6 +676,31 @@ mod tests {
             let matching = predicates.iter().filter(|(_, is_kind)| is_kind(&error));
             let kinds: Vec<_> = matching.map(|(kind, _)| *kind).collect();
             assert_eq!(kinds, [kind]);
+        }
+    }
+
+    #[test]
+    fn no_escape_brings_the_key_into_an_error() {
+        let key = Key::new("secret".to_owned().into()).unwrap();
+        let echo = r#"["s\u0065cret"]"#;
+        let utf_16: Vec<u8> = echo.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (kind, detail, body) in [
+            (ErrorKind::Status, "500", utf_16),
+            (
+                ErrorKind::Undecodable,
+                r"unusable response (content type text/s\u0065cret)",
+                Vec::new(),
+            ),
+        ] {
+            let context = CallContext {
+                body: Some(body.into()),
+                ..CallContext::default()
+            };
+            let error = Error::of_call(kind, detail.into(), context, &key);
+            let text = format!("{error} {error:?} {:?}", error.body());
+            assert!(!text.contains("secret"), "{text}");
+            assert!(!text.contains("u0065"), "{text}");
+            assert!(error.to_string().contains("<redacted>"), "{text}");
         }
     }
 

@@ -125,12 +125,19 @@ pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 pub(crate) fn no_connection(error: &SendError, host: &str) -> String {
     let cause = innermost(error);
     let is_tunnel = sources(error).any(|cause| cause.to_string().starts_with("tunnel error"));
-    let through = match error.proxy() {
-        Some(proxy) => format!(" through the proxy {proxy}"),
-        None if is_tunnel => " through the configured proxy".to_owned(),
-        None => String::new(),
+    // `NO_PROXY` has no effect on a proxy that the program has configured.
+    let (through, proxy_advice) = match error.proxy() {
+        Some(proxy) => (
+            format!(" through the proxy {proxy}"),
+            Some("; check the proxy, or name the host in NO_PROXY to connect without it"),
+        ),
+        None if is_tunnel => (
+            " through the configured proxy".to_owned(),
+            Some("; check the proxy that the program has configured"),
+        ),
+        None => (String::new(), None),
     };
-    let advice = advice(&cause, !through.is_empty());
+    let advice = advice(&cause, proxy_advice);
     let cause = plain(&cause);
     format!("could not connect to {host}{through}: {cause}{advice}")
 }
@@ -151,9 +158,9 @@ fn plain(cause: &str) -> &str {
 }
 
 /// Returns advice for a failed connection. `KNOWN` contains parts of the error texts of rustls, OpenSSL, hyper, the
-/// standard library and the operating system, with the advice for each.
-fn advice(cause: &str, has_proxy: bool) -> &'static str {
-    const PROXY: &str = "; check the proxy, or name the host in NO_PROXY to connect without it";
+/// standard library and the operating system, with the advice for each. `proxy` is the advice for the proxy of the
+/// connection, if there is one.
+fn advice(cause: &str, proxy: Option<&'static str>) -> &'static str {
     const KNOWN: [(&[&str], &str); 7] = [
         (
             &[
@@ -193,11 +200,11 @@ fn advice(cause: &str, has_proxy: bool) -> &'static str {
     ];
     let cause = cause.to_ascii_lowercase();
     let known = { KNOWN.iter() }.find(|(texts, _)| texts.iter().any(|text| cause.contains(text)));
-    match known {
-        Some((texts, _)) if has_proxy && ["lookup", "refused"].contains(&texts[0]) => PROXY,
-        Some((_, advice)) => advice,
-        None if has_proxy => PROXY,
-        None => "; check the network, and whether a firewall or a proxy is in between",
+    match (known, proxy) {
+        (Some((texts, _)), Some(proxy)) if ["lookup", "refused"].contains(&texts[0]) => proxy,
+        (Some((_, advice)), _) => advice,
+        (None, Some(proxy)) => proxy,
+        (None, None) => "; check the network, and whether a firewall or a proxy is in between",
     }
 }
 

@@ -283,13 +283,17 @@ pub(crate) fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
     Ok(base)
 }
 
-/// Returns the part of a base URL that an error may show. Omits each part that may be secret.
-pub(crate) fn shown(text: &str) -> &str {
-    // The text before an `@` may be a password.
-    let shown = text.rsplit('@').next().unwrap_or_default();
-    // A text that does not look like an address may be an API key in the wrong variable.
-    let is_address = shown.contains(['.', ':', '/']) || shown == "localhost";
-    if is_address { shown } else { "<not shown>" }
+/// Returns the part of a base URL that an error may show: the scheme, the host, the port and the path. The other parts
+/// may be secret.
+pub(crate) fn shown(text: &str) -> String {
+    let url = Url::parse(text.trim()).ok().filter(Url::has_host);
+    // If there is an `@` but no user, the text before the `@` may be a password with a `/` or a `?`.
+    let is_clear = |url: &Url| !url.username().is_empty() || !text.contains('@');
+    match url.filter(|url| url.origin().is_tuple() && is_clear(url)) {
+        Some(url) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
+        // A text that is not a URL may be an API key in the wrong variable.
+        None => "<not shown>".to_owned(),
+    }
 }
 
 /// Returns whether requests may be sent to `url`. Plain http is allowed only to a loopback address or with
@@ -324,6 +328,12 @@ mod tests {
             ("http://gw.example", "it must be https"),
             ("https://", "empty host"),
             ("secret", "it must start with https://"),
+            ("secret.with.dots", "it must start with https://"),
+            ("secret/with/slashes", "it must start with https://"),
+            ("https://gw.example/?key=secret", "it must have no path"),
+            ("https://gw.example/?key=a@secret", "it must have no path"),
+            ("https://gw.example/#secret", "it must have no path"),
+            ("https://user:12/secret@gw.example", "it must have no path"),
         ] {
             let error = base(text, false).unwrap_err();
             assert_eq!(error.kind(), crate::engine::error::ErrorKind::Configuration);
@@ -333,6 +343,18 @@ mod tests {
                 "{message}"
             );
             assert!(!message.contains("secret"), "{message}");
+        }
+        for (text, expected) in [
+            (
+                "https://u:secret@gw.example:8/a?b#c",
+                "https://gw.example:8/a",
+            ),
+            (" http://[::1]:1/ ", "http://[::1]:1/"),
+            ("https://:secret@gw.example", "<not shown>"),
+            ("localhost:8080", "<not shown>"),
+            ("secret:secret", "<not shown>"),
+        ] {
+            assert_eq!(shown(text), expected);
         }
         for text in [
             "https://gw.example",

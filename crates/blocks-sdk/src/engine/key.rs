@@ -11,6 +11,7 @@ use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
 use crate::engine::error::Error;
+use crate::engine::repair::text;
 
 /// The text that replaces the key.
 const REDACTED: &str = "<redacted>";
@@ -56,38 +57,53 @@ impl Key {
         Ok(value)
     }
 
-    /// Replaces the key in `text`, because a server may repeat the key in a response.
+    /// Replaces the key in `text`, because a server may repeat the key in a response. Characters of the key may be
+    /// written as escapes of JSON.
     pub fn scrub(&self, text: String) -> String {
-        if text.contains(self.0.as_str()) {
-            text.replace(self.0.as_str(), REDACTED)
-        } else {
-            text
+        let text = match text.contains(self.0.as_str()) {
+            true => text.replace(self.0.as_str(), REDACTED),
+            false => text,
+        };
+        match self.without_escaped_key(text.as_bytes()) {
+            Some(scrubbed) => String::from_utf8_lossy(&scrubbed).into_owned(),
+            None => text,
         }
     }
 
-    /// Replaces the key in `bytes`, whether the key is encoded in UTF-8, UTF-16 or UTF-32. In UTF-8, characters of the
-    /// key may be written as escapes of JSON. For example, many servers write `+` as `\u002b` and `/` as `\/`.
+    /// Replaces the key in `bytes`, whether the key is encoded in UTF-8, UTF-16 or UTF-32. Characters of the key may be
+    /// written as escapes of JSON. For example, many servers write `+` as `\u002b` and `/` as `\/`. If the key has such
+    /// escapes in UTF-16 or UTF-32, the result is in UTF-8.
     pub fn scrub_bytes(&self, bytes: Bytes) -> Bytes {
         let bytes = match self.is_in(&bytes) {
             true => self.scrub_units(bytes, 1),
             false => bytes,
         };
-        let bytes = self.scrub_escaped(bytes);
+        let scrubbed = self.without_escaped_key(&bytes);
+        let bytes = scrubbed.map_or(bytes, Bytes::from);
         if memchr(0, &bytes).is_none() {
             return bytes;
         }
-        self.scrub_units(self.scrub_units(bytes, 2), 4)
+        let bytes = self.scrub_units(self.scrub_units(bytes, 2), 4);
+        let scrubbed = self.without_escaped_key(text(&bytes, || None).as_bytes());
+        scrubbed.map_or(bytes, Bytes::from)
     }
 
-    /// Replaces the key in JSON text if some of the key's characters are written as escapes.
-    fn scrub_escaped(&self, bytes: Bytes) -> Bytes {
-        let plain = RawJson::without_escapes(&bytes);
+    /// Replaces the key in JSON text if some of the key's characters are written as escapes. Returns `None` if there is
+    /// no such key.
+    fn without_escaped_key(&self, json: &[u8]) -> Option<Vec<u8>> {
         // These are the escapes that [`RawJson::without_escapes`] leaves.
         let quoted = Zeroizing::new(self.0.replace('\\', r"\\").replace('"', "\\\""));
-        match memmem::find(&plain, quoted.as_bytes()) {
-            Some(_) => replace(&plain, quoted.as_bytes(), REDACTED.as_bytes()).into(),
-            None => bytes,
-        }
+        let scrubbed = |text: &[u8]| {
+            memmem::find(text, quoted.as_bytes())
+                .map(|_| replace(text, quoted.as_bytes(), REDACTED.as_bytes()))
+        };
+        let plain = RawJson::without_escapes(json);
+        let first = scrubbed(&plain);
+        // A string of the JSON text can contain JSON text with its own escapes. These escapes are removed only if they
+        // hide the key, because a string that is not JSON would change.
+        let plain = first.as_deref().unwrap_or(&plain);
+        let second = scrubbed(&RawJson::without_nested_escapes(plain));
+        second.or(first)
     }
 
     /// Replaces the key in `bytes` if each character of the key has `width` bytes, in either byte order.
@@ -190,6 +206,7 @@ mod tests {
             assert_eq!(twice, "{\"x\": \"<redacted>\"}\n{\"x\": \"<redacted>\"}");
         }
         for other in [
+            r#""a\\u002cb""#,
             r#""a\u002cb\/c\"d\\=""#,
             r#""a\u00"#,
             r#""\"#,
@@ -197,6 +214,34 @@ mod tests {
         ] {
             assert_eq!(key.scrub_bytes(other.into()), other);
         }
+    }
+
+    #[test]
+    fn a_key_in_nested_json_is_taken_out() {
+        let key = key("a+b/c").unwrap();
+        for echo in [
+            r#"{"x": "{\"y\": \"a\\u002Bb\\/c\"}"}"#,
+            r#"{"x": "{\"y\": \"a\u002Bb\\/c\"}"}"#,
+            r#"{"x": "{\"y\": \"a\\\\u002bb\\\\/c\"}"}"#,
+        ] {
+            let clean = r#"{"x": "{\"y\": \"<redacted>\"}"}"#;
+            assert_eq!(key.scrub_bytes(echo.into()), clean, "{echo}");
+            assert_eq!(key.scrub(echo.to_owned()), clean, "{echo}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_escapes_is_taken_out_in_every_encoding() {
+        let key = key("a+b").unwrap();
+        let echo = r#"["a\u002bb"]"#;
+        let utf_16: Vec<u8> = echo.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf_32: Vec<u8> = { echo.chars() }
+            .flat_map(|c| u32::from(c).to_be_bytes())
+            .collect();
+        for bytes in [echo.as_bytes().to_vec(), utf_16, utf_32] {
+            assert_eq!(key.scrub_bytes(bytes.into()), r#"["<redacted>"]"#);
+        }
+        assert_eq!(key.scrub(echo.to_owned()), r#"["<redacted>"]"#);
     }
 
     proptest! {

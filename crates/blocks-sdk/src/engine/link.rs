@@ -22,8 +22,12 @@ impl Core {
     /// Returns the URL at which the link `href` is requested.
     pub fn resolve(&self, href: &str) -> Result<Url, Error> {
         resolve(&self.base, href).map_err(|cause| {
-            // A server may repeat the key in a link, so the key is removed from the error.
-            let reason = format!("cannot follow the link `{href}`: {cause}");
+            // The query may be a signature. A server may also repeat the key in a link, so the key is removed, too.
+            let shown = match href.find(['?', '#']) {
+                Some(end) => format!("{}?<redacted>", &href[..end]),
+                None => href.to_owned(),
+            };
+            let reason = format!("cannot follow the link `{shown}`: {cause}");
             Error::untrusted_link(self.key.scrub(reason))
         })
     }

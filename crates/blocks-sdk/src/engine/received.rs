@@ -50,8 +50,13 @@ pub(crate) fn compression(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     Some(magic.to_owned())
 }
 
-fn is_plain(encoding: &str) -> bool {
-    encoding.is_empty() || encoding.eq_ignore_ascii_case("identity")
+/// Returns whether the value of `Content-Encoding` names no compression. `aws-chunked` describes an upload to a storage
+/// host. Some storage hosts keep this value, and repeat it in the response to a download.
+fn is_plain(encodings: &str) -> bool {
+    encodings.split(',').map(str::trim).all(|encoding| {
+        let is = |plain| encoding.eq_ignore_ascii_case(plain);
+        encoding.is_empty() || is("identity") || is("aws-chunked")
+    })
 }
 
 /// Shortens received text for use in a sentence. The result is on one line and has no control characters. If the text
@@ -68,9 +73,10 @@ pub(crate) fn sentence(text: &str) -> String {
 
 /// Replaces the query of each URL in a text with `<redacted>`. The query of a presigned URL contains a signature that
 /// grants access. The text may be JSON, in which a URL can have escapes, such as `\/` for `/`. So this function also
-/// removes these escapes from the whole text.
+/// removes these escapes from the whole text, including the escapes of JSON text inside a JSON string.
 pub(crate) fn without_queries(text: &str) -> String {
     let plain = RawJson::without_escapes(text.as_bytes());
+    let plain = RawJson::without_nested_escapes(&plain);
     let text = String::from_utf8_lossy(&plain);
     let mut shown = String::with_capacity(text.len());
     let mut rest = &*text;
@@ -157,7 +163,8 @@ fn words(value: &Value) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// Returns the id of the session in a body, from the field `id` or from a link. Finds the id also in a body that was
+/// Returns the id of the session in a body, from the field `id` of the outermost object or of its object `session`, or
+/// from a link. Other objects, such as the agent, can have an `id` of their own. Finds the id also in a body that was
 /// cut off or is not JSON, if the id is a UUID. In an error response, the field `id` may identify the error and not a
 /// session. So the field is used only if the response is successful, or if the body contains `_links`.
 pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
@@ -170,16 +177,55 @@ pub(crate) fn find_id(body: &[u8], is_success: bool) -> Option<Id> {
     if !is_success && parsed["_links"].is_null() && !text.contains("\"_links\"") {
         return linked();
     }
-    if let Some(id) = parsed["id"].as_str() {
-        return Id::from_service(id);
-    }
-    let mut fields = text.split("\"id\"").skip(1);
-    let field = fields.find_map(|rest| {
-        let value = rest.trim_start().strip_prefix(':')?.trim_start();
-        let (id, _) = value.strip_prefix('"')?.split_once('"')?;
-        id.parse().ok()
-    });
+    let field = match parsed.is_null() {
+        true => field_id(&text),
+        false => [&parsed["id"], &parsed["session"]["id"]]
+            .into_iter()
+            .find_map(|id| Id::from_service(id.as_str()?)),
+    };
     field.or_else(linked)
+}
+
+/// Returns the UUID in the field `id` of the outermost object, or of its object `session`. The text need not be
+/// complete JSON, so this function only counts the braces outside of strings.
+fn field_id(text: &str) -> Option<Id> {
+    let (mut depth, mut is_session) = (0, false);
+    let (mut rest, mut name) = (text, "");
+    while let Some(at) = rest.find(['{', '}', '"']) {
+        let (mark, after) = (rest.as_bytes()[at], &rest[at + 1..]);
+        rest = after;
+        match mark {
+            b'{' => {
+                is_session = depth == 1 && name == "session";
+                depth += 1;
+            }
+            b'}' => depth -= 1,
+            _ => {
+                let end = end_of_string(after)?;
+                (name, rest) = (&after[..end], &after[end + 1..]);
+                let is_id = name == "id" && (depth == 1 || (depth == 2 && is_session));
+                if is_id
+                    && let Some(value) = rest.trim_start().strip_prefix(':')
+                    && let Some(value) = value.trim_start().strip_prefix('"')
+                    && let Some((id, _)) = value.split_once('"')
+                    && let Ok(id) = id.parse()
+                {
+                    return Some(id);
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Returns the position of the quote that ends a JSON string. `text` starts after the quote that starts the string.
+fn end_of_string(text: &str) -> Option<usize> {
+    let mut is_escaped = false;
+    text.bytes().position(|byte| {
+        let ends = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        ends
+    })
 }
 
 #[cfg(test)]
@@ -189,10 +235,15 @@ mod tests {
     #[test]
     fn an_id_is_found_in_what_was_received() {
         let id = "a196cec6-49cb-4c48-8e4c-2707fb5d6709";
+        let other = "b2a7dfd7-5adc-4d59-9f5d-3818fc6e7810";
         for body in [
             format!(r#"{{"id": "{id}", "title": 7}}"#),
             format!(r#"{{"title":"x", "id" : "{id}", "pull_req"#),
             format!(r#"<pre>{{"id":"{id}"}}</pre>"#),
+            format!(r#"{{"session":{{"id":"{id}"}}}}"#),
+            format!(r#"{{"agent":{{"id":"{other}"}},"session":{{"id":"{id}","#),
+            format!(r#"{{"agent":{{"id":"{other}","x":"\"}}"}},"id":"{id}","#),
+            format!(r#"{{"agent":{{"id":"{other}"}},"url":"https://x/sessions/{id}"}}"#),
             format!(r#"{{"_links":{{"self":{{"href":"https://x/rest/v1/sessions/{id}"#),
         ] {
             let found = find_id(body.as_bytes(), true).map(|id| id.to_string());
@@ -204,8 +255,27 @@ mod tests {
             "\"id\":\"x\"",
             "{\"ids\": [1]",
             "/sessions/1",
+            &format!(r#"{{"agent":{{"id":"{other}"}}}}"#),
+            &format!(r#"{{"agent":{{"id":"{other}"}},"tit"#),
+            &format!(r#"{{"session":{{"agent":{{"id":"{other}"}},"#),
         ] {
             assert_eq!(find_id(body.as_bytes(), true), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn only_a_real_compression_is_recognized() {
+        for (encoding, expected) in [
+            ("", None),
+            ("identity", None),
+            ("aws-chunked", None),
+            ("AWS-chunked, identity", None),
+            ("aws-chunked,gzip", Some("aws-chunked,gzip")),
+            ("br", Some("br")),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+            assert_eq!(compression(&headers, b"text").as_deref(), expected);
         }
     }
 
@@ -259,6 +329,10 @@ mod tests {
             (
                 r#"{"url": "https:\/\/s.example\/a\u003fx=2\u0026sig=1", "n": "a\/b"}"#,
                 r#"{"url": "https://s.example/a?<redacted>", "n": "a/b"}"#,
+            ),
+            (
+                r#"{"input": "{\"url\":\"https:\\/\\/s.example\\/a\\u003fsig=1\"}"}"#,
+                r#"{"input": "{\"url\":\"https://s.example/a?<redacted>\"}"}"#,
             ),
             ("see http://x/?a://y?b", "see http://x/?<redacted>"),
             (

@@ -27,7 +27,14 @@ mod on {
         base: &Url,
         future: F,
     ) -> impl Future<Output = F::Output> + use<F> {
-        let method = if operation.creates { "POST" } else { "GET" };
+        let method = match operation.id.split_once(' ') {
+            // The id of a raw request starts with the method, as in `PUT request`.
+            Some((method, _)) => method,
+            // This is OpenTelemetry's name for a method that is not in its list.
+            None if operation.id == "request" => "_OTHER",
+            None if operation.creates => "POST",
+            None => "GET",
+        };
         let span = tracing::span!(
             Level::DEBUG,
             "blocks.call",

@@ -62,8 +62,8 @@ impl AdaptiveRate {
     }
 
     /// Records a 429. `asked` is the pause in the `Retry-After` of the 429, if there is one. Returns the duration of
-    /// the pause. `random` is between 0 and 1. `paused` is true if requests are already paused. Then this 429 does not
-    /// lengthen the next pause, because its request got a permit before the current pause.
+    /// the pause. `random` is between 0 and 1. `paused` is true if requests are already paused. Then this 429 lengthens
+    /// neither this pause nor the next, because its request got a permit before the current pause.
     pub fn refused(
         &mut self,
         now: Instant,
@@ -77,17 +77,17 @@ impl AdaptiveRate {
         }
         self.rose_at = now;
         self.refused_at = Some(now);
-        let backoff = BACKOFF
-            .saturating_mul(2_u32.saturating_pow(self.refused_in_a_row))
-            .min(MAX_BACKOFF)
-            .mul_f64(0.5 + random / 2.0);
-        let is_first = self.refused_in_a_row == 0;
         if !paused {
             self.refused_in_a_row = self.refused_in_a_row.saturating_add(1);
         }
+        let earlier = self.refused_in_a_row.saturating_sub(1);
+        let backoff = BACKOFF
+            .saturating_mul(2_u32.saturating_pow(earlier))
+            .min(MAX_BACKOFF)
+            .mul_f64(0.5 + random / 2.0);
         match asked.filter(|asked| !asked.is_zero()) {
             // A second 429 in a row shows that the requested pause was too short.
-            Some(asked) if !is_first => asked.max(backoff),
+            Some(asked) if earlier > 0 => asked.max(backoff),
             Some(asked) => asked,
             None => backoff,
         }
@@ -141,6 +141,11 @@ mod tests {
         for _ in 0..30 {
             rate.refused(Instant::now(), None, true, 1.0);
         }
+        // Their requests were sent before the pause, so they do not show that it is too short.
+        let late = rate.refused(Instant::now(), Some(SECOND), true, 1.0);
+        assert_eq!(late, SECOND);
+        let late = rate.refused(Instant::now(), None, true, 1.0);
+        assert_eq!(late, SECOND * 2);
         let next = rate.refused(Instant::now(), None, false, 1.0);
         assert_eq!(next, SECOND * 4);
     }

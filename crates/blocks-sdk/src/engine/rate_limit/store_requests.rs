@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::state::after;
 use super::store::SlotPurpose;
 
 /// A request to the store counts as lost if it still runs this long after its time-out. For example, the time-out does
@@ -63,8 +64,10 @@ impl StoreRequests {
     }
 
     pub fn is_running(&self, now: Instant) -> bool {
+        // The time-out may be `Duration::MAX`.
+        let longest = self.response_timeout.saturating_add(LOST);
         let running = self.running.as_ref();
-        running.is_some_and(|running| now < running.since + self.response_timeout + LOST)
+        running.is_some_and(|running| now < after(running.since, longest))
     }
 
     /// Returns the earliest time at which a slot for one of these purposes may be requested, or `None` if it may be

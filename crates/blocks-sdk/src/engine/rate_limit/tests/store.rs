@@ -55,6 +55,14 @@ async fn settle() {
     }
 }
 
+#[test]
+fn the_time_out_of_a_store_may_be_endless() {
+    let now = Instant::now();
+    let mut requests = super::super::store_requests::StoreRequests::new(1, Duration::MAX);
+    requests.start(now, Vec::new());
+    assert!(requests.is_running(now + SECOND * 3600));
+}
+
 #[tokio::test(start_paused = true)]
 async fn processes_share_every_window() {
     let store = Arc::new(MemoryLimitStore::default());
