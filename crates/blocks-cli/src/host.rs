@@ -44,7 +44,7 @@ pub struct Host {
     out: Sink,
     err: ErrorStream,
     variables: Variables,
-    /// A fixed time of day. With `None`, the machine's clock is used.
+    /// A fixed time of day for the register of sessions. With `None`, the machine's clock is used.
     time: Option<SystemTime>,
     make_client: MakeClient,
     /// The only client of the command, so that one rate limiter counts all of the command's requests.
@@ -144,7 +144,8 @@ impl Host {
         self
     }
 
-    /// Sets an environment variable that the command reads.
+    /// Sets an environment variable that the command reads. A host of [`Host::process`] then no longer reads the other
+    /// variables of the process, and no longer receives the signals of the process.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         let mut given = match self.variables {
@@ -156,7 +157,7 @@ impl Host {
         self
     }
 
-    /// Sets the time of day that the command uses instead of the machine's clock.
+    /// Sets the time of day that `blocks list` shows for new sessions. Recordings still use the machine's clock.
     #[must_use]
     pub fn time(mut self, time: SystemTime) -> Self {
         self.time = Some(time);
@@ -179,13 +180,14 @@ impl Host {
     }
 
     /// Returns the command's only client, and creates it in the first call. The client counts its requests in the store
-    /// that `limit` names, for example in a file that all processes with the same key use.
+    /// that `limit` names, for example in a file that all processes with the same key use. The client of [`Host::new`]
+    /// does not use this store.
     pub(crate) fn client(&self, limit: &LimitLocation, notes: &Notes) -> Result<Client, Exit> {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
         }
         for name in ["BLOCKS_API_KEY", "BLOCKS_API_BASE_URL"] {
-            // Without this check, a variable that is not valid UTF-8 would count as not set.
+            // Without this check, `limit::store` would treat a variable that is not valid UTF-8 as not set.
             if self.var(name).is_some_and(|value| value.to_str().is_none()) {
                 return Err(Exit::usage(format!("{name} is not valid UTF-8")));
             }
@@ -270,7 +272,7 @@ impl Host {
         named.or(local.filter(is_usable))
     }
 
-    /// Returns the time of day.
+    /// Returns the time of day for the register of sessions.
     pub(crate) fn now(&self) -> SystemTime {
         self.time.unwrap_or_else(SystemTime::now)
     }

@@ -1,8 +1,8 @@
-//! The register, a local list of the sessions that this user started.
+//! The register, a local list of the sessions to which this user sent prompts.
 //!
-//! The register is a file in the user's state folder that only the user can read. It contains the ids and links of the
-//! newest sessions, but no prompts or replies. Each command locks the register while it writes, so that no sessions are
-//! lost when several commands write at the same time.
+//! The register is a file in the user's state folder. On Unix, only the user can read it. It contains the ids, links,
+//! base URLs and times of the newest sessions, but no prompts or replies. Each command locks the register while it
+//! writes, so that commands that write at the same time do not overwrite each other's sessions.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -32,7 +32,7 @@ const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Environment variable that turns the register on or off. If the variable is not set, the register is turned off in
-/// CI, and turned on outside of CI.
+/// CI, and turned on outside of CI. The option `--register` turns it on in any case.
 const VARIABLE: &str = "BLOCKS_REGISTER";
 
 pub struct Register {
@@ -47,7 +47,7 @@ impl Register {
     /// `None` if the command uses no register.
     ///
     /// # Errors
-    /// A usage error: the user asked for a register that cannot be written.
+    /// A usage error: the user asked for a register that cannot be written, or that has no place.
     pub fn open(output: &Output, is_requested: bool) -> std::result::Result<Option<Self>, Exit> {
         let (register, warning) = Self::to_write(output.host(), is_requested)?;
         if let Some(warning) = warning {
@@ -73,11 +73,11 @@ impl Register {
     /// for a register with `--register`, or with the variable `BLOCKS_REGISTER` set to a value such as `1`. If the user
     /// did not ask for a register, the command uses none in these cases:
     ///
-    /// - The command runs in CI, the variable is set to `0`, or the user has no state folder.
+    /// - The command runs in CI, the variable is set to a value such as `0`, or the user has no state folder.
     /// - The register cannot be written. This is the only case with a warning.
     ///
     /// # Errors
-    /// A usage error: the user asked for a register that cannot be written.
+    /// A usage error: the user asked for a register that cannot be written, or that has no place.
     fn to_write(
         host: &Host,
         is_requested: bool,
@@ -168,8 +168,8 @@ impl Register {
         &self.path
     }
 
-    /// Reads all sessions, oldest first. A line that cannot be parsed is skipped. A later version of the command may
-    /// have written such a line.
+    /// Reads the sessions in the first [`MAX_BYTES`] of the file, oldest first. A line that cannot be parsed is
+    /// skipped, so the next write removes the line. A later version of the command may have written such a line.
     fn read(&self) -> Result<Vec<RegisteredSession>> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
@@ -246,7 +246,8 @@ impl Drop for Lock {
 /// Returns the session that `--last` refers to, which is the newest session of the current base URL.
 ///
 /// # Errors
-/// A usage error: the register cannot be read, or contains no session of the current base URL.
+/// A usage error: the user has no state folder, or the register cannot be read, or it contains no session of the
+/// current base URL.
 pub fn last(host: &Host) -> std::result::Result<Id, Exit> {
     let none = || {
         Exit::usage(format!(

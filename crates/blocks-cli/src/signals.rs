@@ -44,8 +44,9 @@ impl Signals {
     }
 }
 
-/// The text that is printed if a signal ends the process while the command is blocked. For example, a write to a full
-/// pipe blocks the command. The text says how to resume the wait. The text is empty if there is nothing to resume.
+/// The text that is printed if the thread of [`listen`] ends the process: after a second signal, or while the command
+/// is blocked. For example, a write to a full pipe blocks the command. The text says how to resume the wait. The text
+/// is empty before the wait starts and after the reply was received.
 pub(crate) type LastWords = Arc<Mutex<String>>;
 
 /// Receives the process's signals in a separate thread, so that they are handled even while the
@@ -99,8 +100,8 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
         });
     };
     if std::thread::Builder::new().spawn(thread).is_ok() {
-        // Waits until the thread can receive signals. The caller creates files only after this, because an earlier
-        // signal would end the process, and the files would remain.
+        // Waits until the thread can receive signals. The callers create temporary files only after this, because an
+        // earlier signal would end the process, and the temporary files would remain.
         let _ = is_ready.recv();
     }
 }

@@ -1,4 +1,4 @@
-//! Finds the JSON in a reply, and checks it against the schema of `--schema`.
+//! Finds the JSON in a reply, and checks it against the schema of `--schema` or of a line of the prompts file.
 
 use std::path::Path;
 
@@ -57,8 +57,8 @@ impl ReplySchema {
     /// conforms to the schema, and stores this value in the report as one line of JSON.
     ///
     /// # Errors
-    /// No value in the reply conforms to the schema. The error says which part of a value does not conform to the
-    /// schema, and why.
+    /// No value in the reply conforms to the schema. The error says why. For example, it says which part of a value
+    /// does not conform to the schema, or that the reply contains no JSON.
     pub fn keep(&self, reply: &Reply, report: &mut TurnReport) -> Result<(), Error> {
         let validate = |value: &Value| self.validator.validate(value);
         let found = reply.json_matching(&self.schema, validate)?;
@@ -78,7 +78,8 @@ pub fn mismatch_exit(error: &Error) -> Exit {
     exit
 }
 
-/// Validates JSON with the crate `jsonschema`, which supports every keyword of every JSON Schema draft.
+/// Validates JSON with the crate `jsonschema`, which supports the JSON Schema drafts 4, 6, 7, 2019-09 and 2020-12. This
+/// build does not read schemas from other files or from the network.
 #[cfg(feature = "schema-validation")]
 mod library {
     use serde_json::Value;

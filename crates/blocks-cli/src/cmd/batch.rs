@@ -214,9 +214,10 @@ impl<'a> Report<'a> {
         Ok(by)
     }
 
-    /// Returns the text of the progress line in a terminal. A prompt counts as waiting until it has a session. Such a
-    /// prompt waits for a permit of the rate limiter, for the end of another prompt because of `--max-running`, or for
-    /// another worker (a process with the same journal) that handles the prompt.
+    /// Returns the text of the progress line in a terminal. A prompt counts as waiting until it has a session. For
+    /// example, such a prompt waits for a permit of the rate limiter, for the response to its create, for the end of
+    /// another prompt because of `--max-running`, or for another worker (a process with the same journal) that handles
+    /// the prompt.
     fn progress(&self) -> String {
         let has_session = |report: &&TurnReport| report.session_id.is_some();
         let running = self.work.running().values().filter(has_session).count();
@@ -236,15 +237,15 @@ impl<'a> Report<'a> {
         self.output.json(result)
     }
 
-    /// Reports a prompt with unknown outcome. Either an earlier run or another worker stopped during the create, or the
-    /// journal is damaged.
+    /// Reports a prompt with unknown outcome. Either an earlier run or another worker stopped during the create, or its
+    /// create failed and may have had an effect, or the journal is damaged.
     fn print_unknown(&mut self, index: usize, session_id: Option<String>) -> Result<(), Exit> {
         let mut report = self.work.report(index);
         report.session_id = session_id;
         let mut exit = Exit::new(
             Code::OutcomeUnknown,
             "unknown",
-            "a previous run stopped during this create, so a session may exist; use \
+            "it is unknown whether an earlier create had an effect, so a session may exist; use \
              --retry-unknown to create it again",
         );
         exit.error.may_have_taken_effect = true;

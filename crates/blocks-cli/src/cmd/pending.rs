@@ -1,9 +1,10 @@
 //! The pending file, which the option `--pending` names. The file stores the ids and the link with which a later
 //! command finds a reply that was not received yet.
 //!
-//! `run` and `send` write the file after they have sent the prompt. They remove the file after they have printed the
-//! reply. `blocks wait --pending` reads the file, and marks it as replied after it has printed the reply. `run` and
-//! `send` may replace a file that is marked as replied.
+//! `run` and `send` write the file after the service has accepted the prompt, or may have accepted it in a session
+//! whose id was received. `run` and `send` remove the file after they have printed the reply. `blocks wait --pending`
+//! reads the file, and marks it as replied after it has printed the reply. With `--correct`, all three commands replace
+//! the file after they have sent a correction. `run` and `send` may replace a file that is marked as replied.
 
 use std::path::Path;
 
@@ -62,7 +63,7 @@ impl Content {
 /// anything. If the path cannot be written, the command then ends with a usage error.
 pub struct PendingFile {
     file: NewFile,
-    /// Whether the path has a file that is marked as replied.
+    /// Whether the path had a file that was marked as replied when this value was created.
     replaces: bool,
 }
 
@@ -99,7 +100,7 @@ impl PendingFile {
     }
 
     /// Writes the content, and renames the file to its final name. Fails if another program has created a file of this
-    /// name in the meantime.
+    /// name in the meantime. But if the path had a file that was marked as replied, any file at the path is replaced.
     pub fn write(self, content: &Content) -> Result<(), Exit> {
         let path = self.file.path().to_owned();
         let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);

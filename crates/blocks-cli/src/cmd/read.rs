@@ -78,8 +78,8 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Prints messages as they arrive. A failed poll does not end the command. If several polls in a row fail, only the
-/// first of them is reported.
+/// Prints messages as they arrive. A poll that fails with a temporary error does not end the command. If several polls
+/// in a row fail, only the first of them is reported.
 async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(), Exit> {
     const MINUTE: Duration = Duration::from_secs(60);
     let start = Instant::now();

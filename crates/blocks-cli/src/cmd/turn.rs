@@ -35,7 +35,8 @@ struct Job<'a> {
     is_sent: bool,
     /// Whether the ids were already written to GitHub's step outputs.
     ids_are_written: bool,
-    /// Whether the reply was already written, to standard output or to the file of `--output`.
+    /// Whether the command has already tried to write the reply, to standard output or to the file of `--output`. Stays
+    /// false with `--json`, because the report then contains the reply.
     is_printed: bool,
     /// Whether writing the reply failed, so that the user has not seen the reply.
     is_lost: bool,
@@ -309,7 +310,7 @@ impl<'a> Job<'a> {
     }
 
     /// Writes the reply to the file that `--output` names. Returns false if `--output` names no file, or if the file
-    /// cannot be written. The caller then writes the reply to standard output.
+    /// cannot be written. The reply is then written to standard output.
     fn write_reply_file(&mut self, text: &str) -> bool {
         let Some(file) = self.reply_file.take() else {
             return false;
@@ -361,8 +362,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Saves the ids after the service has accepted the prompt, and waits for the reply. From here on, a usage error
-    /// becomes a failure, because a usage error says that nothing was sent.
+    /// Saves the ids after the service has accepted the prompt, and waits for the reply, except with `--no-wait`. From
+    /// here on, a usage error becomes a failure, because a usage error says that nothing was sent.
     async fn follow(
         &mut self,
         turn: &Turn,
@@ -393,7 +394,8 @@ impl<'a> Job<'a> {
     }
 
     /// Waits for the reply, prints it, and then reads the pull requests. The reply is printed first, because reading
-    /// the pull requests can fail or take time.
+    /// the pull requests can fail or take time. With `--json`, `finish` prints the reply and the pull requests
+    /// together. With `--correct`, asks for corrections of the reply before it is printed.
     async fn await_reply(
         &mut self,
         turn: &Turn,
@@ -468,7 +470,7 @@ impl<'a> Job<'a> {
     }
 
     /// Writes the reply to the file that `--output` names, or to standard output. With a schema, writes only the JSON
-    /// in the reply.
+    /// in the reply. With `--json`, writes nothing to standard output, because `finish` prints the report.
     fn deliver(&mut self) -> Result<(), Exit> {
         let output = self.output;
         let text = match (&self.schema, &self.report.structured_output) {

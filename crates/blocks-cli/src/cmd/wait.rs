@@ -160,9 +160,9 @@ pub fn keep_reply(
     Err(Exit::new(Code::Notice, "failure_notice", message))
 }
 
-/// Reads the session's pull requests into the report. The service knows the pull requests only after the reply. The
-/// read may take at most `MAX_SESSION_READ`. The caller prints an error as a warning, because the command already has
-/// the reply.
+/// Reads the session's pull requests into the report. Called after the reply, because the agent opens pull requests
+/// while it works. The read may take at most `MAX_SESSION_READ`. The caller prints an error as a warning, because the
+/// command already has the reply.
 pub async fn read_pull_requests(
     client: &Client,
     pending: &Pending,

@@ -1,6 +1,7 @@
 //! Validates JSON without the crate `jsonschema`, which would make the command too large. Supports the common keywords
-//! of JSON Schema 2020-12, but none that needs a regular expression. Refuses a schema with any other keyword.
-//! Otherwise, a reply could count as valid although a part of the schema was not checked.
+//! of JSON Schema 2020-12, but none that needs a regular expression. Accepts and ignores the keywords that do not
+//! restrict values. Refuses a schema with any other keyword. Otherwise, a reply could count as valid although a part of
+//! the schema was not checked.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -380,7 +381,7 @@ fn order(value: &Value, bound: &Value) -> Ordering {
     }
 }
 
-/// Converts each float without a fraction to an integer, because `1.0` equals `1` in JSON Schema.
+/// Converts each float of less than 9e15 without a fraction to an integer, because `1.0` equals `1` in JSON Schema.
 fn plain(value: &Value) -> Value {
     match value {
         Value::Number(number) if number.is_f64() => match number.as_f64() {

@@ -244,7 +244,7 @@ async fn a_slow_create_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reply_is_printed_before_the_session_is_read() {
+async fn a_slow_read_of_the_session_is_cut_short() {
     for options in ["", "--json", "--github-output"] {
         let mock = replying();
         mock.inject(

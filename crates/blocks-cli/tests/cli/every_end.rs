@@ -1,4 +1,4 @@
-//! Tests of every command with every way in which a command can end. They check the exit code, the JSON and the ids.
+//! Tests of every command with each way of ending that [`End`] lists. They check the exit code, the JSON and the ids.
 //! The JSON is validated against its schema.
 //!
 //! The module `ends` tests failed creates, failed polls, and signals during a create and after the reply. The module
@@ -108,7 +108,8 @@ fn agent(replies: bool) -> Script {
 }
 
 impl End {
-    /// Returns whether the service stays silent until the command ends with a time-out or a signal.
+    /// Returns whether the agent (for a prompt) or the service (for other requests) stays silent until the command ends
+    /// with a time-out or a signal.
     fn is_silent(self) -> bool {
         self == Self::TimeOut || self.signal().is_some()
     }

@@ -1,4 +1,4 @@
-//! Tests of the HAR file that `--record` writes, for each way in which a process can end.
+//! Tests of the HAR file that `--record` writes, for several ways in which a process can end.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -161,7 +161,7 @@ async fn a_pending_file_lives_until_its_reply_is_printed() {
 
 #[cfg(unix)]
 #[tokio::test(start_paused = true)]
-async fn a_file_that_appears_during_the_wait_is_kept() {
+async fn a_file_that_appears_during_the_create_is_kept() {
     let folder = Folder::new("appears");
     let file = folder.file("file");
     for (option, code, out) in [

@@ -117,7 +117,7 @@ impl Job<'_> {
     }
 
     /// Prints the reply to standard error if it does not conform to the schema. Standard output then stays empty,
-    /// because a program expects JSON there.
+    /// because a program expects JSON there. With `--json`, prints nothing, because the report contains the reply.
     pub(super) fn show_unmatched_reply(&self) {
         let report = &self.report;
         if self.schema.is_some()
