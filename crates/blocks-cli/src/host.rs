@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use blocks_fleet::LimitLocation;
 use blocks_sdk::{Client, ClientBuilder, Error, LimitStore};
+use reqwest::Url;
 
 use crate::exit::{Code, Exit};
 use crate::limit;
@@ -22,6 +23,9 @@ use crate::text;
 
 /// Environment variables that CI systems set. A value such as `CI=false` counts as not set.
 const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
+
+/// Replacement for a base URL that is not an http or https URL.
+const NOT_USABLE: &str = "not usable";
 
 type Sink = Mutex<Box<dyn Write + Send>>;
 type Source = Mutex<Box<dyn Read + Send>>;
@@ -192,6 +196,12 @@ impl Host {
                 return Err(Exit::usage(format!("{name} is not valid UTF-8")));
             }
         }
+        // The SDK would print such a value in its error, and the value may contain a secret.
+        let has_query = |url: OsString| url.to_string_lossy().contains(['?', '#']);
+        if self.base_url() == NOT_USABLE || self.var("BLOCKS_API_BASE_URL").is_some_and(has_query) {
+            let what = "BLOCKS_API_BASE_URL must be an origin, such as https://api.blocks.team";
+            return Err(Exit::new(Code::Usage, "configuration", what));
+        }
         let client = (self.make_client)(limit::store(limit, self, notes)?)?;
         let client = self.record(client)?;
         Ok(self.client.get_or_init(|| client).clone())
@@ -251,11 +261,24 @@ impl Host {
         CI.iter().any(set)
     }
 
-    /// Returns the base URL from `BLOCKS_API_BASE_URL`, or the base URL of the service if the variable is not set.
+    /// Returns the base URL from `BLOCKS_API_BASE_URL`, or the base URL of the service if the variable is not set. The
+    /// base URL is printed, so it is returned without user name, password, query and fragment. A value that is not an
+    /// http or https URL may be an API key in the wrong variable, so [`NOT_USABLE`] is returned instead.
     pub(crate) fn base_url(&self) -> String {
-        let url = self.var("BLOCKS_API_BASE_URL");
-        let url = url.map(|url| url.to_string_lossy().trim_end_matches('/').to_owned());
-        url.unwrap_or_else(|| "https://api.blocks.team".to_owned())
+        let url = self.var("BLOCKS_API_BASE_URL").unwrap_or_default();
+        let url = url.to_string_lossy();
+        if url.trim().is_empty() {
+            return "https://api.blocks.team".to_owned();
+        }
+        let url = Url::parse(url.trim()).ok();
+        let Some(mut url) = url.filter(|url| ["http", "https"].contains(&url.scheme())) else {
+            return NOT_USABLE.to_owned();
+        };
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_query(None);
+        url.set_fragment(None);
+        url.as_str().trim_end_matches('/').to_owned()
     }
 
     /// Returns the user's state folder, in which programs keep data that must survive a restart. A

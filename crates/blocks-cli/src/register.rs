@@ -251,7 +251,7 @@ impl Drop for Lock {
 pub fn last(host: &Host) -> std::result::Result<Id, Exit> {
     let none = || {
         Exit::usage(format!(
-            "--last: no session of {} is in the register; `blocks run` adds one, in CI with --register",
+            "--last: no session of the base URL ({}) is in the register; `blocks run` adds one, in CI with --register",
             host.base_url()
         ))
     };

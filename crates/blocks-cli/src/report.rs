@@ -173,7 +173,7 @@ pub struct CheckReport {
     pub status: Status,
     /// The exit code.
     pub exit_code: u8,
-    /// The base URL that requests go to, without a user name and a password.
+    /// The base URL that requests go to, without user name, password, query and fragment; `not usable` if not a URL.
     pub base_url: String,
     /// Which of the variables HTTPS_PROXY, ALL_PROXY and NO_PROXY are set, in upper or lower case.
     pub proxy_variables: Vec<String>,
@@ -198,11 +198,12 @@ pub struct ErrorReport {
     pub code: Option<String>,
     /// The service's id of the request.
     pub request_id: Option<String>,
-    /// Whether the same command may succeed later, without sending a prompt twice.
+    /// Whether the same command may succeed later, without sending a prompt twice. For `run`, `send`, and `batch` without a
+    /// journal, false once the prompt had an effect. Then `resume` is the way to continue.
     pub retryable: bool,
     /// Whether a create or follow-up may have taken effect although it failed.
     pub may_have_taken_effect: bool,
-    /// The command that continues to wait for the reply.
+    /// The command that continues to wait for the reply. Null if the id of the session is not a UUID.
     pub resume: Option<String>,
 }
 

@@ -47,7 +47,6 @@ struct Tally {
 struct Report<'a> {
     output: &'a Output,
     work: Arc<PromptWork<'a>>,
-    has_journal: bool,
     total: usize,
     tally: Tally,
     /// The reason why no more prompts are started, if there is one.
@@ -70,6 +69,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         client_for_create: output.client_for_create()?,
         timeout: args.reply.timeout.0,
         fail_on_notice: args.reply.fail_on_notice,
+        has_journal: args.journal.is_some(),
         given_ids: prompts.iter().map(|p| p.given_id.clone()).collect(),
         schemas: schemas.clone(),
         running: std::sync::Mutex::default(),
@@ -80,7 +80,6 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
     let mut report = Report {
         output,
         work: Arc::clone(&work),
-        has_journal: args.journal.is_some(),
         total: prompts.len(),
         tally: Tally::default(),
         stop: None,
@@ -329,7 +328,7 @@ impl<'a> Report<'a> {
             tally.completed, tally.failed, tally.running, tally.unknown, tally.interrupted
         ));
         if let Some(by) = by {
-            let advice = match self.has_journal {
+            let advice = match self.work.has_journal {
                 true => "rerun with the same --journal to resume",
                 false => {
                     "there is no journal, so a rerun sends every prompt again; the lines \

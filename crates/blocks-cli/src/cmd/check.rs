@@ -44,7 +44,7 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
             .err()
             .map_or(Status::Completed, Exit::status),
         exit_code: result.as_ref().err().map_or(0, |exit| exit.code as u8),
-        base_url: without_credentials(&host.base_url()),
+        base_url: host.base_url(),
         proxy_variables: PROXIES
             .iter()
             .filter(|name| set(name))
@@ -84,13 +84,4 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
     ];
     output.text(&lines.join("\n"))?;
     result
-}
-
-/// Returns the URL without user name and password, which must not be printed.
-fn without_credentials(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
-        (None, Some((_, rest))) => rest.to_owned(),
-        _ => url.to_owned(),
-    }
 }

@@ -61,11 +61,7 @@ impl Content {
 
 /// A new pending file, which has a temporary name until it is written. The command creates the file before it sends
 /// anything. If the path cannot be written, the command then ends with a usage error.
-pub struct PendingFile {
-    file: NewFile,
-    /// Whether the path had a file that was marked as replied when this value was created.
-    replaces: bool,
-}
+pub struct PendingFile(NewFile);
 
 impl PendingFile {
     /// Creates the file under a temporary name beside `path`.
@@ -80,11 +76,8 @@ impl PendingFile {
         if path == Path::new("-") {
             return Err(wrong("a file is needed"));
         }
-        let replaces = path.symlink_metadata().is_ok();
-        if replaces {
-            let existing = input::read_file(path).ok();
-            let existing = existing.and_then(|text| serde_json::from_slice(&text).ok());
-            match existing {
+        if path.symlink_metadata().is_ok() {
+            match existing(path) {
                 Some(Content { replied: true, .. }) => {}
                 Some(_) => {
                     return Err(wrong(
@@ -95,21 +88,30 @@ impl PendingFile {
             }
         }
         NewFile::create(path)
-            .map(|file| Self { file, replaces })
+            .map(Self)
             .map_err(|e| wrong(&e.to_string()))
     }
 
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     /// Writes the content, and renames the file to its final name. Fails if another program has created a file of this
-    /// name in the meantime. But if the path had a file that was marked as replied, any file at the path is replaced.
+    /// name in the meantime. Only a pending file that is marked as replied is replaced.
     pub fn write(self, content: &Content) -> Result<(), Exit> {
-        let path = self.file.path().to_owned();
+        let path = self.path().to_owned();
         let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
-        let written = bytes.and_then(|bytes| match self.replaces {
-            true => self.file.replace(&bytes),
-            false => self.file.write(&bytes),
+        let written = bytes.and_then(|bytes| match existing(&path) {
+            Some(Content { replied: true, .. }) => self.0.replace(&bytes),
+            _ => self.0.write(&bytes),
         });
         written.map_err(|error| cannot_write(&path, &error))
     }
+}
+
+/// Returns the content of the pending file at the path, or `None` if the path has no pending file.
+fn existing(path: &Path) -> Option<Content> {
+    serde_json::from_slice(&input::read_file(path).ok()?).ok()
 }
 
 /// Replaces the pending file with a file that refers to a later prompt, such as a correction of the reply.

@@ -33,6 +33,9 @@ struct Job<'a> {
     report: TurnReport,
     /// Whether the service has accepted the prompt, during this command or earlier.
     is_sent: bool,
+    /// Whether this command has sent a prompt or a correction that had an effect, or may have had one. The same command
+    /// would then send it a second time.
+    has_sent: bool,
     /// Whether the ids were already written to GitHub's step outputs.
     ids_are_written: bool,
     /// Whether the command has already tried to write the reply, to standard output or to the file of `--output`. Stays
@@ -42,7 +45,7 @@ struct Job<'a> {
     is_lost: bool,
     /// The file for the reply, which `--output` names.
     reply_file: Option<NewFile>,
-    /// What to do with the pending file after the reply is printed.
+    /// What to do with the pending file after the reply is printed. `None` if this command neither wrote nor read one.
     settle: Option<Settle>,
     /// The local list of sessions for `blocks list`, to which the session is added.
     register: Option<Register>,
@@ -107,6 +110,7 @@ impl<'a> Job<'a> {
             output,
             report: TurnReport::default(),
             is_sent: false,
+            has_sent: false,
             ids_are_written: false,
             is_printed: false,
             is_lost: false,
@@ -328,15 +332,10 @@ impl<'a> Job<'a> {
 
     /// Creates the pending file. Called before the prompt is sent, so that an error means that nothing was sent. The
     /// command starts to receive signals before it creates the file. Otherwise, a signal could leave a temporary file.
-    fn pending_file(&mut self, options: &WaitOptions) -> Result<Option<PendingFile>, Exit> {
+    fn pending_file(&self, options: &WaitOptions) -> Result<Option<PendingFile>, Exit> {
         self.output.host().listen();
-        let file = options
-            .pending
-            .as_deref()
-            .map(PendingFile::create)
-            .transpose()?;
-        self.settle = options.pending.clone().map(Settle::Remove);
-        Ok(file)
+        let path = options.pending.as_deref();
+        path.map(PendingFile::create).transpose()
     }
 
     /// Handles the error of a request that sends a prompt. The service may have accepted the prompt although the
@@ -353,12 +352,17 @@ impl<'a> Job<'a> {
         exit
     }
 
-    fn keep(&self, file: Option<PendingFile>, pending: Option<&Pending>) {
-        if let Some(file) = file
-            && let Some(content) = Content::new(&self.report, pending)
-            && let Err(exit) = file.write(&content)
-        {
-            self.output.fail_beside(exit);
+    /// Writes the pending file. If the write fails, another process may own the file at the path, so this command must
+    /// not replace or remove it later.
+    fn keep(&mut self, file: Option<PendingFile>, pending: Option<&Pending>) {
+        let Some(file) = file else { return };
+        let Some(content) = Content::new(&self.report, pending) else {
+            return;
+        };
+        let path = file.path().to_owned();
+        match file.write(&content) {
+            Ok(()) => self.settle = Some(Settle::Remove(path)),
+            Err(exit) => self.output.fail_beside(exit),
         }
     }
 
@@ -372,14 +376,16 @@ impl<'a> Job<'a> {
     ) -> Result<Status, Exit> {
         identify(turn.pending(), &mut self.report);
         self.is_sent = true;
+        self.has_sent = true;
         self.output.report_started(&self.report);
         self.ids_are_written = true;
         self.keep(file, Some(turn.pending()));
         self.add_to_register().await;
         if options.no_wait {
-            let resume = resume_command(&self.report).unwrap_or_default();
-            self.output
-                .note(&format!("to wait for the reply, run: {resume}"));
+            if let Some(resume) = resume_command(&self.report) {
+                self.output
+                    .note(&format!("to wait for the reply, run: {resume}"));
+            }
             return Ok(Status::Started);
         }
         self.await_reply(
@@ -444,8 +450,10 @@ impl<'a> Job<'a> {
         follow: FollowOptions,
     ) -> Result<Reply, Exit> {
         let output = self.output;
-        let resume = resume_command(&self.report).unwrap_or_default();
-        let words = format!("error: interrupted; to keep waiting, run: {resume}\n");
+        let words = match resume_command(&self.report) {
+            Some(resume) => format!("error: interrupted; to keep waiting, run: {resume}\n"),
+            None => "error: interrupted\n".to_owned(),
+        };
         output.host().set_last_words(&words);
         let watcher = Watcher {
             output,
@@ -556,6 +564,7 @@ impl<'a> Job<'a> {
     /// Prints the error and, if a reply may still arrive, the command that resumes the wait.
     fn describe_end(&self, exit: &mut Exit, replied: bool) {
         self.output.note_error(exit);
+        exit.error.retryable &= !self.has_sent;
         let may_be_sent = self.is_sent || exit.code == Code::OutcomeUnknown;
         if may_be_sent && !replied {
             exit.error.resume = resume_command(&self.report);

@@ -330,6 +330,11 @@ impl<'a> Case<'a> {
             let note = format!("to keep waiting, run: {resume}\n");
             assert!(is_batch || ended.err.contains(&note), "{context}");
         }
+        if report["exit_code"] == 3 {
+            // A second `wait` sends nothing. A second `run`, `send` or `batch` would send the prompt again.
+            let is_wait = self.row.1 == WAITS;
+            assert_eq!(report["error"]["retryable"], is_wait, "{context}");
+        }
         match self.end {
             End::Success => assert_eq!(report["final_message"], "Done.", "{context}"),
             End::TimeOut => assert_eq!(report["error"]["kind"], "timed_out", "{context}"),

@@ -192,6 +192,31 @@ async fn sessions_of_another_base_url_are_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn secrets_in_the_base_url_are_not_printed() {
+    let folder = Folder::new("register-secret");
+    let mock = replying();
+    for (url, shown) in [
+        (
+            "https://SECRET:SECRET@gw.example/?SECRET",
+            "https://gw.example",
+        ),
+        ("https://gw.example#SECRET", "https://gw.example"),
+        ("sk/SECRET", "not usable"),
+        ("ftp://SECRET", "not usable"),
+    ] {
+        for line in ["check", "check --json", "show --last"] {
+            let test = test(&mock, line, &folder).variable("BLOCKS_API_BASE_URL", url);
+            let ended = test.run().await;
+            assert_eq!(ended.code, 2, "{line} {url}: {ended:?}");
+            let all = format!("{}{}", ended.out, ended.err).to_lowercase();
+            assert!(!all.contains("secret"), "{line} {url}: {ended:?}");
+            assert!(all.contains(shown), "{line} {url}: {ended:?}");
+        }
+    }
+    assert_eq!(mock.request_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_register_keeps_the_newest_sessions() {
     let folder = Folder::new("register-bound");
     let mock = replying();

@@ -74,6 +74,7 @@ impl Job<'_> {
         match sent {
             Ok(turn) => {
                 self.is_correcting = true;
+                self.has_sent = true;
                 identify(turn.pending(), &mut self.report);
                 self.update_pending_file(Some(turn.pending()));
                 Ok(turn)
