@@ -355,9 +355,16 @@ impl Redactor {
         let mut text = text.to_owned();
         for secret in &self.secrets {
             // The conversion to ASCII lower case keeps the position of each byte, so `at` is also an offset in `text`.
-            while let Some(at) = text.to_ascii_lowercase().find(secret.as_str()) {
-                text.replace_range(at..at + secret.len(), REMOVED);
+            let lower = text.to_ascii_lowercase();
+            let (mut kept, mut from) = (String::new(), 0);
+            // The replacement is not searched, because a short secret can be a part of it.
+            for (at, _) in lower.match_indices(secret.as_str()) {
+                kept.push_str(&text[from..at]);
+                kept.push_str(REMOVED);
+                from = at + secret.len();
             }
+            kept.push_str(&text[from..]);
+            text = kept;
         }
         without_tokens(&without_queries(&text))
     }

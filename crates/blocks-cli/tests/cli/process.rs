@@ -82,6 +82,21 @@ fn a_signal_works_while_a_write_blocks() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
+/// The message is larger than the buffer of a pipe, and the test does not read it. So the command blocks while it writes
+/// to standard error, and the last words cannot be printed either.
+#[cfg(unix)]
+#[test]
+fn a_signal_works_while_standard_error_is_full() {
+    let message = Action::Message("x".repeat(1 << 20));
+    let agent = Script::no_reply().step(Duration::ZERO, message);
+    let service = Service::new(Mock::builder().agent(agent));
+    let mut child = spawn(service.command(&["run", "--agent", "claude", "--follow", "Go."]));
+    let (_, mut err) = wait_for_session(&mut child);
+    err.read_exact(&mut [0]).unwrap();
+    kill("-INT", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_closed_pipe_ends_follow_without_more_requests() {

@@ -6,6 +6,7 @@ use std::path::Path;
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
 use serde_json::Value;
 
+use crate::in_process::Test;
 use crate::{Ended, Folder, Service, blocks, kill, spawn};
 
 /// Returns the response statuses in a HAR file.
@@ -73,6 +74,19 @@ fn a_command_that_sends_nothing_leaves_no_recording() {
         assert!(!Path::new(&file).exists(), "{arguments:?}");
     }
     assert_eq!(service.mock.request_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_a_part_of_its_replacement_is_removed_once() {
+    let folder = Folder::new("record-short-key");
+    for key in ["e", "[", "Removed"] {
+        let mock = Mock::builder().key(key).build();
+        let file = folder.file(key);
+        let line = format!("run --agent claude --no-wait --record {file} Go.");
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(ended.code, 0, "{key}: {ended:?}");
+        assert_eq!(statuses(&file), [200], "{key}");
+    }
 }
 
 #[cfg(unix)]
