@@ -338,7 +338,7 @@ pub struct MessagesArgs {
     /// Keep printing new messages as they arrive
     #[arg(long, conflicts_with_all = ["page", "direction"])]
     pub follow: bool,
-    /// With --follow, end after the first final message
+    /// With --follow, end after the final message of the newest prompt
     #[arg(long, requires = "follow")]
     pub until_done: bool,
 }
@@ -406,7 +406,7 @@ pub struct BatchArgs {
     /// Maximum number of sessions that run at the same time [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_running: Option<u32>,
-    /// Start no more prompts after one ended with an exit code other than 0
+    /// Start no more prompts after one ended in this run with an exit code other than 0
     #[arg(long)]
     pub fail_fast: bool,
     /// Add the sessions to `blocks list`; the default except in CI

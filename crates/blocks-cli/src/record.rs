@@ -76,9 +76,11 @@ impl Recorder {
         state.file.remove_if_empty();
         let error = state.error.take()?;
         let (path, entries) = (state.file.path().display(), state.file.entries());
-        Some(format!(
-            "cannot write --record {path}: {error}; it contains the first {entries} requests"
-        ))
+        let rest = match entries {
+            0 => "there is no recording".to_owned(),
+            _ => format!("it contains the first {entries} requests"),
+        };
+        Some(format!("cannot write --record {path}: {error}; {rest}"))
     }
 
     fn add(&self, exchange: &Exchange) {

@@ -79,7 +79,7 @@ fn a_command_that_sends_nothing_leaves_no_recording() {
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_a_part_of_its_replacement_is_removed_once() {
     let folder = Folder::new("record-short-key");
-    for key in ["e", "[", "Removed"] {
+    for key in ["E", "REMOVED"] {
         let mock = Mock::builder().key(key).build();
         let file = folder.file(key);
         let line = format!("run --agent claude --no-wait --record {file} Go.");
@@ -138,19 +138,27 @@ fn a_full_disk_ends_the_recording_and_not_the_run() {
     let service = Service::new(Mock::builder());
     let folder = Folder::new("record-full");
     let file = folder.file("run.har");
-    let arguments = ["run", "--agent", "claude", "--record", &file, "Go."];
-    let command = service.command(&arguments);
+    let line = ["--no-shared-limit", "--record", &file, "run"];
+    let command = service.command(&[&line[..], &["--agent", "claude", "Go."]].concat());
     // A limit on the file size simulates a full disk. The shell ignores SIGXFSZ, the signal for a file that is too
-    // large, so that a write fails instead of ending the process.
-    let mut limited = std::process::Command::new("sh");
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 6; exec \"$@\"", "sh"]);
-    limited.arg(command.get_program()).args(command.get_args());
-    limited.envs(command.get_envs().filter_map(|(k, v)| Some((k, v?))));
-    let ended = Ended::of(limited.output().unwrap());
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(ended.out, "Done.\n");
-    let warning = format!("warning: cannot write --record {file}: ");
-    assert!(ended.err.contains(&warning), "{ended:?}");
+    // large, so that a write fails instead of ending the process. The lower limit has no space for a request.
+    for (limit, rest) in [
+        (1, "there is no recording"),
+        (6, "it contains the first 1 requests"),
+    ] {
+        let script = format!("trap '' XFSZ; ulimit -f {limit}; exec \"$@\"");
+        let mut limited = std::process::Command::new("sh");
+        limited.args(["-c", &script, "sh"]);
+        limited.arg(command.get_program()).args(command.get_args());
+        limited.envs(command.get_envs().filter_map(|(k, v)| Some((k, v?))));
+        let ended = Ended::of(limited.output().unwrap());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(ended.out, "Done.\n");
+        let warning = format!("warning: cannot write --record {file}: ");
+        assert!(ended.err.contains(&warning), "{ended:?}");
+        assert!(ended.err.contains(rest), "{ended:?}");
+        assert_eq!(Path::new(&file).exists(), limit > 1, "{ended:?}");
+    }
     assert_eq!(statuses(&file), [200]);
 }
 
