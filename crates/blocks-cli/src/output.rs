@@ -126,8 +126,8 @@ impl Output {
         self.write_outputs(&ids(report));
     }
 
-    /// Writes the result of a turn to the step outputs and the job summary. Called after the command has printed the
-    /// result or has failed to print it.
+    /// Writes the result of a turn to the step outputs and the job summary. Called before the command prints its
+    /// report, because the report also describes a failure to write the step outputs.
     pub fn report_to_github(&self, report: &TurnReport, ids_are_written: bool) {
         if self.github.get().is_none() {
             return;

@@ -19,8 +19,8 @@ use crate::host::{Host, says_no};
 use crate::output::Output;
 use crate::report::RegisteredSession;
 
-/// Maximum number of lines in the register, each with a session. If the register is full, the oldest session is
-/// removed. The service's web dashboard still shows this session.
+/// Maximum number of lines in the register. If the register is full, the line of the oldest session is removed. The
+/// service's web dashboard still shows this session.
 const MAX_SESSIONS: usize = 500;
 /// Maximum number of bytes of the register. The oldest sessions are removed if the register would be larger. A read
 /// also stops at this limit, because the path may lead to an endless device such as `/dev/zero`, or to a large file of

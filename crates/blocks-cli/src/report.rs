@@ -198,8 +198,8 @@ pub struct ErrorReport {
     pub code: Option<String>,
     /// The service's id of the request.
     pub request_id: Option<String>,
-    /// Whether the same command may succeed later, without sending a prompt twice. For `run`, `send`, and `batch` without a
-    /// journal, false once the prompt had an effect. Then `resume` is the way to continue.
+    /// Whether the same command may succeed later, without sending a prompt twice. For `run`, `send`, and `batch`
+    /// without a journal, false once the prompt had an effect. Then `resume` is the way to continue.
     pub retryable: bool,
     /// Whether a create or follow-up may have taken effect although it failed.
     pub may_have_taken_effect: bool,

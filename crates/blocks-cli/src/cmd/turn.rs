@@ -546,8 +546,17 @@ impl<'a> Job<'a> {
         }
         self.report.exit_code = exit.as_ref().map_or(0, |exit| exit.code as u8);
         self.report.error = exit.as_ref().map(|exit| (*exit.error).clone());
-        let printed = self.print();
         output.report_to_github(&self.report, self.ids_are_written);
+        // The step outputs are written before the report is printed, so that the report has the exit code of this
+        // failure.
+        if exit.is_none()
+            && let Some(mut exit) = output.side_failure()
+        {
+            self.describe_end(&mut exit, replied && !self.is_lost);
+            self.report.exit_code = exit.code as u8;
+            self.report.error = Some(*exit.error);
+        }
+        let printed = self.print();
         if let Err(failed) = &printed {
             output.note_error(failed);
             self.note_resume();

@@ -195,7 +195,7 @@ async fn sessions_of_another_base_url_are_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn secrets_in_the_base_url_are_not_printed() {
-    let folder = Folder::new("register-secret");
+    let folder = Folder::new("register-base-url");
     let mock = replying();
     for (url, shown) in [
         (
