@@ -17,7 +17,7 @@ Environment:
                        off, file:FOLDER, redis://HOST or rediss://HOST
                        [default: a file in the user's state folder]
   BLOCKS_AGENT         agent of `run` when no option names one
-  BLOCKS_REGISTER      1 adds sessions to `blocks list` in CI too, 0 never
+  BLOCKS_REGISTER      1 adds sessions to `blocks list` in CI too, 0 only with --register
   XDG_STATE_HOME       folder for that list [default: ~/.local/state]
   HTTPS_PROXY          proxy for the service; NO_PROXY lists hosts to reach without it
 
@@ -26,7 +26,7 @@ Exit codes:
   1    failed
   2    usage error; nothing was sent
   3    no reply before the time-out; the agent may still be working
-  4    outcome unknown: a session may exist; check the dashboard before you retry
+  4    outcome unknown: a session or follow-up may exist; check the dashboard before you retry
   5    the reply looks like a notice of failure (--fail-on-notice)
   6    the reply does not conform to the schema (--schema)
   129  ended by SIGHUP
@@ -90,7 +90,7 @@ pub enum Command {
     Artifact(ArtifactArgs),
     /// Run prompts from a JSON Lines file; resumes from --journal
     Batch(BatchArgs),
-    /// List the sessions that this user started
+    /// List the sessions to which this user sent prompts
     List,
     /// Remove sessions from `blocks list`; the service keeps them
     Forget(ForgetArgs),
@@ -195,19 +195,19 @@ pub struct PromptArgs {
 #[group(required = false, multiple = false)]
 pub struct AgentArgs {
     /// Core agent, such as claude
-    #[arg(long, value_name = "NAME", help_heading = "Agent (exactly one)")]
+    #[arg(long, value_name = "NAME", help_heading = "Agent (or BLOCKS_AGENT)")]
     pub agent: Option<String>,
     /// Agent name that this version does not know; sent unchanged
-    #[arg(long, value_name = "NAME", help_heading = "Agent (exactly one)")]
+    #[arg(long, value_name = "NAME", help_heading = "Agent (or BLOCKS_AGENT)")]
     pub any_agent: Option<String>,
     /// Custom agent of the workspace
-    #[arg(long, value_name = "UUID", help_heading = "Agent (exactly one)")]
+    #[arg(long, value_name = "UUID", help_heading = "Agent (or BLOCKS_AGENT)")]
     pub agent_id: Option<Uuid>,
     /// Profile of the agent, as a JSON object
-    #[arg(long, value_name = "JSON", help_heading = "Agent (exactly one)")]
+    #[arg(long, value_name = "JSON", help_heading = "Agent (or BLOCKS_AGENT)")]
     pub profile: Option<String>,
     /// Profile from FILE; `-` is standard input
-    #[arg(long, value_name = "FILE", help_heading = "Agent (exactly one)")]
+    #[arg(long, value_name = "FILE", help_heading = "Agent (or BLOCKS_AGENT)")]
     pub profile_file: Option<PathBuf>,
 }
 
@@ -240,7 +240,7 @@ pub struct SendArgs {
     pub session: Option<String>,
     /// Text for the agent, sent unchanged; after `--` it may start with `-`
     pub prompt: Option<String>,
-    /// The session that this user started last
+    /// The session to which this user last sent a prompt
     #[arg(long)]
     pub last: bool,
     /// Read the text from FILE; `-` is standard input
@@ -255,7 +255,7 @@ pub struct SendArgs {
 pub struct WaitArgs {
     /// Session; the wait is for its newest prompt unless --thread is given
     pub session: Option<SessionRef>,
-    /// The session that this user started last
+    /// The session to which this user last sent a prompt
     #[arg(long)]
     pub last: bool,
     /// Thread to wait for
@@ -279,7 +279,7 @@ pub struct WaitArgs {
 pub struct SessionChoice {
     /// Session: its id or the address of its page
     pub session: Option<SessionRef>,
-    /// The session that this user started last
+    /// The session to which this user last sent a prompt
     #[arg(long)]
     pub last: bool,
 }
@@ -296,10 +296,10 @@ pub struct ForgetArgs {
     /// Sessions: their ids or the addresses of their pages
     #[arg(value_name = "SESSION")]
     pub sessions: Vec<SessionRef>,
-    /// The session that this user started last
+    /// The session to which this user last sent a prompt
     #[arg(long)]
     pub last: bool,
-    /// All sessions that were created at the current base URL
+    /// All sessions that `blocks list` prints
     #[arg(long, conflicts_with_all = ["sessions", "last"])]
     pub all: bool,
 }
@@ -338,7 +338,7 @@ pub struct MessagesArgs {
     /// Keep printing new messages as they arrive
     #[arg(long, conflicts_with_all = ["page", "direction"])]
     pub follow: bool,
-    /// With --follow, end after the next final message
+    /// With --follow, end after the final message of the newest prompt
     #[arg(long, requires = "follow")]
     pub until_done: bool,
 }
@@ -377,7 +377,7 @@ pub struct ArtifactArgs {
     pub session: Option<String>,
     /// Artifact
     pub artifact: Option<String>,
-    /// The session that this user started last
+    /// The session to which this user last sent a prompt
     #[arg(long)]
     pub last: bool,
     /// Write to this new file; `-` is standard output
@@ -398,14 +398,15 @@ pub struct BatchArgs {
     /// Retry prompts with unknown outcome (may be billed twice)
     #[arg(long, requires = "journal")]
     pub retry_unknown: bool,
-    /// Retry prompts that ended with exit code 5 or 6 (billed again); every rerun
-    /// retries creates that certainly had no effect
+    /// Retry prompts that ended with exit code 5 or 6 (billed again), and with
+    /// --fail-on-notice those with a notice of failure; every rerun retries creates
+    /// that certainly had no effect
     #[arg(long, requires = "journal")]
     pub retry_failed: bool,
     /// Maximum number of sessions that run at the same time [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_running: Option<u32>,
-    /// Start no more prompts after one has failed
+    /// Start no more prompts after one ended in this run with an exit code other than 0
     #[arg(long)]
     pub fail_fast: bool,
     /// Add the sessions to `blocks list`; the default except in CI
@@ -463,7 +464,8 @@ pub struct MockArgs {
 
 impl Args {
     /// Returns the text of the usage error if a global option cannot be used with this command. For example, `list`
-    /// sends no requests, so `--record` would have no effect.
+    /// sends no requests, so `--record` would have no effect. Also returns the usage error for `--record-texts` without
+    /// `--record`.
     pub fn unsupported_option(&self) -> Option<String> {
         let command = &self.command;
         if self.record_texts && self.record.is_none() {
@@ -518,7 +520,7 @@ impl Command {
         matches!(self, Self::Run(_) | Self::Send(_) | Self::Wait(_))
     }
 
-    /// Returns whether the command may write an agent's text to standard output.
+    /// Returns whether the command may write an agent's text to standard output other than as JSON.
     fn prints_text(&self) -> bool {
         self.calls_service() && !matches!(self, Self::Batch(_) | Self::Check)
     }
@@ -568,7 +570,7 @@ fn after_session(
 }
 
 impl SendArgs {
-    /// Returns the session (`None` with `--last`) and the prompt.
+    /// Returns the session and the prompt. The session is `None` with `--last`, and if the user gave no session.
     ///
     /// # Errors
     /// The message says which value is invalid, and why.

@@ -70,12 +70,14 @@ impl Exit {
         self
     }
 
-    /// Creates an `Exit` for a local failure, such as a file that cannot be written.
+    /// Creates an `Exit` for a local failure, such as a file that cannot be written. `batch` also uses it if some
+    /// prompts failed.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::new(Code::Failed, "file", message)
     }
 
-    /// Creates an `Exit` for a command line or an input that cannot be used. Nothing was sent.
+    /// Creates an `Exit` for a command line or an input that cannot be used. Nothing was sent. `batch` also uses it for
+    /// each prompt that was not started after a failure.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Code::Usage, "usage", message)
     }

@@ -1,4 +1,4 @@
-//! Files that only the user can read, and that get their final name only when they are complete.
+//! Files that get their final name only when they are complete. On Unix, only the user can read them.
 
 use std::ffi::OsString;
 use std::io::{Error, ErrorKind, Result, Write};
@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-/// A new file that has a temporary name until it is complete. A command creates its output files before the first
-/// request. If a path cannot be written, the command then fails before it sends anything. Dropping the value removes
-/// the incomplete file.
+/// A new file that has a temporary name until it is complete. The commands create the files of `--output`, and `run`
+/// and `send` also the file of `--pending`, before the first request. If a path cannot be written, the command then
+/// fails before it sends anything. Dropping the value removes the incomplete file.
 pub struct NewFile {
     path: PathBuf,
     file: NamedTempFile,
 }
 
 impl NewFile {
-    /// Creates the file under a temporary name beside `path`. Only the user can read it.
+    /// Creates the file under a temporary name beside `path`. On Unix, only the user can read it.
     pub fn create(path: &Path) -> Result<Self> {
         let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
             return Err(Error::from(ErrorKind::IsADirectory));
@@ -40,7 +40,8 @@ impl NewFile {
     }
 
     /// Writes the whole file, and renames it to its final name. Fails if another program has created a file of this
-    /// name.
+    /// name. On a file system without hard links, the check and the rename may be two steps. A file that another
+    /// program creates between these steps is then replaced.
     pub fn write(self, bytes: &[u8]) -> Result<()> {
         let path = self.path.clone();
         match self.write_temporary(bytes)?.persist_noclobber(&path) {

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use blocks_fleet::LimitLocation;
 use blocks_sdk::{Client, ClientBuilder, Error, LimitStore};
+use reqwest::Url;
 
 use crate::exit::{Code, Exit};
 use crate::limit;
@@ -22,6 +23,9 @@ use crate::text;
 
 /// Environment variables that CI systems set. A value such as `CI=false` counts as not set.
 const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
+
+/// Replacement for a base URL that is not an http or https URL.
+const NOT_USABLE: &str = "not usable";
 
 type Sink = Mutex<Box<dyn Write + Send>>;
 type Source = Mutex<Box<dyn Read + Send>>;
@@ -44,7 +48,7 @@ pub struct Host {
     out: Sink,
     err: ErrorStream,
     variables: Variables,
-    /// A fixed time of day. With `None`, the machine's clock is used.
+    /// A fixed time of day for the register of sessions. With `None`, the machine's clock is used.
     time: Option<SystemTime>,
     make_client: MakeClient,
     /// The only client of the command, so that one rate limiter counts all of the command's requests.
@@ -144,7 +148,8 @@ impl Host {
         self
     }
 
-    /// Sets an environment variable that the command reads.
+    /// Sets an environment variable that the command reads. A host of [`Host::process`] then no longer reads the other
+    /// variables of the process, and no longer receives the signals of the process.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         let mut given = match self.variables {
@@ -156,7 +161,7 @@ impl Host {
         self
     }
 
-    /// Sets the time of day that the command uses instead of the machine's clock.
+    /// Sets the time of day that `blocks list` shows for new sessions. Recordings still use the machine's clock.
     #[must_use]
     pub fn time(mut self, time: SystemTime) -> Self {
         self.time = Some(time);
@@ -179,16 +184,23 @@ impl Host {
     }
 
     /// Returns the command's only client, and creates it in the first call. The client counts its requests in the store
-    /// that `limit` names, for example in a file that all processes with the same key use.
+    /// that `limit` names, for example in a file that all processes with the same key use. The client of [`Host::new`]
+    /// does not use this store.
     pub(crate) fn client(&self, limit: &LimitLocation, notes: &Notes) -> Result<Client, Exit> {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
         }
         for name in ["BLOCKS_API_KEY", "BLOCKS_API_BASE_URL"] {
-            // Without this check, a variable that is not valid UTF-8 would count as not set.
+            // Without this check, `limit::store` would treat a variable that is not valid UTF-8 as not set.
             if self.var(name).is_some_and(|value| value.to_str().is_none()) {
                 return Err(Exit::usage(format!("{name} is not valid UTF-8")));
             }
+        }
+        // The SDK would print such a value in its error, and the value may contain a secret.
+        let has_query = |url: OsString| url.to_string_lossy().contains(['?', '#']);
+        if self.base_url() == NOT_USABLE || self.var("BLOCKS_API_BASE_URL").is_some_and(has_query) {
+            let what = "BLOCKS_API_BASE_URL must be an origin, such as https://api.blocks.team";
+            return Err(Exit::new(Code::Usage, "configuration", what));
         }
         let client = (self.make_client)(limit::store(limit, self, notes)?)?;
         let client = self.record(client)?;
@@ -249,11 +261,24 @@ impl Host {
         CI.iter().any(set)
     }
 
-    /// Returns the base URL from `BLOCKS_API_BASE_URL`, or the base URL of the service if the variable is not set.
+    /// Returns the base URL from `BLOCKS_API_BASE_URL`, or the base URL of the service if the variable is not set. The
+    /// base URL is printed, so it is returned without user name, password, query and fragment. A value that is not an
+    /// http or https URL may be an API key in the wrong variable, so [`NOT_USABLE`] is returned instead.
     pub(crate) fn base_url(&self) -> String {
-        let url = self.var("BLOCKS_API_BASE_URL");
-        let url = url.map(|url| url.to_string_lossy().trim_end_matches('/').to_owned());
-        url.unwrap_or_else(|| "https://api.blocks.team".to_owned())
+        let url = self.var("BLOCKS_API_BASE_URL").unwrap_or_default();
+        let url = url.to_string_lossy();
+        if url.trim().is_empty() {
+            return "https://api.blocks.team".to_owned();
+        }
+        let url = Url::parse(url.trim()).ok();
+        let Some(mut url) = url.filter(|url| ["http", "https"].contains(&url.scheme())) else {
+            return NOT_USABLE.to_owned();
+        };
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_query(None);
+        url.set_fragment(None);
+        url.as_str().trim_end_matches('/').to_owned()
     }
 
     /// Returns the user's state folder, in which programs keep data that must survive a restart. A
@@ -270,7 +295,7 @@ impl Host {
         named.or(local.filter(is_usable))
     }
 
-    /// Returns the time of day.
+    /// Returns the time of day for the register of sessions.
     pub(crate) fn now(&self) -> SystemTime {
         self.time.unwrap_or_else(SystemTime::now)
     }

@@ -108,8 +108,8 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
     if !unparsed.is_turn && unparsed.json {
         return output.report_failure(&exit);
     }
-    // The text from clap, the command-line parser, already starts with `error: ` and contains the usage line. So it is
-    // printed unchanged, without another `error: `.
+    // The text from clap, the command-line parser, already starts with `error: `, or is the help text if the command
+    // line is empty. So it is printed unchanged, without another `error: `.
     output.host().write_stderr(&text);
     match unparsed.is_turn {
         true => refuse_turn(exit, &output),
@@ -118,8 +118,8 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
 }
 
 /// Reports that the command line of `run`, `send` or `wait` is invalid. Prints the report as JSON if the command line
-/// contains `--json`. Writes the report to GitHub's step outputs if the command line contains `--github-output`. The
-/// caller prints the error on standard error.
+/// contains `--json`. If the command line contains `--github-output`, writes the report to GitHub's step outputs and
+/// job summary, unless the file of the outputs cannot be opened. The caller prints the error on standard error.
 fn refuse_turn(exit: Exit, output: &Output) -> u8 {
     let report = TurnReport {
         status: Status::Refused,

@@ -20,7 +20,7 @@ const SOONER: Duration = Duration::from_millis(5);
 const BASE_URL: &str = "https://api.blocks.team";
 
 /// Returns the location of the rate limit's store. There is none with `--no-shared-limit`. Otherwise `BLOCKS_LIMIT_URL`
-/// names it; the default is a folder in the user's state folder.
+/// names it; the default is a folder in the user's state folder. If the user has no state folder, there is none either.
 pub fn location(no_shared_limit: bool, host: &Host) -> Result<LimitLocation, Exit> {
     if no_shared_limit {
         return Ok(LimitLocation::Off);
@@ -33,8 +33,8 @@ pub fn location(no_shared_limit: bool, host: &Host) -> Result<LimitLocation, Exi
     Ok(LimitLocation::of_user(|name| host.var(name)).unwrap_or(LimitLocation::Off))
 }
 
-/// Opens the store at `location` for the API key in the environment. The store writes its first error to `notes` as a
-/// warning.
+/// Opens the store at `location` for the API key in the environment. Returns `None` if there is no key or no location.
+/// The store writes the first error of [`LimitStore::take`] to `notes` as a warning.
 pub fn store(
     location: &LimitLocation,
     host: &Host,
@@ -56,7 +56,7 @@ pub fn store(
     }))
 }
 
-/// Wraps the store of the shared limit, and reports the store's first error to the user as a warning.
+/// Wraps the store of the shared limit, and reports the first error of [`LimitStore::take`] to the user as a warning.
 struct Reporting {
     store: Arc<dyn LimitStore>,
     notes: Notes,

@@ -19,8 +19,8 @@ use crate::notes::Notes;
 use crate::report::{Event, FailureReport, TurnReport};
 use crate::text;
 
-/// Maximum number of characters that are printed for one tool call. The arguments of a tool call can contain a whole
-/// file, but a person only wants to see which tool was called.
+/// Maximum number of characters of a tool call that `--follow` of `run`, `send` and `wait` prints for a person. The
+/// arguments of a tool call can contain a whole file, but a person only wants to see which tool was called.
 const MAX_TOOL_CALL: usize = 200;
 
 /// Settings of [`Output`] from the command line.
@@ -42,7 +42,7 @@ pub struct Output {
     options: OutputOptions,
     github: OnceLock<GithubFiles>,
     /// The first failure to write a file such as that of the step outputs. The command continues after this failure,
-    /// but its exit code shows the failure.
+    /// but its exit code is not 0.
     side_failure: Mutex<Option<Exit>>,
     is_discard_reported: AtomicBool,
 }
@@ -72,8 +72,9 @@ impl Output {
         })
     }
 
-    /// Returns the client for requests that send a prompt. The time-out of these requests is longer than that of reads.
-    /// After a time-out, it is unknown whether the service accepted the prompt, so a time-out must be rare.
+    /// Returns the client for requests that send a prompt. Without `--request-timeout`, the time-out of these requests
+    /// is longer than that of reads. After a time-out, it is unknown whether the service accepted the prompt, so a
+    /// time-out must be rare.
     pub fn client_for_create(&self) -> Result<Client, Exit> {
         const CREATE_TIMEOUT: Duration = Duration::from_secs(180);
         let timeout = self.options.request_timeout.unwrap_or(CREATE_TIMEOUT);
@@ -107,9 +108,10 @@ impl Output {
         Ok(())
     }
 
-    /// Prints the address of the session's page, or the session's id if the address is not known. Also writes the ids
-    /// of the session and of the prompt's thread of messages to the step outputs. Called before the wait for the reply,
-    /// so that later steps of a workflow get the ids even if the wait fails.
+    /// Prints the address of the session's page, or the session's id if the address is not known. If standard error
+    /// gets JSON Lines, prints an event with both instead. Also writes the ids of the session and of the prompt's
+    /// thread of messages, and the address, to the step outputs. Called before the wait for the reply, so that later
+    /// steps of a workflow get the ids even if the wait fails.
     pub fn report_started(&self, report: &TurnReport) {
         let id = report.session_id.as_deref().unwrap_or_default();
         let place = report.session_html_url.as_deref().unwrap_or(id);
@@ -124,7 +126,8 @@ impl Output {
         self.write_outputs(&ids(report));
     }
 
-    /// Writes the result of a turn to the step outputs and the job summary. Called after the reply was printed.
+    /// Writes the result of a turn to the step outputs and the job summary. Called before the command prints its
+    /// report, because the report also describes a failure to write the step outputs.
     pub fn report_to_github(&self, report: &TurnReport, ids_are_written: bool) {
         if self.github.get().is_none() {
             return;
@@ -205,7 +208,7 @@ impl Output {
     }
 
     /// Warns that a file such as that of the step outputs cannot be written. The command continues, but its exit code
-    /// shows the failure.
+    /// is not 0.
     pub fn fail_beside(&self, exit: Exit) {
         self.note(&format!("warning: {}", exit.error.message));
         let mut first = self
@@ -265,7 +268,7 @@ impl Output {
         self.host.out_is_terminal
     }
 
-    /// Draws the progress line: what the command has done so far, and the elapsed time.
+    /// Draws the progress line, if it can be redrawn: what the command has done so far, and the elapsed time.
     pub fn show_progress(&self, what: &str, elapsed: Duration) {
         if self.can_redraw() {
             const FRAMES: [char; 4] = ['|', '/', '-', '\\'];
@@ -280,9 +283,10 @@ impl Output {
         self.notes.clear();
     }
 
-    /// Reports the progress. Called once a minute. If standard error gets JSON Lines, prints an event. Otherwise,
-    /// prints a new line, but nothing if `show_progress` redraws the progress line on a terminal. A CI log needs the
-    /// new lines, because CI systems end a job that prints nothing for a long time.
+    /// Reports the progress. `batch` calls it once a minute, and the other commands after each minute without a
+    /// message. If standard error gets JSON Lines, prints an event. Otherwise, prints a new line, but nothing if a
+    /// progress line could be redrawn on a terminal. A CI log needs the new lines, because CI systems end a job that
+    /// prints nothing for a long time.
     pub fn show_minute(&self, what: &str, elapsed: Duration) {
         if self.options.events {
             let seconds = elapsed.as_secs();
@@ -326,7 +330,8 @@ impl Output {
         self.notes.note(line);
     }
 
-    /// Prints a value as one line of JSON, with control characters and invisible characters escaped.
+    /// Prints a value as one line of JSON. Escapes control characters, characters that change the writing direction,
+    /// and texts that start a command to a CI system.
     pub fn json(&self, value: &impl Serialize) -> Result<(), Exit> {
         let line = serde_json::to_string(value)
             .map_err(|e| Exit::failed(format!("cannot serialize the result: {e}")))?;

@@ -23,7 +23,8 @@ pub struct Prompt {
 }
 
 /// Parses JSON Lines. Each line is the JSON body of a request that creates a session, with two more fields: a unique
-/// `id`, and optionally `schema`, the JSON Schema of the reply. Empty lines are skipped.
+/// `id`, and optionally `schema`, the JSON Schema of the reply. Lines that are empty or contain only white space are
+/// skipped.
 ///
 /// # Errors
 /// Describes the first error and its line number. The whole file is checked before anything is
@@ -60,7 +61,7 @@ fn prompt(line: &str) -> Result<Prompt, String> {
     let id = match &given_id {
         Value::String(id) if !id.is_empty() => id.clone(),
         Value::Number(id) => id.to_string(),
-        _ => return Err("missing `id`: a unique string or number".into()),
+        _ => return Err("missing or invalid `id`: expected a unique string or number".into()),
     };
     let fingerprint = Fingerprint::new(&value);
     let schema = value.as_object_mut().and_then(|line| line.remove("schema"));

@@ -24,7 +24,7 @@ use crate::signals::LastWords;
 use file::HarFile;
 use redact::Redactor;
 
-/// Maximum number of recorded bytes of a body.
+/// Maximum number of recorded bytes of a response body. The body of a request is recorded in full.
 const MAX_BODY: usize = 16 << 20;
 
 /// A recording. Clones write to the same file.
@@ -76,9 +76,11 @@ impl Recorder {
         state.file.remove_if_empty();
         let error = state.error.take()?;
         let (path, entries) = (state.file.path().display(), state.file.entries());
-        Some(format!(
-            "cannot write --record {path}: {error}; it contains the first {entries} requests"
-        ))
+        let rest = match entries {
+            0 => "there is no recording".to_owned(),
+            _ => format!("it contains the first {entries} requests"),
+        };
+        Some(format!("cannot write --record {path}: {error}; {rest}"))
     }
 
     fn add(&self, exchange: &Exchange) {
@@ -140,7 +142,7 @@ struct Received {
     status: http::StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
-    /// Length of the whole body. The field `body` contains only the first [`MAX_BODY`] bytes.
+    /// Number of received bytes. The field `body` contains only the first [`MAX_BODY`] of these bytes.
     size: usize,
     is_complete: bool,
 }

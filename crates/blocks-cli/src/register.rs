@@ -1,8 +1,8 @@
-//! The register, a local list of the sessions that this user started.
+//! The register, a local list of the sessions to which this user sent prompts.
 //!
-//! The register is a file in the user's state folder that only the user can read. It contains the ids and links of the
-//! newest sessions, but no prompts or replies. Each command locks the register while it writes, so that no sessions are
-//! lost when several commands write at the same time.
+//! The register is a file in the user's state folder. On Unix, only the user can read it. It contains the ids, links,
+//! base URLs and times of the newest sessions, but no prompts or replies. Each command locks the register while it
+//! writes, so that commands that write at the same time do not overwrite each other's sessions.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -19,8 +19,8 @@ use crate::host::{Host, says_no};
 use crate::output::Output;
 use crate::report::RegisteredSession;
 
-/// Maximum number of sessions in the register. If the register is full, the oldest session is removed. The service's
-/// web dashboard still shows this session.
+/// Maximum number of lines in the register. If the register is full, the line of the oldest session is removed. The
+/// service's web dashboard still shows this session.
 const MAX_SESSIONS: usize = 500;
 /// Maximum number of bytes of the register. The oldest sessions are removed if the register would be larger. A read
 /// also stops at this limit, because the path may lead to an endless device such as `/dev/zero`, or to a large file of
@@ -32,8 +32,17 @@ const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Environment variable that turns the register on or off. If the variable is not set, the register is turned off in
-/// CI, and turned on outside of CI.
+/// CI, and turned on outside of CI. The option `--register` turns it on in any case.
 const VARIABLE: &str = "BLOCKS_REGISTER";
+
+/// A line of the register.
+struct Line {
+    /// The line as it was read, without its line break. It is written unchanged, because a later version of the command
+    /// may have written fields that this version does not know.
+    text: Vec<u8>,
+    /// `None` if this version cannot parse the line.
+    session: Option<RegisteredSession>,
+}
 
 pub struct Register {
     path: PathBuf,
@@ -47,7 +56,7 @@ impl Register {
     /// `None` if the command uses no register.
     ///
     /// # Errors
-    /// A usage error: the user asked for a register that cannot be written.
+    /// A usage error: the user asked for a register that cannot be written, or that has no place.
     pub fn open(output: &Output, is_requested: bool) -> std::result::Result<Option<Self>, Exit> {
         let (register, warning) = Self::to_write(output.host(), is_requested)?;
         if let Some(warning) = warning {
@@ -73,11 +82,11 @@ impl Register {
     /// for a register with `--register`, or with the variable `BLOCKS_REGISTER` set to a value such as `1`. If the user
     /// did not ask for a register, the command uses none in these cases:
     ///
-    /// - The command runs in CI, the variable is set to `0`, or the user has no state folder.
+    /// - The command runs in CI, the variable is set to a value such as `0`, or the user has no state folder.
     /// - The register cannot be written. This is the only case with a warning.
     ///
     /// # Errors
-    /// A usage error: the user asked for a register that cannot be written.
+    /// A usage error: the user asked for a register that cannot be written, or that has no place.
     fn to_write(
         host: &Host,
         is_requested: bool,
@@ -120,7 +129,8 @@ impl Register {
 
     /// Returns the sessions of the current base URL, newest first.
     pub fn sessions(&self) -> Result<Vec<RegisteredSession>> {
-        let mut sessions = self.read()?;
+        let lines = self.read()?.into_iter();
+        let mut sessions: Vec<_> = lines.filter_map(|line| line.session).collect();
         sessions.retain(|session| session.base_url == self.base_url);
         sessions.reverse();
         Ok(sessions)
@@ -130,22 +140,31 @@ impl Register {
     async fn add(&self, id: &str, html_url: Option<&str>, host: &Host) -> Result<()> {
         let started_at = humantime::format_rfc3339_seconds(host.now()).to_string();
         let _lock = self.lock().await?;
-        let mut sessions = self.read()?;
-        let known = sessions.iter().position(|session| session.session_id == id);
-        let known = known.map(|place| sessions.remove(place));
+        let mut lines = self.read()?;
+        let is_known = |line: &Line| {
+            let session = line.session.as_ref();
+            session.is_some_and(|session| session.session_id == id)
+        };
+        let known = lines.iter().position(is_known);
+        let known = known.and_then(|place| lines.remove(place).session);
         let html_url = html_url.map(str::to_owned);
-        sessions.push(RegisteredSession {
+        let session = RegisteredSession {
             session_id: id.to_owned(),
             session_html_url: html_url.or(known.and_then(|known| known.session_html_url)),
             base_url: self.base_url.clone(),
             started_at,
+        };
+        lines.push(Line {
+            text: serde_json::to_vec(&session)?,
+            session: Some(session),
         });
-        let excess = sessions.len().saturating_sub(MAX_SESSIONS);
-        sessions.drain(..excess);
-        self.write(&sessions)
+        let excess = lines.len().saturating_sub(MAX_SESSIONS);
+        lines.drain(..excess);
+        self.write(&lines)
     }
 
-    /// Removes and returns the sessions for which `is_unwanted` returns true. Sessions of other base URLs are kept.
+    /// Removes and returns the sessions for which `is_unwanted` returns true, newest first. Sessions of other base URLs
+    /// are kept.
     pub async fn remove(
         &self,
         is_unwanted: impl Fn(&RegisteredSession) -> bool,
@@ -154,23 +173,25 @@ impl Register {
             return Ok(Vec::new());
         }
         let _lock = self.lock().await?;
-        let sessions = self.read()?;
-        let is_unwanted =
-            |session: &RegisteredSession| session.base_url == self.base_url && is_unwanted(session);
-        let (removed, kept): (Vec<_>, Vec<_>) = sessions.into_iter().partition(is_unwanted);
+        let lines = self.read()?.into_iter();
+        let is_unwanted = |line: &Line| {
+            let session = line.session.as_ref();
+            session.is_some_and(|session| session.base_url == self.base_url && is_unwanted(session))
+        };
+        let (removed, kept): (Vec<_>, Vec<_>) = lines.partition(is_unwanted);
         if !removed.is_empty() {
             self.write(&kept)?;
         }
-        Ok(removed)
+        let removed = removed.into_iter().rev();
+        Ok(removed.filter_map(|line| line.session).collect())
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads all sessions, oldest first. A line that cannot be parsed is skipped. A later version of the command may
-    /// have written such a line.
-    fn read(&self) -> Result<Vec<RegisteredSession>> {
+    /// Reads the lines in the first [`MAX_BYTES`] of the file, oldest first.
+    fn read(&self) -> Result<Vec<Line>> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -179,24 +200,25 @@ impl Register {
         let mut bytes = Vec::new();
         file.take(MAX_BYTES as u64).read_to_end(&mut bytes)?;
         let lines = bytes.split(|byte| *byte == b'\n');
-        Ok(lines
-            .filter_map(|line| serde_json::from_slice(line).ok())
-            .collect())
+        let lines = lines.filter(|line| !line.is_empty()).map(|line| Line {
+            text: line.to_vec(),
+            session: serde_json::from_slice(line).ok(),
+        });
+        Ok(lines.collect())
     }
 
-    fn write(&self, sessions: &[RegisteredSession]) -> Result<()> {
-        let mut lines = Vec::new();
+    fn write(&self, lines: &[Line]) -> Result<()> {
+        let mut kept = Vec::new();
         let mut size = 0;
-        for session in sessions.iter().rev() {
-            let line = serde_json::to_string(session)? + "\n";
-            size += line.len();
+        for line in lines.iter().rev() {
+            size += line.text.len() + 1;
             if size > MAX_BYTES {
                 break;
             }
-            lines.push(line);
+            kept.push([line.text.as_slice(), &b"\n"[..]].concat());
         }
-        lines.reverse();
-        NewFile::create(&self.path)?.replace(lines.concat().as_bytes())
+        kept.reverse();
+        NewFile::create(&self.path)?.replace(&kept.concat())
     }
 
     /// Opens the lock file. The register itself cannot be the lock file, because each write replaces the register with
@@ -246,11 +268,12 @@ impl Drop for Lock {
 /// Returns the session that `--last` refers to, which is the newest session of the current base URL.
 ///
 /// # Errors
-/// A usage error: the register cannot be read, or contains no session of the current base URL.
+/// A usage error: the user has no state folder, or the register cannot be read, or it contains no session of the
+/// current base URL.
 pub fn last(host: &Host) -> std::result::Result<Id, Exit> {
     let none = || {
         Exit::usage(format!(
-            "--last: no session of {} is in the register; `blocks run` adds one, in CI with --register",
+            "--last: no session of the base URL ({}) is in the register; `blocks run` adds one, in CI with --register",
             host.base_url()
         ))
     };

@@ -1,5 +1,6 @@
 //! The JSON that the command prints for programs. A [`TurnReport`] and a [`CheckReport`] have the same fields after
-//! success and after failure. Other commands print a [`FailureReport`] after a failure.
+//! success and after failure. Other commands, and `check` with an invalid command line, print a [`FailureReport`] after
+//! a failure.
 //!
 //! These types define the format. `blocks schema` prints their JSON Schemas, which are also in the
 //! folder `schema`.
@@ -26,7 +27,7 @@ pub enum Status {
     Unknown,
     /// A signal or a closed standard output ended the command.
     Interrupted,
-    /// A usage error: nothing was sent.
+    /// Nothing was sent: a usage error, or a prompt that `batch` did not start after a failure.
     Refused,
 }
 
@@ -63,7 +64,7 @@ pub struct TurnReport {
     pub session_html_url: Option<String>,
     /// The text of the reply.
     pub final_message: Option<String>,
-    /// With `--schema`, the JSON value in the reply that conforms to the schema.
+    /// With a schema, the JSON value in the reply that conforms to the schema.
     #[serde(default)]
     pub structured_output: Option<RawJson>,
     /// `authentication`, `limit` or `other`, if the text of the reply looks like the report of a failure. Otherwise
@@ -76,7 +77,7 @@ pub struct TurnReport {
     pub error: Option<ErrorReport>,
 }
 
-/// A line of standard error with `--json` and `--follow`.
+/// A line of standard error of `run`, `send` and `wait` with `--json` and `--follow`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
@@ -152,14 +153,14 @@ pub struct ListReport {
     pub sessions: Vec<RegisteredSession>,
 }
 
-/// A session that this user started.
+/// A session to which this user sent a prompt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RegisteredSession {
     /// The session.
     pub session_id: String,
     /// The address of the session's page for a person.
     pub session_html_url: Option<String>,
-    /// The base URL that the session was created with.
+    /// The base URL to which this user last sent a prompt to the session.
     pub base_url: String,
     /// When this user last sent a prompt to the session from this machine, in UTC.
     pub started_at: String,
@@ -172,11 +173,11 @@ pub struct CheckReport {
     pub status: Status,
     /// The exit code.
     pub exit_code: u8,
-    /// The base URL that requests go to.
+    /// The base URL that requests go to, without user name, password, query and fragment; `not usable` if not a URL.
     pub base_url: String,
-    /// The variables of the environment that name a proxy.
+    /// Which of the variables HTTPS_PROXY, ALL_PROXY and NO_PROXY are set, in upper or lower case.
     pub proxy_variables: Vec<String>,
-    /// The store in which this process and other processes count their requests; `off` if there is none.
+    /// The store in which processes count their requests; `off` if none, `not usable` if BLOCKS_LIMIT_URL is invalid.
     pub limit_store: String,
     /// Whether the store `limit_store` could be used.
     pub limit_is_shared: bool,
@@ -189,7 +190,7 @@ pub struct CheckReport {
 pub struct ErrorReport {
     /// The kind of error, such as `usage`, `status`, `connection` or `interrupted`.
     pub kind: String,
-    /// One sentence for a person.
+    /// A text for a person, which may have several lines.
     pub message: String,
     /// The status of the last response.
     pub http_status: Option<u16>,
@@ -197,11 +198,12 @@ pub struct ErrorReport {
     pub code: Option<String>,
     /// The service's id of the request.
     pub request_id: Option<String>,
-    /// Whether the same command may succeed later, without sending a prompt twice.
+    /// Whether the same command may succeed later, without sending a prompt twice. For `run`, `send`, and `batch`
+    /// without a journal, false once the prompt had an effect. Then `resume` is the way to continue.
     pub retryable: bool,
     /// Whether a create or follow-up may have taken effect although it failed.
     pub may_have_taken_effect: bool,
-    /// The command that continues to wait for the reply.
+    /// The command that continues to wait for the reply. Null if the id of the session is not a UUID.
     pub resume: Option<String>,
 }
 

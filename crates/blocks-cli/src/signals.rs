@@ -44,13 +44,14 @@ impl Signals {
     }
 }
 
-/// The text that is printed if a signal ends the process while the command is blocked. For example, a write to a full
-/// pipe blocks the command. The text says how to resume the wait. The text is empty if there is nothing to resume.
+/// The text that is printed if the thread of [`listen`] ends the process: after a second signal, or while the command
+/// is blocked. For example, a write to a full pipe blocks the command. The text says how to resume the wait. The text
+/// is empty before the wait starts and after the reply was received.
 pub(crate) type LastWords = Arc<Mutex<String>>;
 
 /// Receives the process's signals in a separate thread, so that they are handled even while the
 /// command is blocked. The thread ends the process after a second signal, or if the command has not
-/// ended 2 seconds after the first signal.
+/// ended 2 seconds after the first signal. Before that, it takes at most another second to print the last words.
 #[cfg(unix)]
 pub(crate) fn listen(signals: Signals, last_words: LastWords) {
     use std::time::Duration;
@@ -94,14 +95,32 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
             let second = tokio::time::timeout(GRACE, received.recv()).await;
             let last = second.ok().flatten().unwrap_or(first);
             let words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
-            eprint!("{words}");
+            print_briefly(words.clone());
             std::process::exit(crate::exit::Exit::from(last).code as i32);
         });
     };
     if std::thread::Builder::new().spawn(thread).is_ok() {
-        // Waits until the thread can receive signals. The caller creates files only after this, because an earlier
-        // signal would end the process, and the files would remain.
+        // Waits until the thread can receive signals. The callers create temporary files only after this, because an
+        // earlier signal would end the process, and the temporary files would remain.
         let _ = is_ready.recv();
+    }
+}
+
+/// Prints the text to standard error in a separate thread, and waits at most 1 second for this thread. The print never
+/// ends if standard error is a full pipe that no process reads, or if a blocked thread has locked standard error.
+#[cfg(unix)]
+fn print_briefly(text: String) {
+    use std::io::Write;
+    use std::time::Duration;
+
+    const LIMIT: Duration = Duration::from_secs(1);
+    let (printed, is_printed) = std::sync::mpsc::channel();
+    let print = move || {
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        let _ = printed.send(());
+    };
+    if std::thread::Builder::new().spawn(print).is_ok() {
+        let _ = is_printed.recv_timeout(LIMIT);
     }
 }
 

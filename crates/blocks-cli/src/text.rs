@@ -35,8 +35,9 @@ fn is_invisible(c: char) -> bool {
 /// Azure Pipelines, `##vso[` in those of Azure Pipelines, and `##teamcity[` in those of TeamCity.
 const MARKS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
 
-/// Changes a text so that a CI system finds no commands in it. Inserts a zero-width space wherever the text contains
-/// one of the `MARKS`, and into each `::` at the start of a line, which starts a command to GitHub.
+/// Changes a text so that GitHub Actions, Azure Pipelines and TeamCity find no commands in it. Inserts a zero-width
+/// space wherever the text contains one of the `MARKS`. Also inserts one into each `::` at the start of a line or after
+/// white space at the start of a line, because this `::` starts a command to GitHub.
 pub fn no_commands(text: &str) -> String {
     // In a CI log, a carriage return without a line feed also ends a line.
     let lines = text.split_inclusive(['\n', '\r']).map(|line| {
@@ -51,7 +52,8 @@ pub fn no_commands(text: &str) -> String {
     })
 }
 
-/// Escapes control characters, invisible characters and the `MARKS` in a line of JSON. The parsed value stays the same.
+/// Escapes control characters, characters that change the writing direction, and the `MARKS` in a line of JSON. The
+/// parsed value stays the same.
 pub fn safe_json(line: &str) -> String {
     let mut safe = String::with_capacity(line.len());
     for c in line.chars() {

@@ -47,7 +47,6 @@ struct Tally {
 struct Report<'a> {
     output: &'a Output,
     work: Arc<PromptWork<'a>>,
-    has_journal: bool,
     total: usize,
     tally: Tally,
     /// The reason why no more prompts are started, if there is one.
@@ -70,6 +69,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         client_for_create: output.client_for_create()?,
         timeout: args.reply.timeout.0,
         fail_on_notice: args.reply.fail_on_notice,
+        has_journal: args.journal.is_some(),
         given_ids: prompts.iter().map(|p| p.given_id.clone()).collect(),
         schemas: schemas.clone(),
         running: std::sync::Mutex::default(),
@@ -80,7 +80,6 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
     let mut report = Report {
         output,
         work: Arc::clone(&work),
-        has_journal: args.journal.is_some(),
         total: prompts.len(),
         tally: Tally::default(),
         stop: None,
@@ -214,9 +213,10 @@ impl<'a> Report<'a> {
         Ok(by)
     }
 
-    /// Returns the text of the progress line in a terminal. A prompt counts as waiting until it has a session. Such a
-    /// prompt waits for a permit of the rate limiter, for the end of another prompt because of `--max-running`, or for
-    /// another worker (a process with the same journal) that handles the prompt.
+    /// Returns the text of the progress line in a terminal. A prompt counts as waiting until it has a session. For
+    /// example, such a prompt waits for a permit of the rate limiter, for the response to its create, for the end of
+    /// another prompt because of `--max-running`, or for another worker (a process with the same journal) that handles
+    /// the prompt.
     fn progress(&self) -> String {
         let has_session = |report: &&TurnReport| report.session_id.is_some();
         let running = self.work.running().values().filter(has_session).count();
@@ -236,15 +236,15 @@ impl<'a> Report<'a> {
         self.output.json(result)
     }
 
-    /// Reports a prompt with unknown outcome. Either an earlier run or another worker stopped during the create, or the
-    /// journal is damaged.
+    /// Reports a prompt with unknown outcome. Either an earlier run or another worker stopped during the create, or its
+    /// create failed and may have had an effect, or the journal is damaged.
     fn print_unknown(&mut self, index: usize, session_id: Option<String>) -> Result<(), Exit> {
         let mut report = self.work.report(index);
         report.session_id = session_id;
         let mut exit = Exit::new(
             Code::OutcomeUnknown,
             "unknown",
-            "a previous run stopped during this create, so a session may exist; use \
+            "it is unknown whether an earlier create had an effect, so a session may exist; use \
              --retry-unknown to create it again",
         );
         exit.error.may_have_taken_effect = true;
@@ -328,7 +328,7 @@ impl<'a> Report<'a> {
             tally.completed, tally.failed, tally.running, tally.unknown, tally.interrupted
         ));
         if let Some(by) = by {
-            let advice = match self.has_journal {
+            let advice = match self.work.has_journal {
                 true => "rerun with the same --journal to resume",
                 false => {
                     "there is no journal, so a rerun sends every prompt again; the lines \

@@ -1,6 +1,7 @@
 //! The command `check`, which tests the API key and the connection to the service.
 
-use blocks_sdk::LimitStoreStatus;
+use blocks_sdk::{Error, LimitStoreStatus};
+use serde_json::{Map, Value};
 
 use crate::exit::{Code, Exit};
 use crate::output::Output;
@@ -15,8 +16,8 @@ const PROXIES: [&str; 6] = [
     "no_proxy",
 ];
 
-/// Checks the key by requesting a session with a random id, and prints the result. The status 404 shows that the
-/// service accepted the key. The request costs nothing.
+/// Checks the key by requesting a session with a random id, and prints the result. A response of the service with the
+/// status 404 shows that the service accepted the key. The request costs nothing.
 pub async fn check(output: &Output) -> Result<(), Exit> {
     let mut limit_is_shared = false;
     let result = match output.client() {
@@ -25,7 +26,7 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
             // Signals are handled here, so that the command prints a `CheckReport` even if a signal interrupts it.
             let result = match output.host().interruptible(read).await {
                 Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) if error.is_not_found() => Ok(()),
+                Ok(Err(error)) if error.is_not_found() => not_found(error),
                 Ok(Err(error)) => Err(Exit::from(error)),
                 Err(by) => Err(by.into()),
             };
@@ -44,7 +45,7 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
             .err()
             .map_or(Status::Completed, Exit::status),
         exit_code: result.as_ref().err().map_or(0, |exit| exit.code as u8),
-        base_url: without_credentials(&host.base_url()),
+        base_url: host.base_url(),
         proxy_variables: PROXIES
             .iter()
             .filter(|name| set(name))
@@ -86,11 +87,16 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
     result
 }
 
-/// Returns the URL without user name and password, which must not be printed.
-fn without_credentials(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
-        (None, Some((_, rest))) => rest.to_owned(),
-        _ => url.to_owned(),
+/// Returns whether a response with the status 404 shows that the key was accepted. The errors of the service are JSON
+/// objects, so any other response is from another server.
+fn not_found(error: Error) -> Result<(), Exit> {
+    let body = error.body().unwrap_or_default();
+    if serde_json::from_str::<Map<String, Value>>(&body).is_ok() {
+        return Ok(());
     }
+    drop(body);
+    let mut exit = Exit::from(error);
+    exit.error.message =
+        "the response with status 404 is not from the service; check the base URL".into();
+    Err(exit)
 }

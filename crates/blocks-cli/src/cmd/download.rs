@@ -56,8 +56,8 @@ fn new_file(output: Option<PathBuf>) -> Result<Option<PathBuf>, Exit> {
 }
 
 /// Saves the artifact to a new file, or writes it to standard output. A new file gets its name only when it is
-/// complete. If standard output is a terminal, control characters are removed from the text. A file or another program
-/// gets the bytes unchanged. The file name that the agent chose is never used.
+/// complete. If standard output is a terminal, control characters are removed from the text, except with `--raw`. A
+/// file or another program gets the bytes unchanged, also in CI. The file name that the agent chose is never used.
 async fn download(
     artifact: &Artifact,
     (session_id, artifact_id): (String, String),

@@ -1,9 +1,10 @@
 //! The pending file, which the option `--pending` names. The file stores the ids and the link with which a later
 //! command finds a reply that was not received yet.
 //!
-//! `run` and `send` write the file after they have sent the prompt. They remove the file after they have printed the
-//! reply. `blocks wait --pending` reads the file, and marks it as replied after it has printed the reply. `run` and
-//! `send` may replace a file that is marked as replied.
+//! `run` and `send` write the file after the service has accepted the prompt, or may have accepted it in a session
+//! whose id was received. `run` and `send` remove the file after they have printed the reply. `blocks wait --pending`
+//! reads the file, and marks it as replied after it has printed the reply. With `--correct`, all three commands replace
+//! the file after they have sent a correction. `run` and `send` may replace a file that is marked as replied.
 
 use std::path::Path;
 
@@ -60,11 +61,7 @@ impl Content {
 
 /// A new pending file, which has a temporary name until it is written. The command creates the file before it sends
 /// anything. If the path cannot be written, the command then ends with a usage error.
-pub struct PendingFile {
-    file: NewFile,
-    /// Whether the path has a file that is marked as replied.
-    replaces: bool,
-}
+pub struct PendingFile(NewFile);
 
 impl PendingFile {
     /// Creates the file under a temporary name beside `path`.
@@ -79,11 +76,8 @@ impl PendingFile {
         if path == Path::new("-") {
             return Err(wrong("a file is needed"));
         }
-        let replaces = path.symlink_metadata().is_ok();
-        if replaces {
-            let existing = input::read_file(path).ok();
-            let existing = existing.and_then(|text| serde_json::from_slice(&text).ok());
-            match existing {
+        if path.symlink_metadata().is_ok() {
+            match existing(path) {
                 Some(Content { replied: true, .. }) => {}
                 Some(_) => {
                     return Err(wrong(
@@ -94,21 +88,30 @@ impl PendingFile {
             }
         }
         NewFile::create(path)
-            .map(|file| Self { file, replaces })
+            .map(Self)
             .map_err(|e| wrong(&e.to_string()))
     }
 
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     /// Writes the content, and renames the file to its final name. Fails if another program has created a file of this
-    /// name in the meantime.
+    /// name in the meantime. Only a pending file that is marked as replied is replaced.
     pub fn write(self, content: &Content) -> Result<(), Exit> {
-        let path = self.file.path().to_owned();
+        let path = self.path().to_owned();
         let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
-        let written = bytes.and_then(|bytes| match self.replaces {
-            true => self.file.replace(&bytes),
-            false => self.file.write(&bytes),
+        let written = bytes.and_then(|bytes| match existing(&path) {
+            Some(Content { replied: true, .. }) => self.0.replace(&bytes),
+            _ => self.0.write(&bytes),
         });
         written.map_err(|error| cannot_write(&path, &error))
     }
+}
+
+/// Returns the content of the pending file at the path, or `None` if the path has no pending file.
+fn existing(path: &Path) -> Option<Content> {
+    serde_json::from_slice(&input::read_file(path).ok()?).ok()
 }
 
 /// Replaces the pending file with a file that refers to a later prompt, such as a correction of the reply.

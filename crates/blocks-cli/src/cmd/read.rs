@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use blocks_sdk::{MessageType, ToolCall, Watch, WatchEvent, types::Message};
+use blocks_sdk::{MessageType, SessionRef, ToolCall, Watch, WatchEvent, types::Message};
 use futures_util::StreamExt;
 use tokio::time::{Instant, interval_at};
 
@@ -51,9 +51,8 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
 
 pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     let session = args.session.resolve(output.host())?;
-    let mut messages = output
-        .client()?
-        .session(session)
+    let session = output.client()?.session(session);
+    let mut messages = session
         .messages()
         .types(args.types.into_iter().map(Into::into))
         .roles(args.roles.into_iter().map(Into::into));
@@ -69,7 +68,9 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
         return page.messages().iter().try_for_each(|m| line(m, output));
     }
     if args.follow {
-        return follow(messages.watch(), args.until_done, output).await;
+        // With --thread, only the messages of one turn are printed, so a newer turn does not matter.
+        let session = args.thread.is_none().then_some(&session);
+        return follow(messages.watch(), args.until_done, session, output).await;
     }
     let mut stream = pin!(messages.stream());
     while let Some(message) = until_closed(stream.next(), output).await? {
@@ -78,9 +79,14 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Prints messages as they arrive. A failed poll does not end the command. If several polls in a row fail, only the
-/// first of them is reported.
-async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(), Exit> {
+/// Prints messages as they arrive. A poll that fails with a temporary error does not end the command. If several polls
+/// in a row fail, only the first of them is reported.
+async fn follow(
+    mut watch: Watch,
+    until_done: bool,
+    session: Option<&SessionRef>,
+    output: &Output,
+) -> Result<(), Exit> {
     const MINUTE: Duration = Duration::from_secs(60);
     let start = Instant::now();
     let mut minutes = interval_at(start + MINUTE, MINUTE);
@@ -100,7 +106,10 @@ async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(
             WatchEvent::Message(message) => {
                 minutes.reset();
                 line(&message, output)?;
-                if until_done && message.type_ == Some(MessageType::FinalMessage) {
+                if until_done
+                    && message.type_ == Some(MessageType::FinalMessage)
+                    && is_newest(&message, session, output).await?
+                {
                     return Ok(());
                 }
             }
@@ -110,6 +119,23 @@ async fn follow(mut watch: Watch, until_done: bool, output: &Output) -> Result<(
             }
             _ => {}
         }
+    }
+}
+
+/// Returns whether a final message belongs to the newest turn of the session, or whether this is not known.
+async fn is_newest(
+    message: &Message,
+    session: Option<&SessionRef>,
+    output: &Output,
+) -> Result<bool, Exit> {
+    let Some((session, thread)) = session.zip(message.chat_thread_id.as_ref()) else {
+        return Ok(true);
+    };
+    match until_closed(session.latest_turn(), output).await? {
+        Ok(Some(turn)) => Ok(turn.thread_id() == Some(thread)),
+        Ok(None) => Ok(true),
+        Err(error) if error.is_unknown_turn() => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 

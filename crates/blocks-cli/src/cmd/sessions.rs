@@ -1,4 +1,4 @@
-//! The commands `list` and `forget`, for the sessions that this user started.
+//! The commands `list` and `forget`, for the sessions to which this user sent prompts.
 
 use blocks_sdk::Id;
 

@@ -33,15 +33,19 @@ struct Job<'a> {
     report: TurnReport,
     /// Whether the service has accepted the prompt, during this command or earlier.
     is_sent: bool,
+    /// Whether this command has sent a prompt or a correction that had an effect, or may have had one. The same command
+    /// would then send it a second time.
+    has_sent: bool,
     /// Whether the ids were already written to GitHub's step outputs.
     ids_are_written: bool,
-    /// Whether the reply was already written, to standard output or to the file of `--output`.
+    /// Whether the command has already tried to write the reply, to standard output or to the file of `--output`. Stays
+    /// false with `--json`, because the report then contains the reply.
     is_printed: bool,
     /// Whether writing the reply failed, so that the user has not seen the reply.
     is_lost: bool,
     /// The file for the reply, which `--output` names.
     reply_file: Option<NewFile>,
-    /// What to do with the pending file after the reply is printed.
+    /// What to do with the pending file after the reply is printed. `None` if this command neither wrote nor read one.
     settle: Option<Settle>,
     /// The local list of sessions for `blocks list`, to which the session is added.
     register: Option<Register>,
@@ -106,6 +110,7 @@ impl<'a> Job<'a> {
             output,
             report: TurnReport::default(),
             is_sent: false,
+            has_sent: false,
             ids_are_written: false,
             is_printed: false,
             is_lost: false,
@@ -309,7 +314,7 @@ impl<'a> Job<'a> {
     }
 
     /// Writes the reply to the file that `--output` names. Returns false if `--output` names no file, or if the file
-    /// cannot be written. The caller then writes the reply to standard output.
+    /// cannot be written. The reply is then written to standard output.
     fn write_reply_file(&mut self, text: &str) -> bool {
         let Some(file) = self.reply_file.take() else {
             return false;
@@ -327,15 +332,10 @@ impl<'a> Job<'a> {
 
     /// Creates the pending file. Called before the prompt is sent, so that an error means that nothing was sent. The
     /// command starts to receive signals before it creates the file. Otherwise, a signal could leave a temporary file.
-    fn pending_file(&mut self, options: &WaitOptions) -> Result<Option<PendingFile>, Exit> {
+    fn pending_file(&self, options: &WaitOptions) -> Result<Option<PendingFile>, Exit> {
         self.output.host().listen();
-        let file = options
-            .pending
-            .as_deref()
-            .map(PendingFile::create)
-            .transpose()?;
-        self.settle = options.pending.clone().map(Settle::Remove);
-        Ok(file)
+        let path = options.pending.as_deref();
+        path.map(PendingFile::create).transpose()
     }
 
     /// Handles the error of a request that sends a prompt. The service may have accepted the prompt although the
@@ -352,17 +352,22 @@ impl<'a> Job<'a> {
         exit
     }
 
-    fn keep(&self, file: Option<PendingFile>, pending: Option<&Pending>) {
-        if let Some(file) = file
-            && let Some(content) = Content::new(&self.report, pending)
-            && let Err(exit) = file.write(&content)
-        {
-            self.output.fail_beside(exit);
+    /// Writes the pending file. If the write fails, another process may own the file at the path, so this command must
+    /// not replace or remove it later.
+    fn keep(&mut self, file: Option<PendingFile>, pending: Option<&Pending>) {
+        let Some(file) = file else { return };
+        let Some(content) = Content::new(&self.report, pending) else {
+            return;
+        };
+        let path = file.path().to_owned();
+        match file.write(&content) {
+            Ok(()) => self.settle = Some(Settle::Remove(path)),
+            Err(exit) => self.output.fail_beside(exit),
         }
     }
 
-    /// Saves the ids after the service has accepted the prompt, and waits for the reply. From here on, a usage error
-    /// becomes a failure, because a usage error says that nothing was sent.
+    /// Saves the ids after the service has accepted the prompt, and waits for the reply, except with `--no-wait`. From
+    /// here on, a usage error becomes a failure, because a usage error says that nothing was sent.
     async fn follow(
         &mut self,
         turn: &Turn,
@@ -371,14 +376,16 @@ impl<'a> Job<'a> {
     ) -> Result<Status, Exit> {
         identify(turn.pending(), &mut self.report);
         self.is_sent = true;
+        self.has_sent = true;
         self.output.report_started(&self.report);
         self.ids_are_written = true;
         self.keep(file, Some(turn.pending()));
         self.add_to_register().await;
         if options.no_wait {
-            let resume = resume_command(&self.report).unwrap_or_default();
-            self.output
-                .note(&format!("to wait for the reply, run: {resume}"));
+            if let Some(resume) = resume_command(&self.report) {
+                self.output
+                    .note(&format!("to wait for the reply, run: {resume}"));
+            }
             return Ok(Status::Started);
         }
         self.await_reply(
@@ -393,7 +400,8 @@ impl<'a> Job<'a> {
     }
 
     /// Waits for the reply, prints it, and then reads the pull requests. The reply is printed first, because reading
-    /// the pull requests can fail or take time.
+    /// the pull requests can fail or take time. With `--json`, `finish` prints the reply and the pull requests
+    /// together. With `--correct`, asks for corrections of the reply before it is printed.
     async fn await_reply(
         &mut self,
         turn: &Turn,
@@ -442,8 +450,10 @@ impl<'a> Job<'a> {
         follow: FollowOptions,
     ) -> Result<Reply, Exit> {
         let output = self.output;
-        let resume = resume_command(&self.report).unwrap_or_default();
-        let words = format!("error: interrupted; to keep waiting, run: {resume}\n");
+        let words = match resume_command(&self.report) {
+            Some(resume) => format!("error: interrupted; to keep waiting, run: {resume}\n"),
+            None => "error: interrupted\n".to_owned(),
+        };
         output.host().set_last_words(&words);
         let watcher = Watcher {
             output,
@@ -468,7 +478,7 @@ impl<'a> Job<'a> {
     }
 
     /// Writes the reply to the file that `--output` names, or to standard output. With a schema, writes only the JSON
-    /// in the reply.
+    /// in the reply. With `--json`, writes nothing to standard output, because `finish` prints the report.
     fn deliver(&mut self) -> Result<(), Exit> {
         let output = self.output;
         let text = match (&self.schema, &self.report.structured_output) {
@@ -536,8 +546,17 @@ impl<'a> Job<'a> {
         }
         self.report.exit_code = exit.as_ref().map_or(0, |exit| exit.code as u8);
         self.report.error = exit.as_ref().map(|exit| (*exit.error).clone());
-        let printed = self.print();
         output.report_to_github(&self.report, self.ids_are_written);
+        // The step outputs are written before the report is printed, so that the report has the exit code of this
+        // failure.
+        if exit.is_none()
+            && let Some(mut exit) = output.side_failure()
+        {
+            self.describe_end(&mut exit, replied && !self.is_lost);
+            self.report.exit_code = exit.code as u8;
+            self.report.error = Some(*exit.error);
+        }
+        let printed = self.print();
         if let Err(failed) = &printed {
             output.note_error(failed);
             self.note_resume();
@@ -554,6 +573,7 @@ impl<'a> Job<'a> {
     /// Prints the error and, if a reply may still arrive, the command that resumes the wait.
     fn describe_end(&self, exit: &mut Exit, replied: bool) {
         self.output.note_error(exit);
+        exit.error.retryable &= !self.has_sent;
         let may_be_sent = self.is_sent || exit.code == Code::OutcomeUnknown;
         if may_be_sent && !replied {
             exit.error.resume = resume_command(&self.report);

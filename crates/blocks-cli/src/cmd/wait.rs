@@ -160,9 +160,9 @@ pub fn keep_reply(
     Err(Exit::new(Code::Notice, "failure_notice", message))
 }
 
-/// Reads the session's pull requests into the report. The service knows the pull requests only after the reply. The
-/// read may take at most `MAX_SESSION_READ`. The caller prints an error as a warning, because the command already has
-/// the reply.
+/// Reads the session's pull requests into the report. Called after the reply, because the agent opens pull requests
+/// while it works. The read may take at most `MAX_SESSION_READ`. The caller prints an error as a warning, because the
+/// command already has the reply.
 pub async fn read_pull_requests(
     client: &Client,
     pending: &Pending,
@@ -204,12 +204,14 @@ pub fn identify(pending: &Pending, report: &mut TurnReport) {
     report.thread_id = pending.thread_id().map(|id| id.to_string());
 }
 
-/// Returns the command that resumes the wait, if the session is known. The option `--thread` accepts only a UUID, so
-/// any other thread id is left out. The returned command then waits for the session's newest prompt.
+/// Returns the command that resumes the wait, if the session is known and its id is a UUID. `blocks wait` accepts only
+/// a UUID, and any other text of the service could contain another command for the shell. The option `--thread` also
+/// accepts only a UUID, so any other thread id is left out. The returned command then waits for the session's newest
+/// prompt.
 pub fn resume_command(report: &TurnReport) -> Option<String> {
-    let session = report.session_id.as_deref()?;
-    let thread = report.thread_id.as_deref();
-    let thread = thread.filter(|id| id.parse::<uuid::Uuid>().is_ok());
+    let is_uuid = |id: &&str| id.len() == 36 && uuid::Uuid::try_parse(id).is_ok();
+    let session = report.session_id.as_deref().filter(is_uuid)?;
+    let thread = report.thread_id.as_deref().filter(is_uuid);
     Some(match thread {
         Some(thread) => format!("blocks wait {session} --thread {thread}"),
         None => format!("blocks wait {session}"),

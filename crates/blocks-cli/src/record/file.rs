@@ -21,7 +21,7 @@ pub struct HarFile {
 }
 
 impl HarFile {
-    /// Creates the file, and fails if the file exists. Only the user can read it.
+    /// Creates the file, and fails if the file exists. On Unix, only the user can read it.
     pub fn create(path: &Path) -> Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -47,7 +47,7 @@ impl HarFile {
         self.entries
     }
 
-    /// Adds an entry. If the write fails, the file ends after the previous entry.
+    /// Adds an entry. If the write fails, tries to cut the file after the previous entry, so that it is still valid.
     pub fn add(&mut self, entry: &Value) -> Result<()> {
         let separator = if self.entries == 0 { "\n" } else { ",\n" };
         let mut bytes = format!("{separator}{entry}").into_bytes();

@@ -1,4 +1,4 @@
-//! Removes API keys, presigned URLs (links that give access without a key), and tokens of at least 6 characters from a
+//! Removes API keys, presigned URLs (links that give access without a key), and common forms of tokens from a
 //! recording. Without `--record-texts`, also removes every text that is not known to be harmless. For example, a prompt
 //! is removed, but an id or a date is kept.
 
@@ -40,7 +40,8 @@ const PARAMETERS: [&str; 7] = [
     "direction",
 ];
 /// Parts of names. If the name of a query parameter or field contains one of these parts, the value is treated as a
-/// secret.
+/// secret. Exceptions are values of fields such as `session_id`, if they have the form that the field usually has.
+/// Another exception is a field whose value is not a text.
 const SECRET_NAMES: [&str; 12] = [
     "auth",
     "cookie",
@@ -105,7 +106,7 @@ impl Redactor {
         }
     }
 
-    /// Remembers the API key of a request, so that every occurrence of the key is removed.
+    /// Remembers the API key of a request, so that the key is removed in each form that [`encodings`] returns.
     pub fn add_secrets(&mut self, headers: &HeaderMap) {
         for value in headers.get_all(AUTHORIZATION) {
             let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -338,8 +339,8 @@ impl Redactor {
         self.secrets.iter().any(|secret| lower.contains(secret))
     }
 
-    /// Removes from a text the API keys, the secrets in URLs, and everything that looks like a token. The text may
-    /// contain JSON, in which escapes, such as `\/` for `/`, can hide a secret.
+    /// Removes from a text the API keys, the secrets in URLs, and the tokens that [`without_tokens`] recognises. The
+    /// text may contain JSON, in which escapes, such as `\/` for `/`, can hide a secret.
     fn scrub(&self, text: &str) -> String {
         let plain = RawJson::without_escapes(text.as_bytes());
         let plain = String::from_utf8_lossy(&plain);
@@ -354,9 +355,16 @@ impl Redactor {
         let mut text = text.to_owned();
         for secret in &self.secrets {
             // The conversion to ASCII lower case keeps the position of each byte, so `at` is also an offset in `text`.
-            while let Some(at) = text.to_ascii_lowercase().find(secret.as_str()) {
-                text.replace_range(at..at + secret.len(), REMOVED);
+            let lower = text.to_ascii_lowercase();
+            let (mut kept, mut from) = (String::new(), 0);
+            // The replacement is not searched, because a short secret can be a part of it.
+            for (at, _) in lower.match_indices(secret.as_str()) {
+                kept.push_str(&text[from..at]);
+                kept.push_str(REMOVED);
+                from = at + secret.len();
             }
+            kept.push_str(&text[from..]);
+            text = kept;
         }
         without_tokens(&without_queries(&text))
     }
@@ -406,7 +414,7 @@ fn encodings(key: &str) -> Vec<String> {
     forms
 }
 
-/// Removes passwords, and queries that contain secrets, from the URLs in a text.
+/// Removes user names, passwords, and queries and fragments that contain secrets, from the URLs in a text.
 fn without_queries(text: &str) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut rest = text;
@@ -441,8 +449,9 @@ fn is_secret_name(name: &str) -> bool {
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
-/// Removes from a text the words that look like tokens. Also removes each word after a scheme such as `Bearer`, and
-/// each value after a secret name, as in `token=…` or `token: …`, if the word or value has at least 6 characters.
+/// Removes from a text the words of at least 16 characters that have a prefix of a token. Also removes each word after
+/// a scheme such as `Bearer`, and each value after a secret name, as in `token=…` or `token: …`, if the word or value
+/// has at least 6 characters.
 fn without_tokens(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.+/=~".contains(c);
     let mut redacted = String::with_capacity(text.len());

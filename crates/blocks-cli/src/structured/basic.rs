@@ -1,6 +1,7 @@
 //! Validates JSON without the crate `jsonschema`, which would make the command too large. Supports the common keywords
-//! of JSON Schema 2020-12, but none that needs a regular expression. Refuses a schema with any other keyword.
-//! Otherwise, a reply could count as valid although a part of the schema was not checked.
+//! of JSON Schema 2020-12, but none that needs a regular expression. Accepts and ignores the keywords that do not
+//! restrict values. Refuses a schema with any other keyword. Otherwise, a reply could count as valid although a part of
+//! the schema was not checked.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -12,6 +13,12 @@ use crate::text::shorten;
 
 /// Maximum characters of a value in an error message.
 const MAX_VALUE: usize = 100;
+/// Maximum characters of the reasons why a value satisfies no schema of `anyOf` or `oneOf`. Without it, the reasons of
+/// nested schemas could become very long.
+const MAX_REASONS: usize = 500;
+/// Maximum number of times that a part of a reply is compared with a schema. If schemas with `anyOf` refer to each
+/// other, each level of the reply can double this number.
+const MAX_STEPS: u32 = 1_000_000;
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 const TYPES: [&str; 7] = [
     "array", "boolean", "integer", "null", "number", "object", "string",
@@ -35,23 +42,38 @@ pub struct Validator {
 
 impl Validator {
     pub fn new(schema: &Value) -> Result<Self, String> {
-        check_schema(schema, schema)?;
+        check_schema(schema, schema, &mut HashSet::new())?;
         let root = schema.clone();
         Ok(Self { root })
     }
 
-    pub fn validate(&self, value: &Value) -> Result<(), String> {
+    /// Validates one value of a reply. `steps` counts the steps of all values of the reply.
+    pub fn validate(&self, value: &Value, steps: &mut u32) -> Result<(), String> {
         let mut check = Check {
             root: &self.root,
             path: String::new(),
             references: Vec::new(),
+            steps: *steps,
         };
-        check.value(value, &self.root)
+        let result = check.value(value, &self.root);
+        *steps = check.steps;
+        // With `not`, the result can be `Ok` although a part of the value was not checked.
+        match *steps > MAX_STEPS {
+            true => Err(format!(
+                "the reply cannot be checked against the schema within {MAX_STEPS} steps"
+            )),
+            false => result,
+        }
     }
 }
 
-/// Checks that each keyword of a schema and of its subschemas is known and has a usable value.
-fn check_schema(schema: &Value, root: &Value) -> Result<(), String> {
+/// Checks that each keyword of a schema and of its subschemas is known and has a usable value. `seen` contains the
+/// references whose targets were already checked.
+fn check_schema<'a>(
+    schema: &'a Value,
+    root: &'a Value,
+    seen: &mut HashSet<&'a str>,
+) -> Result<(), String> {
     let Value::Object(keywords) = schema else {
         return match schema.is_boolean() {
             true => Ok(()),
@@ -83,23 +105,30 @@ fn check_schema(schema: &Value, root: &Value) -> Result<(), String> {
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => value.is_number(),
             "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties"
             | "maxProperties" => value.is_u64(),
-            "$ref" => value
-                .as_str()
-                .and_then(|target| resolve(target, root))
-                .is_some(),
+            "$ref" => {
+                let target = value.as_str().unwrap_or_default();
+                let found = resolve(target, root);
+                // The target can be in a place that is not checked otherwise, such as in `examples`.
+                if let Some(schema) = found
+                    && seen.insert(target)
+                {
+                    check_schema(schema, root, seen)?;
+                }
+                found.is_some()
+            }
             "properties" | "$defs" | "definitions" => {
                 for schema in value.as_object().into_iter().flat_map(Map::values) {
-                    check_schema(schema, root)?;
+                    check_schema(schema, root, seen)?;
                 }
                 value.is_object()
             }
             "additionalProperties" | "items" | "not" => {
-                check_schema(value, root)?;
+                check_schema(value, root, seen)?;
                 true
             }
             "allOf" | "anyOf" | "oneOf" | "prefixItems" => {
                 for schema in value.as_array().into_iter().flatten() {
-                    check_schema(schema, root)?;
+                    check_schema(schema, root, seen)?;
                 }
                 value.is_array()
             }
@@ -130,6 +159,7 @@ struct Check<'a> {
     /// The schemas that the current check reached through `$ref`, each with the value that it is applied to. If a pair
     /// occurs twice, the references form an endless loop.
     references: Vec<(&'a Value, *const Value)>,
+    steps: u32,
 }
 
 impl<'a> Check<'a> {
@@ -141,6 +171,11 @@ impl<'a> Check<'a> {
     }
 
     fn value(&mut self, value: &Value, schema: &'a Value) -> Result<(), String> {
+        self.steps = self.steps.saturating_add(1);
+        if self.steps > MAX_STEPS {
+            // The caller ignores this result.
+            return Err(String::new());
+        }
         let keywords = match schema {
             Value::Object(keywords) => keywords,
             Value::Bool(false) => return self.wrong(format!("unexpected {}", short(value))),
@@ -231,10 +266,8 @@ impl<'a> Check<'a> {
             let valid = results.iter().filter(|result| result.is_ok()).count();
             if valid == 0 {
                 let reasons: Vec<_> = results.into_iter().filter_map(Result::err).collect();
-                return self.wrong(format!(
-                    "no schema of `{name}` is satisfied: {}",
-                    reasons.join("; ")
-                ));
+                let reasons = shorten(&reasons.join("; "), MAX_REASONS);
+                return self.wrong(format!("no schema of `{name}` is satisfied: {reasons}"));
             }
             if is_enough && valid > 1 {
                 return self.wrong(format!(
@@ -380,7 +413,7 @@ fn order(value: &Value, bound: &Value) -> Ordering {
     }
 }
 
-/// Converts each float without a fraction to an integer, because `1.0` equals `1` in JSON Schema.
+/// Converts each float of less than 9e15 without a fraction to an integer, because `1.0` equals `1` in JSON Schema.
 fn plain(value: &Value) -> Value {
     match value {
         Value::Number(number) if number.is_f64() => match number.as_f64() {
@@ -472,7 +505,7 @@ mod tests {
                 jsonschema::validator_for(schema).unwrap(),
             );
             for value in &values {
-                let result = ours.validate(value);
+                let result = ours.validate(value, &mut 0);
                 assert_eq!(
                     result.is_ok(),
                     library.is_valid(value),
@@ -497,7 +530,7 @@ mod tests {
                 "expected at most 3, found 4 (at /a~1b/0)",
             ),
         ] {
-            assert_eq!(validator.validate(&value), Err(expected.to_owned()));
+            assert_eq!(validator.validate(&value, &mut 0), Err(expected.to_owned()));
         }
     }
 
@@ -519,6 +552,10 @@ mod tests {
             ),
             (json!({"$ref": "#/$defs/missing"}), "invalid `$ref`"),
             (
+                json!({"$ref": "#/examples/0", "examples": [{"type": "string", "pattern": "^a"}]}),
+                "this build cannot check the keyword `pattern`",
+            ),
+            (
                 json!({"properties": {"a": 1}}),
                 "expected an object, `true` or `false`, found 1",
             ),
@@ -529,11 +566,30 @@ mod tests {
     }
 
     #[test]
+    fn a_check_ends_after_a_number_of_steps() {
+        let list = json!({"type": "array", "items": {"$ref": "#/$defs/tree"}});
+        let tree = json!({"anyOf": [list, list, {"type": "string"}]});
+        let value = (0..60).fold(json!(1), |value, _| json!([value]));
+        for schema in [
+            json!({"$ref": "#/$defs/tree", "$defs": {"tree": tree}}),
+            json!({"not": {"$ref": "#/$defs/tree"}, "$defs": {"tree": tree}}),
+        ] {
+            let validator = Validator::new(&schema).unwrap();
+            let mut steps = 0;
+            // The second value of the reply has no steps left.
+            for value in [&value, &json!("a")] {
+                let error = validator.validate(value, &mut steps).unwrap_err();
+                assert!(error.contains("cannot be checked"), "{error}");
+            }
+        }
+    }
+
+    #[test]
     fn endless_references_are_errors() {
         let schema = json!({"anyOf": [{"$ref": "#"}, {"$ref": "#"}]});
         let error = Validator::new(&schema)
             .unwrap()
-            .validate(&json!(1))
+            .validate(&json!(1), &mut 0)
             .unwrap_err();
         assert!(
             error.contains("the schema refers to itself without end"),

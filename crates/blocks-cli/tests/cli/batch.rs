@@ -1,4 +1,4 @@
-//! Tests of `batch`: many prompts stay within the rate limit, and no prompt is sent twice.
+//! Tests of `batch`: invalid prompts, killed batches, reruns with a journal, and the progress line.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn every_line_is_checked_before_anything_is_sent() {
     for (line, expected) in [
         (
             r#"{"agent_name": "claude", "message": "x"}"#,
-            "line 2: missing `id`",
+            "line 2: missing or invalid `id`",
         ),
         (
             r#"{"id": "p0", "agent_name": "claude", "message": "x"}"#,

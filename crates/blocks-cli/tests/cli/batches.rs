@@ -155,6 +155,19 @@ async fn fail_fast_sends_nothing_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_time_out_is_retryable_only_with_a_journal() {
+    let folder = Folder::new("retryable");
+    let journal = format!(" --journal {}", folder.file("journal"));
+    for (options, is_retryable) in [("", false), (journal.as_str(), true)] {
+        let mock = Mock::builder().agent(Script::no_reply()).build();
+        let line = format!("batch - --timeout 1m{options}");
+        let ended = Test::new(&mock, &line).input(prompts(1)).run().await;
+        assert_eq!(ended.code, 3, "{ended:?}");
+        assert_eq!(ended.json()["error"]["retryable"], is_retryable, "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_batch_is_a_usage_error() {
     let mock = replying();
     for input in ["", "\n \n", "\u{feff}"] {

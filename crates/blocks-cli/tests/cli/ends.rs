@@ -201,6 +201,24 @@ async fn a_create_that_left_only_an_id_keeps_it() {
     }
 }
 
+/// A shell may get the resume command, so text of the service must not become a part of it.
+#[tokio::test(start_paused = true)]
+async fn an_id_that_is_no_uuid_is_in_no_command() {
+    for options in ["--no-wait", "--timeout 0", "--timeout 2m"] {
+        for id in ["x; touch /tmp/p", "--output", "x"] {
+            let mock = Mock::builder().agent(Script::no_reply()).build();
+            let fault = Fault::ReplaceField("id".into(), id.into());
+            mock.inject(Operation::CreateSession, Frequency::Always, fault);
+            let line = format!("run --agent claude --json {options} hello");
+            let ended = Test::new(&mock, &line).run().await;
+            let report = ended.json();
+            assert_eq!(report["session_id"], id, "{ended:?}");
+            assert_eq!(report["error"]["resume"], Value::Null, "{ended:?}");
+            assert!(!ended.err.contains("blocks wait"), "{ended:?}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_signal_during_a_create_says_that_it_may_exist() {
     let mock = replying();
@@ -244,7 +262,7 @@ async fn a_slow_create_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reply_is_printed_before_the_session_is_read() {
+async fn a_slow_read_of_the_session_is_cut_short() {
     for options in ["", "--json", "--github-output"] {
         let mock = replying();
         mock.inject(

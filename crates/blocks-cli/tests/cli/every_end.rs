@@ -1,4 +1,4 @@
-//! Tests of every command with every way in which a command can end. They check the exit code, the JSON and the ids.
+//! Tests of every command with each way of ending that [`End`] lists. They check the exit code, the JSON and the ids.
 //! The JSON is validated against its schema.
 //!
 //! The module `ends` tests failed creates, failed polls, and signals during a create and after the reply. The module
@@ -108,7 +108,8 @@ fn agent(replies: bool) -> Script {
 }
 
 impl End {
-    /// Returns whether the service stays silent until the command ends with a time-out or a signal.
+    /// Returns whether the agent (for a prompt) or the service (for other requests) stays silent until the command ends
+    /// with a time-out or a signal.
     fn is_silent(self) -> bool {
         self == Self::TimeOut || self.signal().is_some()
     }
@@ -328,6 +329,11 @@ impl<'a> Case<'a> {
             assert_eq!(report["error"]["resume"], resume, "{context}");
             let note = format!("to keep waiting, run: {resume}\n");
             assert!(is_batch || ended.err.contains(&note), "{context}");
+        }
+        if report["exit_code"] == 3 {
+            // A second `wait` sends nothing. A second `run`, `send` or `batch` would send the prompt again.
+            let is_wait = self.row.1 == WAITS;
+            assert_eq!(report["error"]["retryable"], is_wait, "{context}");
         }
         match self.end {
             End::Success => assert_eq!(report["final_message"], "Done.", "{context}"),

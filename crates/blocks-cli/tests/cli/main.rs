@@ -57,8 +57,8 @@ impl Service {
     }
 }
 
-/// Returns the command `blocks` with these arguments. Variables that could change its behaviour are removed from its
-/// environment.
+/// Returns the command `blocks` with these arguments. Some variables that could change its behaviour are removed from
+/// its environment, and others are set.
 fn blocks(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blocks"));
     command.args(arguments).stdin(Stdio::null());

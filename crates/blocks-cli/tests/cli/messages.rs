@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
+use blocks_mock::{Fault, Frequency, Mock, Operation, Script, TurnInfo};
 
 use crate::ends::{replying, session, valid};
 use crate::in_process::{REQUEST_ID, Stream, Test};
@@ -114,6 +114,32 @@ async fn check_says_whether_the_key_is_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_404_of_another_server_accepts_no_key() {
+    for (body, code) in [
+        ("<html>Not Found</html>", 1),
+        ("", 1),
+        ("[]", 1),
+        (r#"{"error": "Not found"}"#, 0),
+    ] {
+        let mock = replying();
+        let fault = Fault::Status {
+            status: 404,
+            body: body.into(),
+            retry_after: None,
+            after_effect: false,
+        };
+        mock.inject(None, Frequency::Always, fault);
+        let ended = Test::new(&mock, "check").run().await;
+        assert_eq!(ended.code, code, "{body}: {ended:?}");
+        let key = if code == 0 { "accepted" } else { "not checked" };
+        let line = format!("key              {key}\n");
+        assert!(ended.out.contains(&line), "{body}: {ended:?}");
+        let is_named = ended.err.contains("is not from the service");
+        assert_eq!(is_named, code == 1, "{body}: {ended:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_notice_of_failure_is_a_result_and_an_opinion() {
     let text = "Claude Code: Authentication failed. Check the account.";
     let mock = Mock::builder()
@@ -217,6 +243,34 @@ async fn follow_reports_each_outage() {
     assert_eq!(ended.code, 0, "{ended:?}");
     let reports = ended.err.matches("a poll failed, still following: ");
     assert_eq!(reports.count(), 2, "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn until_done_waits_for_the_newest_turn() {
+    let script = |turn: &TurnInfo| {
+        Script::reply(["One.", "Two."][turn.turn]).reply_after(Duration::from_secs(30))
+    };
+    let mock = Mock::builder().agent_fn(script).build();
+    let run = Test::new(&mock, "run --agent claude hello").run().await;
+    assert_eq!(run.code, 0, "{run:?}");
+    let session = mock.sessions()[0];
+    let send = format!("send {session} --no-wait more");
+    assert_eq!(Test::new(&mock, &send).run().await.code, 0);
+    let first = mock.threads(session)[0];
+    for (options, last) in [
+        // Only the messages of the first turn are followed.
+        (format!("--thread {first}"), "One."),
+        // The second turn starts to work.
+        ("--type final_message".into(), "Two."),
+        // The second turn has ended.
+        ("--role assistant".into(), "Two."),
+    ] {
+        let line = format!("messages {session} --follow --until-done {options}");
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let end = format!("assistant: {last}\n");
+        assert!(ended.out.ends_with(&end), "{options}: {ended:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -82,6 +82,21 @@ fn a_signal_works_while_a_write_blocks() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
+/// The message is larger than the buffer of a pipe, and the test does not read it. So the command blocks while it
+/// writes to standard error, and the last words cannot be printed either.
+#[cfg(unix)]
+#[test]
+fn a_signal_works_while_standard_error_is_full() {
+    let message = Action::Message("x".repeat(1 << 20));
+    let agent = Script::no_reply().step(Duration::ZERO, message);
+    let service = Service::new(Mock::builder().agent(agent));
+    let mut child = spawn(service.command(&["run", "--agent", "claude", "--follow", "Go."]));
+    let (_, mut err) = wait_for_session(&mut child);
+    err.read_exact(&mut [0]).unwrap();
+    kill("-INT", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_closed_pipe_ends_follow_without_more_requests() {
@@ -206,6 +221,29 @@ fn github_has_the_ids_while_the_command_waits() {
     kill("-TERM", &child);
     let ended = Ended::of(child.wait_with_output().unwrap());
     assert_eq!(ended.code, Some(143), "{ended:?}");
+}
+
+/// A limit on the file size simulates a full disk. The ids fit into the file of the step outputs, but the reply does
+/// not.
+#[cfg(target_os = "linux")]
+#[test]
+fn json_has_the_exit_code_if_the_outputs_cannot_be_written() {
+    let agent = Script::reply("x".repeat(20_000)).reply_after(Duration::ZERO);
+    let service = Service::new(Mock::builder().agent(agent));
+    let folder = Folder::new("full-outputs");
+    let outputs = folder.file("outputs");
+    let binary = env!("CARGO_BIN_EXE_blocks");
+    let run = format!("{binary} run --json --github-output --no-shared-limit --agent claude Go.");
+    let limit = "trap '' XFSZ; ulimit -f 6";
+    let script = format!("{limit}; export GITHUB_OUTPUT={outputs}; exec {run}");
+    let ended = in_shell(&service, &script);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let report: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(report["status"], "completed");
+    assert_eq!(report["exit_code"], 1, "{}", ended.err);
+    assert_eq!(report["error"]["kind"], "file");
+    let outputs = std::fs::read_to_string(outputs).unwrap();
+    assert!(outputs.starts_with("session_id<<"), "{outputs}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Tests of the HAR file that `--record` writes, for each way in which a process can end.
+//! Tests of the HAR file that `--record` writes, for several ways in which a process can end.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
 use serde_json::Value;
 
+use crate::in_process::Test;
 use crate::{Ended, Folder, Service, blocks, kill, spawn};
 
 /// Returns the response statuses in a HAR file.
@@ -75,6 +76,19 @@ fn a_command_that_sends_nothing_leaves_no_recording() {
     assert_eq!(service.mock.request_count(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_a_part_of_its_replacement_is_removed_once() {
+    let folder = Folder::new("record-short-key");
+    for key in ["E", "REMOVED"] {
+        let mock = Mock::builder().key(key).build();
+        let file = folder.file(key);
+        let line = format!("run --agent claude --no-wait --record {file} Go.");
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(ended.code, 0, "{key}: {ended:?}");
+        assert_eq!(statuses(&file), [200], "{key}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn each_signal_leaves_a_valid_recording() {
@@ -124,19 +138,27 @@ fn a_full_disk_ends_the_recording_and_not_the_run() {
     let service = Service::new(Mock::builder());
     let folder = Folder::new("record-full");
     let file = folder.file("run.har");
-    let arguments = ["run", "--agent", "claude", "--record", &file, "Go."];
-    let command = service.command(&arguments);
+    let line = ["--no-shared-limit", "--record", &file, "run"];
+    let command = service.command(&[&line[..], &["--agent", "claude", "Go."]].concat());
     // A limit on the file size simulates a full disk. The shell ignores SIGXFSZ, the signal for a file that is too
-    // large, so that a write fails instead of ending the process.
-    let mut limited = std::process::Command::new("sh");
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 6; exec \"$@\"", "sh"]);
-    limited.arg(command.get_program()).args(command.get_args());
-    limited.envs(command.get_envs().filter_map(|(k, v)| Some((k, v?))));
-    let ended = Ended::of(limited.output().unwrap());
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(ended.out, "Done.\n");
-    let warning = format!("warning: cannot write --record {file}: ");
-    assert!(ended.err.contains(&warning), "{ended:?}");
+    // large, so that a write fails instead of ending the process. The lower limit has no space for a request.
+    for (limit, rest) in [
+        (1, "there is no recording"),
+        (6, "it contains the first 1 requests"),
+    ] {
+        let script = format!("trap '' XFSZ; ulimit -f {limit}; exec \"$@\"");
+        let mut limited = std::process::Command::new("sh");
+        limited.args(["-c", &script, "sh"]);
+        limited.arg(command.get_program()).args(command.get_args());
+        limited.envs(command.get_envs().filter_map(|(k, v)| Some((k, v?))));
+        let ended = Ended::of(limited.output().unwrap());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(ended.out, "Done.\n");
+        let warning = format!("warning: cannot write --record {file}: ");
+        assert!(ended.err.contains(&warning), "{ended:?}");
+        assert!(ended.err.contains(rest), "{ended:?}");
+        assert_eq!(Path::new(&file).exists(), limit > 1, "{ended:?}");
+    }
     assert_eq!(statuses(&file), [200]);
 }
 

@@ -111,7 +111,9 @@ async fn forget_removes_what_it_names() {
     let line = format!("forget {} --last --json", ids[0]);
     let report = test(&mock, &line, &folder).run().await.json();
     valid("list", &report);
-    assert_eq!(report["sessions"].as_array().unwrap().len(), 2);
+    let removed = report["sessions"].as_array().unwrap();
+    let removed: Vec<&Value> = removed.iter().map(|s| &s["session_id"]).collect();
+    assert_eq!(removed, [&ids[3], &ids[0]], "the newest first");
     let left = vec![ids[2].clone(), ids[1].clone()];
     assert_eq!(listed(&mock, &folder).await, left);
     assert_eq!(test(&mock, "forget --all", &folder).run().await.code, 0);
@@ -192,6 +194,31 @@ async fn sessions_of_another_base_url_are_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn secrets_in_the_base_url_are_not_printed() {
+    let folder = Folder::new("register-base-url");
+    let mock = replying();
+    for (url, shown) in [
+        (
+            "https://SECRET:SECRET@gw.example/?SECRET",
+            "https://gw.example",
+        ),
+        ("https://gw.example#SECRET", "https://gw.example"),
+        ("sk/SECRET", "not usable"),
+        ("ftp://SECRET", "not usable"),
+    ] {
+        for line in ["check", "check --json", "show --last"] {
+            let test = test(&mock, line, &folder).variable("BLOCKS_API_BASE_URL", url);
+            let ended = test.run().await;
+            assert_eq!(ended.code, 2, "{line} {url}: {ended:?}");
+            let all = format!("{}{}", ended.out, ended.err).to_lowercase();
+            assert!(!all.contains("secret"), "{line} {url}: {ended:?}");
+            assert!(all.contains(shown), "{line} {url}: {ended:?}");
+        }
+    }
+    assert_eq!(mock.request_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_register_keeps_the_newest_sessions() {
     let folder = Folder::new("register-bound");
     let mock = replying();
@@ -205,9 +232,28 @@ async fn the_register_keeps_the_newest_sessions() {
     std::fs::write(&file, text).unwrap();
     test(&mock, "run --agent claude hello", &folder).run().await;
     let ids = listed(&mock, &folder).await;
-    assert_eq!(ids.len(), 500);
+    assert_eq!(ids.len(), 499, "one of the 500 lines is damaged");
     assert_eq!(ids[0], mock.sessions()[1].to_string());
-    assert_eq!(ids[499], "00000101-0000-4000-8000-000000000000");
+    assert_eq!(ids[498], "00000102-0000-4000-8000-000000000000");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_of_a_later_version_are_kept() {
+    let folder = Folder::new("register-later");
+    let mock = replying();
+    test(&mock, "run --agent claude hello", &folder).run().await;
+    let file = folder.path().join("state/blocks/sessions.jsonl");
+    let line = std::fs::read_to_string(&file).unwrap();
+    let later = line.replacen('{', "{\"new\":1,", 1);
+    let before = format!("{{\"kind\":\"group\"}}\n{later}");
+    std::fs::write(&file, &before).unwrap();
+    test(&mock, "run --agent claude hello", &folder).run().await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with(&before), "{text}");
+    assert_eq!(listed(&mock, &folder).await.len(), 2);
+    test(&mock, "forget --all", &folder).run().await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text, "{\"kind\":\"group\"}\n");
 }
 
 #[tokio::test(start_paused = true)]

@@ -161,13 +161,19 @@ async fn a_pending_file_lives_until_its_reply_is_printed() {
 
 #[cfg(unix)]
 #[tokio::test(start_paused = true)]
-async fn a_file_that_appears_during_the_wait_is_kept() {
+async fn a_file_that_appears_during_the_create_is_kept() {
     let folder = Folder::new("appears");
     let file = folder.file("file");
-    for (option, code, out) in [
-        (format!("--output {file}"), 1, "Done.\n"),
-        (format!("--pending {file} --no-wait"), 1, ""),
+    let replied = r#"{"session_id": "x", "replied": true}"#;
+    for (option, before, code, out) in [
+        (format!("--output {file}"), None, 1, "Done.\n"),
+        (format!("--pending {file} --no-wait"), None, 1, ""),
+        (format!("--pending {file}"), None, 1, "Done.\n"),
+        (format!("--pending {file}"), Some(replied), 1, "Done.\n"),
     ] {
+        if let Some(before) = before {
+            std::fs::write(&file, before).unwrap();
+        }
         let path = file.clone();
         let mock = Mock::builder()
             .agent(Script::reply("Done.").reply_after(Duration::ZERO))

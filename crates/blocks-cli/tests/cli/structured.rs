@@ -292,6 +292,24 @@ async fn a_correction_that_times_out_can_be_resumed() {
     );
 }
 
+/// A second `wait` would read the first reply again, and send the correction again.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_sent_a_correction_is_not_retryable() {
+    let script = |turn: &TurnInfo| match turn.turn {
+        0 => Script::reply("It is a bug."),
+        _ => Script::no_reply(),
+    };
+    let mock = Mock::builder().agent_fn(script).build();
+    let run = Test::new(&mock, "run --agent claude --no-wait hello");
+    let session = run.run().await.out;
+    let session = session.trim_end();
+    let line = format!("wait {session} --json --schema - --correct 1 --timeout 60s");
+    let ended = test(&mock, &line).run().await;
+    let sent = mock.count(Operation::CreateMessage);
+    assert_eq!((ended.code, sent), (3, 1), "{ended:?}");
+    assert_eq!(ended.json()["error"]["retryable"], false, "{ended:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn batch_validates_replies_by_their_schemas() {
     let folder = Folder::new("structured-batch");

@@ -304,7 +304,7 @@ fn verbose_shows_requests_without_the_key() {
 }
 
 #[test]
-fn a_terminal_gets_no_escape_sequence() {
+fn a_terminal_gets_no_escape_sequence_of_an_agent() {
     let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}hostile";
     let agent = Script::reply(hostile).reply_after(Duration::from_millis(2500));
     let service = Service::new(Mock::builder().agent(agent));

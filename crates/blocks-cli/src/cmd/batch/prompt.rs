@@ -25,6 +25,8 @@ pub struct PromptWork<'a> {
     pub client_for_create: Client,
     pub timeout: Duration,
     pub fail_on_notice: bool,
+    /// Whether the batch has a journal, so that a rerun does not send a prompt twice.
+    pub has_journal: bool,
     /// The id of each prompt, as the prompts file contains it: a string or a number.
     pub given_ids: Vec<Value>,
     /// The schema that the reply to each prompt must conform to, if there is one.
@@ -158,13 +160,15 @@ impl PromptWork<'_> {
         }
     }
 
-    fn end(&self, index: usize, result: Result<(), Exit>) -> TurnReport {
+    fn end(&self, index: usize, mut result: Result<(), Exit>) -> TurnReport {
         let running = self.running().remove(&index);
         let mut report = running.unwrap_or_else(|| self.report(index));
-        if let Err(exit) = &result
-            && report.session_id.is_none()
-        {
-            report.session_id.clone_from(&exit.session_id);
+        if let Err(exit) = &mut result {
+            if report.session_id.is_none() {
+                report.session_id.clone_from(&exit.session_id);
+            }
+            // Without a journal, a rerun would create a second session.
+            exit.error.retryable &= self.has_journal || report.session_id.is_none();
         }
         finished(report, result)
     }

@@ -74,6 +74,7 @@ impl Job<'_> {
         match sent {
             Ok(turn) => {
                 self.is_correcting = true;
+                self.has_sent = true;
                 identify(turn.pending(), &mut self.report);
                 self.update_pending_file(Some(turn.pending()));
                 Ok(turn)
@@ -117,7 +118,7 @@ impl Job<'_> {
     }
 
     /// Prints the reply to standard error if it does not conform to the schema. Standard output then stays empty,
-    /// because a program expects JSON there.
+    /// because a program expects JSON there. With `--json`, prints nothing, because the report contains the reply.
     pub(super) fn show_unmatched_reply(&self) {
         let report = &self.report;
         if self.schema.is_some()
