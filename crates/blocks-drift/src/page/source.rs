@@ -110,8 +110,8 @@ async fn fetch(http: &reqwest::Client, url: &str) -> Result<(String, bool)> {
         .get("content-type")
         .and_then(|v| v.to_str().ok())
         .is_some_and(|v| v.contains("text/html"));
-    let text = response.text().await.map_err(reqwest::Error::without_url);
-    Ok((text.with_context(|| url.to_owned())?, html))
+    let text = crate::body(response).await.with_context(|| url.to_owned())?;
+    Ok((String::from_utf8_lossy(&text).into_owned(), html))
 }
 
 #[cfg(test)]

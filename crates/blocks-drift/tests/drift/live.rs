@@ -68,6 +68,16 @@ async fn failures_of_the_setup_could_not_be_checked() {
 }
 
 #[tokio::test]
+async fn a_huge_body_is_an_error() {
+    let fault = Fault::PadBody((16 << 20) + 1);
+    let mock = live::mock::server().fault(Operation::GetSession, Frequency::Always, fault);
+    let result = run(mock, LiveOptions::default()).await;
+    let error = "the body is larger than 16777216 bytes";
+    assert!(result.errors[0].ends_with(error), "{:?}", result.errors);
+    assert_eq!(result.findings, []);
+}
+
+#[tokio::test]
 async fn wrong_statuses_and_bodies_are_found() {
     for (operation, fault, kind) in [
         (Operation::GetSession, Fault::status(410), Status),
@@ -336,4 +346,23 @@ async fn saved_responses_are_compared_without_the_key() {
     for file in std::fs::read_dir(folder.path()).unwrap() {
         assert!(!std::fs::read_to_string(file.unwrap().path()).unwrap().contains("a-secret-key"));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn linked_folders_and_huge_files_are_not_read() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    let (method, path, body) = example("getSession");
+    let capture = json!({"method": method, "path": path, "status": 200, "body": body});
+    std::fs::write(folder.join("a.json"), capture.to_string()).unwrap();
+    std::os::unix::fs::symlink(folder, folder.join("again")).unwrap();
+    let read = || live::check_captures(&DOCUMENT, folder, "https://api.blocks.team");
+    let notes = read().unwrap().notes;
+    assert!(notes[0].starts_with("1 captured responses in "), "{notes:?}");
+    assert!(notes[0].ends_with("left out: 1 linked folder"), "{notes:?}");
+    let huge = std::fs::File::create(folder.join("huge.json")).unwrap();
+    huge.set_len((16 << 20) + 1).unwrap();
+    let error = read().unwrap_err().to_string();
+    assert!(error.ends_with("huge.json: the file is larger than 16777216 bytes"), "{error}");
 }

@@ -12,6 +12,16 @@ async fn the_sdk_is_in_sync() {
     assert_eq!(result.findings, []);
 }
 
+#[test]
+fn a_closed_output_ends_the_command_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_blocks-drift"));
+    let ended = command.arg("sdk").stdout(writer).output().unwrap();
+    assert_eq!(ended.status.code(), Some(141), "{ended:?}");
+    assert!(ended.stderr.is_empty(), "{ended:?}");
+}
+
 #[tokio::test]
 async fn changed_documents_are_found() {
     use Kind::*;
