@@ -96,13 +96,15 @@ impl Drift {
 
     async fn report(&self) -> Result<u8> {
         let document = Document::parse(document::FILE, &crate::read(document::FILE)?)?;
-        let known = match &self.deviations {
+        let (name, known) = match &self.deviations {
             Some(file) => {
-                std::fs::read_to_string(file).with_context(|| file.display().to_string())?
+                let name = file.display().to_string();
+                let text = std::fs::read_to_string(file).with_context(|| name.clone())?;
+                (name, text)
             }
-            None => crate::read(deviations::FILE)?,
+            None => (deviations::FILE.to_owned(), crate::read(deviations::FILE)?),
         };
-        let known = Deviations::parse(deviations::FILE, &known, &document)?;
+        let known = Deviations::parse(&name, &known, &document)?;
         let mut result = self.check.result(&document).await;
         known.apply(&document, &mut result);
         let report = Report { document: &document, result: &result };

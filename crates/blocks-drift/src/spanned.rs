@@ -43,11 +43,11 @@ fn is_too_deep(text: &str) -> bool {
 }
 
 impl Spanned {
-    /// Parses a YAML text.
+    /// Parses a YAML text. The value of a text without a YAML document, such as an empty text, is null.
     ///
     /// # Errors
-    /// Fails if the text is not exactly one valid YAML document, or is nested too deeply. The error contains the file.
-    /// For invalid syntax, the error also contains the line.
+    /// Fails if the text is not valid YAML, contains several YAML documents, or is nested too deeply. The error contains
+    /// the file. For invalid syntax, the error also contains the line.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         if is_too_deep(text) {
             bail!("{file}: the values are nested too deeply");
@@ -56,12 +56,13 @@ impl Spanned {
             let at = e.marker();
             anyhow!("{file}:{}:{}: {e}", at.line(), at.col() + 1)
         })?;
-        let [node] = nodes.as_slice() else {
-            bail!("{file}: one YAML document is needed");
-        };
         let mut positions = HashMap::new();
-        let value = convert(node, "", &mut positions)
-            .map_err(|e| anyhow!("{file}:{}: {e}", node.span.start.line()))?;
+        let value = match nodes.as_slice() {
+            [] => Value::Null,
+            [node] => convert(node, "", &mut positions)
+                .map_err(|e| anyhow!("{file}:{}: {e}", node.span.start.line()))?,
+            _ => bail!("{file}: it contains several YAML documents"),
+        };
         Ok(Self { file: file.to_owned(), text: text.to_owned(), value, positions })
     }
 

@@ -22,6 +22,28 @@ fn a_closed_output_ends_the_command_quietly() {
     assert!(ended.stderr.is_empty(), "{ended:?}");
 }
 
+/// Errors and stale entries name the list that `--deviations` gives.
+#[test]
+fn another_list_of_deviations_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let name = file.path().display().to_string();
+    let stale = "- { place: '#/a', scope: createSession, document: x, sdk: y, evidence: e, date: 2026-05-31 }\n";
+    for (text, code, part) in [
+        ("", 0, "drift: in sync".to_owned()),
+        ("- { place: '#/a' }\n", 2, format!("could not check: {name}:1: ")),
+        (stale, 1, format!("::notice file={name},line=1,")),
+    ] {
+        std::fs::write(file.path(), text).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_blocks-drift"));
+        command.args(["sdk", "--format", "github", "--deviations", &name]);
+        let ended = command.output().unwrap();
+        let shown = [ended.stdout, ended.stderr].concat();
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(shown.contains(&part), "{part}: {shown}");
+        assert_eq!(ended.status.code(), Some(code), "{shown}");
+    }
+}
+
 #[tokio::test]
 async fn changed_documents_are_found() {
     use Kind::*;
