@@ -275,8 +275,8 @@ fn property(text: &str) -> String {
 }
 
 /// Escapes text for a cell of a Markdown table. Text from a page or a response then cannot end the cell, add an HTML
-/// tag or mention a user. `|` and `\` become character references. The escape `\|` would not be enough, because the text
-/// may contain a `\` before the `|`.
+/// tag or mention a user. `|` and `\` become character references. The escape `\|` would not be enough, because the
+/// text may contain a `\` before the `|`.
 fn cell(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
         .replace('\\', "&#92;")

@@ -46,8 +46,8 @@ impl Spanned {
     /// Parses a YAML text. The value of a text without a YAML document, such as an empty text, is null.
     ///
     /// # Errors
-    /// Fails if the text is not valid YAML, contains several YAML documents, or is nested too deeply. The error contains
-    /// the file. For invalid syntax, the error also contains the line.
+    /// Fails if the text is not valid YAML, contains several YAML documents, or is nested too deeply. The error
+    /// contains the file. For invalid syntax, the error also contains the line.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         if is_too_deep(text) {
             bail!("{file}: the values are nested too deeply");

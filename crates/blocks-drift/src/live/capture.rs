@@ -64,8 +64,7 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
             if bytes.as_ref().is_ok_and(|bytes| bytes.len() > MOST_BYTES) {
                 bail!("{shown}: the file is larger than {MOST_BYTES} bytes");
             }
-            let found =
-                bytes.context(shown.clone()).and_then(|bytes| parse(&file, &bytes, hosts));
+            let found = bytes.context(shown.clone()).and_then(|bytes| parse(&file, &bytes, hosts));
             match found {
                 Err(error) if file == path => return Err(error.context(shown)),
                 Err(_) => captures.take(Err("not a capture")),

@@ -60,7 +60,8 @@ pub fn parse_body(text: &[u8]) -> Body {
 }
 
 /// Replaces each escape of a surrogate, such as `\ud83d`, with the escape of a character for private use, `\ue83d`. The
-/// YAML parser, which finds duplicate keys, rejects surrogates. Only `d` becomes `e`, so that different keys stay different.
+/// YAML parser, which finds duplicate keys, rejects surrogates. Different surrogates have different replacements, so
+/// that different keys stay different.
 fn without_surrogates(text: &[u8]) -> String {
     static SURROGATE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\\u[dD]([89a-fA-F])").expect("a pattern"));

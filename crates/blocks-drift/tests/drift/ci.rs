@@ -157,6 +157,25 @@ async fn the_daily_workflow_keeps_one_issue() {
     assert!(log.contains("--title Drift could not be checked"), "{log}");
 }
 
+/// The URL of a page can contain a password or a token, and a report can become a public issue.
+#[tokio::test]
+async fn the_name_of_a_page_contains_no_secret() {
+    let base = serve(vec![("/a.md?token=secret".to_owned(), "# A\n".to_owned())]).await;
+    let base = base.replace("http://", "http://me:secret@");
+    let page = blocks_drift::page::source::read(&format!("{base}/a.md?token=secret")).await;
+    let name = page.unwrap().name;
+    assert!(name.starts_with("http://127.0.0.1:") && name.ends_with("/a.md"), "{name}");
+    let index = format!("{base}/none?token=secret");
+    let errors = [
+        blocks_drift::page::source::read(&index).await.unwrap_err(),
+        blocks_drift::page::source::read_index(&index).await.unwrap_err(),
+        blocks_drift::page::source::read_index("http://me:secret@[/").await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(!format!("{error:#}").contains("secret"), "{error:#}");
+    }
+}
+
 #[tokio::test]
 async fn a_huge_page_is_an_error() {
     let url = serve(vec![("/a.md".to_owned(), "x".repeat((16 << 20) + 1))]).await + "/a.md";

@@ -70,8 +70,7 @@ async fn changed_documents_are_found() {
         ("name: Authorization", "name: X-Key", Security, Breaking),
         ("url: https://api.blocks.team", "url: https://api.example", Server, Breaking),
     ] {
-        let text = DOCUMENT.0.text.replace(from, to);
-        assert_ne!(text, DOCUMENT.0.text, "{from}");
+        let text = replaced(&DOCUMENT.0.text, from, to);
         let found = match sdk::check(&document(&text)).await {
             Ok(result) => result.findings,
             Err(error) => panic!("{to}: {error}"),
