@@ -161,7 +161,7 @@ def test_the_step_of_the_readme_works(tmp_path, mock, context):
     assert job.log.text.endswith("\nDone."), job.log.text
 
 
-def test_a_pull_request_and_a_release_check_the_same_crates():
+def test_drift_and_release_check_the_same_crates():
     drift = yaml.safe_load((ROOT / ".github/workflows/drift.yml").read_text())
     [checked] = [step["run"] for step in drift["jobs"]["interface"]["steps"] if "run" in step]
     [published] = re.findall(r"for crate in (.*); do", (ROOT / ".github/workflows/release.yml").read_text())
